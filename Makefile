@@ -1,0 +1,59 @@
+# Everything works on a machine with only Python 3.11 and make: `make demo`, `make test`, `make check`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check lint types layers sizes fix bench bench-quick soak docs lock clean
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/pip.stamp:
+	$(PYTHON) -c 'import sys; sys.exit("omnillm needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/pip.stamp requirements/run.txt pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/run.txt
+	echo "$(CURDIR)/src" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/omnillm-source.pth
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(VENV)/run.stamp  ## fake providers and the gateway on loopback, real traffic, the books compared
+	$(BIN)/python -m omnillm demo
+
+test: $(VENV)/dev.stamp  ## the whole suite
+	$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+layers: $(VENV)/dev.stamp
+	$(BIN)/lint-imports
+
+sizes: $(VENV)/dev.stamp
+	$(BIN)/python scripts/sizes.py
+
+check: lint types layers sizes test  ## what CI runs
+
+fix: $(VENV)/dev.stamp  ## format and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp  ## requests/s as a ratio to nginx (needs wrk and nginx)
+	$(BIN)/python -m benchmarks
+
+lock:  ## make requirements/*.txt anew (needs uv on the PATH)
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage build dist
