@@ -1,0 +1,226 @@
+"""The structs of the controller's verbs. They hold ids, never live objects: each survives a trip through msgpack.
+
+A `case_id` is the request's id (32 hex digits). Whatever is granted is held under it, and closing the case by id gives it all back.
+Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens.
+"""
+
+import msgspec
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One target of the plan: where the call could go next."""
+
+    provider: str
+    model: str
+    """The provider's own name of the model."""
+    tokens: int
+    """TPM to reserve: estimated prompt + output cap."""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `admit` is asked for: the caller's limits and the money of one attempt, all or nothing."""
+
+    case_id: str
+    caller: str = ""
+    """Name of the virtual key; "" when nobody is authenticated (auth: none)."""
+    tokens: int = 0
+    budgets: tuple[str, ...] = ()
+    """Names of every budget that must have room (gateway-wide, the virtual key's own, named ones)."""
+    amount_nanousd: int = 0
+    """Upper bound of what one attempt may cost."""
+    queue_until: float = 0.0
+    """How long the call is willing to wait (for money that is only held, for a key)."""
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An admitted call."""
+
+    case_id: str
+    periods: tuple[tuple[str, str], ...] = ()
+    """(budget, period id) of each reservation: a settle is booked to the period of its reserve."""
+    requests_limit: int = 0
+    """The virtual key's RPM limit, 0 = none; with what is left: for `x-ratelimit-*`."""
+    requests_left: int = 0
+    tokens_limit: int = 0
+    tokens_left: int = 0
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `lease` is asked for."""
+
+    case_id: str
+    candidates: tuple[Candidate, ...]
+    """The targets still open to this call, best first; the first with a free key wins."""
+    tried: tuple[tuple[str, str], ...] = ()
+    """(provider, key label) already used by this call: not leased again while another key could do it."""
+    retry_of: str = ""
+    """Provider whose failed attempt (after sending) this one repeats; it draws on that provider's retry budget. "": first try or failover."""
+    affinity: int = 0
+    """A hash: calls with the same one prefer the same key (rendezvous). 0: none."""
+    pinned: str = ""
+    """A key label: only that key will do. "": any."""
+    queue_until: float = 0.0
+    """How long the call is willing to wait; <= now: fail at once."""
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The right to use one provider key for one attempt."""
+
+    lease_id: int
+    case_id: str
+    provider: str
+    key: str
+    """The key's label; the secret is looked up by whoever sends."""
+    model: str
+    tokens: int
+    is_probe: bool = False
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Not now. The case stands in the queue; the answer comes from a later `release`, `settle`, `cancel` or `tick` as a `Served`."""
+
+    case_id: str
+    until: float
+    """When it will be refused at the latest."""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """No, and why.
+
+    Codes of `admit`: requests_limit, tokens_limit, concurrency_limit, call_too_large (429 or 400), budget_exceeded, budget_held (402).
+    Codes of `lease`: all_keys_limited (429), all_keys_broken (503), no_key_serves_model (503: no key of any candidate serves it),
+    all_keys_tried (the caller answers with its last error), retry_budget (the same), call_too_large (400), queue_full (503), queue_timeout (as limited
+    or broken).
+    """
+
+    case_id: str
+    code: str
+    status: int
+    retry_after_s: float | None = None
+    scope: str = ""
+    """Which limit or budget: a virtual key's, budget's or provider's name."""
+    limit: int = 0
+    used: int = 0
+    """Of a budget: settled."""
+    held: int = 0
+    """Of a budget: reserved by open calls."""
+    resets_at_wall: float = 0.0
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A waiter that is now served or out of time."""
+
+    case_id: str
+    answer: Ticket | Lease | Refusal
+
+
+class KeyHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Health of one key for one model class."""
+
+    model: str
+    state: str
+    """ready, cooling, exhausted, denied, not_found."""
+    until_s: float
+    """Seconds from now until it may be used again; 0: now."""
+    rpm_used: int
+    rpm_limit: int
+    tpm_used: int
+    tpm_limit: int
+
+
+class KeySnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider key, for pool_status, `/admin/v1/pools` and metrics. Limits: 0 = none."""
+
+    provider: str
+    label: str
+    group: str
+    state: str
+    """ready, cooling, open, half_open, dead, removed."""
+    is_available: bool
+    in_flight: int
+    max_concurrency: int
+    tpm_inflight: int
+    tpm_used: int
+    tpm_limit: int
+    rpm_used: int
+    rpm_limit: int
+    cool_down_s: float
+    """Seconds left of a 429 cooldown; 0: none."""
+    failure_cool_down_s: float
+    """Seconds left of the breaker's open time (or of a dead key's rest); 0: none."""
+    consecutive_failures: int
+    latency_ewma_s: float
+    models: tuple[KeyHealth, ...] = ()
+
+
+class BudgetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    period: str
+    limit_nanousd: int
+    settled_nanousd: int
+    reserved_nanousd: int
+    is_hard: bool
+    resets_at_wall: float
+
+
+# What the controller is configured with. Limits: 0 = none.
+
+
+class ModelLimits(msgspec.Struct, frozen=True, kw_only=True):
+    pattern: str
+    """fnmatch-like: `*` only. Models that match one pattern share its windows: they are one model class."""
+    rpm: int = 0
+    tpm: int = 0
+    rpd: int = 0
+
+
+class KeyConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    label: str
+    secret_id: str
+    """A digest of the secret: when it changes, the key's health starts anew."""
+    group: str = ""
+    """Quota group; "": its own."""
+    rpm: int = 0
+    tpm: int = 0
+    max_concurrency: int = 0
+    weight: int = 1
+    models: tuple[str, ...] = ()
+    """Patterns of the models that it serves; empty: all."""
+    limits: tuple[ModelLimits, ...] = ()
+
+
+class BreakerConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    failures: int = 5
+    open_s: float = 1.0
+    max_open_s: float = 60.0
+    window_s: float = 30.0
+    window_min: int = 10
+    window_ratio: float = 0.5
+
+
+class PoolConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    provider: str
+    keys: tuple[KeyConfigured, ...]
+    selection: str = "power_of_two"
+    breaker: BreakerConfigured = BreakerConfigured()
+    max_cooldown_s: float = 3600.0
+
+
+class CallerConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    rpm: int = 0
+    tpm: int = 0
+    max_concurrency: int = 0
+
+
+class BudgetConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    limit_nanousd: int
+    is_hard: bool = True
+
+
+class ControllerConfigured(msgspec.Struct, frozen=True, kw_only=True):
+    pools: tuple[PoolConfigured, ...]
+    callers: tuple[CallerConfigured, ...] = ()
+    budgets: tuple[BudgetConfigured, ...] = ()
+    queue_depth: int = 1000

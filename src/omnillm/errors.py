@@ -1,0 +1,168 @@
+"""The one error tree. A class stands here only where somebody reacts to it differently; blame is in the type.
+
+    OmniError
+    ├─ CallerFault      BadRequest 400 · Unauthenticated 401 · Forbidden 403 · UnknownModel 404 · RequestTimeout 408 · TooLarge 413
+    ├─ Refused          RateLimited 429 · BudgetExceeded 402
+    ├─ Unavailable      NoAvailableKey 503 · LedgerUnavailable 503 · UpstreamTimeout 504
+    │                   UpstreamLost 502 ─ NotSent (provably) · StaleConnection (a reused connection died first)
+    ├─ ProviderError    the provider's own answer: status, protocol, code, raw body
+    ├─ ProtocolError    400: a translation that cannot be made
+    └─ ConfigError      start-up only
+
+A message says what happened, where, and what to do. It never holds a secret, a prompt or a provider's raw text.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class OmniError(Exception):
+    """`status` is what an HTTP client is answered, `code` a stable word for programs, `retry_after_s` seconds or None."""
+
+    status: int = 500
+    code: str = "internal_error"
+
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after_s = retry_after_s
+        if code is not None:
+            self.code = code
+        if status is not None:
+            self.status = status
+        self.details: Mapping[str, str | int | None] = {}
+        """Machine-readable particulars, e.g. of a refused budget: scope, limit_usd, spent_usd, held_usd, resets_at."""
+
+
+class CallerFault(OmniError):
+    """The caller's own mistake: never dents a breaker."""
+
+    status = 400
+    code = "bad_request"
+
+
+class BadRequest(CallerFault):
+    pass
+
+
+class Unauthenticated(CallerFault):
+    status = 401
+    code = "invalid_api_key"
+
+
+class Forbidden(CallerFault):
+    status = 403
+    code = "forbidden"
+
+
+class UnknownModel(CallerFault):
+    status = 404
+    code = "model_not_found"
+
+
+class RequestTimeout(CallerFault):
+    status = 408
+    code = "request_timeout"
+
+
+class TooLarge(CallerFault):
+    status = 413
+    code = "request_too_large"
+
+
+class Refused(OmniError):
+    """A limit of the caller's own says no."""
+
+
+class RateLimited(Refused):
+    status = 429
+    code = "rate_limit_exceeded"
+
+
+class BudgetExceeded(Refused):
+    status = 402
+    code = "budget_exceeded"
+
+
+class Unavailable(OmniError):
+    """Trouble behind the gateway, not the caller's."""
+
+    status = 503
+    code = "unavailable"
+
+
+class NoAvailableKey(Unavailable):
+    code = "no_available_key"
+
+
+class LedgerUnavailable(Unavailable):
+    code = "ledger_unavailable"
+
+
+class UpstreamTimeout(Unavailable):
+    """`phase` is the timeout that ran out: first_byte, idle or total. A connect timeout is `NotSent`."""
+
+    status = 504
+    code = "upstream_timeout"
+
+    def __init__(self, message: str, *, phase: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class UpstreamLost(Unavailable):
+    """The provider's answer broke off or was garbled, after (part of) the request may have been sent."""
+
+    status = 502
+    code = "upstream_lost"
+
+
+class NotSent(UpstreamLost):
+    """No byte of the request left: refused, no route, DNS, TLS, connect timeout. Free to send elsewhere."""
+
+    code = "upstream_unreachable"
+
+
+class StaleConnection(UpstreamLost):
+    """A reused keep-alive connection died before any byte of a reply."""
+
+
+class ProviderError(OmniError):
+    """The provider answered, and its answer is an error. `raw_body` is its own, for the same protocol verbatim."""
+
+    code = "provider_error"
+
+    def __init__(self, message: str, *, status: int, provider: str, protocol: str, code: str | None, raw_body: bytes) -> None:
+        super().__init__(message, status=status, code=code or "provider_error")
+        self.provider = provider
+        self.protocol = protocol
+        self.raw_body = raw_body
+        self.extensions: dict[str, str] = {}
+
+
+class ProtocolError(OmniError):
+    """A translation that cannot be made; `reason` is one of `REASONS`."""
+
+    status = 400
+    code = "unsupported_feature"
+    REASONS: ClassVar = ("json", "missing_field", "invalid_shape", "unsupported_feature", "endpoint_mismatch", "unsupported_wire_format")
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message, code=reason)
+        self.reason = reason
+
+
+class ConfigError(OmniError):
+    """The configuration is wrong: start-up only. `path` is the place in the file, e.g. `providers.openai.keys[0].rpm`."""
+
+    code = "bad_configuration"
+
+    def __init__(self, message: str, *, path: str = "", line: int | None = None, source: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+        self.source = source
+
+    def __str__(self) -> str:
+        place = ":".join(part for part in (self.source, str(self.line) if self.line else "") if part)
+        return ": ".join(part for part in (place, self.path, self.message) if part)

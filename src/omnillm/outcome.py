@@ -1,0 +1,82 @@
+"""What an attempt meant, and for whom: the key, the quota group, the key x model, the provider, the caller, or nobody.
+
+Providers limit an account and a model, not a key; a dead key is a dead key for every model; a caller's mistake is nobody's health.
+"""
+
+import enum
+
+import msgspec
+
+from omnillm.usage import NO_USAGE, Usage
+
+
+class Verdict(enum.StrEnum):
+    SUCCESS = "success"
+    CALLER_FAULT = "caller_fault"  # 400, 413, 422 and the like: nobody's health
+    ABORTED = "aborted"  # the client hung up: nobody's health
+    NOT_SENT = "not_sent"  # provably no byte left: slot, tokens and money are given back
+    STALE = "stale"  # a reused connection died first; sent again on the same lease
+    RATE_LIMITED = "rate_limited"  # 429: cooldown of group x model
+    QUOTA_EXHAUSTED = "quota_exhausted"  # credit or spend limit: group x model, for long
+    KEY_DEAD = "key_dead"  # 401
+    DENIED = "denied"  # 403: key x model
+    NOT_FOUND = "not_found"  # 404: key x model
+    OVERLOADED = "overloaded"  # 529 and overloaded_error
+    SERVER_FAULT = "server_fault"  # 5xx, error bodies and garbage under a 200
+    TIMEOUT = "timeout"
+    LOST = "lost"  # reset or cut after sending
+
+
+class Scope(enum.StrEnum):
+    NOBODY = "nobody"
+    KEY = "key"
+    KEY_MODEL = "key_model"
+    GROUP_MODEL = "group_model"
+
+
+SCOPES: dict[Verdict, Scope] = {
+    Verdict.SUCCESS: Scope.KEY,
+    Verdict.CALLER_FAULT: Scope.NOBODY,
+    Verdict.ABORTED: Scope.NOBODY,
+    Verdict.NOT_SENT: Scope.KEY,
+    Verdict.STALE: Scope.NOBODY,
+    Verdict.RATE_LIMITED: Scope.GROUP_MODEL,
+    Verdict.QUOTA_EXHAUSTED: Scope.GROUP_MODEL,
+    Verdict.KEY_DEAD: Scope.KEY,
+    Verdict.DENIED: Scope.KEY_MODEL,
+    Verdict.NOT_FOUND: Scope.KEY_MODEL,
+    Verdict.OVERLOADED: Scope.KEY,
+    Verdict.SERVER_FAULT: Scope.KEY,
+    Verdict.TIMEOUT: Scope.KEY,
+    Verdict.LOST: Scope.KEY,
+}
+
+FAILOVERS = frozenset(
+    {Verdict.KEY_DEAD, Verdict.DENIED, Verdict.NOT_FOUND, Verdict.RATE_LIMITED, Verdict.QUOTA_EXHAUSTED, Verdict.NOT_SENT}
+)
+"""Tried on another key at once, bounded by keys and deadline only."""
+RETRIES = frozenset({Verdict.OVERLOADED, Verdict.SERVER_FAULT, Verdict.TIMEOUT, Verdict.LOST})
+"""May have been billed: bounded in number and by the retry budget, and they count for the breaker."""
+
+
+class Headroom(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a provider's rate-limit headers said; None where they were silent. Resets are seconds from now."""
+
+    requests_limit: int | None = None
+    requests_left: int | None = None
+    requests_reset_s: float | None = None
+    tokens_limit: int | None = None
+    tokens_left: int | None = None
+    tokens_reset_s: float | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    verdict: Verdict
+    usage: Usage = NO_USAGE
+    is_usage_known: bool = False
+    """False: nothing was reported; the TPM reservation stays charged (unless the attempt was never sent)."""
+    retry_after_s: float | None = None
+    """The provider's own hint, parsed; clamped by the machine."""
+    first_byte_s: float | None = None
+    """Seconds from sending to the first byte of the reply."""
+    headroom: Headroom | None = None

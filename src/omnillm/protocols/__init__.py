@@ -1,0 +1,1 @@
+"""The wire protocols. Each package supplies the same functions; `protocol.py` is their record."""

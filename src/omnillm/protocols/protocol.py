@@ -1,0 +1,115 @@
+"""What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Protocol as Interface
+
+import msgspec
+
+from omnillm.outcome import Headroom, Verdict
+from omnillm.usage import Usage
+
+Members = dict[str, msgspec.Raw]
+"""The top level of a JSON body, its values verbatim: `msgspec.json.decode(body, type=dict[str, msgspec.Raw])`."""
+
+
+class RequestPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What routing, limits and money need of a request."""
+
+    model: str
+    """"" when the body names none (Gemini: it is in the path)."""
+    is_stream: bool = False
+    output_cap: int | None = None
+    n: int = 1
+    wants_usage: bool = True
+    """False: a stream whose usage must be asked for (chat without `stream_options.include_usage`)."""
+    price_members: tuple[str, ...] = ()
+    """Names of the members present that decide the price: service_tier, speed, tools that the provider charges for."""
+
+
+class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a complete reply body said. `failure` is set when an error body came under a success status."""
+
+    usage: Usage | None
+    is_complete: bool
+    """False: not a reply of this protocol (HTML, truncated JSON, another shape)."""
+    failure: "Failure | None" = None
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's error, understood."""
+
+    verdict: Verdict
+    status: int
+    code: str
+    """A stable word: the provider's own code where it is one of the documented, else its type; never free text."""
+    message: str
+    """The provider's text, cut to 2,000 characters; only for the same caller when it is the caller's fault."""
+    retry_after_s: float | None = None
+    usage: Usage | None = None
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """An error of the gateway's own, about to be written in the client's protocol."""
+
+    status: int
+    code: str
+    message: str
+    request_id: str
+    retry_after_s: float | None = None
+    details: Mapping[str, str | int | None] = {}
+
+
+class Frame(msgspec.Struct, gc=False):
+    """One complete event of a stream: its bytes as they came (with the blank line), and its data joined."""
+
+    raw: bytes
+    data: bytes
+    event: bytes = b""
+
+
+class Sight(enum.IntFlag):
+    """What a stream's watch saw in one frame."""
+
+    NOTHING = 0  # role-only chunks, pings, comments, message_start
+    CONTENT = 1  # the first content or tool delta: from here on no invisible retry
+    END = 2  # the protocol's own terminal event: the only way to success
+    FAILED = 4  # an error event: see `failure`
+    WITHHOLD = 8  # the usage-only frame that we asked for and the client did not
+
+
+class StreamWatch(Interface):
+    """Follows one stream: cheap, frame by frame; decodes only what can carry usage, an error or the end."""
+
+    usage: Usage | None
+    failure: Failure | None
+
+    def see(self, frame: Frame) -> Sight: ...
+
+    def at_end_of_stream(self) -> bool:
+        """At EOF: is the reply complete? (Gemini has no terminal event: a finishReason was seen.)"""
+        ...
+
+
+class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire protocol. `headers` are lower-cased names to values."""
+
+    name: str
+    peek_request: Callable[[Members], RequestPeek]
+    """Raises BadRequest for wrong types, absurd or negative numbers."""
+    peek_reply: Callable[[bytes], ReplyPeek]
+    watch: Callable[[bool], StreamWatch]
+    """The argument: withhold the usage frame (we asked for it, the client did not)."""
+    read_failure: Callable[[int, Mapping[str, str], bytes, float], Failure]
+    """(status, headers, body, wall seconds now) of an error reply, or of an error body under a 200 (status 200)."""
+    write_fault: Callable[[Fault], bytes]
+    """The body of an error reply, in the shape that makes the SDK raise its right class."""
+    write_stream_fault: Callable[[Fault, int], bytes]
+    """The error event(s) that end a stream already begun; the int: frames already forwarded (for sequence numbers)."""
+    output_cap_member: str
+    """The member to inject when no cap was given."""
+    read_headroom: Callable[[Mapping[str, str], float], Headroom | None]
+    text_bytes: Callable[[Members], int]
+    """UTF-8 bytes of what the model will read: an upper bound of the input tokens, without base64 media; and see `media_tokens`."""
+    media_tokens: Callable[[Members], int]
+    """Spec maxima for images, audio and files in the request."""

@@ -1,0 +1,134 @@
+"""What the ledger keeps. Gateway and stores never meet: they share these structs, which travel as JSON arrays in batches.
+
+A row is immutable. Every key begins with the request id (16 bytes, time-ordered, as 32 hex digits here); `epoch` names the process that
+wrote it, so that what a killed process left open can be told from what is in flight now.
+"""
+
+import enum
+
+import msgspec
+
+from omnillm.usage import NO_USAGE, Usage
+
+
+class EntryKind(enum.IntEnum):
+    RESERVE = 0
+    SETTLE = 1
+    VOID = 2
+    ADJUST = 3
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """One movement of one budget scope. Unique in (request_id, attempt, kind, budget).
+
+    RESERVE holds `amount_nanousd`; SETTLE replaces the reservation by `amount_nanousd`; VOID gives it back whole (amount 0); ADJUST adds.
+    """
+
+    request_id: str
+    attempt: int
+    kind: EntryKind
+    budget: str
+    period: str
+    """Id of the budget's period at the time of the reservation, e.g. "2026-11" or "total"; a settle is booked to it too."""
+    amount_nanousd: int
+    wall_ms: int
+    epoch: int
+    is_estimated: bool = False
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """One dispatch of a call to one target with one provider key."""
+
+    request_id: str
+    attempt: int
+    provider: str
+    model: str
+    key: str
+    """The provider key's label."""
+    verdict: str
+    status: int
+    """The provider's HTTP status; 0: none came."""
+    wall_ms: int
+    """When it was sent."""
+    duration_ms: int
+    first_byte_ms: int
+    """-1: no byte came."""
+    usage: Usage
+    is_usage_known: bool
+    cost_nanousd: int
+    is_estimated: bool
+    price_version: str
+    error: str
+    """A code, never a provider's text."""
+    epoch: int
+
+
+class RequestRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """One accepted request, written when it ends."""
+
+    request_id: str
+    wall_ms: int
+    day: str
+    """UTC day of `wall_ms`, "2026-11-25": the key of the daily roll-up."""
+    duration_ms: int
+    caller: str
+    """Name of the virtual key, "" for nobody."""
+    protocol: str
+    operation: str
+    model: str
+    """As asked for."""
+    provider: str
+    """Of the answering attempt, "" when none."""
+    upstream_model: str
+    key: str
+    status: int
+    """What the client was answered; 499: it hung up."""
+    outcome: str
+    """success, an error's code, or aborted."""
+    is_stream: bool
+    attempts: int
+    usage: Usage
+    cost_nanousd: int
+    is_estimated: bool
+    tags: str
+    session: str
+    loss: str
+    epoch: int
+
+
+class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one call hands to the ledger at once: all of it is written in one transaction, or none."""
+
+    entries: tuple[Entry, ...] = ()
+    attempts: tuple[AttemptRow, ...] = ()
+    request: RequestRow | None = None
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """What one budget has settled in one period, as the ledger knows it."""
+
+    budget: str
+    period: str
+    settled_nanousd: int
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """Which key made an upstream object, so that its id finds the key again."""
+
+    kind: str
+    """response, file, batch, cached_content, ..."""
+    upstream_id: str
+    provider: str
+    key: str
+    caller: str
+    expires_wall_ms: int
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a usage report, or its total."""
+
+    group: str
+    requests: int
+    attempts: int
+    cost_nanousd: int
+    usage: Usage = NO_USAGE
