@@ -54,7 +54,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tried: tuple[tuple[str, str], ...] = ()
     """(provider, key label) already used by this call: not leased again while another key could do it."""
     retry_of: str = ""
-    """Provider whose failed attempt (after sending) this one repeats; it draws on that provider's retry budget. "": first try or failover."""
+    """Provider whose failed attempt (after sending) this one repeats: draws on its retry budget. "": first try or failover."""
     affinity: int = 0
     """A hash: calls with the same one prefer the same key (rendezvous). 0: none."""
     pinned: str = ""
@@ -89,8 +89,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Codes of `admit`: requests_limit, tokens_limit, concurrency_limit, call_too_large (429 or 400), budget_exceeded, budget_held (402).
     Codes of `lease`: all_keys_limited (429), all_keys_broken (503), no_key_serves_model (503: no key of any candidate serves it),
-    all_keys_tried (the caller answers with its last error), retry_budget (the same), call_too_large (400), queue_full (503), queue_timeout (as limited
-    or broken).
+    all_keys_tried and retry_budget (the caller answers with its last error), call_too_large (400), queue_full (503).
     """
 
     case_id: str

@@ -87,12 +87,12 @@ class StreamWatch(Interface):
     def see(self, frame: Frame) -> Sight: ...
 
     def at_end_of_stream(self) -> bool:
-        """At EOF: is the reply complete? (Gemini has no terminal event: a finishReason was seen.)"""
+        """Tell, at EOF, whether the reply is complete (Gemini has no terminal event: a finishReason must have been seen)."""
         ...
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
-    """One wire protocol. `headers` are lower-cased names to values."""
+    """One wire protocol. `headers` are lower-cased names to values, bytes."""
 
     name: str
     peek_request: Callable[[Members], RequestPeek]
@@ -100,7 +100,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     peek_reply: Callable[[bytes], ReplyPeek]
     watch: Callable[[bool], StreamWatch]
     """The argument: withhold the usage frame (we asked for it, the client did not)."""
-    read_failure: Callable[[int, Mapping[str, str], bytes, float], Failure]
+    read_failure: Callable[[int, Mapping[bytes, bytes], bytes, float], Failure]
     """(status, headers, body, wall seconds now) of an error reply, or of an error body under a 200 (status 200)."""
     write_fault: Callable[[Fault], bytes]
     """The body of an error reply, in the shape that makes the SDK raise its right class."""
@@ -108,7 +108,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """The error event(s) that end a stream already begun; the int: frames already forwarded (for sequence numbers)."""
     output_cap_member: str
     """The member to inject when no cap was given."""
-    read_headroom: Callable[[Mapping[str, str], float], Headroom | None]
+    read_headroom: Callable[[Mapping[bytes, bytes], float], Headroom | None]
     text_bytes: Callable[[Members], int]
     """UTF-8 bytes of what the model will read: an upper bound of the input tokens, without base64 media; and see `media_tokens`."""
     media_tokens: Callable[[Members], int]
