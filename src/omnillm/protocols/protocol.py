@@ -6,6 +6,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
+from omnillm.framing.sse import Frame as Frame
 from omnillm.outcome import Headroom, Verdict
 from omnillm.usage import Usage
 
@@ -58,14 +59,6 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     retry_after_s: float | None = None
     details: Mapping[str, str | int | None] = {}
-
-
-class Frame(msgspec.Struct, gc=False):
-    """One complete event of a stream: its bytes as they came (with the blank line), and its data joined."""
-
-    raw: bytes
-    data: bytes
-    event: bytes = b""
 
 
 class Sight(enum.IntFlag):

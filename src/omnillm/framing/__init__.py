@@ -1,0 +1,1 @@
+"""Incremental readers and writers of framed bytes."""
