@@ -6,7 +6,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
-from omnillm.framing.sse import Frame as Frame
+from omnillm.framing.sse import Frame
 from omnillm.outcome import Headroom, Verdict
 from omnillm.usage import Usage
 
