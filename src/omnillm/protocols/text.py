@@ -1,0 +1,73 @@
+"""How much a model will read: bytes of text, an upper bound, with base64 media left out (`media_tokens` weighs them)."""
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from omnillm.protocols.protocol import Members
+
+_CONVERSATIONS = frozenset({"messages", "input", "contents"})
+"""The members that can hold media."""
+_SMALL = 4096
+"""Below this a conversation is not searched for media: the bound is loose by at most this much."""
+_FREE_FORM = frozenset(
+    {"input", "args", "arguments", "response", "parameters", "parameters_json_schema", "parametersJsonSchema", "input_schema", "action"}
+)
+"""Values below these names are the application's own objects, which the model reads as text whatever they look like."""
+_DATA_URLS = ("url", "image_url", "file_data", "file_url")
+_DATA_TYPES = ("format", "media_type", "mimeType", "mime_type")
+"""Beside one of these, `data` is base64: OpenAI's input_audio, Anthropic's source, Gemini's inlineData."""
+
+
+def text_bytes(members: Members, skip: Collection[str]) -> int:
+    """UTF-8 bytes of what the model reads of a body: of all members but those in `skip`, which configure and are not read.
+
+    JSON text is never shorter than the UTF-8 it stands for (an escape is at least as long as its character), so the length of
+    the members as they came is an upper bound, without decoding anything.
+    """
+    total = 0
+    for name, raw in members.items():
+        if name in skip:
+            continue
+        size = len(raw)
+        total += size
+        if size > _SMALL and name in _CONVERSATIONS:
+            total -= _media_bytes(raw)
+    return total
+
+
+def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
+    """Every object of a conversation that can be one of its items or content parts, in no order; none if it is not JSON.
+
+    Objects inside free-form values (the input of a tool) are not parts: a model reads them as text.
+    """
+    if bytes(conversation).find(b"[", 1) < 0:  # no array inside the outer array: every content is a string
+        return []
+    try:
+        items = msgspec.json.decode(conversation)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    pending: list[Any] = [items] if isinstance(items, dict | list) else []
+    parts: list[dict[str, Any]] = []
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            parts.append(value)
+            pending.extend(inner for name, inner in value.items() if isinstance(inner, dict | list) and name not in _FREE_FORM)
+        else:
+            pending.extend(inner for inner in value if isinstance(inner, dict | list))
+    return parts
+
+
+def _media_bytes(conversation: msgspec.Raw) -> int:
+    total = 0
+    for part in content_parts(conversation):
+        for name in _DATA_URLS:
+            url = part.get(name)
+            if isinstance(url, str) and (name == "file_data" or url.startswith("data:")):
+                total += len(url)
+        encoded = part.get("data")
+        if isinstance(encoded, str) and any(name in part for name in _DATA_TYPES):
+            total += len(encoded)
+    return total
