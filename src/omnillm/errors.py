@@ -32,6 +32,10 @@ class OmniError(Exception):
             self.status = status
         self.details: Mapping[str, str | int | None] = {}
         """Machine-readable particulars, e.g. of a refused budget: scope, limit_usd, spent_usd, held_usd, resets_at."""
+        self.request_id = ""
+        """Of the call that it ended, when it had become one."""
+        self.attempts = 0
+        """How often that call had been sent."""
 
 
 class CallerFault(OmniError):

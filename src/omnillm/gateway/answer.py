@@ -1,0 +1,79 @@
+"""`Answer`: an attempt that answered, its exchange still open; a stream with what was held back of it."""
+
+from collections.abc import Iterable
+
+from omnillm.framing.sse import Frame, SseReader
+from omnillm.gateway.translation import Upstream
+from omnillm.outcome import Verdict
+from omnillm.protocols.protocol import Failure, Sight, StreamWatch
+from omnillm.transport.client import Exchange
+from omnillm.usage import Usage
+
+
+class Answer:
+    """A plain reply has `body`, a stream `reader` and `watch`."""
+
+    __slots__ = ("_held", "body", "exchange", "held_bytes", "is_ended_well", "reader", "seen", "upstream", "usage", "watch")
+
+    def __init__(  # noqa: PLR0913  the parts of a value
+        self,
+        *,
+        exchange: Exchange,
+        upstream: Upstream,
+        body: bytes | None = None,
+        usage: Usage | None = None,
+        reader: SseReader | None = None,
+        watch: StreamWatch | None = None,
+    ) -> None:
+        self.exchange = exchange
+        self.upstream = upstream
+        self.body = body
+        self.usage = usage
+        self.reader = reader
+        self.watch = watch
+        self.seen = Sight.NOTHING
+        """Everything the watch has seen so far."""
+        self.is_ended_well = False
+        self.held_bytes = 0
+        self._held: list[bytes] = []
+
+    def take(self, piece: bytes) -> int:
+        """Read one piece of a stream (b"": its end) into whole frames; tell what stood in them."""
+        assert self.reader is not None
+        assert self.watch is not None
+        if not piece:
+            self.is_ended_well = self.reader.finish() and self.watch.at_end_of_stream()
+            return Sight.NOTHING
+        return self._see(self.reader.feed(piece))
+
+    def _see(self, frames: Iterable[Frame]) -> int:
+        assert self.watch is not None
+        see, held = self.watch.see, self._held
+        seen = 0
+        for frame in frames:
+            sight = see(frame)
+            seen |= sight
+            if sight & Sight.FAILED:
+                break  # nothing of a failed frame, or after it, is forwarded
+            if not sight & Sight.WITHHOLD:
+                held.append(frame.raw)
+                self.held_bytes += len(frame.raw)
+            if sight & Sight.END:
+                self.is_ended_well = True
+                break
+        self.seen |= seen
+        return seen
+
+    def release(self) -> bytes:
+        """The whole frames that wait to be forwarded."""
+        held = self._held
+        if not held:
+            return b""
+        joined = held[0] if len(held) == 1 else b"".join(held)
+        held.clear()
+        self.held_bytes = 0
+        return joined
+
+    def failure(self) -> Failure:
+        assert self.watch is not None
+        return self.watch.failure or Failure(verdict=Verdict.SERVER_FAULT, status=200, code="stream_failed", message="")

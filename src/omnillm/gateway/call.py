@@ -1,0 +1,92 @@
+"""`Call`: what enters the gateway. A value; server, library and pass-through calls differ in it, not in the path they take."""
+
+import json
+from collections.abc import Mapping
+
+import msgspec
+
+from omnillm.errors import BadRequest
+from omnillm.protocols.protocol import Members, Protocol, RequestPeek
+
+GENERATE = "generate"
+COUNT_TOKENS = "count_tokens"
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a request was authenticated as: a virtual key with its limits and budget scopes."""
+
+    name: str = ""
+    """Of the virtual key; "" for nobody (auth: none, and the library)."""
+    models: tuple[str, ...] = ()
+    """Patterns of the models that it may ask for; empty: all."""
+    budgets: tuple[str, ...] = ()
+    """Every budget that its calls draw on, gateway-wide ones included."""
+    is_hard: bool = False
+    """One of them refuses rather than warns."""
+    expires_wall: float = float("inf")
+    tags: str = ""
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, decoded once and peeked."""
+
+    protocol: Protocol
+    """The client's."""
+    operation: str
+    caller: Caller
+    model: str
+    """As asked for."""
+    is_stream: bool
+    peek: RequestPeek
+    members: Members
+    body: bytes
+    headers: Mapping[bytes, bytes]
+    started_at: float
+    """Monotonic seconds."""
+    wall: float
+    deadline: float
+    """Monotonic seconds."""
+    session: str = ""
+    affinity: int = 0
+    """A hash: calls with the same one prefer the same key; 0: none."""
+    tags: str = ""
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def read_members(body: bytes) -> Members:
+    """The top level of a JSON object, its values verbatim; anything else is the caller's fault, and said so."""
+    try:
+        if not body.isascii():
+            body.decode()
+        return _members(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The request body must be a JSON object: {error}.", code="invalid_json") from error
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The request body is not valid UTF-8 at byte {error.start}.", code="invalid_json") from error
+    except RecursionError as error:
+        raise BadRequest("The request body is nested too deeply.", code="invalid_json") from error
+
+
+def has_repeated_members(body: bytes, members: Members) -> bool:
+    """Whether a member name stands twice at the top level, so that a price check could read another value than the provider.
+
+    The compact form that every SDK sends is settled by arithmetic: its length is the sum of its parts. Only other spellings are decoded
+    once more, name by name.
+    """
+    compact = 1 + len(members) + sum(len(name) + 3 + memoryview(raw).nbytes for name, raw in members.items())
+    return len(body) != compact and _count_members(body) != len(members)
+
+
+def _count_members(body: bytes) -> int:
+    found = 0
+
+    def count(pairs: list[tuple[str, object]]) -> None:
+        nonlocal found
+        found = len(pairs)  # objects end inside out: the last one counted is the outermost
+
+    json.loads(body, object_pairs_hook=count, parse_int=str)
+    return found

@@ -1,0 +1,298 @@
+"""Attempts over the plan until one answers: the only place that retries, or waits for a key.
+
+A call is dispatched once its reply shows content, ends, or the hold-back is over; until then every fault that another key, target or
+retry can hide is hidden.
+"""
+
+import asyncio
+
+import msgspec
+
+from omnillm.admission.asks import Candidate, Lease, Need
+from omnillm.errors import (
+    BudgetExceeded,
+    NoAvailableKey,
+    NotSent,
+    OmniError,
+    ProviderError,
+    RateLimited,
+    StaleConnection,
+    Unavailable,
+    UpstreamLost,
+    UpstreamTimeout,
+)
+from omnillm.framing.sse import SseReader
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.answer import Answer
+from omnillm.gateway.attempt import Attempt, Closing
+from omnillm.gateway.call import GENERATE
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.refusals import refusal_error
+from omnillm.gateway.settlement import Case
+from omnillm.gateway.translation import Upstream, Upstreams
+from omnillm.outcome import FAILOVERS, RETRIES, Verdict
+from omnillm.protocols.protocol import Failure, Sight
+from omnillm.transport.client import Exchange, HttpClient
+
+VISIBLE = frozenset({400, 404, 405, 409, 413, 415, 422})
+"""A provider's own refusals that go to a client of the same protocol verbatim."""
+ERROR_BODY_LIMIT = 1024 * 1024
+
+
+class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    queue_s: float = 10.0
+    hold_back_s: float = 10.0
+    hold_back_bytes: int = 65536
+    max_retries: int = 3
+    """Of one call, for faults after sending; failovers are bounded by keys and deadline."""
+    buffered_bytes: int = 64 * 1024 * 1024
+
+
+class Dispatch:
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        client: HttpClient,
+        upstreams: Upstreams,
+        journal: Journal,
+        settings: DispatchSettings,
+    ) -> None:
+        self._admission = admission
+        self._client = client
+        self._upstreams = upstreams
+        self._journal = journal
+        self._settings = settings
+
+    async def send(self, case: Case) -> Answer:
+        """The first attempt that answers, its lease and exchange still open under the case."""
+        round_ = Round(case, self._settings)
+        while True:
+            lease = await self._lease(case, round_)
+            answer = await self._attempt(case, lease)
+            if isinstance(answer, Answer):
+                return answer
+            await self._consider(case, round_, lease, answer)
+
+    async def _lease(self, case: Case, round_: "Round") -> Lease:
+        answer = await self._admission.lease(round_.need())
+        if isinstance(answer, Lease):
+            return answer
+        if round_.failure is not None and answer.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
+            raise round_.error()
+        raise refusal_error(answer, case.call.model)
+
+    async def _attempt(self, case: Case, lease: Lease) -> Answer | Failure:
+        """One dispatch on a lease; a reused connection that died first is sent again on the same lease, a row each."""
+        upstream = self._upstreams.find(lease.provider, lease.key)
+        while True:
+            attempt = case.begin(lease)
+            if self._journal.is_strict and case.periods:
+                await self._journal.reserve(
+                    case,
+                    attempt=attempt.number,
+                    amount_nanousd=case.quote.amount_nanousd,
+                    wall_ms=attempt.wall_ms,
+                )
+            answer = await self._exchange(case, attempt, upstream)
+            if isinstance(answer, Answer):
+                return answer
+            case.end(
+                Closing(
+                    verdict=answer.verdict,
+                    status=answer.status,
+                    usage=answer.usage,
+                    error=answer.code,
+                    retry_after_s=answer.retry_after_s,
+                ),
+            )
+            if answer.verdict is not Verdict.STALE:
+                return answer
+
+    async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream) -> Answer | Failure:
+        """Send and judge; transport faults become failures here."""
+        try:
+            outgoing = upstream.outgoing(case.call, case.quote, attempt.lease.model)
+            attempt.is_sent = True
+            self._admission.sent(attempt.lease.lease_id)
+            attempt.exchange = exchange = await self._client.send(outgoing)
+            attempt.sent_at = exchange.sent_at
+            attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
+            if exchange.status != 200:
+                return await self._read_failure(case, exchange, upstream)
+            if case.call.is_stream:
+                return await self._read_stream(case, attempt, exchange, upstream)
+            return await self._read_whole(case, exchange, upstream)
+        except (UpstreamLost, UpstreamTimeout) as error:
+            return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+
+    async def _read_failure(self, case: Case, exchange: Exchange, upstream: Upstream) -> Failure:
+        body = await exchange.read_all(ERROR_BODY_LIMIT)
+        failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        if failure.status in VISIBLE:
+            case.provider_body = body
+        return failure
+
+    async def _read_whole(self, case: Case, exchange: Exchange, upstream: Upstream) -> Answer | Failure:
+        """A plain reply is buffered, so that a broken one can be hidden and a whole one carries its cost."""
+        body = await exchange.read_all(self._settings.buffered_bytes)
+        if case.call.operation != GENERATE:
+            return Answer(exchange=exchange, upstream=upstream, body=body)
+        peek = upstream.protocol.peek_reply(body)
+        if peek.failure is not None:
+            return upstream.protocol.read_failure(200, exchange.headers, body, self._upstreams.wall())
+        if not peek.is_complete:
+            return garbled()
+        return Answer(exchange=exchange, upstream=upstream, body=body, usage=peek.usage)
+
+    async def _read_stream(self, case: Case, attempt: Attempt, exchange: Exchange, upstream: Upstream) -> Answer | Failure:
+        """Hold frames back until content shows, the stream ends, or the hold-back is over."""
+        if not exchange.headers.get(b"content-type", b"").startswith(b"text/event-stream"):
+            body = await exchange.read_all(ERROR_BODY_LIMIT)
+            failure = upstream.protocol.read_failure(200, exchange.headers, body, self._upstreams.wall())
+            return failure if failure.verdict is not Verdict.SUCCESS else garbled()
+        attempt.observed_bytes = 0
+        answer = Answer(
+            exchange=exchange,
+            upstream=upstream,
+            reader=SseReader(),
+            watch=upstream.protocol.watch(not case.call.peek.wants_usage and upstream.asks_usage),
+        )
+        try:
+            async with asyncio.timeout(self._settings.hold_back_s):
+                return await self._hold_back(attempt, answer)
+        except TimeoutError:
+            return answer
+
+    async def _hold_back(self, attempt: Attempt, answer: Answer) -> Answer | Failure:
+        while answer.held_bytes < self._settings.hold_back_bytes:
+            piece = await answer.exchange.read()
+            seen = answer.take(piece)
+            attempt.observed_bytes += len(piece)
+            if seen & Sight.FAILED:
+                return answer.failure()
+            if seen & (Sight.CONTENT | Sight.END):
+                return answer
+            if not piece:
+                return answer if answer.is_ended_well else cut()
+        return answer
+
+    async def _consider(self, case: Case, round_: "Round", lease: Lease, failure: Failure) -> None:
+        """Go round again, or raise: what failed decides whether another key may hide it."""
+        round_.note(lease, failure)
+        if failure.verdict in RETRIES:
+            may_be_billed = case.cost_nanousd > round_.paid_nanousd
+            if round_.retries > self._settings.max_retries:
+                raise round_.error()
+            if may_be_billed and case.periods:
+                round_.paid_nanousd = case.cost_nanousd
+                if not await self._admission.extend(case.request_id, case.quote.amount_nanousd):
+                    raise BudgetExceeded("The budget has no room for another attempt after one that may be billed.", code="budget_exceeded")
+        elif failure.verdict not in FAILOVERS:
+            raise round_.error()
+        if self._upstreams.now() >= case.call.deadline:
+            raise round_.error()
+
+
+TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
+    NotSent: Verdict.NOT_SENT,
+    StaleConnection: Verdict.STALE,
+    UpstreamLost: Verdict.LOST,
+    UpstreamTimeout: Verdict.TIMEOUT,
+}
+
+
+def garbled() -> Failure:
+    return Failure(verdict=Verdict.SERVER_FAULT, status=200, code="garbled_reply", message="The provider's reply is not one of its protocol.")
+
+
+def cut() -> Failure:
+    return Failure(verdict=Verdict.LOST, status=200, code="stream_cut", message="The provider's stream ended before it was complete.")
+
+
+class Round:
+    """What one call has tried so far, and what it would be told if nothing else is left."""
+
+    __slots__ = ("_candidates", "_case", "_settings", "_tried", "failure", "paid_nanousd", "provider", "retries", "retry_of")
+
+    def __init__(self, case: Case, settings: DispatchSettings) -> None:
+        self._case = case
+        self._settings = settings
+        self._candidates = tuple(
+            Candidate(provider=target.provider, model=target.model, tokens=case.quote.tokens) for target in case.targets
+        )
+        self._tried: tuple[tuple[str, str], ...] = ()
+        self.failure: Failure | None = None
+        self.provider = ""
+        self.retries = 0
+        self.retry_of = ""
+        self.paid_nanousd = 0
+
+    def need(self) -> Need:
+        case = self._case
+        return Need(
+            case_id=case.request_id,
+            candidates=self._candidates,
+            tried=self._tried,
+            retry_of=self.retry_of,
+            affinity=case.call.affinity,
+            queue_until=min(case.call.started_at + self._settings.queue_s, case.call.deadline),
+        )
+
+    def note(self, lease: Lease, failure: Failure) -> None:
+        self.failure = failure
+        self.provider = lease.provider
+        self._tried += ((lease.provider, lease.key),)
+        is_retry = failure.verdict in RETRIES
+        self.retries += is_retry
+        self.retry_of = lease.provider if is_retry else ""
+
+    def error(self) -> OmniError:
+        """The last failure, as the caller is told it: 401 and 403 are only ever about the caller's own credential."""
+        failure, provider = self.failure, self.provider
+        assert failure is not None
+        if failure.status in VISIBLE and failure.verdict in {Verdict.CALLER_FAULT, Verdict.NOT_FOUND}:
+            return ProviderError(
+                failure.message,
+                status=failure.status,
+                provider=provider,
+                protocol=self._case.call.protocol.name,
+                code=failure.code,
+                raw_body=self._case.provider_body,
+            )
+        return _ERRORS.get(failure.verdict, _lost)(failure, provider)
+
+
+def _limited(failure: Failure, provider: str) -> OmniError:
+    return RateLimited(
+        f"Every key of provider {provider!r} is at the provider's own limit.",
+        code="provider_rate_limited",
+        retry_after_s=failure.retry_after_s,
+    )
+
+
+def _no_key(failure: Failure, provider: str) -> OmniError:
+    return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call ({failure.verdict.value}).")
+
+
+def _overloaded(failure: Failure, provider: str) -> OmniError:
+    return Unavailable(f"Provider {provider!r} is overloaded.", code="provider_overloaded", retry_after_s=failure.retry_after_s)
+
+
+def _timeout(failure: Failure, provider: str) -> OmniError:
+    return UpstreamTimeout(f"Provider {provider!r} did not answer in time: {failure.message}", phase="total")
+
+
+def _lost(failure: Failure, provider: str) -> OmniError:
+    status = f" (status {failure.status})" if failure.status else ""
+    return UpstreamLost(f"Provider {provider!r} failed: {failure.code}{status}.", code="upstream_failed")
+
+
+_ERRORS = {
+    Verdict.RATE_LIMITED: _limited,
+    Verdict.QUOTA_EXHAUSTED: _no_key,
+    Verdict.KEY_DEAD: _no_key,
+    Verdict.DENIED: _no_key,
+    Verdict.OVERLOADED: _overloaded,
+    Verdict.TIMEOUT: _timeout,
+}

@@ -1,0 +1,43 @@
+"""The straight line of a call."""
+
+from omnillm.admission.asks import Ask, Refusal
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.call import Call
+from omnillm.gateway.dispatch import Dispatch
+from omnillm.gateway.refusals import refusal_error
+from omnillm.gateway.relay import Relay
+from omnillm.gateway.settlement import Case, Settlement
+from omnillm.routing.router import Router
+
+
+class Engine:
+    def __init__(self, *, router: Router, settlement: Settlement, admission: Admission, dispatch: Dispatch, queue_s: float) -> None:
+        self._router = router
+        self._settlement = settlement
+        self._admission = admission
+        self._dispatch = dispatch
+        self._queue_s = queue_s
+
+    async def serve(self, call: Call) -> Relay:
+        """Route, admit, dispatch. The relay owns what the case holds from then on: close it. An error gives back everything, seen or not."""
+        plan = self._router.plan(call.model, protocol=call.protocol.name, allowed=call.caller.models)
+        with self._settlement.open(call, plan) as case:
+            await self._admit(case)
+            answer = await self._dispatch.send(case)
+            return Relay(case, answer)
+
+    async def _admit(self, case: Case) -> None:
+        call = case.call
+        answer = await self._admission.admit(
+            Ask(
+                case_id=case.request_id,
+                caller=call.caller.name,
+                tokens=case.quote.tokens,
+                budgets=call.caller.budgets if case.quote.amount_nanousd else (),
+                amount_nanousd=case.quote.amount_nanousd,
+                queue_until=min(call.started_at + self._queue_s, call.deadline),
+            ),
+        )
+        if isinstance(answer, Refusal):
+            raise refusal_error(answer, call.model)
+        case.ticket = answer

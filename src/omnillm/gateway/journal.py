@@ -1,0 +1,72 @@
+"""What the gateway needs of a ledger, and how a case's movements become its rows."""
+
+from typing import Protocol
+
+from omnillm.records import Entry, EntryKind, Posting
+
+
+class Ledger(Protocol):
+    """A store, as the gateway sees it."""
+
+    is_healthy: bool
+
+    def post(self, posting: Posting) -> None:
+        """Write behind; never blocks."""
+        ...
+
+    async def post_durably(self, posting: Posting) -> None:
+        """Return once it is on disk; raises LedgerUnavailable."""
+        ...
+
+
+class Movement(Protocol):
+    """One attempt of one case, as far as money is concerned."""
+
+    request_id: str
+    periods: tuple[tuple[str, str], ...]
+
+
+class Journal:
+    """Durability as configured: strict puts each reservation on disk before its attempt is sent, relaxed writes all of it behind."""
+
+    def __init__(self, ledger: Ledger, *, epoch: int, is_strict: bool, allows_outage: bool) -> None:
+        self._ledger = ledger
+        self.epoch = epoch
+        self.is_strict = is_strict
+        self._allows_outage = allows_outage
+
+    async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int) -> None:
+        """Make an attempt's reservation durable (strict). LedgerUnavailable: nothing may be sent."""
+        if self._allows_outage and not self._ledger.is_healthy:
+            return
+        entries = self.entries(movement, attempt=attempt, kind=EntryKind.RESERVE, amount_nanousd=amount_nanousd, wall_ms=wall_ms)
+        await self._ledger.post_durably(Posting(entries=entries))
+
+    def entries(  # noqa: PLR0913  the columns of a row
+        self,
+        movement: Movement,
+        *,
+        attempt: int,
+        kind: EntryKind,
+        amount_nanousd: int,
+        wall_ms: int,
+        is_estimated: bool = False,
+    ) -> tuple[Entry, ...]:
+        """One movement, in every budget that the case draws on."""
+        return tuple(
+            Entry(
+                request_id=movement.request_id,
+                attempt=attempt,
+                kind=kind,
+                budget=budget,
+                period=period,
+                amount_nanousd=amount_nanousd,
+                wall_ms=wall_ms,
+                epoch=self.epoch,
+                is_estimated=is_estimated,
+            )
+            for budget, period in movement.periods
+        )
+
+    def post(self, posting: Posting) -> None:
+        self._ledger.post(posting)

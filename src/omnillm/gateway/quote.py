@@ -1,0 +1,97 @@
+"""What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
+
+import msgspec
+
+from omnillm.errors import BadRequest, BudgetExceeded
+from omnillm.gateway.call import GENERATE, Call, has_repeated_members
+from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.cost import Price, bound
+from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
+from omnillm.routing.target import Plan, Target
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    tokens: int = 0
+    """TPM to reserve: estimated prompt + output cap."""
+    prompt_bound: int = 0
+    output_bound: int = 0
+    """Output cap x n; by default when the call has no cap."""
+    amount_nanousd: int = 0
+    """Bound of one attempt, of the dearest target; 0 when no budget is drawn on."""
+    injected_cap: int | None = None
+    """An output cap to send because the call has none and the model's own maximum is not known."""
+
+
+FREE = Quote()
+
+
+class PriceBook:
+    """The price of each target, looked up once."""
+
+    def __init__(self, catalog: Catalog, kinds: dict[str, str]) -> None:
+        self._catalog = catalog
+        self._kinds = kinds
+        self._found: dict[tuple[str, str], Price | None] = {}
+
+    def find(self, provider: str, model: str) -> Price | None:
+        try:
+            return self._found[provider, model]
+        except KeyError:
+            price = self._catalog.find(provider, self._kinds[provider], model)
+            if len(self._found) < 10_000:
+                self._found[provider, model] = price
+            return price
+
+
+class Quoter:
+    """Quotes calls; `unknown` is what happens without a price: refuse_if_budgeted, refuse or allow."""
+
+    def __init__(self, prices: PriceBook, *, default_output_tokens: int, unknown: str) -> None:
+        self.prices = prices
+        self._default_output_tokens = default_output_tokens
+        self._unknown = unknown
+
+    def quote(self, call: Call, plan: Plan) -> tuple[Quote, tuple[Target, ...]]:
+        """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
+        if call.operation != GENERATE:
+            return FREE, plan.targets
+        protocol, peek = call.protocol, call.peek
+        text, media = protocol.text_bytes(call.members), protocol.media_tokens(call.members)
+        cap = peek.output_cap
+        output = (self._default_output_tokens if cap is None else cap) * peek.n
+        tokens = estimated_prompt_tokens(text, media) + output
+        prompt_bound = bounded_prompt_tokens(text, media, protocol.name)
+        budgeted = bool(call.caller.budgets)
+        if not budgeted and self._unknown != "refuse":
+            return Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output), plan.targets
+        if budgeted and has_repeated_members(call.body, call.members):
+            raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
+        return self._quote_money(call, plan, Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output))
+
+    def _quote_money(self, call: Call, plan: Plan, quote: Quote) -> tuple[Quote, tuple[Target, ...]]:
+        amount, output_bound, injected = 0, quote.output_bound, None
+        targets: list[Target] = []
+        for target in plan.targets:
+            price = self.prices.find(target.provider, target.model)
+            if price is None:
+                if self._unknown == "allow":
+                    targets.append(target)
+                continue
+            output = quote.output_bound
+            if call.peek.output_cap is None:
+                if price.max_output:
+                    output = price.max_output * call.peek.n
+                else:
+                    injected = self._default_output_tokens
+            targets.append(target)
+            output_bound = max(output_bound, output)
+            amount = max(amount, bound(quote.prompt_bound, output, price))
+        if not targets:
+            raise BudgetExceeded(
+                f"Model {call.model!r} has no known price, and this caller has a budget: an administrator can add the price under "
+                "pricing.overrides.",
+                code="price_unknown",
+            )
+        if not call.caller.budgets:
+            amount = 0
+        return msgspec.structs.replace(quote, amount_nanousd=amount, output_bound=output_bound, injected_cap=injected), tuple(targets)

@@ -1,0 +1,62 @@
+"""A refusal of the admission controller, as the error that the caller is told."""
+
+from omnillm.admission.asks import Refusal
+from omnillm.errors import BadRequest, BudgetExceeded, NoAvailableKey, OmniError, RateLimited
+from omnillm.money import format_usd
+
+_LIMITS = {
+    "requests_limit": "requests per minute",
+    "tokens_limit": "tokens per minute",
+    "concurrency_limit": "concurrent requests",
+}
+
+
+def refusal_error(refusal: Refusal, model: str) -> OmniError:
+    if refusal.status == 402:
+        return _budget_error(refusal)
+    if refusal.code in _LIMITS:
+        limit = f"Virtual key {refusal.scope!r} is at its limit of {refusal.limit} {_LIMITS[refusal.code]}"
+        return RateLimited(f"{limit}; try again{_when(refusal)}.", code=refusal.code, retry_after_s=refusal.retry_after_s)
+    if refusal.code == "call_too_large":
+        return BadRequest(
+            f"The call needs more tokens at once than the whole limit of {refusal.scope or 'every key'} allows "
+            f"({refusal.limit} a minute): shorten the prompt or lower the output cap.",
+            code="call_too_large",
+        )
+    if refusal.status == 429:
+        return RateLimited(
+            f"Every key that serves {model!r} is at its limit; try again{_when(refusal)}.",
+            code="all_keys_limited",
+            retry_after_s=refusal.retry_after_s,
+        )
+    return NoAvailableKey(_UNAVAILABLE.get(refusal.code, _BROKEN).format(model), code=refusal.code, retry_after_s=refusal.retry_after_s)
+
+
+_BROKEN = "No key that serves {!r} works at the moment: its provider fails or refuses the keys. See /admin/v1/pools for each key's state."
+_UNAVAILABLE = {
+    "no_key_serves_model": "No provider key is configured for {!r}.",
+    "queue_full": "Too many calls wait for a key that serves {!r} already.",
+}
+
+
+def _budget_error(refusal: Refusal) -> BudgetExceeded:
+    is_held = refusal.code == "budget_held"
+    reason = "is wholly held by calls under way" if is_held else "has no room for this call"
+    error = BudgetExceeded(
+        f"Budget {refusal.scope!r} {reason}: limit {format_usd(refusal.limit)} USD, spent {format_usd(refusal.used)}, "
+        f"held {format_usd(refusal.held)}.",
+        code=refusal.code,
+        retry_after_s=refusal.retry_after_s if is_held else None,
+    )
+    error.details = {
+        "scope": refusal.scope,
+        "limit_usd": format_usd(refusal.limit),
+        "spent_usd": format_usd(refusal.used),
+        "held_usd": format_usd(refusal.held),
+        "resets_at": int(refusal.resets_at_wall) or None,
+    }
+    return error
+
+
+def _when(refusal: Refusal) -> str:
+    return "" if refusal.retry_after_s is None else f" in {max(refusal.retry_after_s, 0.001):.3g} s"

@@ -1,0 +1,107 @@
+"""The reply on its way to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously."""
+
+from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
+from omnillm.gateway.answer import Answer
+from omnillm.gateway.attempt import Closing
+from omnillm.gateway.settlement import CLIENT_CLOSED, Case
+from omnillm.outcome import Verdict
+from omnillm.protocols.protocol import Failure, Sight
+
+
+class Relay:
+    """`whole` is a plain reply's body, already settled; a stream is read piece by piece. Whoever opens a relay closes it."""
+
+    __slots__ = ("_answer", "_attempt", "_case", "_is_settled", "whole")
+
+    def __init__(self, case: Case, answer: Answer) -> None:
+        assert case.attempt is not None
+        case.is_handed_over = True
+        self._case = case
+        self._answer = answer
+        self._attempt = case.attempt
+        self._is_settled = False
+        self.whole = answer.body
+        if answer.body is not None:
+            self._succeed(answer)
+
+    @property
+    def case(self) -> Case:
+        return self._case
+
+    @property
+    def upstream_headers(self) -> dict[bytes, bytes]:
+        return self._answer.exchange.headers
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number that an error event would bear."""
+        return 0 if self._answer.watch is None else self._answer.watch.next_sequence
+
+    async def read(self) -> bytes:
+        """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure."""
+        answer = self._answer
+        if answer.body is not None:
+            body, answer.body = answer.body, b""
+            return body
+        while True:
+            ready = answer.release()
+            if ready:
+                return ready
+            if answer.seen & Sight.FAILED:
+                raise self._fail(answer.failure())
+            if answer.is_ended_well:
+                self._succeed(answer)
+                return b""
+            await self._take(answer)
+
+    async def _take(self, answer: Answer) -> None:
+        try:
+            piece = await answer.exchange.read()
+        except UpstreamTimeout as error:
+            raise self._settle_failed(Verdict.TIMEOUT, error) from None
+        except UpstreamLost as error:
+            raise self._settle_failed(Verdict.LOST, error) from None
+        self._attempt.observed_bytes += len(piece)
+        answer.take(piece)
+        if not piece and not answer.is_ended_well:
+            raise self._settle_failed(Verdict.LOST, UpstreamLost("The provider's stream ended before it was complete.", code="stream_cut"))
+
+    def close(self) -> None:
+        """The client is served or gone. A stream that did not end is settled as aborted: input and observed output, never nothing."""
+        if not self._is_settled:
+            self._is_settled = True
+            self._case.end(self._closing(Verdict.ABORTED, "aborted"))
+            self._case.close(status=CLIENT_CLOSED, outcome="aborted")
+
+    def _succeed(self, answer: Answer) -> None:
+        if self._is_settled:
+            return
+        self._is_settled = True
+        answer.exchange.linger()
+        self._case.end(self._closing(Verdict.SUCCESS, ""))
+        self._case.close(status=200, outcome="success")
+
+    def _fail(self, failure: Failure) -> OmniError:
+        error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
+        return self._settle_failed(failure.verdict, error)
+
+    def _settle_failed(self, verdict: Verdict, error: OmniError) -> OmniError:
+        if not self._is_settled:
+            self._is_settled = True
+            error.request_id, error.attempts = self._case.request_id, self._case.attempts
+            self._case.end(self._closing(verdict, error.code))
+            self._case.close(status=error.status, outcome=error.code)
+        return error
+
+    def _closing(self, verdict: Verdict, error: str) -> Closing:
+        answer = self._answer
+        exchange = answer.exchange
+        usage = answer.usage if answer.watch is None else answer.watch.usage
+        return Closing(
+            verdict=verdict,
+            status=exchange.status,
+            # What a stream reported before its end is a part of the truth, not the whole.
+            usage=usage if verdict is Verdict.SUCCESS else None,
+            error=error,
+            headroom=answer.upstream.read_headroom(exchange.headers),
+        )

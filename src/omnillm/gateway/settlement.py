@@ -1,0 +1,230 @@
+"""The open file of one call: whatever it holds is given back when it closes, exactly once, synchronously, by whichever way it ends."""
+
+from collections.abc import Callable
+from random import Random
+from types import TracebackType
+
+from omnillm.admission.asks import Lease, Ticket
+from omnillm.clock import Clock
+from omnillm.errors import OmniError
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.attempt import NEVER_PROCESSED, Attempt, Closing
+from omnillm.gateway.call import Call
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.quote import Quote, Quoter
+from omnillm.outcome import Outcome, Verdict
+from omnillm.records import AttemptRow, Entry, EntryKind, Posting, RequestRow
+from omnillm.routing.target import Plan, Target
+from omnillm.usage import NO_USAGE, Usage
+
+CLIENT_CLOSED = 499
+Observer = Callable[[RequestRow], None]
+
+
+class Settlement:
+    """Opens cases, and knows what they need to close: admission, journal, prices, clock, dice, and who wants to hear of the end."""
+
+    def __init__(  # noqa: PLR0913  the wiring of assemble.py, once
+        self,
+        *,
+        admission: Admission,
+        journal: Journal,
+        quoter: Quoter,
+        clock: Clock,
+        dice: Random,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        self.admission = admission
+        self.journal = journal
+        self.quoter = quoter
+        self.clock = clock
+        self.observers = observers
+        self._random_bits = dice.getrandbits
+        self._day_number = 0
+        self._day = ""
+
+    def open(self, call: Call, plan: Plan) -> "Case":
+        quote, targets = self.quoter.quote(call, plan)
+        return Case(self, call, quote, targets)
+
+    def make_id(self, wall: float) -> str:
+        """32 hex digits, time-ordered: 48 bits of Unix milliseconds, then 80 random bits."""
+        return f"{int(wall * 1000):012x}{self._random_bits(80):020x}"
+
+    def day_of(self, wall: float) -> str:
+        """UTC day, "2026-11-25"."""
+        number = int(wall // 86400)
+        if number != self._day_number:
+            self._day_number, self._day = number, civil_day(number)
+        return self._day
+
+
+def civil_day(days: int) -> str:
+    """Days since 1970-01-01 -> ISO date, in integers (proleptic Gregorian calendar, years counted from March)."""
+    days += 719_468
+    era, of_era = divmod(days, 146_097)
+    year_of_era = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
+    day_of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted_month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * shifted_month + 2) // 5 + 1
+    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    return f"{year:04d}-{month:02d}-{day:02d}"
+
+
+class Case:
+    """What one call holds: a ticket, at most one lease and exchange at a time, and the rows of what has been tried."""
+
+    __slots__ = (
+        "_entries",
+        "_is_closed",
+        "_rows",
+        "_settlement",
+        "attempt",
+        "attempts",
+        "call",
+        "cost_nanousd",
+        "is_estimated",
+        "is_handed_over",
+        "provider_body",
+        "quote",
+        "request_id",
+        "targets",
+        "ticket",
+        "usage",
+    )
+
+    def __init__(self, settlement: Settlement, call: Call, quote: Quote, targets: tuple[Target, ...]) -> None:
+        self._settlement = settlement
+        self.call = call
+        self.quote = quote
+        self.targets = targets
+        self.request_id = settlement.make_id(call.wall)
+        self.ticket: Ticket | None = None
+        self.attempt: Attempt | None = None
+        self.attempts = 0
+        self.usage: Usage = NO_USAGE
+        self.cost_nanousd = 0
+        self.is_estimated = False
+        self.is_handed_over = False
+        self.provider_body = b""
+        """The body of a provider's own refusal, for a client of the same protocol."""
+        self._entries: tuple[Entry, ...] = ()
+        self._rows: tuple[AttemptRow, ...] = ()
+        self._is_closed = False
+
+    def __enter__(self) -> "Case":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            assert self.is_handed_over, "a case left without an answer or an error"
+        elif isinstance(error, OmniError):
+            error.request_id, error.attempts = self.request_id, self.attempts
+            self.close(status=error.status, outcome=error.code)
+        elif isinstance(error, Exception):
+            self.close(status=500, outcome="internal_error")
+        else:
+            self.close(status=CLIENT_CLOSED, outcome="aborted")
+
+    @property
+    def periods(self) -> tuple[tuple[str, str], ...]:
+        """(budget, period) of everything reserved for the case."""
+        return () if self.ticket is None else self.ticket.periods
+
+    def begin(self, lease: Lease) -> Attempt:
+        """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
+        self.attempts += 1
+        settlement = self._settlement
+        price = settlement.quoter.prices.find(lease.provider, lease.model)
+        self.attempt = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
+        return attempt
+
+    def end(self, closing: Closing) -> None:
+        """Close the attempt: its row and its money. The lease is released, unless the same one is to be used again (stale)."""
+        attempt = self.attempt
+        if attempt is None:
+            return
+        self.attempt = None
+        attempt.close_exchange()
+        settlement = self._settlement
+        now = settlement.clock.now()
+        cost, is_estimated = attempt.charge(closing, self.quote)
+        usage = closing.usage
+        if closing.verdict is not Verdict.STALE:
+            settlement.admission.release(
+                attempt.lease.lease_id,
+                Outcome(
+                    verdict=closing.verdict,
+                    usage=usage or NO_USAGE,
+                    is_usage_known=usage is not None,
+                    retry_after_s=closing.retry_after_s,
+                    first_byte_s=attempt.first_byte_s,
+                    headroom=closing.headroom,
+                ),
+            )
+        self._record(attempt, closing, (cost, is_estimated), now)
+
+    def _record(self, attempt: Attempt, closing: Closing, charged: tuple[int, bool], now: float) -> None:
+        cost, is_estimated = charged
+        usage = closing.usage or NO_USAGE
+        self.cost_nanousd += cost
+        self.is_estimated = self.is_estimated or is_estimated
+        self.usage = self.usage + usage if self._rows else usage
+        self._rows += (attempt.row(self.request_id, closing, charged, now, self._settlement.journal.epoch),)
+        journal = self._settlement.journal
+        # Without a durable reservation to close, an attempt that cost nothing moves nothing.
+        if self.periods and (cost or journal.is_strict):
+            is_void = not attempt.is_sent or closing.verdict in NEVER_PROCESSED
+            self._entries += journal.entries(
+                self,
+                attempt=attempt.number,
+                kind=EntryKind.VOID if is_void else EntryKind.SETTLE,
+                amount_nanousd=cost,
+                wall_ms=attempt.wall_ms,
+                is_estimated=is_estimated,
+            )
+
+    def close(self, *, status: int, outcome: str) -> None:
+        """Give back what is still held, book the cost, write the rows, tell the observers. Only the first close counts."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self.attempt is not None:
+            self.end(Closing(verdict=Verdict.ABORTED, error=outcome))
+        settlement = self._settlement
+        if self.ticket is not None:
+            settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._rows else None)
+        settlement.admission.cancel(self.request_id)
+        row = self._request_row(status, outcome)
+        settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row))
+        for observe in settlement.observers:
+            observe(row)
+
+    def _request_row(self, status: int, outcome: str) -> RequestRow:
+        call, settlement = self.call, self._settlement
+        last = self._rows[-1] if self._rows else None
+        return RequestRow(
+            request_id=self.request_id,
+            wall_ms=int(call.wall * 1000),
+            day=settlement.day_of(call.wall),
+            duration_ms=int((settlement.clock.now() - call.started_at) * 1000),
+            caller=call.caller.name,
+            protocol=call.protocol.name,
+            operation=call.operation,
+            model=call.model,
+            provider=last.provider if last else "",
+            upstream_model=last.model if last else "",
+            key=last.key if last else "",
+            status=status,
+            outcome=outcome,
+            is_stream=call.is_stream,
+            attempts=self.attempts,
+            usage=self.usage,
+            cost_nanousd=self.cost_nanousd,
+            is_estimated=self.is_estimated,
+            tags=call.tags,
+            session=call.session,
+            loss="",
+            epoch=settlement.journal.epoch,
+        )

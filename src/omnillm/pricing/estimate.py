@@ -1,0 +1,22 @@
+"""How many tokens a prompt is before the provider counts them: an estimate for limits, a provable bound for money.
+
+No tokenizer is carried: for the models that matter none is public, and four bytes a token is within 25 % of true counts for text. A token
+is never less than one byte of text, so the bytes themselves are the bound; what providers add unseen (a tool prompt, message framing)
+is a constant a protocol.
+"""
+
+HIDDEN_TOKENS = {
+    "openai_chat": 100,
+    "openai_responses": 100,
+    "anthropic_messages": 700,
+    "gemini_generate_content": 20,
+}
+"""Upper bounds of what stands in a provider's count but not in the body."""
+
+
+def estimated_prompt_tokens(text_bytes: int, media_tokens: int) -> int:
+    return (text_bytes + 3) // 4 + media_tokens
+
+
+def bounded_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:
+    return text_bytes + media_tokens + HIDDEN_TOKENS[protocol]
