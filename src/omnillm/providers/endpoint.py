@@ -1,0 +1,157 @@
+"""The profile of an upstream account: protocols, URL rule, authentication, headers.
+
+URL rule. A base URL without a path gets the version segment (`/v1`, `/v1beta`); one with a path is used as it stands and only the
+operation is appended; an operation that it already ends with is kept, not doubled. Its query is kept. With `is_compat` it is the whole
+URL, in which `{model}` and `{method}` are filled in.
+"""
+
+from typing import Literal
+from urllib.parse import SplitResult, quote, urlsplit
+
+import msgspec
+
+from omnillm.errors import BadRequest, ConfigError
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
+from omnillm.secret import Secret
+
+Operation = Literal["generate", "count_tokens", "models"]
+
+PATHS: dict[tuple[str, Operation], str] = {
+    (OPENAI_CHAT, "generate"): "/chat/completions",
+    (OPENAI_CHAT, "models"): "/models",
+    (OPENAI_RESPONSES, "generate"): "/responses",
+    (OPENAI_RESPONSES, "count_tokens"): "/responses/input_tokens",
+    (OPENAI_RESPONSES, "models"): "/models",
+    (ANTHROPIC_MESSAGES, "generate"): "/messages",
+    (ANTHROPIC_MESSAGES, "count_tokens"): "/messages/count_tokens",
+    (ANTHROPIC_MESSAGES, "models"): "/models",
+    (GEMINI_GENERATE_CONTENT, "generate"): "/{model}:{method}",
+    (GEMINI_GENERATE_CONTENT, "count_tokens"): "/{model}:{method}",
+    (GEMINI_GENERATE_CONTENT, "models"): "/models",
+}
+GEMINI_METHODS = {
+    ("generate", False): "generateContent",
+    ("generate", True): "streamGenerateContent",
+    ("count_tokens", False): "countTokens",
+}
+GEMINI_COLLECTIONS = ("models/", "tunedModels/")
+
+
+class Bearer(msgspec.Struct, frozen=True, tag="bearer"):
+    """`authorization: Bearer KEY`."""
+
+
+class Header(msgspec.Struct, frozen=True, tag="header"):
+    name: str
+
+
+class Query(msgspec.Struct, frozen=True, tag="query"):
+    """`?NAME=KEY`: such a request target is never logged."""
+
+    name: str
+
+
+AuthScheme = Bearer | Header | Query
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """How one provider is spoken to; the kinds' own profiles are values of this type, overridden by the configuration."""
+
+    kind: str
+    protocols: tuple[str, ...]
+    """Those that it speaks, the default first."""
+    pinnable: tuple[str, ...] = ()
+    """Those that `protocol:` may pin; empty: `protocols`."""
+    base_url: Secret
+    """A Secret because people put credentials into its query; `origin_url` is what may be shown."""
+    version: str
+    """The version segment that a base URL without a path gets."""
+    is_compat: bool = False
+    auth: AuthScheme = Bearer()
+    headers: tuple[tuple[str, Secret], ...] = ()
+    """Configured ones, names lower-cased; they win over the client's."""
+    fallback_headers: tuple[tuple[str, str], ...] = ()
+    """Sent when neither the client nor the configuration names them."""
+    asks_usage: bool = False
+    """True: a chat stream reports usage only when `stream_options.include_usage` asks for it, so we inject it."""
+
+    @property
+    def origin_url(self) -> str:
+        """Scheme, host and port."""
+        url = urlsplit(self.base_url.reveal())
+        return f"{url.scheme}://{url.netloc}"
+
+    def speaks(self, protocol: str, operation: Operation = "generate") -> bool:
+        if protocol not in self.protocols:
+            return False
+        if self.is_compat:
+            return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
+        return (protocol, operation) in PATHS
+
+    def target(self, protocol: str, operation: Operation, *, model: str = "", is_stream: bool = False) -> bytes:
+        """Path and query of the request line. BadRequest: a model name that could leave its place in the path."""
+        url = urlsplit(self.base_url.reveal())
+        is_gemini = protocol == GEMINI_GENERATE_CONTENT
+        method = GEMINI_METHODS.get((operation, is_stream), "") if is_gemini else operation
+        template = url.path if self.is_compat else self._root(url) + PATHS[protocol, operation]
+        query = url.query
+        if is_gemini and is_stream and "{method}" in template and "alt=" not in query:
+            query = f"{query}&alt=sse" if query else "alt=sse"
+        if "{model}" in template:
+            name = gemini_name(model) if is_gemini and not self.is_compat else path_name(model)
+            template = template.replace("{model}", name)
+        if "{model}" in query:
+            query = query.replace("{model}", quote(path_name(model), safe="%"))
+        path, query = template.replace("{method}", method) or "/", query.replace("{method}", method)
+        return (f"{path}?{query}" if query else path).encode("ascii")
+
+    def _root(self, url: SplitResult) -> str:
+        """The path to which operations are appended."""
+        path = url.path.rstrip("/")
+        if not path:
+            return f"/{self.version}"
+        if GEMINI_GENERATE_CONTENT in self.protocols:
+            head, _, tail = path.rpartition("/")
+            if ":" in tail and head.endswith(("/models", "/tunedModels")):
+                return head.rpartition("/")[0]
+        operations = {PATHS[key] for key in PATHS if key[0] in self.protocols}
+        for operation in sorted(operations, key=len, reverse=True):
+            if path.endswith(operation):
+                return path.removesuffix(operation)
+        return path
+
+
+def gemini_name(model: str) -> str:
+    """Return the resource name of a Gemini model, e.g. "models/gemini-2.5-pro", encoded for a path."""
+    return path_name(model if model.startswith(GEMINI_COLLECTIONS) else f"models/{model}")
+
+
+def path_name(model: str) -> str:
+    """Percent-encode a model name, its slashes kept. BadRequest: empty or dotted segments, which a server would resolve."""
+    if any(segment in {"", ".", ".."} for segment in model.split("/")):
+        raise BadRequest("the model name is not one that can stand in a URL", code="invalid_model")
+    try:
+        return quote(model, safe="/")
+    except UnicodeEncodeError as error:
+        raise BadRequest("the model name is not valid Unicode", code="invalid_model") from error
+
+
+def check_base_url(text: str, *, is_compat: bool) -> None:
+    """ConfigError unless `text` is a usable http(s) URL; nothing of it is repeated in the message."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigError("must be plain ASCII without spaces", path="base_url")
+    try:
+        url = urlsplit(text)
+        is_addressed = bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError as error:
+        raise ConfigError("is not a URL", path="base_url") from error
+    if url.scheme not in {"http", "https"} or not is_addressed:
+        raise ConfigError("must be like https://host/v1", path="base_url")
+    if url.username is not None or url.fragment:
+        raise ConfigError("must hold no user, password or fragment; credentials belong in keys", path="base_url")
+    has_place = "{" in text or "}" in text
+    rest = f"{url.path}?{url.query}".replace("{model}", "").replace("{method}", "")
+    if has_place and not is_compat:
+        raise ConfigError("{model} and {method} need compat: true", path="base_url")
+    if "{" in rest or "}" in rest or "{" in url.netloc:
+        raise ConfigError("only {model} and {method} can be filled in, after the host", path="base_url")

@@ -1,0 +1,13 @@
+"""https://ai.google.dev/api."""
+
+from omnillm.providers.endpoint import Endpoint, Header
+from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
+from omnillm.secret import Secret
+
+GEMINI = Endpoint(
+    kind="gemini",
+    protocols=(GEMINI_GENERATE_CONTENT,),
+    base_url=Secret("https://generativelanguage.googleapis.com/v1beta"),
+    version="v1beta",
+    auth=Header("x-goog-api-key"),
+)

@@ -1,0 +1,146 @@
+"""The heads of requests to providers and of replies to clients: allowlists in both directions.
+
+Upstream a client's field passes only when `PASSED` names it (or it begins with `x-stainless-`): never its credential, cookie or
+forwarding headers. Downstream only `RETURNED` passes: never a provider's cookie, organisation or project id, rate limits of its key,
+request id, `server`, `via` or `cf-*`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from omnillm.errors import ConfigError
+from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Operation, Query
+from omnillm.secret import Secret
+
+PASSED: Final = (
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "idempotency-key",
+    "openai-beta",
+    "user-agent",
+)
+STAINLESS: Final = b"x-stainless-"
+STAINLESS_NAMES: Final = (
+    *("arch", "async", "helper-method", "lang", "os", "package-version", "poll-helper", "raw-response", "read-timeout"),
+    *("retry-count", "runtime", "runtime-version", "stream-helper", "timeout"),
+)
+"""The usual ones, so that most calls find them in the table."""
+RETURNED: Final = ("content-type", "openai-processing-ms", "openai-version")
+RESERVED: Final = frozenset(
+    {
+        *("accept-encoding", "connection", "content-length", "content-type", "expect", "host", "keep-alive", "proxy-authenticate"),
+        *("proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+"""Fields that decide where a message ends, whom it reaches or how it is coded: ours alone."""
+TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+"""Characters of a field name (RFC 9110, section 5.6.2), lower-cased."""
+MOST_PREFIXES: Final = 512
+"""Request heads kept per key. Model names can come from strangers."""
+
+_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
+_PASSED = {name.encode(): f"\r\n{name}: ".encode() for name in (*PASSED, *(STAINLESS.decode() + name for name in STAINLESS_NAMES))}
+
+
+def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
+    """ConfigError unless a configured header can be sent as it is; its value is never repeated."""
+    lowered = name.lower()
+    auth_name = "authorization" if isinstance(auth, Bearer) else auth.name.lower() if isinstance(auth, Header) else ""
+    if not lowered or not TOKEN.issuperset(lowered):
+        raise ConfigError(f"{name[:64]!r} is not a header name", path="headers")
+    if lowered in RESERVED:
+        raise ConfigError(f"{lowered} is set by the gateway", path="headers")
+    if lowered == auth_name:
+        raise ConfigError(f"{lowered} carries the provider key; see auth", path="headers")
+    _ascii(value.reveal(), what=f"the value of {lowered}", path="headers")
+
+
+def check_auth(auth: AuthScheme) -> None:
+    """ConfigError unless the scheme's name can stand in a head."""
+    if isinstance(auth, Header) and (not auth.name or not TOKEN.issuperset(auth.name.lower()) or auth.name.lower() in RESERVED):
+        raise ConfigError(f"{auth.name[:64]!r} is not a header that can carry a key", path="auth.header")
+    if isinstance(auth, Query) and not (auth.name and auth.name.isascii() and auth.name.isprintable()):
+        raise ConfigError("is not the name of a query parameter", path="auth.query")
+
+
+def _ascii(text: str, *, what: str, path: str) -> bytes:
+    if not text.isascii() or not text.isprintable():
+        raise ConfigError(f"{what} must be printable ASCII", path=path)
+    return text.encode("ascii")
+
+
+class Sender:
+    """Writes the heads of requests to one endpoint with one provider key. Everything that a call cannot change is written once."""
+
+    __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_passed", "_prefixes")
+
+    def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
+        key = _ascii(secret.reveal(), what="a provider key", path="key")
+        auth = endpoint.auth
+        check_auth(auth)
+        fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
+        if isinstance(auth, Bearer):
+            fields.append(b"authorization: Bearer " + key)
+        elif isinstance(auth, Header):
+            fields.append(auth.name.lower().encode() + b": " + key)
+        for name, value in endpoint.headers:
+            check_field(name, value, auth=auth)
+            fields.append(f"{name}: {value.reveal()}".encode("ascii"))
+        fields.append(b"accept-encoding: identity")
+        own = {name for name, _ in endpoint.headers} | ({auth.name.lower()} if isinstance(auth, Header) else set())
+        self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) else b""
+        self._endpoint = endpoint
+        self._fixed = b"\r\n".join(fields)
+        self._passed = {name: label for name, label in _PASSED.items() if name.decode() not in own}
+        self._fallbacks = tuple(
+            (name.encode(), f"\r\n{name}: {value}".encode()) for name, value in endpoint.fallback_headers if name not in own
+        )
+        self._prefixes: dict[tuple[str, Operation, str, bool], bytes] = {}
+
+    def head(self, headers: Mapping[bytes, bytes], *, protocol: str, operation: Operation, model: str, is_stream: bool) -> bytes:
+        """Request line and fields, each ended by CRLF, without content-length and the final blank line.
+
+        `headers` are the client's (lower-cased names). BadRequest: the model name cannot stand in a URL.
+        """
+        asked = (protocol, operation, model, is_stream)
+        pieces = [self._prefixes.get(asked) or self._prefix(asked)]
+        passed = self._passed
+        for name, value in headers.items():
+            label = passed.get(name)
+            if label is not None:
+                pieces.append(label)
+                pieces.append(value)
+            elif name.startswith(STAINLESS):
+                pieces.append(b"\r\n" + name + b": " + value)
+        for name, field in self._fallbacks:
+            if name not in headers:
+                pieces.append(field)
+        pieces.append(b"\r\n")
+        return b"".join(pieces)
+
+    def _prefix(self, asked: tuple[str, Operation, str, bool]) -> bytes:
+        protocol, operation, model, is_stream = asked
+        target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream)
+        if self._auth_query:
+            target += (b"&" if b"?" in target else b"?") + self._auth_query
+        if operation == "models":
+            prefix = b"GET %b HTTP/1.1\r\n%b" % (target, self._fixed)
+        else:
+            # Every inference body was read as JSON, whatever its sender called it (curl says it is a form).
+            prefix = b"POST %b HTTP/1.1\r\n%b\r\ncontent-type: application/json" % (target, self._fixed)
+        if len(self._prefixes) >= MOST_PREFIXES:
+            self._prefixes.clear()
+        self._prefixes[asked] = prefix
+        return prefix
+
+
+def reply_fields(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return those fields of a provider's reply that a client may see, each ended by CRLF."""
+    fields = b""
+    for name, label in _RETURNED:
+        value = headers.get(name)
+        if value is not None:
+            fields += label + value + b"\r\n"
+    return fields

@@ -1,0 +1,67 @@
+"""The kinds of provider, and how a configuration overrides one."""
+
+from msgspec.structs import replace
+
+from omnillm.errors import ConfigError
+from omnillm.providers.anthropic import ANTHROPIC
+from omnillm.providers.endpoint import AuthScheme, Endpoint, check_base_url
+from omnillm.providers.gemini import GEMINI
+from omnillm.providers.heads import check_auth, check_field
+from omnillm.providers.openai import OPENAI
+from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
+from omnillm.providers.protocol_names import parse_protocol
+from omnillm.secret import Secret
+from omnillm.spelling import hint
+
+KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, OPENAI_COMPATIBLE)}
+LATER = ("azure_openai", "vertex_ai", "bedrock", "custom")
+"""Known, but not in this version."""
+
+
+def profile_of(kind: str) -> Endpoint:
+    """Return a kind's own profile; ConfigError: unknown, or not in this version."""
+    if kind in KINDS:
+        return KINDS[kind]
+    if kind in LATER:
+        raise ConfigError(f"{kind} comes in a later version; this one has {', '.join(KINDS)}", path="kind")
+    raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER))}", path="kind")
+
+
+def endpoint(
+    kind: str,
+    *,
+    base_url: Secret | None = None,
+    protocol: str = "",
+    is_compat: bool = False,
+    auth: AuthScheme | None = None,
+    headers: tuple[tuple[str, Secret], ...] = (),
+) -> Endpoint:
+    """Return the kind's profile with these overrides; ConfigError, its `path` the parameter's name, where they do not fit."""
+    profile = profile_of(kind)
+    protocols = profile.protocols
+    if protocol:
+        pinned, is_spelt_compat = parse_protocol(protocol)
+        is_compat = is_compat or is_spelt_compat
+        if pinned not in (profile.pinnable or protocols):
+            raise ConfigError(f"{kind} speaks {', '.join(profile.pinnable or protocols)}, not {pinned}", path="protocol")
+        protocols = (pinned,)
+    if not (base_url or profile.base_url):
+        raise ConfigError(f"a provider of kind {kind} needs one", path="base_url")
+    if is_compat and not base_url:
+        raise ConfigError("compat: true makes the base URL the whole URL, so one must be given", path="base_url")
+    base_url = Secret(base_url.reveal().strip()) if base_url else profile.base_url
+    check_base_url(base_url.reveal(), is_compat=is_compat)
+    auth = auth or profile.auth
+    check_auth(auth)
+    for name, value in headers:
+        check_field(name, value, auth=auth)
+    if is_compat and len(protocols) > 1:
+        protocols = protocols[:1]  # one URL serves one protocol
+    return replace(
+        profile,
+        protocols=protocols,
+        base_url=base_url,
+        is_compat=is_compat,
+        auth=auth,
+        headers=tuple((name.lower(), value) for name, value in headers),
+    )

@@ -1,0 +1,14 @@
+"""Hosts that speak OpenAI's protocol at an address of their own: vLLM, Ollama, Groq, Mistral, DeepSeek, OpenRouter, Together, xAI."""
+
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
+from omnillm.secret import Secret
+
+OPENAI_COMPATIBLE = Endpoint(
+    kind="openai_compatible",
+    protocols=(OPENAI_CHAT,),
+    pinnable=(OPENAI_CHAT, OPENAI_RESPONSES),
+    base_url=Secret(""),
+    version="v1",
+    asks_usage=True,
+)

@@ -1,0 +1,32 @@
+"""Names of the wire protocols, in every spelling that the crate `omnillm` accepted."""
+
+from omnillm.errors import ConfigError
+from omnillm.spelling import hint
+
+OPENAI_CHAT = "openai_chat"
+OPENAI_RESPONSES = "openai_responses"
+ANTHROPIC_MESSAGES = "anthropic_messages"
+GEMINI_GENERATE_CONTENT = "gemini_generate_content"
+PROTOCOL_NAMES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT)
+
+SPELLINGS = {
+    **{name: name for name in PROTOCOL_NAMES},
+    "chat_completions": OPENAI_CHAT,
+    "openai_chat_completions": OPENAI_CHAT,
+    "open_ai_chat_completions": OPENAI_CHAT,
+    "responses": OPENAI_RESPONSES,
+    "open_ai_responses": OPENAI_RESPONSES,
+    "claude_messages": ANTHROPIC_MESSAGES,
+}
+COMPAT_SUFFIX = "_compat"
+
+
+def parse_protocol(text: str) -> tuple[str, bool]:
+    """Return the protocol's name, and whether a `_compat` spelling said that the base URL is the whole URL; any case."""
+    spelt = text.strip().lower()
+    name = SPELLINGS.get(spelt.removesuffix(COMPAT_SUFFIX))
+    if name is None:
+        close = hint(spelt, PROTOCOL_NAMES)
+        known = "" if "valid:" in close else f" (valid: {', '.join(PROTOCOL_NAMES)}, each also with {COMPAT_SUFFIX})"
+        raise ConfigError(f"unknown protocol {text[:64]!r}{close}{known}", path="protocol")
+    return name, spelt.endswith(COMPAT_SUFFIX)

@@ -1,0 +1,167 @@
+"""Which targets a call may go to: the exact name, else the pattern with the longest literal part, else provider/model."""
+
+from bisect import bisect
+from collections.abc import Mapping
+from itertools import accumulate
+from random import Random
+from typing import NoReturn
+
+import msgspec
+
+from omnillm.errors import BadRequest, Forbidden, UnknownModel
+from omnillm.providers.endpoint import Endpoint, Operation
+from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
+from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
+from omnillm.spelling import nearest
+
+LONGEST_NAME = 256
+MOST_KNOWN = 4096
+"""Asked names remembered; strangers can ask for any number."""
+
+
+class Match(msgspec.Struct, frozen=True):
+    rule: str
+    route: str
+    targets: tuple[Target, ...]
+    weights: tuple[int, ...]
+
+
+class Choice:
+    """The plans of one asked name: a single one, or one for each target that may be drawn first."""
+
+    __slots__ = ("bounds", "plans", "total")
+
+    def __init__(self, plans: tuple[Plan, ...], weights: tuple[int, ...]) -> None:
+        self.plans = plans
+        self.bounds = tuple(accumulate(weights))
+        self.total = self.bounds[-1] if self.bounds else 0
+
+
+class Router:
+    """Answers from a table of the names already asked for; a changed configuration is a new Router."""
+
+    def __init__(
+        self, routes: Mapping[str, Route], endpoints: Mapping[str, Endpoint], *, dice: Random, is_models_only: bool = False
+    ) -> None:
+        self._exact = {name: route for name, route in routes.items() if not is_pattern(name)}
+        patterns = [Pattern(name) for name in routes if is_pattern(name)]
+        patterns.sort(key=lambda pattern: -pattern.literal_length)
+        self._patterns = tuple((pattern, routes[pattern.text]) for pattern in patterns)
+        self._endpoints = endpoints
+        self._is_models_only = is_models_only
+        self._dice = dice
+        self._choices: dict[tuple[str, str, Operation], Choice] = {}
+
+    def plan(self, model: str, *, protocol: str, operation: Operation = "generate", allowed: tuple[str, ...] = ()) -> Plan:
+        """Return the targets that speak `protocol` (of the client), in the order in which to try them.
+
+        `allowed`: the caller's names and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target speaks
+        the protocol or the name cannot be sent.
+        """
+        if allowed and not is_allowed(model, allowed):
+            raise Forbidden(f"this key may not use the model {_shown(model)}", code="model_not_allowed")
+        choice = self._choices.get((model, protocol, operation)) or self._choose(model, protocol, operation, allowed)
+        if choice.total:
+            return choice.plans[bisect(choice.bounds, self._dice.random() * choice.total)]
+        return choice.plans[0]
+
+    def protocol_for(self, target: Target, client_protocol: str) -> str:
+        """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's first."""
+        protocols = self._endpoints[target.provider].protocols
+        return client_protocol if client_protocol in protocols else protocols[0]
+
+    def models(self, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Return the public names that can be listed: those configured, and provider/model of their targets."""
+        names = dict.fromkeys(self._exact)
+        if not self._is_models_only:
+            routes = (*self._exact.values(), *(route for _, route in self._patterns))
+            names |= dict.fromkeys(str(target) for route in routes for target in route.targets if target.model != ASKED)
+        return tuple(name for name in names if is_allowed(name, allowed))
+
+    def explain(self, model: str, *, protocol: str = "", operation: Operation = "generate") -> Explanation:
+        """Tell which rule matched and what became of each target; `protocol` "": whatever the client speaks."""
+        match = self._match(model)
+        if match is None:
+            self._refuse(model, ())
+        weights = match.weights or (0,) * len(match.targets)
+        return Explanation(
+            model=model,
+            rule=match.rule,
+            route=match.route,
+            strategy="weighted" if match.weights else "ordered",
+            targets=tuple(self._consider(*each, protocol, operation) for each in zip(match.targets, weights, strict=True)),
+        )
+
+    def _consider(self, target: Target, weight: int, protocol: str, operation: Operation) -> Considered:
+        endpoint = self._endpoints[target.provider]
+        spoken = ", ".join(endpoint.protocols)
+        if protocol and not endpoint.speaks(protocol, operation):
+            reason = f"left out: {target.provider} speaks {spoken}, not {protocol}"
+            if protocol in endpoint.protocols:
+                reason = f"left out: {target.provider} has no {operation}"
+            return Considered(target=target, weight=weight, protocol="", reason=reason)
+        return Considered(
+            target=target,
+            weight=weight,
+            protocol=self.protocol_for(target, protocol),
+            reason=f"{target.provider} speaks {spoken}" + (f"; drawn first with weight {weight}" if weight else ""),
+        )
+
+    def _choose(self, model: str, protocol: str, operation: Operation, allowed: tuple[str, ...]) -> Choice:
+        match = self._match(model)
+        if match is None:
+            self._refuse(model, allowed)
+        kept = [at for at, target in enumerate(match.targets) if self._endpoints[target.provider].speaks(protocol, operation)]
+        if not kept:
+            raise BadRequest(self._unspoken(model, match, protocol, operation), code="unsupported_protocol")
+        targets = [match.targets[at] for at in kept]
+        weights = [match.weights[at] for at in kept] if match.weights else []
+        choice = Choice(
+            tuple(
+                Plan(targets=order, public_model=model, route=match.route)
+                for order in (_orders(targets, weights) if weights else [tuple(targets)])
+            ),
+            tuple(weights),
+        )
+        if len(self._choices) >= MOST_KNOWN:
+            self._choices.clear()
+        self._choices[model, protocol, operation] = choice
+        return choice
+
+    def _match(self, model: str) -> Match | None:
+        exact = self._exact.get(model)
+        if exact is not None:
+            return Match("exact", model, _filled(exact.targets, model), exact.weights)
+        if not model or len(model) > LONGEST_NAME or not model.isascii() or not model.isprintable():
+            return None  # a name that passes through ends in a header and in a URL
+        for pattern, route in self._patterns:
+            if pattern.matches(model):
+                return Match("pattern", pattern.text, _filled(route.targets, model), route.weights)
+        provider, _, name = model.partition("/")
+        if name and provider in self._endpoints and not self._is_models_only:
+            return Match("provider/model", f"{provider}/{ASKED}", (Target(provider=provider, model=name),), ())
+        return None
+
+    def _refuse(self, model: str, allowed: tuple[str, ...]) -> NoReturn:
+        close = nearest(model, self.models(allowed))
+        raise UnknownModel(f"no model {_shown(model)} here" + (f"; did you mean {close}?" if close else ""))
+
+    def _unspoken(self, model: str, match: Match, protocol: str, operation: Operation) -> str:
+        spoken = dict.fromkeys(name for target in match.targets for name in self._endpoints[target.provider].protocols)
+        if protocol in spoken:
+            return f"the providers of the model {_shown(model)} have no {operation}"
+        return f"the model {_shown(model)} cannot be asked through {protocol}: its providers speak {', '.join(spoken)}"
+
+
+def _filled(targets: tuple[Target, ...], model: str) -> tuple[Target, ...]:
+    return tuple(Target(provider=each.provider, model=model) if each.model == ASKED else each for each in targets)
+
+
+def _orders(targets: list[Target], weights: list[int]) -> list[tuple[Target, ...]]:
+    """For each target the order in which it comes first and the others follow, heaviest first."""
+    by_weight = sorted(range(len(targets)), key=lambda at: -weights[at])
+    return [(targets[first], *(targets[at] for at in by_weight if at != first)) for first in range(len(targets))]
+
+
+def _shown(model: str) -> str:
+    return repr(model if len(model) <= LONGEST_NAME else f"{model[:64]}…")

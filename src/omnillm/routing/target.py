@@ -1,0 +1,64 @@
+"""The values of routing: targets, routes as configured, plans as made."""
+
+import msgspec
+
+ASKED = "*"
+"""A target's model: the name that was asked for goes through."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    provider: str
+    model: str
+    """The provider's own name of the model."""
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+def parse_target(text: str) -> Target:
+    """Read "provider/model", split at the first slash; "provider/*" lets the asked name through. ValueError: not of that form."""
+    provider, slash, model = text.partition("/")
+    if not (provider and slash and model) or (ASKED in model and model != ASKED):
+        raise ValueError("must be provider/model, or provider/* for the asked name")
+    return Target(provider=provider, model=model)
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model's calls may go, as configured."""
+
+    targets: tuple[Target, ...]
+    weights: tuple[int, ...] = ()
+    """One a target: the first is drawn by weight, the others follow, heaviest first. Empty: in the order given."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The targets of one call, in the order in which they will be tried."""
+
+    targets: tuple[Target, ...]
+    public_model: str
+    """The name that the caller asked for."""
+    route: str
+    """The rule that matched: a name or pattern of `models`, or "provider/*". Bounded in number, so fit for a metric's label."""
+
+
+class Considered(msgspec.Struct, frozen=True, kw_only=True):
+    """One target of an explanation."""
+
+    target: Target
+    weight: int
+    """0: the route is ordered."""
+    protocol: str
+    """What would go upstream; "" when the target is left out."""
+    reason: str
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan of a model, and why."""
+
+    model: str
+    rule: str
+    """exact, pattern or provider/model."""
+    route: str
+    strategy: str
+    """ordered or weighted."""
+    targets: tuple[Considered, ...]
