@@ -2,10 +2,9 @@
 
 URL rule. A base URL without a path gets the version segment (`/v1`, `/v1beta`); one with a path is used as it stands and only the
 operation is appended; an operation that it already ends with is kept, not doubled. Its query is kept. With `is_compat` it is the whole
-URL, in which `{model}` and `{method}` are filled in.
+URL, in which `{model}` and `{method}` are filled in. Operations are "generate", "count_tokens" and "models".
 """
 
-from typing import Literal
 from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
@@ -14,9 +13,7 @@ from omnillm.errors import BadRequest, ConfigError
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
-Operation = Literal["generate", "count_tokens", "models"]
-
-PATHS: dict[tuple[str, Operation], str] = {
+PATHS = {
     (OPENAI_CHAT, "generate"): "/chat/completions",
     (OPENAI_CHAT, "models"): "/models",
     (OPENAI_RESPONSES, "generate"): "/responses",
@@ -81,14 +78,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         url = urlsplit(self.base_url.reveal())
         return f"{url.scheme}://{url.netloc}"
 
-    def speaks(self, protocol: str, operation: Operation = "generate") -> bool:
+    def speaks(self, protocol: str, operation: str = "generate") -> bool:
         if protocol not in self.protocols:
             return False
         if self.is_compat:
             return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
         return (protocol, operation) in PATHS
 
-    def target(self, protocol: str, operation: Operation, *, model: str = "", is_stream: bool = False) -> bytes:
+    def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False) -> bytes:
         """Path and query of the request line. BadRequest: a model name that could leave its place in the path."""
         url = urlsplit(self.base_url.reveal())
         is_gemini = protocol == GEMINI_GENERATE_CONTENT

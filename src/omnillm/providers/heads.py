@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Operation, Query
+from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
 from omnillm.secret import Secret
 
 PASSED: Final = (
@@ -97,9 +97,9 @@ class Sender:
         self._fallbacks = tuple(
             (name.encode(), f"\r\n{name}: {value}".encode()) for name, value in endpoint.fallback_headers if name not in own
         )
-        self._prefixes: dict[tuple[str, Operation, str, bool], bytes] = {}
+        self._prefixes: dict[tuple[str, str, str, bool], bytes] = {}
 
-    def head(self, headers: Mapping[bytes, bytes], *, protocol: str, operation: Operation, model: str, is_stream: bool) -> bytes:
+    def head(self, headers: Mapping[bytes, bytes], *, protocol: str, operation: str, model: str, is_stream: bool) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
         `headers` are the client's (lower-cased names). BadRequest: the model name cannot stand in a URL.
@@ -120,7 +120,7 @@ class Sender:
         pieces.append(b"\r\n")
         return b"".join(pieces)
 
-    def _prefix(self, asked: tuple[str, Operation, str, bool]) -> bytes:
+    def _prefix(self, asked: tuple[str, str, str, bool]) -> bytes:
         protocol, operation, model, is_stream = asked
         target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream)
         if self._auth_query:

@@ -12,7 +12,8 @@ class Pattern:
         self.text = text
         self.literal_length = len(text) - text.count("*")
         self._head, *rest = text.split("*")
-        self._middle, self._tail = (rest[:-1], rest[-1]) if rest else ([], None)
+        self._middle = rest[:-1]
+        self._tail = rest[-1] if rest else None
 
     def matches(self, name: str) -> bool:
         if self._tail is None:

@@ -3,13 +3,13 @@
 from bisect import bisect
 from collections.abc import Mapping
 from itertools import accumulate
-from random import Random
+from random import Random  # noqa: TID251 - the type; the dice come from outside
 from typing import NoReturn
 
 import msgspec
 
 from omnillm.errors import BadRequest, Forbidden, UnknownModel
-from omnillm.providers.endpoint import Endpoint, Operation
+from omnillm.providers.endpoint import Endpoint
 from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
 from omnillm.spelling import nearest
@@ -50,9 +50,9 @@ class Router:
         self._endpoints = endpoints
         self._is_models_only = is_models_only
         self._dice = dice
-        self._choices: dict[tuple[str, str, Operation], Choice] = {}
+        self._choices: dict[tuple[str, str, str], Choice] = {}
 
-    def plan(self, model: str, *, protocol: str, operation: Operation = "generate", allowed: tuple[str, ...] = ()) -> Plan:
+    def plan(self, model: str, *, protocol: str, operation: str = "generate", allowed: tuple[str, ...] = ()) -> Plan:
         """Return the targets that speak `protocol` (of the client), in the order in which to try them.
 
         `allowed`: the caller's names and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target speaks
@@ -78,7 +78,7 @@ class Router:
             names |= dict.fromkeys(str(target) for route in routes for target in route.targets if target.model != ASKED)
         return tuple(name for name in names if is_allowed(name, allowed))
 
-    def explain(self, model: str, *, protocol: str = "", operation: Operation = "generate") -> Explanation:
+    def explain(self, model: str, *, protocol: str = "", operation: str = "generate") -> Explanation:
         """Tell which rule matched and what became of each target; `protocol` "": whatever the client speaks."""
         match = self._match(model)
         if match is None:
@@ -92,7 +92,7 @@ class Router:
             targets=tuple(self._consider(*each, protocol, operation) for each in zip(match.targets, weights, strict=True)),
         )
 
-    def _consider(self, target: Target, weight: int, protocol: str, operation: Operation) -> Considered:
+    def _consider(self, target: Target, weight: int, protocol: str, operation: str) -> Considered:
         endpoint = self._endpoints[target.provider]
         spoken = ", ".join(endpoint.protocols)
         if protocol and not endpoint.speaks(protocol, operation):
@@ -107,7 +107,7 @@ class Router:
             reason=f"{target.provider} speaks {spoken}" + (f"; drawn first with weight {weight}" if weight else ""),
         )
 
-    def _choose(self, model: str, protocol: str, operation: Operation, allowed: tuple[str, ...]) -> Choice:
+    def _choose(self, model: str, protocol: str, operation: str, allowed: tuple[str, ...]) -> Choice:
         match = self._match(model)
         if match is None:
             self._refuse(model, allowed)
@@ -146,7 +146,7 @@ class Router:
         close = nearest(model, self.models(allowed))
         raise UnknownModel(f"no model {_shown(model)} here" + (f"; did you mean {close}?" if close else ""))
 
-    def _unspoken(self, model: str, match: Match, protocol: str, operation: Operation) -> str:
+    def _unspoken(self, model: str, match: Match, protocol: str, operation: str) -> str:
         spoken = dict.fromkeys(name for target in match.targets for name in self._endpoints[target.provider].protocols)
         if protocol in spoken:
             return f"the providers of the model {_shown(model)} have no {operation}"
