@@ -30,7 +30,18 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """Server-side tool calls that the provider charges for (web searches and the like)."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+        return Usage(
+            input=self.input + other.input,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write_short=self.cache_write_short + other.cache_write_short,
+            cache_write_long=self.cache_write_long + other.cache_write_long,
+            output=self.output + other.output,
+            reasoning=self.reasoning + other.reasoning,
+            input_audio=self.input_audio + other.input_audio,
+            output_audio=self.output_audio + other.output_audio,
+            images=self.images + other.images,
+            tool_calls=self.tool_calls + other.tool_calls,
+        )
 
     @property
     def prompt_tokens(self) -> int:

@@ -15,7 +15,7 @@ class Answer:
 
     __slots__ = ("_held", "body", "exchange", "held_bytes", "is_ended_well", "reader", "seen", "upstream", "usage", "watch")
 
-    def __init__(  # noqa: PLR0913  the parts of a value
+    def __init__(
         self,
         *,
         exchange: Exchange,

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
+from omnillm.providers.endpoint import Operation
 
-GENERATE = "generate"
-COUNT_TOKENS = "count_tokens"
+GENERATE: Final = "generate"
+COUNT_TOKENS: Final = "count_tokens"
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +34,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     protocol: Protocol
     """The client's."""
-    operation: str
+    operation: Operation
     caller: Caller
     model: str
     """As asked for."""

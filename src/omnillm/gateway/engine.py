@@ -20,7 +20,7 @@ class Engine:
 
     async def serve(self, call: Call) -> Relay:
         """Route, admit, dispatch. The relay owns what the case holds from then on: close it. An error gives back everything, seen or not."""
-        plan = self._router.plan(call.model, protocol=call.protocol.name, allowed=call.caller.models)
+        plan = self._router.plan(call.model, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models)
         with self._settlement.open(call, plan) as case:
             await self._admit(case)
             answer = await self._dispatch.send(case)

@@ -42,7 +42,7 @@ class Journal:
         entries = self.entries(movement, attempt=attempt, kind=EntryKind.RESERVE, amount_nanousd=amount_nanousd, wall_ms=wall_ms)
         await self._ledger.post_durably(Posting(entries=entries))
 
-    def entries(  # noqa: PLR0913  the columns of a row
+    def entries(
         self,
         movement: Movement,
         *,

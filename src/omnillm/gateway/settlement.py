@@ -24,7 +24,7 @@ Observer = Callable[[RequestRow], None]
 class Settlement:
     """Opens cases, and knows what they need to close: admission, journal, prices, clock, dice, and who wants to hear of the end."""
 
-    def __init__(  # noqa: PLR0913  the wiring of assemble.py, once
+    def __init__(
         self,
         *,
         admission: Admission,

@@ -1,0 +1,109 @@
+"""What one call has tried so far, and what its caller would be told if nothing else is left."""
+
+import msgspec
+
+from omnillm.admission.asks import Candidate, Lease, Need
+from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
+from omnillm.gateway.settlement import Case
+from omnillm.outcome import RETRIES, Verdict
+from omnillm.protocols.protocol import Failure
+
+VISIBLE = frozenset({400, 404, 405, 409, 413, 415, 422})
+"""A provider's own refusals that go to a client of the same protocol verbatim."""
+
+
+class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    queue_s: float = 10.0
+    hold_back_s: float = 10.0
+    hold_back_bytes: int = 65536
+    max_retries: int = 3
+    """Of one call, for faults after sending; failovers are bounded by keys and deadline."""
+    buffered_bytes: int = 64 * 1024 * 1024
+
+
+class Round:
+    """What one call has tried so far, and what it would be told if nothing else is left."""
+
+    __slots__ = ("_candidates", "_case", "_settings", "_tried", "failure", "paid_nanousd", "provider", "retries", "retry_of")
+
+    def __init__(self, case: Case, settings: DispatchSettings) -> None:
+        self._case = case
+        self._settings = settings
+        self._candidates = tuple(
+            Candidate(provider=target.provider, model=target.model, tokens=case.quote.tokens) for target in case.targets
+        )
+        self._tried: tuple[tuple[str, str], ...] = ()
+        self.failure: Failure | None = None
+        self.provider = ""
+        self.retries = 0
+        self.retry_of = ""
+        self.paid_nanousd = 0
+
+    def need(self) -> Need:
+        case = self._case
+        return Need(
+            case_id=case.request_id,
+            candidates=self._candidates,
+            tried=self._tried,
+            retry_of=self.retry_of,
+            affinity=case.call.affinity,
+            queue_until=min(case.call.started_at + self._settings.queue_s, case.call.deadline),
+        )
+
+    def note(self, lease: Lease, failure: Failure) -> None:
+        self.failure = failure
+        self.provider = lease.provider
+        self._tried += ((lease.provider, lease.key),)
+        is_retry = failure.verdict in RETRIES
+        self.retries += is_retry
+        self.retry_of = lease.provider if is_retry else ""
+
+    def error(self) -> OmniError:
+        """The last failure, as the caller is told it: 401 and 403 are only ever about the caller's own credential."""
+        failure, provider = self.failure, self.provider
+        assert failure is not None
+        if failure.status in VISIBLE and failure.verdict in {Verdict.CALLER_FAULT, Verdict.NOT_FOUND}:
+            return ProviderError(
+                failure.message,
+                status=failure.status,
+                provider=provider,
+                protocol=self._case.call.protocol.name,
+                code=failure.code,
+                raw_body=self._case.provider_body,
+            )
+        return _ERRORS.get(failure.verdict, _lost)(failure, provider)
+
+
+def _limited(failure: Failure, provider: str) -> OmniError:
+    return RateLimited(
+        f"Every key of provider {provider!r} is at the provider's own limit.",
+        code="provider_rate_limited",
+        retry_after_s=failure.retry_after_s,
+    )
+
+
+def _no_key(failure: Failure, provider: str) -> OmniError:
+    return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call ({failure.verdict.value}).")
+
+
+def _overloaded(failure: Failure, provider: str) -> OmniError:
+    return Unavailable(f"Provider {provider!r} is overloaded.", code="provider_overloaded", retry_after_s=failure.retry_after_s)
+
+
+def _timeout(failure: Failure, provider: str) -> OmniError:
+    return UpstreamTimeout(f"Provider {provider!r} did not answer in time: {failure.message}", phase="total")
+
+
+def _lost(failure: Failure, provider: str) -> OmniError:
+    status = f" (status {failure.status})" if failure.status else ""
+    return UpstreamLost(f"Provider {provider!r} failed: {failure.code}{status}.", code="upstream_failed")
+
+
+_ERRORS = {
+    Verdict.RATE_LIMITED: _limited,
+    Verdict.QUOTA_EXHAUSTED: _no_key,
+    Verdict.KEY_DEAD: _no_key,
+    Verdict.DENIED: _no_key,
+    Verdict.OVERLOADED: _overloaded,
+    Verdict.TIMEOUT: _timeout,
+}

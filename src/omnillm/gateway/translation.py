@@ -1,0 +1,135 @@
+"""The call as its provider is sent it. Same protocol on both sides: the few members that must change are spliced, all else is verbatim."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.errors import BadRequest
+from omnillm.gateway.call import Call
+from omnillm.gateway.quote import Quote
+from omnillm.outcome import Headroom
+from omnillm.protocols.protocol import Protocol
+from omnillm.providers.heads import Sender
+from omnillm.transport.client import Origin, Outgoing
+from omnillm.transport.timeouts import Timeouts
+
+STREAM_OPTIONS = "stream_options"
+
+
+class Upstream:
+    """One provider key, ready to be sent with, in one protocol."""
+
+    __slots__ = ("_clock", "_origin", "_plain_timeouts", "_sender", "_stream_timeouts", "asks_usage", "protocol")
+
+    def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
+        self,
+        *,
+        protocol: Protocol,
+        sender: Sender,
+        origin: Origin,
+        asks_usage: bool,
+        plain_timeouts: Timeouts,
+        stream_timeouts: Timeouts,
+        clock: Clock,
+    ) -> None:
+        self.protocol = protocol
+        self.asks_usage = asks_usage
+        """Streams report usage only when asked to."""
+        self._sender = sender
+        self._origin = origin
+        self._plain_timeouts = plain_timeouts
+        self._stream_timeouts = stream_timeouts
+        self._clock = clock
+
+    def outgoing(self, call: Call, quote: Quote, model: str) -> Outgoing:
+        """The request to send, its total timeout cut to what is left of the call's deadline."""
+        timeouts = self._stream_timeouts if call.is_stream else self._plain_timeouts
+        left = call.deadline - self._clock.now()
+        if left < timeouts.total_s:
+            timeouts = msgspec.structs.replace(timeouts, total_s=max(left, 0.0))
+        head = self._sender.head(
+            call.headers,
+            protocol=self.protocol.name,
+            operation=call.operation,
+            model=model,
+            is_stream=call.is_stream,
+        )
+        return Outgoing(
+            origin=self._origin,
+            method=b"POST",
+            head=head,
+            body=splice(call, quote, model, asks_usage=self.asks_usage),
+            timeouts=timeouts,
+            is_stream=call.is_stream,
+        )
+
+    def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
+        return self.protocol.read_headroom(headers, self._clock.wall())
+
+
+class Upstreams:
+    """Every key of every provider, by the names that a lease holds."""
+
+    def __init__(self, upstreams: Mapping[tuple[str, str, str], Upstream], clock: Clock) -> None:
+        """`upstreams` by (provider, key label, protocol)."""
+        self._upstreams = dict(upstreams)
+        self.now = clock.now
+        self.wall = clock.wall
+
+    def find(self, provider: str, key: str, protocol: str) -> Upstream:
+        return self._upstreams[provider, key, protocol]
+
+
+def splice(call: Call, quote: Quote, model: str, *, asks_usage: bool) -> bytes:
+    """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
+    members = call.members
+    changes: dict[str, bytes] = {}
+    if model != call.model and "model" in members:
+        changes["model"] = msgspec.json.encode(model)
+    if quote.injected_cap is not None:
+        _inject_cap(changes, call, quote.injected_cap)
+    if asks_usage and call.is_stream and not call.peek.wants_usage:
+        changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))
+    return emit(members, changes) if changes else call.body
+
+
+def _inject_cap(changes: dict[str, bytes], call: Call, cap: int) -> None:
+    outer, dot, inner = call.protocol.output_cap_member.partition(".")
+    if not dot:
+        changes[outer] = b"%d" % cap
+        return
+    name = outer if outer in call.members else _snake(outer)
+    config = _object(call.members[name], name) if name in call.members else {}
+    changes[name if config else outer] = msgspec.json.encode({**config, inner: cap})
+
+
+def _snake(name: str) -> str:
+    """GenerationConfig -> generation_config: protocol buffers' JSON is read in both spellings."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _with_usage(options: msgspec.Raw | None) -> bytes:
+    if options is None or bytes(options) == b"null":
+        return b'{"include_usage":true}'
+    return msgspec.json.encode({**_object(options, STREAM_OPTIONS), "include_usage": True})
+
+
+def _object(raw: msgspec.Raw, name: str) -> dict[str, msgspec.Raw]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"{name} must be an object.") from error
+
+
+def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes]) -> bytes:
+    """A JSON object of `members`, with `changes` in their places or, where they are new, at the end."""
+    pieces: list[bytes | msgspec.Raw] = []
+    for name, raw in members.items():
+        pieces += (b",", msgspec.json.encode(name), b":", changes.get(name, raw))
+    for name, value in changes.items():
+        if name not in members:
+            pieces += (b",", msgspec.json.encode(name), b":", value)
+    pieces[0] = b"{"
+    pieces.append(b"}")
+    return b"".join(pieces)

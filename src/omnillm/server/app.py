@@ -1,0 +1,75 @@
+"""The table of paths: inference straight to the engine, everything else to the Starlette app through the bridge."""
+
+from collections.abc import Callable
+from typing import Protocol as Interface
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.errors import BadRequest, OmniError
+from omnillm.gateway.call import Caller
+from omnillm.gateway.counters import Counters
+from omnillm.server import inference, models
+from omnillm.server.live import Live
+from omnillm.server.paths import Route, inference_route, protocol_of, without_prefix
+from omnillm.server.problems import render_problem
+from omnillm.server.requests import Rendered, Reply, Request
+
+
+class Bridge(Interface):
+    async def respond(self, request: Request, reply: Reply) -> None: ...
+
+
+class Context(msgspec.Struct, frozen=True, gc=False):
+    """What `open` found out before the body came. `route` None: the model list, or the operations app."""
+
+    route: Route | None
+    caller: Caller | None
+    live: Live
+
+
+class App:
+    """The front's application."""
+
+    def __init__(self, live: Live, *, clock: Clock, operations: Bridge, counters: Counters, make_id: Callable[[], str]) -> None:
+        self.live = live
+        self._clock = clock
+        self._operations = operations
+        self._counters = counters
+        self._make_id = make_id
+
+    def open(self, request: Request) -> Context:
+        """Route and authenticate, at the end of the headers. The policy hangs on the matched route, never on a header."""
+        live = self.live
+        path = without_prefix(request.path)
+        route = inference_route(path)
+        if route is not None:
+            if request.method != "POST":
+                raise BadRequest(f"{path} takes POST, not {request.method}.", code="method_not_allowed", status=405)
+            return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
+        if models.is_models_path(path):
+            return Context(None, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
+        if request.path.startswith("/admin/"):
+            live.admin.require(request.headers)
+        return Context(None, None, live)
+
+    async def respond(self, request: Request, reply: Reply) -> None:
+        context = request.context
+        assert isinstance(context, Context)
+        if context.route is not None:
+            assert context.caller is not None
+            call = inference.read_call(request, context.route, context.caller, context.live, self._clock)
+            await inference.respond(call, context.live, reply)
+        elif context.caller is not None:
+            path = without_prefix(request.path)
+            body = models.render_models(path, request, context.live.router, context.caller)
+            reply.send(200, b"content-type: application/json\r\n", body)
+        else:
+            await self._operations.respond(request, reply)
+
+    def problem(self, request: Request | None, error: OmniError) -> Rendered:
+        """Any error, as a reply in the protocol that the path speaks."""
+        path, headers = ("/", {}) if request is None else (without_prefix(request.path), request.headers)
+        if not error.attempts:
+            self._counters.refuse(error.code)
+        return render_problem(error, protocol_of(path, headers), error.request_id or self._make_id())

@@ -1,0 +1,71 @@
+"""Who is calling: a secret, wherever its SDK puts it, becomes a `Caller` before a body byte is taken."""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from omnillm.errors import Forbidden, Unauthenticated
+from omnillm.gateway.call import Caller
+
+_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
+
+
+def presented_secret(headers: Mapping[bytes, bytes], query: str) -> bytes:
+    """The credential of a request, b"" when it bears none."""
+    authorization = headers.get(b"authorization")
+    if authorization is not None and authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip()
+    for name in _HEADERS:
+        if name in headers:
+            return headers[name]
+    if "key=" in query:
+        return parse_qs(query).get("key", [""])[0].encode()
+    return b""
+
+
+class Authenticator:
+    """Holds only keyed digests of virtual keys; an unknown secret and a wrong one are told apart by nobody."""
+
+    def __init__(self, callers: Mapping[bytes, Caller], *, pepper: bytes, anonymous: Caller | None) -> None:
+        """`callers` by `digest(pepper, secret)`; `anonymous`: who a request without a credential is (auth: none), None: nobody."""
+        self._callers = dict(callers)
+        self._pepper = pepper
+        self._anonymous = anonymous
+
+    def authenticate(self, headers: Mapping[bytes, bytes], query: str, wall: float) -> Caller:
+        secret = presented_secret(headers, query)
+        # A digest keyed with the pepper is looked up, so the time of the look-up tells nothing about any secret.
+        caller = self._callers.get(digest(self._pepper, secret)) if secret else None
+        if caller is None:
+            if self._anonymous is not None:
+                return self._anonymous
+            raise Unauthenticated(_MISSING if not secret else _UNKNOWN)
+        if wall >= caller.expires_wall:
+            raise Unauthenticated(f"The virtual key {caller.name!r} has expired.", code="expired_api_key")
+        return caller
+
+
+class AdminAuthenticator:
+    """The admin key, compared in constant time. Without one configured, operations are open on loopback only."""
+
+    def __init__(self, admin_key: bytes | None) -> None:
+        self._admin_key = admin_key
+
+    def is_admin(self, headers: Mapping[bytes, bytes]) -> bool:
+        if self._admin_key is None:
+            return True
+        return hmac.compare_digest(presented_secret(headers, ""), self._admin_key)
+
+    def require(self, headers: Mapping[bytes, bytes]) -> None:
+        if not self.is_admin(headers):
+            raise (Forbidden if presented_secret(headers, "") else Unauthenticated)(
+                "This path needs the admin key: send it as `Authorization: Bearer <server.admin_key>`.",
+            )
+
+
+def digest(pepper: bytes, secret: bytes) -> bytes:
+    return hmac.digest(pepper, secret, "sha256")
+
+
+_MISSING = "No API key was sent. Use a virtual key of this gateway as the API key of your SDK."
+_UNKNOWN = "The API key is not a virtual key of this gateway."

@@ -1,0 +1,123 @@
+"""An inference request: the call made of it, and its reply written as the relay gives it out."""
+
+from hashlib import blake2b
+
+from omnillm.clock import Clock
+from omnillm.errors import BadRequest, OmniError
+from omnillm.gateway.call import Call, Caller, read_members
+from omnillm.gateway.relay import Relay
+from omnillm.money import format_usd
+from omnillm.protocols.protocol import Protocol
+from omnillm.providers.endpoint import reply_fields
+from omnillm.server.live import Live
+from omnillm.server.paths import Route
+from omnillm.server.problems import client_status, fault_of
+from omnillm.server.requests import Reply, Request
+
+MAX_TAGS_BYTES = 1024
+AFFINITY_PREFIX_BYTES = 4096
+
+
+def read_call(request: Request, route: Route, caller: Caller, live: Live, clock: Clock) -> Call:
+    """Decode and peek the body once; anything wrong with it is a BadRequest that names the member."""
+    now = clock.now()
+    headers = request.headers
+    members = read_members(request.body)
+    protocol = route.protocol
+    peek = protocol.peek_request(members)
+    model = route.model or peek.model
+    if not model:
+        raise BadRequest("The request names no model.", code="missing_model")
+    session = _text(headers, b"x-omnillm-session")
+    return Call(
+        protocol=protocol,
+        operation=route.operation,
+        caller=caller,
+        model=model,
+        is_stream=route.is_stream or peek.is_stream,
+        peek=peek,
+        members=members,
+        body=request.body,
+        headers=headers,
+        started_at=now,
+        wall=clock.wall(),
+        deadline=now + _timeout_s(headers, live.deadline_s),
+        session=session,
+        affinity=0 if live.affinity == "none" else affinity_of(live.affinity, session, request.body),
+        tags=_text(headers, b"x-omnillm-tags") or caller.tags,
+    )
+
+
+def affinity_of(kind: str, session: str, body: bytes) -> int:
+    """A hash that is equal for calls which share a session, or the beginning of a prompt."""
+    shared = session.encode() if kind == "session" else body[:AFFINITY_PREFIX_BYTES]
+    return int.from_bytes(blake2b(shared, digest_size=7).digest(), "big") + 1 if shared else 0
+
+
+def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
+    value = headers.get(b"x-omnillm-timeout-ms")
+    if value is None:
+        return longest_s
+    if not value.isdigit() or len(value) > 9 or int(value) == 0:
+        raise BadRequest("x-omnillm-timeout-ms must be a whole number of milliseconds, at least 1.")
+    return min(int(value) / 1000, longest_s)
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    value = headers.get(name)
+    return "" if value is None else value[:MAX_TAGS_BYTES].decode("latin-1")
+
+
+async def respond(call: Call, live: Live, reply: Reply) -> None:
+    """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
+    relay = await live.engine.serve(call)
+    try:
+        if relay.whole is not None:
+            reply.send(200, _fields(relay, with_cost=True), relay.whole)
+        else:
+            await _stream(relay, reply, call.protocol)
+    finally:
+        relay.close()
+
+
+async def _stream(relay: Relay, reply: Reply, protocol: Protocol) -> None:
+    """Whole events, as they came. A fault after the first becomes an error event of the client's protocol, never success framing."""
+    try:
+        piece = await relay.read()
+        reply.start(200, _fields(relay, with_cost=False))
+        while piece:
+            reply.write(piece)
+            await reply.drain()
+            piece = await relay.read()
+    except OmniError as error:
+        if not reply.is_started:
+            raise
+        fault = fault_of(error, client_status(error, protocol), relay.case.request_id)
+        reply.write(protocol.write_stream_fault(fault, relay.next_sequence))
+    reply.end()
+
+
+def _fields(relay: Relay, *, with_cost: bool) -> bytes:
+    case = relay.case
+    lease = relay.lease
+    fields = (
+        b"%bx-omnillm-request-id: %b\r\nx-omnillm-provider: %b\r\nx-omnillm-model: %b\r\nx-omnillm-key: %b\r\nx-omnillm-attempts: %d\r\n"
+        % (
+            reply_fields(relay.upstream_headers),
+            case.request_id.encode(),
+            lease.provider.encode(),
+            lease.model.encode(),
+            lease.key.encode(),
+            case.attempts,
+        )
+    )
+    if with_cost:
+        fields += b"x-omnillm-cost-usd: %b\r\n" % format_usd(case.cost_nanousd).encode()
+    ticket = case.ticket
+    if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
+        fields += (
+            b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
+            b"x-ratelimit-limit-tokens: %d\r\nx-ratelimit-remaining-tokens: %d\r\n"
+            % (ticket.requests_limit, ticket.requests_left, ticket.tokens_limit, ticket.tokens_left)
+        )
+    return fields

@@ -1,0 +1,64 @@
+"""`/v1/models`: three clients ask it on the same path, and each gets the list that its SDK can read."""
+
+import msgspec
+
+from omnillm.errors import UnknownModel
+from omnillm.gateway.call import Caller
+from omnillm.protocols.protocol import Protocol
+from omnillm.routing.router import Router
+from omnillm.server.paths import GEMINI, MESSAGES, protocol_of
+from omnillm.server.requests import Request
+
+_PATHS = ("/v1/models", "/v1beta/models")
+_CREATED = 1_700_000_000
+"""A constant: the SDKs require a time, and the gateway has no honest one to give."""
+_CREATED_ISO = "2023-11-14T22:13:20Z"
+
+
+def is_models_path(path: str) -> bool:
+    return path.startswith(_PATHS) and (path in _PATHS or path[path.index("/models") + 7] == "/")
+
+
+def render_models(path: str, request: Request, router: Router, caller: Caller) -> bytes:
+    protocol = MESSAGES if b"anthropic-version" in request.headers else _openai_or_gemini(path, request)
+    names = router.models(allowed=caller.models)
+    wanted = path.partition("/models")[2].removeprefix("/")
+    if not wanted:
+        return msgspec.json.encode(_LISTS.get(protocol.name, _openai_list)(names))
+    if wanted not in names:
+        raise UnknownModel(f"There is no model {wanted!r} for this key.")
+    return msgspec.json.encode(_ENTRIES.get(protocol.name, _openai_entry)(wanted))
+
+
+def _openai_or_gemini(path: str, request: Request) -> Protocol:
+    return GEMINI if "key=" in request.query else protocol_of(path, request.headers)
+
+
+def _openai_entry(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "omnillm"}
+
+
+def _openai_list(names: list[str]) -> dict[str, object]:
+    return {"object": "list", "data": [_openai_entry(name) for name in names]}
+
+
+def _anthropic_entry(name: str) -> dict[str, object]:
+    return {"type": "model", "id": name, "display_name": name, "created_at": _CREATED_ISO}
+
+
+def _anthropic_list(names: list[str]) -> dict[str, object]:
+    ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+    return {"data": [_anthropic_entry(name) for name in names], "has_more": False, **ends}
+
+
+def _gemini_entry(name: str) -> dict[str, object]:
+    methods = ["generateContent", "streamGenerateContent", "countTokens"]
+    return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": methods}
+
+
+def _gemini_list(names: list[str]) -> dict[str, object]:
+    return {"models": [_gemini_entry(name) for name in names]}
+
+
+_LISTS = {"anthropic_messages": _anthropic_list, "gemini_generate_content": _gemini_list}
+_ENTRIES = {"anthropic_messages": _anthropic_entry, "gemini_generate_content": _gemini_entry}

@@ -1,0 +1,70 @@
+"""Which path speaks which protocol: one table, looked at once a request."""
+
+import msgspec
+
+from omnillm.gateway.call import COUNT_TOKENS, GENERATE
+from omnillm.protocols.protocol import Protocol
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.endpoint import Operation
+
+CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
+MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """An inference path. `model` and `is_stream` are set where the path says them (Gemini)."""
+
+    protocol: Protocol
+    operation: Operation
+    model: str = ""
+    is_stream: bool = False
+
+
+ROUTES = {
+    "/v1/chat/completions": Route(protocol=CHAT, operation=GENERATE),
+    "/v1/responses": Route(protocol=RESPONSES, operation=GENERATE),
+    "/v1/messages": Route(protocol=MESSAGES, operation=GENERATE),
+    "/v1/messages/count_tokens": Route(protocol=MESSAGES, operation=COUNT_TOKENS),
+}
+PREFIXES = ("/openai", "/anthropic", "/gemini")
+"""Drop-in prefixes: an inference path acts under them as at the root."""
+GEMINI_MODELS = ("/v1beta/models/", "/v1/models/")
+GEMINI_METHODS: dict[str, tuple[Operation, bool]] = {
+    "generateContent": (GENERATE, False),
+    "streamGenerateContent": (GENERATE, True),
+    "countTokens": (COUNT_TOKENS, False),
+}
+
+
+def inference_route(path: str) -> Route | None:
+    route = ROUTES.get(path)
+    return route if route is not None else _gemini_route(path)
+
+
+def _gemini_route(path: str) -> Route | None:
+    for prefix in GEMINI_MODELS:
+        if path.startswith(prefix):
+            model, colon, method = path[len(prefix) :].rpartition(":")
+            if colon and model and method in GEMINI_METHODS:
+                operation, is_stream = GEMINI_METHODS[method]
+                return Route(protocol=GEMINI, operation=operation, model=model, is_stream=is_stream)
+    return None
+
+
+def without_prefix(path: str) -> str:
+    for prefix in PREFIXES:
+        if path.startswith(prefix + "/"):
+            return path[len(prefix) :]
+    return path
+
+
+def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
+    """The protocol in which a client of this path reads errors, also where the path is none of ours."""
+    route = inference_route(path)
+    if route is not None:
+        return route.protocol
+    if path.startswith("/v1/messages") or b"anthropic-version" in headers:
+        return MESSAGES
+    if path.startswith("/v1beta/") or ":" in path or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers:
+        return GEMINI
+    return RESPONSES if path.startswith("/v1/responses") else CHAT
