@@ -21,6 +21,7 @@ def seen(frames: list[Frame]) -> list[tuple[bytes, bytes]]:
 TRANSCRIPTS = {
     "newlines": (b'data: {"a":1}\n\ndata: [DONE]\n\n', [(b"", b'{"a":1}'), (b"", b"[DONE]")]),
     "named events": (b"event: ping\ndata: {}\n\nevent: stop\ndata: 1\n\n", [(b"ping", b"{}"), (b"stop", b"1")]),
+    "a name after unnamed events": (b"data: 1\n\nevent: e\ndata: 2\n\n", [(b"", b"1"), (b"e", b"2")]),
     "name after the data": (b"data: {}\nevent: ping\n\n", [(b"ping", b"{}")]),
     "returns and newlines": (b"event: a\r\ndata: 1\r\n\r\ndata: 2\r\n\r\n", [(b"a", b"1"), (b"", b"2")]),
     "returns alone": (b"event: a\rdata: 1\r\rdata: 2\r\r", [(b"a", b"1"), (b"", b"2")]),

@@ -52,7 +52,7 @@ class SseReader:
             if not starts(b"data: ", start):
                 name_end = find(b"\n", start)
                 data_at = name_end + 1
-                if not (starts(b"event: ", start) and starts(b"data: ", data_at)):
+                if name_end < 0 or not (starts(b"event: ", start) and starts(b"data: ", data_at)):
                     break
                 event = piece[start + 7 : name_end]
             after = find(b"\n", data_at) + 1
