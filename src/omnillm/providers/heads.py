@@ -40,8 +40,16 @@ TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 MOST_PREFIXES: Final = 512
 """Request heads kept per key. Model names can come from strangers."""
 
+USUAL_DROPPED: Final = (
+    *("accept-encoding", "accept-language", "api-key", "authorization", "connection", "content-length", "content-type", "cookie"),
+    *("host", "openai-organization", "openai-project", "x-api-key", "x-goog-api-client", "x-goog-api-key"),
+)
+"""Whatever `PASSED` does not name is dropped; these stand in the table so that most heads are written without comparing prefixes."""
+
 _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
-_PASSED = {name.encode(): f"\r\n{name}: ".encode() for name in (*PASSED, *(STAINLESS.decode() + name for name in STAINLESS_NAMES))}
+_LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
+    name.encode(): f"\r\n{name}: ".encode() for name in (*PASSED, *(STAINLESS.decode() + name for name in STAINLESS_NAMES))
+}
 
 
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
@@ -74,7 +82,7 @@ def _ascii(text: str, *, what: str, path: str) -> bytes:
 class Sender:
     """Writes the heads of requests to one endpoint with one provider key. Everything that a call cannot change is written once."""
 
-    __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_passed", "_prefixes")
+    __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_labels", "_prefixes")
 
     def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
         key = _ascii(secret.reveal(), what="a provider key", path="key")
@@ -93,7 +101,7 @@ class Sender:
         self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) else b""
         self._endpoint = endpoint
         self._fixed = b"\r\n".join(fields)
-        self._passed = {name: label for name, label in _PASSED.items() if name.decode() not in own}
+        self._labels = _LABELS | dict.fromkeys((name.encode() for name in own), b"")
         self._fallbacks = tuple(
             (name.encode(), f"\r\n{name}: {value}".encode()) for name, value in endpoint.fallback_headers if name not in own
         )
@@ -106,13 +114,13 @@ class Sender:
         """
         asked = (protocol, operation, model, is_stream)
         pieces = [self._prefixes.get(asked) or self._prefix(asked)]
-        passed = self._passed
+        labels = self._labels
         for name, value in headers.items():
-            label = passed.get(name)
-            if label is not None:
+            label = labels.get(name)
+            if label:
                 pieces.append(label)
                 pieces.append(value)
-            elif name.startswith(STAINLESS):
+            elif label is None and name.startswith(STAINLESS):
                 pieces.append(b"\r\n" + name + b": " + value)
         for name, field in self._fallbacks:
             if name not in headers:

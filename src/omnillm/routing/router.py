@@ -3,7 +3,7 @@
 from bisect import bisect
 from collections.abc import Mapping
 from itertools import accumulate
-from random import Random  # noqa: TID251 - the type; the dice come from outside
+from random import Random
 from typing import NoReturn
 
 import msgspec
@@ -51,6 +51,7 @@ class Router:
         self._is_models_only = is_models_only
         self._dice = dice
         self._choices: dict[tuple[str, str, str], Choice] = {}
+        self._permitted: set[tuple[str, tuple[str, ...]]] = set()
 
     def plan(self, model: str, *, protocol: str, operation: str = "generate", allowed: tuple[str, ...] = ()) -> Plan:
         """Return the targets that speak `protocol` (of the client), in the order in which to try them.
@@ -58,8 +59,8 @@ class Router:
         `allowed`: the caller's names and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target speaks
         the protocol or the name cannot be sent.
         """
-        if allowed and not is_allowed(model, allowed):
-            raise Forbidden(f"this key may not use the model {_shown(model)}", code="model_not_allowed")
+        if allowed and model not in allowed and (model, allowed) not in self._permitted:
+            self._permit(model, allowed)
         choice = self._choices.get((model, protocol, operation)) or self._choose(model, protocol, operation, allowed)
         if choice.total:
             return choice.plans[bisect(choice.bounds, self._dice.random() * choice.total)]
@@ -91,6 +92,13 @@ class Router:
             strategy="weighted" if match.weights else "ordered",
             targets=tuple(self._consider(*each, protocol, operation) for each in zip(match.targets, weights, strict=True)),
         )
+
+    def _permit(self, model: str, allowed: tuple[str, ...]) -> None:
+        if len(model) > LONGEST_NAME or not is_allowed(model, allowed):
+            raise Forbidden(f"this key may not use the model {_shown(model)}", code="model_not_allowed")
+        if len(self._permitted) >= MOST_KNOWN:
+            self._permitted.clear()
+        self._permitted.add((model, allowed))
 
     def _consider(self, target: Target, weight: int, protocol: str, operation: str) -> Considered:
         endpoint = self._endpoints[target.provider]
