@@ -1,0 +1,83 @@
+"""One structured line a call, never a prompt or a secret. Lines are gathered and written together, off the path of the call."""
+
+from typing import BinaryIO
+
+import msgspec
+
+from omnillm.gateway.settlement import civil_day
+from omnillm.money import format_usd
+from omnillm.records import RequestRow
+
+GATHERED_BYTES = 64 * 1024
+
+
+class CallLog:
+    """`observe` is a settlement's observer; `flush` is called by the program's tick and at the end."""
+
+    def __init__(self, stream: BinaryIO, *, is_json: bool) -> None:
+        self._stream = stream
+        self._render = _json_line if is_json else _text_line
+        self._lines: list[str] = []
+        self._gathered = 0
+
+    def observe(self, row: RequestRow) -> None:
+        line = self._render(row)
+        self._lines.append(line)
+        self._gathered += len(line)
+        if self._gathered > GATHERED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._lines:
+            text = "".join(self._lines)
+            self._lines.clear()
+            self._gathered = 0
+            self._stream.write(text.encode("utf-8", "backslashreplace"))
+            self._stream.flush()
+
+
+def _text_line(row: RequestRow) -> str:
+    return (
+        f"{_timestamp(row.wall_ms)} call {row.request_id} status={row.status} outcome={row.outcome} caller={_word(row.caller)} "
+        f"model={_word(row.model)} provider={row.provider or '-'} key={_word(row.key)} attempts={row.attempts} ms={row.duration_ms} "
+        f"tokens={row.usage.prompt_tokens}+{row.usage.completion_tokens} cost_usd={format_usd(row.cost_nanousd)}\n"
+    )
+
+
+def _word(text: str) -> str:
+    """A value on one line: as it is, or quoted when it holds anything but plain printable characters."""
+    if text.isalnum() or not text:
+        return text or "-"
+    is_plain = text.isascii() and text.isprintable() and " " not in text and '"' not in text
+    return text if is_plain else msgspec.json.encode(text).decode()
+
+
+def _json_line(row: RequestRow) -> str:
+    fields = {
+        "time": _timestamp(row.wall_ms),
+        "event": "call",
+        "request_id": row.request_id,
+        "status": row.status,
+        "outcome": row.outcome,
+        "caller": row.caller,
+        "protocol": row.protocol,
+        "model": row.model,
+        "provider": row.provider,
+        "upstream_model": row.upstream_model,
+        "key": row.key,
+        "stream": row.is_stream,
+        "attempts": row.attempts,
+        "ms": row.duration_ms,
+        "prompt_tokens": row.usage.prompt_tokens,
+        "completion_tokens": row.usage.completion_tokens,
+        "cost_usd": format_usd(row.cost_nanousd),
+        "tags": row.tags,
+    }
+    return msgspec.json.encode(fields).decode() + "\n"
+
+
+def _timestamp(wall_ms: int) -> str:
+    days, ms = divmod(wall_ms, 86_400_000)
+    hours, ms = divmod(ms, 3_600_000)
+    minutes, ms = divmod(ms, 60_000)
+    return f"{civil_day(days)}T{hours:02d}:{minutes:02d}:{ms // 1000:02d}.{ms % 1000:03d}Z"

@@ -1,0 +1,94 @@
+"""The counters in Prometheus' text format, rendered when asked for: no global registry, nothing on the path of a call."""
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
+from omnillm.gateway.counters import BUCKETS_MS, Counters
+from omnillm.money import NANO_PER_USD
+
+CALL_LABELS = ["protocol", "provider", "model", "outcome"]
+KEY_LABELS = ["provider", "key"]
+
+
+def render_metrics(counters: Counters, keys: Sequence[KeySnapshot], budgets: Sequence[BudgetSnapshot], is_ledger_healthy: bool) -> bytes:  # noqa: FBT001
+    """`budgets` is empty for a reader who may not know tenants' names."""
+    registry = CollectorRegistry()
+    registry.register(_Snapshot([*_calls(counters), *_keys(keys), *_budgets(budgets), _ledger(is_ledger_healthy)]))
+    return generate_latest(registry)
+
+
+class _Snapshot(Collector):
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        return self._metrics
+
+
+def _calls(counters: Counters) -> Iterator[Metric]:
+    calls = CounterMetricFamily("omnillm_calls", "Calls ended, by outcome.", labels=CALL_LABELS)
+    attempts = CounterMetricFamily("omnillm_attempts", "Attempts dispatched for them.", labels=CALL_LABELS)
+    cost = CounterMetricFamily("omnillm_cost_usd", "Their cost in USD.", labels=CALL_LABELS)
+    tokens = CounterMetricFamily("omnillm_tokens", "Their tokens.", labels=[*CALL_LABELS, "kind"])
+    duration = HistogramMetricFamily("omnillm_call_duration_seconds", "From the body's last byte to the reply's.", labels=CALL_LABELS)
+    for labels, series in list(counters.series.items()):
+        calls.add_metric(labels, series.calls)
+        attempts.add_metric(labels, series.attempts)
+        cost.add_metric(labels, series.cost_nanousd / NANO_PER_USD)
+        for kind in ("input", "cache_read", "cache_write_short", "cache_write_long", "output", "reasoning"):
+            tokens.add_metric([*labels, kind], getattr(series.usage, kind))
+        duration.add_metric(list(labels), _cumulative(series.buckets), series.duration_ms / 1000)
+    refusals = CounterMetricFamily("omnillm_refusals", "Requests refused before any attempt, by error code.", labels=["code"])
+    for code, count in counters.refusals.items():
+        refusals.add_metric([code], count)
+    yield from (calls, attempts, cost, tokens, duration, refusals)
+
+
+def _cumulative(buckets: Sequence[int]) -> list[tuple[str, float]]:
+    total, rows = 0, []
+    for bound_ms, count in zip((*BUCKETS_MS, None), buckets, strict=True):
+        total += count
+        rows.append(("+Inf" if bound_ms is None else str(bound_ms / 1000), float(total)))
+    return rows
+
+
+def _keys(keys: Sequence[KeySnapshot]) -> Iterator[Metric]:
+    for name, help_text, read in (
+        ("available", "1: the key can be leased now.", lambda key: key.is_available),
+        ("in_flight", "Attempts under way.", lambda key: key.in_flight),
+        ("tokens_in_flight", "Tokens reserved by attempts under way.", lambda key: key.tpm_inflight),
+        ("tokens_limit", "Tokens a minute; 0: no local limit.", lambda key: key.tpm_limit),
+        ("requests_left", "Requests left in this minute; -1: no local limit.", _requests_left),
+        ("cooldown_seconds", "Seconds left of a rate-limit cooldown.", lambda key: key.cool_down_s),
+        ("failure_cooldown_seconds", "Seconds left of the breaker's open time.", lambda key: key.failure_cool_down_s),
+        ("consecutive_failures", "Failures since the last success.", lambda key: key.consecutive_failures),
+    ):
+        gauge = GaugeMetricFamily(f"omnillm_key_{name}", help_text, labels=KEY_LABELS)
+        for key in keys:
+            gauge.add_metric([key.provider, key.label], float(read(key)))
+        yield gauge
+
+
+def _requests_left(key: KeySnapshot) -> int:
+    return key.rpm_limit - key.rpm_used if key.rpm_limit else -1
+
+
+def _budgets(budgets: Sequence[BudgetSnapshot]) -> Iterator[Metric]:
+    for name, help_text, read in (
+        ("limit_usd", "The budget's limit.", lambda budget: budget.limit_nanousd),
+        ("used_usd", "Settled in this period.", lambda budget: budget.settled_nanousd),
+        ("held_usd", "Reserved by calls under way.", lambda budget: budget.reserved_nanousd),
+        ("left_usd", "Neither settled nor reserved.", lambda budget: budget.limit_nanousd - budget.settled_nanousd - budget.reserved_nanousd),
+    ):
+        gauge = GaugeMetricFamily(f"omnillm_budget_{name}", help_text, labels=["budget"])
+        for budget in budgets:
+            gauge.add_metric([budget.name], read(budget) / NANO_PER_USD)
+        yield gauge
+
+
+def _ledger(is_healthy: bool) -> Metric:  # noqa: FBT001
+    return GaugeMetricFamily("omnillm_ledger_healthy", "1: the ledger takes rows.", value=float(is_healthy))

@@ -1,0 +1,63 @@
+"""The running server: listeners and signals. SIGTERM and SIGINT drain, a second one cuts; SIGHUP applies a changed configuration."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+
+from omnillm.errors import OmniError
+from omnillm.server.front import Front
+
+log = logging.getLogger("omnillm.server")
+
+
+class Server:
+    def __init__(self, *, drain_s: float, reload: Callable[[], Awaitable[None]]) -> None:
+        self.is_draining = False
+        self._drain_s = drain_s
+        self._reload = reload
+        self._fronts: list[Front] = []
+        self._stopping = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
+
+    def add(self, front: Front) -> None:
+        """Own a front that listens already."""
+        self._fronts.append(front)
+
+    def stop(self) -> None:
+        """Drain; called again: cut what still runs."""
+        if self._stopping.is_set():
+            for front in self._fronts:
+                front.close()
+        self.is_draining = True
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until stopped, then let running calls finish within the grace. The caller closes the store afterwards."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+        try:
+            await self._stopping.wait()
+            log.info("draining: up to %g s for calls under way", self._drain_s)
+            await drain(self._fronts, self._drain_s)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _begin_reload(self) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._apply())
+
+    async def _apply(self) -> None:
+        try:
+            await self._reload()
+        except OmniError as error:
+            log.error("the changed configuration is not applied: %s", error)  # noqa: TRY400  an operator's mistake needs no traceback
+        else:
+            log.info("the changed configuration is applied")
+
+
+async def drain(fronts: Sequence[Front], grace_s: float) -> None:
+    await asyncio.gather(*(front.drain(grace_s) for front in fronts))
