@@ -1,0 +1,1 @@
+"""Measured figures, always as ratios in one run: `python -m benchmarks`."""

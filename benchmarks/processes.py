@@ -1,0 +1,77 @@
+"""The programs of a run: started pinned to a core, waited for, and ended by their own process id."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PROXY_CORE, LOAD_CORE = "0", "1"
+NEEDED = {"wrk": "wrk", "nginx": "nginx-light"}
+
+
+def missing_programs() -> list[str]:
+    """Debian packages of the programs that are not there."""
+    return [package for program, package in NEEDED.items() if shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], *, core: str, port: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["taskset", "-c", core, *command], env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(port, process)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        if process.poll() is not None:
+            sys.exit(f"{process.args} ended with {process.returncode} before it listened")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    sys.exit(f"{process.args} does not listen on port {port}")
+
+
+def nginx(name: str, directory: Path, **values: str) -> list[str]:
+    """The command of an nginx with `nginx/NAME.conf`, its @PLACES@ filled in."""
+    text = (HERE / "nginx" / f"{name}.conf").read_text()
+    for place, value in {"DIR": str(directory), **values}.items():
+        text = text.replace(f"@{place}@", value)
+    path = directory / f"{name}.conf"
+    path.write_text(text)
+    return [shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx", "-c", str(path), "-e", "stderr", "-p", str(directory)]
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
