@@ -143,7 +143,7 @@ def main() -> None:
         sys.exit(f"make bench needs {' and '.join(packages)}: apt-get install {' '.join(packages)}")
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="omnillm-bench-") as name:
         directory = Path(name)
-        os.chmod(directory, 0o777)
+        directory.chmod(0o777)
         rows = plain(directory, arguments)
         rows += [streaming(directory), start_up(directory)]
     report = {"date": time.strftime("%Y-%m-%d"), **hardware(), "rows": rows}

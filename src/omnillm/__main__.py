@@ -1,0 +1,5 @@
+"""`python -m omnillm`."""
+
+from omnillm.cli.main import main
+
+main()

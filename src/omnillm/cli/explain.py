@@ -1,0 +1,27 @@
+"""`omnillm explain MODEL`."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import typer
+
+
+def explain(
+    model: str = typer.Argument(help="A model name, as a client would ask for it."),
+    config: Path = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file."),
+    protocol: str = typer.Option("", "--protocol", help="Of the client; empty: any."),
+    as_json: bool = typer.Option(False, "--json", help="For programs."),
+) -> None:
+    """Show where a call for MODEL would go, and why."""
+    from omnillm.assemble import explain_model
+    from omnillm.config.load import load
+
+    explanation = explain_model(load(config, os.environ), model, protocol)
+    if as_json:
+        typer.echo(msgspec.json.encode(explanation).decode())
+        return
+    typer.echo(f"{model}: {explanation.rule} match of {explanation.route!r}, {explanation.strategy}")
+    for number, line in enumerate(explanation.targets, start=1):
+        price = f"{line.input_usd} in / {line.output_usd} out USD per million tokens ({line.price_source})" if line.price_source else "no price"
+        typer.echo(f"  {number}. {line.target}  {line.protocol or '-'}  {line.reason}; {price}")

@@ -1,0 +1,19 @@
+"""`omnillm init`."""
+
+from pathlib import Path
+
+import typer
+
+
+def init(
+    path: Path = typer.Argument(Path("omnillm.yaml"), help="Where to write it."),
+    force: bool = typer.Option(False, "--force", help="Overwrite an existing file."),
+) -> None:
+    """Write a commented configuration to begin with."""
+    from omnillm.config.template import template
+
+    if path.exists() and not force:
+        typer.echo(f"{path} exists already; --force overwrites it.", err=True)
+        raise typer.Exit(2)
+    path.write_text(template(), encoding="utf-8")
+    typer.echo(f"Wrote {path}. Set the keys that it names, then: omnillm check -c {path} && omnillm serve -c {path}")

@@ -1,0 +1,45 @@
+"""The table of commands. A bad configuration ends with exit code 2 and one message, never a traceback."""
+
+import sys
+
+import typer
+
+from omnillm import __version__
+from omnillm.cli import check, demo, explain, fake_provider, init, serve
+from omnillm.errors import ConfigError, OmniError
+
+app = typer.Typer(
+    name="omnillm",
+    help="Many provider API keys as one reliable, metered, budgeted LLM endpoint.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo.demo)
+app.command()(init.init)
+app.command()(serve.serve)
+app.command()(check.check)
+app.command()(explain.explain)
+app.command(name="fake-provider")(fake_provider.fake_provider)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"omnillm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version.")) -> None:
+    """The first stop: `omnillm demo`, which needs no key and no network."""
+
+
+def main() -> None:
+    try:
+        app()
+    except ConfigError as error:
+        sys.stderr.write(f"omnillm: {error}\n")
+        sys.exit(2)
+    except OmniError as error:
+        sys.stderr.write(f"omnillm: {error.message}\n")
+        sys.exit(1)

@@ -1,0 +1,19 @@
+"""`omnillm serve`."""
+
+import os
+from pathlib import Path
+
+import typer
+
+
+def serve(
+    config: Path = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file."),
+) -> None:
+    """Serve until SIGTERM; SIGHUP applies a changed configuration."""
+    import uvloop
+
+    from omnillm.assemble import serve_forever
+    from omnillm.config.load import load
+
+    settings = load(config, os.environ)
+    uvloop.run(serve_forever(settings, reload=lambda: load(config, os.environ)))
