@@ -74,8 +74,11 @@ class Sight(enum.IntFlag):
 class StreamWatch(Interface):
     """Follows one stream: cheap, frame by frame; decodes only what can carry usage, an error or the end."""
 
-    usage: Usage | None
-    failure: Failure | None
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def failure(self) -> Failure | None: ...
 
     def see(self, frame: Frame) -> Sight: ...
 

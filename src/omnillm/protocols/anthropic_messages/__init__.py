@@ -1,0 +1,22 @@
+"""Anthropic's Messages API: `/v1/messages`, `/v1/messages/count_tokens`."""
+
+from omnillm.protocols.anthropic_messages.failure import read_failure, read_headroom, write_fault, write_stream_fault
+from omnillm.protocols.anthropic_messages.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.anthropic_messages.stream import MessageWatch
+from omnillm.protocols.protocol import Protocol
+
+__all__ = ["PROTOCOL"]
+
+PROTOCOL = Protocol(
+    name="anthropic_messages",
+    peek_request=peek_request,
+    peek_reply=peek_reply,
+    watch=lambda _withhold: MessageWatch(),  # usage comes unasked, in events that the client needs
+    read_failure=read_failure,
+    write_fault=write_fault,
+    write_stream_fault=write_stream_fault,
+    output_cap_member="max_tokens",
+    read_headroom=read_headroom,
+    text_bytes=text_bytes,
+    media_tokens=media_tokens,
+)

@@ -1,0 +1,155 @@
+"""Errors of the Messages API: a provider's read, the gateway's own written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from omnillm.outcome import Headroom, Verdict
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.hints import http_date_s, int_or_none, limit_or_none, retry_hint_s, rfc3339_s, verdict_of_status
+from omnillm.protocols.protocol import Failure, Fault
+
+_LONGEST_MESSAGE = 2_000
+
+_TELLING_TYPES = {
+    "authentication_error": Verdict.KEY_DEAD,
+    "billing_error": Verdict.QUOTA_EXHAUSTED,
+    "permission_error": Verdict.DENIED,
+    "not_found_error": Verdict.NOT_FOUND,
+    "rate_limit_error": Verdict.RATE_LIMITED,
+    "overloaded_error": Verdict.OVERLOADED,
+    "timeout_error": Verdict.SERVER_FAULT,
+    "conflict_error": Verdict.SERVER_FAULT,
+    "request_too_large": Verdict.CALLER_FAULT,
+}
+"""Types that say more than any status. `invalid_request_error` and `api_error` do not: hosts send them under every status."""
+
+_OUT_OF_MONEY = ("Your credit balance is too low", "You have reached your specified API usage limits")
+"""How a 400 of an account without money begins. Only the beginning counts: further on a message may quote the caller."""
+
+_CALLERS_OWN = ("linked_organization_", "user_profile_", "thread_")
+"""Codes about something that the request named: its trouble must not become the key's."""
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+_BUCKETS = tuple(
+    tuple(f"anthropic-ratelimit-{bucket}-{what}".encode() for what in ("limit", "remaining", "reset"))
+    for bucket in ("requests", "tokens", "input-tokens", "output-tokens")
+)
+
+
+def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
+    """Understand an error reply; `wall` is now in Unix seconds. Whatever the body is, nothing is raised."""
+    try:
+        reply = msgspec.json.decode(body)
+    except UNREADABLE:
+        reply = body.decode("utf-8", "replace")
+    error = reply.get("error") if isinstance(reply, dict) else reply
+    return failure_of(status, error, _retry_after_s(headers, wall))
+
+
+def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> Failure:
+    """Classify the `error` of a body or of a stream event; the status is 200 where it came under one."""
+    fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
+    details = fields.get("details")
+    kind = _word(fields.get("type"))
+    error_code = _word(details.get("error_code")) if isinstance(details, dict) else ""
+    message = fields.get("message")
+    message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
+    return Failure(
+        verdict=_verdict(status, kind, error_code, message),
+        status=status,
+        code=error_code or kind or _type_of(status),
+        message=message,
+        retry_after_s=retry_after_s,
+    )
+
+
+def _verdict(status: int, kind: str, error_code: str, message: str) -> Verdict:
+    if error_code.startswith(_CALLERS_OWN):
+        return Verdict.CALLER_FAULT
+    if error_code.endswith("_spend_limit_reached") or message.startswith(_OUT_OF_MONEY):
+        return Verdict.QUOTA_EXHAUSTED
+    if error_code == "organization_on_hold":
+        return Verdict.KEY_DEAD
+    telling = _TELLING_TYPES.get(kind)
+    if telling is not None:
+        return telling
+    if status < 400:
+        return Verdict.CALLER_FAULT if kind == "invalid_request_error" else Verdict.SERVER_FAULT
+    return verdict_of_status(status)
+
+
+def _word(value: Any) -> str:
+    """A code as it came if it is a plain word, else "": free text is no code."""
+    return value if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isidentifier() else ""
+
+
+def _retry_after_s(headers: Mapping[bytes, bytes], wall: float) -> float | None:
+    hint = retry_hint_s(headers, wall)
+    if hint is not None:
+        return hint
+    resets = [rfc3339_s(headers.get(reset)) for _, left, reset in _BUCKETS if int_or_none(headers.get(left)) == 0]
+    latest = max((reset for reset in resets if reset is not None), default=None)
+    if latest is None:
+        return None
+    sent = http_date_s(headers.get(b"date", b""))
+    return max(latest - (wall if sent is None else sent), 0.0)
+
+
+def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:
+    """What the rate-limit headers say; of the three token buckets, the one with the least left. Resets only of what is scarce."""
+    requests, *token_buckets = _BUCKETS
+    requests_left = int_or_none(headers.get(requests[1]))
+    tokens, tokens_left = token_buckets[0], None
+    for bucket in token_buckets:
+        left = int_or_none(headers.get(bucket[1]))
+        if left is not None and (tokens_left is None or left < tokens_left):
+            tokens, tokens_left = bucket, left
+    if requests_left is None and tokens_left is None:
+        return None
+    requests_limit, tokens_limit = limit_or_none(headers.get(requests[0])), limit_or_none(headers.get(tokens[0]))
+    return Headroom(
+        requests_limit=requests_limit,
+        requests_left=requests_left,
+        requests_reset_s=_reset_s(headers.get(requests[2]), requests_left, requests_limit, wall),
+        tokens_limit=tokens_limit,
+        tokens_left=tokens_left,
+        tokens_reset_s=_reset_s(headers.get(tokens[2]), tokens_left, tokens_limit, wall),
+    )
+
+
+def _reset_s(moment: bytes | None, left: int | None, limit: int | None, wall: float) -> float | None:
+    # Reading a date costs more than all the rest, and nobody waits for a bucket that has more than a tenth left.
+    if moment is None or left is None or (limit is not None and left * 10 > limit):
+        return None
+    at = rfc3339_s(moment)
+    return None if at is None else max(at - wall, 0.0)
+
+
+def _type_of(status: int) -> str:
+    return _TYPES.get(status) or ("invalid_request_error" if 400 <= status < 500 else "api_error")
+
+
+def write_fault(fault: Fault) -> bytes:
+    """The body that makes the SDK raise the class of the status, with `error.details.error_code` for programs."""
+    error = {"type": _type_of(fault.status), "message": fault.message, "details": {"error_code": fault.code, **fault.details}}
+    return msgspec.json.encode({"type": "error", "error": error, "request_id": fault.request_id})
+
+
+def write_stream_fault(fault: Fault, frames: int) -> bytes:  # noqa: ARG001 - this protocol numbers no events
+    """The `error` event that ends a stream already begun. SDKs see no event without its name."""
+    return b"event: error\ndata: " + write_fault(fault) + b"\n\n"

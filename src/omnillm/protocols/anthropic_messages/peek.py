@@ -1,0 +1,187 @@
+"""What routing, limits and money need of a Messages request and of its reply."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.errors import BadRequest
+from omnillm.protocols import text
+from omnillm.protocols.anthropic_messages.failure import failure_of
+from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
+from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_clamped
+from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.usage import Usage
+
+_NOT_READ = frozenset(
+    {
+        "model",
+        "max_tokens",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "metadata",
+        "service_tier",
+        "speed",
+        "inference_geo",
+    }
+)
+"""Members that configure: the model never reads them."""
+
+_PRICED = frozenset({"service_tier", "speed", "inference_geo", "mcp_servers", "fallbacks", "container", "context_management", "compaction"})
+"""Members that change the rate, let the provider run further turns, or bring in input that the body does not show."""
+
+_PRICED_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "advisor_", "mcp_toolset", "browser_toolset")
+"""Tools that run on the provider's side: paid by the call, or by the further turns that they cause."""
+
+_BILLED_APART = frozenset({"compaction", "advisor_message"})
+"""Iterations that the top level of `usage` leaves out (its other iterations are in it)."""
+
+_IMAGE_TOKENS = 4_784
+"""The largest that an image weighs, in the high-resolution models; 1,600 in older ones."""
+_PAGE_TOKENS = 4_600
+"""A page of a PDF: at most 3,000 tokens of text and 1,600 of picture."""
+_PAGE_BASE64_BYTES = 4_096
+_MAX_PAGES = 100
+
+
+class _Tool(msgspec.Struct, frozen=True, gc=False):
+    type: str | None = None
+
+
+_TOOLS = msgspec.json.Decoder(list[_Tool] | None)
+_CONVERSATION = msgspec.json.Decoder(list[MediaMessage])
+_REPLY = msgspec.json.Decoder(Reply)
+_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
+
+
+def peek_request(members: Members) -> RequestPeek:
+    """Read a body of `/v1/messages` or `/v1/messages/count_tokens` (which has no cap). Raises BadRequest."""
+    model = read(members, "model", MODEL, "a string of 1 to 256 characters")
+    if model is None:
+        raise BadRequest("`model` is required")
+    require_array(members, "messages")
+    return RequestPeek(
+        model=model,
+        is_stream=read(members, "stream", FLAG, "a boolean") is True,
+        output_cap=read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE),
+        price_members=_price_members(members),
+    )
+
+
+def _price_members(members: Members) -> tuple[str, ...]:
+    tools = read(members, "tools", _TOOLS, "an array of objects")
+    if not tools and _PRICED.isdisjoint(members):
+        return ()
+    names = [name for name in members if name in _PRICED]
+    if tools and any(tool.type is not None and tool.type.startswith(_PRICED_TOOLS) for tool in tools):
+        names.append("tools")
+    return tuple(names)
+
+
+def peek_reply(body: bytes) -> ReplyPeek:
+    try:
+        reply = _read_reply(body)
+    except UNREADABLE:
+        return _NOT_A_REPLY
+    if reply.error is not None or reply.type == "error":
+        return ReplyPeek(usage=None, is_complete=False, failure=failure_of(200, reply.error))
+    if reply.type != "message" or reply.content is None:
+        return _NOT_A_REPLY
+    return ReplyPeek(usage=None if reply.usage is None else usage_of(reply.usage), is_complete=True)
+
+
+def _read_reply(body: bytes) -> Reply:
+    try:
+        return _REPLY.decode(body)
+    except msgspec.ValidationError:
+        return decode_clamped(body, Reply)
+
+
+def usage_of_counts(counts: dict[str, Any]) -> Usage | None:
+    """The usage that a stream reported up to now, as one object; None when it cannot be read."""
+    try:
+        return usage_of(convert_clamped(counts, MessageUsage))
+    except UNREADABLE:
+        return None
+
+
+def usage_of(reported: MessageUsage) -> Usage | None:
+    """Bring usage to the disjoint form; None when it names neither input nor output."""
+    if reported.input_tokens is None and reported.output_tokens is None:
+        return None
+    tools = reported.server_tool_use
+    # Fetches are free: of the server's tools only a search is paid by the call.
+    usage = _disjoint(reported, (tools.web_search_requests or 0) if tools else 0)
+    for iteration in reported.iterations or ():
+        if iteration.type in _BILLED_APART:
+            usage += _disjoint(iteration, 0)
+    return usage
+
+
+def _disjoint(counts: TokenCounts, tool_calls: int) -> Usage:
+    output = counts.output_tokens or 0
+    details = counts.output_tokens_details
+    thinking = min(details.thinking_tokens or 0, output) if details else 0
+    short, long = _cache_writes(counts)
+    return Usage(
+        input=counts.input_tokens or 0,
+        cache_read=counts.cache_read_input_tokens or 0,
+        cache_write_short=short,
+        cache_write_long=long,
+        output=output - thinking,
+        reasoning=thinking,
+        tool_calls=tool_calls,
+    )
+
+
+def _cache_writes(counts: TokenCounts) -> tuple[int, int]:
+    """Cache writes by term. A stream's last event gives the total alone: what the split lacks goes to the dearer term in use."""
+    total = counts.cache_creation_input_tokens or 0
+    split = counts.cache_creation
+    if split is None:
+        return total, 0
+    short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
+    rest = max(total - short - long, 0)
+    return (short, long + rest) if long else (short + rest, long)
+
+
+def text_bytes(members: Members) -> int:
+    return text.text_bytes(members, _NOT_READ)
+
+
+def media_tokens(members: Members) -> int:
+    messages = members.get("messages")
+    if messages is None:
+        return 0
+    try:
+        conversation = _CONVERSATION.decode(messages)
+    except UNREADABLE:
+        return len(messages)  # of an unknown shape: every byte counts, as of text
+    tokens = 0
+    for message in conversation:
+        if isinstance(message.content, list):
+            tokens += sum(map(_part_tokens, message.content))
+    return tokens
+
+
+def _part_tokens(part: Part) -> int:
+    source, content = part.source, part.content
+    tokens = _source_tokens(part.type, source) if isinstance(source, Source) else 0
+    if isinstance(content, list):
+        tokens += sum(map(_part_tokens, content))
+    return tokens
+
+
+def _source_tokens(kind: str, source: Source) -> int:
+    if kind == "image":
+        return _IMAGE_TOKENS
+    if isinstance(source.content, list):
+        return sum(map(_part_tokens, source.content))
+    size = len(source.data)
+    if source.type == "text":  # plain text, which `text_bytes` took for base64
+        return size
+    pages = 1 + size // _PAGE_BASE64_BYTES if size else _MAX_PAGES  # by address alone nothing is known of its length
+    return min(pages, _MAX_PAGES) * _PAGE_TOKENS

@@ -1,0 +1,73 @@
+"""Follows one stream of the Messages API. Every event is decoded: at a fifth of a microsecond that is cheaper than two searches."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.outcome import Verdict
+from omnillm.protocols.anthropic_messages.failure import failure_of
+from omnillm.protocols.anthropic_messages.peek import usage_of_counts
+from omnillm.protocols.anthropic_messages.wire import ContentBlock, StreamEvent
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import Failure, Sight
+from omnillm.usage import Usage
+
+_decode = msgspec.json.Decoder(StreamEvent).decode
+# Bound once: looking up a member of an enum costs as much as the rest of `see`.
+_NOTHING, _CONTENT, _END, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.END, Sight.FAILED
+_MALFORMED = Failure(
+    verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
+)
+
+
+class MessageWatch:
+    """Cumulative usage: what `message_start` named stands until a `message_delta` names it again."""
+
+    __slots__ = ("_counts", "_is_complete", "failure", "usage")
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+        self._counts: dict[str, Any] = {}
+        self._is_complete = False
+
+    def see(self, frame: Frame) -> Sight:
+        if not frame.data or self._is_complete:
+            return _NOTHING
+        try:
+            event = _decode(frame.data)
+        except UNREADABLE:
+            self.failure = _MALFORMED
+            return _FAILED
+        if event.type == "content_block_delta":
+            return _CONTENT
+        return self._see_frame_of_the_message(event)
+
+    def _see_frame_of_the_message(self, event: StreamEvent) -> Sight:
+        if event.error is not None or event.type == "error":
+            self.failure = failure_of(200, event.error)
+            return _FAILED
+        if event.type == "content_block_start":
+            return _CONTENT if _has_content(event.content_block) else _NOTHING
+        if event.type == "message_start" and event.message is not None:
+            self._report(event.message.usage)
+        elif event.type == "message_delta":
+            self._report(event.usage)
+        elif event.type == "message_stop":
+            self._is_complete = True
+            return _END
+        return _NOTHING
+
+    def at_end_of_stream(self) -> bool:
+        return self._is_complete
+
+    def _report(self, usage: dict[str, Any] | None) -> None:
+        if usage:
+            self._counts.update((name, value) for name, value in usage.items() if value is not None)
+            self.usage = usage_of_counts(self._counts)
+
+
+def _has_content(block: ContentBlock | None) -> bool:
+    """A text or thinking block opens empty and says nothing yet; a block of any other kind is content by itself."""
+    return block is not None and (block.type not in {"text", "thinking"} or bool(block.text) or bool(block.thinking))

@@ -1,0 +1,22 @@
+"""Gemini's generateContent, streamGenerateContent and countTokens, of the Gemini API and of Vertex AI."""
+
+from omnillm.protocols.gemini_generate_content.failure import read_failure, read_headroom, write_fault, write_stream_fault
+from omnillm.protocols.gemini_generate_content.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.gemini_generate_content.stream import GenerateContentWatch
+from omnillm.protocols.protocol import Protocol
+
+__all__ = ["PROTOCOL"]
+
+PROTOCOL = Protocol(
+    name="gemini_generate_content",
+    peek_request=peek_request,
+    peek_reply=peek_reply,
+    watch=lambda _withhold: GenerateContentWatch(),  # usage comes unasked, in chunks that the client needs
+    read_failure=read_failure,
+    write_fault=write_fault,
+    write_stream_fault=write_stream_fault,
+    output_cap_member="generationConfig.maxOutputTokens",
+    read_headroom=read_headroom,
+    text_bytes=text_bytes,
+    media_tokens=media_tokens,
+)

@@ -1,0 +1,231 @@
+"""What routing, limits and money need of a generateContent request and of its reply."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from omnillm.errors import BadRequest
+from omnillm.protocols import text
+from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.gemini_generate_content.failure import failure_of
+from omnillm.protocols.gemini_generate_content.wire import (
+    Blob,
+    Candidate,
+    GenerationConfig,
+    MediaContent,
+    ModalityCount,
+    Part,
+    Reply,
+    Shape,
+    UsageMetadata,
+)
+from omnillm.protocols.members import read, require_array
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.usage import Usage
+
+_NOT_READ = frozenset(
+    {"model", "safetySettings", "safety_settings", "labels", "serviceTier", "service_tier", "cachedContent", "cached_content"}
+)
+"""Members that configure: the model never reads them."""
+
+_PRICED = frozenset({"serviceTier", "service_tier", "cachedContent", "cached_content"})
+"""Members that change the rate, or bring in input that the body does not show."""
+
+_FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
+"""The only kind of tool that runs on the caller's side."""
+
+_IMAGE_TOKENS = 4_128
+"""The largest picture of the tiled models: 16 tiles of 258 tokens."""
+_WINDOW_TOKENS = 1_048_576
+_TOKEN_BASE64_BYTES = 16
+"""Sound, film and PDF pages weigh at least this much a token at the rates in use: 32 tokens a second of sound, 258 a frame or page."""
+
+_CONFIG = msgspec.json.Decoder(GenerationConfig | None)
+_TOOLS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]] | None)
+_REPLIES: Any = Reply | list[Reply]
+_REPLY: msgspec.json.Decoder[Reply | list[Reply]] = msgspec.json.Decoder(_REPLIES)
+_CONVERSATION = msgspec.json.Decoder(list[MediaContent])
+_USAGE = msgspec.json.Decoder(UsageMetadata)
+_DEFAULTS = GenerationConfig()
+_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
+
+
+def peek_request(members: Members) -> RequestPeek:
+    """Read a body of generateContent, streamGenerateContent or countTokens; the path names the model and says whether it is a stream.
+
+    Raises BadRequest.
+    """
+    if "contents" in members or not ("generateContentRequest" in members or "generate_content_request" in members):
+        require_array(members, "contents")
+    config = _config(members)
+    cap = _one_of("maxOutputTokens", config.output_cap, config.output_cap_snake)
+    n = _one_of("candidateCount", config.candidates, config.candidates_snake)
+    return RequestPeek(model="", output_cap=cap, n=n or 1, price_members=_price_members(members, config))
+
+
+def _config(members: Members) -> GenerationConfig:
+    raw = members.get("generationConfig")
+    snake = members.get("generation_config")
+    if raw is not None and snake is not None:
+        raise BadRequest("`generationConfig` stands twice, in two spellings")
+    raw = snake if raw is None else raw
+    if raw is None:
+        return _DEFAULTS
+    try:
+        return _CONFIG.decode(raw) or _DEFAULTS
+    except UNREADABLE as error:
+        # The decoder's words name the member and the type that it must have, and quote nothing.
+        raise BadRequest(f"`generationConfig`: {error}") from error
+
+
+def _one_of(name: str, camel: int | None, snake: int | None) -> int | None:
+    if camel is not None and snake is not None:
+        raise BadRequest(f"`generationConfig.{name}` stands twice, in two spellings")
+    return snake if camel is None else camel
+
+
+def _price_members(members: Members, config: GenerationConfig) -> tuple[str, ...]:
+    tools = read(members, "tools", _TOOLS, "an array of objects")
+    speaks_or_paints = config.modalities or config.modalities_snake
+    if not tools and not speaks_or_paints and _PRICED.isdisjoint(members):
+        return ()
+    names = [name for name in members if name in _PRICED]
+    if tools and any(not _FUNCTIONS.issuperset(tool) for tool in tools):
+        names.append("tools")
+    if speaks_or_paints:
+        names.append("generationConfig.responseModalities")
+    return tuple(names)
+
+
+def peek_reply(body: bytes) -> ReplyPeek:
+    """Read a reply, or a stream that came as one JSON array of chunks, or an error, which also comes as an array of one."""
+    try:
+        decoded = _read_reply(body)
+    except UNREADABLE:
+        return _NOT_A_REPLY
+    if not isinstance(decoded, list):
+        return _peek_one(decoded)
+    usage: Usage | None = None
+    is_complete = False
+    for peek in map(_peek_one, decoded):
+        if peek.failure is not None:
+            return peek
+        usage = peek.usage or usage
+        is_complete = is_complete or peek.is_complete
+    return ReplyPeek(usage=usage, is_complete=is_complete)
+
+
+def _read_reply(body: bytes) -> Reply | list[Reply]:
+    try:
+        return _REPLY.decode(body)
+    except msgspec.ValidationError:
+        replies: Reply | list[Reply] = decode_clamped(body, _REPLIES)
+        return replies
+
+
+def _peek_one(reply: Reply) -> ReplyPeek:
+    if reply.error is not None:
+        return ReplyPeek(usage=None, is_complete=False, failure=failure_of(200, reply.error))
+    reported = reply.usage_metadata
+    usage = None if reported is None else usage_of(reported, searches_of(reply.candidates))
+    return ReplyPeek(usage=usage, is_complete=bool(reply.candidates) or is_blocked(reply))
+
+
+def is_blocked(reply: Shape) -> bool:
+    """Tell whether the prompt was refused: a whole reply without candidates."""
+    return reply.prompt_feedback is not None and reply.prompt_feedback.block_reason is not None
+
+
+def searches_of(candidates: Iterable[Candidate] | None) -> int:
+    """Searches that ground the candidates, each paid for; an empty query is free."""
+    searches = 0
+    for candidate in candidates or ():
+        grounding = candidate.grounding_metadata
+        if grounding is not None and grounding.web_search_queries:
+            searches += sum(map(bool, grounding.web_search_queries))
+    return searches
+
+
+def read_usage(raw: msgspec.Raw, searches: int) -> Usage | None:
+    """The usage of `usageMetadata` as it came in a chunk; None when it cannot be read or counts nothing."""
+    try:
+        return usage_of(_read_metadata(raw), searches)
+    except UNREADABLE:
+        return None
+
+
+def _read_metadata(raw: msgspec.Raw) -> UsageMetadata:
+    try:
+        return _USAGE.decode(raw)
+    except msgspec.ValidationError:
+        return decode_clamped(raw, UsageMetadata)
+
+
+def usage_of(reported: UsageMetadata, searches: int) -> Usage | None:
+    """Bring usage to the disjoint form; None when it names neither prompt nor output (Vertex reports the traffic type alone)."""
+    if reported.prompt_token_count is None and reported.candidates_token_count is None:
+        return None
+    return _disjoint(reported, searches)
+
+
+def _disjoint(reported: UsageMetadata, searches: int) -> Usage:
+    prompt = reported.prompt_token_count or 0
+    cached = min(reported.cached_content_token_count or 0, prompt)
+    heard = _audio(reported.prompt_tokens_details)
+    if heard:
+        heard = min(max(heard - _audio(reported.cache_tokens_details), 0), prompt - cached)
+    output = reported.candidates_token_count or 0
+    spoken = min(_audio(reported.candidates_tokens_details), output)
+    return Usage(
+        input=prompt - cached - heard + (reported.tool_use_prompt_token_count or 0),
+        cache_read=cached,
+        output=output - spoken,
+        reasoning=reported.thoughts_token_count or 0,
+        input_audio=heard,
+        output_audio=spoken,
+        tool_calls=searches,
+    )
+
+
+def _audio(details: list[ModalityCount] | None) -> int:
+    tokens = 0
+    for detail in details or ():
+        if detail.modality == "AUDIO":
+            tokens += detail.token_count or 0
+    return tokens
+
+
+def text_bytes(members: Members) -> int:
+    return text.text_bytes(members, _NOT_READ)
+
+
+def media_tokens(members: Members) -> int:
+    contents = members.get("contents")
+    if contents is None:
+        return 0
+    try:
+        conversation = _CONVERSATION.decode(contents)
+    except UNREADABLE:
+        return len(contents)  # of an unknown shape: every byte counts, as of text
+    tokens = 0
+    for content in conversation:
+        if content.parts:
+            tokens += sum(map(_part_tokens, content.parts))
+    return tokens
+
+
+def _part_tokens(part: Part) -> int:
+    blob, file, response = part.inline or part.inline_snake, part.file or part.file_snake, part.response or part.response_snake
+    tokens = 0
+    if blob is not None:
+        tokens += _IMAGE_TOKENS if _is_image(blob) else min(_WINDOW_TOKENS, _IMAGE_TOKENS + len(blob.data) // _TOKEN_BASE64_BYTES)
+    if file is not None:
+        tokens += _IMAGE_TOKENS if _is_image(file) else _WINDOW_TOKENS  # by address alone nothing is known of its length
+    if response is not None and response.parts:
+        tokens += sum(map(_part_tokens, response.parts))
+    return tokens
+
+
+def _is_image(blob: Blob) -> bool:
+    return (blob.mime_type or blob.mime_type_snake or "").startswith("image/")

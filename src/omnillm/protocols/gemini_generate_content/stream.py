@@ -1,0 +1,105 @@
+"""Follows one stream of streamGenerateContent. Every chunk is decoded: that costs as much as two searches and cannot be fooled by text."""
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.outcome import Verdict
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.gemini_generate_content.failure import failure_of
+from omnillm.protocols.gemini_generate_content.peek import is_blocked, read_usage, searches_of
+from omnillm.protocols.gemini_generate_content.wire import Candidate, Chunk, ContentChunk
+from omnillm.protocols.protocol import Failure, Sight
+from omnillm.usage import Usage
+
+_CHUNK: msgspec.json.Decoder[Chunk | list[Chunk]] = msgspec.json.Decoder(Chunk | list[Chunk])
+_decode = _CHUNK.decode
+# Bound once: looking up a member of an enum costs as much as the rest of `see`.
+_NOTHING, _CONTENT, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.FAILED
+_PARTS: msgspec.json.Decoder[ContentChunk | list[ContentChunk]] = msgspec.json.Decoder(ContentChunk | list[ContentChunk])
+_SILENT = frozenset({"text", "thought", "thoughtSignature", "partMetadata"})
+"""A part with other members than these is content by itself; one with these alone if it has some text."""
+_MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="a chunk is not JSON of this protocol")
+
+
+class GenerateContentWatch:
+    """There is no terminal event: the stream is whole when every candidate that was seen has its finishReason."""
+
+    __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_reported", "_searches", "_started", "failure")
+
+    def __init__(self) -> None:
+        self.failure: Failure | None = None
+        self._has_content = False
+        self._is_blocked = False
+        self._started: set[int] = set()
+        self._finished: set[int] = set()
+        self._metadata = msgspec.Raw()
+        self._reported: Usage | None = None
+        self._searches = 0
+
+    @property
+    def usage(self) -> Usage | None:
+        """Every chunk reports all usage up to it, so only the last report is read, and not before it is wanted."""
+        return read_usage(self._metadata, self._searches) or self._reported
+
+    def see(self, frame: Frame) -> Sight:
+        data = frame.data
+        if not data:
+            return _NOTHING
+        try:
+            decoded = _decode(data)
+        except UNREADABLE:
+            self.failure = _MALFORMED
+            return _FAILED
+        if isinstance(decoded, Chunk):
+            self._take(decoded)
+        else:
+            for chunk in decoded:
+                self._take(chunk)
+        if self.failure is not None:
+            return _FAILED
+        if not self._has_content:
+            self._has_content = _has_content(data)
+        return _CONTENT if self._has_content else _NOTHING
+
+    def at_end_of_stream(self) -> bool:
+        return self._is_blocked or (bool(self._finished) and self._started <= self._finished)
+
+    def _take(self, chunk: Chunk) -> None:
+        if chunk.error is not None:
+            self.failure = failure_of(200, chunk.error)
+        if chunk.prompt_feedback is not None:
+            self._is_blocked = self._is_blocked or is_blocked(chunk)
+        for candidate in chunk.candidates or ():
+            self._started.add(candidate.index or 0)
+            if candidate.finish_reason is not None or candidate.grounding_metadata is not None:
+                self._take_last_words(candidate)
+        metadata = chunk.usage_metadata
+        if metadata:
+            if len(metadata) < len(self._metadata):
+                # Reports only grow. A shorter one may name no counts at all (Vertex: the traffic type), so the longer is read first.
+                self._reported = self.usage
+            self._metadata = metadata
+
+    def _take_last_words(self, candidate: Candidate) -> None:
+        if candidate.finish_reason not in {None, "FINISH_REASON_UNSPECIFIED"}:
+            self._finished.add(candidate.index or 0)
+        self._searches = max(self._searches, searches_of((candidate,)))
+
+
+def _has_content(data: bytes) -> bool:
+    """Tell whether a chunk says something: text, thoughts included, a function call, a picture; not a signature alone."""
+    try:
+        decoded = _PARTS.decode(data)
+    except UNREADABLE:
+        return True  # parts of an unknown shape are shown to the client, not hidden behind a retry
+    for chunk in decoded if isinstance(decoded, list) else (decoded,):
+        for candidate in chunk.candidates or ():
+            parts = candidate.content.parts if candidate.content is not None else None
+            if any(_says_something(part) for part in parts or ()):
+                return True
+    return False
+
+
+def _says_something(part: dict[str, msgspec.Raw]) -> bool:
+    text = part.get("text")
+    return (text is not None and bytes(text) not in {b'""', b"null"}) or not _SILENT.issuperset(part)
