@@ -1,0 +1,143 @@
+"""Errors of Chat Completions (and of Responses, whose error object is the same): a provider's read, the gateway's own written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from omnillm.outcome import Verdict
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.hints import duration_s, retry_hint_s, verdict_of_status
+from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
+from omnillm.protocols.protocol import Failure, Fault
+
+_LONGEST_MESSAGE = 2_000
+
+_TELLING_WORDS = {
+    Verdict.QUOTA_EXHAUSTED: (
+        "insufficient_quota billing_hard_limit_reached billing_not_active insufficient_balance insufficient_credits "
+        "exceeded_current_quota_error spend_limit_reached payment_required"
+    ),
+    Verdict.RATE_LIMITED: "rate_limit_exceeded rate_limit_error rate_limit_reached_error too_many_requests rate_limited",
+    Verdict.OVERLOADED: (
+        "server_is_overloaded overloaded_error engine_overloaded engine_overloaded_error model_overloaded slow_down capacity_exceeded"
+    ),
+    Verdict.KEY_DEAD: "invalid_api_key account_deactivated invalid_authentication_error authentication_error",
+    Verdict.DENIED: "permission_error permission_denied unsupported_country_region_territory",
+    Verdict.NOT_FOUND: "model_not_found not_found_error deploymentnotfound",
+    Verdict.CALLER_FAULT: (
+        "context_length_exceeded string_above_max_length content_filter content_policy_violation content_policy "
+        "responsibleaipolicyviolation invalid_prompt bio_policy misalignment_policy_violation data_residency_mismatch "
+        "unsupported_parameter unsupported_value unknown_parameter invalid_value missing_required_parameter image_content_policy_violation"
+    ),
+}
+_VERDICT_OF_WORD = {word: verdict for verdict, words in _TELLING_WORDS.items() for word in words.split()}
+"""Codes and types, in lower case, that say more than any status."""
+
+_VERDICT_OF_OPENING = (
+    ("your credit balance is too low", Verdict.QUOTA_EXHAUSTED),
+    ("insufficient balance", Verdict.QUOTA_EXHAUSTED),
+    ("insufficient credits", Verdict.QUOTA_EXHAUSTED),
+    ("incorrect api key provided", Verdict.KEY_DEAD),  # xAI says it under a 400
+)
+"""How the message of an error without a telling word begins. Only the beginning counts: further on it may quote the caller."""
+
+_TYPES = {402: "insufficient_quota", 408: "timeout", 429: "requests"}
+
+
+def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
+    """Understand an error reply; `wall` is now in Unix seconds. Whatever the body is, nothing is raised."""
+    try:
+        reply = msgspec.json.decode(body)
+    except UNREADABLE:
+        reply = None
+    error = _error_in(reply)
+    hint = retry_hint_s(headers, wall)
+    if hint is None:
+        hint = _retry_info_s(error)
+    if hint is None:
+        hint = exhausted_reset_s(headers)
+    return failure_of(status, error, hint)
+
+
+def _error_in(reply: Any) -> Any:
+    """The error of a body: under `error`, or the body itself (Mistral, vLLM), or in a list of one (Google's compatible endpoint)."""
+    if isinstance(reply, list) and len(reply) == 1:
+        reply = reply[0]
+    if not isinstance(reply, dict):
+        return reply
+    error = reply.get("error")
+    if isinstance(error, dict):
+        return error
+    # xAI: {"code": "...", "error": "the message"}.
+    return {**reply, "message": error} if isinstance(error, str) else reply
+
+
+def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> Failure:
+    """Classify an error object, of a body or of a stream; the status is 200 where it came under one."""
+    fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
+    number = fields.get("code")
+    if status < 400 and type(number) is int and 400 <= number < 600:
+        status = number  # OpenRouter puts the status of the model's host there
+    code, kind = _word(fields.get("code")), _word(fields.get("type"))
+    message = fields.get("message")
+    message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
+    return Failure(
+        verdict=_verdict(status, code, kind, message),
+        status=status,
+        code=code or kind or _type_of(status),
+        message=message,
+        retry_after_s=retry_after_s,
+    )
+
+
+def _verdict(status: int, code: str, kind: str, message: str) -> Verdict:
+    telling = _VERDICT_OF_WORD.get(code.lower()) or _VERDICT_OF_WORD.get(kind.lower())
+    if status == 413 and telling is Verdict.RATE_LIMITED:
+        return Verdict.CALLER_FAULT  # Groq: larger than the whole minute's limit, so waiting does not help
+    if telling is not None:
+        return telling
+    opening = message[:64].lower()
+    for beginning, verdict in _VERDICT_OF_OPENING:
+        if opening.startswith(beginning):
+            return verdict
+    if status < 400:
+        return Verdict.CALLER_FAULT if kind == "invalid_request_error" else Verdict.SERVER_FAULT
+    return verdict_of_status(status)
+
+
+def _word(value: Any) -> str:
+    """A code as it came if it is a plain word, else "": free text is no code."""
+    return value if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isidentifier() else ""
+
+
+def _retry_info_s(error: Any) -> float | None:
+    """Seconds of a google.rpc.RetryInfo, which Google's compatible endpoint sends in place of headers."""
+    details = error.get("details") if isinstance(error, dict) else None
+    for detail in details if isinstance(details, list) else ():
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str):
+            return duration_s(delay)
+    return None
+
+
+def _type_of(status: int) -> str:
+    return _TYPES.get(status) or ("invalid_request_error" if 400 <= status < 500 else "server_error")
+
+
+def error_of(fault: Fault) -> dict[str, Any]:
+    """The error object of a fault: the four members that SDKs know, and the particulars where there are any."""
+    error: dict[str, Any] = {"message": fault.message, "type": _type_of(fault.status), "param": None, "code": fault.code}
+    if fault.details:
+        error["details"] = dict(fault.details)
+    return error
+
+
+def write_fault(fault: Fault) -> bytes:
+    """The body of an error reply; the class that the SDK raises follows from the status alone."""
+    return msgspec.json.encode({"error": error_of(fault)})
+
+
+def write_stream_fault(fault: Fault, next_sequence: int) -> bytes:  # noqa: ARG001 - this protocol numbers no chunks
+    """The error chunk that ends a stream already begun; no [DONE] follows it, since that means success."""
+    return b"data: " + write_fault(fault) + b"\n\n"

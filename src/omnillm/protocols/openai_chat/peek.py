@@ -1,0 +1,125 @@
+"""What routing, limits and money need of a Chat Completions request and of its reply."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from omnillm.errors import BadRequest
+from omnillm.protocols import text
+from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
+from omnillm.protocols.openai_chat import media
+from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_chat.usage import usage_of
+from omnillm.protocols.openai_chat.wire import Choice, Reply
+from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek
+
+_NOT_READ = frozenset(
+    {
+        "model",
+        "max_tokens",
+        "max_completion_tokens",
+        "stream",
+        "stream_options",
+        "n",
+        "temperature",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "stop",
+        "user",
+        "safety_identifier",
+        "metadata",
+        "store",
+        "service_tier",
+        "reasoning_effort",
+        "verbosity",
+        "parallel_tool_calls",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+    }
+)
+"""Members that configure: the model never reads them."""
+
+_PRICED = frozenset({"service_tier", "web_search_options", "modalities", "audio", "search_parameters", "plugins", "models", "provider"})
+"""Members that change the rate or are paid by the call; the last four are xAI's and OpenRouter's."""
+
+
+class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
+    include_usage: bool | None = None
+
+
+_CHOICES = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1, le=128)] | None)
+_STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
+_REPLY = msgspec.json.Decoder(Reply)
+_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
+
+
+def peek_request(members: Members) -> RequestPeek:
+    """Read a body of `/v1/chat/completions`. Raises BadRequest."""
+    model = read(members, "model", MODEL, "a string of 1 to 256 characters")
+    if model is None:
+        raise BadRequest("`model` is required")
+    require_array(members, "messages")
+    is_stream = read(members, "stream", FLAG, "a boolean") is True
+    deprecated_cap = read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
+    cap = read(members, "max_completion_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
+    if cap is None or (deprecated_cap is not None and deprecated_cap > cap):
+        cap = deprecated_cap
+    return RequestPeek(
+        model=model,
+        is_stream=is_stream,
+        output_cap=cap,
+        n=read(members, "n", _CHOICES, "an integer from 1 to 128") or 1,
+        wants_usage=not is_stream or _includes_usage(members),
+        price_members=() if _PRICED.isdisjoint(members) else tuple(name for name in members if name in _PRICED),
+    )
+
+
+def _includes_usage(members: Members) -> bool:
+    options = read(members, "stream_options", _STREAM_OPTIONS, "an object with a boolean `include_usage`")
+    return options is not None and options.include_usage is True
+
+
+def peek_reply(body: bytes) -> ReplyPeek:
+    """Read a completion, or an error that came under a success status."""
+    try:
+        reply = _read_reply(body)
+    except UNREADABLE:
+        return _NOT_A_REPLY
+    usage = None if reply.usage is None else usage_of(reply.usage)
+    failure = failed(reply.error, reply.choices)
+    if failure is not None:
+        return ReplyPeek(usage=usage, is_complete=False, failure=failure)
+    return ReplyPeek(usage=usage, is_complete=bool(reply.choices))
+
+
+def _read_reply(body: bytes) -> Reply:
+    try:
+        return _REPLY.decode(body)
+    except msgspec.ValidationError:
+        return decode_clamped(body, Reply)
+
+
+def failed(error: object, choices: Sequence[Choice] | None) -> Failure | None:
+    """The failure that a success status hides: an error beside the choices or in one of them."""
+    if error is not None and error is not False and error != "":
+        return failure_of(200, error)
+    for choice in choices or ():
+        if choice.error is not None or choice.finish_reason == "error":
+            return failure_of(200, choice.error)
+    return None
+
+
+def text_bytes(members: Members) -> int:
+    return text.text_bytes(members, _NOT_READ)
+
+
+def media_tokens(members: Members) -> int:
+    return media.media_tokens(members.get("messages"))

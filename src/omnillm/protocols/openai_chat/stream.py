@@ -1,0 +1,92 @@
+"""Follows one stream of Chat Completions."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.outcome import Verdict
+from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.openai_chat.peek import failed
+from omnillm.protocols.openai_chat.usage import usage_of
+from omnillm.protocols.openai_chat.wire import Chunk, ChunkChoice
+from omnillm.protocols.protocol import Failure, Sight
+from omnillm.usage import Usage
+
+_CHUNK = msgspec.json.Decoder(Chunk)
+_BRACE = ord("{")
+_MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not a chunk")
+
+
+class ChatWatch:
+    """Until the first content every chunk is decoded; from then on only one that names token counts or an error."""
+
+    __slots__ = ("_has_content", "_is_complete", "_withholds", "failure", "usage")
+
+    def __init__(self, withholds: bool) -> None:  # noqa: FBT001 - the signature of `Protocol.watch`
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+        self._withholds = withholds
+        self._has_content = False
+        self._is_complete = False
+
+    def see(self, frame: Frame) -> Sight:
+        data = frame.data
+        # rfind is the fastest search that CPython has for a word, and what is looked for stands near the end.
+        if (
+            self._has_content
+            and data
+            and data[0] == _BRACE
+            and data.rfind(b'_tokens"') < 0
+            and data.rfind(b'"error"') < 0
+            and not frame.event
+        ):
+            return Sight.NOTHING
+        return self._look(data.strip(), frame.event) if data and not self._is_complete else Sight.NOTHING
+
+    def at_end_of_stream(self) -> bool:
+        return self._is_complete
+
+    def _look(self, data: bytes, event: bytes) -> Sight:
+        if data == b"[DONE]":
+            self._is_complete = True
+            return Sight.END
+        try:
+            chunk = _read_chunk(data)
+        except UNREADABLE:
+            return self._fail(_MALFORMED)
+        self._report(chunk)
+        choices = chunk.choices or ()
+        failure = failed(chunk.error if chunk.error is not None or event != b"error" else {}, chunk.choices)
+        if failure is None and chunk.x_groq is not None:
+            failure = failed(chunk.x_groq.error, None)
+        if failure is not None:
+            return self._fail(failure)
+        if self._withholds and not choices and chunk.usage is not None:
+            return Sight.WITHHOLD
+        if self._has_content or not _has_content(choices):
+            return Sight.NOTHING
+        self._has_content = True
+        return Sight.CONTENT
+
+    def _report(self, chunk: Chunk) -> None:
+        reported = chunk.usage
+        if reported is None and chunk.x_groq is not None:
+            reported = chunk.x_groq.usage
+        if reported is not None:
+            self.usage = usage_of(reported) or self.usage
+
+    def _fail(self, failure: Failure) -> Sight:
+        self.failure = msgspec.structs.replace(failure, usage=self.usage)
+        return Sight.FAILED
+
+
+def _read_chunk(data: bytes) -> Chunk:
+    try:
+        return _CHUNK.decode(data)
+    except msgspec.ValidationError:
+        return decode_clamped(data, Chunk)
+
+
+def _has_content(choices: Sequence[ChunkChoice]) -> bool:
+    return any(choice.text or (choice.delta is not None and choice.delta.has_content()) for choice in choices)

@@ -1,0 +1,46 @@
+"""The usage of both OpenAI protocols, brought to disjoint counts."""
+
+from omnillm.protocols.openai_chat.wire import ChatUsage, CompletionDetails, PromptDetails
+from omnillm.usage import Usage
+
+_NO_PROMPT_DETAILS = PromptDetails()
+_NO_COMPLETION_DETAILS = CompletionDetails()
+
+
+def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Usage | None:
+    """Split the totals by their details, which never exceed them; None when neither prompt nor completion is named."""
+    if reported.prompt_tokens is None and reported.completion_tokens is None:
+        return None
+    prompt, completion = reported.prompt_tokens or 0, reported.completion_tokens or 0
+    # xAI and Google's compatible endpoint leave reasoning out of the completion; only their total has it.
+    hidden = max((reported.total_tokens or 0) - prompt - completion, 0)
+    completion += hidden
+    heard = reported.prompt_tokens_details or _NO_PROMPT_DETAILS
+    cached = min(heard.cached_tokens or reported.prompt_cache_hit_tokens or reported.cached_tokens or 0, prompt)
+    input_audio = min(heard.audio_tokens or 0, prompt - cached)
+    short, long = _cache_writes(heard, prompt - cached - input_audio)
+    said = reported.completion_tokens_details or _NO_COMPLETION_DETAILS
+    reasoning = min(max(said.reasoning_tokens or 0, hidden), completion)
+    output_audio = min(said.audio_tokens or 0, completion - reasoning)
+    return Usage(
+        input=prompt - cached - input_audio - short - long,
+        cache_read=cached,
+        cache_write_short=short,
+        cache_write_long=long,
+        output=completion - reasoning - output_audio,
+        reasoning=reasoning,
+        input_audio=input_audio,
+        output_audio=output_audio,
+        images=images,
+        tool_calls=tool_calls,
+    )
+
+
+def _cache_writes(details: PromptDetails, most: int) -> tuple[int, int]:
+    """Tokens written to the cache for 30 minutes (or the provider's only term) and for 12 hours, together at most `most`."""
+    written = min(details.cache_write_tokens or 0, most)
+    if not written:
+        return 0, 0
+    terms = details.cache_write_tokens_details
+    long = min(terms.ttl_12h_tokens or 0, written) if terms else 0
+    return written - long, long

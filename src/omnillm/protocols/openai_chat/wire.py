@@ -1,0 +1,84 @@
+"""What is peeked of Chat Completions, as small structs: usage, replies, chunks."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.protocols.counts import Count
+
+
+class CacheWrites(msgspec.Struct, frozen=True, gc=False):
+    ttl_30m_tokens: Count | None = None
+    ttl_12h_tokens: Count | None = None
+
+
+class PromptDetails(msgspec.Struct, frozen=True, gc=False):
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    cache_write_tokens_details: CacheWrites | None = None
+    audio_tokens: Count | None = None
+
+
+class CompletionDetails(msgspec.Struct, frozen=True, gc=False):
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+
+
+class ChatUsage(msgspec.Struct, frozen=True, gc=False):
+    """The prompt includes what was cached, written to the cache and heard; the completion what was reasoned and spoken."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+    prompt_cache_hit_tokens: Count | None = None
+    """DeepSeek."""
+    cached_tokens: Count | None = None
+    """Moonshot."""
+
+
+class Choice(msgspec.Struct, frozen=True, gc=False):
+    finish_reason: Any = None
+    error: Any = None
+    """OpenRouter: the model's host failed; the reply around it looks like a success."""
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    choices: list[Choice] | None = None
+    usage: ChatUsage | None = None
+    error: Any = None
+
+
+class Delta(msgspec.Struct, frozen=True, gc=False):
+    """Whatever is neither absent, null nor empty is content."""
+
+    content: Any = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    reasoning_details: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    audio: Any = None
+    images: Any = None
+
+    def has_content(self) -> bool:
+        return any(getattr(self, name) for name in self.__struct_fields__)
+
+
+class ChunkChoice(Choice, frozen=True, gc=False):
+    delta: Delta | None = None
+    text: Any = None
+
+
+class GroqExtension(msgspec.Struct, frozen=True, gc=False):
+    usage: ChatUsage | None = None
+    error: Any = None
+
+
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    choices: list[ChunkChoice] | None = None
+    usage: ChatUsage | None = None
+    error: Any = None
+    x_groq: GroqExtension | None = None

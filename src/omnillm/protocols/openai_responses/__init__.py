@@ -1,0 +1,22 @@
+"""OpenAI Responses."""
+
+from omnillm.protocols.openai_chat.failure import read_failure, write_fault
+from omnillm.protocols.openai_chat.headroom import read_headroom
+from omnillm.protocols.openai_responses.failure import write_stream_fault
+from omnillm.protocols.openai_responses.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.openai_responses.stream import ResponsesWatch
+from omnillm.protocols.protocol import Protocol
+
+PROTOCOL = Protocol(
+    name="openai_responses",
+    peek_request=peek_request,
+    peek_reply=peek_reply,
+    watch=ResponsesWatch,
+    read_failure=read_failure,
+    write_fault=write_fault,
+    write_stream_fault=write_stream_fault,
+    output_cap_member="max_output_tokens",
+    read_headroom=read_headroom,
+    text_bytes=text_bytes,
+    media_tokens=media_tokens,
+)

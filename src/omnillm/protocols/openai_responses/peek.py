@@ -1,0 +1,138 @@
+"""What routing, limits and money need of a Responses request and of its reply."""
+
+import msgspec
+
+from omnillm.errors import BadRequest
+from omnillm.protocols import text
+from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read
+from omnillm.protocols.openai_chat import media
+from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_chat.usage import usage_of
+from omnillm.protocols.openai_responses.wire import Response
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.usage import Usage
+
+_NOT_READ = frozenset(
+    {
+        "model",
+        "max_output_tokens",
+        "max_tool_calls",
+        "stream",
+        "stream_options",
+        "temperature",
+        "top_p",
+        "top_logprobs",
+        "truncation",
+        "user",
+        "safety_identifier",
+        "metadata",
+        "store",
+        "service_tier",
+        "reasoning",
+        "include",
+        "parallel_tool_calls",
+        "background",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "client_metadata",
+    }
+)
+"""Members that configure: the model never reads them."""
+
+_PRICED = frozenset(
+    {"service_tier", "previous_response_id", "conversation", "prompt", "background", "access_programs", "context_management", "image"}
+)
+"""Members that change the rate, or bring in input that the body does not show."""
+
+_FREE_TOOLS = frozenset(
+    {"", "function", "custom", "namespace", "apply_patch", "local_shell", "computer", "computer_use_preview", "tool_search"}
+)
+"""Tools that the client runs. Any other is paid by the call, or by the further turns that it causes."""
+
+_PAID_CALLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call"})
+_FINISHED = frozenset({"completed", "incomplete"})
+_ACCEPTED = frozenset({"queued", "in_progress"})
+
+
+class _Tool(msgspec.Struct, frozen=True, gc=False):
+    type: str = ""
+
+
+_TOOLS = msgspec.json.Decoder(list[_Tool] | None)
+_RESPONSE = msgspec.json.Decoder(Response)
+_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
+
+
+def peek_request(members: Members) -> RequestPeek:
+    """Read a body of `/v1/responses`. Raises BadRequest."""
+    model = read(members, "model", MODEL, "a string of 1 to 256 characters")
+    if model is None:
+        raise BadRequest("`model` is required")
+    _require_input(members)
+    return RequestPeek(
+        model=model,
+        is_stream=read(members, "stream", FLAG, "a boolean") is True,
+        output_cap=read(members, "max_output_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE),
+        price_members=_price_members(members),
+    )
+
+
+def _require_input(members: Members) -> None:
+    given = members.get("input")
+    if given is None and "prompt" in members:  # a stored prompt can hold the whole input
+        return
+    # A view, since the conversation can be megabytes; the decoder has checked its syntax and skipped the blanks before it.
+    if given is None or memoryview(given)[0] not in b'["':
+        raise BadRequest("`input` must be a string or an array")
+
+
+def _price_members(members: Members) -> tuple[str, ...]:
+    tools = read(members, "tools", _TOOLS, "an array of objects")
+    if not tools and _PRICED.isdisjoint(members):
+        return ()
+    names = [name for name in members if name in _PRICED]
+    if tools and any(tool.type not in _FREE_TOOLS for tool in tools):
+        names.append("tools")
+    return tuple(names)
+
+
+def peek_reply(body: bytes) -> ReplyPeek:
+    """Read a response, or an error that came under a success status. A failed response is an error with usage."""
+    try:
+        response = _read_response(body)
+    except UNREADABLE:
+        return _NOT_A_REPLY
+    usage = usage_of_response(response)
+    if response.error is not None or response.status == "failed":
+        return ReplyPeek(usage=usage, is_complete=False, failure=failure_of(200, response.error))
+    # A background response is complete as an answer although the provider has yet to write it.
+    is_complete = response.output is not None and (response.status in _FINISHED or response.status in _ACCEPTED)
+    return ReplyPeek(usage=usage, is_complete=is_complete)
+
+
+def _read_response(body: bytes) -> Response:
+    try:
+        return _RESPONSE.decode(body)
+    except msgspec.ValidationError:
+        return decode_clamped(body, Response)
+
+
+def usage_of_response(response: Response) -> Usage | None:
+    reported = response.usage
+    if reported is None:
+        return None
+    calls = images = 0
+    for item in response.output or ():
+        calls += item.type in _PAID_CALLS
+        images += item.type == "image_generation_call"
+    return usage_of(reported, tool_calls=max(calls, reported.num_server_side_tools_used or 0), images=images)
+
+
+def text_bytes(members: Members) -> int:
+    return text.text_bytes(members, _NOT_READ)
+
+
+def media_tokens(members: Members) -> int:
+    return media.media_tokens(members.get("input"))

@@ -1,0 +1,113 @@
+"""Follows one stream of the Responses API."""
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.outcome import Verdict
+from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_responses.peek import usage_of_response
+from omnillm.protocols.openai_responses.wire import OutputItem, Position, Response, StreamEvent
+from omnillm.protocols.protocol import Failure, Sight
+from omnillm.usage import Usage
+
+_EVENT = msgspec.json.Decoder(StreamEvent)
+_POSITION = msgspec.json.Decoder(Position)
+_BRACE = ord("{")
+_MALFORMED = Failure(
+    verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
+)
+
+_ENDS = frozenset({"response.completed", "response.incomplete"})
+_OPENINGS = frozenset(
+    {"response.created", "response.in_progress", "response.queued", "response.reasoning_summary_part.added", "keepalive", "ping"}
+)
+"""Events that show nothing yet. One that is not known counts as content: after it nothing is retried unseen."""
+
+
+class ResponsesWatch:
+    """Until the first content every event is decoded; from then on only one that carries a response or an error."""
+
+    __slots__ = ("_has_content", "_is_complete", "_last", "failure", "response_id", "usage")
+
+    def __init__(self, withholds: bool) -> None:  # noqa: ARG002, FBT001 - the signature of `Protocol.watch`; usage is never asked for
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+        self.response_id = ""
+        """The id that the provider gave to the response; a `response.failed` of the gateway's own must repeat it."""
+        self._last = b""
+        self._has_content = False
+        self._is_complete = False
+
+    def see(self, frame: Frame) -> Sight:
+        data = frame.data
+        if not data or self._is_complete:
+            return Sight.NOTHING
+        if self._has_content and data[0] == _BRACE and data.rfind(b'"response"') < 0 and data.rfind(b'"error"') < 0:
+            self._last = data
+            return Sight.NOTHING
+        return self._look(data)
+
+    def at_end_of_stream(self) -> bool:
+        return self._is_complete
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number that the next event must have."""
+        try:
+            last = _POSITION.decode(self._last).sequence_number
+        except UNREADABLE:
+            return 0
+        return 0 if last is None else last + 1
+
+    def _look(self, data: bytes) -> Sight:
+        try:
+            event = _read_event(data)
+        except UNREADABLE:
+            return self._fail(_MALFORMED)
+        self._last = data
+        if event.response is not None:
+            self._report(event.response)
+        if event.type in _ENDS:
+            self._is_complete = True
+            return Sight.END
+        if event.type == "error" or event.error is not None:
+            return self._fail(failure_of(200, event.error or {"code": event.code, "message": event.message}))
+        if event.type == "response.failed":
+            return self._fail(failure_of(200, event.response.error if event.response else None))
+        if self._has_content or not _has_content(event):
+            return Sight.NOTHING
+        self._has_content = True
+        return Sight.CONTENT
+
+    def _report(self, response: Response) -> None:
+        self.response_id = self.response_id or response.id
+        self.usage = usage_of_response(response) or self.usage
+
+    def _fail(self, failure: Failure) -> Sight:
+        """The first failure stands: `error` says more than the `response.failed` after it."""
+        usage = self.usage
+        self.failure = msgspec.structs.replace(self.failure or failure, usage=usage)
+        return Sight.FAILED
+
+
+def _read_event(data: bytes) -> StreamEvent:
+    try:
+        return _EVENT.decode(data)
+    except msgspec.ValidationError:
+        return decode_clamped(data, StreamEvent)
+
+
+def _has_content(event: StreamEvent) -> bool:
+    if event.type in _OPENINGS:
+        return False
+    if event.type == "response.output_item.added":
+        return event.item is not None and _item_has_content(event.item)
+    if event.type == "response.content_part.added":
+        return isinstance(event.part, dict) and bool(event.part.get("text") or event.part.get("refusal"))
+    return True
+
+
+def _item_has_content(item: OutputItem) -> bool:
+    """A message or reasoning item opens empty; an item of any other kind (a tool call) is content by itself."""
+    return item.type not in {"message", "reasoning"} or bool(item.content) or bool(item.summary)

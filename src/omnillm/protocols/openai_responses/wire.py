@@ -1,0 +1,59 @@
+"""What is peeked of the Responses API, as small structs: usage, replies, stream events."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.protocols.counts import Count
+from omnillm.protocols.openai_chat.wire import ChatUsage
+
+_RENAMED = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "prompt_tokens_details": "input_tokens_details",
+    "completion_tokens_details": "output_tokens_details",
+}
+
+
+class ResponsesUsage(ChatUsage, frozen=True, gc=False, rename=_RENAMED):
+    """The same counts as in a chat, by other names."""
+
+    num_server_side_tools_used: Count | None = None
+    """xAI."""
+
+
+class OutputItem(msgspec.Struct, frozen=True, gc=False):
+    type: str = ""
+    content: Any = None
+    summary: Any = None
+
+
+class ItemKind(msgspec.Struct, frozen=True, gc=False):
+    """An item of a finished response, of which only the kind matters."""
+
+    type: str = ""
+
+
+class Response(msgspec.Struct, frozen=True, gc=False):
+    id: str = ""
+    object: str = ""
+    status: str | None = None
+    output: list[ItemKind] | None = None
+    usage: ResponsesUsage | None = None
+    error: Any = None
+
+
+class StreamEvent(msgspec.Struct, frozen=True, gc=False):
+    """`error` is nested on the wire and flat in the SDK's types: `code` and `message` are the flat ones."""
+
+    type: str = ""
+    response: Response | None = None
+    item: OutputItem | None = None
+    part: Any = None
+    error: Any = None
+    code: Any = None
+    message: Any = None
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    sequence_number: int | None = None

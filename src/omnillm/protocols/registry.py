@@ -1,0 +1,8 @@
+"""The wire protocols by name: adding one means adding a line here."""
+
+from omnillm.protocols import anthropic_messages, gemini_generate_content, openai_chat, openai_responses
+from omnillm.protocols.protocol import Protocol
+
+PROTOCOLS: dict[str, Protocol] = {
+    package.PROTOCOL.name: package.PROTOCOL for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content)
+}
