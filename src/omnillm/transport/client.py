@@ -1,0 +1,90 @@
+"""The face of the transport."""
+
+import asyncio
+import ssl
+
+from omnillm.clock import Clock
+from omnillm.errors import NotSent, UpstreamLost
+from omnillm.transport.connection import Connection
+from omnillm.transport.connector import Connector
+from omnillm.transport.exchange import Exchange
+from omnillm.transport.limits import DEFAULT_LIMITS, TransportLimits
+from omnillm.transport.outgoing import Origin, Outgoing
+from omnillm.transport.pool import Pool
+from omnillm.transport.proxy import Proxies
+from omnillm.transport.timeouts import Deadlines
+
+__all__ = ["Exchange", "HttpClient", "Origin", "Outgoing", "Proxies", "TransportLimits"]
+
+FAREWELL_S = 1.0
+
+
+class HttpClient:
+    """Sends requests over pooled connections. Redirects, cookies and retries are not its business.
+
+    Without `tls` the system's trust store is read at the first https connection.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        deadlines: Deadlines,
+        limits: TransportLimits = DEFAULT_LIMITS,
+        tls: ssl.SSLContext | None = None,
+        proxies: Proxies | None = None,
+    ) -> None:
+        self._clock = clock
+        self._deadlines = deadlines
+        self._limits = limits
+        self._connector = Connector(clock=clock, limits=limits, tls=tls, proxies=proxies)
+        self._pools: dict[Origin, Pool] = {}
+        self._is_closed = False
+
+    async def send(self, outgoing: Outgoing) -> Exchange:
+        """Send and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost or UpstreamTimeout."""
+        pool = self._pools.get(outgoing.origin) or self._open_pool(outgoing.origin)
+        now = self._clock.now()
+        connection = pool.take(now)
+        if connection is None:
+            connection = await self._connect(outgoing, pool)
+            now = self._clock.now()
+        if pool.proxy is not None:
+            outgoing = pool.proxy.absolute(outgoing)
+        try:
+            connection.begin(outgoing, now)
+            await connection.arrival(is_patient=False)
+            connection.require_head()
+            return Exchange(connection, sent_at=now, limits=self._limits)
+        except BaseException:
+            connection.fail(UpstreamLost("The exchange was given up."))
+            raise
+
+    def idle_count(self, origin: Origin) -> int:
+        pool = self._pools.get(origin)
+        return 0 if pool is None else pool.idle_count
+
+    async def aclose(self) -> None:
+        """Close every connection, and wait a moment for TLS to say farewell. Exchanges that are still open fail."""
+        self._is_closed = True
+        closing = [connection for pool in self._pools.values() for connection in pool.close()]
+        gone = [connection.arrival(is_patient=True) for connection in closing]
+        if gone:
+            await asyncio.wait(gone, timeout=FAREWELL_S)
+
+    def _open_pool(self, origin: Origin) -> Pool:
+        proxy = self._connector.proxy(origin) if origin.scheme == "http" else None
+        pool = self._pools[origin] = Pool(deadlines=self._deadlines, limits=self._limits, proxy=proxy)
+        return pool
+
+    async def _connect(self, outgoing: Outgoing, pool: Pool) -> Connection:
+        pool.reserve()
+        try:
+            connection = await self._connector.connect(outgoing.origin, pool=pool, timeout_s=outgoing.timeouts.connect_s)
+        finally:
+            pool.unreserve()
+        if self._is_closed or not connection.is_open:
+            connection.close()
+            raise NotSent(f"The new connection to {outgoing.origin.host} is closed already.")
+        pool.join(connection)
+        return connection

@@ -1,0 +1,273 @@
+"""One socket to a provider, carrying one exchange at a time.
+
+    connect -> begin -> head -> pieces -> complete -> release -> idle -> begin ...
+    anything unexpected -> failed (`fault` says why, the socket is aborted) -> gone
+
+The waiter is a bare wake-up, made only when somebody must wait: never an exception that nobody retrieves. Who wakes looks at `reader` and
+`fault` again.
+"""
+
+import asyncio
+from typing import Protocol, cast
+
+from omnillm.clock import Clock
+from omnillm.errors import NotSent, StaleConnection, UpstreamLost, UpstreamTimeout
+from omnillm.transport.limits import TransportLimits
+from omnillm.transport.outgoing import Outgoing
+from omnillm.transport.reply import ReplyReader
+
+NEVER = float("inf")
+ONE_WRITE_BYTES = 65_536
+"""Up to here a copy of the body is cheaper than a second system call."""
+SLICE_BYTES = 262_144
+ENDS_AT_HEAD = frozenset({b"HEAD", b"CONNECT"})
+WITHOUT_CONTENT = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"CONNECT"})
+
+
+class Owner(Protocol):
+    """The pool that a connection returns to, that forgets it when it closes, and that it leaves when it is gone."""
+
+    def keep(self, connection: "Connection") -> None: ...
+    def forget(self, connection: "Connection") -> None: ...
+    def leave(self, connection: "Connection") -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """A Watched item whose `due` is the nearest of its exchange's timeouts, or the end of its idle life."""
+
+    __slots__ = (
+        "_clock",
+        "_idle_s",
+        "_is_busy",
+        "_is_patient",
+        "_is_paused",
+        "_is_reused",
+        "_is_write_paused",
+        "_limits",
+        "_loop",
+        "_owner",
+        "_total_due",
+        "_transport",
+        "_unread",
+        "_unsent",
+        "_waiter",
+        "due",
+        "fault",
+        "reader",
+        "seen_at",
+    )
+
+    def __init__(self, owner: Owner, *, clock: Clock, limits: TransportLimits) -> None:
+        self.due = NEVER
+        self.reader = ReplyReader(limits)
+        self.fault: UpstreamLost | UpstreamTimeout | None = None
+        self.seen_at = 0.0
+        """When the last bytes came."""
+        self._owner = owner
+        self._clock = clock
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._unsent: memoryview | None = None
+        self._unread = 0
+        self._idle_s = self._total_due = NEVER
+        self._is_busy = self._is_paused = self._is_patient = self._is_reused = self._is_write_paused = False
+
+    # What the exchange asks.
+
+    @property
+    def is_open(self) -> bool:
+        return not self._transport.is_closing()
+
+    def begin(self, outgoing: Outgoing, now: float) -> None:
+        """Send a request. The rest of a large body follows as the socket takes it, whether or not the reply has begun."""
+        timeouts = outgoing.timeouts
+        self._total_due = self.due = total_due = now + timeouts.total_s
+        self._idle_s = NEVER
+        if outgoing.is_stream:
+            self._idle_s = timeouts.idle_s
+            first_byte_due = now + timeouts.first_byte_s
+            if first_byte_due < total_due:
+                self.due = first_byte_due
+        self._is_busy = True
+        self._unread = 0
+        method, body = outgoing.method, outgoing.body
+        self.reader.begin(is_bodiless=method in ENDS_AT_HEAD)
+        if not body and method in WITHOUT_CONTENT:
+            self._transport.write(outgoing.head + b"\r\n")
+        elif len(body) <= ONE_WRITE_BYTES:
+            self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (outgoing.head, len(body), body))
+        else:
+            self._transport.write(b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)))
+            self._unsent = memoryview(body)
+            self._send_more()
+
+    def arrival(self, *, is_patient: bool) -> asyncio.Future[None]:
+        """A wake-up at the head and at each piece; if patient, only when the reply is complete, too much waits unread, or it failed."""
+        self._is_patient = is_patient
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
+
+    def require_head(self) -> None:
+        """Raise what went wrong before the reply's head was complete."""
+        if not self.reader.has_head:
+            raise self.fault or UpstreamLost("The reply did not begin.")
+
+    def take(self) -> bytes:
+        """All of the body that has come since the last time, joined."""
+        pieces = self.reader.pieces
+        if not pieces:
+            return b""
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._unread = 0
+        if self._is_paused:
+            self._resume()
+        return body
+
+    def release(self) -> None:
+        """The exchange is over: keep the connection if its reply was complete and alone, else cut it."""
+        reader = self.reader
+        if not reader.is_complete:
+            self.fail(UpstreamLost("The exchange was closed before its end."))
+        elif not reader.is_keep_alive or reader.has_surplus or self._unsent is not None or reader.is_close_delimited:
+            self.close()
+        elif not self._transport.is_closing():
+            if self._is_paused:
+                self._resume()
+            self._is_reused = True
+            self.due = self.seen_at + self._limits.keepalive_expiry_s
+            self._owner.keep(self)
+
+    def fail(self, fault: UpstreamLost | UpstreamTimeout) -> None:
+        """Cut the connection; idempotent, the first fault stands."""
+        if self._is_busy:
+            self._is_busy = False
+            self.fault = fault
+            self._wake()
+        self._cut()
+
+    def close(self) -> None:
+        """Close it in good order, or at once when bytes of an unfinished body would be flushed first."""
+        self._owner.forget(self)
+        if self._unsent is not None:
+            self._cut()
+        else:
+            self._transport.close()
+
+    def surrender(self) -> asyncio.Transport:
+        """After CONNECT: the transport, for TLS to take over. Raises NotSent when the proxy refused."""
+        reader = self.reader
+        if not reader.has_head or reader.status // 100 != 2 or reader.has_surplus:
+            status = f"the proxy answered {reader.status}" if reader.has_head else "the proxy closed the connection"
+            raise NotSent(f"No tunnel to the provider: {status}.") from self.fault
+        return self._transport
+
+    def _cut(self) -> None:
+        self._unsent = None
+        self._owner.forget(self)
+        self._transport.abort()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # What the deadlines and the event loop say.
+
+    def expire(self, now: float) -> None:
+        if not self._is_busy:
+            self.close()
+            return
+        phase = "total" if now >= self._total_due else "idle" if self.reader.has_head else "first_byte"
+        self.fail(UpstreamTimeout(f"The provider did not answer in time ({phase}).", phase=phase))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods and not the base class.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_busy:
+            # Nobody asked: a reply to nothing, or more than the reply. The connection is not to be trusted any more.
+            self.reader.has_surplus = True
+            self._cut()
+            return
+        reader = self.reader
+        self.seen_at = now = self._clock.now()
+        try:
+            reader.feed(data)
+        except UpstreamLost as fault:
+            self.fail(fault)
+            return
+        if reader.is_complete:
+            self._complete()
+        elif reader.has_head:
+            self._unread += len(data)
+            if self._unread > self._limits.max_unread_bytes and reader.pieces:
+                self._pause()
+            else:
+                self.due = min(self._total_due, now + self._idle_s)
+                if not self._is_patient:
+                    self._wake()
+
+    def eof_received(self) -> None:
+        self._end(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # TLS that ends without its own farewell comes here without an eof_received.
+        self._end(exc)
+        self._unsent = None
+        self._owner.leave(self)
+        self._wake()
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        self._send_more()
+
+    def _complete(self) -> None:
+        self._is_busy = False
+        # An exchange that nobody closes must not hold its connection for ever.
+        self.due = self._total_due
+        self._wake()
+
+    def _end(self, cause: Exception | None) -> None:
+        if not self._is_busy:
+            return
+        reader = self.reader
+        if cause is None and reader.has_head and reader.is_close_delimited:
+            reader.is_complete = True
+            self._complete()
+            return
+        if self._is_reused and not reader.has_begun:
+            fault: UpstreamLost = StaleConnection("A reused connection was closed before the reply began.")
+        else:
+            fault = UpstreamLost("The provider closed the connection before the reply was complete.")
+        fault.__cause__ = cause
+        self.fail(fault)
+
+    def _pause(self) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+        # Our own reader is slow; that is not the provider's silence.
+        self.due = self._total_due
+        self._wake()
+
+    def _resume(self) -> None:
+        self._is_paused = False
+        if self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        if self._is_busy:
+            self.due = min(self._total_due, self._clock.now() + self._idle_s)
+
+    def _send_more(self) -> None:
+        while self._unsent is not None and not self._is_write_paused and not self._transport.is_closing():
+            unsent = self._unsent
+            self._unsent = unsent[SLICE_BYTES:] if len(unsent) > SLICE_BYTES else None
+            self._transport.write(unsent[:SLICE_BYTES])

@@ -1,0 +1,124 @@
+"""How a connection comes to be: names, sockets, a proxy, TLS. Whatever goes wrong here, the request was not sent."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Sequence
+
+import aiohappyeyeballs
+
+from omnillm.clock import Clock
+from omnillm.errors import NotSent
+from omnillm.transport.connection import Connection
+from omnillm.transport.limits import TransportLimits
+from omnillm.transport.outgoing import Origin, Outgoing
+from omnillm.transport.pool import Pool
+from omnillm.transport.proxy import Proxies, Proxy
+from omnillm.transport.timeouts import Deadlines, Timeouts
+from omnillm.transport.tls import system_trust
+
+Address = tuple[
+    int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+]
+HEAD_START_S = 0.25
+"""How long the first address is tried alone (RFC 8305)."""
+FAREWELL_S = 1.0
+"""How long a closing TLS connection waits for the other side's farewell."""
+UNHURRIED = Timeouts(total_s=float("inf"))
+
+
+class Connector:
+    """Makes connections. TLS is verified, always."""
+
+    def __init__(self, *, clock: Clock, limits: TransportLimits, tls: ssl.SSLContext | None, proxies: Proxies | None) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._tls = tls
+        self._proxies = proxies
+
+    def proxy(self, origin: Origin) -> Proxy | None:
+        return None if self._proxies is None else self._proxies.find(origin)
+
+    async def connect(self, origin: Origin, *, pool: Pool, timeout_s: float) -> Connection:
+        """Connect within `timeout_s` seconds, for `pool`; raises NotSent, from its cause."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._connect(origin, pool)
+        except TimeoutError as error:
+            raise NotSent(f"No connection to {origin.host} within {timeout_s:g} s.") from error
+        except (OSError, UnicodeError) as error:
+            raise NotSent(f"No connection to {origin.host}: {type(error).__name__}.") from error
+
+    async def _connect(self, origin: Origin, pool: Pool) -> Connection:
+        proxy = self.proxy(origin)
+        connection = Connection(pool, clock=self._clock, limits=self._limits)
+        if proxy is None:
+            await self._open(origin, connection)
+        elif origin.scheme == "http":
+            await self._open(proxy.origin, connection)
+        else:
+            tunnel = await self._tunnel(origin, proxy)
+            await self._secure(tunnel, connection, origin)
+        return connection
+
+    async def _open(self, origin: Origin, connection: Connection) -> None:
+        """TCP, and TLS for https."""
+        loop = asyncio.get_running_loop()
+        addresses = await self._resolve(origin)
+        raw = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=HEAD_START_S, loop=loop)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            if origin.scheme == "http":
+                await loop.create_connection(lambda: connection, sock=raw)
+            else:
+                await loop.create_connection(
+                    lambda: connection, sock=raw, ssl=self._context(), server_hostname=origin.host, ssl_shutdown_timeout=FAREWELL_S
+                )
+        except BaseException:
+            raw.close()
+            raise
+
+    async def _resolve(self, origin: Origin) -> Sequence[Address]:
+        try:
+            version = ipaddress.ip_address(origin.host).version
+        except ValueError:
+            loop = asyncio.get_running_loop()
+            return await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        if version == 4:
+            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port))]
+        return [(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port, 0, 0))]
+
+    async def _tunnel(self, origin: Origin, proxy: Proxy) -> asyncio.Transport:
+        """A connection through `proxy` to `origin`, as its bare transport."""
+        pool = Pool(deadlines=Deadlines(), limits=self._limits, proxy=None)
+        tunnel = Connection(pool, clock=self._clock, limits=self._limits)
+        await self._open(proxy.origin, tunnel)
+        head = proxy.connect_head(origin)
+        ask = Outgoing(origin=proxy.origin, method=b"CONNECT", head=head, body=b"", timeouts=UNHURRIED, is_stream=False)
+        try:
+            if tunnel.is_open:
+                tunnel.begin(ask, self._clock.now())
+                await tunnel.arrival(is_patient=False)
+            return tunnel.surrender()
+        except BaseException:
+            tunnel.close()
+            raise
+
+    async def _secure(self, tunnel: asyncio.Transport, connection: Connection, origin: Origin) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            transport = await loop.start_tls(
+                tunnel, connection, self._context(), server_hostname=origin.host, ssl_shutdown_timeout=FAREWELL_S
+            )
+        except BaseException:
+            tunnel.abort()
+            raise
+        if transport is None:
+            raise ConnectionResetError
+        connection.connection_made(transport)
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = system_trust()
+        return self._tls

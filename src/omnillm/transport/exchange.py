@@ -1,0 +1,115 @@
+"""One reply, from its head to its last byte."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from omnillm.errors import UpstreamLost
+from omnillm.transport.body import Inflater
+from omnillm.transport.connection import Connection
+from omnillm.transport.limits import TransportLimits
+from omnillm.transport.reply import too_large
+
+
+class Exchange:
+    """Whoever receives it closes it. Read to its end, it has already given its connection back."""
+
+    __slots__ = (
+        "_connection",
+        "_inflater",
+        "_is_read",
+        "first_byte_at",
+        "headers",
+        "is_close_delimited",
+        "sent_at",
+        "status",
+    )
+
+    def __init__(self, connection: Connection, *, sent_at: float, limits: TransportLimits) -> None:
+        reader = connection.reader
+        self._connection: Connection | None = connection
+        self._is_read = False
+        self.status = reader.status
+        self.headers = reader.headers
+        self.sent_at = sent_at
+        self.first_byte_at = connection.seen_at
+        self.is_close_delimited = reader.is_close_delimited
+        """The body has no length: it ended where the connection did, and nobody can say that it was whole."""
+        self._inflater: Inflater | None = None
+        if b"content-encoding" in self.headers and not reader.is_without_body:
+            self._inflater = Inflater.for_reply(self.headers, limits=limits)
+
+    # A plain function that hands out a coroutine: one frame less under every piece of every stream.
+    def read(self) -> Coroutine[Any, Any, bytes]:
+        """Await what has come of the body; b"" is its complete end. Raises UpstreamLost when it is cut, or UpstreamTimeout."""
+        return self._read_plain(is_patient=False) if self._inflater is None else self._read_inflated(is_patient=False)
+
+    async def read_all(self, limit: int) -> bytes:
+        """Await the whole body; more than `limit` bytes are UpstreamLost `upstream_too_large`. Does not suspend when all has come."""
+        connection = self._connection
+        if connection is not None and connection.reader.is_complete and self._inflater is None:
+            body = connection.take()
+            self._finish()
+            if len(body) > limit:
+                raise too_large("body")
+            return body
+        return await self._gather(limit)
+
+    def close(self) -> None:
+        """Give the connection back when the reply was complete, else cut it. Idempotent; an unread rest is dropped."""
+        connection = self._connection
+        if connection is not None:
+            self._connection = None
+            connection.release()
+
+    def _finish(self) -> None:
+        self._is_read = True
+        self.close()
+
+    async def _gather(self, limit: int) -> bytes:
+        declared = self.headers.get(b"content-length", b"0")
+        room = limit - int(declared) if self._connection is not None else limit
+        next_piece = self._read_plain if self._inflater is None else self._read_inflated
+        pieces: list[bytes] = []
+        size = 0
+        while room >= 0 and (piece := await next_piece(is_patient=True)):
+            size += len(piece)
+            room = limit - size
+            pieces.append(piece)
+        if room < 0:
+            self.close()
+            raise too_large("body")
+        return b"".join(pieces)
+
+    async def _read_plain(self, *, is_patient: bool) -> bytes:
+        # The exchange may be closed, and its connection used for another, while this waits.
+        while (connection := self._connection) is not None:
+            piece = connection.take()
+            if piece:
+                return piece
+            if connection.reader.is_complete:
+                self._finish()
+            elif connection.fault is not None:
+                self.close()
+                raise connection.fault
+            else:
+                await connection.arrival(is_patient=is_patient)
+        if not self._is_read:
+            raise UpstreamLost("The exchange was closed before its end.")
+        return b""
+
+    async def _read_inflated(self, *, is_patient: bool) -> bytes:
+        inflater = self._inflater
+        assert inflater is not None
+        try:
+            while not (output := inflater.inflate(b"")):
+                piece = await self._read_plain(is_patient=is_patient)
+                if not piece:
+                    inflater.finish()
+                    return b""
+                output = inflater.inflate(piece)
+                if output:
+                    break
+        except UpstreamLost:
+            self.close()
+            raise
+        return output

@@ -1,0 +1,77 @@
+"""The connections to one origin."""
+
+from omnillm.errors import NotSent, UpstreamLost
+from omnillm.transport.connection import Connection
+from omnillm.transport.limits import TransportLimits
+from omnillm.transport.proxy import Proxy
+from omnillm.transport.timeouts import Deadlines
+
+
+class Pool:
+    """Idle connections, the last used first: the rest grow old and leave. It owns every open connection, idle or not."""
+
+    __slots__ = ("_connecting", "_deadlines", "_idle", "_leaving", "_limits", "_open", "proxy")
+
+    def __init__(self, *, deadlines: Deadlines, limits: TransportLimits, proxy: Proxy | None) -> None:
+        self.proxy = proxy
+        """The proxy that requests are sent through as they are (http origins); a tunnel is not seen here."""
+        self._deadlines = deadlines
+        self._limits = limits
+        self._idle: dict[Connection, None] = {}
+        self._open: set[Connection] = set()
+        self._leaving: set[Connection] = set()
+        self._connecting = 0
+
+    @property
+    def idle_count(self) -> int:
+        return len(self._idle)
+
+    def take(self, now: float) -> Connection | None:
+        """Give out an idle connection that is neither too old nor closed; those are closed on the way."""
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if connection.due > now and connection.is_open:
+                return connection
+            connection.close()
+        return None
+
+    def reserve(self) -> None:
+        """Make room for a connection that is being made; raises NotSent when the origin has all it may have."""
+        limit = self._limits.max_open
+        if limit is not None and len(self._open) + self._connecting >= limit:
+            raise NotSent(f"All {limit} connections to the provider are in use.", code="upstream_connections")
+        self._connecting += 1
+
+    def unreserve(self) -> None:
+        self._connecting -= 1
+
+    def join(self, connection: Connection) -> None:
+        self._open.add(connection)
+        self._deadlines.add(connection)
+
+    def keep(self, connection: Connection) -> None:
+        if len(self._idle) < self._limits.max_idle:
+            self._idle[connection] = None
+        else:
+            connection.close()
+
+    def forget(self, connection: Connection) -> None:
+        """It is closing, and counts no more."""
+        self._idle.pop(connection, None)
+        self._deadlines.discard(connection)
+        if connection in self._open:
+            self._open.discard(connection)
+            self._leaving.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        self.forget(connection)
+        self._leaving.discard(connection)
+
+    def close(self) -> list[Connection]:
+        """Close all; returns those whose sockets are still there."""
+        for connection in list(self._open):
+            if connection in self._idle:
+                connection.close()
+            else:
+                connection.fail(UpstreamLost("The client of the provider is closed."))
+        return list(self._leaving)

@@ -1,0 +1,162 @@
+"""Bytes in, one reply after another out. No I/O.
+
+llhttp refuses bare line feeds, folded fields, bad chunks, and a length beside (or twice) a transfer coding. What it lets through is
+refused here: transfer codings other than plain `chunked`, a transfer coding under HTTP/1.0, other versions, 101, odd statuses, and sizes
+without end. It has no end-of-file call, so close-delimited bodies are the connection's to finish.
+"""
+
+from httptools import HttpParserError, HttpResponseParser
+
+from omnillm.errors import UpstreamLost
+from omnillm.transport.limits import TransportLimits
+
+INTERIM = frozenset({100, 102, 103})
+WITHOUT_BODY = frozenset({204, 304})
+
+
+class ReplyReader:
+    """The parser of one connection. It lives as long: llhttp starts anew after each complete message."""
+
+    __slots__ = (
+        "_bodiless",
+        "_fields",
+        "_is_interim",
+        "_limits",
+        "_parser",
+        "_received",
+        "_repeats",
+        "has_head",
+        "has_surplus",
+        "headers",
+        "is_close_delimited",
+        "is_complete",
+        "is_keep_alive",
+        "on_body",
+        "pieces",
+        "status",
+    )
+
+    def __init__(self, limits: TransportLimits) -> None:
+        self.pieces: list[bytes] = []
+        """The body that is not taken yet, as it came."""
+        # The parser calls list.append itself: no Python frame a piece.
+        self.on_body = self.pieces.append
+        self._limits = limits
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.is_close_delimited = False
+        self.is_keep_alive = False
+        self.has_surplus = False
+        self.has_head = False
+        self.is_complete = True
+        self._is_interim = False
+        self._parser = HttpResponseParser(self)
+
+    def begin(self, *, is_bodiless: bool) -> None:
+        """Expect one reply; `is_bodiless` when it ends at its head whatever the head says (HEAD, CONNECT)."""
+        self.pieces.clear()
+        self._fields: dict[bytes, bytes] = {}
+        self._bodiless = is_bodiless
+        self._received = 0
+        self._repeats = 0
+        self.has_head = False
+        self.is_complete = False
+
+    @property
+    def is_without_body(self) -> bool:
+        return self._bodiless or self.status in WITHOUT_BODY
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a byte of the reply, or of an interim one, has come."""
+        return self.has_head or self._received > 0
+
+    def feed(self, piece: bytes) -> None:
+        """Parse; raises UpstreamLost on what is not HTTP/1.1, or too large. What follows a complete reply only sets `has_surplus`."""
+        pieces = self.pieces
+        count = len(pieces)
+        self._received += len(piece)
+        try:
+            self._parser.feed_data(piece)
+        except HttpParserError as error:
+            if not self.is_complete:
+                blame = error.__context__
+                raise blame if isinstance(blame, UpstreamLost) else UpstreamLost(f"The provider's reply is garbled: {error}.") from error
+            self.has_surplus = True
+        if len(pieces) > count:
+            self._received = 0
+            if self._bodiless:
+                pieces.clear()
+                self.has_surplus = True
+        elif self._received > self._limits.max_header_bytes and not self.is_complete:
+            # A head, or chunk extensions and trailers: llhttp and httptools would gather them without end.
+            raise too_large("head")
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            raise UpstreamLost("The provider sent more than one reply.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        fields = self._fields
+        if name in fields:
+            self._repeats += 1
+            if self._repeats > self._limits.max_headers:
+                raise too_large("head")
+            fields[name] += b", " + value
+        else:
+            fields[name] = value
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        status = parser.get_status_code()
+        headers = self._fields
+        self._check_size(headers)
+        # From here on the parser's fields are trailers, and those are dropped.
+        self._fields = {}
+        if status < 200:
+            self._skip_interim(status)
+            return
+        self.is_close_delimited = self._is_until_close(status, headers, parser.get_http_version())
+        self.is_keep_alive = parser.should_keep_alive()
+        self.status = status
+        self.headers = headers
+        self.has_head = True
+        if self._bodiless:
+            self.is_complete = True
+
+    def on_message_complete(self) -> None:
+        if self._is_interim:
+            self._is_interim = False
+        else:
+            self.is_complete = True
+
+    def _skip_interim(self, status: int) -> None:
+        if status not in INTERIM:
+            raise UpstreamLost(f"The provider answered with the interim status {status}, which nobody asked for.")
+        self._is_interim = True
+
+    def _is_until_close(self, status: int, headers: dict[bytes, bytes], version: str) -> bool:
+        """Whether only the end of the connection ends the body; refuses a framing that two readers could read differently."""
+        if status > 599 or (version != "1.1" and version != "1.0"):  # noqa: PLR1714 - a set costs more on every reply
+            raise UpstreamLost("The provider's reply is garbled: no such status or HTTP version.")
+        coding = headers.get(b"transfer-encoding")
+        if coding is None:
+            return b"content-length" not in headers and status not in WITHOUT_BODY and not self._bodiless
+        if coding.strip().lower() != b"chunked" or version == "1.0":
+            raise UpstreamLost("The provider's reply is garbled: a transfer coding other than chunked.")
+        return False
+
+    def _check_size(self, headers: dict[bytes, bytes]) -> None:
+        limits = self._limits
+        if len(headers) + self._repeats > limits.max_headers:
+            raise too_large("head")
+        # What was received holds body bytes too, so it only says when to measure.
+        if self._received > limits.max_header_bytes:
+            size = sum(len(name) + len(value) + 4 for name, value in headers.items())
+            if size > limits.max_header_bytes:
+                raise too_large("head")
+
+
+def too_large(part: str) -> UpstreamLost:
+    return UpstreamLost(f"The {part} of the provider's reply is too large.", code="upstream_too_large")

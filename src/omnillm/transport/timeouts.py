@@ -1,0 +1,41 @@
+"""Deadlines without a timer handle a call: items carry the moment they are due, and one sweep looks at them all."""
+
+from typing import Protocol
+
+import msgspec
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Seconds. `connect_s` covers DNS, TCP, a proxy and TLS; `first_byte_s` and `idle_s` apply to streams, `total_s` to all."""
+
+    connect_s: float = 5.0
+    first_byte_s: float = 60.0
+    idle_s: float = 300.0
+    total_s: float = 600.0
+
+
+class Watched(Protocol):
+    """Something that is due at `due` (of the clock's `now()`); infinity means never. It changes `due` as it likes."""
+
+    due: float
+
+    def expire(self, now: float) -> None: ...
+
+
+class Deadlines:
+    """The watched items. Moving a deadline is one assignment; the price is a sweep over all items, some 20 times a second."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self) -> None:
+        self._items: set[Watched] = set()
+
+    def add(self, item: Watched) -> None:
+        self._items.add(item)
+
+    def discard(self, item: Watched) -> None:
+        self._items.discard(item)
+
+    def sweep(self, now: float) -> None:
+        for item in [item for item in self._items if item.due <= now]:
+            item.expire(now)
