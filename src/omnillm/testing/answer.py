@@ -1,0 +1,158 @@
+"""From a request's wish and its fault to a reply. Pure."""
+
+import math
+from email.utils import formatdate
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.testing.delivery import Reply
+from omnillm.testing.faults import Fault, Hint
+from omnillm.testing.generation import Generation, argument_pieces, arguments_for, count_tokens, told_usage, words_for
+from omnillm.testing.replies import gemini_generate_content
+from omnillm.testing.replies.speaker import Asked, Piece, Speaker, Standing, Trouble
+from omnillm.testing.script import Behaviour
+from omnillm.usage import Usage
+
+EVENT_STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+
+
+def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, calls_tool: bool) -> Generation:
+    """What the model says: a tool call if one is asked for and fits under the cap, else text."""
+    tokens = count_tokens((*asked.texts, *(msgspec.json.encode(tool).decode() for tool in asked.tools)))
+    most = asked.max_output if asked.max_output is not None else behaviour.words + behaviour.reasoning_tokens
+    reasoning = min(behaviour.reasoning_tokens, most)
+    words, tool = _said(asked, behaviour.words, most - reasoning, calls_tool=calls_tool and bool(asked.tools))
+    cached = min(behaviour.cached_tokens, tokens)
+    written = min(behaviour.cache_write_tokens, tokens - cached)
+    usage = Usage(
+        input=tokens - cached - written,
+        cache_read=cached,
+        cache_write_short=written,
+        output=len(words) * asked.choices,
+        reasoning=reasoning,
+    )
+    return Generation(
+        number=number,
+        created=created,
+        model=asked.model,
+        words=tuple(words),
+        tool=tool,
+        finish="tool" if tool else "length" if len(words) < behaviour.words else "end",
+        usage=usage,
+        told=told_usage(usage, fault.lie),
+        is_cumulative=fault.lie == "cumulative",
+        choices=asked.choices,
+        wants_usage=asked.wants_usage,
+        max_output=asked.max_output,
+    )
+
+
+def _said(asked: Asked, usual: int, most: int, *, calls_tool: bool) -> tuple[list[str], str]:
+    """The words, and the name of the tool whose arguments they are."""
+    if calls_tool:
+        pieces = argument_pieces(arguments_for(asked.tools[0]["schema"]))
+        if asked.max_output is None or len(pieces) <= most:
+            return pieces, str(asked.tools[0]["name"])
+    return words_for(asked.prompt, asked.model, min(usual, most)), ""
+
+
+def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: Standing, *, is_stream: bool, is_array: bool) -> Reply:
+    """The reply that carries a generation, as the fault's content changes it."""
+    fields = speaker.fields(standing) | {"date": http_date(standing.wall)}
+    if not is_stream:
+        raw = msgspec.json.encode(speaker.whole(generation))
+        total = generation.usage.completion_tokens
+        pieces = [Piece(raw[: len(raw) // 2] if fault.truncates_json else raw, total, "terminal")]
+        return Reply(status=200, fields=fields | dict(fault.fields), pieces=pieces, is_chunked=False, generated=total)
+    pieces = _altered(speaker, generation, fault)
+    if is_array:
+        pieces = gemini_generate_content.as_array(pieces)
+    fields |= dict(fault.fields) if is_array else EVENT_STREAM | dict(fault.fields)
+    return Reply(status=200, fields=fields, pieces=pieces, is_chunked=True, generated=generation.usage.reasoning)
+
+
+def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Piece]:
+    pieces = speaker.stream(generation)
+    if fault.error_after is not None:
+        pieces = _failed(speaker, generation, fault, pieces)
+    if fault.missing:
+        lost = {"terminal"} if fault.missing == "terminal" else {"terminal", "finish"}
+        pieces = [piece for piece in pieces if piece.part not in lost]
+    if fault.truncates_json:
+        pieces = pieces[: len(pieces) // 2]
+        pieces[-1].raw = pieces[-1].raw[: len(pieces[-1].raw) // 2]
+    if fault.inserted:
+        first = next((place for place, piece in enumerate(pieces) if piece.part == "content"), 0)
+        pieces.insert(first + 1, Piece(fault.inserted, pieces[first].output_tokens, "start"))
+    if fault.uses_crlf:
+        for piece in pieces:
+            piece.raw = piece.raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return pieces
+
+
+def _failed(speaker: Speaker, generation: Generation, fault: Fault, pieces: list[Piece]) -> list[Piece]:
+    """The stream up to its error event. Without any content, nothing counts as generated."""
+    assert fault.error_after is not None
+    contents = [place for place, piece in enumerate(pieces) if piece.part == "content"]
+    kept = pieces[: contents[fault.error_after] if fault.error_after < len(contents) else len(pieces)]
+    raw = speaker.error_events(trouble_of(fault), generation, len(kept))
+    return [*kept, Piece(raw, kept[-1].output_tokens if kept else 0, "terminal")]
+
+
+def trouble_of(fault: Fault) -> Trouble:
+    hint = fault.hint
+    retry_s = hint.seconds if hint is not None and hint.form == "retry_info" else None
+    return Trouble(status=fault.error_status or fault.http_status, code=fault.code, message=fault.message, retry_s=retry_s)
+
+
+def fail(speaker: Speaker, fault: Fault, standing: Standing) -> Reply:
+    """The reply that a fault gives instead of a generation."""
+    trouble = trouble_of(fault)
+    hint = fault.hint
+    told: dict[str, str] = {}
+    if hint is not None:
+        if speaker.protocol == "gemini_generate_content" and hint.form in {"both", "reset"}:
+            trouble = replace(trouble, retry_s=hint.seconds)
+        if hint.form == "reset":
+            standing = replace(standing, remaining=0, reset_s=hint.seconds)
+        told = _retry_fields(hint, standing.wall)
+    fields = speaker.fields(standing) | {"date": http_date(standing.wall)} | told | dict(fault.fields)
+    raw = msgspec.json.encode(speaker.error(trouble)) if fault.body is None else fault.body
+    status = fault.http_status or fault.error_status
+    return Reply(status=status, fields=fields, pieces=[Piece(raw, 0, "terminal")], is_chunked=False, is_head_only=status == 204)
+
+
+def _retry_fields(hint: Hint, wall: float) -> dict[str, str]:
+    """Rounded up: who comes back then is not too early."""
+    milliseconds = str(math.ceil(hint.seconds * 1000))
+    match hint.form:
+        case "both":
+            return {"retry-after": str(math.ceil(hint.seconds)), "retry-after-ms": milliseconds}
+        case "ms":
+            return {"retry-after-ms": milliseconds}
+        case "seconds":
+            return {"retry-after": str(math.ceil(hint.seconds))}
+        case "date":
+            return {"retry-after": http_date(wall + hint.seconds)}
+        case "raw":
+            return {"retry-after": hint.raw}
+        case _:
+            return {}
+
+
+def tell(speaker: Speaker, body: Any, standing: Standing) -> Reply:
+    """A reply that nobody is billed for: a list of models, a count."""
+    fields = speaker.fields(standing) | {"date": http_date(standing.wall)}
+    return Reply(status=200, fields=fields, pieces=[Piece(msgspec.json.encode(body))], is_chunked=False)
+
+
+def http_date(wall: float) -> str:
+    return formatdate(wall, usegmt=True)
+
+
+def partial(usage: Usage, generated: int) -> Usage:
+    """The part of a usage that holds once so many output tokens were generated; a model reasons before it speaks."""
+    reasoning = min(usage.reasoning, generated)
+    return replace(usage, reasoning=reasoning, output=min(usage.output, generated - reasoning))

@@ -1,0 +1,69 @@
+"""What this provider would bill, by its own arithmetic from its own counts: never by what it told a client."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from omnillm.usage import Usage
+
+Rates = Mapping[str, int]
+"""nano-USD per million tokens: input, output; optional cache_read, cache_write (like input), reasoning (like output)."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One billed request."""
+
+    number: int
+    """Of its record in the log, from 1."""
+    key: str
+    model: str
+    usage: Usage
+    cost_nanousd: int
+    is_partial: bool
+    """The client hung up before the end."""
+
+
+class Invoice:
+    """The lines, in the order in which the requests ended. A model without a price costs nothing; `*` prices every other model."""
+
+    def __init__(self, prices: Mapping[str, Rates]) -> None:
+        self._prices = dict(prices)
+        self.lines: list[Line] = []
+
+    def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool) -> None:
+        rates = self._prices.get(model) or self._prices.get("*") or {}
+        cost = bill(usage, rates)
+        self.lines.append(Line(number=number, key=key, model=model, usage=usage, cost_nanousd=cost, is_partial=is_partial))
+
+    @property
+    def total_nanousd(self) -> int:
+        return sum(line.cost_nanousd for line in self.lines)
+
+    @property
+    def by_key(self) -> dict[str, int]:
+        """nano-USD by key."""
+        totals: dict[str, int] = {}
+        for line in self.lines:
+            totals[line.key] = totals.get(line.key, 0) + line.cost_nanousd
+        return totals
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The priced models by name."""
+        return tuple(model for model in self._prices if model != "*")
+
+
+def bill(usage: Usage, rates: Rates) -> int:
+    """nano-USD, rounded up once."""
+    if not rates:
+        return 0
+    fresh, said = rates["input"], rates["output"]
+    micro = (
+        usage.input * fresh
+        + usage.cache_read * rates.get("cache_read", fresh)
+        + usage.cache_write_short * rates.get("cache_write", fresh)
+        + usage.output * said
+        + usage.reasoning * rates.get("reasoning", said)
+    )
+    whole, rest = divmod(micro, 1_000_000)
+    return whole + (rest > 0)

@@ -1,0 +1,120 @@
+"""What a request gets: its fault, its reply, and what of it is billed. State is the script's; no sockets."""
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.testing import answer
+from omnillm.testing.connection import Arrived
+from omnillm.testing.delivery import Reply
+from omnillm.testing.faults import NO_FAULT, Fault
+from omnillm.testing.generation import Generation, count_tokens
+from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+from omnillm.testing.replies.anthropic_messages import read_count
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Standing
+from omnillm.testing.routes import Route, key_of, route
+from omnillm.testing.script import WINDOW_S, Script
+
+UNLIMITED = 10_000
+"""Requests a minute that a key without a limit is told to have."""
+CALLS_TOOL = b"[[tool]]"
+NO_ROUTE = Fault.status(404, code="route_not_found")
+UNKNOWN_KEY = Fault.status(401, code="invalid_api_key")
+UNKNOWN_GEMINI_KEY = Fault.status(400, code="invalid_api_key")
+"""Gemini calls a bad key a bad request."""
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """A request that was judged."""
+
+    route: Route
+    key: str
+    fault: Fault
+    reply: Reply
+    model: str = ""
+    is_stream: bool = False
+    delay_s: float | None = None
+    generation: Generation | None = None
+    """None: there is nothing to bill."""
+
+
+class Judge:
+    """One provider's judgement."""
+
+    __slots__ = ("_clock", "_models", "_script")
+
+    def __init__(self, script: Script, clock: Clock, models: tuple[str, ...]) -> None:
+        self._script = script
+        self._clock = clock
+        self._models = models
+
+    def judge(self, arrived: Arrived, number: int) -> Call:
+        way = route(arrived.method, arrived.target, arrived.headers)
+        key = key_of(arrived.target, arrived.headers)
+        behaviour = self._script.behaviour(key)
+        if behaviour is None:
+            is_gemini = way.speaker is GEMINI_GENERATE_CONTENT
+            return self._refuse(way, key, UNKNOWN_GEMINI_KEY if is_gemini else UNKNOWN_KEY, number)
+        if way.operation == "nothing":
+            return self._refuse(way, key, NO_ROUTE, number)
+        if way.operation == "models":
+            return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
+        try:
+            asked = _read(way, arrived)
+        except Malformed as problem:
+            return self._refuse(way, key, Fault.status(400, message=str(problem)), number)
+        fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
+        if fault.http_status or (fault.error_after is not None and not asked.is_stream):
+            call = self._refuse(way, key, fault, number)
+        elif way.operation == "count":
+            call = self._tell(way, key, way.speaker.counted(count_tokens(asked.texts)), number)
+            call.fault = fault
+        else:
+            calls_tool = CALLS_TOOL in arrived.body
+            created = int(self._clock.wall())
+            generation = answer.generate(asked, behaviour, fault, number=number, created=created, calls_tool=calls_tool)
+            call = self._grant(way, key, fault, generation, is_stream=asked.is_stream)
+        call.model = asked.model
+        call.is_stream = asked.is_stream
+        call.delay_s = behaviour.delay_s if fault.delay_s is None else fault.delay_s
+        return call
+
+    def _refuse(self, way: Route, key: str, fault: Fault, number: int) -> Call:
+        return Call(route=way, key=key, fault=fault, reply=answer.fail(way.speaker, fault, self._standing(key, number)))
+
+    def _tell(self, way: Route, key: str, body: Json, number: int) -> Call:
+        return Call(route=way, key=key, fault=NO_FAULT, reply=answer.tell(way.speaker, body, self._standing(key, number)))
+
+    def _grant(self, way: Route, key: str, fault: Fault, generation: Generation, *, is_stream: bool) -> Call:
+        standing = self._standing(key, generation.number)
+        reply = answer.succeed(way.speaker, generation, fault, standing, is_stream=is_stream, is_array=way.is_array)
+        return Call(route=way, key=key, fault=fault, reply=reply, generation=generation)
+
+    def _standing(self, key: str, number: int) -> Standing:
+        behaviour = self._script.behaviour(key)
+        limit = (behaviour and behaviour.rpm) or UNLIMITED
+        used = self._script.used(key)
+        return Standing(
+            request_id=f"req_fake{number:012d}",
+            wall=self._clock.wall(),
+            limit=limit,
+            remaining=max(0, limit - used),
+            reset_s=WINDOW_S / limit * used,
+        )
+
+
+def _read(way: Route, arrived: Arrived) -> Asked:
+    """The body as its protocol reads it, completed by what the path says."""
+    if way.speaker is ANTHROPIC_MESSAGES and b"anthropic-version" not in arrived.headers:
+        raise Malformed("anthropic-version: header is required")
+    try:
+        body = msgspec.json.decode(arrived.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+        raise Malformed("We could not parse the JSON body of your request.") from broken
+    if not isinstance(body, dict):
+        raise Malformed("The body is not a JSON object.")
+    if way.speaker is ANTHROPIC_MESSAGES and way.operation == "count":
+        return read_count(body)
+    asked = way.speaker.read(body)
+    if way.speaker is GEMINI_GENERATE_CONTENT:
+        return msgspec.structs.replace(asked, model=way.model, is_stream=way.is_stream)
+    return asked

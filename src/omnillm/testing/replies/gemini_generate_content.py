@@ -1,0 +1,203 @@
+"""Gemini generateContent. Model and streaming are in the path, so `read` leaves them out."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from omnillm.testing.generation import Generation
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Speaker, Standing, Trouble, cap, demand, last_user_text, texts_in
+from omnillm.usage import Usage
+
+FINISH = {"end": "STOP", "length": "MAX_TOKENS", "tool": "STOP"}
+SIGNATURE = "ZmFrZS10aG91Z2h0LXNpZ25hdHVyZS8rLys="
+"""Standard base64, as the real ones."""
+ERRORS: dict[int, tuple[str, str]] = {
+    400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
+    401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
+    402: ("FAILED_PRECONDITION", "Billing is not enabled."),
+    403: ("PERMISSION_DENIED", "The caller does not have permission"),
+    404: ("NOT_FOUND", "The model is not found for API version v1."),
+    408: ("DEADLINE_EXCEEDED", "The request timed out."),
+    409: ("ABORTED", "The operation was aborted."),
+    413: ("INVALID_ARGUMENT", "Request payload size exceeds the limit."),
+    422: ("INVALID_ARGUMENT", "Unprocessable request."),
+    429: ("RESOURCE_EXHAUSTED", "You exceeded your current quota, please check your plan."),
+    500: ("INTERNAL", "An internal error has occurred."),
+    502: ("UNAVAILABLE", "Bad gateway."),
+    503: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+    504: ("DEADLINE_EXCEEDED", "The service was unable to finish processing within the deadline."),
+    529: ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+}
+VARIANTS: dict[str, tuple[str, str]] = {
+    "insufficient_quota": ("RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."),
+    "spend_limit": ("FAILED_PRECONDITION", "Billing account for project is not found or has reached its spend limit."),
+    "account_disabled": ("PERMISSION_DENIED", "Consumer 'project_number:1' has been suspended."),
+    "context_length": ("INVALID_ARGUMENT", "The input token count (2000000) exceeds the maximum number of tokens allowed (1048576)."),
+    "invalid_api_key": ("INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
+}
+REASONS = {"account_disabled": "CONSUMER_SUSPENDED", "invalid_api_key": "API_KEY_INVALID"}
+PER_MINUTE = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
+PER_DAY = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
+TYPE = "type.googleapis.com/google.rpc."
+
+
+def _either(body: Json, camel: str, snake: str) -> Any:
+    """The REST surface takes both spellings."""
+    return body.get(camel, body.get(snake))
+
+
+def _schema(function: Json) -> Any:
+    """The Python SDK writes parameters_json_schema in snake case."""
+    return _either(function, "parametersJsonSchema", "parameters_json_schema") or function.get("parameters")
+
+
+def read(body: Json) -> Asked:
+    if isinstance(inner := body.get("generateContentRequest"), dict):
+        body = inner
+    contents = demand(body, "contents", list)
+    config = _either(body, "generationConfig", "generation_config") or {}
+    if not isinstance(config, dict):
+        raise Malformed("generationConfig: not an object")
+    functions = [
+        function for tool in body.get("tools") or () for function in _either(tool, "functionDeclarations", "function_declarations") or ()
+    ]
+    return Asked(
+        model="",
+        prompt=last_user_text(contents),
+        texts=(*texts_in(_either(body, "systemInstruction", "system_instruction")), *texts_in(contents)),
+        max_output=cap(_either(config, "maxOutputTokens", "max_output_tokens"), "maxOutputTokens"),
+        choices=cap(_either(config, "candidateCount", "candidate_count"), "candidateCount") or 1,
+        tools=tuple({"name": each.get("name", ""), "schema": _schema(each)} for each in functions),
+    )
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "promptTokenCount": usage.prompt_tokens,
+        "candidatesTokenCount": usage.output,
+        "totalTokenCount": usage.total_tokens,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.prompt_tokens}],
+        **({"cachedContentTokenCount": usage.cache_read} if usage.cache_read else {}),
+        **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {}),
+    }
+
+
+def _reply(generation: Generation, part: Json, told: Usage | None, finish: str | None) -> Json:
+    candidate: Json = {"content": {"parts": [part], "role": "model"}}
+    if finish is not None:
+        candidate["finishReason"] = finish
+    return {
+        "candidates": [candidate | {"index": i} for i in range(generation.choices)],
+        **({} if told is None else {"usageMetadata": _usage(told)}),
+        "modelVersion": generation.model,
+        "responseId": generation.serial,
+    }
+
+
+def _call(generation: Generation) -> Json:
+    return {
+        "functionCall": {"name": generation.tool, "args": msgspec.json.decode(generation.text)},
+        "thoughtSignature": SIGNATURE,
+    }
+
+
+def whole(generation: Generation) -> Json:
+    part = _call(generation) if generation.tool else {"text": generation.text}
+    return _reply(generation, part, generation.told, FINISH[generation.finish])
+
+
+def stream(generation: Generation) -> list[Piece]:
+    after, total = generation.after, len(generation.words)
+    if generation.tool:
+        pieces = [Piece(_sse(_reply(generation, _call(generation), generation.told_after(total), None)), after(total))]
+    else:
+        pieces = [
+            Piece(_sse(_reply(generation, {"text": word}, generation.told_after(said), None)), after(said))
+            for said, word in enumerate(generation.words, 1)
+        ]
+    last = _reply(generation, {"text": ""}, generation.told, FINISH[generation.finish])
+    return [*pieces, Piece(_sse(last), after(total), "terminal")]
+
+
+def _sse(event: Json) -> bytes:
+    return b"data: " + msgspec.json.encode(event) + b"\r\n\r\n"
+
+
+def as_array(pieces: list[Piece]) -> list[Piece]:
+    """The form without `alt=sse`: one JSON array, an element a piece."""
+    array = []
+    for i, piece in enumerate(pieces):
+        element = piece.raw.removeprefix(b"data: ").removesuffix(b"\r\n\r\n")
+        array.append(Piece((b",\r\n" if i else b"[") + element, piece.output_tokens, piece.part))
+    array[-1].raw += b"]"
+    return array
+
+
+def error(trouble: Trouble) -> Json:
+    status, message = VARIANTS.get(trouble.code) or ERRORS.get(trouble.status) or ERRORS[500]
+    code = 400 if trouble.code == "invalid_api_key" else trouble.status
+    inner: Json = {"code": code, "message": trouble.message or message, "status": status}
+    details: list[Json] = []
+    if trouble.code in REASONS:
+        details.append({"@type": TYPE + "ErrorInfo", "reason": REASONS[trouble.code], "domain": "googleapis.com"})
+    if trouble.status == 429 and trouble.code != "insufficient_quota":
+        quota = PER_DAY if trouble.code == "per_day_quota" else PER_MINUTE
+        details.append({"@type": TYPE + "QuotaFailure", "violations": [{"quotaId": quota}]})
+    if trouble.retry_s is not None:
+        details.append({"@type": TYPE + "RetryInfo", "retryDelay": f"{trouble.retry_s:g}s"})
+    return {"error": inner | {"details": details} if details else inner}
+
+
+def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:
+    del generation, sent
+    return _sse(error(trouble))
+
+
+def fields(standing: Standing) -> dict[str, str]:
+    return {
+        "content-type": "application/json; charset=UTF-8",
+        "vary": "Origin, X-Origin, Referer",
+        "server": "scaffolding on HTTPServer2",
+        "x-xss-protection": "0",
+        "x-frame-options": "SAMEORIGIN",
+        "x-content-type-options": "nosniff",
+        "server-timing": "gfet4t7; dur=42",
+        "alt-svc": 'h3=":443"; ma=2592000',
+        "x-goog-request-id": standing.request_id,
+    }
+
+
+def models(names: Iterable[str], created: int) -> Json:
+    del created
+    methods = ["generateContent", "countTokens"]
+    return {
+        "models": [
+            {
+                "name": f"models/{name}",
+                "version": "001",
+                "displayName": name,
+                "inputTokenLimit": 1048576,
+                "outputTokenLimit": 65536,
+                "supportedGenerationMethods": methods,
+            }
+            for name in names
+        ]
+    }
+
+
+def counted(tokens: int) -> Json:
+    return {"totalTokens": tokens, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": tokens}]}
+
+
+SPEAKER = Speaker(
+    protocol="gemini_generate_content",
+    read=read,
+    whole=whole,
+    stream=stream,
+    error=error,
+    error_events=error_events,
+    fields=fields,
+    models=models,
+    counted=counted,
+)

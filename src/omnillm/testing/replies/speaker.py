@@ -1,0 +1,133 @@
+"""What each protocol supplies to the fake provider, and the values that its functions exchange."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from omnillm.testing.generation import Generation
+
+Json = dict[str, Any]
+Part = Literal["start", "content", "finish", "terminal"]
+
+
+class Malformed(Exception):
+    """The request is not what the protocol asks for: a 400, with this message."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request's body asks for."""
+
+    model: str
+    prompt: str
+    """The last user text."""
+    texts: tuple[str, ...]
+    """All text that the model reads."""
+    is_stream: bool = False
+    wants_usage: bool = True
+    max_output: int | None = None
+    choices: int = 1
+    tools: tuple[Json, ...] = ()
+    """`name` and `schema` of each function."""
+
+
+class Piece(msgspec.Struct):
+    """One event of a stream, or a whole plain body, and how many output tokens had been generated when it was sent."""
+
+    raw: bytes
+    output_tokens: int = 0
+    part: Part = "content"
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """An error, before a protocol gives it a form."""
+
+    status: int
+    code: str = ""
+    message: str = ""
+    retry_s: float | None = None
+    """For a protocol that puts the hint in the body."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the header fields of a reply tell about a key's limits."""
+
+    request_id: str
+    wall: float
+    limit: int
+    remaining: int
+    reset_s: float
+
+
+class Speaker(msgspec.Struct, frozen=True, kw_only=True):
+    """One protocol, as functions."""
+
+    protocol: str
+    read: Callable[[Json], Asked]
+    """Raises Malformed."""
+    whole: Callable[[Generation], Json]
+    stream: Callable[[Generation], list[Piece]]
+    error: Callable[[Trouble], Json]
+    error_events: Callable[[Trouble, Generation, int], bytes]
+    """The error in mid-stream, after so many events."""
+    fields: Callable[[Standing], dict[str, str]]
+    models: Callable[[Iterable[str], int], Json]
+    """The list of models, created at that Unix time."""
+    counted: Callable[[int], Json]
+    """The answer to a question for a prompt's tokens."""
+
+
+TEXT_MEMBERS = (
+    "text",
+    "content",
+    "parts",
+    "input",
+    "output",
+    "response",
+    "result",
+    "arguments",
+    "args",
+    "functionCall",
+    "functionResponse",
+)
+
+
+def texts_in(node: object) -> Iterator[str]:
+    """Every text that stands in a message's members, in order; other media are skipped."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for element in node:
+            yield from texts_in(element)
+    elif isinstance(node, dict):
+        for name in TEXT_MEMBERS:
+            if name in node:
+                yield from texts_in(node[name])
+
+
+def last_user_text(messages: object) -> str:
+    """The text of the last message that a user wrote, "" without one; a lone string is one."""
+    if isinstance(messages, str):
+        return messages
+    if isinstance(messages, list):
+        for message in reversed(messages):
+            if isinstance(message, dict) and message.get("role", "user") == "user":
+                return " ".join(texts_in(message))
+    return ""
+
+
+def demand(body: Json, name: str, kind: type) -> Any:
+    """A member that must be there and be of that kind."""
+    value = body.get(name)
+    if not isinstance(value, kind) or value in ("", []):
+        raise Malformed(f"{name}: Field required" if name not in body else f"{name}: not a valid {kind.__name__}")
+    return value
+
+
+def cap(value: object, name: str) -> int | None:
+    """An optional output cap: a positive integer, or the request is malformed."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise Malformed(f"{name}: must be an integer of at least 1")
+    return value

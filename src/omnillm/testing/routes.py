@@ -1,0 +1,75 @@
+"""Which protocol and operation a request line asks for, and whose key it carries."""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES, Speaker
+
+Operation = Literal["generate", "count", "models", "nothing"]
+
+PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
+    ("POST", "/v1/chat/completions"): (OPENAI_CHAT, "generate"),
+    ("POST", "/v1/responses"): (OPENAI_RESPONSES, "generate"),
+    ("POST", "/v1/responses/input_tokens"): (OPENAI_RESPONSES, "count"),
+    ("POST", "/v1/messages"): (ANTHROPIC_MESSAGES, "generate"),
+    ("POST", "/v1/messages/count_tokens"): (ANTHROPIC_MESSAGES, "count"),
+}
+GEMINI = re.compile(r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<method>generateContent|streamGenerateContent|countTokens)")
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request line asks for. The model is "" where it stands in the body."""
+
+    speaker: Speaker
+    operation: Operation
+    model: str = ""
+    is_stream: bool = False
+    is_array: bool = False
+    """Gemini streaming without `alt=sse`."""
+
+
+ROUTES: Mapping[tuple[str, str], Route] = {
+    line: Route(speaker=speaker, operation=operation) for line, (speaker, operation) in PATHS.items()
+}
+
+
+def route(method: str, target: str, headers: Mapping[bytes, bytes]) -> Route:
+    """An unknown path is `nothing`, in the protocol that its caller seems to speak."""
+    path, _, query = target.partition("?")
+    if (known := ROUTES.get((method, path))) is not None:
+        return known
+    if method == "POST" and (match := GEMINI.fullmatch(unquote(path))) is not None:
+        streams = match["method"] == "streamGenerateContent"
+        return Route(
+            speaker=GEMINI_GENERATE_CONTENT,
+            operation="count" if match["method"] == "countTokens" else "generate",
+            model=match["model"],
+            is_stream=streams,
+            is_array=streams and "sse" not in parse_qs(query).get("alt", ()),
+        )
+    is_list = method == "GET" and path in {"/v1/models", "/v1beta/models"}
+    return Route(speaker=_speaker_of(path, query, headers), operation="models" if is_list else "nothing")
+
+
+def _speaker_of(path: str, query: str, headers: Mapping[bytes, bytes]) -> Speaker:
+    """All three SDKs ask for the same /v1/models; their header fields tell them apart."""
+    if b"anthropic-version" in headers:
+        return ANTHROPIC_MESSAGES
+    if path.startswith("/v1beta/") or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers or "key" in parse_qs(query):
+        return GEMINI_GENERATE_CONTENT
+    return OPENAI_CHAT
+
+
+def key_of(target: str, headers: Mapping[bytes, bytes]) -> str:
+    """The provider key, wherever an SDK puts it; "" without one."""
+    scheme, _, secret = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and secret:
+        return secret.strip().decode("latin-1")
+    for name in (b"x-api-key", b"x-goog-api-key", b"api-key"):
+        if name in headers:
+            return headers[name].decode("latin-1")
+    return parse_qs(target.partition("?")[2]).get("key", [""])[0]
