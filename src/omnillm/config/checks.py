@@ -1,0 +1,184 @@
+"""What no single value can tell: repeated labels and secrets, names that point nowhere, an open door beyond loopback.
+
+A check of a section that is already wrong would only echo the first problem, so each names the sections that must be sound.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
+from typing import Final, TypeVar
+
+from omnillm.config.configured import endpoint_of
+from omnillm.config.problems import Problems, at
+from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings
+from omnillm.errors import ConfigError
+from omnillm.routing.target import parse_target
+from omnillm.secret import Secret
+from omnillm.spelling import hint
+
+Named = TypeVar("Named", str, Secret)
+SHORTEST_ADMIN_KEY: Final = 16
+STORES: Final = ("sqlite:///", "postgresql://", "memory://")
+PREFIXES: Final = ("openai", "anthropic", "gemini")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_server(settings: Settings, problems: Problems) -> None:
+    server = settings.server
+    is_open = not is_loopback(server.host)
+    if server.admin_key is not None and len(server.admin_key.reveal()) < SHORTEST_ADMIN_KEY:
+        problems.add("server.admin_key", f"must have at least {SHORTEST_ADMIN_KEY} characters")
+    if is_open and server.auth == "none":
+        problems.add("server.auth", f"must be required: {server.host} can be reached from other machines")
+    admin = server.admin
+    for path, is_reachable in (("server.host", is_open), ("server.admin.host", admin is not None and not is_loopback(admin.host))):
+        if is_reachable and server.admin_key is None:
+            problems.add(path, "is beyond loopback, which needs server.admin_key")
+    if admin is not None and server.port and (admin.host, admin.port) == (server.host, server.port):
+        problems.add("server.admin.port", "is the main listener's own")
+
+
+def check_store(settings: Settings, problems: Problems) -> None:
+    if not settings.store.url.reveal().startswith(STORES):
+        problems.add("store.url", f"must begin with {', '.join(STORES)}")
+
+
+def check_providers(settings: Settings, problems: Problems) -> None:
+    if not settings.providers:
+        problems.add("providers", "is missing or empty: at least one provider is needed")
+    for name, provider in settings.providers.items():
+        path = at("providers", name)
+        try:
+            endpoint_of(provider)
+        except ConfigError as error:
+            problems.add(f"{path}.{error.path}", error.message)
+        _check_keys(provider, at(path, "keys"), problems)
+
+
+def _check_keys(provider: ProviderSettings, path: str, problems: Problems) -> None:
+    if not provider.keys:
+        problems.add(path, "is missing or empty: a provider needs at least one key")
+    labels: dict[str, str] = {}
+    secrets: dict[Secret, str] = {}
+    for place, key in enumerate(provider.keys):
+        here = at(path, place)
+        _once(labels, key.label, at(here, "label"), problems)
+        _once(secrets, key.key, at(here, "key"), problems)
+
+
+def _once(seen: dict[Named, str], value: Named, path: str, problems: Problems) -> None:
+    if value in seen:
+        problems.add(path, f"is the same as {seen[value]}")
+    else:
+        seen[value] = path
+
+
+def check_native(settings: Settings, problems: Problems) -> None:
+    for prefix, provider in settings.server.native.items():
+        path = at("server.native", prefix)
+        if prefix not in PREFIXES:
+            problems.add(path, f"is not a drop-in prefix{hint(prefix, PREFIXES)}")
+        _check_provider(provider, path, settings, problems)
+
+
+def check_models(settings: Settings, problems: Problems) -> None:
+    for name, model in settings.models.items():
+        path = at("models", name)
+        if not model.targets:
+            problems.add(at(path, "targets"), "is empty: a model needs at least one target")
+        _check_targets(model, at(path, "targets"), settings, problems)
+
+
+def _check_targets(model: ModelSettings, path: str, settings: Settings, problems: Problems) -> None:
+    seen: dict[str, str] = {}
+    for place, each in enumerate(model.targets):
+        here = at(path, place)
+        try:
+            target = parse_target(each.target)
+        except ValueError as error:
+            problems.add(here, str(error))
+            continue
+        _check_provider(target.provider, here, settings, problems)
+        _once(seen, each.target, here, problems)
+        if each.weight is not None and model.strategy != "weighted":
+            problems.add(at(here, "weight"), "needs strategy: weighted beside targets")
+
+
+def check_budgets(settings: Settings, problems: Problems) -> None:
+    seen: dict[str, str] = {}
+    for place, budget in enumerate(settings.budgets):
+        path = at("budgets", place)
+        if budget.name:
+            _once(seen, budget.name, at(path, "name"), problems)
+        else:
+            problems.add(at(path, "name"), "is missing")
+
+
+def check_virtual_keys(settings: Settings, problems: Problems) -> None:
+    names: dict[str, str] = {}
+    secrets: dict[Secret, str] = {}
+    if settings.server.admin_key is not None:
+        secrets[settings.server.admin_key] = "server.admin_key"
+    scopes = {budget.name: budget.scope for budget in settings.budgets}
+    for place, key in enumerate(settings.virtual_keys):
+        path = at("virtual_keys", place)
+        _once(names, key.name, at(path, "name"), problems)
+        _once(secrets, key.key, at(path, "key"), problems)
+        _check_named(key.budgets, at(path, "budgets"), scopes, problems)
+        _check_own(key.budget, at(path, "budget"), problems)
+
+
+def _check_named(names: Iterable[str], path: str, scopes: Mapping[str, str], problems: Problems) -> None:
+    seen: dict[str, str] = {}
+    for place, name in enumerate(names):
+        here = at(path, place)
+        if name not in scopes:
+            problems.add(here, f"names an unknown budget {name!r}{hint(name, scopes)}")
+        elif scopes[name] == "gateway":
+            problems.add(here, f"need not name {name}: every call draws on it; scope: named makes it one to be named")
+        _once(seen, name, here, problems)
+
+
+def _check_own(budget: BudgetSettings | None, path: str, problems: Problems) -> None:
+    if budget is not None and (budget.name or budget.scope != "gateway"):
+        problems.add(path, "is the key's own and has neither name nor scope")
+
+
+def check_pricing(settings: Settings, problems: Problems) -> None:
+    for name in settings.pricing.overrides:
+        path = at("pricing.overrides", name)
+        provider, slash, model = name.partition("/")
+        if not (slash and model):
+            problems.add(path, "must be keyed by provider/model")
+        else:
+            _check_provider(provider, path, settings, problems)
+
+
+def _check_provider(name: str, path: str, settings: Settings, problems: Problems) -> None:
+    if name not in settings.providers:
+        problems.add(path, f"names an unknown provider {name!r}{hint(name, settings.providers)}")
+
+
+Check = Callable[[Settings, Problems], None]
+CHECKS: Final[tuple[tuple[Check, tuple[str, ...]], ...]] = (
+    (check_server, ("server",)),
+    (check_store, ("store",)),
+    (check_providers, ("providers",)),
+    (check_native, ("server", "providers")),
+    (check_models, ("models", "providers")),
+    (check_budgets, ("budgets",)),
+    (check_virtual_keys, ("virtual_keys", "budgets", "server")),
+    (check_pricing, ("pricing", "providers")),
+)
+
+
+def check(settings: Settings, problems: Problems) -> None:
+    """Run every check whose sections were read without a problem."""
+    sound = [run for run, sections in CHECKS if not any(problems.concern(section) for section in sections)]
+    for run in sound:
+        run(settings, problems)

@@ -1,0 +1,111 @@
+"""What the settings mean for the layers below: endpoints, routes, budgets, and the controller's configuration."""
+
+from omnillm.admission.asks import (
+    BreakerConfigured,
+    BudgetConfigured,
+    CallerConfigured,
+    ControllerConfigured,
+    KeyConfigured,
+    ModelLimits,
+    PoolConfigured,
+)
+from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeySettings
+from omnillm.errors import ConfigError
+from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
+from omnillm.providers.kinds import endpoint
+from omnillm.routing.target import Route, parse_target
+
+
+def endpoint_of(provider: ProviderSettings) -> Endpoint:
+    """Return the kind's profile with the provider's overrides; ConfigError, its `path` within the provider, where they do not fit."""
+    return endpoint(
+        provider.kind,
+        base_url=provider.base_url,
+        protocol=provider.protocol or "",
+        is_compat=provider.is_compat,
+        auth=auth_of(provider.auth) if provider.auth else None,
+        headers=tuple(provider.headers.items()),
+    )
+
+
+def auth_of(auth: AuthSettings) -> AuthScheme:
+    if sum(each is not None for each in (auth.scheme, auth.header, auth.query)) != 1:
+        raise ConfigError("must be bearer, {header: NAME} or {query: NAME}", path="auth")
+    if auth.header is not None:
+        return Header(auth.header)
+    return Query(auth.query) if auth.query is not None else Bearer()
+
+
+def route_of(model: ModelSettings) -> Route:
+    """ValueError: a target is not provider/model."""
+    is_weighted = model.strategy == "weighted"
+    return Route(
+        targets=tuple(parse_target(each.target) for each in model.targets),
+        weights=tuple(each.weight or 1 for each in model.targets) if is_weighted else (),
+    )
+
+
+def endpoints(settings: Settings) -> dict[str, Endpoint]:
+    return {name: endpoint_of(provider) for name, provider in settings.providers.items()}
+
+
+def routes(settings: Settings) -> dict[str, Route]:
+    return {name: route_of(model) for name, model in settings.models.items()}
+
+
+def own_budget(name: str) -> str:
+    """Name of a virtual key's own budget; no configured name can hold the colon."""
+    return f"key:{name}"
+
+
+def budgets(settings: Settings) -> dict[str, BudgetSettings]:
+    """Every budget by its name, the virtual keys' own among them."""
+    owned = {own_budget(key.name): key.budget for key in settings.virtual_keys if key.budget is not None}
+    return {budget.name: budget for budget in settings.budgets} | owned
+
+
+def budgets_of(settings: Settings, key: VirtualKeySettings | None) -> tuple[str, ...]:
+    """Names of the budgets that a virtual key's calls draw on; None: of a call without one."""
+    shared = tuple(budget.name for budget in settings.budgets if budget.scope == "gateway")
+    if key is None:
+        return shared
+    return (*shared, *key.budgets, *((own_budget(key.name),) if key.budget is not None else ()))
+
+
+def controller(settings: Settings) -> ControllerConfigured:
+    return ControllerConfigured(
+        pools=tuple(_pool(name, provider) for name, provider in settings.providers.items()),
+        callers=tuple(
+            CallerConfigured(name=key.name, rpm=key.rpm, tpm=key.tpm, max_concurrency=key.max_concurrency) for key in settings.virtual_keys
+        ),
+        budgets=tuple(
+            BudgetConfigured(name=name, limit_nanousd=budget.limit_nanousd, is_hard=budget.is_hard)
+            for name, budget in budgets(settings).items()
+        ),
+        queue_depth=settings.calls.queue_depth,
+    )
+
+
+def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:
+    breaker = provider.breaker
+    return PoolConfigured(
+        provider=name,
+        keys=tuple(_key(key) for key in provider.keys),
+        selection=provider.selection,
+        breaker=BreakerConfigured(failures=breaker.failures, open_s=breaker.open_s, max_open_s=breaker.max_open_s),
+        max_cooldown_s=provider.max_cooldown_s,
+    )
+
+
+def _key(key: KeySettings) -> KeyConfigured:
+    return KeyConfigured(
+        label=key.label,
+        secret_id=key.key.digest,
+        group=key.group or "",
+        rpm=key.rpm,
+        tpm=key.tpm,
+        max_concurrency=key.max_concurrency,
+        weight=key.weight,
+        models=key.models,
+        limits=tuple(ModelLimits(pattern=pattern, rpm=each.rpm, tpm=each.tpm, rpd=each.rpd) for pattern, each in key.limits.items()),
+    )

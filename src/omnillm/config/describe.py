@@ -1,0 +1,75 @@
+"""What is in force, in lines for people: `omnillm check` prints it. No secret is in it."""
+
+from collections.abc import Iterator
+
+from omnillm.config.configured import endpoint_of
+from omnillm.config.settings import BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeySettings
+from omnillm.money import format_usd
+
+
+def describe(settings: Settings) -> list[str]:
+    return [
+        *_server(settings),
+        *(line for name, provider in settings.providers.items() for line in _provider(name, provider)),
+        *(f"model {name}: {_targets(model)}" for name, model in settings.models.items()),
+        *([] if settings.is_models_only else ["provider/model may be asked for too"]),
+        *(f"budget {budget.name}: {_budget(budget)}, {_reach(budget)}" for budget in settings.budgets),
+        *(f"virtual key {key.name}: {_virtual_key(key)}" for key in settings.virtual_keys),
+        f"prices: {len(settings.pricing.overrides)} of your own; a model without a price: {settings.pricing.unknown}",
+    ]
+
+
+def _server(settings: Settings) -> Iterator[str]:
+    server, store = settings.server, settings.store
+    yield f"server on {server.host}:{server.port}{' with TLS' if server.tls else ''}, auth: {server.auth}"
+    if server.admin is not None:
+        yield f"admin on {server.admin.host}:{server.admin.port}"
+    if server.auth == "required" and not (server.admin_key or settings.virtual_keys):
+        yield "no virtual key and no admin_key to make one with: nobody can call"
+    yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}"
+
+
+def _provider(name: str, provider: ProviderSettings) -> Iterator[str]:
+    endpoint = endpoint_of(provider)
+    yield f"provider {name}: {provider.kind} at {endpoint.origin_url}, speaks {', '.join(endpoint.protocols)}, {provider.selection}"
+    for key in provider.keys:
+        yield f"  key {key.label}: {_key(key)}"
+
+
+def _key(key: KeySettings) -> str:
+    told = [_limits(rpm=key.rpm, tpm=key.tpm, max_concurrency=key.max_concurrency)]
+    if key.group is not None:
+        told.append(f"quota group {key.group}")
+    if key.models:
+        told.append(f"only {', '.join(key.models)}")
+    told += [f"{pattern}: {_limits(rpm=each.rpm, tpm=each.tpm, rpd=each.rpd)}" for pattern, each in key.limits.items()]
+    return "; ".join(told)
+
+
+def _limits(**limits: int) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in limits.items() if number) or "no local limit"
+
+
+def _targets(model: ModelSettings) -> str:
+    if model.strategy == "ordered":
+        return ", then ".join(each.target for each in model.targets)
+    return ", ".join(f"{each.target} (weight {each.weight or 1})" for each in model.targets)
+
+
+def _budget(budget: BudgetSettings) -> str:
+    period = "" if budget.period == "total" else f" a {budget.period} ({budget.tz})"
+    return f"{format_usd(budget.limit_nanousd)} USD{period}, {'hard' if budget.is_hard else 'soft'}"
+
+
+def _reach(budget: BudgetSettings) -> str:
+    return "for every call" if budget.scope == "gateway" else "for the virtual keys that name it"
+
+
+def _virtual_key(key: VirtualKeySettings) -> str:
+    told = [_limits(rpm=key.rpm, tpm=key.tpm, max_concurrency=key.max_concurrency)]
+    told.append(f"models {', '.join(key.models)}" if key.models else "every model")
+    if key.budgets:
+        told.append(f"budgets {', '.join(key.budgets)}")
+    if key.budget is not None:
+        told.append(f"its own budget {_budget(key.budget)}")
+    return "; ".join(told)

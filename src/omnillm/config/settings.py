@@ -1,0 +1,238 @@
+"""The shape of `omnillm.yaml`, section by section. Field names carry units; what the file calls them stands in `name=`.
+
+Secrets, and whatever else may carry one (URLs, header values), are `Secret`: a `repr` of the settings shows none.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Struct, field
+
+from omnillm.config.values import (
+    Limit,
+    ModelName,
+    Name,
+    NanoUsd,
+    NanoUsdEach,
+    Opaque,
+    Permille,
+    Port,
+    Positive,
+    PositiveSeconds,
+    Seconds,
+    Size,
+    TimeZone,
+    Wall,
+    Whole,
+)
+from omnillm.secret import Secret
+
+
+class Short(Struct, frozen=True):
+    """Marks a section for which a bare scalar may stand: it is read as that one field."""
+
+    field: str
+
+
+class ListenerSettings(Struct, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: Port = 4001
+
+
+class TlsSettings(Struct, frozen=True, kw_only=True):
+    cert: str
+    key: str
+
+
+class LimitSettings(Struct, frozen=True, kw_only=True):
+    header_bytes: Size = field(default=64 * 1024, name="header")
+    fields: Positive = 100
+    body_bytes: Size = field(default=64 * 1024**2, name="body")
+    buffered_bytes: Size = field(default=512 * 1024**2, name="buffered")
+    """Of all bodies in the process together."""
+    connections: Positive = 10_000
+    header_deadline_s: PositiveSeconds = field(default=10.0, name="header_deadline")
+    body_deadline_s: PositiveSeconds = field(default=60.0, name="body_deadline")
+    write_stall_s: PositiveSeconds = field(default=60.0, name="write_stall")
+
+
+class LogSettings(Struct, frozen=True, kw_only=True):
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: Port = 4000
+    auth: Literal["required", "none"] = "required"
+    admin_key: Secret | None = None
+    admin: ListenerSettings | None = None
+    """A listener of its own for admin, metrics and dashboard; None: they share the main one."""
+    tls: TlsSettings | None = None
+    limits: LimitSettings = LimitSettings()
+    drain_s: Seconds = field(default=30.0, name="drain")
+    log: LogSettings = LogSettings()
+    native: dict[Name, Name] = field(default_factory=dict)
+    """Drop-in prefix -> the provider that serves its native calls."""
+
+
+class HoldBackSettings(Struct, frozen=True, kw_only=True):
+    time_s: Seconds = field(default=10.0, name="time")
+    size_bytes: Size = field(default=64 * 1024, name="size")
+
+
+class CallSettings(Struct, frozen=True, kw_only=True):
+    queue_s: Seconds = field(default=10.0, name="queue")
+    """How long a call waits for a key, or for money that is only held; 0 fails at once."""
+    queue_depth: Whole = 1000
+    deadline_s: PositiveSeconds = field(default=600.0, name="deadline")
+    hold_back: HoldBackSettings = HoldBackSettings()
+    affinity: Literal["none", "session", "prefix"] = "none"
+    on_abort: Literal["cancel", "drain"] = "cancel"
+    default_output_tokens: Positive = 1024
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True):
+    url: Opaque = Secret("sqlite:///omnillm.db")
+    durability: Literal["strict", "relaxed"] = "strict"
+    when_down: Literal["refuse", "allow"] = "refuse"
+    retention_s: PositiveSeconds = field(default=90 * 86400.0, name="retention")
+    pepper: Opaque | None = None
+
+
+class ModelLimitSettings(Struct, frozen=True, kw_only=True):
+    """0: no local limit."""
+
+    rpm: Limit = 0
+    tpm: Limit = 0
+    rpd: Limit = 0
+
+
+class KeySettings(Struct, frozen=True, kw_only=True):
+    """0: no local limit; the provider's own headers and 429s rule."""
+
+    label: Name
+    key: Secret
+    rpm: Limit = 0
+    tpm: Limit = 0
+    max_concurrency: Limit = 0
+    weight: Positive = 1
+    group: Name | None = None
+    models: tuple[ModelName, ...] = ()
+    """Patterns of the models that it serves; empty: all."""
+    limits: dict[ModelName, ModelLimitSettings] = field(default_factory=dict)
+
+
+class TimeoutSettings(Struct, frozen=True, kw_only=True):
+    connect_s: PositiveSeconds = field(default=5.0, name="connect")
+    first_byte_s: PositiveSeconds = field(default=60.0, name="first_byte")
+    """Of streams; plain replies have `total`."""
+    idle_s: PositiveSeconds = field(default=300.0, name="idle")
+    total_s: PositiveSeconds = field(default=600.0, name="total")
+    stream_s: PositiveSeconds = field(default=3600.0, name="stream")
+    """The longest that a stream may take as a whole."""
+
+
+class BreakerSettings(Struct, frozen=True, kw_only=True):
+    failures: Positive = 5
+    open_s: PositiveSeconds = field(default=1.0, name="open")
+    max_open_s: PositiveSeconds = field(default=60.0, name="max_open")
+
+
+class AuthSettings(Struct, frozen=True, kw_only=True):
+    """Exactly one of them."""
+
+    scheme: Literal["bearer"] | None = None
+    header: str | None = None
+    query: str | None = None
+
+
+class ProviderSettings(Struct, frozen=True, kw_only=True):
+    kind: str
+    keys: tuple[KeySettings, ...] = ()
+    protocol: str | None = None
+    base_url: Opaque | None = None
+    is_compat: bool = field(default=False, name="compat")
+    auth: Annotated[AuthSettings, Short("scheme")] | None = None
+    headers: dict[str, Opaque] = field(default_factory=dict)
+    passthrough: tuple[str, ...] = ()
+    selection: Literal["power_of_two", "random_first_fit", "weighted", "priority"] = "power_of_two"
+    timeouts: TimeoutSettings = TimeoutSettings()
+    breaker: BreakerSettings = BreakerSettings()
+    max_cooldown_s: PositiveSeconds = field(default=3600.0, name="max_cooldown")
+    """The longest that a provider's own hint may set a key aside."""
+
+
+class TargetSettings(Struct, frozen=True, kw_only=True):
+    target: ModelName
+    weight: Positive | None = None
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True):
+    targets: tuple[Annotated[TargetSettings, Short("target")], ...]
+    strategy: Literal["ordered", "weighted"] = "ordered"
+
+
+class BudgetSettings(Struct, frozen=True, kw_only=True):
+    limit_nanousd: NanoUsd = field(name="limit_usd")
+    name: Name = ""
+    """"" only for a virtual key's own."""
+    scope: Literal["gateway", "named"] = "gateway"
+    """gateway: every call draws on it; named: those of the virtual keys that name it."""
+    period: Literal["day", "week", "month", "total"] = "total"
+    is_hard: bool = field(default=True, name="hard")
+    tz: TimeZone = "UTC"
+    warn_permille: tuple[Permille, ...] = field(default=(800, 1000), name="warn")
+
+
+class VirtualKeySettings(Struct, frozen=True, kw_only=True):
+    """Limits: 0 = none."""
+
+    name: Name
+    key: Secret
+    rpm: Limit = 0
+    tpm: Limit = 0
+    max_concurrency: Limit = 0
+    models: tuple[ModelName, ...] = ()
+    """Names and patterns of the models that it may ask for; empty: all."""
+    tags: dict[Name, str] = field(default_factory=dict)
+    expires_wall: Wall | None = field(default=None, name="expires")
+    budgets: tuple[Name, ...] = ()
+    budget: BudgetSettings | None = None
+    """Its own."""
+
+
+class PriceSettings(Struct, frozen=True, kw_only=True):
+    """nano-USD per million units; the file gives USD per million tokens, and USD each for images and tool calls. None: not given."""
+
+    input: NanoUsd
+    output: NanoUsd
+    cache_read: NanoUsd | None = None
+    cache_write_short: NanoUsd | None = field(default=None, name="cache_write")
+    cache_write_long: NanoUsd | None = field(default=None, name="cache_write_1h")
+    reasoning: NanoUsd | None = None
+    input_audio: NanoUsd | None = None
+    output_audio: NanoUsd | None = None
+    image: NanoUsdEach | None = field(default=None, name="per_image")
+    tool_call: NanoUsdEach | None = field(default=None, name="per_tool_call")
+    max_output: Positive | None = None
+    """Tokens."""
+    context: Positive | None = None
+
+
+class PricingSettings(Struct, frozen=True, kw_only=True):
+    unknown: Literal["refuse_if_budgeted", "refuse", "allow"] = "refuse_if_budgeted"
+    overrides: dict[ModelName, PriceSettings] = field(default_factory=dict)
+    """Keyed by provider/model."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    server: ServerSettings = ServerSettings()
+    calls: CallSettings = CallSettings()
+    store: StoreSettings = StoreSettings()
+    providers: dict[Name, ProviderSettings] = field(default_factory=dict)
+    models: dict[ModelName, ModelSettings] = field(default_factory=dict)
+    is_models_only: bool = field(default=False, name="models_only")
+    """True: provider/model may not be asked for."""
+    budgets: tuple[BudgetSettings, ...] = ()
+    virtual_keys: tuple[VirtualKeySettings, ...] = ()
+    pricing: PricingSettings = PricingSettings()

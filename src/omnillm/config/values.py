@@ -1,0 +1,179 @@
+"""Readers of scalars: text -> value. A ValueError's message ends a sentence that begins with the place; it never repeats the text.
+
+Numbers are read from the text as written, so that no amount of money ever passes through a float.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from omnillm.money import NANO_PER_USD, parse_usd
+from omnillm.secret import Secret
+
+SECONDS_PER: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+BYTES_PER: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+LONGEST_TEXT: Final = 256
+_QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]+)", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
+
+
+def text(written: str) -> str:
+    if not written:
+        raise ValueError("must not be empty")
+    if not written.isprintable():
+        raise ValueError("must hold no line break or control character")
+    return written
+
+
+def secret(written: str) -> Secret:
+    if not written:
+        raise ValueError("must not be empty")
+    if not written.isascii() or not written.isprintable() or " " in written:
+        raise ValueError("must be printable ASCII without spaces or line breaks, or no header could carry it")
+    return Secret(written)
+
+
+def opaque(written: str) -> Secret:
+    """Read what may carry a credential but is not one: URLs, header values."""
+    return Secret(text(written))
+
+
+def boolean(written: str) -> bool:
+    if written not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return written == "true"
+
+
+def name(written: str) -> str:
+    """Names of providers, keys, budgets: they stand in headers, metrics and paths."""
+    if not _NAME.fullmatch(written):
+        raise ValueError("must be 1 to 64 letters, digits and . _ @ + -, beginning with a letter or digit")
+    return written
+
+
+def model_name(written: str) -> str:
+    """Names and patterns of models."""
+    if not written or len(written) > LONGEST_TEXT or not written.isascii() or not written.isprintable() or " " in written:
+        raise ValueError(f"must be 1 to {LONGEST_TEXT} printable ASCII characters without spaces")
+    return written
+
+
+def seconds(written: str) -> float:
+    if written == "0":
+        return 0.0
+    quantity = _QUANTITY.fullmatch(written)
+    if quantity is None or quantity[2] not in SECONDS_PER:
+        raise ValueError("must be a duration such as 250ms, 5s, 2m, 1h or 90d")
+    return float(quantity[1]) * SECONDS_PER[quantity[2]]
+
+
+def positive_seconds(written: str) -> float:
+    duration = seconds(written)
+    if duration <= 0:
+        raise ValueError("must be more than 0")
+    return duration
+
+
+def size(written: str) -> int:
+    """Bytes, at least 1."""
+    quantity = _QUANTITY.fullmatch(written)
+    if quantity is None or quantity[2] not in BYTES_PER or "." in quantity[1]:
+        raise ValueError("must be a size such as 64KiB, 64MiB or 1GiB")
+    return _at_least(1, int(quantity[1]) * BYTES_PER[quantity[2]])
+
+
+def whole(written: str) -> int:
+    """Read a whole number from 0 on."""
+    if not (written.isascii() and written.isdigit()) or len(written) > 15:
+        raise ValueError("must be a whole number")
+    return int(written)
+
+
+def positive(written: str) -> int:
+    return _at_least(1, whole(written))
+
+
+def limit(written: str) -> int:
+    number = whole(written)
+    if number == 0:
+        raise ValueError("is 0, which would admit nothing; leave it out for no local limit")
+    return number
+
+
+def port(written: str) -> int:
+    """Port 0 lets the system choose."""
+    number = whole(written)
+    if number > 65535:
+        raise ValueError("must be a port, 0 to 65535")
+    return number
+
+
+def usd(written: str) -> int:
+    """Decimal USD -> nano-USD, not negative. A float's notation (5e-7) is refused with the rest."""
+    try:
+        amount = parse_usd(written)
+    except ValueError as error:
+        raise ValueError("must be decimal USD with at most nine places, such as 0.4") from error
+    if amount < 0:
+        raise ValueError("must not be negative")
+    return amount
+
+
+def usd_each(written: str) -> int:
+    """USD for one unit -> nano-USD per million units."""
+    return min(usd(written), 10_000 * NANO_PER_USD) * 1_000_000
+
+
+def permille(written: str) -> int:
+    """Read a share of 1, e.g. 0.8, as thousandths."""
+    whole_part, _, fraction = written.partition(".")
+    if whole_part not in {"0", "1"} or len(fraction) > 3 or not (fraction or "0").isdigit() or not fraction.isascii():
+        raise ValueError("must be a share of the limit with at most three places, such as 0.8")
+    share = int(whole_part) * 1000 + int((fraction or "0").ljust(3, "0"))
+    if not 0 < share <= 1000:
+        raise ValueError("must be more than 0 and at most 1")
+    return share
+
+
+def wall(written: str) -> float:
+    """Read a date (midnight UTC) or an ISO 8601 time as Unix seconds."""
+    try:
+        moment = datetime.fromisoformat(written)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise ValueError("must be a date such as 2027-01-01, or an ISO 8601 time") from error
+
+
+def time_zone(written: str) -> str:
+    try:
+        ZoneInfo(written)
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError("must be a time zone such as UTC or Europe/Berlin") from error
+    return written
+
+
+def _at_least(least: int, number: int) -> int:
+    if number < least:
+        raise ValueError(f"must be at least {least}")
+    return number
+
+
+READERS: Final[dict[object, Callable[[str], object]]] = {str: text, bool: boolean, Secret: secret}
+
+Name = Annotated[str, name]
+Opaque = Annotated[Secret, opaque]
+ModelName = Annotated[str, model_name]
+Seconds = Annotated[float, seconds]
+PositiveSeconds = Annotated[float, positive_seconds]
+Size = Annotated[int, size]
+Whole = Annotated[int, whole]
+Positive = Annotated[int, positive]
+Limit = Annotated[int, limit]
+Port = Annotated[int, port]
+NanoUsd = Annotated[int, usd]
+NanoUsdEach = Annotated[int, usd_each]
+Permille = Annotated[int, permille]
+Wall = Annotated[float, wall]
+TimeZone = Annotated[str, time_zone]
