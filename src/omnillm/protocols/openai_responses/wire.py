@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from omnillm.protocols.counts import Count
-from omnillm.protocols.openai_chat.wire import ChatUsage
+from omnillm.protocols.openai_chat.wire import ChatUsage, CompletionDetails, PromptDetails
 
 _RENAMED = {
     "prompt_tokens": "input_tokens",
@@ -16,8 +16,12 @@ _RENAMED = {
 
 
 class ResponsesUsage(ChatUsage, frozen=True, gc=False, rename=_RENAMED):
-    """The same counts as in a chat, by other names."""
+    """The same counts as in a chat, by other names; a renamed field must be declared where it is renamed."""
 
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
     num_server_side_tools_used: Count | None = None
     """xAI."""
 
