@@ -1,0 +1,1 @@
+"""The HTTP server: the front, the table of paths, authentication, the operator's pages."""

@@ -1,0 +1,363 @@
+"""One client connection: bytes in, one request after the other, bytes out. Every way of ending passes through `cut` or `_close`.
+
+    HEAD  ->  BODY  ->  CALL  ->  HEAD ...           a request refused, the last one, or silence:  -> CLOSING
+      └─ whole request in one read ─┘                the client hangs up, takes nothing, or floods: cut, the task cancelled
+
+The connection never stops reading during a call, because the end of the input is how a hang-up shows.
+"""
+
+import asyncio
+import logging
+import traceback
+from typing import Final, cast
+
+from omnillm.errors import BadRequest, OmniError, RequestTimeout, TooLarge, Unavailable
+from omnillm.server.body import Body, ChunkedBody, SizedBody
+from omnillm.server.crowd import Crowd
+from omnillm.server.head import CHUNKED, frame, read_head, refuse_websocket
+from omnillm.server.requests import Reply, Request
+
+LOG = logging.getLogger("omnillm.server")
+HEAD, BODY, CALL, CLOSING = range(4)
+NEVER: Final = float("inf")
+HIGH_WATER = 256 * 1024
+LINGER_S = 5.0
+"""How long input is still read and dropped behind a refusal: closing at once would reset the connection, and the client lose the answer."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+UNREADABLE = Request(method="", target=b"", path="", query="", headers={}, http_minor=1, peer="", is_last=True)
+
+
+class Connection(asyncio.Protocol):
+    """`due` is the one deadline that the connection has at a time; `Deadlines` calls `expire` when it has passed."""
+
+    __slots__ = (
+        "_body",
+        "_closes",
+        "_crowd",
+        "_held",
+        "_input",
+        "_loop",
+        "_peer",
+        "_reply",
+        "_request",
+        "_room",
+        "_state",
+        "_task",
+        "_transport",
+        "_unsent",
+        "due",
+        "is_paused",
+    )  # fmt: skip
+    _loop: asyncio.AbstractEventLoop
+    _transport: asyncio.Transport
+    _body: Body
+
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self._state = HEAD
+        self._input = b""
+        self._request: Request | None = None
+        self._reply: Reply | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._peer = ""
+        self._held = 0
+        self._unsent = 0
+        self._closes = False
+        self.is_paused = False
+        self.due = NEVER
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        crowd = self._crowd
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._loop = asyncio.get_running_loop()
+        self._peer = _spell(transport.get_extra_info("peername"))
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        self.due = crowd.clock.now() + crowd.limits.header_deadline_s
+        crowd.connections.add(self)
+        crowd.deadlines.add(self)
+        surplus = len(crowd.connections) - crowd.limits.connections
+        if surplus > 0:
+            self._refuse(Unavailable("Too many connections.", code="overloaded", retry_after_s=1.0))
+        if crowd.is_draining or surplus > crowd.limits.connections // 8:
+            self.cut()
+
+    def data_received(self, data: bytes) -> None:
+        state = self._state
+        try:
+            if state == HEAD:
+                self._take_head(data)
+            elif state == BODY:
+                self._take_body(data)
+            elif state == CALL:
+                self._keep(data)
+        except OmniError as error:
+            self._refuse(error)
+
+    def eof_received(self) -> None:
+        """A hang-up. Nothing more is written, but for a reply that was complete."""
+        is_answered = self._reply is None or self._reply.is_ended
+        self._cancel()
+        if is_answered:
+            self._close(lingers=False)
+        else:
+            self.cut()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # a reset and a close are the same to us
+        crowd = self._crowd
+        self._state = CLOSING
+        self.due = NEVER
+        self._cancel()
+        self._release()
+        crowd.deadlines.discard(self)
+        crowd.connections.discard(self)
+        crowd.check_gone()
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+        self._unsent = self._transport.get_write_buffer_size()
+        self.due = self._crowd.clock.now() + self._crowd.limits.write_stall_s
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        if self._state == CALL:
+            self.due = NEVER
+        elif self._state == HEAD:
+            self._await_head()
+
+    # a request comes in
+
+    def _take_head(self, data: bytes) -> None:
+        start = max(len(self._input) - 3, 0)
+        if self._input:
+            data = self._input + data
+        if data[0] == 13 and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
+            data, start = data[2:], 0
+        end = data.find(b"\r\n\r\n", start) + 4
+        if end < 4 or self.is_paused:
+            self._keep_head(data)
+            return
+        crowd = self._crowd
+        head = data[:end]
+        self._check_size(head)
+        self._request = request = read_head(head, self._peer)
+        frame(request)
+        length = request.length
+        if length > crowd.limits.body_bytes:
+            raise TooLarge(f"The body is larger than {crowd.limits.body_bytes} bytes.")
+        request.context = crowd.application.open(request)
+        if b"upgrade" in request.headers:
+            refuse_websocket(request)
+        rest = data[end:]
+        if CHUNKED < length <= len(rest):
+            self._input = rest[length:]
+            self._hold(length)
+            self._call(request, rest if length == len(rest) else rest[:length])
+        else:
+            self._expect_body(request, rest)
+
+    def _keep_head(self, data: bytes) -> None:
+        """Wait for the rest of a head; or, while replies lie unread, with a head that may be whole."""
+        limits = self._crowd.limits
+        is_first = not self._input
+        self._input = data
+        if self.is_paused:
+            if len(data) > limits.pipelined_bytes:
+                self.cut()
+            return
+        if is_first and data:
+            self.due = self._crowd.clock.now() + limits.header_deadline_s
+        if b"\n" in data and data.count(b"\n") != data.count(b"\r\n"):
+            raise BadRequest("A line ends without CR.")
+        if len(data) > limits.header_bytes:
+            self._check_size(data)
+
+    def _check_size(self, head: bytes) -> None:
+        limits = self._crowd.limits
+        if len(head) > limits.header_bytes:
+            if b"\r\n" not in head[: limits.header_bytes]:
+                raise TooLarge("The request line is too long.", code="uri_too_long", status=414)
+            raise TooLarge(f"The head is larger than {limits.header_bytes} bytes.", code="header_too_large", status=431)
+        if head.count(b"\n") - 2 > limits.fields:
+            raise TooLarge(f"There are more than {limits.fields} header fields.", code="header_too_large", status=431)
+
+    def _expect_body(self, request: Request, rest: bytes) -> None:
+        limits = self._crowd.limits
+        self._state = BODY
+        self._input = b""
+        self._body = ChunkedBody(limits.body_bytes) if request.length == CHUNKED else SizedBody(request.length)
+        self.due = self._crowd.clock.now() + limits.body_deadline_s
+        if rest:
+            self._take_body(rest)
+        elif request.http_minor and b"expect" in request.headers:
+            self._transport.write(CONTINUE)
+
+    def _take_body(self, piece: bytes) -> None:
+        body, request = self._body, self._request
+        assert request is not None
+        surplus = body.feed(piece)
+        self._hold(len(body.content))
+        if surplus is not None:
+            self._input = surplus
+            self._call(request, bytes(body.content))
+            del self._body
+
+    def _hold(self, size: int) -> None:
+        crowd = self._crowd
+        crowd.held_bytes += size - self._held
+        self._held = size
+        if crowd.held_bytes > crowd.limits.buffered_bytes:
+            raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
+
+    def _release(self) -> None:
+        self._crowd.held_bytes -= self._held
+        self._held = 0
+
+    def _keep(self, data: bytes) -> None:
+        """Pipelined input behind a running call."""
+        self._input += data
+        if len(self._input) > self._crowd.limits.pipelined_bytes:
+            self.hang_up()
+
+    # a call runs
+
+    def _call(self, request: Request, body: bytes) -> None:
+        request.body = body
+        self._state = CALL
+        self.due = NEVER
+        self._reply = reply = Reply(request, self)
+        self._task = self._loop.create_task(self._serve(request, reply))
+
+    async def _serve(self, request: Request, reply: Reply) -> None:
+        failure = None
+        try:
+            try:
+                await self._crowd.application.respond(request, reply)
+            except OmniError as error:
+                failure = error
+            except Exception as error:  # noqa: BLE001  # the server's last resort: logged, and answered with a 500
+                _report(error)
+            self._finish(reply, failure)
+        finally:
+            if self._request is request:  # cancelled by somebody else, or even the problem could not be told
+                self.cut()
+
+    def _finish(self, reply: Reply, failure: OmniError | None) -> None:
+        if self._state != CALL:
+            return
+        if not reply.is_ended:
+            if reply.is_out:
+                self.cut()
+                return
+            self._tell(failure or OmniError("The gateway failed to answer."))
+        self._task = self._request = self._reply = None
+        self._release()
+        if self._closes or self._crowd.is_draining:
+            self._close(lingers=bool(self._input))
+        else:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        self._state = HEAD
+        if not self.is_paused:
+            self.due = self._crowd.clock.now() + self._crowd.limits.keepalive_s
+            if self._input:
+                data, self._input = self._input, b""
+                self.data_received(data)
+
+    # the reply's wire
+
+    def own_fields(self, request: Request, *, closes: bool = False) -> bytes:
+        """Date and connection; what is said here is what happens after the reply."""
+        crowd = self._crowd
+        if closes or request.is_last or self._closes or crowd.is_draining:
+            self._closes = True
+            return crowd.date_field + b"connection: close\r\n"
+        return crowd.date_field if request.http_minor else crowd.date_field + b"connection: keep-alive\r\n"
+
+    def write(self, piece: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(piece)
+
+    async def room(self) -> None:
+        self._unsent = self._transport.get_write_buffer_size()
+        if self._room is None or self._room.done():
+            self._room = self._loop.create_future()
+        await self._room
+
+    def cut(self) -> None:
+        self._state = CLOSING
+        self.due = NEVER
+        self._transport.abort()
+
+    # ends
+
+    def _tell(self, error: OmniError) -> None:
+        rendered = self._crowd.application.problem(self._request, error)
+        Reply(self._request or UNREADABLE, self).send(rendered.status, rendered.fields, rendered.body)
+
+    def _refuse(self, error: OmniError) -> None:
+        """Answer a request that will not be read to its end."""
+        self._closes = True
+        self._tell(error)
+        self._release()
+        self._close(lingers=True)
+
+    def _close(self, *, lingers: bool) -> None:
+        """Close when all is sent. Lingering, the client is told that nothing more comes, and may finish what it was sending."""
+        limits = self._crowd.limits
+        self._state = CLOSING
+        self._unsent = self._transport.get_write_buffer_size()
+        self.due = self._crowd.clock.now() + (LINGER_S if lingers else limits.write_stall_s)
+        if not lingers:
+            self._transport.close()
+        elif self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def retire(self) -> None:
+        """The front drains: an idle connection ends now, a busy one after its request."""
+        if self._state == HEAD and not self._input:
+            self._close(lingers=False)
+
+    def hang_up(self) -> None:
+        self._cancel()
+        self.cut()
+
+    def _cancel(self) -> None:
+        """Cancel the task once; what it still does belongs to the front, not to this connection."""
+        task = self._task
+        self._task = self._request = self._reply = None
+        if task is not None:
+            self._crowd.ending.add(task)
+            task.add_done_callback(self._crowd.forget_task)
+            task.cancel()
+
+    def expire(self, now: float) -> None:
+        if self._state == CLOSING or self.is_paused:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent >= self._unsent:
+                self.hang_up()
+            else:
+                self._unsent = unsent
+                self.due = now + self._crowd.limits.write_stall_s
+        elif self._state == HEAD and not self._input:
+            self._close(lingers=False)
+        else:
+            self._refuse(RequestTimeout("The request did not arrive in time."))
+
+
+def _spell(peername: object) -> str:
+    """`host:port`; nothing for a Unix socket."""
+    if not isinstance(peername, tuple):
+        return ""
+    host, port = peername[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _report(error: Exception) -> None:
+    """Type and place; not the message, which may quote the request."""
+    LOG.error("A call failed with %s:\n%s", type(error).__qualname__, "".join(traceback.format_tb(error.__traceback__)))

@@ -1,0 +1,60 @@
+"""The connections of one front: their limits, what they share, and who is still there."""
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.server.requests import Application
+from omnillm.transport.timeouts import Deadlines
+
+
+class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, times in seconds. `buffered_bytes` is the sum of all request bodies held in the process."""
+
+    header_bytes: int = 64 * 1024
+    fields: int = 100
+    body_bytes: int = 64 * 1024 * 1024
+    buffered_bytes: int = 512 * 1024 * 1024
+    connections: int = 10_000
+    header_deadline_s: float = 10.0
+    body_deadline_s: float = 60.0
+    write_stall_s: float = 60.0
+    keepalive_s: float = 75.0
+    pipelined_bytes: int = 64 * 1024
+
+
+class Member(Protocol):
+    """A connection, seen by its front."""
+
+    def retire(self) -> None: ...
+    def hang_up(self) -> None: ...
+
+
+class Crowd:
+    """What the connections of one front share, and what they hold together."""
+
+    __slots__ = ("application", "clock", "connections", "date_field", "deadlines", "ending", "gone", "held_bytes", "is_draining", "limits")
+
+    def __init__(self, application: Application, clock: Clock, deadlines: Deadlines, limits: FrontLimits) -> None:
+        self.application = application
+        self.clock = clock
+        self.deadlines = deadlines
+        self.limits = limits
+        self.connections: set[Member] = set()
+        self.ending: set[asyncio.Task[None]] = set()
+        """Cancelled tasks whose connection is gone while they still clean up."""
+        self.held_bytes = 0
+        self.is_draining = False
+        self.date_field = b""
+        self.gone: asyncio.Future[None] | None = None
+        """Done when nothing is left; made by whoever waits for that."""
+
+    def forget_task(self, task: asyncio.Task[None]) -> None:
+        self.ending.discard(task)
+        self.check_gone()
+
+    def check_gone(self) -> None:
+        if self.gone is not None and not self.gone.done() and not self.connections and not self.ending:
+            self.gone.set_result(None)

@@ -1,0 +1,100 @@
+"""The HTTP/1.1 front: it listens, counts its connections, and lets them end. What a connection does stands in `connection.py`."""
+
+import asyncio
+import socket
+import ssl
+from email.utils import formatdate
+
+from omnillm.clock import Clock
+from omnillm.server.connection import Connection
+from omnillm.server.crowd import Crowd, FrontLimits
+from omnillm.server.requests import Application, Rendered, Reply, Request
+from omnillm.transport.timeouts import Deadlines
+
+__all__ = ["Application", "Front", "FrontLimits", "Rendered", "Reply", "Request"]
+
+BACKLOG = 4096
+
+
+class Front:
+    """Serves one application on any number of listening sockets. `due` and `expire` are for the date and for the end of a drain."""
+
+    def __init__(self, application: Application, *, clock: Clock, deadlines: Deadlines, limits: FrontLimits | None = None) -> None:
+        self._crowd = Crowd(application, clock, deadlines, limits or FrontLimits())
+        self._servers: list[asyncio.Server] = []
+        self._ends_at = float("inf")
+        self.due = float("inf")
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._crowd.connections)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of request bodies that are being received or answered."""
+        return self._crowd.held_bytes
+
+    async def listen(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None = None, sock: socket.socket | None = None
+    ) -> tuple[str, int]:
+        """Accept connections on `host:port`, or on `sock`, open and bound already. Answers the address."""
+        crowd = self._crowd
+        if self.due == float("inf"):
+            crowd.deadlines.add(self)
+            self.expire(crowd.clock.now())
+        loop = asyncio.get_running_loop()
+        handshake_s = crowd.limits.header_deadline_s if tls else None
+        if sock is None:
+            server = await loop.create_server(
+                lambda: Connection(crowd), host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_s
+            )
+        else:
+            server = await loop.create_server(
+                lambda: Connection(crowd), sock=sock, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_s
+            )
+        self._servers.append(server)
+        address = server.sockets[0].getsockname()
+        return address[0], address[1]
+
+    async def drain(self, grace_s: float) -> None:
+        """Accept nothing more, close what is idle, let running requests end within `grace_s`, then cut them. Returns when all are gone."""
+        crowd = self._crowd
+        self._stop_listening()
+        crowd.is_draining = True
+        self._ends_at = crowd.clock.now() + grace_s
+        self.due = min(self.due, self._ends_at)
+        for connection in tuple(crowd.connections):
+            connection.retire()
+        await self._gone()
+        crowd.deadlines.discard(self)
+
+    def close(self) -> None:
+        """Cut everything now."""
+        self._stop_listening()
+        self._crowd.deadlines.discard(self)
+        self._cut_all()
+
+    def expire(self, now: float) -> None:
+        """Once a second the date is written anew."""
+        crowd = self._crowd
+        crowd.date_field = f"date: {formatdate(crowd.clock.wall(), usegmt=True)}\r\n".encode()
+        if now >= self._ends_at:
+            self._ends_at = float("inf")
+            self._cut_all()
+        self.due = min(now + 1.0, self._ends_at)
+
+    async def _gone(self) -> None:
+        crowd = self._crowd
+        if crowd.gone is None:
+            crowd.gone = asyncio.get_running_loop().create_future()
+        crowd.check_gone()
+        await asyncio.shield(crowd.gone)
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    def _cut_all(self) -> None:
+        for connection in tuple(self._crowd.connections):
+            connection.hang_up()

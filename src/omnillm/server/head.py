@@ -1,0 +1,136 @@
+"""A request's head, from bytes to `Request`: llhttp reads it, and what it lets pass although two readers could disagree is refused.
+
+Each head gets a parser of its own (a quarter of a microsecond): no state outlives a message, and an `Upgrade`, at which llhttp
+would stop, ends nothing but itself. llhttp refuses by itself: bare CR or LF, folded lines, control characters, white space
+before a colon, two lengths, both framings, lengths that are not digits.
+"""
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
+
+from omnillm.errors import BadRequest, OmniError
+from omnillm.server.requests import Request
+
+CHUNKED = -1
+VERSION = re.compile(rb"HTTP/\d\.\d")
+BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+ABSOLUTE = re.compile(r"https?://[^/?]+(?=[/?]|\Z)", re.IGNORECASE)
+HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
+CONTROLS = frozenset(map(chr, (*range(32), 127)))
+
+
+class _Fields(dict[bytes, bytes]):
+    """Header fields; also the object on which llhttp calls back, to save one."""
+
+    __slots__ = ()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name in self:
+            value = b"%b, %b" % (self[name], value)
+        self[name] = value
+
+
+def read_head(head: bytes, peer: str) -> Request:
+    """Syntax only. `head` ends with the first empty line. Raises a 400, 501 or 505."""
+    words = head[: head.find(b"\r\n")].split(b" ")
+    if len(words) != 3:
+        raise BadRequest("The request line is not METHOD TARGET VERSION.")
+    method, target, version = words
+    if version == b"HTTP/1.1":
+        minor = 1
+    elif version == b"HTTP/1.0":
+        minor = 0
+    elif VERSION.fullmatch(version):
+        raise BadRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here.", code="http_version_not_supported", status=505)
+    else:
+        raise BadRequest("The request line names no HTTP version.")
+    fields = _parse_fields(head)
+    path, query = _split_target(method, target)
+    return Request(method=method.decode(), target=target, path=path, query=query, headers=fields, http_minor=minor, peer=peer)
+
+
+def _parse_fields(head: bytes) -> dict[bytes, bytes]:
+    fields = _Fields()
+    try:
+        HttpRequestParser(fields).feed_data(head)
+    except HttpParserUpgrade:
+        pass  # the head was read to its end; whether anything is upgraded is not the parser's to say
+    except HttpParserInvalidMethodError as exc:
+        raise BadRequest("The method is not known.", code="method_not_implemented", status=501) from exc
+    except HttpParserError as exc:
+        raise BadRequest(f"The head is malformed: {exc}.") from exc
+    if b" \r\n" in head or b"\t\r\n" in head:
+        for name, value in fields.items():
+            fields[name] = value.rstrip(b" \t")
+    return fields
+
+
+def _split_target(method: bytes, target: bytes) -> tuple[str, str]:
+    """Path and query of an origin-form or absolute-form target. llhttp lets only ASCII without controls reach this."""
+    text = target.decode("ascii")
+    if target[:1] != b"/":
+        if method == b"OPTIONS" and text == "*":
+            return "*", ""
+        absolute = ABSOLUTE.match(text)
+        if absolute is None:
+            raise BadRequest("The target is neither a path nor an http URL.")
+        text = text[absolute.end() :]
+        text = text if text.startswith("/") else "/" + text
+    if "#" in text:
+        raise BadRequest("The target holds a fragment.")
+    path, _, query = text.partition("?")
+    return (_decode(path) if "%" in path else path), query
+
+
+def _decode(path: str) -> str:
+    if BAD_ESCAPE.search(path):
+        raise BadRequest("The path holds a percent sign that escapes nothing.")
+    try:
+        decoded = unquote_to_bytes(path).decode()
+    except UnicodeDecodeError as exc:
+        raise BadRequest("The path is not UTF-8.") from exc
+    if not CONTROLS.isdisjoint(decoded):
+        raise BadRequest("The path holds a control character.")
+    return decoded
+
+
+def frame(request: Request) -> None:
+    """Set how long the body is and whether the connection lives on; refuse whatever could be understood in two ways."""
+    headers, minor = request.headers, request.http_minor
+    host = headers.get(b"host")
+    if not is_host(host) if host is not None else minor:
+        raise BadRequest("There must be one valid Host field.")
+    coding = headers.get(b"transfer-encoding")
+    if coding is not None:
+        if minor == 0 or coding.lower() != b"chunked":
+            raise BadRequest("The only transfer coding is chunked, and only in HTTP/1.1.")
+        request.length = CHUNKED
+    else:
+        length = headers.get(b"content-length")
+        if length is not None:
+            request.length = int(length)
+    connection = headers.get(b"connection")
+    if connection is None:
+        request.is_last = minor == 0
+    elif connection != b"keep-alive":
+        options = [option.strip() for option in connection.lower().split(b",")]
+        request.is_last = b"close" in options or (minor == 0 and b"keep-alive" not in options)
+    if b"expect" in headers and minor and headers[b"expect"].lower() != b"100-continue":
+        raise BadRequest("The only expectation that can be met is 100-continue.", code="expectation_failed", status=417)
+
+
+@lru_cache(maxsize=1024)
+def is_host(host: bytes) -> bool:
+    return HOST.fullmatch(host) is not None
+
+
+def refuse_websocket(request: Request) -> None:
+    """An offer to upgrade is free to ignore (`h2c` is); a WebSocket client can do nothing with any other answer."""
+    offers = [offer.strip().lower() for offer in request.headers[b"upgrade"].split(b",")]
+    options = [option.strip().lower() for option in request.headers.get(b"connection", b"").split(b",")]
+    if b"websocket" in offers and b"upgrade" in options:
+        raise OmniError("WebSocket is not served on this path.", code="websocket_not_implemented", status=501)

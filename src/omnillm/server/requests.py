@@ -1,0 +1,151 @@
+"""What a front and its application say to each other: a request, its reply, and the application's three verbs."""
+
+from http import HTTPStatus
+from typing import Protocol
+
+import msgspec
+
+from omnillm.errors import OmniError
+
+BODILESS = frozenset({204, 304})
+ONE_WRITE = 64 * 1024
+"""A body above this is written behind its head instead of being copied into one piece with it."""
+
+
+class Request(msgspec.Struct, eq=False, kw_only=True):
+    """One request. `headers` has lower-cased names, repeated ones joined with a comma; `path` is percent-decoded once and not normalised.
+
+    `length` is the announced size of the body in bytes (-1: chunked), `is_last` that the client wants the connection closed.
+    """
+
+    method: str
+    target: bytes
+    path: str
+    query: str
+    headers: dict[bytes, bytes]
+    http_minor: int
+    peer: str
+    body: bytes = b""
+    context: object = None
+    length: int = 0
+    is_last: bool = False
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """An error as a reply. `fields` are whole lines: `name: value`, each with its CR LF."""
+
+    status: int
+    fields: bytes
+    body: bytes
+
+
+class Wire(Protocol):
+    """What a reply needs of its connection."""
+
+    is_paused: bool
+
+    def own_fields(self, request: Request, *, closes: bool = False) -> bytes: ...
+    def write(self, piece: bytes) -> None: ...
+    async def room(self) -> None: ...
+    def cut(self) -> None: ...
+
+
+class Reply:
+    """The answer to one request: either `send`, or `start`, any number of `write`, and `end`.
+
+    `content-length`, `transfer-encoding`, `connection` and `date` are written here; the fields given must not hold them. What
+    is written after the client has hung up is dropped; the task that writes it is cancelled.
+    """
+
+    __slots__ = ("_head", "_is_chunked", "_is_silent", "_request", "_wire", "is_ended", "is_started")
+
+    def __init__(self, request: Request, wire: Wire) -> None:
+        self._request = request
+        self._wire = wire
+        self._head = b""
+        self.is_started = False
+        self.is_ended = False
+
+    @property
+    def is_out(self) -> bool:
+        """Whether a byte has left, so that no other reply can take the place of this one."""
+        return self.is_started and not self._head
+
+    def send(self, status: int, fields: bytes, body: bytes) -> None:
+        """The whole reply. A HEAD request gets the head only, with the size that the body would have had."""
+        if self.is_started:
+            raise RuntimeError("a reply was sent twice")
+        self.is_started = self.is_ended = True
+        wire, request = self._wire, self._request
+        size = b"content-length: %d\r\n\r\n" % len(body)
+        if status in BODILESS or request.method == "HEAD":
+            size, body = b"\r\n" if status in BODILESS or not body else size, b""
+        if len(body) <= ONE_WRITE:
+            wire.write(b"".join((STATUS_LINES[status], wire.own_fields(request), fields, size, body)))
+        else:
+            wire.write(b"".join((STATUS_LINES[status], wire.own_fields(request), fields, size)))
+            wire.write(body)
+
+    def start(self, status: int, fields: bytes) -> None:
+        """Begin a reply of unknown size; its head leaves with the first piece."""
+        if self.is_started:
+            raise RuntimeError("a reply was started twice")
+        self.is_started = True
+        request = self._request
+        self._is_silent = status in BODILESS or request.method == "HEAD"
+        self._is_chunked = request.http_minor == 1 and not self._is_silent
+        own = self._wire.own_fields(request, closes=not (self._is_chunked or self._is_silent))
+        framing = b"transfer-encoding: chunked\r\n\r\n" if self._is_chunked else b"\r\n"
+        self._head = b"".join((STATUS_LINES[status], own, fields, framing))
+
+    def write(self, piece: bytes) -> None:
+        if not self.is_started or self.is_ended:
+            raise RuntimeError("a piece was written outside of its reply")
+        if not piece or self._is_silent:
+            return
+        if self._is_chunked:
+            self._wire.write(b"%b%x\r\n%b\r\n" % (self._head, len(piece), piece))
+        else:
+            self._wire.write(self._head + piece)
+        self._head = b""
+
+    async def drain(self) -> None:
+        """Wait while more than the high-water mark is unsent. A client that takes nothing for too long is cut off."""
+        if self._wire.is_paused:
+            await self._wire.room()
+
+    def end(self) -> None:
+        if not self.is_started or self.is_ended:
+            raise RuntimeError("a reply was ended twice, or before its start")
+        self.is_ended = True
+        last = self._head + b"0\r\n\r\n" if self._is_chunked else self._head
+        self._head = b""
+        if last:
+            self._wire.write(last)
+
+    def abort(self) -> None:
+        """Cut the connection: the only honest end of a stream that cannot be finished."""
+        self.is_started = self.is_ended = True
+        self._head = b""
+        self._wire.cut()
+
+
+class Application(Protocol):
+    def open(self, request: Request) -> object:
+        """Called at the end of the headers, before a byte of the body is taken: the context of the request, or an OmniError."""
+
+    async def respond(self, request: Request, reply: Reply) -> None:
+        """Answer: one task a request, cancelled at once when the client hangs up. An OmniError before the first byte becomes `problem`."""
+
+    def problem(self, request: Request | None, error: OmniError) -> Rendered:
+        """An error in the protocol that the path speaks. `request` is None when not even a head was readable."""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+STATUS_LINES = {status: f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode() for status in range(200, 600)}
