@@ -21,7 +21,8 @@ def explain(
     if as_json:
         typer.echo(msgspec.json.encode(explanation).decode())
         return
-    typer.echo(f"{model}: {explanation.rule} match of {explanation.route!r}, {explanation.strategy}")
+    plan = explanation.plan
+    typer.echo(f"{model}: {plan.rule} match of {plan.route!r}, {plan.strategy}")
     for number, line in enumerate(explanation.targets, start=1):
-        price = f"{line.input_usd} in / {line.output_usd} out USD per million tokens ({line.price_source})" if line.price_source else "no price"
+        price = f"{line.input_usd} in, {line.output_usd} out USD per million tokens" if line.input_usd else "no price"
         typer.echo(f"  {number}. {line.target}  {line.protocol or '-'}  {line.reason}; {price}")

@@ -54,17 +54,17 @@ class LocalAdmission:
         self._controller.sent(lease_id, self._now())
 
     def release(self, lease_id: int, outcome: Outcome) -> None:
-        self._deliver(self._controller.release(lease_id, outcome, self._now()))
+        self.deliver(self._controller.release(lease_id, outcome, self._now()))
 
     def settle(self, case_id: str, cost_nanousd: int, tokens: int | None) -> None:
-        self._deliver(self._controller.settle(case_id, cost_nanousd, self._now(), tokens))
+        self.deliver(self._controller.settle(case_id, cost_nanousd, self._now(), tokens))
 
     def cancel(self, case_id: str) -> None:
-        self._deliver(self._controller.cancel(case_id, self._now()))
+        self.deliver(self._controller.cancel(case_id, self._now()))
 
     def tick(self) -> None:
         """Serve or refuse the waiters whose moment has come; called every few dozen milliseconds."""
-        self._deliver(self._controller.tick(self._now()))
+        self.deliver(self._controller.tick(self._now()))
 
     async def _wait(self, case_id: str) -> Ticket | Lease | Refusal:
         future: asyncio.Future[Ticket | Lease | Refusal] = asyncio.get_running_loop().create_future()
@@ -75,7 +75,7 @@ class LocalAdmission:
             # A grant that lands in a cancelled future is not lost: it is held under the case's id, and closing the case gives it back.
             del self._waiting[case_id]
 
-    def _deliver(self, served: list[Served]) -> None:
+    def deliver(self, served: list[Served]) -> None:
         for one in served:
             future = self._waiting.get(one.case_id)
             if future is not None and not future.done():

@@ -19,7 +19,7 @@ class Engine:
         self._queue_s = queue_s
 
     async def serve(self, call: Call) -> Relay:
-        """Route, admit, dispatch. The relay owns what the case holds from then on: close it. An error gives back everything, seen or not."""
+        """Route, admit, dispatch. The relay then owns what the case holds: close it. An error gives back everything, seen or not."""
         plan = self._router.plan(call.model, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models)
         with self._settlement.open(call, plan) as case:
             await self._admit(case)

@@ -1,12 +1,13 @@
 """The table of paths: inference straight to the engine, everything else to the Starlette app through the bridge."""
 
+import enum
 from collections.abc import Callable
 from typing import Protocol as Interface
 
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import BadRequest, OmniError
+from omnillm.errors import CallerFault, OmniError
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
 from omnillm.server import inference, models
@@ -20,6 +21,18 @@ class Bridge(Interface):
     async def respond(self, request: Request, reply: Reply) -> None: ...
 
 
+PROBES = frozenset({"/", "/healthz", "/readyz"})
+"""Open to everybody, on every listener."""
+
+
+class Surface(enum.Flag):
+    """What a listener serves."""
+
+    CALLS = enum.auto()
+    OPERATIONS = enum.auto()
+    ALL = CALLS | OPERATIONS
+
+
 class Context(msgspec.Struct, frozen=True, gc=False):
     """What `open` found out before the body came. `route` None: the model list, or the operations app."""
 
@@ -31,27 +44,129 @@ class Context(msgspec.Struct, frozen=True, gc=False):
 class App:
     """The front's application."""
 
-    def __init__(self, live: Live, *, clock: Clock, operations: Bridge, counters: Counters, make_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        live: Live,
+        *,
+        surface: Surface,
+        clock: Clock,
+        operations: Bridge,
+        counters: Counters,
+        make_id: Callable[[], str],
+    ) -> None:
         self.live = live
+        self._surface = surface
         self._clock = clock
         self._operations = operations
         self._counters = counters
         self._make_id = make_id
 
     def open(self, request: Request) -> Context:
-        """Route and authenticate, at the end of the headers. The policy hangs on the matched route, never on a header."""
-        live = self.live
+        """Route and authenticate, at the end of the headers. The policy hangs on the matched path, never on a header; no match: 404."""
+        if Surface.CALLS in self._surface:
+            context = self._open_call(request)
+            if context is not None:
+                return context
+        if request.path not in PROBES:
+            self._admit_to_operations(request)
+        return Context(None, None, self.live)
+
+    def _open_call(self, request: Request) -> Context | None:
         path = without_prefix(request.path)
         route = inference_route(path)
-        if route is not None:
-            if request.method != "POST":
-                raise BadRequest(f"{path} takes POST, not {request.method}.", code="method_not_allowed", status=405)
-            return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
-        if models.is_models_path(path):
-            return Context(None, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
-        if request.path.startswith("/admin/"):
-            live.admin.require(request.headers)
-        return Context(None, None, live)
+        if route is None and not models.is_models_path(path):
+            return None
+        if route is not None and request.method != "POST":
+            raise CallerFault(f"{path} takes POST, not {request.method}.", code="method_not_allowed", status=405)
+        live = self.live
+        return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
+
+    def _admit_to_operations(self, request: Request) -> None:
+        path = request.path
+        if Surface.OPERATIONS in self._surface:
+            if path == "/metrics":
+                return
+            if path.startswith("/admin/"):
+                self.live.admin.require(request.headers)
+                return
+        raise CallerFault(f"There is nothing at {path[:200]!r}.", code="not_found", status=404)
+
+    async def respond(self, request: Request, reply: Reply) -> None: ...
+
+
+PROBES = frozenset({"/", "/healthz", "/readyz"})
+"""Open to everybody, on every listener."""
+
+
+class Surface(enum.Flag):
+    """What a listener serves."""
+
+    CALLS = enum.auto()
+    OPERATIONS = enum.auto()
+    ALL = CALLS | OPERATIONS
+
+
+class Context(msgspec.Struct, frozen=True, gc=False):
+    """What `open` found out before the body came. `route` None: the model list, or the operations app."""
+
+    route: Route | None
+    caller: Caller | None
+    live: Live
+
+
+class App:
+    """The front's application."""
+
+    def __init__(
+        self,
+        live: Live,
+        *,
+        surface: Surface,
+        clock: Clock,
+        operations: Bridge,
+        counters: Counters,
+        make_id: Callable[[], str],
+    ) -> None:
+        self.live = live
+        self._surface = surface
+        self._clock = clock
+        self._operations = operations
+        self._counters = counters
+        self._make_id = make_id
+
+    def open(self, request: Request) -> Context:
+        """Route and authenticate, at the end of the headers. The policy hangs on the matched path, never on a header; no match: 404."""
+        if Surface.CALLS in self._surface:
+            context = self._open_call(request)
+            if context is not None:
+                return context
+        if request.path not in PROBES:
+            self._admit_to_operations(request)
+        return Context(None, None, self.live)
+
+    def _open_call(self, request: Request) -> Context | None:
+        path = without_prefix(request.path)
+        route = inference_route(path)
+        if route is None and not models.is_models_path(path):
+            return None
+        if route is not None and request.method != "POST":
+            raise CallerFault(f"{path} takes POST, not {request.method}.", code="method_not_allowed", status=405)
+        live = self.live
+        return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
+
+    def _admit_to_operations(self, request: Request) -> None:
+        path = request.path
+        if Surface.OPERATIONS in self._surface:
+            if path == "/metrics":
+                return
+            if path.startswith("/admin/"):
+                self.live.admin.require(request.headers)
+                return
+        raise CallerFault(f"There is nothing at {path[:200]!r}.", code="not_found", status=404)
+
+    def _authenticated(self, route: Route | None, request: Request) -> Context:
+        live = self.live
+        return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
 
     async def respond(self, request: Request, reply: Reply) -> None:
         context = request.context

@@ -8,7 +8,7 @@ from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 class Live:
     __slots__ = ("admin", "affinity", "authenticator", "deadline_s", "engine", "router")
 
-    def __init__(  # noqa: PLR0913  one snapshot
+    def __init__(
         self,
         *,
         engine: Engine,

@@ -82,12 +82,16 @@ def _budgets(budgets: Sequence[BudgetSnapshot]) -> Iterator[Metric]:
         ("limit_usd", "The budget's limit.", lambda budget: budget.limit_nanousd),
         ("used_usd", "Settled in this period.", lambda budget: budget.settled_nanousd),
         ("held_usd", "Reserved by calls under way.", lambda budget: budget.reserved_nanousd),
-        ("left_usd", "Neither settled nor reserved.", lambda budget: budget.limit_nanousd - budget.settled_nanousd - budget.reserved_nanousd),
+        ("left_usd", "Neither settled nor reserved.", _left),
     ):
         gauge = GaugeMetricFamily(f"omnillm_budget_{name}", help_text, labels=["budget"])
         for budget in budgets:
             gauge.add_metric([budget.name], read(budget) / NANO_PER_USD)
         yield gauge
+
+
+def _left(budget: BudgetSnapshot) -> int:
+    return budget.limit_nanousd - budget.settled_nanousd - budget.reserved_nanousd
 
 
 def _ledger(is_healthy: bool) -> Metric:  # noqa: FBT001

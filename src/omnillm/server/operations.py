@@ -1,6 +1,6 @@
 """Everything that is not inference: health, metrics and the admin API, as a Starlette app. Who may ask what is decided in `app.py`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol as Interface
 
 import msgspec
@@ -42,7 +42,7 @@ class Instruments(msgspec.Struct, frozen=True, kw_only=True):
     revive: Callable[[str, str], bool]
     reload: Callable[[], Awaitable[None]]
     is_draining: Callable[[], bool]
-    is_admin: Callable[[dict[bytes, bytes]], bool]
+    is_admin: Callable[[Mapping[bytes, bytes]], bool]
 
 
 def build_operations(instruments: Instruments) -> Starlette:

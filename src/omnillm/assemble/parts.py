@@ -1,0 +1,121 @@
+"""Settings -> the single parts of the program."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.config import configured
+from omnillm.config.settings import Settings, TimeoutSettings, VirtualKeySettings
+from omnillm.errors import ConfigError
+from omnillm.gateway.budgets import Scheduled
+from omnillm.gateway.call import Caller
+from omnillm.gateway.quote import PriceBook, Quoter
+from omnillm.gateway.translation import Upstream
+from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.cost import Price
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.heads import Sender
+from omnillm.routing.router import Router
+from omnillm.stores.memory import MemoryStore
+from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.store import Store
+from omnillm.transport.client import Origin
+from omnillm.transport.timeouts import Timeouts
+
+
+def check_unchangeable(old: Settings, new: Settings) -> None:
+    """What a running process cannot change names itself, instead of being ignored."""
+    for path, before, after in (
+        ("store", old.store, new.store),
+        ("server.host", old.server.host, new.server.host),
+        ("server.port", old.server.port, new.server.port),
+        ("server.admin", old.server.admin, new.server.admin),
+        ("server.tls", old.server.tls, new.server.tls),
+    ):
+        if before != after:
+            raise ConfigError("cannot be changed without a restart", path=path)
+
+
+def open_store(settings: Settings, clock: Clock) -> Store:
+    """The ledger that `store.url` names."""
+    url = settings.store.url.reveal()
+    if url.startswith("memory://"):
+        return MemoryStore(clock=clock)
+    if url.startswith("sqlite:///"):
+        return SqliteStore(Path(url.removeprefix("sqlite:///")), clock=clock)
+    raise ConfigError("must be sqlite:///PATH or memory://; PostgreSQL comes in a later version", path="store.url")
+
+
+def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock: Clock) -> dict[tuple[str, str, str], Upstream]:
+    upstreams = {}
+    for name, provider in settings.providers.items():
+        profile = endpoints[name]
+        origin = Origin.of(profile.origin_url)
+        plain, stream = _timeouts(provider.timeouts)
+        for key in provider.keys:
+            sender = Sender(profile, key.key)
+            for protocol in profile.protocols:
+                upstreams[name, key.label, protocol] = Upstream(
+                    protocol=PROTOCOLS[protocol],
+                    sender=sender,
+                    origin=origin,
+                    asks_usage=profile.asks_usage and protocol == "openai_chat",
+                    plain_timeouts=plain,
+                    stream_timeouts=stream,
+                    clock=clock,
+                )
+    return upstreams
+
+
+def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:
+    """(of plain replies, of streams)."""
+    plain = Timeouts(
+        connect_s=configured.connect_s,
+        first_byte_s=configured.first_byte_s,
+        idle_s=configured.idle_s,
+        total_s=configured.total_s,
+    )
+    return plain, msgspec.structs.replace(plain, total_s=configured.stream_s)
+
+
+def make_router(settings: Settings, endpoints: Mapping[str, Endpoint], dice: Random) -> Router:
+    return Router(configured.routes(settings), endpoints, dice=dice, is_models_only=settings.is_models_only)
+
+
+def scheduled_budgets(settings: Settings) -> tuple[Scheduled, ...]:
+    return tuple(Scheduled(name=name, period=each.period, zone=each.tz) for name, each in configured.budgets(settings).items())
+
+
+def make_caller(settings: Settings, key: VirtualKeySettings | None) -> Caller:
+    """The caller of a virtual key; None: nobody, who draws on the gateway-wide budgets only."""
+    budgets = configured.budgets_of(settings, key)
+    if key is None:
+        return Caller(budgets=budgets)
+    return Caller(
+        name=key.name,
+        models=key.models,
+        budgets=budgets,
+        expires_wall=float("inf") if key.expires_wall is None else key.expires_wall,
+        tags=",".join(f"{name}={value}" for name, value in key.tags.items()),
+    )
+
+
+def make_prices(settings: Settings) -> PriceBook:
+    return PriceBook(make_catalog(settings), {name: provider.kind for name, provider in settings.providers.items()})
+
+
+def make_quoter(settings: Settings) -> Quoter:
+    return Quoter(make_prices(settings), default_output_tokens=settings.calls.default_output_tokens, unknown=settings.pricing.unknown)
+
+
+def make_catalog(settings: Settings) -> Catalog:
+    overrides = {
+        name: Price.of(**{field: getattr(given, field) for field in given.__struct_fields__ if getattr(given, field) is not None})
+        for name, given in settings.pricing.overrides.items()
+    }
+    return Catalog.parse(files("omnillm.pricing").joinpath("catalog.json").read_bytes(), overrides)

@@ -1,0 +1,127 @@
+"""A running gateway without a server: every object, wired once, and rewired when the configuration changes."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Sequence
+
+from omnillm.admission.controller import AdmissionController
+from omnillm.assemble.parts import check_unchangeable, make_quoter, make_router, make_upstreams, open_store, scheduled_budgets
+from omnillm.assemble.system import SystemClock
+from omnillm.clock import Clock
+from omnillm.config import configured
+from omnillm.config.settings import Settings
+from omnillm.gateway.admission import LocalAdmission
+from omnillm.gateway.budgets import BudgetCalendar
+from omnillm.gateway.counters import Counters
+from omnillm.gateway.dispatch import Dispatch, DispatchSettings
+from omnillm.gateway.engine import Engine
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.settlement import Observer, Settlement
+from omnillm.gateway.translation import Upstreams
+from omnillm.transport.client import HttpClient, Proxies
+from omnillm.transport.timeouts import Deadlines
+
+TICK_S = 0.05
+"""How late a deadline may be noticed."""
+
+
+class Program:
+    """A running gateway, without a server: what the library holds, and what the server is put in front of.
+
+    What outlives a changed configuration (controller, connections, store, counters) is made once; `engine` and `router` are made anew.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, seed: int | None = None, observers: Sequence[Observer] = ()
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.dice = random.Random(secrets.randbits(64) if seed is None else seed)
+        self.pepper = settings.store.pepper.reveal().encode() if settings.store.pepper else secrets.token_bytes(32)
+        self.counters = Counters()
+        self.deadlines = Deadlines()
+        self.client = HttpClient(clock=self.clock, deadlines=self.deadlines, proxies=Proxies.from_env(os.environ))
+        self.controller = AdmissionController(configured.controller(settings), dice=self.dice, now=self.clock.now())
+        self.admission = LocalAdmission(self.controller, self.clock)
+        self.store = store or open_store(settings, self.clock)
+        self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
+        self.on_tick: list[Callable[[], None]] = []
+        self._observers = (self.counters.observe, *observers)
+        self._ticker: asyncio.TimerHandle | None = None
+        self._journal: Journal | None = None
+
+    async def start(self) -> None:
+        """Open the store, load what the budgets have spent, begin to tick."""
+        opened = await self.store.open()
+        settings = self.settings
+        self.calendar.load(opened.balances, self.clock.wall())
+        self._journal = Journal(
+            self.store,
+            epoch=opened.epoch,
+            is_strict=settings.store.durability == "strict",
+            allows_outage=settings.store.when_down == "allow",
+        )
+        self.build(settings)
+        self._tick()
+
+    def build(self, settings: Settings) -> None:
+        """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
+        endpoints = configured.endpoints(settings)
+        upstreams = Upstreams(make_upstreams(settings, endpoints, self.clock), self.clock)
+        router = make_router(settings, endpoints, self.dice)
+        quoter = make_quoter(settings)
+        assert self._journal is not None
+        settlement = Settlement(
+            admission=self.admission,
+            journal=self._journal,
+            quoter=quoter,
+            clock=self.clock,
+            dice=self.dice,
+            observers=self._observers,
+        )
+        dispatch = Dispatch(
+            admission=self.admission,
+            client=self.client,
+            upstreams=upstreams,
+            journal=self._journal,
+            settings=DispatchSettings(
+                queue_s=settings.calls.queue_s,
+                hold_back_s=settings.calls.hold_back.time_s,
+                hold_back_bytes=settings.calls.hold_back.size_bytes,
+                buffered_bytes=settings.server.limits.body_bytes,
+            ),
+        )
+        self.settings = settings
+        self.router = router
+        self.settlement = settlement
+        self.engine = Engine(
+            router=router,
+            settlement=settlement,
+            admission=self.admission,
+            dispatch=dispatch,
+            queue_s=settings.calls.queue_s,
+        )
+
+    def apply(self, settings: Settings) -> None:
+        """Apply a changed configuration: key and budget state is kept by label and name. The store and the listeners stay as they are."""
+        check_unchangeable(self.settings, settings)
+        self.build(settings)
+        self.admission.deliver(self.controller.configure(configured.controller(settings), self.clock.now()))
+        self.calendar.reschedule(scheduled_budgets(settings), self.clock.wall())
+
+    async def aclose(self) -> None:
+        """Stop ticking, close connections, write what is queued."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+        await self.client.aclose()
+        await self.store.aclose()
+
+    def _tick(self) -> None:
+        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self.deadlines.sweep(self.clock.now())
+        self.admission.tick()
+        self.calendar.roll(self.clock.wall())
+        for act in self.on_tick:
+            act()

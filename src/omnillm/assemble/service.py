@@ -1,0 +1,146 @@
+"""A program with a server in front of it."""
+
+import ssl
+import sys
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from omnillm.assemble.parts import make_caller
+from omnillm.assemble.program import Program
+from omnillm.clock import Clock
+from omnillm.config.settings import Settings
+from omnillm.errors import ConfigError
+from omnillm.server.app import App, Surface
+from omnillm.server.asgi import AsgiBridge
+from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
+from omnillm.server.calllog import CallLog
+from omnillm.server.front import Front, FrontLimits
+from omnillm.server.live import Live
+from omnillm.server.operations import Instruments, build_operations
+from omnillm.server.run import Server
+
+
+class Service:
+    """A program with a server in front of it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reload: Callable[[], Settings],
+        clock: Clock | None = None,
+        log_to: BinaryIO | None = None,
+    ) -> None:
+        """`reload` reads the configuration again; `log_to` gets the lines of the calls."""
+        self._read_settings = reload
+        self.call_log = CallLog(log_to, is_json=settings.server.log.format == "json") if log_to else None
+        observers = (self.call_log.observe,) if self.call_log else ()
+        self.program = Program(settings, clock=clock, observers=observers)
+        self.server = Server(drain_s=settings.server.drain_s, reload=self.reload)
+        self._apps: list[App] = []
+        self.address = ("", 0)
+        """Where the main listener listens."""
+
+    async def start(self) -> None:
+        """Open the store, then the doors."""
+        program = self.program
+        settings = program.settings
+        await program.start()
+        if self.call_log:
+            program.on_tick.append(self.call_log.flush)
+        live = make_live(program)
+        operations = AsgiBridge(build_operations(self._instruments()), scheme="https" if settings.server.tls else "http")
+        admin = settings.server.admin
+        surface = Surface.CALLS if admin else Surface.ALL
+        self.address = await self._listen(live, operations, surface, settings.server.host, settings.server.port)
+        if admin:
+            await self._listen(live, operations, Surface.OPERATIONS, admin.host, admin.port)
+
+    async def _listen(self, live: Live, operations: AsgiBridge, surface: Surface, host: str, port: int) -> tuple[str, int]:
+        program = self.program
+        app = App(
+            live,
+            surface=surface,
+            clock=program.clock,
+            operations=operations,
+            counters=program.counters,
+            make_id=lambda: program.settlement.make_id(program.clock.wall()),
+        )
+        limits = program.settings.server.limits
+        front = Front(
+            app,
+            clock=program.clock,
+            deadlines=program.deadlines,
+            limits=FrontLimits(**{name: getattr(limits, name) for name in limits.__struct_fields__}),
+        )
+        tls = make_server_tls(program.settings)
+        address = await front.listen(host, port, tls=tls)
+        self.server.add(front)
+        self._apps.append(app)
+        return address
+
+    def _instruments(self) -> Instruments:
+        program = self.program
+        return Instruments(
+            counters=program.counters,
+            reports=program.store,
+            keys=lambda: program.controller.keys(program.clock.now()),
+            budgets=program.controller.budgets,
+            revive=lambda provider, label: program.controller.revive(provider, label, program.clock.now()),
+            reload=self.reload,
+            is_draining=lambda: self.server.is_draining,
+            is_admin=self._is_admin,
+        )
+
+    def _is_admin(self, headers: Mapping[bytes, bytes]) -> bool:
+        return self._apps[0].live.admin.is_admin(headers)
+
+    async def reload(self) -> None:
+        """Apply the configuration as it is now; a ConfigError changes nothing."""
+        self.program.apply(self._read_settings())
+        live = make_live(self.program)
+        for app in self._apps:
+            app.live = live
+
+    async def aclose(self) -> None:
+        await self.program.aclose()
+        if self.call_log:
+            self.call_log.flush()
+
+
+def make_live(program: Program) -> Live:
+    settings, pepper = program.settings, program.pepper
+    admin_key = settings.server.admin_key
+    anonymous = make_caller(settings, None) if settings.server.auth == "none" else None
+    callers = {digest(pepper, key.key.reveal().encode()): make_caller(settings, key) for key in settings.virtual_keys}
+    return Live(
+        engine=program.engine,
+        router=program.router,
+        authenticator=Authenticator(callers, pepper=pepper, anonymous=anonymous),
+        admin=AdminAuthenticator(admin_key.reveal().encode() if admin_key else None),
+        deadline_s=settings.calls.deadline_s,
+        affinity=settings.calls.affinity,
+    )
+
+
+def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
+    tls = settings.server.tls
+    if tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"the certificate or its key cannot be used: {error.strerror}", path="server.tls") from error
+    return context
+
+
+async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -> None:
+    """`omnillm serve`: until SIGTERM, drained."""
+    service = Service(settings, reload=reload, log_to=sys.stdout.buffer)
+    try:
+        await service.start()
+        sys.stderr.write("omnillm serves on {}:{}\n".format(*service.address))
+        await service.server.run()
+    finally:
+        await service.aclose()
