@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from random import Random
 
 from omnillm.admission.controller import AdmissionController
 from omnillm.assemble.parts import check_unchangeable, make_quoter, make_router, make_upstreams, open_store, scheduled_budgets
@@ -19,6 +20,7 @@ from omnillm.gateway.engine import Engine
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.settlement import Observer, Settlement
 from omnillm.gateway.translation import Upstreams
+from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies
 from omnillm.transport.timeouts import Deadlines
 
@@ -33,11 +35,17 @@ class Program:
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Clock | None = None, seed: int | None = None, observers: Sequence[Observer] = ()
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        dice: Random | None = None,
+        store: Store | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.dice = random.Random(secrets.randbits(64) if seed is None else seed)
+        self.dice = dice or system_dice()
         self.pepper = settings.store.pepper.reveal().encode() if settings.store.pepper else secrets.token_bytes(32)
         self.counters = Counters()
         self.deadlines = Deadlines()
