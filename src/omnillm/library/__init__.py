@@ -1,0 +1,20 @@
+"""What a Python user holds: `Gateway`, on the same engine as the server."""
+
+from omnillm.library.endpoints import ProviderEndpoint
+from omnillm.library.gateway import Gateway
+from omnillm.library.pool import KeyConfig, KeyStatus, ModelHealth, PoolConfig
+from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
+
+__all__ = [
+    "Completed",
+    "Gateway",
+    "KeyConfig",
+    "KeyStatus",
+    "ModelHealth",
+    "PoolConfig",
+    "PrimitiveReply",
+    "PrimitiveRequest",
+    "ProviderEndpoint",
+    "StreamFrame",
+    "StreamUsage",
+]

@@ -1,0 +1,62 @@
+"""`ProviderEndpoint`: which provider a `Gateway` speaks to, and how."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from omnillm.config.settings import AuthSettings, ProviderSettings
+from omnillm.providers.endpoint import AuthScheme, Bearer, Header
+from omnillm.secret import Secret
+
+
+class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's kind and what overrides the kind's defaults. Use the constructors."""
+
+    kind: str
+    base_url: str | None = None
+    """Without a path it gets the kind's version segment; with one it is used as it stands."""
+    protocol: str | None = None
+    """Pins one wire protocol; any of its known spellings."""
+    is_compat: bool = False
+    """The base URL is the whole URL."""
+    auth: AuthScheme | None = None
+    headers: Mapping[str, str] = {}
+
+    @classmethod
+    def openai(cls, base_url: str | None = None) -> "ProviderEndpoint":
+        return cls(kind="openai", base_url=base_url)
+
+    @classmethod
+    def anthropic(cls, base_url: str | None = None) -> "ProviderEndpoint":
+        return cls(kind="anthropic", base_url=base_url)
+
+    @classmethod
+    def gemini(cls, base_url: str | None = None) -> "ProviderEndpoint":
+        return cls(kind="gemini", base_url=base_url)
+
+    @classmethod
+    def openai_compatible(cls, base_url: str) -> "ProviderEndpoint":
+        return cls(kind="openai_compatible", base_url=base_url)
+
+    @classmethod
+    def custom(cls, base_url: str, *, protocol: str, auth: AuthScheme = Bearer()) -> "ProviderEndpoint":  # noqa: B008  a frozen value
+        """Any host that speaks `protocol` at exactly `base_url`."""
+        return cls(kind="openai_compatible", base_url=base_url, protocol=protocol, is_compat=True, auth=auth)
+
+
+def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
+    """Without keys: those come from the `Gateway`."""
+    return ProviderSettings(
+        kind=endpoint.kind,
+        base_url=None if endpoint.base_url is None else Secret(endpoint.base_url),
+        protocol=endpoint.protocol,
+        is_compat=endpoint.is_compat,
+        auth=None if endpoint.auth is None else _auth(endpoint.auth),
+        headers={name: Secret(value) for name, value in endpoint.headers.items()},
+    )
+
+
+def _auth(auth: AuthScheme) -> AuthSettings:
+    if isinstance(auth, Bearer):
+        return AuthSettings(scheme="bearer")
+    return AuthSettings(header=auth.name) if isinstance(auth, Header) else AuthSettings(query=auth.name)

@@ -1,0 +1,242 @@
+"""`Gateway`: many provider keys as one endpoint, inside a Python program. No file and no signal handler unless asked for."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from msgspec.structs import replace
+
+from omnillm.assemble import Program
+from omnillm.assemble.parts import make_caller
+from omnillm.clock import Clock
+from omnillm.config.load import load
+from omnillm.config.settings import (
+    BudgetSettings,
+    CallSettings,
+    ModelSettings,
+    PriceSettings,
+    PricingSettings,
+    Settings,
+    StoreSettings,
+    TargetSettings,
+    TimeoutSettings,
+)
+from omnillm.errors import BadRequest, ConfigError
+from omnillm.framing.sse import SseReader
+from omnillm.gateway.call import Call, read_members
+from omnillm.gateway.relay import Relay
+from omnillm.library.endpoints import ProviderEndpoint, provider_settings
+from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, breaker_settings, key_settings, key_status
+from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, raw_usage
+from omnillm.money import NANO_PER_USD, parse_usd
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.protocol_names import parse_protocol
+from omnillm.secret import Secret
+
+PROVIDER = "default"
+BUDGET = "gateway"
+
+
+class Gateway:
+    """Call it inside `async with`, or `aclose()` it yourself; the first call starts it.
+
+    `budget_limit_usd` is decimal USD (Decimal, str or int), hard, for the life of the ledger. `request_timeout_s` is the total for a plain
+    reply. `store` is a ledger's URL; by default it is kept in memory. `prices` maps a model to its price, for models that the built-in
+    catalogue does not know. Raises ConfigError when any of it is wrong.
+    """
+
+    def __init__(  # noqa: PLR0913  the ancestor's builder, as keywords
+        self,
+        endpoint: ProviderEndpoint,
+        *,
+        keys: Sequence[KeyConfig],
+        budget_limit_usd: Decimal | str | int | None = None,
+        pool: PoolConfig = PoolConfig(),  # noqa: B008  a frozen value
+        request_timeout_s: float | None = None,
+        prices: Mapping[str, PriceSettings] | None = None,
+        store: str = "memory://",
+        primitive_endpoint: ProviderEndpoint | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        settings = _settings(primitive_endpoint or endpoint, keys, pool, request_timeout_s)
+        settings = replace(
+            settings,
+            store=StoreSettings(url=Secret(store), durability="strict" if budget_limit_usd is not None else "relaxed"),
+            budgets=() if budget_limit_usd is None else (_budget(budget_limit_usd),),
+            pricing=PricingSettings(overrides={f"{PROVIDER}/{model}": price for model, price in (prices or {}).items()}),
+        )
+        self._begin(settings, clock)
+
+    @classmethod
+    def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
+        """The same configuration file as the server's; its `server` section is not used."""
+        gateway = cls.__new__(cls)
+        gateway._begin(load(Path(path), os.environ if env is None else env), clock)  # noqa: SLF001  its own
+        return gateway
+
+    def _begin(self, settings: Settings, clock: Clock | None) -> None:
+        self._program = Program(settings, clock=clock)
+        self._caller = make_caller(settings, None)
+        self._is_started = False
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def _start(self) -> None:
+        if not self._is_started:
+            self._is_started = True
+            await self._program.start()
+
+    async def aclose(self) -> None:
+        """Close connections and the ledger. Idempotent."""
+        if self._is_started:
+            self._is_started = False
+            await self._program.aclose()
+
+    async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
+        """A raw call in the provider's own protocol, its reply whole. Raises OmniError's subclasses; a body that asks for a stream is refused."""
+        call = self._call(request, is_stream=False)
+        await self._start()
+        relay = await self._program.engine.serve(call)
+        try:
+            body = await relay.read()
+        finally:
+            relay.close()
+        return _reply(relay, body)
+
+    @asynccontextmanager
+    async def primitive_stream(self, request: PrimitiveRequest) -> AsyncIterator[AsyncIterator[StreamFrame | StreamUsage | Completed]]:
+        """A raw stream: `async with gateway.primitive_stream(request) as events: async for event in events`.
+
+        Each frame is followed by its usage where it reports one; the last event is `Completed`, or the iteration raises. Leaving the block
+        early hangs up: what was generated so far is settled.
+        """
+        call = self._call(request, is_stream=True)
+        await self._start()
+        relay = await self._program.engine.serve(call)
+        try:
+            yield _events(relay)
+        finally:
+            relay.close()
+
+    def pool_status(self) -> list[KeyStatus]:
+        """Every provider key now."""
+        program = self._program
+        wall = program.clock.wall()
+        return [key_status(key, wall) for key in program.controller.keys(program.clock.now())]
+
+    def budget_used_usd(self) -> Decimal:
+        """Settled in the current period of the gateway's budget; 0 without one."""
+        return sum((_usd(budget.settled_nanousd) for budget in self._program.controller.budgets()[:1]), Decimal(0))
+
+    def budget_remaining_usd(self) -> Decimal | None:
+        """Neither settled nor held by calls under way; None without a limit."""
+        budgets = self._program.controller.budgets()
+        if not budgets:
+            return None
+        return _usd(budgets[0].limit_nanousd - budgets[0].settled_nanousd - budgets[0].reserved_nanousd)
+
+    def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
+        program = self._program
+        protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
+        members = read_members(request.body)
+        peek = protocol.peek_request(members)
+        if peek.is_stream and not is_stream:
+            raise BadRequest("The body asks for a stream: use primitive_stream.", code="wrong_stream_mode")
+        if is_stream and not peek.is_stream and peek.model:
+            raise BadRequest('The body does not ask for a stream: set "stream": true, or use primitive_call.', code="wrong_stream_mode")
+        now = program.clock.now()
+        return Call(
+            protocol=protocol,
+            operation=request.operation,
+            caller=self._caller,
+            model=request.model or peek.model,
+            is_stream=is_stream,
+            peek=peek,
+            members=members,
+            body=request.body,
+            headers={name.lower().encode(): value.encode() for name, value in request.headers.items()},
+            started_at=now,
+            wall=program.clock.wall(),
+            deadline=now + program.settings.calls.deadline_s,
+            session=request.session,
+            tags=request.tags,
+        )
+
+    def _default_protocol(self) -> str:
+        return next(iter(self._program.endpoints.values())).protocols[0]
+
+
+async def _events(relay: Relay) -> AsyncIterator[StreamFrame | StreamUsage | Completed]:
+    reader = SseReader()
+    while piece := await relay.read():
+        for frame in reader.feed(piece):
+            yield StreamFrame(raw=frame.raw, event=frame.event.decode("utf-8", "replace"), data=frame.data)
+            reported = raw_usage(frame)
+            if reported is not None:
+                yield StreamUsage(raw_usage=reported)
+    case = relay.case
+    yield Completed(usage=case.usage, cost_nanousd=case.cost_nanousd, request_id=case.request_id, attempts=case.attempts)
+
+
+def _reply(relay: Relay, body: bytes) -> PrimitiveReply:
+    case, lease = relay.case, relay.lease
+    return PrimitiveReply(
+        status=200,
+        body=body,
+        usage=case.usage,
+        cost_nanousd=case.cost_nanousd,
+        request_id=case.request_id,
+        provider=lease.provider,
+        model=lease.model,
+        key=lease.key,
+        attempts=case.attempts,
+    )
+
+
+def _settings(endpoint: ProviderEndpoint, keys: Sequence[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
+    if not keys:
+        raise ConfigError("at least one key is needed", path="keys")
+    _check_once([key.label for key in keys], "label")
+    _check_once([key.key.reveal() if isinstance(key.key, Secret) else key.key for key in keys], "key")
+    provider = replace(
+        provider_settings(endpoint),
+        keys=tuple(key_settings(key) for key in keys),
+        selection=pool.selection,
+        breaker=breaker_settings(pool),
+        max_cooldown_s=pool.max_cooldown_s,
+        timeouts=TimeoutSettings() if request_timeout_s is None else TimeoutSettings(total_s=request_timeout_s),
+    )
+    return Settings(
+        providers={PROVIDER: provider},
+        models={"*": ModelSettings(targets=(TargetSettings(target=f"{PROVIDER}/*"),))},
+        calls=CallSettings(queue_s=pool.queue_s, queue_depth=pool.queue_depth),
+    )
+
+
+def _check_once(values: list[str], what: str) -> None:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ConfigError(f"the {what} stands twice", path=f"keys[{place}].{what}")
+
+
+def _budget(limit: Decimal | str | int) -> BudgetSettings:
+    if isinstance(limit, float):
+        raise ConfigError("must be Decimal, str or int: a float is not an amount of money", path="budget_limit_usd")
+    try:
+        nanousd = parse_usd(format(limit, "f") if isinstance(limit, Decimal) else str(limit))
+    except ValueError as error:
+        raise ConfigError(str(error), path="budget_limit_usd") from error
+    return BudgetSettings(name=BUDGET, limit_nanousd=nanousd)
+
+
+def _usd(nanousd: int) -> Decimal:
+    return Decimal(nanousd) / NANO_PER_USD

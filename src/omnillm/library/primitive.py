@@ -1,0 +1,123 @@
+"""Raw provider-native calls: bodies go through untouched, usage is taken on the side."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.money import format_usd
+from omnillm.usage import Usage
+
+
+class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request body in a provider's own protocol."""
+
+    body: bytes
+    protocol: str = ""
+    """A wire protocol's name in any known spelling; "": the endpoint's default."""
+    model: str = ""
+    """For protocols whose body names none (Gemini)."""
+    operation: str = "generate"
+    """generate or count_tokens."""
+    headers: Mapping[str, str] = {}
+    """Passed on as far as the allowlist lets them."""
+    session: str = ""
+    tags: str = ""
+
+    @classmethod
+    def json(cls, body: Mapping[str, Any] | bytes, *, protocol: str = "", model: str = "") -> "PrimitiveRequest":
+        """From JSON bytes, sent as they are, or from a mapping."""
+        encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return cls(body=encoded, protocol=protocol, model=model)
+
+    def with_headers(self, headers: Mapping[str, str]) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, headers={**self.headers, **headers})
+
+    def with_session(self, session: str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, session=session)
+
+
+class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's reply, as it came, and what it cost."""
+
+    status: int
+    body: bytes
+    usage: Usage
+    cost_nanousd: int
+    request_id: str
+    provider: str
+    model: str
+    key: str
+    """Label of the provider key that answered."""
+    attempts: int
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def cost_usd(self) -> str:
+        """Exact decimal USD."""
+        return format_usd(self.cost_nanousd)
+
+
+class StreamFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a stream: its bytes as they came, its name, its data."""
+
+    raw: bytes
+    event: str
+    data: bytes
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.data)
+
+
+class StreamUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """The usage that the frame before it reported, verbatim."""
+
+    raw_usage: bytes
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.raw_usage)
+
+
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """The last event of a stream that ended well, exactly once. A cut stream raises instead."""
+
+    usage: Usage
+    cost_nanousd: int
+    request_id: str
+    attempts: int
+
+    @property
+    def cost_usd(self) -> str:
+        return format_usd(self.cost_nanousd)
+
+
+class _Nested(msgspec.Struct):
+    usage: msgspec.Raw | None = None
+
+
+class _Reporting(msgspec.Struct, rename="camel"):
+    """The places where the protocols report usage."""
+
+    usage: msgspec.Raw | None = None
+    usage_metadata: msgspec.Raw | None = None
+    message: _Nested | None = None
+    response: _Nested | None = None
+
+
+def raw_usage(frame: Frame) -> bytes | None:
+    """The usage object of a frame, verbatim; None when it holds none."""
+    if b"_tokens" not in frame.data and b"TokenCount" not in frame.data:
+        return None
+    try:
+        found = msgspec.json.decode(frame.data, type=_Reporting)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    nested = found.message or found.response
+    raw = found.usage or found.usage_metadata or (nested.usage if nested else None)
+    return None if raw is None or bytes(raw) == b"null" else bytes(raw)
