@@ -164,19 +164,16 @@ def _read_metadata(raw: msgspec.Raw) -> UsageMetadata:
 
 def usage_of(reported: UsageMetadata, searches: int) -> Usage | None:
     """Bring usage to the disjoint form; None when it names neither prompt nor output (Vertex reports the traffic type alone)."""
-    if reported.prompt_token_count is None and reported.candidates_token_count is None:
+    prompt, output = reported.prompt_token_count, reported.candidates_token_count
+    if prompt is None and output is None:
         return None
-    return _disjoint(reported, searches)
-
-
-def _disjoint(reported: UsageMetadata, searches: int) -> Usage:
-    prompt = reported.prompt_token_count or 0
-    cached = min(reported.cached_content_token_count or 0, prompt)
-    heard = _audio(reported.prompt_tokens_details)
-    if heard:
-        heard = min(max(heard - _audio(reported.cache_tokens_details), 0), prompt - cached)
-    output = reported.candidates_token_count or 0
-    spoken = min(_audio(reported.candidates_tokens_details), output)
+    prompt, output, cached, heard, spoken = prompt or 0, output or 0, reported.cached_content_token_count or 0, 0, 0
+    cached = cached and min(cached, prompt)
+    if reported.prompt_tokens_details:
+        heard = _audio(reported.prompt_tokens_details)
+        heard = heard and min(max(heard - _audio(reported.cache_tokens_details), 0), prompt - cached)
+    if reported.candidates_tokens_details:
+        spoken = min(_audio(reported.candidates_tokens_details), output)
     return Usage(
         input=prompt - cached - heard + (reported.tool_use_prompt_token_count or 0),
         cache_read=cached,
