@@ -8,16 +8,17 @@ from random import Random
 
 from omnillm.admission.controller import AdmissionController
 from omnillm.assemble.parts import check_unchangeable, make_quoter, make_router, make_upstreams, open_store, scheduled_budgets
-from omnillm.assemble.system import SystemClock
+from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
-from omnillm.gateway.dispatch import Dispatch, DispatchSettings
+from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.settlement import Observer, Settlement
 from omnillm.gateway.translation import Upstreams
 from omnillm.stores.store import Store
@@ -101,6 +102,7 @@ class Program:
             ),
         )
         self.settings = settings
+        self.endpoints = endpoints
         self.router = router
         self.settlement = settlement
         self.engine = Engine(

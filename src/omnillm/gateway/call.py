@@ -8,7 +8,6 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
-from omnillm.providers.endpoint import Operation
 
 GENERATE: Final = "generate"
 COUNT_TOKENS: Final = "count_tokens"
@@ -34,7 +33,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     protocol: Protocol
     """The client's."""
-    operation: Operation
+    operation: str
     caller: Caller
     model: str
     """As asked for."""

@@ -8,7 +8,8 @@ from omnillm.records import Entry, EntryKind, Posting
 class Ledger(Protocol):
     """A store, as the gateway sees it."""
 
-    is_healthy: bool
+    @property
+    def is_healthy(self) -> bool: ...
 
     def post(self, posting: Posting) -> None:
         """Write behind; never blocks."""
@@ -22,8 +23,12 @@ class Ledger(Protocol):
 class Movement(Protocol):
     """One attempt of one case, as far as money is concerned."""
 
-    request_id: str
-    periods: tuple[tuple[str, str], ...]
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def periods(self) -> tuple[tuple[str, str], ...]:
+        """(budget, period id) of each reservation."""
+        ...
 
 
 class Journal:

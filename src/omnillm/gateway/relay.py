@@ -1,5 +1,6 @@
 """The reply on its way to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously."""
 
+from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Closing
@@ -27,6 +28,11 @@ class Relay:
     @property
     def case(self) -> Case:
         return self._case
+
+    @property
+    def lease(self) -> Lease:
+        """Of the attempt that answered."""
+        return self._attempt.lease
 
     @property
     def upstream_headers(self) -> dict[bytes, bytes]:

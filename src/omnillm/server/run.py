@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from omnillm.errors import OmniError
 from omnillm.server.front import Front
@@ -32,6 +32,11 @@ class Server:
         self.is_draining = True
         self._stopping.set()
 
+    async def drain(self) -> None:
+        """Accept nothing more; let what runs finish within the grace."""
+        self.is_draining = True
+        await asyncio.gather(*(front.drain(self._drain_s) for front in self._fronts))
+
     async def run(self) -> None:
         """Serve until stopped, then let running calls finish within the grace. The caller closes the store afterwards."""
         loop = asyncio.get_running_loop()
@@ -41,7 +46,7 @@ class Server:
         try:
             await self._stopping.wait()
             log.info("draining: up to %g s for calls under way", self._drain_s)
-            await drain(self._fronts, self._drain_s)
+            await self.drain()
         finally:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
@@ -57,7 +62,3 @@ class Server:
             log.error("the changed configuration is not applied: %s", error)  # noqa: TRY400  an operator's mistake needs no traceback
         else:
             log.info("the changed configuration is applied")
-
-
-async def drain(fronts: Sequence[Front], grace_s: float) -> None:
-    await asyncio.gather(*(front.drain(grace_s) for front in fronts))
