@@ -118,7 +118,8 @@ class ReplyReader:
             self._skip_interim(status)
             return
         self.is_close_delimited = self._is_until_close(status, headers, parser.get_http_version())
-        self.is_keep_alive = parser.should_keep_alive()
+        # After a HEAD the parser waits for a body that does not come.
+        self.is_keep_alive = parser.should_keep_alive() and not self._bodiless
         self.status = status
         self.headers = headers
         self.has_head = True
