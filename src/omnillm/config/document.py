@@ -84,7 +84,7 @@ class _Builder:
             raise self._refused(f"more than {DEEPEST} levels", event)
         line = event.start_mark.line + 1
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(text=event.value, line=line, is_plain=event.style is None)
+            return Scalar(text=event.value, line=line, is_plain=not event.style)
         if isinstance(event, yaml.SequenceStartEvent):
             return Sequence(items=tuple(self._children(depth)), line=line)
         return Mapping(entries=tuple(self._entries(depth)), line=line)

@@ -20,7 +20,7 @@ class Substitution:
         self._read_file = read_file
 
     def fill(self, text: str) -> tuple[str, dict[str, str]]:
-        """Return the text with every place filled, and what was filled in -> how it was written. ValueError: what is missing."""
+        """Return the text with every place filled, and what came from outside -> how it was written. ValueError: what is missing."""
         filled: dict[str, str] = {}
 
         def fill_one(found: re.Match[str]) -> str:
@@ -30,7 +30,8 @@ class Substitution:
             if not end:
                 raise ValueError("holds ${ without its }")
             value = self._value(inner)
-            filled[value] = found[0]
+            if not inner.endswith(f":-{value}"):
+                filled[value] = found[0]
             return value
 
         return (_PLACE.sub(fill_one, text), filled) if "${" in text else (text, filled)

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from omnillm.money import NANO_PER_USD, parse_usd
+from omnillm.money import MAX_NANOUSD, parse_usd
 from omnillm.secret import Secret
 
 SECONDS_PER: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES_PER: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 LONGEST_TEXT: Final = 256
+LONGEST_S: Final = 3650 * SECONDS_PER["d"]
+LARGEST_SIZE: Final = 2**50
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]+)", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
@@ -66,7 +68,10 @@ def seconds(written: str) -> float:
     quantity = _QUANTITY.fullmatch(written)
     if quantity is None or quantity[2] not in SECONDS_PER:
         raise ValueError("must be a duration such as 250ms, 5s, 2m, 1h or 90d")
-    return float(quantity[1]) * SECONDS_PER[quantity[2]]
+    duration = float(quantity[1]) * SECONDS_PER[quantity[2]]
+    if duration > LONGEST_S:
+        raise ValueError("must be at most 3650d")
+    return duration
 
 
 def positive_seconds(written: str) -> float:
@@ -81,7 +86,10 @@ def size(written: str) -> int:
     quantity = _QUANTITY.fullmatch(written)
     if quantity is None or quantity[2] not in BYTES_PER or "." in quantity[1]:
         raise ValueError("must be a size such as 64KiB, 64MiB or 1GiB")
-    return _at_least(1, int(quantity[1]) * BYTES_PER[quantity[2]])
+    number = _at_least(1, int(quantity[1]) * BYTES_PER[quantity[2]])
+    if number > LARGEST_SIZE:
+        raise ValueError("must be at most 1048576GiB")
+    return number
 
 
 def whole(written: str) -> int:
@@ -123,7 +131,10 @@ def usd(written: str) -> int:
 
 def usd_each(written: str) -> int:
     """USD for one unit -> nano-USD per million units."""
-    return min(usd(written), 10_000 * NANO_PER_USD) * 1_000_000
+    amount = usd(written) * 1_000_000
+    if amount > MAX_NANOUSD:
+        raise ValueError("must be at most 9,000 USD for one")
+    return amount
 
 
 def permille(written: str) -> int:

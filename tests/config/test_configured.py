@@ -1,0 +1,74 @@
+from omnillm.config import configured
+from omnillm.config.describe import describe
+from omnillm.providers.endpoint import Header, Query
+from omnillm.routing.target import Target
+
+TEXT = """
+budgets: [{name: all, limit_usd: 5}, {name: team, scope: named, limit_usd: 1, hard: false}]
+virtual_keys: [{name: k, key: x, rpm: 5, budgets: [team], budget: {limit_usd: 0.5}}]
+models:
+  fast: {targets: [openai/a, openai/b]}
+  smart: {strategy: weighted, targets: [{target: openai/a, weight: 3}, openai/b]}
+calls: {queue_depth: 7}
+"""
+
+
+def test_budgets_are_named_for_each_caller(read):
+    """Gateway-wide ones, those named, and a key's own, which no configured name can collide with."""
+    settings = read(TEXT)
+    assert configured.budgets_of(settings, None) == ("all",)
+    assert configured.budgets_of(settings, settings.virtual_keys[0]) == ("all", "team", "key:k")
+    assert {name: budget.limit_nanousd for name, budget in configured.budgets(settings).items()} == {
+        "all": 5_000_000_000,
+        "team": 1_000_000_000,
+        "key:k": 500_000_000,
+    }
+
+
+def test_the_controller_is_configured_with_labels_and_digests(read):
+    """Its structs hold no secret, but tell when one changed."""
+    settings = read(TEXT)
+    asked = configured.controller(settings)
+    key = asked.pools[0].keys[0]
+    assert (asked.pools[0].provider, key.label, key.secret_id) == ("openai", "a", settings.providers["openai"].keys[0].key.digest)
+    assert [(budget.name, budget.is_hard) for budget in asked.budgets] == [("all", True), ("team", False), ("key:k", True)]
+    assert (asked.callers[0].name, asked.callers[0].rpm, asked.queue_depth) == ("k", 5, 7)
+    assert "sk-canary" not in repr(asked)
+
+
+def test_routes_carry_weights_only_when_weighted(read):
+    """A target without a weight weighs 1."""
+    routes = configured.routes(read(TEXT))
+    assert routes["fast"].targets == (Target(provider="openai", model="a"), Target(provider="openai", model="b"))
+    assert (routes["fast"].weights, routes["smart"].weights) == ((), (3, 1))
+
+
+def test_endpoints_carry_the_overrides():
+    """Base URL, pinned protocol, authentication and headers."""
+    from omnillm.config.load import parse
+
+    text = (
+        "providers: {a: {kind: openai, base_url: https://h/x, protocol: responses, auth: {header: X-Key}, headers: {X-Y: z},"
+        " keys: [{label: a, key: b}]}, b: {kind: openai_compatible, base_url: https://h, auth: {query: k}, keys: [{label: a, key: b}]}}"
+    )
+    first, second = configured.endpoints(parse(text, {})).values()
+    assert first.target("openai_responses", "generate") == b"/x/responses"
+    assert (first.auth, second.auth) == (Header("X-Key"), Query("k"))
+    assert [name for name, _ in first.headers] == ["x-y"]
+
+
+def test_the_description_tells_what_is_in_force_and_no_secret(read):
+    """Keys by label, limits or their absence, models, budgets."""
+    told = "\n".join(describe(read(TEXT)))
+    assert "key a: no local limit" in told
+    assert "budget all: 5 USD, hard, for every call" in told
+    assert "budget team: 1 USD, soft, for the virtual keys that name it" in told
+    assert "model smart: openai/a (weight 3), openai/b (weight 1)" in told
+    assert "its own budget 0.5 USD, hard" in told
+    assert "sk-canary" not in told
+
+
+def test_the_description_warns_of_a_door_that_nobody_can_open(read):
+    """Authentication without a key, and none to make one with."""
+    assert any("nobody can call" in line for line in describe(read("")))
+    assert not any("nobody can call" in line for line in describe(read("server: {auth: none}")))
