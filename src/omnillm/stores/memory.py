@@ -1,0 +1,171 @@
+"""The ledger in this process's memory: the library's default, and the model that the other stores are held against."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+from omnillm.clock import Clock
+from omnillm.records import AttemptRow, Balance, Entry, EntryKind, Posting, RequestRow, UsageRow
+from omnillm.stores import orphans, verification
+from omnillm.stores.daily import NOTHING, Daily, Line, add_up, usage_row
+from omnillm.stores.migrations import scripts
+from omnillm.stores.reports import LAST_DAY, check_group
+from omnillm.stores.store import Opened
+from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ATTEMPTS, ENTRIES, REQUESTS
+
+HISTORY: Final = 10_000
+Booked = dict[tuple[str, str], int]
+
+GROUPS: Final[dict[str, Callable[[str, str, str, str, str], str]]] = {
+    "virtual_key": lambda _day, caller, _model, _provider, _key: caller,
+    "model": lambda _day, _caller, model, _provider, _key: model,
+    "provider": lambda _day, _caller, _model, provider, _key: provider,
+    "provider_key": lambda _day, _caller, _model, provider, key: f"{provider}/{key}" if provider or key else "",
+    "day": lambda day, _caller, _model, _provider, _key: day,
+    "total": lambda *_key: "total",
+}
+
+
+class MemoryStore:
+    """A `Store` that lives as long as this object.
+
+    The rows of the latest `history` requests are kept; of older ones their sums. Entries of a request that still holds a reservation stay.
+    """
+
+    is_healthy = True
+
+    def __init__(self, *, clock: Clock, history: int = HISTORY) -> None:
+        self._clock = clock
+        self._history = history
+        self._epoch = 0
+        self._is_open = False
+        self._requests: dict[str, RequestRow] = {}
+        self._attempts: dict[str, dict[int, AttemptRow]] = {}
+        self._entries: dict[str, dict[tuple[int, EntryKind, str], Entry]] = {}
+        self._balances: Booked = {}
+        self._daily = Daily()
+        self._forgotten: Booked = {}
+        self._forgotten_daily = Daily()
+
+    async def open(self) -> Opened:
+        self._close_epoch()
+        self._epoch += 1
+        self._is_open = True
+        found = sorted(self._balances.items())
+        balances = tuple(Balance(budget=budget, period=period, settled_nanousd=settled) for (budget, period), settled in found)
+        return Opened(epoch=self._epoch, balances=balances)
+
+    def post(self, posting: Posting) -> None:
+        for entry in posting.entries:
+            self._add_entry(entry)
+        for attempt in posting.attempts:
+            self._add_attempt(attempt)
+        if posting.request is not None:
+            self._add_request(posting.request)
+
+    def _add_entry(self, entry: Entry) -> None:
+        entries = self._entries.setdefault(entry.request_id, {})
+        key = (entry.attempt, entry.kind, entry.budget)
+        if key not in entries:
+            entries[key] = entry
+            _book(self._balances, entry)
+
+    def _add_attempt(self, attempt: AttemptRow) -> None:
+        attempts = self._attempts.setdefault(attempt.request_id, {})
+        if attempt.attempt not in attempts:
+            attempts[attempt.attempt] = attempt
+            request = self._requests.get(attempt.request_id)
+            if request is not None:
+                self._daily.add_attempt(request, attempt)
+
+    def _add_request(self, request: RequestRow) -> None:
+        request_id = request.request_id
+        if request_id in self._requests:
+            return
+        self._requests[request_id] = request
+        self._daily.add_request(request)
+        for attempt in self._attempts.get(request_id, {}).values():
+            self._daily.add_attempt(request, attempt)
+        if len(self._requests) > self._history:
+            self._forget(next(iter(self._requests)))
+
+    def _forget(self, request_id: str) -> None:
+        request = self._requests.pop(request_id)
+        self._forgotten_daily.add_request(request)
+        for attempt in self._attempts.pop(request_id, {}).values():
+            self._forgotten_daily.add_attempt(request, attempt)
+        entries = self._entries.get(request_id, {})
+        if not orphans.open_reserves(entries.values()):
+            for entry in entries.values():
+                _book(self._forgotten, entry)
+            self._entries.pop(request_id, None)
+
+    async def post_durably(self, posting: Posting) -> None:
+        self.post(posting)
+
+    async def flush(self) -> None:
+        """Nothing waits here."""
+
+    async def aclose(self) -> None:
+        self._close_epoch()
+
+    def _close_epoch(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        for request_id, entries in list(self._entries.items()):
+            if orphans.open_reserves(entries.values()):
+                self.post(
+                    orphans.closing(
+                        list(entries.values()),
+                        list(self._attempts.get(request_id, {}).values()),
+                        has_request=request_id in self._requests,
+                        epoch=self._epoch,
+                        wall_ms=int(self._clock.wall() * 1000),
+                    )
+                )
+
+    async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
+        group_of = GROUPS[check_group(group_by)]
+        groups: dict[str, Line] = {"total": NOTHING} if group_by == "total" else {}
+        for key, counts in self._daily.lines.items():
+            if since_day <= key[0] <= (until_day or LAST_DAY):
+                add_up(groups, group_of(*key), counts)
+        return [usage_row(group, counts) for group, counts in sorted(groups.items())]
+
+    async def requests(self, *, limit: int, before: str) -> list[RequestRow]:
+        ids = sorted((request_id for request_id in self._requests if not before or request_id < before), reverse=True)
+        return [self._requests[request_id] for request_id in ids[:limit]]
+
+    async def attempts(self, request_id: str) -> list[AttemptRow]:
+        return [row for _, row in sorted(self._attempts.get(request_id, {}).items())]
+
+    async def entries(self, request_id: str) -> list[Entry]:
+        return [entry for _, entry in sorted(self._entries.get(request_id, {}).items())]
+
+    async def verify(self) -> list[str]:
+        """By the checks of `verification.py`, on a copy in SQLite of what is remembered."""
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            copy.executescript("".join(scripts("sqlite")))
+            copy.executemany("INSERT INTO epochs VALUES (?, 0, ?)", [(epoch, self._ended_ms(epoch)) for epoch in range(1, self._epoch + 1)])
+            REQUESTS.insert(copy, list(self._requests.values()))
+            ATTEMPTS.insert(copy, [row for rows in self._attempts.values() for row in rows.values()])
+            ENTRIES.insert(copy, [entry for entries in self._entries.values() for entry in entries.values()])
+            for balances, sign in ((self._balances, 1), (self._forgotten, -1)):
+                ADD_TO_BALANCES.run(copy, [cell for key, amount in balances.items() for cell in (*key, sign * amount)])
+            for daily, sign in ((self._daily, 1), (self._forgotten_daily, -1)):
+                ADD_TO_DAILY.run(copy, [cell for key, line in daily.lines.items() for cell in (*key, *(sign * count for count in line))])
+            copy.execute("DELETE FROM daily WHERE requests = 0 AND attempts = 0")
+            return verification.problems(copy)
+        finally:
+            copy.close()
+
+    def _ended_ms(self, epoch: int) -> int | None:
+        return None if self._is_open and epoch == self._epoch else 0
+
+
+def _book(booked: Booked, entry: Entry) -> None:
+    if entry.kind is EntryKind.SETTLE or entry.kind is EntryKind.ADJUST:
+        key = (entry.budget, entry.period)
+        booked[key] = booked.get(key, 0) + entry.amount_nanousd

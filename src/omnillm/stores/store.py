@@ -1,0 +1,70 @@
+"""What every store answers. `testing/store_suite.py` states the same as tests, and each store passes it."""
+
+from typing import Protocol
+
+import msgspec
+
+from omnillm.records import AttemptRow, Balance, Entry, Posting, RequestRow, UsageRow
+
+GROUPS = ("virtual_key", "model", "provider", "provider_key", "day", "total")
+"""What `usage` groups by. The group of a provider key is "provider/label", because labels are unique within a provider only."""
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store says when it opens: the number of this run, to be written into every row, and what all budgets have settled."""
+
+    epoch: int
+    balances: tuple[Balance, ...]
+
+
+class Store(Protocol):
+    """A ledger. A row is written once: the same row handed in again changes nothing, so that a batch may be applied twice.
+
+    A run of a process is an epoch. What an epoch left reserved when it ended, by closing or by being killed, is settled in full and marked
+    as estimated; a request that never got its row gets one, with the outcome `process_lost`.
+    """
+
+    @property
+    def is_healthy(self) -> bool:
+        """False while postings cannot be written; it heals by itself."""
+        ...
+
+    async def open(self) -> Opened:
+        """Begin an epoch. Raises ConfigError for a ledger that this program cannot or must not use."""
+        ...
+
+    def post(self, posting: Posting) -> None:
+        """Written behind: never waits. A kill may lose what was posted last."""
+        ...
+
+    async def post_durably(self, posting: Posting) -> None:
+        """Returns when the posting is on disk. Raises LedgerUnavailable, and then the posting was not taken."""
+        ...
+
+    async def flush(self) -> None:
+        """Returns when everything posted so far is on disk. Raises LedgerUnavailable."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what is queued, end the epoch. May be called twice."""
+        ...
+
+    async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
+        """Ordered by group, one of `GROUPS` (else BadRequest). Days are UTC, "2026-11-25", both included; "" is no bound."""
+        ...
+
+    async def requests(self, *, limit: int, before: str) -> list[RequestRow]:
+        """The newest first; `before` is the request id where the page before this one ended, "" for the first page."""
+        ...
+
+    async def attempts(self, request_id: str) -> list[AttemptRow]:
+        """In the order of sending."""
+        ...
+
+    async def entries(self, request_id: str) -> list[Entry]:
+        """By attempt, kind, budget."""
+        ...
+
+    async def verify(self) -> list[str]:
+        """Replay the ledger's rows and compare: each problem found is one sentence; empty is proven."""
+        ...

@@ -1,0 +1,75 @@
+"""The proof that the ledger's sums are those of its rows: SQL that finds what should not be, and the sentence that says it."""
+
+import sqlite3
+
+from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS
+from omnillm.usage import Usage
+
+MAX_PROBLEMS = 100
+"""Of each kind."""
+
+_KEY = ", ".join(KEY_COLUMNS)
+_COUNTS = ", ".join(COUNT_COLUMNS)
+_SUMS = ", ".join(f"sum({column}) AS {column}" for column in COUNT_COLUMNS)
+_USAGE = ", ".join(f"coalesce(a.usage ->> '$.{name}', 0)" for name in Usage.__struct_fields__)
+_NO_COUNTS = ", ".join(f"0 AS {column}" for column in COUNT_COLUMNS[1:])
+_REPLAYED_DAILY = f"""SELECT {_KEY}, {_SUMS} FROM (
+    SELECT {_KEY}, 1 AS requests, {_NO_COUNTS} FROM requests UNION ALL
+    SELECT r.day, r.caller, r.model, a.provider, a.key, 0, 1, a.cost_nanousd, {_USAGE} FROM attempts a JOIN requests r USING (request_id)
+    ) GROUP BY {_KEY}"""
+
+CHECKS = (
+    (
+        """SELECT budget, period, sum(booked), sum(replayed) FROM (
+            SELECT budget, period, settled_nanousd AS booked, 0 AS replayed FROM balances UNION ALL
+            SELECT budget, period, 0, amount_nanousd FROM entries WHERE kind IN (1, 3)
+        ) GROUP BY budget, period HAVING sum(booked) <> sum(replayed)""",
+        "budget {0!r} in period {1!r}: the balance says {2} nano-USD, its entries {3}",
+    ),
+    (
+        """SELECT request_id, attempt, budget FROM entries WHERE kind IN (1, 2)
+            GROUP BY request_id, attempt, budget HAVING count(*) > 1""",
+        "request {0}, attempt {1}, budget {2!r}: both settled and given back",
+    ),
+    (
+        """SELECT r.request_id, r.attempt, r.budget, r.amount_nanousd FROM entries AS r
+            WHERE r.kind = 0 AND r.epoch IN (SELECT epoch FROM epochs WHERE ended_wall_ms IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.request_id = r.request_id AND e.attempt = r.attempt
+                AND e.budget = r.budget AND e.kind IN (1, 2))""",
+        "request {0}, attempt {1}, budget {2!r}: {3} nano-USD are still reserved by a run that has ended",
+    ),
+    (
+        """SELECT r.request_id, e.budget, r.cost_nanousd, sum(e.amount_nanousd) AS settled FROM requests AS r
+            JOIN entries AS e USING (request_id) WHERE e.kind = 1 GROUP BY r.request_id, e.budget HAVING settled <> r.cost_nanousd""",
+        "request {0} cost {2} nano-USD, but {3} were settled to budget {1!r}",
+    ),
+    (
+        """SELECT a.request_id, a.attempt FROM attempts AS a LEFT JOIN requests AS r USING (request_id)
+            WHERE r.request_id IS NULL AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.request_id = a.request_id AND e.kind = 0
+                AND NOT EXISTS (SELECT 1 FROM entries AS c WHERE c.request_id = e.request_id AND c.attempt = e.attempt
+                    AND c.budget = e.budget AND c.kind IN (1, 2)))""",
+        "request {0}: attempt {1} has a row, the request has none and holds no reservation",
+    ),
+    (
+        """SELECT r.request_id, r.attempts, count(a.attempt) AS found FROM requests AS r LEFT JOIN attempts AS a USING (request_id)
+            GROUP BY r.request_id HAVING found <> r.attempts""",
+        "request {0} says {1} attempts, {2} have rows",
+    ),
+    (
+        """SELECT r.request_id, r.cost_nanousd, coalesce(sum(a.cost_nanousd), 0) AS found FROM requests AS r
+            LEFT JOIN attempts AS a USING (request_id) GROUP BY r.request_id HAVING found <> r.cost_nanousd""",
+        "request {0} cost {1} nano-USD, its attempts {2}",
+    ),
+    (
+        f"""SELECT {_KEY} FROM (SELECT {_KEY}, {_COUNTS} FROM daily UNION ALL SELECT * FROM ({_REPLAYED_DAILY}))
+            GROUP BY {_KEY}, {_COUNTS} HAVING count(*) <> 2""",
+        "usage of {0}, caller {1!r}, model {2!r}, key {3}/{4}: the daily sums are not those of the rows",
+    ),
+)
+
+
+def problems(connection: sqlite3.Connection) -> list[str]:
+    """One sentence a problem; at most `MAX_PROBLEMS` of each kind."""
+    found = [sentence.format(*values) for query, sentence in CHECKS for values in connection.execute(f"{query} LIMIT {MAX_PROBLEMS}")]
+    damages = [damage for (damage,) in connection.execute(f"PRAGMA quick_check({MAX_PROBLEMS})") if damage != "ok"]
+    return list(dict.fromkeys(found)) + [f"the file is damaged: {damage}" for damage in damages]

@@ -1,0 +1,240 @@
+"""The thread that owns the ledger's only read-write connection, and the queue before it.
+
+The event loop appends to a deque and goes on; it wakes the thread only when that sleeps. The thread commits at once when it was idle. While
+more comes in, it lets postings gather: briefly when somebody waits for one, longer when nobody does, because a commit costs as much as a
+dozen postings.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from typing import Final
+
+from omnillm.errors import LedgerUnavailable
+from omnillm.records import Posting
+from omnillm.stores.book import Book
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 1_000
+"""Postings a transaction."""
+QUEUE_LIMIT: Final = 100_000
+"""Postings (about 200 MB) that may wait while the disk refuses or stalls; beyond it the oldest are dropped and counted."""
+GATHER_S: Final = 0.001
+GATHER_BEHIND_S: Final = 0.02
+IDLE_S: Final = 1.0
+"""An idle thread looks this often whether the program has ended without closing its store."""
+FIRST_BACKOFF_S: Final = 0.05
+MAX_BACKOFF_S: Final = 1.0
+
+
+class Awaited:
+    """A posting in the queue that somebody waits for."""
+
+    __slots__ = ("done", "posting")
+
+    def __init__(self, posting: Posting, done: asyncio.Future[None]) -> None:
+        self.posting = posting
+        self.done = done
+
+
+class Writer:
+    """`is_healthy` is False from a failed write or a drop to the next write that succeeds; `dropped` counts postings lost for good."""
+
+    def __init__(self, book: Book, loop: asyncio.AbstractEventLoop) -> None:
+        self.is_healthy = True
+        self.dropped = 0
+        self.commits = 0
+        self._book = book
+        self._loop = loop
+        self._queue: deque[Posting | Awaited] = deque()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        # The thread raises a flag before it looks at the queue, a poster reads it after it has appended: no wake-up is lost.
+        self._is_asleep = False
+        self._is_lingering = False
+        self._is_awaited = False
+        self._suspects = 0
+        self._thread = threading.Thread(target=self._run, name="omnillm-ledger", daemon=False)
+        self._thread.start()
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing.is_set()
+
+    def post(self, posting: Posting) -> None:
+        queue = self._queue
+        queue.append(posting)
+        if self._is_asleep or len(queue) > QUEUE_LIMIT:
+            self._attend()
+
+    def post_durably(self, posting: Posting) -> asyncio.Future[None]:
+        """A future that is done when the posting is on disk."""
+        if not self.is_healthy or self._closing.is_set():
+            raise LedgerUnavailable("the ledger cannot be written at the moment", retry_after_s=MAX_BACKOFF_S)
+        done = self._loop.create_future()
+        self._queue.append(Awaited(posting, done))
+        self._is_awaited = True
+        if self._is_asleep or self._is_lingering or len(self._queue) > QUEUE_LIMIT:
+            self._attend()
+        return done
+
+    def close(self) -> None:
+        """Write what is queued and end the thread. Waits for it: never call it on the event loop."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join()
+
+    def _attend(self) -> None:
+        """The rare part of posting: wake the thread, make room, or say that it is too late."""
+        if not self._thread.is_alive():
+            self._queue.clear()
+            raise LedgerUnavailable("the ledger is closed")
+        self._is_asleep = self._is_lingering = False
+        self._wake.set()
+        while len(self._queue) > QUEUE_LIMIT:
+            self.is_healthy = False
+            oldest = self._queue.popleft()
+            self.dropped += 1
+            if isinstance(oldest, Awaited):
+                _resolve([oldest.done], "the ledger is too slow: its queue is full")
+
+    def _run(self) -> None:
+        try:
+            while self._await_postings():
+                self._write(self._take())
+        except LedgerUnavailable:
+            logger.exception("the ledger is closed with %d postings unwritten", len(self._queue))
+        finally:
+            self._is_asleep = True
+            self.dropped += len(self._queue)
+            self._refuse_awaited("the ledger is closed")
+            self._queue.clear()
+
+    def _await_postings(self) -> bool:
+        """False when the store is closing and nothing is left to write."""
+        if self._queue:
+            self._linger()
+        else:
+            self._sleep()
+        return bool(self._queue)
+
+    def _linger(self) -> None:
+        """Under load: lets more gather, unless a whole batch is there."""
+        if len(self._queue) >= BATCH:
+            return
+        self._is_lingering = True
+        if not self._is_awaited:
+            self._wake.wait(GATHER_BEHIND_S)
+        self._is_lingering = False
+        self._wake.clear()
+        if self._is_awaited:
+            self._closing.wait(GATHER_S)
+
+    def _sleep(self) -> None:
+        """Until something is posted or the store closes. The first idle second ends with a checkpoint."""
+        is_checkpointed = False
+        while True:
+            self._is_asleep = True
+            # A program that ends without closing its store would wait for this thread for ever.
+            if self._queue or self._closing.is_set() or not threading.main_thread().is_alive():
+                break
+            is_woken = self._wake.wait(IDLE_S)
+            self._wake.clear()
+            if not is_woken and not is_checkpointed:
+                is_checkpointed = True
+                self._checkpoint()
+        self._is_asleep = False
+
+    def _take(self) -> list[Posting | Awaited]:
+        size = BATCH
+        if self._suspects:
+            self._suspects -= 1
+            size = 1
+        queue = self._queue
+        self._is_awaited = False
+        batch = [queue.popleft() for _ in range(min(len(queue), size))]
+        if queue:
+            self._is_awaited = True
+        return batch
+
+    def _write(self, batch: list[Posting | Awaited]) -> None:
+        waiting = [item.done for item in batch if isinstance(item, Awaited)]
+        postings = [item.posting if isinstance(item, Awaited) else item for item in batch]
+        try:
+            self._book.write(postings, is_awaited=bool(waiting))
+        except LedgerUnavailable as error:
+            self._queue.extendleft(item for item in reversed(batch) if isinstance(item, Posting))
+            self._tell(waiting, str(error))
+            self._recover(error)
+        except ValueError as error:
+            self._suspect(batch, error)
+        else:
+            self.commits += 1
+            self.is_healthy = True
+            self._tell(waiting)
+
+    def _suspect(self, batch: list[Posting | Awaited], error: ValueError) -> None:
+        """One posting that the database cannot hold must not keep the others out: they are tried one by one."""
+        if len(batch) > 1:
+            self._queue.extendleft(reversed(batch))
+            self._suspects = len(batch)
+            return
+        self.dropped += 1
+        logger.error("a posting is lost: %s", error)
+        self._tell([item.done for item in batch if isinstance(item, Awaited)], str(error))
+
+    def _checkpoint(self) -> None:
+        try:
+            self._book.checkpoint()
+        except LedgerUnavailable as error:
+            self._recover(error)
+
+    def _recover(self, error: LedgerUnavailable) -> None:
+        """Try until the disk takes a write again. A store that closes tries once more, then this raises."""
+        self.is_healthy = False
+        logger.error("%s; it is tried again until it works", error)
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            is_last = self._closing.wait(backoff_s) or not threading.main_thread().is_alive()
+            self._refuse_awaited(str(error))
+            try:
+                self._book.reopen()
+            except LedgerUnavailable:
+                if is_last:
+                    raise
+                backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+            else:
+                self.is_healthy = True
+                logger.warning("the ledger can be written again; %d postings were dropped so far", self.dropped)
+                return
+
+    def _refuse_awaited(self, reason: str) -> None:
+        """Nobody waits for a disk that refuses; what is written behind stays in the queue."""
+        if not self._is_awaited:
+            return
+        self._is_awaited = False
+        waiting: list[asyncio.Future[None]] = []
+        for _ in range(len(self._queue)):
+            item = self._queue.popleft()
+            if isinstance(item, Awaited):
+                waiting.append(item.done)
+            else:
+                self._queue.append(item)
+        self._tell(waiting, reason)
+
+    def _tell(self, waiting: list[asyncio.Future[None]], refusal: str = "") -> None:
+        """One wake-up of the loop for all who wait."""
+        if waiting and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_resolve, waiting, refusal)
+
+
+def _resolve(waiting: list[asyncio.Future[None]], refusal: str) -> None:
+    for done in waiting:
+        if done.done():  # its caller was cancelled
+            continue
+        if refusal:
+            done.set_exception(LedgerUnavailable(refusal, retry_after_s=MAX_BACKOFF_S))
+        else:
+            done.set_result(None)

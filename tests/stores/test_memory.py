@@ -1,0 +1,50 @@
+"""The store in memory, and what only it does: forgetting."""
+
+import pytest
+
+from omnillm.records import EntryKind, Posting
+from omnillm.stores.memory import MemoryStore
+from omnillm.testing.clock import ManualClock
+from omnillm.testing.store_suite import COST, WALL_S, StoreSuite, balances, call, entry, request_id, usage
+
+
+@pytest.fixture
+def store():
+    return MemoryStore(clock=ManualClock(wall=WALL_S))
+
+
+class TestMemoryStore(StoreSuite):
+    """Passes the shared suite."""
+
+
+async def test_old_requests_are_forgotten_but_their_sums_stay():
+    """Memory is bounded: rows of the latest requests, balances and usage of all."""
+    store = MemoryStore(clock=ManualClock(wall=WALL_S), history=3)
+    await store.open()
+    for number in range(10):
+        store.post(call(number))
+    assert [row.request_id for row in await store.requests(limit=10, before="")] == [request_id(number) for number in (9, 8, 7)]
+    assert await store.attempts(request_id(0)) == []
+    assert await store.entries(request_id(0)) == []
+    assert (await usage(store, "total"))["total"].requests == 10
+    assert await store.verify() == []
+    assert await balances(store) == {("team", "2026-11"): 10 * COST}
+
+
+async def test_open_reservation_is_never_forgotten():
+    """A request whose second budget is still reserved keeps its entries, and they are settled at the end."""
+    store = MemoryStore(clock=ManualClock(wall=WALL_S), history=1)
+    await store.open()
+    store.post(Posting(entries=(entry(0, EntryKind.RESERVE, budget="everything", amount=800),)))
+    for number in range(4):
+        store.post(call(number))
+    assert EntryKind.RESERVE in {found.kind for found in await store.entries(request_id(0))}
+    assert await balances(store) == {("everything", "2026-11"): 800, ("team", "2026-11"): 4 * COST}
+
+
+async def test_durable_posting_is_taken_at_once():
+    """There is nothing to wait for."""
+    store = MemoryStore(clock=ManualClock(wall=WALL_S))
+    await store.open()
+    await store.post_durably(Posting(entries=(entry(1, EntryKind.RESERVE),)))
+    assert len(await store.entries(request_id(1))) == 1

@@ -1,0 +1,74 @@
+"""Both stores, the same random postings, the same books."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from omnillm.records import EntryKind, Posting
+from omnillm.stores.memory import MemoryStore
+from omnillm.stores.sqlite import SqliteStore
+from omnillm.testing.clock import ManualClock
+from omnillm.testing.store_suite import WALL_S, attempt_row, entry, request_id, request_row
+
+numbers = st.integers(0, 3)
+entries = st.builds(
+    lambda number, kind, attempt, budget, amount: entry(number, kind, attempt=attempt, budget=budget, amount=amount),
+    numbers,
+    st.sampled_from(EntryKind),
+    st.integers(0, 1),
+    st.sampled_from(["team", "everything"]),
+    st.integers(0, 9),
+)
+attempts = st.builds(
+    lambda number, attempt, cost: attempt_row(number, attempt=attempt, cost=cost), numbers, st.integers(0, 1), st.integers(0, 9)
+)
+requests = st.builds(lambda number, cost: request_row(number, attempts=2, cost=cost), numbers, st.integers(0, 9))
+postings = st.builds(
+    lambda entries, attempts, request: Posting(entries=tuple(entries), attempts=tuple(attempts), request=request),
+    st.lists(entries, max_size=3),
+    st.lists(attempts, max_size=2),
+    st.none() | requests,
+)
+
+
+def stamped(posting, epoch):
+    """As the gateway writes it: every row carries the epoch of its run."""
+    return Posting(
+        entries=tuple(replace(row, epoch=epoch) for row in posting.entries),
+        attempts=tuple(replace(row, epoch=epoch) for row in posting.attempts),
+        request=replace(posting.request, epoch=epoch) if posting.request else None,
+    )
+
+
+async def books(store):
+    """All that can be read."""
+    reports = [await store.usage(group_by=group, since_day="", until_day="") for group in ("provider_key", "total")]
+    rows = [(await store.attempts(request_id(number)), await store.entries(request_id(number))) for number in range(4)]
+    return reports, await store.requests(limit=9, before=""), rows, sorted(await store.verify())
+
+
+@settings(max_examples=25, deadline=None)
+@given(batches=st.lists(st.lists(postings, max_size=4), min_size=1, max_size=3))
+async def test_sqlite_keeps_the_books_that_the_model_keeps(batches):
+    """Whatever is posted, in whatever batches, with repeats, over restarts: rows, sums and problems are the same."""
+    with tempfile.TemporaryDirectory() as place:
+        sqlite = SqliteStore(Path(place) / "omnillm.db", clock=ManualClock(wall=WALL_S), durability="relaxed")
+        memory = MemoryStore(clock=ManualClock(wall=WALL_S))
+        for batch in batches:
+            opened = await sqlite.open()
+            assert await memory.open() == opened
+            for posting in batch:
+                sqlite.post(stamped(posting, opened.epoch))
+                memory.post(stamped(posting, opened.epoch))
+            await sqlite.flush()
+            assert await books(sqlite) == await books(memory)
+            await sqlite.aclose()
+            await memory.aclose()
+            await sqlite.open()
+            await memory.open()
+            assert await books(sqlite) == await books(memory)
+            await sqlite.aclose()
+            await memory.aclose()

@@ -1,0 +1,258 @@
+"""The store in SQLite: the shared suite, and what a file, a thread and a lock add to it."""
+
+import asyncio
+import sqlite3
+import stat
+
+import pytest
+
+from omnillm.errors import ConfigError, LedgerUnavailable
+from omnillm.records import EntryKind, Posting
+from omnillm.stores import writer
+from omnillm.stores.sqlite import SqliteStore
+from omnillm.testing.clock import ManualClock
+from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, request_id, usage
+
+
+def make(path, **options):
+    return SqliteStore(path / "omnillm.db", clock=ManualClock(wall=WALL_S), **options)
+
+
+@pytest.fixture(params=["strict", "relaxed"])
+async def store(tmp_path, request):
+    store = make(tmp_path, durability=request.param)
+    yield store
+    await store.aclose()
+
+
+class TestSqliteStore(StoreSuite):
+    """Passes the shared suite, in both durabilities."""
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is awaited happens in a thread
+            await asyncio.sleep(0)
+
+
+async def test_many_waiters_share_few_commits(store):
+    """A thousand durable postings at once are a handful of transactions."""
+    await store.open()
+    await asyncio.gather(*(store.post_durably(call(number)) for number in range(1_000)))
+    assert (await usage(store, "total"))["total"].requests == 1_000
+    assert store.commits <= 4
+
+
+async def test_reader_sees_whole_postings_while_the_writer_writes(store):
+    """Requests, attempts and money of one posting appear together."""
+    await store.open()
+    seen = 0
+    for number in range(0, 3_000, 100):
+        for offset in range(100):
+            store.post(call(number + offset))
+        total = (await usage(store, "total"))["total"]
+        assert total.requests == total.attempts >= seen
+        assert await store.verify() == []
+        seen = total.requests
+
+
+async def test_second_process_is_kept_out(store, tmp_path):
+    """The error names the file; the first one goes on, and its end lets another in."""
+    await store.open()
+    with pytest.raises(ConfigError, match=r"omnillm\.db is in use by another process"):
+        await make(tmp_path).open()
+    await store.post_durably(call(1))
+    await store.aclose()
+    other = make(tmp_path)
+    assert (await other.open()).epoch == 2
+    await other.aclose()
+
+
+async def test_file_is_its_owners_alone(store, tmp_path):
+    """Nobody else reads who asked what and when."""
+    await store.open()
+    await store.post_durably(call(1))
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+
+
+async def test_missing_directory_is_a_configuration_error(tmp_path):
+    """The message names the place and the reason."""
+    with pytest.raises(ConfigError, match=r"nowhere/omnillm\.db: No such file or directory"):
+        await make(tmp_path / "nowhere").open()
+
+
+async def test_newer_schema_is_refused(store, tmp_path):
+    """An old program must not write a ledger that it does not understand; the lock is given back."""
+    await store.open()
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.execute("PRAGMA user_version = 7")
+    db.close()
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 1"):
+            await store.open()
+
+
+async def test_foreign_database_is_refused(tmp_path):
+    """A database of another program is not touched."""
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.execute("CREATE TABLE songs (title TEXT)")
+    db.close()
+    with pytest.raises(ConfigError, match=r"is a database of another program"):
+        await make(tmp_path).open()
+
+
+async def test_damaged_file_is_refused(tmp_path):
+    """Garbage is told as damage, with what to do."""
+    (tmp_path / "omnillm.db").write_bytes(b"no database at all, " * 500)
+    with pytest.raises(ConfigError, match=r"is damaged .*restore a backup"):
+        await make(tmp_path).open()
+
+
+async def test_balances_that_were_tampered_with_are_found(store, tmp_path):
+    """The replay of the entries proves the balance, and the rows the usage report."""
+    await store.open()
+    await store.post_durably(call(1))
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.execute("UPDATE balances SET settled_nanousd = 1")
+        db.execute("UPDATE daily SET cost_nanousd = 1")
+    db.close()
+    await store.open()
+    assert await store.verify() == [
+        f"budget 'team' in period '2026-11': the balance says 1 nano-USD, its entries {COST}",
+        "usage of 2026-11-25, caller 'team-a', model 'fast', key openai/prod-1: the daily sums are not those of the rows",
+    ]
+
+
+async def test_reservation_of_a_run_that_never_closed_is_settled_when_the_next_one_opens(tmp_path):
+    """A process that was killed is fenced off: its epoch ends, its reservations are spent."""
+    store = make(tmp_path)
+    await store.open()
+    await store.post_durably(Posting(entries=(entry(1, EntryKind.RESERVE, amount=900),)))
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.executescript("""UPDATE epochs SET ended_wall_ms = NULL; DELETE FROM entries WHERE kind = 1; DELETE FROM balances;
+            DELETE FROM daily; DELETE FROM requests; DELETE FROM attempts;""")
+    db.close()
+    opened = await store.open()
+    assert [(found.budget, found.settled_nanousd) for found in opened.balances] == [("team", 900)]
+    settle = (await store.entries(request_id(1)))[-1]
+    assert (settle.kind, settle.epoch, settle.wall_ms, settle.is_estimated) == (EntryKind.SETTLE, opened.epoch, WALL_MS, True)
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_locked_file_refuses_waiters_keeps_the_rest_and_heals(tmp_path):
+    """While somebody else holds the file, durable postings fail at once, others wait; afterwards nothing is missing."""
+    store = make(tmp_path, busy_s=0.01)
+    await store.open()
+    await store.post_durably(call(1))
+    intruder = sqlite3.connect(tmp_path / "omnillm.db", isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    store.post(call(2))
+    with pytest.raises(LedgerUnavailable, match="cannot be written: database is locked"):
+        await store.post_durably(call(3))
+    assert not store.is_healthy
+    with pytest.raises(LedgerUnavailable):
+        await store.post_durably(call(3))
+    store.post(call(4))
+    assert (await usage(store, "total"))["total"].requests == 1
+    intruder.execute("ROLLBACK")
+    intruder.close()
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert [row.request_id for row in await store.requests(limit=9, before="")] == [request_id(number) for number in (4, 2, 1)]
+    assert store.dropped == 0
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_queue_of_a_dead_disk_is_bounded(tmp_path, monkeypatch, caplog):
+    """The oldest postings are dropped and counted; what is left is written in the end."""
+    monkeypatch.setattr(writer, "QUEUE_LIMIT", 20)
+    store = make(tmp_path, busy_s=0.01)
+    await store.open()
+    intruder = sqlite3.connect(tmp_path / "omnillm.db", isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    store.post(call(0))
+    await until(lambda: not store.is_healthy)
+    for number in range(1, 50):
+        store.post(call(number))
+    assert store.dropped >= 29
+    intruder.execute("ROLLBACK")
+    intruder.close()
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert (await usage(store, "total"))["total"].requests == 50 - store.dropped
+    assert await store.verify() == []
+    assert "it is tried again until it works" in caplog.text
+    await store.aclose()
+
+
+async def test_closing_on_a_dead_disk_ends_and_tells_what_is_lost(tmp_path, caplog):
+    """It tries once more, then gives the file back."""
+    store = make(tmp_path, busy_s=0.01)
+    await store.open()
+    intruder = sqlite3.connect(tmp_path / "omnillm.db", isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    store.post(call(1))
+    await until(lambda: not store.is_healthy)
+    with pytest.raises(LedgerUnavailable):
+        await store.aclose()
+    intruder.close()
+    assert store.dropped == 1
+    assert "closed with 1 postings unwritten" in caplog.text
+    with pytest.raises(LedgerUnavailable, match="closed"):
+        store.post(call(2))
+    assert (await store.open()).epoch == 2
+    await store.aclose()
+
+
+async def test_posting_that_cannot_be_held_does_not_keep_others_out(store, caplog):
+    """A number beyond 64 bits and half a character are lost, told and counted; their neighbours are written."""
+    await store.open()
+    store.post(call(1))
+    store.post(Posting(entries=(entry(2, EntryKind.SETTLE, amount=2**63),)))
+    store.post(Posting(entries=(entry(3, EntryKind.SETTLE, budget="\ud800"),)))
+    store.post(call(4))
+    await store.flush()
+    assert (await usage(store, "total"))["total"].requests == 2
+    assert store.dropped == 2
+    assert store.is_healthy
+    assert caplog.text.count("a posting is lost") == 2
+    with pytest.raises(LedgerUnavailable, match="cannot hold a row"):
+        await store.post_durably(Posting(entries=(entry(5, EntryKind.SETTLE, amount=2**63),)))
+    assert await store.verify() == []
+
+
+async def test_cancelled_waiter_does_not_disturb_the_others(store):
+    """Its posting is written all the same; its reservation is the business of whoever closes the case."""
+    await store.open()
+    waiting = [asyncio.create_task(store.post_durably(call(number))) for number in range(3)]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), asyncio.CancelledError, type(None)]
+    await store.flush()
+    assert (await usage(store, "total"))["total"].requests == 3
+
+
+async def test_store_that_was_never_opened_says_so(tmp_path):
+    """Every verb tells it."""
+    store = make(tmp_path)
+    assert not store.is_healthy
+    await store.aclose()
+    with pytest.raises(LedgerUnavailable, match="not open"):
+        store.post(call(1))
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        await store.requests(limit=1, before="")
+
+
+async def test_ledger_is_written_again_after_it_was_closed(store):
+    """The same object opens, closes and opens."""
+    await store.open()
+    await store.post_durably(call(1))
+    assert await balances(store) == {("team", "2026-11"): COST}
+    await store.post_durably(call(2))
+    assert await balances(store) == {("team", "2026-11"): 2 * COST}
