@@ -1,0 +1,52 @@
+"""One sweep instead of a timer a call."""
+
+from omnillm.transport.timeouts import Deadlines
+
+
+class Item:
+    def __init__(self, due):
+        self.due = due
+        self.expired = []
+
+    def expire(self, now):
+        self.expired.append(now)
+
+
+def test_sweep_expires_what_is_due_and_nothing_else():
+    """At its very moment; infinity never comes."""
+    deadlines = Deadlines()
+    early, late, never = Item(10.0), Item(20.0), Item(float("inf"))
+    for item in (early, late, never):
+        deadlines.add(item)
+    deadlines.sweep(9.9)
+    assert early.expired == []
+    deadlines.sweep(10.0)
+    assert (early.expired, late.expired, never.expired) == ([10.0], [], [])
+
+
+def test_deadline_moves_by_assignment():
+    """Nobody has to be told."""
+    deadlines = Deadlines()
+    item = Item(10.0)
+    deadlines.add(item)
+    item.due = 30.0
+    deadlines.sweep(20.0)
+    assert item.expired == []
+
+
+def test_items_may_leave_while_the_sweep_expires_them():
+    """Expiring usually ends an item's life."""
+    deadlines = Deadlines()
+
+    class Leaving(Item):
+        def expire(self, now):
+            super().expire(now)
+            deadlines.discard(self)
+
+    items = [Leaving(1.0) for _ in range(5)]
+    for item in items:
+        deadlines.add(item)
+    deadlines.sweep(2.0)
+    deadlines.sweep(3.0)
+    assert all(item.expired == [2.0] for item in items)
+    deadlines.discard(items[0])
