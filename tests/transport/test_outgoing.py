@@ -26,7 +26,17 @@ def test_origin_of_a_url(url, origin, authority, address):
 
 @pytest.mark.parametrize(
     "url",
-    ["", "api.openai.com", "ftp://host/", "https://", "https:///v1", "https://host:port/", "https://host:99999/", "https://user:pw@host/", "https://[::1/"],
+    [
+        "",
+        "api.openai.com",
+        "ftp://host/",
+        "https://",
+        "https:///v1",
+        "https://host:port/",
+        "https://host:99999/",
+        "https://user:pw@host/",
+        "https://[::1/",
+    ],
 )
 def test_what_is_no_http_url_is_refused(url):
     """So are credentials in it."""
