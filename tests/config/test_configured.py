@@ -1,5 +1,6 @@
 from omnillm.config import configured
 from omnillm.config.describe import describe
+from omnillm.config.load import parse
 from omnillm.providers.endpoint import Header, Query
 from omnillm.routing.target import Target
 
@@ -45,8 +46,6 @@ def test_routes_carry_weights_only_when_weighted(read):
 
 def test_endpoints_carry_the_overrides():
     """Base URL, pinned protocol, authentication and headers."""
-    from omnillm.config.load import parse
-
     text = (
         "providers: {a: {kind: openai, base_url: https://h/x, protocol: responses, auth: {header: X-Key}, headers: {X-Y: z},"
         " keys: [{label: a, key: b}]}, b: {kind: openai_compatible, base_url: https://h, auth: {query: k}, keys: [{label: a, key: b}]}}"

@@ -20,7 +20,7 @@ def test_durations_are_read_in_seconds(written, seconds):
     assert values.seconds(written) == seconds
 
 
-@pytest.mark.parametrize("written", ["5", "s", "5 s", "5S", "-5s", "5e1s", "1h30m", "٥s", "99999d", ""])
+@pytest.mark.parametrize("written", ["5", "s", "5 s", "5S", "-5s", "5e1s", "1h30m", "\u0665s", "99999d", ""])
 def test_durations_without_a_unit_or_in_another_form_are_refused(written):
     """A bare number could be seconds or milliseconds: nobody guesses."""
     with pytest.raises(ValueError):
@@ -96,10 +96,15 @@ def test_secrets_that_no_header_could_carry_are_refused(written):
     assert values.secret("sk-1") == Secret("sk-1")
 
 
-@given(written=st.text(max_size=40), reader=st.sampled_from(READERS))
-def test_readers_raise_nothing_but_value_errors_that_repeat_nothing(written, reader):
-    """Whatever stands in the file, the message is ours and holds none of it."""
+def complaint(reader, written):
     try:
         reader(written)
     except ValueError as error:
-        assert len(written) < 12 or written not in str(error)
+        return str(error)
+    return ""
+
+
+@given(written=st.text(max_size=40), reader=st.sampled_from(READERS))
+def test_readers_raise_nothing_but_value_errors_that_repeat_nothing(written, reader):
+    """Whatever stands in the file, the message is ours and holds none of it."""
+    assert len(written) < 12 or written not in complaint(reader, written)

@@ -17,7 +17,7 @@ from omnillm.config.settings import Short
 from omnillm.config.substitution import Substitution
 from omnillm.config.values import READERS
 from omnillm.secret import Secret
-from omnillm.spelling import hint
+from omnillm.spelling import hint, nearest
 
 FAILED: Final = object()
 """Instead of a value: what was wrong with it has been noted."""
@@ -153,7 +153,8 @@ def _reader(want: Wanted) -> Callable[[str], object]:
 def _choice(valid: tuple[str, ...]) -> Callable[[str], object]:
     def read(text: str) -> str:
         if text not in valid:
-            raise ValueError(f"must be one of {', '.join(valid)}{close if (close := hint(text, valid)).startswith('; did') else ''}")
+            close = nearest(text, valid)
+            raise ValueError(f"must be one of {', '.join(valid)}" + (f"; did you mean {close}?" if close else ""))
         return text
 
     return read

@@ -109,9 +109,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return f"/{self.version}"
         if GEMINI_GENERATE_CONTENT in self.protocols:
             head, _, tail = path.rpartition("/")
-            if ":" in tail and head.endswith(("/models", "/tunedModels")):
-                return head.rpartition("/")[0]
-        operations = {PATHS[key] for key in PATHS if key[0] in self.protocols}
+            path = head if ":" in tail else path
+            return path.removesuffix("/models").removesuffix("/tunedModels")
+        # "/models" stays: on some hosts (Azure's model inference) it is where chat lives.
+        operations = {PATHS[key] for key in PATHS if key[0] in self.protocols and key[1] != "models"}
         for operation in sorted(operations, key=len, reverse=True):
             if path.endswith(operation):
                 return path.removesuffix(operation)

@@ -1,0 +1,192 @@
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnillm.errors import BadRequest, CallerFault, Forbidden, UnknownModel
+from omnillm.providers.kinds import endpoint
+from omnillm.routing.router import Router
+from omnillm.routing.target import Route, Target, parse_target
+from omnillm.secret import Secret
+
+ENDPOINTS = {
+    "openai": endpoint("openai"),
+    "anthropic": endpoint("anthropic"),
+    "gemini": endpoint("gemini"),
+    "local": endpoint("openai_compatible", base_url=Secret("http://127.0.0.1:1/v1")),
+}
+
+
+def route(*targets, weights=()):
+    return Route(targets=tuple(parse_target(target) for target in targets), weights=weights)
+
+
+ROUTES = {
+    "fast": route("openai/gpt-4.1-mini", "anthropic/claude-haiku", "local/llama"),
+    "smart": route("openai/big", "local/large", "local/small", weights=(6, 3, 1)),
+    "gpt-4": route("local/*"),
+    "gpt-*": route("openai/*"),
+    "gpt-4*": route("local/*", "openai/*"),
+    "*-mini": route("openai/*"),
+    "claude-*": route("anthropic/*"),
+}
+
+
+@pytest.fixture
+def router():
+    return Router(ROUTES, ENDPOINTS, dice=Random(7))
+
+
+def names(plan):
+    return [str(target) for target in plan.targets]
+
+
+def test_an_exact_name_is_tried_in_the_order_of_its_targets(router):
+    """Without those that do not speak the client's protocol."""
+    plan = router.plan("fast", protocol="openai_chat")
+    assert (names(plan), plan.public_model, plan.route) == (["openai/gpt-4.1-mini", "local/llama"], "fast", "fast")
+    assert names(router.plan("fast", protocol="anthropic_messages")) == ["anthropic/claude-haiku"]
+
+
+@pytest.mark.parametrize(
+    ("model", "rule", "expected"),
+    [
+        ("gpt-4", "gpt-4", ["local/gpt-4"]),
+        ("gpt-4-mini", "gpt-4*", ["local/gpt-4-mini", "openai/gpt-4-mini"]),
+        ("gpt-5-mini", "*-mini", ["openai/gpt-5-mini"]),
+        ("gpt-5", "gpt-*", ["openai/gpt-5"]),
+        ("openai/gpt-9", "openai/*", ["openai/gpt-9"]),
+        ("local/meta/llama", "local/*", ["local/meta/llama"]),
+    ],
+)
+def test_the_exact_name_wins_then_the_longest_literal_pattern_then_provider_and_model(router, model, rule, expected):
+    """The asked name goes through a star."""
+    for _ in range(2):
+        plan = router.plan(model, protocol="openai_chat")
+        assert (plan.route, names(plan)) == (rule, expected)
+
+
+def test_of_patterns_as_long_as_each_other_the_first_written_wins():
+    """The order of the file decides what length cannot."""
+    tied = Router({"a*": route("openai/*"), "*b": route("local/*")}, ENDPOINTS, dice=Random(1))
+    assert tied.plan("ab", protocol="openai_chat").route == "a*"
+
+
+def test_provider_and_model_may_be_switched_off():
+    """`models_only` leaves only what is configured."""
+    router = Router(ROUTES, ENDPOINTS, dice=Random(1), is_models_only=True)
+    with pytest.raises(UnknownModel):
+        router.plan("openai/gpt-9", protocol="openai_chat")
+    assert router.models() == ("fast", "smart", "gpt-4")
+
+
+def test_a_weighted_route_is_drawn_by_weight_with_the_rest_as_fallbacks(router):
+    """Every plan holds every target once, the others heaviest first."""
+    plans = [names(router.plan("smart", protocol="openai_chat")) for _ in range(4000)]
+    first = Counter(plan[0] for plan in plans)
+    assert all(sorted(plan) == ["local/large", "local/small", "openai/big"] for plan in plans)
+    assert first["openai/big"] == pytest.approx(2400, rel=0.1)
+    assert first["local/large"] == pytest.approx(1200, rel=0.1)
+    assert first["local/small"] == pytest.approx(400, rel=0.2)
+    assert ["local/small", "openai/big", "local/large"] in plans
+
+
+def test_weights_of_targets_left_out_count_for_nothing(router):
+    """Only openai speaks responses here."""
+    assert names(router.plan("smart", protocol="openai_responses")) == ["openai/big"]
+
+
+@pytest.mark.parametrize("model", ["nothere", "", "openai", "openai/", "/x", "x" * 5000, "gpt-ü", "gpt-\r\nx: y", "gpt-\x7f", "nowhere/x"])
+def test_an_unknown_or_unspeakable_name_is_the_callers_fault(router, model):
+    """404, in a message of bounded length."""
+    with pytest.raises(UnknownModel) as caught:
+        router.plan(model, protocol="openai_chat")
+    assert len(caught.value.message) < 400
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest_that_the_caller_may_use(router):
+    """Names that it may not use are not told."""
+    with pytest.raises(UnknownModel, match="did you mean smart"):
+        router.plan("smrt", protocol="openai_chat")
+    with pytest.raises(UnknownModel) as caught:
+        router.plan("smrt", protocol="openai_chat", allowed=("smrt", "fast"))
+    assert "smart" not in caught.value.message
+
+
+def test_a_caller_may_use_only_its_models(router):
+    """Names and patterns of the public name, also once the plan is known."""
+    for _ in range(2):
+        assert router.plan("fast", protocol="openai_chat", allowed=("fast",))
+        assert router.plan("gpt-5", protocol="openai_chat", allowed=("fast", "gpt-5*"))
+        for model in ("smart", "openai/gpt-4.1-mini", "gpt-4", "x" * 5000):
+            with pytest.raises(Forbidden):
+                router.plan(model, protocol="openai_chat", allowed=("fast", "gpt-5*"))
+
+
+def test_a_model_whose_providers_speak_other_protocols_is_refused_with_theirs(router):
+    """Until requests are translated."""
+    with pytest.raises(BadRequest, match="its providers speak anthropic_messages") as caught:
+        router.plan("claude-x", protocol="openai_chat")
+    assert caught.value.code == "unsupported_protocol"
+
+
+def test_a_target_without_the_operation_is_left_out(router):
+    """A chat endpoint counts no tokens."""
+    assert names(router.plan("claude-x", protocol="anthropic_messages", operation="count_tokens")) == ["anthropic/claude-x"]
+    with pytest.raises(BadRequest, match="have no count_tokens"):
+        router.plan("gpt-5", protocol="openai_chat", operation="count_tokens")
+
+
+def test_the_clients_protocol_goes_upstream_where_it_is_spoken(router):
+    """Else the provider's first."""
+    openai, anthropic = Target(provider="openai", model="x"), Target(provider="anthropic", model="x")
+    assert router.protocol_for(openai, "openai_responses") == "openai_responses"
+    assert router.protocol_for(openai, "anthropic_messages") == "openai_chat"
+    assert router.protocol_for(anthropic, "openai_chat") == "anthropic_messages"
+
+
+def test_the_list_of_models_has_names_and_concrete_targets_that_the_caller_may_use(router):
+    """No patterns: nobody can ask for one."""
+    assert router.models() == (
+        *("fast", "smart", "gpt-4", "openai/gpt-4.1-mini", "anthropic/claude-haiku", "local/llama"),
+        *("openai/big", "local/large", "local/small"),
+    )
+    assert router.models(("fast", "local/l*")) == ("fast", "local/llama", "local/large")
+
+
+def test_an_explanation_tells_the_rule_and_what_became_of_each_target(router):
+    """For a protocol, or for any."""
+    told = router.explain("fast", protocol="openai_chat")
+    assert (told.rule, told.route, told.strategy) == ("exact", "fast", "ordered")
+    assert [(str(each.target), each.protocol) for each in told.targets] == [
+        ("openai/gpt-4.1-mini", "openai_chat"),
+        ("anthropic/claude-haiku", ""),
+        ("local/llama", "openai_chat"),
+    ]
+    assert told.targets[1].reason == "left out: anthropic speaks anthropic_messages, not openai_chat"
+    assert [each.weight for each in router.explain("smart").targets] == [6, 3, 1]
+    assert router.explain("gpt-5-mini").rule == "pattern"
+    assert router.explain("openai/x").rule == "provider/model"
+    with pytest.raises(UnknownModel):
+        router.explain("nothere")
+
+
+def test_strangers_cannot_fill_the_memory(router):
+    """Names that a pattern lets through are remembered in bounded number."""
+    for number in range(10_000):
+        router.plan(f"gpt-{number}", protocol="openai_chat", allowed=("gpt-*",))
+    assert len(router._choices) <= 4096
+    assert len(router._permitted) <= 4096
+
+
+@given(model=st.text(max_size=30) | st.text(alphabet="gpt-4*/openai", max_size=20))
+def test_no_name_raises_anything_but_a_callers_fault(model):
+    """And a plan holds only targets that speak the protocol, under the asked name."""
+    try:
+        plan = Router(ROUTES, ENDPOINTS, dice=Random(1)).plan(model, protocol="openai_chat")
+    except CallerFault:
+        return
+    assert plan.public_model == model
+    assert all(ENDPOINTS[target.provider].speaks("openai_chat") for target in plan.targets)

@@ -1,0 +1,27 @@
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnillm.routing.target import Target, parse_target
+
+
+def test_a_target_is_split_at_its_first_slash():
+    """Models of aggregators hold slashes of their own."""
+    assert parse_target("router/meta/llama") == Target(provider="router", model="meta/llama")
+    assert str(parse_target("openai/*")) == "openai/*"
+
+
+@pytest.mark.parametrize("text", ["", "a", "a/", "/a", "a/b*", "a/**"])
+def test_what_is_not_provider_and_model_is_refused(text):
+    """A star stands alone, for the asked name."""
+    with pytest.raises(ValueError, match="provider/model"):
+        parse_target(text)
+
+
+@given(st.text(max_size=20))
+def test_no_text_raises_anything_but_a_value_error(text):
+    """And one that is read writes itself back."""
+    with contextlib.suppress(ValueError):
+        assert str(parse_target(text)) == text
