@@ -67,6 +67,19 @@ def test_the_description_tells_what_is_in_force_and_no_secret(read):
     assert "sk-canary" not in told
 
 
+def test_the_description_tells_every_limit_of_a_key_and_the_second_listener(read):
+    """Quota groups, the models that it serves, limits a model."""
+    text = (
+        "providers: {p: {kind: openai, keys: [{label: a, key: b, rpm: 5, group: g, models: [m, 'n*'], limits: {'n*': {rpd: 1000}}}]}}\n"
+        "server: {admin: {port: 4001}}\nmodels_only: true\nvirtual_keys: [{name: k, key: x}]\n"
+    )
+    told = describe(parse(text, {}))
+    assert "admin on 127.0.0.1:4001" in told
+    assert "  key a: rpm 5; quota group g; only m, n*; n*: rpd 1,000" in told
+    assert "virtual key k: no local limit; every model" in told
+    assert "provider/model may be asked for too" not in told
+
+
 def test_the_description_warns_of_a_door_that_nobody_can_open(read):
     """Authentication without a key, and none to make one with."""
     assert any("nobody can call" in line for line in describe(read("")))
