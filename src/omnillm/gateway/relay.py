@@ -43,6 +43,11 @@ class Relay:
         """The sequence number that an error event would bear."""
         return 0 if self._answer.watch is None else self._answer.watch.next_sequence
 
+    @property
+    def response_id(self) -> str:
+        """The provider's id of the reply, where the stream's last words must repeat it."""
+        return "" if self._answer.watch is None else self._answer.watch.response_id
+
     async def read(self) -> bytes:
         """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure."""
         answer = self._answer

@@ -9,7 +9,9 @@ from omnillm.outcome import Verdict
 
 _LONGEST_NUMBER = 24
 _MONTHS = {name: number for number, name in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNITS = ((b"d", 86400), (b"h", 3600), (b"m", 60), (b"s", 1))
+_SMALL_UNITS = ((b"ms", 1e-3), (b"us", 1e-6), (b"ns", 1e-9))
+"""Written alone, never after a larger unit."""
 
 _VERDICTS = {
     401: Verdict.KEY_DEAD,
@@ -58,7 +60,11 @@ def retry_hint_s(headers: Mapping[bytes, bytes], wall: float) -> float | None:
 
 def int_or_none(text: bytes | None) -> int | None:
     """A count in a header: b"30,000" -> 30000, 0 stays 0. Negative or garbage -> None."""
-    number = _number(text.replace(b",", b"")) if text else None
+    if not text:
+        return None
+    if text.isdigit() and len(text) <= _LONGEST_NUMBER:
+        return int(text)
+    number = _number(text.replace(b",", b""))
     return None if number is None else int(number)
 
 
@@ -71,30 +77,24 @@ def duration_s(text: str | bytes | None) -> float | None:
     """A span in seconds: "12ms", "1s", "6m0s", "1m30.5s", "34.4s", and plain numbers as seconds."""
     if not text or len(text) > 64:
         return None
-    rest = (text.decode("latin-1") if isinstance(text, bytes) else text).strip()
-    plain = _number(rest.encode())
-    if plain is not None or not rest:
-        return plain
+    rest = text if isinstance(text, bytes) else text.encode("latin-1", "replace")
+    for unit, scale in _SMALL_UNITS:
+        if rest.endswith(unit):
+            amount = _number(rest[: -len(unit)])
+            return None if amount is None else amount * scale
+    total = _number(rest)
+    if total is not None:
+        return total
     total = 0.0
-    while rest:
-        number, unit, rest = _first_term(rest)
-        amount = _number(number.encode())
-        if amount is None or unit not in _UNITS:
-            return None
-        total += amount * _UNITS[unit]
-    return total
-
-
-def _first_term(text: str) -> tuple[str, str, str]:
-    """Split "1m30.5s" into "1", "m" and "30.5s"."""
-    unit_at = 0
-    while unit_at < len(text) and (text[unit_at].isdigit() or text[unit_at] == "."):
-        unit_at += 1
-    rest_at = unit_at
-    while rest_at < len(text) and text[rest_at].isalpha():
-        rest_at += 1
-    # At least one character is taken, so that a loop over terms always ends.
-    return text[:unit_at], text[unit_at:rest_at], text[max(rest_at, 1) :]
+    for unit, seconds in _UNITS:
+        number, found, after = rest.partition(unit)
+        if found:
+            amount = _number(number)
+            if amount is None:
+                return None
+            total += amount * seconds
+            rest = after
+    return None if rest else total
 
 
 def rfc3339_s(text: str | bytes | None) -> float | None:

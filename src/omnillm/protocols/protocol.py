@@ -79,6 +79,15 @@ class StreamWatch(Interface):
 
     @property
     def failure(self) -> Failure | None: ...
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number that the next event would bear, in a protocol that numbers its events; else 0."""
+        ...
+
+    @property
+    def response_id(self) -> str:
+        """The id that the stream's last words must repeat, in a protocol that has one; else ""."""
+        ...
 
     def see(self, frame: Frame) -> Sight: ...
 

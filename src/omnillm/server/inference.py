@@ -8,7 +8,7 @@ from omnillm.gateway.call import Call, Caller, read_members
 from omnillm.gateway.relay import Relay
 from omnillm.money import format_usd
 from omnillm.protocols.protocol import Protocol
-from omnillm.providers.endpoint import reply_fields
+from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
 from omnillm.server.paths import Route
 from omnillm.server.problems import client_status, fault_of
@@ -92,6 +92,8 @@ async def _stream(relay: Relay, reply: Reply, protocol: Protocol) -> None:
     except OmniError as error:
         if not reply.is_started:
             raise
+        if relay.response_id:
+            error.details = {**error.details, "response_id": relay.response_id}
         fault = fault_of(error, client_status(error, protocol), relay.case.request_id)
         reply.write(protocol.write_stream_fault(fault, relay.next_sequence))
     reply.end()

@@ -1,5 +1,7 @@
 """`/v1/models`: three clients ask it on the same path, and each gets the list that its SDK can read."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from omnillm.errors import UnknownModel
@@ -38,7 +40,7 @@ def _openai_entry(name: str) -> dict[str, object]:
     return {"id": name, "object": "model", "created": _CREATED, "owned_by": "omnillm"}
 
 
-def _openai_list(names: list[str]) -> dict[str, object]:
+def _openai_list(names: Sequence[str]) -> dict[str, object]:
     return {"object": "list", "data": [_openai_entry(name) for name in names]}
 
 
@@ -46,7 +48,7 @@ def _anthropic_entry(name: str) -> dict[str, object]:
     return {"type": "model", "id": name, "display_name": name, "created_at": _CREATED_ISO}
 
 
-def _anthropic_list(names: list[str]) -> dict[str, object]:
+def _anthropic_list(names: Sequence[str]) -> dict[str, object]:
     ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
     return {"data": [_anthropic_entry(name) for name in names], "has_more": False, **ends}
 
@@ -56,7 +58,7 @@ def _gemini_entry(name: str) -> dict[str, object]:
     return {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": methods}
 
 
-def _gemini_list(names: list[str]) -> dict[str, object]:
+def _gemini_list(names: Sequence[str]) -> dict[str, object]:
     return {"models": [_gemini_entry(name) for name in names]}
 
 

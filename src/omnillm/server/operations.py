@@ -24,7 +24,8 @@ PAGE_ROWS = 100
 class Reports(Interface):
     """What the admin API reads of a store."""
 
-    is_healthy: bool
+    @property
+    def is_healthy(self) -> bool: ...
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]: ...
     async def requests(self, *, limit: int, before: str) -> list[RequestRow]: ...

@@ -5,7 +5,6 @@ import msgspec
 from omnillm.gateway.call import COUNT_TOKENS, GENERATE
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.endpoint import Operation
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
@@ -15,7 +14,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An inference path. `model` and `is_stream` are set where the path says them (Gemini)."""
 
     protocol: Protocol
-    operation: Operation
+    operation: str
     model: str = ""
     is_stream: bool = False
 
@@ -29,7 +28,7 @@ ROUTES = {
 PREFIXES = ("/openai", "/anthropic", "/gemini")
 """Drop-in prefixes: an inference path acts under them as at the root."""
 GEMINI_MODELS = ("/v1beta/models/", "/v1/models/")
-GEMINI_METHODS: dict[str, tuple[Operation, bool]] = {
+GEMINI_METHODS: dict[str, tuple[str, bool]] = {
     "generateContent": (GENERATE, False),
     "streamGenerateContent": (GENERATE, True),
     "countTokens": (COUNT_TOKENS, False),

@@ -1,6 +1,6 @@
 """Follows one stream of the Messages API. Every event is decoded: at a fifth of a microsecond that is cheaper than two searches."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ class MessageWatch:
     """Cumulative usage: what `message_start` named stands until a `message_delta` names it again."""
 
     __slots__ = ("_counts", "_is_complete", "failure", "usage")
+    next_sequence: ClassVar = 0
+    response_id: ClassVar = ""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None

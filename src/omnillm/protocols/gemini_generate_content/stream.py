@@ -1,5 +1,7 @@
 """Follows one stream of streamGenerateContent. Every chunk is decoded: that costs as much as two searches and cannot be fooled by text."""
 
+from typing import ClassVar
+
 import msgspec
 
 from omnillm.framing.sse import Frame
@@ -25,6 +27,8 @@ class GenerateContentWatch:
     """There is no terminal event: the stream is whole when every candidate that was seen has its finishReason."""
 
     __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_reported", "_searches", "_started", "failure")
+    next_sequence: ClassVar = 0
+    response_id: ClassVar = ""
 
     def __init__(self) -> None:
         self.failure: Failure | None = None

@@ -21,9 +21,8 @@ _MAX_PAGES = 100
 
 def media_tokens(conversation: msgspec.Raw | None) -> int:
     """The sum over all parts of `messages` or `input`."""
-    if conversation is None:
-        return 0
-    return sum(_part_tokens(part) for part in content_parts(conversation))
+    parts = None if conversation is None else content_parts(conversation)
+    return sum(_part_tokens(part) for part in parts) if parts else 0
 
 
 def _part_tokens(part: dict[str, Any]) -> int:

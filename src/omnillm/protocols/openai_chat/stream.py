@@ -1,6 +1,7 @@
 """Follows one stream of Chat Completions."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import msgspec
 
@@ -22,6 +23,8 @@ class ChatWatch:
     """Until the first content every chunk is decoded; from then on only one that names token counts or an error."""
 
     __slots__ = ("_has_content", "_is_complete", "_withholds", "failure", "usage")
+    next_sequence: ClassVar = 0
+    response_id: ClassVar = ""
 
     def __init__(self, withholds: bool) -> None:  # noqa: FBT001 - the signature of `Protocol.watch`
         self.usage: Usage | None = None
