@@ -74,6 +74,13 @@ def test_delta_overrides_only_what_it_names():
     assert watch.usage == Usage(input=12, cache_read=4, cache_write_long=8)
 
 
+def test_usage_that_cannot_be_read_is_unknown():
+    """A count in quotes leaves the attempt's usage unknown, and the stream alive."""
+    watch, seen = follow({"type": "message_start", "message": {"usage": {"input_tokens": "17", "output_tokens": 1}}}, TEXT)
+    assert seen == [Sight.NOTHING, Sight.CONTENT]
+    assert watch.usage is None
+
+
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [

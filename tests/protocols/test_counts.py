@@ -1,0 +1,29 @@
+"""Counts that a provider reports."""
+
+import msgspec
+import pytest
+
+from omnillm.protocols.counts import UNREADABLE, Count, decode_clamped
+from omnillm.usage import MAX_COUNT
+
+
+class Report(msgspec.Struct):
+    tokens: Count | None = None
+    name: str = ""
+    parts: list["Report"] = []
+
+
+@pytest.mark.parametrize(
+    ("written", "tokens"), [(b"-1", 0), (b"1e300", MAX_COUNT), (b"2.9", 2), (b"18446744073709551616", MAX_COUNT), (b"null", None)]
+)
+def test_numbers_are_clamped_at_every_depth(written, tokens):
+    """Only numbers change; names and structure stay."""
+    report = decode_clamped(b'{"name":"a","parts":[{"tokens":%s}],"tokens":%s}' % (written, written), Report)
+    assert report == Report(tokens=tokens, name="a", parts=[Report(tokens=tokens)])
+
+
+@pytest.mark.parametrize("written", [b'{"tokens":"5"}', b'{"tokens":[]}', b"[]", b"", b"{", b"\xff", b'{"name":5}'])
+def test_what_is_no_number_cannot_be_read(written):
+    """A count in quotes is no count: the usage is unknown, not zero."""
+    with pytest.raises(UNREADABLE):
+        decode_clamped(written, Report)
