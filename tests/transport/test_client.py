@@ -248,8 +248,7 @@ async def test_what_came_before_a_cut_is_read_before_it_is_told(wire, replies):
     exchange = await wire.client().send(wire.ask(origin, is_stream=True))
     assert (await exchange.read()).startswith(b"hello")
     with pytest.raises(UpstreamLost):
-        while await exchange.read():
-            pass
+        await drained(exchange)
 
 
 async def test_garbled_body_after_a_good_head_is_told_by_read(wire, replies):
@@ -315,14 +314,14 @@ async def test_body_above_the_callers_limit_is_refused(wire, replies):
     told = await wire.serve(replies(OK + b"content-length: 1000000\r\n\r\nhello"))
     chunks = await wire.serve(replies(OK + b"transfer-encoding: chunked\r\n\r\n" + b"5\r\nhello\r\n" * 100_000))
     client = wire.client()
-    for origin in (origin, told, chunks):
-        exchange = await client.send(wire.ask(origin))
+    for server in (origin, told, chunks):
+        exchange = await client.send(wire.ask(server))
         with pytest.raises(UpstreamLost) as caught:
             await exchange.read_all(4)
         assert caught.value.code == "upstream_too_large"
 
 
-@pytest.mark.parametrize("size", [65_536, 65_537, 262_144, 3_000_001])
+@pytest.mark.parametrize("size", [65_536, 65_537, 262_144, 20_000_001])
 async def test_large_bodies_arrive_whole_both_ways(wire, read_one, size):
     """Beyond every buffer on the way."""
     body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)

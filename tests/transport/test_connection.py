@@ -36,6 +36,11 @@ def provider(read_one):
     return Provider()
 
 
+async def drained(exchange):
+    while await exchange.read():
+        pass
+
+
 async def timed_out(awaitable):
     with pytest.raises(UpstreamTimeout) as caught:
         await awaitable
@@ -217,10 +222,7 @@ async def test_paused_stream_is_not_idle(wire, flood):
     assert await exchange.read()
     await quiet(wire, flood)
     wire.pass_time(300)
-    with pytest.raises(UpstreamTimeout) as caught:
-        while await exchange.read():
-            pass
-    assert caught.value.phase == "total"
+    assert await timed_out(drained(exchange)) == "total"
 
 
 async def test_complete_reply_behind_a_pause_gives_back_a_reading_connection(wire, read_one):
@@ -281,3 +283,54 @@ async def test_provider_that_hangs_up_under_a_large_request_is_lost(wire):
     origin = await wire.serve(handler)
     with pytest.raises(UpstreamLost):
         await wire.client().send(wire.ask(origin, body=b"x" * 64_000_000))
+
+
+async def test_stream_that_lingers_keeps_its_connection(wire, provider):
+    """After a stream's last event only its last chunk is still to come: it is waited for, unseen."""
+    origin = await wire.serve(provider)
+    client = wire.client()
+    provider.says.put_nowait(STREAM + b"5\r\nhello\r\n")
+    exchange = await client.send(wire.ask(origin, is_stream=True))
+    assert await exchange.read() == b"hello"
+    exchange.linger()
+    exchange.linger()
+    exchange.close()
+    assert client.idle_count(origin) == 0
+    provider.says.put_nowait(b"5\r\nagain\r\n0\r\n\r\n")
+    await wire.until(lambda: client.idle_count(origin) == 1)
+
+
+async def test_stream_lingers_for_a_second(wire, provider):
+    """A provider that does not end it loses the connection."""
+    origin = await wire.serve(provider)
+    provider.says.put_nowait(STREAM + b"5\r\nhello\r\n")
+    exchange = await wire.client().send(wire.ask(origin, is_stream=True))
+    exchange.linger()
+    wire.pass_time(0.9)
+    assert wire.deadlines._items
+    wire.pass_time(0.1)
+    assert not wire.deadlines._items
+    with pytest.raises(UpstreamLost):
+        await exchange.read()
+
+
+async def test_complete_stream_does_not_linger(wire, replies):
+    """Its connection is kept at once."""
+    origin = await wire.serve(replies(STREAM + b"5\r\nhello\r\n0\r\n\r\n"))
+    client = wire.client()
+    exchange = await client.send(wire.ask(origin, is_stream=True))
+    exchange.linger()
+    assert client.idle_count(origin) == 1
+
+
+async def test_paused_stream_that_lingers_reads_on(wire, provider):
+    """What waited unread is dropped with what still comes."""
+    origin = await wire.serve(provider)
+    client = wire.client(limits=TransportLimits(max_unread_bytes=100))
+    provider.says.put_nowait(STREAM + b"c8\r\n" + b"x" * 200 + b"\r\n")
+    exchange = await client.send(wire.ask(origin, is_stream=True))
+    await wire.settle()
+    provider.says.put_nowait(b"0\r\n\r\n")
+    await wire.settle()
+    exchange.linger()
+    await wire.until(lambda: client.idle_count(origin) == 1)

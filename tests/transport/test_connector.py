@@ -1,7 +1,7 @@
 """How connections come to be, and all the ways in which they do not: nothing of the request has left then."""
 
 import asyncio
-import datetime
+import datetime as dt
 import socket
 import ssl
 
@@ -98,8 +98,8 @@ async def test_certificate_of_another_host_is_not_sent(wire, replies, trusting, 
 
 async def test_expired_certificate_is_not_sent(wire, replies, trusting, identity):
     """However well it is signed."""
-    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    context = identity("localhost", not_before=past, not_after=past + datetime.timedelta(days=30))
+    past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    context = identity("localhost", not_before=past, not_after=past + dt.timedelta(days=30))
     origin = await wire.serve(replies(HELLO), tls=context, name="localhost")
     fault = await not_sent(wire.client(tls=trusting), wire.ask(origin))
     assert isinstance(fault.__cause__, ssl.SSLCertVerificationError)

@@ -96,6 +96,11 @@ def reader(*, is_bodiless=False, **limits):
     return reader
 
 
+def feed_in_pieces(reader, raw, size):
+    for start in range(0, len(raw), size):
+        reader.feed(raw[start : start + size])
+
+
 def summary(reader):
     return reader.status, reader.headers, b"".join(reader.pieces), reader.is_complete, reader.is_keep_alive, reader.has_surplus
 
@@ -123,8 +128,7 @@ def test_hostile_reply_is_refused_however_it_is_split(name):
     for size in (len(raw), 7, 1):
         hostile = reader()
         with pytest.raises(UpstreamLost):
-            for start in range(0, len(raw), size):
-                hostile.feed(raw[start : start + size])
+            feed_in_pieces(hostile, raw, size)
         assert not hostile.is_complete
 
 
@@ -246,8 +250,7 @@ def test_head_and_trailers_without_end_are_cut(raw, size):
     """Whatever the parser would gather is bounded."""
     subject = reader(max_header_bytes=1000)
     with pytest.raises(UpstreamLost) as caught:
-        for start in range(0, len(raw), size):
-            subject.feed(raw[start : start + size])
+        feed_in_pieces(subject, raw, size)
     assert caught.value.code == "upstream_too_large"
 
 

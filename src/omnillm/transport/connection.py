@@ -20,6 +20,8 @@ NEVER = float("inf")
 ONE_WRITE_BYTES = 65_536
 """Up to here a copy of the body is cheaper than a second system call."""
 SLICE_BYTES = 262_144
+LINGER_S = 1.0
+"""How long the last chunk may follow a stream's terminal event."""
 ENDS_AT_HEAD = frozenset({b"HEAD", b"CONNECT"})
 WITHOUT_CONTENT = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"CONNECT"})
 
@@ -39,6 +41,7 @@ class Connection(asyncio.Protocol):
         "_clock",
         "_idle_s",
         "_is_busy",
+        "_is_lingering",
         "_is_patient",
         "_is_paused",
         "_is_reused",
@@ -71,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._unsent: memoryview | None = None
         self._unread = 0
         self._idle_s = self._total_due = NEVER
-        self._is_busy = self._is_paused = self._is_patient = self._is_reused = self._is_write_paused = False
+        self._is_busy = self._is_lingering = self._is_paused = self._is_patient = self._is_reused = self._is_write_paused = False
 
     # What the exchange asks.
 
@@ -125,6 +128,16 @@ class Connection(asyncio.Protocol):
             self._resume()
         return body
 
+    def linger(self) -> None:
+        """The exchange has all it wants, but the reply's framing has not ended: give that a moment, unseen, and keep the connection."""
+        if self._is_busy:
+            self._is_lingering = True
+            self._idle_s = NEVER
+            self.due = self._total_due = self._clock.now() + LINGER_S
+            self.take()
+        else:
+            self.release()
+
     def release(self) -> None:
         """The exchange is over: keep the connection if its reply was complete and alone, else cut it."""
         reader = self.reader
@@ -133,8 +146,6 @@ class Connection(asyncio.Protocol):
         elif not reader.is_keep_alive or reader.has_surplus or self._unsent is not None or reader.is_close_delimited:
             self.close()
         elif not self._transport.is_closing():
-            if self._is_paused:
-                self._resume()
             self._is_reused = True
             self.due = self.seen_at + self._limits.keepalive_expiry_s
             self._owner.keep(self)
@@ -231,6 +242,10 @@ class Connection(asyncio.Protocol):
 
     def _complete(self) -> None:
         self._is_busy = False
+        if self._is_lingering:
+            self._is_lingering = False
+            self.release()
+            return
         # An exchange that nobody closes must not hold its connection for ever.
         self.due = self._total_due
         self._wake()

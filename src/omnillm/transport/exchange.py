@@ -61,6 +61,13 @@ class Exchange:
             self._connection = None
             connection.release()
 
+    def linger(self) -> None:
+        """Close it, but let the rest of the reply come, for a second, and keep the connection. For streams whose last event has been read."""
+        connection = self._connection
+        if connection is not None:
+            self._connection = None
+            connection.linger()
+
     def _finish(self) -> None:
         self._is_read = True
         self.close()
