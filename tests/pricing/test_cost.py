@@ -1,0 +1,114 @@
+"""The arithmetic of money, against exact fractions."""
+
+from fractions import Fraction
+from math import ceil
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
+
+from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, bound, cost
+from omnillm.usage import MAX_COUNT, Usage
+
+KINDS = {
+    "input": "input",
+    "cache_read": "cache_read",
+    "cache_write_short": "cache_write_short",
+    "cache_write_long": "cache_write_long",
+    "output": "output",
+    "reasoning": "reasoning",
+    "input_audio": "input_audio",
+    "output_audio": "output_audio",
+    "images": "image",
+    "tool_calls": "tool_call",
+}
+"""What is counted -> the rate that it costs."""
+
+rates = st.integers(0, 10**12)
+counts = st.integers(0, 10**7)
+flat_prices = st.builds(
+    lambda values: Price.of(**dict(zip(KINDS.values(), values, strict=True))), st.lists(rates, min_size=10, max_size=10)
+)
+stepped_prices = st.builds(
+    lambda price, factor, step: replace(
+        price, long_prompt=step, long=Price.of(**{rate: getattr(price, rate) * factor for rate in KINDS.values()})
+    ),
+    flat_prices,
+    st.integers(1, 3),
+    st.integers(1, 10**7),
+)
+prices = flat_prices | stepped_prices
+usages = st.builds(Usage, **dict.fromkeys(KINDS, counts))
+
+
+@given(usage=usages, price=flat_prices)
+def test_cost_is_the_exact_sum_rounded_up_once(usage, price):
+    """Whatever the counts and rates, the result is that of fractions."""
+    exact = sum((Fraction(getattr(usage, kind) * getattr(price, rate), 10**6) for kind, rate in KINDS.items()), Fraction())
+    assert cost(usage, price) == min(ceil(exact), MAX_COST_NANOUSD)
+
+
+@given(usage=usages, price=prices, kind=st.sampled_from(list(KINDS)), more=counts)
+def test_cost_is_never_negative_and_rises_with_each_count(usage, price, kind, more):
+    """Using more never costs less."""
+    dearer = replace(usage, **{kind: getattr(usage, kind) + more})
+    assert 0 <= cost(usage, price) <= cost(dearer, price) <= MAX_COST_NANOUSD
+
+
+@given(usage=usages, price=prices, slack=st.tuples(counts, counts))
+def test_bound_holds_for_every_split_of_the_tokens(usage, price, slack):
+    """No matter what the prompt and the completion turn out to consist of."""
+    usage = replace(usage, images=0, tool_calls=0)
+    assert cost(usage, price) <= bound(usage.prompt_tokens + slack[0], usage.completion_tokens + slack[1], price)
+
+
+def test_part_of_a_nano_dollar_is_a_whole_one():
+    """One token at the smallest rate is not free."""
+    assert cost(Usage(input=1), Price.of(input=1, output=1)) == 1
+    assert cost(Usage(), Price.of(input=1, output=1)) == 0
+
+
+def test_example_of_a_cached_call():
+    """1,000 tokens of input at 0.4 USD, 9,000 read from the cache at 0.1, 500 of output at 1.6: 0.0021 USD."""
+    price = Price.of(input=400_000_000, output=1_600_000_000, cache_read=100_000_000)
+    assert cost(Usage(input=1_000, cache_read=9_000, output=500), price) == 2_100_000
+
+
+def test_unstated_rate_is_that_of_its_kind():
+    """Cache and audio in cost as input, reasoning and audio out as output; images and tool calls are free."""
+    stated = asdict(Price.of(input=3, output=7))
+    assert {name: stated[name] for name in KINDS.values()} == {
+        **dict.fromkeys(("input", "cache_read", "cache_write_short", "cache_write_long", "input_audio"), 3),
+        **dict.fromkeys(("output", "reasoning", "output_audio"), 7),
+        **dict.fromkeys(("image", "tool_call"), 0),
+    }
+
+
+def test_misspelt_rate_is_an_error():
+    """A price with a rate that nobody reads would be too low."""
+    with pytest.raises(TypeError, match="cache_raed"):
+        Price.of(input=1, output=1, cache_raed=1)
+
+
+def test_long_prompt_costs_its_own_rates_throughout():
+    """The step is at more than `long_prompt` tokens of prompt, cached ones included."""
+    price = replace(Price.of(input=1_000_000, output=1_000_000), long_prompt=100, long=Price.of(input=2_000_000, output=3_000_000))
+    assert cost(Usage(input=60, cache_read=40, output=10), price) == 110
+    assert cost(Usage(input=61, cache_read=40, output=10), price) == 2 * 101 + 30
+    assert (bound(100, 10, price), bound(101, 10, price)) == (110, 2 * 101 + 30)
+
+
+def test_absurd_usage_costs_what_an_int64_holds():
+    """A thousand lies of a provider still sum up in a database column."""
+    price = Price.of(input=10**12, output=10**12)
+    lie = Usage(input=MAX_COUNT, output=MAX_COUNT)
+    assert cost(lie, price) == bound(MAX_COUNT, MAX_COUNT, price) == MAX_COST_NANOUSD
+    assert 1_000 * MAX_COST_NANOUSD < 2**63
+
+
+def test_price_is_a_value():
+    """It survives JSON, so that it can travel to another process."""
+    price = replace(Price.of(input=1, output=2), long_prompt=5, long=Price.of(input=2, output=4))
+    assert msgspec.json.decode(msgspec.json.encode(price), type=Price) == price
