@@ -1,5 +1,8 @@
 """What counts as a reply, and what is refused."""
 
+import contextlib
+
+import h11
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,6 +159,49 @@ def test_any_chunking_yields_the_body(chunks, cuts, is_chunked, fields):
     assert subject.is_complete
     assert b"".join(subject.pieces) == body
     assert fields.items() <= subject.headers.items()
+
+
+def second_opinion(raw):
+    """h11's reading of a reply: status and body, or None."""
+    connection = h11.Connection(h11.CLIENT)
+    connection.send(h11.Request(method="POST", target="/", headers=[("host", "a"), ("content-length", "0")]))
+    connection.send(h11.EndOfMessage())
+    connection.receive_data(raw)
+    status, body = 0, b""
+    while True:
+        event = connection.next_event()
+        if isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            return status, body
+        elif event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+            return None
+
+
+@given(
+    raw=st.sampled_from([raw for raw, _ in GOOD.values()] + list(HOSTILE.values())),
+    edits=st.lists(
+        st.tuples(
+            st.integers(0, 200), st.integers(0, 3), st.sampled_from([b"", b"\r", b"\n", b"\r\n", b" ", b"0", b"5", b",", b"chunked", b":"])
+        )
+    ),
+    size=st.integers(1, 50),
+)
+@settings(max_examples=300, deadline=None)
+def test_mutilated_reply_is_refused_or_read_as_others_read_it(raw, edits, size):
+    """No exception but UpstreamLost; and whatever is complete here and for h11 is the same reply for both."""
+    for place, length, insert in edits:
+        at = place % (len(raw) + 1)
+        raw = raw[:at] + insert + raw[at + length :]
+    subject = reader()
+    with contextlib.suppress(UpstreamLost):
+        feed_in_pieces(subject, raw, size)
+    if subject.is_complete:
+        with contextlib.suppress(h11.RemoteProtocolError):
+            opinion = second_opinion(raw)
+            assert opinion is None or opinion == (subject.status, b"".join(subject.pieces))
 
 
 def test_one_parser_reads_reply_after_reply_without_leftovers():

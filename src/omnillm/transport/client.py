@@ -54,7 +54,8 @@ class HttpClient:
         try:
             connection.begin(outgoing, now)
             await connection.arrival(is_patient=False)
-            connection.require_head()
+            if not connection.reader.has_head:
+                connection.raise_fault()
             return Exchange(connection, sent_at=now, limits=self._limits)
         except BaseException:
             connection.fail(UpstreamLost("The exchange was given up."))

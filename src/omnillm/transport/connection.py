@@ -8,7 +8,7 @@ The waiter is a bare wake-up, made only when somebody must wait: never an except
 """
 
 import asyncio
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
 from omnillm.clock import Clock
 from omnillm.errors import NotSent, StaleConnection, UpstreamLost, UpstreamTimeout
@@ -111,10 +111,9 @@ class Connection(asyncio.Protocol):
         self._waiter = waiter = self._loop.create_future()
         return waiter
 
-    def require_head(self) -> None:
-        """Raise what went wrong before the reply's head was complete."""
-        if not self.reader.has_head:
-            raise self.fault or UpstreamLost("The reply did not begin.")
+    def raise_fault(self) -> NoReturn:
+        """Raise what went wrong."""
+        raise self.fault or UpstreamLost("The reply did not begin.")
 
     def take(self) -> bytes:
         """All of the body that has come since the last time, joined."""

@@ -62,7 +62,7 @@ class Exchange:
             connection.release()
 
     def linger(self) -> None:
-        """Close it, but let the rest of the reply come, for a second, and keep the connection. For streams whose last event has been read."""
+        """Close it, but let the rest of the reply come, for a second, and keep the connection. For streams whose last event is read."""
         connection = self._connection
         if connection is not None:
             self._connection = None

@@ -111,7 +111,9 @@ class ReplyReader:
         parser = self._parser
         status = parser.get_status_code()
         headers = self._fields
-        self._check_size(headers)
+        # What was received holds body bytes too, so it only says when to measure.
+        if len(headers) + self._repeats > self._limits.max_headers or self._received > self._limits.max_header_bytes:
+            self._measure(headers)
         # From here on the parser's fields are trailers, and those are dropped.
         self._fields = {}
         if status < 200:
@@ -148,15 +150,11 @@ class ReplyReader:
             raise UpstreamLost("The provider's reply is garbled: a transfer coding other than chunked.")
         return False
 
-    def _check_size(self, headers: dict[bytes, bytes]) -> None:
+    def _measure(self, headers: dict[bytes, bytes]) -> None:
         limits = self._limits
-        if len(headers) + self._repeats > limits.max_headers:
+        size = sum(len(name) + len(value) + 4 for name, value in headers.items())
+        if len(headers) + self._repeats > limits.max_headers or size > limits.max_header_bytes:
             raise too_large("head")
-        # What was received holds body bytes too, so it only says when to measure.
-        if self._received > limits.max_header_bytes:
-            size = sum(len(name) + len(value) + 4 for name, value in headers.items())
-            if size > limits.max_header_bytes:
-                raise too_large("head")
 
 
 def too_large(part: str) -> UpstreamLost:
