@@ -45,7 +45,7 @@ def _openai_list(names: Sequence[str]) -> dict[str, object]:
 
 
 def _anthropic_entry(name: str) -> dict[str, object]:
-    return {"type": "model", "id": name, "display_name": name, "created_at": _CREATED_ISO}
+    return {"type": "model", "id": name, "display_name": name, "created_at": _CREATED_ISO, "lifecycle": "active"}
 
 
 def _anthropic_list(names: Sequence[str]) -> dict[str, object]:
