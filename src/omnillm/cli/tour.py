@@ -56,15 +56,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 async def tour(*, stays: bool, port: int) -> bool:
     """True when every call succeeded and the books agree to the nano-dollar."""
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     async with running(port) as (provider, service):
-        console.print(
-            f"A fake provider on {provider.base_url} with three keys: [green]healthy[/], [red]dead[/] (401), [yellow]limited[/] (429)."
-        )
+        console.print(f"A fake provider on {provider.base_url} with three keys:")
+        console.print("  [green]healthy[/], [red]dead[/] (401), [yellow]limited[/] (429).")
         console.print(f"The gateway on http://127.0.0.1:{service.address[1]}, in front of it. {ROUNDS * len(SAMPLES)} calls:\n")
-        seen = await send_all(service)
-        await service.program.store.flush()
-        console.print(await calls_table(service, seen))
+        console.print(f"[bold]{'call':28}{'target':22}{'tokens':>8}{'cost USD':>12}{'ms':>7}  keys tried[/]")
+        seen = await send_all(console, service)
         console.print(pool_table(service))
         agrees = await compare(console, service, provider)
         is_good = agrees and all(each.status == 200 for each in seen)
@@ -96,29 +94,16 @@ def configuration(provider: str, port: int) -> Settings:
     return parse(CONFIG.format(provider=provider, port=port, keys=KEYS, virtual_key=VIRTUAL_KEY), {}, source="demo")
 
 
-async def send_all(service: Service) -> list[Seen]:
-    """Every sample, round by round, four at a time."""
-    clock = SystemClock()
-    client = HttpClient(clock=clock, deadlines=Deadlines())
-    origin = Origin("http", "127.0.0.1", service.address[1])
+async def send_all(console: Console, service: Service) -> list[Seen]:
+    """Every sample, round by round, four at a time; a line for each as it ends."""
+    client = HttpClient(clock=SystemClock(), deadlines=Deadlines())
     room = asyncio.Semaphore(4)
 
     async def one(sample: Sample) -> Seen:
         async with room:
-            began = clock.now()
-            exchange = await client.send(
-                Outgoing(
-                    origin=origin,
-                    method=b"POST",
-                    head=sample.head(VIRTUAL_KEY, origin.authority),
-                    body=sample.body,
-                    timeouts=Timeouts(),
-                    is_stream=sample.is_stream,
-                ),
-            )
-            await exchange.read_all(1_000_000)
-            request_id = exchange.headers.get(b"x-omnillm-request-id", b"").decode()
-            return Seen(sample=sample, status=exchange.status, request_id=request_id, milliseconds=(clock.now() - began) * 1000)
+            seen = await send(client, service, sample)
+        console.print(await told(service, seen))
+        return seen
 
     try:
         return await asyncio.gather(*(one(sample) for _ in range(ROUNDS) for sample in SAMPLES))
@@ -126,27 +111,37 @@ async def send_all(service: Service) -> list[Seen]:
         await client.aclose()
 
 
-async def calls_table(service: Service, seen: list[Seen]) -> Table:
-    rows = {row.request_id: row for row in await service.program.store.requests(limit=1000, before="")}
-    table = Table("call", "model", "key", "attempts", "tokens", "cost USD", "ms", title="What happened to every call")
-    for each in seen:
-        row = rows.get(each.request_id)
-        if row is None:
-            table.add_row(each.sample.name, "", f"[red]status {each.status}[/]", "", "", "", f"{each.milliseconds:.1f}")
-            continue
-        attempts = await service.program.store.attempts(row.request_id)
-        path = " → ".join(f"[{'green' if a.verdict == 'success' else 'red'}]{a.key}[/]" for a in attempts)
-        tokens = f"{row.usage.prompt_tokens}+{row.usage.completion_tokens}"
-        table.add_row(
-            each.sample.name,
-            f"{row.model} → {row.provider}/{row.upstream_model}",
-            path,
-            str(row.attempts),
-            tokens,
-            format_usd(row.cost_nanousd),
-            f"{each.milliseconds:.1f}",
-        )
-    return table
+async def send(client: HttpClient, service: Service, sample: Sample) -> Seen:
+    origin = Origin("http", "127.0.0.1", service.address[1])
+    outgoing = Outgoing(
+        origin=origin,
+        method=b"POST",
+        head=sample.head(VIRTUAL_KEY, origin.authority),
+        body=sample.body,
+        timeouts=Timeouts(),
+        is_stream=sample.is_stream,
+    )
+    clock = service.program.clock
+    began = clock.now()
+    exchange = await client.send(outgoing)
+    await exchange.read_all(1_000_000)
+    request_id = exchange.headers.get(b"x-omnillm-request-id", b"").decode()
+    return Seen(sample=sample, status=exchange.status, request_id=request_id, milliseconds=(clock.now() - began) * 1000)
+
+
+async def told(service: Service, seen: Seen) -> str:
+    """What the ledger says of a call."""
+    store = service.program.store
+    await store.flush()
+    rows = {row.request_id: row for row in await store.requests(limit=1000, before="")}
+    row = rows.get(seen.request_id)
+    if row is None:
+        return f"{seen.sample.name:28}[red]status {seen.status}[/]"
+    attempts = await store.attempts(row.request_id)
+    keys = " → ".join(f"[{'green' if each.verdict == 'success' else 'red'}]{each.key}[/]" for each in attempts)
+    tokens = f"{row.usage.prompt_tokens}+{row.usage.completion_tokens}"
+    target = f"{row.provider}/{row.upstream_model}"
+    return f"{seen.sample.name:28}{target:22}{tokens:>8}{format_usd(row.cost_nanousd):>12}{seen.milliseconds:7.1f}  {keys}"
 
 
 def pool_table(service: Service) -> Table:
