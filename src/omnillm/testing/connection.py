@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_target",
         "_transport",
+        "_upgrades",
         "_waiting",
         "number",
     )
@@ -64,7 +65,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by shape only
-        transport.set_write_buffer_limits(high=0)
+        transport.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS pauses at the mark, the others above it
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -99,6 +100,7 @@ class Connection(asyncio.Protocol):
         self._headers[name] = value if known is None else known + b", " + value
 
     def on_headers_complete(self) -> None:
+        self._upgrades = self._parser.should_upgrade()
         if self._headers.get(b"expect", b"").lower() == b"100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -106,6 +108,8 @@ class Connection(asyncio.Protocol):
         self._body.append(piece)
 
     def on_message_complete(self) -> None:
+        if self._upgrades:
+            return
         self._waiting.append(
             Arrived(
                 self.number,
