@@ -30,7 +30,7 @@ def _is_decimal(digits: str) -> bool:
 
 def format_usd(nanousd: int) -> str:
     """nano-USD -> the shortest exact decimal USD: 1_230_000 -> "0.00123"."""
-    sign, amount = ("-", -nanousd) if nanousd < 0 else ("", nanousd)
-    whole, fraction = divmod(amount, NANO_PER_USD)
-    tail = f"{fraction:09d}".rstrip("0")
-    return f"{sign}{whole}.{tail}" if tail else f"{sign}{whole}"
+    if nanousd < 0:
+        return f"-{format_usd(-nanousd)}"
+    whole, fraction = divmod(nanousd, NANO_PER_USD)
+    return f"{whole}.{fraction:09d}".rstrip("0") if fraction else str(whole)

@@ -1,5 +1,7 @@
 """What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from omnillm.errors import BadRequest, BudgetExceeded
@@ -61,37 +63,42 @@ class Quoter:
         output = (self._default_output_tokens if cap is None else cap) * peek.n
         tokens = estimated_prompt_tokens(text, media) + output
         prompt_bound = bounded_prompt_tokens(text, media, protocol.name)
-        budgeted = bool(call.caller.budgets)
-        if not budgeted and self._unknown != "refuse":
+        if not call.caller.budgets and self._unknown != "refuse":
             return Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output), plan.targets
-        if budgeted and has_repeated_members(call.body, call.members):
+        if call.caller.budgets and has_repeated_members(call.body, call.members):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
-        return self._quote_money(call, plan, Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output))
-
-    def _quote_money(self, call: Call, plan: Plan, quote: Quote) -> tuple[Quote, tuple[Target, ...]]:
-        amount, output_bound, injected = 0, quote.output_bound, None
-        targets: list[Target] = []
-        for target in plan.targets:
-            price = self.prices.find(target.provider, target.model)
+        priced = self._priced(call, plan)
+        budgeted = bool(call.caller.budgets)
+        amount, output_bound, injected = 0, output, None
+        for _, price in priced:
             if price is None:
-                if self._unknown == "allow":
-                    targets.append(target)
                 continue
-            output = quote.output_bound
-            if call.peek.output_cap is None:
-                if price.max_output:
-                    output = price.max_output * call.peek.n
-                else:
-                    injected = self._default_output_tokens
-            targets.append(target)
-            output_bound = max(output_bound, output)
-            amount = max(amount, bound(quote.prompt_bound, output, price))
-        if not targets:
+            at_most = output
+            if cap is None:
+                at_most = price.max_output * peek.n or output
+                injected = injected if price.max_output else self._default_output_tokens
+            if budgeted:
+                amount = max(amount, bound(prompt_bound, at_most, price))
+            output_bound = max(output_bound, at_most)
+        targets = plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
+        quote = Quote(
+            tokens=tokens,
+            prompt_bound=prompt_bound,
+            output_bound=output_bound,
+            amount_nanousd=amount,
+            injected_cap=injected,
+        )
+        return quote, targets
+
+    def _priced(self, call: Call, plan: Plan) -> Sequence[tuple[Target, Price | None]]:
+        """The targets that may be tried, with their prices. Raises BudgetExceeded when none has one, unless unknown prices are allowed."""
+        priced = [(target, self.prices.find(target.provider, target.model)) for target in plan.targets]
+        if self._unknown != "allow":
+            priced = [each for each in priced if each[1] is not None]
+        if not priced:
             raise BudgetExceeded(
                 f"Model {call.model!r} has no known price, and this caller has a budget: an administrator can add the price under "
                 "pricing.overrides.",
                 code="price_unknown",
             )
-        if not call.caller.budgets:
-            amount = 0
-        return msgspec.structs.replace(quote, amount_nanousd=amount, output_bound=output_bound, injected_cap=injected), tuple(targets)
+        return priced

@@ -55,7 +55,8 @@ class App:
         make_id: Callable[[], str],
     ) -> None:
         self.live = live
-        self._surface = surface
+        self._has_calls = Surface.CALLS in surface
+        self._has_operations = Surface.OPERATIONS in surface
         self._clock = clock
         self._operations = operations
         self._counters = counters
@@ -63,7 +64,7 @@ class App:
 
     def open(self, request: Request) -> Context:
         """Route and authenticate, at the end of the headers. The policy hangs on the matched path, never on a header; no match: 404."""
-        if Surface.CALLS in self._surface:
+        if self._has_calls:
             context = self._open_call(request)
             if context is not None:
                 return context
@@ -72,18 +73,17 @@ class App:
         return Context(None, None, self.live)
 
     def _open_call(self, request: Request) -> Context | None:
-        path = without_prefix(request.path)
-        route = inference_route(path)
-        if route is None and not models.is_models_path(path):
+        route = inference_route(request.path)
+        if route is None and not models.is_models_path(without_prefix(request.path)):
             return None
         if route is not None and request.method != "POST":
-            raise CallerFault(f"{path} takes POST, not {request.method}.", code="method_not_allowed", status=405)
+            raise CallerFault(f"{request.path} takes POST, not {request.method}.", code="method_not_allowed", status=405)
         live = self.live
         return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
 
     def _admit_to_operations(self, request: Request) -> None:
         path = request.path
-        if Surface.OPERATIONS in self._surface:
+        if self._has_operations:
             if path == "/metrics":
                 return
             if path.startswith("/admin/"):

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
+from hashlib import blake2b
 from urllib.parse import parse_qs
 
 from omnillm.errors import Forbidden, Unauthenticated
@@ -64,7 +65,8 @@ class AdminAuthenticator:
 
 
 def digest(pepper: bytes, secret: bytes) -> bytes:
-    return hmac.digest(pepper, secret, "sha256")
+    """Keyed BLAKE2b: a MAC like HMAC-SHA-256, but one that does not give up the interpreter lock in the middle of every call."""
+    return blake2b(secret, key=pepper[:64], digest_size=32).digest()
 
 
 _MISSING = "No API key was sent. Use a virtual key of this gateway as the API key of your SDK."

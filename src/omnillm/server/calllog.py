@@ -1,5 +1,6 @@
 """One structured line a call, never a prompt or a secret. Lines are gathered and written together, off the path of the call."""
 
+from functools import lru_cache
 from typing import BinaryIO
 
 import msgspec
@@ -44,6 +45,7 @@ def _text_line(row: RequestRow) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def _word(text: str) -> str:
     """A value on one line: as it is, or quoted when it holds anything but plain printable characters."""
     if text.isalnum() or not text:
@@ -77,7 +79,11 @@ def _json_line(row: RequestRow) -> str:
 
 
 def _timestamp(wall_ms: int) -> str:
-    days, ms = divmod(wall_ms, 86_400_000)
-    hours, ms = divmod(ms, 3_600_000)
-    minutes, ms = divmod(ms, 60_000)
-    return f"{civil_day(days)}T{hours:02d}:{minutes:02d}:{ms // 1000:02d}.{ms % 1000:03d}Z"
+    seconds, ms = divmod(wall_ms, 1000)
+    return f"{_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    days, of_day = divmod(seconds, 86_400)
+    return f"{civil_day(days)}T{of_day // 3600:02d}:{of_day // 60 % 60:02d}:{of_day % 60:02d}"

@@ -102,19 +102,11 @@ async def _stream(relay: Relay, reply: Reply, protocol: Protocol) -> None:
 def _fields(relay: Relay, *, with_cost: bool) -> bytes:
     case = relay.case
     lease = relay.lease
-    fields = (
-        b"%bx-omnillm-request-id: %b\r\nx-omnillm-provider: %b\r\nx-omnillm-model: %b\r\nx-omnillm-key: %b\r\nx-omnillm-attempts: %d\r\n"
-        % (
-            reply_fields(relay.upstream_headers),
-            case.request_id.encode(),
-            lease.provider.encode(),
-            lease.model.encode(),
-            lease.key.encode(),
-            case.attempts,
-        )
-    )
-    if with_cost:
-        fields += b"x-omnillm-cost-usd: %b\r\n" % format_usd(case.cost_nanousd).encode()
+    cost = f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n" if with_cost else ""
+    fields = reply_fields(relay.upstream_headers) + (
+        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
+        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n{cost}"
+    ).encode()
     ticket = case.ticket
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
         fields += (

@@ -36,8 +36,12 @@ GEMINI_METHODS: dict[str, tuple[str, bool]] = {
 
 
 def inference_route(path: str) -> Route | None:
+    """The inference route of a path as it came, drop-in prefix and all."""
     route = ROUTES.get(path)
-    return route if route is not None else _gemini_route(path)
+    if route is not None:
+        return route
+    path = without_prefix(path)
+    return ROUTES.get(path) or _gemini_route(path)
 
 
 def _gemini_route(path: str) -> Route | None:
