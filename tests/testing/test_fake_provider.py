@@ -153,7 +153,7 @@ async def test_unknown_path_is_404_in_the_callers_protocol(provider, method, pat
         (
             "/v1/chat/completions",
             b'{"model":"m","messages":["x"],"max_tokens":0}',
-            "max_completion_tokens: must be an integer of at least 1",
+            "max_completion_tokens: must be an integer from 1 to 2147483648",
         ),
         ("/v1/responses", b'{"model":"m"}', "Missing required parameter: 'input'."),
         ("/v1/messages", b'{"model":"m","messages":["x"],"max_tokens":1}', "anthropic-version: header is required"),

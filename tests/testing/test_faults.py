@@ -236,6 +236,13 @@ async def test_cut_after_events_is_exact(provider, ask):
         assert b'"stop"' not in seen.body
 
 
+async def test_error_event_comes_before_the_finish(provider, ask):
+    """An error after more events than the reply has still replaces its end."""
+    provider.enqueue(Fault(error_after=99, error_status=500))
+    seen = await ask(provider, stream=True)
+    assert (len(contents(seen)), b'"stop"' in seen.body, b"error" in seen.events[-1]) == (20, False, True)
+
+
 async def test_responses_number_their_error_events_without_gaps(provider, ask):
     """error and response.failed continue the numbering."""
     seen = await ask(provider, "openai_responses", "[[fault:error_after_content]]", stream=True)

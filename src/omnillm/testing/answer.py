@@ -2,6 +2,7 @@
 
 import math
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from omnillm.testing.delivery import Reply
 from omnillm.testing.faults import Fault, Hint
-from omnillm.testing.generation import Generation, argument_pieces, arguments_for, count_tokens, told_usage, words_for
+from omnillm.testing.generation import Generation, argument_pieces, arguments_for, told_usage, words_for
 from omnillm.testing.replies import gemini_generate_content
 from omnillm.testing.replies.speaker import Asked, Piece, Speaker, Standing, Trouble
 from omnillm.testing.script import Behaviour
@@ -20,7 +21,7 @@ EVENT_STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-contr
 
 def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, calls_tool: bool) -> Generation:
     """What the model says: a tool call if one is asked for and fits under the cap, else text."""
-    tokens = count_tokens((*asked.texts, *(msgspec.json.encode(tool).decode() for tool in asked.tools)))
+    tokens = asked.prompt_tokens
     most = asked.max_output if asked.max_output is not None else behaviour.words + behaviour.reasoning_tokens
     reasoning = min(behaviour.reasoning_tokens, most)
     words, tool = _said(asked, behaviour.words, most - reasoning, calls_tool=calls_tool and bool(asked.tools))
@@ -37,7 +38,7 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
         number=number,
         created=created,
         model=asked.model,
-        words=tuple(words),
+        words=words,
         tool=tool,
         finish="tool" if tool else "length" if len(words) < behaviour.words else "end",
         usage=usage,
@@ -49,7 +50,7 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
     )
 
 
-def _said(asked: Asked, usual: int, most: int, *, calls_tool: bool) -> tuple[list[str], str]:
+def _said(asked: Asked, usual: int, most: int, *, calls_tool: bool) -> tuple[tuple[str, ...], str]:
     """The words, and the name of the tool whose arguments they are."""
     if calls_tool:
         pieces = argument_pieces(arguments_for(asked.tools[0]["schema"]))
@@ -83,9 +84,9 @@ def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Pie
     if fault.truncates_json:
         pieces = pieces[: len(pieces) // 2]
         pieces[-1].raw = pieces[-1].raw[: len(pieces[-1].raw) // 2]
-    if fault.inserted:
+    if inserted := fault.inserted or (b":%b\n\n" % (b"x" * fault.comment_bytes) if fault.comment_bytes else b""):
         first = next((place for place, piece in enumerate(pieces) if piece.part == "content"), 0)
-        pieces.insert(first + 1, Piece(fault.inserted, pieces[first].output_tokens, "start"))
+        pieces.insert(first + 1, Piece(inserted, pieces[first].output_tokens, "start"))
     if fault.uses_crlf:
         for piece in pieces:
             piece.raw = piece.raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
@@ -95,8 +96,9 @@ def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Pie
 def _failed(speaker: Speaker, generation: Generation, fault: Fault, pieces: list[Piece]) -> list[Piece]:
     """The stream up to its error event. Without any content, nothing counts as generated."""
     assert fault.error_after is not None
-    contents = [place for place, piece in enumerate(pieces) if piece.part == "content"]
-    kept = pieces[: contents[fault.error_after] if fault.error_after < len(contents) else len(pieces)]
+    ends = [place for place, piece in enumerate(pieces) if piece.part != "start"]
+    first_end = next(count for count, place in enumerate(ends) if pieces[place].part != "content")
+    kept = pieces[: ends[min(fault.error_after, first_end)]]
     raw = speaker.error_events(trouble_of(fault), generation, len(kept))
     return [*kept, Piece(raw, kept[-1].output_tokens if kept else 0, "terminal")]
 
@@ -148,6 +150,7 @@ def tell(speaker: Speaker, body: Any, standing: Standing) -> Reply:
     return Reply(status=200, fields=fields, pieces=[Piece(msgspec.json.encode(body))], is_chunked=False)
 
 
+@lru_cache(maxsize=8)
 def http_date(wall: float) -> str:
     return formatdate(wall, usegmt=True)
 

@@ -70,7 +70,7 @@ def _stream_contents() -> Iterator[Fault]:
     yield Fault(name="invalid_utf8", effect="an event that is not UTF-8", inserted=b'data: {"text":"\xff\xfe"}\n\n')
     yield Fault(name="comments", effect="keep-alive comments between events", inserted=b": keep-alive\n\n" * 3)
     yield Fault(name="empty_events", effect="a thousand blank lines", inserted=b"\n\n" * 500)
-    yield Fault(name="huge_event", effect="a comment line of 20 MiB", inserted=b": " + b"x" * (20 << 20) + b"\n\n")
+    yield Fault(name="huge_event", effect="a comment line of 20 MiB", comment_bytes=20 << 20)
     yield Fault(name="crlf", effect="lines of a stream end in CR LF", uses_crlf=True)
 
 

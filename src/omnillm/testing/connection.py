@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by shape only
-        transport.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS pauses at the mark, the others above it
+        self._transport.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS pauses at the mark, the others above it
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -28,7 +28,7 @@ REASONS = {
     504: b"Gateway Timeout",
 }
 LAST_CHUNK = b"0\r\n\r\n"
-HUGE_FIELD = b"x-huge: " + b"h" * (1 << 20) + b"\r\n"
+HUGE_FIELD_BYTES = 1 << 20
 ENDS_CONNECTION = frozenset({"close", "http10", "long_length", "unended_chunks"})
 CHUNKED = frozenset({"unended_chunks", "trailers", "length_and_chunked"})
 
@@ -99,7 +99,7 @@ def _length(reply: Reply, fault: Fault) -> bytes:
     if framing == "long_length":
         return b"content-length: %d\r\n" % (size + 10)
     length = b"transfer-encoding: chunked\r\n" if _is_chunked(reply, fault) else b"content-length: %d\r\n" % size
-    return HUGE_FIELD + length if framing == "huge_head" else length
+    return b"x-huge: %b\r\n" % (b"h" * HUGE_FIELD_BYTES) + length if framing == "huge_head" else length
 
 
 def _is_chunked(reply: Reply, fault: Fault) -> bool:

@@ -57,6 +57,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """A stream: its last event (`terminal`), or everything from the finish reason on (`finish`)."""
     inserted: bytes = b""
     """A stream: bytes after its first content event."""
+    comment_bytes: int = 0
+    """A stream: a comment line of that size after its first content event, when not 0."""
     uses_crlf: bool = False
     """A stream: lines end in CR LF."""
     truncates_json: bool = False

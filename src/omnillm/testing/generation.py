@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 from zlib import crc32
 
@@ -63,31 +64,35 @@ def count_tokens(texts: Iterable[str]) -> int:
     return max(1, -(-sum(len(text.encode()) for text in texts) // 4))
 
 
-def words_for(prompt: str, model: str, count: int) -> list[str]:
+@lru_cache(maxsize=64)
+def words_for(prompt: str, model: str, count: int) -> tuple[str, ...]:
     """An echo of the prompt, then filler, cut or filled to so many words; all but the first begin with a space."""
     words = ["You", "said:", *MARKER.sub("", prompt[:2000]).split()]
     seed = crc32(f"{model}\0{prompt}".encode())
     words += [FILLER[(seed + i) % len(FILLER)] for i in range(count - len(words))]
-    return [word if i == 0 else f" {word}" for i, word in enumerate(words[:count])]
+    return tuple([word if i == 0 else f" {word}" for i, word in enumerate(words[:count])])
 
 
 def arguments_for(schema: object) -> str:
     """JSON that a function's parameter schema accepts: a sample for every property."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
-    return msgspec.json.encode({name: _sample(member) for name, member in (properties or {}).items()}).decode()
+    members = properties if isinstance(properties, dict) else {}
+    return msgspec.json.encode({name: _sample(member) for name, member in members.items()}).decode()
 
 
 def _sample(schema: object) -> Any:
+    """A value of the first type that the schema names; what is no schema gets a string."""
     if not isinstance(schema, dict):
         return SAMPLES["string"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kind = schema.get("type", "string")
-    return SAMPLES.get(str(kind[0] if isinstance(kind, list) else kind).lower(), SAMPLES["string"])
+    choices, kind = schema.get("enum"), schema.get("type")
+    if isinstance(choices, list) and choices:
+        return choices[0]
+    first = kind[0] if isinstance(kind, list) and kind else kind
+    return SAMPLES.get(str(first).lower(), SAMPLES["string"])
 
 
-def argument_pieces(arguments: str) -> list[str]:
-    return [arguments[i : i + ARGUMENT_PIECE] for i in range(0, len(arguments), ARGUMENT_PIECE)]
+def argument_pieces(arguments: str) -> tuple[str, ...]:
+    return tuple([arguments[i : i + ARGUMENT_PIECE] for i in range(0, len(arguments), ARGUMENT_PIECE)])
 
 
 def told_usage(usage: Usage, lie: str) -> Usage | None:

@@ -1,6 +1,9 @@
 """What a request gets: its fault, its reply, and what of it is billed. State is the script's; no sockets."""
 
+from functools import lru_cache
+
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.clock import Clock
 from omnillm.testing import answer
@@ -12,7 +15,7 @@ from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Standing
 from omnillm.testing.routes import Route, key_of, route
-from omnillm.testing.script import WINDOW_S, Script
+from omnillm.testing.script import WINDOW_S, Behaviour, Script
 
 UNLIMITED = 10_000
 """Requests a minute that a key without a limit is told to have."""
@@ -40,12 +43,13 @@ class Call(msgspec.Struct, kw_only=True):
 class Judge:
     """One provider's judgement."""
 
-    __slots__ = ("_clock", "_models", "_script")
+    __slots__ = ("_clock", "_models", "_read", "_script")
 
     def __init__(self, script: Script, clock: Clock, models: tuple[str, ...]) -> None:
         self._script = script
         self._clock = clock
         self._models = models
+        self._read = lru_cache(maxsize=64)(_read)  # load tests repeat their bodies
 
     def judge(self, arrived: Arrived, number: int) -> Call:
         way = route(arrived.method, arrived.target, arrived.headers)
@@ -59,14 +63,15 @@ class Judge:
         if way.operation == "models":
             return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
         try:
-            asked = _read(way, arrived)
-        except Malformed as problem:
+            _demand_version(way, arrived)
+            asked = self._read(way, arrived.body)
+        except (Malformed, RecursionError) as problem:
             return self._refuse(way, key, Fault.status(400, message=str(problem)), number)
         fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
         if fault.http_status or (fault.error_after is not None and not asked.is_stream):
             call = self._refuse(way, key, fault, number)
         elif way.operation == "count":
-            call = self._tell(way, key, way.speaker.counted(count_tokens(asked.texts)), number)
+            call = self._tell(way, key, way.speaker.counted(asked.prompt_tokens), number)
             call.fault = fault
         else:
             calls_tool = CALLS_TOOL in arrived.body
@@ -75,11 +80,11 @@ class Judge:
             call = self._grant(way, key, fault, generation, is_stream=asked.is_stream)
         call.model = asked.model
         call.is_stream = asked.is_stream
-        call.delay_s = behaviour.delay_s if fault.delay_s is None else fault.delay_s
+        call.delay_s = _delay_s(fault, behaviour)
         return call
 
     def _refuse(self, way: Route, key: str, fault: Fault, number: int) -> Call:
-        return Call(route=way, key=key, fault=fault, reply=answer.fail(way.speaker, fault, self._standing(key, number)))
+        return Call(route=way, key=key, fault=fault, model=way.model, reply=answer.fail(way.speaker, fault, self._standing(key, number)))
 
     def _tell(self, way: Route, key: str, body: Json, number: int) -> Call:
         return Call(route=way, key=key, fault=NO_FAULT, reply=answer.tell(way.speaker, body, self._standing(key, number)))
@@ -102,19 +107,30 @@ class Judge:
         )
 
 
-def _read(way: Route, arrived: Arrived) -> Asked:
-    """The body as its protocol reads it, completed by what the path says."""
+def _delay_s(fault: Fault, behaviour: Behaviour) -> float | None:
+    """Pieces of a given size are written one by one, so other tasks run in between."""
+    if fault.delay_s is not None:
+        return fault.delay_s
+    return 0.0 if fault.piece_bytes and behaviour.delay_s is None else behaviour.delay_s
+
+
+def _demand_version(way: Route, arrived: Arrived) -> None:
     if way.speaker is ANTHROPIC_MESSAGES and b"anthropic-version" not in arrived.headers:
         raise Malformed("anthropic-version: header is required")
+
+
+def _read(way: Route, raw: bytes) -> Asked:
+    """The body as its protocol reads it, completed by what the path says."""
     try:
-        body = msgspec.json.decode(arrived.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
         raise Malformed("We could not parse the JSON body of your request.") from broken
     if not isinstance(body, dict):
         raise Malformed("The body is not a JSON object.")
-    if way.speaker is ANTHROPIC_MESSAGES and way.operation == "count":
-        return read_count(body)
-    asked = way.speaker.read(body)
+    is_count = way.speaker is ANTHROPIC_MESSAGES and way.operation == "count"
+    asked = (read_count if is_count else way.speaker.read)(body)
+    tools = [msgspec.json.encode(tool).decode() for tool in asked.tools]
+    asked = replace(asked, prompt_tokens=count_tokens((*asked.texts, *tools)))
     if way.speaker is GEMINI_GENERATE_CONTENT:
-        return msgspec.structs.replace(asked, model=way.model, is_stream=way.is_stream)
+        return replace(asked, model=way.model, is_stream=way.is_stream)
     return asked

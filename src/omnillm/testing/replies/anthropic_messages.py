@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from omnillm.testing.generation import Generation
-from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble, cap, demand, last_user_text, texts_in
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble, cap, demand, last_user_text, objects, texts_in
 from omnillm.usage import Usage
 
 STOP = {"end": "end_turn", "length": "max_tokens", "tool": "tool_use"}
@@ -43,7 +43,7 @@ def read(body: Json) -> Asked:
 def read_count(body: Json, max_output: int | None = None) -> Asked:
     """A question for the prompt's tokens needs no cap."""
     messages = demand(body, "messages", list)
-    functions = [tool for tool in body.get("tools") or () if "input_schema" in tool]
+    functions = [tool for tool in objects(body.get("tools"), "tools") if "input_schema" in tool]
     return Asked(
         model=demand(body, "model", str),
         prompt=last_user_text(messages),

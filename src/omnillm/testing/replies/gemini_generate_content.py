@@ -6,7 +6,20 @@ from typing import Any
 import msgspec
 
 from omnillm.testing.generation import Generation
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Speaker, Standing, Trouble, cap, demand, last_user_text, texts_in
+from omnillm.testing.replies.speaker import (
+    Asked,
+    Json,
+    Piece,
+    Speaker,
+    Standing,
+    Trouble,
+    cap,
+    demand,
+    last_user_text,
+    objects,
+    one_object,
+    texts_in,
+)
 from omnillm.usage import Usage
 
 FINISH = {"end": "STOP", "length": "MAX_TOKENS", "tool": "STOP"}
@@ -56,18 +69,18 @@ def read(body: Json) -> Asked:
     if isinstance(inner := body.get("generateContentRequest"), dict):
         body = inner
     contents = demand(body, "contents", list)
-    config = _either(body, "generationConfig", "generation_config") or {}
-    if not isinstance(config, dict):
-        raise Malformed("generationConfig: not an object")
+    config = one_object(_either(body, "generationConfig", "generation_config"), "generationConfig")
     functions = [
-        function for tool in body.get("tools") or () for function in _either(tool, "functionDeclarations", "function_declarations") or ()
+        function
+        for tool in objects(body.get("tools"), "tools")
+        for function in objects(_either(tool, "functionDeclarations", "function_declarations"), "functionDeclarations")
     ]
     return Asked(
         model="",
         prompt=last_user_text(contents),
         texts=(*texts_in(_either(body, "systemInstruction", "system_instruction")), *texts_in(contents)),
         max_output=cap(_either(config, "maxOutputTokens", "max_output_tokens"), "maxOutputTokens"),
-        choices=cap(_either(config, "candidateCount", "candidate_count"), "candidateCount") or 1,
+        choices=cap(_either(config, "candidateCount", "candidate_count"), "candidateCount", 8) or 1,
         tools=tuple({"name": each.get("name", ""), "schema": _schema(each)} for each in functions),
     )
 

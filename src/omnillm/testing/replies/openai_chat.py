@@ -1,10 +1,8 @@
 """OpenAI chat completions."""
 
-from typing import Any
-
 from omnillm.testing.generation import Generation
 from omnillm.testing.replies.openai import error, fields, models, sse
-from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Trouble, cap, demand, last_user_text, texts_in
+from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Trouble, cap, demand, last_user_text, objects, one_object, texts_in
 from omnillm.usage import Usage
 
 FINISH = {"end": "stop", "length": "length", "tool": "tool_calls"}
@@ -13,16 +11,16 @@ DONE = b"data: [DONE]\n\n"
 
 def read(body: Json) -> Asked:
     messages = demand(body, "messages", list)
-    functions = [tool["function"] for tool in body.get("tools") or () if "function" in tool]
+    functions = [one_object(tool.get("function"), "tools") for tool in objects(body.get("tools"), "tools")]
     return Asked(
         model=demand(body, "model", str),
         prompt=last_user_text(messages),
         texts=tuple(texts_in(messages)),
         is_stream=body.get("stream") is True,
-        wants_usage=(body.get("stream_options") or {}).get("include_usage") is True,
+        wants_usage=one_object(body.get("stream_options"), "stream_options").get("include_usage") is True,
         max_output=cap(body.get("max_completion_tokens", body.get("max_tokens")), "max_completion_tokens"),
-        choices=cap(body.get("n"), "n") or 1,
-        tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions),
+        choices=cap(body.get("n"), "n", 128) or 1,
+        tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions if function),
     )
 
 
@@ -66,13 +64,12 @@ def whole(generation: Generation) -> Json:
 
 
 class _Chunks:
-    """The envelope that all chunks of one reply share."""
+    """The chunks of one reply share an envelope, which is filled anew for each."""
 
-    __slots__ = ("_envelope", "_generation", "_is_cumulative")
+    __slots__ = ("_envelope", "_generation")
 
     def __init__(self, generation: Generation) -> None:
         self._generation = generation
-        self._is_cumulative = generation.is_cumulative
         self._envelope: Json = {
             "id": f"chatcmpl-{generation.serial}",
             "object": "chat.completion.chunk",
@@ -88,13 +85,16 @@ class _Chunks:
     def delta(self, delta: Json, words: int, finish: str | None = None) -> bytes:
         """One chunk a choice."""
         generation, envelope = self._generation, self._envelope
-        if self._is_cumulative and (told := generation.told_after(words)) is not None:
-            envelope = envelope | {"usage": _usage(told)}
-        choices: list[Any] = [{"index": i, "delta": delta, "logprobs": None, "finish_reason": finish} for i in range(generation.choices)]
-        return b"".join(sse(envelope | {"choices": [choice]}) for choice in choices)
+        if generation.is_cumulative and (told := generation.told_after(words)) is not None:
+            envelope["usage"] = _usage(told)
+        raw = b""
+        for i in range(generation.choices):
+            envelope["choices"] = [{"index": i, "delta": delta, "logprobs": None, "finish_reason": finish}]
+            raw += sse(envelope)
+        return raw
 
     def usage(self, told: Usage) -> bytes:
-        return sse(self._envelope | {"usage": _usage(told)})
+        return sse(self._envelope | {"choices": [], "usage": _usage(told)})
 
 
 def stream(generation: Generation) -> list[Piece]:

@@ -5,7 +5,20 @@ import msgspec
 from omnillm.testing.generation import Generation
 from omnillm.testing.replies.openai import error, error_of, fields, models
 from omnillm.testing.replies.openai_chat import counted
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Part, Piece, Speaker, Trouble, cap, demand, last_user_text, texts_in
+from omnillm.testing.replies.speaker import (
+    Asked,
+    Json,
+    Malformed,
+    Part,
+    Piece,
+    Speaker,
+    Trouble,
+    cap,
+    demand,
+    last_user_text,
+    objects,
+    texts_in,
+)
 from omnillm.usage import Usage
 
 FAILURES = ("server_error", "rate_limit_exceeded", "invalid_prompt")
@@ -15,7 +28,7 @@ def read(body: Json) -> Asked:
     asked = body.get("input")
     if not isinstance(asked, str | list) or not asked:
         raise Malformed("Missing required parameter: 'input'.")
-    functions = [tool for tool in body.get("tools") or () if tool.get("type") == "function"]
+    functions = [tool for tool in objects(body.get("tools"), "tools") if tool.get("type") == "function"]
     return Asked(
         model=demand(body, "model", str),
         prompt=last_user_text(asked),

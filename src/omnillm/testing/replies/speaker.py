@@ -29,6 +29,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     choices: int = 1
     tools: tuple[Json, ...] = ()
     """`name` and `schema` of each function."""
+    prompt_tokens: int = 0
+    """Of the texts and the tools; counted once `read` is done."""
 
 
 class Piece(msgspec.Struct):
@@ -124,10 +126,26 @@ def demand(body: Json, name: str, kind: type) -> Any:
     return value
 
 
-def cap(value: object, name: str) -> int | None:
-    """An optional output cap: a positive integer, or the request is malformed."""
+def objects(value: object, name: str) -> list[Json]:
+    """An optional list of objects."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(element, dict) for element in value):
+        raise Malformed(f"{name}: not a list of objects")
+    return value
+
+
+def one_object(value: object, name: str) -> Json:
+    """An optional object; {} when it is absent."""
+    if value is not None and not isinstance(value, dict):
+        raise Malformed(f"{name}: not an object")
+    return value or {}
+
+
+def cap(value: object, name: str, most: int = 1 << 31) -> int | None:
+    """An optional count from 1 to `most`."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise Malformed(f"{name}: must be an integer of at least 1")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise Malformed(f"{name}: must be an integer from 1 to {most}")
     return value
