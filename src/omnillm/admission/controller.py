@@ -1,0 +1,261 @@
+"""Every decision of the gateway: who may call, with which key, for what money. Synchronous, without a clock or dice of its own.
+
+Whatever is granted is held under the case's id. `release`, `settle` and `cancel` are idempotent, and `cancel` alone gives back all of it.
+The same dice, times and verbs lead to the same state.
+"""
+
+from math import inf
+
+from omnillm.admission import snapshots
+from omnillm.admission.asks import (
+    Ask,
+    BudgetSnapshot,
+    ControllerConfigured,
+    KeySnapshot,
+    Lease,
+    Need,
+    Refusal,
+    Served,
+    Ticket,
+    Wait,
+)
+from omnillm.admission.case import Case
+from omnillm.admission.leasing import Leasing, refuse
+from omnillm.admission.queue import Answer, Queue, Waiter
+from omnillm.admission.tickets import Tickets
+from omnillm.keys.demand import Dice
+from omnillm.keys.grant import Grant
+from omnillm.outcome import FAILOVERS, Outcome, Verdict
+
+ABORTED = Outcome(verdict=Verdict.ABORTED)
+
+
+class AdmissionController:
+    """The verbs. `now` is the monotonic clock of the process that owns the controller, in seconds.
+
+    A verb may serve waiters. Those that `release`, `settle`, `cancel`, `tick` and `configure` serve are in what they return; those that
+    `admit` and `lease` serve while they put a newcomer in its place are kept, and returned by the next of those verbs.
+    """
+
+    def __init__(self, configured: ControllerConfigured, *, dice: Dice, now: float) -> None:
+        self._tickets = Tickets()
+        self._leasing = Leasing(dice)
+        self._cases: dict[str, Case] = {}
+        self._asks = Queue(self._attempt_ask)
+        self._needs = Queue(self._attempt_need)
+        self._served: list[Served] = []
+        self._depth = 0
+        self.configure(configured, now)
+
+    # -- verbs
+
+    def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal:
+        """All limits of the caller and the money of one attempt, or nothing. Waits only for money that is held and not spent."""
+        case = self._cases.get(ask.case_id)
+        if case is not None and case.ticket is not None:
+            return case.ticket
+        if not self._asks.waiters:
+            answer = self._admit(ask, now)
+            if isinstance(answer, Ticket) or answer.code != "budget_held" or ask.queue_until <= now:
+                return answer
+        waited = self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
+        assert not isinstance(waited, Lease)
+        if not isinstance(waited, Wait) or ask.queue_until > now:
+            return waited
+        self._asks.leave(ask.case_id)
+        return self._admit(ask, now)
+
+    def lease(self, need: Need, now: float) -> Lease | Wait | Refusal:
+        """A key of the first target that has one. Waits, in fair order, when one may be free within the queue time."""
+        case = self._cases.get(need.case_id)
+        if case is None:
+            case = self._cases[need.case_id] = Case(need.case_id)
+        if not self._needs.waiters:
+            answer = self._lease(case, need, now)
+            if not isinstance(answer, float):
+                return answer
+        lane = tuple([(candidate.provider, candidate.model) for candidate in need.candidates])
+        size = need.candidates[0].tokens if need.candidates else 0
+        waited = self._enqueue(self._needs, Waiter(need, case.caller_name, lane, size), now)
+        assert not isinstance(waited, Ticket)
+        if isinstance(waited, Wait) and need.queue_until <= now:
+            self._needs.leave(need.case_id)
+            answer = self._lease(case, need, now)
+            assert not isinstance(answer, float)
+            return answer
+        return waited
+
+    def sent(self, lease_id: int, now: float) -> None:
+        """The request leaves: its slot and tokens count from this moment on."""
+        grant = self._leasing.grants.get(lease_id)
+        if grant is not None:
+            grant.send(now)
+
+    def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:  # noqa: ARG002  every verb takes the time
+        """Money for another attempt that may be billed, in every budget of the ticket, or in none."""
+        case = self._cases.get(case_id)
+        return case is not None and case.extend(amount_nanousd)
+
+    def release(self, lease_id: int, outcome: Outcome, now: float) -> list[Served]:
+        """The attempt is over: what it meant for its key, its group and its provider."""
+        grant = self._leasing.grants.pop(lease_id, None)
+        if grant is not None:
+            self._release(grant, outcome, now)
+        return self._serve(now) if self._needs.waiters or self._served else []
+
+    def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None = None) -> list[Served]:
+        """The call is over: its reservations become `cost_nanousd`, its caller's slot is free. `tokens` None: unknown, all stay charged."""
+        case = self._cases.get(case_id)
+        if case is not None:
+            self._settle(case, cost_nanousd, now, tokens)
+        return self._serve(now) if self._asks.waiters or self._served else []
+
+    def cancel(self, case_id: str, now: float) -> list[Served]:
+        """Give back whatever is still held under the case, seen or not: its place in a queue, leases, reservations."""
+        self._asks.leave(case_id)
+        self._needs.leave(case_id)
+        case = self._cases.get(case_id)
+        if case is not None:
+            for grant in tuple(case.grants):
+                del self._leasing.grants[grant.lease_id]
+                self._release(grant, ABORTED, now)
+            self._settle(case, 0, now, None)
+            self._cases.pop(case_id, None)
+        return self._serve(now)
+
+    def tick(self, now: float) -> list[Served]:
+        """Serve those whose moment has come, refuse those who are out of time."""
+        for waiter in self._asks.expire(now):
+            assert isinstance(waiter.question, Ask)
+            self._served.append(Served(case_id=waiter.case_id, answer=self._admit(waiter.question, now)))
+        for waiter in self._needs.expire(now):
+            assert isinstance(waiter.question, Need)
+            answer = self._lease(self._cases[waiter.case_id], waiter.question, now)
+            assert not isinstance(answer, float)
+            self._served.append(Served(case_id=waiter.case_id, answer=answer))
+        return self._serve(now)
+
+    def renew(self, budget: str, period: str, settled_nanousd: int, resets_at_wall: float) -> None:
+        """A new period of a budget, or its balance at start. Open reservations stay in their own period."""
+        self._tickets.budgets[budget].renew(period, settled_nanousd, resets_at_wall)
+        self._asks.stir()
+
+    def configure(self, configured: ControllerConfigured, now: float) -> list[Served]:
+        """Apply a configuration: state is kept by provider + label, caller and budget name; a removed key gets no more leases."""
+        self._depth = configured.queue_depth
+        self._tickets.configure(configured.callers, configured.budgets)
+        self._leasing.configure(configured.pools, now)
+        self._asks.stir()
+        self._needs.stir()
+        return self._serve(now)
+
+    def revive(self, provider: str, label: str, now: float) -> bool:  # noqa: ARG002  every verb takes the time
+        """An administrator says that a key is well. False: there is none of that name. Waiters are served by the next tick."""
+        pool = self._leasing.pools.get(provider)
+        if pool is None or label not in pool.keys:
+            return False
+        pool.revive(label)
+        self._needs.stir()
+        return True
+
+    # -- what can be seen
+
+    def keys(self, now: float) -> list[KeySnapshot]:
+        """Every key, those still in use after their removal among them."""
+        pools = self._leasing.pools.values()
+        return [snapshots.of_key(pool, key, now) for pool in pools for key in (*pool.keys.values(), *pool.removed)]
+
+    def budgets(self) -> list[BudgetSnapshot]:
+        """Every configured budget in its current period."""
+        return [snapshots.of_budget(budget) for name, budget in self._tickets.budgets.items() if name in self._tickets.is_listed]
+
+    # -- decisions
+
+    def _admit(self, ask: Ask, now: float) -> Ticket | Refusal:
+        case = self._tickets.admit(ask, now)
+        if isinstance(case, Refusal):
+            return case
+        self._cases[ask.case_id] = case
+        assert case.ticket is not None
+        return case.ticket
+
+    def _lease(self, case: Case, need: Need, now: float) -> Lease | Refusal | float:
+        """A float: it is worth waiting, and before that moment asking again is no use unless something changes."""
+        found = self._leasing.find(need, case.failed_over, now)
+        if isinstance(found, Grant):
+            case.grants.append(found)
+            return Lease(
+                lease_id=found.lease_id,
+                case_id=need.case_id,
+                provider=found.pool.provider,
+                key=found.key.label,
+                model=found.model,
+                tokens=found.tokens,
+                is_probe=bool(found.probes),
+            )
+        refusal = found if isinstance(found, Refusal) else refuse(need, found, now)
+        if refusal is None:
+            assert not isinstance(found, Refusal)
+            return found.wakes_at
+        self._forget(case)
+        return refusal
+
+    def _release(self, grant: Grant, outcome: Outcome, now: float) -> None:
+        pool = grant.pool
+        if pool.release(grant, outcome, now):
+            self._needs.stir()
+        if pool.is_empty and self._leasing.pools.get(pool.provider) is pool:
+            self._leasing.forget(pool.provider)
+        case = self._cases.get(grant.case_id)
+        if case is not None:
+            case.grants.remove(grant)
+            if outcome.verdict in FAILOVERS:
+                case.failed_over += ((pool.provider, grant.key.label),)
+            self._forget(case)
+
+    def _settle(self, case: Case, cost_nanousd: int, now: float, tokens: int | None) -> None:
+        if not case.is_settled:
+            case.settle(cost_nanousd, tokens, now)
+            self._asks.stir()
+        self._forget(case)
+
+    def _forget(self, case: Case) -> None:
+        """A case without a ticket to settle or a lease to release is no more."""
+        if case.is_settled and not case.grants:
+            self._cases.pop(case.case_id, None)
+
+    # -- queues
+
+    def _enqueue(self, queue: Queue, waiter: Waiter, now: float) -> Answer | Wait:
+        """Put a newcomer in its place, and serve whoever can be served: perhaps the newcomer itself."""
+        if len(self._asks.waiters) + len(self._needs.waiters) >= self._depth:
+            return Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)
+        queue.join(waiter)
+        mine: Answer | None = None
+        for served in queue.serve(now):
+            if served.case_id == waiter.case_id:
+                mine = served.answer
+            else:
+                self._served.append(served)
+        return mine if mine is not None else Wait(case_id=waiter.case_id, until=waiter.until)
+
+    def _attempt_ask(self, waiter: Waiter, now: float) -> Answer | float:
+        assert isinstance(waiter.question, Ask)
+        answer = self._admit(waiter.question, now)
+        return inf if isinstance(answer, Refusal) and answer.code == "budget_held" else answer
+
+    def _attempt_need(self, waiter: Waiter, now: float) -> Answer | float:
+        assert isinstance(waiter.question, Need)
+        case = self._cases.get(waiter.case_id)
+        if case is None:
+            case = self._cases[waiter.case_id] = Case(waiter.case_id)
+        return self._lease(case, waiter.question, now)
+
+    def _serve(self, now: float) -> list[Served]:
+        served = self._served
+        if self._asks.waiters:
+            served += self._asks.serve(now)
+        if self._needs.waiters:
+            served += self._needs.serve(now)
+        self._served = []
+        return served

@@ -1,0 +1,124 @@
+"""From a need to a key: the targets in order, the providers that are passed over, the keys that were tried, and why nobody can."""
+
+from collections.abc import Collection
+from math import isfinite
+
+from omnillm.admission.asks import Candidate, Need, PoolConfigured, Refusal
+from omnillm.keys.circuit import CLOSED
+from omnillm.keys.demand import Dice
+from omnillm.keys.grant import Grant
+from omnillm.keys.key import Key
+from omnillm.keys.outlook import Outlook
+from omnillm.keys.pool import Pool
+
+NONE: frozenset[str] = frozenset()
+RETRY_AFTER_S = 1.0
+"""When only the end of another call can make room, nobody knows when."""
+Tried = Collection[tuple[str, str]]
+
+
+class Leasing:
+    """All pools, and the grants that are out."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+        self._last_id = 0
+        self.pools: dict[str, Pool] = {}
+        self.grants: dict[int, Grant] = {}
+
+    def configure(self, pools: tuple[PoolConfigured, ...], now: float) -> None:
+        """State is kept by provider and label."""
+        for terms in pools:
+            pool = self.pools.get(terms.provider)
+            if pool is None:
+                self.pools[terms.provider] = Pool(terms, self._dice)
+            else:
+                pool.configure(terms, now)
+        for provider in self.pools.keys() - {terms.provider for terms in pools}:
+            self.pools[provider].retire_all()
+            self.forget(provider)
+
+    def forget(self, provider: str) -> None:
+        """Drops a pool that has neither keys nor leases."""
+        if self.pools[provider].is_empty:
+            del self.pools[provider]
+
+    def find(self, need: Need, failed_over: Tried, now: float) -> Grant | Outlook | Refusal:
+        """A grant on the first target with a key; else when and why not. `failed_over`: keys that this call left for good."""
+        if need.retry_of and not self._has_retry(need, now):
+            return Refusal(case_id=need.case_id, code="retry_budget", status=503, scope=need.retry_of)
+        is_any_set_aside = False
+        for candidate in need.candidates:
+            pool = self.pools.get(candidate.provider)
+            if pool is None:
+                continue
+            circuit = pool.outage.circuit
+            if circuit.state is not CLOSED and not circuit.admits(now):
+                is_any_set_aside = True
+                continue
+            key = pool.pick(need, candidate, labels_of(need.tried, candidate.provider), now)
+            if key is not None:
+                return self._grant(pool, key, need, candidate, now)
+        if is_any_set_aside or need.retry_of:
+            grant = self._last_resort(need, failed_over, now)
+            if grant is not None:
+                return grant
+        return self.outlook(need, failed_over, now)
+
+    def _has_retry(self, need: Need, now: float) -> bool:
+        pool = self.pools.get(need.retry_of)
+        return pool is None or pool.outage.has_retry(now)
+
+    def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Grant | None:
+        """A provider that was set aside rather than none; then, for a retry, the key that failed rather than none."""
+        for passed_by in (need.tried, failed_over) if need.retry_of else (need.tried,):
+            for candidate in need.candidates:
+                pool = self.pools.get(candidate.provider)
+                if pool is None or (passed_by is not need.tried and candidate.provider != need.retry_of):
+                    continue
+                key = pool.pick(need, candidate, labels_of(passed_by, candidate.provider), now)
+                if key is not None:
+                    return self._grant(pool, key, need, candidate, now)
+        return None
+
+    def _grant(self, pool: Pool, key: Key, need: Need, candidate: Candidate, now: float) -> Grant:
+        self._last_id += 1
+        grant = self.grants[self._last_id] = pool.grant(key, need, candidate, self._last_id, now)
+        if need.retry_of:
+            pool = self.pools.get(need.retry_of, pool)
+        pool.outage.call(now, is_retry=bool(need.retry_of))
+        return grant
+
+    def outlook(self, need: Need, failed_over: Tried, now: float) -> Outlook:
+        """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""
+        view = Outlook()
+        for candidate in need.candidates:
+            pool = self.pools.get(candidate.provider)
+            if pool is not None:
+                tried = failed_over if candidate.provider == need.retry_of else need.tried
+                view.merge(pool.outlook(need, candidate, labels_of(tried, candidate.provider), now))
+        return view
+
+
+def labels_of(tried: Tried, provider: str) -> frozenset[str]:
+    """The labels among `tried` that are the provider's."""
+    return frozenset([label for name, label in tried if name == provider]) if tried else NONE
+
+
+def refuse(need: Need, view: Outlook, now: float) -> Refusal | None:
+    """None: it is worth waiting, a key may be free within the queue time. Else the exact wait, when it is known."""
+    if not (view.is_limited or view.is_broken):
+        if view.is_tried:
+            return Refusal(case_id=need.case_id, code="all_keys_tried", status=503)
+        if view.is_too_large:
+            return Refusal(case_id=need.case_id, code="call_too_large", status=400)
+        return Refusal(case_id=need.case_id, code="no_key_serves_model", status=503)
+    if now < need.queue_until and view.possible_at <= need.queue_until:
+        return None
+    moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
+    return Refusal(
+        case_id=need.case_id,
+        code="all_keys_limited" if view.is_limited else "all_keys_broken",
+        status=429 if view.is_limited else 503,
+        retry_after_s=moment - now if moment > now else RETRY_AFTER_S,
+    )

@@ -1,0 +1,103 @@
+"""What people and metrics see of keys and budgets."""
+
+from omnillm.admission.asks import BudgetSnapshot, KeyHealth, KeySnapshot
+from omnillm.keys.circuit import CLOSED, OPEN
+from omnillm.keys.key import Key
+from omnillm.keys.model_class import ModelClass
+from omnillm.keys.pool import Pool
+from omnillm.limits.budget import Budget
+from omnillm.limits.window import Window
+
+
+def of_budget(budget: Budget) -> BudgetSnapshot:
+    period = budget.current
+    return BudgetSnapshot(
+        name=budget.name,
+        period=period.pair[1],
+        limit_nanousd=budget.limit,
+        settled_nanousd=period.settled,
+        reserved_nanousd=period.reserved,
+        is_hard=budget.is_hard,
+        resets_at_wall=period.resets_at_wall,
+    )
+
+
+def of_key(pool: Pool, key: Key, now: float) -> KeySnapshot:
+    """Windows are those of the key's group for all models together; those of a model class stand under `models`."""
+    group = key.group
+    classes = group.classes()
+    cool_down_s = max((model_class.circuit.rest_s(now) for model_class in classes), default=0.0)
+    is_room = _left(group.rpm, now) > 0 and _left(group.tpm, now) > 0 and not key.slots.is_full
+    is_open_for_some = not classes or any(model_class.circuit.admits(now) for model_class in classes)
+    return KeySnapshot(
+        provider=pool.provider,
+        label=key.label,
+        group=group.name.removeprefix("\0"),
+        state=_state(key, cool_down_s, now),
+        is_available=not key.is_removed and key.can_probe(now) and is_room and is_open_for_some,
+        in_flight=key.slots.in_use,
+        max_concurrency=key.slots.limit,
+        tpm_inflight=key.tokens_in_flight,
+        tpm_used=_used(group.tpm, now),
+        tpm_limit=_limit(group.tpm),
+        rpm_used=_used(group.rpm, now),
+        rpm_limit=_limit(group.rpm),
+        cool_down_s=cool_down_s,
+        failure_cool_down_s=max(key.dead.rest_s(now), key.breaker.circuit.rest_s(now)),
+        consecutive_failures=key.breaker.consecutive,
+        latency_ewma_s=key.latency_s,
+        models=tuple(_healths(key, classes, now)),
+    )
+
+
+def _state(key: Key, cool_down_s: float, now: float) -> str:
+    if key.is_removed:
+        return "removed"
+    if key.dead.rest_s(now):
+        return "dead"
+    if key.breaker.circuit.rest_s(now):
+        return "open"
+    if not key.is_closed:
+        return "half_open"
+    return "cooling" if cool_down_s else "ready"
+
+
+def _healths(key: Key, classes: list[ModelClass], now: float) -> list[KeyHealth]:
+    healths = [
+        _health(model_class.name, _class_state(model_class, now), model_class.circuit.rest_s(now), model_class, now)
+        for model_class in classes
+    ]
+    denied = [(model, circuit.rest_s(now)) for model, circuit in key.denials.items() if circuit.state is not CLOSED]
+    return healths + [
+        KeyHealth(model=model, state="denied", until_s=rest_s, rpm_used=0, rpm_limit=0, tpm_used=0, tpm_limit=0) for model, rest_s in denied
+    ]
+
+
+def _class_state(model_class: ModelClass, now: float) -> str:
+    if model_class.circuit.state is not OPEN or not model_class.circuit.rest_s(now):
+        return "ready"
+    return "exhausted" if model_class.is_exhausted else "cooling"
+
+
+def _health(name: str, state: str, until_s: float, model_class: ModelClass, now: float) -> KeyHealth:
+    return KeyHealth(
+        model=name,
+        state=state,
+        until_s=until_s,
+        rpm_used=_used(model_class.rpm, now),
+        rpm_limit=_limit(model_class.rpm),
+        tpm_used=_used(model_class.tpm, now),
+        tpm_limit=_limit(model_class.tpm),
+    )
+
+
+def _used(window: Window | None, now: float) -> int:
+    return window.limit - window.left(now) if window is not None else 0
+
+
+def _limit(window: Window | None) -> int:
+    return window.limit if window is not None else 0
+
+
+def _left(window: Window | None, now: float) -> int:
+    return window.left(now) if window is not None else 1

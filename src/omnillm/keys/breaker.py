@@ -1,0 +1,71 @@
+"""A key's breaker: trips on failures in a row, or on a share of failures in a window. 429s and callers' faults never come here."""
+
+from omnillm.keys.circuit import CLOSED, HALF_OPEN, Backoff, Circuit
+from omnillm.keys.demand import BreakerTerms, Dice
+from omnillm.limits.window import Window
+
+JITTER = 0.25
+
+
+class Breaker:
+    """Counts while closed; while half-open only the probe decides. k, the number of times it tripped, decays with health."""
+
+    __slots__ = ("_backoff", "_calls", "_closed_at", "_failures", "_terms", "circuit", "consecutive")
+
+    def __init__(self, terms: BreakerTerms) -> None:
+        self.circuit = Circuit()
+        self.consecutive = 0
+        self._closed_at = 0.0
+        self.configure(terms)
+
+    def configure(self, terms: BreakerTerms) -> None:
+        """New terms; the counts of the window start anew."""
+        self._terms = terms
+        self._backoff = Backoff(first_s=terms.open_s, most_s=terms.max_open_s, jitter=JITTER)
+        self._clear()
+
+    def succeeded(self, grant: object, now: float) -> None:
+        circuit = self.circuit
+        if circuit.state is not CLOSED:
+            circuit.passed(grant)
+            if circuit.state is not CLOSED:
+                return
+            self._closed_at = now
+            self._clear()
+        self.consecutive = 0
+        self._calls.charge(1, now)
+
+    def failed(self, grant: object, now: float, dice: Dice) -> None:
+        circuit = self.circuit
+        if circuit.state is CLOSED:
+            self.consecutive += 1
+            self._calls.charge(1, now)
+            self._failures.charge(1, now)
+            if self._is_tripped(now):
+                healthy_for = now - self._closed_at
+                circuit.strikes = max(0, circuit.strikes - int(healthy_for / self._terms.max_open_s))
+                self._open(now, dice)
+        elif circuit.state is HALF_OPEN and circuit.probe is grant:
+            self.consecutive += 1
+            self._open(now, dice)
+
+    def revive(self) -> None:
+        self.circuit.revive()
+        self.consecutive = 0
+        self._clear()
+
+    def _is_tripped(self, now: float) -> bool:
+        terms = self._terms
+        if self.consecutive >= terms.failures:
+            return True
+        self._calls.left(now)
+        self._failures.left(now)
+        return self._calls.used >= terms.window_min and self._failures.used >= terms.window_ratio * self._calls.used
+
+    def _open(self, now: float, dice: Dice) -> None:
+        self.circuit.fail(now + self._backoff.delay(self.circuit.strikes, dice))
+
+    def _clear(self) -> None:
+        buckets = int(self._terms.window_s) + 1
+        self._calls = Window(0, buckets=buckets)
+        self._failures = Window(0, buckets=buckets)

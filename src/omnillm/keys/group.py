@@ -1,0 +1,70 @@
+"""A quota group: keys that share one account's limits. Providers limit an account and a model, not a key."""
+
+from collections.abc import Iterable
+
+from omnillm.keys.demand import KeyTerms
+from omnillm.keys.model_class import NO_LIMITS, Limits, ModelClass
+from omnillm.keys.pattern import matches
+from omnillm.limits.window import Window, resized
+
+MODELS_MOST = 1000
+"""Models whose class is remembered. Callers may make up names where a route passes them through."""
+
+
+class Group:
+    """Windows for all models together, and a `ModelClass` for each pattern, or for each model that no pattern names."""
+
+    __slots__ = ("_class_of", "_classes", "_limits", "name", "rpm", "tpm")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rpm: Window | None = None
+        self.tpm: Window | None = None
+        self._limits: dict[str, Limits] = {}
+        self._classes: dict[str, ModelClass] = {}
+        self._class_of: dict[str, ModelClass] = {}
+
+    def configure(self, members: Iterable[KeyTerms]) -> None:
+        """The limits that its keys state. Classes keep their content."""
+        whole = Limits()
+        self._limits = {}
+        for terms in members:
+            whole.tighten(terms.rpm, terms.tpm)
+            for limits in terms.limits:
+                self._limits.setdefault(limits.pattern, Limits()).tighten(limits.rpm, limits.tpm, limits.rpd)
+        self.rpm = resized(self.rpm, whole.rpm)
+        self.tpm = resized(self.tpm, whole.tpm)
+        self._class_of = {}
+        for name in self._limits:
+            self._classes.setdefault(name, ModelClass(name))
+        for name, model_class in self._classes.items():
+            model_class.configure(self._limits.get(name, NO_LIMITS), self.rpm, self.tpm)
+
+    def class_of(self, model: str, now: float) -> ModelClass:
+        """The class of the first pattern that matches, else the model's own."""
+        return self._class_of.get(model) or self._classify(model, now)
+
+    def classes(self) -> list[ModelClass]:
+        return list(self._classes.values())
+
+    def forget_health(self) -> None:
+        for model_class in self._classes.values():
+            model_class.forget_health()
+
+    def _classify(self, model: str, now: float) -> ModelClass:
+        if len(self._class_of) >= MODELS_MOST:
+            self._forget_idle(now)
+        name = next((pattern for pattern in self._limits if matches(pattern, model)), model)
+        model_class = self._classes.get(name)
+        if model_class is None:
+            model_class = self._classes[name] = ModelClass(name)
+            model_class.configure(NO_LIMITS, self.rpm, self.tpm)
+        self._class_of[model] = model_class
+        return model_class
+
+    def _forget_idle(self, now: float) -> None:
+        self._class_of = {}
+        kept = {name: model_class for name, model_class in self._classes.items() if name in self._limits or not model_class.is_idle(now)}
+        if len(kept) >= len(self._limits) + MODELS_MOST:
+            kept = {name: self._classes[name] for name in self._limits}
+        self._classes = kept

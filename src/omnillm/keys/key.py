@@ -1,0 +1,126 @@
+"""A provider key: one upstream credential, with its own concurrency, its breaker, and the models that it was denied."""
+
+from omnillm.keys.breaker import Breaker
+from omnillm.keys.circuit import CLOSED, Circuit
+from omnillm.keys.demand import BreakerTerms, KeyTerms
+from omnillm.keys.group import Group
+from omnillm.keys.model_class import FULL, ModelClass
+from omnillm.keys.pattern import matches
+from omnillm.limits.concurrency import Concurrency
+
+LATENCY_WEIGHT = 0.2
+"""Of the newest sample in the moving average."""
+LOAD_STEPS = 16
+"""How finely load is compared: keys within a step of each other are told apart by latency."""
+MODELS_MOST = 1000
+
+
+class Key:
+    """Identified by its label; the secret itself is never here."""
+
+    __slots__ = (
+        "_serves",
+        "breaker",
+        "dead",
+        "denials",
+        "group",
+        "is_failing",
+        "is_ready",
+        "is_removed",
+        "label",
+        "latency_s",
+        "models",
+        "rank",
+        "salt",
+        "secret_id",
+        "seen_in",
+        "slots",
+        "tokens_in_flight",
+        "weight",
+    )
+
+    def __init__(self, terms: KeyTerms, breaker: BreakerTerms, group: Group, rank: int) -> None:
+        self.label = terms.label
+        self.secret_id = terms.secret_id
+        self.salt = fnv1a(terms.label)
+        self.slots = Concurrency(terms.max_concurrency)
+        self.breaker = Breaker(breaker)
+        self.dead = Circuit()
+        self.denials: dict[str, Circuit] = {}
+        self.latency_s = 0.0
+        self.tokens_in_flight = 0
+        self.is_removed = False
+        self.is_ready = False
+        """Whether it stands in its pool's list of ready keys."""
+        self.seen_in = -1
+        """Which ten seconds it last answered in, and `is_failing`, how: `Outage` counts by them."""
+        self.is_failing = False
+        self.configure(terms, group, rank)
+
+    def configure(self, terms: KeyTerms, group: Group, rank: int) -> None:
+        """`rank` is its place in the configured list."""
+        self.group = group
+        self.rank = rank
+        self.weight = max(1, terms.weight)
+        self.models = terms.models
+        self.slots.limit = terms.max_concurrency
+        self._serves: dict[str, bool] = {}
+
+    @property
+    def is_closed(self) -> bool:
+        """Plainly ready: neither dead nor tripped, whatever its limits say."""
+        return self.dead.state is CLOSED and self.breaker.circuit.state is CLOSED
+
+    def serves(self, model: str) -> bool:
+        """Whether its configuration names the model."""
+        if not self.models:
+            return True
+        known = self._serves.get(model)
+        if known is None:
+            if len(self._serves) >= MODELS_MOST:
+                self._serves.clear()
+            known = self._serves[model] = any(matches(pattern, model) for pattern in self.models)
+        return known
+
+    def load(self, model: str, tokens: int, now: float) -> float:
+        """How busy it is, for a comparison with other keys; FULL: it cannot take this call."""
+        slots = self.slots
+        in_use = slots.in_use
+        if (slots.limit and in_use >= slots.limit) or (self.models and not self.serves(model)):
+            return FULL
+        if self.denials:
+            denial = self.denials.get(model)
+            if denial is not None and not denial.admits(now):
+                return FULL
+        load = self.group.class_of(model, now).load(tokens, now)
+        if slots.limit and in_use > load * slots.limit:
+            load = in_use / slots.limit
+        return load
+
+    def can_probe(self, now: float) -> bool:
+        """Whether both of its own circuits let one attempt through."""
+        return self.dead.admits(now) and self.breaker.circuit.admits(now)
+
+    def circuits(self, model: str, model_class: ModelClass) -> list[Circuit]:
+        """All that can keep it from `model`."""
+        circuits = [self.dead, self.breaker.circuit, model_class.circuit]
+        if model in self.denials:
+            circuits.append(self.denials[model])
+        return circuits
+
+    def denial(self, model: str) -> Circuit:
+        """The circuit of key x model; the oldest is forgotten when callers make up too many names."""
+        if model not in self.denials and len(self.denials) >= MODELS_MOST:
+            del self.denials[next(iter(self.denials))]
+        return self.denials.setdefault(model, Circuit())
+
+    def note_latency(self, seconds: float) -> None:
+        self.latency_s += (seconds - self.latency_s) * (LATENCY_WEIGHT if self.latency_s else 1.0)
+
+
+def fnv1a(text: str) -> int:
+    """A hash of 64 bits that is the same in every process."""
+    value = 0xCBF29CE484222325
+    for byte in text.encode():
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return value

@@ -1,0 +1,143 @@
+"""A model class: what one quota group may spend on some models, and whether the provider lets it."""
+
+from math import inf
+
+from omnillm.keys.cap import Cap
+from omnillm.keys.circuit import CLOSED, Circuit
+from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
+from omnillm.outcome import Headroom
+
+FULL = inf
+RESET_S = 60.0
+"""When a header tells what is left and not until when: providers' windows are a minute."""
+RESET_MOST_S = 3600.0
+
+
+class Limits:
+    """Requests and tokens a minute, requests a day; 0 = none."""
+
+    __slots__ = ("rpd", "rpm", "tpm")
+
+    def __init__(self) -> None:
+        self.rpm = self.tpm = self.rpd = 0
+
+    def tighten(self, rpm: int, tpm: int, rpd: int = 0) -> None:
+        """Keys of one account should agree; where they do not, the smallest limit holds."""
+        self.rpm = _smallest(self.rpm, rpm)
+        self.tpm = _smallest(self.tpm, tpm)
+        self.rpd = _smallest(self.rpd, rpd)
+
+
+def _smallest(one: int, other: int) -> int:
+    return min(one, other) if one and other else one or other
+
+
+NO_LIMITS = Limits()
+
+
+class ModelClass:
+    """What a group may spend on the models of one class, and whether the provider lets it.
+
+    Its windows are its own and the group's, so that room is asked for in one place.
+    """
+
+    __slots__ = (
+        "capped_until",
+        "circuit",
+        "is_exhausted",
+        "name",
+        "quota_strikes",
+        "requests_cap",
+        "requests_granted",
+        "rpd",
+        "rpm",
+        "tokens_cap",
+        "tokens_granted",
+        "tpm",
+        "windows",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.circuit = Circuit()
+        self.is_exhausted = False
+        self.quota_strikes = 0
+        self.rpm: Window | None = None
+        self.tpm: Window | None = None
+        self.rpd: Window | None = None
+        self.windows: tuple[tuple[Window, bool], ...] = ()
+        """All that bind it, and whether each counts tokens; else requests."""
+        self.requests_cap = Cap()
+        self.tokens_cap = Cap()
+        self.capped_until = 0.0
+        self.requests_granted = 0
+        self.tokens_granted = 0
+
+    def configure(self, limits: Limits, rpm: Window | None, tpm: Window | None) -> None:
+        """Its own limits, and the group's windows."""
+        self.rpm = resized(self.rpm, limits.rpm)
+        self.tpm = resized(self.tpm, limits.tpm)
+        self.rpd = resized(self.rpd, limits.rpd, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
+        requests = [(window, False) for window in (rpm, self.rpm, self.rpd) if window]
+        tokens = [(window, True) for window in (tpm, self.tpm) if window]
+        self.windows = (*requests, *tokens)
+
+    def load(self, tokens: int, now: float) -> float:
+        """Share of the tightest limit in use, 0 to 1; FULL: no room for one more request of `tokens`."""
+        if self.circuit.state is not CLOSED and not self.circuit.admits(now):
+            return FULL
+        if now < self.capped_until and self.held_until(tokens, now):
+            return FULL
+        load = 0.0
+        for window, is_of_tokens in self.windows:
+            left = window.left(now)
+            if left < (tokens if is_of_tokens else 1):
+                return FULL
+            share = 1.0 - left / window.limit
+            if share > load:  # noqa: PLR1730 - max() is a call, and this runs for every key looked at
+                load = share
+        return load
+
+    def held_until(self, tokens: int, now: float) -> float:
+        """Until when the provider's headers say that there is no room; 0: they do not."""
+        requests = self.requests_cap.until if self.requests_cap.blocks(self.requests_granted + 1, now) else 0.0
+        of_tokens = self.tokens_cap.until if self.tokens_cap.blocks(self.tokens_granted + tokens, now) else 0.0
+        return max(requests, of_tokens)
+
+    def is_too_small_for(self, tokens: int) -> bool:
+        """A call larger than a whole limit will never fit."""
+        return any(is_of_tokens and tokens > window.limit for window, is_of_tokens in self.windows)
+
+    def is_idle(self, now: float) -> bool:
+        """Nothing is lost when it is forgotten."""
+        has_past = self.circuit.state is not CLOSED or self.circuit.strikes or now < self.capped_until
+        return not (has_past or self.rpm or self.tpm or self.rpd)
+
+    def recovered(self) -> None:
+        """A success: the next 429 is the first again."""
+        self.circuit.strikes = 0
+        self.is_exhausted = False
+        self.quota_strikes = 0
+
+    def forget_health(self) -> None:
+        self.circuit.revive()
+        self.is_exhausted = False
+        self.quota_strikes = 0
+        self.requests_cap, self.tokens_cap = Cap(), Cap()
+        self.capped_until = 0.0
+
+    def hear(self, headroom: Headroom, *, requests_mark: int, tokens_mark: int, at: float) -> bool:
+        """Headers made at `at`, when the running totals stood at the marks. True: they loosened what was in force."""
+        is_looser = False
+        if headroom.requests_left is not None:
+            until = at + _reset_s(headroom.requests_reset_s)
+            is_looser = self.requests_cap.hear(requests_mark + headroom.requests_left, until=until, at=at)
+        if headroom.tokens_left is not None:
+            until = at + _reset_s(headroom.tokens_reset_s)
+            is_looser = self.tokens_cap.hear(tokens_mark + headroom.tokens_left, until=until, at=at) or is_looser
+        self.capped_until = max(self.requests_cap.until, self.tokens_cap.until)
+        return is_looser
+
+
+def _reset_s(seconds: float | None) -> float:
+    return RESET_S if seconds is None else min(max(seconds, 0.0), RESET_MOST_S)

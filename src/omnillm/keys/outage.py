@@ -1,0 +1,80 @@
+"""A provider's own trouble: its failures span most of its keys. It is then passed over, and retries on it draw on a budget."""
+
+from omnillm.keys.circuit import CLOSED, Backoff, Circuit
+from omnillm.keys.demand import Dice
+from omnillm.keys.key import Key
+
+SPAN_S = 10.0
+RETRY_SHARE = 0.2
+RETRY_LEAST = 3
+BACKOFF = Backoff(first_s=1.0, most_s=30.0, jitter=0.25)
+
+
+class Outage:
+    """Counts keys by their latest answer in this and the previous ten seconds; calls and retries in this one."""
+
+    __slots__ = ("_ends", "_failing", "_failing_before", "_span", "_used", "_used_before", "calls", "circuit", "retries")
+
+    def __init__(self) -> None:
+        self.circuit = Circuit()
+        self._span = 0
+        self._ends = SPAN_S
+        self._used = self._failing = self._used_before = self._failing_before = 0
+        self.calls = 0
+        self.retries = 0
+
+    def note(self, key: Key, now: float, *, is_failing: bool) -> None:
+        """How `key` fared."""
+        if now >= self._ends:
+            self._turn(now)
+        if key.seen_in != self._span:
+            self._see(key)
+        if key.is_failing is not is_failing:
+            key.is_failing = is_failing
+            self._failing += 1 if is_failing else -1
+
+    def call(self, now: float, *, is_retry: bool) -> None:
+        """One more lease."""
+        if now >= self._ends:
+            self._turn(now)
+        if is_retry:
+            self.retries += 1
+        else:
+            self.calls += 1
+
+    def spans_most(self, now: float) -> bool:
+        """Whether more than half of the keys that answered lately failed."""
+        if now >= self._ends:
+            self._turn(now)
+        return 2 * (self._failing + self._failing_before) > self._used + self._used_before
+
+    def has_retry(self, now: float) -> bool:
+        """A retry is bounded only while most keys fail: one bad key among good ones may cost what it needs."""
+        return not self.spans_most(now) or self.retries + 1 <= RETRY_SHARE * self.calls + RETRY_LEAST
+
+    def consider(self, now: float, dice: Dice, *, grant: object, is_unreachable: bool) -> None:
+        """After a failure: set the provider aside when its keys agree. One alone speaks for it only when it is unreachable."""
+        circuit = self.circuit
+        failing = self._failing + self._failing_before
+        is_probe = circuit.probe is grant
+        if is_probe or (circuit.state is CLOSED and self.spans_most(now) and (failing > 1 or is_unreachable)):
+            circuit.fail(now + BACKOFF.delay(circuit.strikes, dice))
+
+    def _see(self, key: Key) -> None:
+        if key.seen_in == self._span - 1:
+            self._used_before -= 1
+            self._failing_before -= key.is_failing
+            self._failing += key.is_failing
+        else:
+            key.is_failing = False
+        self._used += 1
+        key.seen_in = self._span
+
+    def _turn(self, now: float) -> None:
+        span = int(now / SPAN_S)
+        is_next = span == self._span + 1
+        self._used_before = self._used if is_next else 0
+        self._failing_before = self._failing if is_next else 0
+        self._used = self._failing = self.calls = self.retries = 0
+        self._span = span
+        self._ends = (span + 1) * SPAN_S

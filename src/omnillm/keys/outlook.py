@@ -1,0 +1,86 @@
+"""Why no key can take a call now, and when one could. Asked only after none could, so it may look at every key."""
+
+from collections.abc import Collection, Iterable
+from math import inf
+
+from omnillm.keys.circuit import OPEN, Circuit
+from omnillm.keys.demand import Demand
+from omnillm.keys.key import Key
+from omnillm.keys.model_class import ModelClass
+
+
+class Outlook:
+    """Over some keys, the best of each. Seconds of the controller's clock.
+
+    `possible_at`: the earliest moment at all, if whatever is out is given back at once. `wakes_at`: when time alone makes room.
+    """
+
+    __slots__ = ("is_broken", "is_limited", "is_too_large", "is_tried", "possible_at", "wakes_at")
+
+    def __init__(self) -> None:
+        self.possible_at = inf
+        self.wakes_at = inf
+        self.is_limited = self.is_broken = self.is_tried = self.is_too_large = False
+
+    def merge(self, other: "Outlook") -> None:
+        self.possible_at = min(self.possible_at, other.possible_at)
+        self.wakes_at = min(self.wakes_at, other.wakes_at)
+        self.is_limited |= other.is_limited
+        self.is_broken |= other.is_broken
+        self.is_tried |= other.is_tried
+        self.is_too_large |= other.is_too_large
+
+    def look(self, key: Key, demand: Demand, now: float, *, in_flight: int) -> None:
+        """Adds a key. `in_flight`: tokens out in its group, which may yet turn out smaller."""
+        model_class = key.group.class_of(demand.model, now)
+        if model_class.is_too_small_for(demand.tokens):
+            self.is_too_large = True
+            return
+        key_circuits = (key.dead, key.breaker.circuit, key.denials.get(demand.model))
+        broken = [_circuit(circuit, now) for circuit in key_circuits if circuit is not None and not circuit.admits(now)]
+        limited = list(_limits(key, model_class, demand, now, in_flight))
+        self.is_broken |= bool(broken)
+        self.is_limited |= not broken
+        moments = broken + limited
+        self.possible_at = min(self.possible_at, max((possible for possible, _ in moments), default=now))
+        self.wakes_at = min(self.wakes_at, max((wakes for _, wakes in moments), default=now))
+
+
+Moments = tuple[float, float]
+"""(possible at, wakes at) of one obstacle."""
+
+
+def _circuit(circuit: Circuit, now: float) -> Moments:
+    """Open: until its time. Half-open with its probe out: whenever that ends."""
+    return (circuit.until, circuit.until) if circuit.state is OPEN else (now, inf)
+
+
+def _limits(key: Key, model_class: ModelClass, demand: Demand, now: float, in_flight: int) -> Iterable[Moments]:
+    if key.slots.is_full:
+        yield now, inf
+    if not model_class.circuit.admits(now):
+        yield _circuit(model_class.circuit, now)
+    held_until = model_class.held_until(demand.tokens, now)
+    if held_until:
+        yield held_until, held_until
+    for window, is_of_tokens in model_class.windows:
+        amount = demand.tokens if is_of_tokens else 1
+        left = window.left(now)
+        if left < amount:
+            earliest = window.earliest(amount, now)
+            yield (now if is_of_tokens and left + in_flight >= amount else earliest), earliest
+
+
+def outlook(keys: Iterable[Key], demand: Demand, passed: Collection[str], now: float) -> Outlook:
+    """Of the keys that serve the model; those in `passed` (labels) only say that they were tried."""
+    view = Outlook()
+    serving = [key for key in keys if key.serves(demand.model)]
+    in_flight: dict[str, int] = {}
+    for key in serving:
+        in_flight[key.group.name] = in_flight.get(key.group.name, 0) + key.tokens_in_flight
+    for key in serving:
+        if key.label in passed:
+            view.is_tried = True
+        else:
+            view.look(key, demand, now, in_flight=in_flight[key.group.name])
+    return view

@@ -1,0 +1,264 @@
+"""The keys of one provider: which one takes a call, and what the call's end means for them.
+
+Keys that are plainly ready stand in a list to draw from; those that rest (dead, tripped) in a heap by the moment of their return, and then
+among the awaiting, of which each takes one call as its probe. So a lease looks at a few keys, however many there are.
+"""
+
+from collections.abc import Collection
+from heapq import heappop, heappush
+
+from omnillm.keys.affinity import favourite
+from omnillm.keys.circuit import CLOSED, OPEN
+from omnillm.keys.demand import Demand, Dice, KeyTerms, PoolTerms, Wish
+from omnillm.keys.grant import Grant
+from omnillm.keys.group import Group
+from omnillm.keys.judgement import JUDGEMENTS
+from omnillm.keys.key import Key
+from omnillm.keys.model_class import FULL
+from omnillm.keys.outage import Outage
+from omnillm.keys.outlook import Outlook, outlook
+from omnillm.keys.selection import SELECTIONS, Ready
+from omnillm.outcome import Outcome, Verdict
+
+SUCCESS = Verdict.SUCCESS
+NONE: frozenset[str] = frozenset()
+PROBES_LOOKED_AT = 2
+REMEMBERED_MOST = 1000
+
+
+class Pool:
+    """Keys by label. A key that is no longer configured takes no more calls and is forgotten at its last release."""
+
+    def __init__(self, terms: PoolTerms, dice: Dice) -> None:
+        self.provider = terms.provider
+        self.dice = dice
+        self.outage = Outage()
+        self.keys: dict[str, Key] = {}
+        self.removed: list[Key] = []
+        self._groups: dict[str, Group] = {}
+        self._favourites: dict[tuple[int, str], Key] = {}
+        self._breaker = terms.breaker
+        self._tie = 0
+        """Orders keys that return at the same moment."""
+        self._hopeless: dict[str, tuple[int, Outlook]] = {}
+        """By model: (tokens, outlook) of a search that found nothing; holds until time or a release makes room."""
+        self.configure(terms, 0.0)
+
+    # -- configuration
+
+    def configure(self, terms: PoolTerms, now: float) -> None:
+        """State is kept by label; a changed secret is another key with the same label."""
+        self.max_cooldown_s = terms.max_cooldown_s
+        self._select = SELECTIONS[terms.selection]
+        before, self.keys = self.keys, {}
+        before_breaker, self._breaker = self._breaker, terms.breaker
+        self._regroup(terms, before)
+        for rank, key_terms in enumerate(terms.keys):
+            group = self._groups[_group_name(key_terms)]
+            key = before.get(key_terms.label)
+            if key is None or key.secret_id != key_terms.secret_id:
+                key = Key(key_terms, terms.breaker, group, rank)
+            else:
+                del before[key.label]
+                key.configure(key_terms, group, rank)
+                if terms.breaker != before_breaker:
+                    key.breaker.configure(terms.breaker)
+            self.keys[key.label] = key
+        self._retire(before)
+        self._place_all(now)
+
+    def _regroup(self, terms: PoolTerms, before: dict[str, Key]) -> None:
+        members: dict[str, list[KeyTerms]] = {}
+        for key_terms in terms.keys:
+            members.setdefault(_group_name(key_terms), []).append(key_terms)
+        self._groups = {name: self._groups.get(name) or Group(name) for name in members}
+        for name, group in self._groups.items():
+            group.configure(members[name])
+        for key_terms in terms.keys:
+            key = before.get(key_terms.label)
+            if key is not None and key.secret_id != key_terms.secret_id and not key_terms.group:
+                self._groups[_group_name(key_terms)].forget_health()
+
+    def _retire(self, keys: dict[str, Key]) -> None:
+        for key in keys.values():
+            key.is_removed = True
+            if key.slots.in_use:
+                self.removed.append(key)
+
+    def retire_all(self) -> None:
+        """The provider is no longer configured."""
+        self._retire(self.keys)
+        self.keys = {}
+        self._place_all(0.0)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.keys and not self.removed
+
+    def revive(self, label: str) -> None:
+        """An administrator says that the key is well, for every model."""
+        key = self.keys[label]
+        key.dead.revive()
+        key.breaker.revive()
+        key.denials.clear()
+        key.group.forget_health()
+        self._place_all(0.0)
+
+    # -- lease
+
+    def pick(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
+        """A key with room for `demand`, not among the labels in `passed`; None: there is none now."""
+        if self._resting and self._resting[0][0] <= now:
+            self._wake(now)
+        if self._hopeless and self._is_hopeless(demand, now):
+            return None
+        key = self._preferred(wish, demand)
+        if key is not None and self._fits(key, demand, passed, now):
+            return key
+        if wish.pinned:
+            return None
+        if self._awaiting and not wish.tried:
+            # A call that has already failed once is not risked on a probe while a ready key has room.
+            key = self._probe(demand, passed, now, most=PROBES_LOOKED_AT)
+            if key is not None:
+                return key
+        key = self._select(self._ready, demand, passed, now, self.dice) if self._ready else None
+        return key or self._probe(demand, passed, now, most=len(self._awaiting))
+
+    def _preferred(self, wish: Wish, demand: Demand) -> Key | None:
+        if wish.pinned:
+            return self.keys.get(wish.pinned)
+        return self._favourite(wish.affinity, demand) if wish.affinity else None
+
+    def grant(self, key: Key, wish: Wish, demand: Demand, lease_id: int, now: float) -> Grant:
+        """Leases the key that `pick` found."""
+        grant = Grant(lease_id, wish, demand, key, self, now=now)
+        if grant.probes:
+            self._awaiting.pop(key.label, None)
+        return grant
+
+    def outlook(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Outlook:
+        """After `pick` found nothing: why, and until when."""
+        if wish.pinned:
+            key = self.keys.get(wish.pinned)
+            return outlook((key,) if key is not None else (), demand, passed, now)
+        if passed:
+            return outlook(self.keys.values(), demand, passed, now)
+        if self._is_hopeless(demand, now):
+            return self._hopeless[demand.model][1]
+        view = outlook(self.keys.values(), demand, passed, now)
+        if len(self._hopeless) >= REMEMBERED_MOST:
+            self._hopeless.clear()
+        self._hopeless[demand.model] = (demand.tokens, view)
+        return view
+
+    def _is_hopeless(self, demand: Demand, now: float) -> bool:
+        known = self._hopeless.get(demand.model)
+        return known is not None and demand.tokens >= known[0] and now < known[1].wakes_at
+
+    def _fits(self, key: Key, demand: Demand, passed: Collection[str], now: float) -> bool:
+        return key.label not in passed and key.can_probe(now) and key.load(demand.model, demand.tokens, now) < FULL
+
+    def _favourite(self, affinity: int, demand: Demand) -> Key | None:
+        known = self._favourites.get((affinity, demand.model))
+        if known is None:
+            if len(self._favourites) >= REMEMBERED_MOST:
+                self._favourites.clear()
+            known = favourite((key for key in self.keys.values() if key.serves(demand.model)), affinity)
+            if known is not None:
+                self._favourites[affinity, demand.model] = known
+        return known
+
+    def _probe(self, demand: Demand, passed: Collection[str], now: float, *, most: int) -> Key | None:
+        for label in list(self._awaiting)[:most]:
+            key = self._awaiting[label]
+            if self._fits(key, demand, passed, now):
+                return key
+            self._awaiting[label] = self._awaiting.pop(label)
+        return None
+
+    # -- release
+
+    def release(self, grant: Grant, outcome: Outcome, now: float) -> bool:
+        """Closes the grant and judges it. True: waiters may be better or worse off now."""
+        is_stirring = grant.close(outcome, now)
+        if outcome.first_byte_s is not None:
+            grant.key.note_latency(outcome.first_byte_s)
+        if outcome.verdict is SUCCESS:
+            self._passed(grant, now)
+        else:
+            JUDGEMENTS[outcome.verdict](self, grant, outcome, now)
+            is_stirring = True
+        if grant.probes:
+            for circuit in grant.probes:
+                circuit.free(grant)
+            is_stirring = True
+        if is_stirring and self._hopeless:
+            self._hopeless.clear()
+        if grant.probes or outcome.verdict is not SUCCESS or grant.key.is_removed:
+            self._place(grant.key)
+        return is_stirring
+
+    def _passed(self, grant: Grant, now: float) -> None:
+        key, model_class = grant.key, grant.model_class
+        key.breaker.succeeded(grant, now)
+        self.outage.note(key, now, is_failing=False)
+        if self.outage.circuit.state is not CLOSED:
+            self.outage.circuit.revive()
+        if grant.probes:
+            key.dead.passed(grant)
+            model_class.circuit.passed(grant)
+            denial = key.denials.get(grant.model)
+            if denial is not None and denial.probe is grant:
+                del key.denials[grant.model]
+        if model_class.circuit.strikes and model_class.circuit.state is CLOSED:
+            model_class.recovered()
+
+    # -- places
+
+    def _place_all(self, now: float) -> None:
+        """From scratch: after a change of configuration or by an administrator."""
+        self._ready = Ready()
+        self._awaiting: dict[str, Key] = {}
+        self._resting: list[tuple[float, int, Key]] = []
+        self._hopeless.clear()
+        self._favourites.clear()
+        for key in self.keys.values():
+            key.is_ready = False
+            self._place(key)
+        self._wake(now)
+
+    def _place(self, key: Key) -> None:
+        """Puts the key where its circuits say."""
+        if key.is_removed:
+            if not key.slots.in_use and key in self.removed:
+                self.removed.remove(key)
+            return
+        if key.is_closed:
+            if not key.is_ready:
+                key.is_ready = True
+                self._ready.join(key)
+                self._awaiting.pop(key.label, None)
+            return
+        if key.is_ready:
+            key.is_ready = False
+            self._ready.remove(key)
+        circuits = (key.dead, key.breaker.circuit)
+        if any(circuit.state is OPEN for circuit in circuits):
+            self._awaiting.pop(key.label, None)
+            self._tie += 1
+            heappush(self._resting, (max(circuit.until for circuit in circuits if circuit.state is OPEN), self._tie, key))
+        elif all(circuit.probe is None for circuit in circuits):
+            self._awaiting[key.label] = key
+
+    def _wake(self, now: float) -> None:
+        """Whoever has rested enough awaits a probe. An entry whose key rests for longer now has a later twin."""
+        while self._resting and self._resting[0][0] <= now:
+            key = heappop(self._resting)[2]
+            if not key.is_removed and not key.is_ready and key.can_probe(now):
+                self._awaiting[key.label] = key
+
+
+def _group_name(terms: KeyTerms) -> str:
+    """A key without a group is one of its own, whose name no configured group can have."""
+    return terms.group or f"\0{terms.label}"

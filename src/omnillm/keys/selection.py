@@ -1,0 +1,103 @@
+"""Which of the ready keys is next. Each strategy takes a constant time while most keys have room, and looks at all of them otherwise."""
+
+from bisect import insort
+from collections.abc import Callable, Collection
+
+from omnillm.keys.demand import Demand, Dice
+from omnillm.keys.key import LOAD_STEPS, Key
+from omnillm.keys.model_class import FULL
+
+WEIGHTED_TRIES = 8
+
+
+class Ready(list[Key]):
+    """The keys that are plainly ready, in their configured order. `heaviest` is at least the largest weight among them."""
+
+    heaviest = 1
+
+    def join(self, key: Key) -> None:
+        insort(self, key, key=_rank)
+        self.heaviest = max(self.heaviest, key.weight)
+
+
+def _rank(key: Key) -> int:
+    return key.rank
+
+
+Selection = Callable[[Ready, Demand, Collection[str], float, Dice], Key | None]
+"""(ready keys, demand, labels to pass over, now, dice) -> a key with room, or None when there is none."""
+
+
+def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:
+    """The better of two random keys."""
+    count = len(ready)
+    if count < 2:
+        return priority(ready, demand, passed, now, dice)
+    first = int(dice.random() * count)
+    second = (first + 1 + int(dice.random() * (count - 1))) % count
+    one, other = ready[first], ready[second]
+    model, tokens = demand.model, demand.tokens
+    one_load = one.load(model, tokens, now)
+    other_load = other.load(model, tokens, now)
+    if passed:
+        one_load = FULL if one.label in passed else one_load
+        other_load = FULL if other.label in passed else other_load
+    if one_load < FULL and other_load < FULL:
+        return one if _is_lighter(one, one_load, other, other_load) else other
+    if one_load < FULL:
+        return one
+    return other if other_load < FULL else random_first_fit(ready, demand, passed, now, dice)
+
+
+def _is_lighter(one: Key, one_load: float, other: Key, other_load: float) -> bool:
+    """By share of the tightest limit in coarse steps, then calls in flight, then latency."""
+    one_step, other_step = int(one_load * LOAD_STEPS), int(other_load * LOAD_STEPS)
+    if one_step != other_step:
+        return one_step < other_step
+    one_in_flight, other_in_flight = one.slots.in_use, other.slots.in_use
+    if one_in_flight != other_in_flight:
+        return one_in_flight < other_in_flight
+    return one.latency_s <= other.latency_s
+
+
+def random_first_fit(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:
+    """From a random key on, the first with room."""
+    count = len(ready)
+    start = int(dice.random() * count)
+    for at in range(start, start + count):
+        key = ready[at % count]
+        if key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL:
+            return key
+    return None
+
+
+def weighted(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:
+    """In proportion to weight among those with room: by a few throws that reject, and when all of them did, exactly."""
+    count = len(ready)
+    for _ in range(min(count, WEIGHTED_TRIES)):
+        key = ready[int(dice.random() * count)]
+        if dice.random() * ready.heaviest < key.weight and key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL:
+            return key
+    fitting = [key for key in ready if key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL]
+    at = dice.random() * sum(key.weight for key in fitting)
+    for key in fitting:
+        at -= key.weight
+        if at < 0:
+            return key
+    return None
+
+
+def priority(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:  # noqa: ARG001 - a strategy's shape
+    """The first of the list with room."""
+    for key in ready:
+        if key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL:
+            return key
+    return None
+
+
+SELECTIONS: dict[str, Selection] = {
+    "power_of_two": power_of_two,
+    "random_first_fit": random_first_fit,
+    "weighted": weighted,
+    "priority": priority,
+}

@@ -1,0 +1,1 @@
+"""Limits as plain counters: sliding windows, concurrency, budgets. Time is an argument."""

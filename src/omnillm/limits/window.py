@@ -1,0 +1,113 @@
+"""A sliding window in buckets: never over its limit in any minute (or day), at most one bucket late to free.
+
+What is granted but not yet sent counts in the present: it is inside `used` and in no bucket, until `stamp` puts it into the bucket of
+the moment of sending. So `used` minus the buckets is what is pending, and nothing pending ever slides out.
+"""
+
+from math import inf
+
+MINUTE_BUCKETS = 61
+"""Of one second: the current one and the 60 before it. 60 would let the second half of one bucket meet the first half of its successor."""
+DAY_BUCKETS = 97
+DAY_BUCKET_S = 900.0
+
+
+class Window:
+    """`limit` units in any span of `(buckets - 1) * width_s` seconds. Amortised O(1). A correction may exceed the limit: debt blocks."""
+
+    __slots__ = ("_buckets", "_ends", "_head", "_width_s", "limit", "used")
+
+    def __init__(self, limit: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
+        self.limit = limit
+        self.used = 0
+        self._buckets = [0] * buckets
+        self._width_s = width_s
+        self._head = 0
+        self._ends = width_s
+
+    def left(self, now: float) -> int:
+        """Units that may still be granted now; negative in debt."""
+        if now >= self._ends:
+            self._advance(now)
+        return self.limit - self.used
+
+    def reserve(self, amount: int) -> None:
+        """Grants `amount`, not yet sent. The caller has asked `left`."""
+        self.used += amount
+
+    def give_back(self, amount: int) -> None:
+        """Takes back what was reserved and never sent."""
+        self.used -= amount
+
+    def stamp(self, amount: int, now: float) -> None:
+        """What was reserved is sent now."""
+        if now >= self._ends:
+            self._advance(now)
+        self._buckets[self._head % len(self._buckets)] += amount
+
+    def charge(self, amount: int, now: float) -> None:
+        """Reserved and sent at once."""
+        if now >= self._ends:
+            self._advance(now)
+        self._buckets[self._head % len(self._buckets)] += amount
+        self.used += amount
+
+    def correct(self, delta: int, *, at: float, now: float) -> None:
+        """The truth about what was stamped at `at`. Its bucket gone: a surplus is charged now, a refund dropped."""
+        if now >= self._ends:
+            self._advance(now)
+        count = len(self._buckets)
+        number = int(at / self._width_s)
+        if self._head - number < count:
+            self._buckets[number % count] += delta
+            self.used += delta
+        elif delta > 0:
+            self._buckets[self._head % count] += delta
+            self.used += delta
+
+    def earliest(self, amount: int, now: float) -> float:
+        """When time alone makes room for `amount`; what is pending is taken to be sent now. inf: larger than the limit."""
+        if amount > self.limit:
+            return inf
+        excess = amount - self.left(now)
+        if excess <= 0:
+            return now
+        count = len(self._buckets)
+        for number in range(self._head - count + 1, self._head):
+            excess -= self._buckets[number % count]
+            if excess <= 0:
+                return (number + count) * self._width_s
+        return (self._head + count) * self._width_s
+
+    @property
+    def pending(self) -> int:
+        """Units granted and not yet sent."""
+        return self.used - sum(self._buckets)
+
+    def forget(self) -> None:
+        """Empties every bucket; what is pending stays."""
+        self.used = self.pending
+        self._buckets = [0] * len(self._buckets)
+
+    def _advance(self, now: float) -> None:
+        head = int(now / self._width_s)
+        buckets = self._buckets
+        count = len(buckets)
+        if head - self._head >= count:
+            self.forget()
+        else:
+            for number in range(self._head + 1, head + 1):
+                self.used -= buckets[number % count]
+                buckets[number % count] = 0
+        self._head = head
+        self._ends = (head + 1) * self._width_s
+
+
+def resized(window: Window | None, limit: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:
+    """The window under a changed limit: its content stays, 0 takes it away."""
+    if not limit:
+        return None
+    if window is None:
+        return Window(limit, buckets=buckets, width_s=width_s)
+    window.limit = limit
+    return window
