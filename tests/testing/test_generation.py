@@ -25,8 +25,9 @@ def test_markers_are_not_echoed():
 
 
 def test_filler_depends_on_model_and_prompt():
-    """Different questions and different models get different words."""
-    assert len({words_for(prompt, model, 30) for prompt in ("a b", "b a") for model in ("m", "n")}) == 4
+    """Different questions and different models mostly get different words."""
+    assert len({words_for("hi", f"model-{i}", 30) for i in range(40)}) > 5
+    assert len({words_for(f"hi {i}", "m", 30)[4:] for i in range(40)}) > 5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""What the protocols' forms have in common."""
+
+import pytest
+
+from omnillm.testing import Fault
+from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
+from omnillm.testing.replies.openai import duration
+from omnillm.testing.replies.speaker import Standing, Trouble
+
+SPEAKERS = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.012, "12ms"), (1, "1s"), (1.5, "1.5s"), (60, "1m0s"), (90.5, "1m30.5s"), (360, "6m0s"), (3723, "1h2m3s")],
+)
+def test_durations_are_written_as_openai_does(seconds, text):
+    """12ms, 1s, 6m0s, 1m30.5s."""
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda speaker: speaker.protocol)
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504, 529])
+def test_every_status_has_a_form(speaker, status):
+    """Known or not, an error has a type and a message; a message that is given stands."""
+    inner = speaker.error(Trouble(status=status))["error"]
+    assert inner["message"]
+    assert inner.get("type") or inner["status"]
+    assert speaker.error(Trouble(status=status, message="mine"))["error"]["message"] == "mine"
+
+
+@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda speaker: speaker.protocol)
+def test_fields_carry_the_request_id(speaker):
+    """Each reply can be told from every other."""
+    standing = Standing(request_id="req_7", wall=0.0, limit=10, remaining=9, reset_s=6.0)
+    assert "req_7" in speaker.fields(standing).values()
+
+
+@pytest.mark.parametrize(
+    ("fault", "action", "point", "after", "is_generated"),
+    [
+        (Fault.reset(), "reset", "head", 0, False),
+        (Fault.cut(after_bytes=3), "close", "bytes", 3, True),
+        (Fault.reset(after_events=2), "reset", "events", 2, True),
+        (Fault.stall(), "stall", "head", 0, True),
+    ],
+)
+def test_faults_are_made_by_name(fault, action, point, after, is_generated):
+    """The constructors say what happens, where, and whether it is billed."""
+    assert (fault.action, fault.point, fault.after, fault.is_generated) == (action, point, after, is_generated)
