@@ -256,3 +256,77 @@ async def test_ledger_is_written_again_after_it_was_closed(store):
     assert await balances(store) == {("team", "2026-11"): COST}
     await store.post_durably(call(2))
     assert await balances(store) == {("team", "2026-11"): 2 * COST}
+
+
+async def test_idle_writer_moves_the_log_into_the_database(store, tmp_path, monkeypatch):
+    """So that the next start has nothing to recover, and a relaxed ledger is safe from a power cut soon after the last call."""
+    monkeypatch.setattr(writer, "IDLE_S", 0.02)
+    await store.open()
+    empty = (tmp_path / "omnillm.db").stat().st_size
+    for number in range(200):
+        store.post(call(number))
+    await store.flush()
+    await until(lambda: (tmp_path / "omnillm.db").stat().st_size > empty + 100_000)
+    assert await store.verify() == []
+
+
+async def test_closed_ledger_takes_nothing(store):
+    """Neither behind nor durably; it says that it is closed."""
+    await store.open()
+    await store.aclose()
+    assert not store.is_healthy
+    with pytest.raises(LedgerUnavailable, match="closed"):
+        store.post(call(1))
+    with pytest.raises(LedgerUnavailable):
+        await store.post_durably(call(1))
+
+
+async def test_everybody_in_the_queue_is_refused_when_the_disk_refuses(tmp_path, monkeypatch):
+    """Not only those of the batch that failed: nobody waits for a dead disk, and nothing refused is written later."""
+    monkeypatch.setattr(writer, "BATCH", 2)
+    store = make(tmp_path, busy_s=0.01)
+    await store.open()
+    intruder = sqlite3.connect(tmp_path / "omnillm.db", isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    waiting = [asyncio.create_task(store.post_durably(call(number))) for number in range(9)]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(result) for result in results} == {LedgerUnavailable}
+    intruder.close()
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert (await usage(store, "total"))["total"].requests == 0
+    await store.aclose()
+
+
+async def test_full_queue_refuses_its_oldest_waiter(tmp_path, monkeypatch):
+    """A disk that stalls does not fill the memory: whoever has waited longest is told."""
+    monkeypatch.setattr(writer, "QUEUE_LIMIT", 3)
+    store = make(tmp_path, busy_s=0.3)
+    await store.open()
+    intruder = sqlite3.connect(tmp_path / "omnillm.db", isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    store.post(call(0))
+    await until(lambda: not store._writer._queue)
+    first = asyncio.create_task(store.post_durably(call(1)))
+    await asyncio.sleep(0)
+    for number in range(2, 5):
+        store.post(call(number))
+    with pytest.raises(LedgerUnavailable, match="its queue is full"):
+        await first
+    assert store.dropped == 1
+    intruder.close()
+    await store.aclose()
+    await store.open()
+    assert [row.request_id for row in await store.requests(limit=9, before="")] == [request_id(number) for number in (4, 3, 2, 0)]
+    await store.aclose()
+
+
+async def test_damage_found_while_reading_is_told(store, tmp_path):
+    """A report on a torn file is an error, not an empty list."""
+    await store.open()
+    await store.post_durably(call(1))
+    await store.aclose()
+    path = tmp_path / "omnillm.db"
+    path.write_bytes(path.read_bytes()[:8192] + b"\xff" * (path.stat().st_size - 8192))
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        await store.requests(limit=1, before="")

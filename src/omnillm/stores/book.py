@@ -23,6 +23,7 @@ BAD_ROW = (
 )
 """What SQLite says about a row, not about the disk: trying again would not help."""
 
+BOOKED = frozenset({int(EntryKind.SETTLE), int(EntryKind.ADJUST)})
 OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind = 0 AND epoch < ?
     AND epoch IN (SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL) AND NOT EXISTS (SELECT 1 FROM entries
     WHERE request_id = reserve.request_id AND attempt = reserve.attempt AND kind IN (1, 2) AND budget = reserve.budget)"""
@@ -179,7 +180,7 @@ class Book:
             daily = _daily(connection, rows)
             _insert(connection, rows)
         connection.execute("RELEASE rows")
-        ADD_TO_DAILY.run(connection, [cell for key, counts in daily.lines.items() for cell in (*key, *counts)])
+        ADD_TO_DAILY.run(connection, [cell for key, counts in daily.lines().items() for cell in (*key, *counts)])
         ADD_TO_BALANCES.run(connection, [cell for key, amount in _booked(rows.entries).items() for cell in (*key, amount)])
 
 
@@ -199,7 +200,7 @@ def _booked(entries: list[Entry]) -> dict[tuple[str, str], int]:
     """What the entries add to each (budget, period)."""
     amounts: dict[tuple[str, str], int] = {}
     for entry in entries:
-        if entry.kind is EntryKind.SETTLE or entry.kind is EntryKind.ADJUST:
+        if entry.kind in BOOKED:
             key = (entry.budget, entry.period)
             amounts[key] = amounts.get(key, 0) + entry.amount_nanousd
     return amounts
@@ -211,20 +212,22 @@ def _daily(connection: sqlite3.Connection, rows: Rows) -> Daily:
     A call's attempts almost always come with its request. One that came before is added with its request; one that comes after, at once.
     """
     daily = Daily()
-    requests = {request.request_id: request for request in rows.requests}
-    missing = {request.request_id: request.attempts for request in rows.requests}
+    requests: dict[str, RequestRow] = {}
+    expected = 0
     for request in rows.requests:
+        requests[request.request_id] = request
+        expected += request.attempts
         daily.add_request(request)
     for attempt in rows.attempts:
-        request_id = attempt.request_id
-        if request_id in requests:
-            missing[request_id] -= 1
-            daily.add_attempt(requests[request_id], attempt)
+        owner = requests.get(attempt.request_id)
+        if owner is not None:
+            expected -= 1
+            daily.add_attempt(owner, attempt)
         else:
-            for request in REQUESTS.rows(connection.execute(REQUESTS.find, (request_id,))):
+            for request in REQUESTS.rows(connection.execute(REQUESTS.find, (attempt.request_id,))):
                 daily.add_attempt(request, attempt)
-    for request_id, count in missing.items():
-        if count > 0:
-            for attempt in ATTEMPTS.rows(connection.execute(f"{ATTEMPTS.select} WHERE request_id = ?", (request_id,))):
-                daily.add_attempt(requests[request_id], attempt)
+    if expected:
+        for request in rows.requests:
+            for attempt in ATTEMPTS.rows(connection.execute(f"{ATTEMPTS.select} WHERE request_id = ?", (request.request_id,))):
+                daily.add_attempt(request, attempt)
     return daily

@@ -7,7 +7,7 @@ from typing import Final
 from omnillm.clock import Clock
 from omnillm.records import AttemptRow, Balance, Entry, EntryKind, Posting, RequestRow, UsageRow
 from omnillm.stores import orphans, verification
-from omnillm.stores.daily import NOTHING, Daily, Line, add_up, usage_row
+from omnillm.stores.daily import NOTHING, Daily, Sums, usage_row
 from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY, check_group
 from omnillm.stores.store import Opened
@@ -127,11 +127,13 @@ class MemoryStore:
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
         group_of = GROUPS[check_group(group_by)]
-        groups: dict[str, Line] = {"total": NOTHING} if group_by == "total" else {}
-        for key, counts in self._daily.lines.items():
+        groups = Sums[str]()
+        if group_by == "total":
+            groups.add("total", NOTHING)
+        for key, counts in self._daily.lines().items():
             if since_day <= key[0] <= (until_day or LAST_DAY):
-                add_up(groups, group_of(*key), counts)
-        return [usage_row(group, counts) for group, counts in sorted(groups.items())]
+                groups.add(group_of(*key), counts)
+        return [usage_row(group, counts) for group, counts in sorted(groups.lines().items())]
 
     async def requests(self, *, limit: int, before: str) -> list[RequestRow]:
         ids = sorted((request_id for request_id in self._requests if not before or request_id < before), reverse=True)
@@ -155,7 +157,7 @@ class MemoryStore:
             for balances, sign in ((self._balances, 1), (self._forgotten, -1)):
                 ADD_TO_BALANCES.run(copy, [cell for key, amount in balances.items() for cell in (*key, sign * amount)])
             for daily, sign in ((self._daily, 1), (self._forgotten_daily, -1)):
-                ADD_TO_DAILY.run(copy, [cell for key, line in daily.lines.items() for cell in (*key, *(sign * count for count in line))])
+                ADD_TO_DAILY.run(copy, [cell for key, line in daily.lines().items() for cell in (*key, *(sign * count for count in line))])
             copy.execute("DELETE FROM daily WHERE requests = 0 AND attempts = 0")
             return verification.problems(copy)
         finally:

@@ -7,6 +7,7 @@ statement, not once a row; binding the cells is cheaper than having SQLite parse
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -49,11 +50,12 @@ class Insert:
 class Table(Generic[Row]):
     """A struct type and its table, whose columns have the names of its fields."""
 
-    __slots__ = ("_flags", "_insert", "_type", "_usage", "find", "key", "select")
+    __slots__ = ("_flags", "_insert", "_type", "_usage", "_width", "find", "key", "select")
 
     def __init__(self, name: str, row_type: type[Row], *, key: tuple[str, ...], flags: tuple[str, ...]) -> None:
         columns = row_type.__struct_fields__
         self._type: type[Row] = row_type
+        self._width = len(columns)
         self._flags = tuple(columns.index(flag) for flag in flags)
         self._usage = columns.index("usage") if "usage" in columns else None
         self._insert = Insert(name, columns, on_conflict="DO NOTHING")
@@ -63,15 +65,12 @@ class Table(Generic[Row]):
 
     def insert(self, connection: sqlite3.Connection, rows: list[Row]) -> bool:
         """False when some of the rows stood there already (those were left as they were)."""
-        cells: list[Any] = []
-        for row in rows:
-            values = list(astuple(row))
-            for flag in self._flags:
-                # sqlite3 looks for an adapter, slowly, for anything that is not exactly an int or a str.
-                values[flag] = int(values[flag])
-            if self._usage is not None:
-                values[self._usage] = encode(values[self._usage]).decode()
-            cells += values
+        cells: list[Any] = list(chain.from_iterable(map(astuple, rows)))
+        for flag in self._flags:
+            # sqlite3 looks for an adapter, slowly, for anything that is not exactly an int or a str.
+            cells[flag :: self._width] = map(int, cells[flag :: self._width])
+        if self._usage is not None:
+            cells[self._usage :: self._width] = [encode(usage).decode() for usage in cells[self._usage :: self._width]]
         return self._insert.run(connection, cells) == len(rows)
 
     def rows(self, found: Iterable[Sequence[Any]]) -> list[Row]:

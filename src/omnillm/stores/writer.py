@@ -21,7 +21,7 @@ BATCH: Final = 1_000
 """Postings a transaction."""
 QUEUE_LIMIT: Final = 100_000
 """Postings (about 200 MB) that may wait while the disk refuses or stalls; beyond it the oldest are dropped and counted."""
-GATHER_S: Final = 0.001
+GATHER_S: Final = 0.0005
 GATHER_BEHIND_S: Final = 0.02
 IDLE_S: Final = 1.0
 """An idle thread looks this often whether the program has ended without closing its store."""
@@ -55,6 +55,7 @@ class Writer:
         self._is_asleep = False
         self._is_lingering = False
         self._is_awaited = False
+        self._is_ended = False
         self._suspects = 0
         self._thread = threading.Thread(target=self._run, name="omnillm-ledger", daemon=False)
         self._thread.start()
@@ -88,7 +89,7 @@ class Writer:
 
     def _attend(self) -> None:
         """The rare part of posting: wake the thread, make room, or say that it is too late."""
-        if not self._thread.is_alive():
+        if self._is_ended:
             self._queue.clear()
             raise LedgerUnavailable("the ledger is closed")
         self._is_asleep = self._is_lingering = False
@@ -107,7 +108,8 @@ class Writer:
         except LedgerUnavailable:
             logger.exception("the ledger is closed with %d postings unwritten", len(self._queue))
         finally:
-            self._is_asleep = True
+            self.is_healthy = False
+            self._is_ended = self._is_asleep = True
             self.dropped += len(self._queue)
             self._refuse_awaited("the ledger is closed")
             self._queue.clear()
@@ -165,6 +167,7 @@ class Writer:
         try:
             self._book.write(postings, is_awaited=bool(waiting))
         except LedgerUnavailable as error:
+            self.is_healthy = False
             self._queue.extendleft(item for item in reversed(batch) if isinstance(item, Posting))
             self._tell(waiting, str(error))
             self._recover(error)

@@ -1,0 +1,96 @@
+"""What the ledger in SQLite is worth when its process is killed, its disk is full, or its program forgets to close it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+from omnillm.records import EntryKind
+from omnillm.stores.sqlite import SqliteStore
+from omnillm.testing.clock import ManualClock
+from omnillm.testing.store_suite import COST, WALL_S, request_id, usage
+
+PROCESS = Path(__file__).with_name("posting_process.py")
+KILLS = 15
+
+
+def start(path, *arguments):
+    command = [sys.executable, str(PROCESS), str(path), *map(str, arguments)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def run(program):
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def acknowledged_until_killed(path, first, acknowledgements):
+    with start(path, first) as process:
+        told = [process.stdout.readline().strip() for _ in range(acknowledgements)]
+        process.kill()
+        told += process.stdout.read().split()
+    # The last line may be torn by the kill.
+    return [line for line in told if len(line) == 32]
+
+
+async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path):
+    """After each of fifteen kills: every acknowledged reservation is there and closed once, and the books agree."""
+    dice = Random(20261125)
+    path = tmp_path / "omnillm.db"
+    for kill in range(KILLS):
+        told = acknowledged_until_killed(path, kill * 100_000, dice.randrange(1, 80))
+        store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+        opened = await store.open()
+        assert opened.epoch == 2 * kill + 2
+        assert await store.verify() == []
+        for one in told:
+            kinds = [found.kind for found in await store.entries(one)]
+            assert kinds == [EntryKind.RESERVE, EntryKind.SETTLE]
+        total = (await usage(store, "total"))["total"]
+        assert sum(balance.settled_nanousd for balance in opened.balances) == total.cost_nanousd == total.requests * COST
+        await store.aclose()
+
+
+async def test_full_disk_refuses_what_is_durable_and_keeps_the_rest(tmp_path):
+    """Nothing acknowledged is lost, nothing refused is booked, and with room again the ledger goes on by itself."""
+    path = tmp_path / "omnillm.db"
+    with start(path, 0, 200_000) as process:
+        told = []
+        for line in process.stdout:
+            if line == "full\n":
+                break
+            told.append(line.strip())
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        told += process.stdout.read().split()
+    assert process.returncode == 0
+    store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+    await store.open()
+    assert [row.request_id for row in await store.requests(limit=10_000, before="")] == sorted(told, reverse=True)
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_program_that_forgets_to_close_its_store_ends_and_loses_nothing(tmp_path):
+    """The thread writes what is queued once the main thread is gone; the next run ends the epoch."""
+    path = tmp_path / "omnillm.db"
+    program = f"""
+import asyncio
+from pathlib import Path
+from omnillm.stores.sqlite import SqliteStore
+from omnillm.testing.clock import ManualClock
+from omnillm.testing.store_suite import call
+
+async def main():
+    store = SqliteStore(Path({str(path)!r}), clock=ManualClock())
+    await store.open()
+    for number in range(3_000):
+        store.post(call(number))
+
+asyncio.run(main())
+"""
+    run(program)
+    store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+    assert (await store.open()).epoch == 2
+    assert len(await store.requests(limit=10_000, before="")) == 3_000
+    assert (await store.requests(limit=1, before=""))[0].request_id == request_id(2_999)
+    await store.aclose()
