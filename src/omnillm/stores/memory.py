@@ -7,11 +7,11 @@ from typing import Final
 from omnillm.clock import Clock
 from omnillm.records import AttemptRow, Balance, Entry, EntryKind, Posting, RequestRow, UsageRow
 from omnillm.stores import orphans, verification
-from omnillm.stores.daily import NOTHING, Daily, Sums, usage_row
+from omnillm.stores.daily import NOTHING, Daily, Key, Line, Sums, usage_row
 from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY, check_group
 from omnillm.stores.store import Opened
-from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ATTEMPTS, ENTRIES, REQUESTS
+from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
 
 HISTORY: Final = 10_000
 Booked = dict[tuple[str, str], int]
@@ -29,7 +29,7 @@ GROUPS: Final[dict[str, Callable[[str, str, str, str, str], str]]] = {
 class MemoryStore:
     """A `Store` that lives as long as this object.
 
-    The rows of the latest `history` requests are kept; of older ones their sums. Entries of a request that still holds a reservation stay.
+    The rows of the latest `history` requests are kept, of older ones their sums. Entries of a request that still holds a reservation stay.
     """
 
     is_healthy = True
@@ -42,16 +42,15 @@ class MemoryStore:
         self._requests: dict[str, RequestRow] = {}
         self._attempts: dict[str, dict[int, AttemptRow]] = {}
         self._entries: dict[str, dict[tuple[int, EntryKind, str], Entry]] = {}
-        self._balances: Booked = {}
+        # Sums of what is forgotten; of what is remembered they are made when somebody asks, because a call should not pay for reports.
+        self._booked: Booked = {}
         self._daily = Daily()
-        self._forgotten: Booked = {}
-        self._forgotten_daily = Daily()
 
     async def open(self) -> Opened:
         self._close_epoch()
         self._epoch += 1
         self._is_open = True
-        found = sorted(self._balances.items())
+        found = sorted(self._balances().items())
         balances = tuple(Balance(budget=budget, period=period, settled_nanousd=settled) for (budget, period), settled in found)
         return Opened(epoch=self._epoch, balances=balances)
 
@@ -64,41 +63,41 @@ class MemoryStore:
             self._add_request(posting.request)
 
     def _add_entry(self, entry: Entry) -> None:
-        entries = self._entries.setdefault(entry.request_id, {})
-        key = (entry.attempt, entry.kind, entry.budget)
-        if key not in entries:
-            entries[key] = entry
-            _book(self._balances, entry)
+        self._entries.setdefault(entry.request_id, {}).setdefault((entry.attempt, entry.kind, entry.budget), entry)
 
     def _add_attempt(self, attempt: AttemptRow) -> None:
-        attempts = self._attempts.setdefault(attempt.request_id, {})
-        if attempt.attempt not in attempts:
-            attempts[attempt.attempt] = attempt
-            request = self._requests.get(attempt.request_id)
-            if request is not None:
-                self._daily.add_attempt(request, attempt)
+        self._attempts.setdefault(attempt.request_id, {}).setdefault(attempt.attempt, attempt)
 
     def _add_request(self, request: RequestRow) -> None:
-        request_id = request.request_id
-        if request_id in self._requests:
-            return
-        self._requests[request_id] = request
-        self._daily.add_request(request)
-        for attempt in self._attempts.get(request_id, {}).values():
-            self._daily.add_attempt(request, attempt)
-        if len(self._requests) > self._history:
-            self._forget(next(iter(self._requests)))
+        requests = self._requests
+        requests.setdefault(request.request_id, request)
+        if len(requests) > self._history:
+            self._forget(next(iter(requests)))
 
     def _forget(self, request_id: str) -> None:
         request = self._requests.pop(request_id)
-        self._forgotten_daily.add_request(request)
-        for attempt in self._attempts.pop(request_id, {}).values():
-            self._forgotten_daily.add_attempt(request, attempt)
+        _roll_up(self._daily, request, self._attempts.pop(request_id, {}))
         entries = self._entries.get(request_id, {})
         if not orphans.open_reserves(entries.values()):
             for entry in entries.values():
-                _book(self._forgotten, entry)
+                _book(self._booked, entry)
             self._entries.pop(request_id, None)
+
+    def _balances(self) -> Booked:
+        booked = self._booked.copy()
+        for entries in self._entries.values():
+            for entry in entries.values():
+                _book(booked, entry)
+        return booked
+
+    def _all_days(self) -> dict[Key, Line]:
+        """The roll-up of what is forgotten and what is remembered."""
+        daily = Daily()
+        for key, counts in self._daily.lines().items():
+            daily.add(key, counts)
+        for request_id, request in self._requests.items():
+            _roll_up(daily, request, self._attempts.get(request_id, {}))
+        return daily.lines()
 
     async def post_durably(self, posting: Posting) -> None:
         self.post(posting)
@@ -130,7 +129,7 @@ class MemoryStore:
         groups = Sums[str]()
         if group_by == "total":
             groups.add("total", NOTHING)
-        for key, counts in self._daily.lines().items():
+        for key, counts in self._all_days().items():
             if since_day <= key[0] <= (until_day or LAST_DAY):
                 groups.add(group_of(*key), counts)
         return [usage_row(group, counts) for group, counts in sorted(groups.lines().items())]
@@ -146,7 +145,7 @@ class MemoryStore:
         return [entry for _, entry in sorted(self._entries.get(request_id, {}).items())]
 
     async def verify(self) -> list[str]:
-        """By the checks of `verification.py`, on a copy in SQLite of what is remembered."""
+        """Whether the remembered rows agree, by the checks of `verification.py` on a copy in SQLite. Sums are made of the rows here."""
         copy = sqlite3.connect(":memory:", isolation_level=None)
         try:
             copy.executescript("".join(scripts("sqlite")))
@@ -154,17 +153,18 @@ class MemoryStore:
             REQUESTS.insert(copy, list(self._requests.values()))
             ATTEMPTS.insert(copy, [row for rows in self._attempts.values() for row in rows.values()])
             ENTRIES.insert(copy, [entry for entries in self._entries.values() for entry in entries.values()])
-            for balances, sign in ((self._balances, 1), (self._forgotten, -1)):
-                ADD_TO_BALANCES.run(copy, [cell for key, amount in balances.items() for cell in (*key, sign * amount)])
-            for daily, sign in ((self._daily, 1), (self._forgotten_daily, -1)):
-                ADD_TO_DAILY.run(copy, [cell for key, line in daily.lines().items() for cell in (*key, *(sign * count for count in line))])
-            copy.execute("DELETE FROM daily WHERE requests = 0 AND attempts = 0")
-            return verification.problems(copy)
+            return verification.problems(copy, verification.ROW_CHECKS)
         finally:
             copy.close()
 
     def _ended_ms(self, epoch: int) -> int | None:
         return None if self._is_open and epoch == self._epoch else 0
+
+
+def _roll_up(daily: Daily, request: RequestRow, attempts: dict[int, AttemptRow]) -> None:
+    daily.add_request(request)
+    for attempt in attempts.values():
+        daily.add_attempt(request, attempt)
 
 
 def _book(booked: Booked, entry: Entry) -> None:

@@ -12,8 +12,11 @@ OUTCOME = "process_lost"
 def open_reserves(entries: Iterable[Entry]) -> list[Entry]:
     """The RESERVE entries among `entries` that no SETTLE or VOID has closed."""
     known = list(entries)
+    reserves = [e for e in known if e.kind is EntryKind.RESERVE]
+    if not reserves:
+        return []
     closed = {(e.request_id, e.attempt, e.budget) for e in known if e.kind in {EntryKind.SETTLE, EntryKind.VOID}}
-    return [e for e in known if e.kind is EntryKind.RESERVE and (e.request_id, e.attempt, e.budget) not in closed]
+    return [e for e in reserves if (e.request_id, e.attempt, e.budget) not in closed]
 
 
 def closing(entries: list[Entry], attempts: list[AttemptRow], *, has_request: bool, epoch: int, wall_ms: int) -> Posting:

@@ -18,14 +18,9 @@ _REPLAYED_DAILY = f"""SELECT {_KEY}, {_SUMS} FROM (
     SELECT r.day, r.caller, r.model, a.provider, a.key, 0, 1, a.cost_nanousd, {_USAGE} FROM attempts a JOIN requests r USING (request_id)
     ) GROUP BY {_KEY}"""
 
-CHECKS = (
-    (
-        """SELECT budget, period, sum(booked), sum(replayed) FROM (
-            SELECT budget, period, settled_nanousd AS booked, 0 AS replayed FROM balances UNION ALL
-            SELECT budget, period, 0, amount_nanousd FROM entries WHERE kind IN (1, 3)
-        ) GROUP BY budget, period HAVING sum(booked) <> sum(replayed)""",
-        "budget {0!r} in period {1!r}: the balance says {2} nano-USD, its entries {3}",
-    ),
+Checks = tuple[tuple[str, str], ...]
+
+ROW_CHECKS: Checks = (
     (
         """SELECT request_id, attempt, budget FROM entries WHERE kind IN (1, 2)
             GROUP BY request_id, attempt, budget HAVING count(*) > 1""",
@@ -60,16 +55,28 @@ CHECKS = (
             LEFT JOIN attempts AS a USING (request_id) GROUP BY r.request_id HAVING found <> r.cost_nanousd""",
         "request {0} cost {1} nano-USD, its attempts {2}",
     ),
+)
+"""Rows against rows."""
+
+SUM_CHECKS: Checks = (
+    (
+        """SELECT budget, period, sum(booked), sum(replayed) FROM (
+            SELECT budget, period, settled_nanousd AS booked, 0 AS replayed FROM balances UNION ALL
+            SELECT budget, period, 0, amount_nanousd FROM entries WHERE kind IN (1, 3)
+        ) GROUP BY budget, period HAVING sum(booked) <> sum(replayed)""",
+        "budget {0!r} in period {1!r}: the balance says {2} nano-USD, its entries {3}",
+    ),
     (
         f"""SELECT {_KEY} FROM (SELECT {_KEY}, {_COUNTS} FROM daily UNION ALL SELECT * FROM ({_REPLAYED_DAILY}))
             GROUP BY {_KEY}, {_COUNTS} HAVING count(*) <> 2""",
         "usage of {0}, caller {1!r}, model {2!r}, key {3}/{4}: the daily sums are not those of the rows",
     ),
 )
+"""Sums against the rows that they are made of."""
 
 
-def problems(connection: sqlite3.Connection) -> list[str]:
+def problems(connection: sqlite3.Connection, checks: Checks = ROW_CHECKS + SUM_CHECKS) -> list[str]:
     """One sentence a problem; at most `MAX_PROBLEMS` of each kind."""
-    found = [sentence.format(*values) for query, sentence in CHECKS for values in connection.execute(f"{query} LIMIT {MAX_PROBLEMS}")]
+    found = [sentence.format(*values) for query, sentence in checks for values in connection.execute(f"{query} LIMIT {MAX_PROBLEMS}")]
     damages = [damage for (damage,) in connection.execute(f"PRAGMA quick_check({MAX_PROBLEMS})") if damage != "ok"]
     return list(dict.fromkeys(found)) + [f"the file is damaged: {damage}" for damage in damages]
