@@ -47,7 +47,7 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     if url.startswith("memory://"):
         return MemoryStore(clock=clock)
     if url.startswith("sqlite:///"):
-        return SqliteStore(Path(url.removeprefix("sqlite:///")), clock=clock)
+        return SqliteStore(Path(url.removeprefix("sqlite:///")), clock=clock, durability=settings.store.durability)
     raise ConfigError("must be sqlite:///PATH or memory://; PostgreSQL comes in a later version", path="store.url")
 
 
