@@ -31,20 +31,18 @@ class LocalAdmission:
 
     async def admit(self, ask: Ask) -> Ticket | Refusal:
         answer = self._controller.admit(ask, self._now())
-        if type(answer) is Wait:
+        if isinstance(answer, Wait):
             waited = await self._wait(ask.case_id)
             assert not isinstance(waited, Lease)
             return waited
-        assert not isinstance(answer, Wait)
         return answer
 
     async def lease(self, need: Need) -> Lease | Refusal:
         answer = self._controller.lease(need, self._now())
-        if type(answer) is Wait:
+        if isinstance(answer, Wait):
             waited = await self._wait(need.case_id)
             assert not isinstance(waited, Ticket)
             return waited
-        assert not isinstance(answer, Wait)
         return answer
 
     async def extend(self, case_id: str, amount_nanousd: int) -> bool:
@@ -54,13 +52,19 @@ class LocalAdmission:
         self._controller.sent(lease_id, self._now())
 
     def release(self, lease_id: int, outcome: Outcome) -> None:
-        self.deliver(self._controller.release(lease_id, outcome, self._now()))
+        served = self._controller.release(lease_id, outcome, self._now())
+        if served:
+            self.deliver(served)
 
     def settle(self, case_id: str, cost_nanousd: int, tokens: int | None) -> None:
-        self.deliver(self._controller.settle(case_id, cost_nanousd, self._now(), tokens))
+        served = self._controller.settle(case_id, cost_nanousd, self._now(), tokens)
+        if served:
+            self.deliver(served)
 
     def cancel(self, case_id: str) -> None:
-        self.deliver(self._controller.cancel(case_id, self._now()))
+        served = self._controller.cancel(case_id, self._now())
+        if served:
+            self.deliver(served)
 
     def tick(self) -> None:
         """Serve or refuse the waiters whose moment has come; called every few dozen milliseconds."""

@@ -5,7 +5,6 @@ from bisect import bisect_left
 import msgspec
 
 from omnillm.records import RequestRow
-from omnillm.usage import NO_USAGE, Usage
 
 BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
 MAX_SERIES = 2_000
@@ -19,7 +18,11 @@ class Series(msgspec.Struct, kw_only=True):
     attempts: int = 0
     cost_nanousd: int = 0
     duration_ms: int = 0
-    usage: Usage = NO_USAGE
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
     buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
 
     def add(self, other: "Series") -> None:
@@ -27,7 +30,11 @@ class Series(msgspec.Struct, kw_only=True):
         self.attempts += other.attempts
         self.cost_nanousd += other.cost_nanousd
         self.duration_ms += other.duration_ms
-        self.usage += other.usage
+        self.input += other.input
+        self.cache_read += other.cache_read
+        self.cache_write += other.cache_write
+        self.output += other.output
+        self.reasoning += other.reasoning
         self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
 
 
@@ -48,7 +55,13 @@ class Counters:
         series.attempts += row.attempts
         series.cost_nanousd += row.cost_nanousd
         series.duration_ms += row.duration_ms
-        series.usage += row.usage
+        usage = row.usage
+        series.input += usage.input
+        series.output += usage.output
+        if usage.total_tokens != usage.input + usage.output:
+            series.cache_read += usage.cache_read
+            series.cache_write += usage.cache_write_short + usage.cache_write_long
+            series.reasoning += usage.reasoning
         series.buckets[bisect_left(BUCKETS_MS, row.duration_ms)] += 1
         if not row.attempts:
             self.refuse(row.outcome)

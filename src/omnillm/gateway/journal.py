@@ -59,18 +59,20 @@ class Journal:
     ) -> tuple[Entry, ...]:
         """One movement, in every budget that the case draws on."""
         return tuple(
-            Entry(
-                request_id=movement.request_id,
-                attempt=attempt,
-                kind=kind,
-                budget=budget,
-                period=period,
-                amount_nanousd=amount_nanousd,
-                wall_ms=wall_ms,
-                epoch=self.epoch,
-                is_estimated=is_estimated,
-            )
-            for budget, period in movement.periods
+            [
+                Entry(
+                    request_id=movement.request_id,
+                    attempt=attempt,
+                    kind=kind,
+                    budget=budget,
+                    period=period,
+                    amount_nanousd=amount_nanousd,
+                    wall_ms=wall_ms,
+                    epoch=self.epoch,
+                    is_estimated=is_estimated,
+                )
+                for budget, period in movement.periods
+            ]
         )
 
     def post(self, posting: Posting) -> None:

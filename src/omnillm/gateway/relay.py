@@ -4,7 +4,7 @@ from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Closing
-from omnillm.gateway.settlement import CLIENT_CLOSED, Case
+from omnillm.gateway.settlement import CLIENT_CLOSED, SUCCESS, Case
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure, Sight
 
@@ -90,7 +90,7 @@ class Relay:
         self._is_settled = True
         answer.exchange.linger()
         self._case.end(self._closing(Verdict.SUCCESS, ""))
-        self._case.close(status=200, outcome="success")
+        self._case.close(status=200, outcome=SUCCESS)
 
     def _fail(self, failure: Failure) -> OmniError:
         error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")

@@ -29,9 +29,8 @@ class Round:
     def __init__(self, case: Case, settings: DispatchSettings) -> None:
         self._case = case
         self._settings = settings
-        self._candidates = tuple(
-            Candidate(provider=target.provider, model=target.model, tokens=case.quote.tokens) for target in case.targets
-        )
+        tokens = case.quote.tokens
+        self._candidates = tuple([Candidate(provider=target.provider, model=target.model, tokens=tokens) for target in case.targets])
         self._tried: tuple[tuple[str, str], ...] = ()
         self.failure: Failure | None = None
         self.provider = ""

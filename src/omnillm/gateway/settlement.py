@@ -8,7 +8,7 @@ from omnillm.admission.asks import Lease, Ticket
 from omnillm.clock import Clock
 from omnillm.errors import OmniError
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import NEVER_PROCESSED, Attempt, Closing
+from omnillm.gateway.attempt import NEVER_PROCESSED, UNBILLED, Attempt, Closing
 from omnillm.gateway.call import Call
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quote, Quoter
@@ -18,6 +18,7 @@ from omnillm.routing.target import Plan, Target
 from omnillm.usage import NO_USAGE, Usage
 
 CLIENT_CLOSED = 499
+SUCCESS = "success"
 Observer = Callable[[RequestRow], None]
 
 
@@ -78,6 +79,7 @@ class Case:
     __slots__ = (
         "_entries",
         "_is_closed",
+        "_is_usage_known",
         "_rows",
         "_settlement",
         "attempt",
@@ -112,6 +114,7 @@ class Case:
         self._entries: tuple[Entry, ...] = ()
         self._rows: tuple[AttemptRow, ...] = ()
         self._is_closed = False
+        self._is_usage_known = True
 
     def __enter__(self) -> "Case":
         return self
@@ -167,12 +170,15 @@ class Case:
 
     def _record(self, attempt: Attempt, closing: Closing, charged: tuple[int, bool], now: float) -> None:
         cost, is_estimated = charged
-        usage = closing.usage or NO_USAGE
+        usage = closing.usage
+        if usage is None:
+            self._is_usage_known = self._is_usage_known and closing.verdict in UNBILLED
+            usage = NO_USAGE
         self.cost_nanousd += cost
         self.is_estimated = self.is_estimated or is_estimated
         self.usage = self.usage + usage if self._rows else usage
-        self._rows += (attempt.row(self.request_id, closing, charged, now, self._settlement.journal.epoch),)
         journal = self._settlement.journal
+        self._rows += (attempt.row(self.request_id, closing, charged, now, journal.epoch),)
         # Without a durable reservation to close, an attempt that cost nothing moves nothing.
         if self.periods and (cost or journal.is_strict):
             is_void = not attempt.is_sent or closing.verdict in NEVER_PROCESSED
@@ -194,8 +200,10 @@ class Case:
             self.end(Closing(verdict=Verdict.ABORTED, error=outcome))
         settlement = self._settlement
         if self.ticket is not None:
-            settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._rows else None)
-        settlement.admission.cancel(self.request_id)
+            settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._is_usage_known else None)
+        if outcome != SUCCESS:
+            # A grant that its receiver never saw: cancelled while it stood in a queue.
+            settlement.admission.cancel(self.request_id)
         row = self._request_row(status, outcome)
         settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row))
         for observe in settlement.observers:

@@ -6,6 +6,7 @@ A rate is integer nano-USD per 1,000,000 units, so 0.4 USD per million tokens is
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from omnillm.usage import Usage
 
@@ -37,6 +38,9 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     long_prompt: int = 0
     """A call with more prompt tokens than this costs `long` throughout; 0: there is no such step."""
     long: "Price | None" = None
+    dearest_input: int = 0
+    """The highest of the rates that a prompt token can cost; and `dearest_output` of a completion token. Derived."""
+    dearest_output: int = 0
 
     @classmethod
     def of(cls, **stated: int) -> "Price":
@@ -52,13 +56,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         }
         return cls(**(unstated | stated))
 
-    @property
-    def dearest_input(self) -> int:
-        return max(self.input, self.cache_read, self.cache_write_short, self.cache_write_long, self.input_audio)
-
-    @property
-    def dearest_output(self) -> int:
-        return max(self.output, self.reasoning, self.output_audio)
+    def __post_init__(self) -> None:
+        inputs = (self.input, self.cache_read, self.cache_write_short, self.cache_write_long, self.input_audio)
+        force_setattr(self, "dearest_input", max(inputs))
+        force_setattr(self, "dearest_output", max(self.output, self.reasoning, self.output_audio))
 
 
 def cost(usage: Usage, price: Price) -> int:

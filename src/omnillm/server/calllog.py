@@ -38,10 +38,12 @@ class CallLog:
 
 
 def _text_line(row: RequestRow) -> str:
+    usage = row.usage
+    # Names of callers, providers and keys are the configuration's, and plain; a model's may be the caller's own choice.
     return (
-        f"{_timestamp(row.wall_ms)} call {row.request_id} status={row.status} outcome={row.outcome} caller={_word(row.caller)} "
-        f"model={_word(row.model)} provider={row.provider or '-'} key={_word(row.key)} attempts={row.attempts} ms={row.duration_ms} "
-        f"tokens={row.usage.prompt_tokens}+{row.usage.completion_tokens} cost_usd={format_usd(row.cost_nanousd)}\n"
+        f"{_timestamp(row.wall_ms)} call {row.request_id} status={row.status} outcome={row.outcome} caller={row.caller or '-'} "
+        f"model={_word(row.model)} provider={row.provider or '-'} key={row.key or '-'} attempts={row.attempts} ms={row.duration_ms} "
+        f"tokens={usage.prompt_tokens}+{usage.completion_tokens} cost_usd={format_usd(row.cost_nanousd)}\n"
     )
 
 

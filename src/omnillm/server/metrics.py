@@ -11,6 +11,7 @@ from omnillm.gateway.counters import BUCKETS_MS, Counters
 from omnillm.money import NANO_PER_USD
 
 CALL_LABELS = ["protocol", "provider", "model", "outcome"]
+TOKEN_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
 KEY_LABELS = ["provider", "key"]
 
 
@@ -39,8 +40,8 @@ def _calls(counters: Counters) -> Iterator[Metric]:
         calls.add_metric(labels, series.calls)
         attempts.add_metric(labels, series.attempts)
         cost.add_metric(labels, series.cost_nanousd / NANO_PER_USD)
-        for kind in ("input", "cache_read", "cache_write_short", "cache_write_long", "output", "reasoning"):
-            tokens.add_metric([*labels, kind], getattr(series.usage, kind))
+        for kind in TOKEN_KINDS:
+            tokens.add_metric([*labels, kind], getattr(series, kind))
         duration.add_metric(list(labels), _cumulative(series.buckets), series.duration_ms / 1000)
     refusals = CounterMetricFamily("omnillm_refusals", "Requests refused before any attempt, by error code.", labels=["code"])
     for code, count in counters.refusals.items():
