@@ -16,6 +16,7 @@ from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
+from omnillm.gateway.drain import Drains
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.rounds import DispatchSettings
@@ -55,6 +56,7 @@ class Program:
         self.admission = LocalAdmission(self.controller, self.clock)
         self.store = store or open_store(settings, self.clock)
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
+        self.drains = Drains(is_enabled=settings.calls.on_abort == "drain")
         self.on_tick: list[Callable[[], None]] = []
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -110,6 +112,7 @@ class Program:
             settlement=settlement,
             admission=self.admission,
             dispatch=dispatch,
+            drains=self.drains,
             queue_s=settings.calls.queue_s,
         )
 
@@ -125,6 +128,7 @@ class Program:
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
+        await self.drains.aclose()
         await self.client.aclose()
         await self.store.aclose()
 

@@ -4,6 +4,7 @@ from omnillm.admission.asks import Ask, Refusal
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.call import Call
 from omnillm.gateway.dispatch import Dispatch
+from omnillm.gateway.drain import Drains
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.settlement import Case, Settlement
@@ -11,8 +12,18 @@ from omnillm.routing.router import Router
 
 
 class Engine:
-    def __init__(self, *, router: Router, settlement: Settlement, admission: Admission, dispatch: Dispatch, queue_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        router: Router,
+        settlement: Settlement,
+        admission: Admission,
+        dispatch: Dispatch,
+        drains: Drains,
+        queue_s: float,
+    ) -> None:
         self._router = router
+        self._drains = drains
         self._settlement = settlement
         self._admission = admission
         self._dispatch = dispatch
@@ -24,10 +35,12 @@ class Engine:
         with self._settlement.open(call, plan) as case:
             await self._admit(case)
             answer = await self._dispatch.send(case)
-            return Relay(case, answer)
+            return Relay(case, answer, self._drains)
 
     async def _admit(self, case: Case) -> None:
         call = case.call
+        if case.quote.amount_nanousd:
+            self._settlement.journal.check()
         answer = await self._admission.admit(
             Ask(
                 case_id=case.request_id,

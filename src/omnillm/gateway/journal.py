@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from omnillm.errors import LedgerUnavailable
 from omnillm.records import Entry, EntryKind, Posting
 
 
@@ -39,6 +40,11 @@ class Journal:
         self.epoch = epoch
         self.is_strict = is_strict
         self._allows_outage = allows_outage
+
+    def check(self) -> None:
+        """Raise LedgerUnavailable for a call that draws on a budget while the ledger is down, unless `when_down: allow`."""
+        if not self._ledger.is_healthy and not self._allows_outage:
+            raise LedgerUnavailable("The ledger cannot be written, and this call draws on a budget; try again shortly.", retry_after_s=1.0)
 
     async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int) -> None:
         """Make an attempt's reservation durable (strict). LedgerUnavailable: nothing may be sent."""

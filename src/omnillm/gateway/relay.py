@@ -4,7 +4,8 @@ from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Closing
-from omnillm.gateway.settlement import CLIENT_CLOSED, SUCCESS, Case
+from omnillm.gateway.drain import Drains
+from omnillm.gateway.settlement import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure, Sight
 
@@ -12,14 +13,16 @@ from omnillm.protocols.protocol import Failure, Sight
 class Relay:
     """`whole` is a plain reply's body, already settled; a stream is read piece by piece. Whoever opens a relay closes it."""
 
-    __slots__ = ("_answer", "_attempt", "_case", "_is_settled", "whole")
+    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "whole")
 
-    def __init__(self, case: Case, answer: Answer) -> None:
+    def __init__(self, case: Case, answer: Answer, drains: Drains) -> None:
         assert case.attempt is not None
         case.is_handed_over = True
         self._case = case
         self._answer = answer
         self._attempt = case.attempt
+        self._drains = drains
+        self._is_abandoned = False
         self._is_settled = False
         self.whole = answer.body
         if answer.body is not None:
@@ -78,11 +81,16 @@ class Relay:
             raise self._settle_failed(Verdict.LOST, UpstreamLost("The provider's stream ended before it was complete.", code="stream_cut"))
 
     def close(self) -> None:
-        """The client is served or gone. A stream that did not end is settled as aborted: input and observed output, never nothing."""
-        if not self._is_settled:
-            self._is_settled = True
-            self._case.end(self._closing(Verdict.ABORTED, "aborted"))
-            self._case.close(status=CLIENT_CLOSED, outcome="aborted")
+        """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
+        if self._is_settled:
+            return
+        if not self._is_abandoned:
+            self._is_abandoned = True
+            if self._drains.take(self):
+                return
+        self._is_settled = True
+        self._case.end(self._closing(Verdict.ABORTED, ABORTED))
+        self._case.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     def _succeed(self, answer: Answer) -> None:
         if self._is_settled:
@@ -90,7 +98,10 @@ class Relay:
         self._is_settled = True
         answer.exchange.linger()
         self._case.end(self._closing(Verdict.SUCCESS, ""))
-        self._case.close(status=200, outcome=SUCCESS)
+        if self._is_abandoned:
+            self._case.close(status=CLIENT_CLOSED, outcome=ABORTED)
+        else:
+            self._case.close(status=200, outcome=SUCCESS)
 
     def _fail(self, failure: Failure) -> OmniError:
         error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")

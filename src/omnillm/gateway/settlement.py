@@ -19,6 +19,7 @@ from omnillm.usage import NO_USAGE, Usage
 
 CLIENT_CLOSED = 499
 SUCCESS = "success"
+ABORTED = "aborted"
 Observer = Callable[[RequestRow], None]
 
 
@@ -128,7 +129,7 @@ class Case:
         elif isinstance(error, Exception):
             self.close(status=500, outcome="internal_error")
         else:
-            self.close(status=CLIENT_CLOSED, outcome="aborted")
+            self.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     @property
     def periods(self) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,51 @@
+"""Streams whose client hung up, read to their end so that their cost is exact (`on_abort: drain`). Bounded in number and in time."""
+
+import asyncio
+from typing import Protocol
+
+from omnillm.errors import OmniError
+
+MAX_DRAINING = 100
+"""Beyond this an abandoned stream is cut and settled by what was observed of it."""
+MAX_DRAIN_S = 120.0
+
+
+class Readable(Protocol):
+    """A relay, as far as draining it goes."""
+
+    async def read(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class Drains:
+    """The owned tasks. Without `is_enabled` (`on_abort: cancel`) it takes nothing."""
+
+    def __init__(self, *, is_enabled: bool) -> None:
+        self._is_enabled = is_enabled
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, relay: Readable) -> bool:
+        """Read `relay` to its end in the background; its own end settles it. False: the caller settles it now."""
+        if not self._is_enabled or len(self._tasks) >= MAX_DRAINING:
+            return False
+        task = asyncio.get_running_loop().create_task(_drain(relay))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def aclose(self) -> None:
+        """Cut what still drains; each is settled by what was observed."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _drain(relay: Readable) -> None:
+    try:
+        async with asyncio.timeout(MAX_DRAIN_S):
+            while await relay.read():
+                pass
+    except (OmniError, TimeoutError):
+        return  # a failed stream has settled its case; one out of time is settled below
+    finally:
+        relay.close()
