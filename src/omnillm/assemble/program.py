@@ -56,7 +56,7 @@ class Program:
         self.admission = LocalAdmission(self.controller, self.clock)
         self.store = store or open_store(settings, self.clock)
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
-        self.drains = Drains(is_enabled=settings.calls.on_abort == "drain")
+        self.drains = Drains()
         self.on_tick: list[Callable[[], None]] = []
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -104,6 +104,7 @@ class Program:
             ),
         )
         self.settings = settings
+        self.drains.is_enabled = settings.calls.on_abort == "drain"
         self.endpoints = endpoints
         self.router = router
         self.settlement = settlement

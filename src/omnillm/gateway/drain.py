@@ -18,15 +18,15 @@ class Readable(Protocol):
 
 
 class Drains:
-    """The owned tasks. Without `is_enabled` (`on_abort: cancel`) it takes nothing."""
+    """The owned tasks. While not `is_enabled` (`on_abort: cancel`) it takes nothing."""
 
-    def __init__(self, *, is_enabled: bool) -> None:
-        self._is_enabled = is_enabled
+    def __init__(self) -> None:
+        self.is_enabled = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, relay: Readable) -> bool:
         """Read `relay` to its end in the background; its own end settles it. False: the caller settles it now."""
-        if not self._is_enabled or len(self._tasks) >= MAX_DRAINING:
+        if not self.is_enabled or len(self._tasks) >= MAX_DRAINING:
             return False
         task = asyncio.get_running_loop().create_task(_drain(relay))
         self._tasks.add(task)
