@@ -78,9 +78,8 @@ def has_repeated_members(body: bytes, members: Members) -> bool:
     The compact form that every SDK sends is settled by arithmetic: its length is the sum of its parts. Only other spellings are decoded
     once more, name by name.
     """
-    compact = 1 + 4 * len(members)  # braces, and quotes, colon and comma of each
-    for name, raw in members.items():
-        compact += len(name) + len(raw)
+    punctuation = 1 + 4 * len(members)  # braces, and quotes, colon and comma of each
+    compact = punctuation + sum(map(len, members)) + sum(map(len, members.values()))
     return len(body) != compact and _count_members(body) != len(members)
 
 

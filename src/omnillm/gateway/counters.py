@@ -57,11 +57,10 @@ class Counters:
         series.duration_ms += row.duration_ms
         usage = row.usage
         series.input += usage.input
+        series.cache_read += usage.cache_read
+        series.cache_write += usage.cache_write_short + usage.cache_write_long
         series.output += usage.output
-        if usage.total_tokens != usage.input + usage.output:
-            series.cache_read += usage.cache_read
-            series.cache_write += usage.cache_write_short + usage.cache_write_long
-            series.reasoning += usage.reasoning
+        series.reasoning += usage.reasoning
         series.buckets[bisect_left(BUCKETS_MS, row.duration_ms)] += 1
         if not row.attempts:
             self.refuse(row.outcome)

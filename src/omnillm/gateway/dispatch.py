@@ -18,7 +18,7 @@ from omnillm.errors import (
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
-from omnillm.gateway.attempt import Attempt, Closing
+from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.call import GENERATE
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
@@ -81,15 +81,7 @@ class Dispatch:
             answer = await self._exchange(case, attempt, upstream)
             if isinstance(answer, Answer):
                 return answer
-            case.end(
-                Closing(
-                    verdict=answer.verdict,
-                    status=answer.status,
-                    usage=answer.usage,
-                    error=answer.code,
-                    retry_after_s=answer.retry_after_s,
-                ),
-            )
+            case.end(attempt.outcome(answer), status=answer.status, error=answer.code)
             if answer.verdict is not Verdict.STALE:
                 return answer
 
@@ -98,6 +90,7 @@ class Dispatch:
         try:
             outgoing = upstream.outgoing(case.call, case.quote, attempt.lease.model)
             attempt.is_sent = True
+            attempt.sent_at = self._upstreams.now()
             self._admission.sent(attempt.lease.lease_id)
             attempt.exchange = exchange = await self._client.send(outgoing)
             attempt.sent_at = exchange.sent_at

@@ -3,11 +3,11 @@
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.answer import Answer
-from omnillm.gateway.attempt import Closing
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.settlement import ABORTED, CLIENT_CLOSED, SUCCESS, Case
-from omnillm.outcome import Verdict
+from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.protocol import Failure, Sight
+from omnillm.usage import NO_USAGE
 
 
 class Relay:
@@ -89,7 +89,7 @@ class Relay:
             if self._drains.take(self):
                 return
         self._is_settled = True
-        self._case.end(self._closing(Verdict.ABORTED, ABORTED))
+        self._end(Verdict.ABORTED, ABORTED)
         self._case.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     def _succeed(self, answer: Answer) -> None:
@@ -97,7 +97,7 @@ class Relay:
             return
         self._is_settled = True
         answer.exchange.linger()
-        self._case.end(self._closing(Verdict.SUCCESS, ""))
+        self._end(Verdict.SUCCESS, "")
         if self._is_abandoned:
             self._case.close(status=CLIENT_CLOSED, outcome=ABORTED)
         else:
@@ -111,19 +111,20 @@ class Relay:
         if not self._is_settled:
             self._is_settled = True
             error.request_id, error.attempts = self._case.request_id, self._case.attempts
-            self._case.end(self._closing(verdict, error.code))
+            self._end(verdict, error.code)
             self._case.close(status=error.status, outcome=error.code)
         return error
 
-    def _closing(self, verdict: Verdict, error: str) -> Closing:
+    def _end(self, verdict: Verdict, error: str) -> None:
         answer = self._answer
         exchange = answer.exchange
-        usage = answer.usage if answer.watch is None else answer.watch.usage
-        return Closing(
+        # What a stream reported before its end is a part of the truth, not the whole.
+        usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
+        outcome = Outcome(
             verdict=verdict,
-            status=exchange.status,
-            # What a stream reported before its end is a part of the truth, not the whole.
-            usage=usage if verdict is Verdict.SUCCESS else None,
-            error=error,
+            usage=usage or NO_USAGE,
+            is_usage_known=usage is not None,
+            first_byte_s=self._attempt.first_byte_s,
             headroom=answer.upstream.read_headroom(exchange.headers),
         )
+        self._case.end(outcome, status=exchange.status, error=error)

@@ -8,7 +8,7 @@ from omnillm.admission.asks import Lease, Ticket
 from omnillm.clock import Clock
 from omnillm.errors import OmniError
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import NEVER_PROCESSED, UNBILLED, Attempt, Closing
+from omnillm.gateway.attempt import NEVER_PROCESSED, UNBILLED, Attempt
 from omnillm.gateway.call import Call
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quote, Quoter
@@ -20,6 +20,7 @@ from omnillm.usage import NO_USAGE, Usage
 CLIENT_CLOSED = 499
 SUCCESS = "success"
 ABORTED = "aborted"
+NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="", tokens=0)
 Observer = Callable[[RequestRow], None]
 
 
@@ -81,6 +82,7 @@ class Case:
         "_entries",
         "_is_closed",
         "_is_usage_known",
+        "_last",
         "_rows",
         "_settlement",
         "attempt",
@@ -105,6 +107,7 @@ class Case:
         self.request_id = settlement.make_id(call.wall)
         self.ticket: Ticket | None = None
         self.attempt: Attempt | None = None
+        self._last: Attempt | None = None
         self.attempts = 0
         self.usage: Usage = NO_USAGE
         self.cost_nanousd = 0
@@ -141,10 +144,10 @@ class Case:
         self.attempts += 1
         settlement = self._settlement
         price = settlement.quoter.prices.find(lease.provider, lease.model)
-        self.attempt = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
+        self.attempt = self._last = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
         return attempt
 
-    def end(self, closing: Closing) -> None:
+    def end(self, outcome: Outcome, *, status: int = 0, error: str = "") -> None:
         """Close the attempt: its row and its money. The lease is released, unless the same one is to be used again (stale)."""
         attempt = self.attempt
         if attempt is None:
@@ -152,37 +155,25 @@ class Case:
         self.attempt = None
         attempt.close_exchange()
         settlement = self._settlement
-        now = settlement.clock.now()
-        cost, is_estimated = attempt.charge(closing, self.quote)
-        usage = closing.usage
-        if closing.verdict is not Verdict.STALE:
-            settlement.admission.release(
-                attempt.lease.lease_id,
-                Outcome(
-                    verdict=closing.verdict,
-                    usage=usage or NO_USAGE,
-                    is_usage_known=usage is not None,
-                    retry_after_s=closing.retry_after_s,
-                    first_byte_s=attempt.first_byte_s,
-                    headroom=closing.headroom,
-                ),
-            )
-        self._record(attempt, closing, (cost, is_estimated), now)
+        charged = attempt.charge(outcome, status, self.quote)
+        if outcome.verdict is not Verdict.STALE:
+            settlement.admission.release(attempt.lease.lease_id, outcome)
+        self._record(attempt, outcome, charged)
+        self._rows += (self._attempt_row(attempt, outcome, charged, (status, error)),)
 
-    def _record(self, attempt: Attempt, closing: Closing, charged: tuple[int, bool], now: float) -> None:
+    def _record(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool]) -> None:
+        """The attempt's part of the call's sums, and its entries in the ledger."""
         cost, is_estimated = charged
-        usage = closing.usage
-        if usage is None:
-            self._is_usage_known = self._is_usage_known and closing.verdict in UNBILLED
-            usage = NO_USAGE
+        if is_estimated:
+            self.is_estimated = True
+        if not outcome.is_usage_known and outcome.verdict not in UNBILLED:
+            self._is_usage_known = False
         self.cost_nanousd += cost
-        self.is_estimated = self.is_estimated or is_estimated
-        self.usage = self.usage + usage if self._rows else usage
+        self.usage = self.usage + outcome.usage if self._rows else outcome.usage
         journal = self._settlement.journal
-        self._rows += (attempt.row(self.request_id, closing, charged, now, journal.epoch),)
         # Without a durable reservation to close, an attempt that cost nothing moves nothing.
         if self.periods and (cost or journal.is_strict):
-            is_void = not attempt.is_sent or closing.verdict in NEVER_PROCESSED
+            is_void = not attempt.is_sent or outcome.verdict in NEVER_PROCESSED
             self._entries += journal.entries(
                 self,
                 attempt=attempt.number,
@@ -192,13 +183,37 @@ class Case:
                 is_estimated=is_estimated,
             )
 
+    def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], told: tuple[int, str]) -> AttemptRow:
+        """`told`: the provider's status (0: none came), and the error's code."""
+        lease, price, first_byte_s = attempt.lease, attempt.price, attempt.first_byte_s
+        settlement = self._settlement
+        return AttemptRow(
+            request_id=self.request_id,
+            attempt=attempt.number,
+            provider=lease.provider,
+            model=lease.model,
+            key=lease.key,
+            verdict=outcome.verdict.value,
+            status=told[0],
+            wall_ms=attempt.wall_ms,
+            duration_ms=int((settlement.clock.now() - attempt.sent_at) * 1000) if attempt.is_sent else 0,
+            first_byte_ms=-1 if first_byte_s is None else int(first_byte_s * 1000),
+            usage=outcome.usage,
+            is_usage_known=outcome.is_usage_known,
+            cost_nanousd=charged[0],
+            is_estimated=charged[1],
+            price_version="" if price is None else price.version,
+            error=told[1],
+            epoch=settlement.journal.epoch,
+        )
+
     def close(self, *, status: int, outcome: str) -> None:
         """Give back what is still held, book the cost, write the rows, tell the observers. Only the first close counts."""
         if self._is_closed:
             return
         self._is_closed = True
         if self.attempt is not None:
-            self.end(Closing(verdict=Verdict.ABORTED, error=outcome))
+            self.end(Outcome(verdict=Verdict.ABORTED, first_byte_s=self.attempt.first_byte_s), error=outcome)
         settlement = self._settlement
         if self.ticket is not None:
             settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._is_usage_known else None)
@@ -212,7 +227,7 @@ class Case:
 
     def _request_row(self, status: int, outcome: str) -> RequestRow:
         call, settlement = self.call, self._settlement
-        last = self._rows[-1] if self._rows else None
+        lease = NO_LEASE if self._last is None else self._last.lease
         return RequestRow(
             request_id=self.request_id,
             wall_ms=int(call.wall * 1000),
@@ -222,9 +237,9 @@ class Case:
             protocol=call.protocol.name,
             operation=call.operation,
             model=call.model,
-            provider=last.provider if last else "",
-            upstream_model=last.model if last else "",
-            key=last.key if last else "",
+            provider=lease.provider,
+            upstream_model=lease.model,
+            key=lease.key,
             status=status,
             outcome=outcome,
             is_stream=call.is_stream,
