@@ -159,7 +159,10 @@ class Case:
         if outcome.verdict is not Verdict.STALE:
             settlement.admission.release(attempt.lease.lease_id, outcome)
         self._record(attempt, outcome, charged)
-        self._rows += (self._attempt_row(attempt, outcome, charged, (status, error)),)
+        if attempt.is_sent:
+            self._rows += (self._attempt_row(attempt, outcome, charged, (status, error)),)
+        else:
+            self.attempts -= 1  # it was never dispatched
 
     def _record(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool]) -> None:
         """The attempt's part of the call's sums, and its entries in the ledger."""
@@ -196,7 +199,7 @@ class Case:
             verdict=outcome.verdict.value,
             status=told[0],
             wall_ms=attempt.wall_ms,
-            duration_ms=int((settlement.clock.now() - attempt.sent_at) * 1000) if attempt.is_sent else 0,
+            duration_ms=int((settlement.clock.now() - attempt.sent_at) * 1000),
             first_byte_ms=-1 if first_byte_s is None else int(first_byte_s * 1000),
             usage=outcome.usage,
             is_usage_known=outcome.is_usage_known,

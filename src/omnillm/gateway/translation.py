@@ -43,11 +43,14 @@ class Upstream:
         self._clock = clock
 
     def outgoing(self, call: Call, quote: Quote, model: str) -> Outgoing:
-        """The request to send, its total timeout cut to what is left of the call's deadline."""
+        """The request to send. The call's deadline cuts a plain reply's total; a stream must only have begun by then."""
         timeouts = self._stream_timeouts if call.is_stream else self._plain_timeouts
-        left = call.deadline - self._clock.now()
-        if left < timeouts.total_s:
-            timeouts = msgspec.structs.replace(timeouts, total_s=max(left, 0.0))
+        left = max(call.deadline - self._clock.now(), 0.0)
+        if call.is_stream:
+            if left < timeouts.first_byte_s:
+                timeouts = msgspec.structs.replace(timeouts, first_byte_s=left)
+        elif left < timeouts.total_s:
+            timeouts = msgspec.structs.replace(timeouts, total_s=left)
         head = self._sender.head(
             call.headers,
             protocol=self.protocol.name,
