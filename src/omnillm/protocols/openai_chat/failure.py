@@ -9,6 +9,7 @@ from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import duration_s, retry_hint_s, verdict_of_status
 from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
+from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.protocol import Failure, Fault
 
 _LONGEST_MESSAGE = 2_000
@@ -57,7 +58,8 @@ def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall:
         hint = _retry_info_s(error)
     if hint is None:
         hint = exhausted_reset_s(headers)
-    return failure_of(status, error, hint)
+    failure = failure_of(status, error, hint)
+    return failure if status >= 400 else msgspec.structs.replace(failure, usage=usage_in(reply))
 
 
 def _error_in(reply: Any) -> Any:
@@ -69,8 +71,13 @@ def _error_in(reply: Any) -> Any:
     error = reply.get("error")
     if isinstance(error, dict):
         return error
-    # xAI: {"code": "...", "error": "the message"}.
-    return {**reply, "message": error} if isinstance(error, str) else reply
+    if isinstance(error, str):  # xAI: {"code": "...", "error": "the message"}
+        return {**reply, "message": error}
+    choices = reply.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and isinstance(choice.get("error"), dict):  # OpenRouter
+            return choice["error"]
+    return reply
 
 
 def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> Failure:

@@ -1,5 +1,8 @@
 """The usage of both OpenAI protocols, brought to disjoint counts."""
 
+from typing import Any
+
+from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.openai_chat.wire import ChatUsage, CompletionDetails, PromptDetails
 from omnillm.usage import Usage
 
@@ -34,6 +37,17 @@ def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Us
         images=images,
         tool_calls=tool_calls,
     )
+
+
+def usage_in(reply: Any) -> Usage | None:
+    """The usage that a decoded body of any shape reports; None when there is none to read."""
+    reported = reply.get("usage") if isinstance(reply, dict) else None
+    if reported is None:
+        return None
+    try:
+        return usage_of(convert_clamped(reported, ChatUsage))
+    except UNREADABLE:
+        return None
 
 
 def _cache_writes(details: PromptDetails, most: int) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """OpenAI Responses."""
 
-from omnillm.protocols.openai_chat.failure import read_failure, write_fault
+from omnillm.protocols.openai_chat.failure import write_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
-from omnillm.protocols.openai_responses.failure import write_stream_fault
+from omnillm.protocols.openai_responses.failure import read_failure, write_stream_fault
 from omnillm.protocols.openai_responses.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.openai_responses.stream import ResponsesWatch
 from omnillm.protocols.protocol import Protocol

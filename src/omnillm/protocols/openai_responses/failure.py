@@ -1,11 +1,20 @@
 """Errors of the Responses API: the error object is that of Chat Completions, the end of a stream is its own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from omnillm.protocols.openai_chat import failure as chat
 from omnillm.protocols.openai_chat.failure import error_of
-from omnillm.protocols.protocol import Fault
+from omnillm.protocols.openai_responses.peek import peek_reply
+from omnillm.protocols.protocol import Failure, Fault
+
+
+def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
+    """As in a chat; a failed response under a success status also tells what it used."""
+    failure = chat.read_failure(status, headers, body, wall)
+    return failure if status >= 400 else msgspec.structs.replace(failure, usage=peek_reply(body).usage)
 
 
 def write_stream_fault(fault: Fault, next_sequence: int) -> bytes:

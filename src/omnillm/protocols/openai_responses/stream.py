@@ -53,7 +53,7 @@ class ResponsesWatch:
 
     @property
     def next_sequence(self) -> int:
-        """The sequence number that the next event must have."""
+        """The number after that of the last event that may be forwarded: a failed one is not."""
         try:
             last = _POSITION.decode(self._last).sequence_number
         except UNREADABLE:
@@ -65,23 +65,24 @@ class ResponsesWatch:
             event = _read_event(data)
         except UNREADABLE:
             return self._fail(_MALFORMED)
-        self._last = data
         if event.response is not None:
             self._report(event.response)
         if event.type in _ENDS:
+            self._last = data
             self._is_complete = True
             return Sight.END
         if event.type == "error" or event.error is not None:
             return self._fail(failure_of(200, event.error or {"code": event.code, "message": event.message}))
         if event.type == "response.failed":
             return self._fail(failure_of(200, event.response.error if event.response else None))
+        self._last = data
         if self._has_content or not _has_content(event):
             return Sight.NOTHING
         self._has_content = True
         return Sight.CONTENT
 
     def _report(self, response: Response) -> None:
-        self.response_id = self.response_id or response.id
+        self.response_id = self.response_id or response.id or ""
         self.usage = usage_of_response(response) or self.usage
 
     def _fail(self, failure: Failure) -> Sight:

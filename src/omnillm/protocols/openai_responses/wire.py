@@ -39,8 +39,7 @@ class ItemKind(msgspec.Struct, frozen=True, gc=False):
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
-    id: str = ""
-    object: str = ""
+    id: str | None = None
     status: str | None = None
     output: list[ItemKind] | None = None
     usage: ResponsesUsage | None = None

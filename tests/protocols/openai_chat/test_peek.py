@@ -1,0 +1,249 @@
+"""Requests and replies of Chat Completions, peeked."""
+
+import json
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omnillm.errors import BadRequest
+from omnillm.outcome import Verdict
+from omnillm.protocols.openai_chat import PROTOCOL
+from omnillm.usage import MAX_COUNT, Usage
+
+ASK = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}]}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def members(body: object) -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(json.dumps(body).encode(), type=dict[str, msgspec.Raw])
+
+
+def peek(**changes: object):
+    return PROTOCOL.peek_request(members({**ASK, **changes}))
+
+
+def reply(usage: object = None, **changes: object) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    return json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice], "usage": usage, **changes}).encode()
+
+
+def usage_of(usage: object) -> Usage | None:
+    return PROTOCOL.peek_reply(reply(usage)).usage
+
+
+def test_plain_request_asks_for_one_choice_and_decides_no_price():
+    """What routing and limits need is read; what is absent or null has its default."""
+    for asked in (peek(), peek(stream=None, n=None, max_tokens=None, stream_options=None, max_completion_tokens=None)):
+        assert (asked.model, asked.is_stream, asked.output_cap, asked.n, asked.price_members) == ("gpt-5-mini", False, None, 1, ())
+        assert asked.wants_usage
+
+
+@pytest.mark.parametrize(
+    ("caps", "cap"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 7}, 7),
+        ({"max_tokens": 9, "max_completion_tokens": 7}, 9),
+        ({"max_tokens": 2**31}, 2**31),
+    ],
+)
+def test_larger_cap_counts(caps, cap):
+    """A host may obey either member, so the dearer one is reserved."""
+    assert peek(**caps).output_cap == cap
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, 64.0, 1e30, "64", True, [64], {}, 2**31 + 1, 2**70])
+def test_absurd_cap_is_the_callers_mistake(name, value):
+    """A budget cannot be bypassed by a cap that is not a plain positive integer, even beside a good one."""
+    with pytest.raises(BadRequest, match=f"`{name}` must be an integer from 1 to 2147483648"):
+        peek(**{"max_tokens": 5, "max_completion_tokens": 5, name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *(({"n": n}, "`n` must be an integer from 1 to 128") for n in (0, 129, 1.0, "2", True)),
+        *(({"model": model}, "`model` must be a string of 1 to 256 characters") for model in ("", "m" * 257, 7, None)),
+        *(({"stream": stream}, "`stream` must be a boolean") for stream in ("true", 1, {})),
+        *(({"messages": messages}, "`messages` must be an array") for messages in ("hi", {}, None)),
+        *(
+            ({"stream": True, "stream_options": options}, "`stream_options` must be an object")
+            for options in ([], True, {"include_usage": "yes"})
+        ),
+    ],
+)
+def test_wrong_type_is_named(changes, message):
+    """The message names the member and what it must be."""
+    with pytest.raises(BadRequest, match=message):
+        peek(**changes)
+
+
+@pytest.mark.parametrize("absent", ["model", "messages"])
+def test_absent_member_is_the_callers_mistake(absent):
+    """Nothing can be routed or measured without them."""
+    with pytest.raises(BadRequest, match=f"`{absent}`"):
+        PROTOCOL.peek_request(members({name: value for name, value in ASK.items() if name != absent}))
+
+
+def test_stream_whose_usage_was_not_asked_for_is_told():
+    """The engine must then ask for it, and withhold the frame."""
+    assert peek(stream=True).wants_usage is False
+    assert peek(stream=True, stream_options={"include_usage": False}).wants_usage is False
+    assert peek(stream=True, stream_options={"include_usage": True}).wants_usage is True
+
+
+def test_members_that_decide_the_price_are_named():
+    """Tiers, spoken output and paid searches change what a token or a call costs."""
+    assert peek(service_tier="flex", web_search_options={}, temperature=0.5).price_members == ("service_tier", "web_search_options")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["model", "messages", "stream", "max_tokens", "max_completion_tokens", "n", "stream_options"]), JSON)
+)
+def test_any_request_is_read_or_refused(body):
+    """Random bodies raise nothing but BadRequest, and are weighed without raising at all."""
+    with suppress(BadRequest):
+        PROTOCOL.peek_request(members(body))
+    assert PROTOCOL.text_bytes(members(body)) >= 0
+    assert PROTOCOL.media_tokens(members(body)) >= 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON, st.binary(max_size=20))
+def test_any_reply_is_read(value, noise):
+    """Random bodies, and random values where usage, choices and error stand, raise nothing."""
+    PROTOCOL.peek_reply(noise)
+    for body in (json.dumps(value).encode(), reply(value), reply(choices=value), reply(error=value), reply({"prompt_tokens": value})):
+        PROTOCOL.peek_reply(body)
+        PROTOCOL.read_failure(200, {}, body, 0.0)
+
+
+def test_usage_is_split_into_disjoint_counts():
+    """Cached, written, heard, reasoned and spoken tokens are taken out of the totals that include them."""
+    usage = usage_of(
+        {
+            "prompt_tokens": 100,
+            "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 10, "cache_write_tokens": 20, "image_tokens": 5},
+            "completion_tokens": 50,
+            "completion_tokens_details": {"reasoning_tokens": 30, "audio_tokens": 5, "accepted_prediction_tokens": 3},
+            "total_tokens": 150,
+        }
+    )
+    assert usage == Usage(input=30, cache_read=40, cache_write_short=20, input_audio=10, output=15, reasoning=30, output_audio=5)
+
+
+def test_cache_writes_are_split_by_term():
+    """Twelve hours are the long term, thirty minutes the short."""
+    details = {"cache_write_tokens": 20, "cache_write_tokens_details": {"ttl_12h_tokens": 15, "ttl_30m_tokens": 5}}
+    assert usage_of({"prompt_tokens": 20, "prompt_tokens_details": details}) == Usage(cache_write_short=5, cache_write_long=15)
+
+
+@pytest.mark.parametrize(
+    "spelling", [{"prompt_tokens_details": {"cached_tokens": 4}}, {"prompt_cache_hit_tokens": 4}, {"cached_tokens": 4}]
+)
+def test_cached_tokens_are_found_in_every_spelling(spelling):
+    """OpenAI's, DeepSeek's and Moonshot's."""
+    assert usage_of({"prompt_tokens": 10, "completion_tokens": 1, **spelling}) == Usage(input=6, cache_read=4, output=1)
+
+
+def test_reasoning_outside_the_completion_is_billed_too():
+    """What only the total shows was generated."""
+    assert usage_of({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 50}) == Usage(input=10, output=2, reasoning=38)
+
+
+def test_details_never_exceed_their_total():
+    """A provider that contradicts itself is read so that the totals stand."""
+    details = {"cached_tokens": 400, "audio_tokens": 400, "cache_write_tokens": 400}
+    usage = usage_of(
+        {
+            "prompt_tokens": 7,
+            "prompt_tokens_details": details,
+            "completion_tokens": 3,
+            "completion_tokens_details": {"reasoning_tokens": 9, "audio_tokens": 9},
+        }
+    )
+    assert usage == Usage(cache_read=7, reasoning=3)
+
+
+@pytest.mark.parametrize(("lie", "said"), [(-5, 0), (2**63, MAX_COUNT), (1e30, MAX_COUNT), (1.9, 1), (True, 0), (None, 0)])
+def test_lying_counts_are_clamped(lie, said):
+    """Negative, absurd or fractional numbers become counts."""
+    assert usage_of({"prompt_tokens": lie, "completion_tokens": 1}) == Usage(input=said, output=1)
+
+
+def test_missing_usage_is_unknown_and_zero_is_zero():
+    """An explicit zero is an answer, absence is none."""
+    for absent in (None, {}, {"total_tokens": 5}):
+        assert usage_of(absent) is None
+    assert usage_of({"prompt_tokens": 0, "completion_tokens": 0}) == Usage()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"<html><body>502</body></html>",
+        b"[]",
+        b"null",
+        b'"ok"',
+        b"{}",
+        b'{"choices": null}',
+        b'{"choices": {}}',
+        b'{"choices": []}',
+        b'{"detail": "no"}',
+        b"\xff",
+        b"[" * 5000,
+    ],
+)
+def test_something_else_is_not_a_reply(body):
+    """HTML, truncated JSON, another shape: never a success."""
+    peek = PROTOCOL.peek_reply(body)
+    assert not peek.is_complete
+    assert peek.failure is None
+
+
+def test_blank_lines_before_the_reply_are_tolerated():
+    """DeepSeek keeps a waiting connection alive with them."""
+    assert PROTOCOL.peek_reply(b"\n\n\n" + reply()).is_complete
+
+
+def test_error_under_a_success_status_is_a_failure():
+    """As the whole body, beside the choices, or in one of them; its usage is kept."""
+    error = {"message": "slow down", "code": 429}
+    choice = {"index": 0, "message": {}, "finish_reason": "error", "error": error}
+    for body in (json.dumps({"error": error}).encode(), reply(error=error), reply({"prompt_tokens": 3}, choices=[choice])):
+        peek = PROTOCOL.peek_reply(body)
+        assert not peek.is_complete
+        assert peek.failure.verdict is Verdict.RATE_LIMITED
+        failure = PROTOCOL.read_failure(200, {b"retry-after": b"3"}, body, 0.0)
+        assert (failure.verdict, failure.retry_after_s) == (Verdict.RATE_LIMITED, 3.0)
+    assert failure.usage == Usage(input=3)
+    assert PROTOCOL.peek_reply(reply(error=None)).is_complete
+
+
+def test_media_weigh_their_maxima():
+    """An image by its detail, audio by its length, a file by its pages; text and tool calls nothing."""
+
+    def weight(*parts: object) -> int:
+        return PROTOCOL.media_tokens(members({"messages": [{"role": "user", "content": list(parts)}]}))
+
+    assert PROTOCOL.media_tokens(members(ASK)) == 0
+    assert weight({"type": "text", "text": "[image_url]"}) == 0
+    low = weight({"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}})
+    high = weight({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}})
+    assert 0 < low < high
+    assert weight(*[{"type": "image_url", "image_url": {"url": "u"}}] * 3) == 3 * high
+    assert weight({"type": "input_audio", "input_audio": {"data": "A" * 1000, "format": "mp3"}}) == 11
+    assert weight({"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}) == 4_000
+    assert weight({"type": "file", "file": {"file_data": "data:text/plain;base64," + "A" * 1000}}) > 700
+    assert weight({"type": "file", "file": {"file_id": "file-1"}}) == 400_000
