@@ -8,9 +8,9 @@ from omnillm.protocols.protocol import Failure
 from omnillm.transport.client import Exchange
 from omnillm.usage import NO_USAGE
 
-NEVER_PROCESSED = frozenset({Verdict.NOT_SENT, Verdict.STALE})
-UNBILLED = NEVER_PROCESSED | frozenset(
+UNBILLED = frozenset(
     {
+        Verdict.NOT_SENT,
         Verdict.CALLER_FAULT,
         Verdict.RATE_LIMITED,
         Verdict.QUOTA_EXHAUSTED,
@@ -19,7 +19,8 @@ UNBILLED = NEVER_PROCESSED | frozenset(
         Verdict.NOT_FOUND,
     },
 )
-"""No provider bills these. Every other end without reported usage is charged by estimate, never nothing."""
+"""No provider bills these. Every other end without reported usage is charged by estimate, never nothing: also a reused connection that
+died, because nobody can prove that the request had not arrived."""
 ABORT_SLACK_TOKENS = 16
 """What a provider may generate and bill between our closing and its noticing."""
 

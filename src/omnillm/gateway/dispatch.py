@@ -84,6 +84,7 @@ class Dispatch:
             case.end(attempt.outcome(answer), status=answer.status, error=answer.code)
             if answer.verdict is not Verdict.STALE:
                 return answer
+            await self._cover(case)
 
     async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream) -> Answer | Failure:
         """Send and judge; transport faults become failures here."""
@@ -158,17 +159,20 @@ class Dispatch:
         """Go round again, or raise: what failed decides whether another key may hide it."""
         round_.note(lease, failure)
         if failure.verdict in RETRIES:
-            may_be_billed = case.cost_nanousd > round_.paid_nanousd
             if round_.retries > self._settings.max_retries:
                 raise round_.error()
-            if may_be_billed and case.periods:
-                round_.paid_nanousd = case.cost_nanousd
-                if not await self._admission.extend(case.request_id, case.quote.amount_nanousd):
-                    raise BudgetExceeded("The budget has no room for another attempt after one that may be billed.", code="budget_exceeded")
+            await self._cover(case)
         elif failure.verdict not in FAILOVERS:
             raise round_.error()
         if self._upstreams.now() >= case.call.deadline:
             raise round_.error()
+
+    async def _cover(self, case: Case) -> None:
+        """Reserve for another attempt when the last one may be billed."""
+        if case.cost_nanousd > case.covered_nanousd and case.periods:
+            case.covered_nanousd = case.cost_nanousd
+            if not await self._admission.extend(case.request_id, case.quote.amount_nanousd):
+                raise BudgetExceeded("The budget has no room for another attempt after one that may be billed.", code="budget_exceeded")
 
 
 TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {

@@ -120,6 +120,8 @@ class Relay:
         exchange = answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
+        if usage is not None and not usage.prompt_tokens:
+            usage = None  # no prompt is empty: a count of nothing is a lie, not a discount
         outcome = Outcome(
             verdict=verdict,
             usage=usage or NO_USAGE,

@@ -24,7 +24,7 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Round:
     """What one call has tried so far, and what it would be told if nothing else is left."""
 
-    __slots__ = ("_candidates", "_case", "_settings", "_tried", "failure", "paid_nanousd", "provider", "retries", "retry_of")
+    __slots__ = ("_candidates", "_case", "_settings", "_tried", "failure", "provider", "retries", "retry_of")
 
     def __init__(self, case: Case, settings: DispatchSettings) -> None:
         self._case = case
@@ -36,7 +36,6 @@ class Round:
         self.provider = ""
         self.retries = 0
         self.retry_of = ""
-        self.paid_nanousd = 0
 
     def need(self) -> Need:
         case = self._case

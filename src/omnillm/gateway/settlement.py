@@ -8,7 +8,7 @@ from omnillm.admission.asks import Lease, Ticket
 from omnillm.clock import Clock
 from omnillm.errors import OmniError
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import NEVER_PROCESSED, UNBILLED, Attempt
+from omnillm.gateway.attempt import UNBILLED, Attempt
 from omnillm.gateway.call import Call
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quote, Quoter
@@ -89,6 +89,7 @@ class Case:
         "attempts",
         "call",
         "cost_nanousd",
+        "covered_nanousd",
         "is_estimated",
         "is_handed_over",
         "provider_body",
@@ -111,6 +112,8 @@ class Case:
         self.attempts = 0
         self.usage: Usage = NO_USAGE
         self.cost_nanousd = 0
+        self.covered_nanousd = 0
+        """Of the cost: for how much of it the reservation was extended, so that the next attempt is covered whole."""
         self.is_estimated = False
         self.is_handed_over = False
         self.provider_body = b""
@@ -176,7 +179,7 @@ class Case:
         journal = self._settlement.journal
         # Without a durable reservation to close, an attempt that cost nothing moves nothing.
         if self.periods and (cost or journal.is_strict):
-            is_void = not attempt.is_sent or outcome.verdict in NEVER_PROCESSED
+            is_void = not attempt.is_sent or outcome.verdict is Verdict.NOT_SENT
             self._entries += journal.entries(
                 self,
                 attempt=attempt.number,
