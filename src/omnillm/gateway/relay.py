@@ -7,7 +7,7 @@ from omnillm.gateway.drain import Drains
 from omnillm.gateway.settlement import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.protocol import Failure, Sight
-from omnillm.usage import NO_USAGE
+from omnillm.usage import MAX_COUNT, NO_USAGE
 
 
 class Relay:
@@ -120,8 +120,8 @@ class Relay:
         exchange = answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
-        if usage is not None and not usage.prompt_tokens:
-            usage = None  # no prompt is empty: a count of nothing is a lie, not a discount
+        if usage is not None and (not usage.prompt_tokens or usage.total_tokens >= MAX_COUNT):
+            usage = None  # a prompt of nothing and a count beyond all bounds are lies: the attempt is charged by estimate
         outcome = Outcome(
             verdict=verdict,
             usage=usage or NO_USAGE,
