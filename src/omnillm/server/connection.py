@@ -20,6 +20,7 @@ from omnillm.server.requests import Reply, Request
 LOG = logging.getLogger("omnillm.server")
 HEAD, BODY, CALL, CLOSING = range(4)
 NEVER: Final = float("inf")
+CR: Final = ord("\r")
 HIGH_WATER = 256 * 1024
 LINGER_S = 5.0
 """How long input is still read and dropped behind a refusal: closing at once would reset the connection, and the client lose the answer."""
@@ -30,24 +31,12 @@ UNREADABLE = Request(method="", target=b"", path="", query="", headers={}, http_
 class Connection(asyncio.Protocol):
     """`due` is the one deadline that the connection has at a time; `Deadlines` calls `expire` when it has passed."""
 
+    # fmt: off
     __slots__ = (
-        "_body",
-        "_closes",
-        "_crowd",
-        "_held",
-        "_input",
-        "_loop",
-        "_peer",
-        "_reply",
-        "_request",
-        "_room",
-        "_state",
-        "_task",
-        "_transport",
-        "_unsent",
-        "due",
-        "is_paused",
-    )  # fmt: skip
+        "_body", "_closes", "_crowd", "_held", "_input", "_loop", "_peer", "_reply", "_request", "_room", "_state", "_task",
+        "_transport", "_unsent", "due", "is_paused",
+    )
+    # fmt: on
     _loop: asyncio.AbstractEventLoop
     _transport: asyncio.Transport
     _body: Body
@@ -132,31 +121,34 @@ class Connection(asyncio.Protocol):
     # a request comes in
 
     def _take_head(self, data: bytes) -> None:
-        start = max(len(self._input) - 3, 0)
+        start = 0
         if self._input:
+            start = max(len(self._input) - 3, 0)
             data = self._input + data
-        if data[0] == 13 and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
+        if data[0] == CR and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
             data, start = data[2:], 0
         end = data.find(b"\r\n\r\n", start) + 4
         if end < 4 or self.is_paused:
             self._keep_head(data)
             return
         crowd = self._crowd
-        head = data[:end]
-        self._check_size(head)
-        self._request = request = read_head(head, self._peer)
+        limits = crowd.limits
+        if end > limits.header_bytes:
+            raise _oversized(data[:end], limits.header_bytes)
+        self._request = request = read_head(data[:end], peer=self._peer, most_fields=limits.fields)
         frame(request)
         length = request.length
-        if length > crowd.limits.body_bytes:
-            raise TooLarge(f"The body is larger than {crowd.limits.body_bytes} bytes.")
+        if length > limits.body_bytes:
+            raise TooLarge(f"The body is larger than {limits.body_bytes} bytes.")
         request.context = crowd.application.open(request)
         if b"upgrade" in request.headers:
             refuse_websocket(request)
         rest = data[end:]
         if CHUNKED < length <= len(rest):
+            if length:
+                self._hold(length)
             self._input = rest[length:]
-            self._hold(length)
-            self._call(request, rest if length == len(rest) else rest[:length])
+            self._call(request, rest[:length])
         else:
             self._expect_body(request, rest)
 
@@ -174,16 +166,7 @@ class Connection(asyncio.Protocol):
         if b"\n" in data and data.count(b"\n") != data.count(b"\r\n"):
             raise BadRequest("A line ends without CR.")
         if len(data) > limits.header_bytes:
-            self._check_size(data)
-
-    def _check_size(self, head: bytes) -> None:
-        limits = self._crowd.limits
-        if len(head) > limits.header_bytes:
-            if b"\r\n" not in head[: limits.header_bytes]:
-                raise TooLarge("The request line is too long.", code="uri_too_long", status=414)
-            raise TooLarge(f"The head is larger than {limits.header_bytes} bytes.", code="header_too_large", status=431)
-        if head.count(b"\n") - 2 > limits.fields:
-            raise TooLarge(f"There are more than {limits.fields} header fields.", code="header_too_large", status=431)
+            raise _oversized(data, limits.header_bytes)
 
     def _expect_body(self, request: Request, rest: bytes) -> None:
         limits = self._crowd.limits
@@ -255,7 +238,8 @@ class Connection(asyncio.Protocol):
                 return
             self._tell(failure or OmniError("The gateway failed to answer."))
         self._task = self._request = self._reply = None
-        self._release()
+        if self._held:
+            self._release()
         if self._closes or self._crowd.is_draining:
             self._close(lingers=bool(self._input))
         else:
@@ -315,7 +299,7 @@ class Connection(asyncio.Protocol):
         self.due = self._crowd.clock.now() + (LINGER_S if lingers else limits.write_stall_s)
         if not lingers:
             self._transport.close()
-        elif self._transport.can_write_eof():
+        elif self._transport.can_write_eof() and not self._transport.is_closing():
             self._transport.write_eof()
 
     def retire(self) -> None:
@@ -356,6 +340,12 @@ def _spell(peername: object) -> str:
         return ""
     host, port = peername[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _oversized(head: bytes, limit: int) -> TooLarge:
+    if b"\r\n" in head[:limit]:
+        return TooLarge(f"The head is larger than {limit} bytes.", code="header_too_large", status=431)
+    return TooLarge("The request line is too long.", code="uri_too_long", status=414)
 
 
 def _report(error: Exception) -> None:

@@ -11,49 +11,56 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
-from omnillm.errors import BadRequest, OmniError
+from omnillm.errors import BadRequest, OmniError, TooLarge
 from omnillm.server.requests import Request
 
 CHUNKED = -1
-VERSION = re.compile(rb"HTTP/\d\.\d")
+OTHER_VERSION = re.compile(rb"HTTP/\d\.\d\r\n")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ABSOLUTE = re.compile(r"https?://[^/?]+(?=[/?]|\Z)", re.IGNORECASE)
 HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
-class _Fields(dict[bytes, bytes]):
-    """Header fields; also the object on which llhttp calls back, to save one."""
+class _Fields:
+    """What llhttp calls back on. `repeats` counts fields whose name came before."""
 
-    __slots__ = ()
+    __slots__ = ("found", "repeats")
+
+    def __init__(self) -> None:
+        self.found: dict[bytes, bytes] = {}
+        self.repeats = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        found = self.found
         name = name.lower()
-        if name in self:
-            value = b"%b, %b" % (self[name], value)
-        self[name] = value
+        value = value.rstrip()
+        if name in found:
+            self.repeats += 1
+            value = b"%b, %b" % (found[name], value)
+        found[name] = value
 
 
-def read_head(head: bytes, peer: str) -> Request:
-    """Syntax only. `head` ends with the first empty line. Raises a 400, 501 or 505."""
-    words = head[: head.find(b"\r\n")].split(b" ")
+def read_head(head: bytes, *, peer: str, most_fields: int) -> Request:
+    """Syntax only. `head` ends with the first empty line. Raises a 400, 431, 501 or 505."""
+    words = head.split(b" ", 2)
     if len(words) != 3:
         raise BadRequest("The request line is not METHOD TARGET VERSION.")
-    method, target, version = words
-    if version == b"HTTP/1.1":
+    method, target, rest = words
+    if rest.startswith(b"HTTP/1.1\r\n"):
         minor = 1
-    elif version == b"HTTP/1.0":
+    elif rest.startswith(b"HTTP/1.0\r\n"):
         minor = 0
-    elif VERSION.fullmatch(version):
+    elif OTHER_VERSION.match(rest):
         raise BadRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here.", code="http_version_not_supported", status=505)
     else:
-        raise BadRequest("The request line names no HTTP version.")
-    fields = _parse_fields(head)
+        raise BadRequest("The request line does not end with an HTTP version.")
+    headers = _parse_fields(head, most_fields)
     path, query = _split_target(method, target)
-    return Request(method=method.decode(), target=target, path=path, query=query, headers=fields, http_minor=minor, peer=peer)
+    return Request(method=method.decode(), target=target, path=path, query=query, headers=headers, http_minor=minor, peer=peer)
 
 
-def _parse_fields(head: bytes) -> dict[bytes, bytes]:
+def _parse_fields(head: bytes, most_fields: int) -> dict[bytes, bytes]:
     fields = _Fields()
     try:
         HttpRequestParser(fields).feed_data(head)
@@ -63,15 +70,19 @@ def _parse_fields(head: bytes) -> dict[bytes, bytes]:
         raise BadRequest("The method is not known.", code="method_not_implemented", status=501) from exc
     except HttpParserError as exc:
         raise BadRequest(f"The head is malformed: {exc}.") from exc
-    if b" \r\n" in head or b"\t\r\n" in head:
-        for name, value in fields.items():
-            fields[name] = value.rstrip(b" \t")
-    return fields
+    if len(fields.found) + fields.repeats > most_fields:
+        raise TooLarge(f"There are more than {most_fields} header fields.", code="header_too_large", status=431)
+    return fields.found
 
 
 def _split_target(method: bytes, target: bytes) -> tuple[str, str]:
-    """Path and query of an origin-form or absolute-form target. llhttp lets only ASCII without controls reach this."""
-    text = target.decode("ascii")
+    """Path and query of an origin-form or absolute-form target."""
+    try:
+        text = target.decode("ascii")
+    except UnicodeDecodeError as exc:
+        raise BadRequest("The target is not ASCII.") from exc
+    if "\r" in text:
+        raise BadRequest("The request line is not METHOD TARGET VERSION.")
     if target[:1] != b"/":
         if method == b"OPTIONS" and text == "*":
             return "*", ""
