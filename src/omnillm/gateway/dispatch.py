@@ -92,6 +92,7 @@ class Dispatch:
             outgoing = upstream.outgoing(case.call, case.quote, attempt.lease.model)
             attempt.is_sent = True
             attempt.sent_at = self._upstreams.now()
+            attempt.observed_bytes = 0 if case.call.is_stream else -1
             self._admission.sent(attempt.lease.lease_id)
             attempt.exchange = exchange = await self._client.send(outgoing)
             attempt.sent_at = exchange.sent_at
@@ -129,7 +130,6 @@ class Dispatch:
             body = await exchange.read_all(ERROR_BODY_LIMIT)
             failure = upstream.protocol.read_failure(200, exchange.headers, body, self._upstreams.wall())
             return failure if failure.verdict is not Verdict.SUCCESS else garbled()
-        attempt.observed_bytes = 0
         answer = Answer(
             exchange=exchange,
             upstream=upstream,
