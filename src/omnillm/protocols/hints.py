@@ -10,7 +10,7 @@ from omnillm.outcome import Verdict
 _LONGEST_NUMBER = 24
 _MONTHS = {name: number for number, name in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _UNITS = ((b"d", 86400), (b"h", 3600), (b"m", 60), (b"s", 1))
-_SMALL_UNITS = ((b"ms", 1e-3), (b"us", 1e-6), (b"ns", 1e-9))
+_SMALL_UNITS = {b"ms": 1e-3, b"us": 1e-6, b"ns": 1e-9}
 """Written alone, never after a larger unit."""
 
 _VERDICTS = {
@@ -78,13 +78,13 @@ def duration_s(text: str | bytes | None) -> float | None:
     if not text or len(text) > 64:
         return None
     rest = text if isinstance(text, bytes) else text.encode("latin-1", "replace")
-    for unit, scale in _SMALL_UNITS:
-        if rest.endswith(unit):
-            amount = _number(rest[: -len(unit)])
-            return None if amount is None else amount * scale
-    total = _number(rest)
-    if total is not None:
-        return total
+    scale = _SMALL_UNITS.get(rest[-2:])
+    if scale is not None:
+        amount = _number(rest[:-2])
+        return None if amount is None else amount * scale
+    plain = _number(rest)
+    if plain is not None:
+        return plain
     total = 0.0
     for unit, seconds in _UNITS:
         number, found, after = rest.partition(unit)
@@ -171,5 +171,7 @@ def _number(text: bytes | None) -> float | None:
     """A decimal without sign or exponent. `float` alone would let through "nan", "inf", "1_0" and "1e999"."""
     if text is None or len(text) > _LONGEST_NUMBER:
         return None
+    if text.isdigit():
+        return float(text)
     trimmed = text.strip()
     return float(trimmed) if trimmed.replace(b".", b"", 1).isdigit() else None

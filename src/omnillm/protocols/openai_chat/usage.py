@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.openai_chat.wire import ChatUsage, CompletionDetails, PromptDetails
 from omnillm.usage import Usage
@@ -16,26 +18,37 @@ def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Us
         return None
     prompt, completion = reported.prompt_tokens or 0, reported.completion_tokens or 0
     # xAI and Google's compatible endpoint leave reasoning out of the completion; only their total has it.
-    hidden = max((reported.total_tokens or 0) - prompt - completion, 0)
-    completion += hidden
+    hidden = (reported.total_tokens or 0) - prompt - completion
+    if hidden > 0:
+        completion += hidden
     heard = reported.prompt_tokens_details or _NO_PROMPT_DETAILS
-    cached = min(heard.cached_tokens or reported.prompt_cache_hit_tokens or reported.cached_tokens or 0, prompt)
-    input_audio = min(heard.audio_tokens or 0, prompt - cached)
-    short, long = _cache_writes(heard, prompt - cached - input_audio)
+    cached = heard.cached_tokens or reported.prompt_cache_hit_tokens or reported.cached_tokens or 0
+    cached = min(cached, prompt)
     said = reported.completion_tokens_details or _NO_COMPLETION_DETAILS
-    reasoning = min(max(said.reasoning_tokens or 0, hidden), completion)
-    output_audio = min(said.audio_tokens or 0, completion - reasoning)
-    return Usage(
-        input=prompt - cached - input_audio - short - long,
-        cache_read=cached,
+    reasoning = said.reasoning_tokens or 0
+    reasoning = max(reasoning, hidden)
+    reasoning = min(reasoning, completion)
+    usage = Usage(
+        input=prompt - cached, cache_read=cached, output=completion - reasoning, reasoning=reasoning, images=images, tool_calls=tool_calls
+    )
+    if heard.audio_tokens or heard.cache_write_tokens or said.audio_tokens:
+        return _split_further(usage, heard, said)
+    return usage
+
+
+def _split_further(usage: Usage, heard: PromptDetails, said: CompletionDetails) -> Usage:
+    """Take what was heard, spoken and written to the cache out of the plain input and output."""
+    input_audio = min(heard.audio_tokens or 0, usage.input)
+    short, long = _cache_writes(heard, usage.input - input_audio)
+    output_audio = min(said.audio_tokens or 0, usage.output)
+    return msgspec.structs.replace(
+        usage,
+        input=usage.input - input_audio - short - long,
         cache_write_short=short,
         cache_write_long=long,
-        output=completion - reasoning - output_audio,
-        reasoning=reasoning,
         input_audio=input_audio,
+        output=usage.output - output_audio,
         output_audio=output_audio,
-        images=images,
-        tool_calls=tool_calls,
     )
 
 
