@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack
 from io import BytesIO
 
 import pytest
+from tests.journeys.running import PRICES, Running, Serve
 
 from omnillm.assemble import Service, SystemClock
 from omnillm.clock import Clock
 from omnillm.config.load import parse
 from omnillm.testing import Behaviour, FakeProvider
-from tests.journeys.running import PRICES, Running, Serve
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import openai
 import pytest
 from google import genai
 from google.genai import types
+from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
 
 from omnillm.testing import FakeProvider
-from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class Gateway:
             await self._program.aclose()
 
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
-        """A raw call in the provider's own protocol, its reply whole. Raises OmniError's subclasses; a body that asks for a stream is refused."""
+        """A raw call in the provider's own protocol, its reply whole. A body that asks for a stream is refused. Raises OmniError."""
         call = self._call(request, is_stream=False)
         await self._start()
         relay = await self._program.engine.serve(call)
