@@ -36,6 +36,9 @@ def check_unchangeable(old: Settings, new: Settings) -> None:
         ("server.port", old.server.port, new.server.port),
         ("server.admin", old.server.admin, new.server.admin),
         ("server.tls", old.server.tls, new.server.tls),
+        ("server.limits", old.server.limits, new.server.limits),
+        ("server.drain", old.server.drain_s, new.server.drain_s),
+        ("server.log", old.server.log, new.server.log),
     ):
         if before != after:
             raise ConfigError("cannot be changed without a restart", path=path)

@@ -25,6 +25,7 @@ from omnillm.gateway.translation import Upstreams
 from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies
 from omnillm.transport.timeouts import Deadlines
+from omnillm.transport.tls import system_trust
 
 TICK_S = 0.05
 """How late a deadline may be noticed."""
@@ -51,7 +52,12 @@ class Program:
         self.pepper = settings.store.pepper.reveal().encode() if settings.store.pepper else secrets.token_bytes(32)
         self.counters = Counters()
         self.deadlines = Deadlines()
-        self.client = HttpClient(clock=self.clock, deadlines=self.deadlines, proxies=Proxies.from_env(os.environ))
+        self.client = HttpClient(
+            clock=self.clock,
+            deadlines=self.deadlines,
+            tls=system_trust(),
+            proxies=Proxies.from_env(os.environ),
+        )
         self.controller = AdmissionController(configured.controller(settings), dice=self.dice, now=self.clock.now())
         self.admission = LocalAdmission(self.controller, self.clock)
         self.store = store or open_store(settings, self.clock)
