@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint types layers sizes fix bench bench-quick soak docs lock clean
+.PHONY: help demo serve test coverage check lint types layers sizes fix bench bench-quick lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: $(VENV)/run.stamp  ## fake providers and the gateway on loopback, real tra
 	$(BIN)/python -m omnillm demo
 
 test: $(VENV)/dev.stamp  ## the whole suite
+	$(BIN)/pytest -n 2
+
+coverage: $(VENV)/dev.stamp  ## the whole suite with branch coverage (twice as slow)
 	$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/dev.stamp
@@ -50,6 +53,9 @@ fix: $(VENV)/dev.stamp  ## format and repair what can be repaired
 
 bench: $(VENV)/dev.stamp  ## requests/s as a ratio to nginx (needs wrk and nginx)
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/dev.stamp  ## one case of it, under a minute
+	$(BIN)/python -m benchmarks --quick --pairs 3 --seconds 2 --durability relaxed
 
 lock:  ## make requirements/*.txt anew (needs uv on the PATH)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
