@@ -1,5 +1,6 @@
 """A program with a server in front of it."""
 
+import logging
 import ssl
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from omnillm.server.front import Front, FrontLimits
 from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.run import Server
+
+log = logging.getLogger("omnillm")
 
 
 class Service:
@@ -74,7 +77,10 @@ class Service:
             limits=FrontLimits(**{name: getattr(limits, name) for name in limits.__struct_fields__}),
         )
         tls = make_server_tls(program.settings)
-        address = await front.listen(host, port, tls=tls)
+        try:
+            address = await front.listen(host, port, tls=tls)
+        except OSError as error:
+            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", path="server.port") from error
         self.server.add(front)
         self._apps.append(app)
         return address
@@ -137,10 +143,15 @@ def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
 
 async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -> None:
     """`omnillm serve`: until SIGTERM, drained."""
+    logging.basicConfig(
+        level=settings.server.log.level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     service = Service(settings, reload=reload, log_to=sys.stdout.buffer)
     try:
         await service.start()
-        sys.stderr.write("omnillm serves on {}:{}\n".format(*service.address))
+        log.info("serving on %s://%s:%d", "https" if settings.server.tls else "http", *service.address)
         await service.server.run()
     finally:
         await service.aclose()

@@ -110,7 +110,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     write_fault: Callable[[Fault], bytes]
     """The body of an error reply, in the shape that makes the SDK raise its right class."""
     write_stream_fault: Callable[[Fault, int], bytes]
-    """The error event(s) that end a stream already begun; the int: frames already forwarded (for sequence numbers)."""
+    """The error event(s) that end a stream already begun; the int: the sequence number that the next event bears."""
     output_cap_member: str
     """The member to inject when no cap was given."""
     read_headroom: Callable[[Mapping[bytes, bytes], float], Headroom | None]
