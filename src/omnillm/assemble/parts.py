@@ -67,12 +67,18 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
                     protocol=PROTOCOLS[protocol],
                     sender=sender,
                     origin=origin,
+                    output_cap_member=_cap_member(profile, protocol),
                     asks_usage=profile.asks_usage and protocol == "openai_chat",
                     plain_timeouts=plain,
                     stream_timeouts=stream,
                     clock=clock,
                 )
     return upstreams
+
+
+def _cap_member(profile: Endpoint, protocol: str) -> str:
+    own = profile.chat_cap_member if protocol == "openai_chat" else ""
+    return own or PROTOCOLS[protocol].output_cap_member
 
 
 def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:

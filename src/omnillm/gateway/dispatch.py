@@ -98,18 +98,17 @@ class Dispatch:
             attempt.sent_at = exchange.sent_at
             attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
             if exchange.status != 200:
-                return await self._read_failure(case, exchange, upstream)
+                return self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
             if case.call.is_stream:
                 return await self._read_stream(case, attempt, exchange, upstream)
             return await self._read_whole(case, exchange, upstream)
         except (UpstreamLost, UpstreamTimeout) as error:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
-    async def _read_failure(self, case: Case, exchange: Exchange, upstream: Upstream) -> Failure:
-        body = await exchange.read_all(ERROR_BODY_LIMIT)
+    def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
+        """What an error's body means, whatever the status that it came under."""
         failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
-        if failure.status in VISIBLE:
-            case.provider_body = body
+        case.provider_body = body if failure.status in VISIBLE else b""
         return failure
 
     async def _read_whole(self, case: Case, exchange: Exchange, upstream: Upstream) -> Answer | Failure:
@@ -119,7 +118,7 @@ class Dispatch:
             return Answer(exchange=exchange, upstream=upstream, body=body)
         peek = upstream.protocol.peek_reply(body)
         if peek.failure is not None:
-            return upstream.protocol.read_failure(200, exchange.headers, body, self._upstreams.wall())
+            return self._judge(case, exchange, upstream, body)
         if not peek.is_complete:
             return garbled()
         return Answer(exchange=exchange, upstream=upstream, body=body, usage=peek.usage)
@@ -128,7 +127,7 @@ class Dispatch:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""
         if not exchange.headers.get(b"content-type", b"").startswith(b"text/event-stream"):
             body = await exchange.read_all(ERROR_BODY_LIMIT)
-            failure = upstream.protocol.read_failure(200, exchange.headers, body, self._upstreams.wall())
+            failure = self._judge(case, exchange, upstream, body)
             return failure if failure.verdict is not Verdict.SUCCESS else garbled()
         answer = Answer(
             exchange=exchange,

@@ -61,7 +61,7 @@ class Quoter:
         text, media = protocol.text_bytes(call.members), protocol.media_tokens(call.members)
         cap = peek.output_cap
         output = (self._default_output_tokens if cap is None else cap) * peek.n
-        tokens = estimated_prompt_tokens(text, media) + output
+        tokens = estimated_prompt_tokens(text, media, protocol.name) + output
         prompt_bound = bounded_prompt_tokens(text, media, protocol.name)
         if not call.caller.budgets and self._unknown != "refuse":
             return Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output), plan.targets

@@ -20,7 +20,7 @@ STREAM_OPTIONS = "stream_options"
 class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
-    __slots__ = ("_clock", "_origin", "_plain_timeouts", "_sender", "_stream_timeouts", "asks_usage", "protocol")
+    __slots__ = ("_clock", "_origin", "_output_cap_member", "_plain_timeouts", "_sender", "_stream_timeouts", "asks_usage", "protocol")
 
     def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
         self,
@@ -29,6 +29,7 @@ class Upstream:
         sender: Sender,
         origin: Origin,
         asks_usage: bool,
+        output_cap_member: str,
         plain_timeouts: Timeouts,
         stream_timeouts: Timeouts,
         clock: Clock,
@@ -36,6 +37,7 @@ class Upstream:
         self.protocol = protocol
         self.asks_usage = asks_usage
         """Streams report usage only when asked to."""
+        self._output_cap_member = output_cap_member
         self._sender = sender
         self._origin = origin
         self._plain_timeouts = plain_timeouts
@@ -62,7 +64,7 @@ class Upstream:
             origin=self._origin,
             method=b"POST",
             head=head,
-            body=splice(call, quote, model, asks_usage=self.asks_usage),
+            body=splice(call, quote, model, asks_usage=self.asks_usage, output_cap_member=self._output_cap_member),
             timeouts=timeouts,
             is_stream=call.is_stream,
         )
@@ -84,21 +86,21 @@ class Upstreams:
         return self._upstreams[provider, key, protocol]
 
 
-def splice(call: Call, quote: Quote, model: str, *, asks_usage: bool) -> bytes:
+def splice(call: Call, quote: Quote, model: str, *, asks_usage: bool, output_cap_member: str) -> bytes:
     """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
     members = call.members
     changes: dict[str, bytes] = {}
     if model != call.model and "model" in members:
         changes["model"] = msgspec.json.encode(model)
     if quote.injected_cap is not None:
-        _inject_cap(changes, call, quote.injected_cap)
+        _inject_cap(changes, call, output_cap_member, quote.injected_cap)
     if asks_usage and call.is_stream and not call.peek.wants_usage:
         changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))
     return emit(members, changes) if changes else call.body
 
 
-def _inject_cap(changes: dict[str, bytes], call: Call, cap: int) -> None:
-    outer, dot, inner = call.protocol.output_cap_member.partition(".")
+def _inject_cap(changes: dict[str, bytes], call: Call, member: str, cap: int) -> None:
+    outer, dot, inner = member.partition(".")
     if not dot:
         changes[outer] = b"%d" % cap
         return

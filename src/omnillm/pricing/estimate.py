@@ -14,8 +14,17 @@ HIDDEN_TOKENS = {
 """Upper bounds of what stands in a provider's count but not in the body."""
 
 
-def estimated_prompt_tokens(text_bytes: int, media_tokens: int) -> int:
-    return (text_bytes + 3) // 4 + media_tokens
+MEDIA_SHARE = {
+    "openai_chat": 32,
+    "openai_responses": 32,
+    "anthropic_messages": 3,
+    "gemini_generate_content": 16,
+}
+"""Media are weighed by their specification's maxima; what they usually count is one part in so many."""
+
+
+def estimated_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:
+    return (text_bytes + 3) // 4 + (media_tokens // MEDIA_SHARE[protocol] if media_tokens else 0)
 
 
 def bounded_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:

@@ -69,6 +69,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Configured ones, names lower-cased; they win over the client's."""
     fallback_headers: tuple[tuple[str, str], ...] = ()
     """Sent when neither the client nor the configuration names them."""
+    chat_cap_member: str = ""
+    """The output cap's name in chat, where a host knows it under another than OpenAI's own; "": the protocol's."""
     asks_usage: bool = False
     """True: a chat stream reports usage only when `stream_options.include_usage` asks for it, so we inject it."""
 

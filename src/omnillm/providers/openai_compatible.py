@@ -10,5 +10,6 @@ OPENAI_COMPATIBLE = Endpoint(
     pinnable=(OPENAI_CHAT, OPENAI_RESPONSES),
     base_url=Secret(""),
     version="v1",
+    chat_cap_member="max_tokens",
     asks_usage=True,
 )
