@@ -1,0 +1,31 @@
+"""The public face: what can be imported from `omnillm`, and nothing else."""
+
+import subprocess
+import sys
+
+import omnillm
+
+
+def test_the_face_is_pinned() -> None:
+    """A name that appears or disappears is a decision, so it changes this list too."""
+    assert omnillm.__all__ == [
+        *("Gateway", "KeyConfig", "PoolConfig", "ProviderEndpoint", "AuthScheme", "Bearer", "Header", "Query", "Secret"),
+        *("PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed", "Usage"),
+        *("KeyStatus", "ModelHealth"),
+        *("OmniError", "CallerFault", "BadRequest", "Unauthenticated", "Forbidden", "UnknownModel", "RequestTimeout", "TooLarge"),
+        *("Refused", "RateLimited", "BudgetExceeded", "Unavailable", "NoAvailableKey", "LedgerUnavailable"),
+        *("UpstreamLost", "UpstreamTimeout", "ProviderError", "ProtocolError", "ConfigError"),
+    ]
+
+
+def test_every_name_resolves() -> None:
+    """Each public name has a home."""
+    for name in omnillm.__all__:
+        assert getattr(omnillm, name) is not None
+
+
+def test_an_error_class_does_not_load_the_engine() -> None:
+    """Importing one module costs that module only."""
+    script = "import sys, omnillm.errors; print('omnillm.gateway.engine' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
