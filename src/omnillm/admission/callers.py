@@ -53,7 +53,7 @@ class Caller:
         )
 
     def take(self, ask: Ask, periods: tuple[tuple[str, str], ...], now: float) -> Ticket:
-        """Takes what `refuse` had nothing against."""
+        """Takes what `refuse` had nothing against; the case gives it back."""
         self.slots.in_use += 1
         requests, tokens = self.requests, self.tokens
         if requests is not None:
@@ -68,9 +68,3 @@ class Caller:
             tokens_limit=tokens.limit if tokens is not None else 0,
             tokens_left=tokens.limit - tokens.used if tokens is not None else 0,
         )
-
-    def give_back(self, reserved: int, tokens: int | None, *, admitted_at: float, now: float) -> None:
-        """The call is over; `tokens` is what it used, None: unknown, the reservation stays charged."""
-        self.slots.give_back()
-        if self.tokens is not None and tokens is not None and tokens != reserved:
-            self.tokens.correct(tokens - reserved, at=admitted_at, now=now)

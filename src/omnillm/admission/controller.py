@@ -19,9 +19,9 @@ from omnillm.admission.asks import (
     Ticket,
     Wait,
 )
-from omnillm.admission.case import Case
+from omnillm.admission.case import Case, bare
 from omnillm.admission.leasing import Leasing, refuse
-from omnillm.admission.queue import Answer, Queue, Waiter
+from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
 from omnillm.admission.tickets import Tickets
 from omnillm.keys.demand import Dice
 from omnillm.keys.grant import Grant
@@ -41,8 +41,8 @@ class AdmissionController:
         self._tickets = Tickets()
         self._leasing = Leasing(dice)
         self._cases: dict[str, Case] = {}
-        self._asks = Queue(self._attempt_ask)
-        self._needs = Queue(self._attempt_need)
+        self._asks = Queue(self._admit, self._tickets.refuse)
+        self._needs = Queue(self._lease, self._refuse)
         self._served: list[Served] = []
         self._depth = 0
         self.configure(configured, now)
@@ -51,39 +51,23 @@ class AdmissionController:
 
     def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal:
         """All limits of the caller and the money of one attempt, or nothing. Waits only for money that is held and not spent."""
-        case = self._cases.get(ask.case_id)
-        if case is not None and case.ticket is not None:
-            return case.ticket
         if not self._asks.waiters:
             answer = self._admit(ask, now)
-            if isinstance(answer, Ticket) or answer.code != "budget_held" or ask.queue_until <= now:
+            if not isinstance(answer, float):
                 return answer
-        waited = self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
-        assert not isinstance(waited, Lease)
-        if not isinstance(waited, Wait) or ask.queue_until > now:
-            return waited
-        self._asks.leave(ask.case_id)
-        return self._admit(ask, now)
+        return self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
 
     def lease(self, need: Need, now: float) -> Lease | Wait | Refusal:
         """A key of the first target that has one. Waits, in fair order, when one may be free within the queue time."""
-        case = self._cases.get(need.case_id)
-        if case is None:
-            case = self._cases[need.case_id] = Case(need.case_id)
         if not self._needs.waiters:
-            answer = self._lease(case, need, now)
+            answer = self._lease(need, now)
             if not isinstance(answer, float):
                 return answer
-        lane = tuple([(candidate.provider, candidate.model) for candidate in need.candidates])
+        case = self._cases.get(need.case_id)
+        caller = case.ask.caller if case is not None else ""
+        targets = tuple([(candidate.provider, candidate.model) for candidate in need.candidates])
         size = need.candidates[0].tokens if need.candidates else 0
-        waited = self._enqueue(self._needs, Waiter(need, case.caller_name, lane, size), now)
-        assert not isinstance(waited, Ticket)
-        if isinstance(waited, Wait) and need.queue_until <= now:
-            self._needs.leave(need.case_id)
-            answer = self._lease(case, need, now)
-            assert not isinstance(answer, float)
-            return answer
-        return waited
+        return self._enqueue(self._needs, Waiter(need, caller, (targets, need.tried, need.pinned), size), now)
 
     def sent(self, lease_id: int, now: float) -> None:
         """The request leaves: its slot and tokens count from this moment on."""
@@ -92,7 +76,7 @@ class AdmissionController:
             grant.send(now)
 
     def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:  # noqa: ARG002  every verb takes the time
-        """Money for another attempt that may be billed, in every budget of the ticket, or in none."""
+        """Money for another attempt that may be billed, in every budget of the ticket, or in none. False, too, when there is no ticket."""
         case = self._cases.get(case_id)
         return case is not None and case.extend(amount_nanousd)
 
@@ -101,43 +85,52 @@ class AdmissionController:
         grant = self._leasing.grants.pop(lease_id, None)
         if grant is not None:
             self._release(grant, outcome, now)
+            case = self._cases[grant.case_id]
+            case.grants.remove(grant)
+            if outcome.verdict in FAILOVERS:
+                case.failed_over += ((grant.pool.provider, grant.key.label),)
+            if case.is_settled and not case.grants:
+                del self._cases[grant.case_id]
         return self._serve(now) if self._needs.waiters or self._served else []
 
     def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None = None) -> list[Served]:
         """The call is over: its reservations become `cost_nanousd`, its caller's slot is free. `tokens` None: unknown, all stay charged."""
         case = self._cases.get(case_id)
-        if case is not None:
-            self._settle(case, cost_nanousd, now, tokens)
+        if case is not None and not case.is_settled:
+            case.settle(cost_nanousd, tokens, now)
+            if not case.grants:
+                del self._cases[case_id]
+            self._asks.stir()
         return self._serve(now) if self._asks.waiters or self._served else []
 
     def cancel(self, case_id: str, now: float) -> list[Served]:
         """Give back whatever is still held under the case, seen or not: its place in a queue, leases, reservations."""
         self._asks.leave(case_id)
         self._needs.leave(case_id)
-        case = self._cases.get(case_id)
+        if self._served:
+            self._served = [served for served in self._served if served.case_id != case_id]
+        case = self._cases.pop(case_id, None)
         if case is not None:
-            for grant in tuple(case.grants):
+            for grant in case.grants:
                 del self._leasing.grants[grant.lease_id]
                 self._release(grant, ABORTED, now)
-            self._settle(case, 0, now, None)
-            self._cases.pop(case_id, None)
+            if not case.is_settled:
+                case.settle(0, None, now)
+                self._asks.stir()
         return self._serve(now)
 
     def tick(self, now: float) -> list[Served]:
         """Serve those whose moment has come, refuse those who are out of time."""
-        for waiter in self._asks.expire(now):
-            assert isinstance(waiter.question, Ask)
-            self._served.append(Served(case_id=waiter.case_id, answer=self._admit(waiter.question, now)))
-        for waiter in self._needs.expire(now):
-            assert isinstance(waiter.question, Need)
-            answer = self._lease(self._cases[waiter.case_id], waiter.question, now)
-            assert not isinstance(answer, float)
-            self._served.append(Served(case_id=waiter.case_id, answer=answer))
-        return self._serve(now)
+        served = self._serve(now)
+        late = [*self._asks.expire(now), *self._needs.expire(now)]
+        if late:
+            served += [Served(case_id=case_id, answer=answer) for case_id, answer in late]
+            served += self._serve(now)
+        return served
 
     def renew(self, budget: str, period: str, settled_nanousd: int, resets_at_wall: float) -> None:
         """A new period of a budget, or its balance at start. Open reservations stay in their own period."""
-        self._tickets.budgets[budget].renew(period, settled_nanousd, resets_at_wall)
+        self._tickets.renew(budget, period, settled_nanousd, resets_at_wall)
         self._asks.stir()
 
     def configure(self, configured: ControllerConfigured, now: float) -> list[Served]:
@@ -167,22 +160,28 @@ class AdmissionController:
 
     def budgets(self) -> list[BudgetSnapshot]:
         """Every configured budget in its current period."""
-        return [snapshots.of_budget(budget) for name, budget in self._tickets.budgets.items() if name in self._tickets.is_listed]
+        return [snapshots.of_budget(budget) for name, budget in self._tickets.budgets.items() if name in self._tickets.listed]
 
-    # -- decisions
+    # -- decisions. A float: it is worth waiting, and before that moment asking again is no use unless something changes.
 
-    def _admit(self, ask: Ask, now: float) -> Ticket | Refusal:
+    def _admit(self, ask: Ask, now: float) -> Ticket | Refusal | float:
+        before = self._cases.get(ask.case_id)
+        if before is not None and not before.is_settled:
+            return before.ticket
         case = self._tickets.admit(ask, now)
         if isinstance(case, Refusal):
-            return case
+            return inf if case.code == "budget_held" and now < ask.queue_until else case
+        if before is not None:
+            case.grants, case.failed_over = before.grants, before.failed_over
         self._cases[ask.case_id] = case
-        assert case.ticket is not None
         return case.ticket
 
-    def _lease(self, case: Case, need: Need, now: float) -> Lease | Refusal | float:
-        """A float: it is worth waiting, and before that moment asking again is no use unless something changes."""
-        found = self._leasing.find(need, case.failed_over, now)
+    def _lease(self, need: Need, now: float) -> Lease | Refusal | float:
+        case = self._cases.get(need.case_id)
+        found = self._leasing.find(need, case.failed_over if case is not None else (), now)
         if isinstance(found, Grant):
+            if case is None:
+                case = self._cases[need.case_id] = bare(need.case_id)
             case.grants.append(found)
             return Lease(
                 lease_id=found.lease_id,
@@ -193,12 +192,13 @@ class AdmissionController:
                 tokens=found.tokens,
                 is_probe=bool(found.probes),
             )
-        refusal = found if isinstance(found, Refusal) else refuse(need, found, now)
-        if refusal is None:
-            assert not isinstance(found, Refusal)
-            return found.wakes_at
-        self._forget(case)
-        return refusal
+        if isinstance(found, Refusal):
+            return found
+        return refuse(need, found, now) or found.wakes_at
+
+    def _refuse(self, need: Need, now: float) -> Refusal | None:
+        case = self._cases.get(need.case_id)
+        return self._leasing.refuse(need, case.failed_over if case is not None else (), now)
 
     def _release(self, grant: Grant, outcome: Outcome, now: float) -> None:
         pool = grant.pool
@@ -206,56 +206,29 @@ class AdmissionController:
             self._needs.stir()
         if pool.is_empty and self._leasing.pools.get(pool.provider) is pool:
             self._leasing.forget(pool.provider)
-        case = self._cases.get(grant.case_id)
-        if case is not None:
-            case.grants.remove(grant)
-            if outcome.verdict in FAILOVERS:
-                case.failed_over += ((pool.provider, grant.key.label),)
-            self._forget(case)
-
-    def _settle(self, case: Case, cost_nanousd: int, now: float, tokens: int | None) -> None:
-        if not case.is_settled:
-            case.settle(cost_nanousd, tokens, now)
-            self._asks.stir()
-        self._forget(case)
-
-    def _forget(self, case: Case) -> None:
-        """A case without a ticket to settle or a lease to release is no more."""
-        if case.is_settled and not case.grants:
-            self._cases.pop(case.case_id, None)
 
     # -- queues
 
-    def _enqueue(self, queue: Queue, waiter: Waiter, now: float) -> Answer | Wait:
+    def _enqueue(self, queue: Queue[QuestionT, AnswerT], waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | Wait:
         """Put a newcomer in its place, and serve whoever can be served: perhaps the newcomer itself."""
-        if len(self._asks.waiters) + len(self._needs.waiters) >= self._depth:
-            return Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)
         queue.join(waiter)
-        mine: Answer | None = None
-        for served in queue.serve(now):
-            if served.case_id == waiter.case_id:
-                mine = served.answer
+        mine: AnswerT | Refusal | None = None
+        for case_id, answer in queue.serve(now):
+            if case_id == waiter.case_id:
+                mine = answer
             else:
-                self._served.append(served)
+                self._served.append(Served(case_id=case_id, answer=answer))
+        if mine is None:
+            mine = queue.settle_in(waiter, now)
+        if mine is None and len(self._asks.waiters) + len(self._needs.waiters) > self._depth:
+            queue.leave(waiter.case_id)
+            mine = Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)
         return mine if mine is not None else Wait(case_id=waiter.case_id, until=waiter.until)
 
-    def _attempt_ask(self, waiter: Waiter, now: float) -> Answer | float:
-        assert isinstance(waiter.question, Ask)
-        answer = self._admit(waiter.question, now)
-        return inf if isinstance(answer, Refusal) and answer.code == "budget_held" else answer
-
-    def _attempt_need(self, waiter: Waiter, now: float) -> Answer | float:
-        assert isinstance(waiter.question, Need)
-        case = self._cases.get(waiter.case_id)
-        if case is None:
-            case = self._cases[waiter.case_id] = Case(waiter.case_id)
-        return self._lease(case, waiter.question, now)
-
     def _serve(self, now: float) -> list[Served]:
-        served = self._served
+        served, self._served = self._served, []
         if self._asks.waiters:
-            served += self._asks.serve(now)
+            served += [Served(case_id=case_id, answer=answer) for case_id, answer in self._asks.serve(now)]
         if self._needs.waiters:
-            served += self._needs.serve(now)
-        self._served = []
+            served += [Served(case_id=case_id, answer=answer) for case_id, answer in self._needs.serve(now)]
         return served

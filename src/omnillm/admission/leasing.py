@@ -34,7 +34,8 @@ class Leasing:
                 self.pools[terms.provider] = Pool(terms, self._dice)
             else:
                 pool.configure(terms, now)
-        for provider in self.pools.keys() - {terms.provider for terms in pools}:
+        configured = {terms.provider for terms in pools}
+        for provider in [provider for provider in self.pools if provider not in configured]:
             self.pools[provider].retire_all()
             self.forget(provider)
 
@@ -46,8 +47,9 @@ class Leasing:
     def find(self, need: Need, failed_over: Tried, now: float) -> Grant | Outlook | Refusal:
         """A grant on the first target with a key; else when and why not. `failed_over`: keys that this call left for good."""
         if need.retry_of and not self._has_retry(need, now):
-            return Refusal(case_id=need.case_id, code="retry_budget", status=503, scope=need.retry_of)
+            return _no_retry(need)
         is_any_set_aside = False
+        tried = need.tried
         for candidate in need.candidates:
             pool = self.pools.get(candidate.provider)
             if pool is None:
@@ -56,7 +58,7 @@ class Leasing:
             if circuit.state is not CLOSED and not circuit.admits(now):
                 is_any_set_aside = True
                 continue
-            key = pool.pick(need, candidate, labels_of(need.tried, candidate.provider), now)
+            key = pool.pick(need, candidate, labels_of(tried, candidate.provider) if tried else NONE, now)
             if key is not None:
                 return self._grant(pool, key, need, candidate, now)
         if is_any_set_aside or need.retry_of:
@@ -64,6 +66,12 @@ class Leasing:
             if grant is not None:
                 return grant
         return self.outlook(need, failed_over, now)
+
+    def refuse(self, need: Need, failed_over: Tried, now: float) -> Refusal | None:
+        """Why `need` would be refused even if nobody stood before it; None: it may wait."""
+        if need.retry_of and not self._has_retry(need, now):
+            return _no_retry(need)
+        return refuse(need, self.outlook(need, failed_over, now), now)
 
     def _has_retry(self, need: Need, now: float) -> bool:
         pool = self.pools.get(need.retry_of)
@@ -82,11 +90,12 @@ class Leasing:
         return None
 
     def _grant(self, pool: Pool, key: Key, need: Need, candidate: Candidate, now: float) -> Grant:
-        self._last_id += 1
-        grant = self.grants[self._last_id] = pool.grant(key, need, candidate, self._last_id, now)
+        self._last_id = lease_id = self._last_id + 1
+        grant = self.grants[lease_id] = pool.grant(key, need, candidate, lease_id, now)
         if need.retry_of:
-            pool = self.pools.get(need.retry_of, pool)
-        pool.outage.call(now, is_retry=bool(need.retry_of))
+            self.pools.get(need.retry_of, pool).outage.retry(now)
+        else:
+            pool.outage.call(now)
         return grant
 
     def outlook(self, need: Need, failed_over: Tried, now: float) -> Outlook:
@@ -102,7 +111,11 @@ class Leasing:
 
 def labels_of(tried: Tried, provider: str) -> frozenset[str]:
     """The labels among `tried` that are the provider's."""
-    return frozenset([label for name, label in tried if name == provider]) if tried else NONE
+    return frozenset([label for name, label in tried if name == provider])
+
+
+def _no_retry(need: Need) -> Refusal:
+    return Refusal(case_id=need.case_id, code="retry_budget", status=503, scope=need.retry_of)
 
 
 def refuse(need: Need, view: Outlook, now: float) -> Refusal | None:

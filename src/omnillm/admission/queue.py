@@ -2,25 +2,28 @@
 
 A caller's line has a lane for each thing that can be waited for (the same targets, the same budgets), because a call that waits for one
 provider must not hold up another that could have a different one. Between lines the one that was given the fewest tokens goes first, which
-is round-robin for calls of one size. A line that begins to wait starts level with the line served last: nobody saves up, nobody is owed.
+is round-robin for calls of one size. A line that begins to wait starts level with the line served last, or where it left off, if that is
+further: nobody saves up, and nobody is owed anything for coming back.
 """
 
 from collections import deque
 from collections.abc import Callable, Hashable
 from heapq import heapify, heappop, heappush
 from math import inf
+from typing import Generic, TypeVar
 
-from omnillm.admission.asks import Ask, Lease, Need, Refusal, Served, Ticket
+from omnillm.admission.asks import Ask, Lease, Need, Refusal, Ticket
 
-Answer = Ticket | Lease | Refusal
+QuestionT = TypeVar("QuestionT", bound=Ask | Need)
+AnswerT = TypeVar("AnswerT", bound=Ticket | Lease)
 
 
-class Waiter:
+class Waiter(Generic[QuestionT]):
     """One question that stands in the queue; `size` is in tokens or nano-USD, `until` is when it is refused at the latest."""
 
     __slots__ = ("caller", "case_id", "lane", "question", "size", "until")
 
-    def __init__(self, question: Ask | Need, caller: str, lane: Hashable, size: int) -> None:
+    def __init__(self, question: QuestionT, caller: str, lane: Hashable, size: int) -> None:
         self.question = question
         self.case_id = question.case_id
         self.caller = caller
@@ -29,40 +32,49 @@ class Waiter:
         self.until = question.queue_until
 
 
-class Line:
+class Line(Generic[QuestionT]):
     """The waiters of one caller."""
 
     __slots__ = ("lanes", "spent", "turn")
 
     def __init__(self, spent: int, turn: int) -> None:
-        self.lanes: dict[Hashable, deque[Waiter]] = {}
+        self.lanes: dict[Hashable, deque[Waiter[QuestionT]]] = {}
         self.spent = spent
         self.turn = turn
 
 
-class Queue:
-    """`attempt` answers a waiter, or says before which moment it is no use to ask again unless `stir` is called."""
+class Queue(Generic[QuestionT, AnswerT]):
+    """`attempt` answers a question, or while it may wait, says before which moment it is no use to ask again unless `stir` is called.
 
-    def __init__(self, attempt: Callable[[Waiter, float], Answer | float]) -> None:
-        self.waiters: dict[str, Waiter] = {}
+    `refuse` says why a question would be refused even if nobody stood before it, without answering it.
+    """
+
+    def __init__(
+        self, attempt: Callable[[QuestionT, float], AnswerT | Refusal | float], refuse: Callable[[QuestionT, float], Refusal | None]
+    ) -> None:
+        self.waiters: dict[str, Waiter[QuestionT]] = {}
         self._attempt = attempt
-        self._lines: dict[str, Line] = {}
-        self._fresh: dict[str, Line] = {}
+        self._refuse = refuse
+        self._lines: dict[str, Line[QuestionT]] = {}
+        self._fresh: dict[str, Line[QuestionT]] = {}
         """Lines whose head nobody has tried yet."""
+        self._spent: dict[str, int] = {}
+        """Where the lines of callers who wait no more left off, until nobody waits."""
         self._is_stirred = False
         self._wakes_at = inf
         self._next_until = inf
         self._level = 0
         self._turn = 0
 
-    def join(self, waiter: Waiter) -> None:
+    def join(self, waiter: Waiter[QuestionT]) -> None:
         """A case waits for one thing at a time: a later question takes the place of an earlier one."""
         self.leave(waiter.case_id)
         self.waiters[waiter.case_id] = waiter
         line = self._lines.get(waiter.caller)
         if line is None:
             self._turn += 1
-            line = self._lines[waiter.caller] = Line(self._level, self._turn)
+            spent = max(self._level, self._spent.pop(waiter.caller, 0))
+            line = self._lines[waiter.caller] = Line(spent, self._turn)
         line.lanes.setdefault(waiter.lane, deque()).append(waiter)
         self._fresh[waiter.caller] = line
         self._next_until = min(self._next_until, waiter.until)
@@ -82,12 +94,26 @@ class Queue:
         else:
             del self._lines[waiter.caller]
             self._fresh.pop(waiter.caller, None)
+            self._spent[waiter.caller] = line.spent
+        if not self.waiters:
+            self._spent.clear()
+
+    def settle_in(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:
+        """After `serve` passed it over: its answer if it cannot or will not wait, and then it has left. None: it stays."""
+        if waiter.until <= now:
+            return self._last_answer(waiter, now)
+        if self._lines[waiter.caller].lanes[waiter.lane][0] is waiter:
+            return None  # tried a moment ago
+        refusal = self._refuse(waiter.question, now)
+        if refusal is not None:
+            self.leave(waiter.case_id)
+        return refusal
 
     def stir(self) -> None:
         """Something changed that may serve, or doom, any waiter."""
         self._is_stirred = True
 
-    def serve(self, now: float) -> list[Served]:
+    def serve(self, now: float) -> list[tuple[str, AnswerT | Refusal]]:
         """Answers every waiter that can be answered, in fair order."""
         if self._is_stirred or now >= self._wakes_at:
             lines = list(self._lines.values())
@@ -95,10 +121,9 @@ class Queue:
             self._is_stirred = False
         else:
             lines = list(self._fresh.values())
-        self._fresh.clear()
         order = [(line.spent, line.turn, line) for line in lines]
         heapify(order)
-        served: list[Served] = []
+        served: list[tuple[str, AnswerT | Refusal]] = []
         while order:
             line = heappop(order)[2]
             answer = self._serve_one(line, now)
@@ -109,29 +134,34 @@ class Queue:
         self._fresh.clear()
         return served
 
-    def _serve_one(self, line: Line, now: float) -> Served | None:
+    def _serve_one(self, line: Line[QuestionT], now: float) -> tuple[str, AnswerT | Refusal] | None:
         """The first of the line's lanes whose head can be answered."""
         for lane in line.lanes.values():
             waiter = lane[0]
-            answer = self._attempt(waiter, now)
+            answer = self._attempt(waiter.question, now)
             if isinstance(answer, float):
                 self._wakes_at = min(self._wakes_at, answer)
                 continue
-            self.leave(waiter.case_id)
             if not isinstance(answer, Refusal):
-                self._level = line.spent
+                self._level = max(self._level, line.spent)
                 line.spent += max(1, waiter.size)
                 self._turn += 1
                 line.turn = self._turn
-            return Served(case_id=waiter.case_id, answer=answer)
+            self.leave(waiter.case_id)
+            return waiter.case_id, answer
         return None
 
-    def expire(self, now: float) -> list[Waiter]:
-        """Takes out whoever is out of time."""
+    def expire(self, now: float) -> list[tuple[str, AnswerT | Refusal]]:
+        """The last answer of everybody who is out of time."""
         if now < self._next_until:
             return []
         expired = [waiter for waiter in self.waiters.values() if waiter.until <= now]
-        for waiter in expired:
-            self.leave(waiter.case_id)
+        answers = [(waiter.case_id, self._last_answer(waiter, now)) for waiter in expired]
         self._next_until = min((waiter.until for waiter in self.waiters.values()), default=inf)
-        return expired
+        return answers
+
+    def _last_answer(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal:
+        self.leave(waiter.case_id)
+        answer = self._attempt(waiter.question, now)
+        assert not isinstance(answer, float), "who is out of time does not wait"
+        return answer

@@ -1,11 +1,12 @@
 """Admission: the caller's limits and the money of one attempt, all or nothing."""
 
-from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, Refusal
+from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, Refusal, Ticket
 from omnillm.admission.callers import Caller
 from omnillm.admission.case import Case
-from omnillm.limits.budget import Budget, Standing
+from omnillm.limits.budget import Budget, Period, Standing
 
 HELD_RETRY_S = 1.0
+Pairs = tuple[tuple[str, str], ...]
 
 
 class Tickets:
@@ -14,8 +15,10 @@ class Tickets:
     def __init__(self) -> None:
         self._callers: dict[str, Caller] = {}
         self.budgets: dict[str, Budget] = {}
-        self.is_listed: frozenset[str] = frozenset()
+        self.listed: frozenset[str] = frozenset()
         """Budgets that are configured; one that no longer is binds nobody, and stays until the process ends for the calls that know it."""
+        self._current: dict[tuple[str, ...], tuple[tuple[Period, ...], Pairs]] = {}
+        """By an ask's budgets: their current periods, and those as (budget, period id)."""
 
     def configure(self, callers: tuple[CallerConfigured, ...], budgets: tuple[BudgetConfigured, ...]) -> None:
         """State is kept by name."""
@@ -23,13 +26,19 @@ class Tickets:
         for configured in callers:
             caller = self._callers[configured.name] = before.get(configured.name) or Caller(configured)
             caller.configure(configured)
-        self.is_listed = frozenset(configured.name for configured in budgets)
+        self.listed = frozenset(configured.name for configured in budgets)
         for budget in self.budgets.values():
             budget.is_hard = False
         for terms in budgets:
             budget = self.budgets.setdefault(terms.name, Budget(terms.name, terms.limit_nanousd, is_hard=terms.is_hard))
             budget.limit = terms.limit_nanousd
             budget.is_hard = terms.is_hard
+        self._current.clear()
+
+    def renew(self, budget: str, period: str, settled: int, resets_at_wall: float) -> None:
+        """A new period, or the balance of the running one."""
+        self.budgets[budget].renew(period, settled, resets_at_wall)
+        self._current.clear()
 
     def admit(self, ask: Ask, now: float) -> Case | Refusal:
         """Opens a case, or says why not. A caller that is not configured has no limits; a budget that never was is a KeyError."""
@@ -38,33 +47,46 @@ class Tickets:
             refusal = caller.refuse(ask, now)
             if refusal is not None:
                 return refusal
-        budgets = tuple([self.budgets[name] for name in ask.budgets])
-        if len(budgets) > 1:
-            budgets = tuple(dict.fromkeys(budgets))
+        periods, pairs = self._current.get(ask.budgets) or self._look_up(ask.budgets)
         amount = ask.amount_nanousd
-        for budget in budgets:
-            period = budget.current
-            if budget.is_hard and period.settled + period.reserved + amount > budget.limit:
-                return _refuse(ask, budgets)
-        case = Case(ask.case_id)
-        case.open(ask, caller, budgets, now)
-        return case
+        for period in periods:
+            if not period.has_room(amount):
+                return _short(ask, periods)
+        for period in periods:
+            period.reserved += amount
+        ticket = Ticket(case_id=ask.case_id, periods=pairs) if caller is None else caller.take(ask, pairs, now)
+        return Case(ask, ticket, caller, periods, now=now)
+
+    def refuse(self, ask: Ask, now: float) -> Refusal | None:
+        """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
+        caller = self._callers.get(ask.caller)
+        refusal = caller.refuse(ask, now) if caller is not None else None
+        if refusal is not None:
+            return refusal
+        periods, _ = self._look_up(ask.budgets)
+        is_spent = any(period.standing(ask.amount_nanousd) is Standing.EXCEEDED for period in periods)
+        return _short(ask, periods) if is_spent else None
+
+    def _look_up(self, budgets: tuple[str, ...]) -> tuple[tuple[Period, ...], Pairs]:
+        """A budget that is named twice counts once."""
+        periods = tuple(self.budgets[name].current for name in dict.fromkeys(budgets))
+        found = self._current[budgets] = (periods, tuple(period.pair for period in periods))
+        return found
 
 
-def _refuse(ask: Ask, budgets: tuple[Budget, ...]) -> Refusal:
+def _short(ask: Ask, periods: tuple[Period, ...]) -> Refusal:
     """Money that is spent speaks before money that is only held: waiting helps against the second alone."""
-    standings = [(budget, budget.standing(ask.amount_nanousd, budget.current)) for budget in budgets]
-    short = [budget for budget, standing in standings if standing is Standing.EXCEEDED]
-    is_exceeded = bool(short)
-    budget = short[0] if short else next(budget for budget, standing in standings if standing is Standing.HELD)
+    standings = [(period, period.standing(ask.amount_nanousd)) for period in periods]
+    spent = [period for period, standing in standings if standing is Standing.EXCEEDED]
+    period = spent[0] if spent else next(period for period, standing in standings if standing is Standing.HELD)
     return Refusal(
         case_id=ask.case_id,
-        code="budget_exceeded" if is_exceeded else "budget_held",
+        code="budget_exceeded" if spent else "budget_held",
         status=402,
-        retry_after_s=None if is_exceeded else HELD_RETRY_S,
-        scope=budget.name,
-        limit=budget.limit,
-        used=budget.current.settled,
-        held=budget.current.reserved,
-        resets_at_wall=budget.current.resets_at_wall,
+        retry_after_s=None if spent else HELD_RETRY_S,
+        scope=period.budget.name,
+        limit=period.budget.limit,
+        used=period.settled,
+        held=period.reserved,
+        resets_at_wall=period.resets_at_wall,
     )

@@ -41,7 +41,7 @@ class Breaker:
             self.consecutive += 1
             self._calls.charge(1, now)
             self._failures.charge(1, now)
-            if self._is_tripped(now):
+            if self._is_tripped:
                 healthy_for = now - self._closed_at
                 circuit.strikes = max(0, circuit.strikes - int(healthy_for / self._terms.max_open_s))
                 self._open(now, dice)
@@ -54,16 +54,15 @@ class Breaker:
         self.consecutive = 0
         self._clear()
 
-    def _is_tripped(self, now: float) -> bool:
+    @property
+    def _is_tripped(self) -> bool:
         terms = self._terms
         if self.consecutive >= terms.failures:
             return True
-        self._calls.left(now)
-        self._failures.left(now)
         return self._calls.used >= terms.window_min and self._failures.used >= terms.window_ratio * self._calls.used
 
     def _open(self, now: float, dice: Dice) -> None:
-        self.circuit.fail(now + self._backoff.delay(self.circuit.strikes, dice))
+        self.circuit.fail(now + self.circuit.delay(self._backoff, dice))
 
     def _clear(self) -> None:
         buckets = int(self._terms.window_s) + 1

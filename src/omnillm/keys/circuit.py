@@ -71,8 +71,12 @@ class Circuit:
             self._move(COOLED)
         return self.state is HALF_OPEN and self.probe is None
 
+    def delay(self, backoff: Backoff, dice: Dice) -> float:
+        """How long to open for. What fails while it is open belongs to the strike that opened it: a burst is one strike."""
+        return backoff.delay(self.strikes - (self.state is OPEN), dice)
+
     def fail(self, until: float) -> None:
-        """Opens, or stays open for longer; never for shorter. A burst of failures is one strike."""
+        """Opens, or stays open for longer; never for shorter."""
         if self.state is not OPEN:
             self.strikes += 1
             self.probe = None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from omnillm.keys.charge import ALL, CHARGES
+from omnillm.keys.charge import CHARGES
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, Circuit
 from omnillm.keys.demand import Demand, Wish
 from omnillm.keys.key import Key
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from omnillm.keys.pool import Pool
 
 UNSENT = -1.0
-SUCCESS = Verdict.SUCCESS
 NEVER_LEFT = frozenset({Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT})
 """Verdicts that leave a grant unsent when `send` was not called; any other tells that the provider was reached."""
 
@@ -44,21 +43,15 @@ class Grant:
         self.tokens = tokens = demand.tokens
         self.sent_at = UNSENT
         self.model_class = model_class = key.group.class_of(demand.model, now)
-        self._windows = model_class.windows
-        for window, is_of_tokens in self._windows:
+        self._windows = windows = model_class.windows
+        for window, is_of_tokens in windows:
             window.used += tokens if is_of_tokens else 1
         model_class.requests_granted += 1
         model_class.tokens_granted += tokens
         key.slots.in_use += 1
         key.tokens_in_flight += tokens
         self.probes: tuple[Circuit, ...] = ()
-        if (
-            key.denials
-            or model_class.circuit.state is not CLOSED
-            or key.breaker.circuit.state is not CLOSED
-            or key.dead.state is not CLOSED
-            or pool.outage.circuit.state is not CLOSED
-        ):
+        if not (key.is_ready and model_class.circuit.state is CLOSED and pool.outage.circuit.state is CLOSED) or key.denials:
             self._probe()
 
     def _probe(self) -> None:
@@ -85,11 +78,11 @@ class Grant:
 
     def close(self, outcome: Outcome, now: float) -> bool:
         """Gives back what the verdict does not keep, and corrects the tokens. True: there is more room than before."""
-        slots = self.key.slots
-        is_roomier = slots.is_full
+        key, verdict = self.key, outcome.verdict
+        slots = key.slots
+        is_roomier = 0 < slots.limit <= slots.in_use
         slots.in_use -= 1
-        self.key.tokens_in_flight -= self.tokens
-        verdict = outcome.verdict
+        key.tokens_in_flight -= self.tokens
         if self.sent_at == UNSENT:
             if verdict in NEVER_LEFT:
                 self._give_back()
@@ -97,20 +90,17 @@ class Grant:
             self.send(now)
         if outcome.headroom is not None:
             is_roomier = self._hear(outcome.headroom, outcome, now) or is_roomier
-        charge = ALL if verdict is SUCCESS else CHARGES[verdict]
-        slots_delta = 0 if charge.slot else -1
-        tokens_delta = 0
+        charge = CHARGES[verdict]
+        requests = 0 if charge.slot else -1
+        tokens = 0
         if outcome.is_usage_known or not charge.tokens:
-            tokens_delta = (outcome.usage.total_tokens if charge.tokens else 0) - self.tokens
-        return self._correct(slots_delta, tokens_delta, now) or is_roomier
-
-    def _correct(self, slots_delta: int, tokens_delta: int, now: float) -> bool:
-        is_roomier = False
-        for window, is_of_tokens in self._windows:
-            delta = tokens_delta if is_of_tokens else slots_delta
-            if delta:
-                window.correct(delta, at=self.sent_at, now=now)
-                is_roomier = is_roomier or delta < 0
+            tokens = (outcome.usage.total_tokens if charge.tokens else 0) - self.tokens
+        if requests or tokens:
+            for window, is_of_tokens in self._windows:
+                delta = tokens if is_of_tokens else requests
+                if delta:
+                    window.correct(delta, at=self.sent_at, now=now)
+                    is_roomier = is_roomier or delta < 0
         return is_roomier
 
     def _give_back(self) -> None:

@@ -14,7 +14,7 @@ MODELS_MOST = 1000
 class Group:
     """Windows for all models together, and a `ModelClass` for each pattern, or for each model that no pattern names."""
 
-    __slots__ = ("_class_of", "_classes", "_limits", "name", "rpm", "tpm")
+    __slots__ = ("_classes", "_limits", "class_by_model", "name", "rpm", "tpm")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -22,7 +22,8 @@ class Group:
         self.tpm: Window | None = None
         self._limits: dict[str, Limits] = {}
         self._classes: dict[str, ModelClass] = {}
-        self._class_of: dict[str, ModelClass] = {}
+        self.class_by_model: dict[str, ModelClass] = {}
+        """Of the models asked for so far; `class_of` knows the others."""
 
     def configure(self, members: Iterable[KeyTerms]) -> None:
         """The limits that its keys state. Classes keep their content."""
@@ -34,7 +35,7 @@ class Group:
                 self._limits.setdefault(limits.pattern, Limits()).tighten(limits.rpm, limits.tpm, limits.rpd)
         self.rpm = resized(self.rpm, whole.rpm)
         self.tpm = resized(self.tpm, whole.tpm)
-        self._class_of = {}
+        self.class_by_model = {}
         for name in self._limits:
             self._classes.setdefault(name, ModelClass(name))
         for name, model_class in self._classes.items():
@@ -42,7 +43,7 @@ class Group:
 
     def class_of(self, model: str, now: float) -> ModelClass:
         """The class of the first pattern that matches, else the model's own."""
-        return self._class_of.get(model) or self._classify(model, now)
+        return self.class_by_model.get(model) or self._classify(model, now)
 
     def classes(self) -> list[ModelClass]:
         return list(self._classes.values())
@@ -52,18 +53,18 @@ class Group:
             model_class.forget_health()
 
     def _classify(self, model: str, now: float) -> ModelClass:
-        if len(self._class_of) >= MODELS_MOST:
+        if len(self.class_by_model) >= MODELS_MOST:
             self._forget_idle(now)
         name = next((pattern for pattern in self._limits if matches(pattern, model)), model)
         model_class = self._classes.get(name)
         if model_class is None:
             model_class = self._classes[name] = ModelClass(name)
             model_class.configure(NO_LIMITS, self.rpm, self.tpm)
-        self._class_of[model] = model_class
+        self.class_by_model[model] = model_class
         return model_class
 
     def _forget_idle(self, now: float) -> None:
-        self._class_of = {}
+        self.class_by_model = {}
         kept = {name: model_class for name, model_class in self._classes.items() if name in self._limits or not model_class.is_idle(now)}
         if len(kept) >= len(self._limits) + MODELS_MOST:
             kept = {name: self._classes[name] for name in self._limits}

@@ -1,9 +1,10 @@
 """What an attempt's verdict means for health: one function a verdict. Success has its own short way in `Pool.release`."""
 
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING
 
-from omnillm.keys.circuit import Backoff
+from omnillm.keys.circuit import Backoff, Circuit
 from omnillm.keys.grant import Grant
 from omnillm.outcome import Outcome, Verdict
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from omnillm.keys.pool import Pool
 
 COOLDOWN = Backoff(first_s=1.0, most_s=60.0, jitter=0.25)
-QUOTA_FIRST_S = 600.0
+QUOTA = Backoff(first_s=600.0, most_s=inf)
 REST = Backoff(first_s=60.0, most_s=3600.0)
 HINT_JITTER = 0.05
 """Upwards: to return before the hint would be another 429."""
@@ -24,34 +25,28 @@ def _nothing(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
 
 
 def _rate_limited(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    circuit = grant.model_class.circuit
-    hint = outcome.retry_after_s
-    delay = COOLDOWN.delay(circuit.strikes, pool.dice) if hint is None else _hinted(pool, hint)
-    circuit.fail(now + min(delay, pool.max_cooldown_s * (1.0 + HINT_JITTER)))
+    _cool(pool, grant.model_class.circuit, COOLDOWN, outcome.retry_after_s, now)
 
 
 def _exhausted(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    model_class = grant.model_class
-    hint = outcome.retry_after_s
-    delay = QUOTA_FIRST_S * 2.0 ** min(model_class.quota_strikes, 40) if hint is None else hint
-    if not model_class.is_exhausted or model_class.circuit.rest_s(now) <= 0.0:
-        model_class.quota_strikes += 1
-    model_class.is_exhausted = True
-    model_class.circuit.fail(now + _hinted(pool, delay))
+    grant.model_class.is_exhausted = True
+    _cool(pool, grant.model_class.circuit, QUOTA, outcome.retry_after_s, now)
 
 
-def _hinted(pool: "Pool", hint_s: float) -> float:
-    return min(max(hint_s, 0.0), pool.max_cooldown_s) * (1.0 + HINT_JITTER * pool.dice.random())
+def _cool(pool: "Pool", circuit: Circuit, backoff: Backoff, hint_s: float | None, now: float) -> None:
+    """Until the moment of the provider's hint, else of the backoff; never for longer than the pool's `max_cooldown_s`."""
+    delay = circuit.delay(backoff, pool.dice) if hint_s is None else max(hint_s, 0.0) * (1.0 + HINT_JITTER * pool.dice.random())
+    circuit.fail(now + min(delay, pool.max_cooldown_s))
 
 
 def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
     circuit = grant.key.dead
-    circuit.fail(now + REST.delay(circuit.strikes, pool.dice))
+    circuit.fail(now + circuit.delay(REST, pool.dice))
 
 
 def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001
     circuit = grant.key.denial(grant.model)
-    circuit.fail(now + REST.delay(circuit.strikes, pool.dice))
+    circuit.fail(now + circuit.delay(REST, pool.dice))
 
 
 def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001

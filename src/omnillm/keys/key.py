@@ -84,18 +84,16 @@ class Key:
 
     def load(self, model: str, tokens: int, now: float) -> float:
         """How busy it is, for a comparison with other keys; FULL: it cannot take this call."""
-        slots = self.slots
-        in_use = slots.in_use
-        if (slots.limit and in_use >= slots.limit) or (self.models and not self.serves(model)):
+        slots, group = self.slots, self.group
+        limit, in_use = slots.limit, slots.in_use
+        if (limit and in_use >= limit) or (self.models and not self.serves(model)) or (self.denials and self._is_denied(model, now)):
             return FULL
-        if self.denials:
-            denial = self.denials.get(model)
-            if denial is not None and not denial.admits(now):
-                return FULL
-        load = self.group.class_of(model, now).load(tokens, now)
-        if slots.limit and in_use > load * slots.limit:
-            load = in_use / slots.limit
-        return load
+        load = (group.class_by_model.get(model) or group.class_of(model, now)).load(tokens, now)
+        return in_use / limit if limit and in_use > load * limit else load
+
+    def _is_denied(self, model: str, now: float) -> bool:
+        denial = self.denials.get(model)
+        return denial is not None and not denial.admits(now)
 
     def can_probe(self, now: float) -> bool:
         """Whether both of its own circuits let one attempt through."""

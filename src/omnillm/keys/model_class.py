@@ -46,7 +46,6 @@ class ModelClass:
         "circuit",
         "is_exhausted",
         "name",
-        "quota_strikes",
         "requests_cap",
         "requests_granted",
         "rpd",
@@ -61,7 +60,6 @@ class ModelClass:
         self.name = name
         self.circuit = Circuit()
         self.is_exhausted = False
-        self.quota_strikes = 0
         self.rpm: Window | None = None
         self.tpm: Window | None = None
         self.rpd: Window | None = None
@@ -90,10 +88,12 @@ class ModelClass:
             return FULL
         load = 0.0
         for window, is_of_tokens in self.windows:
-            left = window.left(now)
-            if left < (tokens if is_of_tokens else 1):
+            if now >= window.ends:
+                window.advance(now)
+            used, limit = window.used, window.limit
+            if used + (tokens if is_of_tokens else 1) > limit:
                 return FULL
-            share = 1.0 - left / window.limit
+            share = used / limit
             if share > load:  # noqa: PLR1730 - max() is a call, and this runs for every key looked at
                 load = share
         return load
@@ -114,15 +114,12 @@ class ModelClass:
         return not (has_past or self.rpm or self.tpm or self.rpd)
 
     def recovered(self) -> None:
-        """A success: the next 429 is the first again."""
-        self.circuit.strikes = 0
-        self.is_exhausted = False
-        self.quota_strikes = 0
-
-    def forget_health(self) -> None:
+        """Its probe went well: the next 429 is the first again."""
         self.circuit.revive()
         self.is_exhausted = False
-        self.quota_strikes = 0
+
+    def forget_health(self) -> None:
+        self.recovered()
         self.requests_cap, self.tokens_cap = Cap(), Cap()
         self.capped_until = 0.0
 

@@ -33,14 +33,17 @@ class Outage:
             key.is_failing = is_failing
             self._failing += 1 if is_failing else -1
 
-    def call(self, now: float, *, is_retry: bool) -> None:
-        """One more lease."""
+    def call(self, now: float) -> None:
+        """One more lease that is no retry."""
         if now >= self._ends:
             self._turn(now)
-        if is_retry:
-            self.retries += 1
-        else:
-            self.calls += 1
+        self.calls += 1
+
+    def retry(self, now: float) -> None:
+        """One more retry of what failed here."""
+        if now >= self._ends:
+            self._turn(now)
+        self.retries += 1
 
     def spans_most(self, now: float) -> bool:
         """Whether more than half of the keys that answered lately failed."""
@@ -58,7 +61,7 @@ class Outage:
         failing = self._failing + self._failing_before
         is_probe = circuit.probe is grant
         if is_probe or (circuit.state is CLOSED and self.spans_most(now) and (failing > 1 or is_unreachable)):
-            circuit.fail(now + BACKOFF.delay(circuit.strikes, dice))
+            circuit.fail(now + circuit.delay(BACKOFF, dice))
 
     def _see(self, key: Key) -> None:
         if key.seen_in == self._span - 1:

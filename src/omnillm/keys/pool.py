@@ -6,6 +6,7 @@ among the awaiting, of which each takes one call as its probe. So a lease looks 
 
 from collections.abc import Collection
 from heapq import heappop, heappush
+from itertools import islice
 
 from omnillm.keys.affinity import favourite
 from omnillm.keys.circuit import CLOSED, OPEN
@@ -21,7 +22,6 @@ from omnillm.keys.selection import SELECTIONS, Ready
 from omnillm.outcome import Outcome, Verdict
 
 SUCCESS = Verdict.SUCCESS
-NONE: frozenset[str] = frozenset()
 PROBES_LOOKED_AT = 2
 REMEMBERED_MOST = 1000
 
@@ -41,7 +41,7 @@ class Pool:
         self._tie = 0
         """Orders keys that return at the same moment."""
         self._hopeless: dict[str, tuple[int, Outlook]] = {}
-        """By model: (tokens, outlook) of a search that found nothing; holds until time or a release makes room."""
+        """By model: (tokens, outlook) of the smallest call for which a search found nothing; holds until time or a release makes room."""
         self.configure(terms, 0.0)
 
     # -- configuration
@@ -112,23 +112,24 @@ class Pool:
             self._wake(now)
         if self._hopeless and self._is_hopeless(demand, now):
             return None
-        key = self._preferred(wish, demand)
-        if key is not None and self._fits(key, demand, passed, now):
-            return key
-        if wish.pinned:
-            return None
+        if wish.pinned or wish.affinity:
+            key = self._preferred(wish, demand)
+            if key is not None and self._fits(key, demand, passed, now):
+                return key
+            if wish.pinned:
+                return None
         if self._awaiting and not wish.tried:
             # A call that has already failed once is not risked on a probe while a ready key has room.
             key = self._probe(demand, passed, now, most=PROBES_LOOKED_AT)
             if key is not None:
                 return key
         key = self._select(self._ready, demand, passed, now, self.dice) if self._ready else None
-        return key or self._probe(demand, passed, now, most=len(self._awaiting))
+        return key or (self._probe(demand, passed, now, most=len(self._awaiting)) if self._awaiting else None)
 
     def _preferred(self, wish: Wish, demand: Demand) -> Key | None:
         if wish.pinned:
             return self.keys.get(wish.pinned)
-        return self._favourite(wish.affinity, demand) if wish.affinity else None
+        return self._favourite(wish.affinity, demand)
 
     def grant(self, key: Key, wish: Wish, demand: Demand, lease_id: int, now: float) -> Grant:
         """Leases the key that `pick` found."""
@@ -144,12 +145,14 @@ class Pool:
             return outlook((key,) if key is not None else (), demand, passed, now)
         if passed:
             return outlook(self.keys.values(), demand, passed, now)
-        if self._is_hopeless(demand, now):
-            return self._hopeless[demand.model][1]
+        known = self._hopeless.get(demand.model)
+        if known is not None and known[0] == demand.tokens and now < known[1].wakes_at:
+            return known[1]
         view = outlook(self.keys.values(), demand, passed, now)
         if len(self._hopeless) >= REMEMBERED_MOST:
             self._hopeless.clear()
-        self._hopeless[demand.model] = (demand.tokens, view)
+        if not self._is_hopeless(demand, now):
+            self._hopeless[demand.model] = (demand.tokens, view)
         return view
 
     def _is_hopeless(self, demand: Demand, now: float) -> bool:
@@ -170,7 +173,7 @@ class Pool:
         return known
 
     def _probe(self, demand: Demand, passed: Collection[str], now: float, *, most: int) -> Key | None:
-        for label in list(self._awaiting)[:most]:
+        for label in tuple(islice(self._awaiting, most)):
             key = self._awaiting[label]
             if self._fits(key, demand, passed, now):
                 return key
@@ -200,19 +203,24 @@ class Pool:
         return is_stirring
 
     def _passed(self, grant: Grant, now: float) -> None:
-        key, model_class = grant.key, grant.model_class
+        key = grant.key
         key.breaker.succeeded(grant, now)
         self.outage.note(key, now, is_failing=False)
         if self.outage.circuit.state is not CLOSED:
             self.outage.circuit.revive()
         if grant.probes:
-            key.dead.passed(grant)
-            model_class.circuit.passed(grant)
-            denial = key.denials.get(grant.model)
-            if denial is not None and denial.probe is grant:
-                del key.denials[grant.model]
-        if model_class.circuit.strikes and model_class.circuit.state is CLOSED:
+            self._probed_well(grant)
+
+    def _probed_well(self, grant: Grant) -> None:
+        """What it was the probe of has nothing against it any more. The breaker, which counts, was told already."""
+        key, model_class = grant.key, grant.model_class
+        if key.dead.probe is grant:
+            key.dead.revive()
+        if model_class.circuit.probe is grant:
             model_class.recovered()
+        denial = key.denials.get(grant.model)
+        if denial is not None and denial.probe is grant:
+            del key.denials[grant.model]
 
     # -- places
 

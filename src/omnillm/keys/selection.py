@@ -33,15 +33,11 @@ def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: flo
     count = len(ready)
     if count < 2:
         return priority(ready, demand, passed, now, dice)
-    first = int(dice.random() * count)
-    second = (first + 1 + int(dice.random() * (count - 1))) % count
-    one, other = ready[first], ready[second]
+    first, ahead = divmod(int(dice.random() * (count * (count - 1))), count - 1)
+    one, other = ready[first], ready[(first + ahead + 1) % count]
     model, tokens = demand.model, demand.tokens
-    one_load = one.load(model, tokens, now)
-    other_load = other.load(model, tokens, now)
-    if passed:
-        one_load = FULL if one.label in passed else one_load
-        other_load = FULL if other.label in passed else other_load
+    one_load = one.load(model, tokens, now) if one.label not in passed else FULL
+    other_load = other.load(model, tokens, now) if other.label not in passed else FULL
     if one_load < FULL and other_load < FULL:
         return one if _is_lighter(one, one_load, other, other_load) else other
     if one_load < FULL:
@@ -51,13 +47,8 @@ def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: flo
 
 def _is_lighter(one: Key, one_load: float, other: Key, other_load: float) -> bool:
     """By share of the tightest limit in coarse steps, then calls in flight, then latency."""
-    one_step, other_step = int(one_load * LOAD_STEPS), int(other_load * LOAD_STEPS)
-    if one_step != other_step:
-        return one_step < other_step
-    one_in_flight, other_in_flight = one.slots.in_use, other.slots.in_use
-    if one_in_flight != other_in_flight:
-        return one_in_flight < other_in_flight
-    return one.latency_s <= other.latency_s
+    ahead = int(other_load * LOAD_STEPS) - int(one_load * LOAD_STEPS) or other.slots.in_use - one.slots.in_use
+    return ahead > 0 if ahead else one.latency_s <= other.latency_s
 
 
 def random_first_fit(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:

@@ -13,19 +13,26 @@ class Standing(enum.Enum):
 
 
 class Period:
-    """One period of one budget, in nano-USD."""
+    """One period of one budget, in nano-USD. `pair` is (budget, period id)."""
 
     __slots__ = ("budget", "pair", "reserved", "resets_at_wall", "settled")
 
-    def __init__(self, budget: str, period: str, settled: int = 0, resets_at_wall: float = 0.0) -> None:
+    def __init__(self, budget: "Budget", period: str, settled: int = 0, resets_at_wall: float = 0.0) -> None:
         self.budget = budget
-        self.pair = (budget, period)
+        self.pair = (budget.name, period)
         self.settled = settled
         self.reserved = 0
         self.resets_at_wall = resets_at_wall
 
-    def reserve(self, amount: int) -> None:
-        self.reserved += amount
+    def has_room(self, amount: int) -> bool:
+        """Whether `amount` may be reserved. Only a hard budget refuses."""
+        return self.settled + self.reserved + amount <= self.budget.limit or not self.budget.is_hard
+
+    def standing(self, amount: int) -> Standing:
+        """How `amount` would stand: `has_room`, and if not, whether waiting may help."""
+        if self.has_room(amount):
+            return Standing.FITS
+        return Standing.EXCEEDED if self.settled + amount > self.budget.limit else Standing.HELD
 
     def settle(self, reserved: int, cost: int) -> None:
         """Replaces `reserved` by the real `cost`, whichever is larger: the truth is recorded."""
@@ -34,7 +41,7 @@ class Period:
 
 
 class Budget:
-    """`limit` nano-USD a period. Only a hard one refuses."""
+    """`limit` nano-USD a period."""
 
     __slots__ = ("current", "is_hard", "limit", "name")
 
@@ -42,14 +49,7 @@ class Budget:
         self.name = name
         self.limit = limit
         self.is_hard = is_hard
-        self.current = Period(name, "")
-
-    def standing(self, amount: int, period: Period) -> Standing:
-        """How `amount` would stand in `period`, the current one or the older one of a ticket."""
-        free = self.limit - period.settled - amount
-        if free >= period.reserved or not self.is_hard:
-            return Standing.FITS
-        return Standing.EXCEEDED if free < 0 else Standing.HELD
+        self.current = Period(self, "")
 
     def renew(self, period: str, settled: int, resets_at_wall: float) -> None:
         """A new period, or the balance of the running one as the ledger knows it. What is reserved stays in its own period."""
@@ -57,4 +57,4 @@ class Budget:
             self.current.settled = settled
             self.current.resets_at_wall = resets_at_wall
         else:
-            self.current = Period(self.name, period, settled, resets_at_wall)
+            self.current = Period(self, period, settled, resets_at_wall)

@@ -15,7 +15,7 @@ DAY_BUCKET_S = 900.0
 class Window:
     """`limit` units in any span of `(buckets - 1) * width_s` seconds. Amortised O(1). A correction may exceed the limit: debt blocks."""
 
-    __slots__ = ("_buckets", "_ends", "_head", "_width_s", "limit", "used")
+    __slots__ = ("_buckets", "_head", "_slot", "_width_s", "ends", "limit", "used")
 
     def __init__(self, limit: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
         self.limit = limit
@@ -23,12 +23,15 @@ class Window:
         self._buckets = [0] * buckets
         self._width_s = width_s
         self._head = 0
-        self._ends = width_s
+        self._slot = 0
+        """Where the current bucket stands in the ring; the older ones stand before it, and wrap as negative indices do."""
+        self.ends = width_s
+        """When the current bucket is over: `advance` before `used` is read from then on."""
 
     def left(self, now: float) -> int:
         """Units that may still be granted now; negative in debt."""
-        if now >= self._ends:
-            self._advance(now)
+        if now >= self.ends:
+            self.advance(now)
         return self.limit - self.used
 
     def reserve(self, amount: int) -> None:
@@ -41,29 +44,29 @@ class Window:
 
     def stamp(self, amount: int, now: float) -> None:
         """What was reserved is sent now."""
-        if now >= self._ends:
-            self._advance(now)
-        self._buckets[self._head % len(self._buckets)] += amount
+        if now >= self.ends:
+            self.advance(now)
+        self._buckets[self._slot] += amount
 
     def charge(self, amount: int, now: float) -> None:
         """Reserved and sent at once."""
-        if now >= self._ends:
-            self._advance(now)
-        self._buckets[self._head % len(self._buckets)] += amount
+        if now >= self.ends:
+            self.advance(now)
+        self._buckets[self._slot] += amount
         self.used += amount
 
     def correct(self, delta: int, *, at: float, now: float) -> None:
         """The truth about what was stamped at `at`. Its bucket gone: a surplus is charged now, a refund dropped."""
-        if now >= self._ends:
-            self._advance(now)
-        count = len(self._buckets)
-        number = int(at / self._width_s)
-        if self._head - number < count:
-            self._buckets[number % count] += delta
-            self.used += delta
-        elif delta > 0:
-            self._buckets[self._head % count] += delta
-            self.used += delta
+        if now >= self.ends:
+            self.advance(now)
+        buckets = self._buckets
+        age = self._head - int(at / self._width_s)
+        if age >= len(buckets):
+            if delta < 0:
+                return
+            age = 0
+        buckets[self._slot - age] += delta
+        self.used += delta
 
     def earliest(self, amount: int, now: float) -> float:
         """When time alone makes room for `amount`; what is pending is taken to be sent now. inf: larger than the limit."""
@@ -72,12 +75,12 @@ class Window:
         excess = amount - self.left(now)
         if excess <= 0:
             return now
-        count = len(self._buckets)
-        for number in range(self._head - count + 1, self._head):
-            excess -= self._buckets[number % count]
+        oldest = len(self._buckets) - 1
+        for age in range(oldest, 0, -1):
+            excess -= self._buckets[self._slot - age]
             if excess <= 0:
-                return (number + count) * self._width_s
-        return (self._head + count) * self._width_s
+                return (self._head - age + oldest + 1) * self._width_s
+        return (self._head + oldest + 1) * self._width_s
 
     @property
     def pending(self) -> int:
@@ -89,7 +92,8 @@ class Window:
         self.used = self.pending
         self._buckets = [0] * len(self._buckets)
 
-    def _advance(self, now: float) -> None:
+    def advance(self, now: float) -> None:
+        """Lets the buckets that have slid out go."""
         head = int(now / self._width_s)
         buckets = self._buckets
         count = len(buckets)
@@ -100,7 +104,8 @@ class Window:
                 self.used -= buckets[number % count]
                 buckets[number % count] = 0
         self._head = head
-        self._ends = (head + 1) * self._width_s
+        self._slot = head % count
+        self.ends = (head + 1) * self._width_s
 
 
 def resized(window: Window | None, limit: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:

@@ -1,0 +1,194 @@
+"""Windows against an exact log: never over the limit in any minute, at most a second late to free."""
+
+from math import inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
+
+LIMIT = 10
+GAPS = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.999, 1.0, 59.0, 59.999, 60.0, 60.001, 61.0, 200.0]), st.floats(0.0, 30.0))
+
+
+def most_in_any_minute(log):
+    """`log`: (moment, amount). The most in any half-open minute that ends at an entry."""
+    return max((sum(amount for at, amount in log if end - 60.0 < at <= end) for end, _ in log), default=0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(GAPS, st.integers(1, LIMIT)), max_size=40), st.floats(0.0, 1e6))
+def test_no_minute_ever_holds_more_than_the_limit(steps, start):
+    """Whatever is granted and sent at once, an exact log of it never shows a minute over the limit."""
+    window, now, log = Window(LIMIT), start, []
+    for gap, amount in steps:
+        now += gap
+        if window.left(now) >= amount:
+            window.charge(amount, now)
+            log.append((now, amount))
+    assert most_in_any_minute(log) <= LIMIT
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(GAPS, st.integers(1, LIMIT)), min_size=1, max_size=40), st.floats(0.0, 1e6))
+def test_room_is_free_at_most_a_second_late(steps, start):
+    """What an exact log has room for a second ago is granted."""
+    window, now, log = Window(LIMIT), start, []
+    for gap, amount in steps:
+        now += gap
+        if sum(size for at, size in log if now - 61.0 < at) + amount <= LIMIT:
+            assert window.left(now) >= amount
+        if window.left(now) >= amount:
+            window.charge(amount, now)
+            log.append((now, amount))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(GAPS, st.sampled_from(["reserve", "stamp", "give_back", "correct"]), st.integers(1, LIMIT), st.integers(0, 7)),
+        max_size=60,
+    )
+)
+def test_grants_stamps_and_corrections_keep_every_minute_under_the_limit(steps):
+    """Sent late, never sent, or found to be smaller: no minute of what was sent is over the limit, and `used` is never less than it."""
+    window, now = Window(LIMIT), 100.0
+    pending, sent = [], []  # amounts; [moment, amount]
+    for gap, verb, amount, which in steps:
+        now += gap
+        if verb == "reserve" and window.left(now) >= amount:
+            window.reserve(amount)
+            pending.append(amount)
+        elif verb == "stamp" and pending:
+            amount = pending.pop(which % len(pending))
+            window.stamp(amount, now)
+            sent.append([now, amount])
+        elif verb == "give_back" and pending:
+            window.give_back(pending.pop(which % len(pending)))
+        elif verb == "correct" and sent:
+            entry = sent[which % len(sent)]
+            smaller = min(entry[1], amount)
+            window.correct(smaller - entry[1], at=entry[0], now=now)
+            entry[1] = smaller
+        used = LIMIT - window.left(now)
+        assert window.pending == sum(pending)
+        assert used >= sum(pending) + sum(size for at, size in sent if now - 60.0 < at)
+        assert 0 <= used <= LIMIT
+    assert most_in_any_minute(sent) <= LIMIT
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(GAPS, st.integers(1, 4)), max_size=20), st.integers(1, LIMIT), GAPS)
+def test_the_earliest_moment_is_the_first_with_room(steps, amount, later):
+    """At `earliest` there is room, and a moment before there was not."""
+    window, now = Window(LIMIT), 50.0
+    for gap, size in steps:
+        now += gap
+        if window.left(now) >= size:
+            window.charge(size, now)
+    now += later
+    earliest = window.earliest(amount, now)
+    if window.left(now) >= amount:
+        assert earliest == now
+        return
+    assert now < earliest <= now + 61.0
+    assert window.left(earliest - 1e-6) < amount
+    assert window.left(earliest) >= amount
+
+
+def test_what_is_pending_never_slides_out():
+    """A grant counts in the present until it is sent, and for a minute from then on."""
+    window = Window(LIMIT)
+    window.reserve(7)
+    assert window.left(1000.0) == 3
+    assert window.left(5000.0) == 3
+    window.stamp(7, 5000.0)
+    assert window.left(5060.9) == 3
+    assert window.left(5061.0) == 10
+
+
+def test_the_earliest_moment_takes_what_is_pending_to_be_sent_now():
+    """Nobody knows when it will be sent: if now, then room is free in 61 seconds at the latest."""
+    window = Window(LIMIT)
+    window.reserve(10)
+    assert window.earliest(1, 100.5) == 161.0
+    assert window.earliest(11, 100.5) == inf
+
+
+def test_a_refund_goes_to_the_bucket_that_was_charged():
+    """Room is there at once, and does not come twice when the bucket slides out."""
+    window = Window(LIMIT)
+    window.charge(10, 100.0)
+    window.correct(-6, at=100.0, now=130.0)
+    assert window.left(130.0) == 6
+    assert window.left(161.0) == 10
+
+
+def test_a_refund_of_a_bucket_that_is_gone_is_dropped():
+    """It was given back by time already."""
+    window = Window(LIMIT)
+    window.charge(10, 100.0)
+    window.correct(-6, at=100.0, now=161.0)
+    assert window.left(161.0) == 10
+
+
+def test_a_surplus_is_debt_that_blocks():
+    """More than was reserved is charged all the same, in its own bucket while that lives."""
+    window = Window(LIMIT)
+    window.charge(10, 100.0)
+    window.correct(5, at=100.0, now=110.0)
+    assert window.left(110.0) == -5
+    assert window.earliest(1, 110.0) == 161.0
+    assert window.left(161.0) == 10
+
+
+def test_a_surplus_of_a_bucket_that_is_gone_is_charged_now():
+    """A long stream's true size is never forgotten."""
+    window = Window(LIMIT)
+    window.charge(10, 100.0)
+    window.correct(15, at=100.0, now=300.0)
+    assert window.left(300.0) == -5
+    assert window.left(360.9) == -5
+    assert window.left(361.0) == 10
+
+
+def test_a_day_counts_in_quarters_of_an_hour():
+    """Requests a day: full until the first quarter of yesterday slides out."""
+    window = Window(3, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
+    for at in (0.0, 10.0, 40_000.0):
+        window.charge(1, at)
+    assert window.left(86_400.0) == 0
+    assert window.earliest(1, 86_400.0) == 87_300.0
+    assert window.left(87_299.0) == 0
+    assert window.left(87_300.0) == 2
+
+
+def test_forgetting_keeps_what_is_pending():
+    """Only what was sent is forgotten."""
+    window = Window(LIMIT)
+    window.charge(4, 10.0)
+    window.reserve(3)
+    window.forget()
+    assert window.left(10.0) == 7
+    assert window.pending == 3
+
+
+def test_a_changed_limit_keeps_the_content():
+    """A window is resized in place; a limit of 0 takes it away, and a limit after that begins empty."""
+    window = Window(LIMIT)
+    window.charge(8, 10.0)
+    assert resized(window, 5) is window
+    assert window.left(10.0) == -3
+    assert resized(window, 0) is None
+    fresh = resized(None, 20)
+    assert fresh is not None
+    assert fresh.left(10.0) == 20
+
+
+@pytest.mark.parametrize("idle", [60.0, 61.0, 3600.0, 1e7])
+def test_an_idle_window_is_empty(idle):
+    """However long nobody asked."""
+    window = Window(LIMIT)
+    window.charge(10, 0.5)
+    assert window.left(0.5 + idle) == (0 if idle == 60.0 else 10)
