@@ -97,15 +97,18 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
         return format_usd(self.cost_nanousd)
 
 
+ABSENT = msgspec.Raw(b"null")
+
+
 class _Nested(msgspec.Struct):
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw = ABSENT
 
 
 class _Reporting(msgspec.Struct, rename="camel"):
     """The places where the protocols report usage."""
 
-    usage: msgspec.Raw | None = None
-    usage_metadata: msgspec.Raw | None = None
+    usage: msgspec.Raw = ABSENT
+    usage_metadata: msgspec.Raw = ABSENT
     message: _Nested | None = None
     response: _Nested | None = None
 
@@ -118,6 +121,6 @@ def raw_usage(frame: Frame) -> bytes | None:
         found = msgspec.json.decode(frame.data, type=_Reporting)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    nested = found.message or found.response
-    raw = found.usage or found.usage_metadata or (nested.usage if nested else None)
-    return None if raw is None or bytes(raw) == b"null" else bytes(raw)
+    nested = found.message or found.response or _Nested()
+    reported = (bytes(raw) for raw in (found.usage, found.usage_metadata, nested.usage))
+    return next((raw for raw in reported if raw != b"null"), None)
