@@ -1,0 +1,180 @@
+"""The library's `Gateway`, over a fake provider."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from omnillm import (
+    BadRequest,
+    BudgetExceeded,
+    Completed,
+    ConfigError,
+    Gateway,
+    KeyConfig,
+    NoAvailableKey,
+    PoolConfig,
+    PrimitiveRequest,
+    ProviderEndpoint,
+    StreamFrame,
+    StreamUsage,
+    UpstreamLost,
+)
+from omnillm.config.settings import PriceSettings
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
+PRICE = {"fake-small": PriceSettings(input=400_000_000, output=1_600_000_000)}
+CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
+
+
+@pytest.fixture
+async def provider():
+    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}, prices=PRICES) as fake:
+        yield fake
+
+
+async def test_a_call_costs_what_the_invoice_says(provider: FakeProvider) -> None:
+    """The reply is the provider's own bytes, its cost exact, and the budget moves by it."""
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, budget_limit_usd="0.01", prices=PRICE) as gateway:
+        reply = await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+        assert reply.json()["choices"][0]["message"]["content"] in reply.text()
+        assert reply.cost_nanousd == provider.invoice.total_nanousd > 0
+        assert gateway.budget_used_usd() == Decimal(reply.cost_usd)
+        assert gateway.budget_remaining_usd() == Decimal("0.01") - Decimal(reply.cost_usd)
+        assert (reply.provider, reply.attempts) == ("default", 1)
+
+
+async def test_a_stream_is_frames_then_usage_then_completed(provider: FakeProvider) -> None:
+    """Each frame is followed by the usage that it reported; `Completed` comes once, last."""
+    body = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, budget_limit_usd=1, prices=PRICE) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.json(body)) as events:
+            seen = [event async for event in events]
+    place = next(at for at, event in enumerate(seen) if isinstance(event, StreamUsage))
+    before = seen[place - 1]
+    assert isinstance(before, StreamFrame)
+    assert before.json()["usage"] == seen[place].json()
+    assert [type(event) for event in seen].count(Completed) == 1
+    assert isinstance(seen[-1], Completed)
+    assert seen[-1].cost_nanousd == provider.invoice.total_nanousd
+
+
+@pytest.mark.parametrize("kind", ["anthropic", "gemini"])
+async def test_each_kind_streams(provider: FakeProvider, kind: str) -> None:
+    """The other protocols end well too, Gemini with the model beside the body."""
+    endpoint = getattr(ProviderEndpoint, kind)(provider.base_url)
+    request = PrimitiveRequest.json({**CHAT, "stream": True}) if kind == "anthropic" else PrimitiveRequest.json(GEMINI, model="fake-small")
+    async with Gateway(endpoint, keys=KEYS) as gateway, gateway.primitive_stream(request) as events:
+        assert isinstance([event async for event in events][-1], Completed)
+
+
+async def test_a_cut_stream_raises(provider: FakeProvider) -> None:
+    """A stream that the provider cuts never ends with `Completed`."""
+    provider.enqueue(FAULTS["close_mid_body"] if "close_mid_body" in FAULTS else FAULTS["reset_mid_body"])
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.json({**CHAT, "stream": True})) as events:
+            with pytest.raises(UpstreamLost):
+                async for event in events:
+                    assert not isinstance(event, Completed)
+
+
+async def test_leaving_a_stream_early_settles_it(provider: FakeProvider) -> None:
+    """What was generated so far is charged, by estimate and never below the invoice; nothing stays held."""
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, budget_limit_usd=1, prices=PRICE) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.json({**CHAT, "stream": True})) as events:
+            await anext(events)
+        await provider.ended(1)
+        assert gateway.budget_used_usd() * 10**9 >= provider.invoice.total_nanousd > 0
+        assert gateway.budget_used_usd() + gateway.budget_remaining_usd() == 1
+        assert all(key.in_flight == 0 for key in gateway.pool_status())
+
+
+async def test_a_wrong_stream_mode_is_refused_before_anything(provider: FakeProvider) -> None:
+    """A call for a stream, and a stream for a plain body, are the caller's mistakes."""
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS) as gateway:
+        with pytest.raises(BadRequest):
+            await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "stream": True}))
+        with pytest.raises(BadRequest):
+            async with gateway.primitive_stream(PrimitiveRequest.json(CHAT)):
+                pass
+    assert not provider.log
+
+
+async def test_a_dead_key_is_left_and_shown(provider: FakeProvider) -> None:
+    """The call is answered by the other key; pool_status says which one is dead, and until when."""
+    provider.script.behave("key-a", Behaviour(fault=FAULTS["status_401"]))
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, pool=PoolConfig(selection="priority")) as gateway:
+        reply = await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+        assert (reply.key, reply.attempts) == ("b", 2)
+        dead, well = gateway.pool_status()
+        assert (dead.state, dead.available, well.state) == ("dead", False, "ready")
+        assert dead.failure_cool_down_until > 1_600_000_000_000
+        assert well.failure_cool_down_until == well.cool_down_until == 0
+
+
+async def test_no_key_left_is_told(provider: FakeProvider) -> None:
+    """When every key is refused the caller is told so, never with a 401 of its own."""
+    for key in ("key-a", "key-b"):
+        provider.script.behave(key, Behaviour(fault=FAULTS["status_401"]))
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS) as gateway:
+        with pytest.raises(NoAvailableKey):
+            await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+
+
+async def test_an_unknown_price_is_refused_under_a_budget(provider: FakeProvider) -> None:
+    """Never free, never priced like another."""
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, budget_limit_usd=1) as gateway:
+        with pytest.raises(BudgetExceeded) as refused:
+            await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+    assert refused.value.code == "price_unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        ({"keys": []}, "keys"),
+        ({"keys": [KeyConfig(label="a", key="x"), KeyConfig(label="a", key="y")]}, "keys[1].label"),
+        ({"keys": [KeyConfig(label="a", key="x"), KeyConfig(label="b", key="x")]}, "keys[1].key"),
+        ({"keys": [KeyConfig(label="a", key="x", rpm=0)]}, "keys.a.rpm"),
+        ({"keys": KEYS, "budget_limit_usd": 1.5}, "budget_limit_usd"),
+        ({"keys": KEYS, "budget_limit_usd": "a dollar"}, "budget_limit_usd"),
+    ],
+)
+def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
+    """ConfigError, with the path of what is wrong, at construction."""
+    with pytest.raises(ConfigError) as wrong:
+        Gateway(ProviderEndpoint.openai(), **arguments)
+    assert wrong.value.path == place
+
+
+async def test_nothing_is_written_by_default(provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `store=` the ledger stays in memory; with it there is a file."""
+    monkeypatch.chdir(tmp_path)
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS) as gateway:
+        await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+    assert not list(tmp_path.iterdir())
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, store=f"sqlite:///{tmp_path}/ledger.db") as gateway:
+        await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+    assert (tmp_path / "ledger.db").exists()
+
+
+async def test_from_config(provider: FakeProvider, tmp_path: Path) -> None:
+    """The server's file serves the library."""
+    path = tmp_path / "omnillm.yaml"
+    path.write_text(
+        f"store: {{url: 'memory://'}}\nproviders: {{p: {{kind: openai, base_url: {provider.base_url}, keys: [{{label: a, key: '${{KEY}}'}}]}}}}\n"
+        "models: {fast: {targets: [p/fake-small]}}\n"
+    )
+    async with Gateway.from_config(path, env={"KEY": "key-a"}) as gateway:
+        reply = await gateway.primitive_call(PrimitiveRequest.json({**CHAT, "model": "fast"}))
+    assert (reply.model, reply.key) == ("fake-small", "a")
+
+
+def test_no_repr_shows_a_key() -> None:
+    """Neither a key's configuration nor the gateway's own objects tell the secret."""
+    gateway = Gateway(ProviderEndpoint.openai(), keys=[KeyConfig(label="a", key="sk-canary-in-repr")])
+    assert "canary" not in repr(KeyConfig(label="a", key="sk-canary-in-repr"))
+    assert "canary" not in repr(gateway._program.settings)
