@@ -1,0 +1,327 @@
+"""Probes, outlooks, and a changed configuration."""
+
+from math import inf
+
+import pytest
+
+from omnillm.admission.asks import BreakerConfigured, ModelLimits
+from omnillm.outcome import Verdict
+
+from tests.keys.desk import Desk, key
+
+
+def test_a_first_try_probes_a_key_that_has_rested():
+    """It may still be hidden by another key if the probe fails."""
+    desk = Desk(key("a"), key("b"), key("c"))
+    desk.call(Verdict.KEY_DEAD, on="b")
+    desk.wait_for("b")
+    grant = desk.lease()
+    assert grant.key.label == "b"
+    assert grant.probes
+
+
+def test_a_call_that_failed_before_probes_only_when_no_ready_key_has_room():
+    """It is not risked again."""
+    desk = Desk(key("a", max_concurrency=1), key("b"))
+    desk.call(Verdict.KEY_DEAD, on="b")
+    desk.wait_for("b")
+    tried = (("p", "x"),)
+    assert desk.lease(tried=tried).key.label == "a"
+    assert desk.lease(tried=tried).key.label == "b"
+
+
+def test_a_probe_that_fails_rests_its_key_again_and_another_may_be_probed():
+    """Each in its turn."""
+    desk = Desk(key("a"), key("b"), key("c"))
+    for label in "ab":
+        desk.call(Verdict.KEY_DEAD, on=label)
+    desk.wait_for("b")
+    probes = [desk.lease(), desk.lease()]
+    assert {grant.key.label for grant in probes} == {"a", "b"}
+    assert desk.lease().key.label == "c"
+    desk.end(probes[0], Verdict.KEY_DEAD)
+    desk.end(probes[1])
+    assert not desk.is_leasable(probes[0].key.label)
+    assert not desk.lease(pinned=probes[1].key.label).probes
+
+
+def test_a_resting_key_that_is_also_limited_does_not_hide_the_next():
+    """The probes take turns."""
+    keys = [key(f"k{number}", rpm=1) for number in range(6)]
+    desk = Desk(*keys, key("last"))
+    for each in (*keys, key("last")):
+        desk.call(Verdict.KEY_DEAD, on=each.label)
+    desk.now += 60.0
+    assert desk.lease().key.label == "last" or desk.lease().key.label == "last"
+
+
+def test_a_tripped_key_returns_with_one_probe():
+    """The breaker's half-open, seen from outside."""
+    desk = Desk(key("a"))
+    for grant in [desk.lease() for _ in range(5)]:
+        desk.end(grant, Verdict.SERVER_FAULT)
+    assert desk.lease() is None
+    desk.wait_for("a")
+    probe = desk.lease()
+    assert desk.lease() is None
+    desk.end(probe)
+    assert desk.lease() is not None
+
+
+def test_a_key_dead_and_tripped_at_once_rests_for_the_longer():
+    """And one probe answers for both."""
+    desk = Desk(key("a"))
+    grants = [desk.lease() for _ in range(6)]
+    for grant in grants[:5]:
+        desk.end(grant, Verdict.SERVER_FAULT)
+    desk.end(grants[5], Verdict.KEY_DEAD)
+    assert desk.rest_of("a") == 60.0
+    desk.now += 60.0
+    desk.call()
+    assert desk.pool.keys["a"].is_closed
+
+
+def test_a_breaker_that_opens_while_the_probe_of_a_dead_key_is_out():
+    """The key comes back when both have had their answer."""
+    desk = Desk(key("a"))
+    old = [desk.lease() for _ in range(6)]
+    desk.end(old[0], Verdict.KEY_DEAD)
+    desk.now += 60.0
+    probe = desk.lease()
+    for grant in old[1:]:
+        desk.end(grant, Verdict.TIMEOUT)
+    desk.now += 30.0
+    assert desk.lease() is None
+    desk.end(probe)
+    desk.wait_for("a")
+    desk.call()
+    assert desk.pool.keys["a"].is_closed
+    assert desk.pool.keys["a"].is_ready
+
+
+# -- outlook
+
+
+def test_the_outlook_of_limits_is_the_moment_of_the_earliest_key():
+    """Each key's tightest limit, and of those the first to make room."""
+    desk = Desk(key("a", rpm=1), key("b", rpm=1, tpm=10))
+    desk.call(on="b")
+    desk.now += 10.0
+    desk.call(on="a")
+    view = desk.outlook(tokens=10)
+    assert (view.is_limited, view.is_broken) == (True, False)
+    assert view.wakes_at == view.possible_at == 1061.0
+
+
+def test_what_is_in_flight_may_come_back_sooner_than_time_tells():
+    """A reservation in tokens may turn out smaller, a concurrent call may end; a request stays a request."""
+    desk = Desk(key("a", tpm=10))
+    desk.lease(tokens=10)
+    view = desk.outlook(tokens=5)
+    assert (view.possible_at, view.wakes_at) == (1000.0, 1061.0)
+    desk = Desk(key("a", max_concurrency=1))
+    desk.lease()
+    assert (desk.outlook().possible_at, desk.outlook().wakes_at) == (1000.0, inf)
+    desk = Desk(key("a", rpm=1))
+    desk.lease()
+    assert (desk.outlook().possible_at, desk.outlook().wakes_at) == (1061.0, 1061.0)
+
+
+def test_the_outlook_of_broken_keys_is_the_end_of_their_rest():
+    """Broken and not limited; a probe that is out may end at any moment."""
+    desk = Desk(key("a"), key("b"))
+    for label in "ab":
+        desk.call(Verdict.KEY_DEAD, on=label)
+        desk.now += 5.0
+    view = desk.outlook()
+    assert (view.is_limited, view.is_broken, view.wakes_at) == (False, True, 1060.0)
+    desk.now = 1060.0
+    desk.lease()
+    view = desk.outlook()
+    assert (view.is_broken, view.possible_at, view.wakes_at) == (True, 1060.0, 1065.0)
+
+
+def test_one_limited_key_makes_it_limited():
+    """429 when one is only limited, 503 when all are broken."""
+    desk = Desk(key("a"), key("b", rpm=1))
+    desk.call(Verdict.KEY_DEAD, on="a")
+    desk.call(on="b")
+    assert (desk.outlook().is_limited, desk.outlook().is_broken) == (True, True)
+
+
+def test_a_call_larger_than_every_limit_is_told_apart_even_after_a_smaller_one_found_no_room():
+    """What is remembered of a search is for calls of that size."""
+    desk = Desk(key("a", tpm=100))
+    desk.lease(tokens=100)
+    assert desk.lease(tokens=50) is None
+    assert desk.outlook(tokens=50).is_limited
+    view = desk.outlook(tokens=101)
+    assert (view.is_too_large, view.is_limited) == (True, False)
+    assert desk.outlook(tokens=100).wakes_at == 1061.0
+
+
+def test_a_larger_call_has_its_own_moment():
+    """More of the window has to slide out."""
+    desk = Desk(key("a", tpm=100))
+    for _ in range(10):
+        desk.end(desk.lease(tokens=10))
+        desk.now += 1.0
+    assert desk.outlook(tokens=10).wakes_at == 1061.0
+    assert desk.outlook(tokens=50).wakes_at == 1065.0
+    assert desk.outlook(tokens=10).wakes_at == 1061.0
+
+
+def test_a_search_in_vain_is_not_repeated_until_time_or_a_release_makes_room():
+    """And then it is."""
+    desk = Desk(key("a", tpm=100, rpm=2))
+    grant = desk.lease(tokens=100)
+    assert desk.lease(tokens=60) is None
+    desk.outlook(tokens=60)
+    assert desk.lease(tokens=60) is None
+    assert desk.lease(tokens=60, pinned="a") is None
+    desk.end(grant, Verdict.NOT_SENT)
+    assert desk.lease(tokens=60) is not None
+    desk.outlook(tokens=60)
+    desk.now += 61.0
+    assert desk.lease(tokens=60) is not None
+
+
+def test_a_smaller_call_is_looked_for_all_the_same():
+    """A search for 60 in vain says nothing about 40."""
+    desk = Desk(key("a", tpm=100))
+    desk.lease(tokens=50)
+    assert desk.lease(tokens=60) is None
+    desk.outlook(tokens=60)
+    assert desk.lease(tokens=40) is not None
+
+
+def test_nobody_serves_the_model():
+    """Not limited, not broken: there is none."""
+    desk = Desk(key("a", models=("n*",)))
+    view = desk.outlook()
+    assert not any((view.is_limited, view.is_broken, view.is_tried, view.is_too_large))
+
+
+def test_keys_passed_over_only_say_that_they_were_tried():
+    """Their limits do not matter to this call."""
+    desk = Desk(key("a", rpm=1), key("b", models=("n",)))
+    desk.call(on="a")
+    view = desk.outlook(passed={"a", "b"})
+    assert (view.is_tried, view.is_limited) == (True, False)
+
+
+# -- configuration
+
+
+def test_state_is_kept_by_label():
+    """Windows, calls in flight and health, whatever else changes."""
+    desk = Desk(key("a", rpm=5), key("b"))
+    for _ in range(4):
+        desk.lease(pinned="a")
+    desk.call(Verdict.KEY_DEAD, on="b")
+    desk.configure(key("b", weight=7), key("a", rpm=6, max_concurrency=5))
+    assert not desk.is_leasable("b")
+    assert desk.lease().key.label == "a"
+    assert desk.lease() is None
+    assert desk.pool.keys["a"].slots.in_use == 5
+
+
+def test_a_changed_secret_starts_the_keys_health_anew():
+    """It is another credential; its account may well be the same, so its windows count on."""
+    desk = Desk(key("a", rpm=9))
+    desk.call(Verdict.DENIED)
+    desk.call(Verdict.RATE_LIMITED, model="n", retry_after_s=500.0)
+    desk.call(Verdict.KEY_DEAD, model="o")
+    changed = key("a", rpm=9)
+    desk.configure(type(changed)(label="a", secret_id="another", rpm=9))
+    assert all(desk.is_leasable("a", model) for model in ("m", "n", "o"))
+    assert desk.pool.keys["a"].group.rpm.left(desk.now) == 6
+
+
+def test_a_changed_secret_in_a_group_leaves_the_groups_cooldown():
+    """The account is the group's, not the key's."""
+    desk = Desk(key("a", group="g"), key("b", group="g"))
+    desk.call(Verdict.RATE_LIMITED, on="a", retry_after_s=500.0)
+    desk.configure(type(key("a"))(label="a", secret_id="another", group="g"), key("b", group="g"))
+    assert not desk.is_leasable("a")
+
+
+def test_a_removed_key_takes_no_more_calls_and_is_forgotten_at_its_last_release():
+    """What it has under way ends as it would."""
+    desk = Desk(key("a"), key("b"))
+    grants = [desk.lease(pinned="a"), desk.lease(pinned="a")]
+    desk.configure(key("b"))
+    assert {desk.lease().key.label for _ in range(20)} == {"b"}
+    assert desk.lease(pinned="a") is None
+    assert [each.label for each in desk.pool.removed] == ["a"]
+    desk.end(grants[0], Verdict.KEY_DEAD)
+    assert [each.label for each in desk.pool.removed] == ["a"]
+    desk.end(grants[1])
+    assert desk.pool.removed == []
+
+
+def test_a_key_that_comes_back_under_its_label_is_a_new_one():
+    """The old one's calls end on the old one."""
+    desk = Desk(key("a"), key("b"))
+    old = desk.lease(pinned="a")
+    desk.configure(key("b"))
+    desk.configure(key("a"), key("b"))
+    desk.end(old, Verdict.KEY_DEAD)
+    assert desk.is_leasable("a")
+    assert desk.pool.removed == []
+
+
+def test_a_pool_without_keys_and_calls_is_empty():
+    """So that its owner may forget it."""
+    desk = Desk(key("a"))
+    grant = desk.lease()
+    desk.pool.retire_all()
+    assert desk.lease() is None
+    assert not desk.pool.is_empty
+    desk.end(grant)
+    assert desk.pool.is_empty
+
+
+def test_windows_are_those_of_the_moment_of_the_lease():
+    """A limit that is taken away and given again begins empty, and what was leased before does not make it negative."""
+    desk = Desk(key("a", tpm=100))
+    grant = desk.lease(tokens=80)
+    desk.configure(key("a"))
+    desk.configure(key("a", tpm=100))
+    desk.end(grant, Verdict.NOT_SENT)
+    assert desk.pool.keys["a"].group.tpm.left(desk.now) == 100
+
+
+def test_limits_of_a_class_follow_the_configuration():
+    """A lowered limit blocks at once, its content stays."""
+    desk = Desk(key("a", limits=(ModelLimits(pattern="m", rpm=5),)))
+    for _ in range(3):
+        desk.call()
+    desk.configure(key("a", limits=(ModelLimits(pattern="m", rpm=3),)))
+    assert desk.lease() is None
+    desk.configure(key("a", limits=(ModelLimits(pattern="m", rpm=4),)))
+    assert desk.lease() is not None
+    assert desk.lease() is None
+
+
+def test_breaker_terms_follow_the_configuration_and_an_open_breaker_stays_open():
+    """Only its counts begin anew."""
+    desk = Desk(key("a"))
+    for _ in range(4):
+        desk.call(Verdict.LOST)
+    desk.configure(key("a"), breaker=BreakerConfigured(failures=2, open_s=30.0))
+    for grant in [desk.lease(), desk.lease()]:
+        desk.end(grant, Verdict.LOST)
+    rest = desk.rest_of("a")
+    assert rest > 20.0
+    desk.configure(key("a"), breaker=BreakerConfigured())
+    assert desk.rest_of("a") == rest
+
+
+@pytest.mark.parametrize("selection", ["priority", "weighted", "random_first_fit", "power_of_two"])
+def test_selection_follows_the_configuration(selection):
+    """Without touching anything else."""
+    desk = Desk(key("a"), key("b"))
+    desk.configure(key("a"), key("b"), selection=selection)
+    labels = {desk.call().key.label for _ in range(50)}
+    assert labels == ({"a"} if selection == "priority" else {"a", "b"})
