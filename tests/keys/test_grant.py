@@ -1,13 +1,12 @@
 """What a lease holds, and what of it stays charged."""
 
 import pytest
+from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import ModelLimits
 from omnillm.keys.charge import CHARGES
 from omnillm.outcome import Verdict
 from omnillm.usage import Usage
-
-from tests.keys.desk import Desk, key
 
 LIMITED = key("a", rpm=10, tpm=1000)
 

@@ -1,13 +1,12 @@
 """Quota groups and model classes: which limits and cooldowns are shared."""
 
 import pytest
+from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import ModelLimits
 from omnillm.keys.group import MODELS_MOST, Group
 from omnillm.keys.pattern import matches
 from omnillm.outcome import Headroom, Verdict
-
-from tests.keys.desk import Desk, key
 
 
 def leased(desk, label, model="m", tokens=1):

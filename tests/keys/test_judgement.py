@@ -1,11 +1,10 @@
 """What each verdict means: for which key, for which models, and for how long."""
 
 import pytest
+from tests.keys.desk import Desk, key
 
 from omnillm.keys.judgement import JUDGEMENTS
 from omnillm.outcome import FAILOVERS, RETRIES, SCOPES, Headroom, Scope, Verdict
-
-from tests.keys.desk import Desk, key
 
 GROUPED = (key("a", group="g"), key("b", group="g"), key("c"))
 EVERY = [(label, model) for label in "abc" for model in ("m", "n")]

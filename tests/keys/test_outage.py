@@ -1,11 +1,10 @@
 """A provider is set aside when its failures span most of its keys; until then one bad key is only that."""
 
 import pytest
+from tests.keys.desk import Desk, key
 
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, OPEN
 from omnillm.outcome import RETRIES, Verdict
-
-from tests.keys.desk import Desk, key
 
 KEYS = [key(label) for label in "abcd"]
 
@@ -105,7 +104,6 @@ def test_it_returns_with_one_probe_whose_success_ends_it():
         desk.end(probe, Verdict.SERVER_FAULT)
         whole = min(30.0, 2.0**k)
         assert 0.75 * whole < circuit.rest_s(desk.now) <= whole
-        desk.call(on="c", model="n") if desk.is_leasable("c") and k < 0 else None
         desk.pool.keys["c"].breaker.revive()
     desk.now = circuit.until
     assert circuit.admits(desk.now)

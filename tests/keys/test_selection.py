@@ -3,12 +3,11 @@
 from collections import Counter
 
 import pytest
+from tests.keys.desk import Desk, key
 
 from omnillm.keys.selection import SELECTIONS
 from omnillm.outcome import Verdict
 from omnillm.usage import Usage
-
-from tests.keys.desk import Desk, key
 
 
 def shares(desk, calls=2000, **wish):

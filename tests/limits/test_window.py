@@ -61,9 +61,8 @@ def test_grants_stamps_and_corrections_keep_every_minute_under_the_limit(steps):
             window.reserve(amount)
             pending.append(amount)
         elif verb == "stamp" and pending:
-            amount = pending.pop(which % len(pending))
-            window.stamp(amount, now)
-            sent.append([now, amount])
+            sent.append([now, pending.pop(which % len(pending))])
+            window.stamp(sent[-1][1], now)
         elif verb == "give_back" and pending:
             window.give_back(pending.pop(which % len(pending)))
         elif verb == "correct" and sent:
