@@ -10,18 +10,19 @@ from tests.journeys.running import PRICES, Running, Serve
 from omnillm.assemble import Service, SystemClock
 from omnillm.clock import Clock
 from omnillm.config.load import parse
+from omnillm.config.settings import Settings
 from omnillm.testing import Behaviour, FakeProvider
 
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """`await serve(text, clock=None)`: a gateway with that configuration, on a free port, closed at the end."""
+    """`await serve(text, clock=None)`: a gateway with that configuration, text or read already, on a free port, closed at the end."""
     async with AsyncExitStack() as stack:
 
-        async def begin(text: str, *, clock: Clock | None = None, env: Mapping[str, str] | None = None) -> Running:
-            settings = parse(text, env or {})
+        async def begin(text: str | Settings, *, clock: Clock | None = None, env: Mapping[str, str] | None = None) -> Running:
+            settings = parse(text, env or {}) if isinstance(text, str) else text
             log = BytesIO()
-            service = Service(settings, reload=lambda: parse(text, env or {}), clock=clock, log_to=log)
+            service = Service(settings, reload=lambda: settings, clock=clock, log_to=log)
             await service.start()
             stack.push_async_callback(service.aclose)
             stack.push_async_callback(service.server.drain)

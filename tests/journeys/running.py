@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 
 from omnillm.assemble import Service
+from omnillm.records import AttemptRow, RequestRow
 from omnillm.testing import FakeProvider
 
 VIRTUAL_KEY = "sk-omni-journey-0123456789abcdef"
@@ -11,23 +12,23 @@ ADMIN_KEY = "admin-journey-0123456789"
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 CONFIG = """
 server: {{host: 127.0.0.1, port: 0, auth: required, admin_key: {admin_key}, drain: 2s}}
-calls: {{queue: {queue}}}
+calls: {{queue: {queue}{calls}}}
 store: {{url: "{store}", durability: {durability}}}
 providers:
-  openai: {{kind: openai, base_url: {base_url}, keys: {keys}}}
-  anthropic: {{kind: anthropic, base_url: {base_url}, keys: {keys}}}
-  gemini: {{kind: gemini, base_url: {base_url}, keys: {keys}}}
+  openai: {{kind: openai, base_url: {base_url}, keys: {keys}{pool}}}
+  anthropic: {{kind: anthropic, base_url: {base_url}, keys: {keys}{pool}}}
+  gemini: {{kind: gemini, base_url: {base_url}, keys: {keys}{pool}}}
 models:
   fast: {{targets: [openai/fake-small]}}
   claude: {{targets: [anthropic/fake-small]}}
   gemini: {{targets: [gemini/fake-small]}}
-budgets: [{{name: everything, limit_usd: "{limit_usd}", period: total, hard: true}}]
-virtual_keys: [{{name: journey, key: {virtual_key}, budgets: []}}]
+budgets: [{{name: everything, limit_usd: "{limit_usd}", period: total, hard: {hard}}}]
+virtual_keys: [{{name: journey, key: {virtual_key}, budgets: []{caller}}}{callers}]
 pricing:
   overrides:
-    openai/fake-small: {{input: 0.4, output: 1.6}}
-    anthropic/fake-small: {{input: 0.4, output: 1.6}}
-    gemini/fake-small: {{input: 0.4, output: 1.6}}
+    openai/fake-small: {price}
+    anthropic/fake-small: {price}
+    gemini/fake-small: {price}
 """
 
 
@@ -36,11 +37,20 @@ def configuration(
     *,
     keys: Mapping[str, str] | None = None,
     limit_usd: str = "1000",
+    hard: bool = True,
     durability: str = "relaxed",
     store: str = "memory://",
     queue: str = "2s",
+    calls: str = "",
+    pool: str = "",
+    caller: str = "",
+    callers: str = "",
+    price: str = "{input: 0.4, output: 1.6}",
 ) -> str:
-    """A configuration in front of `provider`; `keys` is label -> YAML of the rest, e.g. {"a": "key: sk-a, rpm: 5"}."""
+    """A configuration in front of `provider`; `keys` is label -> YAML of the rest, e.g. {"a": "key: sk-a, rpm: 5"}.
+
+    `calls`, `pool` and `caller` are further members of `calls`, of each provider and of the virtual key; `callers` are further virtual keys.
+    """
     listed = keys or {"good": "key: sk-good"}
     return CONFIG.format(
         admin_key=ADMIN_KEY,
@@ -48,9 +58,15 @@ def configuration(
         base_url=provider.base_url,
         keys="[" + ", ".join(f"{{label: {label}, {rest}}}" for label, rest in listed.items()) + "]",
         limit_usd=limit_usd,
+        hard=str(hard).lower(),
         durability=durability,
         store=store,
         queue=queue,
+        calls=calls and f", {calls}",
+        pool=pool and f", {pool}",
+        caller=caller and f", {caller}",
+        callers=callers and f", {callers}",
+        price=price,
     )
 
 
@@ -69,8 +85,20 @@ class Running:
         await self.program.store.flush()
         assert await self.program.store.verify() == []
         rows = await self.program.store.usage(group_by="total", since_day="", until_day="")
-        [budget] = self.program.controller.budgets()
+        [budget] = [each for each in self.program.controller.budgets() if each.name == "everything"]
         return (rows[0].cost_nanousd if rows else 0), budget.settled_nanousd, budget.reserved_nanousd
+
+    @property
+    def in_flight(self) -> int:
+        """Leases that are out."""
+        return sum(key.in_flight for key in self.program.controller.keys(self.program.clock.now()))
+
+    async def last(self) -> tuple[RequestRow, list[AttemptRow]]:
+        """The newest request's row, and those of its attempts."""
+        store = self.program.store
+        await store.flush()
+        [request] = await store.requests(limit=1, before="")
+        return request, await store.attempts(request.request_id)
 
 
 Serve = Callable[..., Awaitable[Running]]

@@ -92,6 +92,11 @@ def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:
     return plain, msgspec.structs.replace(plain, total_s=configured.stream_s)
 
 
+def needs_trust(settings: Settings) -> bool:
+    """Whether a provider is reached by https, so that reading the trust store (30 ms) is worth it at start, not at the first call."""
+    return any(endpoint.origin_url.startswith("https:") for endpoint in configured.endpoints(settings).values())
+
+
 def make_router(settings: Settings, endpoints: Mapping[str, Endpoint], dice: Random) -> Router:
     return Router(configured.routes(settings), endpoints, dice=dice, is_models_only=settings.is_models_only)
 

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from omnillm.admission.controller import AdmissionController
-from omnillm.assemble.parts import check_unchangeable, make_quoter, make_router, make_upstreams, open_store, scheduled_budgets
+from omnillm.assemble.parts import (
+    check_unchangeable,
+    make_quoter,
+    make_router,
+    make_upstreams,
+    needs_trust,
+    open_store,
+    scheduled_budgets,
+)
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
 from omnillm.config import configured
@@ -55,7 +63,7 @@ class Program:
         self.client = HttpClient(
             clock=self.clock,
             deadlines=self.deadlines,
-            tls=system_trust(),
+            tls=system_trust() if needs_trust(settings) else None,
             proxies=Proxies.from_env(os.environ),
         )
         self.controller = AdmissionController(configured.controller(settings), dice=self.dice, now=self.clock.now())

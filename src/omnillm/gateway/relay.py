@@ -71,12 +71,12 @@ class Relay:
     async def _take(self, answer: Answer) -> None:
         try:
             piece = await answer.exchange.read()
+            self._attempt.observed_bytes += len(piece)
+            answer.take(piece)
         except UpstreamTimeout as error:
             raise self._settle_failed(Verdict.TIMEOUT, error) from None
         except UpstreamLost as error:
             raise self._settle_failed(Verdict.LOST, error) from None
-        self._attempt.observed_bytes += len(piece)
-        answer.take(piece)
         if not piece and not answer.is_ended_well:
             raise self._settle_failed(Verdict.LOST, UpstreamLost("The provider's stream ended before it was complete.", code="stream_cut"))
 

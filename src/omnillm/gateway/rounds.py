@@ -89,7 +89,7 @@ def _overloaded(failure: Failure, provider: str) -> OmniError:
 
 
 def _timeout(failure: Failure, provider: str) -> OmniError:
-    return UpstreamTimeout(f"Provider {provider!r} did not answer in time: {failure.message}", phase="total")
+    return UpstreamTimeout(failure.message.replace("The provider", f"Provider {provider!r}"), phase="total")
 
 
 def _lost(failure: Failure, provider: str) -> OmniError:

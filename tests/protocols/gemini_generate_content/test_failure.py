@@ -43,6 +43,12 @@ def fault(status: int, **changes: object) -> Fault:
         (400, {"code": 400, "status": "INVALID_ARGUMENT"}, Verdict.CALLER_FAULT, "INVALID_ARGUMENT"),
         (400, {"code": 400, "status": "INVALID_ARGUMENT", "details": [info("API_KEY_INVALID")]}, Verdict.KEY_DEAD, "API_KEY_INVALID"),
         (400, {"code": 400, "status": "FAILED_PRECONDITION"}, Verdict.CALLER_FAULT, "FAILED_PRECONDITION"),
+        (
+            400,
+            {"code": 400, "status": "FAILED_PRECONDITION", "message": "Gemini API free tier is not available in your country. Please ..."},
+            Verdict.QUOTA_EXHAUSTED,
+            "FAILED_PRECONDITION",
+        ),
         (401, {"code": 401, "status": "UNAUTHENTICATED"}, Verdict.KEY_DEAD, "UNAUTHENTICATED"),
         (401, {"code": 401}, Verdict.KEY_DEAD, "UNAUTHENTICATED"),
         (403, {"code": 403, "status": "PERMISSION_DENIED"}, Verdict.DENIED, "PERMISSION_DENIED"),

@@ -22,6 +22,9 @@ _TELLING_REASONS = {
     "BILLING_DISABLED": Verdict.QUOTA_EXHAUSTED,
 }
 
+_NO_BILLING = ("Billing account", "Billing is not enabled", "Gemini API free tier is not available")
+"""How a FAILED_PRECONDITION begins that is about the project of the key, not about the request."""
+
 _VERDICTS = {
     "INVALID_ARGUMENT": Verdict.CALLER_FAULT,
     "FAILED_PRECONDITION": Verdict.CALLER_FAULT,
@@ -88,6 +91,8 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
 
 def _verdict(status: int, name: str, reason: str, fields: dict[str, Any]) -> Verdict:
     verdict = _TELLING_REASONS.get(reason) or _VERDICTS.get(name)
+    if name == "FAILED_PRECONDITION" and str(fields.get("message")).startswith(_NO_BILLING):
+        verdict = Verdict.QUOTA_EXHAUSTED
     if verdict is None:
         verdict = Verdict.OVERLOADED if status == 503 else verdict_of_status(status)
     return Verdict.QUOTA_EXHAUSTED if verdict is Verdict.RATE_LIMITED and _is_spent_for_the_day(fields) else verdict

@@ -1,0 +1,155 @@
+"""Every named fault in every protocol, plain and streamed: hidden when it passes, told well when it stays, and never a wrong figure."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import cache
+
+import pytest
+from msgspec.structs import replace
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.wire import DIALECTS, PROVIDERS, Reply, ask, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.config.load import parse
+from omnillm.config.settings import Settings
+from omnillm.secret import Secret
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+CALLERS = {"status_400": 400, "status_413": 413, "status_422": 422, "context_length": 400}
+"""The caller's own mistakes, which the provider's own words tell best."""
+NOT_FOUND = {"status_404", "model_not_found"}
+"""Told verbatim once no key is left."""
+HARMLESS = {
+    *("early_hints", "comments", "empty_events", "crlf", "slow", "one_byte", "gzip", "silent_close", "silent_reset", "surplus"),
+    *("close_delimited", "http10", "trailers", "usage_negative", "usage_huge", "usage_zero", "usage_missing", "usage_cumulative"),
+}
+"""Seen as an answer, whatever they are."""
+HARMLESS_PLAIN = {"wrong_content_type", "no_terminal", "no_finish", "malformed_event", "invalid_utf8", "huge_event"}
+"""What they change stands in streams only, or says nothing about a JSON body."""
+WHOLE_STREAM = {"truncated_length", "truncated_chunked"}
+"""A stream has ended at its terminal event, whatever becomes of its framing. Gemini has none: its stream ends where its framing does."""
+UNREAD = {"malformed_event", "invalid_utf8"}
+"""Events behind the first content are forwarded as they came, read or not: a client may see the garbage, an error, or nothing of it."""
+AFTER_CONTENT = {
+    *("truncated_json", "no_terminal", "no_finish", "huge_event", "error_after_content", "reset_mid_body", "cut_mid_body"),
+    *("stall_mid_body", *UNREAD, *WHOLE_STREAM),
+}
+"""Of a stream: content may have been shown, so a client sees the break."""
+STALLS = {"stall_before_head", "stall_mid_body"}
+PROVIDER_WORDS = (b"Checking your browser", b"sk-canary", b"org-fakeprovider", b"__cf_bm", VIRTUAL_KEY.encode())
+NOWHERE = FakeProvider()
+SHORT = "timeouts: {first_byte: 40ms, idle: 40ms, total: 60ms}"
+LONG = "timeouts: {first_byte: 20s, idle: 20s, total: 20s}"
+
+
+def is_answered(name: str, dialect: str, *, is_stream: bool) -> bool:
+    """Whether a reply with that fault is an answer all the same."""
+    if is_stream:
+        return name in HARMLESS or (name in WHOLE_STREAM and dialect != "gemini")
+    return name in HARMLESS or name in HARMLESS_PLAIN
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    """Two good keys of few words; its pauses are only turns of the loop."""
+    keys = {"sk-canary-a": Behaviour(words=6), "sk-canary-b": Behaviour(words=6)}
+    async with FakeProvider(keys=keys, prices=PRICES, clock=SystemClock(), sleep=lambda _: asyncio.sleep(0)) as provider:
+        yield provider
+
+
+@cache
+def settings_for(*, is_short: bool) -> Settings:
+    """Read once: reading takes longer than the call."""
+    keys = {"a": "key: sk-canary-a", "b": "key: sk-canary-b"}
+    return parse(configuration(NOWHERE, keys=keys, queue="0s", pool=SHORT if is_short else LONG), {})
+
+
+@pytest.fixture
+async def gateway(serve: Serve, fake: FakeProvider, name: str) -> Running:
+    settings = settings_for(is_short=name in STALLS)
+    at = Secret(fake.base_url)
+    return await serve(replace(settings, providers={label: replace(each, base_url=at) for label, each in settings.providers.items()}))
+
+
+async def send(gateway: Running, dialect: str, prompt: str, *, is_stream: bool) -> Reply:
+    """Ask, with all the time that a stall needs and no more."""
+    async with asyncio.timeout(20):
+        question = ask(dialect, prompt, is_stream=is_stream, headers={"x-omnillm-timeout-ms": "150" if "stall" in prompt else "20000"})
+        return await exchange(gateway.port, question)
+
+
+async def check_books(gateway: Running, fake: FakeProvider, reply: Reply) -> None:
+    """Whatever happened: nothing is held, each request has its row, and the ledger is never below the invoice."""
+    async with asyncio.timeout(20):
+        await fake.ended(len(fake.log))
+    ledger, settled, reserved = await gateway.books()
+    request, attempts = await gateway.last()
+    invoice = fake.invoice.total_nanousd
+    assert reserved == 0
+    assert gateway.in_flight == 0
+    assert settled == ledger == request.cost_nanousd
+    assert request.attempts == len(attempts) == len(fake.log)
+    assert ledger >= invoice
+    if not request.is_estimated:
+        assert ledger == invoice
+    assert request.is_estimated == any(attempt.is_estimated for attempt in attempts)
+    assert request.request_id == reply.headers["x-omnillm-request-id"]
+    assert (request.outcome == "success") == reply.is_answer
+    log = gateway.log.getvalue()
+    everything = reply.body + repr(reply.headers).encode() + log
+    assert not [words for words in PROVIDER_WORDS if words in everything]
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("name", FAULTS)
+async def test_passing_fault_is_hidden(gateway: Running, fake: FakeProvider, name: str, dialect: str, is_stream: bool) -> None:
+    """One attempt in two fails: the client sees an answer, unless the fault is its own or came after content."""
+    reply = await send(gateway, dialect, f"hello there [[fault:{name}*1]]", is_stream=is_stream)
+    if name in CALLERS:
+        assert reply.status == CALLERS[name]
+        assert reply.error
+    elif is_stream and name in AFTER_CONTENT and not reply.is_answer:
+        assert_broken_off(reply)
+    else:
+        assert reply.is_answer, reply
+        if not (is_stream and name in UNREAD):
+            attempts = 1 if is_answered(name, dialect, is_stream=is_stream) else 2
+            assert reply.headers["x-omnillm-attempts"] == str(attempts)
+    await check_books(gateway, fake, reply)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("name", FAULTS)
+async def test_lasting_fault_is_told(gateway: Running, fake: FakeProvider, name: str, dialect: str, is_stream: bool) -> None:
+    """Every attempt fails: a well-formed error of the client's protocol, in time, and nothing that looks like an answer."""
+    reply = await send(gateway, dialect, f"hello there [[fault:{name}]]", is_stream=is_stream)
+    if is_answered(name, dialect, is_stream=is_stream) or (is_stream and name in UNREAD and reply.is_answer):
+        assert reply.is_answer, reply
+    elif reply.status == 200:
+        assert is_stream
+        assert name in AFTER_CONTENT
+        assert_broken_off(reply)
+    else:
+        assert_told(reply, name, PROVIDERS[dialect])
+    await check_books(gateway, fake, reply)
+
+
+def assert_broken_off(reply: Reply) -> None:
+    """A stream that began and then says in its own protocol that it failed."""
+    assert reply.status == 200
+    assert reply.is_whole
+    assert not reply.is_answer
+    assert reply.error
+
+
+def assert_told(reply: Reply, name: str, provider: str) -> None:
+    """An error before anything was shown. 401, 402 and 403 are only ever about the caller."""
+    error = reply.error
+    if name in CALLERS or name in NOT_FOUND:
+        assert reply.status == CALLERS.get(name, 404)
+        return
+    assert reply.status in {429, 502, 503, 504, 529}
+    assert repr(provider) in error["message"]
+    assert (reply.headers.get("x-should-retry") == "false") == (reply.status != 429)
