@@ -1,0 +1,97 @@
+"""A changed configuration is applied to a running gateway: state is kept by name, open calls keep their snapshot, a bad file changes nothing."""
+
+import pytest
+from tests.journeys.running import Running, Serve, configuration
+from tests.journeys.wire import Line, ask, exchange
+
+from omnillm.config.load import parse
+from omnillm.errors import ConfigError
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+
+async def reload(gateway: Running, text: str) -> None:
+    gateway.service._read_settings = lambda: parse(text, {})
+    await gateway.service.reload()
+
+
+async def test_a_new_key_is_used_and_a_removed_one_is_not(serve: Serve, provider: FakeProvider) -> None:
+    """From one moment to the next, without a restart."""
+    provider.script.behave("sk-new", Behaviour())
+    gateway = await serve(configuration(provider))
+    await reload(gateway, configuration(provider, keys={"new": "key: sk-new"}))
+    for _ in range(4):
+        reply = await exchange(gateway.port, ask("openai_chat", "Hello"))
+        assert (reply.status, reply.headers["x-omnillm-key"]) == (200, "new")
+    assert {key.label for key in gateway.program.controller.keys(0)} == {"new"}
+
+
+async def test_an_open_stream_keeps_its_key(serve: Serve, provider: FakeProvider) -> None:
+    """A key that is removed under a stream dies at its last release."""
+    provider.script.behave("sk-new", Behaviour())
+    gateway = await serve(configuration(provider))
+    line = await Line.open(gateway.port, ask("openai_chat", "Hello [[fault:stall_mid_body]]", is_stream=True))
+    assert await line.head() == 200
+    await line.piece()
+    await reload(gateway, configuration(provider, keys={"new": "key: sk-new"}))
+    states = {key.label: key.state for key in gateway.program.controller.keys(0) if key.provider == "openai"}
+    assert states == {"new": "ready", "good": "removed"}
+    provider.gate("stall_mid_body").set()
+    assert (await line.rest()).is_answer
+    assert {key.label for key in gateway.program.controller.keys(0)} == {"new"}
+    await line.close()
+
+
+async def test_health_is_kept_by_label_and_a_changed_secret_is_well(serve: Serve, provider: FakeProvider) -> None:
+    """A dead key stays dead over a reload, until its secret is another."""
+    provider.script.behave("sk-other", Behaviour())
+    gateway = await serve(configuration(provider, queue="0s"))
+    provider.enqueue(FAULTS["status_401"])
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 503
+    await reload(gateway, configuration(provider, queue="0s", limit_usd="999"))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 503
+    await reload(gateway, configuration(provider, queue="0s", keys={"good": "key: sk-other"}))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
+
+
+async def test_a_budget_keeps_what_it_spent(serve: Serve, provider: FakeProvider) -> None:
+    """A lowered limit binds at once; the balance is the old one."""
+    gateway = await serve(configuration(provider))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello", cap=20))).status == 200
+    spent = (await gateway.books())[1]
+    await reload(gateway, configuration(provider, limit_usd="0.00000001"))
+    refused = await exchange(gateway.port, ask("openai_chat", "Hello", cap=20))
+    assert (refused.status, refused.error["code"]) == (402, "budget_exceeded")
+    assert (await gateway.books())[1] == spent
+
+
+async def test_a_revoked_virtual_key_is_a_401(serve: Serve, provider: FakeProvider) -> None:
+    """Who is no longer named may no longer call."""
+    gateway = await serve(configuration(provider))
+    await reload(gateway, configuration(provider).replace("sk-omni-journey-0123456789abcdef", "sk-omni-another-0123456789abcdef"))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 401
+
+
+async def test_a_bad_file_changes_nothing(serve: Serve, provider: FakeProvider) -> None:
+    """The mistake is told; calls go on as before."""
+    gateway = await serve(configuration(provider))
+    with pytest.raises(ConfigError):
+        await reload(gateway, configuration(provider).replace("virtual_keys", "virtual_keyz"))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("port: 0", "port: 4999", "server.port"),
+        ("memory://", "sqlite:///elsewhere.db", "store"),
+        ("drain: 2s", "drain: 3s", "server.drain"),
+        ("drain: 2s", "drain: 2s, limits: {connections: 5}", "server.limits"),
+    ],
+)
+async def test_what_needs_a_restart_says_so(serve: Serve, provider: FakeProvider, old: str, new: str, place: str) -> None:
+    """It is refused by name, rather than ignored."""
+    gateway = await serve(configuration(provider))
+    with pytest.raises(ConfigError) as refused:
+        await reload(gateway, configuration(provider).replace(old, new))
+    assert refused.value.path == place
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
