@@ -1,0 +1,227 @@
+"""Keys die, providers vanish, connections go stale: the next one answers, and nobody notices."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from tests.journeys.running import PRICES, Serve, configuration
+from tests.journeys.wire import DIALECTS, Reply, ask, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint
+
+FOUR = {
+    "good": Behaviour(),
+    "dead": Behaviour(fault=Fault.status(401)),
+    "limited": Behaviour(fault=Fault.status(429, hint=Hint(form="seconds", seconds=30))),
+    "broken": Behaviour(fault=Fault.status(500)),
+}
+ROUTED = """
+server: {{host: 127.0.0.1, port: 0, auth: none, drain: 2s}}
+calls: {{queue: 0s}}
+store: {{url: "memory://", durability: relaxed}}
+providers:
+  first: {{kind: openai, base_url: {first}, keys: {keys}}}
+  second: {{kind: openai, base_url: {second}, keys: [{{label: s, key: sk-second}}]}}
+models:
+  fast: {{targets: [first/fake-small, second/fake-small]}}
+budgets: [{{name: everything, limit_usd: "10"}}]
+pricing:
+  overrides: {{first/fake-small: {{input: 0.4, output: 1.6}}, second/fake-small: {{input: 0.4, output: 1.6}}}}
+"""
+TWO_KEYS = "[{label: a, key: sk-a}, {label: b, key: sk-b}]"
+ONE_KEY = "[{label: a, key: sk-a}]"
+
+
+def pool_of(names) -> dict[str, str]:
+    return {name: f"key: {name}" for name in names}
+
+
+@pytest.mark.parametrize(("dialect", "is_stream"), [*((dialect, False) for dialect in DIALECTS), ("openai_chat", True)])
+async def test_three_bad_keys_of_four_are_not_noticed(serve: Serve, dialect: str, is_stream: bool) -> None:
+    """300 calls at once over keys that answer 401, 429 and 500 beside a good one all succeed; soon the bad ones are hardly asked."""
+    async with FakeProvider(keys=FOUR, prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of(FOUR)))
+        question = ask(dialect, "hello", is_stream=is_stream)
+
+        async def burst(count: int) -> list[Reply]:
+            return await asyncio.gather(*(exchange(gateway.port, question) for _ in range(count)))
+
+        assert all(reply.is_answer for reply in await burst(300))
+        assert all(reply.is_answer for reply in await burst(100))
+        so_far = len(fake.log)
+        for _ in range(2):
+            assert all(reply.is_answer for reply in await burst(300))
+        later = Counter(logged.key for logged in fake.log[so_far:])
+        assert later["good"] == 600
+        assert (later.total() - later["good"]) / later.total() <= 0.02
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled == fake.invoice.total_nanousd > 0
+        assert (reserved, gateway.in_flight) == (0, 0)
+
+
+async def test_bad_keys_are_seen_for_what_they_are(serve: Serve) -> None:
+    """After a burst the dead key is dead, the limited one cools for as long as it was told, and the broken one's breaker is open."""
+    async with FakeProvider(keys=FOUR, prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of(FOUR), pool="breaker: {failures: 3, open: 60s}"))
+        await asyncio.gather(*(exchange(gateway.port, ask("openai_chat", "hello")) for _ in range(100)))
+        clock = gateway.program.clock
+        keys = {key.label: key for key in gateway.program.controller.keys(clock.now()) if key.provider == "openai"}
+        assert {name: key.state for name, key in keys.items()} == {"good": "ready", "dead": "dead", "limited": "cooling", "broken": "open"}
+        assert 25 < keys["limited"].cool_down_s <= 32
+        assert {name for name, key in keys.items() if key.is_available} == {"good"}
+
+
+async def test_provider_that_refuses_connections_is_passed_over(serve: Serve) -> None:
+    """Nothing listens at the first target: the second answers, and what was never sent costs nothing and is no key's fault."""
+    async with FakeProvider(prices=PRICES) as gone:
+        nowhere = gone.base_url
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(ROUTED.format(first=nowhere, second=fake.base_url, keys=TWO_KEYS))
+        for _ in range(5):
+            reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+            assert reply.is_answer
+            assert reply.headers["x-omnillm-provider"] == "second"
+            request, attempts = await gateway.last()
+            assert {row.verdict for row in attempts[:-1]} <= {"not_sent"}
+            assert request.cost_nanousd == attempts[-1].cost_nanousd > 0
+        ledger, settled, reserved = await gateway.books()
+        assert (ledger, settled, reserved) == (fake.invoice.total_nanousd, fake.invoice.total_nanousd, 0)
+        keys = gateway.program.controller.keys(gateway.program.clock.now())
+        assert all(key.consecutive_failures == 0 for key in keys)
+
+
+async def test_refused_connections_alone_are_a_502(serve: Serve) -> None:
+    """No provider can be reached at all: 502, told at once, nothing spent."""
+    async with FakeProvider() as gone:
+        nowhere = gone.base_url
+    gateway = await serve(ROUTED.format(first=nowhere, second=nowhere, keys=TWO_KEYS))
+    reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+    assert reply.status == 502
+    assert reply.error["code"] == "upstream_failed"
+    assert await gateway.books() == (0, 0, 0)
+    request, attempts = await gateway.last()
+    assert {row.verdict for row in attempts} == {"not_sent"}
+    assert not request.is_estimated
+
+
+@pytest.mark.parametrize("name", ["status_401", "status_402", "status_403", "account_disabled", "spend_limit"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_trouble_with_a_provider_key_is_not_the_callers(serve: Serve, name: str, dialect: str) -> None:
+    """401, 402 and 403 of a provider are 503 for the client, whose own credential and money are fine."""
+    async with FakeProvider(keys={"*": Behaviour(fault=FAULTS[name])}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab")))
+        reply = await exchange(gateway.port, ask(dialect, "hello"))
+        assert reply.status == 503
+        assert reply.headers["x-omnillm-attempts"] == "2"
+        assert reply.headers["x-should-retry"] == "false"
+        assert {logged.key for logged in fake.log} == {"a", "b"}
+
+
+async def test_unknown_model_falls_through_to_the_next_target(serve: Serve) -> None:
+    """A provider's 404 is the next key's and the next target's turn."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(404))}) as first, FakeProvider(prices=PRICES) as second:
+        gateway = await serve(ROUTED.format(first=first.base_url, second=second.base_url, keys=TWO_KEYS))
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert reply.is_answer
+        assert reply.headers["x-omnillm-attempts"] == "3"
+        assert {logged.key for logged in first.log} == {"sk-a", "sk-b"}
+
+
+async def test_last_404_is_told_verbatim(serve: Serve) -> None:
+    """When every target says that it does not know the model, the client reads the provider's own words."""
+    words = FAULTS["model_not_found"]
+    async with FakeProvider(keys={"*": Behaviour(fault=words)}) as fake:
+        gateway = await serve(ROUTED.format(first=fake.base_url, second=fake.base_url, keys=ONE_KEY))
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert reply.status == 404
+        assert reply.json == {
+            "error": {
+                "message": "The model does not exist or you do not have access to it.",
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "model_not_found",
+            }
+        }
+        assert reply.headers["x-omnillm-attempts"] == "2"
+
+
+async def test_second_target_answers_when_the_first_is_broken(serve: Serve) -> None:
+    """500s are retried on another key, then on another target, and the books hold each attempt once."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(500))}) as first, FakeProvider(prices=PRICES) as second:
+        gateway = await serve(ROUTED.format(first=first.base_url, second=second.base_url, keys=TWO_KEYS))
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert reply.is_answer
+        request, attempts = await gateway.last()
+        assert [row.provider for row in attempts] == ["first", "first", "second"]
+        assert [row.verdict for row in attempts] == ["server_fault", "server_fault", "success"]
+        assert request.provider == "second"
+        assert (await gateway.books())[0] == second.invoice.total_nanousd
+
+
+@pytest.mark.parametrize("name", ["status_500", "status_529", "reset_before_head"])
+async def test_own_retries_end_and_say_so(serve: Serve, name: str) -> None:
+    """One attempt and three retries, then the SDK is told not to add its own."""
+    async with FakeProvider(keys={"*": Behaviour(fault=FAULTS[name])}) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("abcdef")))
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert reply.status in {502, 503}
+        assert reply.headers["x-omnillm-attempts"] == "4" == str(len(fake.log))
+        assert reply.headers["x-should-retry"] == "false"
+        assert len({logged.key for logged in fake.log}) == 4
+
+
+async def test_retries_do_not_feed_an_outage(serve: Serve) -> None:
+    """When every key fails, retries are a fifth of the calls and three, whatever each call would like."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(500))}) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("abcd"), pool="breaker: {failures: 1000}", queue="0s"))
+        replies = [await exchange(gateway.port, ask("openai_chat", "hello")) for _ in range(40)]
+        assert {reply.status for reply in replies} <= {502, 503}
+        assert len(fake.log) <= 40 * 1.2 + 3 + 3
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+async def test_stale_connection_is_sent_again_unseen(serve: Serve, is_stream: bool) -> None:
+    """A provider that drops its kept connections costs nobody an error. What was written into a dead one has a row of its own."""
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(configuration(fake))
+        question = ask("openai_chat", "hello", is_stream=is_stream)
+        for _ in range(10):
+            fake.enqueue(None, FAULTS["close_before_head"])
+            assert (await exchange(gateway.port, question)).is_answer
+            assert (await exchange(gateway.port, question)).is_answer
+            fake.script.queue.clear()
+            request, attempts = await gateway.last()
+            assert [row.verdict for row in attempts] == ["stale", "success"]
+            assert request.attempts == 2
+            assert attempts[0].key == attempts[1].key
+            fake.enqueue(FAULTS["silent_close"])
+            assert (await exchange(gateway.port, question)).is_answer
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled >= fake.invoice.total_nanousd
+        assert (reserved, gateway.in_flight) == (0, 0)
+
+
+async def test_deadline_ends_the_failover(serve: Serve) -> None:
+    """A call whose time is over is not sent again, and is told 504 in that time."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.stall())}) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("abcd"), pool="timeouts: {total: 5s}"))
+        async with asyncio.timeout(2):
+            reply = await exchange(gateway.port, ask("openai_chat", "hello", headers={"x-omnillm-timeout-ms": "50"}))
+        assert reply.status == 504
+        assert len(fake.log) == 1
+        assert gateway.in_flight == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_callers_mistake_is_not_repeated_nor_anybodys_health(serve: Serve, dialect: str) -> None:
+    """A 400 is told at once, once, verbatim, and no key is the worse for it."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(400))}) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab")))
+        for _ in range(12):
+            reply = await exchange(gateway.port, ask(dialect, "hello"))
+            assert reply.status == 400
+            assert "nvalid" in reply.error["message"]
+            assert reply.headers["x-should-retry"] == "false"
+        assert len(fake.log) == 12
+        assert all(key.state == "ready" for key in gateway.program.controller.keys(gateway.program.clock.now()))
