@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 
 from omnillm.config.configured import endpoint_of
-from omnillm.config.settings import BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeySettings
+from omnillm.config.settings import (
+    BudgetSettings,
+    KeySettings,
+    ModelSettings,
+    ProviderSettings,
+    Settings,
+    StoreSettings,
+    VirtualKeySettings,
+)
 from omnillm.money import format_usd
+
+DEFAULT_WARN = (800, 1000)
 
 
 def describe(settings: Settings) -> list[str]:
@@ -15,8 +25,20 @@ def describe(settings: Settings) -> list[str]:
         *([] if settings.is_models_only else ["provider/model may be asked for too"]),
         *(f"budget {budget.name}: {_budget(budget)}, {_reach(budget)}" for budget in settings.budgets),
         *(f"virtual key {key.name}: {_virtual_key(key)}" for key in settings.virtual_keys),
+        *_later(settings),
         f"prices: {len(settings.pricing.overrides)} of your own; a model without a price: {settings.pricing.unknown}",
     ]
+
+
+def _later(settings: Settings) -> Iterator[str]:
+    """What the file may say already and a later version will do."""
+    native = settings.server.native and "server.native"
+    passthrough = any(provider.passthrough for provider in settings.providers.values()) and "passthrough"
+    retention = settings.store.retention_s != StoreSettings().retention_s and "store.retention"
+    warn = any(budget.warn_permille != DEFAULT_WARN for budget in settings.budgets) and "budgets.warn"
+    named = [name for name in (native, passthrough, retention, warn) if name]
+    if named:
+        yield f"accepted, but not in force in this version: {', '.join(named)}"
 
 
 def _server(settings: Settings) -> Iterator[str]:
