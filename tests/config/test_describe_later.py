@@ -1,0 +1,17 @@
+"""`omnillm check` is honest about what this version does not do yet."""
+
+from omnillm.config.describe import describe
+from omnillm.config.load import parse
+
+
+def test_what_is_not_in_force_yet_is_said() -> None:
+    """A key that the file may hold but this version does not act on is never silently ignored."""
+    text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}], passthrough: ['/x']}}\nstore: {retention: 30d}\n"
+    [line] = [line for line in describe(parse(text, {})) if "not in force" in line]
+    assert "store.retention" in line
+    assert "passthrough" in line
+
+
+def test_defaults_need_no_notice() -> None:
+    text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\n"
+    assert not [line for line in describe(parse(text, {})) if "not in force" in line]
