@@ -20,13 +20,13 @@ def pytest_asyncio_loop_factories(config, item):
 class Scripted:
     """An application whose verbs a test replaces; answers `ok` to everything else, and remembers what it was asked."""
 
-    def __init__(self, answer=None, open=None):
+    def __init__(self, answer=None, accept=None):
         self.asked, self.opened, self.faults, self.cancelled = [], [], [], 0
-        self._answer, self._open = answer, open
+        self._answer, self._accept = answer, accept
 
     def open(self, request):
         self.opened.append(request)
-        return self._open(request) if self._open else "context"
+        return self._accept(request) if self._accept else "context"
 
     async def respond(self, request, reply):
         self.asked.append(request)
@@ -142,6 +142,24 @@ async def house():
     house = House()
     yield house
     await house.aclose()
+
+
+@pytest.fixture(params=[asyncio.SelectorEventLoop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def stage(request):
+    """Runs a scenario with a house and a loop of its own: for tests with many examples."""
+
+    def run(scenario):
+        async def play():
+            house = House()
+            try:
+                await scenario(house)
+            finally:
+                await house.aclose()
+
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.run(play())
+
+    return run
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Bodies, fed in any pieces."""
 
+from contextlib import suppress
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.errors import OmniError
+from omnillm.errors import BadRequest, OmniError, TooLarge
 from omnillm.server.body import ChunkedBody, SizedBody
 
 BEHIND = b"GET / HTTP/1.1\r\n"
@@ -48,7 +51,7 @@ def feed_all(body, pieces):
 
 def cut(data, places):
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 10_000), max_size=20))
@@ -97,8 +100,6 @@ def test_a_chunked_body_above_the_limit_is_refused_before_it_is_read():
 def test_any_bytes_are_a_body_an_unfinished_one_or_refused(wire):
     """The decoder neither crashes nor keeps more than a line."""
     body = ChunkedBody(1000)
-    try:
+    with suppress(BadRequest, TooLarge):
         body.feed(wire)
-    except OmniError as error:
-        assert error.status in {400, 413}
     assert len(body._kept) <= 8 * 1024

@@ -23,7 +23,7 @@ async def test_a_request_reaches_the_application_as_it_was_meant(house):
     assert (request.method, request.target, request.path, request.query) == ("POST", b"/a%2Fb%2541?q=%41&r", "/a/b%41", "q=%41&r")
     assert request.headers == {b"host": b"example.com:80", b"x-one": b"1, 2", b"empty": b"", b"content-length": b"2"}
     assert (request.body, request.http_minor, request.context) == (b"{}", 1, "context")
-    assert request.peer == "127.0.0.1:%d" % client.writer.get_extra_info("sockname")[1]
+    assert request.peer == f"127.0.0.1:{client.writer.get_extra_info('sockname')[1]}"
 
 
 async def test_a_reply_is_one_head_and_one_body_with_our_fields(house):
@@ -168,7 +168,9 @@ async def test_a_stream_is_chunked_and_the_connection_kept(house, scripted):
     assert (await client.reply())[2] == b"onetwo"
     client.send(LAST)
     raw = await client.rest()
-    assert raw.endswith(b"connection: close\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+    assert raw.endswith(
+        b"connection: close\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+    )
 
 
 async def test_a_stream_to_http_1_0_ends_with_the_connection(house, scripted):
@@ -257,7 +259,7 @@ async def test_a_refusing_application_is_heard_before_the_body_is_sent(house, sc
     def refuse(request):
         raise Unauthenticated("who?")
 
-    app = await house.open(scripted(open=refuse))
+    app = await house.open(scripted(accept=refuse))
     raw = await house.say(b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n")
     assert raw.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
     assert b"connection: close\r\n" in raw
@@ -271,7 +273,7 @@ async def test_a_refusal_reaches_a_client_that_is_still_sending(house, scripted)
     def refuse(request):
         raise Unauthenticated("who?")
 
-    await house.open(scripted(open=refuse))
+    await house.open(scripted(accept=refuse))
     client = await house.dial(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 30000000\r\n\r\n")
     for _ in range(30):
         client.send(b"x" * 1_000_000)
@@ -444,7 +446,7 @@ async def test_an_open_that_fails_unforeseen_cuts_its_connection_only(house, scr
         if request.path == "/bad":
             raise ZeroDivisionError
 
-    await house.open(scripted(open=fail))
+    await house.open(scripted(accept=fail))
     assert await house.say(b"GET /bad HTTP/1.1\r\nhost: x\r\n\r\n") == b""
     assert [type(report) for report in reports] == [ZeroDivisionError]
     assert (await (await house.dial(GET)).reply())[0] == 200

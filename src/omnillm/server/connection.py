@@ -68,10 +68,10 @@ class Connection(asyncio.Protocol):
         crowd.connections.add(self)
         crowd.deadlines.add(self)
         surplus = len(crowd.connections) - crowd.limits.connections
-        if surplus > 0:
-            self._refuse(Unavailable("Too many connections.", code="overloaded", retry_after_s=1.0))
         if crowd.is_draining or surplus > crowd.limits.connections // 8:
             self.cut()
+        elif surplus > 0:
+            self._refuse(Unavailable("Too many connections.", code="overloaded", retry_after_s=1.0))
 
     def data_received(self, data: bytes) -> None:
         state = self._state
@@ -130,12 +130,15 @@ class Connection(asyncio.Protocol):
         end = data.find(b"\r\n\r\n", start) + 4
         if end < 4 or self.is_paused:
             self._keep_head(data)
-            return
+        else:
+            self._open(data[:end], data[end:])
+
+    def _open(self, head: bytes, rest: bytes) -> None:
         crowd = self._crowd
         limits = crowd.limits
-        if end > limits.header_bytes:
-            raise _oversized(data[:end], limits.header_bytes)
-        self._request = request = read_head(data[:end], peer=self._peer, most_fields=limits.fields)
+        if len(head) > limits.header_bytes:
+            raise _oversized(head, limits.header_bytes)
+        self._request = request = read_head(head, peer=self._peer, most_fields=limits.fields)
         frame(request)
         length = request.length
         if length > limits.body_bytes:
@@ -143,7 +146,6 @@ class Connection(asyncio.Protocol):
         request.context = crowd.application.open(request)
         if b"upgrade" in request.headers:
             refuse_websocket(request)
-        rest = data[end:]
         if CHUNKED < length <= len(rest):
             if length:
                 self._hold(length)

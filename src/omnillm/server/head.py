@@ -15,6 +15,7 @@ from omnillm.errors import BadRequest, OmniError, TooLarge
 from omnillm.server.requests import Request
 
 CHUNKED = -1
+SPACE = 32
 OTHER_VERSION = re.compile(rb"HTTP/\d\.\d\r\n")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ABSOLUTE = re.compile(r"https?://[^/?]+(?=[/?]|\Z)", re.IGNORECASE)
@@ -44,7 +45,7 @@ class _Fields:
 def read_head(head: bytes, *, peer: str, most_fields: int) -> Request:
     """Syntax only. `head` ends with the first empty line. Raises a 400, 431, 501 or 505."""
     words = head.split(b" ", 2)
-    if len(words) != 3:
+    if len(words) != 3 or head[0] <= SPACE:  # llhttp skips line breaks before the method
         raise BadRequest("The request line is not METHOD TARGET VERSION.")
     method, target, rest = words
     if rest.startswith(b"HTTP/1.1\r\n"):
