@@ -1,5 +1,7 @@
 """A changed configuration is applied to a running gateway: state is kept by name, open calls keep their snapshot, a bad file changes nothing."""
 
+import asyncio
+
 import pytest
 from tests.journeys.running import Running, Serve, configuration
 from tests.journeys.wire import Line, ask, exchange
@@ -39,6 +41,22 @@ async def test_an_open_stream_keeps_its_key(serve: Serve, provider: FakeProvider
     assert (await line.rest()).is_answer
     assert {key.label for key in gateway.program.controller.keys(0)} == {"new"}
     await line.close()
+
+
+async def test_a_call_that_waits_may_get_a_new_key(serve: Serve, provider: FakeProvider) -> None:
+    """A key that is added while calls wait serves them, though their snapshot does not know it."""
+    provider.script.behave("sk-new", Behaviour())
+    gateway = await serve(configuration(provider, keys={"good": "key: sk-good, max_concurrency: 1"}, queue="20s"))
+    first = await Line.open(gateway.port, ask("openai_chat", "Hello [[fault:stall_before_head]]"))
+    await provider.arrived(1)
+    second = await Line.open(gateway.port, ask("openai_chat", "Hello"))
+    while not gateway.program.admission._waiting:
+        await asyncio.sleep(0)
+    await reload(gateway, configuration(provider, keys={"good": "key: sk-good, max_concurrency: 1", "new": "key: sk-new"}, queue="20s"))
+    served = await second.rest()
+    assert (served.status, served.headers["x-omnillm-key"]) == (200, "new")
+    first.reset()
+    second.reset()
 
 
 async def test_health_is_kept_by_label_and_a_changed_secret_is_well(serve: Serve, provider: FakeProvider) -> None:

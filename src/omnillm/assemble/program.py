@@ -71,6 +71,7 @@ class Program:
         self.store = store or open_store(settings, self.clock)
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
         self.drains = Drains()
+        self.upstreams = Upstreams(self.clock)
         self.on_tick: list[Callable[[], None]] = []
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -93,7 +94,7 @@ class Program:
     def build(self, settings: Settings) -> None:
         """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
         endpoints = configured.endpoints(settings)
-        upstreams = Upstreams(make_upstreams(settings, endpoints, self.clock), self.clock)
+        upstreams = make_upstreams(settings, endpoints, self.clock)
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
         assert self._journal is not None
@@ -108,7 +109,7 @@ class Program:
         dispatch = Dispatch(
             admission=self.admission,
             client=self.client,
-            upstreams=upstreams,
+            upstreams=self.upstreams,
             journal=self._journal,
             settings=DispatchSettings(
                 queue_s=settings.calls.queue_s,
@@ -118,6 +119,7 @@ class Program:
             ),
         )
         self.settings = settings
+        self.upstreams.replace(upstreams)
         self.drains.is_enabled = settings.calls.on_abort == "drain"
         self.endpoints = endpoints
         self.router = router

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import BadRequest
+from omnillm.errors import BadRequest, NoAvailableKey
 from omnillm.gateway.call import Call
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
@@ -74,16 +74,22 @@ class Upstream:
 
 
 class Upstreams:
-    """Every key of every provider, by the names that a lease holds."""
+    """Every key of every provider, by the names that a lease holds: those of now, because a call that waited may get a key of now."""
 
-    def __init__(self, upstreams: Mapping[tuple[str, str, str], Upstream], clock: Clock) -> None:
-        """`upstreams` by (provider, key label, protocol)."""
-        self._upstreams = dict(upstreams)
+    def __init__(self, clock: Clock) -> None:
+        self._upstreams: Mapping[tuple[str, str, str], Upstream] = {}
         self.now = clock.now
         self.wall = clock.wall
 
+    def replace(self, upstreams: Mapping[tuple[str, str, str], Upstream]) -> None:
+        """`upstreams` by (provider, key label, protocol). Attempts under way keep theirs."""
+        self._upstreams = upstreams
+
     def find(self, provider: str, key: str, protocol: str) -> Upstream:
-        return self._upstreams[provider, key, protocol]
+        upstream = self._upstreams.get((provider, key, protocol))
+        if upstream is None:
+            raise NoAvailableKey(f"Provider {provider!r} was reconfigured while the call waited, and no longer speaks {protocol}.")
+        return upstream
 
 
 def splice(call: Call, quote: Quote, model: str, *, asks_usage: bool, output_cap_member: str) -> bytes:
