@@ -77,11 +77,8 @@ def _parse_fields(head: bytes, most_fields: int) -> dict[bytes, bytes]:
 
 
 def _split_target(method: bytes, target: bytes) -> tuple[str, str]:
-    """Path and query of an origin-form or absolute-form target."""
-    try:
-        text = target.decode("ascii")
-    except UnicodeDecodeError as exc:
-        raise BadRequest("The target is not ASCII.") from exc
+    """Path and query of an origin-form or absolute-form target, which llhttp has found to be ASCII."""
+    text = target.decode("ascii")
     if "\r" in text:
         raise BadRequest("The request line is not METHOD TARGET VERSION.")
     if target[:1] != b"/":

@@ -12,7 +12,7 @@ ONE_WRITE = 64 * 1024
 """A body above this is written behind its head instead of being copied into one piece with it."""
 
 
-class Request(msgspec.Struct, eq=False, kw_only=True):
+class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """One request. `headers` has lower-cased names, repeated ones joined with a comma; `path` is percent-decoded once and not normalised.
 
     `length` is the announced size of the body in bytes (-1: chunked), `is_last` that the client wants the connection closed.
