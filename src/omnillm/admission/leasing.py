@@ -104,7 +104,7 @@ class Leasing:
         for candidate in need.candidates:
             pool = self.pools.get(candidate.provider)
             if pool is not None:
-                tried = failed_over if candidate.provider == need.retry_of else need.tried
+                tried = [one for one in need.tried if one in failed_over] if candidate.provider == need.retry_of else need.tried
                 view.merge(pool.outlook(need, candidate, labels_of(tried, candidate.provider), now))
         return view
 
