@@ -26,6 +26,9 @@ async def serve() -> AsyncIterator[Serve]:
             await service.start()
             stack.push_async_callback(service.aclose)
             stack.push_async_callback(service.server.drain)
+            # Twice is at once: a clock that stands still would never end the grace of a call that a failed test left behind.
+            stack.callback(service.server.stop)
+            stack.callback(service.server.stop)
             return Running(service, log)
 
         yield begin

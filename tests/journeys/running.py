@@ -1,8 +1,10 @@
 """Whole calls over sockets: a real client, the gateway as `omnillm serve` runs it, and a fake provider with its own log and invoice."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 
+from omnillm.admission.asks import KeySnapshot
 from omnillm.assemble import Service
 from omnillm.records import AttemptRow, RequestRow
 from omnillm.testing import FakeProvider
@@ -27,6 +29,7 @@ virtual_keys: [{{name: journey, key: {virtual_key}, budgets: []{caller}}}{caller
 pricing:
   overrides:
     openai/fake-small: {price}
+    openai/fake-large: {price}
     anthropic/fake-small: {price}
     gemini/fake-small: {price}
 """
@@ -70,6 +73,13 @@ def configuration(
     )
 
 
+async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
+    """Let others run until it is so."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0)
+
+
 class Running:
     """A gateway that serves; `log` is what its call log wrote."""
 
@@ -87,6 +97,16 @@ class Running:
         rows = await self.program.store.usage(group_by="total", since_day="", until_day="")
         [budget] = [each for each in self.program.controller.budgets() if each.name == "everything"]
         return (rows[0].cost_nanousd if rows else 0), budget.settled_nanousd, budget.reserved_nanousd
+
+    def keys(self, provider: str = "openai") -> dict[str, KeySnapshot]:
+        """The provider's keys as they stand, by label."""
+        now = self.program.clock.now()
+        return {key.label: key for key in self.program.controller.keys(now) if key.provider == provider}
+
+    @property
+    def waiting(self) -> int:
+        """Calls that stand in a queue."""
+        return len(self.program.admission._waiting)
 
     @property
     def in_flight(self) -> int:

@@ -154,5 +154,8 @@ def assert_told(reply: Reply, name: str, provider: str) -> None:
         assert reply.status == CALLERS.get(name, 404)
         return
     assert reply.status in {429, 502, 503, 504, 529}
-    assert repr(provider) in error["message"]
+    if reply.status == 429:
+        assert 0 < int(reply.headers["retry-after-ms"]) <= 1000 * int(reply.headers["retry-after"])
+    else:
+        assert repr(provider) in error["message"]
     assert (reply.headers.get("x-should-retry") == "false") == (reply.status != 429)

@@ -18,9 +18,10 @@ def refusal_error(refusal: Refusal, model: str) -> OmniError:
         limit = f"Virtual key {refusal.scope!r} is at its limit of {refusal.limit} {_LIMITS[refusal.code]}"
         return RateLimited(f"{limit}; try again{_when(refusal)}.", code=refusal.code, retry_after_s=refusal.retry_after_s)
     if refusal.code == "call_too_large":
+        limit = f" ({refusal.limit} a minute)" if refusal.limit else ""
         return BadRequest(
-            f"The call needs more tokens at once than the whole limit of {refusal.scope or 'every key'} allows "
-            f"({refusal.limit} a minute): shorten the prompt or lower the output cap.",
+            f"The call needs more tokens at once than the whole limit of {refusal.scope or 'every key'} allows{limit}: "
+            "shorten the prompt or lower the output cap.",
             code="call_too_large",
         )
     if refusal.status == 429:

@@ -10,6 +10,8 @@ from omnillm.protocols.protocol import Failure
 
 VISIBLE = frozenset({400, 404, 405, 409, 413, 415, 422})
 """A provider's own refusals that go to a client of the same protocol verbatim."""
+RETRY_AFTER_S = 1.0
+"""When a provider that limits does not say for how long."""
 
 
 class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +26,7 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Round:
     """What one call has tried so far, and what it would be told if nothing else is left."""
 
-    __slots__ = ("_candidates", "_case", "_settings", "_tried", "failure", "provider", "retries", "retry_of")
+    __slots__ = ("_candidates", "_case", "_limited", "_settings", "_tried", "failure", "provider", "retries", "retry_of")
 
     def __init__(self, case: Case, settings: DispatchSettings) -> None:
         self._case = case
@@ -32,6 +34,7 @@ class Round:
         tokens = case.quote.tokens
         self._candidates = tuple([Candidate(provider=target.provider, model=target.model, tokens=tokens) for target in case.targets])
         self._tried: tuple[tuple[str, str], ...] = ()
+        self._limited: tuple[tuple[str, str], ...] = ()
         self.failure: Failure | None = None
         self.provider = ""
         self.retries = 0
@@ -51,7 +54,12 @@ class Round:
     def note(self, lease: Lease, failure: Failure) -> None:
         self.failure = failure
         self.provider = lease.provider
-        self._tried += ((lease.provider, lease.key),)
+        key = (lease.provider, lease.key)
+        if failure.verdict is Verdict.RATE_LIMITED and key not in self._limited:
+            # Its cooldown keeps it away. If that ends within the queue time, the call comes back to it: once, whatever the provider hints.
+            self._limited += (key,)
+        else:
+            self._tried += (key,)
         is_retry = failure.verdict in RETRIES
         self.retries += is_retry
         self.retry_of = lease.provider if is_retry else ""
@@ -76,7 +84,7 @@ def _limited(failure: Failure, provider: str) -> OmniError:
     return RateLimited(
         f"Every key of provider {provider!r} is at the provider's own limit.",
         code="provider_rate_limited",
-        retry_after_s=failure.retry_after_s,
+        retry_after_s=RETRY_AFTER_S if failure.retry_after_s is None else failure.retry_after_s,
     )
 
 

@@ -1,0 +1,239 @@
+"""No key is ever sent more than its limits, and no caller gets more than its own; every hint of a provider is obeyed."""
+
+import asyncio
+from collections import defaultdict
+from itertools import pairwise
+
+import pytest
+from tests.journeys.running import PRICES, Running, Serve, configuration, until
+from tests.journeys.wire import DIALECTS, PROVIDERS, Reply, ask, exchange
+
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Logged, ManualClock
+
+SPAN_S = 60.0
+
+
+def ask_all(gateway: Running, count: int, **how) -> list[asyncio.Task[Reply]]:
+    loop = asyncio.get_running_loop()
+    return [loop.create_task(exchange(gateway.port, ask("openai_chat", "hello", **how))) for _ in range(count)]
+
+
+async def settled(gateway: Running, tasks: list[asyncio.Task[Reply]]) -> None:
+    """Returns once every call is answered or waits."""
+    await asyncio.sleep(0)  # who was served a moment ago still stands in the queue
+    await until(lambda: sum(not task.done() for task in tasks) == gateway.waiting)
+
+
+async def answers(tasks: list[asyncio.Task[Reply]]) -> list[Reply]:
+    async with asyncio.timeout(5):
+        return await asyncio.gather(*tasks)
+
+
+def most_in_any_minute(logs: list[Logged], weigh=lambda logged: 1) -> dict[str, int]:
+    """By key, the most that arrived within 60 s."""
+    stamps = defaultdict(list)
+    for logged in logs:
+        stamps[logged.key].append((logged.arrived_at, weigh(logged)))
+    return {
+        key: max(sum(weight for at, weight in seen if start <= at < start + SPAN_S) for start, _ in seen) for key, seen in stamps.items()
+    }
+
+
+async def test_no_key_is_sent_more_than_its_rpm_in_any_minute(serve: Serve) -> None:
+    """Bursts and waiting calls over four minutes: the provider's log never shows more than 5 and 3 in 60 s, and it refuses nobody."""
+    clock = ManualClock()
+    behaviours = {"sk-a": Behaviour(rpm=5), "sk-b": Behaviour(rpm=3)}
+    async with FakeProvider(keys=behaviours, prices=PRICES, clock=clock) as fake:
+        keys = {"a": "key: sk-a, rpm: 5", "b": "key: sk-b, rpm: 3"}
+        gateway = await serve(configuration(fake, keys=keys, queue="10m"), clock=clock)
+        tasks = []
+        for step in range(100):
+            if step in {0, 3, 20, 21}:
+                tasks += ask_all(gateway, 8)
+            await settled(gateway, tasks)
+            clock.advance(4.25)
+            gateway.program.admission.tick()
+        assert all(reply.is_answer for reply in await answers(tasks))
+        assert {logged.status for logged in fake.log} == {200}
+        most = most_in_any_minute(fake.log)
+        assert most["sk-a"] <= 5
+        assert most["sk-b"] <= 3
+        assert len(fake.log) == 32
+        assert all(one.arrived_at <= other.arrived_at for one, other in pairwise(fake.log))
+
+
+async def test_rpm_is_all_used(serve: Serve) -> None:
+    """The limit is not only kept: as soon as a minute is over, as many go again."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"sk-a": Behaviour(rpm=5)}, prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a, rpm: 5"}, queue="10m"), clock=clock)
+        tasks = ask_all(gateway, 15)
+        for minute in range(3):
+            await settled(gateway, tasks)
+            assert len(fake.log) == 5 * (minute + 1)
+            clock.advance(61)
+            gateway.program.admission.tick()
+        assert all(reply.is_answer for reply in await answers(tasks))
+
+
+async def test_no_key_is_sent_more_than_its_tpm_in_any_minute(serve: Serve) -> None:
+    """What the provider counts of one key in 60 s stays under its limit, though estimates are corrected as the truth comes in."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"sk-a": Behaviour(words=12)}, prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a, tpm: 100"}, queue="20m"), clock=clock)
+        tasks = []
+        for step in range(120):
+            if step % 20 == 0:
+                tasks += ask_all(gateway, 6, cap=20)
+            await settled(gateway, tasks)
+            clock.advance(7.5)
+            gateway.program.admission.tick()
+        assert all(reply.is_answer for reply in await answers(tasks))
+        tokens = {line.number: line.usage.total_tokens for line in fake.invoice.lines}
+        most = most_in_any_minute(fake.log, weigh=lambda logged: tokens[logged.number])
+        assert 50 < most["sk-a"] <= 100
+
+
+async def test_call_larger_than_the_whole_limit_is_a_400(serve: Serve) -> None:
+    """It would wait for ever: it is told at once, and never sent."""
+    async with FakeProvider() as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a, tpm: 100"}))
+        reply = await exchange(gateway.port, ask("openai_chat", "hello", cap=200))
+        assert (reply.status, reply.error["code"]) == (400, "call_too_large")
+        assert fake.log == []
+        assert (await gateway.books())[2] == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_callers_rpm(serve: Serve, dialect: str) -> None:
+    """The fourth call of a minute is 429 in the caller's protocol, with the exact wait; after it the next one goes."""
+    clock = ManualClock()
+    async with FakeProvider(prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, caller="rpm: 3"), clock=clock)
+        for left in (2, 1, 0):
+            reply = await exchange(gateway.port, ask(dialect, "hello"))
+            assert reply.is_answer
+            assert reply.headers["x-ratelimit-limit-requests"] == "3"
+            assert reply.headers["x-ratelimit-remaining-requests"] == str(left)
+            clock.advance(1)
+        reply = await exchange(gateway.port, ask(dialect, "hello"))
+        assert reply.status == 429
+        assert "journey" in reply.error["message"]
+        wait_ms = int(reply.headers["retry-after-ms"])
+        assert 57_000 <= wait_ms <= 58_000
+        assert int(reply.headers["retry-after"]) == -(-wait_ms // 1000)
+        assert "x-should-retry" not in reply.headers
+        assert len(fake.log) == 3
+        clock.advance(wait_ms / 1000)
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).is_answer
+        assert gateway.in_flight == 0
+
+
+async def test_callers_tpm(serve: Serve) -> None:
+    """Tokens of a minute: the estimate is held, then corrected by what the reply said."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"*": Behaviour(words=10)}, prices=PRICES, clock=clock) as fake:
+        gateway = await serve(configuration(fake, caller="tpm: 120"), clock=clock)
+        question = ask("openai_chat", "hello", cap=60)
+        replies = [await exchange(gateway.port, question) for _ in range(5)]
+        assert all(reply.is_answer for reply in replies), "about 12 tokens each were used, not the 69 that were held"
+        reply = await exchange(gateway.port, question)
+        assert (reply.status, reply.error["code"]) == (429, "tokens_limit")
+        clock.advance(int(reply.headers["retry-after-ms"]) / 1000)
+        assert (await exchange(gateway.port, question)).is_answer
+        too_large = await exchange(gateway.port, ask("openai_chat", "hello", cap=500))
+        assert (too_large.status, too_large.error["code"]) == (400, "call_too_large")
+
+
+async def test_callers_concurrency(serve: Serve) -> None:
+    """A third call beside two is 429; when one ends, the next one goes."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.stall())}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, caller="max_concurrency: 2"))
+        tasks = ask_all(gateway, 2)
+        await fake.arrived(2)
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert (reply.status, reply.error["code"]) == (429, "concurrency_limit")
+        assert int(reply.headers["retry-after-ms"]) > 0
+        fake.gate("stall").set()
+        assert all(each.is_answer for each in await answers(tasks))
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+
+
+async def test_another_caller_has_limits_of_its_own(serve: Serve) -> None:
+    """One caller at its limit is no concern of another's."""
+    other = "sk-omni-other-0123456789abcdef"
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, caller="rpm: 1", callers=f"{{name: other, key: {other}}}"))
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).status == 429
+        assert (await exchange(gateway.port, ask("openai_chat", "hello", key=other))).is_answer
+
+
+HINTS = {
+    "rate_both": 2.0,
+    "rate_ms": 1.5,
+    "rate_seconds": 30.0,
+    "rate_float": 0.25,
+    "rate_date": 20.0,
+    "rate_reset": 90.0,
+    "status_429": None,
+    "rate_past_date": None,
+    "rate_garbage": None,
+    "rate_negative": None,
+    "rate_1e9": None,
+    "rate_nan": None,
+}
+"""Seconds; None: nothing that means anything, so the first cooldown of our own, of 0.75 to 1 s."""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("name", HINTS)
+async def test_hint_cools_the_right_key_for_the_right_time(serve: Serve, name: str, dialect: str) -> None:
+    """The key that was refused rests as long as it was told and not much longer, the other one is not touched, and then it is tried again."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"sk-a": Behaviour(first=(FAULTS[name],)), "sk-b": Behaviour()}, clock=clock, prices=PRICES) as fake:
+        keys = {"a": "key: sk-a", "b": "key: sk-b"}
+        gateway = await serve(configuration(fake, keys=keys, pool="selection: priority"), clock=clock)
+        provider = PROVIDERS[dialect]
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).is_answer
+        assert [logged.key for logged in fake.log] == ["sk-a", "sk-b"]
+        least, most = (0.75, 1.0) if HINTS[name] is None else (HINTS[name], HINTS[name] * 1.05)
+        cooling = gateway.keys(provider)["a"]
+        assert cooling.state == "cooling"
+        assert least <= cooling.cool_down_s <= most + 1e-6
+        assert gateway.keys(provider)["b"].state == "ready"
+        assert gateway.keys(provider)["b"].cool_down_s == 0
+        clock.advance(least * 0.99)
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-key"] == "b"
+        clock.advance(most - least * 0.99)
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-key"] == "a"
+
+
+@pytest.mark.parametrize("name", ["quota_insufficient", "quota_per_day"])
+async def test_used_up_quota_rests_for_long(serve: Serve, name: str) -> None:
+    """An account without money is not asked again every second."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"sk-a": Behaviour(fault=FAULTS[name])}, clock=clock) as fake:
+        dialect = "gemini" if name == "quota_per_day" else "openai_chat"
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, queue="0s"), clock=clock)
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).status in {429, 503}
+        key = gateway.keys(PROVIDERS[dialect])["a"]
+        assert key.cool_down_s >= 600
+        assert {health.state for health in key.models} == {"exhausted"}
+        assert (await exchange(gateway.port, ask(dialect, "hello"))).status == 429
+        assert len(fake.log) == 1
+
+
+async def test_quota_group_cools_as_one_and_other_models_go_on(serve: Serve) -> None:
+    """Two keys of one account: the 429 of one is the other's too, but only for that model."""
+    clock = ManualClock()
+    prices = PRICES | {"fake-large": PRICES["fake-small"]}
+    async with FakeProvider(keys={"*": Behaviour()}, clock=clock, prices=prices) as fake:
+        fake.enqueue(FAULTS["rate_seconds"])
+        keys = {"a": 'key: sk-a, group: org, limits: {"fake-small": {rpm: 50}}', "b": "key: sk-b, group: org"}
+        gateway = await serve(configuration(fake, keys=keys, queue="0s"), clock=clock)
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert reply.status == 429
+        assert 30_000 <= int(reply.headers["retry-after-ms"]) <= 31_500
+        assert len(fake.log) == 1
+        assert (await exchange(gateway.port, ask("openai_chat", "hello", model="openai/fake-large"))).is_answer
