@@ -80,6 +80,16 @@ async def until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
             await asyncio.sleep(0)
 
 
+async def still(measure: Callable[[], int], *, turns: int = 1000) -> None:
+    """Let others run until a figure above 0 has not moved for so many turns of the loop."""
+    last, since = 0, 0
+    async with asyncio.timeout(20):
+        while not last or since < turns:
+            await asyncio.sleep(0)
+            since = since + 1 if measure() == last else 0
+            last = measure()
+
+
 class Running:
     """A gateway that serves; `log` is what its call log wrote."""
 

@@ -15,6 +15,10 @@ def begin(gateway: Running, prompt: str = "hello", *, key: str = VIRTUAL_KEY, di
     return asyncio.get_running_loop().create_task(exchange(gateway.port, ask(dialect, prompt, key=key)))
 
 
+async def queued(gateway: Running, count: int) -> None:
+    await until(lambda: gateway.waiting == count)
+
+
 async def fill(gateway: Running, count: int) -> None:
     """Uses up the key's minute."""
     for _ in range(count):
@@ -32,7 +36,7 @@ async def test_call_waits_for_the_earliest_key(serve: Serve, dialect: str) -> No
         clock.advance(20)
         assert (await exchange(gateway.port, ask(dialect, "hello"))).headers["x-omnillm-key"] == "b"
         task = begin(gateway, dialect=dialect)
-        await until(lambda: gateway.waiting == 1)
+        await queued(gateway, 1)
         clock.advance(39)
         gateway.program.admission.tick()
         assert gateway.waiting == 1
@@ -80,7 +84,7 @@ async def test_waiter_out_of_time_is_refused(serve: Serve) -> None:
         first = begin(gateway)
         await fake.arrived(1)
         second = begin(gateway)
-        await until(lambda: gateway.waiting == 1)
+        await queued(gateway, 1)
         clock.advance(11)
         async with asyncio.timeout(5):
             reply = await second
@@ -100,7 +104,7 @@ async def test_end_of_a_call_serves_the_next(serve: Serve) -> None:
         tasks = [first]
         for number in range(1, 10):
             tasks.append(begin(gateway, f"number {number}"))
-            await until(lambda: gateway.waiting == number)
+            await queued(gateway, number)
         fake.gate("stall").set()
         assert all(reply.is_answer for reply in await asyncio.gather(*tasks))
         assert [f"number {number}".encode() in logged.body for number, logged in enumerate(fake.log)] == [True] * 10
@@ -117,10 +121,10 @@ async def test_order_between_callers_is_fair(serve: Serve) -> None:
         await fake.arrived(1)
         for number in range(10):
             tasks.append(begin(gateway, "many"))
-            await until(lambda: gateway.waiting == number + 1)
+            await queued(gateway, number + 1)
         for number in range(2):
             tasks.append(begin(gateway, "few", key=OTHER_KEY))
-            await until(lambda: gateway.waiting == number + 11)
+            await queued(gateway, number + 11)
         fake.gate("stall").set()
         assert all(reply.is_answer for reply in await asyncio.gather(*tasks))
         few = [place for place, logged in enumerate(fake.log) if b'"few"' in logged.body]
@@ -134,7 +138,7 @@ async def test_newcomer_does_not_pass_a_waiter(serve: Serve) -> None:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a, rpm: 1"}, queue="200s"), clock=clock)
         await fill(gateway, 1)
         early = begin(gateway, "early")
-        await until(lambda: gateway.waiting == 1)
+        await queued(gateway, 1)
         clock.advance(61)
         late = begin(gateway, "late")
         async with asyncio.timeout(5):
@@ -150,7 +154,7 @@ async def test_queue_has_a_depth(serve: Serve) -> None:
     async with FakeProvider(keys={"*": Behaviour(fault=Fault.stall())}, prices=PRICES) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a, max_concurrency: 1"}, calls="queue_depth: 2"))
         tasks = [begin(gateway) for _ in range(3)]
-        await until(lambda: gateway.waiting == 2)
+        await queued(gateway, 2)
         reply = await exchange(gateway.port, ask("openai_chat", "hello"))
         assert (reply.status, reply.error["code"]) == (503, "queue_full")
         assert int(reply.headers["retry-after-ms"]) > 0
@@ -166,12 +170,12 @@ async def test_client_that_hangs_up_while_it_waits_leaves_nothing(serve: Serve) 
         first = begin(gateway)
         await fake.arrived(1)
         line = await Line.open(gateway.port, ask("openai_chat", "gone"))
-        await until(lambda: gateway.waiting == 1)
+        await queued(gateway, 1)
         held = (await gateway.books())[2]
         last = begin(gateway, "last")
-        await until(lambda: gateway.waiting == 2)
+        await queued(gateway, 2)
         line.reset()
-        await until(lambda: gateway.waiting == 1)
+        await queued(gateway, 1)
         assert (await gateway.books())[2] == held
         row, attempts = await gateway.last()
         assert (row.status, row.outcome, row.attempts, row.cost_nanousd, attempts) == (499, "aborted", 0, 0, [])
@@ -193,7 +197,7 @@ async def test_grant_that_meets_a_hang_up_is_not_lost(serve: Serve) -> None:
             first = begin(gateway)
             await fake.arrived(len(fake.log) + 1)
             line = await Line.open(gateway.port, ask("openai_chat", "gone"))
-            await until(lambda: gateway.waiting == 1)
+            await queued(gateway, 1)
             line.reset()
             fake.gate("held").set()
             assert (await first).is_answer
@@ -209,7 +213,7 @@ async def test_call_that_was_limited_everywhere_waits_like_any_other(serve: Serv
     async with FakeProvider(keys={"sk-a": limited, "sk-b": limited}, prices=PRICES, clock=clock) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, queue="5s"), clock=clock)
         task = begin(gateway)
-        await until(lambda: gateway.waiting == 1)
+        await queued(gateway, 1)
         clock.advance(2.2)
         async with asyncio.timeout(5):
             reply = await task
@@ -238,7 +242,7 @@ async def test_money_that_is_only_held_is_waited_for(serve: Serve) -> None:
         first = begin(gateway)
         await fake.arrived(1)
         second = begin(gateway)
-        await until(lambda: gateway.waiting == 1)
+        await queued(gateway, 1)
         fake.gate("stall").set()
         assert (await first).is_answer
         assert (await second).is_answer

@@ -1,0 +1,205 @@
+"""A client that hangs up, at any moment: everything is released at once, the provider notices, and the ledger is not below the invoice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.journeys.running import PRICES, Running, Serve, configuration, still, until
+from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import Behaviour, FakeProvider, Fault
+
+LAG_TOKENS = 16
+USAGE_MARKS = {
+    "openai_chat": b'"usage":{',
+    "openai_responses": b'"response.completed"',
+    "anthropic_messages": b'"output_tokens":20',
+    "gemini": b'"finishReason"',
+}
+"""What stands in the event whose usage counts."""
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    """It generates, and bills, 16 more tokens after a client has gone."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock(), billing_lag_tokens=LAG_TOKENS) as provider:
+        yield provider
+
+
+@pytest.fixture
+async def gateway(serve: Serve, fake: FakeProvider) -> Running:
+    return await serve(configuration(fake, keys={"a": "key: sk-a, max_concurrency: 1"}, caller="max_concurrency: 1"))
+
+
+async def check_gone(gateway: Running, fake: FakeProvider) -> None:
+    """Nothing is held, the provider saw the hang-up, one row each says what happened, and the next call finds everything free."""
+    await until(lambda: gateway.in_flight == 0)
+    async with asyncio.timeout(5):
+        await fake.ended(1)
+    ledger, settled, reserved = await gateway.books()
+    assert reserved == 0
+    assert fake.log[0].aborted_by_client
+    request, [attempt] = await gateway.last()
+    assert (request.status, request.outcome, request.attempts) == (499, "aborted", 1)
+    assert (attempt.verdict, attempt.is_estimated, attempt.is_usage_known) == ("aborted", True, False)
+    assert ledger == settled == attempt.cost_nanousd >= fake.invoice.total_nanousd > 0
+    assert gateway.keys()["a"].state == "ready"
+    fake.gate("stall").set()
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+
+
+async def test_before_the_request_is_whole(gateway: Running, fake: FakeProvider) -> None:
+    """Half a body, then silence: no call was made of it."""
+    whole = ask("openai_chat", "hello")
+    line = await Line.open(gateway.port, Question("openai_chat", whole.raw[:-10]))
+    await asyncio.sleep(0)
+    line.reset()
+    assert (await exchange(gateway.port, whole)).is_answer
+    assert len(fake.log) == 1
+    assert len(await gateway.program.store.requests(limit=10, before="")) == 1
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_before_the_head(gateway: Running, fake: FakeProvider, dialect: str, is_stream: bool) -> None:
+    """The provider has not said a word yet."""
+    fake.enqueue(Fault.stall())
+    line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=is_stream))
+    await fake.arrived(1)
+    line.reset()
+    await check_gone(gateway, fake)
+
+
+@pytest.mark.parametrize("ending", ["close", "reset"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_in_the_middle_of_a_stream(gateway: Running, fake: FakeProvider, dialect: str, ending: str) -> None:
+    """Some content was shown, in good order or with a reset."""
+    fake.enqueue(Fault.stall(after_events=3))
+    line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True))
+    assert await line.head() == 200
+    assert await line.piece()
+    await (line.close() if ending == "close" else asyncio.sleep(0))
+    line.reset()
+    await check_gone(gateway, fake)
+
+
+async def test_in_the_middle_of_a_plain_reply(gateway: Running, fake: FakeProvider) -> None:
+    """Half of a JSON body has come and nothing was shown."""
+    fake.enqueue(Fault.stall(after_events=3))
+    line = await Line.open(gateway.port, ask("openai_chat", "hello"))
+    await fake.arrived(1)
+    line.reset()
+    await check_gone(gateway, fake)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_one_byte_before_the_usage(serve: Serve, fake: FakeProvider, dialect: str) -> None:
+    """All content has been shown and billed, the event that would say what it cost lacks its last byte."""
+    whole = await stream_of(fake, dialect)
+    mark = whole.rindex(USAGE_MARKS[dialect])
+    end = whole.index(b"\r\n\r\n" if dialect == "gemini" else b"\n\n", mark) + 1
+    fake.invoice.lines.clear()
+    fake.enqueue(Fault(name="stall", action="stall", point="bytes", after=end))
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a, max_concurrency: 1"}))
+    line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True))
+    assert await line.head() == 200
+    shown = b""
+    while shown.count(b"data:") < whole[:end].count(b"data:") - 1:
+        shown += await line.piece()
+    assert USAGE_MARKS[dialect] not in shown
+    line.reset()
+    await until(lambda: gateway.in_flight == 0)
+    async with asyncio.timeout(5):
+        await fake.ended(2)
+    ledger, settled, reserved = await gateway.books()
+    request, [attempt] = await gateway.last()
+    assert (request.status, attempt.verdict, attempt.is_estimated) == (499, "aborted", True)
+    assert ledger == settled >= fake.invoice.total_nanousd > 0
+    assert reserved == 0
+    assert fake.invoice.lines[0].usage.output == 20
+
+
+async def stream_of(fake: FakeProvider, dialect: str) -> bytes:
+    """A stream's body, chunk framing and all, as the provider sends it to the gateway."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(fake.base_url.rpartition(":")[2]))
+    raw = ask(dialect, "hello", is_stream=True, model="fake-small", more={"stream_options": {"include_usage": True}}).raw
+    writer.write(raw.replace(b"host: gateway", b"host: fake\r\nanthropic-version: 2023-06-01"))
+    await reader.readuntil(b"\r\n\r\n")
+    body = await reader.readuntil(b"0\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return body
+
+
+async def test_while_it_reads_slowly(serve: Serve) -> None:
+    """A reader that takes nothing holds the provider back, and when it goes, the stream is cut at once."""
+    written = 0
+
+    async def count(_: float) -> None:
+        nonlocal written
+        written += 1
+        await asyncio.sleep(0)
+
+    behaviour = Behaviour(words=60_000, delay_s=0.0)
+    async with FakeProvider(keys={"*": behaviour}, prices=PRICES, sleep=count, billing_lag_tokens=LAG_TOKENS) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))
+        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=60_000), limit=1024)
+        line.writer.transport.pause_reading()
+        await still(lambda: written)
+        assert not fake.log[0].is_ended
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
+        async with asyncio.timeout(5):
+            await fake.ended(1)
+        assert fake.log[0].aborted_by_client
+        ledger, settled, reserved = await gateway.books()
+        request, [attempt] = await gateway.last()
+        assert (request.status, attempt.verdict, attempt.is_estimated) == (499, "aborted", True)
+        assert ledger == settled >= fake.invoice.total_nanousd > 0
+        assert reserved == 0
+
+
+async def test_drained_for_its_exact_cost(serve: Serve, fake: FakeProvider) -> None:
+    """With `on_abort: drain` the provider is read to its end: the row says 499, the cost is what the provider reported."""
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, calls="on_abort: drain"))
+    fake.enqueue(Fault.stall(after_events=3))
+    line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True))
+    assert await line.head() == 200
+    line.reset()
+    fake.gate("stall").set()
+    await until(lambda: gateway.in_flight == 0)
+    ledger, _, reserved = await gateway.books()
+    request, [attempt] = await gateway.last()
+    assert (request.status, request.outcome, attempt.verdict, request.is_estimated) == (499, "aborted", "success", False)
+    assert (ledger, reserved) == (fake.invoice.total_nanousd, 0)
+    assert not fake.log[0].aborted_by_client
+
+
+async def test_last_chunk_delivered_is_a_success(gateway: Running, fake: FakeProvider) -> None:
+    """A client that closes once it has read the end has not hung up."""
+    reply = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True))
+    assert reply.is_answer
+    request, _ = await gateway.last()
+    assert (request.status, request.outcome) == (200, "success")
+
+
+async def test_storm_of_hang_ups_leaves_nothing(serve: Serve, fake: FakeProvider) -> None:
+    """Two hundred clients go at moments of their own; the keys, the money and the sockets are all there afterwards."""
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b, max_concurrency: 5"}))
+
+    async def come_and_go(number: int) -> None:
+        line = await Line.open(gateway.port, ask(DIALECTS[number % 4], "hello [[fault:one_byte]]", is_stream=number % 2 == 0))
+        for _ in range(number % 40):
+            await asyncio.sleep(0)
+        line.reset()
+
+    await asyncio.gather(*(come_and_go(number) for number in range(200)))
+    await until(lambda: gateway.in_flight == 0 and gateway.waiting == 0)
+    async with asyncio.timeout(5):
+        await fake.ended(len(fake.log))
+    ledger, settled, reserved = await gateway.books()
+    assert reserved == 0
+    assert ledger == settled >= fake.invoice.total_nanousd
+    assert all(key.tpm_inflight == 0 for key in gateway.program.controller.keys(gateway.program.clock.now()))
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
