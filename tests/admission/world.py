@@ -1,9 +1,13 @@
-"""A controller under any sequence of verbs, beside an exact account of what it granted, kept by other means.
+"""A controller, and beside it an exact record of all that it granted: after every verb the two must agree.
 
-Windows are compared with logs of single grants, budgets with sums over tickets, the queue with a search over all keys.
+The record keeps logs where the controller keeps buckets, and sums anew what the controller counts. Rules (`test_machine.py`) and dice
+(`test_simulation.py`) drive the same verbs.
 """
 
-from random import Random
+from collections import defaultdict
+from math import inf
+
+import msgspec
 
 from omnillm.admission.asks import (
     Ask,
@@ -23,476 +27,449 @@ from omnillm.admission.asks import (
 )
 from omnillm.admission.controller import AdmissionController
 from omnillm.keys.circuit import CLOSED, HALF_OPEN
-from omnillm.keys.model_class import FULL
+from omnillm.keys.grant import NEVER_LEFT
 from omnillm.keys.pattern import matches
-from omnillm.outcome import Headroom, Outcome, Verdict
-from omnillm.usage import Usage
+from omnillm.outcome import FAILOVERS, Outcome, Verdict
 
-CALLERS = ("", "ada", "bob", "eve")
-MODELS = ("m-1", "m-2", "n")
-BUDGETS = ((), ("all",), ("all", "team"), ("soft",), ("all", "soft"))
-PROVIDERS = ("p", "q")
-REQUEST_CODES = {
-    "requests_limit": 429,
-    "tokens_limit": 429,
-    "concurrency_limit": 429,
-    "call_too_large": 400,
-    "budget_exceeded": 402,
-    "budget_held": 402,
+MODELS = ("m1", "m2", "x")
+CALLERS = ("", "rich", "poor", "flood")
+BUDGETS = ("all", "team", "soft")
+MINUTE, DAY = 60.0, 86_400.0
+
+
+def key(label, **terms):
+    return KeyConfigured(label=label, secret_id=terms.pop("secret_id", label), **terms)
+
+
+P_KEYS = (
+    key("a", group="g", rpm=12, tpm=2500),
+    key("b", group="g", rpm=12, tpm=2500, weight=3),
+    key("c", max_concurrency=3, limits=(ModelLimits(pattern="m*", rpm=6, tpm=900, rpd=60),)),
+    key("d", models=("m1", "y*"), rpm=9),
+)
+Q_KEYS = (key("e", rpm=5), key("f", max_concurrency=4, weight=2, tpm=1500))
+KEYS = {
+    "whole": (P_KEYS, Q_KEYS),
+    "without a": (P_KEYS[1:], Q_KEYS),
+    "without q": (P_KEYS, ()),
+    "new secrets": (tuple(msgspec.structs.replace(each, secret_id=f"{each.label}2") for each in P_KEYS), Q_KEYS),
+    "other limits": (
+        (key("a", group="g", rpm=7), key("b", group="g", tpm=4000), key("c", limits=(ModelLimits(pattern="m1", tpm=500),)), P_KEYS[3]),
+        (key("e"), key("f", max_concurrency=2, rpm=20)),
+    ),
 }
-LEASE_CODES = {
-    "all_keys_limited": 429,
-    "all_keys_broken": 503,
-    "no_key_serves_model": 503,
-    "all_keys_tried": 503,
-    "retry_budget": 503,
-    "call_too_large": 400,
-}
+SELECTIONS = ("power_of_two", "random_first_fit", "weighted", "priority")
 
 
-def configured(version=0):
-    """One of eight configurations of the same providers, callers and budgets: keys come and go, secrets and limits change."""
-    keys = [
-        KeyConfigured(label="a", secret_id=f"a{version & 1}", rpm=4, tpm=400),
-        KeyConfigured(label="b", secret_id="b", group="g", rpm=6, tpm=500 + 100 * (version & 1)),
-        KeyConfigured(label="c", secret_id="c", group="g", max_concurrency=2 + (version & 1)),
-        KeyConfigured(label="d", secret_id="d", models=("m-*",), limits=(ModelLimits(pattern="m-*", rpm=3, tpm=300, rpd=40),), weight=3),
+def configuration(keys="whole", *, selection="power_of_two", budget=40_000):
+    p_keys, q_keys = KEYS[keys]
+    pools = [
+        PoolConfigured(provider=provider, keys=keys, selection=selection, breaker=BreakerConfigured(failures=3), max_cooldown_s=600.0)
+        for provider, keys in (("p", p_keys), ("q", q_keys))
+        if keys
     ]
-    others = [KeyConfigured(label="a", secret_id="qa", max_concurrency=3), KeyConfigured(label="b", secret_id="qb", rpm=5)]
     return ControllerConfigured(
-        pools=(
-            PoolConfigured(provider="p", keys=tuple(keys if not version & 2 else keys[1:3]), breaker=BreakerConfigured(failures=3)),
-            PoolConfigured(provider="q", keys=tuple(others), selection=("weighted", "priority")[version & 1]),
-        )[: 1 if version & 4 else 2],
+        pools=tuple(pools),
         callers=(
-            CallerConfigured(name="ada", rpm=8, tpm=900, max_concurrency=6),
-            CallerConfigured(name="bob", max_concurrency=3 + (version & 1)),
+            CallerConfigured(name="rich"),
+            CallerConfigured(name="poor", rpm=8, tpm=2000, max_concurrency=8),
+            CallerConfigured(name="flood", rpm=60, max_concurrency=40),
         ),
         budgets=(
-            BudgetConfigured(name="all", limit_nanousd=1000 - 300 * (version & 1)),
-            BudgetConfigured(name="team", limit_nanousd=300),
-            BudgetConfigured(name="soft", limit_nanousd=10, is_hard=False),
+            BudgetConfigured(name="all", limit_nanousd=budget),
+            BudgetConfigured(name="team", limit_nanousd=9_000),
+            BudgetConfigured(name="soft", limit_nanousd=5_000, is_hard=False),
         ),
-        queue_depth=20,
+        queue_depth=16,
     )
 
 
-class Held:
-    """What one lease was granted, by our own account."""
+class Entry:
+    """One grant in a log; `at` None: not sent yet."""
 
-    def __init__(self, lease, grant):
-        self.lease = lease
-        self.grant = grant
-        self.logs = []  # (log, entry)
-        self.sent_at = None
+    __slots__ = ("at", "number", "tokens")
 
-
-class Opened:
-    """What one ticket was granted."""
-
-    def __init__(self, ask, ticket, now):
-        self.ask = ask
-        self.periods = ticket.periods
-        self.reserved = ask.amount_nanousd
-        self.at = now
-        self.entries = []
+    def __init__(self, number, tokens, at=None):
+        self.number = number
+        self.tokens = tokens
+        self.at = at
 
 
 class Log:
-    """Every single charge against one limit: [moment or None while pending, amount]."""
+    """The grants that count against one scope's limits. A limit that is given anew begins with what is granted from then on."""
 
-    def __init__(self, kind, span_s=60.0):
+    def __init__(self):
         self.entries = []
-        self.kind = kind
-        self.span_s = span_s
+        self.limits = {}
+        self.since = {}
 
-    def add(self, at, amount):
-        entry = [at, amount]
-        self.entries.append(entry)
-        return entry
+    def follow(self, limits, number):
+        for name, limit in limits.items():
+            if limit and not self.limits.get(name):
+                self.since[name] = number
+        self.limits = limits
 
-    def remove(self, entry):
-        self.entries = [one for one in self.entries if one is not entry]
+    def total(self, name, now):
+        span = DAY if name == "rpd" else MINUTE
+        counted = [
+            entry.tokens if name == "tpm" else 1
+            for entry in self.entries
+            if entry.number >= self.since[name] and (entry.at is None or entry.at > now - span)
+        ]
+        return sum(counted)
 
-    def sum(self, now):
-        self.entries = [entry for entry in self.entries if entry[0] is None or now - entry[0] < self.span_s]
-        return sum(amount for at, amount in self.entries if at is None or now - at < self.span_s)
+    def check(self, now):
+        """Right after a grant: every limit holds."""
+        for name, limit in self.limits.items():
+            if limit:
+                assert self.total(name, now) <= limit, f"{name} of {limit} is over"
+        self.entries = [entry for entry in self.entries if entry.at is None or entry.at > now - DAY]
+
+
+class Held:
+    """A ticket that is open: what it reserved where."""
+
+    def __init__(self, ask, ticket, entry):
+        self.ask = ask
+        self.periods = ticket.periods
+        self.reserved = ask.amount_nanousd
+        self.entry = entry
+
+
+class Out:
+    """A lease that is out."""
+
+    def __init__(self, lease, need, entry, grant):
+        self.lease = lease
+        self.need = need
+        self.entry = entry
+        self.grant = grant
 
 
 class World:
-    def __init__(self, seed=0, now=1000.0):
+    """`now` only moves forward, by `pass_time`."""
+
+    def __init__(self, dice, now=1000.0):
         self.now = now
-        self.configured = configured()
-        self.controller = AdmissionController(self.configured, dice=Random(seed), now=now)
-        self.cases = 0
-        self.tickets = {}
-        self.bare = set()
-        self.leases = {}
+        self.configured = configuration()
+        self.controller = AdmissionController(self.configured, dice=dice, now=now)
+        self.leasing = self.controller._leasing
+        self.tickets = self.controller._tickets
+        self.open = {}
+        self.out = {}
         self.waiting = {}
-        self.unheard = {}
-        self.logs = {}
-        self.balances = {("all", ""): 0, ("team", ""): 0, ("soft", ""): 0}
-        self.current = {"all": "", "team": "", "soft": ""}
-        self.renewals = 0
-        self.verb = ""
+        self.left = defaultdict(set)
+        """By open case: the (provider, label) that it left for good."""
+        self.settled = defaultdict(int)
+        self.logs = defaultdict(Log)
+        self.periods = dict.fromkeys(BUDGETS, "1")
+        self.number = 0
+        self.answers = 0
+        self.waiting_for = {}
+        self.untold = {}
+        self.kinds = defaultdict(int)
+        self._follow()
+        for name in BUDGETS:
+            self.controller.renew(name, "1", 0, 0.0)
 
     # -- verbs
 
-    def admit(self, caller="", budgets=(), amount=0, tokens=0, queue_s=0.0):
-        self.verb = "admit"
-        self.cases += 1
+    def admit(self, caller="", *, amount=0, tokens=0, budgets=(), patience=0.0):
+        self.number += 1
         ask = Ask(
-            case_id=f"case-{self.cases}",
+            case_id=f"{self.number}",
             caller=caller,
+            tokens=tokens,
             budgets=budgets,
             amount_nanousd=amount,
-            tokens=tokens,
-            queue_until=self.now + queue_s,
+            queue_until=self.now + patience,
         )
-        answer = self.controller.admit(ask, self.now)
-        self.overhear()
-        self.receive(ask, answer)
+        self._answered(ask, self.controller.admit(ask, self.now))
+        self._take_untold()
 
-    def lease(self, case_id, targets, **wish):
-        self.verb = "lease"
-        tokens = wish.pop("tokens", 1)
-        queue_until = self.now + wish.pop("queue_s", 0.0)
+    def lease(self, case="", *, targets=(("p", "m1"),), tokens=1, patience=0.0, **terms):
+        if not case:
+            self.number += 1
+            case = f"{self.number}"
         candidates = tuple(Candidate(provider=provider, model=model, tokens=tokens) for provider, model in targets)
-        need = Need(case_id=case_id, candidates=candidates, queue_until=queue_until, **wish)
-        answer = self.controller.lease(need, self.now)
-        self.overhear()
-        self.receive(need, answer)
-
-    def receive(self, question, answer):
-        if isinstance(answer, Wait):
-            assert question.queue_until > self.now
-            assert answer.until == question.queue_until
-            self.waiting[question.case_id] = question
-        elif isinstance(answer, Ticket):
-            self.opened(question, answer)
-        elif isinstance(answer, Lease):
-            self.granted(question, answer)
-        else:
-            self.refused(question, answer)
-
-    def deliver(self, served):
-        for one in served:
-            if self.unheard.get(one.case_id) is one.answer:
-                del self.unheard[one.case_id]
-            else:
-                self.serve(one)
-
-    def overhear(self):
-        """What `admit` and `lease` grant to others is held from that moment, though its waiters hear of it with the next verb."""
-        for one in self.controller._served:
-            if one.case_id not in self.unheard:
-                self.serve(one)
-                self.unheard[one.case_id] = one.answer
-
-    def serve(self, one):
-        question = self.waiting.pop(one.case_id)
-        assert not isinstance(one.answer, Wait)
-        self.receive(question, one.answer)
-
-    def opened(self, ask, ticket):
-        case_id = ask.case_id
-        assert case_id not in self.tickets
-        opened = self.tickets[case_id] = Opened(ask, ticket, self.now)
-        assert tuple(name for name, _ in ticket.periods) == ask.budgets
-        for name, period in ticket.periods:
-            assert period == self.current[name]
-            self.assert_afforded(name, period)
-        limits = self.caller_limits(ask.caller)
-        if limits is not None:
-            assert (
-                not limits.max_concurrency or sum(one.ask.caller == ask.caller for one in self.tickets.values()) <= limits.max_concurrency
-            )
-            for kind, amount, limit in (("requests", 1, limits.rpm), ("tokens", ask.tokens, limits.tpm)):
-                if limit:
-                    log = self.log("caller", ask.caller, kind)
-                    opened.entries.append((kind, log, log.add(self.now, amount)))
-                    assert log.sum(self.now) <= limit
-
-    def granted(self, need, lease):
-        """Every lease is within every limit and on a key that is well."""
-        case_id = lease.case_id
-        assert case_id == need.case_id
-        assert (lease.provider, lease.model) in {(one.provider, one.model) for one in need.candidates}
-        assert not need.pinned or lease.key == need.pinned
-        if (lease.provider, lease.key) in need.tried:
-            assert need.retry_of == lease.provider
-        grant = self.controller._leasing.grants[lease.lease_id]
-        held = self.leases[lease.lease_id] = Held(lease, grant)
-        if case_id not in self.tickets:
-            self.bare.add(case_id)
-        key = grant.key
-        terms = next(one for one in self.pool_terms(lease.provider).keys if one.label == lease.key)
-        assert terms.secret_id == key.secret_id
-        assert not terms.models or any(matches(pattern, lease.model) for pattern in terms.models)
-        assert not terms.max_concurrency or sum(one.grant.key is key for one in self.leases.values()) <= terms.max_concurrency
-        for circuit in key.circuits(lease.model, grant.model_class):
-            assert circuit.state is CLOSED or (circuit.state is HALF_OPEN and circuit.probe is grant)
-        assert lease.is_probe == bool(grant.probes)
-        for log, amount, limit in self.limits_of(lease, terms):
-            held.logs.append((log, log.add(None, amount), amount))
-            assert log.sum(self.now) <= limit
-
-    def refused(self, question, refusal):
-        assert isinstance(refusal, Refusal)
-        assert refusal.case_id == question.case_id
-        if refusal.code == "queue_full":
-            return
-        codes = REQUEST_CODES if isinstance(question, Ask) else LEASE_CODES
-        assert codes[refusal.code] == refusal.status
-        if refusal.retry_after_s is not None:
-            assert 0 < refusal.retry_after_s < float("inf")
-        if refusal.code in {"all_keys_limited", "all_keys_broken"}:
-            assert refusal.retry_after_s is not None
+        need = Need(case_id=case, candidates=candidates, queue_until=self.now + patience, **terms)
+        could_be_served = self._servable() if self.waiting else set()
+        self._answered(need, self.controller.lease(need, self.now))
+        self._take_untold()
+        assert not (could_be_served and could_be_served & self._servable()), "passed by, though there was a key"
 
     def sent(self, lease_id):
-        held = self.leases[lease_id]
         self.controller.sent(lease_id, self.now)
-        held.sent_at = self.now
-        for _, entry, _ in held.logs:
-            entry[0] = self.now
+        if lease_id in self.out:
+            self.out[lease_id].entry.at = self.now
 
-    def release(self, lease_id, verdict, *, used=None, **outcome):
-        self.verb = "release"
-        held = self.leases.pop(lease_id)
-        usage = Usage(input=used) if used is not None else Usage()
-        reply = Outcome(verdict=verdict, usage=usage, is_usage_known=used is not None, **outcome)
-        served = self.controller.release(lease_id, reply, self.now)
-        self.book(held, verdict, used)
-        self.forget_bare(held.lease.case_id)
-        self.deliver(served)
-        assert self.controller.release(lease_id, reply, self.now) == []
+    def release(self, lease_id, outcome):
+        out = self.out.pop(lease_id, None)
+        served = self.controller.release(lease_id, outcome, self.now)
+        if out is not None:
+            self._close(out, outcome)
+            if outcome.verdict in FAILOVERS:
+                self.left[out.lease.case_id].add((out.lease.provider, out.lease.key))
+            self._forget(out.lease.case_id)
+        self._take(served)
+        assert not self._servable()
 
-    def book(self, held, verdict, used):
-        """What stays charged: nothing of what was never sent, else the slot and what was used, as far as that is known."""
-        if held.sent_at is None and verdict in {Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT}:
-            for log, entry, _ in held.logs:
-                log.remove(entry)
+    def settle(self, case, cost, tokens=None):
+        held = self.open.pop(case, None)
+        served = self.controller.settle(case, cost, self.now, tokens)
+        if held is not None:
+            self._settle(held, cost, tokens)
+            self._forget(case)
+        self._take(served)
+        assert not self._payable()
+
+    def extend(self, case, amount):
+        is_extended = self.controller.extend(case, amount, self.now)
+        held = self.open.get(case)
+        if held is None:
+            assert not is_extended
             return
-        sent_at = self.now if held.sent_at is None else held.sent_at
-        is_live = int(self.now) - int(sent_at) <= 60
-        for log, entry, amount in held.logs:
-            entry[0] = sent_at
-            if verdict is Verdict.NOT_SENT:
-                if log.kind == "day" or is_live:
-                    entry[1] = 0
-            elif log.kind == "tokens" and used is not None:
-                if is_live:
-                    entry[1] = used
-                elif used > amount:
-                    log.add(self.now, used - amount)
+        assert is_extended == all(period.has_room(amount) for period in self._periods_before(held, amount if is_extended else 0))
+        if is_extended:
+            held.reserved += amount
 
-    def extend(self, case_id, amount):
-        opened = self.tickets[case_id]
-        if self.controller.extend(case_id, amount, self.now):
-            opened.reserved += amount
-            for name, period in opened.periods:
-                self.assert_afforded(name, period)
+    def cancel(self, case):
+        served = self.controller.cancel(case, self.now)
+        self.waiting.pop(case, None)
+        self.untold.pop(case, None)
+        for lease_id in [lease_id for lease_id, out in self.out.items() if out.lease.case_id == case]:
+            self._close(self.out.pop(lease_id), Outcome(verdict=Verdict.ABORTED))
+        held = self.open.pop(case, None)
+        if held is not None:
+            self._settle(held, 0, None)
+        self._forget(case)
+        self._take(served)
+        assert not self._servable() | self._payable()
+        assert case not in self.controller._cases
 
-    def settle(self, case_id, cost, tokens=None):
-        self.verb = "settle"
-        opened = self.tickets.pop(case_id)
-        served = self.controller.settle(case_id, cost, self.now, tokens)
-        self.close(opened, cost, tokens)
-        if any(held.lease.case_id == case_id for held in self.leases.values()):
-            self.bare.add(case_id)
-        self.deliver(served)
-        assert self.controller.settle(case_id, cost + 1, self.now) == []
+    def pass_time(self, seconds):
+        self.now += seconds
+        self._take(self.controller.tick(self.now))
+        assert not self._servable() | self._payable()
+        assert all(until > self.now for until in self.waiting.values()), "somebody waits beyond its time"
 
-    def close(self, opened, cost, tokens):
-        for pair in opened.periods:
-            self.balances[pair] += cost
-        for kind, log, entry in opened.entries:
-            if kind == "tokens" and tokens is not None:
-                if int(self.now) - int(opened.at) <= 60:
-                    entry[1] = tokens
-                elif tokens > opened.ask.tokens:
-                    log.add(self.now, tokens - opened.ask.tokens)
+    def renew(self, name):
+        self.periods[name] = str(int(self.periods[name]) + 1)
+        self.controller.renew(name, self.periods[name], 0, 0.0)
 
-    def cancel(self, case_id):
-        self.verb = "cancel"
-        self.waiting.pop(case_id, None)
-        self.unheard.pop(case_id, None)
-        for lease_id in [lease_id for lease_id, held in self.leases.items() if held.lease.case_id == case_id]:
-            self.book(self.leases.pop(lease_id), Verdict.ABORTED, None)
-        opened = self.tickets.pop(case_id, None)
-        if opened is not None:
-            self.close(opened, 0, None)
-        self.bare.discard(case_id)
-        self.deliver(self.controller.cancel(case_id, self.now))
-        assert self.controller.cancel(case_id, self.now) == []
-
-    def tick(self):
-        self.verb = "tick"
-        self.deliver(self.controller.tick(self.now))
-        assert not [question for question in self.waiting.values() if question.queue_until <= self.now]
-
-    def renew(self, budget, *, is_next):
-        """The balance of the running period once more, or the next one."""
-        if is_next:
-            self.renewals += 1
-            self.current[budget] = f"period-{self.renewals}"
-        settled = self.balances.setdefault((budget, self.current[budget]), 0)
-        self.controller.renew(budget, self.current[budget], settled, 0.0)
-
-    def configure(self, version):
-        self.verb = "configure"
-        self.configured = configured(version)
-        served = self.controller.configure(self.configured, self.now)
-        groups = {("group", pool.provider, one.group or f"own {one.label}") for pool in self.configured.pools for one in pool.keys}
-        self.logs = {name: log for name, log in self.logs.items() if name[0] != "group" or name[:3] in groups}
-        self.deliver(served)
+    def configure(self, keys, *, selection="power_of_two", budget=40_000):
+        self.configured = configuration(keys, selection=selection, budget=budget)
+        self._follow()
+        self._take(self.controller.configure(self.configured, self.now))
+        assert not self._servable() | self._payable()
 
     def revive(self, provider, label):
-        terms = self.pool_terms(provider)
-        is_known = terms is not None and any(one.label == label for one in terms.keys)
-        assert self.controller.revive(provider, label, self.now) is is_known
+        self.controller.revive(provider, label, self.now)
 
-    def known(self, held):
-        """Ids of tickets or leases whose holder knows that it holds them."""
-        return [one for one in held if (self.leases[one].lease.case_id if held is self.leases else one) not in self.unheard]
+    def look(self):
+        """Snapshots change nothing that anybody relies on."""
+        for snapshot in self.controller.keys(self.now):
+            mine = [out for out in self.out.values() if (out.lease.provider, out.lease.key) == (snapshot.provider, snapshot.label)]
+            assert snapshot.in_flight <= len(mine)
+            assert min(snapshot.cool_down_s, snapshot.failure_cool_down_s, snapshot.rpm_used, snapshot.tpm_used) >= 0
+            assert (snapshot.state == "ready") <= (snapshot.failure_cool_down_s == snapshot.cool_down_s == 0)
 
-    # -- the account
+    # -- the record
 
-    def forget_bare(self, case_id):
-        if not any(held.lease.case_id == case_id for held in self.leases.values()):
-            self.bare.discard(case_id)
+    def _answered(self, question, answer):
+        self.kinds[type(answer).__name__ if not isinstance(answer, Refusal) else answer.code] += 1
+        self.answers = hash_of(self.answers, answer)
+        assert answer.case_id == question.case_id
+        if isinstance(answer, Wait):
+            assert answer.until == question.queue_until > self.now
+            self.waiting[answer.case_id] = answer.until
+            self.waiting_for[answer.case_id] = question
+        elif isinstance(answer, Ticket):
+            self._admitted(question, answer)
+        elif isinstance(answer, Lease):
+            self._leased(question, answer)
+        else:
+            assert answer.retry_after_s is None or answer.retry_after_s > 0.0
 
-    def log(self, *name, span_s=60.0):
-        if name not in self.logs:
-            self.logs[name] = Log(name[-1], span_s)
-        return self.logs[name]
+    def _take(self, served):
+        for one in served:
+            if self.untold.get(one.case_id) is one:
+                del self.untold[one.case_id]
+                continue
+            self.kinds["served"] += 1
+            del self.waiting[one.case_id]  # a KeyError: answered, and nobody asked
+            self._answered(self.waiting_for.pop(one.case_id), one.answer)
 
-    def caller_limits(self, name):
-        return next((one for one in self.configured.callers if one.name == name), None)
+    def _take_untold(self):
+        """What a newcomer set free is granted now and told by the next verb."""
+        fresh = [one for one in self.controller._served if self.untold.get(one.case_id) is not one]
+        self._take(fresh)
+        self.untold |= {one.case_id: one for one in fresh}
 
-    def pool_terms(self, provider):
-        return next((pool for pool in self.configured.pools if pool.provider == provider), None)
+    def _admitted(self, ask, ticket):
+        entry = Entry(self.number, ask.tokens, self.now)
+        self.open[ask.case_id] = held = Held(ask, ticket, entry)
+        assert [name for name, _ in ticket.periods] == list(ask.budgets)
+        assert [period for _, period in ticket.periods] == [self.periods[name] for name in ask.budgets]
+        for period in self._periods_before(held, 0):
+            assert not period.budget.is_hard or period.settled + period.reserved <= period.budget.limit
+        log = self.logs[ask.caller]
+        log.entries.append(entry)
+        log.check(self.now)
+        limit = next((each.max_concurrency for each in self.configured.callers if each.name == ask.caller), 0)
+        assert not limit or sum(held.ask.caller == ask.caller for held in self.open.values()) <= limit
 
-    def limits_of(self, lease, terms):
-        """(log, amount, limit) of everything that binds a lease, from the configuration alone."""
-        members = [one for one in self.pool_terms(lease.provider).keys if one.group == terms.group] if terms.group else [terms]
-        name = ("group", lease.provider, terms.group or f"own {terms.label}")
-        patterns = [limits for one in members for limits in one.limits if matches(limits.pattern, lease.model)]
-        bounds = [(name, one.rpm, one.tpm, 0) for one in members] + [((*name, one.pattern), one.rpm, one.tpm, one.rpd) for one in patterns]
-        for scope in dict.fromkeys(bound[0] for bound in bounds):
-            own = [bound for bound in bounds if bound[0] == scope]
-            for at, kind, amount, span_s in ((1, "requests", 1, 60.0), (2, "tokens", lease.tokens, 60.0), (3, "day", 1, 86_400.0)):
-                limit = min((bound[at] for bound in own if bound[at]), default=0)
-                if limit:
-                    yield self.log(*scope, kind, span_s=span_s), amount, limit
+    def _leased(self, need, lease):
+        grant = self.leasing.grants[lease.lease_id]
+        terms = next(
+            each for pool in self.configured.pools if pool.provider == lease.provider for each in pool.keys if each.label == lease.key
+        )
+        assert (lease.provider, lease.model, lease.tokens) in {(each.provider, each.model, each.tokens) for each in need.candidates}
+        assert not terms.models or any(matches(pattern, lease.model) for pattern in terms.models)
+        assert need.pinned in {"", lease.key}
+        used = (lease.provider, lease.key)
+        assert used not in need.tried or (need.retry_of == lease.provider and used not in self.left[lease.case_id])
+        for circuit in grant.key.circuits(lease.model, grant.model_class):
+            assert circuit.state is CLOSED or (circuit.state is HALF_OPEN and circuit.probe is grant and lease.is_probe)
+        entry = Entry(self.number, lease.tokens)
+        self.out[lease.lease_id] = Out(lease, need, entry, grant)
+        assert not terms.max_concurrency or grant.key.slots.in_use <= terms.max_concurrency
+        for scope in self._scopes(lease, terms):
+            self.logs[scope].entries.append(entry)
+            self.logs[scope].check(self.now)
 
-    def reserved(self, pair):
-        return sum(opened.reserved for opened in self.tickets.values() if pair in opened.periods)
+    def _close(self, out, outcome):
+        """What the verdict does to the log."""
+        entry = out.entry
+        if outcome.verdict is Verdict.NOT_SENT or (entry.at is None and outcome.verdict in NEVER_LEFT):
+            entry.at = -inf
+            return
+        if entry.at is None:
+            entry.at = self.now
+        if outcome.is_usage_known:
+            entry.tokens = outcome.usage.total_tokens
 
-    def assert_afforded(self, name, period):
-        terms = next(one for one in self.configured.budgets if one.name == name)
-        if terms.is_hard:
-            assert self.balances[name, period] + self.reserved((name, period)) <= terms.limit_nanousd
+    def _settle(self, held, cost, tokens):
+        for pair in held.periods:
+            self.settled[pair] += cost
+        if tokens is not None:
+            held.entry.tokens = tokens
 
-    # -- invariants
+    def _forget(self, case):
+        """A case without a ticket and a lease is no more, even if it waits for another lease."""
+        if case not in self._alive():
+            self.left.pop(case, None)
+
+    def _scopes(self, lease, terms):
+        group = (lease.provider, terms.group or f"own {terms.label}")
+        patterns = [limits.pattern for each in self._members(group) for limits in each.limits]
+        pattern = next((each for each in patterns if matches(each, lease.model)), None)
+        return (group, (*group, pattern)) if pattern else (group,)
+
+    def _members(self, group):
+        provider, name = group
+        pools = [pool for pool in self.configured.pools if pool.provider == provider]
+        return [each for pool in pools for each in pool.keys if (each.group or f"own {each.label}") == name]
+
+    def _follow(self):
+        """The limits of the new configuration, scope by scope: of a group the smallest of its keys'."""
+        scopes = defaultdict(lambda: defaultdict(list))
+        for pool in self.configured.pools:
+            for each in pool.keys:
+                group = (pool.provider, each.group or f"own {each.label}")
+                scopes[group]["rpm"].append(each.rpm)
+                scopes[group]["tpm"].append(each.tpm)
+                for limits in each.limits:
+                    for name in ("rpm", "tpm", "rpd"):
+                        scopes[*group, limits.pattern][name].append(getattr(limits, name))
+        for each in self.configured.callers:
+            scopes[each.name] = {"rpm": [each.rpm], "tpm": [each.tpm]}
+        self.number += 1
+        for scope in {**self.logs, **scopes}:
+            limits = {name: min((each for each in values if each), default=0) for name, values in scopes.get(scope, {}).items()}
+            self.logs[scope].follow(limits, self.number)
+
+    def _alive(self):
+        return {*self.open, *(out.lease.case_id for out in self.out.values())}
+
+    def _periods_before(self, held, extra):
+        """The controller's own periods of a ticket, as they were before `extra` was reserved."""
+        periods = self.controller._cases[held.ask.case_id].periods
+        for period in periods:
+            period.reserved -= extra
+        yield from periods
+        for period in periods:
+            period.reserved += extra
+
+    # -- what must hold
+
+    def _heads(self):
+        return [lane[0].question for line in self.controller._needs._lines.values() for lane in line.lanes.values()]
+
+    def _servable(self):
+        """The cases that stand first and for which there is a key at this very moment."""
+        return {need.case_id for need in self._heads() if self._view(need).wakes_at <= self.now}
+
+    def _view(self, need):
+        case = self.controller._cases.get(need.case_id)
+        return self.leasing.outlook(need, case.failed_over if case is not None else (), self.now)
+
+    def _payable(self):
+        """The cases that stand first and for which there is money."""
+        asks = [lane[0].question for line in self.controller._asks._lines.values() for lane in line.lanes.values()]
+        budgets = self.tickets.budgets
+        return {ask.case_id for ask in asks if all(budgets[name].current.has_room(ask.amount_nanousd) for name in ask.budgets)}
 
     def check(self):
-        self.check_served()
-        self.check_cases()
-        self.check_budgets()
-        self.check_callers()
-        for pool in self.controller._leasing.pools.values():
-            self.check_pool(pool)
-        assert {held.lease.lease_id for held in self.leases.values()} == self.controller._leasing.grants.keys()
+        """All that must hold between any two verbs."""
+        self._check_money()
+        self._check_cases()
+        self._check_keys()
 
-    def check_cases(self):
-        assert self.controller._cases.keys() == self.tickets.keys() | self.bare
-        for case_id, case in self.controller._cases.items():
-            assert {grant.lease_id for grant in case.grants} == {
-                lease_id for lease_id, held in self.leases.items() if held.lease.case_id == case_id
-            }
-        assert self.controller._asks.waiters.keys() | self.controller._needs.waiters.keys() == self.waiting.keys()
-        assert {one.case_id for one in self.controller._served} == self.unheard.keys()
+    def _check_money(self):
+        reserved = defaultdict(int)
+        for held in self.open.values():
+            for pair in held.periods:
+                reserved[pair] += held.reserved
+        for name, budget in self.tickets.budgets.items():
+            pair = (name, self.periods[name])
+            assert budget.current.pair == pair
+            assert (budget.current.settled, budget.current.reserved) == (self.settled[pair], reserved[pair])
+        for held in self.open.values():
+            for period in self.controller._cases[held.ask.case_id].periods:
+                assert (period.settled, period.reserved) == (self.settled[period.pair], reserved[period.pair])
 
-    def check_budgets(self):
-        for budget in self.controller._tickets.budgets.values():
-            pair = budget.current.pair
-            assert pair == (budget.name, self.current[budget.name])
-            assert budget.current.settled == self.balances[pair]
-            assert budget.current.reserved == self.reserved(pair)
+    def _check_cases(self):
+        assert self.leasing.grants.keys() == self.out.keys()
+        assert self.controller._cases.keys() == self._alive()
+        assert {*self.controller._asks.waiters, *self.controller._needs.waiters} == self.waiting.keys()
+        for name, caller in self.tickets._callers.items():
+            assert caller.slots.in_use == sum(held.ask.caller == name for held in self.open.values())
 
-    def check_callers(self):
-        for name, caller in self.controller._tickets._callers.items():
-            assert caller.slots.in_use == sum(opened.ask.caller == name for opened in self.tickets.values())
-            for window in (caller.requests, caller.tokens):
-                assert window is None or window.pending == 0
-
-    def check_pool(self, pool):
-        grants = self.controller._leasing.grants.values()
-        for key in (*pool.keys.values(), *pool.removed):
-            own = [grant for grant in grants if grant.key is key]
-            assert key.slots.in_use == len(own)
-            assert key.tokens_in_flight == sum(grant.tokens for grant in own)
-            for circuit in (
-                key.dead,
-                key.breaker.circuit,
-                *key.denials.values(),
-                *(one.circuit for one in key.group.classes()),
-                pool.outage.circuit,
-            ):
-                assert circuit.probe is None or circuit.probe in grants
-                assert circuit.probe is None or circuit.state is HALF_OPEN
-        assert all(key.is_removed and key.slots.in_use for key in pool.removed)
-        assert list(pool._ready) == [key for key in pool.keys.values() if key.is_closed]
-        resting = {entry[2].label for entry in pool._resting}
-        for key in pool.keys.values():
-            is_probed = key.dead.probe is not None or key.breaker.circuit.probe is not None
-            assert key.is_closed is (key in pool._ready)
-            assert key.is_closed or key.label in resting or key.label in pool._awaiting or is_probed
-        for window in {
-            id(window): window for key in pool.keys.values() for one in key.group.classes() for window, _ in one.windows
-        }.values():
-            assert window.pending >= 0
-            assert min(window._buckets) >= 0
-
-    def check_served(self):
-        """After a verb that serves, nobody waits who could be served: no head of a lane has a key, looked at one by one, or money."""
-        verb, self.verb = self.verb, ""
-        if verb in {"admit", "settle", "cancel", "tick", "configure"}:
-            self.check_asks()
-        if verb in {"lease", "release", "cancel", "tick", "configure"}:
-            self.check_needs()
-
-    def check_asks(self):
-        for line in self.controller._asks._lines.values():
-            for lane in line.lanes.values():
-                ask = lane[0].question
-                periods = [self.controller._tickets.budgets[name].current for name in ask.budgets]
-                assert not all(period.has_room(ask.amount_nanousd) for period in periods)
-
-    def check_needs(self):
-        for line in self.controller._needs._lines.values():
-            for lane in line.lanes.values():
-                assert not [key for candidate in lane[0].question.candidates for key in self.willing(lane[0].question, candidate)]
-
-    def willing(self, need, candidate):
-        """Labels of the keys that could take the call now."""
-        pool = self.controller._leasing.pools.get(candidate.provider)
-        return [
-            key.label
-            for key in (pool.keys.values() if pool is not None else ())
-            if (not need.pinned or need.pinned == key.label)
-            and (candidate.provider, key.label) not in need.tried
-            and key.can_probe(self.now)
-            and key.load(candidate.model, candidate.tokens, self.now) < FULL
-        ]
+    def _check_keys(self):
+        in_use, tokens, grants = defaultdict(int), defaultdict(int), set()
+        for out in self.out.values():
+            in_use[id(out.grant.key)] += 1
+            tokens[id(out.grant.key)] += out.lease.tokens
+            grants.add(out.grant)
+        for pool in self.leasing.pools.values():
+            for each in (*pool.keys.values(), *pool.removed):
+                assert (each.slots.in_use, each.tokens_in_flight) == (in_use[id(each)], tokens[id(each)])
+                circuits = [each.dead, each.breaker.circuit, *each.denials.values(), *(one.circuit for one in each.group.classes())]
+                for circuit in (*circuits, pool.outage.circuit):
+                    assert circuit.probe is None or circuit.probe in grants, "half-open for ever"
+            for each in pool.keys.values():
+                assert each.is_ready == each.is_closed == (each in pool._ready)
+                assert not (each.is_ready and each.label in pool._awaiting)
+                rests = {rested.label for _, _, rested in pool._resting}
+                is_probed = each.dead.probe is not None or each.breaker.circuit.probe is not None
+                assert each.is_ready or each.label in pool._awaiting or each.label in rests or is_probed, "a key is lost"
+            assert all(each.slots.in_use for each in pool.removed)
 
 
-HEADROOMS = (
-    None,
-    None,
-    None,
-    Headroom(requests_left=1, requests_reset_s=5.0),
-    Headroom(tokens_left=50, tokens_reset_s=20.0),
-    Headroom(requests_left=0),
-)
+def hash_of(before, answer):
+    """A number that stands for every answer so far."""
+    value = before
+    for byte in msgspec.msgpack.encode(answer):
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return value

@@ -1,7 +1,8 @@
 """The structs of the controller's verbs. They hold ids, never live objects: each survives a trip through msgpack.
 
 A `case_id` is the request's id (32 hex digits). Whatever is granted is held under it, and closing the case by id gives it all back.
-Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens.
+Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens. Answers are tagged:
+which of several kinds one is, it says itself.
 """
 
 import msgspec
@@ -32,7 +33,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How long the call is willing to wait (for money that is only held, for a key)."""
 
 
-class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """An admitted call."""
 
     case_id: str
@@ -63,7 +64,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How long the call is willing to wait; <= now: fail at once."""
 
 
-class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """The right to use one provider key for one attempt."""
 
     lease_id: int
@@ -76,7 +77,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_probe: bool = False
 
 
-class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """Not now. The case stands in the queue; the answer comes from a later `release`, `settle`, `cancel` or `tick` as a `Served`."""
 
     case_id: str
@@ -84,7 +85,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When it will be refused at the latest."""
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """No, and why.
 
     Codes of `admit`: requests_limit, tokens_limit, concurrency_limit, call_too_large (429 or 400), budget_exceeded, budget_held (402).
@@ -118,7 +119,7 @@ class KeyHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     state: str
-    """ready, cooling, exhausted, denied, not_found."""
+    """ready, cooling, exhausted, denied (403 or 404)."""
     until_s: float
     """Seconds from now until it may be used again; 0: now."""
     rpm_used: int

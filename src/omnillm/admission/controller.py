@@ -210,10 +210,11 @@ class AdmissionController:
     # -- queues
 
     def _enqueue(self, queue: Queue[QuestionT, AnswerT], waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | Wait:
-        """Put a newcomer in its place, and serve whoever can be served: perhaps the newcomer itself."""
+        """Serve whoever can be served, then put a newcomer in its place: it passes nobody, and perhaps it can be served itself."""
+        answers = queue.serve(now)
         queue.join(waiter)
         mine: AnswerT | Refusal | None = None
-        for case_id, answer in queue.serve(now):
+        for case_id, answer in answers + queue.serve(now):
             if case_id == waiter.case_id:
                 mine = answer
             else:

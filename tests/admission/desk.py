@@ -1,0 +1,123 @@
+"""A controller with a clock and ids, for tests that ask and answer by hand."""
+
+from random import Random
+
+from omnillm.admission.asks import (
+    Ask,
+    BudgetConfigured,
+    CallerConfigured,
+    Candidate,
+    ControllerConfigured,
+    KeyConfigured,
+    Lease,
+    Need,
+    PoolConfigured,
+    Ticket,
+)
+from omnillm.admission.controller import AdmissionController
+from omnillm.outcome import Outcome, Verdict
+from omnillm.usage import Usage
+
+
+def key(label, **terms):
+    return KeyConfigured(label=label, secret_id=f"secret of {label}", **terms)
+
+
+def pool(*keys, provider="p", **terms):
+    return PoolConfigured(provider=provider, keys=keys or (key("a"),), **terms)
+
+
+def caller(name="c", **terms):
+    return CallerConfigured(name=name, **terms)
+
+
+def budget(name="b", limit=1000, **terms):
+    return BudgetConfigured(name=name, limit_nanousd=limit, **terms)
+
+
+class Desk:
+    """`now` is moved by hand; dice are seeded. Whatever a verb serves is gathered in `served`, by case."""
+
+    def __init__(self, *pools, callers=(), budgets=(), seed=1, now=1000.0, queue_depth=1000):
+        self.now = now
+        self.configured = ControllerConfigured(pools=pools or (pool(),), callers=callers, budgets=budgets, queue_depth=queue_depth)
+        self.controller = AdmissionController(self.configured, dice=Random(seed), now=now)
+        self.served = {}
+        self.order = []
+        self._last_id = 0
+
+    def configure(self, *pools, callers=(), budgets=(), queue_depth=1000):
+        self.configured = ControllerConfigured(pools=pools, callers=callers, budgets=budgets, queue_depth=queue_depth)
+        self.take(self.controller.configure(self.configured, self.now))
+
+    def take(self, served):
+        for one in served:
+            assert one.case_id not in self.served, "served twice"
+            self.served[one.case_id] = one.answer
+            self.order.append(one.case_id)
+
+    def case(self):
+        self._last_id += 1
+        return f"case-{self._last_id}"
+
+    def ask(self, amount=0, *, caller="", case="", budgets=(), queue=0.0, tokens=0):
+        """`queue`: seconds that the call would wait."""
+        return Ask(
+            case_id=case or self.case(),
+            caller=caller,
+            tokens=tokens,
+            budgets=budgets,
+            amount_nanousd=amount,
+            queue_until=self.now + queue,
+        )
+
+    def admit(self, amount=0, **terms):
+        return self.controller.admit(self.ask(amount, **terms), self.now)
+
+    def ticket(self, amount=0, **terms):
+        """The case of a call that must be admitted."""
+        answer = self.admit(amount, **terms)
+        assert isinstance(answer, Ticket), answer
+        return answer.case_id
+
+    def need(self, case="", *, targets=("p/m",), tokens=1, queue=0.0, **terms):
+        candidates = tuple(
+            Candidate(provider=provider, model=model, tokens=tokens) for provider, _, model in (target.partition("/") for target in targets)
+        )
+        return Need(case_id=case or self.case(), candidates=candidates, queue_until=self.now + queue, **terms)
+
+    def ask_lease(self, case="", **terms):
+        return self.controller.lease(self.need(case, **terms), self.now)
+
+    def lease(self, case="", **terms):
+        """A lease that must be granted, and is sent."""
+        answer = self.ask_lease(case, **terms)
+        assert isinstance(answer, Lease), answer
+        self.controller.sent(answer.lease_id, self.now)
+        return answer
+
+    def release(self, lease, verdict=Verdict.SUCCESS, *, used=None, **outcome):
+        if used is not None:
+            outcome |= {"usage": Usage(output=used), "is_usage_known": True}
+        self.take(self.controller.release(lease.lease_id, Outcome(verdict=verdict, **outcome), self.now))
+
+    def settle(self, case, cost=0, tokens=None):
+        self.take(self.controller.settle(case, cost, self.now, tokens))
+
+    def cancel(self, case):
+        self.take(self.controller.cancel(case, self.now))
+
+    def tick(self, seconds=0.0):
+        self.now += seconds
+        self.take(self.controller.tick(self.now))
+
+    def renew(self, name="b", period="2026-11", settled=0, resets_at_wall=0.0):
+        self.controller.renew(name, period, settled, resets_at_wall)
+
+    def money(self, name="b"):
+        """(settled, reserved) of the budget's current period."""
+        snapshot = next(each for each in self.controller.budgets() if each.name == name)
+        return snapshot.settled_nanousd, snapshot.reserved_nanousd
+
+    def key(self, label="a", provider="p"):
+        return next(each for each in self.controller.keys(self.now) if (each.provider, each.label) == (provider, label))

@@ -1,0 +1,301 @@
+"""From a need to a key: targets in order, providers that are passed over, keys that were tried, and why nobody can."""
+
+import pytest
+from tests.admission.desk import Desk, key, pool
+
+from omnillm.admission.asks import Lease, Refusal, Wait
+from omnillm.outcome import FAILOVERS, RETRIES, Verdict
+
+TWO = ("p/m", "q/n")
+
+
+def two(*p_keys, q_keys=()):
+    return Desk(pool(*p_keys, provider="p"), pool(*q_keys, provider="q"))
+
+
+def broken(desk, provider="p", labels="a"):
+    """Sets the provider aside: calls on all of its keys fail at once."""
+    leases = [desk.lease(targets=(f"{provider}/m",), pinned=label) for label in labels for _ in range(3)]
+    for lease in leases:
+        desk.release(lease, Verdict.LOST)
+    for label in labels:
+        desk.release(desk.lease(targets=(f"{provider}/m",), pinned=label), Verdict.NOT_SENT)
+
+
+def test_a_lease_names_all_that_the_sender_needs():
+    """And nothing live."""
+    desk = Desk(pool(key("a"), provider="p"))
+    assert desk.ask_lease("x", targets=("p/gpt",), tokens=30) == Lease(
+        lease_id=1, case_id="x", provider="p", key="a", model="gpt", tokens=30, is_probe=False
+    )
+
+
+def test_targets_are_tried_in_order():
+    """The second takes what the first has no room for."""
+    desk = two(key("a", max_concurrency=1), q_keys=(key("b", max_concurrency=1),))
+    assert [desk.lease(targets=TWO).provider for _ in range(2)] == ["p", "q"]
+    refusal = desk.ask_lease(targets=TWO)
+    assert (refusal.code, refusal.status, refusal.retry_after_s) == ("all_keys_limited", 429, 1.0)
+
+
+def test_a_target_whose_provider_is_not_configured_is_skipped():
+    """A changed configuration may have taken it away."""
+    desk = two(key("a"), q_keys=(key("b"),))
+    assert desk.lease(targets=("gone/x", "q/n")).provider == "q"
+    assert desk.ask_lease(targets=("gone/x",)) == Refusal(case_id="case-2", code="no_key_serves_model", status=503)
+    assert desk.ask_lease(targets=()) == Refusal(case_id="case-3", code="no_key_serves_model", status=503)
+
+
+@pytest.mark.parametrize("verdict", sorted(FAILOVERS))
+def test_a_failover_has_another_key_and_never_the_same_again(verdict):
+    """Each key once; then the caller answers with its last error."""
+    desk = Desk(pool(key("a"), key("b"), key("c")))
+    case = desk.ticket()
+    tried = ()
+    for _ in range(3):
+        lease = desk.lease(case, tried=tried)
+        desk.release(lease, verdict, retry_after_s=0.0)
+        tried += (("p", lease.key),)
+    assert len(set(tried)) == 3
+    assert desk.ask_lease(case, tried=tried, queue=60.0) == Refusal(case_id=case, code="all_keys_tried", status=503)
+
+
+@pytest.mark.parametrize("verdict", sorted(RETRIES))
+def test_a_retry_prefers_another_key_and_has_the_same_rather_than_none(verdict):
+    """A fault of the provider is no reason to leave its only key for good."""
+    desk = Desk(pool(key("a"), key("b")))
+    case = desk.ticket()
+    first = desk.lease(case)
+    desk.release(first, verdict)
+    tried = (("p", first.key),)
+    second = desk.lease(case, tried=tried, retry_of="p")
+    assert second.key != first.key
+    desk.release(second, verdict)
+    third = desk.lease(case, tried=(*tried, ("p", second.key)), retry_of="p")
+    desk.release(third)
+
+
+def test_a_retry_does_not_have_a_key_that_the_call_left_for_good():
+    """A 401 stays a 401."""
+    desk = Desk(pool(key("a"), key("b", models=("other",))))
+    case = desk.ticket()
+    desk.release(desk.lease(case), Verdict.NOT_FOUND)
+    answer = desk.ask_lease(case, tried=(("p", "a"),), retry_of="p", queue=600.0)
+    assert answer == Refusal(case_id=case, code="all_keys_tried", status=503)
+
+
+def test_a_retry_waits_for_its_only_key():
+    """The same key counts for a retry when it is limited, too."""
+    desk = Desk(pool(key("a", max_concurrency=1)))
+    case = desk.ticket()
+    desk.release(desk.lease(case), Verdict.TIMEOUT)
+    other = desk.lease()
+    assert desk.ask_lease(case, tried=(("p", "a"),), retry_of="p", queue=5.0) == Wait(case_id=case, until=desk.now + 5.0)
+    desk.release(other)
+    assert isinstance(desk.served[case], Lease)
+
+
+def test_the_retry_budget_binds_while_most_keys_fail():
+    """3, and a fifth of the calls; a failover or a first try is not counted."""
+    desk = Desk(pool(key("a"), key("b")))
+    for label in "ab":
+        desk.release(desk.lease(pinned=label), Verdict.SERVER_FAULT)
+    for _ in range(8):
+        desk.release(desk.lease(), Verdict.CALLER_FAULT)
+    answers = [desk.ask_lease(tried=(("p", "a"),), retry_of="p") for _ in range(6)]
+    assert [isinstance(answer, Lease) for answer in answers] == [True] * 5 + [False]
+    assert answers[-1] == Refusal(case_id=answers[-1].case_id, code="retry_budget", status=503, scope="p")
+    assert isinstance(desk.ask_lease(), Lease)
+
+
+def test_one_bad_key_costs_no_retry_budget():
+    """Its calls are retried on the good ones, every one."""
+    desk = Desk(pool(key("a"), key("b"), key("c")))
+    for label in "bc":
+        desk.release(desk.lease(pinned=label))
+    desk.release(desk.lease(pinned="a"), Verdict.SERVER_FAULT)
+    for _ in range(50):
+        desk.release(desk.lease(tried=(("p", "a"),), retry_of="p"))
+
+
+def test_a_provider_that_is_set_aside_is_passed_over():
+    """While another can take the call."""
+    desk = two(key("a"), key("b"), q_keys=(key("c", max_concurrency=1),))
+    broken(desk, labels="ab")
+    assert desk.lease(targets=TWO).provider == "q"
+
+
+def test_a_provider_that_is_set_aside_is_used_rather_than_none():
+    """When the other is full, or when there is no other: the last candidate is never set aside."""
+    desk = two(key("a"), key("b"), q_keys=(key("c", max_concurrency=1),))
+    broken(desk, labels="ab")
+    desk.lease(targets=TWO)
+    assert desk.lease(targets=TWO).provider == "p"
+    assert desk.lease(targets=("p/m",)).provider == "p"
+
+
+def test_a_provider_that_is_set_aside_comes_back_with_one_probe():
+    """The others still pass it over until that one has ended well."""
+    desk = two(key("a"), key("b"), q_keys=(key("c"),))
+    broken(desk, labels="ab")
+    desk.now += 1.0
+    probe = desk.lease(targets=TWO)
+    assert (probe.provider, probe.is_probe) == ("p", True)
+    assert desk.lease(targets=TWO).provider == "q"
+    desk.release(probe)
+    answer = desk.lease(targets=TWO)
+    assert (answer.provider, answer.is_probe) == ("p", False)
+
+
+# -- refusals and waits
+
+
+def test_limited_keys_refuse_with_the_exact_wait():
+    """429, and then there is room."""
+    desk = Desk(pool(key("a", rpm=1), key("b", rpm=1)))
+    for _ in range(2):
+        desk.release(desk.lease())
+        desk.now += 7.0
+    refusal = desk.ask_lease()
+    assert (refusal.code, refusal.status, refusal.retry_after_s) == ("all_keys_limited", 429, 47.0)
+    desk.now += 47.0
+    desk.lease()
+
+
+def test_broken_keys_refuse_with_the_exact_wait():
+    """503, and then one may be probed."""
+    desk = Desk(pool(key("a"), key("b")))
+    for label in "ab":
+        desk.release(desk.lease(pinned=label), Verdict.KEY_DEAD)
+        desk.now += 7.0
+    refusal = desk.ask_lease()
+    assert (refusal.code, refusal.status, refusal.retry_after_s) == ("all_keys_broken", 503, 46.0)
+    desk.now += 46.0
+    assert desk.lease().is_probe
+
+
+def test_one_limited_key_among_broken_ones_is_429():
+    """Something works, it is only busy."""
+    desk = Desk(pool(key("a"), key("b", max_concurrency=1)))
+    desk.release(desk.lease(pinned="a"), Verdict.KEY_DEAD)
+    desk.lease(pinned="b")
+    assert desk.ask_lease().status == 429
+
+
+def test_a_call_larger_than_every_limit_is_400_at_once():
+    """Never queued."""
+    desk = Desk(pool(key("a", tpm=100), key("b", tpm=200)))
+    assert desk.ask_lease(tokens=201, queue=60.0) == Refusal(case_id="case-1", code="call_too_large", status=400)
+    assert desk.lease(tokens=200).key == "b"
+
+
+def test_a_call_larger_than_every_limit_is_400_while_others_wait():
+    """Though it would stand behind them."""
+    desk = Desk(pool(key("a", tpm=100)))
+    desk.lease(tokens=100)
+    assert isinstance(desk.ask_lease(tokens=50, queue=60.0), Wait)
+    assert desk.ask_lease(tokens=101, queue=60.0).code == "call_too_large"
+
+
+def test_a_model_that_no_key_serves():
+    """Configuration, not health: no wait is named."""
+    desk = Desk(pool(key("a", models=("gpt-*",))))
+    assert desk.ask_lease(queue=60.0) == Refusal(case_id="case-1", code="no_key_serves_model", status=503)
+
+
+def test_no_wait_when_the_earliest_key_is_later_than_the_call_would_wait():
+    """Refused at once, with the moment."""
+    desk = Desk(pool(key("a", rpm=1)))
+    desk.lease()
+    assert desk.ask_lease(queue=60.0).retry_after_s == 61.0
+    assert isinstance(desk.ask_lease(queue=61.0), Wait)
+
+
+def test_no_wait_behind_others_either():
+    """Whoever stands before it: the key would come too late for this one."""
+    desk = Desk(pool(key("a", rpm=1)))
+    desk.lease()
+    assert isinstance(desk.ask_lease(queue=70.0), Wait)
+    refusal = desk.ask_lease(queue=30.0)
+    assert (refusal.code, refusal.retry_after_s) == ("all_keys_limited", 61.0)
+
+
+def test_a_wait_ends_with_the_moment_of_the_key():
+    """At the first tick from then on."""
+    desk = Desk(pool(key("a", rpm=1)))
+    desk.lease()
+    desk.ask_lease("x", queue=90.0)
+    desk.tick(60.9)
+    assert desk.served == {}
+    desk.tick(0.1)
+    assert desk.served["x"].key == "a"
+
+
+def test_a_wait_ends_with_the_release_of_a_key():
+    """In the answer of that release."""
+    desk = Desk(pool(key("a", max_concurrency=1)))
+    lease = desk.lease()
+    desk.ask_lease("x", queue=90.0)
+    desk.release(lease)
+    assert desk.served["x"].key == "a"
+
+
+def test_a_wait_ends_with_the_moment_of_its_call():
+    """Refused with what is true then."""
+    desk = Desk(pool(key("a", max_concurrency=1)))
+    desk.lease()
+    desk.ask_lease("x", queue=9.0)
+    desk.tick(8.9)
+    assert desk.served == {}
+    desk.tick(0.1)
+    assert (desk.served["x"].code, desk.served["x"].status) == ("all_keys_limited", 429)
+
+
+def test_a_wait_that_has_become_hopeless_ends_at_once():
+    """The key that it waits for died."""
+    desk = Desk(pool(key("a", max_concurrency=1)))
+    lease = desk.lease()
+    desk.ask_lease("x", queue=9.0)
+    desk.release(lease, Verdict.KEY_DEAD)
+    assert (desk.served["x"].code, desk.served["x"].retry_after_s) == ("all_keys_broken", 60.0)
+
+
+def test_a_wait_for_a_provider_that_is_taken_away_ends_at_once():
+    """With the configuration's own words."""
+    desk = two(key("a", max_concurrency=1), q_keys=(key("b"),))
+    desk.lease()
+    desk.ask_lease("x", queue=9.0)
+    desk.configure(pool(key("b"), provider="q"))
+    assert desk.served["x"].code == "no_key_serves_model"
+
+
+def test_a_key_that_is_added_serves_those_who_wait():
+    """With the configuration that adds it."""
+    desk = Desk(pool(key("a", max_concurrency=1)))
+    desk.lease()
+    desk.ask_lease("x", queue=9.0)
+    desk.configure(pool(key("a", max_concurrency=1), key("b")))
+    assert desk.served["x"].key == "b"
+
+
+def test_a_revived_key_serves_those_who_wait_at_the_next_tick():
+    """An administrator's word."""
+    desk = Desk(pool(key("a")))
+    desk.release(desk.lease(), Verdict.KEY_DEAD)
+    desk.ask_lease("x", queue=90.0)
+    assert desk.controller.revive("p", "a", desk.now)
+    desk.tick()
+    assert desk.served["x"].key == "a"
+    assert not desk.controller.revive("p", "nobody", desk.now)
+    assert not desk.controller.revive("nobody", "a", desk.now)
+
+
+def test_a_removed_provider_ends_with_its_last_release():
+    """Its keys are shown as removed until then."""
+    desk = two(key("a"), q_keys=(key("b"),))
+    lease = desk.lease()
+    desk.configure(pool(key("b"), provider="q"))
+    assert desk.key("a").state == "removed"
+    assert not desk.key("a").is_available
+    desk.release(lease, Verdict.SERVER_FAULT)
+    assert [each.label for each in desk.controller.keys(desk.now)] == ["b"]
