@@ -3,12 +3,12 @@
 from bisect import bisect
 from collections.abc import Mapping
 from itertools import accumulate
-from random import Random
 from typing import NoReturn
 
 import msgspec
 
 from omnillm.errors import BadRequest, Forbidden, UnknownModel
+from omnillm.keys.demand import Dice
 from omnillm.providers.endpoint import Endpoint
 from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
@@ -41,7 +41,7 @@ class Router:
     """Answers from a table of the names already asked for; a changed configuration is a new Router."""
 
     def __init__(
-        self, routes: Mapping[str, Route], endpoints: Mapping[str, Endpoint], *, dice: Random, is_models_only: bool = False
+        self, routes: Mapping[str, Route], endpoints: Mapping[str, Endpoint], *, dice: Dice, is_models_only: bool = False
     ) -> None:
         self._exact = {name: route for name, route in routes.items() if not is_pattern(name)}
         patterns = [Pattern(name) for name in routes if is_pattern(name)]
