@@ -12,7 +12,7 @@ from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
 from omnillm.server import inference, models
 from omnillm.server.live import Live
-from omnillm.server.paths import Route, inference_route, protocol_of, without_prefix
+from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
@@ -73,11 +73,13 @@ class App:
         return Context(None, None, self.live)
 
     def _open_call(self, request: Request) -> Context | None:
-        route = inference_route(request.path)
-        if route is None and not models.is_models_path(without_prefix(request.path)):
+        path, method = request.path, request.method
+        route = inference_route(path)
+        if route is None and not models.is_models_path(without_prefix(path), method):
             return None
-        if route is not None and request.method != "POST":
-            raise CallerFault(f"{request.path} takes POST, not {request.method}.", code="method_not_allowed", status=405)
+        methods = models.METHODS if route is None else METHODS
+        if method not in methods:
+            raise CallerFault(f"{path[:200]} takes {methods[0]}, not {method}.", code="method_not_allowed", status=405)
         live = self.live
         return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
 
@@ -108,6 +110,6 @@ class App:
     def problem(self, request: Request | None, error: OmniError) -> Rendered:
         """Any error, as a reply in the protocol that the path speaks."""
         path, headers = ("/", {}) if request is None else (without_prefix(request.path), request.headers)
-        if not error.attempts:
+        if not error.request_id:  # what had become a call was counted when its case closed
             self._counters.refuse(error.code)
         return render_problem(error, protocol_of(path, headers), error.request_id or self._make_id())

@@ -1,5 +1,7 @@
 """One structured line a call, never a prompt or a secret. Lines are gathered and written together, off the path of the call."""
 
+import json
+import logging
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -9,6 +11,7 @@ from omnillm.gateway.settlement import civil_day
 from omnillm.money import format_usd
 from omnillm.records import RequestRow
 
+LOG = logging.getLogger("omnillm.server")
 GATHERED_BYTES = 64 * 1024
 
 
@@ -20,6 +23,7 @@ class CallLog:
         self._render = _json_line if is_json else _text_line
         self._lines: list[str] = []
         self._gathered = 0
+        self._is_failing = False
 
     def observe(self, row: RequestRow) -> None:
         line = self._render(row)
@@ -33,8 +37,19 @@ class CallLog:
             text = "".join(self._lines)
             self._lines.clear()
             self._gathered = 0
-            self._stream.write(text.encode("utf-8", "backslashreplace"))
+            self._write(text.encode("utf-8", "backslashreplace"))
+
+    def _write(self, lines: bytes) -> None:
+        """A full disk, or a reader that went away, costs lines and never a call."""
+        try:
+            self._stream.write(lines)
             self._stream.flush()
+        except OSError as error:
+            if not self._is_failing:
+                LOG.error("calls are not logged: %s", error.strerror)  # noqa: TRY400  a traceback says nothing more
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
 
 def _text_line(row: RequestRow) -> str:
@@ -50,10 +65,10 @@ def _text_line(row: RequestRow) -> str:
 @lru_cache(maxsize=4096)
 def _word(text: str) -> str:
     """A value on one line: as it is, or quoted when it holds anything but plain printable characters."""
-    if text.isalnum() or not text:
-        return text or "-"
+    if not text:
+        return "-"
     is_plain = text.isascii() and text.isprintable() and " " not in text and '"' not in text
-    return text if is_plain else msgspec.json.encode(text).decode()
+    return text if is_plain else json.dumps(text)  # ASCII: neither a line separator nor a terminal's escape gets through
 
 
 def _json_line(row: RequestRow) -> str:

@@ -103,10 +103,11 @@ def _fields(relay: Relay, *, with_cost: bool) -> bytes:
     case = relay.case
     lease = relay.lease
     cost = f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n" if with_cost else ""
-    fields = reply_fields(relay.upstream_headers) + (
+    own = (
         f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
         f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n{cost}"
-    ).encode()
+    )
+    fields = reply_fields(relay.upstream_headers) + own.encode()
     ticket = case.ticket
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
         fields += (

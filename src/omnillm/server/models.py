@@ -12,13 +12,16 @@ from omnillm.server.paths import GEMINI, MESSAGES, protocol_of
 from omnillm.server.requests import Request
 
 _PATHS = ("/v1/models", "/v1beta/models")
+METHODS = ("GET", "HEAD")
 _CREATED = 1_700_000_000
 """A constant: the SDKs require a time, and the gateway has no honest one to give."""
 _CREATED_ISO = "2023-11-14T22:13:20Z"
 
 
-def is_models_path(path: str) -> bool:
-    return path.startswith(_PATHS) and (path in _PATHS or path[path.index("/models") + 7] == "/")
+def is_models_path(path: str, method: str) -> bool:
+    """`POST models/x:predict` is none: it asks for a Gemini method that is not served."""
+    is_below = path.startswith(_PATHS) and (path in _PATHS or path[path.index("/models") + 7] == "/")
+    return is_below and not (method == "POST" and ":" in path)
 
 
 def render_models(path: str, request: Request, router: Router, caller: Caller) -> bytes:

@@ -1,6 +1,7 @@
 """Everything that is not inference: health, metrics and the admin API, as a Starlette app. Who may ask what is decided in `app.py`."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
 from typing import Protocol as Interface
 
 import msgspec
@@ -18,7 +19,7 @@ from omnillm.server.metrics import render_metrics
 
 Handler = Callable[[Request], Awaitable[Response]]
 GROUPS = ("virtual_key", "model", "provider", "provider_key", "day", "total")
-PAGE_ROWS = 100
+PAGE_ROWS, MOST_ROWS = 100, 1000
 
 
 class Reports(Interface):
@@ -49,7 +50,7 @@ class Instruments(msgspec.Struct, frozen=True, kw_only=True):
 def build_operations(instruments: Instruments) -> Starlette:
     admin = AdminApi(instruments)
     probes = Probes(instruments)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", probes.root, methods=["GET", "HEAD"]),
             Route("/healthz", probes.healthz),
@@ -65,6 +66,8 @@ def build_operations(instruments: Instruments) -> Starlette:
         ],
         exception_handlers={OmniError: _problem, 404: _not_found, 405: _not_allowed},
     )
+    app.router.redirect_slashes = False  # its target would be made of `Host`
+    return app
 
 
 class Probes:
@@ -102,7 +105,7 @@ class AdminApi:
     async def revive(self, request: Request) -> Response:
         provider, label = request.path_params["provider"], request.path_params["label"]
         if not self._instruments.revive(provider, label):
-            return _json({"error": {"code": "not_found", "message": f"There is no key {label!r} of provider {provider!r}."}}, status=404)
+            return _missing(f"There is no key {label!r} of provider {provider!r}.")
         return _json({"revived": f"{provider}/{label}"})
 
     async def budgets(self, request: Request) -> Response:  # noqa: ARG002
@@ -113,7 +116,7 @@ class AdminApi:
         group_by = query.get("group_by", "model")
         if group_by not in GROUPS:
             raise BadRequest(f"group_by must be one of {', '.join(GROUPS)}.")
-        since, until = query.get("since", "0000-01-01"), query.get("until", "9999-12-31")
+        since, until = _day(query.get("since", "")), _day(query.get("until", ""))
         reports = self._instruments.reports
         total = await reports.usage(group_by="total", since_day=since, until_day=until)
         rows = [] if group_by == "total" else await reports.usage(group_by=group_by, since_day=since, until_day=until)
@@ -121,18 +124,27 @@ class AdminApi:
         return _json({"total": _usage(summed), "rows": [{group_by: row.group, **_usage(row)} for row in rows]})
 
     async def requests(self, request: Request) -> Response:
-        limit = request.query_params.get("limit", str(PAGE_ROWS))
-        if not limit.isdigit() or not 1 <= int(limit) <= 1000:
-            raise BadRequest("limit must be a whole number from 1 to 1000.")
-        rows = await self._instruments.reports.requests(limit=int(limit), before=request.query_params.get("before", ""))
+        query = request.query_params
+        limit = _limit(query.get("limit", str(PAGE_ROWS)))
+        rows = await self._instruments.reports.requests(limit=limit, before=query.get("before", ""))
         return _json({"requests": [_row(row) for row in rows]})
 
     async def request(self, request: Request) -> Response:
         request_id = request.path_params["request_id"]
         reports = self._instruments.reports
+        # Ids are hexadecimal and of one length, so what stands right before `id~` is the request itself, once it has ended.
+        ended = [row for row in await reports.requests(limit=1, before=f"{request_id}~") if row.request_id == request_id]
         attempts = await reports.attempts(request_id)
         entries = await reports.entries(request_id)
-        return _json({"attempts": [_row(row) for row in attempts], "entries": [_row(entry) for entry in entries]})
+        if not (ended or attempts or entries):
+            return _missing(f"There is no request {request_id[:64]!r}.")
+        return _json(
+            {
+                "request": _row(ended[0]) if ended else None,
+                "attempts": [_row(row) for row in attempts],
+                "entries": [_row(entry) for entry in entries],
+            }
+        )
 
     async def reload(self, request: Request) -> Response:  # noqa: ARG002
         await self._instruments.reload()
@@ -141,6 +153,24 @@ class AdminApi:
 
 def _json(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
+
+
+def _missing(message: str) -> Response:
+    return _json({"error": {"code": "not_found", "message": message}}, status=404)
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and 1 <= int(text) <= MOST_ROWS):
+        raise BadRequest(f"limit must be a whole number from 1 to {MOST_ROWS}.")
+    return int(text)
+
+
+def _day(text: str) -> str:
+    """An ISO date as the ledger writes it; "" is no bound."""
+    try:
+        return text and date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise BadRequest("since and until must be days such as 2026-11-25.") from error
 
 
 def _row(row: RequestRow | AttemptRow | Entry) -> dict[str, object]:
@@ -178,7 +208,7 @@ async def _problem(request: Request, error: Exception) -> Response:  # noqa: ARG
 
 
 async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return _json({"error": {"code": "not_found", "message": f"There is nothing at {request.url.path[:200]}."}}, status=404)
+    return _missing(f"There is nothing at {request.scope['path'][:200]!r}.")
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -25,6 +25,7 @@ ROUTES = {
     "/v1/messages": Route(protocol=MESSAGES, operation=GENERATE),
     "/v1/messages/count_tokens": Route(protocol=MESSAGES, operation=COUNT_TOKENS),
 }
+METHODS = ("POST",)
 PREFIXES = ("/openai", "/anthropic", "/gemini")
 """Drop-in prefixes: an inference path acts under them as at the root."""
 GEMINI_MODELS = ("/v1beta/models/", "/v1/models/")

@@ -1,5 +1,7 @@
 """Errors as replies, in the client's own protocol, so that its SDK raises its own exception class."""
 
+from math import ceil
+
 from omnillm.errors import CallerFault, OmniError, ProviderError, Refused
 from omnillm.protocols.protocol import Fault, Protocol
 from omnillm.server.requests import Rendered
@@ -14,8 +16,8 @@ def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Ren
         fields += b"x-omnillm-attempts: %d\r\n" % error.attempts
     if not should_retry(error):
         fields += b"x-should-retry: false\r\n"
-    if error.retry_after_s is not None and status in {429, 503, OVERLOADED_TO_ANTHROPIC}:
-        milliseconds = max(int(error.retry_after_s * 1000), 1)
+    if error.retry_after_s is not None:
+        milliseconds = max(ceil(error.retry_after_s * 1000), 1)  # up: who comes a millisecond early is refused again
         fields += b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-milliseconds // 1000), milliseconds)
     if isinstance(error, ProviderError) and error.raw_body and error.protocol == protocol.name:
         return Rendered(status=status, fields=fields, body=error.raw_body)
