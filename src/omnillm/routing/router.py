@@ -40,9 +40,7 @@ class Choice:
 class Router:
     """Answers from a table of the names already asked for; a changed configuration is a new Router."""
 
-    def __init__(
-        self, routes: Mapping[str, Route], endpoints: Mapping[str, Endpoint], *, dice: Dice, is_models_only: bool = False
-    ) -> None:
+    def __init__(self, routes: Mapping[str, Route], endpoints: Mapping[str, Endpoint], *, dice: Dice, is_models_only: bool = False) -> None:
         self._exact = {name: route for name, route in routes.items() if not is_pattern(name)}
         patterns = [Pattern(name) for name in routes if is_pattern(name)]
         patterns.sort(key=lambda pattern: -pattern.literal_length)
