@@ -1,5 +1,6 @@
 """The library's `Gateway`, over a fake provider."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,17 +12,19 @@ from omnillm import (
     Completed,
     ConfigError,
     Gateway,
+    Header,
     KeyConfig,
     NoAvailableKey,
     PoolConfig,
     PrimitiveRequest,
     ProviderEndpoint,
+    Query,
     StreamFrame,
     StreamUsage,
     UpstreamLost,
 )
 from omnillm.config.settings import PriceSettings
-from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 PRICE = {"fake-small": PriceSettings(input=400_000_000, output=1_600_000_000)}
@@ -73,7 +76,7 @@ async def test_each_kind_streams(provider: FakeProvider, kind: str) -> None:
 
 async def test_a_cut_stream_raises(provider: FakeProvider) -> None:
     """A stream that the provider cuts never ends with `Completed`."""
-    provider.enqueue(FAULTS["close_mid_body"] if "close_mid_body" in FAULTS else FAULTS["reset_mid_body"])
+    provider.enqueue(FAULTS["reset_mid_body"])
     async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS) as gateway:
         async with gateway.primitive_stream(PrimitiveRequest.json({**CHAT, "stream": True})) as events:
             with pytest.raises(UpstreamLost):
@@ -141,6 +144,21 @@ async def test_an_unknown_price_is_refused_under_a_budget(provider: FakeProvider
         ({"keys": [KeyConfig(label="a", key="x", rpm=0)]}, "keys.a.rpm"),
         ({"keys": KEYS, "budget_limit_usd": 1.5}, "budget_limit_usd"),
         ({"keys": KEYS, "budget_limit_usd": "a dollar"}, "budget_limit_usd"),
+        ({"keys": KEYS, "budget_limit_usd": -1}, "budget_limit_usd"),
+        ({"keys": [KeyConfig(label="a b", key="x")]}, "keys.a b.label"),
+        ({"keys": [KeyConfig(label="a", key="")]}, "keys.a.key"),
+        ({"keys": [KeyConfig(label="a", key="x\r\ny: z")]}, "keys.a.key"),
+        ({"keys": [KeyConfig(label="a", key="x", rpm=-1)]}, "keys.a.rpm"),
+        ({"keys": [KeyConfig(label="a", key="x", tpm=1.5)]}, "keys.a.tpm"),
+        ({"keys": [KeyConfig(label="a", key="x", max_concurrency=True)]}, "keys.a.max_concurrency"),
+        ({"keys": [KeyConfig(label="a", key="x", weight=0)]}, "keys.a.weight"),
+        ({"keys": [KeyConfig(label="a", key="x", limits={"gpt-*": {"rmp": 5}})]}, "keys.a.limits.gpt-*.rmp"),
+        ({"keys": KEYS, "pool": PoolConfig(selection="random")}, "pool.selection"),
+        ({"keys": KEYS, "pool": PoolConfig(failures=0)}, "pool.failures"),
+        ({"keys": KEYS, "pool": PoolConfig(open_s=0)}, "pool.open_s"),
+        ({"keys": KEYS, "pool": PoolConfig(queue_s=float("inf"))}, "pool.queue_s"),
+        ({"keys": KEYS, "request_timeout_s": -1}, "request_timeout_s"),
+        ({"keys": KEYS, "store": "nothing://"}, "store.url"),
     ],
 )
 def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
@@ -148,6 +166,109 @@ def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         Gateway(ProviderEndpoint.openai(), **arguments)
     assert wrong.value.path == place
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "place"),
+    [
+        (ProviderEndpoint.openai("not a url"), "base_url"),
+        (ProviderEndpoint.custom("http://127.0.0.1:1/x", protocol="esperanto"), "protocol"),
+        (ProviderEndpoint(kind="opena1"), "kind"),
+    ],
+)
+def test_a_wrong_endpoint_names_its_place(endpoint: ProviderEndpoint, place: str) -> None:
+    """What the constructors cannot see is seen when the gateway is made."""
+    with pytest.raises(ConfigError) as wrong:
+        Gateway(endpoint, keys=KEYS)
+    assert wrong.value.path == place
+
+
+def test_no_error_repeats_a_key() -> None:
+    """A key that cannot be sent is refused without being shown."""
+    with pytest.raises(ConfigError) as wrong:
+        Gateway(ProviderEndpoint.openai(), keys=[KeyConfig(label="a", key="sk canary")])
+    assert "canary" not in str(wrong.value) + repr(wrong.value.__cause__)
+
+
+async def test_the_first_call_starts_it(provider: FakeProvider) -> None:
+    """Also when several are the first; once closed it stays closed."""
+    gateway = Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS)
+    assert [key.state for key in gateway.pool_status()] == ["ready", "ready"]
+    replies = await asyncio.gather(*(gateway.primitive_call(PrimitiveRequest.json(CHAT)) for _ in range(3)))
+    assert [reply.status for reply in replies] == [200, 200, 200]
+    await gateway.aclose()
+    await gateway.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        ProviderEndpoint.openai,
+        ProviderEndpoint.openai_compatible,
+        lambda url: ProviderEndpoint.custom(f"{url}/v1/chat/completions", protocol="openai_chat"),
+        lambda url: ProviderEndpoint.custom(f"{url}/v1/chat/completions", protocol="openai_chat", auth=Header("api-key")),
+        lambda url: ProviderEndpoint.custom(f"{url}/v1/chat/completions", protocol="openai_chat", auth=Query("key")),
+    ],
+    ids=["openai", "compatible", "custom", "header", "query"],
+)
+async def test_each_constructor_makes_an_endpoint(provider: FakeProvider, endpoint) -> None:
+    """Each reaches the provider with one of the keys, where its scheme puts it."""
+    async with Gateway(endpoint(provider.base_url), keys=KEYS) as gateway:
+        reply = await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+    assert reply.status == 200
+    assert provider.log[-1].key in {"key-a", "key-b"}
+
+
+async def test_the_primitive_endpoint_is_where_primitive_calls_go(provider: FakeProvider) -> None:
+    """It replaces the endpoint of the other calls."""
+    async with Gateway(
+        ProviderEndpoint.openai("http://127.0.0.1:1"), primitive_endpoint=ProviderEndpoint.openai(provider.base_url), keys=KEYS
+    ) as gateway:
+        assert (await gateway.primitive_call(PrimitiveRequest.json(CHAT))).status == 200
+
+
+async def test_a_header_cannot_become_two(provider: FakeProvider) -> None:
+    """What a program passes on for its own users ends at a line break; what the allowlist names goes through."""
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS) as gateway:
+        request = PrimitiveRequest.json(CHAT)
+        for name, value in (("openai-beta", "x\r\nauthorization: Bearer other"), ("openai-beta\nx", "1"), ("openai-beta", "é")):
+            with pytest.raises(BadRequest):
+                await gateway.primitive_call(request.with_headers({name: value}))
+        assert not provider.log
+        await gateway.primitive_call(request.with_headers({"OpenAI-Beta": "assistants=v2", "cookie": "a=b"}).with_session("one"))
+    sent = provider.log[0].headers
+    assert sent[b"openai-beta"] == b"assistants=v2"
+    assert b"cookie" not in sent
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"model":"fake-small"}', b'{"model":5,"messages":[]}'])
+async def test_a_bad_body_is_refused_before_anything(provider: FakeProvider, body: bytes) -> None:
+    """As at the server."""
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS) as gateway:
+        with pytest.raises(BadRequest):
+            await gateway.primitive_call(PrimitiveRequest.json(body))
+    assert not provider.log
+
+
+async def test_the_status_of_a_key_is_in_unix_milliseconds(provider: FakeProvider) -> None:
+    """A rest ends at a moment of the wall clock; what has passed reads 0."""
+    clock = ManualClock(wall=1_700_000_000.0)
+    provider.script.behave("key-a", Behaviour(fault=FAULTS["rate_seconds"]))
+    keys = [KeyConfig(label="a", key="key-a", rpm=5, tpm=1000), KeyConfig(label="b", key="key-b")]
+    async with Gateway(
+        ProviderEndpoint.openai(provider.base_url), keys=keys, pool=PoolConfig(selection="priority"), clock=clock
+    ) as gateway:
+        assert (await gateway.primitive_call(PrimitiveRequest.json(CHAT))).key == "b"
+        limited, well = gateway.pool_status()
+        rest_ms = limited.cool_down_until - 1_700_000_000_000
+        assert (limited.state, limited.available) == ("cooling", False)
+        assert 0 < rest_ms <= 3_600_000
+        assert (limited.rpm_used, limited.rpm_limit, limited.tpm_limit) == (1, 5, 1000)
+        assert (well.cool_down_until, well.failure_cool_down_until, well.rpm_limit, well.consecutive_failures) == (0, 0, 0, 0)
+        clock.advance(rest_ms / 1000 + 1)
+        assert gateway.pool_status()[0].cool_down_until == 0
 
 
 async def test_nothing_is_written_by_default(provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

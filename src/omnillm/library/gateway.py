@@ -1,5 +1,6 @@
 """`Gateway`: many provider keys as one endpoint, inside a Python program. No file and no signal handler unless asked for."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,10 +14,10 @@ from msgspec.structs import replace
 from omnillm.assemble import Program
 from omnillm.assemble.parts import make_caller
 from omnillm.clock import Clock
+from omnillm.config import values
 from omnillm.config.load import load
 from omnillm.config.settings import (
     BudgetSettings,
-    CallSettings,
     ModelSettings,
     PriceSettings,
     PricingSettings,
@@ -30,9 +31,20 @@ from omnillm.framing.sse import SseReader
 from omnillm.gateway.call import Call, read_members
 from omnillm.gateway.relay import Relay
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
-from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, breaker_settings, key_settings, key_status
+from omnillm.library.pool import (
+    KeyConfig,
+    KeyStatus,
+    PoolConfig,
+    call_settings,
+    key_settings,
+    key_status,
+    pool_settings,
+    read,
+    read_seconds,
+    secret_text,
+)
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, raw_usage
-from omnillm.money import NANO_PER_USD, parse_usd
+from omnillm.money import NANO_PER_USD
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.protocol_names import parse_protocol
 from omnillm.secret import Secret
@@ -81,7 +93,8 @@ class Gateway:
     def _begin(self, settings: Settings, clock: Clock | None) -> None:
         self._program = Program(settings, clock=clock)
         self._caller = make_caller(settings, None)
-        self._is_started = False
+        self._is_started = self._is_closed = False
+        self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await self._start()
@@ -91,20 +104,25 @@ class Gateway:
         await self.aclose()
 
     async def _start(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("this gateway is closed")
         if not self._is_started:
-            self._is_started = True
-            await self._program.start()
+            async with self._starting:
+                if not self._is_started:
+                    await self._program.start()
+                    self._is_started = True
 
     async def aclose(self) -> None:
-        """Close connections and the ledger. Idempotent."""
+        """Close connections and the ledger, for good. Idempotent."""
+        self._is_closed = True
         if self._is_started:
             self._is_started = False
             await self._program.aclose()
 
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
         """A raw call in the provider's own protocol, its reply whole. A body that asks for a stream is refused. Raises OmniError."""
-        call = self._call(request, is_stream=False)
         await self._start()
+        call = self._call(request, is_stream=False)
         relay = await self._program.engine.serve(call)
         try:
             body = await relay.read()
@@ -119,8 +137,8 @@ class Gateway:
         Each frame is followed by its usage where it reports one; the last event is `Completed`, or the iteration raises. Leaving the block
         early hangs up: what was generated so far is settled.
         """
-        call = self._call(request, is_stream=True)
         await self._start()
+        call = self._call(request, is_stream=True)
         relay = await self._program.engine.serve(call)
         try:
             yield _events(relay)
@@ -163,7 +181,7 @@ class Gateway:
             peek=peek,
             members=members,
             body=request.body,
-            headers={name.lower().encode(): value.encode() for name, value in request.headers.items()},
+            headers=request.wire_headers(),
             started_at=now,
             wall=program.clock.wall(),
             deadline=now + program.settings.calls.deadline_s,
@@ -206,19 +224,18 @@ def _settings(endpoint: ProviderEndpoint, keys: Sequence[KeyConfig], pool: PoolC
     if not keys:
         raise ConfigError("at least one key is needed", path="keys")
     _check_once([key.label for key in keys], "label")
-    _check_once([key.key.reveal() if isinstance(key.key, Secret) else key.key for key in keys], "key")
+    _check_once([secret_text(key) for key in keys], "key")
     provider = replace(
-        provider_settings(endpoint),
+        pool_settings(pool, provider_settings(endpoint)),
         keys=tuple(key_settings(key) for key in keys),
-        selection=pool.selection,
-        breaker=breaker_settings(pool),
-        max_cooldown_s=pool.max_cooldown_s,
-        timeouts=TimeoutSettings() if request_timeout_s is None else TimeoutSettings(total_s=request_timeout_s),
+        timeouts=TimeoutSettings()
+        if request_timeout_s is None
+        else TimeoutSettings(total_s=read_seconds(request_timeout_s, "request_timeout_s")),
     )
     return Settings(
         providers={PROVIDER: provider},
         models={"*": ModelSettings(targets=(TargetSettings(target=f"{PROVIDER}/*"),))},
-        calls=CallSettings(queue_s=pool.queue_s, queue_depth=pool.queue_depth),
+        calls=call_settings(pool),
     )
 
 
@@ -231,11 +248,8 @@ def _check_once(values: list[str], what: str) -> None:
 def _budget(limit: Decimal | str | int) -> BudgetSettings:
     if isinstance(limit, float):
         raise ConfigError("must be Decimal, str or int: a float is not an amount of money", path="budget_limit_usd")
-    try:
-        nanousd = parse_usd(format(limit, "f") if isinstance(limit, Decimal) else str(limit))
-    except ValueError as error:
-        raise ConfigError(str(error), path="budget_limit_usd") from error
-    return BudgetSettings(name=BUDGET, limit_nanousd=nanousd)
+    written = format(limit, "f") if isinstance(limit, Decimal) else limit
+    return BudgetSettings(name=BUDGET, limit_nanousd=read(values.usd, written, "budget_limit_usd"))
 
 
 def _usd(nanousd: int) -> Decimal:

@@ -1,13 +1,20 @@
 """Keys and pools as the library's user configures and sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.admission.asks import KeySnapshot
-from omnillm.config.settings import BreakerSettings, KeySettings, ModelLimitSettings
+from omnillm.config import values
+from omnillm.config.settings import BreakerSettings, CallSettings, KeySettings, ModelLimitSettings, ProviderSettings
 from omnillm.errors import ConfigError
+from omnillm.keys.selection import SELECTIONS
 from omnillm.secret import Secret
+from omnillm.spelling import hint
+
+T = TypeVar("T")
 
 
 class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,25 +79,70 @@ class KeyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def key_settings(key: KeyConfig) -> KeySettings:
-    limits = {"rpm": key.rpm, "tpm": key.tpm, "max_concurrency": key.max_concurrency}
-    for name, value in limits.items():
-        if value is not None and value < 1:
-            raise ConfigError("must be at least 1; leave it out for no local limit", path=f"keys.{key.label}.{name}")
+    """ConfigError, its path `keys.LABEL.FIELD`, by the rules of the configuration file."""
+    path = f"keys.{key.label}"
     return KeySettings(
-        label=key.label,
-        key=key.key if isinstance(key.key, Secret) else Secret(key.key),
-        rpm=key.rpm or 0,
-        tpm=key.tpm or 0,
-        max_concurrency=key.max_concurrency or 0,
-        weight=key.weight,
-        group=key.group,
-        models=key.models,
-        limits={pattern: ModelLimitSettings(**each) for pattern, each in key.limits.items()},
+        label=read(values.name, key.label, f"{path}.label"),
+        key=read(values.secret, secret_text(key), f"{path}.key"),
+        rpm=_limit(key.rpm, f"{path}.rpm"),
+        tpm=_limit(key.tpm, f"{path}.tpm"),
+        max_concurrency=_limit(key.max_concurrency, f"{path}.max_concurrency"),
+        weight=read(values.positive, key.weight, f"{path}.weight"),
+        group=None if key.group is None else read(values.name, key.group, f"{path}.group"),
+        models=tuple(read(values.model_name, pattern, f"{path}.models") for pattern in key.models),
+        limits={
+            read(values.model_name, pattern, f"{path}.limits"): _model_limits(given, f"{path}.limits.{pattern}")
+            for pattern, given in key.limits.items()
+        },
     )
 
 
-def breaker_settings(pool: PoolConfig) -> BreakerSettings:
-    return BreakerSettings(failures=pool.failures, open_s=pool.open_s, max_open_s=pool.max_open_s)
+def secret_text(key: KeyConfig) -> str:
+    return key.key.reveal() if isinstance(key.key, Secret) else key.key
+
+
+def _limit(given: int | None, path: str) -> int:
+    return 0 if given is None else read(values.limit, given, path)
+
+
+def _model_limits(given: Mapping[str, int], path: str) -> ModelLimitSettings:
+    known = ModelLimitSettings.__struct_fields__
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"is unknown{hint(name, known)}", path=f"{path}.{name}")
+    return ModelLimitSettings(**{name: read(values.limit, value, f"{path}.{name}") for name, value in given.items()})
+
+
+def pool_settings(pool: PoolConfig, provider: ProviderSettings) -> ProviderSettings:
+    """The provider with this pool's selection, breaker and cooldown."""
+    if pool.selection not in SELECTIONS:
+        raise ConfigError(f"is none{hint(pool.selection, SELECTIONS)}", path="pool.selection")
+    breaker = BreakerSettings(
+        failures=read(values.positive, pool.failures, "pool.failures"),
+        open_s=read_seconds(pool.open_s, "pool.open_s"),
+        max_open_s=read_seconds(pool.max_open_s, "pool.max_open_s"),
+    )
+    cooldown_s = read_seconds(pool.max_cooldown_s, "pool.max_cooldown_s")
+    return replace(provider, selection=pool.selection, breaker=breaker, max_cooldown_s=cooldown_s)
+
+
+def call_settings(pool: PoolConfig) -> CallSettings:
+    return CallSettings(
+        queue_s=read(values.seconds, f"{pool.queue_s:.9f}s", "pool.queue_s"),
+        queue_depth=read(values.whole, pool.queue_depth, "pool.queue_depth"),
+    )
+
+
+def read(reader: Callable[[str], T], value: object, path: str) -> T:
+    """A value by the reader of the configuration file, so that one rule holds in both places."""
+    try:
+        return reader(str(value))
+    except ValueError as error:
+        raise ConfigError(str(error), path=path) from error
+
+
+def read_seconds(value: float, path: str) -> float:
+    return read(values.positive_seconds, f"{value:.9f}s", path)
 
 
 def key_status(key: KeySnapshot, wall: float) -> KeyStatus:

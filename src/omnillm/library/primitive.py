@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from omnillm.errors import BadRequest
 from omnillm.framing.sse import Frame
 from omnillm.money import format_usd
 from omnillm.usage import Usage
@@ -33,6 +34,13 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_headers(self, headers: Mapping[str, str]) -> "PrimitiveRequest":
         return msgspec.structs.replace(self, headers={**self.headers, **headers})
+
+    def wire_headers(self) -> dict[bytes, bytes]:
+        """BadRequest for what could not stand in one field: a line break in a value would be a field of its own."""
+        for name, value in self.headers.items():
+            if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
+                raise BadRequest(f"The header {name[:64]!r} is not printable ASCII.", code="bad_header")
+        return {name.lower().encode(): value.encode() for name, value in self.headers.items()}
 
     def with_session(self, session: str) -> "PrimitiveRequest":
         return msgspec.structs.replace(self, session=session)
