@@ -1,5 +1,6 @@
 """Fixtures of the journeys."""
 
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from io import BytesIO
@@ -22,6 +23,7 @@ async def serve() -> AsyncIterator[Serve]:
         async def begin(text: str | Settings, *, clock: Clock | None = None, env: Mapping[str, str] | None = None) -> Running:
             settings = parse(text, env or {}) if isinstance(text, str) else text
             log = BytesIO()
+            stack.callback(lambda: sys.stdout.write(log.getvalue().decode()))  # for whoever reads a failure, and for the canary
             service = Service(settings, reload=lambda: settings, clock=clock, log_to=log)
             await service.start()
             stack.push_async_callback(service.aclose)

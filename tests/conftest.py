@@ -1,0 +1,25 @@
+"""A canary over the whole suite: nothing that is logged or printed under a test may hold one of the secrets that tests use."""
+
+import logging
+import re
+
+import pytest
+
+SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+")
+"""How provider keys, virtual keys and admin keys of the tests begin, and what stands for headers, peppers and prompts."""
+
+
+def pytest_configure():
+    logging.getLogger("omnillm").setLevel(logging.DEBUG)  # what is not shown by default is looked at too
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """The report of a phase, failed when what was captured in it tells a secret."""
+    report = yield
+    if report.passed:
+        told = {match for name, text in report.sections if name.endswith(call.when) for match in SECRET.findall(text)}
+        if told:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} logged or printed a secret: {', '.join(sorted(told))}"
+    return report

@@ -1,0 +1,53 @@
+"""The canary itself, and what the package must never contain."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import omnillm
+
+TOLD = """
+import logging
+def test_log(): logging.getLogger("omnillm.any").debug("this is %s", "sk-" + "good")
+def test_print(): print("admin-" + "journey-1")
+def test_well(): print("a risk-free task on a disk-full machine")
+"""
+SOURCES = sorted(Path(omnillm.__file__).parent.rglob("*.py"))
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "subprocess", "jinja2", "pty", "ctypes", "multiprocessing"}
+
+
+def test_a_told_secret_fails_its_test(tmp_path: Path) -> None:
+    """A log record of any level and a printed line; words that only look like one do not."""
+    path = tmp_path / "test_told.py"
+    path.write_text(TOLD)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:randomly", "-c", "/dev/null", str(path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+    assert "2 failed, 1 passed" in told.stdout
+    assert "test_log logged or printed a secret: sk-good" in told.stdout
+
+
+def test_the_package_runs_no_code_that_it_is_given() -> None:
+    """No eval, no exec, no pickle, no template, no shell, no unsafe YAML: half of the advisories against gateways began there."""
+    assert len(SOURCES) > 100
+    assert [problem for path in SOURCES for problem in problems(path)] == []
+
+
+def problems(path: Path) -> list[str]:
+    return [f"{path}:{node.lineno}" for node in ast.walk(ast.parse(path.read_text())) if is_forbidden(node)]
+
+
+def is_forbidden(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            return any(name.name.partition(".")[0] in FORBIDDEN_MODULES for name in names)
+        case ast.ImportFrom(module=str(module)):
+            return module.partition(".")[0] in FORBIDDEN_MODULES
+        case ast.Call(func=ast.Name(id=name)):
+            return name in FORBIDDEN_CALLS
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="yaml"), attr=name)):
+            return name.startswith(("load", "unsafe", "full"))
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr=name)):
+            return name in FORBIDDEN_CALLS or name.startswith(("exec", "spawn"))
+    return False
