@@ -1,0 +1,153 @@
+"""Which path speaks which protocol, and who may ask it: no path without a policy."""
+
+from itertools import product
+
+import pytest
+from starlette.routing import Route as Page
+
+from omnillm.errors import CallerFault, Unauthenticated
+from omnillm.gateway.call import Caller
+from omnillm.gateway.counters import Counters
+from omnillm.server.app import PROBES, App, Surface
+from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
+from omnillm.server.live import Live
+from omnillm.server.operations import Instruments, build_operations
+from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
+from omnillm.server.requests import Request
+from omnillm.testing import ManualClock
+
+PEPPER, ADMIN, VIRTUAL = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key"
+OPEN = PROBES | {"/metrics"}
+"""Asked by anybody; everything else needs a credential."""
+
+
+def request(method: str, path: str, **fields: str) -> Request:
+    headers = {name.replace("_", "-").encode(): value.encode() for name, value in fields.items()}
+    return Request(method=method, target=path.encode(), path=path, query="", headers=headers, http_minor=1, peer="")
+
+
+def app(surface: Surface = Surface.ALL) -> App:
+    callers = {digest(PEPPER, VIRTUAL): Caller(name="someone")}
+    authenticator = Authenticator(callers, pepper=PEPPER, anonymous=None)
+    live = Live(engine=None, router=None, authenticator=authenticator, admin=AdminAuthenticator(ADMIN), deadline_s=1.0, affinity="none")
+    return App(live, surface=surface, clock=ManualClock(), operations=None, counters=Counters(), make_id=lambda: "id")
+
+
+def pages() -> list[Page]:
+    nothing = dict.fromkeys(Instruments.__struct_fields__)
+    return build_operations(Instruments(**nothing)).routes
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.path)
+def test_every_page_of_the_operations_has_a_policy(page: Page) -> None:
+    """Open to everybody by name, or the administrator's: a new page is refused until its path says whose it is."""
+    path = page.path.format(provider="openai", label="a", request_id="1")
+    for method in page.methods:
+        if path in OPEN:
+            assert app().open(request(method, path)).caller is None
+            continue
+        with pytest.raises(Unauthenticated):
+            app().open(request(method, path))
+        with pytest.raises(CallerFault) as refused:
+            app().open(request(method, path, authorization=f"Bearer {VIRTUAL.decode()}"))
+        assert refused.value.status == 403
+        assert app().open(request(method, path, authorization=f"Bearer {ADMIN.decode()}")).caller is None
+
+
+@pytest.mark.parametrize("path", [*ROUTES, "/v1beta/models/x:generateContent", "/v1/models", "/v1beta/models/x", "/v1/models/a/b"])
+def test_every_path_of_a_client_needs_a_virtual_key(path: str) -> None:
+    """At the root and under each drop-in prefix; the administrator's key is none."""
+    method = "GET" if "models" in path and ":" not in path else "POST"
+    for prefix in ("", *PREFIXES):
+        for fields in ({}, {"authorization": f"Bearer {ADMIN.decode()}"}, {"x_api_key": "wrong"}):
+            with pytest.raises(Unauthenticated):
+                app().open(request(method, prefix + path, **fields))
+        assert app().open(request(method, prefix + path, x_api_key=VIRTUAL.decode())).caller.name == "someone"
+
+
+NOWHERE = (
+    *("/v1", "/v1/", "/v1/chat", "/v1/chat/completions/", "/V1/chat/completions", "//v1/messages", "/v1/modelsx", "/v1betamodels/x:y"),
+    *("/admin", "/Admin/v1/pools", "/healthz/", "/metrics/", "/openai", "/openai/", "/openai/openai/v1/messages", "/v1/files", "*", ""),
+)
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+def test_what_is_in_no_table_is_a_404(path: str) -> None:
+    """Whatever credential comes with it."""
+    for method, key in product(("GET", "POST", "OPTIONS", "DELETE"), (VIRTUAL, ADMIN)):
+        with pytest.raises(CallerFault) as refused:
+            app().open(request(method, path, authorization=f"Bearer {key.decode()}"))
+        assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"])
+def test_calls_are_posted(method: str) -> None:
+    """Any other method is a 405, before anybody is authenticated."""
+    for path in (*ROUTES, "/v1/models/x:streamGenerateContent"):
+        with pytest.raises(CallerFault) as refused:
+            app().open(request(method, path))
+        assert (refused.value.status, refused.value.code) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_models_are_read(method: str) -> None:
+    """A client that deletes a model is not told that it did."""
+    with pytest.raises(CallerFault) as refused:
+        app().open(request(method, "/v1/models/fast", x_api_key=VIRTUAL.decode()))
+    assert refused.value.status == 405
+
+
+def test_a_listener_serves_its_own_surface_only() -> None:
+    """Calls on one, operations on the other, probes on both."""
+    calls, operations = app(Surface.CALLS), app(Surface.OPERATIONS)
+    for path in PROBES:
+        assert calls.open(request("GET", path)).caller is operations.open(request("GET", path)).caller is None
+    for path in ("/metrics", "/admin/v1/pools"):
+        with pytest.raises(CallerFault) as refused:
+            calls.open(request("GET", path, authorization=f"Bearer {ADMIN.decode()}"))
+        assert refused.value.status == 404
+    with pytest.raises(CallerFault) as refused:
+        operations.open(request("POST", "/v1/messages", x_api_key=VIRTUAL.decode()))
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "operation", "is_stream"),
+    [
+        ("/v1beta/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro", "generate", False),
+        ("/v1/models/gemini-2.5-pro:streamGenerateContent", "gemini-2.5-pro", "generate", True),
+        ("/gemini/v1beta/models/openai/gpt-4.1:countTokens", "openai/gpt-4.1", "count_tokens", False),
+        ("/v1beta/models/ft:gpt:org:generateContent", "ft:gpt:org", "generate", False),
+    ],
+)
+def test_the_path_of_gemini_names_model_and_method(path: str, model: str, operation: str, is_stream: bool) -> None:
+    """Models may hold slashes and colons; the last colon is the method's."""
+    route = inference_route(path)
+    assert (route.protocol.name, route.model, route.operation, route.is_stream) == (
+        "gemini_generate_content",
+        model,
+        operation,
+        is_stream,
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1beta/models/:generateContent", "/v1beta/models/x:", "/v1beta/models/x:predict", "/v2/models/x:generateContent"]
+)
+def test_other_paths_of_gemini_are_no_calls(path: str) -> None:
+    """No model, no method, a method that is not served, another version."""
+    assert inference_route(path) is None
+
+
+def test_errors_are_told_in_the_protocol_of_the_path() -> None:
+    """Where the path is nobody's, by what the client's SDK sends along."""
+    for path, headers, name in (
+        ("/v1/chat/completions", {}, "openai_chat"),
+        ("/v1/responses/resp_1", {}, "openai_responses"),
+        ("/v1/messages/batches", {}, "anthropic_messages"),
+        ("/v1/anything", {b"anthropic-version": b"2023-06-01"}, "anthropic_messages"),
+        ("/v1beta/anything", {}, "gemini_generate_content"),
+        ("/v1/models", {b"x-goog-api-key": b"k"}, "gemini_generate_content"),
+        ("/", {}, "openai_chat"),
+    ):
+        assert protocol_of(without_prefix(path), headers).name == name
