@@ -9,10 +9,10 @@ import msgspec
 from tests.journeys.running import VIRTUAL_KEY
 
 MARKS = {
-    "openai_chat": b"data: [DONE]",
-    "openai_responses": b"event: response.completed",
-    "anthropic_messages": b"event: message_stop",
-    "gemini": b'"finishReason"',
+    "openai_chat": (b"data: [DONE]",),
+    "openai_responses": (b"event: response.completed", b"event: response.incomplete"),
+    "anthropic_messages": (b"event: message_stop",),
+    "gemini": (b'"finishReason"',),
 }
 """What stands in a stream that finished, and in no other."""
 PATHS = {
@@ -101,7 +101,7 @@ class Reply(msgspec.Struct, frozen=True):
         if self.status != 200 or not self.is_whole:
             return False
         if self.headers["content-type"].startswith("text/event-stream"):
-            return MARKS[self.dialect] in self.body and b'"error":{' not in self.body[self.body.rfind(b"data: ") :]
+            return any(mark in self.body for mark in MARKS[self.dialect]) and b'"error":{' not in self.body[self.body.rfind(b"data: ") :]
         return bool({"choices", "output", "content", "candidates"} & self.json.keys())
 
     @property

@@ -69,7 +69,7 @@ def read_members(body: bytes) -> Members:
     except UnicodeDecodeError as error:
         raise BadRequest(f"The request body is not valid UTF-8 at byte {error.start}.", code="invalid_json") from error
     except RecursionError as error:
-        raise BadRequest("The request body is nested too deeply.", code="invalid_json") from error
+        raise _too_deep() from error
 
 
 def has_repeated_members(body: bytes, members: Members) -> bool:
@@ -90,5 +90,20 @@ def _count_members(body: bytes) -> int:
         nonlocal found
         found = len(pairs)  # objects end inside out: the last one counted is the outermost
 
-    json.loads(body, object_pairs_hook=count, parse_int=str)
+    try:
+        json.loads(body, object_pairs_hook=count, parse_int=str)
+    except RecursionError as error:
+        raise _too_deep() from error
     return found
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest("The request body is nested too deeply.", code="invalid_json")
+
+
+def spelling(members: Members, name: str) -> str:
+    """`name` as it stands in the body: protocol buffers' JSON is read in both spellings, generationConfig and generation_config."""
+    if name in members:
+        return name
+    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return snake if snake in members else name

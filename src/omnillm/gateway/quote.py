@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from omnillm.errors import BadRequest, BudgetExceeded
-from omnillm.gateway.call import GENERATE, Call, has_repeated_members
+from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_members, spelling
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price, bound
 from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
@@ -65,7 +65,7 @@ class Quoter:
         prompt_bound = bounded_prompt_tokens(text, media, protocol.name)
         if not call.caller.budgets and self._unknown != "refuse":
             return Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output), plan.targets
-        if call.caller.budgets and has_repeated_members(call.body, call.members):
+        if call.caller.budgets and _is_ambiguous(call):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
         priced = self._priced(call, plan)
         budgeted = bool(call.caller.budgets)
@@ -102,3 +102,12 @@ class Quoter:
                 code="price_unknown",
             )
         return priced
+
+
+def _is_ambiguous(call: Call) -> bool:
+    """Whether a member stands twice where two readers may differ: at the top level, or in the object that holds the output cap (Gemini)."""
+    if has_repeated_members(call.body, call.members):
+        return True
+    holder, dot, _ = call.protocol.output_cap_member.partition(".")
+    raw = call.members.get(spelling(call.members, holder)) if dot else None
+    return raw is not None and bytes(raw) != b"null" and has_repeated_members(bytes(raw), read_members(bytes(raw)))

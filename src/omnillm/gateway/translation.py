@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, NoAvailableKey
-from omnillm.gateway.call import Call
+from omnillm.gateway.call import Call, spelling
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
 from omnillm.protocols.protocol import Protocol
@@ -110,14 +110,10 @@ def _inject_cap(changes: dict[str, bytes], call: Call, member: str, cap: int) ->
     if not dot:
         changes[outer] = b"%d" % cap
         return
-    name = outer if outer in call.members else _snake(outer)
-    config = _object(call.members[name], name) if name in call.members else {}
-    changes[name if config else outer] = msgspec.json.encode({**config, inner: cap})
-
-
-def _snake(name: str) -> str:
-    """GenerationConfig -> generation_config: protocol buffers' JSON is read in both spellings."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    name = spelling(call.members, outer)
+    raw = call.members.get(name)
+    config = {} if raw is None or bytes(raw) == b"null" else _object(raw, name)
+    changes[name] = msgspec.json.encode({**config, inner: cap})
 
 
 def _with_usage(options: msgspec.Raw | None) -> bytes:

@@ -1,0 +1,454 @@
+"""Money is never wrong: held before it can be spent, never beyond a hard limit, settled to what the provider bills, kept over a crash."""
+
+import asyncio
+import os
+import re
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.records import EntryKind
+from omnillm.testing import Behaviour, FakeProvider, Fault
+
+NANO = 1_000_000_000
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as provider:
+        yield provider
+
+
+def usd(nanousd: int) -> str:
+    return f"{nanousd // NANO}.{nanousd % NANO:09d}"
+
+
+async def held_by_one(serve: Serve, fake: FakeProvider, question: Question) -> int:
+    """nano-USD that one such call holds while it runs."""
+    gateway = await serve(configuration(fake))
+    fake.enqueue(Fault.stall(name="measure"))
+    task = asyncio.get_running_loop().create_task(exchange(gateway.port, question))
+    await fake.arrived(len(fake.log) + 1)
+    held = (await gateway.books())[2]
+    fake.gate("measure").set()
+    assert (await task).is_answer
+    return held
+
+
+@asynccontextmanager
+async def watched(gateway: Running, limit_nanousd: int) -> AsyncIterator[None]:
+    """Looks at the budget in every turn of the loop: what is settled and held is never beyond the limit."""
+
+    async def watch() -> None:
+        while True:
+            [budget] = gateway.program.controller.budgets()
+            assert budget.settled_nanousd + budget.reserved_nanousd <= limit_nanousd
+            await asyncio.sleep(0)
+
+    watcher = asyncio.get_running_loop().create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+
+
+@pytest.mark.parametrize("durability", ["relaxed", "strict"])
+@pytest.mark.parametrize("store", ["memory://", "sqlite"])
+async def test_of_many_calls_exactly_those_succeed_for_which_there_is_money(
+    serve: Serve, fake: FakeProvider, tmp_path: Path, store: str, durability: str
+) -> None:
+    """300 calls at once, money for 7, none of it coming back while they are made: 7 answers, 293 times 402, and the invoice is settled."""
+    question = ask("openai_chat", "hello", cap=20)
+    held = await held_by_one(serve, fake, question)
+    fake.invoice.lines.clear()
+    fake.script.behave("*", Behaviour(fault=Fault.stall()))
+    limit = 7 * held + held // 2
+    url = store if store != "sqlite" else f"sqlite:///{tmp_path}/ledger.db"
+    gateway = await serve(configuration(fake, limit_usd=usd(limit), queue="0s", store=url, durability=durability))
+    before = len(fake.log)
+    async with watched(gateway, limit):
+        tasks = [asyncio.get_running_loop().create_task(exchange(gateway.port, question)) for _ in range(300)]
+        await until(lambda: sum(task.done() for task in tasks) == 293, seconds=20)
+        await fake.arrived(before + 7)
+        fake.gate("stall").set()
+        replies = await asyncio.gather(*tasks)
+    assert sorted(reply.status for reply in replies) == [200] * 7 + [402] * 293
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled == fake.invoice.total_nanousd > 0
+    assert reserved == 0
+
+
+async def test_money_that_comes_back_is_spent_again(serve: Serve, fake: FakeProvider) -> None:
+    """Waiting for money that is only held, 200 calls over room for a few at a time are all answered, and the limit holds throughout."""
+    question = ask("openai_chat", "hello", cap=20)
+    held = await held_by_one(serve, fake, question)
+    cost = fake.invoice.total_nanousd
+    limit = 3 * held + 200 * cost
+    gateway = await serve(configuration(fake, limit_usd=usd(limit), queue="10s"))
+    async with watched(gateway, limit):
+        replies = await asyncio.gather(*(exchange(gateway.port, question) for _ in range(200)))
+    assert all(reply.is_answer for reply in replies)
+    ledger, settled, reserved = await gateway.books()
+    assert (ledger, settled, reserved) == (200 * cost, 200 * cost, 0)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_spent_budget_is_a_402_that_says_how_it_stands(serve: Serve, fake: FakeProvider, dialect: str, is_stream: bool) -> None:
+    """Scope, limit, what is spent and what is held; and the SDK is not to try again."""
+    question = ask(dialect, "hello", cap=20, is_stream=is_stream)
+    held = await held_by_one(serve, fake, question)
+    cost = fake.invoice.total_nanousd
+    gateway = await serve(configuration(fake, limit_usd=usd(held)))
+    assert (await exchange(gateway.port, question)).is_answer
+    reply = await exchange(gateway.port, question)
+    assert reply.status == 402
+    assert reply.headers["x-should-retry"] == "false"
+    assert "retry-after" not in reply.headers
+    told = reply.body.decode()
+    message = reply.error["message"]
+    assert "'everything'" in message
+    amounts = [float(amount) for amount in re.findall(r"\d+\.\d+", message)]
+    assert amounts == [pytest.approx(held / NANO), pytest.approx(cost / NANO)]
+    assert all(name in told for name in ("budget_exceeded", "scope", "limit_usd", "spent_usd", "held_usd"))
+    assert len(fake.log) == 2
+
+
+async def test_held_budget_is_a_402_to_come_back_to(serve: Serve, fake: FakeProvider) -> None:
+    """When only calls under way stand in the way, and the call may not wait, it is told when to come again."""
+    question = ask("openai_chat", "hello", cap=20)
+    held = await held_by_one(serve, fake, question)
+    gateway = await serve(configuration(fake, limit_usd=usd(held), queue="0s"))
+    fake.enqueue(Fault.stall())
+    task = asyncio.get_running_loop().create_task(exchange(gateway.port, question))
+    await fake.arrived(2)
+    reply = await exchange(gateway.port, question)
+    assert (reply.status, reply.error["code"]) == (402, "budget_held")
+    assert float(reply.error["details"]["held_usd"]) == pytest.approx(held / NANO)
+    assert "x-should-retry" not in reply.headers
+    fake.gate("stall").set()
+    assert (await task).is_answer
+
+
+async def test_soft_budget_lets_through(serve: Serve, fake: FakeProvider) -> None:
+    """It counts, and refuses nobody."""
+    gateway = await serve(configuration(fake, limit_usd="0.000001", hard=False))
+    replies = [await exchange(gateway.port, ask("openai_chat", "hello")) for _ in range(5)]
+    assert all(reply.is_answer for reply in replies)
+    assert (await gateway.books()) == (fake.invoice.total_nanousd, fake.invoice.total_nanousd, 0)
+
+
+async def test_own_budget_of_a_key_is_named(serve: Serve, fake: FakeProvider) -> None:
+    """The tightest budget refuses, by its own name, and nothing is held in the others."""
+    gateway = await serve(configuration(fake, caller='budget: {limit_usd: "0.000001", period: total}'))
+    reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+    assert reply.status == 402
+    assert reply.error["details"]["scope"] == "key:journey"
+    assert await gateway.books() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_unknown_price_is_refused_to_who_has_a_budget(serve: Serve, fake: FakeProvider, dialect: str) -> None:
+    """What cannot be priced cannot be bounded: 402, and the provider is not asked."""
+    provider = {"openai_chat": "openai", "openai_responses": "openai", "anthropic_messages": "anthropic", "gemini": "gemini"}[dialect]
+    gateway = await serve(configuration(fake))
+    reply = await exchange(gateway.port, ask(dialect, "hello", model=f"{provider}/no-such-model-1"))
+    assert reply.status == 402
+    assert "price" in reply.error["message"]
+    assert fake.log == []
+
+
+CAPS: dict[str, Callable[[dict], object]] = {
+    "openai_chat": lambda body: body.get("max_completion_tokens"),
+    "openai_responses": lambda body: body.get("max_output_tokens"),
+    "gemini": lambda body: body.get("generationConfig", {}).get("maxOutputTokens"),
+}
+
+
+@pytest.mark.parametrize("dialect", CAPS)
+async def test_call_without_a_cap_gets_one_where_the_models_own_is_unknown(serve: Serve, fake: FakeProvider, dialect: str) -> None:
+    """A bound that cannot be read is sent; what is held is enough for it."""
+    gateway = await serve(configuration(fake, calls="default_output_tokens: 30"))
+    fake.script.behave("*", Behaviour(words=500))
+    assert (await exchange(gateway.port, ask(dialect, "hello"))).is_answer
+    assert CAPS[dialect](sent_body(fake)) == 30
+    assert fake.invoice.lines[0].usage.output == 30
+
+
+@pytest.mark.parametrize("dialect", CAPS)
+async def test_call_without_a_cap_is_bounded_by_the_models_own(serve: Serve, fake: FakeProvider, dialect: str) -> None:
+    """Where the price list knows the model's maximum, the body stays as it was and that much is held."""
+    question = ask(dialect, "hello")
+    gateway = await serve(configuration(fake, price="{input: 0.4, output: 1.6, max_output: 5000}"))
+    fake.enqueue(Fault.stall())
+    task = asyncio.get_running_loop().create_task(exchange(gateway.port, question))
+    await fake.arrived(1)
+    held = (await gateway.books())[2]
+    assert 5000 * 1600 <= held < 5000 * 1600 + 300 * 400
+    assert CAPS[dialect](sent_body(fake)) is None
+    fake.gate("stall").set()
+    assert (await task).is_answer
+
+
+def sent_body(fake: FakeProvider) -> dict:
+    return Reply("", 200, {}, fake.log[0].body, is_whole=True).json
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+async def test_each_of_n_choices_is_held_and_paid(serve: Serve, fake: FakeProvider, is_stream: bool) -> None:
+    """n times the cap is held, and what n choices cost is settled."""
+    one = await held_by_one(serve, fake, ask("openai_chat", "hello", cap=100))
+    five = await held_by_one(serve, fake, ask("openai_chat", "hello", cap=100, more={"n": 5}))
+    assert five >= one + 4 * 100 * 1600
+    fake.invoice.lines.clear()
+    gateway = await serve(configuration(fake))
+    assert (await exchange(gateway.port, ask("openai_chat", "hello", more={"n": 5}, is_stream=is_stream))).is_answer
+    assert (await gateway.books())[0] == fake.invoice.total_nanousd
+    assert fake.invoice.lines[0].usage.output == 100
+
+
+REPEATED = {
+    "openai_chat": (b'"max_tokens":5', b'"max_tokens":5,"max_tokens":5000'),
+    "openai_responses": (b'"max_output_tokens":5', b'"max_output_tokens":5,"max_output_tokens":5000'),
+    "anthropic_messages": (b'"max_tokens":5', b'"max_tokens":5,"max_tok\\u0065ns":5000'),
+    "gemini": (b'"maxOutputTokens": 5', b'"maxOutputTokens": 5000, "maxOutputTokens": 5'),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_body_that_can_be_read_twice_is_refused(serve: Serve, fake: FakeProvider, dialect: str) -> None:
+    """A member that stands twice could be one thing for us and another for the provider."""
+    gateway = await serve(configuration(fake))
+    plain = ask(dialect, "hello", cap=5).raw
+    head, _, body = plain.partition(b"\r\n\r\n")
+    was, becomes = REPEATED[dialect]
+    body = body.replace(was.replace(b" ", b""), becomes)
+    head = re.sub(rb"content-length: \d+", b"content-length: %d" % len(body), head)
+    reply = await exchange(gateway.port, Question(dialect, head + b"\r\n\r\n" + body))
+    assert reply.status == 400
+    assert "twice" in reply.error["message"]
+    assert fake.log == []
+
+
+async def test_body_too_deep_to_be_counted_is_a_400(serve: Serve, fake: FakeProvider) -> None:
+    """Whatever decoder runs out of stack first."""
+    gateway = await serve(configuration(fake))
+    statuses = set()
+    for depth in range(960, 1000, 2):
+        nested = b'{"a":' * depth + b"1" + b"}" * depth
+        body = b'{"model":"fast","messages":[{"role":"user","content":"hi"}], "x":' + nested + b"}"
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        statuses.add((await exchange(gateway.port, Question("openai_chat", head.encode() + body))).status)
+    assert 400 in statuses
+    assert statuses <= {200, 400}
+
+
+async def test_attempt_that_may_be_billed_is_paid_and_another_needs_money_of_its_own(serve: Serve, fake: FakeProvider) -> None:
+    """A reply was lost: it is charged by estimate, and without room for a second attempt there is none."""
+    question = ask("openai_chat", "hello [[fault:lost_reply*1]]", cap=20)
+    held = await held_by_one(serve, fake, ask("openai_chat", "hello [[fault:slow]]     ", cap=20))
+    gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, limit_usd=usd(2 * held + 50_000)))
+    reply = await exchange(gateway.port, question)
+    assert reply.is_answer
+    request, [lost, found] = await gateway.last()
+    assert (lost.verdict, lost.is_estimated, found.is_estimated, request.is_estimated) == ("lost", True, False, True)
+    tight = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, limit_usd=usd(2 * held - 50_000)))
+    reply = await exchange(tight.port, ask("openai_chat", "hello  [[fault:lost_reply*1]]", cap=20))
+    assert (reply.status, reply.headers["x-omnillm-attempts"]) == (402, "1")
+    ledger, settled, reserved = await tight.books()
+    assert ledger == settled > 0
+    assert reserved == 0
+
+
+async def test_cost_is_told_to_the_client(serve: Serve, fake: FakeProvider) -> None:
+    """A buffered reply carries its exact cost."""
+    gateway = await serve(configuration(fake))
+    reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+    assert round(float(reply.headers["x-omnillm-cost-usd"]) * NANO) == fake.invoice.total_nanousd
+
+
+async def test_mixed_load_is_settled_to_the_nano_dollar(serve: Serve, fake: FakeProvider) -> None:
+    """240 calls at once in four protocols, streamed and not, some failing first: the ledger is the invoice."""
+    gateway = await serve(configuration(fake, keys={name: f"key: sk-{name}" for name in "abcd"}))
+    prompts = ["hello", "a rather longer question", "hello [[tool]]", "x [[fault:crlf]]", "y [[fault:status_500*1]]"]
+    questions = [
+        ask(DIALECTS[number % 4], f"{number} {prompts[number % 5]}", is_stream=bool(number % 3), cap=None if number % 7 else 9)
+        for number in range(240)
+    ]
+    replies = await asyncio.gather(*(exchange(gateway.port, question) for question in questions))
+    assert all(reply.is_answer for reply in replies)
+    await fake.ended(len(fake.log))
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled == fake.invoice.total_nanousd > 0
+    assert reserved == 0
+    assert gateway.in_flight == 0
+
+
+# durability
+
+
+def rows(path: Path, query: str) -> list[tuple]:
+    """What stands on the disk, read by somebody else."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        found = connection.execute(query).fetchall()
+    connection.close()
+    return found
+
+
+async def test_reservation_is_on_disk_before_the_provider_is_asked(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """Strict: while the ledger cannot be written, nothing is sent; when it can, the reservation stands before the request arrives."""
+    path = tmp_path / "ledger.db"
+    gateway = await serve(configuration(fake, store=f"sqlite:///{path}", durability="strict"))
+    fake.enqueue(Fault.stall())
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    task = asyncio.get_running_loop().create_task(exchange(gateway.port, ask("openai_chat", "hello")))
+    await until(lambda: gateway.in_flight == 1)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert fake.log == []
+    lock.rollback()
+    lock.close()
+    await fake.arrived(1)
+    [(kind, amount)] = rows(path, "SELECT kind, amount_nanousd FROM entries")
+    assert (kind, amount) == (EntryKind.RESERVE, (await gateway.books())[2])
+    fake.gate("stall").set()
+    assert (await task).is_answer
+    await gateway.books()
+    found = rows(path, "SELECT kind, amount_nanousd FROM entries ORDER BY kind")
+    assert found == [(EntryKind.RESERVE, amount), (EntryKind.SETTLE, fake.invoice.total_nanousd)]
+
+
+async def test_reservation_of_what_was_never_sent_is_void(serve: Serve, tmp_path: Path) -> None:
+    """Strict: a provider that cannot be reached costs nothing, and the ledger says so."""
+    async with FakeProvider() as gone:
+        text = configuration(gone, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict")
+    gateway = await serve(text)
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).status == 502
+    assert await gateway.books() == (0, 0, 0)
+    [(reserves, voids, others)] = rows(tmp_path / "ledger.db", "SELECT sum(kind = 0), sum(kind = 2), sum(kind NOT IN (0, 2)) FROM entries")
+    assert reserves == voids > 0 == others
+
+
+@pytest.mark.parametrize("name", ["status_500", "lost_reply", "silent_close"])
+async def test_each_reservation_is_closed_once(serve: Serve, fake: FakeProvider, tmp_path: Path, name: str) -> None:
+    """Strict, with retries: each attempt has its reservation, and each reservation its settlement or its void."""
+    path = tmp_path / "ledger.db"
+    gateway = await serve(
+        configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, store=f"sqlite:///{path}", durability="strict"),
+    )
+    for number in range(3):
+        assert (await exchange(gateway.port, ask("openai_chat", f"{number} [[fault:{name}*1]]"))).is_answer
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled >= fake.invoice.total_nanousd
+    assert reserved == 0
+    counted = rows(path, "SELECT request_id, attempt, sum(kind = 0), sum(kind IN (1, 2)) FROM entries GROUP BY request_id, attempt")
+    assert len(counted) == len(fake.log)
+    assert {(reserves, closes) for _, _, reserves, closes in counted} == {(1, 1)}
+
+
+async def test_balance_is_kept_over_a_restart(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """What was spent stays spent: the second run begins where the first ended, and refuses by it."""
+    question = ask("openai_chat", "hello", cap=20)
+    held = await held_by_one(serve, fake, question)
+    cost = fake.invoice.total_nanousd
+    fake.invoice.lines.clear()
+    text = configuration(fake, store=f"sqlite:///{tmp_path}/ledger.db", limit_usd=usd(held + 2 * cost))
+    first = await serve(text)
+    for _ in range(2):
+        assert (await exchange(first.port, question)).is_answer
+    await first.service.server.drain()
+    await first.service.aclose()
+    second = await serve(text)
+    assert await second.books() == (2 * cost, 2 * cost, 0)
+    assert (await exchange(second.port, question)).is_answer
+    assert (await exchange(second.port, question)).status == 402
+    assert await second.books() == (3 * cost, 3 * cost, 0)
+    assert fake.invoice.total_nanousd == 3 * cost
+
+
+@asynccontextmanager
+async def process(path: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+    """`omnillm serve` in a process of its own, with its port."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    serving = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "omnillm", "serve", "-c", str(path)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        said = b""
+        while (found := re.search(rb"127\.0\.0\.1:(\d+)", said)) is None:
+            line = await serving.stderr.readline()
+            assert line, said
+            said += line
+        yield serving, int(found[1])
+    finally:
+        if serving.returncode is None:
+            serving.kill()
+        await serving.wait()
+        serving._transport.close()
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+async def test_kill_in_the_middle_of_a_call_leaves_its_reservation_counted(
+    serve: Serve, fake: FakeProvider, tmp_path: Path, is_stream: bool
+) -> None:
+    """kill -9 while the provider generates: after the restart the whole reservation is spent, by estimate, and the ledger adds up."""
+    text = configuration(fake, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict")
+    path = tmp_path / "omnillm.yaml"
+    path.write_text(text)
+    fake.enqueue(None, Fault.stall(after_events=3))
+    async with process(path) as (serving, port):
+        assert (await exchange(port, ask("openai_chat", "hello"))).is_answer
+        spent = fake.invoice.total_nanousd
+        call = asyncio.get_running_loop().create_task(exchange(port, ask("openai_chat", "hello", is_stream=is_stream)))
+        await fake.arrived(2)
+        [(held,)] = rows(
+            tmp_path / "ledger.db",
+            "SELECT amount_nanousd FROM entries AS r WHERE kind = 0 AND NOT EXISTS "
+            "(SELECT 1 FROM entries AS c WHERE c.request_id = r.request_id AND c.kind IN (1, 2))",
+        )
+        serving.kill()
+        await serving.wait()
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            assert not (await call).is_answer
+    async with asyncio.timeout(5):
+        await fake.ended(2)
+    gateway = await serve(text)
+    ledger, settled, reserved = await gateway.books()
+    assert settled == ledger == spent + held >= fake.invoice.total_nanousd
+    assert reserved == 0
+    request, attempts = await gateway.last()
+    assert request.is_estimated
+    assert [row.cost_nanousd for row in attempts] == [held]
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+
+
+async def test_ledger_that_cannot_be_written_refuses_who_has_a_budget(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """503, nothing sent, nothing held; and when the ledger is back, so is the gateway."""
+    gateway = await serve(configuration(fake, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict"))
+    lock = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+    assert (reply.status, reply.error["code"]) == (503, "ledger_unavailable")
+    assert int(reply.headers["retry-after-ms"]) > 0
+    assert fake.log == []
+    assert gateway.in_flight == 0
+    lock.rollback()
+    lock.close()
+    await until(lambda: gateway.program.store.is_healthy, seconds=10)
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+    assert (await gateway.books())[2] == 0
