@@ -1,0 +1,262 @@
+"""Streams arrive as they came, whole event by whole event, and one that fails says so in the client's own protocol."""
+
+import asyncio
+
+import anthropic
+import openai
+import pytest
+from google import genai
+from google.genai import errors, types
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, still, until
+from tests.journeys.wire import DIALECTS, MARKS, Line, Reply, ask, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
+
+MESSAGES = [{"role": "user", "content": "hello"}]
+BREAKS_LATER = Fault(name="later", action="stall", point="events", after=3, error_after=5, error_status=500)
+"""Three content events, silence until the gate opens, two more, and an error event."""
+
+
+async def begun(gateway: Running, dialect: str, **how) -> tuple[Line, bytes]:
+    """A stream, once its first events were read."""
+    line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True, **how))
+    assert await line.head() == 200
+    return line, await line.piece()
+
+
+@pytest.mark.parametrize("name", ["error", "reset", "cut", "malformed", "idle", "no_terminal"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_fault_after_content_is_an_error_event(serve: Serve, dialect: str, name: str) -> None:
+    """Content was shown, then the provider fails in some way: one error event of the client's protocol, and nothing that means success."""
+    faults = {
+        "error": BREAKS_LATER,
+        "reset": Fault(name="later", action="reset", point="events", after=3, delay_s=0.0),
+        "cut": Fault(name="later", action="close", point="events", after=3, delay_s=0.0),
+        "malformed": Fault(name="later", action="stall", point="events", after=3, truncates_json=True),
+        "idle": Fault(name="never", action="stall", point="events", after=3),
+        "no_terminal": Fault(name="later", action="stall", point="events", after=3, missing="finish"),
+    }
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, pool="timeouts: {idle: 100ms}"))
+        fake.enqueue(faults[name])
+        line, first = await begun(gateway, dialect)
+        fake.gate("later").set()
+        reply = await line.rest()
+        line.reset()
+        whole = Reply(dialect, 200, line.headers, first + reply.body, reply.is_whole)
+        assert whole.is_whole
+        assert not whole.is_answer
+        assert not any(mark in whole.body for mark in MARKS[dialect])
+        assert whole.error["message"]
+        assert whole.body.endswith(b"\n\n")
+        assert len(fake.log) == 1
+        request, [attempt] = await gateway.last()
+        assert request.outcome == attempt.error != "success"
+        assert (request.status, attempt.is_estimated) == (504 if name == "idle" else 502, True)
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled >= fake.invoice.total_nanousd
+        assert (reserved, gateway.in_flight) == (0, 0)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_official_sdk_raises_in_the_middle_of_a_stream(serve: Serve, dialect: str) -> None:
+    """The SDK yields what came and then raises its own class; it never ends the loop as if all were well."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake))
+        fake.enqueue(BREAKS_LATER)
+        seen = []
+
+        def saw(event: object) -> None:
+            seen.append(event)
+            fake.gate("later").set()
+
+        with pytest.raises((openai.APIError, anthropic.APIError, errors.APIError)) as raised:
+            await SDKS[dialect](gateway.base_url, saw)
+        assert seen
+        assert "provider" in str(raised.value).lower()
+
+
+async def read_chat(base_url: str, saw) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
+        async for chunk in await client.chat.completions.create(model="fast", messages=MESSAGES, stream=True):
+            saw(chunk)
+
+
+async def read_responses(base_url: str, saw) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
+        async for event in await client.responses.create(model="fast", input="hello", stream=True):
+            saw(event)
+
+
+async def read_messages(base_url: str, saw) -> None:
+    async with anthropic.AsyncAnthropic(base_url=base_url, api_key=VIRTUAL_KEY, max_retries=0) as client:
+        async with client.messages.stream(model="claude", max_tokens=50, messages=MESSAGES) as stream:
+            async for event in stream:
+                saw(event)
+
+
+async def read_gemini(base_url: str, saw) -> None:
+    client = genai.Client(api_key=VIRTUAL_KEY, http_options=types.HttpOptions(base_url=base_url))
+    try:
+        async for chunk in await client.aio.models.generate_content_stream(model="gemini", contents="hello"):
+            saw(chunk)
+    finally:
+        await client.aio.aclose()
+
+
+SDKS = {"openai_chat": read_chat, "openai_responses": read_responses, "anthropic_messages": read_messages, "gemini": read_gemini}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_fault_before_content_is_retried_unseen(serve: Serve, dialect: str) -> None:
+    """What opens a stream is held back: when an error follows it, another key answers, and not a byte of the first is shown."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}))
+        fake.enqueue(Fault(name="early", action="stall", point="events", after=0, error_after=0, error_status=529))
+        fake.gate("early").set()
+        reply = await exchange(gateway.port, ask(dialect, "hello", is_stream=True))
+        assert reply.is_answer
+        assert reply.headers["x-omnillm-attempts"] == "2"
+        assert b"fake000000000001" not in reply.body
+        assert len(fake.log) == 2
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic_messages"])
+async def test_hold_back_ends_with_its_time(serve: Serve, dialect: str) -> None:
+    """A stream that opens and then thinks for long is shown as it stands, and goes on; from then on a fault is seen."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, calls="hold_back: {time: 50ms}"))
+        fake.enqueue(Fault.stall(after_events=0, name="thinks"))
+        line, first = await begun(gateway, dialect)
+        assert first.endswith(b"\n\n")
+        fake.gate("thinks").set()
+        reply = await line.rest()
+        line.reset()
+        assert Reply(dialect, 200, line.headers, first + reply.body, reply.is_whole).is_answer
+        assert (await gateway.books())[0] == fake.invoice.total_nanousd
+
+
+async def test_hold_back_ends_with_its_size(serve: Serve) -> None:
+    """More opening bytes than may be held are shown."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, calls="hold_back: {size: 100B}"))
+        fake.enqueue(Fault.stall(after_events=0, name="thinks"))
+        line, first = await begun(gateway, "openai_responses")
+        assert len(first) >= 100
+        fake.gate("thinks").set()
+        assert (await line.rest()).is_whole
+        line.reset()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_first_content_is_shown_when_it_comes(serve: Serve, dialect: str) -> None:
+    """Nothing waits for more: the first words are there while the provider is silent."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake))
+        fake.enqueue(Fault.stall(after_events=1))
+        line, first = await begun(gateway, dialect)
+        assert b"You" in first
+        fake.gate("stall").set()
+        assert (await line.rest()).is_whole
+        line.reset()
+
+
+@pytest.mark.parametrize("name", ["", "crlf", "comments", "one_byte", "gzip", "trailers", "usage_cumulative"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_bytes_are_the_providers_own(serve: Serve, dialect: str, name: str) -> None:
+    """The same stream, asked of the provider and through the gateway, is the same to the byte, and is cut between events only."""
+    options = {"stream_options": {"include_usage": True}} if dialect == "openai_chat" else {}
+    bodies = []
+    pieces = []
+    for is_direct in (True, False):
+        async with FakeProvider(prices=PRICES) as fake:
+            gateway = await serve(configuration(fake))
+            fake.enqueue(FAULTS[name] if name and not (is_direct and name in {"one_byte", "gzip"}) else None)
+            headers = {"anthropic-version": "2023-06-01", "x-api-key": "sk-good"} if is_direct else {}
+            model = "fake-small" if is_direct else ""
+            question = ask(dialect, "hello", is_stream=True, model=model, cap=64, more=options, headers=headers)
+            port = int(fake.base_url.rpartition(":")[2]) if is_direct else gateway.port
+            line = await Line.open(port, question)
+            assert await line.head() == 200
+            pieces = []
+            while piece := await line.piece():
+                pieces.append(piece)
+            bodies.append(b"".join(pieces))
+            line.reset()
+    assert bodies[0] == bodies[1]
+    end = b"\r\n\r\n" if name == "crlf" or dialect == "gemini" else b"\n\n"
+    assert all(piece.endswith(end) for piece in pieces)
+
+
+async def test_usage_frame_that_nobody_asked_for_is_withheld(serve: Serve) -> None:
+    """Usage is asked for on the client's behalf; of what comes, only its frame is missing."""
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(configuration(fake))
+        with_usage = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True, more={"stream_options": {"include_usage": True}}))
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(configuration(fake))
+        without = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True))
+        assert b'"include_usage":true' in fake.log[0].body
+        assert (await gateway.books())[0] == fake.invoice.total_nanousd > 0
+    frames = with_usage.body.split(b"\n\n")
+    [usage] = [frame for frame in frames if b'"usage":{' in frame]
+    assert without.body == b"\n\n".join(frame for frame in frames if frame is not usage)
+
+
+async def test_client_that_forbids_usage_is_metered_all_the_same(serve: Serve) -> None:
+    """`include_usage: false` is the client's wish about what it sees, not about what is counted."""
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(configuration(fake))
+        more = {"stream_options": {"include_usage": False, "include_obfuscation": False}}
+        reply = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True, more=more))
+        assert reply.is_answer
+        assert b'"usage":{' not in reply.body
+        assert b'"include_obfuscation":false' in fake.log[0].body
+        assert (await gateway.books())[0] == fake.invoice.total_nanousd > 0
+        assert not (await gateway.last())[0].is_estimated
+
+
+async def test_slow_reader_holds_back_its_provider_and_nobody_else(serve: Serve) -> None:
+    """A client that takes nothing stops its own stream at the provider's socket; others are answered, and it gets all once it reads."""
+    written = 0
+
+    async def count(_: float) -> None:
+        nonlocal written
+        written += 1
+        await asyncio.sleep(0)
+
+    words = 40_000
+    async with FakeProvider(keys={"*": Behaviour(words=words, delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
+        gateway = await serve(configuration(fake))
+        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=words), limit=1024)
+        line.writer.transport.pause_reading()
+        await still(lambda: written)
+        assert written < words
+        assert not fake.log[0].is_ended
+        quick = [exchange(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=20)) for _ in range(20)]
+        async with asyncio.timeout(10):
+            assert all(reply.is_answer for reply in await asyncio.gather(*quick))
+        assert not fake.log[0].is_ended
+        line.writer.transport.resume_reading()
+        async with asyncio.timeout(30):
+            reply = await line.rest()
+        assert reply.is_answer
+        assert reply.body.count(b'"delta":{"content"') == words
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
+        assert (await gateway.books())[0] == fake.invoice.total_nanousd
+
+
+async def test_many_streams_at_once(serve: Serve) -> None:
+    """400 streams in four protocols, interleaved piece by piece: each is whole and nobody's words are in another's."""
+    async with FakeProvider(keys={"*": Behaviour(delay_s=0.0)}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake))
+        questions = [ask(DIALECTS[number % 4], f"caller-{number}-of-many", is_stream=True) for number in range(400)]
+        replies = await asyncio.gather(*(exchange(gateway.port, question) for question in questions))
+        assert all(reply.is_answer for reply in replies)
+        for number, reply in enumerate(replies):
+            assert f"caller-{number}-of-many".encode() in reply.body
+            assert reply.body.count(b"-of-many") == replies[number % 4].body.count(b"-of-many")
+        await fake.ended(len(fake.log))
+        assert (await gateway.books())[0] == fake.invoice.total_nanousd
