@@ -89,6 +89,16 @@ def test_a_key_counts_once_by_its_latest_answer():
     assert not desk.pool.outage.spans_most(desk.now)
 
 
+def test_a_key_that_fails_in_two_spans_counts_once():
+    """It is one of two keys, not two of three."""
+    desk = Desk(*KEYS)
+    desk.call(Verdict.LOST, on="a")
+    desk.call(on="b")
+    desk.now += 10.0
+    desk.call(Verdict.LOST, on="a")
+    assert not desk.pool.outage.spans_most(desk.now)
+
+
 def test_it_returns_with_one_probe_whose_success_ends_it():
     """And whose failure sets it aside for twice as long, half a minute at most."""
     desk = Desk(*KEYS)

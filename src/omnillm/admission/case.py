@@ -38,13 +38,15 @@ class Case:
     def settle(self, cost: int, tokens: int | None, now: float) -> None:
         """Replaces everything reserved by `cost`, once, and gives the caller's concurrency back. `tokens` None: all stay charged."""
         self.is_settled = True
-        for period in self.periods:
-            period.settle(self.reserved, cost)
+        reserved, caller, charged = self.reserved, self.caller, self.charged
         self.reserved = 0
-        if self.caller is not None:
-            self.caller.slots.in_use -= 1
-        if self.charged is not None and tokens is not None:
-            self.charged.correct(tokens - self.ask.tokens, at=self.opened_at, now=now)
+        for period in self.periods:
+            period.reserved -= reserved
+            period.settled += cost
+        if caller is not None:
+            caller.slots.in_use -= 1
+        if charged is not None and tokens is not None:
+            charged.correct(tokens - self.ask.tokens, at=self.opened_at, now=now)
 
 
 def bare(case_id: str) -> Case:

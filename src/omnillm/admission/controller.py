@@ -100,7 +100,8 @@ class AdmissionController:
             case.settle(cost_nanousd, tokens, now)
             if not case.grants:
                 del self._cases[case_id]
-            self._asks.stir()
+            if self._asks.waiters:
+                self._asks.stir()
         return self._serve(now) if self._asks.waiters or self._served else []
 
     def cancel(self, case_id: str, now: float) -> list[Served]:
@@ -202,9 +203,9 @@ class AdmissionController:
 
     def _release(self, grant: Grant, outcome: Outcome, now: float) -> None:
         pool = grant.pool
-        if pool.release(grant, outcome, now):
+        if pool.release(grant, outcome, now) and self._needs.waiters:
             self._needs.stir()
-        if pool.is_empty and self._leasing.pools.get(pool.provider) is pool:
+        if grant.key.is_removed and self._leasing.pools.get(pool.provider) is pool:
             self._leasing.forget(pool.provider)
 
     # -- queues

@@ -40,7 +40,7 @@ class Leasing:
             self.forget(provider)
 
     def forget(self, provider: str) -> None:
-        """Drops a pool that has neither keys nor leases."""
+        """Drops a pool if it has neither keys nor leases."""
         if self.pools[provider].is_empty:
             del self.pools[provider]
 

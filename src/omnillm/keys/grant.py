@@ -6,6 +6,7 @@ from omnillm.keys.charge import CHARGES
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, Circuit
 from omnillm.keys.demand import Demand, Wish
 from omnillm.keys.key import Key
+from omnillm.limits.window import Window
 from omnillm.outcome import Headroom, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ class Grant:
     """Made when a key is leased: takes the slot and the tokens. The windows are those of that moment, whatever is configured later."""
 
     __slots__ = (
+        "_request_windows",
         "_requests_mark",
+        "_token_windows",
         "_tokens_mark",
-        "_windows",
         "case_id",
         "key",
         "lease_id",
@@ -39,13 +41,17 @@ class Grant:
         self.case_id = wish.case_id
         self.key = key
         self.pool = pool
-        self.model = demand.model
+        self.model = model = demand.model
         self.tokens = tokens = demand.tokens
         self.sent_at = UNSENT
-        self.model_class = model_class = key.group.class_of(demand.model, now)
-        self._windows = windows = model_class.windows
-        for window, is_of_tokens in windows:
-            window.used += tokens if is_of_tokens else 1
+        group = key.group
+        self.model_class = model_class = group.class_by_model.get(model) or group.class_of(model, now)
+        self._request_windows = request_windows = model_class.request_windows
+        self._token_windows = token_windows = model_class.token_windows
+        for window in request_windows:
+            window.used += 1
+        for window in token_windows:
+            window.used += tokens
         model_class.requests_granted += 1
         model_class.tokens_granted += tokens
         key.slots.in_use += 1
@@ -65,47 +71,53 @@ class Grant:
         if self.sent_at != UNSENT:
             self._unsend(now)
         self.sent_at = now
-        self._requests_mark = self.model_class.requests_granted
-        self._tokens_mark = self.model_class.tokens_granted
-        for window, is_of_tokens in self._windows:
-            window.stamp(self.tokens if is_of_tokens else 1, now)
+        model_class = self.model_class
+        self._requests_mark = model_class.requests_granted
+        self._tokens_mark = model_class.tokens_granted
+        for window in self._request_windows:
+            window.stamp(1, now)
+        for window in self._token_windows:
+            window.stamp(self.tokens, now)
 
     def _unsend(self, now: float) -> None:
-        for window, is_of_tokens in self._windows:
-            amount = self.tokens if is_of_tokens else 1
+        for window, amount in self._charges():
             window.correct(-amount, at=self.sent_at, now=now)
             window.reserve(amount)
 
     def close(self, outcome: Outcome, now: float) -> bool:
         """Gives back what the verdict does not keep, and corrects the tokens. True: there is more room than before."""
-        key, verdict = self.key, outcome.verdict
-        slots = key.slots
+        key, slots, verdict = self.key, self.key.slots, outcome.verdict
         is_roomier = 0 < slots.limit <= slots.in_use
         slots.in_use -= 1
         key.tokens_in_flight -= self.tokens
-        if self.sent_at == UNSENT:
-            if verdict in NEVER_LEFT:
-                self._give_back()
-                return True
-            self.send(now)
+        if self.sent_at == UNSENT and not self._has_left(verdict, now):
+            return True
         if outcome.headroom is not None:
             is_roomier = self._hear(outcome.headroom, outcome, now) or is_roomier
         charge = CHARGES[verdict]
-        requests = 0 if charge.slot else -1
-        tokens = 0
+        if not charge.slot:
+            for window in self._request_windows:
+                window.correct(-1, at=self.sent_at, now=now)
+            is_roomier = True
         if outcome.is_usage_known or not charge.tokens:
-            tokens = (outcome.usage.total_tokens if charge.tokens else 0) - self.tokens
-        if requests or tokens:
-            for window, is_of_tokens in self._windows:
-                delta = tokens if is_of_tokens else requests
-                if delta:
-                    window.correct(delta, at=self.sent_at, now=now)
-                    is_roomier = is_roomier or delta < 0
+            surplus = (outcome.usage.total_tokens if charge.tokens else 0) - self.tokens
+            if surplus:
+                for window in self._token_windows:
+                    window.correct(surplus, at=self.sent_at, now=now)
+                    is_roomier = is_roomier or surplus < 0
         return is_roomier
 
-    def _give_back(self) -> None:
-        for window, is_of_tokens in self._windows:
-            window.give_back(self.tokens if is_of_tokens else 1)
+    def _has_left(self, verdict: Verdict, now: float) -> bool:
+        """Closed before it was sent: gives all back, unless the verdict tells that it was sent after all."""
+        if verdict not in NEVER_LEFT:
+            self.send(now)
+            return True
+        for window, amount in self._charges():
+            window.give_back(amount)
+        return False
+
+    def _charges(self) -> list[tuple[Window, int]]:
+        return [(window, 1) for window in self._request_windows] + [(window, self.tokens) for window in self._token_windows]
 
     def _hear(self, headroom: Headroom, outcome: Outcome, now: float) -> bool:
         """Headers tell of the moment of the first byte; whatever was granted since this one was sent comes off what was left then."""

@@ -51,13 +51,13 @@ def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  
 
 def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001
     grant.key.breaker.failed(grant, now, pool.dice)
-    pool.outage.note(grant.key, now, is_failing=True)
+    pool.outage.failed(grant.key, now)
     pool.outage.consider(now, pool.dice, grant=grant, is_unreachable=False)
 
 
 def _unreachable(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001
     """The endpoint's trouble, not the key's."""
-    pool.outage.note(grant.key, now, is_failing=True)
+    pool.outage.failed(grant.key, now)
     pool.outage.consider(now, pool.dice, grant=grant, is_unreachable=True)
 
 

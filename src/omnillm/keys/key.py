@@ -83,10 +83,10 @@ class Key:
         return known
 
     def load(self, model: str, tokens: int, now: float) -> float:
-        """How busy it is, for a comparison with other keys; FULL: it cannot take this call."""
+        """How busy it would be with this call, for a comparison with other keys; FULL: it cannot take it."""
         slots, group = self.slots, self.group
-        limit, in_use = slots.limit, slots.in_use
-        if (limit and in_use >= limit) or (self.models and not self.serves(model)) or (self.denials and self._is_denied(model, now)):
+        limit, in_use = slots.limit, slots.in_use + 1
+        if (limit and in_use > limit) or (self.models and not self.serves(model)) or (self.denials and self._is_denied(model, now)):
             return FULL
         load = (group.class_by_model.get(model) or group.class_of(model, now)).load(tokens, now)
         return in_use / limit if limit and in_use > load * limit else load

@@ -46,14 +46,15 @@ class ModelClass:
         "circuit",
         "is_exhausted",
         "name",
+        "request_windows",
         "requests_cap",
         "requests_granted",
         "rpd",
         "rpm",
+        "token_windows",
         "tokens_cap",
         "tokens_granted",
         "tpm",
-        "windows",
     )
 
     def __init__(self, name: str) -> None:
@@ -63,8 +64,9 @@ class ModelClass:
         self.rpm: Window | None = None
         self.tpm: Window | None = None
         self.rpd: Window | None = None
-        self.windows: tuple[tuple[Window, bool], ...] = ()
-        """All that bind it, and whether each counts tokens; else requests."""
+        self.request_windows: tuple[Window, ...] = ()
+        """All that bind it."""
+        self.token_windows: tuple[Window, ...] = ()
         self.requests_cap = Cap()
         self.tokens_cap = Cap()
         self.capped_until = 0.0
@@ -76,27 +78,30 @@ class ModelClass:
         self.rpm = resized(self.rpm, limits.rpm)
         self.tpm = resized(self.tpm, limits.tpm)
         self.rpd = resized(self.rpd, limits.rpd, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
-        requests = [(window, False) for window in (rpm, self.rpm, self.rpd) if window]
-        tokens = [(window, True) for window in (tpm, self.tpm) if window]
-        self.windows = (*requests, *tokens)
+        self.request_windows = tuple(window for window in (rpm, self.rpm, self.rpd) if window)
+        self.token_windows = tuple(window for window in (tpm, self.tpm) if window)
 
     def load(self, tokens: int, now: float) -> float:
-        """Share of the tightest limit in use, 0 to 1; FULL: no room for one more request of `tokens`."""
-        if self.circuit.state is not CLOSED and not self.circuit.admits(now):
-            return FULL
-        if now < self.capped_until and self.held_until(tokens, now):
+        """Share of the tightest limit in use with one more request of `tokens`, 0 to 1; FULL: no room for it."""
+        if (self.circuit.state is not CLOSED or now < self.capped_until) and self._is_barred(tokens, now):
             return FULL
         load = 0.0
-        for window, is_of_tokens in self.windows:
+        for window in self.request_windows:
             if now >= window.ends:
                 window.advance(now)
-            used, limit = window.used, window.limit
-            if used + (tokens if is_of_tokens else 1) > limit:
-                return FULL
-            share = used / limit
+            share = (window.used + 1) / window.limit
             if share > load:  # noqa: PLR1730 - max() is a call, and this runs for every key looked at
                 load = share
-        return load
+        for window in self.token_windows:
+            if now >= window.ends:
+                window.advance(now)
+            share = (window.used + tokens) / window.limit
+            if share > load:  # noqa: PLR1730
+                load = share
+        return load if load <= 1.0 else FULL
+
+    def _is_barred(self, tokens: int, now: float) -> bool:
+        return not self.circuit.admits(now) or self.held_until(tokens, now) > 0.0
 
     def held_until(self, tokens: int, now: float) -> float:
         """Until when the provider's headers say that there is no room; 0: they do not."""
@@ -106,7 +111,7 @@ class ModelClass:
 
     def is_too_small_for(self, tokens: int) -> bool:
         """A call larger than a whole limit will never fit."""
-        return any(is_of_tokens and tokens > window.limit for window, is_of_tokens in self.windows)
+        return any(tokens > window.limit for window in self.token_windows)
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""

@@ -23,15 +23,27 @@ class Outage:
         self.calls = 0
         self.retries = 0
 
-    def note(self, key: Key, now: float, *, is_failing: bool) -> None:
-        """How `key` fared."""
+    def succeeded(self, key: Key, now: float) -> None:
+        """Somebody got through: nothing is set aside any more."""
         if now >= self._ends:
             self._turn(now)
         if key.seen_in != self._span:
             self._see(key)
-        if key.is_failing is not is_failing:
-            key.is_failing = is_failing
-            self._failing += 1 if is_failing else -1
+        if key.is_failing:
+            key.is_failing = False
+            self._failing -= 1
+        if self.circuit.state is not CLOSED:
+            self.circuit.revive()
+
+    def failed(self, key: Key, now: float) -> None:
+        """Whatever the provider's own trouble is, `key` met it."""
+        if now >= self._ends:
+            self._turn(now)
+        if key.seen_in != self._span:
+            self._see(key)
+        if not key.is_failing:
+            key.is_failing = True
+            self._failing += 1
 
     def call(self, now: float) -> None:
         """One more lease that is no retry."""

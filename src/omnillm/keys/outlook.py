@@ -63,12 +63,15 @@ def _limits(key: Key, model_class: ModelClass, demand: Demand, now: float, in_fl
     held_until = model_class.held_until(demand.tokens, now)
     if held_until:
         yield held_until, held_until
-    for window, is_of_tokens in model_class.windows:
-        amount = demand.tokens if is_of_tokens else 1
+    for window in model_class.request_windows:
+        if window.left(now) < 1:
+            earliest = window.earliest(1, now)
+            yield earliest, earliest
+    for window in model_class.token_windows:
         left = window.left(now)
-        if left < amount:
-            earliest = window.earliest(amount, now)
-            yield (now if is_of_tokens and left + in_flight >= amount else earliest), earliest
+        if left < demand.tokens:
+            earliest = window.earliest(demand.tokens, now)
+            yield (now if left + in_flight >= demand.tokens else earliest), earliest
 
 
 def outlook(keys: Iterable[Key], demand: Demand, passed: Collection[str], now: float) -> Outlook:

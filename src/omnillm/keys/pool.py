@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from omnillm.keys.affinity import favourite
-from omnillm.keys.circuit import CLOSED, OPEN
+from omnillm.keys.circuit import OPEN
 from omnillm.keys.demand import Demand, Dice, KeyTerms, PoolTerms, Wish
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group
@@ -185,34 +185,31 @@ class Pool:
     def release(self, grant: Grant, outcome: Outcome, now: float) -> bool:
         """Closes the grant and judges it. True: waiters may be better or worse off now."""
         is_stirring = grant.close(outcome, now)
+        key = grant.key
         if outcome.first_byte_s is not None:
-            grant.key.note_latency(outcome.first_byte_s)
+            key.note_latency(outcome.first_byte_s)
         if outcome.verdict is SUCCESS:
-            self._passed(grant, now)
-        else:
-            JUDGEMENTS[outcome.verdict](self, grant, outcome, now)
-            is_stirring = True
-        if grant.probes:
-            for circuit in grant.probes:
-                circuit.free(grant)
+            key.breaker.succeeded(grant, now)
+            self.outage.succeeded(key, now)
+        if outcome.verdict is not SUCCESS or grant.probes or key.is_removed:
+            self._judge(grant, outcome, now)
             is_stirring = True
         if is_stirring and self._hopeless:
             self._hopeless.clear()
-        if grant.probes or outcome.verdict is not SUCCESS or grant.key.is_removed:
-            self._place(grant.key)
         return is_stirring
 
-    def _passed(self, grant: Grant, now: float) -> None:
-        key = grant.key
-        key.breaker.succeeded(grant, now)
-        self.outage.note(key, now, is_failing=False)
-        if self.outage.circuit.state is not CLOSED:
-            self.outage.circuit.revive()
-        if grant.probes:
+    def _judge(self, grant: Grant, outcome: Outcome, now: float) -> None:
+        """Whatever is not a plain success of a key that is plainly ready."""
+        if outcome.verdict is SUCCESS:
             self._probed_well(grant)
+        else:
+            JUDGEMENTS[outcome.verdict](self, grant, outcome, now)
+        for circuit in grant.probes:
+            circuit.free(grant)
+        self._place(grant.key)
 
     def _probed_well(self, grant: Grant) -> None:
-        """What it was the probe of has nothing against it any more. The breaker, which counts, was told already."""
+        """What it was the probe of has nothing against it any more. The breaker, which counts, and the outage were told already."""
         key, model_class = grant.key, grant.model_class
         if key.dead.probe is grant:
             key.dead.revive()

@@ -33,8 +33,9 @@ def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: flo
     count = len(ready)
     if count < 2:
         return priority(ready, demand, passed, now, dice)
-    first, ahead = divmod(int(dice.random() * (count * (count - 1))), count - 1)
-    one, other = ready[first], ready[(first + ahead + 1) % count]
+    pair = int(dice.random() * (count * (count - 1)))
+    first = pair % count
+    one, other = ready[first], ready[first - 1 - pair // count]
     model, tokens = demand.model, demand.tokens
     one_load = one.load(model, tokens, now) if one.label not in passed else FULL
     other_load = other.load(model, tokens, now) if other.label not in passed else FULL
