@@ -53,7 +53,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
     @property
     def total_tokens(self) -> int:
-        return self.prompt_tokens + self.completion_tokens
+        # Spelt out: it is read at the end of every call, and each property would be a call of its own.
+        prompt = self.input + self.cache_read + self.cache_write_short + self.cache_write_long + self.input_audio
+        return prompt + self.output + self.reasoning + self.output_audio
 
 
 NO_USAGE = Usage()
