@@ -5,15 +5,14 @@ A fake provider stands in for the real one, and one of the two keys is dead ther
 
 import asyncio
 
-from omnillm import Completed, Gateway, KeyConfig, PoolConfig, PrimitiveRequest, ProviderEndpoint, StreamFrame
-from omnillm.config.settings import PriceSettings
+from omnillm import Completed, Gateway, KeyConfig, PoolConfig, PriceConfig, PrimitiveRequest, ProviderEndpoint, StreamFrame
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 
 KEYS = [
     KeyConfig(label="prod-1", key="sk-dead", rpm=500, tpm=90_000),
     KeyConfig(label="prod-2", key="sk-good", rpm=500, tpm=90_000),
 ]
-PRICES = {"fake-small": PriceSettings(input=400_000_000, output=1_600_000_000)}  # nano-USD per million tokens: 0.40 and 1.60 USD
+PRICES = {"fake-small": PriceConfig(input="0.40", output="1.60")}  # USD per million tokens
 CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Say something kind about gateways."}], "max_tokens": 40}
 
 

@@ -5,12 +5,21 @@ The fake provider listens on a real socket. It keeps a log of what arrived and a
 
 import asyncio
 
-from omnillm import BudgetExceeded, Gateway, KeyConfig, NoAvailableKey, PoolConfig, PrimitiveRequest, ProviderEndpoint, ProviderError
-from omnillm.config.settings import PriceSettings
+from omnillm import (
+    BudgetExceeded,
+    Gateway,
+    KeyConfig,
+    NoAvailableKey,
+    PoolConfig,
+    PriceConfig,
+    PrimitiveRequest,
+    ProviderEndpoint,
+    ProviderError,
+)
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 
 KEYS = [KeyConfig(label="a", key="sk-a"), KeyConfig(label="b", key="sk-b")]
-PRICES = {"fake-small": PriceSettings(input=400_000_000, output=1_600_000_000)}
+PRICES = {"fake-small": PriceConfig(input="0.40", output="1.60")}
 BILLED = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 CHAT = PrimitiveRequest.json({"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20})
 

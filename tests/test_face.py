@@ -9,7 +9,7 @@ import omnillm
 def test_the_face_is_pinned() -> None:
     """A name that appears or disappears is a decision, so it changes this list too."""
     assert omnillm.__all__ == [
-        *("Gateway", "KeyConfig", "PoolConfig", "ProviderEndpoint", "AuthScheme", "Bearer", "Header", "Query", "Secret"),
+        *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "AuthScheme", "Bearer", "Header", "Query", "Secret"),
         *("PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed", "Usage"),
         *("KeyStatus", "ModelHealth"),
         *("OmniError", "CallerFault", "BadRequest", "Unauthenticated", "Forbidden", "UnknownModel", "RequestTimeout", "TooLarge"),

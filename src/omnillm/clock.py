@@ -1,4 +1,4 @@
-"""The one source of time. `SystemClock` stands in `assemble.py`, `ManualClock` in `testing`."""
+"""The one source of time. `SystemClock` stands in `assemble/system.py`, `ManualClock` in `testing`."""
 
 from typing import Protocol
 

@@ -16,6 +16,7 @@ from omnillm import (
     KeyConfig,
     NoAvailableKey,
     PoolConfig,
+    PriceConfig,
     PrimitiveRequest,
     ProviderEndpoint,
     Query,
@@ -23,11 +24,10 @@ from omnillm import (
     StreamUsage,
     UpstreamLost,
 )
-from omnillm.config.settings import PriceSettings
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
-PRICE = {"fake-small": PriceSettings(input=400_000_000, output=1_600_000_000)}
+PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
 CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
 GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
 KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]

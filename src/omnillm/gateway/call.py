@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -52,6 +53,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A hash: calls with the same one prefer the same key; 0: none."""
     tags: str = ""
 
+
+AFFINITY_PREFIX_BYTES = 4096
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -107,3 +110,11 @@ def spelling(members: Members, name: str) -> str:
         return name
     snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
     return snake if snake in members else name
+
+
+def affinity_of(kind: str, session: str, body: bytes) -> int:
+    """A hash that is equal for calls which share a session, or the beginning of a prompt. `kind`: none, session or prefix."""
+    if kind == "none":
+        return 0
+    shared = session.encode() if kind == "session" else body[:AFFINITY_PREFIX_BYTES]
+    return int.from_bytes(blake2b(shared, digest_size=7).digest(), "big") + 1 if shared else 0

@@ -3,6 +3,7 @@
 from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.gateway import Gateway
 from omnillm.library.pool import KeyConfig, KeyStatus, ModelHealth, PoolConfig
+from omnillm.library.prices import PriceConfig
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "KeyStatus",
     "ModelHealth",
     "PoolConfig",
+    "PriceConfig",
     "PrimitiveReply",
     "PrimitiveRequest",
     "ProviderEndpoint",

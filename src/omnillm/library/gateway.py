@@ -14,12 +14,10 @@ from msgspec.structs import replace
 from omnillm.assemble import Program
 from omnillm.assemble.parts import make_caller
 from omnillm.clock import Clock
-from omnillm.config import values
 from omnillm.config.load import load
 from omnillm.config.settings import (
     BudgetSettings,
     ModelSettings,
-    PriceSettings,
     PricingSettings,
     Settings,
     StoreSettings,
@@ -28,7 +26,7 @@ from omnillm.config.settings import (
 )
 from omnillm.errors import BadRequest, ConfigError
 from omnillm.framing.sse import SseReader
-from omnillm.gateway.call import Call, read_members
+from omnillm.gateway.call import Call, affinity_of, read_members
 from omnillm.gateway.relay import Relay
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
 from omnillm.library.pool import (
@@ -39,10 +37,10 @@ from omnillm.library.pool import (
     key_settings,
     key_status,
     pool_settings,
-    read,
     read_seconds,
     secret_text,
 )
+from omnillm.library.prices import PriceConfig, price_settings, read_usd
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, raw_usage
 from omnillm.money import NANO_PER_USD
 from omnillm.protocols.registry import PROTOCOLS
@@ -69,7 +67,7 @@ class Gateway:
         budget_limit_usd: Decimal | str | int | None = None,
         pool: PoolConfig = PoolConfig(),  # noqa: B008  a frozen value
         request_timeout_s: float | None = None,
-        prices: Mapping[str, PriceSettings] | None = None,
+        prices: Mapping[str, PriceConfig] | None = None,
         store: str = "memory://",
         primitive_endpoint: ProviderEndpoint | None = None,
         clock: Clock | None = None,
@@ -79,7 +77,9 @@ class Gateway:
             settings,
             store=StoreSettings(url=Secret(store), durability="strict" if budget_limit_usd is not None else "relaxed"),
             budgets=() if budget_limit_usd is None else (_budget(budget_limit_usd),),
-            pricing=PricingSettings(overrides={f"{PROVIDER}/{model}": price for model, price in (prices or {}).items()}),
+            pricing=PricingSettings(
+                overrides={f"{PROVIDER}/{model}": price_settings(model, price) for model, price in (prices or {}).items()}
+            ),
         )
         self._begin(settings, clock)
 
@@ -186,6 +186,7 @@ class Gateway:
             wall=program.clock.wall(),
             deadline=now + program.settings.calls.deadline_s,
             session=request.session,
+            affinity=affinity_of(program.settings.calls.affinity, request.session, request.body),
             tags=request.tags,
         )
 
@@ -246,10 +247,7 @@ def _check_once(values: list[str], what: str) -> None:
 
 
 def _budget(limit: Decimal | str | int) -> BudgetSettings:
-    if isinstance(limit, float):
-        raise ConfigError("must be Decimal, str or int: a float is not an amount of money", path="budget_limit_usd")
-    written = format(limit, "f") if isinstance(limit, Decimal) else limit
-    return BudgetSettings(name=BUDGET, limit_nanousd=read(values.usd, written, "budget_limit_usd"))
+    return BudgetSettings(name=BUDGET, limit_nanousd=read_usd(limit, "budget_limit_usd"))
 
 
 def _usd(nanousd: int) -> Decimal:

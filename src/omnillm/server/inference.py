@@ -1,10 +1,8 @@
 """An inference request: the call made of it, and its reply written as the relay gives it out."""
 
-from hashlib import blake2b
-
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
-from omnillm.gateway.call import Call, Caller, read_members
+from omnillm.gateway.call import Call, Caller, affinity_of, read_members
 from omnillm.gateway.relay import Relay
 from omnillm.money import format_usd
 from omnillm.protocols.protocol import Protocol
@@ -15,7 +13,6 @@ from omnillm.server.problems import client_status, fault_of
 from omnillm.server.requests import Reply, Request
 
 MAX_TAGS_BYTES = 1024
-AFFINITY_PREFIX_BYTES = 4096
 
 
 def read_call(request: Request, route: Route, caller: Caller, live: Live, clock: Clock) -> Call:
@@ -43,15 +40,9 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         wall=clock.wall(),
         deadline=now + _timeout_s(headers, live.deadline_s),
         session=session,
-        affinity=0 if live.affinity == "none" else affinity_of(live.affinity, session, request.body),
+        affinity=affinity_of(live.affinity, session, request.body),
         tags=_text(headers, b"x-omnillm-tags") or caller.tags,
     )
-
-
-def affinity_of(kind: str, session: str, body: bytes) -> int:
-    """A hash that is equal for calls which share a session, or the beginning of a prompt."""
-    shared = session.encode() if kind == "session" else body[:AFFINITY_PREFIX_BYTES]
-    return int.from_bytes(blake2b(shared, digest_size=7).digest(), "big") + 1 if shared else 0
 
 
 def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:

@@ -1,0 +1,48 @@
+"""Money as the library's user writes it: decimal USD, never a float."""
+
+from decimal import Decimal
+
+import msgspec
+
+from omnillm.config import values
+from omnillm.config.settings import PriceSettings
+from omnillm.errors import ConfigError
+from omnillm.library.pool import read
+
+Usd = Decimal | str | int
+
+
+class PriceConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's price in USD per million tokens, as Decimal, str or int. What is not given costs like what it is a kind of."""
+
+    input: Usd
+    output: Usd
+    cache_read: Usd | None = None
+    cache_write: Usd | None = None
+    cache_write_1h: Usd | None = None
+    reasoning: Usd | None = None
+    max_output: int | None = None
+    """Tokens; without it a call that has no output cap of its own gets one when a budget must be kept."""
+
+
+def price_settings(model: str, price: PriceConfig) -> PriceSettings:
+    def rate(name: str) -> int | None:
+        given = getattr(price, name)
+        return None if given is None else read_usd(given, f"prices.{model}.{name}")
+
+    return PriceSettings(
+        input=read_usd(price.input, f"prices.{model}.input"),
+        output=read_usd(price.output, f"prices.{model}.output"),
+        cache_read=rate("cache_read"),
+        cache_write_short=rate("cache_write"),
+        cache_write_long=rate("cache_write_1h"),
+        reasoning=rate("reasoning"),
+        max_output=price.max_output,
+    )
+
+
+def read_usd(amount: Usd, path: str) -> int:
+    """Decimal USD -> nano-USD; ConfigError at `path` for anything else."""
+    if isinstance(amount, float):
+        raise ConfigError("must be Decimal, str or int: a float is not an amount of money", path=path)
+    return read(values.usd, format(amount, "f") if isinstance(amount, Decimal) else amount, path)
