@@ -104,6 +104,9 @@ async def test_a_bad_file_changes_nothing(serve: Serve, provider: FakeProvider) 
         ("memory://", "sqlite:///elsewhere.db", "store"),
         ("drain: 2s", "drain: 3s", "server.drain"),
         ("drain: 2s", "drain: 2s, limits: {connections: 5}", "server.limits"),
+        ("drain: 2s", "drain: 2s, admin: {port: 0}", "server.admin"),
+        ("drain: 2s", "drain: 2s, log: {format: json}", "server.log"),
+        ("period: total", "period: day", "budgets.everything.period"),
     ],
 )
 async def test_what_needs_a_restart_says_so(serve: Serve, provider: FakeProvider, old: str, new: str, place: str) -> None:

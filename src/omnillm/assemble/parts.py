@@ -1,6 +1,6 @@
 """Settings -> the single parts of the program."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from random import Random
@@ -39,9 +39,18 @@ def check_unchangeable(old: Settings, new: Settings) -> None:
         ("server.limits", old.server.limits, new.server.limits),
         ("server.drain", old.server.drain_s, new.server.drain_s),
         ("server.log", old.server.log, new.server.log),
+        *_budget_periods(old, new),
     ):
         if before != after:
             raise ConfigError("cannot be changed without a restart", path=path)
+
+
+def _budget_periods(old: Settings, new: Settings) -> Iterator[tuple[str, str, str]]:
+    """What a budget has spent is known for its present kind of period only: the ledger is asked for another at start."""
+    after = configured.budgets(new)
+    for name, budget in configured.budgets(old).items():
+        if name in after:
+            yield f"budgets.{name}.period", budget.period, after[name].period
 
 
 def open_store(settings: Settings, clock: Clock) -> Store:

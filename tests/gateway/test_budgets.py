@@ -1,0 +1,105 @@
+"""Budgets follow the calendar, and never go back in it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnillm.gateway.budgets import BudgetCalendar, Scheduled
+from omnillm.records import Balance
+
+DAY, HOUR = 86_400.0, 3_600.0
+NOON = 20_782 * DAY + 12 * HOUR
+"""2026-11-25, 12:00 UTC."""
+
+
+class Renewed(list):
+    """What the calendar told: (budget, period, settled, end)."""
+
+    def __call__(self, budget: str, period: str, settled_nanousd: int, ends_wall: float) -> None:
+        self.append((budget, period, settled_nanousd, ends_wall))
+
+    @property
+    def periods(self) -> list[str]:
+        return [period for _, period, _, _ in self]
+
+
+def scheduled(name: str = "b", period: str = "day", zone: str = "UTC") -> Scheduled:
+    return Scheduled(name=name, period=period, zone=zone)
+
+
+def calendar(*budgets: Scheduled, balances: tuple[Balance, ...] = (), wall: float = NOON) -> tuple[BudgetCalendar, Renewed]:
+    renewed = Renewed()
+    made = BudgetCalendar(budgets, renewed)
+    made.load(balances, wall)
+    return made, renewed
+
+
+def test_a_start_brings_back_what_was_spent_in_this_period() -> None:
+    """Of this day and of the total; another day's balance is history."""
+    balances = (
+        Balance(budget="b", period="2026-11-25", settled_nanousd=7),
+        Balance(budget="b", period="2026-11-24", settled_nanousd=100),
+        Balance(budget="all", period="total", settled_nanousd=900),
+    )
+    _, renewed = calendar(scheduled(), scheduled("all", "total"), balances=balances)
+    midnight = NOON + 12 * HOUR
+    assert renewed == [("b", "2026-11-25", 7, midnight), ("all", "total", 900, 0.0)]
+
+
+def test_a_period_is_renewed_at_its_end_and_not_before() -> None:
+    """At midnight, once, with nothing spent."""
+    made, renewed = calendar(scheduled())
+    for wall in (NOON + 1, NOON + 12 * HOUR - 0.001, NOON + 12 * HOUR, NOON + 12 * HOUR + 1, NOON + 13 * HOUR):
+        made.roll(wall)
+    assert renewed[1:] == [("b", "2026-11-26", 0, NOON + 36 * HOUR)]
+
+
+def test_a_clock_that_steps_back_brings_no_period_back() -> None:
+    """Nor does it renew the later one again when it passes midnight a second time."""
+    made, renewed = calendar(scheduled())
+    midnight = NOON + 12 * HOUR
+    for wall in (midnight + 5, midnight - HOUR, midnight - DAY, midnight - 1, midnight + 5, midnight + 10, midnight + DAY):
+        made.roll(wall)
+    assert renewed.periods == ["2026-11-25", "2026-11-26", "2026-11-27"]
+
+
+def test_a_clock_that_leaps_forward_skips_what_it_slept_through() -> None:
+    """A machine that was suspended for a week is in the period of now."""
+    made, renewed = calendar(scheduled(), scheduled("m", "month"))
+    made.roll(NOON + 7 * DAY)
+    assert renewed.periods == ["2026-11-25", "2026-11", "2026-12-02", "2026-12"]
+
+
+@given(st.lists(st.floats(-3 * DAY, 3 * DAY), max_size=40))
+def test_no_period_ever_comes_twice(steps: list[float]) -> None:
+    """Whatever the clock does, the periods of a budget only go forward."""
+    made, renewed = calendar(scheduled())
+    wall = NOON
+    for step in steps:
+        wall += step
+        made.roll(max(wall, 0.0))
+    assert renewed.periods == sorted(set(renewed.periods))
+
+
+def test_a_reload_keeps_a_period_that_stays() -> None:
+    """The budget is not told again, so that its balance is the machine's own."""
+    made, renewed = calendar(scheduled())
+    made.reschedule([scheduled()], NOON + 60)
+    assert renewed.periods == ["2026-11-25"]
+
+
+def test_a_new_budget_begins_at_the_reload() -> None:
+    """One that is gone is not renewed any more."""
+    made, renewed = calendar(scheduled("old"))
+    made.reschedule([scheduled("new", "month")], NOON)
+    made.roll(NOON + 2 * DAY)
+    assert [budget for budget, *_ in renewed] == ["old", "new"]
+
+
+def test_a_changed_zone_ends_the_day_at_its_own_midnight() -> None:
+    """The day goes on under its name, and ends when it is over there."""
+    made, renewed = calendar(scheduled())
+    made.reschedule([scheduled(zone="America/New_York")], NOON)
+    made.roll(NOON + 12 * HOUR)
+    assert renewed.periods == ["2026-11-25"]
+    made.roll(NOON + 17 * HOUR)
+    assert renewed.periods == ["2026-11-25", "2026-11-26"]
