@@ -1,0 +1,71 @@
+"""What an attempt is charged, however it ended."""
+
+import pytest
+
+from omnillm.admission.asks import Lease
+from omnillm.gateway.attempt import ABORT_SLACK_TOKENS, UNBILLED, Attempt
+from omnillm.gateway.quote import Quote
+from omnillm.outcome import Outcome, Verdict
+from omnillm.pricing.cost import Price, bound, cost
+from omnillm.usage import Usage
+
+PRICE = Price.of(input=400_000_000, output=1_600_000_000)
+QUOTE = Quote(prompt_bound=100, output_bound=50, amount_nanousd=bound(100, 50, PRICE))
+USAGE = Usage(input=10, output=20)
+LEASE = Lease(lease_id=1, case_id="c", provider="p", key="k", model="m", tokens=0)
+
+
+def attempt(*, is_sent: bool = True, observed: int = -1, price: Price | None = PRICE) -> Attempt:
+    made = Attempt(LEASE, 1, price, 0)
+    made.is_sent = is_sent
+    made.observed_bytes = observed
+    return made
+
+
+def reported(verdict: Verdict, usage: Usage = USAGE) -> Outcome:
+    return Outcome(verdict=verdict, usage=usage, is_usage_known=True)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_reported_usage_is_exact(verdict: Verdict) -> None:
+    """Whatever else went wrong."""
+    assert attempt().charge(reported(verdict), 200, QUOTE) == (cost(USAGE, PRICE), False)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_an_unknown_usage_is_bounded_unless_nobody_bills_it(verdict: Verdict) -> None:
+    """The reservation in full, marked as an estimate; a refusal is free."""
+    charged = attempt().charge(Outcome(verdict=verdict), 0, QUOTE)
+    assert charged == ((0, False) if verdict in UNBILLED else (QUOTE.amount_nanousd, True))
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 529])
+def test_an_answer_that_was_an_error_is_free(status: int) -> None:
+    """No provider bills an error that it answered."""
+    assert attempt().charge(Outcome(verdict=Verdict.SERVER_FAULT), status, QUOTE) == (0, False)
+
+
+def test_what_was_not_sent_or_has_no_price_costs_nothing() -> None:
+    """Provably, or because nobody can know."""
+    assert attempt(is_sent=False).charge(Outcome(verdict=Verdict.LOST), 0, QUOTE) == (0, False)
+    assert attempt(price=None).charge(reported(Verdict.SUCCESS), 200, QUOTE) == (0, False)
+    assert attempt().charge(Outcome(verdict=Verdict.ABORTED), 0, Quote()) == (0, False)
+
+
+@pytest.mark.parametrize(("observed", "output"), [(0, ABORT_SLACK_TOKENS), (10, 10 + ABORT_SLACK_TOKENS), (49, 50), (10_000, 50)])
+def test_a_stream_that_the_client_left_is_charged_for_what_was_seen(observed: int, output: int) -> None:
+    """A byte is at least a token, some more may be under way; never beyond the cap."""
+    assert attempt(observed=observed).charge(Outcome(verdict=Verdict.ABORTED), 200, QUOTE) == (bound(100, output, PRICE), True)
+
+
+def test_a_plain_reply_that_the_client_left_is_charged_in_full() -> None:
+    """Nobody saw how much of it there was."""
+    assert attempt().charge(Outcome(verdict=Verdict.ABORTED), 0, QUOTE) == (QUOTE.amount_nanousd, True)
+
+
+def test_a_charge_never_exceeds_its_reservation_but_by_what_was_reported() -> None:
+    """An estimate fits by construction; the truth is recorded, whatever it is."""
+    lying = Usage(input=10**6, output=10**6)
+    assert attempt().charge(reported(Verdict.SUCCESS, lying), 200, QUOTE)[0] > QUOTE.amount_nanousd
+    for verdict in Verdict:
+        assert attempt(observed=5).charge(Outcome(verdict=verdict), 0, QUOTE)[0] <= QUOTE.amount_nanousd

@@ -1,0 +1,138 @@
+"""Bodies as they are read: what they hold, twice or once, and how they are written again."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnillm.errors import BadRequest
+from omnillm.gateway.call import Call, Caller, has_repeated_members, read_members
+from omnillm.gateway.quote import Quote
+from omnillm.gateway.translation import emit, splice
+from omnillm.protocols.registry import PROTOCOLS
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+bodies = st.dictionaries(st.text(max_size=8), values, max_size=6)
+
+
+def call(body: bytes, *, protocol: str = "openai_chat", model: str = "fast") -> Call:
+    members = read_members(body)
+    spoken = PROTOCOLS[protocol]
+    peek = spoken.peek_request(members)
+    return Call(
+        protocol=spoken,
+        operation="generate",
+        caller=Caller(),
+        model=model,
+        is_stream=peek.is_stream,
+        peek=peek,
+        members=members,
+        body=body,
+        headers={},
+        started_at=0.0,
+        wall=0.0,
+        deadline=1.0,
+    )
+
+
+def spliced(body: bytes, *, model: str = "fast", cap: int | None = None, asks: bool = False, protocol: str = "openai_chat") -> bytes:
+    member = {"openai_chat": "max_completion_tokens", "gemini_generate_content": "generationConfig.maxOutputTokens"}[protocol]
+    return splice(call(body, protocol=protocol), Quote(injected_cap=cap), model, asks_usage=asks, output_cap_member=member)
+
+
+NO_OBJECTS = (
+    *(b"", b" ", b"null", b"[]", b'"x"', b"5", b"{", b'{"a":', b'{"a":1,}', b"{'a':1}", b'{"a":1} x', b'{"a":NaN}', b'{"a":Infinity}'),
+    *(b'{"a":"\xff"}', b'\xef\xbb\xbf{"a":1}', b'{"a":"\n"}', b'{"a":01}', b"{1:2}", b'{"a":"\\ud800"}', b"[" * 100_000),
+)
+
+
+@pytest.mark.parametrize("body", NO_OBJECTS)
+def test_what_is_no_json_object_is_a_400(body: bytes) -> None:
+    """And says what it is instead."""
+    with pytest.raises(BadRequest) as refused:
+        read_members(body)
+    assert refused.value.code == "invalid_json"
+    assert "request body" in refused.value.message
+
+
+@given(bodies)
+def test_an_object_is_read_verbatim(body: dict[str, object]) -> None:
+    """Each member by its name, in order, its value as it was spelt."""
+    for spelt in (json.dumps(body), json.dumps(body, indent=2), json.dumps(body, ensure_ascii=False)):
+        members = read_members(spelt.encode())
+        assert list(members) == list(body)
+        assert {name: json.loads(bytes(raw)) for name, raw in members.items()} == body
+
+
+@given(bodies, st.sampled_from([None, 1]), st.booleans())
+def test_a_body_of_single_members_has_none_twice(body: dict[str, object], indent: int | None, is_ascii: bool) -> None:
+    """However it is spelt, and whatever stands twice inside of its values."""
+    spelt = json.dumps(body, indent=indent, ensure_ascii=is_ascii).encode()
+    assert not has_repeated_members(spelt, read_members(spelt))
+
+
+@given(bodies.filter(bool), st.data(), st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_a_repeated_member_is_always_found(body: dict[str, object], data: st.DataObject, separators: tuple[str, str]) -> None:
+    """Wherever it stands, also spelt with an escape the second time."""
+    name = data.draw(st.sampled_from(list(body)))
+    again = data.draw(values)
+    respelt = "".join(f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else letter for letter in name)
+    key = data.draw(st.sampled_from([json.dumps(name), f'"{respelt}"']))
+    compact = json.dumps(body, separators=separators)
+    spelt = f"{compact[:-1]},{key}:{json.dumps(again, separators=separators)}}}".encode()
+    assert has_repeated_members(spelt, read_members(spelt))
+
+
+def test_a_body_that_needs_no_change_is_sent_as_it_came() -> None:
+    """The same bytes, the same object."""
+    body = b'{ "model" : "fast",\t"messages":[ ] }'
+    made = call(body)
+    assert splice(made, Quote(), "fast", asks_usage=True, output_cap_member="max_tokens") is made.body
+
+
+def test_a_model_is_replaced_in_its_place() -> None:
+    """All else is verbatim: order, numbers, escapes."""
+    body = b'{"a":1.50e1,"model":"fast","messages":[{"x":"\\u00e9"}]}'
+    assert spliced(body, model='gpt "4"') == b'{"a":1.50e1,"model":"gpt \\"4\\"","messages":[{"x":"\\u00e9"}]}'
+
+
+def test_a_cap_is_added_where_the_protocol_has_it() -> None:
+    """At the top, or inside of Gemini's configuration in whichever spelling it came; other members of that stay."""
+    chat = b'{"model":"fast","messages":[]}'
+    assert spliced(chat, cap=9) == b'{"model":"fast","messages":[],"max_completion_tokens":9}'
+    for config, expected in (
+        (b"", b',"generationConfig":{"maxOutputTokens":9}'),
+        (b',"generationConfig":{"temperature":0.10}', b',"generationConfig":{"temperature":0.10,"maxOutputTokens":9}'),
+        (b',"generation_config":{"temperature":1}', b',"generation_config":{"temperature":1,"maxOutputTokens":9}'),
+        (b',"generationConfig":null', b',"generationConfig":{"maxOutputTokens":9}'),
+    ):
+        body = b'{"contents":[]' + config + b"}"
+        assert spliced(body, cap=9, protocol="gemini_generate_content") == b'{"contents":[]' + expected + b"}"
+
+
+def test_usage_is_asked_for_on_streams_only() -> None:
+    """And only when the client did not; its own options stay."""
+    assert spliced(b'{"model":"fast","messages":[]}', asks=True) == b'{"model":"fast","messages":[]}'
+    for options, expected in (
+        (b"", b',"stream_options":{"include_usage":true}'),
+        (b',"stream_options":null', b',"stream_options":{"include_usage":true}'),
+        (b',"stream_options":{"x":1}', b',"stream_options":{"x":1,"include_usage":true}'),
+        (b',"stream_options":{"include_usage":false}', b',"stream_options":{"include_usage":true}'),
+        (b',"stream_options":{"include_usage":true}', b',"stream_options":{"include_usage":true}'),
+    ):
+        body = b'{"model":"fast","messages":[],"stream":true'
+        assert spliced(body + options + b"}", asks=True) == body + expected + b"}"
+
+
+@given(bodies.filter(bool), st.dictionaries(st.text(max_size=8), values, max_size=3))
+def test_what_is_emitted_is_the_object_with_its_changes(body: dict[str, object], changes: dict[str, object]) -> None:
+    """Replaced in place, added at the end, nothing else touched."""
+    members = read_members(json.dumps(body).encode())
+    emitted = emit(members, {name: json.dumps(value).encode() for name, value in changes.items()})
+    assert json.loads(emitted) == body | changes
+    assert list(json.loads(emitted)) == list(body | changes)

@@ -1,0 +1,44 @@
+"""Sums for the metrics, bounded whatever callers ask for."""
+
+from msgspec.structs import asdict, replace
+from tests.server.test_calllog import ROW
+
+from omnillm.gateway.counters import BUCKETS_MS, MAX_SERIES, Counters, Series
+
+
+def test_models_of_the_callers_choice_do_not_fill_the_memory() -> None:
+    """Beyond the most, new ones are counted together; those that are known go on, and nothing is lost."""
+    counters = Counters()
+    for number in range(MAX_SERIES + 50):
+        counters.observe(replace(ROW, upstream_model=f"model-{number}"))
+    counters.observe(replace(ROW, upstream_model="model-7"))
+    assert len(counters.series) == MAX_SERIES + 1
+    assert counters.series["openai_chat", "openai", "other", "success"].calls == 50
+    assert counters.series["openai_chat", "openai", "model-7", "success"].calls == 2
+    assert sum(series.calls for series in counters.series.values()) == MAX_SERIES + 51
+
+
+def test_a_duration_is_in_the_first_bucket_that_holds_it() -> None:
+    """A bound belongs to its bucket; what is longer than all goes into the last."""
+    counters = Counters()
+    for duration_ms in (0, BUCKETS_MS[0], BUCKETS_MS[0] + 1, BUCKETS_MS[-1], BUCKETS_MS[-1] + 1):
+        counters.observe(replace(ROW, duration_ms=duration_ms))
+    [series] = counters.series.values()
+    assert series.buckets == [2, 1, *[0] * (len(BUCKETS_MS) - 3), 1, 1]
+
+
+def test_the_sums_of_workers_add_up() -> None:
+    """Every field of one and of the other."""
+    one, other = Counters(), Counters()
+    one.observe(ROW)
+    for row in (ROW, replace(ROW, duration_ms=3, cost_nanousd=5)):
+        other.observe(row)
+    [sum_of_one], [sum_of_other] = one.series.values(), other.series.values()
+    added = Series()
+    added.add(sum_of_one)
+    added.add(sum_of_other)
+    both = Counters()
+    for row in (ROW, ROW, replace(ROW, duration_ms=3, cost_nanousd=5)):
+        both.observe(row)
+    [sum_of_both] = both.series.values()
+    assert asdict(added) == asdict(sum_of_both)
