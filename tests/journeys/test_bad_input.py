@@ -1,8 +1,12 @@
 """Bad input gets a clear 4xx in the client's protocol: never a 500, never a hang, and nothing of it reaches the provider."""
 
 import asyncio
+from collections.abc import Mapping
 
+import anthropic
+import openai
 import pytest
+from google import genai
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
 from tests.journeys.wire import DIALECTS, PATHS, Question, Reply, exchange
 
@@ -10,45 +14,58 @@ from omnillm.testing import FakeProvider
 
 PATH = {name: path.format("gemini", "generateContent") for name, path in PATHS.items()}
 MESSAGES = b'"messages":[{"role":"user","content":"x"}]'
-BODIES: dict[str, dict[str, bytes]] = {
+GOOD = {
+    "openai_chat": {b"model": b'"fast"', b"messages": b'[{"role":"user","content":"x"}]', b"max_tokens": b"5"},
+    "openai_responses": {b"model": b'"fast"', b"input": b'"x"', b"max_output_tokens": b"5"},
+    "anthropic_messages": {b"model": b'"claude"', b"max_tokens": b"5", b"messages": b'[{"role":"user","content":"x"}]'},
+    "gemini": {b"contents": b'[{"parts":[{"text":"x"}]}]', b"generationConfig": b'{"maxOutputTokens":5}'},
+}
+"""A body of each protocol that is answered, by its members."""
+NUMBERS = (b"-1", b"0", b"1.5", b"1e400", b"1e30", b"9223372036854775808", b"9" * 5000, b"true", b'"5"', b"[5]", b"{}")
+NO_LISTS = (b"5", b"true", b"null", b"{}", b'{"0":"x"}')
+NO_FLAGS = (b'"yes"', b"1", b"0", b"[]", b"{}")
+NO_NAMES = (b'""', b"5", b"null", b"true", b"[]", b"{}", b'"' + b"m" * 300 + b'"')
+WRONG: dict[str, dict[bytes, tuple[bytes, ...]]] = {
     "openai_chat": {
-        "no model": b"{" + MESSAGES + b"}",
-        "empty model": b'{"model":"",' + MESSAGES + b"}",
-        "model is a number": b'{"model":5,' + MESSAGES + b"}",
-        "model is too long": b'{"model":"' + b"m" * 300 + b'",' + MESSAGES + b"}",
-        "no messages": b'{"model":"fast"}',
-        "messages is a string": b'{"model":"fast","messages":"x"}',
-        "stream is a string": b'{"model":"fast","stream":"yes",' + MESSAGES + b"}",
-        "negative cap": b'{"model":"fast","max_tokens":-1,' + MESSAGES + b"}",
-        "float cap": b'{"model":"fast","max_tokens":1.5,' + MESSAGES + b"}",
-        "infinite cap": b'{"model":"fast","max_tokens":1e400,' + MESSAGES + b"}",
-        "cap beyond int64": b'{"model":"fast","max_completion_tokens":9223372036854775808,' + MESSAGES + b"}",
-        "cap is true": b'{"model":"fast","max_tokens":true,' + MESSAGES + b"}",
-        "n is zero": b'{"model":"fast","n":0,' + MESSAGES + b"}",
-        "n is huge": b'{"model":"fast","n":100000,' + MESSAGES + b"}",
-        "options is a list": b'{"model":"fast","stream":true,"stream_options":[],' + MESSAGES + b"}",
-        "a member twice": b'{"model":"fast","max_tokens":5,"max_tokens":500000,' + MESSAGES + b"}",
+        b"model": NO_NAMES,
+        b"messages": (*NO_LISTS, b'"x"'),
+        b"stream": NO_FLAGS,
+        b"max_tokens": NUMBERS,
+        b"max_completion_tokens": NUMBERS,
+        b"n": (*NUMBERS, b"129", b"100000"),
     },
     "openai_responses": {
-        "no model": b'{"input":"x"}',
-        "no input": b'{"model":"fast"}',
-        "input is a number": b'{"model":"fast","input":5}',
-        "negative cap": b'{"model":"fast","input":"x","max_output_tokens":-5}',
-        "cap is a string": b'{"model":"fast","input":"x","max_output_tokens":"many"}',
+        b"model": NO_NAMES,
+        b"input": NO_LISTS,
+        b"stream": NO_FLAGS,
+        b"max_output_tokens": NUMBERS,
+        b"tools": (b"5", b"{}", b'["x"]'),
     },
     "anthropic_messages": {
-        "no model": b'{"max_tokens":5,' + MESSAGES + b"}",
-        "messages is an object": b'{"model":"claude","max_tokens":5,"messages":{}}',
-        "negative cap": b'{"model":"claude","max_tokens":-5,' + MESSAGES + b"}",
-        "cap is a string": b'{"model":"claude","max_tokens":"5",' + MESSAGES + b"}",
+        b"model": NO_NAMES,
+        b"messages": (*NO_LISTS, b'"x"'),
+        b"stream": NO_FLAGS,
+        b"max_tokens": NUMBERS,
+        b"tools": (b"5", b"{}", b'["x"]'),
     },
     "gemini": {
-        "no contents": b"{}",
-        "contents is a string": b'{"contents":"x"}',
-        "negative cap": b'{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"maxOutputTokens":-1}}',
-        "config is a list": b'{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":[]}',
-        "candidates is huge": b'{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"candidateCount":1e30}}',
+        b"contents": (*NO_LISTS, b'"x"'),
+        b"generationConfig": (
+            *(b"5", b"[]", b'"x"', b"true"),
+            *(b'{"maxOutputTokens":' + number + b"}" for number in NUMBERS),
+            *(b'{"candidateCount":' + number + b"}" for number in NUMBERS),
+            b'{"maxOutputTokens":5,"max_output_tokens":500000}',
+        ),
+        b"generation_config": (b'{"maxOutputTokens":500000}',),
+        b"tools": (b"5", b"{}", b'["x"]'),
     },
+}
+"""Of each member that is read: values that it must not have."""
+NEEDED = {
+    "openai_chat": (b"model", b"messages"),
+    "openai_responses": (b"model", b"input"),
+    "anthropic_messages": (b"model", b"messages"),
+    "gemini": (b"contents",),
 }
 ANY_BODY = {
     "nothing": b"",
@@ -75,20 +92,62 @@ async def answer(gateway: Running, dialect: str, raw: bytes) -> Reply:
         return await exchange(gateway.port, Question(dialect, raw))
 
 
+def written(members: Mapping[bytes, bytes]) -> bytes:
+    return b"{" + b",".join(b'"%b":%b' % each for each in members.items()) + b"}"
+
+
+async def refuse(gateway: Running, dialect: str, body: bytes) -> None:
+    """Send a body that must be answered with a 400 that says why, in the protocol's own shape."""
+    reply = await answer(gateway, dialect, request(PATH[dialect], body))
+    assert reply.status == 400, body[:200]
+    assert reply.error["message"], body[:200]
+
+
 @pytest.fixture
 async def gateway(serve: Serve, provider: FakeProvider) -> Running:
     return await serve(configuration(provider))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_bad_body_is_a_400(gateway: Running, provider: FakeProvider, dialect: str) -> None:
-    """Each member that is read is read strictly; the error names what is wrong, in the protocol's own shape."""
-    for name, body in {**ANY_BODY, **BODIES[dialect]}.items():
-        reply = await answer(gateway, dialect, request(PATH[dialect], body))
-        assert reply.status == 400, name
-        assert reply.error["message"], name
+async def test_what_is_no_json_object_is_a_400(gateway: Running, provider: FakeProvider, dialect: str) -> None:
+    """Nothing, half of something, another thing, another coding, a hundred thousand brackets."""
+    for body in ANY_BODY.values():
+        await refuse(gateway, dialect, body)
     assert not provider.log
     assert (await gateway.books())[1:] == (0, 0)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_each_member_that_is_read_is_read_strictly(gateway: Running, provider: FakeProvider, dialect: str) -> None:
+    """A wrong type, an absurd number, an empty name: the caller's mistake, never a guess and never a 500."""
+    for member, wrong in WRONG[dialect].items():
+        for value in wrong:
+            await refuse(gateway, dialect, written(GOOD[dialect] | {member: value}))
+    for member in NEEDED[dialect]:
+        await refuse(gateway, dialect, written({name: value for name, value in GOOD[dialect].items() if name != member}))
+    assert not provider.log
+    assert (await gateway.books())[1:] == (0, 0)
+    assert (await answer(gateway, dialect, request(PATH[dialect], written(GOOD[dialect])))).status == 200
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_member_that_stands_twice_is_refused_where_money_is_at_stake(
+    gateway: Running, provider: FakeProvider, dialect: str
+) -> None:
+    """Gateway and provider could read different ones; also when the second is spelt with an escape."""
+    good = written(GOOD[dialect])
+    for name in GOOD[dialect]:
+        again = b'"\\u%04x%b"' % (name[0], name[1:])
+        for spelt in (b'"%b"' % name, again):
+            await refuse(gateway, dialect, good[:-1] + b"," + spelt + b":" + GOOD[dialect][name] + b"}")
+    assert not provider.log
+
+
+async def test_options_of_a_stream_are_an_object(gateway: Running, provider: FakeProvider) -> None:
+    """They decide whether usage is told."""
+    for options in (b"[]", b"5", b'"x"', b'{"include_usage":"yes"}', b'{"include_usage":1}'):
+        await refuse(gateway, "openai_chat", written(GOOD["openai_chat"] | {b"stream": b"true", b"stream_options": options}))
+    assert not provider.log
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -115,12 +174,32 @@ async def test_each_place_of_a_good_credential_is_accepted(gateway: Running) -> 
     assert (await answer(gateway, "openai_chat", raw)).status == 200
 
 
-@pytest.mark.parametrize("model", ["nothing-such", "../../etc/passwd", "openai/", "/x", "a b", "x" * 257, "fast\\u0000", "é"])
-async def test_an_unknown_model_is_a_4xx(gateway: Running, provider: FakeProvider, model: str) -> None:
-    """Whatever its name holds, it goes nowhere."""
-    body = b'{"model":"%b","max_tokens":5,%b}' % (model.encode(), MESSAGES)
-    reply = await answer(gateway, "openai_chat", request("/v1/chat/completions", body))
-    assert reply.status in {400, 404}
+@pytest.mark.parametrize(
+    "model", ["nothing-such", "../../etc/passwd", "openai/", "/x", "a b", "x" * 257, "fast\\u0000", "é", "fast\\r\\nx: y"]
+)
+async def test_an_unknown_model_is_a_4xx(serve: Serve, provider: FakeProvider, model: str) -> None:
+    """Whatever its name holds, it goes nowhere; also where a pattern takes any name."""
+    for models in ("", '"*": {targets: [gemini/*]}'):
+        gateway = await serve(configuration(provider).replace("\nbudgets:", f"\n  {models}\nbudgets:"))
+        for dialect in ("openai_chat", "openai_responses", "anthropic_messages"):
+            body = written(GOOD[dialect] | {b"model": b'"%b"' % model.encode()})
+            reply = await answer(gateway, dialect, request(PATH[dialect], body))
+            assert reply.status in {400, 404}
+            assert reply.error["message"]
+    assert not provider.log
+
+
+@pytest.mark.parametrize(
+    "model", ["nothing-such", "..%2F..", "x" * 257, "%C3%A9", "fast%00", "fast%0d%0ax:y", "%ff", "%zz", "a%2"]
+)
+async def test_an_odd_model_in_a_path_is_a_4xx(serve: Serve, provider: FakeProvider, model: str) -> None:
+    """Gemini's names stand in the path; what could not stand in the provider's is refused."""
+    plain = await serve(configuration(provider))
+    taking_any = await serve(configuration(provider).replace("\nbudgets:", '\n  "g-*": {targets: [gemini/*]}\nbudgets:'))
+    for gateway, name in ((plain, model), (taking_any, f"g-{model}" if model not in {"nothing-such", "..%2F.."} else model)):
+        for method in ("generateContent", "streamGenerateContent?alt=sse", "countTokens"):
+            raw = request(f"/v1beta/models/{name}:{method}", written(GOOD["gemini"]))
+            assert (await answer(gateway, "gemini", raw)).status in {400, 404}
     assert not provider.log
 
 
@@ -142,24 +221,76 @@ async def test_wrong_paths_and_methods(gateway: Running, provider: FakeProvider)
     assert not provider.log
 
 
-async def test_a_model_that_the_key_may_not_use_is_a_403(serve: Serve, provider: FakeProvider) -> None:
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_model_that_the_key_may_not_use_is_a_403(serve: Serve, provider: FakeProvider, dialect: str) -> None:
     """The key is good, the model is not for it; an expired key is a 401."""
     gateway = await serve(
-        configuration(provider, caller="models: [claude]", callers="{name: old, key: sk-omni-expired-0123456789, expires: 2020-01-01}")
+        configuration(provider, caller="models: [other]", callers="{name: old, key: sk-omni-expired-0123456789, expires: 2020-01-01}")
     )
-    body = b'{"model":"fast","max_tokens":5,' + MESSAGES + b"}"
-    assert (await answer(gateway, "openai_chat", request("/v1/chat/completions", body))).status == 403
-    expired = await answer(gateway, "openai_chat", request("/v1/chat/completions", body, key="sk-omni-expired-0123456789"))
-    assert (expired.status, expired.error["code"]) == (401, "expired_api_key")
+    body = written(GOOD[dialect])
+    refused = await answer(gateway, dialect, request(PATH[dialect], body))
+    assert (refused.status, bool(refused.error["message"])) == (403, True)
+    expired = await answer(gateway, dialect, request(PATH[dialect], body, key="sk-omni-expired-0123456789"))
+    assert (expired.status, "expired" in expired.error["message"]) == (401, True)
     assert not provider.log
 
 
-async def test_a_body_that_is_too_large_is_a_413(serve: Serve, provider: FakeProvider) -> None:
-    """By its announced length, before it is sent."""
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_body_that_is_too_large_is_a_413(serve: Serve, provider: FakeProvider, dialect: str) -> None:
+    """By its announced length before it is sent, or in the middle of its chunks; an SDK reads the answer."""
     gateway = await serve(configuration(provider).replace("drain: 2s", "drain: 2s, limits: {body: 64KiB}"))
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: 70000\r\n\r\n"
-    reply = await answer(gateway, "openai_chat", head.encode())
-    assert reply.status == 413
+    head = f"POST {PATH[dialect]} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\n"
+    chunks = b"%x\r\n%b\r\n" % (40_000, b"x" * 40_000) * 2
+    for raw in (
+        f"{head}content-length: 70000\r\n\r\n".encode(),
+        f"{head}content-length: 9999999999\r\n\r\n".encode(),
+        f"{head}transfer-encoding: chunked\r\n\r\n".encode() + chunks,
+    ):
+        reply = await answer(gateway, dialect, raw)
+        assert (reply.status, bool(reply.error["message"])) == (413, True)
+    assert not provider.log
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [(path.format("gemini", "embedContent"), dialect) for dialect, path in PATHS.items()] + [("/v1/models/fast", "openai_chat")],
+)
+async def test_a_method_that_a_path_does_not_take(gateway: Running, provider: FakeProvider, path: str, dialect: str) -> None:
+    """405 or 404, in the path's own protocol: a client that deletes a model is not told that it did."""
+    for method in ("DELETE", "PATCH", "PUT", "OPTIONS"):
+        reply = await answer(gateway, dialect, request(path, b"", method=method))
+        assert reply.status in {404, 405}
+        assert reply.error["message"]
+    assert not provider.log
+
+
+async def test_the_sdks_raise_their_own_classes(serve: Serve, provider: FakeProvider) -> None:
+    """What each SDK raises at its provider for the same mistake."""
+    limited = configuration(provider, caller="models: [fast, gemini, nothing-such]").replace("drain: 2s", "drain: 2s, limits: {body: 64KiB}")
+    gateway = await serve(limited)
+    question = [{"role": "user", "content": "x"}]
+    async with openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
+        with pytest.raises(openai.PermissionDeniedError):
+            await client.chat.completions.create(model="claude", messages=question)
+        with pytest.raises(openai.BadRequestError):
+            await client.responses.create(model="fast", input="x", max_output_tokens=-1)
+        with pytest.raises(openai.APIStatusError) as large:
+            await client.responses.create(model="fast", input="x" * 70_000)
+        assert large.value.status_code == 413
+    async with anthropic.AsyncAnthropic(base_url=gateway.base_url, api_key=VIRTUAL_KEY, max_retries=0) as client:
+        with pytest.raises(anthropic.PermissionDeniedError):
+            await client.messages.create(model="claude", max_tokens=5, messages=question)
+        with pytest.raises(anthropic.BadRequestError):
+            await client.messages.create(model="fast", max_tokens=0, messages=question)
+        with pytest.raises(anthropic.APIStatusError) as large:
+            await client.messages.create(model="claude", max_tokens=5, messages=[{"role": "user", "content": "x" * 70_000}])
+        assert large.value.status_code == 413
+    client = genai.Client(api_key=VIRTUAL_KEY, http_options=genai.types.HttpOptions(base_url=gateway.base_url))
+    for model, config, status in (("nothing-such", None, 404), ("gemini", {"max_output_tokens": -1}, 400)):
+        with pytest.raises(genai.errors.ClientError) as wrong:
+            await client.aio.models.generate_content(model=model, contents="x", config=config)
+        assert wrong.value.code == status
+    await client.aio.aclose()
     assert not provider.log
 
 

@@ -88,6 +88,43 @@ async def test_h11(gateway: Running) -> None:
     writer.close()
 
 
+async def test_an_expecting_client_is_told_to_go_on(gateway: Running) -> None:
+    """100 before the body is sent, and before that the credential has been looked at."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    head = b"POST /v1/chat/completions HTTP/1.1\r\n%bexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
+    writer.write(head % (FIELDS, len(BODY)))
+    async with asyncio.timeout(10):
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(BODY)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+    writer.close()
+    refused = await talk(gateway, head % (FIELDS.replace(b"Bearer ", b"Bearer x"), len(BODY)))
+    assert refused.startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_an_old_client_is_answered_in_its_version(gateway: Running, is_stream: bool) -> None:
+    """HTTP/1.0 without a host: no chunks, and the end of the connection is the end of a stream."""
+    body = BODY[:-1] + b', "stream": %b}' % (b"true" if is_stream else b"false")
+    fields = FIELDS.partition(b"\r\n")[2]
+    got = await talk(gateway, b"POST /v1/chat/completions HTTP/1.0\r\n%bcontent-length: %d\r\n\r\n%b" % (fields, len(body), body))
+    head, _, answer = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in head
+    assert b"chunked" not in head
+    assert answer.endswith(b"data: [DONE]\n\n") if is_stream else json.loads(answer)["object"] == "chat.completion"
+
+
+async def test_a_body_may_come_in_chunks(gateway: Running, provider: FakeProvider) -> None:
+    """A byte each, with an extension and a trailer; the provider gets one body of known size."""
+    chunks = b"".join(b"1;x=y\r\n%c\r\n" % byte for byte in BODY)
+    sent = b"POST /v1/chat/completions HTTP/1.1\r\n%bconnection: close\r\ntransfer-encoding: chunked\r\n\r\n" % FIELDS
+    got = await talk(gateway, sent + chunks + b"0\r\nx-trailer: 1\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert json.loads(provider.log[0].body)["messages"] == json.loads(BODY)["messages"]
+    assert {b"transfer-encoding", b"x-trailer"}.isdisjoint(provider.log[0].headers)
+
+
 async def test_pipelined_requests_are_answered_in_order(gateway: Running, provider: FakeProvider) -> None:
     """Three at once, one after the other."""
     sent = b""
@@ -113,6 +150,13 @@ SMUGGLING = {
     "a control character": b"content-length: %d\r\nx-a: b\x00c\r\n",
     "a blank before the colon": b"content-length : %d\r\n",
     "a second host": b"content-length: %d\r\nhost: y\r\n",
+    "the coding twice": b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+    "two codings": b"transfer-encoding: identity\r\ntransfer-encoding: chunked\r\n",
+    "a coding behind a tab": b"transfer-encoding:\tchunked\x0b\r\n",
+    "a length in hexadecimal": b"content-length: 0x%d\r\n",
+    "an empty length": b"content-length: \r\n",
+    "a length beyond all bounds": b"content-length: 99999999999999999999\r\n",
+    "chunks that are none": b"transfer-encoding: chunked\r\n",
 }
 
 
