@@ -4,18 +4,29 @@ import asyncio
 import json
 
 import pytest
+from msgspec.structs import asdict
 from prometheus_client.parser import text_string_to_metric_families
 from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.test_serve import free_port
 from tests.journeys.wire import Question, Reply, ask, exchange
 
+from omnillm.config.load import parse
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.usage import NO_USAGE
 
 
 async def get(gateway: Running, path: str, *, key: str = ADMIN_KEY, method: str = "GET", port: int = 0) -> Reply:
+    """Ask at the main listener, or at another port."""
     raw = f"{method} {path} HTTP/1.1\r\nhost: x\r\n{f'authorization: Bearer {key}' if key else 'x-no: key'}\r\ncontent-length: 0\r\n\r\n"
-    assert not port
     async with asyncio.timeout(10):
-        return await exchange(gateway.port, Question("openai_chat", raw.encode()))
+        return await exchange(port or gateway.port, Question("openai_chat", raw.encode()))
+
+
+async def metrics(gateway: Running, *, key: str = ADMIN_KEY) -> dict[tuple[str, ...], float]:
+    """(name, the labels' values in their alphabetical order) -> value."""
+    text = (await get(gateway, "/metrics", key=key)).body.decode()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {(sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value for sample in samples}
 
 
 @pytest.fixture
@@ -39,6 +50,33 @@ async def test_probes(gateway: Running) -> None:
     assert (draining.status, draining.json) == (503, {"status": "draining"})
 
 
+async def test_a_ledger_that_is_down_makes_it_unready(gateway: Running, provider: FakeProvider) -> None:
+    """Alive all the same; a call that draws on a budget is a 503 of ours, and heals with the ledger."""
+    store = gateway.program.store
+    store.is_healthy = False
+    down = await get(gateway, "/readyz", key="")
+    assert (down.status, down.json) == (503, {"status": "ledger unavailable"})
+    assert (await get(gateway, "/healthz", key="")).status == 200
+    assert (await metrics(gateway))["omnillm_ledger_healthy",] == 0
+    seen = len(provider.log)
+    refused = await exchange(gateway.port, ask("openai_chat", "Hello", cap=20))
+    assert (refused.status, refused.error["code"], refused.headers["retry-after"]) == (503, "ledger_unavailable", "1")
+    assert len(provider.log) == seen
+    store.is_healthy = True
+    assert (await get(gateway, "/readyz", key="")).json == {"status": "ready"}
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello", cap=20))).status == 200
+
+
+async def test_a_refusal_is_counted_once(serve: Serve, provider: FakeProvider) -> None:
+    """Before a call began, and when one had begun that was never sent."""
+    gateway = await serve(configuration(provider, caller="rpm: 1"))
+    for key in (VIRTUAL_KEY, VIRTUAL_KEY, "sk-wrong"):
+        await exchange(gateway.port, ask("openai_chat", "Hello", cap=20, key=key))
+    await exchange(gateway.port, ask("openai_chat", "Hello", model="nothing-such"))
+    found = {key[1]: value for key, value in (await metrics(gateway)).items() if key[0] == "omnillm_refusals_total"}
+    assert found == {"requests_limit": 1, "invalid_api_key": 1, "model_not_found": 1}
+
+
 async def test_metrics_tell_what_happened(gateway: Running) -> None:
     """Counts, tokens, cost and keys; budgets only for the administrator."""
     text = (await get(gateway, "/metrics", key="")).body.decode()
@@ -57,12 +95,37 @@ async def test_metrics_tell_what_happened(gateway: Running) -> None:
 
 async def test_usage_adds_up_in_every_grouping(gateway: Running, provider: FakeProvider) -> None:
     """The rows of each grouping sum to the total, which is the invoice."""
+    groups = {}
     for group in ("virtual_key", "model", "provider", "provider_key", "day"):
         report = (await get(gateway, f"/admin/v1/usage?group_by={group}")).json
+        groups[group] = {row[group] for row in report["rows"]}
+        assert sum(row["usage"]["output"] for row in report["rows"]) == report["total"]["usage"]["output"] > 0
         assert report["total"]["requests"] == 2
         assert report["total"]["attempts"] == sum(row["attempts"] for row in report["rows"]) == 3
         assert sum(round(float(row["cost_usd"]) * 1e9) for row in report["rows"]) == provider.invoice.total_nanousd
-    assert (await get(gateway, "/admin/v1/usage?group_by=nothing")).status == 400
+    assert groups["virtual_key"] == {"journey"}
+    assert groups["model"] == {"fast", "claude"}
+    assert groups["provider"] == {"openai", "anthropic"}
+    assert groups["provider_key"] >= {"openai/good"} or groups["provider_key"] >= {"openai/second"}
+    assert (await get(gateway, "/admin/v1/usage?group_by=total")).json["rows"] == []
+    [today] = groups["day"]
+    for query, requests in (
+        (f"since={today}", 2),
+        (f"since={today}&until={today}", 2),
+        ("until=2020-01-01", 0),
+        (f"since={today.replace('-', '')}", 2),
+    ):
+        assert (await get(gateway, f"/admin/v1/usage?{query}")).json["total"]["requests"] == requests
+    for query in ("group_by=nothing", "since=yesterday", "until=2026-13-01", "since=%00"):
+        assert (await get(gateway, f"/admin/v1/usage?{query}")).status == 400
+
+
+async def test_nothing_yet_is_nothing(serve: Serve, provider: FakeProvider) -> None:
+    """A fresh gateway reports zeros, not errors."""
+    gateway = await serve(configuration(provider))
+    usage = (await get(gateway, "/admin/v1/usage")).json
+    assert usage == {"total": {"cost_usd": "0", "requests": 0, "attempts": 0, "usage": asdict(NO_USAGE)}, "rows": []}
+    assert (await get(gateway, "/admin/v1/requests")).json == {"requests": []}
 
 
 async def test_requests_page_and_open_up(gateway: Running) -> None:
@@ -73,7 +136,13 @@ async def test_requests_page_and_open_up(gateway: Running) -> None:
     assert older["protocol"] == "openai_chat"
     opened = (await get(gateway, f"/admin/v1/requests/{newest['request_id']}")).json
     assert [attempt["verdict"] for attempt in opened["attempts"]] == ["rate_limited", "success"]
-    assert (await get(gateway, "/admin/v1/requests?limit=0")).status == 400
+    assert opened["request"] == newest
+    assert sum(round(float(entry["amount_usd"]) * 1e9) for entry in opened["entries"]) == round(float(newest["cost_usd"]) * 1e9) > 0
+    assert (await get(gateway, f"/admin/v1/requests?before={older['request_id']}")).json["requests"] == []
+    for limit in ("0", "-1", "1001", "1.5", "x", "", "%C2%B2", "9" * 5000):
+        assert (await get(gateway, f"/admin/v1/requests?limit={limit}")).status == 400
+    for unknown in (newest["request_id"][:-1], newest["request_id"] + "0", "f" * 32, "x", "%25", "'--"):
+        assert (await get(gateway, f"/admin/v1/requests/{unknown}")).status == 404
 
 
 async def test_pools_show_a_rest_and_revive_ends_it(serve: Serve, provider: FakeProvider) -> None:
@@ -102,16 +171,36 @@ async def test_the_admin_api_is_the_administrators(gateway: Running) -> None:
         assert (await get(gateway, path, key="")).status == 401
         assert (await get(gateway, path, key="admin-wrong-0123456789")).status == 403
         assert (await get(gateway, path, key=VIRTUAL_KEY)).status == 403
-    assert (await get(gateway, "/admin/v1/nothing")).status == 404
+    for path in ("/admin/v1/nothing", "/admin/v1/pools/", "/admin/", "/admin/v1/../v1/pools", "/admin/v1/pools/openai/good/x/revive"):
+        assert (await get(gateway, path)).status == 404
+    for path, method in (("/admin/v1/pools", "POST"), ("/admin/v1/pools/openai/good/revive", "GET"), ("/admin/v1/reload", "GET")):
+        assert (await get(gateway, path, method=method)).status == 405
+
+
+async def test_a_reload_is_asked_for(serve: Serve, provider: FakeProvider) -> None:
+    """Applied, or refused with the place of the mistake and nothing changed."""
+    gateway = await serve(configuration(provider))
+    assert (await get(gateway, "/admin/v1/reload", method="POST")).json == {"status": "applied"}
+    text = configuration(provider).replace("virtual_keys:", "virtual_keyz:")
+    gateway.service._read_settings = lambda: parse(text, {})
+    refused = await get(gateway, "/admin/v1/reload", method="POST")
+    assert (refused.status, refused.json["error"]["code"]) == (422, "bad_configuration")
+    assert "virtual_keys" in refused.json["error"]["message"]
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
 
 
 async def test_an_admin_listener_takes_operations_away_from_the_main_one(serve: Serve, provider: FakeProvider) -> None:
     """With a listener of its own, the main one serves calls and probes only."""
-    text = configuration(provider).replace("drain: 2s", "drain: 2s, admin: {host: 127.0.0.1, port: 0}")
-    gateway = await serve(text)
-    assert (await get(gateway, "/admin/v1/pools")).status == 404
-    assert (await get(gateway, "/metrics")).status == 404
-    assert (await get(gateway, "/readyz")).status == 200
+    port = await free_port()
+    gateway = await serve(configuration(provider).replace("drain: 2s", f"drain: 2s, admin: {{host: 127.0.0.1, port: {port}}}"))
+    for path in ("/admin/v1/pools", "/metrics"):
+        assert (await get(gateway, path)).status == 404
+        assert (await get(gateway, path, port=port)).status == 200
+    assert (await get(gateway, "/admin/v1/pools", key="", port=port)).status == 401
+    assert (await get(gateway, "/admin/v1/pools", key=VIRTUAL_KEY, port=port)).status == 403
+    for each in (gateway.port, port):
+        assert (await get(gateway, "/readyz", port=each)).status == 200
+    assert (await exchange(port, ask("openai_chat", "Hello"))).status == 404
     assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
 
 

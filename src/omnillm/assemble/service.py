@@ -109,9 +109,11 @@ class Service:
             app.live = live
 
     async def aclose(self) -> None:
-        await self.program.aclose()
-        if self.call_log:
-            self.call_log.flush()
+        try:
+            await self.program.aclose()
+        finally:
+            if self.call_log:
+                self.call_log.flush()
 
 
 def make_live(program: Program) -> Live:

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Protocol as Interface
 
 import msgspec
+from msgspec.structs import asdict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -174,8 +175,10 @@ def _day(text: str) -> str:
 
 
 def _row(row: RequestRow | AttemptRow | Entry) -> dict[str, object]:
-    """A ledger row by its columns' names, its money as a decimal string."""
-    fields = {name: getattr(row, name) for name in row.__struct_fields__}
+    """A ledger row by its columns' names, its money as a decimal string, its counts all there."""
+    fields = asdict(row)
+    if "usage" in fields:
+        fields["usage"] = asdict(fields["usage"])
     for name in ("cost_nanousd", "amount_nanousd"):
         if name in fields:
             fields[name.replace("nanousd", "usd")] = format_usd(fields.pop(name))
@@ -183,7 +186,7 @@ def _row(row: RequestRow | AttemptRow | Entry) -> dict[str, object]:
 
 
 def _usage(row: UsageRow) -> dict[str, object]:
-    return {"cost_usd": format_usd(row.cost_nanousd), "requests": row.requests, "attempts": row.attempts, "usage": row.usage}
+    return {"cost_usd": format_usd(row.cost_nanousd), "requests": row.requests, "attempts": row.attempts, "usage": asdict(row.usage)}
 
 
 def _budget(budget: BudgetSnapshot) -> dict[str, object]:
