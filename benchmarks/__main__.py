@@ -11,6 +11,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.gateway import KEY, write_config
 from benchmarks.processes import (
@@ -34,36 +35,52 @@ CASES = (
 EVENTS, GAP_MS, STREAMS, ROUNDS = 50, 2.0, 32, 8
 
 
-def requests_per_s(port: int, *, prompt: int, connections: int, seconds: float) -> float:
+class Load(NamedTuple):
+    """What one run of wrk showed: requests a second, and CPU of the loaded process a request."""
+
+    requests_per_s: float
+    cpu_us: float
+
+
+def load(port: int, pid: int, *, prompt: int, connections: int, seconds: float) -> Load:
     """Wrk on the load's core; a reply other than 2xx ends the run."""
     command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(HERE / "wrk.lua")]
     env = {**os.environ, "BENCH_PROMPT_BYTES": str(prompt), "BENCH_KEY": KEY}
+    before = cpu_seconds(pid)
     run = subprocess.run([*command, f"http://127.0.0.1:{port}/v1/chat/completions"], env=env, capture_output=True, text=True, check=True)
+    cpu_s = cpu_seconds(pid) - before
     result = next(line for line in run.stdout.splitlines() if line.startswith("RESULT"))
     requests, duration_us, errors = (int(field) for field in result.split()[1:])
     if errors or not requests:
         sys.exit(f"{errors} of {requests} replies were errors:\n{run.stdout}")
-    return requests / duration_us * 1_000_000
+    return Load(requests / duration_us * 1_000_000, cpu_s / requests * 1_000_000)
 
 
-def paired(first: int, second: int, *, pairs: int, prompt: int, connections: int, seconds: float) -> tuple[float, float, float]:
-    """(median of first, median of second, median ratio second/first), the two taking turns."""
+def paired(
+    yardstick: tuple[int, int], ours: tuple[int, int], *, pairs: int, prompt: int, connections: int, seconds: float
+) -> dict[str, float]:
+    """Medians of both and of the ratios of each pair, the two taking turns. Each is (port, process id).
+
+    Two ratios: of requests a second, and of CPU a request. On a quiet machine they agree; on one that others use too, the second holds.
+    """
     rows = []
     for _ in range(pairs):
-        a = requests_per_s(first, prompt=prompt, connections=connections, seconds=seconds)
-        b = requests_per_s(second, prompt=prompt, connections=connections, seconds=seconds)
-        rows.append((a, b, b / a))
-    return tuple(statistics.median(column) for column in zip(*rows, strict=True))  # type: ignore[return-value]
+        a = load(*yardstick, prompt=prompt, connections=connections, seconds=seconds)
+        b = load(*ours, prompt=prompt, connections=connections, seconds=seconds)
+        rows.append((a.requests_per_s, b.requests_per_s, b.requests_per_s / a.requests_per_s, a.cpu_us, b.cpu_us, a.cpu_us / b.cpu_us))
+    medians = [statistics.median(column) for column in zip(*rows, strict=True)]
+    names = ("nginx_rps", "omnillm_rps", "ratio", "nginx_cpu_us", "omnillm_cpu_us", "cpu_ratio")
+    return {name: round(value, 3 if "ratio" in name else 1) for name, value in zip(names, medians, strict=True)}
 
 
 def plain(directory: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
     mock, proxy = free_port(), free_port()
     rows: list[dict[str, object]] = []
     with ExitStack() as stack:
-        stack.enter_context(running(nginx("mock", directory, MOCK=str(mock), CONTENT=CONTENT), core=LOAD_CORE, port=mock))
-        stack.enter_context(running(nginx("proxy", directory, MOCK=str(mock), PROXY=str(proxy)), core=PROXY_CORE, port=proxy))
-        alone = requests_per_s(mock, prompt=810, connections=64, seconds=arguments.seconds)
-        rows.append({"case": "the mock alone", "requests_per_s": round(alone)})
+        source = stack.enter_context(running(nginx("mock", directory, MOCK=str(mock), CONTENT=CONTENT), core=LOAD_CORE, port=mock))
+        yardstick = stack.enter_context(running(nginx("proxy", directory, MOCK=str(mock), PROXY=str(proxy)), core=PROXY_CORE, port=proxy))
+        alone = load(mock, source.pid, prompt=810, connections=64, seconds=arguments.seconds)
+        rows.append({"case": "the mock alone", "requests_per_s": round(alone.requests_per_s)})
         for durability in arguments.durability:
             port = free_port()
             config = write_config(directory, port=port, mock=mock, durability=durability)
@@ -71,20 +88,17 @@ def plain(directory: Path, arguments: argparse.Namespace) -> list[dict[str, obje
             with running(command, core=PROXY_CORE, port=port) as gateway:
                 idle = resident_mib(gateway.pid)
                 for name, prompt, connections in CASES[: 1 if arguments.quick else None]:
-                    requests_per_s(port, prompt=prompt, connections=connections, seconds=1)
-                    nginx_rps, ours, ratio = paired(
-                        proxy, port, pairs=arguments.pairs, prompt=prompt, connections=connections, seconds=arguments.seconds
+                    load(port, gateway.pid, prompt=prompt, connections=connections, seconds=1)
+                    figures = paired(
+                        (proxy, yardstick.pid),
+                        (port, gateway.pid),
+                        pairs=arguments.pairs,
+                        prompt=prompt,
+                        connections=connections,
+                        seconds=arguments.seconds,
                     )
-                    rows.append(
-                        {
-                            "case": f"{name}, {durability}",
-                            "nginx_rps": round(nginx_rps),
-                            "omnillm_rps": round(ours),
-                            "ratio": round(ratio, 3),
-                            "idle_rss_mib": round(idle, 1),
-                            "rss_mib": round(resident_mib(gateway.pid), 1),
-                        }
-                    )
+                    memory = {"idle_rss_mib": round(idle, 1), "rss_mib": round(resident_mib(gateway.pid), 1)}
+                    rows.append({"case": f"{name}, {durability}", **figures, **memory})
                     print(rows[-1], flush=True)
     return rows
 
