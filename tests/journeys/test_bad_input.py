@@ -189,9 +189,7 @@ async def test_an_unknown_model_is_a_4xx(serve: Serve, provider: FakeProvider, m
     assert not provider.log
 
 
-@pytest.mark.parametrize(
-    "model", ["nothing-such", "..%2F..", "x" * 257, "%C3%A9", "fast%00", "fast%0d%0ax:y", "%ff", "%zz", "a%2"]
-)
+@pytest.mark.parametrize("model", ["nothing-such", "..%2F..", "x" * 257, "%C3%A9", "fast%00", "fast%0d%0ax:y", "%ff", "%zz", "a%2"])
 async def test_an_odd_model_in_a_path_is_a_4xx(serve: Serve, provider: FakeProvider, model: str) -> None:
     """Gemini's names stand in the path; what could not stand in the provider's is refused."""
     plain = await serve(configuration(provider))
@@ -266,7 +264,9 @@ async def test_a_method_that_a_path_does_not_take(gateway: Running, provider: Fa
 
 async def test_the_sdks_raise_their_own_classes(serve: Serve, provider: FakeProvider) -> None:
     """What each SDK raises at its provider for the same mistake."""
-    limited = configuration(provider, caller="models: [fast, gemini, nothing-such]").replace("drain: 2s", "drain: 2s, limits: {body: 64KiB}")
+    limited = configuration(provider, caller="models: [fast, gemini, nothing-such]").replace(
+        "drain: 2s", "drain: 2s, limits: {body: 64KiB}"
+    )
     gateway = await serve(limited)
     question = [{"role": "user", "content": "x"}]
     async with openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:

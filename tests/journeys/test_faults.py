@@ -1,7 +1,7 @@
 """Every named fault in every protocol, plain and streamed: hidden when it passes, told well when it stays, and never a wrong figure."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -44,21 +44,6 @@ SHORT = "timeouts: {first_byte: 40ms, idle: 40ms, total: 60ms}"
 LONG = "timeouts: {first_byte: 20s, idle: 20s, total: 20s}"
 
 
-def is_answered(name: str, dialect: str, *, is_stream: bool) -> bool:
-    """Whether a reply with that fault is an answer all the same."""
-    if is_stream:
-        return name in HARMLESS or (name in WHOLE_STREAM and dialect != "gemini")
-    return name in HARMLESS or name in HARMLESS_PLAIN
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    """Two good keys of few words; its pauses are only turns of the loop."""
-    keys = {"sk-canary-a": Behaviour(words=6), "sk-canary-b": Behaviour(words=6)}
-    async with FakeProvider(keys=keys, prices=PRICES, clock=SystemClock(), sleep=lambda _: asyncio.sleep(0)) as provider:
-        yield provider
-
-
 @cache
 def settings_for(*, is_short: bool) -> Settings:
     """Read once: reading takes longer than the call."""
@@ -66,24 +51,50 @@ def settings_for(*, is_short: bool) -> Settings:
     return parse(configuration(NOWHERE, keys=keys, queue="0s", pool=SHORT if is_short else LONG), {})
 
 
-@pytest.fixture
-async def gateway(serve: Serve, fake: FakeProvider, name: str) -> Running:
-    settings = settings_for(is_short=name in STALLS)
-    at = Secret(fake.base_url)
-    return await serve(replace(settings, providers={label: replace(each, base_url=at) for label, each in settings.providers.items()}))
+class Cell:
+    """One fault in one protocol, plain or streamed, with a provider and a gateway of its own."""
+
+    def __init__(self, name: str, dialect: str, *, is_stream: bool) -> None:
+        self.name = name
+        self.dialect = dialect
+        self.is_stream = is_stream
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a reply with that fault is an answer all the same."""
+        if self.is_stream:
+            return self.name in HARMLESS or (self.name in WHOLE_STREAM and self.dialect != "gemini")
+        return self.name in HARMLESS or self.name in HARMLESS_PLAIN
+
+    async def run(self, serve: Serve, prompt: str, judge: Callable[["Cell", Reply], None]) -> None:
+        """Two good keys of few words, whose pauses are only turns of the loop; the reply is judged, then the books are checked."""
+        keys = {"sk-canary-a": Behaviour(words=6), "sk-canary-b": Behaviour(words=6)}
+        async with FakeProvider(keys=keys, prices=PRICES, clock=SystemClock(), sleep=lambda _: asyncio.sleep(0)) as fake:
+            settings = settings_for(is_short=self.name in STALLS)
+            at = Secret(fake.base_url)
+            providers = {label: replace(each, base_url=at) for label, each in settings.providers.items()}
+            gateway = await serve(replace(settings, providers=providers))
+            headers = {"x-omnillm-timeout-ms": "150" if self.name in STALLS else "20000"}
+            try:
+                async with asyncio.timeout(20):
+                    reply = await exchange(gateway.port, ask(self.dialect, prompt, is_stream=self.is_stream, headers=headers))
+                    await fake.ended(len(fake.log))
+                judge(self, reply)
+                await check_books(gateway, fake, reply)
+            except BaseException as error:
+                error.add_note(f"{self.name} in {self.dialect}, {'streamed' if self.is_stream else 'plain'}")
+                raise
 
 
-async def send(gateway: Running, dialect: str, prompt: str, *, is_stream: bool) -> Reply:
-    """Ask, with all the time that a stall needs and no more."""
-    async with asyncio.timeout(20):
-        question = ask(dialect, prompt, is_stream=is_stream, headers={"x-omnillm-timeout-ms": "150" if "stall" in prompt else "20000"})
-        return await exchange(gateway.port, question)
+async def in_every_dialect(serve: Serve, name: str, prompt: str, *, is_stream: bool, judge: Callable[[Cell, Reply], None]) -> None:
+    """The four protocols side by side."""
+    async with asyncio.TaskGroup() as group:
+        for dialect in DIALECTS:
+            group.create_task(Cell(name, dialect, is_stream=is_stream).run(serve, prompt, judge))
 
 
 async def check_books(gateway: Running, fake: FakeProvider, reply: Reply) -> None:
     """Whatever happened: nothing is held, each request has its row, and the ledger is never below the invoice."""
-    async with asyncio.timeout(20):
-        await fake.ended(len(fake.log))
     ledger, settled, reserved = await gateway.books()
     request, attempts = await gateway.last()
     invoice = fake.invoice.total_nanousd
@@ -97,46 +108,50 @@ async def check_books(gateway: Running, fake: FakeProvider, reply: Reply) -> Non
     assert request.is_estimated == any(attempt.is_estimated for attempt in attempts)
     assert request.request_id == reply.headers["x-omnillm-request-id"]
     assert (request.outcome == "success") == reply.is_answer
-    log = gateway.log.getvalue()
-    everything = reply.body + repr(reply.headers).encode() + log
+    gateway.service.call_log.flush()
+    everything = reply.body + repr(reply.headers).encode() + gateway.log.getvalue()
+    assert request.request_id.encode() in everything
     assert not [words for words in PROVIDER_WORDS if words in everything]
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
-@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("name", FAULTS)
-async def test_passing_fault_is_hidden(gateway: Running, fake: FakeProvider, name: str, dialect: str, is_stream: bool) -> None:
+async def test_passing_fault_is_hidden(serve: Serve, name: str, is_stream: bool) -> None:
     """One attempt in two fails: the client sees an answer, unless the fault is its own or came after content."""
-    reply = await send(gateway, dialect, f"hello there [[fault:{name}*1]]", is_stream=is_stream)
-    if name in CALLERS:
-        assert reply.status == CALLERS[name]
-        assert reply.error
-    elif is_stream and name in AFTER_CONTENT and not reply.is_answer:
-        assert_broken_off(reply)
-    else:
-        assert reply.is_answer, reply
-        if name not in RACES and not (is_stream and name in UNREAD):
-            attempts = 1 if is_answered(name, dialect, is_stream=is_stream) else 2
-            assert reply.headers["x-omnillm-attempts"] == str(attempts)
-    await check_books(gateway, fake, reply)
+    await in_every_dialect(serve, name, f"hello there [[fault:{name}*1]]", is_stream=is_stream, judge=judge_passing)
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
-@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("name", FAULTS)
-async def test_lasting_fault_is_told(gateway: Running, fake: FakeProvider, name: str, dialect: str, is_stream: bool) -> None:
+async def test_lasting_fault_is_told(serve: Serve, name: str, is_stream: bool) -> None:
     """Every attempt fails: a well-formed error of the client's protocol, in time, and nothing that looks like an answer."""
-    reply = await send(gateway, dialect, f"hello there [[fault:{name}]]", is_stream=is_stream)
+    await in_every_dialect(serve, name, f"hello there [[fault:{name}]]", is_stream=is_stream, judge=judge_lasting)
+
+
+def judge_passing(cell: Cell, reply: Reply) -> None:
+    name = cell.name
+    if name in CALLERS:
+        assert reply.status == CALLERS[name]
+        assert reply.error
+    elif cell.is_stream and name in AFTER_CONTENT and not reply.is_answer:
+        assert_broken_off(reply)
+    else:
+        assert reply.is_answer, reply
+        if name not in RACES and not (cell.is_stream and name in UNREAD):
+            assert reply.headers["x-omnillm-attempts"] == ("1" if cell.is_answered else "2")
+
+
+def judge_lasting(cell: Cell, reply: Reply) -> None:
+    name = cell.name
     if reply.is_answer:
-        assert is_answered(name, dialect, is_stream=is_stream) or (is_stream and name in UNREAD)
+        assert cell.is_answered or (cell.is_stream and name in UNREAD)
     elif reply.status == 200:
-        assert is_stream
+        assert cell.is_stream
         assert name in AFTER_CONTENT
         assert_broken_off(reply)
     else:
-        assert name in RACES or not is_answered(name, dialect, is_stream=is_stream)
-        assert_told(reply, name, PROVIDERS[dialect])
-    await check_books(gateway, fake, reply)
+        assert name in RACES or not cell.is_answered
+        assert_told(reply, name, PROVIDERS[cell.dialect])
 
 
 def assert_broken_off(reply: Reply) -> None:

@@ -89,6 +89,57 @@ async def test_a_revoked_virtual_key_is_a_401(serve: Serve, provider: FakeProvid
     assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 401
 
 
+async def test_a_new_virtual_key_may_call_at_once(serve: Serve, provider: FakeProvider) -> None:
+    """With limits of its own; the old one goes on."""
+    other = "sk-omni-newcomer-0123456789"
+    gateway = await serve(configuration(provider))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello", key=other))).status == 401
+    await reload(gateway, configuration(provider, callers=f"{{name: other, key: {other}, rpm: 1}}"))
+    assert [(await exchange(gateway.port, ask("openai_chat", "Hello", key=other))).status for _ in range(2)] == [200, 429]
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
+
+
+async def test_a_lowered_limit_counts_what_went_before(serve: Serve, provider: FakeProvider) -> None:
+    """Of a virtual key and of a provider's: the window is the old one, the limit is new; a raised one is free at once."""
+    gateway = await serve(configuration(provider, queue="0s"))
+    for _ in range(3):
+        assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
+    await reload(gateway, configuration(provider, queue="0s", caller="rpm: 3"))
+    refused = await exchange(gateway.port, ask("openai_chat", "Hello"))
+    assert (refused.status, refused.error["code"]) == (429, "requests_limit")
+    await reload(gateway, configuration(provider, queue="0s", keys={"good": "key: sk-good, rpm: 3"}))
+    refused = await exchange(gateway.port, ask("openai_chat", "Hello"))
+    assert (refused.status, refused.error["code"]) == (429, "all_keys_limited")
+    await reload(gateway, configuration(provider, queue="0s", keys={"good": "key: sk-good, rpm: 30"}))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
+
+
+async def test_an_open_stream_outlives_everything_that_it_needed(serve: Serve, provider: FakeProvider) -> None:
+    """Its virtual key is revoked, its model gone, its budget spent: it ends well and is paid for."""
+    gateway = await serve(configuration(provider))
+    line = await Line.open(gateway.port, ask("openai_chat", "Hello [[fault:stall_mid_body]]", is_stream=True, cap=20))
+    assert await line.head() == 200
+    await line.piece()
+    changed = configuration(provider, limit_usd="0.000000001").replace(
+        "sk-omni-journey-0123456789abcdef", "sk-omni-another-0123456789abcdef"
+    )
+    await reload(gateway, changed.replace("fast:", "quick:"))
+    provider.gate("stall_mid_body").set()
+    assert (await line.rest()).is_answer
+    await line.close()
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled == provider.invoice.total_nanousd > 0
+    assert reserved == 0
+
+
+async def test_a_model_follows_the_file(serve: Serve, provider: FakeProvider) -> None:
+    """A new name is answered, an old one unknown, in the list too."""
+    gateway = await serve(configuration(provider))
+    await reload(gateway, configuration(provider).replace("fast:", "quick:"))
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello", model="quick"))).status == 200
+    assert (await exchange(gateway.port, ask("openai_chat", "Hello", model="fast"))).status == 404
+
+
 async def test_a_bad_file_changes_nothing(serve: Serve, provider: FakeProvider) -> None:
     """The mistake is told; calls go on as before."""
     gateway = await serve(configuration(provider))

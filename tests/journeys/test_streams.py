@@ -193,7 +193,9 @@ async def test_usage_frame_that_nobody_asked_for_is_withheld(serve: Serve) -> No
     """Usage is asked for on the client's behalf; of what comes, only its frame is missing."""
     async with FakeProvider(prices=PRICES) as fake:
         gateway = await serve(configuration(fake))
-        with_usage = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True, more={"stream_options": {"include_usage": True}}))
+        with_usage = await exchange(
+            gateway.port, ask("openai_chat", "hello", is_stream=True, more={"stream_options": {"include_usage": True}})
+        )
     async with FakeProvider(prices=PRICES) as fake:
         gateway = await serve(configuration(fake))
         without = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True))
