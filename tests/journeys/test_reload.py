@@ -101,16 +101,18 @@ async def test_a_new_virtual_key_may_call_at_once(serve: Serve, provider: FakePr
 
 async def test_a_lowered_limit_counts_what_went_before(serve: Serve, provider: FakeProvider) -> None:
     """Of a virtual key and of a provider's: the window is the old one, the limit is new; a raised one is free at once."""
-    gateway = await serve(configuration(provider, queue="0s"))
+
+    def limited(caller: int, key: int) -> str:
+        return configuration(provider, queue="0s", caller=f"rpm: {caller}", keys={"good": f"key: sk-good, rpm: {key}"})
+
+    gateway = await serve(limited(30, 30))
     for _ in range(3):
         assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
-    await reload(gateway, configuration(provider, queue="0s", caller="rpm: 3"))
-    refused = await exchange(gateway.port, ask("openai_chat", "Hello"))
-    assert (refused.status, refused.error["code"]) == (429, "requests_limit")
-    await reload(gateway, configuration(provider, queue="0s", keys={"good": "key: sk-good, rpm: 3"}))
-    refused = await exchange(gateway.port, ask("openai_chat", "Hello"))
-    assert (refused.status, refused.error["code"]) == (429, "all_keys_limited")
-    await reload(gateway, configuration(provider, queue="0s", keys={"good": "key: sk-good, rpm: 30"}))
+    for caller, key, code in ((3, 30, "requests_limit"), (30, 3, "all_keys_limited")):
+        await reload(gateway, limited(caller, key))
+        refused = await exchange(gateway.port, ask("openai_chat", "Hello"))
+        assert (refused.status, refused.error["code"]) == (429, code)
+    await reload(gateway, limited(30, 30))
     assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
 
 
