@@ -155,6 +155,7 @@ def digest(world):
     return value
 
 
+@pytest.mark.timeout(max(60, OPERATIONS // 1000))
 def test_every_step_keeps_every_invariant():
     """OMNILLM_SIMULATION_OPS for more than the suite has time for."""
     world = Simulation(seed=OPERATIONS).run(OPERATIONS)
