@@ -48,7 +48,7 @@ async def fill_the_disk(store, numbers):
     print("full", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     limit_files(resource.RLIM_INFINITY)
-    while not store.is_healthy:  # noqa: ASYNC110 - a thread heals it
+    while not store.is_healthy:
         await asyncio.sleep(0.01)
     await store.flush()
     for number in later:

@@ -31,7 +31,7 @@ class TestSqliteStore(StoreSuite):
 
 async def until(condition):
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is awaited happens in a thread
+        while not condition():
             await asyncio.sleep(0)
 
 
