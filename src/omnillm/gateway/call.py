@@ -53,6 +53,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A hash: calls with the same one prefer the same key; 0: none."""
     tags: str = ""
 
+    def __repr__(self) -> str:
+        """Without headers, members and body: they hold credentials and prompts."""
+        return f"Call({self.protocol.name}, {self.model!r} for {self.caller.name!r})"
+
 
 AFFINITY_PREFIX_BYTES = 4096
 

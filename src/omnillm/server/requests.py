@@ -30,6 +30,10 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     length: int = 0
     is_last: bool = False
 
+    def __repr__(self) -> str:
+        """Without query, headers and body: they hold credentials and prompts."""
+        return f"Request({self.method} {self.path!r})"
+
 
 class Rendered(msgspec.Struct, frozen=True):
     """An error as a reply. `fields` are whole lines: `name: value`, each with its CR LF."""

@@ -52,3 +52,7 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     body: bytes
     timeouts: Timeouts
     is_stream: bool
+
+    def __repr__(self) -> str:
+        """Without head and body: the one holds the provider key, the other the prompt."""
+        return f"Outgoing({self.method.decode()} to {self.origin.host})"
