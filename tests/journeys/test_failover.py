@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from tests.journeys.running import PRICES, Serve, configuration
-from tests.journeys.wire import DIALECTS, Reply, ask, exchange
+from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint
@@ -225,3 +225,24 @@ async def test_callers_mistake_is_not_repeated_nor_anybodys_health(serve: Serve,
             assert reply.headers["x-should-retry"] == "false"
         assert len(fake.log) == 12
         assert all(key.state == "ready" for key in gateway.program.controller.keys(gateway.program.clock.now()))
+
+
+@pytest.mark.parametrize("name", ["status_401", "status_500", "html_in_200", "error_in_200", "empty_200", "reset_before_head"])
+@pytest.mark.parametrize("dialect", ["anthropic_messages", "gemini"])
+async def test_count_of_tokens_fails_over_too(serve: Serve, name: str, dialect: str) -> None:
+    """A count is asked of another key when the first one fails, costs nothing, and what is no count is never passed on as one."""
+    async with FakeProvider(keys={"*": Behaviour()}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab")))
+        whole = ask(dialect, "hello").raw
+        count = Question(
+            dialect, whole.replace(b"/v1/messages ", b"/v1/messages/count_tokens ").replace(b":generateContent", b":countTokens")
+        )
+        fake.enqueue(FAULTS[name])
+        reply = await exchange(gateway.port, count)
+        assert reply.status == 200
+        assert reply.json.get("input_tokens") or reply.json.get("totalTokens")
+        assert reply.headers["x-omnillm-attempts"] == "2"
+        assert await gateway.books() == (0, 0, 0)
+        fake.enqueue(*[FAULTS[name]] * 8)
+        assert (await exchange(gateway.port, count)).status in {502, 503, 429}
+        assert gateway.in_flight == 0

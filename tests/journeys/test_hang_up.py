@@ -1,13 +1,16 @@
 """A client that hangs up, at any moment: everything is released at once, the provider notices, and the ledger is not below the invoice."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from tests.journeys.running import PRICES, Running, Serve, configuration, still, until
 from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
+from omnillm.records import EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault
 
 LAG_TOKENS = 16
@@ -58,6 +61,25 @@ async def test_before_the_request_is_whole(gateway: Running, fake: FakeProvider)
     assert (await exchange(gateway.port, whole)).is_answer
     assert len(fake.log) == 1
     assert len(await gateway.program.store.requests(limit=10, before="")) == 1
+
+
+async def test_before_the_dispatch(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """The reservation is on its way to the disk: the provider is never asked, and what was reserved is void."""
+    path = tmp_path / "ledger.db"
+    gateway = await serve(configuration(fake, store=f"sqlite:///{path}", durability="strict"))
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    line = await Line.open(gateway.port, ask("openai_chat", "hello"))
+    await until(lambda: gateway.in_flight == 1)
+    line.reset()
+    await until(lambda: gateway.in_flight == 0)
+    lock.rollback()
+    assert await gateway.books() == (0, 0, 0)
+    assert lock.execute("SELECT kind FROM entries ORDER BY kind").fetchall() == [(EntryKind.RESERVE,), (EntryKind.VOID,)]
+    lock.close()
+    request, attempts = await gateway.last()
+    assert (request.status, request.attempts, attempts) == (499, 0, [])
+    assert fake.log == []
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
@@ -187,6 +209,7 @@ async def test_last_chunk_delivered_is_a_success(gateway: Running, fake: FakePro
 async def test_storm_of_hang_ups_leaves_nothing(serve: Serve, fake: FakeProvider) -> None:
     """Two hundred clients go at moments of their own; the keys, the money and the sockets are all there afterwards."""
     gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b, max_concurrency: 5"}))
+    tasks = len(asyncio.all_tasks())
 
     async def come_and_go(number: int) -> None:
         line = await Line.open(gateway.port, ask(DIALECTS[number % 4], "hello [[fault:one_byte]]", is_stream=number % 2 == 0))
@@ -203,3 +226,6 @@ async def test_storm_of_hang_ups_leaves_nothing(serve: Serve, fake: FakeProvider
     assert ledger == settled >= fake.invoice.total_nanousd
     assert all(key.tpm_inflight == 0 for key in gateway.program.controller.keys(gateway.program.clock.now()))
     assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+    [front] = gateway.service.server._fronts
+    await until(lambda: front.open_connections == 0 and len(asyncio.all_tasks()) <= tasks)
+    assert front.held_bytes == 0

@@ -59,6 +59,30 @@ async def test_fault_after_content_is_an_error_event(serve: Serve, dialect: str,
         assert (reserved, gateway.in_flight) == (0, 0)
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 529])
+@pytest.mark.parametrize("is_shown", [True, False], ids=["shown", "held_back"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_refusal_in_the_middle_of_a_stream_is_not_free(serve: Serve, dialect: str, is_shown: bool, status: int) -> None:
+    """What a provider would not bill as a reply it does bill behind content: the attempt is charged by estimate, shown or held back."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}))
+        later = Fault(name="later", action="stall", point="events", after=3, error_after=5, error_status=status)
+        fake.enqueue(later if is_shown else Fault(name="later", error_after=5, error_status=status))
+        if is_shown:
+            line, _ = await begun(gateway, dialect)
+            fake.gate("later").set()
+            assert not (await line.rest()).is_answer
+            line.reset()
+        else:
+            await exchange(gateway.port, ask(dialect, "hello", is_stream=True))
+        _, attempts = await gateway.last()
+        assert attempts[0].is_estimated
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled >= fake.invoice.total_nanousd > 0
+        assert attempts[0].cost_nanousd >= fake.invoice.lines[0].cost_nanousd > 0
+        assert reserved == 0
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_official_sdk_raises_in_the_middle_of_a_stream(serve: Serve, dialect: str) -> None:
     """The SDK yields what came and then raises its own class; it never ends the loop as if all were well."""
@@ -135,6 +159,55 @@ async def test_hold_back_ends_with_its_time(serve: Serve, dialect: str) -> None:
         line.reset()
         assert Reply(dialect, 200, line.headers, first + reply.body, reply.is_whole).is_answer
         assert (await gateway.books())[0] == fake.invoice.total_nanousd
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic_messages"])
+async def test_hold_back_ends_with_the_deadline(serve: Serve, dialect: str) -> None:
+    """By the call's deadline a stream has begun, however long it could be held back."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, calls="hold_back: {time: 60s}"))
+        fake.enqueue(Fault.stall(after_events=0, name="thinks"))
+        async with asyncio.timeout(5):
+            line, _ = await begun(gateway, dialect, headers={"x-omnillm-timeout-ms": "50"})
+        fake.gate("thinks").set()
+        assert (await line.rest()).is_whole
+        line.reset()
+
+
+@pytest.mark.parametrize("hold_back", ["10ms", "60s"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_stream_without_an_event_by_the_deadline_is_a_504(serve: Serve, dialect: str, hold_back: str) -> None:
+    """A head and then silence: there is nothing to show, so the call ends in time, and the provider is let go."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, calls=f"hold_back: {{time: {hold_back}}}"))
+        fake.enqueue(Fault(name="never", action="stall", point="bytes", after=0))
+        async with asyncio.timeout(5):
+            reply = await exchange(gateway.port, ask(dialect, "hello", is_stream=True, headers={"x-omnillm-timeout-ms": "60"}))
+        assert reply.status == 504
+        assert reply.error
+        async with asyncio.timeout(5):
+            await fake.ended(1)
+        assert fake.log[0].aborted_by_client
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled >= fake.invoice.total_nanousd
+        assert (reserved, gateway.in_flight) == (0, 0)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_silence_is_held_back_beyond_the_time(serve: Serve, dialect: str) -> None:
+    """When nothing came by the end of the hold-back nothing was shown, so an error after it is retried unseen all the same."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, calls="hold_back: {time: 1ms}"))
+        fake.enqueue(Fault(name="thinks", action="stall", point="bytes", after=0, error_after=0, error_status=500))
+        line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True))
+        await fake.arrived(1)
+        waits_until = gateway.program.clock.now() + 0.02
+        await until(lambda: gateway.program.clock.now() > waits_until)
+        fake.gate("thinks").set()
+        reply = await line.rest()
+        line.reset()
+        assert reply.is_answer
+        assert reply.headers["x-omnillm-attempts"] == "2"
 
 
 async def test_hold_back_ends_with_its_size(serve: Serve) -> None:

@@ -26,7 +26,7 @@ ABORT_SLACK_TOKENS = 16
 
 
 class Attempt:
-    __slots__ = ("exchange", "first_byte_s", "is_sent", "lease", "number", "observed_bytes", "price", "sent_at", "wall_ms")
+    __slots__ = ("exchange", "first_byte_s", "has_content", "is_sent", "lease", "number", "observed_bytes", "price", "sent_at", "wall_ms")
 
     def __init__(self, lease: Lease, number: int, price: Price | None, wall_ms: int) -> None:
         self.lease = lease
@@ -38,6 +38,8 @@ class Attempt:
         self.sent_at = 0.0
         self.first_byte_s: float | None = None
         self.exchange: Exchange | None = None
+        self.has_content = False
+        """Of a stream that failed: it had generated something before."""
         self.observed_bytes = -1
         """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
 
@@ -63,7 +65,8 @@ class Attempt:
             return 0, False
         if outcome.is_usage_known:
             return cost(outcome.usage, price), False
-        if outcome.verdict in UNBILLED or status >= 400 or not quote.prompt_bound:
+        is_refusal = outcome.verdict in UNBILLED or status >= 400
+        if not quote.prompt_bound or (is_refusal and not self.has_content):
             return 0, False
         output = quote.output_bound
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0:

@@ -6,6 +6,8 @@ retry can hide is hidden.
 
 import asyncio
 
+import msgspec
+
 from omnillm.admission.asks import Lease
 from omnillm.errors import (
     BudgetExceeded,
@@ -26,10 +28,12 @@ from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round
 from omnillm.gateway.settlement import Case
 from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Verdict
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.transport.client import Exchange, HttpClient
 
 ERROR_BODY_LIMIT = 1024 * 1024
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Dispatch:
@@ -115,7 +119,8 @@ class Dispatch:
         """A plain reply is buffered, so that a broken one can be hidden and a whole one carries its cost."""
         body = await exchange.read_all(self._settings.buffered_bytes)
         if case.call.operation != GENERATE:
-            return Answer(exchange=exchange, upstream=upstream, body=body)
+            is_told = tells_something(body)
+            return Answer(exchange=exchange, upstream=upstream, body=body) if is_told else self._judge(case, exchange, upstream, body)
         peek = upstream.protocol.peek_reply(body)
         if peek.failure is not None:
             return self._judge(case, exchange, upstream, body)
@@ -135,18 +140,25 @@ class Dispatch:
             reader=SseReader(),
             watch=upstream.protocol.watch(not case.call.peek.wants_usage and upstream.asks_usage),
         )
-        try:
-            async with asyncio.timeout(self._settings.hold_back_s):
-                return await self._hold_back(attempt, answer)
-        except TimeoutError:
-            return answer
+        # Whoever has something to show shows it when the hold-back is over; whoever has nothing has until the deadline.
+        left_s = case.call.deadline - self._upstreams.now()
+        held_s = min(self._settings.hold_back_s, left_s)
+        for limit_s, most_bytes in ((held_s, self._settings.hold_back_bytes), (left_s - held_s, 1)):
+            try:
+                async with asyncio.timeout(limit_s):
+                    return await self._hold_back(attempt, answer, most_bytes)
+            except TimeoutError:
+                if answer.held_bytes:
+                    return answer
+        return late()
 
-    async def _hold_back(self, attempt: Attempt, answer: Answer) -> Answer | Failure:
-        while answer.held_bytes < self._settings.hold_back_bytes:
+    async def _hold_back(self, attempt: Attempt, answer: Answer, most_bytes: int) -> Answer | Failure:
+        while answer.held_bytes < most_bytes:
             piece = await answer.exchange.read()
             seen = answer.take(piece)
             attempt.observed_bytes += len(piece)
             if seen & Sight.FAILED:
+                attempt.has_content = bool(answer.seen & Sight.CONTENT)
                 return answer.failure()
             if seen & (Sight.CONTENT | Sight.END):
                 return answer
@@ -182,6 +194,14 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 }
 
 
+def tells_something(body: bytes) -> bool:
+    """Whether a reply that is no generation (a count of tokens) is a JSON object, and not an error."""
+    try:
+        return "error" not in _object(body)
+    except UNREADABLE:
+        return False
+
+
 def garbled() -> Failure:
     return Failure(
         verdict=Verdict.SERVER_FAULT, status=200, code="garbled_reply", message="The provider's reply is not one of its protocol."
@@ -190,3 +210,9 @@ def garbled() -> Failure:
 
 def cut() -> Failure:
     return Failure(verdict=Verdict.LOST, status=200, code="stream_cut", message="The provider's stream ended before it was complete.")
+
+
+def late() -> Failure:
+    return Failure(
+        verdict=Verdict.TIMEOUT, status=200, code="upstream_timeout", message="The provider did not answer in time (first event)."
+    )

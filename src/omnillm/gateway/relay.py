@@ -105,6 +105,7 @@ class Relay:
 
     def _fail(self, failure: Failure) -> OmniError:
         error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
+        self._attempt.has_content = bool(self._answer.seen & Sight.CONTENT)
         return self._settle_failed(failure.verdict, error)
 
     def _settle_failed(self, verdict: Verdict, error: OmniError) -> OmniError:

@@ -172,7 +172,7 @@ class Case:
         cost, is_estimated = charged
         if is_estimated:
             self.is_estimated = True
-        if not outcome.is_usage_known and outcome.verdict not in UNBILLED:
+        if not outcome.is_usage_known and (attempt.has_content or outcome.verdict not in UNBILLED):
             self._is_usage_known = False
         self.cost_nanousd += cost
         self.usage = self.usage + outcome.usage if self._rows else outcome.usage
