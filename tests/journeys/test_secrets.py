@@ -35,12 +35,10 @@ async def fake():
 
 def secretive(fake: FakeProvider, tmp_path: Path) -> str:
     """A configuration with a secret in every slot: one provider's key stands in a header field, one's in a field of its own, one's in the URL."""
-    text = configuration(
-        fake, keys={"good": f"key: {PROVIDER_KEY}"}, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict", queue="0s"
-    )
+    text = configuration(fake, keys={"good": f"key: {PROVIDER_KEY}"}, store=f"sqlite:///{tmp_path}/ledger.db", queue="0s")
     timeouts = "timeouts: {first_byte: 50ms, idle: 50ms, total: 100ms}"
     return (
-        text.replace("durability: strict", f"durability: strict, pepper: {PEPPER}")
+        text.replace("durability: relaxed", f"durability: relaxed, pepper: {PEPPER}")
         .replace("kind: openai,", f"kind: openai, headers: {{x-extra: {HEADER}}}, {timeouts},")
         .replace("kind: anthropic,", f"kind: anthropic, {timeouts},")
         .replace("kind: gemini,", f"kind: gemini, auth: {{query: key}}, {timeouts},")
