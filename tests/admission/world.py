@@ -28,6 +28,7 @@ from omnillm.admission.asks import (
 from omnillm.admission.controller import AdmissionController
 from omnillm.keys.circuit import CLOSED, HALF_OPEN
 from omnillm.keys.grant import NEVER_LEFT
+from omnillm.keys.outlook import Outlook, outlook
 from omnillm.keys.pattern import matches
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
 
@@ -194,8 +195,11 @@ class World:
         candidates = tuple(Candidate(provider=provider, model=model, tokens=tokens) for provider, model in targets)
         need = Need(case_id=case, candidates=candidates, queue_until=self.now + patience, **terms)
         could_be_served = self._servable() if self.waiting else set()
-        self._answered(need, self.controller.lease(need, self.now))
+        answer = self.controller.lease(need, self.now)
+        self._answered(need, answer)
         self._take_untold()
+        if isinstance(answer, Refusal) and answer.code in {"all_keys_limited", "all_keys_broken"} and not self.untold:
+            self._check_refusal(answer, self._view(need))
         assert not (could_be_served and could_be_served & self._servable()), "passed by, though there was a key"
 
     def sent(self, lease_id):
@@ -290,6 +294,14 @@ class World:
             self._leased(question, answer)
         else:
             assert answer.retry_after_s is None or answer.retry_after_s > 0.0
+
+    def _check_refusal(self, refusal, view):
+        """Nobody is refused while there is a key; the wait and its reason are those of a look at every key."""
+        assert view.wakes_at > self.now
+        assert refusal.code == ("all_keys_limited" if view.is_limited else "all_keys_broken")
+        moment = view.wakes_at if view.wakes_at < inf else view.possible_at
+        expected = moment - self.now if moment > self.now else 1.0
+        assert refusal.retry_after_s == expected
 
     def _take(self, served):
         for one in served:
@@ -411,8 +423,17 @@ class World:
         return {need.case_id for need in self._heads() if self._view(need).wakes_at <= self.now}
 
     def _view(self, need):
+        """Every key looked at, nothing remembered."""
         case = self.controller._cases.get(need.case_id)
-        return self.leasing.outlook(need, case.failed_over if case is not None else (), self.now)
+        left = case.failed_over if case is not None else ()
+        view = Outlook()
+        for candidate in need.candidates:
+            pool = self.leasing.pools.get(candidate.provider)
+            if pool is not None:
+                tried = [one for one in need.tried if one in left] if candidate.provider == need.retry_of else need.tried
+                keys = [each for each in pool.keys.values() if need.pinned in {"", each.label}]
+                view.merge(outlook(keys, candidate, {label for provider, label in tried if provider == candidate.provider}, self.now))
+        return view
 
     def _payable(self):
         """The cases that stand first and for which there is money."""

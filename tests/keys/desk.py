@@ -48,9 +48,10 @@ class Desk:
         self.end(grant, verdict, **outcome)
         return grant
 
-    def outlook(self, model="m", tokens=1, *, passed=(), **wish):
+    def outlook(self, model="m", tokens=1, *, passed=(), is_bound_enough=False, **wish):
         need = Need(case_id="", candidates=(), **wish)
-        return self.pool.outlook(need, Candidate(provider="p", model=model, tokens=tokens), passed, self.now)
+        demand = Candidate(provider="p", model=model, tokens=tokens)
+        return self.pool.outlook(need, demand, passed, self.now, is_bound_enough=is_bound_enough)
 
     def is_leasable(self, label, model="m"):
         """Whether that key would take a call now. The call, if any, is taken back."""

@@ -20,7 +20,7 @@ from omnillm.admission.asks import (
     Wait,
 )
 from omnillm.admission.case import Case, bare
-from omnillm.admission.leasing import Leasing, refuse
+from omnillm.admission.leasing import Leasing
 from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
 from omnillm.admission.tickets import Tickets
 from omnillm.keys.demand import Dice
@@ -42,7 +42,7 @@ class AdmissionController:
         self._leasing = Leasing(dice)
         self._cases: dict[str, Case] = {}
         self._asks = Queue(self._admit, self._tickets.refuse)
-        self._needs = Queue(self._lease, self._refuse)
+        self._needs = Queue(self._lease, self._refuse, is_larger_vain=True)
         self._served: list[Served] = []
         self._depth = 0
         self.configure(configured, now)
@@ -67,7 +67,8 @@ class AdmissionController:
         caller = case.ask.caller if case is not None else ""
         targets = tuple([(candidate.provider, candidate.model) for candidate in need.candidates])
         size = need.candidates[0].tokens if need.candidates else 0
-        return self._enqueue(self._needs, Waiter(need, caller, (targets, need.tried, need.pinned), size), now)
+        lane = (targets, need.tried, need.retry_of, need.pinned, case.failed_over if case is not None else ())
+        return self._enqueue(self._needs, Waiter(need, caller, lane, size), now)
 
     def sent(self, lease_id: int, now: float) -> None:
         """The request leaves: its slot and tokens count from this moment on."""
@@ -193,13 +194,12 @@ class AdmissionController:
                 tokens=found.tokens,
                 is_probe=bool(found.probes),
             )
-        if isinstance(found, Refusal):
-            return found
-        return refuse(need, found, now) or found.wakes_at
+        return found
 
     def _refuse(self, need: Need, now: float) -> Refusal | None:
         case = self._cases.get(need.case_id)
-        return self._leasing.refuse(need, case.failed_over if case is not None else (), now)
+        answer = self._leasing.judge(need, case.failed_over if case is not None else (), now)
+        return answer if isinstance(answer, Refusal) else None
 
     def _release(self, grant: Grant, outcome: Outcome, now: float) -> None:
         pool = grant.pool

@@ -44,8 +44,8 @@ class Leasing:
         if self.pools[provider].is_empty:
             del self.pools[provider]
 
-    def find(self, need: Need, failed_over: Tried, now: float) -> Grant | Outlook | Refusal:
-        """A grant on the first target with a key; else when and why not. `failed_over`: keys that this call left for good."""
+    def find(self, need: Need, failed_over: Tried, now: float) -> Grant | Refusal | float:
+        """A grant on the first target with a key; else what `judge` says. `failed_over`: keys that this call left for good."""
         if need.retry_of and not self._has_retry(need, now):
             return _no_retry(need)
         is_any_set_aside = False
@@ -65,13 +65,14 @@ class Leasing:
             grant = self._last_resort(need, failed_over, now)
             if grant is not None:
                 return grant
-        return self.outlook(need, failed_over, now)
+        return self.judge(need, failed_over, now)
 
-    def refuse(self, need: Need, failed_over: Tried, now: float) -> Refusal | None:
-        """Why `need` would be refused even if nobody stood before it; None: it may wait."""
-        if need.retry_of and not self._has_retry(need, now):
-            return _no_retry(need)
-        return refuse(need, self.outlook(need, failed_over, now), now)
+    def judge(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
+        """When no target has a key: why not; or, when it is worth waiting, before which moment it is no use to ask again."""
+        view = self._outlook(need, failed_over, now, is_bound_enough=True)
+        if _may_wait(need, view, now):
+            return view.wakes_at
+        return _refusal(need, self._outlook(need, failed_over, now, is_bound_enough=False), now)
 
     def _has_retry(self, need: Need, now: float) -> bool:
         pool = self.pools.get(need.retry_of)
@@ -98,14 +99,15 @@ class Leasing:
             pool.outage.call(now)
         return grant
 
-    def outlook(self, need: Need, failed_over: Tried, now: float) -> Outlook:
+    def _outlook(self, need: Need, failed_over: Tried, now: float, *, is_bound_enough: bool) -> Outlook:
         """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""
         view = Outlook()
         for candidate in need.candidates:
             pool = self.pools.get(candidate.provider)
             if pool is not None:
                 tried = [one for one in need.tried if one in failed_over] if candidate.provider == need.retry_of else need.tried
-                view.merge(pool.outlook(need, candidate, labels_of(tried, candidate.provider), now))
+                passed = labels_of(tried, candidate.provider) if tried else NONE
+                view.merge(pool.outlook(need, candidate, passed, now, is_bound_enough=is_bound_enough))
         return view
 
 
@@ -118,16 +120,19 @@ def _no_retry(need: Need) -> Refusal:
     return Refusal(case_id=need.case_id, code="retry_budget", status=503, scope=need.retry_of)
 
 
-def refuse(need: Need, view: Outlook, now: float) -> Refusal | None:
-    """None: it is worth waiting, a key may be free within the queue time. Else the exact wait, when it is known."""
+def _may_wait(need: Need, view: Outlook, now: float) -> bool:
+    """A key may be free within the queue time."""
+    return (view.is_limited or view.is_broken) and now < need.queue_until and view.possible_at <= need.queue_until
+
+
+def _refusal(need: Need, view: Outlook, now: float) -> Refusal:
+    """With the wait, when it is known."""
     if not (view.is_limited or view.is_broken):
         if view.is_tried:
             return Refusal(case_id=need.case_id, code="all_keys_tried", status=503)
         if view.is_too_large:
             return Refusal(case_id=need.case_id, code="call_too_large", status=400)
         return Refusal(case_id=need.case_id, code="no_key_serves_model", status=503)
-    if now < need.queue_until and view.possible_at <= need.queue_until:
-        return None
     moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
     return Refusal(
         case_id=need.case_id,

@@ -46,15 +46,21 @@ class Line(Generic[QuestionT]):
 class Queue(Generic[QuestionT, AnswerT]):
     """`attempt` answers a question, or while it may wait, says before which moment it is no use to ask again unless `stir` is called.
 
-    `refuse` says why a question would be refused even if nobody stood before it, without answering it.
+    `refuse` says why a question would be refused even if nobody stood before it, without answering it. `is_larger_vain`: what one
+    asks for in vain, a larger one in a lane of the same name need not ask for.
     """
 
     def __init__(
-        self, attempt: Callable[[QuestionT, float], AnswerT | Refusal | float], refuse: Callable[[QuestionT, float], Refusal | None]
+        self,
+        attempt: Callable[[QuestionT, float], AnswerT | Refusal | float],
+        refuse: Callable[[QuestionT, float], Refusal | None],
+        *,
+        is_larger_vain: bool = False,
     ) -> None:
         self.waiters: dict[str, Waiter[QuestionT]] = {}
         self._attempt = attempt
         self._refuse = refuse
+        self._is_larger_vain = is_larger_vain
         self._lines: dict[str, Line[QuestionT]] = {}
         self._fresh: dict[str, Line[QuestionT]] = {}
         """Lines whose head nobody has tried yet."""
@@ -124,9 +130,10 @@ class Queue(Generic[QuestionT, AnswerT]):
         order = [(line.spent, line.turn, line) for line in lines]
         heapify(order)
         served: list[tuple[str, AnswerT | Refusal]] = []
+        vain: dict[Hashable, int] = {}
         while order:
             line = heappop(order)[2]
-            answer = self._serve_one(line, now)
+            answer = self._serve_one(line, vain, now)
             if answer is not None:
                 served.append(answer)
                 if line.lanes:
@@ -134,13 +141,17 @@ class Queue(Generic[QuestionT, AnswerT]):
         self._fresh.clear()
         return served
 
-    def _serve_one(self, line: Line[QuestionT], now: float) -> tuple[str, AnswerT | Refusal] | None:
-        """The first of the line's lanes whose head can be answered."""
-        for lane in line.lanes.values():
+    def _serve_one(self, line: Line[QuestionT], vain: dict[Hashable, int], now: float) -> tuple[str, AnswerT | Refusal] | None:
+        """The first of the line's lanes whose head can be answered. `vain`: by lane, the smallest size just asked for in vain."""
+        for name, lane in line.lanes.items():
             waiter = lane[0]
+            if waiter.size >= vain.get(name, inf):
+                continue
             answer = self._attempt(waiter.question, now)
             if isinstance(answer, float):
                 self._wakes_at = min(self._wakes_at, answer)
+                if self._is_larger_vain:
+                    vain[name] = waiter.size
                 continue
             if not isinstance(answer, Refusal):
                 self._level = max(self._level, line.spent)

@@ -1,11 +1,15 @@
 """A quota group: keys that share one account's limits. Providers limit an account and a model, not a key."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from omnillm.keys.demand import KeyTerms
 from omnillm.keys.model_class import NO_LIMITS, Limits, ModelClass
 from omnillm.keys.pattern import matches
 from omnillm.limits.window import Window, resized
+
+if TYPE_CHECKING:
+    from omnillm.keys.key import Key
 
 MODELS_MOST = 1000
 """Models whose class is remembered. Callers may make up names where a route passes them through."""
@@ -14,10 +18,11 @@ MODELS_MOST = 1000
 class Group:
     """Windows for all models together, and a `ModelClass` for each pattern, or for each model that no pattern names."""
 
-    __slots__ = ("_classes", "_limits", "class_by_model", "name", "rpm", "tpm")
+    __slots__ = ("_classes", "_limits", "class_by_model", "keys", "name", "rpm", "tpm")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.keys: list[Key] = []
         self.rpm: Window | None = None
         self.tpm: Window | None = None
         self._limits: dict[str, Limits] = {}

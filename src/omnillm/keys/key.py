@@ -1,8 +1,10 @@
 """A provider key: one upstream credential, with its own concurrency, its breaker, and the models that it was denied."""
 
+from collections.abc import Collection
+
 from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
-from omnillm.keys.demand import BreakerTerms, KeyTerms
+from omnillm.keys.demand import BreakerTerms, Demand, KeyTerms
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
 from omnillm.keys.pattern import matches
@@ -90,6 +92,10 @@ class Key:
             return FULL
         load = (group.class_by_model.get(model) or group.class_of(model, now)).load(tokens, now)
         return in_use / limit if limit and in_use > load * limit else load
+
+    def fits(self, demand: Demand, passed: Collection[str], now: float) -> bool:
+        """Whether it takes the call now, perhaps as its probe; not if its label is among those `passed` over."""
+        return self.label not in passed and self.can_probe(now) and self.load(demand.model, demand.tokens, now) < FULL
 
     def _is_denied(self, model: str, now: float) -> bool:
         denial = self.denials.get(model)

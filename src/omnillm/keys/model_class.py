@@ -109,9 +109,9 @@ class ModelClass:
         of_tokens = self.tokens_cap.until if self.tokens_cap.blocks(self.tokens_granted + tokens, now) else 0.0
         return max(requests, of_tokens)
 
-    def is_too_small_for(self, tokens: int) -> bool:
-        """A call larger than a whole limit will never fit."""
-        return any(tokens > window.limit for window in self.token_windows)
+    def largest(self) -> float:
+        """Tokens of the largest call that fits a whole limit; inf: any."""
+        return min([window.limit for window in self.token_windows], default=inf)
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""

@@ -15,16 +15,19 @@ class Outlook:
     `possible_at`: the earliest moment at all, if whatever is out is given back at once. `wakes_at`: when time alone makes room.
     """
 
-    __slots__ = ("is_broken", "is_limited", "is_too_large", "is_tried", "possible_at", "wakes_at")
+    __slots__ = ("is_broken", "is_limited", "is_too_large", "is_tried", "largest", "possible_at", "wakes_at")
 
     def __init__(self) -> None:
         self.possible_at = inf
         self.wakes_at = inf
+        self.largest = 0.0
+        """Tokens of the largest call that would fit anywhere at all."""
         self.is_limited = self.is_broken = self.is_tried = self.is_too_large = False
 
     def merge(self, other: "Outlook") -> None:
         self.possible_at = min(self.possible_at, other.possible_at)
         self.wakes_at = min(self.wakes_at, other.wakes_at)
+        self.largest = max(self.largest, other.largest)
         self.is_limited |= other.is_limited
         self.is_broken |= other.is_broken
         self.is_tried |= other.is_tried
@@ -33,7 +36,9 @@ class Outlook:
     def look(self, key: Key, demand: Demand, now: float, *, in_flight: int) -> None:
         """Adds a key. `in_flight`: tokens out in its group, which may yet turn out smaller."""
         model_class = key.group.class_of(demand.model, now)
-        if model_class.is_too_small_for(demand.tokens):
+        largest = model_class.largest()
+        self.largest = max(self.largest, largest)
+        if demand.tokens > largest:
             self.is_too_large = True
             return
         key_circuits = (key.dead, key.breaker.circuit, key.denials.get(demand.model))

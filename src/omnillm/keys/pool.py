@@ -15,15 +15,19 @@ from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group
 from omnillm.keys.judgement import JUDGEMENTS
 from omnillm.keys.key import Key
-from omnillm.keys.model_class import FULL
 from omnillm.keys.outage import Outage
 from omnillm.keys.outlook import Outlook, outlook
+from omnillm.keys.search import Search
 from omnillm.keys.selection import SELECTIONS, Ready
 from omnillm.outcome import Outcome, Verdict
 
 SUCCESS = Verdict.SUCCESS
 PROBES_LOOKED_AT = 2
 REMEMBERED_MOST = 1000
+LOOKED_AT_MOST = 8
+"""Keys looked at to tell a refused call its exact wait; with more of them the wait of a smaller call must do."""
+HARMLESS = frozenset({Verdict.SUCCESS, Verdict.CALLER_FAULT, Verdict.ABORTED, Verdict.STALE})
+"""Verdicts that make nobody's health worse."""
 
 
 class Pool:
@@ -40,8 +44,8 @@ class Pool:
         self._breaker = terms.breaker
         self._tie = 0
         """Orders keys that return at the same moment."""
-        self._hopeless: dict[str, tuple[int, Outlook]] = {}
-        """By model: (tokens, outlook) of the smallest call for which a search found nothing; holds until time or a release makes room."""
+        self._searches: dict[str, Search] = {}
+        """In vain, by model."""
         self.configure(terms, 0.0)
 
     # -- configuration
@@ -53,6 +57,8 @@ class Pool:
         before, self.keys = self.keys, {}
         before_breaker, self._breaker = self._breaker, terms.breaker
         self._regroup(terms, before)
+        for group in self._groups.values():
+            group.keys.clear()
         for rank, key_terms in enumerate(terms.keys):
             group = self._groups[_group_name(key_terms)]
             key = before.get(key_terms.label)
@@ -64,6 +70,7 @@ class Pool:
                 if terms.breaker != before_breaker:
                     key.breaker.configure(terms.breaker)
             self.keys[key.label] = key
+            group.keys.append(key)
         self._retire(before)
         self._place_all(now)
 
@@ -110,14 +117,19 @@ class Pool:
         """A key with room for `demand`, not among the labels in `passed`; None: there is none now."""
         if self._resting and self._resting[0][0] <= now:
             self._wake(now)
-        if self._hopeless and self._is_hopeless(demand, now):
-            return None
         if wish.pinned or wish.affinity:
             key = self._preferred(wish, demand)
-            if key is not None and self._fits(key, demand, passed, now):
+            if key is not None and key.fits(demand, passed, now):
                 return key
             if wish.pinned:
                 return None
+        if self._searches:
+            search = self._searches.get(demand.model)
+            if search is not None and search.covers(demand, now):
+                return search.pick(demand, passed, now)
+        return self._search(wish, demand, passed, now)
+
+    def _search(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
         if self._awaiting and not wish.tried:
             # A call that has already failed once is not risked on a probe while a ready key has room.
             key = self._probe(demand, passed, now, most=PROBES_LOOKED_AT)
@@ -138,29 +150,22 @@ class Pool:
             self._awaiting.pop(key.label, None)
         return grant
 
-    def outlook(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Outlook:
-        """After `pick` found nothing: why, and until when."""
+    def outlook(self, wish: Wish, demand: Demand, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
+        """After `pick` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
         if wish.pinned:
             key = self.keys.get(wish.pinned)
             return outlook((key,) if key is not None else (), demand, passed, now)
         if passed:
             return outlook(self.keys.values(), demand, passed, now)
-        known = self._hopeless.get(demand.model)
-        if known is not None and known[0] == demand.tokens and now < known[1].wakes_at:
-            return known[1]
-        view = outlook(self.keys.values(), demand, passed, now)
-        if len(self._hopeless) >= REMEMBERED_MOST:
-            self._hopeless.clear()
-        if not self._is_hopeless(demand, now):
-            self._hopeless[demand.model] = (demand.tokens, view)
-        return view
-
-    def _is_hopeless(self, demand: Demand, now: float) -> bool:
-        known = self._hopeless.get(demand.model)
-        return known is not None and demand.tokens >= known[0] and now < known[1].wakes_at
-
-    def _fits(self, key: Key, demand: Demand, passed: Collection[str], now: float) -> bool:
-        return key.label not in passed and key.can_probe(now) and key.load(demand.model, demand.tokens, now) < FULL
+        search = self._searches.get(demand.model)
+        if search is not None and search.covers(demand, now):
+            if is_bound_enough or len(self.keys) > LOOKED_AT_MOST:
+                return search.tell(demand)
+            return outlook(self.keys.values(), demand, passed, now)
+        if len(self._searches) >= REMEMBERED_MOST:
+            self._searches.clear()
+        search = self._searches[demand.model] = Search(demand, outlook(self.keys.values(), demand, passed, now))
+        return search.view
 
     def _favourite(self, affinity: int, demand: Demand) -> Key | None:
         known = self._favourites.get((affinity, demand.model))
@@ -175,7 +180,7 @@ class Pool:
     def _probe(self, demand: Demand, passed: Collection[str], now: float, *, most: int) -> Key | None:
         for label in tuple(islice(self._awaiting, most)):
             key = self._awaiting[label]
-            if self._fits(key, demand, passed, now):
+            if key.fits(demand, passed, now):
                 return key
             self._awaiting[label] = self._awaiting.pop(label)
         return None
@@ -194,9 +199,18 @@ class Pool:
         if outcome.verdict is not SUCCESS or grant.probes or key.is_removed:
             self._judge(grant, outcome, now)
             is_stirring = True
-        if is_stirring and self._hopeless:
-            self._hopeless.clear()
+        if is_stirring and self._searches:
+            self._stir(grant, outcome.verdict)
         return is_stirring
+
+    def _stir(self, grant: Grant, verdict: Verdict) -> None:
+        """There may be room in the key's group. When its health changed as well, every search begins anew."""
+        group = grant.key.group
+        if verdict in HARMLESS and not grant.key.is_removed and group.class_by_model.get(grant.model) is grant.model_class:
+            for search in self._searches.values():
+                search.stirred[group] = None
+        else:
+            self._searches.clear()
 
     def _judge(self, grant: Grant, outcome: Outcome, now: float) -> None:
         """Whatever is not a plain success of a key that is plainly ready."""
@@ -226,7 +240,7 @@ class Pool:
         self._ready = Ready()
         self._awaiting: dict[str, Key] = {}
         self._resting: list[tuple[float, int, Key]] = []
-        self._hopeless.clear()
+        self._searches.clear()
         self._favourites.clear()
         for key in self.keys.values():
             key.is_ready = False

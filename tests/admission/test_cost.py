@@ -1,0 +1,105 @@
+"""What a call costs, in interpreter instructions: the same on every machine, however busy it is."""
+
+import sys
+from random import Random
+
+import pytest
+from tests.admission.desk import Desk, budget, caller, key, pool
+
+from omnillm.admission.asks import Lease, Wait
+from omnillm.outcome import Outcome, Verdict
+from omnillm.usage import Usage
+
+OUTCOME = Outcome(verdict=Verdict.SUCCESS, usage=Usage(input=100, output=50), is_usage_known=True, first_byte_s=0.01)
+
+
+def instructions(work):
+    """How many the interpreter executes for `work()`."""
+    count = 0
+
+    def on_instruction(frame, event, _argument):
+        nonlocal count
+        count += event == "opcode"
+        return on_instruction
+
+    def on_call(frame, _event, _argument):
+        frame.f_trace_opcodes = True
+        return on_instruction
+
+    before = sys.gettrace()
+    sys.settrace(on_call)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def busy_desk(keys):
+    """Limits everywhere, none of them reached."""
+    limits = {"rpm": 10**9, "tpm": 10**12}
+    return Desk(
+        pool(*[key(f"k{number}", **limits) for number in range(keys)]),
+        callers=(caller(**limits, max_concurrency=1000),),
+        budgets=(budget(limit=10**18),),
+    )
+
+
+def cycle(desk):
+    """One call from admission to settlement, its questions made beforehand."""
+    ask = desk.ask(1000, caller="c", budgets=("b",), tokens=300, queue=10.0)
+    need = desk.need(ask.case_id, tokens=300, queue=10.0)
+    verbs, now = desk.controller, desk.now
+
+    def work():
+        verbs.admit(ask, now)
+        lease = verbs.lease(need, now)
+        verbs.sent(lease.lease_id, now)
+        verbs.release(lease.lease_id, OUTCOME, now)
+        verbs.settle(ask.case_id, 500, now, 150)
+
+    return work
+
+
+def cost_of_a_call(keys):
+    desk = busy_desk(keys)
+    for _ in range(12 * keys):
+        cycle(desk)()
+    return sum(instructions(cycle(desk)) for _ in range(50)) / 50
+
+
+def test_a_call_costs_the_same_with_a_thousand_keys():
+    """Within five per cent; and the whole of it stays below what it was when this was written."""
+    few = cost_of_a_call(4)
+    assert few < 1850
+    assert cost_of_a_call(1000) < 1.05 * few
+
+
+def cost_of_a_release(keys, callers):
+    """In overload: all keys taken, and calls of many sizes waiting."""
+    desk = Desk(
+        pool(*[key(f"k{number}", max_concurrency=1, tpm=10**9) for number in range(keys)]),
+        callers=tuple(caller(f"c{number}") for number in range(callers)),
+    )
+    dice = Random(1)
+    out = [desk.lease() for _ in range(keys)]
+    for number in range(3 * callers):
+        case = desk.ticket(caller=f"c{number % callers}")
+        assert isinstance(desk.ask_lease(case, tokens=dice.randrange(200, 400), queue=1000.0), Wait)
+    costs = []
+    for _ in range(10):
+        lease = out.pop()
+        served = []
+        costs.append(
+            instructions(lambda lease=lease, served=served: served.extend(desk.controller.release(lease.lease_id, OUTCOME, desk.now)))
+        )
+        [one] = served
+        assert isinstance(one.answer, Lease)
+        out.insert(0, one.answer)
+    return sum(costs) / len(costs)
+
+
+@pytest.mark.parametrize(("keys", "callers"), [(300, 4), (4, 100), (100, 30)])
+def test_in_overload_a_release_looks_at_few_keys_and_few_waiters(keys, callers):
+    """Not at every key, nor for every caller that waits."""
+    assert cost_of_a_release(keys, callers) < 1.3 * cost_of_a_release(4, 4) + 90 * callers
