@@ -420,20 +420,28 @@ class World:
 
     def _servable(self):
         """The cases that stand first and for which there is a key at this very moment."""
-        return {need.case_id for need in self._heads() if self._view(need).wakes_at <= self.now}
+        return {need.case_id for need in self._heads() if self._has_key(need)}
+
+    def _has_key(self, need):
+        return any(key.fits(candidate, passed, self.now) for candidate, keys, passed in self._choices(need) for key in keys)
 
     def _view(self, need):
         """Every key looked at, nothing remembered."""
+        view = Outlook()
+        for candidate, keys, passed in self._choices(need):
+            view.merge(outlook(keys, candidate, passed, self.now))
+        return view
+
+    def _choices(self, need):
+        """(candidate, its keys, labels to pass over) of each target."""
         case = self.controller._cases.get(need.case_id)
         left = case.failed_over if case is not None else ()
-        view = Outlook()
         for candidate in need.candidates:
             pool = self.leasing.pools.get(candidate.provider)
             if pool is not None:
                 tried = [one for one in need.tried if one in left] if candidate.provider == need.retry_of else need.tried
                 keys = [each for each in pool.keys.values() if need.pinned in {"", each.label}]
-                view.merge(outlook(keys, candidate, {label for provider, label in tried if provider == candidate.provider}, self.now))
-        return view
+                yield candidate, keys, {label for provider, label in tried if provider == candidate.provider}
 
     def _payable(self):
         """The cases that stand first and for which there is money."""
