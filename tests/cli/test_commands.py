@@ -1,11 +1,20 @@
-"""The command line, as programs of their own."""
+"""The command line: what it prints, and how it ends."""
 
+import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+
+import omnillm
+from omnillm.cli.main import main
+from omnillm.testing import FAULTS
 
 CONFIG = """
 server: {auth: none, port: 0}
@@ -15,16 +24,41 @@ models: {fast: {targets: [openai/gpt-4.1-mini]}}
 """
 
 
-def run(*arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "omnillm", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "NO_COLOR": "1", "COLUMNS": "200", **(env or {})},
-    )
+class Ran(msgspec.Struct, frozen=True):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run("check", "-c", path, DEMO_KEY="...")`: the program's own `main`, in this process, with that environment."""
+
+    def run(*arguments: str, **env: str) -> Ran:
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", ["omnillm", *arguments])
+            patched.setenv("COLUMNS", "200")
+            for name in ("DEMO_KEY", "OPENAI_API_KEY"):
+                patched.delenv(name, raising=False)
+            for name, value in env.items():
+                patched.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+                sys.exit(0)
+        told = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), told.out, told.err)
+
+    return run
+
+
+def program(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """A process of its own."""
+    command = [sys.executable, "-m", "omnillm", *arguments]
+    environment = {"PATH": os.environ["PATH"], "NO_COLOR": "1", "COLUMNS": "200", **(env or {})}
+    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=environment)
 
 
 @pytest.fixture
@@ -36,69 +70,152 @@ def config(tmp_path: Path) -> Path:
 
 def test_the_demo_agrees_with_its_invoice() -> None:
     """Real traffic in four protocols through a pool with a dead and a limited key, and the books compared; exit 0 only if they agree."""
-    demo = run("demo")
+    demo = program("demo")
     assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert demo.stderr == ""
     assert "the books agree" in demo.stdout
     for word in ("OpenAI chat", "OpenAI responses, stream", "Anthropic messages", "Gemini, stream", "dead", "cooling", "invoice"):
         assert word in demo.stdout
 
 
-def test_check_prints_what_is_in_force(config: Path) -> None:
+def test_check_prints_what_is_in_force(run: Run, config: Path) -> None:
     """The limits, without a secret."""
-    checked = run("check", "-c", str(config), env={"DEMO_KEY": "sk-canary-of-check"})
+    checked = run("check", "-c", str(config), DEMO_KEY="sk-canary-of-check")
     assert checked.returncode == 0
     assert "key a" in checked.stdout
+    assert "model fast" in checked.stdout
     assert "canary" not in checked.stdout + checked.stderr
 
 
-def test_a_missing_variable_is_named(config: Path) -> None:
-    """Exit code 2, one message, no traceback."""
-    checked = run("check", "-c", str(config))
-    assert checked.returncode == 2
-    assert "DEMO_KEY" in checked.stderr
-    assert "Traceback" not in checked.stderr
+@pytest.mark.parametrize("command", ["check", "serve", "explain"])
+def test_a_missing_variable_is_named(run: Run, config: Path, command: str) -> None:
+    """Exit code 2, one message."""
+    ran = run(command, *(["fast"] if command == "explain" else []), "-c", str(config))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "providers.openai.keys[0].key" in ran.stderr
+    assert "DEMO_KEY" in ran.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_a_broken_configuration_names_the_place_and_the_nearest_name(config: Path, command: str) -> None:
-    """`rmp` is not a key; `rpm` is."""
+    """`rmp` is not a key; `rpm` is. One message and no traceback, from a process of its own."""
     config.write_text(CONFIG.replace("rpm: 5", "rmp: 5"))
-    checked = run(command, "-c", str(config), env={"DEMO_KEY": "sk-x"})
-    assert checked.returncode == 2
+    checked = program(command, "-c", str(config), env={"DEMO_KEY": "sk-x"})
+    assert (checked.returncode, checked.stdout) == (2, "")
     assert "providers.openai.keys[0].rmp" in checked.stderr
-    assert "rpm" in checked.stderr
-    assert "Traceback" not in checked.stderr
+    assert "did you mean rpm?" in checked.stderr
+    assert len(checked.stderr.splitlines()) == 1
 
 
-def test_beyond_loopback_needs_a_lock(config: Path) -> None:
-    """Another host without admin_key and auth: required is refused."""
-    config.write_text(CONFIG.replace("auth: none, port: 0", "auth: none, host: 0.0.0.0"))
-    served = run("serve", "-c", str(config), env={"DEMO_KEY": "sk-x"})
+@pytest.mark.parametrize("old", ["rpm: 5", "kind: openai", "targets: [openai/gpt-4.1-mini]", "auth: none", '"memory://"'])
+def test_every_broken_value_is_one_message(run: Run, config: Path, old: str) -> None:
+    """Whatever is wrong: exit code 2, the file and the place."""
+    for new in ("", "{", "]", "\x00", old.replace(": ", ": [").replace('"memory', '[ "memory') + "]]", "x: y"):
+        config.write_text(CONFIG.replace(old, new))
+        checked = run("check", "-c", str(config), DEMO_KEY="sk-x")
+        assert checked.returncode in {0, 2}
+        assert checked.returncode == 0 or checked.stderr.startswith(f"omnillm: {config}")
+
+
+def test_a_file_that_cannot_be_read_is_one_message(run: Run, tmp_path: Path) -> None:
+    """Absent, a folder, or not text."""
+    (tmp_path / "noise").write_bytes(b"\xff\xfe\x00")
+    for name, words in (("absent.yaml", "No such file"), ("", "Is a directory"), ("noise", "not UTF-8")):
+        checked = run("check", "-c", str(tmp_path / name))
+        assert (checked.returncode, checked.stdout) == (2, "")
+        assert words in checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        ("auth: none, host: 0.0.0.0", "server.auth"),
+        ("auth: required, host: 0.0.0.0", "admin_key"),
+        ("auth: required, host: '::', admin_key: short", "16 characters"),
+        ("auth: required, admin: {host: 192.168.0.1}", "admin_key"),
+        ("auth: none, host: example.com", "server.auth"),
+    ],
+)
+def test_beyond_loopback_needs_a_lock(run: Run, config: Path, server: str, words: str) -> None:
+    """Another host without admin_key and auth: required is refused, and so is a separate admin listener."""
+    config.write_text(CONFIG.replace("auth: none, port: 0", server))
+    served = run("serve", "-c", str(config), DEMO_KEY="sk-x")
     assert served.returncode == 2
-    assert "admin_key" in served.stderr
+    assert words in served.stderr
 
 
-def test_explain_shows_the_plan_and_the_price(config: Path) -> None:
-    """Where a call would go, and at what price; an unknown model is one message."""
-    explained = run("explain", "fast", "-c", str(config), env={"DEMO_KEY": "sk-x"})
-    assert "openai/gpt-4.1-mini" in explained.stdout
-    assert "USD per million" in explained.stdout
-    unknown = run("explain", "slow", "-c", str(config), "--json", env={"DEMO_KEY": "sk-x"})
-    assert unknown.returncode == 0 or "slow" in unknown.stderr
+def test_serve_tells_what_is_in_its_way(run: Run, config: Path, tmp_path: Path) -> None:
+    """A port in use, a certificate that is none, a ledger in a folder that is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for old, new, words in (
+            ("port: 0", f"port: {taken.getsockname()[1]}", "cannot listen on"),
+            ("port: 0", "port: 0, tls: {cert: /nowhere, key: /nowhere}", "server.tls"),
+            ("memory://", f"sqlite:///{tmp_path}/no/such/folder.db", "the ledger cannot be kept at"),
+            ("memory://", "postgresql://somewhere", "store.url"),
+        ):
+            config.write_text(CONFIG.replace(old, new))
+            served = run("serve", "-c", str(config), DEMO_KEY="sk-x")
+            assert (served.returncode, served.stdout) == (2, ""), served.stderr
+            assert words in served.stderr
 
 
-def test_init_writes_what_check_accepts(tmp_path: Path) -> None:
-    """The template is a valid configuration, and is not overwritten."""
-    assert run("init", cwd=tmp_path).returncode == 0
-    assert run("check", cwd=tmp_path).returncode == 0
-    assert run("init", cwd=tmp_path).returncode == 2
+def test_explain_shows_the_plan_and_the_price(run: Run, config: Path) -> None:
+    """Where a call would go, and at what price; for people and for programs; an unknown model is one message."""
+    explained = run("explain", "fast", "-c", str(config), DEMO_KEY="sk-x")
+    assert explained.returncode == 0
+    assert "1. openai/gpt-4.1-mini" in explained.stdout
+    assert "0.4 in, 1.6 out USD per million" in explained.stdout
+    told = json.loads(run("explain", "fast", "--json", "-c", str(config), DEMO_KEY="sk-x").stdout)
+    assert (told["plan"]["route"], told["targets"][0]["target"], told["targets"][0]["input_usd"]) == ("fast", "openai/gpt-4.1-mini", "0.4")
+    unknown = run("explain", "fats", "-c", str(config), "--json", DEMO_KEY="sk-x")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "did you mean fast?" in unknown.stderr
+    foreign = run("explain", "fast", "--protocol", "anthropic_messages", "-c", str(config), DEMO_KEY="sk-x")
+    assert "left out: openai speaks openai_chat" in foreign.stdout
 
 
-def test_the_fake_provider_lists_its_faults() -> None:
-    """What a prompt can ask for."""
+def test_init_writes_what_check_accepts(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The template is a valid configuration, and is overwritten only when asked."""
+    monkeypatch.chdir(tmp_path)
+    assert run("init").returncode == 0
+    assert run("check").returncode == 0
+    Path("omnillm.yaml").write_text("mine")
+    again = run("init")
+    assert (again.returncode, Path("omnillm.yaml").read_text()) == (2, "mine")
+    assert "--force" in again.stderr
+    assert run("init", "--force").returncode == 0
+    assert run("check").returncode == 0
+    nowhere = run("init", "no/such/folder.yaml")
+    assert (nowhere.returncode, nowhere.stderr) == (2, "omnillm: no/such/folder.yaml: cannot be written: No such file or directory\n")
+
+
+def test_the_fake_provider_lists_its_faults(run: Run) -> None:
+    """What a prompt can ask for, each with its effect."""
     listed = run("fake-provider", "--faults")
-    assert "status_401" in listed.stdout
+    assert listed.returncode == 0
+    assert {line.split()[0] for line in listed.stdout.splitlines()} == set(FAULTS)
 
 
-def test_version() -> None:
-    assert run("--version").stdout.startswith("omnillm 0.")
+def test_the_fake_provider_tells_where_it_serves(run: Run) -> None:
+    """The port that it got; one that is taken is one message."""
+    command = [sys.executable, "-m", "omnillm", "fake-provider", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as serving:
+        told = serving.stdout.readline()
+        port = int(told.partition("http://127.0.0.1:")[2].partition(";")[0])
+        with socket.create_connection(("127.0.0.1", port)):
+            taken = run("fake-provider", "--port", str(port))
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(10) == 0
+        assert serving.stdout.read() == "Ended.\n"
+    assert taken.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in taken.stderr
+
+
+def test_version_and_help(run: Run) -> None:
+    """The version as the package says it; without a command, the list of them; a wrong one is exit code 2."""
+    assert run("--version").stdout == f"omnillm {omnillm.__version__}\n"
+    commands = run("--help").stdout
+    for name in ("demo", "init", "serve", "check", "explain", "fake-provider"):
+        assert name in commands
+    assert run("nothing-such").returncode == 2
+    assert program("--version").stdout == f"omnillm {omnillm.__version__}\n"

@@ -2,6 +2,8 @@
 
 import typer
 
+from omnillm.errors import ConfigError
+
 
 def fake_provider(
     host: str = typer.Option("127.0.0.1", "--host", help="Where to listen."),
@@ -11,15 +13,31 @@ def fake_provider(
     """Serve a fake LLM provider: four protocols, any key, and `[[fault:NAME]]` in a prompt to see things go wrong."""
     import asyncio
 
-    from omnillm.assemble import SystemClock
-    from omnillm.testing import FAULTS, FakeProvider
+    from omnillm.testing import FAULTS
 
     if list_faults:
         for name, fault in FAULTS.items():
             typer.echo(f"{name:24} {fault.effect}")
         return
-    typer.echo(f"A fake provider serves on http://{host}:{port}; any API key will do. Ctrl-C ends it.")
     try:
-        asyncio.run(FakeProvider(clock=SystemClock()).serve_forever(host, port))
+        asyncio.run(_serve(host, port))
     except KeyboardInterrupt:
         typer.echo("Ended.")
+
+
+async def _serve(host: str, port: int) -> None:
+    import asyncio
+
+    from omnillm.assemble import SystemClock
+    from omnillm.testing import FakeProvider
+
+    provider = FakeProvider(clock=SystemClock())
+    try:
+        await provider.listen(host, port)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    try:
+        typer.echo(f"A fake provider serves on {provider.base_url}; any API key will do. Ctrl-C ends it.")
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await provider.aclose()  # the loop must see the open sockets closed before it ends
