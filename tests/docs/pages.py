@@ -1,0 +1,49 @@
+"""The pages, and how to read them: blocks, tables, names."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+USAGE = (ROOT / "docs/usage.md").read_text()
+ERRORS = (ROOT / "docs/errors.md").read_text()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def prose(text: str) -> str:
+    """Without code."""
+    return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+
+
+def headings(text: str) -> set[str]:
+    """The anchors of a page."""
+    found = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def names(cell: str) -> list[str]:
+    """What stands in backquotes."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def rows(text: str, header: str) -> Iterator[list[str]]:
+    """The cells of every row of the tables whose first column is called `header`."""
+    is_inside = False
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if not cells:
+            is_inside = False
+        elif cells[0] == header:
+            is_inside = True
+        elif is_inside and not set(cells[0]) <= {"-"}:
+            yield cells
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading, up to the next."""
+    return re.split(r"^#+ ", text.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]

@@ -1,0 +1,37 @@
+"""What holds for every page: links lead somewhere, configurations are valid."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.docs.pages import PAGES, ROOT, blocks, headings, prose
+
+from omnillm.config.load import parse
+
+BASE = "providers: {p: {kind: openai, keys: [{label: k, key: secret-0123456789}]}}\n"
+
+
+class Anything(dict[str, str]):
+    """An environment in which every variable is set, each to a value of its own."""
+
+    def get(self, name: str, default: object = None) -> str:
+        return f"value-of-{name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link between the pages names a file that is there, and a heading in it."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page.read_text())):
+        if target.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = target.partition("#")
+        there = (page.parent / name).resolve() if name else page
+        assert there.exists(), target
+        assert not anchor or anchor in headings(there.read_text()), target
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=lambda page: page.name)
+def test_configurations_are_valid(page: Path) -> None:
+    """Every YAML block is one, or becomes one with a provider."""
+    for block in blocks(page, "yaml"):
+        assert parse(block if "providers:" in block else block + BASE, Anything())

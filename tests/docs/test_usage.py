@@ -1,0 +1,160 @@
+"""What `docs/usage.md` says of keys and their defaults, headers, metrics and the admin API is so."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import msgspec
+import pytest
+from msgspec.structs import FieldInfo, fields
+from tests.docs.pages import ROOT, USAGE, blocks, names, rows, section
+
+import omnillm
+from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
+from omnillm.assemble import Service
+from omnillm.config import settings
+from omnillm.config.document import read_document
+from omnillm.config.load import parse
+from omnillm.config.problems import Problems
+from omnillm.config.schema import FAILED, Schema, wanted
+from omnillm.config.substitution import Substitution
+from omnillm.gateway.counters import Counters, Series
+from omnillm.providers.heads import PASSED, RETURNED
+from omnillm.server.metrics import CALL_LABELS, render_metrics
+from omnillm.testing import FAULTS, FakeProvider
+
+SECTIONS: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "server": (settings.ServerSettings,),
+    "calls": (settings.CallSettings,),
+    "store": (settings.StoreSettings,),
+    "providers": (settings.ProviderSettings,),
+    "providers.keys": (settings.KeySettings,),
+    "models": (settings.ModelSettings,),
+    "budgets": (settings.BudgetSettings,),
+    "virtual_keys": (settings.VirtualKeySettings,),
+    "pricing": (settings.PricingSettings, settings.PriceSettings),
+}
+ADMIN_KEY = "admin-key-0123456789"
+CONFIG = """
+server: {{port: 0, auth: none, admin_key: {admin_key}}}
+store: {{url: "memory://"}}
+providers: {{openai: {{kind: openai, base_url: {base_url}, keys: [{{label: k, key: sk-a}}, {{label: l, key: sk-b}}]}}}}
+budgets: [{{name: everything, limit_usd: 5}}]
+pricing: {{overrides: {{openai/fake-small: {{input: 1, output: 2}}}}}}
+"""
+
+
+def leaves(cls: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """The keys of a section; those of a section within it with its name before them."""
+    for field in fields(cls):
+        want = wanted(field.type)
+        is_section = isinstance(want.type, type) and issubclass(want.type, msgspec.Struct) and want.mark is None
+        if is_section and want.type is not settings.BudgetSettings:
+            yield from leaves(want.type, f"{prefix}{field.encode_name}.")
+        else:
+            yield prefix + field.encode_name, field
+
+
+def default_of(field: FieldInfo) -> object:
+    """None where the default is no value, no limit, or nothing listed."""
+    default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    is_nothing = default is not False and default in (None, 0, "", (), {})
+    return None if is_nothing else default
+
+
+def told_default(cell: str, field: FieldInfo) -> object:
+    """What a cell says, read as the file would be."""
+    if cell in {"required", "none"}:
+        return msgspec.NODEFAULT if cell == "required" else None
+    [written] = names(cell)
+    problems = Problems()
+    read = Schema(problems, Substitution({}, None)).read(read_document(written, source="page"), field.type, "")
+    assert read is not FAILED, problems.error("page")
+    return read
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_key_is_told_with_its_default(name: str) -> None:
+    """A section's tables have the section's keys, all of them, with their defaults, and no other."""
+    told = {names(cells[0])[0]: cells[1] for cells in rows(section(USAGE, name), "key")}
+    known = {key: field for cls in SECTIONS[name] for key, field in leaves(cls)}
+    assert told.keys() == known.keys()
+    for key, field in known.items():
+        assert told_default(told[key], field) == default_of(field), key
+
+
+def test_every_section_is_told() -> None:
+    """A new section of the file needs a place in the page."""
+    known = {field.encode_name for field in fields(settings.Settings)}
+    assert known == {name for name in SECTIONS if "." not in name} | {"models_only"}
+    assert "`models_only: true`" in USAGE
+
+
+def test_every_header_is_told() -> None:
+    """Both allowlists, and the gateway's own."""
+    text = USAGE.partition("\n## Headers\n")[2].partition("\n## ")[0]
+    written = "".join(path.read_text() for path in (Path(omnillm.__file__).parent / "server").glob("*.py"))
+    own = set(re.findall(r"\bx-(?:omnillm|ratelimit)-[a-z-]*[a-z]\b", written)) | {"retry-after", "retry-after-ms"}
+    assert own | {*PASSED, *RETURNED} <= set(names(text))
+
+
+def test_every_metric_is_told() -> None:
+    """The names that Prometheus reads, and no other."""
+    counters = Counters()
+    counters.series["openai_chat", "openai", "m", "success"] = Series(calls=1)
+    counters.refuse("bad_request")
+    rendered = render_metrics(counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True).decode()
+    told = {names(cells[0])[0]: cells[1] for cells in rows(USAGE, "metric")}
+    assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))
+    assert told["omnillm_calls_total"] == ", ".join(CALL_LABELS)
+
+
+def sample(cls: type[msgspec.Struct]) -> msgspec.Struct:
+    """One of any values."""
+    return cls(**{field.name: field.type() for field in fields(cls) if field.required})
+
+
+async def test_examples_of_the_admin_api_are_its_replies() -> None:
+    """Member by member, in order, what the page shows is what the running server answers."""
+    shown = [json.loads(block) for block in blocks(ROOT / "docs/usage.md", "json")]
+    async with FakeProvider() as provider:
+        parsed = parse(CONFIG.format(base_url=provider.base_url, admin_key=ADMIN_KEY), {})
+        service = Service(parsed, reload=lambda: parsed)
+        await service.start()
+        try:
+            provider.enqueue(FAULTS["status_429"])
+            chat = {"model": "openai/fake-small", "messages": [{"role": "user", "content": "Hello"}]}
+            await ask(service, "/v1/chat/completions", chat)
+            await service.program.store.flush()
+            replies = [
+                await ask(service, path, body)
+                for path, body in [
+                    ("/admin/v1/pools", None),
+                    ("/admin/v1/pools/openai/k/revive", {}),
+                    ("/admin/v1/budgets", None),
+                    ("/admin/v1/usage", None),
+                    ("/admin/v1/requests", None),
+                ]
+            ]
+            [row] = replies[-1]["requests"]
+            replies += [await ask(service, f"/admin/v1/requests/{row['request_id']}"), await ask(service, "/admin/v1/reload", {})]
+        finally:
+            await service.server.drain()
+            await service.aclose()
+    assert [shape(each) for each in shown] == [shape(each) for each in replies]
+
+
+async def ask(service: Service, path: str, body: object = None) -> dict[str, object]:
+    request = Request(f"http://127.0.0.1:{service.address[1]}{path}", headers={"authorization": f"Bearer {ADMIN_KEY}"})
+    request.data = None if body is None else json.dumps(body).encode()
+    return json.loads(await asyncio.to_thread(lambda: urlopen(request, timeout=10).read()))
+
+
+def shape(value: object) -> object:
+    """Members in their order; of a list, that of its first item; of a value, nothing. What may be null is left out."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items() if name != "request"}
+    return [shape(value[0])] if isinstance(value, list) and value else None
