@@ -1,10 +1,12 @@
-"""The SDKs of OpenAI, Anthropic and Google, each pointed at the gateway. `python examples/sdk_through_server.py`: no key, no network.
+"""The SDKs of OpenAI, Anthropic and Google, each pointed at the gateway. `python examples/sdk_through_server.py`.
 
-Needs the packages openai, anthropic and google-genai. The gateway runs inside this program, as `omnillm serve` would run it, in front of a
-fake provider. Only the base URL and the key change for an SDK.
+Needs the packages openai, anthropic and google-genai. The gateway runs inside this program, as `omnillm serve` would run it. Only the base
+URL and the key change for an SDK. Each provider is real when its key is set (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY), else a
+fake one.
 """
 
 import asyncio
+import os
 
 from anthropic import AsyncAnthropic
 from google import genai
@@ -17,30 +19,31 @@ from omnillm.testing import FakeProvider
 
 TEAM_A_KEY = "sk-omni-team-a-0123456789abcdef"
 CONFIG = """
-server: {{port: 0}}                         # 0: a free port
-store: {{url: "memory://"}}
+server: {port: 0}                           # 0: a free port
+store: {url: "memory://"}
 providers:
-  openai: {{kind: openai, base_url: {base_url}, keys: [{{label: o-1, key: sk-openai}}]}}
-  anthropic: {{kind: anthropic, base_url: {base_url}, keys: [{{label: a-1, key: sk-anthropic}}]}}
-  gemini: {{kind: gemini, base_url: {base_url}, keys: [{{label: g-1, key: sk-gemini}}]}}
+  openai: {kind: openai, base_url: "${OPENAI_URL}", keys: [{label: o-1, key: "${OPENAI_API_KEY:-sk-openai}"}]}
+  anthropic: {kind: anthropic, base_url: "${ANTHROPIC_URL}", keys: [{label: a-1, key: "${ANTHROPIC_API_KEY:-sk-anthropic}"}]}
+  gemini: {kind: gemini, base_url: "${GEMINI_URL}", keys: [{label: g-1, key: "${GEMINI_API_KEY:-sk-gemini}"}]}
 models:
-  fast: {{targets: [openai/fake-small]}}
-  clever: {{targets: [anthropic/fake-small]}}
-  flash: {{targets: [gemini/fake-small]}}
-budgets: [{{name: everything, limit_usd: 1, period: day}}]
-virtual_keys: [{{name: team-a, key: {team_a_key}, rpm: 600}}]
-pricing:
-  overrides:
-    openai/fake-small: {{input: 0.4, output: 1.6}}
-    anthropic/fake-small: {{input: 1, output: 5}}
-    gemini/fake-small: {{input: 0.3, output: 2.5}}
+  fast: {targets: [openai/gpt-4.1-mini]}
+  clever: {targets: [anthropic/claude-haiku-4-5]}
+  flash: {targets: [gemini/gemini-2.5-flash]}
+budgets: [{name: everything, limit_usd: 1, period: day}]
+virtual_keys: [{name: team-a, key: "${TEAM_A_KEY}", rpm: 600}]
 """
+REAL = {
+    "OPENAI": "https://api.openai.com/v1",
+    "ANTHROPIC": "https://api.anthropic.com/v1",
+    "GEMINI": "https://generativelanguage.googleapis.com/v1beta",
+}
 PROMPT = "Say something kind about gateways."
 
 
 async def main() -> None:
     async with FakeProvider(clock=SystemClock()) as provider:
-        settings = parse(CONFIG.format(base_url=provider.base_url, team_a_key=TEAM_A_KEY), {})
+        urls = {f"{name}_URL": url if os.environ.get(f"{name}_API_KEY") else provider.base_url for name, url in REAL.items()}
+        settings = parse(CONFIG, {**os.environ, **urls, "TEAM_A_KEY": TEAM_A_KEY})
         service = Service(settings, reload=lambda: settings)
         await service.start()
         try:

@@ -1,4 +1,4 @@
-"""How to test a program against a provider that fails on demand. `python examples/testing_with_fake_provider.py`: no key, no network.
+"""How to test a program against a provider that fails on demand. `python examples/fake_provider.py`: no key, no network.
 
 The fake provider listens on a real socket. It keeps a log of what arrived and an invoice of what it would bill.
 """
