@@ -109,6 +109,8 @@ class Service:
             app.live = live
 
     async def aclose(self) -> None:
+        """Drain first: what still runs is cut."""
+        self.server.close()
         try:
             await self.program.aclose()
         finally:

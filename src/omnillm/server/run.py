@@ -27,10 +27,14 @@ class Server:
     def stop(self) -> None:
         """Drain; called again: cut what still runs."""
         if self._stopping.is_set():
-            for front in self._fronts:
-                front.close()
+            self.close()
         self.is_draining = True
         self._stopping.set()
+
+    def close(self) -> None:
+        """Shut every door, and cut what still runs."""
+        for front in self._fronts:
+            front.close()
 
     async def drain(self) -> None:
         """Accept nothing more; let what runs finish within the grace."""

@@ -1,0 +1,147 @@
+"""Settings become the parts of a program."""
+
+import pytest
+
+from omnillm.assemble.explain import explain_model
+from omnillm.assemble.parts import check_unchangeable, make_caller, make_catalog, make_upstreams, needs_trust, open_store, scheduled_budgets
+from omnillm.config import configured
+from omnillm.config.load import parse
+from omnillm.config.settings import Settings
+from omnillm.errors import ConfigError, UnknownModel
+from omnillm.stores.memory import MemoryStore
+from omnillm.stores.sqlite import SqliteStore
+from omnillm.testing import ManualClock
+
+CLOCK = ManualClock()
+CONFIG = """
+server: {port: 0, admin_key: admin-0123456789abcdef}
+store: {url: "memory://"}
+providers:
+  openai:
+    kind: openai
+    timeouts: {connect: 1s, first_byte: 2s, idle: 3s, total: 4s, stream: 5s}
+    keys: [{label: a, key: sk-a}, {label: b, key: sk-b}]
+  local: {kind: openai_compatible, base_url: "http://127.0.0.1:1", keys: [{label: a, key: sk-c}]}
+  anthropic: {kind: anthropic, keys: [{label: a, key: sk-d}]}
+  gemini: {kind: gemini, keys: [{label: a, key: sk-e}]}
+models: {fast: {targets: [openai/gpt-4.1-mini, local/own]}}
+budgets:
+  - {name: everything, limit_usd: 50, period: month, tz: Europe/Berlin}
+  - {name: team, scope: named, limit_usd: 10, period: week}
+virtual_keys:
+  - {name: plain, key: sk-omni-plain-0123456789}
+  - {name: rich, key: sk-omni-rich-0123456789, budgets: [team], budget: {limit_usd: 5, period: day}, models: [fast], tags: {cost_center: a1, x: y},
+     expires: 2027-01-01}
+pricing: {overrides: {local/own: {input: 0.1, output: 0.2}}}
+"""
+
+
+def settings(text: str = CONFIG) -> Settings:
+    return parse(text, {})
+
+
+def test_every_key_can_be_sent_with_in_every_protocol_of_its_provider() -> None:
+    """By the three names that a lease and a call hold."""
+    made = make_upstreams(settings(), configured.endpoints(settings()), CLOCK)
+    assert set(made) == {
+        *(("openai", key, protocol) for key in "ab" for protocol in ("openai_chat", "openai_responses")),
+        ("local", "a", "openai_chat"),
+        ("anthropic", "a", "anthropic_messages"),
+        ("gemini", "a", "gemini_generate_content"),
+    }
+    assert [made[name].asks_usage for name in (("openai", "a", "openai_chat"), ("openai", "a", "openai_responses"))] == [True, False]
+    assert not made["anthropic", "a", "anthropic_messages"].asks_usage
+
+
+def test_a_caller_draws_on_what_it_names_and_on_what_binds_everybody() -> None:
+    """Nobody, a key without a budget, and one with a named one and its own."""
+    given = settings()
+    nobody, plain, rich = (make_caller(given, key) for key in (None, *given.virtual_keys))
+    assert (nobody.name, nobody.budgets) == ("", ("everything",))
+    assert (plain.name, plain.budgets, plain.models, plain.expires_wall) == ("plain", ("everything",), (), float("inf"))
+    assert rich.budgets == ("everything", "team", "key:rich")
+    assert (rich.models, rich.tags, rich.expires_wall) == (("fast",), "cost_center=a1,x=y", 1_798_761_600.0)
+
+
+def test_every_budget_is_scheduled() -> None:
+    """The virtual keys' own among them, each in its zone."""
+    found = {each.name: (each.period, each.zone) for each in scheduled_budgets(settings())}
+    assert found == {"everything": ("month", "Europe/Berlin"), "team": ("week", "UTC"), "key:rich": ("day", "UTC")}
+
+
+def test_a_price_of_ones_own_stands_beside_the_built_in_ones() -> None:
+    """What is not given follows from what is."""
+    catalog = make_catalog(settings())
+    own = catalog.find("local", "openai_compatible", "own")
+    assert (own.input, own.output, own.cache_read, own.reasoning) == (100_000_000, 200_000_000, 100_000_000, 200_000_000)
+    assert catalog.find("openai", "openai", "gpt-4.1-mini").input == 400_000_000
+    assert catalog.find("local", "openai_compatible", "another") is None
+
+
+def test_a_store_is_what_its_url_says(tmp_path) -> None:
+    """SQLite, memory, or not yet."""
+    assert isinstance(open_store(settings(), CLOCK), MemoryStore)
+    assert isinstance(open_store(settings(CONFIG.replace("memory://", f"sqlite:///{tmp_path}/l.db")), CLOCK), SqliteStore)
+    with pytest.raises(ConfigError) as refused:
+        open_store(settings(CONFIG.replace("memory://", "postgresql://u:secret@h/d")), CLOCK)
+    assert refused.value.path == "store.url"
+    assert "secret" not in str(refused.value)
+
+
+def test_trust_is_read_only_where_https_is_spoken() -> None:
+    """It costs 30 ms."""
+    assert needs_trust(settings())
+    local = "\n".join(line for line in CONFIG.splitlines() if not line.startswith(("  anthropic:", "  gemini:")))
+    local = local.replace("    kind: openai\n", '    kind: openai\n    base_url: "http://127.0.0.1:1"\n')
+    assert not needs_trust(settings(local))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("port: 0", "port: 1", "server.port"),
+        ("port: 0", "port: 0, host: '::1'", "server.host"),
+        ("port: 0", "port: 0, admin: {port: 1}", "server.admin"),
+        ("port: 0", "port: 0, tls: {cert: a, key: b}", "server.tls"),
+        ("port: 0", "port: 0, limits: {body: 1MiB}", "server.limits"),
+        ("port: 0", "port: 0, drain: 1s", "server.drain"),
+        ("port: 0", "port: 0, log: {level: debug}", "server.log"),
+        ("memory://", "sqlite:///x.db", "store"),
+        ('"memory://"', '"memory://", pepper: other', "store"),
+        ("period: month", "period: week", "budgets.everything.period"),
+        ("limit_usd: 5, period: day", "limit_usd: 5, period: month", "budgets.key:rich.period"),
+    ],
+)
+def test_what_a_running_process_cannot_change_names_itself(old: str, new: str, place: str) -> None:
+    """Rather than being ignored."""
+    with pytest.raises(ConfigError) as refused:
+        check_unchangeable(settings(), settings(CONFIG.replace(old, new, 1)))
+    assert (refused.value.path, refused.value.message) == (place, "cannot be changed without a restart")
+
+
+def test_everything_else_may_change() -> None:
+    """Providers, keys, limits of money, virtual keys, who is asked for a credential; budgets may come and go."""
+    for old, new in (
+        ("sk-a", "sk-other"),
+        ("limit_usd: 50", "limit_usd: 1"),
+        ("tz: Europe/Berlin", "tz: UTC"),
+        ("name: plain", "name: renamed"),
+        ("port: 0", "port: 0, auth: none"),
+        ("admin-0123456789abcdef", "admin-fedcba9876543210"),
+        ("name: everything", "name: all"),
+        (", budget: {limit_usd: 5, period: day}", ""),
+    ):
+        check_unchangeable(settings(), settings(CONFIG.replace(old, new, 1)))
+
+
+def test_a_plan_is_explained_with_its_prices() -> None:
+    """Each target in its order, why it stands there, and what it costs."""
+    explained = explain_model(settings(), "fast", "openai_chat")
+    assert [(each.target, each.input_usd, each.output_usd) for each in explained.targets] == [
+        ("openai/gpt-4.1-mini", "0.4", "1.6"),
+        ("local/own", "0.1", "0.2"),
+    ]
+    unpriced = explain_model(settings(), "local/other", "")
+    assert [(each.target, each.input_usd, each.price_version) for each in unpriced.targets] == [("local/other", "", "")]
+    with pytest.raises(UnknownModel):
+        explain_model(settings(), "nothing-such", "")
