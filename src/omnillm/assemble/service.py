@@ -155,7 +155,8 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
     service = Service(settings, reload=reload, log_to=sys.stdout.buffer)
     try:
         await service.start()
-        log.info("serving on %s://%s:%d", "https" if settings.server.tls else "http", *service.address)
+        host, port = service.address
+        log.info("serving on %s://%s:%d", "https" if settings.server.tls else "http", f"[{host}]" if ":" in host else host, port)
         await service.server.run()
     finally:
         await service.aclose()
