@@ -26,7 +26,19 @@ ABORT_SLACK_TOKENS = 16
 
 
 class Attempt:
-    __slots__ = ("exchange", "first_byte_s", "has_content", "is_sent", "lease", "number", "observed_bytes", "price", "sent_at", "wall_ms")
+    __slots__ = (
+        "exchange",
+        "first_byte_s",
+        "has_begun",
+        "has_content",
+        "is_sent",
+        "lease",
+        "number",
+        "observed_bytes",
+        "price",
+        "sent_at",
+        "wall_ms",
+    )
 
     def __init__(self, lease: Lease, number: int, price: Price | None, wall_ms: int) -> None:
         self.lease = lease
@@ -34,6 +46,8 @@ class Attempt:
         self.price = price
         self.wall_ms = wall_ms
         self.is_sent = False
+        """Whether it was handed to the transport, which may still be connecting."""
+        self.has_begun = False
         """Whether a byte may have left."""
         self.sent_at = 0.0
         self.first_byte_s: float | None = None
@@ -42,6 +56,9 @@ class Attempt:
         """Of a stream that failed: it had generated something before."""
         self.observed_bytes = -1
         """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
+
+    def begin(self) -> None:
+        self.has_begun = True
 
     def close_exchange(self) -> None:
         if self.exchange is not None:
@@ -61,7 +78,7 @@ class Attempt:
     def charge(self, outcome: Outcome, status: int, quote: Quote) -> tuple[int, bool]:
         """(nano-USD, whether it is an estimate). A reported usage is exact; an answer that was an error is free; the rest is bounded."""
         price = self.price
-        if price is None or not self.is_sent:
+        if price is None or not self.has_begun:
             return 0, False
         if outcome.is_usage_known:
             return cost(outcome.usage, price), False

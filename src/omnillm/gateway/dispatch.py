@@ -33,6 +33,8 @@ from omnillm.protocols.protocol import Failure, Sight
 from omnillm.transport.client import Exchange, HttpClient
 
 ERROR_BODY_LIMIT = 1024 * 1024
+SHORTEST_ATTEMPT_S = 0.005
+"""With less time left another attempt is not worth its price; timers, too, are a little early."""
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -98,7 +100,7 @@ class Dispatch:
             attempt.sent_at = self._upstreams.now()
             attempt.observed_bytes = 0 if case.call.is_stream else -1
             self._admission.sent(attempt.lease.lease_id)
-            attempt.exchange = exchange = await self._client.send(outgoing)
+            attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
             attempt.sent_at = exchange.sent_at
             attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
             if exchange.status != 200:
@@ -175,7 +177,7 @@ class Dispatch:
             await self._cover(case)
         elif failure.verdict not in FAILOVERS:
             raise round_.error()
-        if self._upstreams.now() >= case.call.deadline:
+        if self._upstreams.now() > case.call.deadline - SHORTEST_ATTEMPT_S:
             raise round_.error()
 
     async def _cover(self, case: Case) -> None:

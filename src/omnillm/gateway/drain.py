@@ -31,6 +31,8 @@ class Drains:
         task = asyncio.get_running_loop().create_task(_drain(relay))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step runs no `finally`; closing is idempotent.
+        task.add_done_callback(lambda _: relay.close())
         return True
 
     async def aclose(self) -> None:

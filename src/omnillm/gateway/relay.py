@@ -84,6 +84,10 @@ class Relay:
         """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
         if self._is_settled:
             return
+        if self._answer.is_ended_well:
+            self._is_abandoned = self._answer.held_bytes > 0
+            self._succeed(self._answer)  # its cost is known to the last token, whoever read it
+            return
         if not self._is_abandoned:
             self._is_abandoned = True
             if self._drains.take(self):

@@ -48,6 +48,8 @@ class Upstream:
         """The request to send. The call's deadline cuts a plain reply's total; a stream must only have begun by then."""
         timeouts = self._stream_timeouts if call.is_stream else self._plain_timeouts
         left = max(call.deadline - self._clock.now(), 0.0)
+        if left < timeouts.connect_s:
+            timeouts = msgspec.structs.replace(timeouts, connect_s=left)
         if call.is_stream:
             if left < timeouts.first_byte_s:
                 timeouts = msgspec.structs.replace(timeouts, first_byte_s=left)

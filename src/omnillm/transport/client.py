@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 
 from omnillm.clock import Clock
 from omnillm.errors import NotSent, UpstreamLost
@@ -41,8 +42,11 @@ class HttpClient:
         self._pools: dict[Origin, Pool] = {}
         self._is_closed = False
 
-    async def send(self, outgoing: Outgoing) -> Exchange:
-        """Send and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost or UpstreamTimeout."""
+    async def send(self, outgoing: Outgoing, *, on_begin: Callable[[], None] | None = None) -> Exchange:
+        """Send and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost or UpstreamTimeout.
+
+        `on_begin` is called when the first byte is about to leave: until then a cancelled call has cost nobody anything.
+        """
         pool = self._pools.get(outgoing.origin) or self._open_pool(outgoing.origin)
         now = self._clock.now()
         connection = pool.take(now)
@@ -51,6 +55,8 @@ class HttpClient:
             now = self._clock.now()
         if pool.proxy is not None:
             outgoing = pool.proxy.absolute(outgoing)
+        if on_begin is not None:
+            on_begin()
         try:
             connection.begin(outgoing, now)
             await connection.arrival(is_patient=False)

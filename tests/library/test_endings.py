@@ -1,0 +1,97 @@
+"""Every way out of a call gives back what it held, and charges what it cost: no more where that is known."""
+
+import asyncio
+
+import pytest
+
+from omnillm import Gateway, KeyConfig, NoAvailableKey, PriceConfig, PrimitiveRequest, ProviderEndpoint, UpstreamLost
+from omnillm.testing import Behaviour, FakeProvider
+
+PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
+PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
+STREAM = PrimitiveRequest.json(
+    {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4000, "stream": True},
+)
+
+
+@pytest.fixture
+async def provider():
+    async with FakeProvider(keys={"key-a": Behaviour()}, prices=PRICES) as fake:
+        yield fake
+
+
+def books(gateway: Gateway) -> tuple[int, int, int]:
+    """(settled, reserved, in flight)."""
+    [budget] = gateway._program.controller.budgets()
+    return budget.settled_nanousd, budget.reserved_nanousd, sum(key.in_flight for key in gateway.pool_status())
+
+
+async def test_leaving_at_the_terminal_event_costs_what_the_usage_says(provider: FakeProvider) -> None:
+    """Who stops reading at [DONE] has the whole answer: its usage is known, and is charged, not an estimate."""
+    gateway = Gateway(
+        ProviderEndpoint.openai(provider.base_url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE
+    )
+    async with gateway:
+        async with gateway.primitive_stream(STREAM) as events:
+            async for event in events:
+                if getattr(event, "data", b"") == b"[DONE]":
+                    break
+        assert books(gateway) == (provider.invoice.total_nanousd, 0, 0)
+
+
+async def test_a_drain_cut_before_its_first_step_is_settled(provider: FakeProvider) -> None:
+    """A gateway that closes at once gives back what an abandoned stream held, and charges it."""
+    gateway = Gateway(
+        ProviderEndpoint.openai(provider.base_url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE
+    )
+    async with gateway:
+        await gateway._start()
+        gateway._program.drains.is_enabled = True
+        async with gateway.primitive_stream(STREAM) as events:
+            await anext(events)
+    settled, reserved, in_flight = books(gateway)
+    assert settled >= provider.invoice.total_nanousd > 0
+    assert (reserved, in_flight) == (0, 0)
+
+
+@pytest.fixture
+async def silent_tls():
+    """A host that accepts connections and never says a word."""
+    arrived = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", arrived
+
+
+async def test_a_call_cancelled_while_it_connects_costs_nothing(silent_tls) -> None:
+    """No byte of the request has left: the money is given back whole."""
+    url, arrived = silent_tls
+    async with Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE) as gateway:
+        request = PrimitiveRequest.json({"model": "fake-small", "messages": [], "max_tokens": 4000})
+        call = asyncio.create_task(gateway.primitive_call(request))
+        await arrived.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert books(gateway) == (0, 0, 0)
+
+
+async def test_the_deadline_holds_while_connecting(silent_tls) -> None:
+    """A call is not kept longer than its deadline by a host that does not answer the handshake."""
+    url, _ = silent_tls
+    async with Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")]) as gateway:
+        await gateway._start()
+        settings = gateway._program.settings
+        gateway._program.settings = type(settings)(
+            **{name: getattr(settings, name) for name in settings.__struct_fields__ if name != "calls"},
+            calls=type(settings.calls)(deadline_s=0.2, queue_s=0.0),
+        )
+        async with asyncio.timeout(3):
+            with pytest.raises((UpstreamLost, NoAvailableKey)):
+                await gateway.primitive_call(PrimitiveRequest.json({"model": "fake-small", "messages": [], "max_tokens": 5}))
