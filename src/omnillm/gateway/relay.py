@@ -94,7 +94,7 @@ class Relay:
                 return
         self._is_settled = True
         self._end(Verdict.ABORTED, ABORTED)
-        self._case.close(status=CLIENT_CLOSED, outcome=ABORTED)
+        self._close_case(CLIENT_CLOSED, ABORTED)
 
     def _succeed(self, answer: Answer) -> None:
         if self._is_settled:
@@ -102,10 +102,7 @@ class Relay:
         self._is_settled = True
         answer.exchange.linger()
         self._end(Verdict.SUCCESS, "")
-        if self._is_abandoned:
-            self._case.close(status=CLIENT_CLOSED, outcome=ABORTED)
-        else:
-            self._case.close(status=200, outcome=SUCCESS)
+        self._close_case(200, SUCCESS)
 
     def _fail(self, failure: Failure) -> OmniError:
         error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
@@ -117,8 +114,14 @@ class Relay:
             self._is_settled = True
             error.request_id, error.attempts = self._case.request_id, self._case.attempts
             self._end(verdict, error.code)
-            self._case.close(status=error.status, outcome=error.code)
+            self._close_case(error.status, error.code)
         return error
+
+    def _close_case(self, status: int, outcome: str) -> None:
+        """A client that hung up was not answered, whatever came of the rest."""
+        if self._is_abandoned:
+            status, outcome = CLIENT_CLOSED, ABORTED
+        self._case.close(status=status, outcome=outcome)
 
     def _end(self, verdict: Verdict, error: str) -> None:
         answer = self._answer
