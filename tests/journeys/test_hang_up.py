@@ -163,10 +163,10 @@ async def test_while_it_reads_slowly(serve: Serve) -> None:
         written += 1
         await asyncio.sleep(0)
 
-    behaviour = Behaviour(words=40_000, delay_s=0.0)
+    behaviour = Behaviour(words=120_000, delay_s=0.0)  # far more than the kernel buffers on the way
     async with FakeProvider(keys={"*": behaviour}, prices=PRICES, sleep=count, billing_lag_tokens=LAG_TOKENS) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}))
-        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=40_000), limit=1024)
+        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True, cap=120_000), limit=1024)
         line.writer.transport.pause_reading()
         await still(lambda: written)
         assert not fake.log[0].is_ended

@@ -58,15 +58,26 @@ async def test_a_drain_cut_before_its_first_step_is_settled(provider: FakeProvid
 async def silent_tls():
     """A host that accepts connections and never says a word."""
     arrived = asyncio.Event()
+    talks: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
         arrived.set()
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", arrived
+    async with asyncio.timeout(5):
+        await asyncio.gather(*talks)
+        await asyncio.sleep(0)
 
 
 async def test_a_call_cancelled_while_it_connects_costs_nothing(silent_tls) -> None:
