@@ -97,7 +97,7 @@ class Quoter:
             priced = [each for each in priced if each[1] is not None]
         if not priced:
             raise BudgetExceeded(
-                f"Model {call.model!r} has no known price, and this caller has a budget: an administrator can add the price under "
+                f"Model {call.model!r} has no known price, and what it costs must be known: an administrator can add the price under "
                 "pricing.overrides.",
                 code="price_unknown",
             )

@@ -130,8 +130,8 @@ class Case:
         if error is None:
             assert self.is_handed_over, "a case left without an answer or an error"
         elif isinstance(error, OmniError):
-            error.request_id, error.attempts = self.request_id, self.attempts
             self.close(status=error.status, outcome=error.code)
+            error.request_id, error.attempts = self.request_id, self.attempts
         elif isinstance(error, Exception):
             self.close(status=500, outcome="internal_error")
         else:
