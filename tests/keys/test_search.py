@@ -54,18 +54,38 @@ def test_room_for_a_small_call_stays_for_one_after_a_larger_looked():
     assert desk.lease(tokens=60) is None
 
 
-def test_a_larger_call_is_woken_when_the_stirred_group_has_room_for_it():
-    """Which may be sooner than anywhere else."""
+@pytest.mark.parametrize(("searched", "used", "asked"), [(600, 300, 600), (600, 300, 650), (100, 300, 600)])
+def test_a_group_that_will_have_room_sooner_than_was_known_wakes_the_call_then(searched, used, asked):
+    """Something was given back there: not enough for now, but time will bring the rest before it does anywhere else."""
     desk = Desk(key("a", tpm=1000), key("b", tpm=1000))
-    first = desk.lease(tokens=1000, pinned="a")
-    desk.now += 30.0
+    desk.lease(tokens=500, pinned="a")
+    desk.now = 1030.0
+    late = desk.lease(tokens=500, pinned="a")
+    desk.now = 1040.0
     desk.lease(tokens=1000, pinned="b")
-    assert desk.outlook(tokens=50).wakes_at == 1061.0
-    desk.end(first, usage=Usage(output=900), is_usage_known=True)
-    assert desk.lease(tokens=500) is None
-    assert desk.outlook(tokens=500).wakes_at == 1061.0
+    assert desk.lease(tokens=searched) is None
+    assert desk.outlook(tokens=searched).wakes_at == (1091.0 if searched == 600 else 1061.0)
+    desk.end(late, usage=Usage(output=used), is_usage_known=True)
+    assert desk.lease(tokens=asked) is None
+    assert desk.outlook(tokens=asked, is_bound_enough=True).wakes_at == 1061.0
     desk.now = 1061.0
-    assert desk.lease(tokens=500).key.label == "a"
+    assert desk.lease(tokens=asked).key.label == "a"
+
+
+def test_a_group_with_room_for_the_smallest_call_only_has_its_own_moment_for_a_larger_one():
+    """It is not forgotten because something smaller would fit."""
+    desk = Desk(key("a", tpm=1000), key("b", rpm=1))
+    desk.lease(tokens=400, pinned="a")
+    desk.now = 1030.0
+    late = desk.lease(tokens=600, pinned="a")
+    desk.now = 1040.0
+    desk.lease(tokens=1, pinned="b")
+    assert desk.lease(tokens=450) is None
+    assert desk.outlook(tokens=450).wakes_at == 1091.0
+    desk.end(late, usage=Usage(output=150), is_usage_known=True)
+    assert desk.lease(tokens=700) is None
+    assert desk.outlook(tokens=700, is_bound_enough=True).wakes_at == 1061.0
+    assert desk.lease(tokens=450).key.label == "a"
 
 
 def test_keys_of_the_same_group_are_found_too():

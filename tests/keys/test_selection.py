@@ -68,6 +68,13 @@ def test_power_of_two_prefers_the_less_loaded():
     assert 25 <= counts["small"] <= 75
 
 
+def test_power_of_two_counts_calls_at_a_time_as_a_limit_like_others():
+    """A key that may have ten times as many has about ten times as many."""
+    desk = Desk(key("small", max_concurrency=4), key("large", max_concurrency=40))
+    counts = Counter(desk.lease().key.label for _ in range(22))
+    assert 1 <= counts["small"] <= 3
+
+
 def test_power_of_two_spreads_calls_in_flight():
     """Without limits the number in flight decides."""
     desk = Desk(*[key(f"k{number}") for number in range(8)])

@@ -45,9 +45,10 @@ class Search:
         return view
 
     def _look(self, group: Group, demand: Demand, now: float) -> None:
-        """Nothing there for `demand`. Where there is nothing for the smallest either, the search is as it was."""
-        self.view.merge(outlook(group.keys, demand, NONE, now))
+        """Nothing there for `demand`; and if nothing for the smallest call either, the group is again as the others."""
         smallest = outlook(group.keys, self.demand, NONE, now)
         if smallest.wakes_at > now:
             del self.stirred[group]
             self.view.merge(smallest)
+        else:
+            self.view.merge(outlook(group.keys, demand, NONE, now))
