@@ -4,9 +4,11 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from tests.journeys.running import PRICES, Running, Serve
+from tests.journeys.served import Served, Start
 
 from omnillm.assemble import Service, SystemClock
 from omnillm.clock import Clock
@@ -41,3 +43,17 @@ async def provider() -> AsyncIterator[FakeProvider]:
     """One good key, on the machine's own clock."""
     async with FakeProvider(keys={"sk-good": Behaviour()}, prices=PRICES, clock=SystemClock()) as fake:
         yield fake
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """`await start(path, port)`: a process that serves that file, once it is ready; killed at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(path: Path, port: int) -> Served:
+            served = await Served.start(path, port)
+            stack.push_async_callback(served.kill)
+            await served.until_ready()
+            return served
+
+        yield begin

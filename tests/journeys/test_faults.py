@@ -40,7 +40,7 @@ AFTER_CONTENT = {
 STALLS = {"stall_before_head", "stall_mid_body"}
 PROVIDER_WORDS = (b"Checking your browser", b"sk-canary", b"org-fakeprovider", b"__cf_bm", VIRTUAL_KEY.encode())
 NOWHERE = FakeProvider()
-SHORT = "timeouts: {first_byte: 40ms, idle: 40ms, total: 60ms}"
+SHORT = "timeouts: {first_byte: 150ms, idle: 150ms, total: 200ms}"
 LONG = "timeouts: {first_byte: 20s, idle: 20s, total: 20s}"
 
 
@@ -74,13 +74,16 @@ class Cell:
             at = Secret(fake.base_url)
             providers = {label: replace(each, base_url=at) for label, each in settings.providers.items()}
             gateway = await serve(replace(settings, providers=providers))
-            headers = {"x-omnillm-timeout-ms": "150" if self.name in STALLS else "20000"}
+            headers = {"x-omnillm-timeout-ms": "300" if self.name in STALLS and "*" not in prompt else "20000"}
             try:
                 async with asyncio.timeout(20):
                     reply = await exchange(gateway.port, ask(self.dialect, prompt, is_stream=self.is_stream, headers=headers))
                     await fake.ended(len(fake.log))
                 judge(self, reply)
                 await check_books(gateway, fake, reply)
+                request, _ = await gateway.last()
+                # On a busy machine a call may be out of time before the provider has read its last attempt.
+                assert request.attempts == len(fake.log) or (self.name in STALLS and request.status == 504)
             except BaseException as error:
                 error.add_note(f"{self.name} in {self.dialect}, {'streamed' if self.is_stream else 'plain'}")
                 raise
@@ -101,7 +104,7 @@ async def check_books(gateway: Running, fake: FakeProvider, reply: Reply) -> Non
     assert reserved == 0
     assert gateway.in_flight == 0
     assert settled == ledger == request.cost_nanousd
-    assert request.attempts == len(attempts) == len(fake.log)
+    assert request.attempts == len(attempts)
     assert ledger >= invoice
     if not request.is_estimated:
         assert ledger == invoice

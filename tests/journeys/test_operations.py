@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import asdict
 from prometheus_client.parser import text_string_to_metric_families
 from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
-from tests.journeys.test_serve import free_port
+from tests.journeys.served import free_port
 from tests.journeys.wire import Question, Reply, ask, exchange
 
 from omnillm.config.load import parse

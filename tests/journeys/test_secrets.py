@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.served import Start, free_port
 from tests.journeys.test_operations import get
-from tests.journeys.test_serve import Served, free_port
 from tests.journeys.wire import DIALECTS, Question, ask, exchange
 
 from omnillm.config.load import parse
@@ -157,7 +157,7 @@ def test_no_message_under_way_shows_what_it_carries() -> None:
     assert shown == "Outgoing(POST to 127.0.0.1) Request(POST '/v1/messages') Call(openai_chat, 'fast' for 'someone')"
 
 
-async def test_a_process_tells_no_secret(fake: FakeProvider, tmp_path: Path) -> None:
+async def test_a_process_tells_no_secret(start: Start, fake: FakeProvider, tmp_path: Path) -> None:
     """Not on its two streams, at the most talkative level, through start, calls, reloads good and bad, and its end."""
     port = await free_port()
     path = tmp_path / "omnillm.yaml"
@@ -165,7 +165,7 @@ async def test_a_process_tells_no_secret(fake: FakeProvider, tmp_path: Path) -> 
         secretive(fake, tmp_path).replace("port: 0", f"port: {port}").replace("drain: 2s", "drain: 2s, log: {format: json, level: debug}")
     )
     path.write_text(text)
-    served = await Served.start(path, port)
+    served = await start(path, port)
     for fault in ("", "status_401", "status_400", "reset_mid_body", "html_in_200"):
         if fault:
             fake.enqueue(FAULTS[fault])

@@ -14,6 +14,7 @@ from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
 
 MESSAGES = [{"role": "user", "content": "hello"}]
+IDLE = "timeouts: {idle: 100ms}"
 BREAKS_LATER = Fault(name="later", action="stall", point="events", after=3, error_after=5, error_status=500)
 """Three content events, silence until the gate opens, two more, and an error event."""
 
@@ -38,7 +39,7 @@ async def test_fault_after_content_is_an_error_event(serve: Serve, dialect: str,
         "no_terminal": Fault(name="later", action="stall", point="events", after=3, missing="finish"),
     }
     async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
-        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, pool="timeouts: {idle: 100ms}"))
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, pool=IDLE if name == "idle" else ""))
         fake.enqueue(faults[name])
         line, first = await begun(gateway, dialect)
         fake.gate("later").set()
@@ -168,7 +169,7 @@ async def test_hold_back_ends_with_the_deadline(serve: Serve, dialect: str) -> N
         gateway = await serve(configuration(fake, calls="hold_back: {time: 60s}"))
         fake.enqueue(Fault.stall(after_events=0, name="thinks"))
         async with asyncio.timeout(5):
-            line, _ = await begun(gateway, dialect, headers={"x-omnillm-timeout-ms": "50"})
+            line, _ = await begun(gateway, dialect, headers={"x-omnillm-timeout-ms": "300"})
         fake.gate("thinks").set()
         assert (await line.rest()).is_whole
         line.reset()
@@ -182,7 +183,7 @@ async def test_stream_without_an_event_by_the_deadline_is_a_504(serve: Serve, di
         gateway = await serve(configuration(fake, calls=f"hold_back: {{time: {hold_back}}}"))
         fake.enqueue(Fault(name="never", action="stall", point="bytes", after=0))
         async with asyncio.timeout(5):
-            reply = await exchange(gateway.port, ask(dialect, "hello", is_stream=True, headers={"x-omnillm-timeout-ms": "60"}))
+            reply = await exchange(gateway.port, ask(dialect, "hello", is_stream=True, headers={"x-omnillm-timeout-ms": "300"}))
         assert reply.status == 504
         assert reply.error
         async with asyncio.timeout(5):

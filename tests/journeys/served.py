@@ -1,0 +1,94 @@
+"""`omnillm serve` as a process of its own."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Self
+
+from tests.journeys.wire import Question, exchange
+
+READY = Question("openai_chat", b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
+
+
+async def free_port() -> int:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+async def is_open(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def is_ready(port: int) -> bool:
+    try:
+        return (await exchange(port, READY)).status == 200
+    except OSError:
+        return False
+
+
+class Served:
+    """A process that serves. `ready_s` is from its start to its first good `/readyz`; its two streams are written to files."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int, path: Path, began: float) -> None:
+        self.process = process
+        self.port = port
+        self.path = path
+        self.ready_s = 0.0
+        self._began = began
+
+    @classmethod
+    async def start(cls, path: Path, port: int) -> Self:
+        """Start it, without waiting for anything."""
+        with path.with_name("stdout").open("wb") as out, path.with_name("stderr").open("wb") as err:
+            began = time.monotonic()
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "omnillm", "serve", "-c", str(path), stdout=out, stderr=err
+            )
+        return cls(process, port, path, began)
+
+    async def until_ready(self) -> None:
+        async with asyncio.timeout(40):
+            while not await is_ready(self.port):
+                assert self.process.returncode is None, self.stderr
+                await asyncio.sleep(0.005)
+        self.ready_s = time.monotonic() - self._began
+
+    @property
+    def stdout(self) -> str:
+        return self.path.with_name("stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        return self.path.with_name("stderr").read_text()
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(20):
+            return await self.process.wait()
+
+    async def until_told(self, words: str) -> None:
+        """Until the log says so."""
+        async with asyncio.timeout(10):
+            while words not in self.stderr:
+                await asyncio.sleep(0.01)
+
+    async def kill(self) -> None:
+        """At once, if it still runs."""
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+
+Start = Callable[[Path, int], Awaitable[Served]]
