@@ -1,6 +1,7 @@
 """The canary itself, and what the package must never contain."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,19 @@ import logging
 def test_log(): logging.getLogger("omnillm.any").debug("this is %s", "sk-" + "good")
 def test_print(): print("admin-" + "journey-1")
 def test_well(): print("a risk-free task on a disk-full machine")
+"""
+IMPORTING = """
+import pkgutil, sys
+ACTS = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.remove", "os.rename", "os.mkdir", "urllib.", "sqlite3.")
+def watch(event, arguments):
+    if event.startswith(ACTS) and event != "socket.__new__" or event == "open" and set(str(arguments[1])) & set("wax+"):
+        raise SystemExit(f"{event} {arguments}")
+sys.addaudithook(watch)
+import omnillm
+names = [module.name for module in pkgutil.walk_packages(omnillm.__path__, "omnillm.") if module.name != "omnillm.__main__"]
+for name in names:
+    __import__(name)
+print(len(names))
 """
 SOURCES = sorted(Path(omnillm.__file__).parent.rglob("*.py"))
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen"}
@@ -32,6 +46,14 @@ def test_the_package_runs_no_code_that_it_is_given() -> None:
     """No eval, no exec, no pickle, no template, no shell, no unsafe YAML: half of the advisories against gateways began there."""
     assert len(SOURCES) > 100
     assert [problem for path in SOURCES for problem in problems(path)] == []
+
+
+def test_an_import_does_nothing() -> None:
+    """No connection, no process, no file: whatever the package needs from outside, it is told so first."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    imported = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True, check=False, env=environment)
+    assert imported.returncode == 0, imported.stderr
+    assert int(imported.stdout) > 100
 
 
 def problems(path: Path) -> list[str]:

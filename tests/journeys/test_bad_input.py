@@ -143,6 +143,16 @@ async def test_a_member_that_stands_twice_is_refused_where_money_is_at_stake(
     assert not provider.log
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_patience_that_is_none_is_a_400(gateway: Running, provider: FakeProvider, dialect: str) -> None:
+    """`x-omnillm-timeout-ms` is a whole number of milliseconds, at least one."""
+    for patience in ("0", "-1", "1.5", "soon", "1e3", "\xb2", "9" * 10, ""):
+        fields = (f"authorization: Bearer {VIRTUAL_KEY}", f"x-omnillm-timeout-ms: {patience}")
+        reply = await answer(gateway, dialect, request(PATH[dialect], written(GOOD[dialect]), *fields))
+        assert (reply.status, bool(reply.error["message"])) == (400, True)
+    assert not provider.log
+
+
 async def test_options_of_a_stream_are_an_object(gateway: Running, provider: FakeProvider) -> None:
     """They decide whether usage is told."""
     for options in (b"[]", b"5", b'"x"', b'{"include_usage":"yes"}', b'{"include_usage":1}'):

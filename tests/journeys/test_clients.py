@@ -3,9 +3,13 @@
 import asyncio
 import json
 import shutil
+import ssl
+from contextlib import suppress
+from pathlib import Path
 
 import h11
 import pytest
+import trustme
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
 
 from omnillm.testing import FakeProvider
@@ -123,6 +127,26 @@ async def test_a_body_may_come_in_chunks(gateway: Running, provider: FakeProvide
     assert got.startswith(b"HTTP/1.1 200 OK\r\n")
     assert json.loads(provider.log[0].body)["messages"] == json.loads(BODY)["messages"]
     assert {b"transfer-encoding", b"x-trailer"}.isdisjoint(provider.log[0].headers)
+
+
+async def test_tls(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """With a certificate of its own the gateway speaks TLS, and nothing else on that port."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    tls = f"tls: {{cert: {tmp_path}/cert.pem, key: {tmp_path}/key.pem}}"
+    gateway = await serve(configuration(provider).replace("drain: 2s", f"drain: 2s, {tls}"))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, ssl=context, server_hostname="localhost")
+    writer.write(b"POST /v1/chat/completions HTTP/1.1\r\n%bconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (FIELDS, len(BODY), BODY))
+    async with asyncio.timeout(10):
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
+    writer.close()
+    with suppress(ConnectionError):
+        assert await talk(gateway, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n") == b""
+    assert len(provider.log) == 1
 
 
 async def test_pipelined_requests_are_answered_in_order(gateway: Running, provider: FakeProvider) -> None:
