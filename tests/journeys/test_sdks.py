@@ -4,7 +4,7 @@ import anthropic
 import openai
 import pytest
 from google import genai
-from google.genai import types
+from google.genai import errors, types
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
 
 from omnillm.testing import FakeProvider
@@ -142,3 +142,35 @@ async def test_errors_are_the_sdks_own_classes(gateway: Running) -> None:
     async with anthropic.AsyncAnthropic(base_url=gateway.base_url, api_key="sk-wrong", max_retries=0) as client:
         with pytest.raises(anthropic.AuthenticationError):
             await client.messages.create(model="claude", max_tokens=5, messages=MESSAGES)
+
+
+async def test_more_errors_are_the_sdks_own_classes(serve: Serve, provider: FakeProvider) -> None:
+    """What each SDK raises at its provider for the same mistake."""
+    limited = configuration(provider, caller="models: [fast, gemini, nothing-such]").replace(
+        "drain: 2s", "drain: 2s, limits: {body: 64KiB}"
+    )
+    gateway = await serve(limited)
+    question = [{"role": "user", "content": "x"}]
+    async with openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
+        with pytest.raises(openai.PermissionDeniedError):
+            await client.chat.completions.create(model="claude", messages=question)
+        with pytest.raises(openai.BadRequestError):
+            await client.responses.create(model="fast", input="x", max_output_tokens=-1)
+        with pytest.raises(openai.APIStatusError) as large:
+            await client.responses.create(model="fast", input="x" * 70_000)
+        assert large.value.status_code == 413
+    async with anthropic.AsyncAnthropic(base_url=gateway.base_url, api_key=VIRTUAL_KEY, max_retries=0) as client:
+        with pytest.raises(anthropic.PermissionDeniedError):
+            await client.messages.create(model="claude", max_tokens=5, messages=question)
+        with pytest.raises(anthropic.BadRequestError):
+            await client.messages.create(model="fast", max_tokens=0, messages=question)
+        with pytest.raises(anthropic.APIStatusError) as large:
+            await client.messages.create(model="claude", max_tokens=5, messages=[{"role": "user", "content": "x" * 70_000}])
+        assert large.value.status_code == 413
+    client = genai.Client(api_key=VIRTUAL_KEY, http_options=types.HttpOptions(base_url=gateway.base_url))
+    for model, config, status in (("nothing-such", None, 404), ("gemini", {"max_output_tokens": -1}, 400)):
+        with pytest.raises(errors.ClientError) as wrong:
+            await client.aio.models.generate_content(model=model, contents="x", config=config)
+        assert wrong.value.code == status
+    await client.aio.aclose()
+    assert not provider.log

@@ -1,0 +1,62 @@
+"""What a `Gateway` is made with is read by the rules of the configuration file."""
+
+import pytest
+
+from omnillm import ConfigError, Gateway, KeyConfig, PoolConfig, ProviderEndpoint
+
+KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        ({"keys": []}, "keys"),
+        ({"keys": [KeyConfig(label="a", key="x"), KeyConfig(label="a", key="y")]}, "keys[1].label"),
+        ({"keys": [KeyConfig(label="a", key="x"), KeyConfig(label="b", key="x")]}, "keys[1].key"),
+        ({"keys": [KeyConfig(label="a", key="x", rpm=0)]}, "keys.a.rpm"),
+        ({"keys": KEYS, "budget_limit_usd": 1.5}, "budget_limit_usd"),
+        ({"keys": KEYS, "budget_limit_usd": "a dollar"}, "budget_limit_usd"),
+        ({"keys": KEYS, "budget_limit_usd": -1}, "budget_limit_usd"),
+        ({"keys": [KeyConfig(label="a b", key="x")]}, "keys.a b.label"),
+        ({"keys": [KeyConfig(label="a", key="")]}, "keys.a.key"),
+        ({"keys": [KeyConfig(label="a", key="x\r\ny: z")]}, "keys.a.key"),
+        ({"keys": [KeyConfig(label="a", key="x", rpm=-1)]}, "keys.a.rpm"),
+        ({"keys": [KeyConfig(label="a", key="x", tpm=1.5)]}, "keys.a.tpm"),
+        ({"keys": [KeyConfig(label="a", key="x", max_concurrency=True)]}, "keys.a.max_concurrency"),
+        ({"keys": [KeyConfig(label="a", key="x", weight=0)]}, "keys.a.weight"),
+        ({"keys": [KeyConfig(label="a", key="x", limits={"gpt-*": {"rmp": 5}})]}, "keys.a.limits.gpt-*.rmp"),
+        ({"keys": KEYS, "pool": PoolConfig(selection="random")}, "pool.selection"),
+        ({"keys": KEYS, "pool": PoolConfig(failures=0)}, "pool.failures"),
+        ({"keys": KEYS, "pool": PoolConfig(open_s=0)}, "pool.open_s"),
+        ({"keys": KEYS, "pool": PoolConfig(queue_s=float("inf"))}, "pool.queue_s"),
+        ({"keys": KEYS, "request_timeout_s": -1}, "request_timeout_s"),
+        ({"keys": KEYS, "store": "nothing://"}, "store.url"),
+    ],
+)
+def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
+    """ConfigError, with the path of what is wrong, at construction."""
+    with pytest.raises(ConfigError) as wrong:
+        Gateway(ProviderEndpoint.openai(), **arguments)
+    assert wrong.value.path == place
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "place"),
+    [
+        (ProviderEndpoint.openai("not a url"), "base_url"),
+        (ProviderEndpoint.custom("http://127.0.0.1:1/x", protocol="esperanto"), "protocol"),
+        (ProviderEndpoint(kind="opena1"), "kind"),
+    ],
+)
+def test_a_wrong_endpoint_names_its_place(endpoint: ProviderEndpoint, place: str) -> None:
+    """What the constructors cannot see is seen when the gateway is made."""
+    with pytest.raises(ConfigError) as wrong:
+        Gateway(endpoint, keys=KEYS)
+    assert wrong.value.path == place
+
+
+def test_no_error_repeats_a_key() -> None:
+    """A key that cannot be sent is refused without being shown."""
+    with pytest.raises(ConfigError) as wrong:
+        Gateway(ProviderEndpoint.openai(), keys=[KeyConfig(label="a", key="sk canary")])
+    assert "canary" not in str(wrong.value) + repr(wrong.value.__cause__)
