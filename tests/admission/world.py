@@ -219,6 +219,9 @@ class World:
         assert not self._servable()
 
     def settle(self, case, cost, tokens=None):
+        """Not of a case that waits for a key: whoever settles has stopped asking."""
+        if case in self.waiting:
+            return
         held = self.open.pop(case, None)
         served = self.controller.settle(case, cost, self.now, tokens)
         if held is not None:

@@ -67,7 +67,8 @@ class AdmissionController:
         caller = case.ask.caller if case is not None else ""
         targets = tuple([(candidate.provider, candidate.model) for candidate in need.candidates])
         size = need.candidates[0].tokens if need.candidates else 0
-        lane = (targets, need.tried, need.retry_of, need.pinned, case.failed_over if case is not None else ())
+        # Which keys a retry may have again is its own affair, and changes while it waits: it has a lane for itself.
+        lane = (targets, need.tried, need.pinned, need.case_id if need.retry_of else "")
         return self._enqueue(self._needs, Waiter(need, caller, lane, size), now)
 
     def sent(self, lease_id: int, now: float) -> None:
