@@ -128,6 +128,25 @@ def test_a_newcomer_does_not_pass_one_that_could_be_served():
     assert isinstance(desk.served[waiting], Lease)
 
 
+def test_a_newcomer_whose_turn_it_would_be_does_not_pass_either():
+    """Though its caller was given less so far: who stands in the queue when there is room has it."""
+    desk = one_key(rpm=2, max_concurrency=0)
+    for _ in range(2):
+        desk.lease(desk.ticket())
+    for _ in range(2):
+        desk.ask_lease(desk.ticket(caller="flood"), queue=200.0)
+    desk.tick(61.0)
+    for lease in list(desk.served.values()):
+        desk.release(lease)
+    waiting = [desk.ticket(caller="flood") for _ in range(2)]
+    for case in waiting:
+        desk.ask_lease(case, queue=200.0)
+    desk.now += 61.0
+    assert isinstance(desk.ask_lease(desk.ticket(caller="calm"), queue=200.0), Wait)
+    desk.tick()
+    assert all(isinstance(desk.served[case], Lease) for case in waiting)
+
+
 def test_a_newcomer_without_patience_does_not_pass_either():
     """It is refused, and who waited is served."""
     desk = one_key(rpm=1, max_concurrency=0)

@@ -98,6 +98,17 @@ def test_keys_of_the_same_group_are_found_too():
     assert desk.lease(passed={"a"}).key.label == "b"
 
 
+def test_room_in_a_group_that_the_key_has_left_is_found():
+    """A changed configuration took the key to another group; what it gives back is the old one's."""
+    desk = Desk(key("a", group="g", tpm=1000), key("b", group="g", tpm=1000))
+    grant = desk.lease(tokens=1000, pinned="a")
+    desk.configure(key("a", max_concurrency=1), key("b", group="g", tpm=1000))
+    assert desk.lease(tokens=100) is None
+    desk.outlook(tokens=100)
+    desk.end(grant, usage=Usage(output=800), is_usage_known=True)
+    assert {desk.lease(tokens=100).key.label for _ in range(2)} == {"a", "b"}
+
+
 def test_a_key_that_the_call_has_tried_stays_for_others():
     """Passing it over is not finding it full."""
     desk, grants = full(2)
