@@ -41,8 +41,7 @@ class Case:
         reserved, caller, charged = self.reserved, self.caller, self.charged
         self.reserved = 0
         for period in self.periods:
-            period.reserved -= reserved
-            period.settled += cost
+            period.settle(reserved, cost)
         if caller is not None:
             caller.slots.in_use -= 1
         if charged is not None and tokens is not None:

@@ -2,7 +2,7 @@
 
 
 class Concurrency:
-    """At most `limit` at a time; 0 = no limit, counted all the same."""
+    """At most `limit` at a time; 0 = no limit, counted all the same. Whoever raises `in_use` has asked `is_full`."""
 
     __slots__ = ("in_use", "limit")
 
@@ -13,10 +13,3 @@ class Concurrency:
     @property
     def is_full(self) -> bool:
         return 0 < self.limit <= self.in_use
-
-    def take(self) -> None:
-        """The caller has asked `is_full`."""
-        self.in_use += 1
-
-    def give_back(self) -> None:
-        self.in_use -= 1
