@@ -1,0 +1,97 @@
+"""What every protocol supplies for translation, as a record of pure functions between JSON values and the canonical model.
+
+JSON values come decoded (dict, list, str, int, float, bool, None) and leave ready to be encoded; `transcode.py` holds the only
+decoder and encoder. A function that meets a value which its protocol does not allow raises `shapes.Unfit`; one that
+cannot say what is required raises ProtocolError; nothing else is ever raised.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from typing import Protocol as Interface
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.model.events import LlmStreamEvent
+from omnillm.model.message import Issuer
+from omnillm.model.request import LlmRequest
+from omnillm.model.response import LlmResponse
+from omnillm.protocols.loss import Losses
+
+NO_NAMES: Mapping[str, str] = {}
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """What an emitter of requests must know of the host and model that it writes for."""
+
+    provider: str = ""
+    """Whose opaque values can be replayed; "": anybody's of the protocol."""
+    default_max_tokens: int = 4096
+    """Anthropic needs an output cap: this one where the client gave none."""
+    accepts_sampling: bool = True
+    """Anthropic: False for models, and from API version 2026-10-21 on, that refuse temperature, top_p and top_k."""
+    thinks_adaptively: bool = False
+    """Anthropic: the model takes thinking.type adaptive with an effort, not a budget."""
+    accepts_system_messages: bool = False
+    """Anthropic: role "system" inside messages."""
+    system_role: str = "developer"
+    """Chat: what OpenAI's own models call it; most compatible hosts know only "system"."""
+    output_cap_member: str = "max_completion_tokens"
+    """Chat: "max_tokens" on most compatible hosts."""
+    is_openai: bool = True
+    """Chat: the host is OpenAI's own, and refuses members that it does not know."""
+
+
+class ReplyContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What an emitter of replies must know of the request that it answers."""
+
+    id: str
+    """Ours, for a reply whose provider gave none; without a prefix."""
+    created: int
+    """Unix seconds now."""
+    model: str
+    """As the client asked for it."""
+    request: LlmRequest | None = None
+    """Responses repeats tools, tool choice and others in its reply."""
+    wants_usage: bool = True
+    """Chat streams: whether the client asked for the usage chunk."""
+    names: Mapping[str, str] = NO_NAMES
+    """Functions that had to be renamed for the provider: the name that it knows -> the client's own."""
+
+
+class StreamDecoder(Interface):
+    def feed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
+        """Events of one frame; a frame without data, or of an unknown kind, has none."""
+        ...
+
+    def finish(self) -> Sequence[LlmStreamEvent]:
+        """Events at the end of the stream. Raises Unfit("stream", ...) when it is not complete."""
+        ...
+
+
+class StreamEncoder(Interface):
+    """Writes whole SSE frames. After `Completed` or `Failed` it is done."""
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number that the next event would bear, in a protocol that numbers its events; else 0."""
+        ...
+
+    @property
+    def response_id(self) -> str:
+        """The id that the stream's last words must repeat, in a protocol that has one; else ""."""
+        ...
+
+    def feed(self, event: LlmStreamEvent) -> bytes: ...
+
+
+class Codec(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    parse_request: Callable[[dict[str, Any], Losses], LlmRequest]
+    """`model` and `is_stream` are members of the body in every protocol but Gemini, where the path says them: the caller replaces both."""
+    emit_request: Callable[[LlmRequest, Dialect, Losses], dict[str, Any]]
+    parse_reply: Callable[[dict[str, Any], Issuer, Losses], LlmResponse]
+    """The Issuer: who answers; opaque values of the reply are tagged with it."""
+    emit_reply: Callable[[LlmResponse, ReplyContext, Losses], dict[str, Any]]
+    decoder: Callable[[Issuer, Losses], StreamDecoder]
+    encoder: Callable[[ReplyContext, Losses], StreamEncoder]

@@ -1,0 +1,54 @@
+"""Opaque values on their way through a client that speaks another protocol than their issuer.
+
+A provider's signature or ciphertext means something only to its issuer, yet the client must bring it back with the next turn. So a
+reply in another protocol carries it in an envelope that names the issuer, at the place where that protocol's clients replay such a value
+verbatim (an Anthropic signature, a Responses encrypted_content, a Gemini thoughtSignature). The envelope is standard base64, because
+Gemini's clients decode it, and begins with a fixed mark, so that it is found in a body without parsing it.
+"""
+
+import binascii
+
+import msgspec
+
+from omnillm.model.message import Issuer, Opaque
+
+_VERSION = b"omnillm1:"
+MARK = binascii.b2a_base64(_VERSION, newline=False)
+"""With what every envelope begins: nine bytes are twelve whole characters."""
+_MARK = MARK.decode()
+
+
+class _Sealed(msgspec.Struct, frozen=True, array_like=True):
+    value: str
+    protocol: str
+    provider: str = ""
+    key: str = ""
+    model: str = ""
+
+
+_decode = msgspec.json.Decoder(_Sealed).decode
+
+
+def seal(opaque: Opaque) -> str:
+    """Put an opaque value into an envelope."""
+    issuer = opaque.issuer
+    sealed = _Sealed(opaque.value, issuer.protocol, issuer.provider, issuer.key, issuer.model)
+    return binascii.b2a_base64(_VERSION + msgspec.json.encode(sealed), newline=False).decode()
+
+
+def unseal(text: str, protocol: str) -> Opaque:
+    """Read what a client of `protocol` brought back: the content of an envelope, else a value of that protocol's own."""
+    if text.startswith(_MARK):
+        try:
+            sealed = _decode(binascii.a2b_base64(text)[len(_VERSION) :])
+        except (ValueError, msgspec.DecodeError, UnicodeDecodeError):
+            return Opaque(value=text, issuer=Issuer(protocol="omnillm"))  # damaged: nobody's any more
+        issuer = Issuer(protocol=sealed.protocol, provider=sealed.provider, key=sealed.key, model=sealed.model)
+        return Opaque(value=sealed.value, issuer=issuer)
+    return Opaque(value=text, issuer=Issuer(protocol=protocol))
+
+
+def is_readable(opaque: Opaque, protocol: str, provider: str) -> bool:
+    """Tell whether a provider that speaks `protocol` can read it."""
+    issuer = opaque.issuer
+    return issuer.protocol == protocol and (not issuer.provider or not provider or issuer.provider == provider)

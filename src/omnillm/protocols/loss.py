@@ -1,0 +1,74 @@
+"""What a translation could not carry, said by machine-readable reasons."""
+
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+LossKind = Literal["dropped", "approximated", "defaulted", "moved"]
+
+
+class LossReason(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    path: str
+    """Of the member that was lost, in the words of the side that has it: "messages[2].content[0].cache_control"."""
+    kind: LossKind
+    detail: str
+    """What became of it, in a few words that name no content: "Gemini has no logit_bias"."""
+
+
+class Losses:
+    """Collects the reasons of one conversion."""
+
+    __slots__ = ("_reasons",)
+
+    def __init__(self) -> None:
+        self._reasons: list[LossReason] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._reasons)
+
+    def drop(self, path: str, detail: str) -> None:
+        """Note that it is gone."""
+        self._reasons.append(LossReason(path=path, kind="dropped", detail=detail))
+
+    def approximate(self, path: str, detail: str) -> None:
+        """Note that something near it was said in its place."""
+        self._reasons.append(LossReason(path=path, kind="approximated", detail=detail))
+
+    def default(self, path: str, detail: str) -> None:
+        """Note that the target needs a value which the source did not give."""
+        self._reasons.append(LossReason(path=path, kind="defaulted", detail=detail))
+
+    def move(self, path: str, detail: str) -> None:
+        """Note that it is said, but at another place."""
+        self._reasons.append(LossReason(path=path, kind="moved", detail=detail))
+
+    @property
+    def reasons(self) -> tuple[LossReason, ...]:
+        """Sorted, without repeats."""
+        return tuple(sorted(set(self._reasons)))
+
+
+class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A converted value, and what it cost."""
+
+    value: T
+    bridged: bool
+    """Whether the two sides speak different protocols."""
+    loss_reasons: tuple[LossReason, ...] = ()
+
+    @property
+    def lossy(self) -> bool:
+        return bool(self.loss_reasons)
+
+
+def short_form(reasons: tuple[LossReason, ...], limit: int = 512) -> str:
+    """Write the reasons as one header value: "dropped:seed, approximated:reasoning", cut between two of them at `limit` characters."""
+    words = dict.fromkeys(f"{reason.kind}:{reason.path}" for reason in reasons)
+    text = ""
+    for number, word in enumerate(words):
+        longer = f"{text}, {word}" if text else word
+        if len(longer) > limit:
+            return f"{text}, +{len(words) - number}" if text else f"{len(words)} losses"
+        text = longer
+    return text

@@ -1,0 +1,86 @@
+"""JSON values, read strictly: what is not what it must be is named by its path. Who is to blame, the caller of these functions knows."""
+
+from typing import Any
+
+class Unfit(Exception):  # noqa: N818  an internal signal: `transcode.py` turns it into BadRequest or UpstreamLost
+    """A value is not what its protocol says. `path` is like "messages[2].content"."""
+
+    def __init__(self, path: str, expected: str) -> None:
+        super().__init__(f"`{path}` must be {expected}" if path else f"the body must be {expected}")
+        self.path = path
+        self.expected = expected
+
+
+def text(value: Any, path: str) -> str:
+    if type(value) is not str:
+        raise Unfit(path, "a string")
+    return value
+
+
+def array(value: Any, path: str) -> list[Any]:
+    if type(value) is not list:
+        raise Unfit(path, "an array")
+    return value
+
+
+def mapping(value: Any, path: str) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise Unfit(path, "an object")
+    return value
+
+
+def integer(value: Any, path: str, lowest: int = -(2**53), highest: int = 2**53) -> int:
+    """Read an integer; a float without a fraction is one."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not lowest <= value <= highest:
+        raise Unfit(path, f"an integer from {lowest} to {highest}")
+    return value
+
+
+def number(value: Any, path: str) -> float:
+    if type(value) is not float and type(value) is not int:
+        raise Unfit(path, "a number")
+    return value
+
+
+def flag(value: Any, path: str) -> bool:
+    if type(value) is not bool:
+        raise Unfit(path, "a boolean")
+    return value
+
+
+def optional_text(body: dict[str, Any], name: str, path: str = "") -> str:
+    """Read a member that may be absent or null: "" then."""
+    value = body.get(name)
+    return "" if value is None else text(value, f"{path}.{name}" if path else name)
+
+
+def optional_array(body: dict[str, Any], name: str, path: str = "") -> list[Any]:
+    value = body.get(name)
+    return [] if value is None else array(value, f"{path}.{name}" if path else name)
+
+
+def optional_mapping(body: dict[str, Any], name: str, path: str = "") -> dict[str, Any] | None:
+    value = body.get(name)
+    return None if value is None else mapping(value, f"{path}.{name}" if path else name)
+
+
+def optional_integer(body: dict[str, Any], name: str, path: str = "", *, lowest: int = -(2**53)) -> int | None:
+    value = body.get(name)
+    return None if value is None else integer(value, f"{path}.{name}" if path else name, lowest)
+
+
+def optional_number(body: dict[str, Any], name: str, path: str = "") -> float | None:
+    value = body.get(name)
+    return None if value is None else number(value, f"{path}.{name}" if path else name)
+
+
+def optional_flag(body: dict[str, Any], name: str, path: str = "") -> bool | None:
+    value = body.get(name)
+    return None if value is None else flag(value, f"{path}.{name}" if path else name)
+
+
+def rest(body: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """The members that no typed field took: vendor extensions. Nulls say nothing and are left out."""
+    return {name: value for name, value in body.items() if name not in known and value is not None}

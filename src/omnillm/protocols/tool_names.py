@@ -1,0 +1,30 @@
+"""Names of functions that a protocol does not allow, replaced for the provider and put back for the client."""
+
+import re
+from collections.abc import Iterable
+
+_STRANGE = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+def rename(names: Iterable[str], longest: int = 64) -> dict[str, str]:
+    """Map each name that needs it to one of letters, digits, "_" and "-", at most `longest` long; no two to the same."""
+    renamed: dict[str, str] = {}
+    names = list(dict.fromkeys(names))
+    taken = set(names)
+    for name in names:
+        if 0 < len(name) <= longest and not _STRANGE.search(name):
+            continue
+        plain = _STRANGE.sub("_", name)[:longest] or "_"
+        number = 1
+        while plain in taken:
+            number += 1
+            ending = f"_{number}"
+            plain = plain[: longest - len(ending)] + ending
+        taken.add(plain)
+        renamed[name] = plain
+    return renamed
+
+
+def plain_id(call_id: str) -> str:
+    """A tool call's id in the letters that Anthropic allows; the same id always gives the same."""
+    return _STRANGE.sub("_", call_id) or "_"

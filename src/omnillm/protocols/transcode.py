@@ -1,0 +1,199 @@
+"""From one protocol to another, by way of the canonical model; the only place where bodies of a translation are decoded and encoded.
+
+`parse_*` and `emit_*` are one half of a translation each, `transcode_*` both. Every function takes protocol names, and bytes where
+a body is meant. A client's mistake is BadRequest with the path of the field; a provider's is UpstreamLost; what cannot be said in the other protocol
+and must not be left out is ProtocolError; everything else that is lost stands in the report.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
+from omnillm.framing.sse import Frame, SseReader
+from omnillm.model.capabilities import ToolChoice
+from omnillm.model.events import LlmStreamEvent
+from omnillm.model.message import Issuer, Message, RequestItem, ToolCall
+from omnillm.model.request import LlmRequest
+from omnillm.model.response import LlmResponse
+from omnillm.protocols import anthropic_messages, gemini_generate_content, openai_chat, openai_responses
+from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.loss import ConversionReport, Losses
+from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.tool_names import rename
+
+CODECS: Mapping[str, Codec] = {
+    package.CODEC.name: package.CODEC for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content)
+}
+_LONGEST_NAMES = {"openai_chat": 64, "openai_responses": 64, "anthropic_messages": 128}
+"""Of functions, in the protocols that allow letters, digits, "_" and "-" alone."""
+
+
+def codec(protocol: str) -> Codec:
+    """Return the codec of a protocol. ProtocolError: there is none."""
+    found = CODECS.get(protocol)
+    if found is None:
+        raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(CODECS)}.", reason="unsupported_wire_format")
+    return found
+
+
+def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: bool | None = None) -> ConversionReport[LlmRequest]:
+    """Read a client's request. `model` and `is_stream` are what the path says, in Gemini; they win over the body."""
+    losses = Losses()
+    try:
+        request = codec(protocol).parse_request(_object(body), losses)
+    except Unfit as error:
+        raise _bad_request(error) from error
+    if model:
+        request = msgspec.structs.replace(request, model=model)
+    if is_stream is not None:
+        request = msgspec.structs.replace(request, is_stream=is_stream)
+    return ConversionReport(value=request, bridged=False, loss_reasons=losses.reasons)
+
+
+def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
+    """Write a request for a provider. ProtocolError when something required cannot be said. See `renames` for function names."""
+    losses = Losses()
+    value = codec(protocol).emit_request(_renamed(request, renames(protocol, request)), dialect, losses)
+    return ConversionReport(value=msgspec.json.encode(value), bridged=request.protocol != protocol, loss_reasons=losses.reasons)
+
+
+def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
+    """Read a provider's reply. UpstreamLost: it is none of this protocol."""
+    losses = Losses()
+    try:
+        response = codec(protocol).parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses)
+    except Unfit as error:
+        raise _lost(error, issuer) from error
+    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
+
+
+def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
+    """Write a reply for a client."""
+    losses = Losses()
+    value = codec(protocol).emit_reply(response, context, losses)
+    return ConversionReport(value=msgspec.json.encode(value), bridged=response.protocol != protocol, loss_reasons=losses.reasons)
+
+
+def transcode_request(  # noqa: PLR0913  two sides, and what the path says
+    source: str, target: str, body: bytes, *, model: str = "", is_stream: bool | None = None, dialect: Dialect | None = None
+) -> ConversionReport[bytes]:
+    """Translate a client's request. `dialect`: of the provider that it is for."""
+    parsed = parse_request(source, body, model=model, is_stream=is_stream)
+    return joined(parsed, emit_request(target, parsed.value, dialect=dialect or Dialect()), is_bridged=source != target)
+
+
+def transcode_response(
+    source: str, target: str, body: bytes, *, context: ReplyContext, issuer: Issuer | None = None
+) -> ConversionReport[bytes]:
+    """Translate a provider's reply for its client."""
+    parsed = parse_response(source, body, issuer=issuer)
+    return joined(parsed, emit_response(target, parsed.value, context), is_bridged=source != target)
+
+
+def joined(parsed: ConversionReport[Any], emitted: ConversionReport[bytes], *, is_bridged: bool) -> ConversionReport[bytes]:
+    """Join the reports of the two halves."""
+    reasons = tuple(sorted({*parsed.loss_reasons, *emitted.loss_reasons}))
+    return ConversionReport(value=emitted.value, bridged=is_bridged, loss_reasons=reasons)
+
+
+class StreamTranscoder:
+    """Translates one stream: bytes of a provider's stream in, bytes of the client's out.
+
+    `feed(b"")` tells the end of the provider's stream. UpstreamLost: it was garbled, or ended before it was complete. `losses` grows as it goes.
+    """
+
+    def __init__(self, source: str, target: str, *, context: ReplyContext, issuer: Issuer | None = None) -> None:
+        self.losses = Losses()
+        self._issuer = issuer or Issuer(protocol=source)
+        self._decoder = codec(source).decoder(self._issuer, self.losses)
+        self.encoder = codec(target).encoder(context, self.losses)
+        self._reader = SseReader()
+
+    def feed(self, piece: bytes) -> bytes:
+        if piece:
+            return b"".join([self.feed_frame(frame) for frame in self._reader.feed(piece)])
+        if not self._reader.finish():
+            raise _lost(Unfit("stream", "whole"), self._issuer)
+        return self.finish()
+
+    def feed_frame(self, frame: Frame) -> bytes:
+        """Translate one event, framed already."""
+        try:
+            return self._emit(self._decoder.feed(frame))
+        except (Unfit, *UNREADABLE) as error:
+            raise _lost(error, self._issuer) from error
+
+    def finish(self) -> bytes:
+        try:
+            return self._emit(self._decoder.finish())
+        except Unfit as error:
+            raise _lost(error, self._issuer) from error
+
+    def _emit(self, events: "list[LlmStreamEvent] | tuple[LlmStreamEvent, ...] | Any") -> bytes:
+        feed = self.encoder.feed
+        return b"".join([feed(event) for event in events])
+
+
+def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
+    """Function names that the protocol does not allow, to those that are sent in their place."""
+    longest = _LONGEST_NAMES.get(protocol)
+    if longest is None or request.protocol == protocol:
+        return NO_NAMES
+    return rename(_function_names(request), longest)
+
+
+def _function_names(request: LlmRequest) -> list[str]:
+    names = [tool.name for tool in request.capabilities.tools]
+    for item in request.input:
+        if type(item) is Message:
+            names += [call.name for call in item.tool_calls]
+    return names
+
+
+def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:
+    if not names:
+        return request
+    replace = msgspec.structs.replace
+    capabilities = request.capabilities
+    tools = tuple(replace(tool, name=names.get(tool.name, tool.name)) for tool in capabilities.tools)
+    choice = capabilities.tool_choice
+    if isinstance(choice, ToolChoice):
+        choice = replace(choice, names=tuple(names.get(name, name) for name in choice.names))
+    return replace(
+        request,
+        capabilities=replace(capabilities, tools=tools, tool_choice=choice),
+        input=tuple(_renamed_item(item, names) for item in request.input),
+    )
+
+
+def _renamed_item(item: RequestItem, names: Mapping[str, str]) -> RequestItem:
+    replace = msgspec.structs.replace
+    if type(item) is not Message:
+        return replace(item, name=names.get(item.name, item.name))
+    parts = tuple(replace(part, name=names.get(part.name, part.name)) if type(part) is ToolCall else part for part in item.parts)
+    return replace(item, parts=parts)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(body)
+    except UNREADABLE as error:
+        raise Unfit("", "JSON") from error
+    if type(value) is not dict:
+        raise Unfit("", "a JSON object")
+    return value
+
+
+def _bad_request(error: Unfit) -> BadRequest:
+    refused = BadRequest(f"{error}.", code="invalid_value" if error.path else "bad_request")
+    refused.details = {"param": error.path or None}
+    return refused
+
+
+def _lost(error: Exception, issuer: Issuer | None) -> UpstreamLost:
+    provider = f" {issuer.provider!r}" if issuer is not None and issuer.provider else ""
+    reason = str(error) if isinstance(error, Unfit) else "an event is not JSON"
+    return UpstreamLost(f"The provider{provider} answered what its protocol does not allow: {reason}.", code="garbled_reply")
