@@ -96,12 +96,27 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=
     epoch: int
 
 
+class Binding(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """Which key made an upstream object, so that its id finds the key again. Unique in (kind, upstream_id); the first one stands."""
+
+    kind: str
+    """response, reasoning, file, cached_content, ..."""
+    upstream_id: str
+    provider: str
+    key: str
+    """The provider key's label."""
+    caller: str
+    """Name of the virtual key that it was made for: nobody else may use it."""
+    expires_wall_ms: int
+
+
 class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one call hands to the ledger at once: all of it is written in one transaction, or none."""
 
     entries: tuple[Entry, ...] = ()
     attempts: tuple[AttemptRow, ...] = ()
     request: RequestRow | None = None
+    bindings: tuple[Binding, ...] = ()
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,18 +125,6 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     budget: str
     period: str
     settled_nanousd: int
-
-
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """Which key made an upstream object, so that its id finds the key again."""
-
-    kind: str
-    """response, file, batch, cached_content, ..."""
-    upstream_id: str
-    provider: str
-    key: str
-    caller: str
-    expires_wall_ms: int
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):

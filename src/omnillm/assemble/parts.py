@@ -11,16 +11,20 @@ from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings, TimeoutSettings, VirtualKeySettings
 from omnillm.errors import ConfigError
+from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.quote import PriceBook, Quoter
 from omnillm.gateway.translation import Upstream
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price
+from omnillm.protocols.codec import Dialect
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.dialects import dialect_of
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.routing.router import Router
+from omnillm.routing.target import Target
 from omnillm.stores.memory import MemoryStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.stores.store import Store
@@ -99,6 +103,19 @@ def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:
         total_s=configured.total_s,
     )
     return plain, msgspec.structs.replace(plain, total_s=configured.stream_s)
+
+
+def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: PriceBook) -> Bridges:
+    def dialect(target: Target) -> tuple[Dialect, bool]:
+        endpoint = endpoints[target.provider]
+        price = prices.find(target.provider, target.model)
+        longest = (price.max_output if price is not None else 0) or settings.calls.default_output_tokens
+        asks_usage = endpoint.asks_usage and target.protocol == "openai_chat"
+        return dialect_of(
+            endpoint, provider=target.provider, protocol=target.protocol, model=target.model, default_max_tokens=longest
+        ), asks_usage
+
+    return Bridges(dialect)
 
 
 def needs_trust(settings: Settings) -> bool:

@@ -9,6 +9,7 @@ from random import Random
 from omnillm.admission.controller import AdmissionController
 from omnillm.assemble.parts import (
     check_unchangeable,
+    make_bridges,
     make_quoter,
     make_router,
     make_upstreams,
@@ -21,6 +22,7 @@ from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
 from omnillm.gateway.admission import LocalAdmission
+from omnillm.gateway.bindings import Bindings
 from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
@@ -69,6 +71,7 @@ class Program:
         self.controller = AdmissionController(configured.controller(settings), dice=self.dice, now=self.clock.now())
         self.admission = LocalAdmission(self.controller, self.clock)
         self.store = store or open_store(settings, self.clock)
+        self.bindings = Bindings(self.store, self.clock)
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
@@ -102,6 +105,8 @@ class Program:
             admission=self.admission,
             journal=self._journal,
             quoter=quoter,
+            bridges=make_bridges(settings, endpoints, quoter.prices),
+            bindings=self.bindings,
             clock=self.clock,
             dice=self.dice,
             observers=self._observers,

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.gateway.translation import Upstream
 from omnillm.outcome import Verdict
+from omnillm.protocols.codec import StreamEncoder
 from omnillm.protocols.protocol import Failure, Sight, StreamWatch
+from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.transport.client import Exchange
 from omnillm.usage import Usage
 
@@ -13,9 +15,22 @@ from omnillm.usage import Usage
 class Answer:
     """A plain reply has `body`, a stream `reader` and `watch`."""
 
-    __slots__ = ("_held", "body", "exchange", "held_bytes", "is_ended_well", "reader", "seen", "upstream", "usage", "watch")
+    __slots__ = (
+        "_held",
+        "body",
+        "exchange",
+        "final",
+        "held_bytes",
+        "is_ended_well",
+        "reader",
+        "seen",
+        "translator",
+        "upstream",
+        "usage",
+        "watch",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a plain reply needs, and what a stream needs
         self,
         *,
         exchange: Exchange,
@@ -24,6 +39,8 @@ class Answer:
         usage: Usage | None = None,
         reader: SseReader | None = None,
         watch: StreamWatch | None = None,
+        translator: StreamTranscoder | None = None,
+        final: bytes = b"",
     ) -> None:
         self.exchange = exchange
         self.upstream = upstream
@@ -31,6 +48,10 @@ class Answer:
         self.usage = usage
         self.reader = reader
         self.watch = watch
+        self.translator = translator
+        """Of a stream whose client speaks another protocol."""
+        self.final = final
+        """What the provider said last: its plain reply, or the last event of its stream."""
         self.seen = Sight.NOTHING
         """Everything the watch has seen so far."""
         self.is_ended_well = False
@@ -43,8 +64,35 @@ class Answer:
         assert self.watch is not None
         if not piece:
             self.is_ended_well = self.reader.finish() and self.watch.at_end_of_stream()
+            if self.is_ended_well and self.translator is not None:
+                self._hold(self.translator.finish())
             return Sight.NOTHING
+        if self.translator is not None:
+            return self._translate(self.reader.feed(piece), self.translator)
         return self._see(self.reader.feed(piece))
+
+    def _translate(self, frames: Iterable[Frame], translator: StreamTranscoder) -> int:
+        """As `_see`, in the client's words. Raises UpstreamLost for what cannot be read."""
+        assert self.watch is not None
+        seen = 0
+        for frame in frames:
+            sight = self.watch.see(frame)
+            seen |= sight
+            if sight & Sight.FAILED:
+                break
+            self._hold(translator.feed_frame(frame))
+            if sight & Sight.END:
+                self.final = frame.data
+                self._hold(translator.finish())
+                self.is_ended_well = True
+                break
+        self.seen |= seen
+        return seen
+
+    def _hold(self, piece: bytes) -> None:
+        if piece:
+            self._held.append(piece)
+            self.held_bytes += len(piece)
 
     def _see(self, frames: Iterable[Frame]) -> int:
         assert self.watch is not None
@@ -59,10 +107,16 @@ class Answer:
                 held.append(frame.raw)
                 self.held_bytes += len(frame.raw)
             if sight & Sight.END:
+                self.final = frame.data
                 self.is_ended_well = True
                 break
         self.seen |= seen
         return seen
+
+    @property
+    def told(self) -> StreamWatch | StreamEncoder | None:
+        """Who knows what the client has been told of the stream; None for a plain reply."""
+        return self.watch if self.translator is None else self.translator.encoder
 
     def release(self) -> bytes:
         """The whole frames that wait to be forwarded."""

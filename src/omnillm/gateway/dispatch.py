@@ -8,7 +8,7 @@ import asyncio
 
 import msgspec
 
-from omnillm.admission.asks import Lease
+from omnillm.admission.asks import Lease, Refusal
 from omnillm.errors import (
     BudgetExceeded,
     NotSent,
@@ -21,6 +21,7 @@ from omnillm.framing.sse import SseReader
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import GENERATE
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
@@ -66,6 +67,9 @@ class Dispatch:
 
     async def _lease(self, case: Case, round_: Round) -> Lease:
         answer = await self._admission.lease(round_.need())
+        if isinstance(answer, Refusal) and round_.is_wishing:
+            round_.give_up_wish()
+            answer = await self._admission.lease(round_.need())
         if isinstance(answer, Lease):
             return answer
         if round_.failure is not None and answer.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
@@ -74,7 +78,9 @@ class Dispatch:
 
     async def _attempt(self, case: Case, lease: Lease) -> Answer | Failure:
         """One dispatch on a lease; a reused connection that died first is sent again on the same lease, a row each."""
-        upstream = self._upstreams.find(lease.provider, lease.key, case.call.protocol.name)
+        bridged = None if case.bridge is None else case.bridge.find_for(lease)
+        protocol = case.call.protocol if bridged is None else bridged.protocol
+        upstream = self._upstreams.find(lease.provider, lease.key, protocol.name)
         while True:
             attempt = case.begin(lease)
             if self._journal.is_strict and case.periods:
@@ -84,7 +90,7 @@ class Dispatch:
                     amount_nanousd=case.quote.amount_nanousd,
                     wall_ms=attempt.wall_ms,
                 )
-            answer = await self._exchange(case, attempt, upstream)
+            answer = await self._exchange(case, attempt, upstream, bridged)
             if isinstance(answer, Answer):
                 return answer
             case.end(attempt.outcome(answer), status=answer.status, error=answer.code)
@@ -92,10 +98,10 @@ class Dispatch:
                 return answer
             await self._cover(case)
 
-    async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream) -> Answer | Failure:
+    async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Send and judge; transport faults become failures here."""
         try:
-            outgoing = upstream.outgoing(case.call, case.quote, attempt.lease.model)
+            outgoing = upstream.outgoing(case.call, case.quote, attempt.lease.model, bridged)
             attempt.is_sent = True
             attempt.sent_at = self._upstreams.now()
             attempt.observed_bytes = 0 if case.call.is_stream else -1
@@ -106,8 +112,8 @@ class Dispatch:
             if exchange.status != 200:
                 return self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
             if case.call.is_stream:
-                return await self._read_stream(case, attempt, exchange, upstream)
-            return await self._read_whole(case, exchange, upstream)
+                return await self._read_stream(case, attempt, upstream, bridged)
+            return await self._read_whole(case, attempt, upstream, bridged)
         except (UpstreamLost, UpstreamTimeout) as error:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
@@ -115,10 +121,13 @@ class Dispatch:
         """What an error's body means, whatever the status that it came under."""
         failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
         case.provider_body = body if failure.status in VISIBLE else b""
+        case.provider_protocol = upstream.protocol.name
         return failure
 
-    async def _read_whole(self, case: Case, exchange: Exchange, upstream: Upstream) -> Answer | Failure:
+    async def _read_whole(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """A plain reply is buffered, so that a broken one can be hidden and a whole one carries its cost."""
+        exchange = attempt.exchange
+        assert exchange is not None
         body = await exchange.read_all(self._settings.buffered_bytes)
         if case.call.operation != GENERATE:
             is_told = tells_something(body)
@@ -128,10 +137,18 @@ class Dispatch:
             return self._judge(case, exchange, upstream, body)
         if not peek.is_complete:
             return garbled()
-        return Answer(exchange=exchange, upstream=upstream, body=body, usage=peek.usage)
+        told = body
+        if bridged is not None:
+            try:
+                told = case.translate(bridged, attempt.lease, body)
+            except UpstreamLost:
+                return msgspec.structs.replace(garbled(), usage=peek.usage)
+        return Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, final=body)
 
-    async def _read_stream(self, case: Case, attempt: Attempt, exchange: Exchange, upstream: Upstream) -> Answer | Failure:
+    async def _read_stream(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""
+        exchange = attempt.exchange
+        assert exchange is not None
         if not exchange.headers.get(b"content-type", b"").startswith(b"text/event-stream"):
             body = await exchange.read_all(ERROR_BODY_LIMIT)
             failure = self._judge(case, exchange, upstream, body)
@@ -140,7 +157,8 @@ class Dispatch:
             exchange=exchange,
             upstream=upstream,
             reader=SseReader(),
-            watch=upstream.protocol.watch(not case.call.peek.wants_usage and upstream.asks_usage),
+            watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.asks_usage),
+            translator=None if bridged is None else case.translator(bridged, attempt.lease),
         )
         # Whoever has something to show shows it when the hold-back is over; whoever has nothing has until the deadline.
         left_s = case.call.deadline - self._upstreams.now()

@@ -2,6 +2,7 @@
 
 from omnillm.admission.asks import Ask, Refusal
 from omnillm.gateway.admission import Admission
+from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
@@ -32,7 +33,11 @@ class Engine:
     async def serve(self, call: Call) -> Relay:
         """Route, admit, dispatch. The relay then owns what the case holds: close it. An error gives back everything, seen or not."""
         plan = self._router.plan(call.model, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models)
-        with self._settlement.open(call, plan) as case:
+        named = call.protocol.named_ids(call.members, call.body)
+        pin = await self._settlement.bindings.pin(call, named) if named else None
+        if pin is not None:
+            plan = pinned(plan, pin, lambda: repr(named[0][1]))
+        with self._settlement.open(call, plan, pin) as case:
             await self._admit(case)
             answer = await self._dispatch.send(case)
             return Relay(case, answer, self._drains)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from omnillm.errors import BadRequest, BudgetExceeded
+from omnillm.gateway.bridge import Bridge
 from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_members, spelling
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price, bound
 from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
+from omnillm.protocols.protocol import Members, Protocol
 from omnillm.routing.target import Plan, Target
 
 
@@ -53,42 +55,48 @@ class Quoter:
         self._default_output_tokens = default_output_tokens
         self._unknown = unknown
 
-    def quote(self, call: Call, plan: Plan) -> tuple[Quote, tuple[Target, ...]]:
+    def quote(self, call: Call, plan: Plan, bridge: Bridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
         """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
         if call.operation != GENERATE:
             return FREE, plan.targets
-        protocol, peek = call.protocol, call.peek
-        text, media = protocol.text_bytes(call.members), protocol.media_tokens(call.members)
+        peek = call.peek
         cap = peek.output_cap
         output = (self._default_output_tokens if cap is None else cap) * peek.n
-        tokens = estimated_prompt_tokens(text, media, protocol.name) + output
-        prompt_bound = bounded_prompt_tokens(text, media, protocol.name)
+        prompt_tokens, prompt_bound = _weigh(call.protocol, call.members)
+        if bridge is not None:
+            prompt_tokens, prompt_bound = _heaviest(plan.targets, bridge, prompt_tokens, prompt_bound)
+        tokens = prompt_tokens + output
         if not call.caller.budgets and self._unknown != "refuse":
             return Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output), plan.targets
         if call.caller.budgets and _is_ambiguous(call):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
         priced = self._priced(call, plan)
-        budgeted = bool(call.caller.budgets)
+        quote = self._bounded(call, priced, Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output))
+        if quote.injected_cap is not None and bridge is not None:
+            bridge.cap(quote.injected_cap)
+        return quote, plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
+
+    def _bounded(self, call: Call, priced: Sequence[tuple[Target, Price | None]], quote: Quote) -> Quote:
+        """The quote with the money of the dearest target, and the cap that makes it a bound."""
+        output, n, is_capped = quote.output_bound, call.peek.n, call.peek.output_cap is not None
         amount, output_bound, injected = 0, output, None
         for _, price in priced:
             if price is None:
                 continue
             at_most = output
-            if cap is None:
-                at_most = price.max_output * peek.n or output
+            if not is_capped:
+                at_most = price.max_output * n or output
                 injected = injected if price.max_output else self._default_output_tokens
-            if budgeted:
-                amount = max(amount, bound(prompt_bound, at_most, price))
+            if call.caller.budgets:
+                amount = max(amount, bound(quote.prompt_bound, at_most, price))
             output_bound = max(output_bound, at_most)
-        targets = plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
-        quote = Quote(
-            tokens=tokens,
-            prompt_bound=prompt_bound,
+        return Quote(
+            tokens=quote.tokens,
+            prompt_bound=quote.prompt_bound,
             output_bound=output_bound,
             amount_nanousd=amount,
             injected_cap=injected,
         )
-        return quote, targets
 
     def _priced(self, call: Call, plan: Plan) -> Sequence[tuple[Target, Price | None]]:
         """The targets that may be tried, with their prices. Raises BudgetExceeded when none has one, unless unknown prices are allowed."""
@@ -102,6 +110,22 @@ class Quoter:
                 code="price_unknown",
             )
         return priced
+
+
+def _weigh(protocol: Protocol, members: Members) -> tuple[int, int]:
+    """(tokens by estimate, tokens at most) of a body's prompt."""
+    text, media = protocol.text_bytes(members), protocol.media_tokens(members)
+    return estimated_prompt_tokens(text, media, protocol.name), bounded_prompt_tokens(text, media, protocol.name)
+
+
+def _heaviest(targets: tuple[Target, ...], bridge: Bridge, tokens: int, most: int) -> tuple[int, int]:
+    """The larger of what the client wrote and of what is written for any of the targets: they count in their own way."""
+    for target in targets:
+        bridged = bridge.find(target)
+        if bridged is not None:
+            estimated, bounded = _weigh(bridged.protocol, bridged.members)
+            tokens, most = max(tokens, estimated), max(most, bounded)
+    return tokens, most
 
 
 def _is_ambiguous(call: Call) -> bool:

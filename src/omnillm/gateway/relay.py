@@ -44,12 +44,14 @@ class Relay:
     @property
     def next_sequence(self) -> int:
         """The sequence number that an error event would bear."""
-        return 0 if self._answer.watch is None else self._answer.watch.next_sequence
+        told = self._answer.told
+        return 0 if told is None else told.next_sequence
 
     @property
     def response_id(self) -> str:
         """The provider's id of the reply, where the stream's last words must repeat it."""
-        return "" if self._answer.watch is None else self._answer.watch.response_id
+        told = self._answer.told
+        return "" if told is None else told.response_id
 
     async def read(self) -> bytes:
         """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure."""
@@ -101,6 +103,9 @@ class Relay:
             return
         self._is_settled = True
         answer.exchange.linger()
+        made_ids = answer.upstream.protocol.made_ids
+        if made_ids is not None:
+            self._case.bind(self._attempt.lease, made_ids(answer.final))
         self._end(Verdict.SUCCESS, "")
         self._close_case(200, SUCCESS)
 
@@ -126,6 +131,8 @@ class Relay:
     def _end(self, verdict: Verdict, error: str) -> None:
         answer = self._answer
         exchange = answer.exchange
+        if answer.translator is not None:
+            self._case.losses = tuple(sorted({*self._case.losses, *answer.translator.losses.reasons}))
         # What a stream reported before its end is a part of the truth, not the whole.
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
         if usage is not None and (not usage.prompt_tokens or usage.total_tokens >= MAX_COUNT):

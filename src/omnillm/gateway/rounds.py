@@ -26,7 +26,7 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Round:
     """What one call has tried so far, and what it would be told if nothing else is left."""
 
-    __slots__ = ("_candidates", "_case", "_limited", "_settings", "_tried", "failure", "provider", "retries", "retry_of")
+    __slots__ = ("_candidates", "_case", "_limited", "_settings", "_tried", "failure", "is_wishing", "provider", "retries", "retry_of")
 
     def __init__(self, case: Case, settings: DispatchSettings) -> None:
         self._case = case
@@ -35,6 +35,8 @@ class Round:
         self._candidates = tuple([Candidate(provider=target.provider, model=target.model, tokens=tokens) for target in case.targets])
         self._tried: tuple[tuple[str, str], ...] = ()
         self._limited: tuple[tuple[str, str], ...] = ()
+        self.is_wishing = case.pin is not None and not case.pin.is_must
+        """One key is better than the others, and has not failed yet: it is asked for alone, without waiting."""
         self.failure: Failure | None = None
         self.provider = ""
         self.retries = 0
@@ -42,16 +44,27 @@ class Round:
 
     def need(self) -> Need:
         case = self._case
+        pin = case.pin
         return Need(
             case_id=case.request_id,
-            candidates=self._candidates,
+            candidates=self._candidates if not self.is_wishing else self._wished(),
             tried=self._tried,
             retry_of=self.retry_of,
             affinity=case.call.affinity,
-            queue_until=min(case.call.started_at + self._settings.queue_s, case.call.deadline),
+            pinned=pin.key if pin is not None and (pin.is_must or self.is_wishing) else "",
+            queue_until=0.0 if self.is_wishing else min(case.call.started_at + self._settings.queue_s, case.call.deadline),
         )
 
+    def _wished(self) -> tuple[Candidate, ...]:
+        assert self._case.pin is not None
+        provider = self._case.pin.provider
+        return tuple(candidate for candidate in self._candidates if candidate.provider == provider)
+
+    def give_up_wish(self) -> None:
+        self.is_wishing = False
+
     def note(self, lease: Lease, failure: Failure) -> None:
+        self.is_wishing = False
         self.failure = failure
         self.provider = lease.provider
         key = (lease.provider, lease.key)
@@ -73,7 +86,7 @@ class Round:
                 failure.message,
                 status=failure.status,
                 provider=provider,
-                protocol=self._case.call.protocol.name,
+                protocol=self._case.provider_protocol,
                 code=failure.code,
                 raw_body=self._case.provider_body,
             )

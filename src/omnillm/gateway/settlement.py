@@ -4,16 +4,24 @@ from collections.abc import Callable
 from random import Random
 from types import TracebackType
 
+import msgspec
+
 from omnillm.admission.asks import Lease, Ticket
 from omnillm.clock import Clock
 from omnillm.errors import OmniError
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import UNBILLED, Attempt
+from omnillm.gateway.bindings import Bindings, Pin
+from omnillm.gateway.bridge import Bridge, Bridged, Bridges
 from omnillm.gateway.call import Call
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quote, Quoter
 from omnillm.outcome import Outcome, Verdict
-from omnillm.records import AttemptRow, Entry, EntryKind, Posting, RequestRow
+from omnillm.protocols.envelope import MARK
+from omnillm.protocols.loss import LossReason
+from omnillm.protocols.protocol import Bound
+from omnillm.protocols.stream_transcoder import StreamTranscoder
+from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import NO_USAGE, Usage
 
@@ -27,12 +35,14 @@ Observer = Callable[[RequestRow], None]
 class Settlement:
     """Opens cases, and knows what they need to close: admission, journal, prices, clock, dice, and who wants to hear of the end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what every case uses
         self,
         *,
         admission: Admission,
         journal: Journal,
         quoter: Quoter,
+        bridges: Bridges,
+        bindings: Bindings,
         clock: Clock,
         dice: Random,
         observers: tuple[Observer, ...] = (),
@@ -40,15 +50,22 @@ class Settlement:
         self.admission = admission
         self.journal = journal
         self.quoter = quoter
+        self._bridges = bridges
+        self.bindings = bindings
         self.clock = clock
         self.observers = observers
         self._random_bits = dice.getrandbits
         self._day_number = 0
         self._day = ""
 
-    def open(self, call: Call, plan: Plan) -> "Case":
-        quote, targets = self.quoter.quote(call, plan)
-        return Case(self, call, quote, targets)
+    def open(self, call: Call, plan: Plan, pin: Pin | None = None) -> "Case":
+        """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
+        if not plan.is_bridged and MARK not in call.body:
+            return Case(self, call, *self.quoter.quote(call, plan), pin)
+        bridge = self._bridges.open(call, plan)
+        if bridge is None:
+            return Case(self, call, *self.quoter.quote(call, plan), pin)
+        return Case(self, call, *self.quoter.quote(call, bridge.plan, bridge), pin or bridge.pin, bridge)
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, time-ordered: 48 bits of Unix milliseconds, then 80 random bits."""
@@ -79,6 +96,7 @@ class Case:
     """What one call holds: a ticket, at most one lease and exchange at a time, and the rows of what has been tried."""
 
     __slots__ = (
+        "_bindings",
         "_entries",
         "_is_closed",
         "_is_usage_known",
@@ -87,12 +105,16 @@ class Case:
         "_settlement",
         "attempt",
         "attempts",
+        "bridge",
         "call",
         "cost_nanousd",
         "covered_nanousd",
         "is_estimated",
         "is_handed_over",
+        "losses",
+        "pin",
         "provider_body",
+        "provider_protocol",
         "quote",
         "request_id",
         "targets",
@@ -100,8 +122,21 @@ class Case:
         "usage",
     )
 
-    def __init__(self, settlement: Settlement, call: Call, quote: Quote, targets: tuple[Target, ...]) -> None:
+    def __init__(
+        self,
+        settlement: Settlement,
+        call: Call,
+        quote: Quote,
+        targets: tuple[Target, ...],
+        pin: Pin | None,
+        bridge: Bridge | None = None,
+    ) -> None:
         self._settlement = settlement
+        self.bridge = bridge
+        self.pin = pin
+        self._bindings: tuple[Binding, ...] = ()
+        self.losses: tuple[LossReason, ...] = ()
+        """What the translation of the attempt that answered could not carry."""
         self.call = call
         self.quote = quote
         self.targets = targets
@@ -117,7 +152,8 @@ class Case:
         self.is_estimated = False
         self.is_handed_over = False
         self.provider_body = b""
-        """The body of a provider's own refusal, for a client of the same protocol."""
+        """The body of a provider's own refusal; verbatim for a client of the same protocol."""
+        self.provider_protocol = ""
         self._entries: tuple[Entry, ...] = ()
         self._rows: tuple[AttemptRow, ...] = ()
         self._is_closed = False
@@ -227,9 +263,25 @@ class Case:
             # A grant that its receiver never saw: cancelled while it stood in a queue.
             settlement.admission.cancel(self.request_id)
         row = self._request_row(status, outcome)
-        settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row))
+        settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings))
         for observe in settlement.observers:
             observe(row)
+
+    def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
+        """Remember what the reply made, so that its ids find the key again."""
+        self._bindings = self._settlement.bindings.make(self.call, lease, made)
+
+    def translate(self, bridged: Bridged, lease: Lease, body: bytes) -> bytes:
+        """A whole reply in the client's words. UpstreamLost: it cannot be read."""
+        assert self.bridge is not None
+        body, reasons = self.bridge.reply(bridged, lease, self.request_id, body)
+        self.losses = tuple(sorted({*bridged.reasons, *reasons}))
+        return body
+
+    def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
+        assert self.bridge is not None
+        self.losses = bridged.reasons
+        return self.bridge.stream(bridged, lease, self.request_id)
 
     def _request_row(self, status: int, outcome: str) -> RequestRow:
         call, settlement = self.call, self._settlement
@@ -255,6 +307,6 @@ class Case:
             is_estimated=self.is_estimated,
             tags=call.tags,
             session=call.session,
-            loss="",
+            loss=msgspec.json.encode(self.losses).decode() if self.losses else "",
             epoch=settlement.journal.epoch,
         )

@@ -1,4 +1,8 @@
-"""The call as its provider is sent it. Same protocol on both sides: the few members that must change are spliced, all else is verbatim."""
+"""The call as its provider is sent it.
+
+Same protocol on both sides: the few members that must change are spliced, all else is verbatim. Different ones: what
+`bridge.py` made of it.
+"""
 
 from collections.abc import Mapping
 
@@ -6,6 +10,7 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, NoAvailableKey
+from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import Call, spelling
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
@@ -14,6 +19,7 @@ from omnillm.providers.heads import Sender
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.timeouts import Timeouts
 
+_OF_A_PROTOCOL = (b"anthropic-", b"openai-", b"x-stainless-")
 STREAM_OPTIONS = "stream_options"
 
 
@@ -44,7 +50,7 @@ class Upstream:
         self._stream_timeouts = stream_timeouts
         self._clock = clock
 
-    def outgoing(self, call: Call, quote: Quote, model: str) -> Outgoing:
+    def outgoing(self, call: Call, quote: Quote, model: str, bridged: Bridged | None = None) -> Outgoing:
         """The request to send. The call's deadline cuts a plain reply's total; a stream must only have begun by then."""
         timeouts = self._stream_timeouts if call.is_stream else self._plain_timeouts
         left = max(call.deadline - self._clock.now(), 0.0)
@@ -56,7 +62,7 @@ class Upstream:
         elif left < timeouts.total_s:
             timeouts = msgspec.structs.replace(timeouts, total_s=left)
         head = self._sender.head(
-            call.headers,
+            call.headers if bridged is None else _neutral(call.headers),
             protocol=self.protocol.name,
             operation=call.operation,
             model=model,
@@ -66,7 +72,9 @@ class Upstream:
             origin=self._origin,
             method=b"POST",
             head=head,
-            body=splice(call, quote, model, asks_usage=self.asks_usage, output_cap_member=self._output_cap_member),
+            body=splice(call, quote, model, asks_usage=self.asks_usage, output_cap_member=self._output_cap_member)
+            if bridged is None
+            else bridged.body,
             timeouts=timeouts,
             is_stream=call.is_stream,
         )
@@ -92,6 +100,11 @@ class Upstreams:
         if upstream is None:
             raise NoAvailableKey(f"Provider {provider!r} was reconfigured while the call waited, and no longer speaks {protocol}.")
         return upstream
+
+
+def _neutral(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Without what only the client's own protocol understands."""
+    return {name: value for name, value in headers.items() if not name.startswith(_OF_A_PROTOCOL)}
 
 
 def splice(call: Call, quote: Quote, model: str, *, asks_usage: bool, output_cap_member: str) -> bytes:

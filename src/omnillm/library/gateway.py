@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from msgspec.structs import replace
 
 from omnillm.assemble import Program
@@ -29,6 +30,7 @@ from omnillm.framing.sse import SseReader
 from omnillm.gateway.call import Call, affinity_of, read_members
 from omnillm.gateway.relay import Relay
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
+from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.pool import (
     KeyConfig,
     KeyStatus,
@@ -42,7 +44,11 @@ from omnillm.library.pool import (
 )
 from omnillm.library.prices import PriceConfig, price_settings, read_usd
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, raw_usage
+from omnillm.model.events import LlmStreamEvent
+from omnillm.model.request import LlmRequest
 from omnillm.money import NANO_PER_USD
+from omnillm.protocols import canonical
+from omnillm.protocols.protocol import Members, Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.protocol_names import parse_protocol
 from omnillm.secret import Secret
@@ -119,6 +125,33 @@ class Gateway:
             self._is_started = False
             await self._program.aclose()
 
+    async def call(self, request: LlmRequest, *, session: str = "", tags: str = "") -> GatewayResponse:
+        """Answer a canonical request, whatever protocol the provider speaks. ProtocolError: something required cannot be said in it.
+
+        What was lost on the way stands in `loss_reasons`. `session` is for affinity, `tags` for the ledger. Raises OmniError.
+        """
+        await self._start()
+        relay = await self._program.engine.serve(self._canonical_call(request, is_stream=False, session=session, tags=tags))
+        try:
+            return read_response(relay, await relay.read())
+        finally:
+            relay.close()
+
+    @asynccontextmanager
+    async def stream(
+        self, request: LlmRequest, *, session: str = "", tags: str = ""
+    ) -> AsyncIterator[AsyncIterator[LlmStreamEvent | Completed]]:
+        """Stream a canonical request: `async with gateway.stream(request) as events: async for event in events`.
+
+        The last event is one `Completed` with the whole reply, or the iteration raises. Leaving the block early hangs up.
+        """
+        await self._start()
+        relay = await self._program.engine.serve(self._canonical_call(request, is_stream=True, session=session, tags=tags))
+        try:
+            yield read_events(relay)
+        finally:
+            relay.close()
+
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
         """A raw call in the provider's own protocol, its reply whole. A body that asks for a stream is refused. Raises OmniError."""
         await self._start()
@@ -162,8 +195,12 @@ class Gateway:
             return None
         return _usd(budgets[0].limit_nanousd - budgets[0].settled_nanousd - budgets[0].reserved_nanousd)
 
+    def _canonical_call(self, request: LlmRequest, *, is_stream: bool, session: str, tags: str) -> Call:
+        body = msgspec.json.encode(replace(request, is_stream=is_stream))
+        raw = PrimitiveRequest(body=body, session=session, tags=tags)
+        return self._made(raw, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
+
     def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
-        program = self._program
         protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
         members = read_members(request.body)
         peek = protocol.peek_request(members)
@@ -171,6 +208,10 @@ class Gateway:
             raise BadRequest("The body asks for a stream: use primitive_stream.", code="wrong_stream_mode")
         if is_stream and not peek.is_stream and peek.model:
             raise BadRequest('The body does not ask for a stream: set "stream": true, or use primitive_call.', code="wrong_stream_mode")
+        return self._made(request, protocol, members, is_stream=is_stream)
+
+    def _made(self, request: PrimitiveRequest, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
+        program, peek = self._program, protocol.peek_request(members)
         now = program.clock.now()
         return Call(
             protocol=protocol,

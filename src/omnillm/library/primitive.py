@@ -7,6 +7,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import Frame
+from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
 from omnillm.usage import Usage
 
@@ -99,6 +100,12 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     cost_nanousd: int
     request_id: str
     attempts: int
+    response: LlmResponse | None = None
+    """The whole reply, put together; None for a raw stream, whose events are the provider's own."""
+
+    @property
+    def text(self) -> str:
+        return "" if self.response is None else self.response.content_text
 
     @property
     def cost_usd(self) -> str:

@@ -188,9 +188,7 @@ class Native(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="native")
     """The JSON value as it came."""
 
 
-MessagePart = (
-    Text | ImageUrl | ImageBase64 | ImageFile | Audio | File | Video | Json | ToolCall | ToolResult | Reasoning | Refusal | Native
-)
+MessagePart = Text | ImageUrl | ImageBase64 | ImageFile | Audio | File | Video | Json | ToolCall | ToolResult | Reasoning | Refusal | Native
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="message"):

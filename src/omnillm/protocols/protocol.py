@@ -14,6 +14,15 @@ Members = dict[str, msgspec.Raw]
 """The top level of a JSON body, its values verbatim: `msgspec.json.decode(body, type=dict[str, msgspec.Raw])`."""
 
 
+Bound = tuple[str, str]
+"""(kind, id) of something that only the provider key which made it knows: a response, a file, encrypted reasoning."""
+
+
+def no_ids(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - the signature of `Protocol.named_ids`
+    """Of a protocol whose requests name nothing."""
+    return ()
+
+
 class RequestPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What routing, limits and money need of a request."""
 
@@ -118,3 +127,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """UTF-8 bytes of what the model will read: an upper bound of the input tokens, without base64 media; and see `media_tokens`."""
     media_tokens: Callable[[Members], int]
     """Spec maxima for images, audio and files in the request."""
+    named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids
+    """What a request names that is bound to a provider key; never raises."""
+    made_ids: Callable[[bytes], tuple[Bound, ...]] | None = None
+    """What a plain reply, or a stream's last event, made; never raises. None: replies make nothing."""

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-class Unfit(Exception):  # noqa: N818  an internal signal: `transcode.py` turns it into BadRequest or UpstreamLost
+
+class Unfit(Exception):
     """A value is not what its protocol says. `path` is like "messages[2].content"."""
 
     def __init__(self, path: str, expected: str) -> None:

@@ -1,8 +1,9 @@
 """From one protocol to another, by way of the canonical model; the only place where bodies of a translation are decoded and encoded.
 
 `parse_*` and `emit_*` are one half of a translation each, `transcode_*` both. Every function takes protocol names, and bytes where
-a body is meant. A client's mistake is BadRequest with the path of the field; a provider's is UpstreamLost; what cannot be said in the other protocol
-and must not be left out is ProtocolError; everything else that is lost stands in the report.
+a body is meant. A client's mistake is BadRequest with the path of the field; a provider's is UpstreamLost; what cannot be said in the
+other protocol and must not be left out is ProtocolError; everything else that is lost stands in the report. Streams:
+`stream_transcoder.py`.
 """
 
 from collections.abc import Mapping
@@ -10,33 +11,20 @@ from typing import Any
 
 import msgspec
 
-from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
-from omnillm.framing.sse import Frame, SseReader
 from omnillm.model.capabilities import ToolChoice
-from omnillm.model.events import LlmStreamEvent
 from omnillm.model.message import Issuer, Message, RequestItem, ToolCall
+from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
-from omnillm.protocols import anthropic_messages, gemini_generate_content, openai_chat, openai_responses
-from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
+from omnillm.protocols.codec import NO_NAMES, Dialect, ReplyContext
+from omnillm.protocols.codecs import client_mistake, codec, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.loss import ConversionReport, Losses
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import rename
 
-CODECS: Mapping[str, Codec] = {
-    package.CODEC.name: package.CODEC for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content)
-}
 _LONGEST_NAMES = {"openai_chat": 64, "openai_responses": 64, "anthropic_messages": 128}
 """Of functions, in the protocols that allow letters, digits, "_" and "-" alone."""
-
-
-def codec(protocol: str) -> Codec:
-    """Return the codec of a protocol. ProtocolError: there is none."""
-    found = CODECS.get(protocol)
-    if found is None:
-        raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(CODECS)}.", reason="unsupported_wire_format")
-    return found
 
 
 def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: bool | None = None) -> ConversionReport[LlmRequest]:
@@ -45,7 +33,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
     try:
         request = codec(protocol).parse_request(_object(body), losses)
     except Unfit as error:
-        raise _bad_request(error) from error
+        raise client_mistake(error) from error
     if model:
         request = msgspec.structs.replace(request, model=model)
     if is_stream is not None:
@@ -56,6 +44,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said. See `renames` for function names."""
     losses = Losses()
+    request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
     value = codec(protocol).emit_request(_renamed(request, renames(protocol, request)), dialect, losses)
     return ConversionReport(value=msgspec.json.encode(value), bridged=request.protocol != protocol, loss_reasons=losses.reasons)
 
@@ -66,7 +55,7 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
     try:
         response = codec(protocol).parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses)
     except Unfit as error:
-        raise _lost(error, issuer) from error
+        raise provider_mistake(error, issuer) from error
     return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
 
 
@@ -77,7 +66,7 @@ def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -
     return ConversionReport(value=msgspec.json.encode(value), bridged=response.protocol != protocol, loss_reasons=losses.reasons)
 
 
-def transcode_request(  # noqa: PLR0913  two sides, and what the path says
+def transcode_request(
     source: str, target: str, body: bytes, *, model: str = "", is_stream: bool | None = None, dialect: Dialect | None = None
 ) -> ConversionReport[bytes]:
     """Translate a client's request. `dialect`: of the provider that it is for."""
@@ -97,44 +86,6 @@ def joined(parsed: ConversionReport[Any], emitted: ConversionReport[bytes], *, i
     """Join the reports of the two halves."""
     reasons = tuple(sorted({*parsed.loss_reasons, *emitted.loss_reasons}))
     return ConversionReport(value=emitted.value, bridged=is_bridged, loss_reasons=reasons)
-
-
-class StreamTranscoder:
-    """Translates one stream: bytes of a provider's stream in, bytes of the client's out.
-
-    `feed(b"")` tells the end of the provider's stream. UpstreamLost: it was garbled, or ended before it was complete. `losses` grows as it goes.
-    """
-
-    def __init__(self, source: str, target: str, *, context: ReplyContext, issuer: Issuer | None = None) -> None:
-        self.losses = Losses()
-        self._issuer = issuer or Issuer(protocol=source)
-        self._decoder = codec(source).decoder(self._issuer, self.losses)
-        self.encoder = codec(target).encoder(context, self.losses)
-        self._reader = SseReader()
-
-    def feed(self, piece: bytes) -> bytes:
-        if piece:
-            return b"".join([self.feed_frame(frame) for frame in self._reader.feed(piece)])
-        if not self._reader.finish():
-            raise _lost(Unfit("stream", "whole"), self._issuer)
-        return self.finish()
-
-    def feed_frame(self, frame: Frame) -> bytes:
-        """Translate one event, framed already."""
-        try:
-            return self._emit(self._decoder.feed(frame))
-        except (Unfit, *UNREADABLE) as error:
-            raise _lost(error, self._issuer) from error
-
-    def finish(self) -> bytes:
-        try:
-            return self._emit(self._decoder.finish())
-        except Unfit as error:
-            raise _lost(error, self._issuer) from error
-
-    def _emit(self, events: "list[LlmStreamEvent] | tuple[LlmStreamEvent, ...] | Any") -> bytes:
-        feed = self.encoder.feed
-        return b"".join([feed(event) for event in events])
 
 
 def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
@@ -185,15 +136,3 @@ def _object(body: bytes) -> dict[str, Any]:
     if type(value) is not dict:
         raise Unfit("", "a JSON object")
     return value
-
-
-def _bad_request(error: Unfit) -> BadRequest:
-    refused = BadRequest(f"{error}.", code="invalid_value" if error.path else "bad_request")
-    refused.details = {"param": error.path or None}
-    return refused
-
-
-def _lost(error: Exception, issuer: Issuer | None) -> UpstreamLost:
-    provider = f" {issuer.provider!r}" if issuer is not None and issuer.provider else ""
-    reason = str(error) if isinstance(error, Unfit) else "an event is not JSON"
-    return UpstreamLost(f"The provider{provider} answered what its protocol does not allow: {reason}.", code="garbled_reply")

@@ -14,6 +14,7 @@ from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
 from omnillm.spelling import nearest
 
+GENERATE = "generate"
 LONGEST_NAME = 256
 MOST_KNOWN = 4096
 """Asked names remembered; strangers can ask for any number."""
@@ -52,10 +53,10 @@ class Router:
         self._permitted: set[tuple[str, tuple[str, ...]]] = set()
 
     def plan(self, model: str, *, protocol: str, operation: str = "generate", allowed: tuple[str, ...] = ()) -> Plan:
-        """Return the targets that speak `protocol` (of the client), in the order in which to try them.
+        """Return the targets in the order in which to try them, each with the protocol that it will be spoken to in.
 
-        `allowed`: the caller's names and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target speaks
-        the protocol or the name cannot be sent.
+        `protocol`: the client's; what a target cannot be asked in it, it is asked in its own, if it is a generation. `allowed`: the caller's names
+        and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target has the operation or the name cannot be sent.
         """
         if allowed and model not in allowed and (model, allowed) not in self._permitted:
             self._permit(model, allowed)
@@ -101,8 +102,8 @@ class Router:
     def _consider(self, target: Target, weight: int, protocol: str, operation: str) -> Considered:
         endpoint = self._endpoints[target.provider]
         spoken = ", ".join(endpoint.protocols)
-        if protocol and not endpoint.speaks(protocol, operation):
-            reason = f"left out: {target.provider} speaks {spoken}, not {protocol}"
+        if protocol and not self._can_serve(target, protocol, operation):
+            reason = f"left out: {target.provider} speaks {spoken}, and {operation} is not translated"
             if protocol in endpoint.protocols:
                 reason = f"left out: {target.provider} has no {operation}"
             return Considered(target=target, weight=weight, protocol="", reason=reason)
@@ -110,21 +111,31 @@ class Router:
             target=target,
             weight=weight,
             protocol=self.protocol_for(target, protocol),
-            reason=f"{target.provider} speaks {spoken}" + (f"; drawn first with weight {weight}" if weight else ""),
+            reason=f"{target.provider} speaks {spoken}"
+            + (f"; translated from {protocol}" if protocol and protocol not in endpoint.protocols else "")
+            + (f"; drawn first with weight {weight}" if weight else ""),
+        )
+
+    def _can_serve(self, target: Target, protocol: str, operation: str) -> bool:
+        """Generations are translated; counting tokens is asked of whoever counts them in the client's own words."""
+        return self._endpoints[target.provider].speaks(
+            self.protocol_for(target, protocol) if operation == GENERATE else protocol, operation
         )
 
     def _choose(self, model: str, protocol: str, operation: str, allowed: tuple[str, ...]) -> Choice:
         match = self._match(model)
         if match is None:
             self._refuse(model, allowed)
-        kept = [at for at, target in enumerate(match.targets) if self._endpoints[target.provider].speaks(protocol, operation)]
+        kept = [at for at, target in enumerate(match.targets) if self._can_serve(target, protocol, operation)]
         if not kept:
             raise BadRequest(self._unspoken(model, match, protocol, operation), code="unsupported_protocol")
-        targets = [match.targets[at] for at in kept]
+        chosen = [match.targets[at] for at in kept]
+        targets = [msgspec.structs.replace(target, protocol=self.protocol_for(target, protocol)) for target in chosen]
+        is_bridged = any(target.protocol != protocol for target in targets)
         weights = [match.weights[at] for at in kept] if match.weights else []
         choice = Choice(
             tuple(
-                Plan(targets=order, public_model=model, route=match.route)
+                Plan(targets=order, public_model=model, route=match.route, is_bridged=is_bridged)
                 for order in (_orders(targets, weights) if weights else [tuple(targets)])
             ),
             tuple(weights),

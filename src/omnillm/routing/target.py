@@ -10,6 +10,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     provider: str
     model: str
     """The provider's own name of the model."""
+    protocol: str = ""
+    """In a plan: what goes upstream, the client's own protocol where the provider speaks it."""
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
@@ -39,6 +41,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The name that the caller asked for."""
     route: str
     """The rule that matched: a name or pattern of `models`, or "provider/*". Bounded in number, so fit for a metric's label."""
+    is_bridged: bool = False
+    """One of the targets does not speak the client's protocol."""
 
 
 class Considered(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.call import Call, Caller, affinity_of, read_members
 from omnillm.gateway.relay import Relay
 from omnillm.money import format_usd
+from omnillm.protocols.loss import short_form
 from omnillm.protocols.protocol import Protocol
 from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
@@ -99,6 +100,8 @@ def _fields(relay: Relay, *, with_cost: bool) -> bytes:
         f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n{cost}"
     )
     fields = reply_fields(relay.upstream_headers) + own.encode()
+    if case.losses:
+        fields += b"x-omnillm-loss: %b\r\n" % short_form(case.losses).encode("ascii", "replace")
     ticket = case.ticket
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
         fields += (

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from omnillm.errors import ConfigError, LedgerUnavailable
-from omnillm.records import AttemptRow, Balance, Entry, EntryKind, Posting, RequestRow
+from omnillm.records import AttemptRow, Balance, Binding, Entry, EntryKind, Posting, RequestRow
 from omnillm.stores import database, orphans
 from omnillm.stores.daily import Daily
 from omnillm.stores.store import Opened
-from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ATTEMPTS, ENTRIES, REQUESTS, Row, Table
+from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table
 
 BAD_ROW = (
     sqlite3.DataError,
@@ -32,15 +32,17 @@ OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind
 class Rows:
     """The rows of a batch, table by table."""
 
-    __slots__ = ("attempts", "entries", "requests")
+    __slots__ = ("attempts", "bindings", "entries", "requests")
 
     def __init__(self, postings: Iterable[Posting]) -> None:
         self.requests: list[RequestRow] = []
         self.attempts: list[AttemptRow] = []
         self.entries: list[Entry] = []
+        self.bindings: list[Binding] = []
         for posting in postings:
             self.entries += posting.entries
             self.attempts += posting.attempts
+            self.bindings += posting.bindings
             if posting.request is not None:
                 self.requests.append(posting.request)
 
@@ -148,6 +150,7 @@ class Book:
             begun = connection.execute("INSERT INTO epochs (started_wall_ms) VALUES (?)", (wall_ms,))
             self._epoch = begun.lastrowid or 0
             self._end_epochs(connection, below=self._epoch, wall_ms=wall_ms)
+            connection.execute("DELETE FROM bindings WHERE expires_wall_ms < ?", (wall_ms,))
             found = connection.execute("SELECT budget, period, settled_nanousd FROM balances").fetchall()
         balances = tuple(Balance(budget=budget, period=period, settled_nanousd=settled) for budget, period, settled in found)
         return Opened(epoch=self._epoch, balances=balances)
@@ -180,6 +183,7 @@ class Book:
             daily = _daily(connection, rows)
             _insert(connection, rows)
         connection.execute("RELEASE rows")
+        BINDINGS.insert(connection, rows.bindings)
         ADD_TO_DAILY.run(connection, [cell for key, counts in daily.lines().items() for cell in (*key, *counts)])
         ADD_TO_BALANCES.run(connection, [cell for key, amount in _booked(rows.entries).items() for cell in (*key, amount)])
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from omnillm.clock import Clock
-from omnillm.records import AttemptRow, Balance, Entry, EntryKind, Posting, RequestRow, UsageRow
+from omnillm.records import AttemptRow, Balance, Binding, Entry, EntryKind, Posting, RequestRow, UsageRow
 from omnillm.stores import orphans, verification
 from omnillm.stores.daily import NOTHING, Daily, Key, Line, Sums, usage_row
 from omnillm.stores.migrations import scripts
@@ -42,6 +42,7 @@ class MemoryStore:
         self._requests: dict[str, RequestRow] = {}
         self._attempts: dict[str, dict[int, AttemptRow]] = {}
         self._entries: dict[str, dict[tuple[int, EntryKind, str], Entry]] = {}
+        self._bindings: dict[tuple[str, str], Binding] = {}
         # Sums of what is forgotten; of what is remembered they are made when somebody asks, because a call should not pay for reports.
         self._booked: Booked = {}
         self._daily = Daily()
@@ -61,6 +62,14 @@ class MemoryStore:
             self._add_attempt(attempt)
         if posting.request is not None:
             self._add_request(posting.request)
+        for binding in posting.bindings:
+            self._add_binding(binding)
+
+    def _add_binding(self, binding: Binding) -> None:
+        """The oldest is forgotten when there are more than calls are remembered."""
+        self._bindings.setdefault((binding.kind, binding.upstream_id), binding)
+        if len(self._bindings) > self._history:
+            del self._bindings[next(iter(self._bindings))]
 
     def _add_entry(self, entry: Entry) -> None:
         self._entries.setdefault(entry.request_id, {}).setdefault((entry.attempt, entry.kind, entry.budget), entry)
@@ -143,6 +152,10 @@ class MemoryStore:
 
     async def entries(self, request_id: str) -> list[Entry]:
         return [entry for _, entry in sorted(self._entries.get(request_id, {}).items())]
+
+    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
+        found = self._bindings.get((kind, upstream_id))
+        return found if found is not None and found.expires_wall_ms > self._clock.wall() * 1000 else None
 
     async def verify(self) -> list[str]:
         """Whether the remembered rows agree, by the checks of `verification.py` on a copy in SQLite. Sums are made of the rows here."""

@@ -3,10 +3,10 @@
 import sqlite3
 
 from omnillm.errors import BadRequest
-from omnillm.records import AttemptRow, Entry, RequestRow, UsageRow
+from omnillm.records import AttemptRow, Binding, Entry, RequestRow, UsageRow
 from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, usage_row
 from omnillm.stores.store import GROUPS
-from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
+from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
 
 LAST_DAY = "9999-12-31"
 
@@ -47,3 +47,7 @@ def attempts(connection: sqlite3.Connection, request_id: str) -> list[AttemptRow
 def entries(connection: sqlite3.Connection, request_id: str) -> list[Entry]:
     found = connection.execute(f"{ENTRIES.select} WHERE request_id = ? ORDER BY attempt, kind, budget", (request_id,))
     return ENTRIES.rows(found)
+
+
+def binding(connection: sqlite3.Connection, kind: str, upstream_id: str) -> Binding | None:
+    return next(iter(BINDINGS.rows(connection.execute(BINDINGS.find, (kind, upstream_id)))), None)

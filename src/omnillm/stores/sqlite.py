@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
-from omnillm.records import AttemptRow, Entry, Posting, RequestRow, UsageRow
+from omnillm.records import AttemptRow, Binding, Entry, Posting, RequestRow, UsageRow
 from omnillm.stores import database, reports, verification
 from omnillm.stores.book import Book
 from omnillm.stores.store import Opened
@@ -90,6 +90,10 @@ class SqliteStore:
 
     async def entries(self, request_id: str) -> list[Entry]:
         return await self._read(lambda db: reports.entries(db, request_id))
+
+    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
+        found = await self._read(lambda db: reports.binding(db, kind, upstream_id))
+        return found if found is not None and found.expires_wall_ms > self._wall_ms() else None
 
     async def verify(self) -> list[str]:
         return await self._read(verification.problems)

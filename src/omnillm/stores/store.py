@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from omnillm.records import AttemptRow, Balance, Entry, Posting, RequestRow, UsageRow
+from omnillm.records import AttemptRow, Balance, Binding, Entry, Posting, RequestRow, UsageRow
 
 GROUPS = ("virtual_key", "model", "provider", "provider_key", "day", "total")
 """What `usage` groups by. The group of a provider key is "provider/label", because labels are unique within a provider only."""
@@ -63,6 +63,10 @@ class Store(Protocol):
 
     async def entries(self, request_id: str) -> list[Entry]:
         """By attempt, kind, budget."""
+        ...
+
+    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
+        """Whose an upstream object is; None when it is unknown, or has expired."""
         ...
 
     async def verify(self) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
-from omnillm.records import AttemptRow, Entry, RequestRow
+from omnillm.records import AttemptRow, Binding, Entry, RequestRow
 from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS
 from omnillm.usage import Usage
 
@@ -23,7 +23,7 @@ CHUNKS = (64, 8, 1)
 encode: Final = msgspec.json.Encoder().encode
 decode_usage: Final = msgspec.json.Decoder(Usage).decode
 
-Row = TypeVar("Row", RequestRow, AttemptRow, Entry)
+Row = TypeVar("Row", RequestRow, AttemptRow, Entry, Binding)
 
 
 class Insert:
@@ -91,6 +91,7 @@ class Table(Generic[Row]):
 REQUESTS = Table("requests", RequestRow, key=("request_id",), flags=("is_stream", "is_estimated"))
 ATTEMPTS = Table("attempts", AttemptRow, key=("request_id", "attempt"), flags=("is_usage_known", "is_estimated"))
 ENTRIES = Table("entries", Entry, key=("request_id", "attempt", "kind", "budget"), flags=("kind", "is_estimated"))
+BINDINGS = Table("bindings", Binding, key=("kind", "upstream_id"), flags=())
 
 ADD_TO_BALANCES = Insert(
     "balances",

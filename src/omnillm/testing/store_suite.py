@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from omnillm.errors import BadRequest
-from omnillm.records import AttemptRow, Entry, EntryKind, Posting, RequestRow, UsageRow
+from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow, UsageRow
 from omnillm.stores.store import Store
 from omnillm.usage import Usage
 
@@ -17,6 +17,13 @@ WALL_S: Final = 1_795_608_000.0
 WALL_MS: Final = int(WALL_S * 1000)
 USAGE: Final = Usage(input=300, cache_read=20, output=12, reasoning=7)
 COST: Final = 139_200
+
+
+DAY_MS: Final = 86_400_000
+
+
+def binding(upstream_id: str, *, key: str = "prod-1", expires_wall_ms: int = WALL_MS + DAY_MS) -> Binding:
+    return Binding(kind="response", upstream_id=upstream_id, provider="openai", key=key, caller="team-a", expires_wall_ms=expires_wall_ms)
 
 
 def request_id(number: int) -> str:
@@ -297,6 +304,28 @@ class StoreSuite:
         await store.aclose()
         await store.aclose()
         assert (await store.open()).epoch == 2
+
+    async def test_binding_is_found_by_its_kind_and_id(self, store: Store) -> None:
+        """After a restart too; the first one stands, and one of another kind is another."""
+        await store.open()
+        await post_all(
+            store, Posting(bindings=(binding("resp_1"),)), Posting(bindings=(binding("resp_1", key="prod-2"), binding("resp_2")))
+        )
+        await store.aclose()
+        await store.open()
+        assert await store.binding("response", "resp_1") == binding("resp_1")
+        assert await store.binding("response", "resp_2") == binding("resp_2")
+        assert await store.binding("file", "resp_1") is None
+        assert await store.binding("response", "resp_3") is None
+
+    async def test_expired_binding_is_unknown(self, store: Store) -> None:
+        """Its upstream object is gone."""
+        await store.open()
+        await post_all(store, Posting(bindings=(binding("resp_1", expires_wall_ms=WALL_MS - 1),)))
+        assert await store.binding("response", "resp_1") is None
+        await store.aclose()
+        await store.open()
+        assert await store.binding("response", "resp_1") is None
 
     async def test_verification_tells_rows_that_do_not_agree(self, store: Store) -> None:
         """Each kind of disagreement between rows is one sentence."""

@@ -3,6 +3,7 @@
 from omnillm.protocols.anthropic_messages.failure import read_failure, read_headroom, write_fault, write_stream_fault
 from omnillm.protocols.anthropic_messages.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.anthropic_messages.stream import MessageWatch
+from omnillm.protocols.bound import files_named
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["PROTOCOL"]
@@ -19,4 +20,5 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     text_bytes=text_bytes,
     media_tokens=media_tokens,
+    named_ids=files_named,
 )

@@ -1,5 +1,6 @@
 """Gemini's generateContent, streamGenerateContent and countTokens, of the Gemini API and of Vertex AI."""
 
+from omnillm.protocols.bound import gemini_named
 from omnillm.protocols.gemini_generate_content.failure import read_failure, read_headroom, write_fault, write_stream_fault
 from omnillm.protocols.gemini_generate_content.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.gemini_generate_content.stream import GenerateContentWatch
@@ -19,4 +20,5 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     text_bytes=text_bytes,
     media_tokens=media_tokens,
+    named_ids=gemini_named,
 )

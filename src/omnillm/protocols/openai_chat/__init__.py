@@ -1,5 +1,6 @@
 """OpenAI Chat Completions, and the many hosts that speak it."""
 
+from omnillm.protocols.bound import files_named
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault, write_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
 from omnillm.protocols.openai_chat.peek import media_tokens, peek_reply, peek_request, text_bytes
@@ -18,4 +19,5 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     text_bytes=text_bytes,
     media_tokens=media_tokens,
+    named_ids=files_named,
 )

@@ -1,5 +1,6 @@
 """OpenAI Responses."""
 
+from omnillm.protocols.bound import response_made, responses_named
 from omnillm.protocols.openai_chat.failure import write_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
 from omnillm.protocols.openai_responses.failure import read_failure, write_stream_fault
@@ -19,4 +20,6 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     text_bytes=text_bytes,
     media_tokens=media_tokens,
+    named_ids=responses_named,
+    made_ids=response_made,
 )

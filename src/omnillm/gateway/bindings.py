@@ -1,0 +1,103 @@
+"""Which provider key made what a call names: the call goes back there, and what another caller made is not found."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from omnillm.admission.asks import Lease
+from omnillm.clock import Clock
+from omnillm.errors import BadRequest, CallerFault
+from omnillm.gateway.call import Call
+from omnillm.protocols.bound import REASONING
+from omnillm.protocols.protocol import Bound
+from omnillm.records import Binding
+from omnillm.routing.target import Plan
+
+MOST_RECENT = 16_384
+KEPT_S = 30 * 86_400
+"""As long as OpenAI keeps a response."""
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider key that a call should, or must, be answered by."""
+
+    provider: str
+    key: str
+    is_must: bool
+    """False: another key can answer, with a loss."""
+
+
+class BindingsLedger(Protocol):
+    async def binding(self, kind: str, upstream_id: str) -> Binding | None: ...
+
+
+class Bindings:
+    """The bindings made lately, in memory, and all others in the ledger."""
+
+    def __init__(self, ledger: BindingsLedger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._recent: dict[Bound, Binding] = {}
+
+    async def pin(self, call: Call, named: tuple[Bound, ...]) -> Pin | None:
+        """Where the ids that a call names were made; None when nobody here made them. CallerFault 404: another caller did."""
+        must: Binding | None = None
+        wish: Binding | None = None
+        for bound in named:
+            binding = await self._find(bound)
+            if binding is None:
+                continue
+            if binding.caller != call.caller.name:
+                raise CallerFault(f"There is no {bound[0].replace('_', ' ')} {bound[1]!r}.", code="not_found", status=404)
+            if binding.kind == REASONING:
+                wish = binding
+            elif must is not None and (must.provider, must.key) != (binding.provider, binding.key):
+                raise BadRequest(
+                    f"{must.upstream_id!r} and {binding.upstream_id!r} were made with two provider keys, and one call has one.",
+                    code="bound_to_two_keys",
+                )
+            else:
+                must = binding
+        found = must or wish
+        return None if found is None else Pin(provider=found.provider, key=found.key, is_must=must is not None)
+
+    async def _find(self, bound: Bound) -> Binding | None:
+        recent = self._recent.get(bound)
+        if recent is not None and recent.expires_wall_ms > self._clock.wall() * 1000:
+            return recent
+        return await self._ledger.binding(*bound)
+
+    def make(self, call: Call, lease: Lease, made: tuple[Bound, ...]) -> tuple[Binding, ...]:
+        """What a reply made: known from now on, and to be posted with the call."""
+        expires_wall_ms = int((self._clock.wall() + KEPT_S) * 1000)
+        recent = self._recent
+        bindings = tuple(
+            Binding(
+                kind=kind,
+                upstream_id=upstream_id,
+                provider=lease.provider,
+                key=lease.key,
+                caller=call.caller.name,
+                expires_wall_ms=expires_wall_ms,
+            )
+            for kind, upstream_id in made
+        )
+        for binding in bindings:
+            recent[binding.kind, binding.upstream_id] = binding
+        while len(recent) > MOST_RECENT:
+            del recent[next(iter(recent))]
+        return bindings
+
+
+def pinned(plan: Plan, pin: Pin, named: Callable[[], str]) -> Plan:
+    """The plan's targets at the provider of a pin: all of them where that is a must, else first. BadRequest: there is none."""
+    theirs = tuple(target for target in plan.targets if target.provider == pin.provider)
+    if pin.is_must:
+        if not theirs:
+            raise BadRequest(
+                f"{named()} was made by provider {pin.provider!r}, which does not serve {plan.public_model!r}.",
+                code="bound_to_another_provider",
+            )
+        return msgspec.structs.replace(plan, targets=theirs)
+    return msgspec.structs.replace(plan, targets=theirs + tuple(target for target in plan.targets if target.provider != pin.provider))

@@ -1,0 +1,61 @@
+"""Reasoning that came back in an envelope: whose it is, and what is left of a request when it goes to somebody else."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from omnillm.admission.asks import Lease
+from omnillm.gateway.bindings import Pin
+from omnillm.model.message import Issuer, Message, Reasoning, RequestItem, Text, ToolCall
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.loss import LossReason
+from omnillm.routing.target import Plan
+
+KEY_BOUND = frozenset({"openai_responses"})
+"""Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
+
+
+def pin_of(request: LlmRequest, plan: Plan) -> Pin | None:
+    """Where the newest opaque value was issued, if the plan goes there at all."""
+    providers = {target.provider for target in plan.targets}
+    for issuer in _issuers(request):
+        if issuer.provider in providers and issuer.key:
+            return Pin(provider=issuer.provider, key=issuer.key, is_must=False)
+    return None
+
+
+def _issuers(request: LlmRequest) -> Iterator[Issuer]:
+    """The newest first."""
+    for item in reversed(request.input):
+        for part in reversed(item.parts) if type(item) is Message else ():
+            opaque = part.opaque if type(part) is Reasoning else part.signature if isinstance(part, Text | ToolCall) else None
+            if opaque is not None:
+                yield opaque.issuer
+
+
+def has_bound(request: LlmRequest, lease: Lease) -> bool:
+    """Whether something in it can be read with another key of the same provider only."""
+    return any(_is_bound(issuer, lease) for issuer in _issuers(request))
+
+
+def _is_bound(issuer: Issuer, lease: Lease) -> bool:
+    return issuer.protocol in KEY_BOUND and issuer.provider == lease.provider and bool(issuer.key) and issuer.key != lease.key
+
+
+def without_bound(request: LlmRequest, lease: Lease) -> tuple[LlmRequest, tuple[LossReason, ...]]:
+    """Leave such reasoning out, and say so: its provider would refuse the whole call."""
+    lost: list[LossReason] = []
+    kept = tuple(_without(item, f"input[{number}]", lease, lost) for number, item in enumerate(request.input))
+    return msgspec.structs.replace(request, input=kept), tuple(lost)
+
+
+def _without(item: RequestItem, path: str, lease: Lease, lost: list[LossReason]) -> RequestItem:
+    if type(item) is not Message:
+        return item
+    kept = []
+    for number, part in enumerate(item.parts):
+        if type(part) is Reasoning and part.opaque is not None and _is_bound(part.opaque.issuer, lease):
+            lost.append(LossReason(path=f"{path}.parts[{number}]", kind="dropped", detail="only the key that issued it can read it"))
+        else:
+            kept.append(part)
+    return msgspec.structs.replace(item, parts=tuple(kept))

@@ -1,0 +1,87 @@
+"""Ids that mean something to one provider key only: what a request names, and what a reply made.
+
+Found without decoding a body: only a request that has one of the few words is searched.
+"""
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import Bound, Members
+
+MOST = 64
+"""Ids of one body that are looked at."""
+RESPONSE, REASONING, FILE, CACHED_CONTENT = "response", "reasoning", "file", "cached_content"
+
+_FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
+_FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
+_REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
+_text = msgspec.json.Decoder(str | None).decode
+
+
+def _found(kind: str, pattern: re.Pattern[bytes], body: bytes) -> tuple[Bound, ...]:
+    ids = dict.fromkeys(match[1].decode() for match in pattern.finditer(body))
+    return tuple((kind, found) for found in list(ids)[-MOST:])
+
+
+def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
+    """OpenAI's and Anthropic's uploaded files."""
+    return _found(FILE, _FILE_ID, body) if b'"file_id"' in body else ()
+
+
+def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
+    """The response that this one goes on from, encrypted reasoning, and files."""
+    previous = _member("previous_response_id", members)
+    found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
+    if b'"encrypted_content"' in body:
+        found += _found(REASONING, _REASONING_ID, body)
+    return found + files_named(members, body)
+
+
+def gemini_named(members: Members, body: bytes) -> tuple[Bound, ...]:
+    """Cached content, and files of the File API."""
+    cached = _member("cachedContent", members) or _member("cached_content", members)
+    found: tuple[Bound, ...] = ((CACHED_CONTENT, cached),) if cached else ()
+    return found + (_found(FILE, _FILE_URI, body) if b'"fileUri"' in body or b'"file_uri"' in body else ())
+
+
+def _member(name: str, members: Members) -> str:
+    raw = members.get(name)
+    if raw is None:
+        return ""
+    try:
+        return _text(raw) or ""
+    except UNREADABLE:
+        return ""  # the provider says what is wrong with it
+
+
+class _Item(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+    encrypted_content: str | None = None
+
+
+class _Response(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+    store: bool | None = None
+    output: list[_Item] | None = None
+    response: "_Response | None" = None
+    """In a stream's last event."""
+
+
+_response = msgspec.json.Decoder(_Response).decode
+
+
+def response_made(body: bytes) -> tuple[Bound, ...]:
+    """The response's own id, unless it is not kept, and its encrypted reasoning. `body`: a plain reply, or a stream's last event."""
+    try:
+        made = _response(body)
+    except UNREADABLE:
+        return ()
+    made = made.response or made
+    found: tuple[Bound, ...] = ((RESPONSE, made.id),) if made.id and made.store is not False else ()
+    return found + tuple((REASONING, item.id) for item in (made.output or ())[:MOST] if item.id and item.encrypted_content)
+
+
+NamedIds = Callable[[Members, bytes], tuple[Bound, ...]]

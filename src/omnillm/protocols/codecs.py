@@ -1,0 +1,35 @@
+"""The codecs by protocol name, and whose mistake it is when one of them finds a value unfit."""
+
+from collections.abc import Mapping
+
+from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
+from omnillm.model.message import Issuer
+from omnillm.protocols import anthropic_messages, canonical, gemini_generate_content, openai_chat, openai_responses
+from omnillm.protocols.codec import Codec
+from omnillm.protocols.shapes import Unfit
+
+CODECS: Mapping[str, Codec] = {
+    package.CODEC.name: package.CODEC for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, canonical)
+}
+
+
+def codec(protocol: str) -> Codec:
+    """Return the codec of a protocol. ProtocolError: there is none."""
+    found = CODECS.get(protocol)
+    if found is None:
+        raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(CODECS)}.", reason="unsupported_wire_format")
+    return found
+
+
+def client_mistake(error: Unfit) -> BadRequest:
+    """What the client wrote is not what its protocol says."""
+    refused = BadRequest(f"{error}.", code="invalid_value" if error.path else "bad_request")
+    refused.details = {"param": error.path or None}
+    return refused
+
+
+def provider_mistake(error: Exception, issuer: Issuer | None) -> UpstreamLost:
+    """What the provider answered is not what its protocol says."""
+    provider = f" {issuer.provider!r}" if issuer is not None and issuer.provider else ""
+    reason = str(error) if isinstance(error, Unfit) else "an event is not JSON"
+    return UpstreamLost(f"The provider{provider} answered what its protocol does not allow: {reason}.", code="garbled_reply")

@@ -1,0 +1,85 @@
+"""Streams from one protocol to another, event by event.
+
+An event alone says little: its index, its id, whether its block is open depend on those before it. So the functions here take the state of
+their stream as their first argument.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from omnillm.framing.sse import Frame, SseReader
+from omnillm.model.events import LlmStreamEvent
+from omnillm.model.message import Issuer
+from omnillm.protocols.codec import ReplyContext, StreamDecoder, StreamEncoder
+from omnillm.protocols.codecs import codec, provider_mistake
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.loss import ConversionReport, Losses
+from omnillm.protocols.shapes import Unfit
+
+
+class StreamTranscoder:
+    """Translates one stream: bytes of a provider's stream in, bytes of the client's out.
+
+    `feed(b"")` tells the end of the provider's stream. UpstreamLost: it was garbled, or ended before it was complete. `losses` grows
+    as it goes.
+    """
+
+    def __init__(self, source: str, target: str, *, context: ReplyContext, issuer: Issuer | None = None) -> None:
+        self.losses = Losses()
+        self.is_bridged = source != target
+        self._issuer = issuer or Issuer(protocol=source)
+        self._decoder = codec(source).decoder(self._issuer, self.losses)
+        self.encoder = codec(target).encoder(context, self.losses)
+        self._reader = SseReader()
+
+    def feed(self, piece: bytes) -> bytes:
+        if piece:
+            return b"".join([self.feed_frame(frame) for frame in self._reader.feed(piece)])
+        if not self._reader.finish():
+            raise provider_mistake(Unfit("stream", "whole"), self._issuer)
+        return self.finish()
+
+    def feed_frame(self, frame: Frame) -> bytes:
+        """Translate one event, framed already."""
+        try:
+            return self._emit(self._decoder.feed(frame))
+        except (Unfit, *UNREADABLE) as error:
+            raise provider_mistake(error, self._issuer) from error
+
+    def finish(self) -> bytes:
+        try:
+            return self._emit(self._decoder.finish())
+        except Unfit as error:
+            raise provider_mistake(error, self._issuer) from error
+
+    def _emit(self, events: Iterable[LlmStreamEvent]) -> bytes:
+        feed = self.encoder.feed
+        return b"".join([feed(event) for event in events])
+
+
+def stream_decoder(protocol: str, *, issuer: Issuer | None = None) -> StreamDecoder:
+    """Make the decoder of one stream."""
+    return codec(protocol).decoder(issuer or Issuer(protocol=protocol), Losses())
+
+
+def stream_encoder(protocol: str, *, context: ReplyContext) -> StreamEncoder:
+    """Make the encoder of one stream."""
+    return codec(protocol).encoder(context, Losses())
+
+
+def parse_stream_event(decoder: StreamDecoder, frame: Frame) -> Sequence[LlmStreamEvent]:
+    """Read one event of a provider's stream: none, one or several canonical ones. UpstreamLost: it is garbled."""
+    try:
+        return decoder.feed(frame)
+    except (Unfit, *UNREADABLE) as error:
+        raise provider_mistake(error, None) from error
+
+
+def emit_stream_event(encoder: StreamEncoder, event: LlmStreamEvent) -> bytes:
+    """Write one canonical event as whole SSE frames of the client's protocol; b"" where it has nothing to say yet."""
+    return encoder.feed(event)
+
+
+def transcode_stream_event(transcoder: StreamTranscoder, frame: Frame) -> ConversionReport[bytes]:
+    """Translate one event of a stream. The report has every loss of the stream so far."""
+    value = transcoder.feed_frame(frame)
+    return ConversionReport(value=value, bridged=transcoder.is_bridged, loss_reasons=transcoder.losses.reasons)

@@ -1,0 +1,52 @@
+"""Errors from one protocol to another: the same trouble under the name that the client's SDK knows."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from omnillm.outcome import Verdict
+from omnillm.protocols.loss import ConversionReport
+from omnillm.protocols.protocol import Failure, Fault
+from omnillm.protocols.registry import PROTOCOLS
+
+_OVERLOADED_TO_ANTHROPIC = 529
+_OVERLOADED = 503
+
+
+class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
+    status: int
+    body: bytes
+
+
+def parse_error(protocol: str, status: int, body: bytes, *, headers: Mapping[bytes, bytes] | None = None, wall: float = 0.0) -> Failure:
+    """Understand a provider's error reply, whatever its body is. `wall`: now, in Unix seconds, for hints that are dates."""
+    return PROTOCOLS[protocol].read_failure(status, headers or {}, body, wall)
+
+
+def emit_error(protocol: str, fault: Fault) -> ErrorReply:
+    """Write an error in a protocol's shape, under the status that its clients expect."""
+    return ErrorReply(status=fault.status, body=PROTOCOLS[protocol].write_fault(fault))
+
+
+def transcode_error(
+    source: str, target: str, *, status: int, body: bytes, headers: Mapping[bytes, bytes] | None = None, request_id: str = ""
+) -> ConversionReport[ErrorReply]:
+    """Translate a provider's error reply for a client; to the same protocol it is verbatim."""
+    if source == target:
+        return ConversionReport(value=ErrorReply(status=status, body=body), bridged=False)
+    failure = parse_error(source, status, body, headers=headers)
+    fault = Fault(
+        status=_status_for(target, failure),
+        code=failure.code,
+        message=failure.message,
+        request_id=request_id,
+        retry_after_s=failure.retry_after_s,
+    )
+    return ConversionReport(value=emit_error(target, fault), bridged=True)
+
+
+def _status_for(target: str, failure: Failure) -> int:
+    """Only an Anthropic client knows 529."""
+    if failure.verdict is Verdict.OVERLOADED:
+        return _OVERLOADED_TO_ANTHROPIC if target == "anthropic_messages" else _OVERLOADED
+    return failure.status

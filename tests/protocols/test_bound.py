@@ -1,0 +1,72 @@
+"""Ids that are bound to a provider key are found in a body without decoding it."""
+
+import pytest
+
+from omnillm.gateway.call import read_members
+from omnillm.protocols.bound import MOST, files_named, gemini_named, response_made, responses_named
+from omnillm.protocols.protocol import Bound
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b'{"input": "hi"}', ()),
+        (b'{"input": "hi", "previous_response_id": "resp_1"}', (("response", "resp_1"),)),
+        (b'{"input": "hi", "previous_response_id": null}', ()),
+        (b'{"input": "hi", "previous_response_id": 7}', ()),
+        (
+            b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}, {"type":"reasoning","id":"rs_2","encrypted_content":"y"}]}',
+            (("reasoning", "rs_1"), ("reasoning", "rs_2")),
+        ),
+        (b'{"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}', ()),
+        (b'{"input": [{"type": "input_file", "file_id": "file-1"}]}', (("file", "file-1"),)),
+    ],
+)
+def test_response_request_names_what_it_goes_on_from(body: bytes, named: tuple[Bound, ...]) -> None:
+    """The previous response, encrypted reasoning, files; whatever is of the wrong type is the provider's to refuse."""
+    assert responses_named(read_members(body), body) == named
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b'{"contents": []}', ()),
+        (b'{"cachedContent": "cachedContents/1"}', (("cached_content", "cachedContents/1"),)),
+        (b'{"cached_content": "cachedContents/1"}', (("cached_content", "cachedContents/1"),)),
+        (
+            b'{"contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/a-1"}}]}]}',
+            (("file", "files/a-1"),),
+        ),
+        (b'{"contents":[{"parts":[{"file_data":{"file_uri":"files/b"}}]}]}', (("file", "files/b"),)),
+    ],
+)
+def test_gemini_request_names_caches_and_files(body: bytes, named: tuple[Bound, ...]) -> None:
+    """In both spellings."""
+    assert gemini_named(read_members(body), body) == named
+
+
+def test_repeated_file_is_named_once_and_many_are_cut() -> None:
+    """A body cannot cause any number of look-ups."""
+    body = b"[" + b",".join(b'{"file_id": "file-%d"}' % (number // 2) for number in range(4 * MOST)) + b"]"
+    named = files_named({}, body)
+    assert len(named) == len(set(named)) == MOST
+
+
+@pytest.mark.parametrize(
+    ("body", "made"),
+    [
+        (b'{"id": "resp_1", "output": []}', (("response", "resp_1"),)),
+        (b'{"id": "resp_1", "store": false, "output": []}', ()),
+        (b'{"type": "response.completed", "response": {"id": "resp_1", "store": true}}', (("response", "resp_1"),)),
+        (
+            b'{"id": "resp_1", "store": false, "output": [{"id": "rs_1", "encrypted_content": "x"}, {"id": "msg_1"}]}',
+            (("reasoning", "rs_1"),),
+        ),
+        (b"<html>", ()),
+        (b'{"id": 7}', ()),
+        (b'{"id": ""}', ()),
+    ],
+)
+def test_response_makes_its_id_and_its_encrypted_reasoning(body: bytes, made: tuple[Bound, ...]) -> None:
+    """What the provider does not keep cannot be gone on from."""
+    assert response_made(body) == made
