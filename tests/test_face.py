@@ -10,7 +10,16 @@ def test_the_face_is_pinned() -> None:
     """A name that appears or disappears is a decision, so it changes this list too."""
     assert omnillm.__all__ == [
         *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "AuthScheme", "Bearer", "Header", "Query", "Secret"),
+        *("LlmRequest", "LlmResponse", "GatewayResponse", "LlmStreamEvent", "Message", "MessagePart", "MessageRole", "RequestItem"),
+        *("CapabilitySet", "ToolDefinition", "GenerationConfig", "FinishReason", "PromptCachePolicy", "PromptLayoutBuilder"),
+        *("TokenUsage", "user"),
         *("PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed", "Usage"),
+        *("transcode_request", "transcode_response", "transcode_stream_event", "transcode_error", "StreamTranscoder"),
+        *("parse_request", "emit_request", "parse_response", "emit_response", "parse_error", "emit_error"),
+        *("stream_decoder", "parse_stream_event", "stream_encoder", "emit_stream_event"),
+        *("ConversionReport", "LossReason", "Dialect", "ReplyContext"),
+        *("ReplayFixture", "TransportRequest", "TransportResponse"),
+        *("sanitize_transport_request", "sanitize_transport_response", "sanitize_json_value"),
         *("KeyStatus", "ModelHealth"),
         *("OmniError", "CallerFault", "BadRequest", "Unauthenticated", "Forbidden", "UnknownModel", "RequestTimeout", "TooLarge"),
         *("Refused", "RateLimited", "BudgetExceeded", "Unavailable", "NoAvailableKey", "LedgerUnavailable"),

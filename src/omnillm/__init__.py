@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from omnillm.library import (
         Completed,
         Gateway,
+        GatewayResponse,
         KeyConfig,
         KeyStatus,
         ModelHealth,
@@ -43,9 +44,53 @@ if TYPE_CHECKING:
         StreamFrame,
         StreamUsage,
     )
+    from omnillm.model import (
+        CapabilitySet,
+        FinishReason,
+        GenerationConfig,
+        LlmRequest,
+        LlmResponse,
+        LlmStreamEvent,
+        Message,
+        MessagePart,
+        MessageRole,
+        PromptCachePolicy,
+        PromptLayoutBuilder,
+        RequestItem,
+        ToolDefinition,
+        user,
+    )
+    from omnillm.protocols.codec import Dialect, ReplyContext
+    from omnillm.protocols.loss import ConversionReport, LossReason
+    from omnillm.protocols.stream_transcoder import (
+        StreamTranscoder,
+        emit_stream_event,
+        parse_stream_event,
+        stream_decoder,
+        stream_encoder,
+        transcode_stream_event,
+    )
+    from omnillm.protocols.transcode import (
+        emit_request,
+        emit_response,
+        parse_request,
+        parse_response,
+        transcode_request,
+        transcode_response,
+    )
+    from omnillm.protocols.transcode_error import emit_error, parse_error, transcode_error
     from omnillm.providers.endpoint import AuthScheme, Bearer, Header, Query
+    from omnillm.replay import (
+        ReplayFixture,
+        TransportRequest,
+        TransportResponse,
+        sanitize_json_value,
+        sanitize_transport_request,
+        sanitize_transport_response,
+    )
     from omnillm.secret import Secret
     from omnillm.usage import Usage
+    from omnillm.usage import Usage as TokenUsage
 
 __version__ = "0.1.0"
 
@@ -61,13 +106,57 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "Header",
     "Query",
     "Secret",
-    # calls and replies
+    # calls and replies in the canonical model; every part and event: `omnillm.model`
+    "LlmRequest",
+    "LlmResponse",
+    "GatewayResponse",
+    "LlmStreamEvent",
+    "Message",
+    "MessagePart",
+    "MessageRole",
+    "RequestItem",
+    "CapabilitySet",
+    "ToolDefinition",
+    "GenerationConfig",
+    "FinishReason",
+    "PromptCachePolicy",
+    "PromptLayoutBuilder",
+    "TokenUsage",
+    "user",
+    # raw calls and replies
     "PrimitiveRequest",
     "PrimitiveReply",
     "StreamFrame",
     "StreamUsage",
     "Completed",
     "Usage",
+    # translation
+    "transcode_request",
+    "transcode_response",
+    "transcode_stream_event",
+    "transcode_error",
+    "StreamTranscoder",
+    "parse_request",
+    "emit_request",
+    "parse_response",
+    "emit_response",
+    "parse_error",
+    "emit_error",
+    "stream_decoder",
+    "parse_stream_event",
+    "stream_encoder",
+    "emit_stream_event",
+    "ConversionReport",
+    "LossReason",
+    "Dialect",
+    "ReplyContext",
+    # recorded exchanges
+    "ReplayFixture",
+    "TransportRequest",
+    "TransportResponse",
+    "sanitize_transport_request",
+    "sanitize_transport_response",
+    "sanitize_json_value",
     # what can be seen
     "KeyStatus",
     "ModelHealth",
@@ -93,17 +182,40 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "ConfigError",
 ]
 
-_ERRORS = __all__[__all__.index("OmniError") :]
 _HOMES = {
-    **dict.fromkeys(_ERRORS, "omnillm.errors"),
-    **dict.fromkeys(("AuthScheme", "Bearer", "Header", "Query"), "omnillm.providers.endpoint"),
-    "Secret": "omnillm.secret",
-    "Usage": "omnillm.usage",
+    "omnillm.library": (
+        *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "KeyStatus", "ModelHealth"),
+        *("GatewayResponse", "PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed"),
+    ),
+    "omnillm.providers.endpoint": ("AuthScheme", "Bearer", "Header", "Query"),
+    "omnillm.secret": ("Secret",),
+    "omnillm.usage": ("Usage", "TokenUsage"),
+    "omnillm.model": (
+        *("LlmRequest", "LlmResponse", "LlmStreamEvent", "Message", "MessagePart", "MessageRole", "RequestItem", "CapabilitySet"),
+        *("ToolDefinition", "GenerationConfig", "FinishReason", "PromptCachePolicy", "PromptLayoutBuilder", "user"),
+    ),
+    "omnillm.protocols.transcode": (
+        *("transcode_request", "transcode_response", "parse_request", "emit_request", "parse_response", "emit_response"),
+    ),
+    "omnillm.protocols.transcode_error": ("transcode_error", "parse_error", "emit_error"),
+    "omnillm.protocols.stream_transcoder": (
+        *("StreamTranscoder", "transcode_stream_event", "stream_decoder", "parse_stream_event", "stream_encoder", "emit_stream_event"),
+    ),
+    "omnillm.protocols.loss": ("ConversionReport", "LossReason"),
+    "omnillm.protocols.codec": ("Dialect", "ReplyContext"),
+    "omnillm.replay": (
+        *("ReplayFixture", "TransportRequest", "TransportResponse"),
+        *("sanitize_transport_request", "sanitize_transport_response", "sanitize_json_value"),
+    ),
+    "omnillm.errors": tuple(__all__[__all__.index("OmniError") :]),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_ALIASES = {"TokenUsage": "Usage"}
 
 
 def __getattr__(name: str) -> object:
     """PEP 562: a public name, from the module that is its home."""
-    if name not in __all__:
+    home = _HOME_OF.get(name)
+    if home is None:
         raise AttributeError(f"module 'omnillm' has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "omnillm.library")), name)
+    return getattr(import_module(home), _ALIASES.get(name, name))

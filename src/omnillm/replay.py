@@ -200,7 +200,7 @@ def _sanitized_line(line: str) -> str:
     mark, colon, rest = line.partition(":")
     value = _sanitized_json(rest) if mark == "data" and colon else None
     if value is not None:
-        return f"data: {value}"
+        return line if value == rest else f"data: {value}"
     return _ASSIGNMENT.sub(_sanitized_assignment, _sanitized_text(line))
 
 

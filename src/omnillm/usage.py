@@ -57,6 +57,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         prompt = self.input + self.cache_read + self.cache_write_short + self.cache_write_long + self.input_audio
         return prompt + self.output + self.reasoning + self.output_audio
 
+    @property
+    def total(self) -> int:
+        """The ancestor's name of `total_tokens`."""
+        return self.total_tokens
+
 
 NO_USAGE = Usage()
 

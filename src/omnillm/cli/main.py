@@ -5,7 +5,7 @@ import sys
 import typer
 
 from omnillm import __version__
-from omnillm.cli import check, demo, explain, fake_provider, init, serve
+from omnillm.cli import check, demo, explain, fake_provider, init, serve, transcode
 from omnillm.errors import ConfigError, OmniError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command()(init.init)
 app.command()(serve.serve)
 app.command()(check.check)
 app.command()(explain.explain)
+app.command()(transcode.transcode)
 app.command(name="fake-provider")(fake_provider.fake_provider)
 
 

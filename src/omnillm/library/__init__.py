@@ -2,6 +2,7 @@
 
 from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.gateway import Gateway
+from omnillm.library.generation import GatewayResponse
 from omnillm.library.pool import KeyConfig, KeyStatus, ModelHealth, PoolConfig
 from omnillm.library.prices import PriceConfig
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
@@ -9,6 +10,7 @@ from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveReques
 __all__ = [
     "Completed",
     "Gateway",
+    "GatewayResponse",
     "KeyConfig",
     "KeyStatus",
     "ModelHealth",
