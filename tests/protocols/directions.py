@@ -1,0 +1,182 @@
+"""One translation and what became of it; a reply as the events of a stream; and what each official SDK makes of the result."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+from anthropic.types import Message as AnthropicMessage
+from anthropic.types import RawMessageStreamEvent
+from google.genai.types import GenerateContentResponse
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
+
+from omnillm.errors import ProtocolError
+from omnillm.framing.sse import Frame, SseReader
+from omnillm.model import (
+    Audio,
+    AudioDelta,
+    CitationAdded,
+    Completed,
+    Finished,
+    InlineSource,
+    LlmRequest,
+    LlmResponse,
+    LlmStreamEvent,
+    MessagePart,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    Reasoning,
+    ReasoningDelta,
+    Refusal,
+    RefusalDelta,
+    ResponseAssembler,
+    ResponseStarted,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.loss import LossReason
+from omnillm.protocols.stream_transcoder import StreamTranscoder
+from omnillm.protocols.transcode import emit_request, emit_response, transcode_request
+
+CONTEXT = ReplyContext(id="0123456789abcdef0123456789abcdef", created=1_795_608_000, model="model-1")
+
+
+class Outcome(NamedTuple):
+    """carried, moved, defaulted, approximated, dropped or refused: the worst of what happened; unsaid: the source cannot say it."""
+
+    kind: str
+    reasons: tuple[LossReason, ...] = ()
+    detail: str = ""
+
+
+_WORST_LAST = ("moved", "defaulted", "approximated", "dropped")
+
+
+def judged(reasons: tuple[LossReason, ...]) -> Outcome:
+    kinds = {reason.kind for reason in reasons}
+    return Outcome(next((kind for kind in reversed(_WORST_LAST) if kind in kinds), "carried"), reasons)
+
+
+def emitted(request: LlmRequest, target: str, *, dialect: Dialect | None = None) -> Outcome:
+    """From the library, whose words are the canonical model's own."""
+    try:
+        return judged(emit_request(target, request, dialect=dialect or Dialect()).loss_reasons)
+    except ProtocolError as error:
+        return Outcome("refused", detail=error.message)
+
+
+def translated(request: LlmRequest, source: str, target: str) -> Outcome:
+    """From a client of `source`, if that protocol can say it."""
+    try:
+        said = emit_request(source, request)
+    except ProtocolError:
+        return Outcome("unsaid")
+    if said.loss_reasons:
+        return Outcome("unsaid")
+    try:
+        return judged(transcode_request(source, target, said.value, model=request.model).loss_reasons)
+    except ProtocolError as error:
+        return Outcome("refused", detail=error.message)
+
+
+def answered(reply: LlmResponse, target: str) -> Outcome:
+    return judged(emit_response(target, reply, CONTEXT).loss_reasons)
+
+
+def events_of(reply: LlmResponse) -> Iterator[LlmStreamEvent]:
+    """The stream of a provider that answers this, word by word."""
+    yield ResponseStarted(id=reply.id, model=reply.model, created=reply.created)
+    for number, candidate in enumerate(reply.candidates):
+        for index, part in enumerate(candidate.message.parts):
+            yield from _part_events(part, index, number, candidate.logprobs)
+        yield Finished(
+            reason=candidate.finish_reason,
+            candidate=number,
+            native_reason=candidate.native_finish_reason,
+            stop_sequence=candidate.stop_sequence,
+            vendor_extensions=candidate.vendor_extensions,
+        )
+    if reply.usage is not None:
+        yield UsageReported(usage=reply.usage, raw=reply.raw_usage)
+    yield Completed(vendor_extensions=reply.vendor_extensions)
+
+
+def _part_events(part: MessagePart, index: int, candidate: int, logprobs: Any) -> Iterator[LlmStreamEvent]:
+    replace = msgspec.structs.replace
+    where = {"index": index, "candidate": candidate}
+    if isinstance(part, Text):
+        yield PartStarted(part=replace(part, text="", citations=(), signature=None), **where)
+        yield TextDelta(text=part.text[:3], logprobs=logprobs, **where)
+        yield from [TextDelta(text=part.text[3:], **where)] if part.text[3:] else []
+        yield from [CitationAdded(citation=citation, **where) for citation in part.citations]
+        yield from [OpaqueAdded(opaque=part.signature, **where)] if part.signature else []
+    elif isinstance(part, Refusal):
+        yield PartStarted(part=replace(part, text=""), **where)
+        yield RefusalDelta(text=part.text, **where)
+    elif isinstance(part, ToolCall):
+        yield PartStarted(part=replace(part, arguments="", signature=None), **where)
+        yield ToolCallDelta(arguments=part.arguments[:2], **where)
+        yield from [ToolCallDelta(arguments=part.arguments[2:], **where)] if part.arguments[2:] else []
+        yield from [OpaqueAdded(opaque=part.signature, **where)] if part.signature else []
+    elif isinstance(part, Reasoning) and not part.is_redacted:
+        yield PartStarted(part=replace(part, text="", summary=(), opaque=None), **where)
+        yield from [ReasoningDelta(text=part.text, **where)] if part.text else []
+        yield from [ReasoningDelta(text=text, summary_index=number, **where) for number, text in enumerate(part.summary)]
+        yield from [OpaqueAdded(opaque=part.opaque, **where)] if part.opaque else []
+    elif isinstance(part, Audio) and isinstance(part.source, InlineSource):
+        yield PartStarted(part=replace(part, source=None, transcript=""), **where)
+        yield AudioDelta(data=part.source.data, transcript=part.transcript, **where)
+    else:
+        yield PartStarted(part=part, **where)
+    yield PartEnded(**where)
+
+
+class Streamed(NamedTuple):
+    frames: list[Frame]
+    reasons: tuple[LossReason, ...]
+
+
+def streamed(events: Iterator[LlmStreamEvent] | tuple[LlmStreamEvent, ...], target: str, context: ReplyContext = CONTEXT) -> Streamed:
+    """What a client of `target` gets."""
+    transcoder = StreamTranscoder("canonical", target, context=context)
+    raw = b"".join(transcoder.feed(b"data: " + msgspec.json.encode(event) + b"\n\n") for event in events) + transcoder.feed(b"")
+    return Streamed(list(SseReader().feed(raw)), transcoder.losses.reasons)
+
+
+def reassembled(frames: list[Frame], source: str) -> tuple[LlmResponse, tuple[LossReason, ...]]:
+    """The reply that a stream of `source` says, read by our own decoder."""
+    transcoder = StreamTranscoder(source, "canonical", context=CONTEXT)
+    raw = b"".join(transcoder.feed(frame.raw) for frame in frames) + transcoder.feed(b"")
+    assembler = ResponseAssembler()
+    for frame in SseReader().feed(raw):
+        assembler.feed(msgspec.json.decode(frame.data, type=LlmStreamEvent))
+    return assembler.response(), transcoder.losses.reasons
+
+
+_BODIES: dict[str, Any] = {
+    "openai_chat": ChatCompletion.model_validate_json,
+    "openai_responses": Response.model_validate_json,
+    "anthropic_messages": AnthropicMessage.model_validate_json,
+    "gemini_generate_content": GenerateContentResponse.model_validate_json,
+}
+_EVENTS: dict[str, Any] = {
+    "openai_chat": ChatCompletionChunk.model_validate_json,
+    "openai_responses": TypeAdapter(ResponseStreamEvent).validate_json,
+    "anthropic_messages": TypeAdapter(RawMessageStreamEvent).validate_json,
+    "gemini_generate_content": GenerateContentResponse.model_validate_json,
+}
+
+
+def sdk_reads(protocol: str, body: bytes) -> Any:
+    """The SDK's own type, validated as its strict mode does. Raises pydantic's ValidationError."""
+    return _BODIES[protocol](body)
+
+
+def sdk_reads_events(protocol: str, frames: list[Frame]) -> list[Any]:
+    return [_EVENTS[protocol](frame.data) for frame in frames if frame.data and frame.data != b"[DONE]" and frame.event != b"ping"]

@@ -1,0 +1,122 @@
+"""Every feature in every direction: what is lost is said, what is written the official SDKs read, and to its own protocol nothing is lost."""
+
+import msgspec
+import pytest
+from tests.protocols.cases import PROTOCOLS, REPLIES, REQUESTS, ReplyCase, RequestCase
+from tests.protocols.directions import (
+    CONTEXT,
+    answered,
+    emitted,
+    events_of,
+    reassembled,
+    sdk_reads,
+    sdk_reads_events,
+    streamed,
+    translated,
+)
+
+from omnillm.errors import ProtocolError
+from omnillm.model import LlmResponse
+from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_request
+
+request_cases = pytest.mark.parametrize("case", REQUESTS, ids=[case.feature for case in REQUESTS])
+reply_cases = pytest.mark.parametrize("case", REPLIES, ids=[case.feature for case in REPLIES])
+targets = pytest.mark.parametrize("target", PROTOCOLS)
+sources = pytest.mark.parametrize("source", PROTOCOLS)
+
+
+@request_cases
+@targets
+def test_request_comes_back_or_says_what_was_lost(case: RequestCase, target: str) -> None:
+    """Written and read again it is the same request, unless the report says otherwise."""
+    try:
+        report = emit_request(target, case.request)
+    except ProtocolError:
+        return
+    back = parse_request(target, report.value, model=case.request.model, is_stream=case.request.is_stream)
+    same = msgspec.structs.replace(back.value, protocol="", wants_stream_usage=True)
+    if not report.loss_reasons and not back.loss_reasons:
+        assert same == case.request
+
+
+@request_cases
+@sources
+@targets
+def test_translated_request_is_one_of_the_target(case: RequestCase, source: str, target: str) -> None:
+    """The target's own parser accepts it; to the same protocol it loses nothing."""
+    outcome = translated(case.request, source, target)
+    if source == target:
+        assert outcome.kind in {"carried", "unsaid"}, outcome
+    if outcome.kind not in {"unsaid", "refused"}:
+        said = emit_request(source, case.request).value
+        again = transcode_request(source, target, said, model="model-1")
+        assert not parse_request(target, again.value, model="model-1").loss_reasons
+
+
+def test_required_capability_is_refused_before_anything_is_sent() -> None:
+    """A cache that must be, and state that another provider keeps."""
+    refused = {(case.feature, target) for case in REQUESTS for target in PROTOCOLS if emitted(case.request, target).kind == "refused"}
+    assert ("cache policy, required", "gemini_generate_content") in refused
+    assert {target for feature, target in refused if feature == "state kept by the provider"} == {*PROTOCOLS} - {"openai_responses"}
+
+
+@reply_cases
+@targets
+def test_reply_is_read_by_the_official_sdk(case: ReplyCase, target: str) -> None:
+    """Strictly: every required member, every closed enum."""
+    body = emit_response(target, case.reply, CONTEXT).value
+    sdk_reads(target, body)
+
+
+def comparable(reply: LlmResponse) -> LlmResponse:
+    """Without what the protocol of the way says of itself."""
+    return msgspec.structs.replace(
+        reply,
+        id="",
+        protocol="",
+        raw_usage=None,
+        created=None,
+        service_tier="",
+        vendor_extensions={},
+        candidates=tuple(
+            msgspec.structs.replace(candidate, native_finish_reason="", vendor_extensions={}, message=_plain(candidate.message))
+            for candidate in reply.candidates
+        ),
+    )
+
+
+def _plain(message: msgspec.Struct) -> msgspec.Struct:
+    """Item ids are the protocol's own."""
+    parts = tuple(msgspec.structs.replace(part, item_id="") if hasattr(part, "item_id") else part for part in message.parts)
+    return msgspec.structs.replace(message, parts=parts)
+
+
+@reply_cases
+@targets
+def test_reply_comes_back_or_says_what_was_lost(case: ReplyCase, target: str) -> None:
+    """Written and read again it says the same, unless the report says otherwise."""
+    report = emit_response(target, case.reply, CONTEXT)
+    back = parse_response(target, report.value)
+    assert not back.loss_reasons
+    if not report.loss_reasons:
+        assert comparable(back.value) == comparable(case.reply)
+
+
+@reply_cases
+@targets
+def test_stream_is_read_by_the_official_sdk_and_comes_back(case: ReplyCase, target: str) -> None:
+    """Event by event; put together it is the reply, unless the report says otherwise."""
+    frames, reasons = streamed(events_of(case.reply), target)
+    assert sdk_reads_events(target, frames)
+    back, _ = reassembled(frames, target)
+    if not reasons:
+        assert comparable(back) == comparable(case.reply)
+
+
+@reply_cases
+@targets
+def test_stream_and_whole_reply_lose_the_same_kinds(case: ReplyCase, target: str) -> None:
+    """Whether something is lost does not depend on how it is read."""
+    whole = {reason.kind for reason in answered(case.reply, target).reasons}
+    _, reasons = streamed(events_of(case.reply), target)
+    assert bool(whole) == bool(reasons), (whole, reasons)
