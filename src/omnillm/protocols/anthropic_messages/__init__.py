@@ -1,12 +1,13 @@
 """Anthropic's Messages API: `/v1/messages`, `/v1/messages/count_tokens`."""
 
+from omnillm.protocols.anthropic_messages.codec import CODEC
 from omnillm.protocols.anthropic_messages.failure import read_failure, read_headroom, write_fault, write_stream_fault
 from omnillm.protocols.anthropic_messages.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.anthropic_messages.stream import MessageWatch
 from omnillm.protocols.bound import files_named
 from omnillm.protocols.protocol import Protocol
 
-__all__ = ["PROTOCOL"]
+__all__ = ["CODEC", "PROTOCOL"]
 
 PROTOCOL = Protocol(
     name="anthropic_messages",

@@ -1,0 +1,146 @@
+"""A canonical reply, written for a client of the Messages API."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from omnillm.model.message import ImageBase64, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall, VendorExtensions
+from omnillm.model.response import Candidate, FinishReason, LlmResponse
+from omnillm.protocols.anthropic_messages.emit_blocks import Block, BlockWriter, Place, path_of, reasoning_block
+from omnillm.protocols.anthropic_messages.finish import write_finish
+from omnillm.protocols.anthropic_messages.parse_blocks import GEMINI, NAME
+from omnillm.protocols.anthropic_messages.usage_object import usage_object
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.envelope import seal
+from omnillm.protocols.loss import Losses
+
+PREFIX = "msg_"
+_UNSHOWN = frozenset({"image", "document"})
+"""Blocks that no reply of the Messages API has."""
+
+
+def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
+    is_own = response.protocol == NAME
+    for number in range(1, len(response.candidates)):
+        losses.drop(f"candidates[{number}]", "the Messages API gives one answer")
+    body: dict[str, Any] = {
+        "id": response.id if is_own and response.id else PREFIX + context.id,
+        "type": "message",
+        "role": "assistant",
+        "model": response.model or context.model,
+    }
+    candidate = response.candidates[0] if response.candidates else None
+    body |= _blocked() if candidate is None else _answer(candidate, context.names, losses, is_own=is_own)
+    body["usage"] = usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier)
+    for name, value in response.vendor_extensions.items():
+        if is_own:
+            body.setdefault(name, value)
+        else:
+            losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
+    return body
+
+
+def _blocked() -> dict[str, Any]:
+    return {"content": [], "stop_reason": "refusal", "stop_sequence": None}
+
+
+def _answer(candidate: Candidate, names: Mapping[str, str], losses: Losses, *, is_own: bool) -> dict[str, Any]:
+    parts = candidate.message.parts
+    content = _content(parts, names, BlockWriter(losses, is_own=is_own))
+    if candidate.logprobs is not None:
+        losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
+    for name in () if is_own else candidate.vendor_extensions:
+        losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
+    stop_reason = _stop_reason(candidate, losses, is_own=is_own)
+    details = stop_details(candidate.vendor_extensions, stop_reason) if is_own else None
+    stopped = {"stop_reason": stop_reason, "stop_sequence": candidate.stop_sequence}
+    return {"content": content, **stopped, "stop_details": details} if details is not None else {"content": content, **stopped}
+
+
+def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool) -> str:
+    if is_own and candidate.native_finish_reason:
+        return candidate.native_finish_reason
+    kinds = {type(part) for part in candidate.message.parts}
+    if Refusal in kinds and candidate.finish_reason is FinishReason.STOP:
+        return "refusal"
+    return write_finish(candidate.finish_reason, losses, "candidates[0].finish_reason", has_tool_call=ToolCall in kinds)
+
+
+def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, Any] | None:
+    """Return what a refusal of this protocol's own says of itself."""
+    details = extensions.get("stop_details")
+    return details if stop_reason == "refusal" and type(details) is dict and details.get("type") == "refusal" else None
+
+
+def _content(parts: tuple[MessagePart, ...], names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
+    content: list[Block] = []
+    for number, part in enumerate(parts):
+        place = ("candidates", 0, "message.parts", number)
+        if type(part) is Text or type(part) is ToolCall or type(part) is ImageBase64:
+            content += _signed_part(part, names, place, writer)
+        elif type(part) is Reasoning:
+            block = reply_reasoning(part, place, writer)
+            content += [] if block is None else [block]
+        else:
+            content += shown(writer.block(part, place), place, writer)
+    return content
+
+
+def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], place: Place, writer: BlockWriter) -> list[Block]:
+    """Write a part whose signature, of another protocol, stands in a block of its own."""
+    signature = part.signature
+    if signature is not None:
+        part = replace(part, signature=None)
+    if type(part) is Text and not part.text:
+        # It says nothing, and clients that send it back are refused. What it signs is the text before it.
+        return [] if signature is None else [late_carrier(signature)]
+    if type(part) is ToolCall and part.name in names:
+        part = replace(part, name=names[part.name])
+    written = shown(writer.block(part, place), place, writer)
+    if signature is None:
+        return written
+    if type(part) is ImageBase64 or not written:
+        writer.drop(place, "no block can carry it", "signature")
+        return written
+    return [carrier(signature), *written]
+
+
+def carrier(signature: Opaque) -> Block:
+    """Write the block that carries a signature right before the part that it signs."""
+    return {"type": "redacted_thinking", "data": seal(signature)}
+
+
+def late_carrier(signature: Opaque) -> Block:
+    """Write the block that carries a signature right after the text that it signs."""
+    return {"type": "thinking", "thinking": "", "signature": seal(signature)}
+
+
+def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block | None:
+    """Write reasoning. Without an opaque value its signature is empty: it is shown, and never comes back as anything."""
+    opaque = part.opaque
+    if opaque is None:
+        if part.is_redacted or not (part.text or part.summary):
+            writer.drop(place, "reasoning without content")
+            return None
+        return reasoning_block(part, "", place, writer)
+    if part.is_redacted and opaque.issuer.protocol == GEMINI:
+        writer.approximate(place, "said as thinking without text", "is_redacted")
+        part = replace(part, is_redacted=False)
+    block = reasoning_block(part, carried(opaque), place, writer)
+    if part.vendor_extensions:
+        writer.extend(block, part.vendor_extensions, path_of(place))
+    return block
+
+
+def carried(opaque: Opaque) -> str:
+    return opaque.value if opaque.issuer.protocol == NAME else seal(opaque)
+
+
+def shown(block: Block | None, place: Place, writer: BlockWriter) -> list[Block]:
+    if block is None:
+        return []
+    if block["type"] in _UNSHOWN:
+        writer.drop(place, "replies of the Messages API show none")
+        return []
+    return [block]

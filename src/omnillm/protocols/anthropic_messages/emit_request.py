@@ -1,0 +1,190 @@
+"""A canonical request, written for the Messages API."""
+
+from typing import Any
+
+from omnillm.errors import ProtocolError
+from omnillm.model.capabilities import CapabilitySet, OutputModality
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.cache import Anchors, keep_few, place_policy
+from omnillm.protocols.anthropic_messages.emit_blocks import BlockWriter
+from omnillm.protocols.anthropic_messages.emit_conversation import emit_conversation
+from omnillm.protocols.anthropic_messages.emit_tools import emit_tool_choice, emit_tools
+from omnillm.protocols.anthropic_messages.parse_blocks import NAME
+from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.loss import Losses
+
+_JSON_HINT = "Answer with one JSON object and nothing else."
+_TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "standard_only": "standard_only", "priority": "auto"}
+_UNSAID_NUMBERS = ("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
+
+
+def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache where none can be."""
+    if request.previous_response_id:
+        raise ProtocolError("The Messages API keeps no state: send the whole conversation.", reason="unsupported_feature")
+    is_own = request.protocol == NAME
+    writer = BlockWriter(losses, is_own=is_own, provider=dialect.provider)
+    anchors = Anchors(request.capabilities.prompt_cache)
+    tools = emit_tools(request, writer)
+    system, messages = emit_conversation(request, dialect, writer, anchors)
+    plan = plan_thinking(request.capabilities.reasoning, dialect, losses, is_own=is_own)
+    if not is_own and plan.budget is not None and _is_amid_tools(messages):
+        losses.approximate("capabilities.reasoning", "off, for the tool calls at the end have no signed thinking before them")
+        plan = Thinking(thinking={"type": "disabled"})
+    plan, max_tokens = _output_cap(request, plan, dialect, losses)
+    body: dict[str, Any] = {"model": request.model, "max_tokens": max_tokens}
+    output_config = _output_config(request, plan, system, losses)
+    if system:
+        body["system"] = system
+    body["messages"] = messages
+    if tools:
+        body["tools"] = tools
+    choice = emit_tool_choice(request, writer, has_tools=bool(tools), thinks_by_budget=plan.budget is not None)
+    if choice is not None:
+        body["tool_choice"] = choice
+    if plan.thinking is not None:
+        body["thinking"] = plan.thinking
+    if output_config:
+        body["output_config"] = output_config
+    _sampling(request, plan, dialect, body, losses)
+    _rest(request, body, losses)
+    _cache(request, anchors, tools, system, writer)
+    return _finished(request, body, writer)
+
+
+def _is_amid_tools(messages: list[dict[str, Any]]) -> bool:
+    """Tell whether results of tools stand at the end whose calls come without thinking: refused where thinking has a budget."""
+    if len(messages) < 2 or messages[-1]["content"][0]["type"] != "tool_result":
+        return False
+    return messages[-2]["content"][0]["type"] not in {"thinking", "redacted_thinking"}
+
+
+def _output_cap(request: LlmRequest, plan: Thinking, dialect: Dialect, losses: Losses) -> tuple[Thinking, int]:
+    said = request.generation.max_output_tokens
+    if said is None:
+        losses.default("generation.max_output_tokens", "the Messages API requires one")
+        return plan, dialect.default_max_tokens + max(plan.budget or 0, 0)
+    return (plan, said) if request.protocol == NAME else fit_budget(plan, said, losses)
+
+
+def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, Any]], losses: Losses) -> dict[str, Any]:
+    config: dict[str, Any] = {"effort": plan.effort} if plan.effort else {}
+    output, path = request.capabilities.structured_output, "capabilities.structured_output"
+    if output is None:
+        return config
+    for name in ("name", "description"):
+        if getattr(output, name):
+            losses.drop(f"{path}.{name}", "the Messages API has only the schema")
+    if output.strict is False:
+        losses.approximate(f"{path}.strict", "the Messages API always holds to the schema")
+    if output.kind == "json_schema" and output.schema is not None:
+        config["format"] = {"type": "json_schema", "schema": output.schema}
+    else:
+        losses.approximate(f"{path}.kind", "asked for in the system text")
+        system.append({"type": "text", "text": _JSON_HINT})
+    return config
+
+
+def _sampling(request: LlmRequest, plan: Thinking, dialect: Dialect, body: dict[str, Any], losses: Losses) -> None:
+    generation = request.generation
+    for name in ("temperature", "top_p", "top_k"):
+        value = getattr(generation, name)
+        if value is None:
+            continue
+        if not dialect.accepts_sampling:
+            losses.drop(f"generation.{name}", "the model takes no sampling parameters")
+        elif plan.is_on and request.protocol != NAME and not _thinks_with(name, value):
+            losses.drop(f"generation.{name}", "not together with thinking")
+        elif name == "temperature" and value > 1:
+            losses.approximate("generation.temperature", "at most 1 in the Messages API")
+            body[name] = 1.0
+        else:
+            body[name] = value
+
+
+def _thinks_with(name: str, value: float) -> bool:
+    return (name == "temperature" and value == 1) or (name == "top_p" and 0.95 <= value <= 1)
+
+
+def _rest(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
+    stop = [word for word in request.generation.stop if request.protocol == NAME or not word.isspace()]
+    if len(stop) < len(request.generation.stop):
+        losses.drop("generation.stop", "a stop sequence must hold more than blanks")
+    if stop:
+        body["stop_sequences"] = stop
+    if request.user_id:
+        body["metadata"] = {"user_id": request.user_id}
+    for name in request.metadata:
+        losses.drop(f"metadata.{name}", "the Messages API has only a user's id")
+    _tier(request, body, losses)
+    if request.is_stream:
+        body["stream"] = True
+    if request.store:
+        losses.drop("store", "the Messages API keeps nothing")
+    _unsaid(request, losses)
+
+
+def _tier(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
+    tier = request.generation.service_tier
+    if not tier:
+        return
+    word = tier if request.protocol == NAME else _TIERS.get(tier)
+    if word is None:
+        losses.drop("generation.service_tier", "the Messages API has auto and standard_only")
+        return
+    if word != tier:
+        losses.approximate("generation.service_tier", f"said as {word}")
+    body["service_tier"] = word
+
+
+def _unsaid(request: LlmRequest, losses: Losses) -> None:
+    generation, capabilities = request.generation, request.capabilities
+    for name in _UNSAID_NUMBERS:
+        if getattr(generation, name) is not None:
+            losses.drop(f"generation.{name}", f"the Messages API has no {name}")
+    if generation.n is not None and generation.n != 1:
+        losses.drop("generation.n", "the Messages API gives one answer")
+    if generation.logprobs:
+        losses.drop("generation.logprobs", "the Messages API has no logprobs")
+    if generation.verbosity:
+        losses.drop("generation.verbosity", "the Messages API has no verbosity")
+    _unsaid_capabilities(capabilities, losses)
+
+
+def _unsaid_capabilities(capabilities: CapabilitySet, losses: Losses) -> None:
+    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
+        losses.drop("capabilities.modalities", "the Messages API answers with text")
+    for name in ("max_tool_calls", "audio"):
+        if getattr(capabilities, name) is not None:
+            losses.drop(f"capabilities.{name}", f"the Messages API has no {name}")
+    if capabilities.safety:
+        losses.drop("capabilities.safety", "the Messages API has no safety settings")
+
+
+def _cache(request: LlmRequest, anchors: Anchors, tools: list[dict[str, Any]], system: list[dict[str, Any]], writer: BlockWriter) -> None:
+    policy = request.capabilities.prompt_cache
+    anchors.tools, anchors.system = tools, system
+    if policy is not None:
+        place_policy(policy, anchors, writer)
+    if writer.marks:
+        keep_few(writer)
+
+
+def _finished(request: LlmRequest, body: dict[str, Any], writer: BlockWriter) -> dict[str, Any]:
+    """Write plain texts as strings, and put in what has no canonical home."""
+    for message in body["messages"]:
+        content = message["content"]
+        if len(content) == 1 and len(content[0]) == 2 and "text" in content[0]:
+            message["content"] = content[0]["text"]
+    system = body.get("system", ())
+    if len(system) == 1 and len(system[0]) == 2:
+        body["system"] = system[0]["text"]
+    for name, value in request.vendor_extensions.items():
+        if not writer.is_own:
+            writer.losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
+            continue
+        written = body.setdefault(name, value)
+        if written is not value and type(written) is dict and type(value) is dict:
+            body[name] = {**value, **written}
+    return body

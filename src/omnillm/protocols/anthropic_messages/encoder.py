@@ -1,0 +1,201 @@
+"""A canonical stream, written as the events of the Messages API.
+
+Its blocks are strictly sequential: while one is open, the events of all other parts wait. A block opens with the first thing that it says,
+so that a signature which must stand before it still can, and a text that says nothing has no block. The end waits for `Completed`,
+because usage may come after the reason of the end.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    Completed,
+    Failed,
+    Finished,
+    LlmStreamEvent,
+    NativeEvent,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.model.message import Native, Refusal, ToolCall
+from omnillm.model.response import FinishReason
+from omnillm.protocols.anthropic_messages.blocks_of_stream import BLOCKS, OpenBlock
+from omnillm.protocols.anthropic_messages.emit_blocks import BlockWriter
+from omnillm.protocols.anthropic_messages.emit_reply import PREFIX, stop_details
+from omnillm.protocols.anthropic_messages.failure import write_stream_fault
+from omnillm.protocols.anthropic_messages.finish import write_finish
+from omnillm.protocols.anthropic_messages.usage_object import counts_object, is_own, own_object, usage_object
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.protocol import Fault
+from omnillm.usage import Usage
+
+_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+_encode = msgspec.json.Encoder().encode
+_PART_EVENTS = frozenset(
+    {PartStarted, TextDelta, ReasoningDelta, ToolCallDelta, RefusalDelta, AudioDelta, OpaqueAdded, CitationAdded, PartEnded}
+)
+
+
+class MessageEncoder:
+    next_sequence: ClassVar = 0
+
+    def __init__(self, context: ReplyContext, losses: Losses) -> None:
+        self._context = context
+        self._losses = losses
+        self._writer = BlockWriter(losses, is_own=True)
+        self._blocks = 0
+        """Blocks written up to now: the index of the next one."""
+        self._current: OpenBlock | None = None
+        self._waiting: dict[int, deque[Any]] = {}
+        """Events of the other parts, by part, in the order of their start."""
+        self._usage: Usage | None = None
+        self._raw: Any = None
+        self._finished: Finished | None = None
+        self._has_tool_call = False
+        self._has_refusal = False
+        self._is_done = False
+        self.response_id = ""
+
+    def feed(self, event: LlmStreamEvent) -> bytes:
+        kind = type(event)
+        current = self._current
+        if isinstance(event, TextDelta) and current is not None and event.index == current.index and not event.candidate:
+            return current.feed(event)
+        if kind in _PART_EVENTS:
+            return self._feed_part(event)
+        return self._OTHERS[kind](self, event)
+
+    def _feed_part(self, event: Any) -> bytes:
+        if event.candidate:
+            self._losses.drop(f"candidates[{event.candidate}]", "the Messages API gives one answer")
+            return b""
+        current = self._current
+        if current is None:
+            return self._open(event) if type(event) is PartStarted else b""
+        if event.index != current.index:
+            self._waiting.setdefault(event.index, deque()).append(event)
+            return b""
+        written = current.feed(event)
+        return written + self._close() if type(event) is PartEnded else written
+
+    def _open(self, event: PartStarted) -> bytes:
+        part = event.part
+        if type(part) is ToolCall:
+            self._has_tool_call = True
+            part = replace(part, name=self._context.names.get(part.name, part.name))
+        elif type(part) is Refusal:
+            self._has_refusal = True
+        self._current = BLOCKS.get(type(part), BLOCKS[Native])(event.index, part, self._blocks, self._writer)
+        return self._current.begin()
+
+    def _close(self) -> bytes:
+        """Go on with what waited while the block was open, up to the first part that is not at its end."""
+        current = self._current
+        if current is not None:
+            self._blocks = current.next_number
+        self._current = None
+        if not self._waiting:
+            return b""
+        events = self._waiting.pop(next(iter(self._waiting)))
+        return b"".join([self._feed_part(event) for event in events])  # its own end goes on with the next
+
+    def _start(self, event: ResponseStarted) -> bytes:
+        self.response_id = event.id if event.id.startswith(PREFIX) else PREFIX + self._context.id
+        self._usage = event.usage
+        usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
+        message: dict[str, Any] = {
+            "id": self.response_id,
+            "type": "message",
+            "role": "assistant",
+            "model": event.model or self._context.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": usage,
+        }
+        return b'event: message_start\ndata: {"type":"message_start","message":' + _encode(message) + b"}\n\n"
+
+    def _count(self, event: UsageReported) -> bytes:
+        self._usage, self._raw = event.usage, event.raw
+        return b""
+
+    def _finish(self, event: Finished) -> bytes:
+        if event.candidate:
+            self._losses.drop(f"candidates[{event.candidate}]", "the Messages API gives one answer")
+        else:
+            self._finished = event
+        return b""
+
+    def _complete(self, event: Completed) -> bytes:  # noqa: ARG002 - one signature for every event
+        finished = self._finished or Finished(reason=FinishReason.OTHER)
+        delta: dict[str, Any] = {"stop_reason": self._stop_reason(finished), "stop_sequence": finished.stop_sequence}
+        if (details := stop_details(finished.vendor_extensions, delta["stop_reason"])) is not None:
+            delta["stop_details"] = details
+        said: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": self._counts()}
+        for name, value in finished.vendor_extensions.items():
+            if name == "container":
+                delta[name] = value
+            elif name in _OWN_MEMBERS:
+                said[name] = value
+            elif name != "stop_details":
+                self._losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
+        return b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
+
+    def _stop_reason(self, finished: Finished) -> str:
+        if self._has_refusal and finished.reason is FinishReason.STOP:
+            return "refusal"
+        return write_finish(finished.reason, self._losses, "candidates[0].finish_reason", has_tool_call=self._has_tool_call)
+
+    def _counts(self) -> dict[str, Any]:
+        if is_own(self._raw):
+            return own_object({name: count for name, count in self._raw.items() if name in _OWN_COUNTS})
+        if self._usage is None:
+            self._losses.default("usage", "unknown: counted as nothing")
+        return counts_object(self._usage or Usage())
+
+    def _fail(self, event: Failed) -> bytes:
+        fault = Fault(status=event.status, code=event.code, message=event.message, request_id=self._context.id)
+        return write_stream_fault(fault, 0)
+
+    def _native_event(self, event: NativeEvent) -> bytes:
+        self._losses.drop(f"events.{event.protocol}", "progress of another protocol's tool")
+        return b""
+
+    _OTHERS: ClassVar[dict[type, Callable[["MessageEncoder", Any], bytes]]] = {
+        ResponseStarted: _start,
+        UsageReported: _count,
+        Finished: _finish,
+        Completed: _complete,
+        Failed: _fail,
+        NativeEvent: _native_event,
+    }
+
+
+_OWN_MEMBERS = frozenset({"context_management", "input_transformations"})
+_OWN_COUNTS = frozenset(
+    {
+        "input_tokens",
+        "output_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "output_tokens_details",
+        "server_tool_use",
+        "iterations",
+        "fallback_credit",
+    }
+)
+"""What the usage of a stream's last event holds; the rest stands in its first."""

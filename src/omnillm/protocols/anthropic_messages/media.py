@@ -1,0 +1,102 @@
+"""Images and documents of the Messages API, both ways. A source that has no canonical home makes its block a `Native`: None here."""
+
+import binascii
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.media import FileSource, InlineSource, MediaSource, TextSource, UrlSource
+from omnillm.model.message import File, ImageBase64, ImageFile, ImageUrl
+from omnillm.protocols.shapes import Unfit, mapping, optional_flag, optional_mapping, optional_text, text
+
+_NAME = "anthropic_messages"
+IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+PDF = "application/pdf"
+PLAIN = "text/plain"
+_ENABLED = frozenset({"enabled"})
+_SOURCES = {
+    "base64": frozenset({"type", "media_type", "data"}),
+    "text": frozenset({"type", "media_type", "data"}),
+    "url": frozenset({"type", "url"}),
+    "file": frozenset({"type", "file_id"}),
+}
+"""Sources that are read, and what may stand in them."""
+
+
+def parse_image(block: dict[str, Any]) -> ImageBase64 | ImageUrl | ImageFile | None:
+    source = _source(block)
+    if isinstance(source, InlineSource):
+        return ImageBase64(data=source.data, media_type=source.media_type)
+    if isinstance(source, UrlSource):
+        return ImageUrl(url=source.url)
+    return ImageFile(file_id=source.file_id, protocol=_NAME) if isinstance(source, FileSource) else None
+
+
+def parse_document(block: dict[str, Any]) -> File | None:
+    source = _source(block)
+    citations = optional_mapping(block, "citations") or {}
+    if source is None or not citations.keys() <= _ENABLED:
+        return None
+    return File(
+        source=source,
+        title=optional_text(block, "title"),
+        context=optional_text(block, "context"),
+        has_citations=optional_flag(citations, "enabled", "citations"),
+    )
+
+
+def _source(block: dict[str, Any]) -> MediaSource | None:
+    source = mapping(block.get("source"), "source")
+    kind = text(source.get("type"), "source.type")
+    known = _SOURCES.get(kind)
+    return None if known is None or not source.keys() <= known else _READ[kind](source)
+
+
+def _read_base64(source: dict[str, Any]) -> InlineSource:
+    return InlineSource(data=_bytes(text(source.get("data"), "source.data")), media_type=optional_text(source, "media_type", "source"))
+
+
+def _read_text(source: dict[str, Any]) -> TextSource:
+    return TextSource(text=text(source.get("data"), "source.data"), media_type=optional_text(source, "media_type", "source") or PLAIN)
+
+
+def _read_url(source: dict[str, Any]) -> MediaSource:
+    url = text(source.get("url"), "source.url")
+    if not url.startswith("data:"):
+        return UrlSource(url=url)
+    head, _, data = url[len("data:") :].partition(",")
+    if not head.endswith(";base64"):
+        raise Unfit("source.url", "an address or base64 data")
+    return InlineSource(data=_bytes(data), media_type=head.removesuffix(";base64").partition(";")[0])
+
+
+def _read_file(source: dict[str, Any]) -> FileSource:
+    return FileSource(file_id=text(source.get("file_id"), "source.file_id"), protocol=_NAME)
+
+
+def _bytes(data: str) -> bytes:
+    try:
+        return binascii.a2b_base64(data)
+    except ValueError as error:
+        raise Unfit("source", "base64") from error
+
+
+_READ: dict[str, Callable[[dict[str, Any]], MediaSource]] = {
+    "base64": _read_base64,
+    "text": _read_text,
+    "url": _read_url,
+    "file": _read_file,
+}
+
+
+def base64_source(data: bytes, media_type: str) -> dict[str, Any]:
+    return {"type": "base64", "media_type": media_type, "data": binascii.b2a_base64(data, newline=False).decode()}
+
+
+def kind_of(data: bytes) -> str:
+    """Tell the media type of an image or a PDF by its first bytes; "" for what the API does not take."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for start, kind in _FIRST_BYTES if data.startswith(start)), "")
+
+
+_FIRST_BYTES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"%PDF", PDF))

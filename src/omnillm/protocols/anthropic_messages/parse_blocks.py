@@ -1,0 +1,227 @@
+"""Content blocks of the Messages API, read to canonical parts: of requests, of replies, of streams.
+
+Paths of `Unfit` are relative to the block; who walks the blocks puts their place before them. The Gemini signatures that an envelope
+carried through an Anthropic client are given back to their parts: a `redacted_thinking` with one belongs to the text or tool call right
+after it, an empty `thinking` with one to the text right before it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.model.message import (
+    CacheControl,
+    Citation,
+    MessagePart,
+    Native,
+    Opaque,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+    VendorExtensions,
+)
+from omnillm.protocols.anthropic_messages.media import parse_document, parse_image
+from omnillm.protocols.shapes import (
+    Unfit,
+    mapping,
+    optional_array,
+    optional_flag,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+)
+
+NAME = "anthropic_messages"
+GEMINI = "gemini_generate_content"
+ReadOpaque = Callable[[str], Opaque]
+
+_RAW = frozenset({"_raw"})
+_CACHE_CONTROL = frozenset({"type", "ttl"})
+_TEXT = frozenset({"type", "text", "citations", "cache_control"})
+_THINKING = frozenset({"type", "thinking", "signature"})
+_REDACTED = frozenset({"type", "data"})
+_TOOL_USE = frozenset({"type", "id", "name", "input", "cache_control"})
+_TOOL_RESULT = frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"})
+_MEDIA = frozenset({"type", "source", "cache_control", "title", "context", "citations"})
+_IMAGE = frozenset({"type", "source", "cache_control"})
+_encode = msgspec.json.encode
+
+
+def under(error: Unfit, place: str) -> Unfit:
+    """Put a place before the path of an error."""
+    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)
+
+
+def parse_blocks(blocks: list[Any], read: ReadOpaque, place: str, kinds: "Kinds | None" = None) -> list[MessagePart]:
+    """Read blocks; those whose kind is not among `kinds` become `Native`."""
+    kinds = TURN_BLOCKS if kinds is None else kinds
+    parts: list[MessagePart] = []
+    for number, block in enumerate(blocks):
+        try:
+            parts.append(parse_block(block, read, kinds))
+        except Unfit as error:
+            raise under(error, f"{place}[{number}]") from error
+    return parts
+
+
+def parse_block(block: Any, read: ReadOpaque, kinds: "Kinds") -> MessagePart:
+    if type(block) is not dict:
+        raise Unfit("", "an object")
+    kind = block.get("type")
+    if type(kind) is not str:
+        raise Unfit("type", "a string")
+    return kinds.get(kind, _native)(block, read)
+
+
+def reunited(parts: list[MessagePart]) -> list[MessagePart]:
+    """Give Gemini's signatures back to the parts that they were taken from."""
+    if not any(type(part) is Reasoning and _is_carrier(part) for part in parts):
+        return parts
+    whole: list[MessagePart] = []
+    waiting: Reasoning | None = None
+    for part in parts:
+        if waiting is not None:
+            signed = _signed(part, waiting)
+            whole += [waiting, part] if signed is None else [signed]
+            waiting = None
+        elif type(part) is not Reasoning or not _is_carrier(part):
+            whole.append(part)
+        elif part.is_redacted:
+            waiting = part
+        else:
+            signed = _signed(whole[-1], part) if whole and type(whole[-1]) is Text else None
+            whole[len(whole) - (signed is not None) :] = [part if signed is None else signed]
+    return whole if waiting is None else [*whole, waiting]
+
+
+def _is_carrier(part: Reasoning) -> bool:
+    return part.opaque is not None and part.opaque.issuer.protocol == GEMINI and not part.text
+
+
+def _signed(part: MessagePart, carrier: Reasoning) -> MessagePart | None:
+    if type(part) is Text or type(part) is ToolCall:
+        return None if part.signature is not None else replace(part, signature=carrier.opaque)
+    return None
+
+
+def parse_cache_control(owner: dict[str, Any], extensions: VendorExtensions) -> CacheControl | None:
+    """Read the mark of a block or a tool; members of it that are not known go to `extensions`."""
+    mark = optional_mapping(owner, "cache_control")
+    if mark is None:
+        return None
+    if not mark.keys() <= _CACHE_CONTROL:
+        extensions["cache_control"] = rest(mark, _CACHE_CONTROL)
+    return CacheControl(ttl=optional_text(mark, "ttl", "cache_control"))
+
+
+def arguments_of(value: dict[str, Any]) -> str:
+    """Write a tool's input as the text of its arguments; text that was none of JSON's objects comes back as it was."""
+    if value.keys() == _RAW and type(value["_raw"]) is str:
+        words: str = value["_raw"]
+        return words
+    return _encode(value).decode()
+
+
+def parse_citation(value: Any) -> Citation:
+    native = mapping(value, "")
+    return Citation(
+        url=_word(native, "url"),
+        title=_word(native, "title") or _word(native, "document_title"),
+        cited_text=_word(native, "cited_text"),
+        protocol=NAME,
+        native=native,
+    )
+
+
+def _word(owner: dict[str, Any], name: str) -> str:
+    value = owner.get(name)
+    return value if type(value) is str else ""
+
+
+def _extras(block: dict[str, Any], known: frozenset[str]) -> tuple[CacheControl | None, VendorExtensions]:
+    extensions: VendorExtensions = {} if block.keys() <= known else rest(block, known)
+    return parse_cache_control(block, extensions), extensions
+
+
+def _text(block: dict[str, Any], read: ReadOpaque) -> Text:  # noqa: ARG001 - one signature for every block
+    words = text(block.get("text"), "text")
+    if len(block) == 2:
+        return Text(text=words)
+    mark, extensions = _extras(block, _TEXT)
+    citations: tuple[Citation, ...] = ()
+    for number, citation in enumerate(optional_array(block, "citations")):
+        if type(citation) is not dict:
+            raise Unfit(f"citations[{number}]", "an object")
+        citations += (parse_citation(citation),)
+    return Text(text=words, citations=citations, cache_control=mark, vendor_extensions=extensions)
+
+
+def _thinking(block: dict[str, Any], read: ReadOpaque) -> Reasoning:
+    signature = optional_text(block, "signature")
+    return Reasoning(
+        text=text(block.get("thinking"), "thinking"),
+        opaque=read(signature) if signature else None,
+        vendor_extensions=rest(block, _THINKING),
+    )
+
+
+def _redacted(block: dict[str, Any], read: ReadOpaque) -> Reasoning:
+    return Reasoning(opaque=read(text(block.get("data"), "data")), is_redacted=True, vendor_extensions=rest(block, _REDACTED))
+
+
+def _tool_use(block: dict[str, Any], read: ReadOpaque) -> ToolCall:  # noqa: ARG001 - one signature for every block
+    mark, extensions = _extras(block, _TOOL_USE)
+    return ToolCall(
+        call_id=text(block.get("id"), "id"),
+        name=text(block.get("name"), "name"),
+        arguments=arguments_of(optional_mapping(block, "input") or {}),
+        cache_control=mark,
+        vendor_extensions=extensions,
+    )
+
+
+def _tool_result(block: dict[str, Any], read: ReadOpaque) -> ToolResult:
+    mark, extensions = _extras(block, _TOOL_RESULT)
+    content = block.get("content")
+    if type(content) is list:
+        parts: list[Any] = parse_blocks(content, read, "content", RESULT_BLOCKS)
+    else:
+        words = optional_text(block, "content")
+        parts = [Text(text=words)] if words else []
+    return ToolResult(
+        call_id=text(block.get("tool_use_id"), "tool_use_id"),
+        content=tuple(parts),
+        is_error=optional_flag(block, "is_error"),
+        cache_control=mark,
+        vendor_extensions=extensions,
+    )
+
+
+def _image(block: dict[str, Any], read: ReadOpaque) -> MessagePart:
+    image = parse_image(block)
+    return _native(block, read) if image is None else _marked(image, block, _IMAGE)
+
+
+def _document(block: dict[str, Any], read: ReadOpaque) -> MessagePart:
+    document = parse_document(block)
+    return _native(block, read) if document is None else _marked(document, block, _MEDIA)
+
+
+def _marked(part: Any, block: dict[str, Any], known: frozenset[str]) -> Any:
+    mark, extensions = _extras(block, known)
+    return replace(part, cache_control=mark, vendor_extensions=extensions) if mark is not None or extensions else part
+
+
+def _native(block: dict[str, Any], read: ReadOpaque) -> Native:  # noqa: ARG001 - one signature for every block
+    return Native(protocol=NAME, kind=block["type"], value=block)
+
+
+Kinds = dict[str, Callable[[dict[str, Any], ReadOpaque], MessagePart]]
+RESULT_BLOCKS: Kinds = {"text": _text, "image": _image, "document": _document}
+"""Of a tool's result."""
+REPLY_BLOCKS: Kinds = {"text": _text, "thinking": _thinking, "redacted_thinking": _redacted, "tool_use": _tool_use}
+TURN_BLOCKS: Kinds = {**RESULT_BLOCKS, **REPLY_BLOCKS, "tool_result": _tool_result}
