@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test coverage check lint types layers sizes fix bench bench-quick lock clean
+.PHONY: help demo serve test coverage check lint types layers sizes fix bench bench-quick bench-codecs fuzz matrix lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,15 @@ bench: $(VENV)/dev.stamp  ## requests/s as a ratio to nginx (needs wrk and nginx
 
 bench-quick: $(VENV)/dev.stamp  ## one case of it, under a minute
 	$(BIN)/python -m benchmarks --quick --pairs 3 --seconds 2 --durability relaxed
+
+matrix: $(VENV)/dev.stamp  ## write the generated tables of docs/protocols anew
+	$(BIN)/python scripts/protocol_matrix.py
+
+fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
+	FUZZ_SECONDS=600 $(BIN)/pytest -q -p no:randomly -p no:xdist --timeout 1200 tests/protocols/test_fuzz.py
+
+bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is linear
+	$(BIN)/python -m benchmarks.codecs --check
 
 lock:  ## make requirements/*.txt anew (needs uv on the PATH)
 	uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 pyproject.toml -o requirements/run.txt

@@ -1,0 +1,185 @@
+"""Every client protocol over every provider protocol: the official SDKs, strict, never see which one answers."""
+
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from google.genai import errors
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
+from tests.journeys.talking import CLIENTS, PNG, Wish
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+CONFIG = """
+server: {{host: 127.0.0.1, port: 0, auth: required, drain: 2s}}
+store: {{url: "memory://", durability: relaxed}}
+providers:
+  chat: {{kind: openai_compatible, base_url: {base_url}, keys: [{{label: good, key: sk-good}}]}}
+  responses: {{kind: openai, protocol: responses, base_url: {base_url}, keys: [{{label: good, key: sk-good}}]}}
+  anthropic: {{kind: anthropic, base_url: {base_url}, keys: [{{label: good, key: sk-good}}]}}
+  gemini: {{kind: gemini, base_url: {base_url}, keys: [{{label: good, key: sk-good}}]}}
+models:
+  openai_chat: {{targets: [chat/fake-small]}}
+  openai_responses: {{targets: [responses/fake-small]}}
+  anthropic_messages: {{targets: [anthropic/fake-small]}}
+  gemini_generate_content: {{targets: [gemini/fake-small]}}
+budgets: [{{name: everything, limit_usd: "1000", period: total, hard: true}}]
+virtual_keys: [{{name: journey, key: {virtual_key}}}]
+pricing: {{overrides: {{chat/fake-small: {price}, responses/fake-small: {price}, anthropic/fake-small: {price}, gemini/fake-small: {price}}}}}
+"""
+PRICE = "{input: 0.4, output: 1.6}"
+TOOL_FINISH = {
+    "openai_chat": "tool_calls",
+    "openai_responses": "completed",
+    "anthropic_messages": "tool_use",
+    "gemini_generate_content": "STOP",
+}
+LENGTH_FINISH = {
+    "openai_chat": "length",
+    "openai_responses": "max_output_tokens",
+    "anthropic_messages": "max_tokens",
+    "gemini_generate_content": "MAX_TOKENS",
+}
+NAMES = tuple(CLIENTS)
+clients = pytest.mark.parametrize("client", NAMES)
+upstreams = pytest.mark.parametrize("upstream", NAMES)
+modes = pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+
+
+@pytest.fixture
+async def gateway(serve: Serve, provider: FakeProvider) -> Running:
+    return await serve(CONFIG.format(base_url=provider.base_url, virtual_key=VIRTUAL_KEY, price=PRICE))
+
+
+async def agrees(gateway: Running, provider: FakeProvider) -> None:
+    """The ledger is the provider's invoice, and nothing is held."""
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled == provider.invoice.total_nanousd > 0
+    assert reserved == 0
+
+
+@clients
+@upstreams
+@modes
+async def test_text_over_several_turns(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
+    """System text, a turn, its history, another turn; usage counts what the provider counted."""
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        talk.system("You are a heron.")
+        first = await talk.ask("How deep is the lake?", Wish(is_stream=is_stream))
+        assert first.text.startswith("You said: How deep is the lake?")
+        assert first.output_tokens > 0
+        second = await talk.ask("And how wide?", Wish(is_stream=is_stream))
+        assert second.text.startswith("You said: And how wide?")
+        assert second.prompt_tokens > first.prompt_tokens
+    assert b"You are a heron." in provider.log[1].body
+    assert first.text.encode()[:20] in provider.log[1].body
+    await agrees(gateway, provider)
+
+
+@clients
+@upstreams
+@modes
+async def test_length_and_cached_tokens(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
+    """A reply that was cut says so in the client's own word; tokens from a cache are counted once."""
+    provider.script.behave("sk-good", Behaviour(cached_tokens=4))
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        said = await talk.ask("How deep is the lake, and how many herons stand at its edge?", Wish(is_stream=is_stream, max_tokens=5))
+    assert said.finish == LENGTH_FINISH[client]
+    assert (said.output_tokens, said.cached_tokens) == (5, 4)
+    await agrees(gateway, provider)
+
+
+@clients
+@upstreams
+@modes
+async def test_parallel_tool_calls_and_their_results(
+    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
+) -> None:
+    """Two calls with streamed arguments, answered in the next turn, each result at its call."""
+    wish = Wish(is_stream=is_stream, tools=True)
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        asked = await talk.ask("[[tools]] How deep is the lake?", wish)
+        assert [(call.name, call.arguments) for call in asked.calls] == [("search", {"query": "heron"}), ("look_up", {"query": "heron"})]
+        assert len({call.call_id for call in asked.calls}) == 2
+        assert asked.finish == TOOL_FINISH[client]
+        results = {call.call_id: f"result of {call.name}" for call in asked.calls}
+        told = await talk.answer(results, wish)
+        assert not told.calls
+        assert told.text
+        again = await talk.ask("Thank you.", wish)
+        assert again.text.startswith("You said: Thank you.")
+    for name in ("search", "look_up"):
+        assert f"result of {name}".encode() in provider.log[1].body
+    await agrees(gateway, provider)
+
+
+@clients
+@upstreams
+@modes
+async def test_structured_output(gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool) -> None:
+    """The schema reaches the provider, and its JSON the client."""
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        said = await talk.ask("[[json]] Find it.", Wish(is_stream=is_stream, schema=True))
+    assert said.text == '{"query":"heron"}'
+    await agrees(gateway, provider)
+
+
+@clients
+@upstreams
+async def test_image(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
+    """Its bytes arrive whole."""
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        said = await talk.ask("What is this?", image=PNG)
+    assert f"an image of {len(PNG)} bytes" in said.text
+    await agrees(gateway, provider)
+
+
+@clients
+@upstreams
+@modes
+async def test_reasoning_and_its_signature_come_back(
+    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
+) -> None:
+    """The reasoning is shown, and what only its issuer can read returns to it: the provider refuses what it never signed."""
+    wish = Wish(is_stream=is_stream, tools=True, reasons=True)
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        asked = await talk.ask("[[think]] [[tools]] How deep is the lake?", wish)
+        assert asked.reasoning
+        assert len(asked.calls) == 2
+        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, wish)
+        assert told.text
+        again = await talk.ask("Thank you.", wish)
+        assert again.text.startswith("You said: Thank you.")
+    await agrees(gateway, provider)
+
+
+@clients
+@upstreams
+async def test_errors_are_the_sdks_own_classes(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
+    """A provider's refusal of the request, and its failure, each as the client's SDK knows it."""
+    for fault, status in (("context_length", 400), ("status_500", 502)):
+        provider.script.behave("sk-good", Behaviour(fault=FAULTS[fault]))
+        async with CLIENTS[client](gateway.base_url, upstream) as talk:
+            with pytest.raises((openai.APIStatusError, anthropic.APIStatusError, errors.APIError)) as caught:
+                await talk.ask("How deep is the lake?")
+        assert status_of(caught.value) == status
+        if status == 400:
+            assert isinstance(caught.value, openai.BadRequestError | anthropic.BadRequestError | errors.ClientError)
+
+
+def status_of(error: Any) -> int:
+    return error.code if isinstance(error, errors.APIError) else error.status_code
+
+
+@clients
+@upstreams
+async def test_broken_stream_is_an_error_in_the_clients_protocol(serve: Serve, client: str, upstream: str) -> None:
+    """A provider's stream that breaks after content never ends as success."""
+    broken = Behaviour(fault=FAULTS["error_after_content"])
+    async with FakeProvider(keys={"sk-good": broken}, prices=PRICES, clock=SystemClock()) as provider:
+        gateway = await serve(CONFIG.format(base_url=provider.base_url, virtual_key=VIRTUAL_KEY, price=PRICE))
+        async with CLIENTS[client](gateway.base_url, upstream) as talk:
+            with pytest.raises((openai.APIError, anthropic.APIError, errors.APIError, openai.LengthFinishReasonError, RuntimeError)):
+                await talk.ask("How deep is the lake?", Wish(is_stream=True))
