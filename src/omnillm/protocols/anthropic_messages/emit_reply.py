@@ -64,7 +64,7 @@ def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool) -> str:
     kinds = {type(part) for part in candidate.message.parts}
     if Refusal in kinds and candidate.finish_reason is FinishReason.STOP:
         return "refusal"
-    return write_finish(candidate.finish_reason, losses, "candidates[0].finish_reason", has_tool_call=ToolCall in kinds)
+    return write_finish(candidate.finish_reason, losses, "candidates[0].finish_reason", has_tool_call=ToolCall in kinds and not is_own)
 
 
 def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ def emit_tool_choice(request: LlmRequest, writer: BlockWriter, *, has_tools: boo
     capabilities, losses = request.capabilities, writer.losses
     choice, parallel = capabilities.tool_choice, capabilities.parallel_tool_calls
     if not has_tools and not writer.is_own:
-        if choice is not None and choice.mode != "auto":
+        if choice is not None:
             losses.drop("capabilities.tool_choice", "there is no tool to choose")
         return None
     written = None if choice is None else _choice(choice, writer)

@@ -67,7 +67,8 @@ class MessageEncoder:
         self._finished: Finished | None = None
         self._has_tool_call = False
         self._has_refusal = False
-        self._is_done = False
+        self._is_own = False
+        """Whether the stream is one of this protocol, as far as its id tells."""
         self.response_id = ""
 
     def feed(self, event: LlmStreamEvent) -> bytes:
@@ -114,7 +115,8 @@ class MessageEncoder:
         return b"".join([self._feed_part(event) for event in events])  # its own end goes on with the next
 
     def _start(self, event: ResponseStarted) -> bytes:
-        self.response_id = event.id if event.id.startswith(PREFIX) else PREFIX + self._context.id
+        self._is_own = event.id.startswith(PREFIX)
+        self.response_id = event.id if self._is_own else PREFIX + self._context.id
         self._usage = event.usage
         usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
         message: dict[str, Any] = {
@@ -158,7 +160,9 @@ class MessageEncoder:
     def _stop_reason(self, finished: Finished) -> str:
         if self._has_refusal and finished.reason is FinishReason.STOP:
             return "refusal"
-        return write_finish(finished.reason, self._losses, "candidates[0].finish_reason", has_tool_call=self._has_tool_call)
+        return write_finish(
+            finished.reason, self._losses, "candidates[0].finish_reason", has_tool_call=self._has_tool_call and not self._is_own
+        )
 
     def _counts(self) -> dict[str, Any]:
         if is_own(self._raw):

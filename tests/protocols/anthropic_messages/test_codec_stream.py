@@ -1,0 +1,420 @@
+"""Streams of the Messages API, read to canonical events and written from them."""
+
+import json
+from typing import Any
+
+import pytest
+from anthropic.lib.streaming._messages import accumulate_event
+from anthropic.types import RawMessageStreamEvent
+from anthropic.types.beta import BetaRawMessageStreamEvent
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from omnillm.framing.sse import Frame, SseReader
+from omnillm.model.assembly import ResponseAssembler
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    Completed,
+    Failed,
+    Finished,
+    LlmStreamEvent,
+    NativeEvent,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.model.message import Audio, Citation, Issuer, Native, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.response import FinishReason, LlmResponse
+from omnillm.protocols.anthropic_messages import CODEC
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.envelope import seal
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.shapes import Unfit
+from omnillm.usage import Usage
+
+P = "anthropic_messages"
+ISSUER = Issuer(protocol=P, provider="anthropic")
+CONTEXT = ReplyContext(id="abc", created=1, model="claude", names={"f_1": "f.1"})
+GEMINI = Opaque(value="sig", issuer=Issuer(protocol="gemini_generate_content"))
+OWN = Opaque(value="sig", issuer=ISSUER)
+START = {
+    "type": "message_start",
+    "message": {"id": "msg_1", "type": "message", "model": "m", "content": [], "usage": {"input_tokens": 7, "output_tokens": 1}},
+}
+STOP = {"type": "message_stop"}
+SDK_EVENT: TypeAdapter = TypeAdapter(RawMessageStreamEvent)
+BETA_EVENT: TypeAdapter = TypeAdapter(BetaRawMessageStreamEvent)
+
+
+def delta(index: int, **members: Any) -> dict:
+    return {"type": "content_block_delta", "index": index, "delta": members}
+
+
+def block(index: int, value: dict, *deltas: dict) -> list[dict]:
+    deltas = tuple(delta(index, **members) for members in deltas)
+    return [
+        {"type": "content_block_start", "index": index, "content_block": value},
+        *deltas,
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+def end(stop_reason: str = "end_turn", **usage: int) -> list[dict]:
+    return [{"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": {"output_tokens": 5, **usage}}, STOP]
+
+
+def read(*events: dict) -> list[LlmStreamEvent]:
+    decoder = CODEC.decoder(ISSUER, Losses())
+    found = [event for value in events for event in decoder.feed(Frame(raw=b"", data=json.dumps(value).encode()))]
+    decoder.finish()
+    return found
+
+
+def read_sse(raw: bytes) -> list[LlmStreamEvent]:
+    decoder = CODEC.decoder(ISSUER, Losses())
+    return [event for frame in SseReader().feed(raw) for event in decoder.feed(frame)]
+
+
+def whole(events: list[LlmStreamEvent]) -> LlmResponse:
+    assembler = ResponseAssembler()
+    for event in events:
+        assembler.feed(event)
+    return assembler.response()
+
+
+def write(*events: LlmStreamEvent, context: ReplyContext = CONTEXT) -> tuple[bytes, dict[str, str]]:
+    """The bytes, and what was lost: paths to kinds."""
+    losses = Losses()
+    encoder = CODEC.encoder(context, losses)
+    raw = b"".join([encoder.feed(event) for event in events])
+    return raw, {reason.path: reason.kind for reason in losses.reasons}
+
+
+def values(raw: bytes) -> list[dict]:
+    """The events of a stream, each named by its `event:` line."""
+    frames = SseReader().feed(raw)
+    found = [json.loads(frame.data) for frame in frames]
+    assert [frame.event.decode() for frame in frames] == [value["type"] for value in found]
+    return found
+
+
+def accumulated(raw: bytes) -> Any:
+    """What the SDK makes of a stream."""
+    snapshot, buffers = None, {}
+    for value in values(raw):
+        snapshot = accumulate_event(event=SDK_EVENT.validate_python(value), current_snapshot=snapshot, json_bufs=buffers)
+    return snapshot
+
+
+def streamed(*parts: Any, reason: FinishReason = FinishReason.STOP) -> list[LlmStreamEvent]:
+    """A stream of the parts' own events, one part after the other."""
+    events: list[LlmStreamEvent] = [ResponseStarted(id="resp_1", model="gpt")]
+    for index, part in enumerate(parts):
+        start, *deltas = part if isinstance(part, tuple) else (part,)
+        events += [PartStarted(index=index, part=start), *[one(index) for one in deltas], PartEnded(index=index)]
+    return [*events, Finished(reason=reason), UsageReported(usage=Usage(input=3, output=2)), Completed()]
+
+
+def text(words: str) -> Any:
+    return lambda index: TextDelta(index=index, text=words)
+
+
+def recorded(path: Any) -> list[list[dict]]:
+    """The streams of a recording; some hold several, one after the other."""
+    streams: list[list[dict]] = [[]]
+    for line in path.read_bytes().splitlines():
+        if line.strip():
+            streams[-1].append(json.loads(line))
+            if streams[-1][-1]["type"] == "message_stop":
+                streams.append([])
+    return streams[:-1]
+
+
+SPLICED = "spliced-message-start.chunks.txt"
+
+
+def validates(value: dict) -> bool:
+    try:
+        BETA_EVENT.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def test_recorded_stream_comes_back_as_the_same_reply(anthropic_stream):
+    """Written again, every recorded stream says the same, and satisfies the SDK's types where the recording does."""
+    for stream in recorded(anthropic_stream) if anthropic_stream.name != SPLICED else ():
+        events = read(*stream)
+        raw, lost = write(*events)
+        again, first = whole(read_sse(raw)), whole(events)
+        assert lost == {}
+        assert again.candidates == first.candidates
+        assert (again.id, again.model, again.service_tier, again.usage) == (first.id, first.model, first.service_tier, first.usage)
+        assert all(map(validates, values(raw))) or not all(map(validates, stream))
+
+
+def test_recorded_stream_cut_anywhere_is_never_complete(anthropic_stream):
+    for stream in recorded(anthropic_stream) if anthropic_stream.name != SPLICED else ():
+        decoder = CODEC.decoder(ISSUER, Losses())
+        for value in stream[:-1]:
+            assert not any(type(event) is Completed for event in decoder.feed(Frame(raw=b"", data=json.dumps(value).encode())))
+            with pytest.raises(Unfit, match="complete"):
+                decoder.finish()
+
+
+def test_two_messages_in_one_stream_are_refused():
+    """What was forwarded of the first cannot be taken back; a start that is merely repeated is harmless."""
+    opened = block(0, {"type": "text", "text": ""}, {"type": "text_delta", "text": "a"})
+    with pytest.raises(Unfit, match="only one"):
+        read(START, *opened, START, *end())
+    assert read(START, START, *opened, *end()) == read(START, *opened, *end())
+
+
+def test_stream_is_read_step_by_step():
+    events = read(
+        START,
+        {"type": "ping"},
+        *block(
+            0,
+            {"type": "thinking", "thinking": "", "signature": ""},
+            {"type": "thinking_delta", "thinking": "hm"},
+            {"type": "signature_delta", "signature": "sig"},
+        ),
+        *block(1, {"type": "redacted_thinking", "data": "d"}),
+        *block(2, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Hi"}),
+        *block(
+            3,
+            {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+            {"type": "input_json_delta", "partial_json": ""},
+            {"type": "input_json_delta", "partial_json": '{"a":1}'},
+        ),
+        *end("tool_use", input_tokens=9),
+    )
+    usage = Usage(input=9, output=5)
+    assert events == [
+        ResponseStarted(id="msg_1", model="m", usage=Usage(input=7, output=1)),
+        PartStarted(index=0, part=Reasoning()),
+        ReasoningDelta(index=0, text="hm"),
+        OpaqueAdded(index=0, opaque=OWN),
+        PartEnded(index=0),
+        PartStarted(index=1, part=Reasoning(opaque=Opaque(value="d", issuer=ISSUER), is_redacted=True)),
+        PartEnded(index=1),
+        PartStarted(index=2, part=Text(text="")),
+        TextDelta(index=2, text="Hi"),
+        PartEnded(index=2),
+        PartStarted(index=3, part=ToolCall(call_id="t", name="f")),
+        ToolCallDelta(index=3, arguments='{"a":1}'),
+        PartEnded(index=3),
+        UsageReported(usage=usage, raw={"input_tokens": 9, "output_tokens": 5}),
+        Finished(reason=FinishReason.TOOL_CALL),
+        Completed(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "deltas", "arguments"),
+    [
+        ({"input": {}}, [], "{}"),
+        ({"input": {}}, [{"type": "input_json_delta", "partial_json": ""}], "{}"),
+        ({"input": {"a": 1}}, [], '{"a":1}'),
+        ({}, [{"type": "input_json_delta", "partial_json": '{"a"'}], '{"a"'),
+    ],
+)
+def test_input_of_a_call_comes_in_deltas_or_whole_in_the_start(value, deltas, arguments):
+    """A call without arguments has an empty object, which clients of other protocols can parse."""
+    events = read(START, *block(0, {"type": "tool_use", "id": "t", "name": "f", **value}, *deltas), *end())
+    assert whole(events).message.tool_calls[0].arguments == arguments
+
+
+def test_block_that_only_this_protocol_knows_is_read_whole():
+    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query":', '"q"}')]
+    compaction = block(1, {"type": "compaction", "content": None}, {"type": "compaction_delta", "content": "summary"})
+    connector = block(2, {"type": "connector_text", "text": ""}, {"type": "text_delta", "text": "a"}, {"type": "text_delta", "text": "b"})
+    parts = whole(read(START, *block(0, search, *pieces), *compaction, *connector, *end())).message.parts
+    assert parts == (
+        Native(protocol=P, kind="server_tool_use", value={**search, "input": {"query": "q"}}),
+        Native(protocol=P, kind="compaction", value={"type": "compaction", "content": "summary"}),
+        Native(protocol=P, kind="connector_text", value={"type": "connector_text", "text": "ab"}),
+    )
+
+
+def test_turn_that_comes_whole_in_its_start_is_read():
+    message = START["message"] | {"content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}], "stop_reason": "tool_use"}
+    response = whole(read({"type": "message_start", "message": message}, STOP))
+    assert response.message.parts == (ToolCall(call_id="t", name="f", arguments="{}"),)
+    assert response.finish_reason is FinishReason.TOOL_CALL
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        ({"type": "overloaded_error", "message": "busy"}, Failed(code="overloaded_error", message="busy", status=529)),
+        ({"type": "api_error", "message": "oops"}, Failed(code="api_error", message="oops", status=500)),
+    ],
+)
+def test_error_in_the_stream_is_a_failure_both_ways(error, failed):
+    assert read(START, {"type": "error", "error": error})[-1] == failed
+    raw, _ = write(ResponseStarted(), failed)
+    last = values(raw)[-1]
+    assert last["type"] == "error"
+    assert (last["error"]["type"], last["error"]["message"]) == (error["type"], error["message"])
+    assert read_sse(raw)[-1] == failed
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [STOP],
+        [START, delta(0, type="text_delta", text="a")],
+        [START, {"type": "content_block_start", "index": "0", "content_block": {"type": "text", "text": ""}}],
+        [START, {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": 1}}],
+        [START, block(0, {"type": "text", "text": ""})[0], delta(0, type="text_delta")],
+        [START, block(0, {"type": "text", "text": ""})[0], STOP],
+        [START, {"type": "message_delta", "delta": {"stop_reason": 1}, "usage": {}}],
+        [{"type": "message_start"}],
+        [[1]],
+    ],
+)
+def test_stream_of_a_wrong_shape_is_unfit(events):
+    with pytest.raises(Unfit):
+        read(*events)
+
+
+def test_foreign_stream_is_written_as_the_sdk_reads_it():
+    """All events of the protocol's life, ids and names as the client knows them, the usage at the end."""
+    call = ToolCall(call_id="call_1", name="f_1")
+    pieces = [lambda index: ToolCallDelta(index=index, arguments='{"a":'), lambda index: ToolCallDelta(index=index, arguments="1}")]
+    raw, lost = write(*streamed((Text(text=""), text("H"), text("i")), (call, *pieces), reason=FinishReason.TOOL_CALL))
+    kinds = [value["type"].removeprefix("content_block_") for value in values(raw)]
+    assert kinds == ["message_start", "start", "delta", "delta", "stop", "start", "delta", "delta", "stop", "message_delta", "message_stop"]
+    message = accumulated(raw)
+    assert (message.id, message.model, message.stop_reason) == ("msg_abc", "gpt", "tool_use")
+    assert (message.content[0].text, message.content[1].name, message.content[1].input) == ("Hi", "f.1", {"a": 1})
+    assert (message.usage.input_tokens, message.usage.output_tokens) == (3, 2)
+    assert lost == {}
+
+
+def test_parts_that_interleave_are_written_one_after_the_other():
+    events = [
+        ResponseStarted(),
+        PartStarted(index=0, part=ToolCall(call_id="a", name="f")),
+        PartStarted(index=1, part=ToolCall(call_id="b", name="g", arguments='{"x"')),
+        ToolCallDelta(index=1, arguments=":2}"),
+        PartStarted(index=2, part=Text(text="t")),
+        ToolCallDelta(index=0, arguments='{"x":1}'),
+        PartEnded(index=1),
+        PartEnded(index=0),
+        TextDelta(index=2, text="u"),
+        PartEnded(index=2),
+        Finished(reason=FinishReason.STOP),
+        Completed(),
+    ]
+    raw, _ = write(*events)
+    assert [value["index"] for value in values(raw) if "index" in value] == sorted(
+        value["index"] for value in values(raw) if "index" in value
+    )
+    content = accumulated(raw).content
+    assert [(block.id, block.input) for block in content[:2]] == [("a", {"x": 1}), ("b", {"x": 2})]
+    assert content[2].text == "tu"
+    assert accumulated(raw).stop_reason == "tool_use"
+
+
+def test_signature_of_thinking_is_said_once_before_its_end():
+    """A provider's own as it is, a foreign one in an envelope, none as an empty one."""
+    thinking = [lambda index: ReasoningDelta(index=index, text="hm")]
+    parts = [(Reasoning(), *thinking, lambda index, opaque=opaque: OpaqueAdded(index=index, opaque=opaque)) for opaque in (OWN, GEMINI)]
+    raw, lost = write(*streamed(*parts, (Reasoning(), *thinking), (Reasoning(opaque=OWN, is_redacted=True),), Reasoning()))
+    signatures = [value["delta"]["signature"] for value in values(raw) if value.get("delta", {}).get("type") == "signature_delta"]
+    assert signatures == ["sig", seal(GEMINI), ""]
+    assert [block.type for block in accumulated(raw).content] == ["thinking", "thinking", "thinking", "redacted_thinking"]
+    assert lost == {"candidates[0].message.parts[4]": "dropped"}
+
+
+def test_summaries_are_said_as_thinking():
+    pieces = [lambda index, n=n: ReasoningDelta(index=index, text=f"part {n}", summary_index=n) for n in (0, 1)]
+    raw, lost = write(*streamed((Reasoning(), *pieces)))
+    assert accumulated(raw).content[0].thinking == "part 0\n\npart 1"
+    assert lost == {"candidates[0].message.parts[0].summary": "approximated"}
+
+
+def test_foreign_signature_of_a_text_or_call_stands_in_a_block_of_its_own():
+    """Before the part while that has said nothing, else after the text."""
+    signed = lambda index: OpaqueAdded(index=index, opaque=GEMINI)  # noqa: E731
+    parts = [
+        (Text(text="", signature=GEMINI), text("a")),
+        (Text(text=""), text("b"), signed),
+        (ToolCall(call_id="1", name="g"), signed, lambda index: ToolCallDelta(index=index, arguments="{}")),
+        Text(text=""),
+    ]
+    raw, lost = write(*streamed(*parts))
+    carriers = [(block.type, getattr(block, "data", "") or getattr(block, "signature", "")) for block in accumulated(raw).content]
+    sealed = seal(GEMINI)
+    assert carriers == [
+        ("redacted_thinking", sealed),
+        ("text", ""),
+        ("text", ""),
+        ("thinking", sealed),
+        ("redacted_thinking", sealed),
+        ("tool_use", ""),
+    ]
+    assert lost == {}
+
+
+def test_what_a_stream_cannot_say_is_in_the_report():
+    location = {"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
+    cited = [Citation(url="u"), Citation(protocol=P, native=location)]
+    parts = [
+        (Text(text="a"), *[lambda index, one=one: CitationAdded(index=index, citation=one) for one in cited]),
+        (Audio(), lambda index: AudioDelta(index=index, data=b"x", transcript="spoken")),
+        (Audio(), lambda index: AudioDelta(index=index, data=b"x")),
+        (Refusal(text=""), lambda index: RefusalDelta(index=index, text="no")),
+        Native(protocol="openai_responses", kind="x", value={}),
+        (ToolCall(call_id="1", name="g", kind="custom"), lambda index: ToolCallDelta(index=index, arguments='say "hi"')),
+    ]
+    events = streamed(*parts)
+    events[1:1] = [NativeEvent(protocol="openai_responses", value={}), PartStarted(index=0, candidate=1, part=Text(text="z"))]
+    raw, lost = write(*events)
+    path = "candidates[0].message.parts"
+    assert lost == {
+        "candidates[1]": "dropped",
+        "events.openai_responses": "dropped",
+        f"{path}[0].citations": "dropped",
+        f"{path}[1]": "approximated",
+        f"{path}[2]": "dropped",
+        f"{path}[3]": "approximated",
+        f"{path}[4]": "dropped",
+        f"{path}[5].kind": "approximated",
+    }
+    message = accumulated(raw)
+    assert [getattr(block, "text", None) or block.input for block in message.content] == ["a", "spoken", "no", {"input": 'say "hi"'}]
+    assert message.content[0].citations[0].cited_text == "x"
+    assert message.stop_reason == "refusal"
+
+
+PIECES = st.lists(st.text(max_size=4), max_size=3)
+TEXTS = PIECES.map(lambda pieces: (Text(text=""), *map(text, pieces)))
+CALLS = st.just((ToolCall(call_id="c", name="f"), lambda index: ToolCallDelta(index=index, arguments='{"a":"ü"}')))
+PARTS = st.lists(TEXTS | CALLS | st.just(Native(protocol=P, kind="x", value={"type": "x", "y": [1]})), max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PARTS, st.data())
+def test_stream_says_the_same_however_its_bytes_are_cut(parts, data):
+    """And what is read from the written stream is what was written, but for texts that say nothing."""
+    events = streamed(*parts)
+    raw, lost = write(*events)
+    cut = data.draw(st.integers(0, len(raw)))
+    reader, decoder = SseReader(), CODEC.decoder(ISSUER, Losses())
+    found = [event for piece in (raw[:cut], raw[cut:]) for frame in reader.feed(piece) for event in decoder.feed(frame)]
+    assert found == read_sse(raw)
+    assert not lost
+    assert whole(found).message.parts == tuple(part for part in whole(events).message.parts if part != Text(text=""))
