@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnded, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.anthropic_messages.emit_blocks import Block, BlockWriter, Place, citations_of
+from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place
+from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block
 from omnillm.protocols.anthropic_messages.emit_reply import carried, carrier, late_carrier, reply_reasoning, shown
 from omnillm.protocols.tool_names import plain_id
 
@@ -88,6 +89,8 @@ class OpenBlock:
 class _TextBlock(OpenBlock):
     delta_head = b'{"type":"text_delta","text":'
 
+    _has_logprobs = False
+
     def begin(self) -> bytes:
         part: Text = self.part
         written = b"" if part.signature is None else self.sign(part.signature)
@@ -99,7 +102,8 @@ class _TextBlock(OpenBlock):
 
     def feed(self, event: Any) -> bytes:
         if type(event) is TextDelta:
-            if event.logprobs is not None:
+            if event.logprobs is not None and not self._has_logprobs:
+                self._has_logprobs = True
                 self.writer.losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
             if not event.text:
                 return b""
@@ -280,7 +284,7 @@ class _WholeBlock(OpenBlock):
 
     def begin(self) -> bytes:
         part: MessagePart = self.part
-        blocks = shown(self.writer.block(part, self.place), self.place, self.writer)
+        blocks = shown(emit_block(part, self.place, self.writer), self.place, self.writer)
         if not blocks:
             return b""
         block = blocks[0]

@@ -13,13 +13,12 @@ from omnillm.model.capabilities import (
     PromptCacheRetention,
 )
 from omnillm.model.message import CacheControl
-from omnillm.protocols.anthropic_messages.emit_blocks import Block, BlockWriter
+from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, Block, BlockWriter
 from omnillm.protocols.loss import Losses
 
 _MOST_MARKS = 4
 _PATH = "capabilities.prompt_cache"
 _TTLS = {PromptCacheRetention.PROVIDER_DEFAULT: "", PromptCacheRetention.SHORT: "5m", PromptCacheRetention.LONG: "1h"}
-_UNMARKED = frozenset({"thinking", "redacted_thinking"})
 
 
 class Anchors:
@@ -36,7 +35,7 @@ class Anchors:
 
     def see_message(self, index: int, blocks: list[Block]) -> None:
         if index == self.message_index:
-            self.message = next((block for block in reversed(blocks) if block["type"] not in _UNMARKED), None)
+            self.message = next((block for block in reversed(blocks) if block["type"] not in UNMARKED), None)
 
 
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWriter) -> None:

@@ -9,10 +9,8 @@ from typing import Any
 
 import msgspec
 
-from omnillm.model.media import FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import (
     Audio,
-    CacheControl,
     Citation,
     File,
     ImageBase64,
@@ -25,91 +23,35 @@ from omnillm.model.message import (
     Text,
     ToolCall,
     ToolResult,
-    VendorExtensions,
     Video,
 )
-from omnillm.protocols.anthropic_messages.media import IMAGE_TYPES, PDF, PLAIN, base64_source, kind_of
+from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place, path_of
+from omnillm.protocols.anthropic_messages.emit_media import (
+    emit_audio,
+    emit_file,
+    emit_image_base64,
+    emit_image_file,
+    emit_image_url,
+    emit_video,
+)
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.envelope import is_readable
-from omnillm.protocols.loss import Losses
 from omnillm.protocols.tool_names import plain_id
 
-Block = dict[str, Any]
-Place = tuple[str, int, str, int]
-"""Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
-
-TTLS = frozenset({"", "5m", "1h"})
 _decode = msgspec.json.decode
 
 
-def path_of(place: Place, member: str = "") -> str:
-    outer, item, inner, part = place
-    path = f"{outer}[{item}].{inner}[{part}]"
-    return f"{path}.{member}" if member else path
+def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
+    """Write one part; None where nothing is left of it, which is in the losses then."""
+    block = _BLOCKS[type(part)](part, place, writer)
+    if block is not None and (part.cache_control is not None or part.vendor_extensions):
+        writer.finish(block, part, place)
+    return block
 
 
-class BlockWriter:
-    """What writing the blocks of one request or reply needs, and the cache marks that it sets."""
-
-    __slots__ = ("calls", "is_own", "losses", "marks", "provider")
-
-    def __init__(self, losses: Losses, *, is_own: bool, provider: str = "") -> None:
-        self.losses = losses
-        self.is_own = is_own
-        """Whether vendor extensions are this protocol's words."""
-        self.provider = provider
-        self.marks: list[tuple[dict[str, Any], str]] = []
-        """Every object that bears a cache mark, in the order of the prompt, with its path."""
-        self.calls: dict[str, str] = {}
-        """Names of the tools that were called so far, by call."""
-
-    def block(self, part: Any, place: Place) -> Block | None:
-        """Write one part; None where nothing is left of it, which is in the losses then."""
-        block = _BLOCKS[type(part)](part, place, self)
-        if block is not None and (part.cache_control is not None or part.vendor_extensions):
-            self._extend(block, part, place)
-        return block
-
-    def blocks(self, parts: Any, outer: str, item: int, inner: str) -> list[Block]:
-        write = self.block
-        written = [write(part, (outer, item, inner, number)) for number, part in enumerate(parts)]
-        return [block for block in written if block is not None]
-
-    def extend(self, owner: dict[str, Any], extensions: VendorExtensions, path: str) -> None:
-        """Add members that have no canonical home. A member that is written already keeps what it has."""
-        for name, value in extensions.items():
-            if not self.is_own:
-                self.losses.drop(f"{path}.vendor_extensions.{name}", "the Messages API does not know it")
-                continue
-            written = owner.setdefault(name, value)
-            if written is not value and type(written) is dict and type(value) is dict:
-                owner[name] = {**value, **written}
-
-    def mark(self, owner: dict[str, Any], mark: CacheControl, path: str) -> None:
-        ttl = mark.ttl
-        if ttl not in TTLS:
-            self.losses.approximate(f"{path}.cache_control.ttl", "the Messages API caches for 5m or 1h")
-            ttl = "1h"
-        owner["cache_control"] = {"type": "ephemeral", "ttl": ttl} if ttl else {"type": "ephemeral"}
-        self.marks.append((owner, path))
-
-    def _extend(self, block: Block, part: Any, place: Place) -> None:
-        path = path_of(place)
-        if part.cache_control is not None:
-            if block["type"] in _UNMARKED:
-                self.losses.drop(f"{path}.cache_control", "a thinking block bears no mark")
-            else:
-                self.mark(block, part.cache_control, path)
-        self.extend(block, part.vendor_extensions, path)
-
-    def drop(self, place: Place, detail: str, member: str = "") -> None:
-        self.losses.drop(path_of(place, member), detail)
-
-    def approximate(self, place: Place, detail: str, member: str = "") -> None:
-        self.losses.approximate(path_of(place, member), detail)
-
-
-_UNMARKED = frozenset({"thinking", "redacted_thinking"})
+def emit_blocks(parts: Any, outer: str, item: int, inner: str, writer: BlockWriter) -> list[Block]:
+    written = [emit_block(part, (outer, item, inner, number), writer) for number, part in enumerate(parts)]
+    return [block for block in written if block is not None]
 
 
 def object_of(arguments: str) -> dict[str, Any] | None:
@@ -203,7 +145,7 @@ def tool_result_block(result: ToolResult, item: int, writer: BlockWriter) -> Blo
     if result.name and writer.calls.get(result.call_id) != result.name:
         writer.losses.drop(f"{path}.name", "a result names its call alone")
     block: Block = {"type": "tool_result", "tool_use_id": call_id}
-    content = writer.blocks(result.content, "input", item, "content") if result.content else None
+    content = emit_blocks(result.content, "input", item, "content", writer) if result.content else None
     if content:
         block["content"] = lone_text(content)
     if result.is_error is not None:
@@ -221,119 +163,6 @@ def lone_text(blocks: list[Block]) -> list[Block] | str:
         words: str = blocks[0]["text"]
         return words
     return blocks
-
-
-def _image_base64(part: ImageBase64, place: Place, writer: BlockWriter) -> Block | None:
-    _drop_image_words(part, place, writer)
-    if part.signature is not None:
-        writer.drop(place, "a signature on an image is another protocol's", "signature")
-    media_type = "image/jpeg" if part.media_type == "image/jpg" else part.media_type
-    if media_type not in IMAGE_TYPES:
-        found = kind_of(part.data) if not media_type else ""
-        if found not in IMAGE_TYPES:
-            writer.drop(place, "images are JPEG, PNG, GIF or WebP")
-            return None
-        writer.losses.default(path_of(place, "media_type"), "told by the first bytes")
-        media_type = found
-    elif media_type != part.media_type:
-        writer.approximate(place, "its usual name", "media_type")
-    return {"type": "image", "source": base64_source(part.data, media_type)}
-
-
-def _image_url(part: ImageUrl, place: Place, writer: BlockWriter) -> Block:
-    _drop_image_words(part, place, writer)
-    if part.media_type:
-        writer.drop(place, "an image at an address has no media type", "media_type")
-    return {"type": "image", "source": {"type": "url", "url": part.url}}
-
-
-def _image_file(part: ImageFile, place: Place, writer: BlockWriter) -> Block | None:
-    _drop_image_words(part, place, writer)
-    if part.protocol not in {"", NAME}:
-        writer.drop(place, "the file is kept by another provider")
-        return None
-    if part.media_type:
-        writer.drop(place, "an image in a file has no media type", "media_type")
-    return {"type": "image", "source": {"type": "file", "file_id": part.file_id}}
-
-
-def _drop_image_words(part: ImageBase64 | ImageUrl | ImageFile, place: Place, writer: BlockWriter) -> None:
-    if part.detail:
-        writer.drop(place, "the Messages API has no detail", "detail")
-
-
-def _file(part: File, place: Place, writer: BlockWriter) -> Block | None:
-    if part.detail:
-        writer.drop(place, "the Messages API has no detail", "detail")
-    block = _SOURCES[type(part.source)](part.source, place, writer)
-    if block is None or block["type"] != "document":
-        return block
-    title = part.title
-    if part.filename and title:
-        writer.drop(place, "a document has a title", "filename")
-    elif part.filename:
-        writer.approximate(place, "said as the title", "filename")
-        title = part.filename
-    if title:
-        block["title"] = title
-    if part.context:
-        block["context"] = part.context
-    if part.has_citations is not None:
-        block["citations"] = {"enabled": part.has_citations}
-    return block
-
-
-def _inline_file(source: InlineSource, place: Place, writer: BlockWriter) -> Block | None:
-    media_type = source.media_type or kind_of(source.data)
-    if not source.media_type:
-        writer.losses.default(path_of(place, "source.media_type"), "told by the first bytes")
-    if media_type == PDF:
-        return {"type": "document", "source": base64_source(source.data, PDF)}
-    if media_type in IMAGE_TYPES:
-        writer.approximate(place, "said as an image")
-        return {"type": "image", "source": base64_source(source.data, media_type)}
-    try:
-        words = source.data.decode() if media_type.startswith("text/") or media_type in _TEXTUAL else ""
-    except UnicodeDecodeError:
-        words = ""
-    if not words:
-        writer.drop(place, "documents are PDF or text")
-        return None
-    writer.approximate(place, "said as plain text", "source")
-    return {"type": "document", "source": {"type": "text", "media_type": PLAIN, "data": words}}
-
-
-def _text_file(source: TextSource, place: Place, writer: BlockWriter) -> Block:
-    if source.media_type != PLAIN:
-        writer.approximate(place, "said as plain text", "source.media_type")
-    return {"type": "document", "source": {"type": "text", "media_type": PLAIN, "data": source.text}}
-
-
-def _url_file(source: UrlSource, place: Place, writer: BlockWriter) -> Block:
-    if source.media_type:
-        writer.drop(place, "a document at an address has no media type", "source.media_type")
-    return {"type": "document", "source": {"type": "url", "url": source.url}}
-
-
-def _kept_file(source: FileSource, place: Place, writer: BlockWriter) -> Block | None:
-    if source.protocol not in {"", NAME}:
-        writer.drop(place, "the file is kept by another provider")
-        return None
-    if source.media_type:
-        writer.drop(place, "a document in a file has no media type", "source.media_type")
-    return {"type": "document", "source": {"type": "file", "file_id": source.file_id}}
-
-
-def _audio(part: Audio, place: Place, writer: BlockWriter) -> Block | None:
-    if not part.transcript:
-        writer.drop(place, "the Messages API has no sound")
-        return None
-    writer.approximate(place, "the transcript in place of the sound")
-    return {"type": "text", "text": part.transcript}
-
-
-def _video(part: Video, place: Place, writer: BlockWriter) -> None:  # noqa: ARG001 - one signature for every part
-    writer.drop(place, "the Messages API has no video")
 
 
 def _json(part: Json, place: Place, writer: BlockWriter) -> Block:
@@ -360,24 +189,17 @@ def _native(part: Native, place: Place, writer: BlockWriter) -> Block | None:
     return block
 
 
-_TEXTUAL = frozenset({"application/json", "application/xml", "application/x-yaml", "application/yaml"})
-_SOURCES: dict[type, Callable[[Any, Place, BlockWriter], Block | None]] = {
-    InlineSource: _inline_file,
-    TextSource: _text_file,
-    UrlSource: _url_file,
-    FileSource: _kept_file,
-}
 _BLOCKS: dict[type, Callable[[Any, Place, BlockWriter], Block | None]] = {
     Text: _text,
     Reasoning: _reasoning,
     ToolCall: _tool_call,
     ToolResult: _tool_result,
-    ImageBase64: _image_base64,
-    ImageUrl: _image_url,
-    ImageFile: _image_file,
-    File: _file,
-    Audio: _audio,
-    Video: _video,
+    ImageBase64: emit_image_base64,
+    ImageUrl: emit_image_url,
+    ImageFile: emit_image_file,
+    File: emit_file,
+    Audio: emit_audio,
+    Video: emit_video,
     Json: _json,
     Refusal: _refusal,
     Native: _native,

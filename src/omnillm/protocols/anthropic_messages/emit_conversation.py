@@ -4,8 +4,9 @@ from typing import Any
 
 from omnillm.model.message import Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter
 from omnillm.protocols.anthropic_messages.cache import Anchors
-from omnillm.protocols.anthropic_messages.emit_blocks import Block, BlockWriter, tool_result_block
+from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, tool_result_block
 from omnillm.protocols.codec import Dialect
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
@@ -52,7 +53,7 @@ def _system_blocks(item: Message, number: int, writer: BlockWriter) -> list[Bloc
     for place, part in enumerate(item.parts):
         if type(part) is not Text:
             writer.losses.drop(f"input[{number}].parts[{place}]", "system text is text alone")
-    written = [writer.block(part, ("input", number, "parts", place)) for place, part in enumerate(item.parts) if type(part) is Text]
+    written = [emit_block(part, ("input", number, "parts", place), writer) for place, part in enumerate(item.parts) if type(part) is Text]
     return [block for block in written if block is not None]
 
 
@@ -100,7 +101,7 @@ class _Turns:
         if message.role in _SYSTEM_ROLES:
             self._add_system(message, number)
             return
-        blocks = writer.blocks(message.parts, "input", number, "parts")
+        blocks = emit_blocks(message.parts, "input", number, "parts", writer)
         self._anchors.see_message(self._count, blocks)
         self._count += 1
         _drop_name(message, number, writer)

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from omnillm.model.message import ImageBase64, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
-from omnillm.protocols.anthropic_messages.emit_blocks import Block, BlockWriter, Place, path_of, reasoning_block
+from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place, path_of
+from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, reasoning_block
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import GEMINI, NAME
 from omnillm.protocols.anthropic_messages.usage_object import usage_object
@@ -83,7 +84,7 @@ def _content(parts: tuple[MessagePart, ...], names: Mapping[str, str], writer: B
             block = reply_reasoning(part, place, writer)
             content += [] if block is None else [block]
         else:
-            content += shown(writer.block(part, place), place, writer)
+            content += shown(emit_block(part, place, writer), place, writer)
     return content
 
 
@@ -97,7 +98,7 @@ def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], 
         return [] if signature is None else [late_carrier(signature)]
     if type(part) is ToolCall and part.name in names:
         part = replace(part, name=names[part.name])
-    written = shown(writer.block(part, place), place, writer)
+    written = shown(emit_block(part, place, writer), place, writer)
     if signature is None:
         return written
     if type(part) is ImageBase64 or not written:

@@ -5,8 +5,9 @@ from typing import Any
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import CapabilitySet, OutputModality
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.cache import Anchors, keep_few, place_policy
-from omnillm.protocols.anthropic_messages.emit_blocks import BlockWriter
+from omnillm.protocols.anthropic_messages.emit_blocks import lone_text
 from omnillm.protocols.anthropic_messages.emit_conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit_tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
@@ -108,7 +109,7 @@ def _thinks_with(name: str, value: float) -> bool:
 
 
 def _rest(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
-    stop = [word for word in request.generation.stop if request.protocol == NAME or not word.isspace()]
+    stop = [word for word in request.generation.stop if request.protocol == NAME or word.strip()]
     if len(stop) < len(request.generation.stop):
         losses.drop("generation.stop", "a stop sequence must hold more than blanks")
     if stop:
@@ -174,12 +175,9 @@ def _cache(request: LlmRequest, anchors: Anchors, tools: list[dict[str, Any]], s
 def _finished(request: LlmRequest, body: dict[str, Any], writer: BlockWriter) -> dict[str, Any]:
     """Write plain texts as strings, and put in what has no canonical home."""
     for message in body["messages"]:
-        content = message["content"]
-        if len(content) == 1 and len(content[0]) == 2 and "text" in content[0]:
-            message["content"] = content[0]["text"]
-    system = body.get("system", ())
-    if len(system) == 1 and len(system[0]) == 2:
-        body["system"] = system[0]["text"]
+        message["content"] = lone_text(message["content"])
+    if "system" in body:
+        body["system"] = lone_text(body["system"])
     for name, value in request.vendor_extensions.items():
         if not writer.is_own:
             writer.losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")

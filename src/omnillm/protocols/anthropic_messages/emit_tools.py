@@ -4,7 +4,7 @@ from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.emit_blocks import BlockWriter
+from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.parse_tools import NO_ARGUMENTS
 

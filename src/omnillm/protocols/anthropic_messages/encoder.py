@@ -32,8 +32,8 @@ from omnillm.model.events import (
 )
 from omnillm.model.message import Native, Refusal, ToolCall
 from omnillm.model.response import FinishReason
+from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.blocks_of_stream import BLOCKS, OpenBlock
-from omnillm.protocols.anthropic_messages.emit_blocks import BlockWriter
 from omnillm.protocols.anthropic_messages.emit_reply import PREFIX, stop_details
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
@@ -82,8 +82,7 @@ class MessageEncoder:
 
     def _feed_part(self, event: Any) -> bytes:
         if event.candidate:
-            self._losses.drop(f"candidates[{event.candidate}]", "the Messages API gives one answer")
-            return b""
+            return self._leave_out(event)
         current = self._current
         if current is None:
             return self._open(event) if type(event) is PartStarted else b""
@@ -98,8 +97,11 @@ class MessageEncoder:
         if type(part) is ToolCall:
             self._has_tool_call = True
             part = replace(part, name=self._context.names.get(part.name, part.name))
-        elif type(part) is Refusal:
-            self._has_refusal = True
+        elif type(part) is not Native:
+            self._has_refusal = self._has_refusal or type(part) is Refusal
+            for name in part.vendor_extensions:
+                path = f"candidates[0].message.parts[{event.index}].vendor_extensions.{name}"
+                self._losses.drop(path, "the Messages API does not know it")
         self._current = BLOCKS.get(type(part), BLOCKS[Native])(event.index, part, self._blocks, self._writer)
         return self._current.begin()
 
@@ -135,10 +137,14 @@ class MessageEncoder:
         self._usage, self._raw = event.usage, event.raw
         return b""
 
-    def _finish(self, event: Finished) -> bytes:
-        if event.candidate:
+    def _leave_out(self, event: Any) -> bytes:
+        """Leave out another candidate than the first; that it began is said once."""
+        if type(event) is PartStarted and event.index == 0:
             self._losses.drop(f"candidates[{event.candidate}]", "the Messages API gives one answer")
-        else:
+        return b""
+
+    def _finish(self, event: Finished) -> bytes:
+        if not event.candidate:
             self._finished = event
         return b""
 

@@ -1,0 +1,254 @@
+"""Canonical conversations, written for the Messages API: what comes back, and what the report says of the rest."""
+
+import binascii
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from omnillm.model.capabilities import (
+    CapabilitySet,
+    ReasoningCapability,
+    StructuredOutputConfig,
+    ToolChoice,
+    ToolDefinition,
+)
+from omnillm.model.media import FileSource, InlineSource, TextSource, UrlSource
+from omnillm.model.message import (
+    Audio,
+    CacheControl,
+    Citation,
+    File,
+    ImageBase64,
+    ImageFile,
+    ImageUrl,
+    Issuer,
+    Json,
+    Message,
+    MessageRole,
+    Native,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    Video,
+)
+from omnillm.model.request import GenerationConfig, LlmRequest, user
+from omnillm.protocols.anthropic_messages import CODEC
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.loss import Losses
+
+P = "anthropic_messages"
+PNG = b"\x89PNG\r\n\x1a\n...."
+DIALECT = Dialect(accepts_system_messages=True)
+
+
+def b64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def parse(body: dict) -> tuple[LlmRequest, Losses]:
+    losses = Losses()
+    return CODEC.parse_request(body, losses), losses
+
+
+def emit(request: LlmRequest, dialect: Dialect = DIALECT) -> tuple[dict, dict[str, str]]:
+    """The body, and what was lost: paths to kinds."""
+    losses = Losses()
+    body = CODEC.emit_request(request, dialect, losses)
+    return body, {reason.path: reason.kind for reason in losses.reasons}
+
+
+def ask(*items: Any, **members: Any) -> LlmRequest:
+    generation = members.pop("generation", GenerationConfig(max_output_tokens=100))
+    return LlmRequest(model="m", input=items or (user("Hi"),), generation=generation, **members)
+
+
+def said(*parts: Any, role: MessageRole = MessageRole.ASSISTANT) -> Message:
+    return Message(role=role, parts=parts)
+
+
+def opaque(value: str, protocol: str = P, provider: str = "") -> Opaque:
+    return Opaque(value=value, issuer=Issuer(protocol=protocol, provider=provider))
+
+
+def user_of(*parts: Any) -> Message:
+    return said(*parts, role=MessageRole.USER)
+
+
+def test_results_and_the_words_after_them_are_one_user_message_with_the_results_first():
+    results = [ToolResult(call_id=name, content=(Text(text=name),)) for name in ("a", "b")]
+    body, lost = emit(ask(*results, user("now"), user("then")))
+    assert [block["type"] for block in body["messages"][0]["content"]] == ["tool_result", "tool_result", "text", "text"]
+    assert lost == {"input[3]": "moved"}
+    body, lost = emit(ask(user("now"), *results))
+    assert [block["type"] for block in body["messages"][0]["content"]] == ["tool_result", "tool_result", "text"]
+    assert lost == {"input[1]": "moved", "input[2]": "moved"}
+
+
+@pytest.mark.parametrize("role", [MessageRole.SYSTEM, MessageRole.DEVELOPER])
+def test_late_system_text_stays_at_its_place(role):
+    """As a system message where the model takes one, else inside the user's text."""
+    request = ask(user("a"), said(Text(text="b")), Message.text(role, "c"), user("d"))
+    lost_role = {"input[2].role": "approximated"} if role is MessageRole.DEVELOPER else {}
+    body, lost = emit(request)
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "system", "user"]
+    assert lost == lost_role
+    body, lost = emit(request, Dialect())
+    assert body["messages"][2]["content"] == [{"type": "text", "text": "<system>\nc\n</system>"}, {"type": "text", "text": "d"}]
+    assert lost == {**lost_role, "input[2]": "moved", "input[3]": "moved"}
+
+
+def test_instructions_and_leading_system_messages_are_system_blocks():
+    request = ask(Message.text(MessageRole.DEVELOPER, "b"), Message.text(MessageRole.SYSTEM, "c"), user("d"), instructions="a")
+    body, lost = emit(request)
+    assert [block["text"] for block in body["system"]] == ["a", "b", "c"]
+    assert lost == {"instructions": "moved", "input[0].role": "approximated", "input[1]": "moved"}
+
+
+def test_signature_returns_to_its_issuer_alone():
+    """Reasoning that the provider cannot verify is left out, and never becomes visible text."""
+    mine = Reasoning(text="a", opaque=opaque("s", provider="anthropic"))
+    theirs = Reasoning(text="b", opaque=opaque("t", provider="bedrock"))
+    foreign = Reasoning(text="c", opaque=opaque("u", "openai_responses"))
+    request = ask(user("?"), said(mine, theirs, foreign, Reasoning(text="d"), Text(text="e")))
+    body, lost = emit(request, Dialect(provider="anthropic"))
+    assert body["messages"][1]["content"] == [{"type": "thinking", "thinking": "a", "signature": "s"}, {"type": "text", "text": "e"}]
+    assert lost == {f"input[1].parts[{number}]": "dropped" for number in (1, 2, 3)}
+
+
+LOST_PARTS = [
+    (Text(text=""), None, {"": "dropped", "message": "dropped"}),
+    (Text(text="a", citations=(Citation(url="u"),)), {"type": "text", "text": "a"}, {"citations": "dropped"}),
+    (Text(text="a", signature=opaque("s", "gemini_generate_content")), {"type": "text", "text": "a"}, {"signature": "dropped"}),
+    (Text(text="a", vendor_extensions={"x": 1}), {"type": "text", "text": "a"}, {"vendor_extensions.x": "dropped"}),
+    (ImageUrl(url="https://x", detail="low"), {"type": "image", "source": {"type": "url", "url": "https://x"}}, {"detail": "dropped"}),
+    (
+        ImageBase64(data=PNG),
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": b64(PNG)}},
+        {"media_type": "defaulted"},
+    ),
+    (ImageBase64(data=b"BM", media_type="image/bmp"), None, {"": "dropped", "message": "dropped"}),
+    (ImageFile(file_id="f", protocol="openai_responses"), None, {"": "dropped", "message": "dropped"}),
+    (Audio(source=InlineSource(data=b"x")), None, {"": "dropped", "message": "dropped"}),
+    (Audio(transcript="hello"), {"type": "text", "text": "hello"}, {"": "approximated"}),
+    (Video(source=UrlSource(url="u")), None, {"": "dropped", "message": "dropped"}),
+    (Json(value={"a": 1}), {"type": "text", "text": '{"a":1}'}, {"value": "approximated"}),
+    (Refusal(text="no"), {"type": "text", "text": "no"}, {"": "approximated"}),
+    (Native(protocol="openai_responses", kind="x", value={}), None, {"": "dropped", "message": "dropped"}),
+    (
+        File(source=InlineSource(data=b"%PDF-1"), filename="a.pdf"),
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": b64(b"%PDF-1")}, "title": "a.pdf"},
+        {"filename": "approximated", "source.media_type": "defaulted"},
+    ),
+    (
+        File(source=InlineSource(data=b"a,b", media_type="text/csv")),
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "a,b"}},
+        {"source": "approximated"},
+    ),
+    (
+        File(source=TextSource(text="a", media_type="text/markdown")),
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "a"}},
+        {"source.media_type": "approximated"},
+    ),
+    (
+        File(source=InlineSource(data=PNG, media_type="image/png")),
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": b64(PNG)}},
+        {"": "approximated"},
+    ),
+    (File(source=InlineSource(data=b"PK", media_type="application/zip")), None, {"": "dropped", "message": "dropped"}),
+    (File(source=FileSource(file_id="f", protocol="openai_chat")), None, {"": "dropped", "message": "dropped"}),
+]
+
+
+@pytest.mark.parametrize(("part", "block", "lost"), LOST_PARTS, ids=lambda value: type(value).__name__)
+def test_part_that_cannot_be_said_is_in_the_report(part, block, lost):
+    """Exactly what is missing is named, and what is near it is said."""
+    expected = {f"input[0].parts[0].{path}".rstrip("."): kind for path, kind in lost.items() if path != "message"}
+    expected |= {"input[0]": lost["message"]} if "message" in lost else {}
+    body, found = emit(ask(user_of(part)))
+    content = body["messages"][0]["content"] if body["messages"] else []
+    content = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    assert content == ([] if block is None else [block])
+    assert found == expected
+
+
+def test_arguments_that_are_no_object_stand_in_raw_and_come_back():
+    for words in ("{not json", "[1]", '"a"'):
+        body, lost = emit(ask(said(ToolCall(call_id="1", name="f", arguments=words))))
+        assert body["messages"][0]["content"][0]["input"] == {"_raw": words}
+        assert lost == {"input[0].parts[0].arguments": "approximated"}
+        assert parse(body)[0].input[0].tool_calls[0].arguments == words
+
+
+def test_ids_of_calls_are_written_in_allowed_letters_the_same_for_call_and_result():
+    request = ask(said(ToolCall(call_id="call:1", name="f")), ToolResult(call_id="call:1", name="f"))
+    body, lost = emit(request)
+    assert body["messages"][0]["content"][0]["id"] == body["messages"][1]["content"][0]["tool_use_id"] == "call_1"
+    assert lost == {"input[0].parts[0].call_id": "approximated", "input[1].call_id": "approximated"}
+
+
+def test_name_of_a_result_is_lost_only_where_no_call_tells_it():
+    assert emit(ask(ToolResult(call_id="1", name="f")))[1] == {"input[0].name": "dropped"}
+
+
+WORDS = st.text(max_size=5)
+WORD = st.text("abc", min_size=1, max_size=5)
+ISSUERS = st.builds(Issuer, protocol=st.sampled_from([P, "openai_responses", "gemini_generate_content"]))
+OPAQUES = st.none() | st.builds(Opaque, value=WORD, issuer=ISSUERS)
+MARKS = st.none() | st.builds(CacheControl, ttl=st.sampled_from(["", "5m", "1h", "24h"]))
+TEXTS = st.builds(Text, text=WORDS, cache_control=MARKS, signature=OPAQUES)
+IMAGES = st.builds(ImageUrl, url=WORD, detail=st.sampled_from(["", "low"])) | st.builds(
+    ImageBase64, data=st.binary(), media_type=st.sampled_from(["", "image/png", "image/tiff"]), cache_control=MARKS
+)
+FILES = st.builds(
+    File,
+    source=st.builds(UrlSource, url=WORD) | st.builds(TextSource, text=WORD) | st.builds(InlineSource, data=st.binary(), media_type=WORDS),
+    title=WORDS,
+    filename=WORDS,
+    has_citations=st.none() | st.booleans(),
+)
+USERS = st.builds(user_of, TEXTS | IMAGES | FILES) | st.builds(user_of, TEXTS, IMAGES)
+CALLS = st.builds(ToolCall, call_id=WORD, name=WORD, arguments=st.sampled_from(["{}", '{"a":1}', "[", "[]"]), signature=OPAQUES)
+REASONING = st.builds(Reasoning, text=WORDS, opaque=OPAQUES, summary=st.just(()) | st.just(("a", "b")))
+ASSISTANTS = st.lists(TEXTS | CALLS | REASONING, max_size=3).map(lambda parts: said(*parts))
+RESULTS = st.builds(ToolResult, call_id=WORD, content=st.lists(TEXTS | IMAGES, max_size=2).map(tuple), is_error=st.none() | st.booleans())
+SYSTEMS = st.builds(Message.text, st.sampled_from([MessageRole.SYSTEM, MessageRole.DEVELOPER]), WORDS)
+REQUESTS = st.builds(
+    LlmRequest,
+    model=WORD,
+    input=st.lists(USERS | ASSISTANTS | RESULTS | SYSTEMS, max_size=5).map(tuple),
+    instructions=st.none() | WORD,
+    generation=st.builds(
+        GenerationConfig,
+        max_output_tokens=st.none() | st.integers(1, 3000),
+        temperature=st.none() | st.floats(0, 2),
+        stop=st.just(()) | st.just((" ", "a")),
+        seed=st.none() | st.integers(0, 3),
+    ),
+    capabilities=st.builds(
+        CapabilitySet,
+        tools=st.just(()) | st.just((ToolDefinition(name="f"), ToolDefinition(name="g", input_schema={"type": "object"}, strict=True))),
+        tool_choice=st.none() | st.sampled_from([ToolChoice(mode=mode) for mode in ("auto", "none", "required")]),
+        reasoning=st.none() | st.builds(ReasoningCapability, effort=st.sampled_from(["low", "none", "max"])),
+        structured_output=st.none() | st.just(StructuredOutputConfig(schema={"type": "object"})),
+    ),
+    user_id=WORDS,
+    is_stream=st.booleans(),
+    protocol=st.sampled_from(["", P, "openai_chat"]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(REQUESTS, st.booleans(), st.booleans())
+def test_canonical_request_comes_back_or_the_report_says_why(request_, adaptively, takes_system):
+    dialect = Dialect(thinks_adaptively=adaptively, accepts_system_messages=takes_system)
+    body, lost = emit(request_, dialect)
+    back, losses = parse(json.loads(json.dumps(body)))
+    assert not losses
+    assert lost or replace(back, protocol=request_.protocol) == request_

@@ -1,0 +1,311 @@
+"""Tools, thinking, sampling and prompt caches of canonical requests, written for the Messages API."""
+
+import json
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from omnillm.errors import ProtocolError
+from omnillm.model.capabilities import (
+    BuiltinTool,
+    CapabilitySet,
+    EndOfInstructions,
+    EndOfMessage,
+    EndOfTools,
+    ExplicitKey,
+    OutputModality,
+    PromptCachePolicy,
+    PromptCacheRetention,
+    ReasoningCapability,
+    StructuredOutputConfig,
+    ToolChoice,
+    ToolDefinition,
+)
+from omnillm.model.message import (
+    CacheControl,
+    Message,
+    MessageRole,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from omnillm.model.request import GenerationConfig, LlmRequest, user
+from omnillm.protocols.anthropic_messages import CODEC
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.loss import Losses
+
+P = "anthropic_messages"
+DIALECT = Dialect(accepts_system_messages=True)
+
+
+def emit(request: LlmRequest, dialect: Dialect = DIALECT) -> tuple[dict, dict[str, str]]:
+    """The body, and what was lost: paths to kinds."""
+    losses = Losses()
+    body = CODEC.emit_request(request, dialect, losses)
+    return body, {reason.path: reason.kind for reason in losses.reasons}
+
+
+def ask(*items: Any, **members: Any) -> LlmRequest:
+    generation = members.pop("generation", GenerationConfig(max_output_tokens=100))
+    return LlmRequest(model="m", input=items or (user("Hi"),), generation=generation, **members)
+
+
+def able(**capabilities: Any) -> LlmRequest:
+    return ask(capabilities=CapabilitySet(**capabilities))
+
+
+def said(*parts: Any, role: MessageRole = MessageRole.ASSISTANT) -> Message:
+    return Message(role=role, parts=parts)
+
+
+def user_of(*parts: Any) -> Message:
+    return said(*parts, role=MessageRole.USER)
+
+
+def test_custom_tool_is_a_function_of_one_text():
+    tool = ToolDefinition(name="f", kind="custom", format={"type": "grammar"})
+    request = replace(able(tools=(tool,)), input=(said(ToolCall(call_id="1", name="f", arguments="free", kind="custom")),))
+    body, lost = emit(request)
+    assert body["tools"][0]["input_schema"]["required"] == ["input"]
+    assert body["messages"][0]["content"][0]["input"] == {"input": "free"}
+    assert lost == {
+        "capabilities.tools[0].kind": "approximated",
+        "capabilities.tools[0].format": "dropped",
+        "input[0].parts[0].kind": "approximated",
+    }
+
+
+@pytest.mark.parametrize(
+    ("tool", "written", "lost"),
+    [
+        (BuiltinTool(kind="web_search", max_uses=2), {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}, {}),
+        (
+            BuiltinTool(kind="web_search", allowed_domains=("a",), protocol="openai_responses", native={"type": "web_search"}),
+            {"type": "web_search_20250305", "name": "web_search", "allowed_domains": ["a"]},
+            {"": "approximated"},
+        ),
+        (
+            BuiltinTool(kind="web_fetch", user_location={}),
+            {"type": "web_fetch_20250910", "name": "web_fetch"},
+            {".user_location": "dropped"},
+        ),
+        (BuiltinTool(kind="code_execution"), {"type": "code_execution_20250825", "name": "code_execution"}, {}),
+        (BuiltinTool(kind="file_search", protocol="openai_responses", native={}), None, {"": "dropped"}),
+    ],
+)
+def test_server_tools_of_other_protocols(tool, written, lost):
+    body, found = emit(able(builtin_tools=(tool,)))
+    assert body.get("tools") == (None if written is None else [written])
+    assert found == {f"capabilities.builtin_tools[0]{path}": kind for path, kind in lost.items()}
+
+
+F, G = ToolDefinition(name="f"), ToolDefinition(name="g")
+
+
+@pytest.mark.parametrize(
+    ("choice", "written", "lost"),
+    [
+        (ToolChoice(mode="allowed", names=("g",)), {"type": "auto"}, {"": "approximated"}),
+        (ToolChoice(mode="allowed", names=("g",), is_required=True), {"type": "any"}, {"": "approximated"}),
+        (ToolChoice(mode="named", names=("g",), kind="custom"), {"type": "tool", "name": "g"}, {".kind": "approximated"}),
+        (ToolChoice(mode="named", protocol="openai_responses", native={"type": "mcp"}), None, {"": "dropped"}),
+        (ToolChoice(mode="named"), None, {"": "dropped"}),
+    ],
+)
+def test_tool_choices_of_other_protocols(choice, written, lost):
+    body, found = emit(able(tools=(F, G), tool_choice=choice))
+    assert body.get("tool_choice") == written
+    assert found == {f"capabilities.tool_choice{path}": kind for path, kind in lost.items()}
+    assert [tool["name"] for tool in body["tools"]] == (["g"] if choice.mode == "allowed" else ["f", "g"])
+
+
+def test_calls_one_at_a_time_need_a_choice_to_say_so():
+    assert emit(able(tools=(F,), parallel_tool_calls=False))[0]["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    assert "tool_choice" not in emit(able(tools=(F,), parallel_tool_calls=True))[0]
+    assert emit(able(tool_choice=ToolChoice(mode="required")))[1] == {"capabilities.tool_choice": "dropped"}
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "adaptively", "by_budget"),
+    [
+        (ReasoningCapability(effort="low"), ({"type": "adaptive"}, "low"), 2048),
+        (ReasoningCapability(effort="minimal"), ({"type": "adaptive"}, "low"), 1024),
+        (ReasoningCapability(mode="enabled", budget_tokens=3000), ({"type": "adaptive"}, "medium"), 3000),
+        (ReasoningCapability(budget_tokens=-1), ({"type": "adaptive"}, None), 8192),
+        (ReasoningCapability(mode="adaptive", effort="high"), ({"type": "adaptive"}, "high"), 16384),
+        (ReasoningCapability(effort="none"), ({"type": "disabled"}, None), None),
+        (ReasoningCapability(budget_tokens=0), ({"type": "disabled"}, None), None),
+        (ReasoningCapability(mode="disabled"), ({"type": "disabled"}, None), None),
+        (ReasoningCapability(include_thoughts=True), (None, None), None),
+        (
+            ReasoningCapability(effort="high", summary="auto"),
+            ({"type": "adaptive", "display": "summarized"}, "high"),
+            16384,
+        ),
+    ],
+)
+def test_effort_and_budget_by_what_the_model_takes(reasoning, adaptively, by_budget):
+    request = replace(able(reasoning=reasoning), generation=GenerationConfig(max_output_tokens=50_000))
+    body, _ = emit(request, Dialect(thinks_adaptively=True))
+    assert (body.get("thinking"), body.get("output_config", {}).get("effort")) == adaptively
+    thinking = emit(request)[0].get("thinking") or {}
+    assert thinking.get("budget_tokens") == by_budget
+
+
+def test_budget_fits_under_the_output_cap():
+    """It is brought between 1024 and the cap; a cap that leaves no room is raised; an unsaid one makes room of itself."""
+    request = able(reasoning=ReasoningCapability(mode="enabled", budget_tokens=9000))
+    body, lost = emit(replace(request, generation=GenerationConfig(max_output_tokens=5000)))
+    assert (body["max_tokens"], body["thinking"]["budget_tokens"]) == (5000, 4999)
+    assert lost == {"capabilities.reasoning.budget_tokens": "approximated"}
+    body, lost = emit(replace(request, generation=GenerationConfig(max_output_tokens=100)))
+    assert (body["max_tokens"], body["thinking"]["budget_tokens"]) == (1124, 1123)
+    assert lost["generation.max_output_tokens"] == "approximated"
+    body, lost = emit(replace(request, generation=GenerationConfig()))
+    assert (body["max_tokens"], lost) == (13096, {"generation.max_output_tokens": "defaulted"})
+
+
+def test_thinking_by_budget_forces_no_call_and_bears_no_temperature():
+    capabilities = CapabilitySet(
+        tools=(F,), tool_choice=ToolChoice(mode="required"), reasoning=ReasoningCapability(mode="enabled", budget_tokens=2000)
+    )
+    generation = GenerationConfig(max_output_tokens=5000, temperature=0.2, top_p=0.99, top_k=3)
+    body, lost = emit(ask(capabilities=capabilities, generation=generation))
+    assert body["tool_choice"] == {"type": "auto"}
+    assert (body.get("temperature"), body.get("top_p"), body.get("top_k")) == (None, 0.99, None)
+    assert lost == {"capabilities.tool_choice": "approximated", "generation.temperature": "dropped", "generation.top_k": "dropped"}
+
+
+def test_thinking_by_budget_is_off_amid_calls_that_come_without_thinking():
+    """The API refuses a budget where the last calls have no signed thinking before them."""
+    items = (user("?"), said(ToolCall(call_id="1", name="f")), ToolResult(call_id="1"))
+    request = replace(able(tools=(F,), reasoning=ReasoningCapability(effort="high")), input=items)
+    body, lost = emit(request)
+    assert body["thinking"] == {"type": "disabled"}
+    assert lost["capabilities.reasoning"] == "approximated"
+    assert emit(request, Dialect(thinks_adaptively=True))[0]["thinking"] == {"type": "adaptive"}
+
+
+def test_everything_that_the_api_does_not_know_is_in_the_report():
+    generation = GenerationConfig(
+        temperature=1.5,
+        stop=("\n", "END"),
+        presence_penalty=0.1,
+        frequency_penalty=0.1,
+        seed=1,
+        n=2,
+        logprobs=True,
+        top_logprobs=2,
+        logit_bias={"1": 1},
+        verbosity="low",
+        service_tier="flex",
+    )
+    capabilities = CapabilitySet(
+        max_tool_calls=1,
+        structured_output=StructuredOutputConfig(kind="json_object"),
+        modalities=(OutputModality.TEXT, OutputModality.AUDIO),
+        audio={"voice": "x"},
+        safety=({},),
+    )
+    body, lost = emit(ask(generation=generation, capabilities=capabilities, metadata={"k": "v"}, store=True, vendor_extensions={"x": 1}))
+    assert body == {
+        "model": "m",
+        "max_tokens": 4096,
+        "system": "Answer with one JSON object and nothing else.",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "temperature": 1.0,
+        "stop_sequences": ["END"],
+    }
+    unsaid = (
+        "stop",
+        "presence_penalty",
+        "frequency_penalty",
+        "seed",
+        "n",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "verbosity",
+        "service_tier",
+    )
+    assert lost == {
+        "generation.max_output_tokens": "defaulted",
+        "generation.temperature": "approximated",
+        **{f"generation.{name}": "dropped" for name in unsaid},
+        **{f"capabilities.{name}": "dropped" for name in ("max_tool_calls", "modalities", "audio", "safety")},
+        "capabilities.structured_output.kind": "approximated",
+        "metadata.k": "dropped",
+        "store": "dropped",
+        "vendor_extensions.x": "dropped",
+    }
+
+
+@pytest.mark.parametrize(("tier", "written"), [("auto", "auto"), ("default", "standard_only"), ("priority", "auto"), ("flex", None)])
+def test_service_tiers_of_other_protocols(tier, written):
+    body, lost = emit(ask(generation=GenerationConfig(max_output_tokens=1, service_tier=tier)))
+    assert body.get("service_tier") == written
+    assert bool(lost) is (tier != written)
+
+
+def test_model_without_sampling_gets_none():
+    generation = GenerationConfig(max_output_tokens=1, temperature=1.0, top_p=0.5, top_k=1)
+    body, lost = emit(ask(generation=generation), Dialect(accepts_sampling=False))
+    assert not {"temperature", "top_p", "top_k"} & body.keys()
+    assert lost == {f"generation.{name}": "dropped" for name in ("temperature", "top_p", "top_k")}
+
+
+def test_state_of_another_provider_cannot_be_translated():
+    with pytest.raises(ProtocolError, match="no state"):
+        emit(ask(previous_response_id="resp_1"))
+
+
+SYSTEM = Message.text(MessageRole.SYSTEM, "s")
+
+
+@pytest.mark.parametrize(
+    ("breakpoint_", "tools", "place"),
+    [
+        (None, (F,), lambda body: body["tools"][-1]),
+        (None, (), lambda body: body["system"][-1]),
+        (EndOfTools(), (F,), lambda body: body["tools"][-1]),
+        (EndOfInstructions(), (F,), lambda body: body["system"][-1]),
+        (EndOfMessage(index=1), (F,), lambda body: body["messages"][1]["content"][-1]),
+    ],
+)
+def test_cache_policy_sets_its_mark(breakpoint_, tools, place):
+    policy = PromptCachePolicy(mode="required", retention=PromptCacheRetention.LONG)
+    policy = policy if breakpoint_ is None else replace(policy, breakpoint=breakpoint_)
+    request = ask(SYSTEM, user("a"), said(Text(text="b")), user("c"), capabilities=CapabilitySet(tools=tools, prompt_cache=policy))
+    body, lost = emit(request)
+    assert place(body)["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert json.dumps(body).count("cache_control") == 1
+    assert lost == {}
+
+
+def test_cache_policy_without_a_place():
+    policy = PromptCachePolicy(breakpoint=EndOfTools(), key=ExplicitKey(value="k"))
+    assert emit(able(prompt_cache=policy))[1] == {
+        "capabilities.prompt_cache.breakpoint": "dropped",
+        "capabilities.prompt_cache.key": "dropped",
+    }
+    with pytest.raises(ProtocolError, match="no place"):
+        emit(able(prompt_cache=replace(policy, mode="required")))
+
+
+def test_four_marks_are_kept_the_policys_and_the_last():
+    marked = user_of(*[Text(text=str(number), cache_control=CacheControl()) for number in range(5)])
+    request = ask(SYSTEM, marked, capabilities=CapabilitySet(prompt_cache=PromptCachePolicy()))
+    body, lost = emit(request)
+    assert "cache_control" in body["system"][0]
+    assert ["cache_control" in block for block in body["messages"][0]["content"]] == [False, False, True, True, True]
+    assert lost == {"input[1].parts[0].cache_control": "dropped", "input[1].parts[1].cache_control": "dropped"}
+    assert "cache_control" not in json.dumps(
+        emit(replace(request, capabilities=CapabilitySet(prompt_cache=PromptCachePolicy.disabled())))[0]
+    )
+
+
+def test_other_terms_of_a_cache_mark_are_an_hour():
+    body, lost = emit(ask(user_of(Text(text="a", cache_control=CacheControl(ttl="30m")))))
+    assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert lost == {"input[0].parts[0].cache_control.ttl": "approximated"}
