@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.testing.generation import argument_pieces, arguments_for, count_tokens, told_usage, words_for
+from omnillm.testing.generation import count_tokens, told_usage, words_for
+from omnillm.testing.samples import argument_pieces, arguments_for
 from omnillm.usage import Usage
 
 

@@ -74,4 +74,4 @@ def test_any_tools_are_answered(target, schemas, streams):
     call = judged(target, msgspec.json.encode(GOOD | {"tools": tools, "stream": streams}))
     assert call.reply.status in {200, 400}
     if schemas and call.generation is not None:
-        assert isinstance(msgspec.json.decode(call.generation.text), dict)
+        assert isinstance(msgspec.json.decode(call.generation.blocks[-1].text), dict)

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from omnillm.testing.composition import compose
 from omnillm.testing.delivery import Reply
 from omnillm.testing.faults import Fault, Hint
-from omnillm.testing.generation import Generation, argument_pieces, arguments_for, told_usage, words_for
+from omnillm.testing.generation import Generation, told_usage
 from omnillm.testing.replies import gemini_generate_content
 from omnillm.testing.replies.speaker import Asked, Piece, Speaker, Standing, Trouble
 from omnillm.testing.script import Behaviour
@@ -19,28 +20,32 @@ from omnillm.usage import Usage
 EVENT_STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
-def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, calls_tool: bool) -> Generation:
-    """What the model says: a tool call if one is asked for and fits under the cap, else text."""
+def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, seal: str) -> Generation:
+    """What the model says, and what that costs."""
     tokens = asked.prompt_tokens
-    most = asked.max_output if asked.max_output is not None else behaviour.words + behaviour.reasoning_tokens
-    reasoning = min(behaviour.reasoning_tokens, most)
-    words, tool = _said(asked, behaviour.words, most - reasoning, calls_tool=calls_tool and bool(asked.tools))
+    most = asked.max_output
+    hidden = behaviour.reasoning_tokens if most is None else min(behaviour.reasoning_tokens, most)
+    said = compose(asked, behaviour.words, None if most is None else most - hidden)
     cached = min(behaviour.cached_tokens, tokens)
     written = min(behaviour.cache_write_tokens, tokens - cached)
+    thought = sum([len(block.words) for block in said.blocks if block.kind == "reasoning"])
     usage = Usage(
         input=tokens - cached - written,
         cache_read=cached,
         cache_write_short=written,
-        output=len(words) * asked.choices,
-        reasoning=reasoning,
+        output=(sum([len(block.words) for block in said.blocks]) - thought) * asked.choices,
+        reasoning=hidden + thought * asked.choices,
     )
     return Generation(
         number=number,
         created=created,
         model=asked.model,
-        words=words,
-        tool=tool,
-        finish="tool" if tool else "length" if len(words) < behaviour.words else "end",
+        blocks=said.blocks,
+        finish=said.finish,
+        stop=said.stop,
+        seal=seal if asked.wants_seal else "",
+        is_redacted="redacted" in asked.markers,
+        echo=asked.echo,
         usage=usage,
         told=told_usage(usage, fault.lie),
         is_cumulative=fault.lie == "cumulative",
@@ -48,15 +53,6 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
         wants_usage=asked.wants_usage,
         max_output=asked.max_output,
     )
-
-
-def _said(asked: Asked, usual: int, most: int, *, calls_tool: bool) -> tuple[tuple[str, ...], str]:
-    """The words, and the name of the tool whose arguments they are."""
-    if calls_tool:
-        pieces = argument_pieces(arguments_for(asked.tools[0]["schema"]))
-        if asked.max_output is None or len(pieces) <= most:
-            return pieces, str(asked.tools[0]["name"])
-    return words_for(asked.prompt, asked.model, min(usual, most)), ""
 
 
 def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: Standing, *, is_stream: bool, is_array: bool) -> Reply:
@@ -71,7 +67,7 @@ def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: St
     if is_array:
         pieces = gemini_generate_content.as_array(pieces)
     fields |= dict(fault.fields) if is_array else EVENT_STREAM | dict(fault.fields)
-    return Reply(status=200, fields=fields, pieces=pieces, is_chunked=True, generated=generation.usage.reasoning)
+    return Reply(status=200, fields=fields, pieces=pieces, is_chunked=True, generated=generation.hidden)
 
 
 def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Piece]:
@@ -82,7 +78,7 @@ def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Pie
         lost = {"terminal"} if fault.missing == "terminal" else {"terminal", "finish"}
         pieces = [piece for piece in pieces if piece.part not in lost]
     if fault.truncates_json:
-        pieces = pieces[: len(pieces) // 2]
+        pieces = pieces[: max(1, len(pieces) // 2)]
         pieces[-1].raw = pieces[-1].raw[: len(pieces[-1].raw) // 2]
     if inserted := fault.inserted or (b":%b\n\n" % (b"x" * fault.comment_bytes) if fault.comment_bytes else b""):
         first = next((place for place, piece in enumerate(pieces) if piece.part == "content"), 0)

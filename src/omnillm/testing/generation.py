@@ -12,10 +12,23 @@ from omnillm.usage import Usage
 
 FILLER = ("the", "lake", "is", "calm", "and", "seven", "herons", "stand", "at", "its", "edge", "counting", "small", "silver", "fish")
 MARKER = re.compile(r"\[\[[^\]]*\]\]")
-ARGUMENT_PIECE = 8
-"""Characters of a tool's arguments that count as one token."""
 HUGE = 10**18
-SAMPLES: Mapping[str, Any] = {"string": "heron", "integer": 7, "number": 0.5, "boolean": True, "array": [], "object": {}, "null": None}
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing said: a thought that is shown, a text, or the call of a tool."""
+
+    kind: Literal["reasoning", "text", "tool"]
+    words: tuple[str, ...]
+    """One token each: words, or pieces of JSON."""
+    name: str = ""
+    """Of the tool."""
+    call: int = 0
+    """The number of the call in its reply, from 0."""
+
+    @property
+    def text(self) -> str:
+        return "".join(self.words)
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,10 +39,17 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     created: int
     """Unix seconds."""
     model: str
-    words: tuple[str, ...]
-    """One output token each: words of the text, or pieces of the tool's arguments."""
-    tool: str = ""
-    finish: Literal["end", "length", "tool"] = "end"
+    blocks: tuple[Block, ...]
+    """In the order in which they are said; reasoning comes first, calls last."""
+    finish: Literal["end", "length", "tool", "refusal", "stop"] = "end"
+    stop: str = ""
+    """The stop sequence that ended it."""
+    seal: str = ""
+    """What the provider's protocol signs or encrypts reasoning with; "" when it is not to be shown."""
+    is_redacted: bool = False
+    """The reasoning is not shown, where the protocol can say so."""
+    echo: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    """What the reply repeats of the request."""
     usage: Usage
     """The truth, which is billed."""
     told: Usage | None
@@ -41,22 +61,39 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     max_output: int | None = None
 
     @property
-    def text(self) -> str:
-        return "".join(self.words)
+    def words(self) -> int:
+        """Of all blocks."""
+        return sum([len(block.words) for block in self.blocks])
 
     @property
     def serial(self) -> str:
         return f"fake{self.number:012d}"
 
+    def of(self, kind: Literal["reasoning", "text", "tool"]) -> list[Block]:
+        return [block for block in self.blocks if block.kind == kind]
+
+    def text_of(self, kind: Literal["reasoning", "text"]) -> str:
+        return "".join([block.text for block in self.of(kind)])
+
+    def id_of(self, block: Block, prefix: str) -> str:
+        """Of a call, or of the item that a block is; the first call's is that of an only one."""
+        return f"{prefix}_{self.serial}_{block.call}" if block.call else f"{prefix}_{self.serial}"
+
+    @property
+    def hidden(self) -> int:
+        """Reasoning tokens that no word tells of: all of them precede the first word."""
+        return self.usage.reasoning - sum([len(block.words) for block in self.of("reasoning")]) * self.choices
+
     def after(self, words: int) -> int:
         """Output tokens, reasoning included, once so many words were said."""
-        return self.usage.reasoning + words * self.choices
+        return self.hidden + words * self.choices
 
     def told_after(self, words: int) -> Usage | None:
         """The usage that stands in the middle of a stream."""
         if self.told is None or self.told is not self.usage:
             return self.told
-        return msgspec.structs.replace(self.usage, output=words * self.choices)
+        reasoning = min(self.usage.reasoning, self.hidden + words * self.choices)
+        return msgspec.structs.replace(self.usage, reasoning=reasoning, output=self.hidden + words * self.choices - reasoning)
 
 
 def count_tokens(texts: Iterable[str]) -> int:
@@ -65,34 +102,12 @@ def count_tokens(texts: Iterable[str]) -> int:
 
 
 @lru_cache(maxsize=64)
-def words_for(prompt: str, model: str, count: int) -> tuple[str, ...]:
-    """An echo of the prompt, then filler, cut or filled to so many words; all but the first begin with a space."""
-    words = ["You", "said:", *MARKER.sub("", prompt[:2000]).split()]
+def words_for(prompt: str, model: str, count: int, images: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The images, an echo of the prompt, then filler, cut or filled to so many words; all but the first begin with a space."""
+    words = [*" ".join(images).split(), "You", "said:", *MARKER.sub("", prompt[:2000]).split()]
     seed = crc32(f"{model}\0{prompt}".encode())
     words += [FILLER[(seed + i) % len(FILLER)] for i in range(count - len(words))]
     return tuple([word if i == 0 else f" {word}" for i, word in enumerate(words[:count])])
-
-
-def arguments_for(schema: object) -> str:
-    """JSON that a function's parameter schema accepts: a sample for every property."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    members = properties if isinstance(properties, dict) else {}
-    return msgspec.json.encode({name: _sample(member) for name, member in members.items()}).decode()
-
-
-def _sample(schema: object) -> Any:
-    """A value of the first type that the schema names; what is no schema gets a string."""
-    if not isinstance(schema, dict):
-        return SAMPLES["string"]
-    choices, kind = schema.get("enum"), schema.get("type")
-    if isinstance(choices, list) and choices:
-        return choices[0]
-    first = kind[0] if isinstance(kind, list) and kind else kind
-    return SAMPLES.get(str(first).lower(), SAMPLES["string"])
-
-
-def argument_pieces(arguments: str) -> tuple[str, ...]:
-    return tuple([arguments[i : i + ARGUMENT_PIECE] for i in range(0, len(arguments), ARGUMENT_PIECE)])
 
 
 def told_usage(usage: Usage, lie: str) -> Usage | None:

@@ -1,4 +1,4 @@
-"""What a request gets: its fault, its reply, and what of it is billed. State is the script's; no sockets."""
+"""What a request gets: its fault, its reply, and what of it is billed. State is the script's and the memory's; no sockets."""
 
 from functools import lru_cache
 
@@ -11,6 +11,8 @@ from omnillm.testing.connection import Arrived
 from omnillm.testing.delivery import Reply
 from omnillm.testing.faults import NO_FAULT, Fault
 from omnillm.testing.generation import Generation, count_tokens
+from omnillm.testing.images import IMAGE_TOKENS
+from omnillm.testing.memory import Memory, seal_for
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Standing
@@ -19,7 +21,6 @@ from omnillm.testing.script import WINDOW_S, Behaviour, Script
 
 UNLIMITED = 10_000
 """Requests a minute that a key without a limit is told to have."""
-CALLS_TOOL = b"[[tool]]"
 NO_ROUTE = Fault.status(404, code="route_not_found")
 UNKNOWN_KEY = Fault.status(401, code="invalid_api_key")
 UNKNOWN_GEMINI_KEY = Fault.status(400, code="invalid_api_key")
@@ -43,10 +44,11 @@ class Call(msgspec.Struct, kw_only=True):
 class Judge:
     """One provider's judgement."""
 
-    __slots__ = ("_clock", "_models", "_read", "_script")
+    __slots__ = ("_clock", "_memory", "_models", "_read", "_script")
 
     def __init__(self, script: Script, clock: Clock, models: tuple[str, ...]) -> None:
         self._script = script
+        self._memory = Memory()
         self._clock = clock
         self._models = models
         self._read = lru_cache(maxsize=64)(_read)  # load tests repeat their bodies
@@ -65,8 +67,10 @@ class Judge:
         try:
             _demand_version(way, arrived)
             asked = self._read(way, arrived.body)
+            self._memory.judge(way.speaker.protocol, key, asked)
         except (Malformed, RecursionError) as problem:
-            return self._refuse(way, key, Fault.status(400, message=str(problem)), number)
+            code = problem.code if isinstance(problem, Malformed) else ""
+            return self._refuse(way, key, Fault.status(400, code=code, message=str(problem)), number)
         fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
         if fault.http_status or (fault.error_after is not None and not asked.is_stream):
             call = self._refuse(way, key, fault, number)
@@ -74,9 +78,10 @@ class Judge:
             call = self._tell(way, key, way.speaker.counted(asked.prompt_tokens), number)
             call.fault = fault
         else:
-            calls_tool = CALLS_TOOL in arrived.body
-            created = int(self._clock.wall())
-            generation = answer.generate(asked, behaviour, fault, number=number, created=created, calls_tool=calls_tool)
+            protocol = way.speaker.protocol
+            seal = seal_for(protocol, key, number)
+            generation = answer.generate(asked, behaviour, fault, number=number, created=int(self._clock.wall()), seal=seal)
+            self._memory.keep(protocol, key, asked, generation)
             call = self._grant(way, key, fault, generation, is_stream=asked.is_stream)
         call.model = asked.model
         call.is_stream = asked.is_stream
@@ -130,7 +135,7 @@ def _read(way: Route, raw: bytes) -> Asked:
     is_count = way.speaker is ANTHROPIC_MESSAGES and way.operation == "count"
     asked = (read_count if is_count else way.speaker.read)(body)
     tools = [msgspec.json.encode(tool).decode() for tool in asked.tools]
-    asked = replace(asked, prompt_tokens=count_tokens((*asked.texts, *tools)))
+    asked = replace(asked, prompt_tokens=count_tokens((*asked.texts, *tools)) + IMAGE_TOKENS * len(asked.images))
     if way.speaker is GEMINI_GENERATE_CONTENT:
         return replace(asked, model=way.model, is_stream=way.is_stream)
     return asked

@@ -1,15 +1,44 @@
 """Anthropic messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
 
-from omnillm.testing.generation import Generation
-from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Standing, Trouble, cap, demand, last_user_text, objects, texts_in
+from omnillm.testing.generation import Block, Generation
+from omnillm.testing.replies.conversation import judge_messages
+from omnillm.testing.replies.speaker import (
+    Asked,
+    Json,
+    Piece,
+    Speaker,
+    Standing,
+    Trouble,
+    cap,
+    demand,
+    last_user_text,
+    markers_in,
+    objects,
+    pictured,
+    strings,
+    texts_in,
+    within,
+)
 from omnillm.usage import Usage
 
-STOP = {"end": "end_turn", "length": "max_tokens", "tool": "tool_use"}
+STOP = {"end": "end_turn", "length": "max_tokens", "tool": "tool_use", "refusal": "refusal", "stop": "stop_sequence"}
+REFUSED = {
+    "type": "refusal",
+    "category": "cyber",
+    "explanation": "This request triggered restrictions on violative cyber content and was blocked under Anthropic's Usage Policy.",
+}
+OPEN = {"stop_reason": None, "stop_sequence": None}
+"""The ending of what has not ended."""
+DELTAS = {
+    "reasoning": ("thinking_delta", "thinking"),
+    "text": ("text_delta", "text"),
+    "tool": ("input_json_delta", "partial_json"),
+}
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("invalid_request_error", "Invalid request."),
     401: ("authentication_error", "invalid x-api-key"),
@@ -43,14 +72,21 @@ def read(body: Json) -> Asked:
 def read_count(body: Json, max_output: int | None = None) -> Asked:
     """A question for the prompt's tokens needs no cap."""
     messages = demand(body, "messages", list)
+    prompt = last_user_text(messages)
     functions = [tool for tool in objects(body.get("tools"), "tools") if "input_schema" in tool]
     return Asked(
         model=demand(body, "model", str),
-        prompt=last_user_text(messages),
+        prompt=prompt,
         texts=(*texts_in(body.get("system")), *texts_in(messages)),
         is_stream=body.get("stream") is True,
         max_output=max_output,
         tools=tuple({"name": function.get("name", ""), "schema": function["input_schema"]} for function in functions),
+        markers=markers_in(prompt),
+        images=pictured(messages),
+        schema=within(body, "output_config", "format", "schema") or within(body, "output_format", "schema"),
+        stops=strings(body.get("stop_sequences")),
+        refuses_silently=True,
+        seals=judge_messages(messages),
     )
 
 
@@ -67,40 +103,59 @@ def _usage(usage: Usage, output: int) -> Json:
     }
 
 
-def _message(generation: Generation, content: list[Json], stop_reason: str | None, output: int) -> Json:
+def _ending(generation: Generation) -> Json:
+    """Why it ended. Details stand there only where there are some."""
+    details = {"stop_details": REFUSED} if generation.finish == "refusal" else {}
+    return {"stop_reason": STOP[generation.finish], "stop_sequence": generation.stop or None} | details
+
+
+def _message(generation: Generation, content: list[Json], ending: Json, output: int) -> Json:
     message = {
         "model": generation.model,
         "id": f"msg_{generation.serial}",
         "type": "message",
         "role": "assistant",
         "content": content,
-        "stop_reason": stop_reason,
-        "stop_sequence": None,
+        **ending,
     }
     return message if generation.told is None else message | {"usage": _usage(generation.told, output)}
 
 
-def _block(generation: Generation) -> Json:
-    """The one content block, still empty."""
-    if generation.tool:
-        return {"type": "tool_use", "id": f"toolu_{generation.serial}", "name": generation.tool, "input": {}}
-    return {"type": "text", "text": ""}
+def _block(generation: Generation, block: Block) -> Json:
+    """A content block, still empty; redacted thinking comes whole."""
+    if block.kind == "tool":
+        return {"type": "tool_use", "id": generation.id_of(block, "toolu"), "name": block.name, "input": {}}
+    if block.kind == "text":
+        return {"type": "text", "text": ""}
+    if generation.is_redacted:
+        return {"type": "redacted_thinking", "data": generation.seal}
+    return {"type": "thinking", "thinking": "", "signature": ""}
+
+
+def _said(generation: Generation, block: Block) -> Json:
+    """The same, with what it says."""
+    said: Json = {}
+    if block.kind == "tool":
+        said = {"input": msgspec.json.decode(block.text)}
+    elif block.kind == "text":
+        said = {"text": block.text}
+    elif not generation.is_redacted:
+        said = {"thinking": block.text, "signature": generation.seal}
+    return _block(generation, block) | said
 
 
 def whole(generation: Generation) -> Json:
-    said = {"input": msgspec.json.decode(generation.text)} if generation.tool else {"text": generation.text}
     output = generation.told.completion_tokens if generation.told else 0
-    return _message(generation, [_block(generation) | said], STOP[generation.finish], output)
+    return _message(generation, [_said(generation, block) for block in generation.blocks], _ending(generation), output)
 
 
 def _event(kind: str, members: Json) -> bytes:
     return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode({"type": kind} | members) + b"\n\n"
 
 
-def _closing(generation: Generation, words: int, stop_reason: str | None) -> bytes:
-    """The message_delta after so many words."""
-    told = generation.told_after(words) if stop_reason is None else generation.told
-    members: Json = {"delta": {"stop_reason": stop_reason, "stop_sequence": None}}
+def _closing(told: Usage | None, ending: Json) -> bytes:
+    """A message_delta."""
+    members: Json = {"delta": ending}
     if told is not None:
         members["usage"] = {
             "input_tokens": told.input,
@@ -113,25 +168,39 @@ def _closing(generation: Generation, words: int, stop_reason: str | None) -> byt
 
 
 def stream(generation: Generation) -> list[Piece]:
-    after, total = generation.after, len(generation.words)
+    after, total = generation.after, generation.words
     first = min(1, generation.told.completion_tokens) if generation.told else 0
-    pieces = [
-        Piece(_event("message_start", {"message": _message(generation, [], None, first)}), after(0), "start"),
-        Piece(_event("content_block_start", {"index": 0, "content_block": _block(generation)}), after(0), "start"),
-        Piece(_event("ping", {}), after(0), "start"),
-    ]
-    kind, member = ("input_json_delta", "partial_json") if generation.tool else ("text_delta", "text")
-    for said, word in enumerate(generation.words, 1):
-        raw = _event("content_block_delta", {"index": 0, "delta": {"type": kind, member: word}})
-        if generation.is_cumulative and said % 5 == 0:
-            raw += _closing(generation, said, None)
-        pieces.append(Piece(raw, after(said)))
+    pieces = [Piece(_event("message_start", {"message": _message(generation, [], OPEN, first)}), after(0), "start")]
+    said = 0
+    for index, block in enumerate(generation.blocks):
+        pieces += _streamed(generation, index, block, said)
+        said += len(block.words)
+        stopped = _event("content_block_stop", {"index": index})
+        pieces.append(Piece(stopped, after(said), "finish" if block is generation.blocks[-1] else "start"))
+    pieces.insert(2 if generation.blocks else 1, Piece(_event("ping", {}), after(0), "start"))
     pieces += [
-        Piece(_event("content_block_stop", {"index": 0}), after(total), "finish"),
-        Piece(_closing(generation, total, STOP[generation.finish]), after(total), "finish"),
+        Piece(_closing(generation.told, _ending(generation)), after(total), "finish"),
         Piece(_event("message_stop", {}), after(total), "terminal"),
     ]
     return pieces
+
+
+def _streamed(generation: Generation, index: int, block: Block, said: int) -> Iterator[Piece]:
+    """One block after so many words of others, up to its stop."""
+    after, opening = generation.after, _event("content_block_start", {"index": index, "content_block": _block(generation, block)})
+    if block.kind == "reasoning" and generation.is_redacted:
+        yield Piece(opening, after(said + len(block.words)))
+        return
+    yield Piece(opening, after(said), "start")
+    kind, member = DELTAS[block.kind]
+    for number, word in enumerate(block.words, said + 1):
+        raw = _event("content_block_delta", {"index": index, "delta": {"type": kind, member: word}})
+        if generation.is_cumulative and number % 5 == 0:
+            raw += _closing(generation.told_after(number), OPEN)
+        yield Piece(raw, after(number))
+    if block.kind == "reasoning":
+        signed = {"index": index, "delta": {"type": "signature_delta", "signature": generation.seal}}
+        yield Piece(_event("content_block_delta", signed), after(said + len(block.words)), "start")
 
 
 def error(trouble: Trouble) -> Json:

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from omnillm.testing.generation import Generation
+from omnillm.testing.generation import Block, Generation
+from omnillm.testing.replies.conversation import judge_contents, unsigned
 from omnillm.testing.replies.speaker import (
     Asked,
     Json,
@@ -16,15 +17,16 @@ from omnillm.testing.replies.speaker import (
     cap,
     demand,
     last_user_text,
+    markers_in,
     objects,
     one_object,
+    pictured,
+    strings,
     texts_in,
 )
 from omnillm.usage import Usage
 
-FINISH = {"end": "STOP", "length": "MAX_TOKENS", "tool": "STOP"}
-SIGNATURE = "ZmFrZS10aG91Z2h0LXNpZ25hdHVyZS8rLys="
-"""Standard base64, as the real ones."""
+FINISH = {"end": "STOP", "length": "MAX_TOKENS", "tool": "STOP", "refusal": "SAFETY", "stop": "STOP"}
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
     401: ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
@@ -70,6 +72,7 @@ def read(body: Json) -> Asked:
         body = inner
     contents = demand(body, "contents", list)
     config = one_object(_either(body, "generationConfig", "generation_config"), "generationConfig")
+    prompt = last_user_text(contents)
     functions = [
         function
         for tool in objects(body.get("tools"), "tools")
@@ -77,12 +80,23 @@ def read(body: Json) -> Asked:
     ]
     return Asked(
         model="",
-        prompt=last_user_text(contents),
+        prompt=prompt,
         texts=(*texts_in(_either(body, "systemInstruction", "system_instruction")), *texts_in(contents)),
         max_output=cap(_either(config, "maxOutputTokens", "max_output_tokens"), "maxOutputTokens"),
         choices=cap(_either(config, "candidateCount", "candidate_count"), "candidateCount", 8) or 1,
         tools=tuple({"name": each.get("name", ""), "schema": _schema(each)} for each in functions),
+        markers=markers_in(prompt),
+        images=pictured(contents),
+        schema=_response_schema(config),
+        stops=strings(_either(config, "stopSequences", "stop_sequences")),
+        refuses_silently=True,
+        seals=judge_contents(contents),
+        unsigned=unsigned(contents),
     )
+
+
+def _response_schema(config: Json) -> Any:
+    return _either(config, "responseJsonSchema", "response_json_schema") or _either(config, "responseSchema", "response_schema")
 
 
 def _usage(usage: Usage) -> Json:
@@ -96,8 +110,8 @@ def _usage(usage: Usage) -> Json:
     }
 
 
-def _reply(generation: Generation, part: Json, told: Usage | None, finish: str | None) -> Json:
-    candidate: Json = {"content": {"parts": [part], "role": "model"}}
+def _reply(generation: Generation, parts: list[Json], told: Usage | None, finish: str | None) -> Json:
+    candidate: Json = {"content": {"parts": parts, "role": "model"}} if parts else {}
     if finish is not None:
         candidate["finishReason"] = finish
     return {
@@ -108,28 +122,45 @@ def _reply(generation: Generation, part: Json, told: Usage | None, finish: str |
     }
 
 
-def _call(generation: Generation) -> Json:
-    return {
-        "functionCall": {"name": generation.tool, "args": msgspec.json.decode(generation.text)},
-        "thoughtSignature": SIGNATURE,
-    }
+def _part(block: Block, text: str) -> Json:
+    """A part that says so much of a block."""
+    if block.kind == "tool":
+        return {"functionCall": {"name": block.name, "args": msgspec.json.decode(block.text)}}
+    return {"text": text, "thought": True} if block.kind == "reasoning" else {"text": text}
+
+
+def _signed(generation: Generation) -> Block | None:
+    """The block whose first part bears the signature: the first call, or else what comes after the thought."""
+    calls, texts = generation.of("tool"), generation.of("text")
+    if calls:
+        return calls[0]
+    return texts[0] if texts and generation.of("reasoning") else None
+
+
+def _seal(generation: Generation, block: Block) -> Json:
+    return {"thoughtSignature": generation.seal} if block is _signed(generation) else {}
 
 
 def whole(generation: Generation) -> Json:
-    part = _call(generation) if generation.tool else {"text": generation.text}
-    return _reply(generation, part, generation.told, FINISH[generation.finish])
+    parts = [_part(block, block.text) | _seal(generation, block) for block in generation.blocks]
+    return _reply(generation, parts, generation.told, FINISH[generation.finish])
 
 
 def stream(generation: Generation) -> list[Piece]:
-    after, total = generation.after, len(generation.words)
-    if generation.tool:
-        pieces = [Piece(_sse(_reply(generation, _call(generation), generation.told_after(total), None)), after(total))]
-    else:
-        pieces = [
-            Piece(_sse(_reply(generation, {"text": word}, generation.told_after(said), None)), after(said))
-            for said, word in enumerate(generation.words, 1)
-        ]
-    last = _reply(generation, {"text": ""}, generation.told, FINISH[generation.finish])
+    """A chunk a word; calls come together, in one."""
+    after, total, said = generation.after, generation.words, 0
+    pieces = []
+    for block in generation.of("reasoning") + generation.of("text"):
+        seal = _seal(generation, block)
+        for word in block.words:
+            said += 1
+            told = generation.told_after(said)
+            pieces.append(Piece(_sse(_reply(generation, [_part(block, word) | seal], told, None)), after(said)))
+            seal = {}
+    if calls := [_part(block, "") | _seal(generation, block) for block in generation.of("tool")]:
+        pieces.append(Piece(_sse(_reply(generation, calls, generation.told_after(total), None)), after(total)))
+    empty = [] if generation.finish == "refusal" else [{"text": ""}]
+    last = _reply(generation, empty, generation.told, FINISH[generation.finish])
     return [*pieces, Piece(_sse(last), after(total), "terminal")]
 
 

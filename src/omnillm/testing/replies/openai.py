@@ -36,8 +36,15 @@ VARIANTS: dict[str, tuple[str, str, str]] = {
         "The OpenAI account associated with this API key has been deactivated.",
     ),
     "context_length": ("invalid_request_error", "context_length_exceeded", "This model's maximum context length is 128000 tokens."),
+    "invalid_encrypted_content": (
+        "invalid_request_error",
+        "invalid_encrypted_content",
+        "The encrypted content could not be verified.",
+    ),
+    "previous_response_not_found": ("invalid_request_error", "previous_response_not_found", "Previous response not found."),
     "route_not_found": ("invalid_request_error", "unknown_url", "Unknown request URL."),
 }
+PARAMS = {"previous_response_not_found": "previous_response_id"}
 
 
 def error_of(trouble: Trouble) -> Json:
@@ -46,7 +53,7 @@ def error_of(trouble: Trouble) -> Json:
     message = trouble.message or message
     if trouble.retry_s is not None:
         message = f"{message} Please try again in {trouble.retry_s:g}s."
-    return {"message": message, "type": kind, "param": None, "code": code}
+    return {"message": message, "type": kind, "param": PARAMS.get(trouble.code), "code": code}
 
 
 def error(trouble: Trouble) -> Json:

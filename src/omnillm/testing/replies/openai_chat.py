@@ -1,27 +1,60 @@
 """OpenAI chat completions."""
 
-from omnillm.testing.generation import Generation
+from collections.abc import Iterator
+from itertools import takewhile, zip_longest
+from typing import Any
+
+from omnillm.testing.generation import Block, Generation
+from omnillm.testing.replies.conversation import judge_chat
 from omnillm.testing.replies.openai import error, fields, models, sse
-from omnillm.testing.replies.speaker import Asked, Json, Piece, Speaker, Trouble, cap, demand, last_user_text, objects, one_object, texts_in
+from omnillm.testing.replies.speaker import (
+    Asked,
+    Json,
+    Piece,
+    Speaker,
+    Trouble,
+    cap,
+    demand,
+    last_user_text,
+    markers_in,
+    objects,
+    one_object,
+    pictured,
+    strings,
+    texts_in,
+    within,
+)
 from omnillm.usage import Usage
 
-FINISH = {"end": "stop", "length": "length", "tool": "tool_calls"}
+FINISH = {"end": "stop", "length": "length", "tool": "tool_calls", "refusal": "stop", "stop": "stop"}
 DONE = b"data: [DONE]\n\n"
 
 
 def read(body: Json) -> Asked:
     messages = demand(body, "messages", list)
+    judge_chat(messages)
+    prompt = last_user_text(messages)
     functions = [one_object(tool.get("function"), "tools") for tool in objects(body.get("tools"), "tools")]
     return Asked(
         model=demand(body, "model", str),
-        prompt=last_user_text(messages),
+        prompt=prompt,
         texts=tuple(texts_in(messages)),
         is_stream=body.get("stream") is True,
         wants_usage=one_object(body.get("stream_options"), "stream_options").get("include_usage") is True,
         max_output=cap(body.get("max_completion_tokens", body.get("max_tokens")), "max_completion_tokens"),
         choices=cap(body.get("n"), "n", 128) or 1,
         tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions if function),
+        markers=markers_in(_last_results(messages) or prompt),
+        images=pictured(messages),
+        schema=within(body, "response_format", "json_schema", "schema"),
+        stops=strings(body.get("stop")),
     )
+
+
+def _last_results(messages: list[Any]) -> str:
+    """What tools answered, if that is what the model was told last."""
+    results = takewhile(lambda message: isinstance(message, dict) and message.get("role") == "tool", reversed(messages))
+    return " ".join(texts_in(list(results)))
 
 
 def _usage(usage: Usage) -> Json:
@@ -39,15 +72,24 @@ def _usage(usage: Usage) -> Json:
     }
 
 
-def _call_id(generation: Generation) -> str:
-    return f"call_{generation.serial}"
+def _call(generation: Generation, block: Block, arguments: str) -> Json:
+    return {"id": generation.id_of(block, "call"), "type": "function", "function": {"name": block.name, "arguments": arguments}}
+
+
+def _message(generation: Generation) -> Json:
+    text, calls = generation.text_of("text"), [_call(generation, block, block.text) for block in generation.of("tool")]
+    message: Json = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    if generation.finish == "refusal":
+        message |= {"content": None, "refusal": text}
+    if generation.of("reasoning"):
+        message["reasoning_content"] = generation.text_of("reasoning")
+    if calls:
+        message |= {"content": text or None, "tool_calls": calls}
+    return message
 
 
 def whole(generation: Generation) -> Json:
-    message: Json = {"role": "assistant", "content": generation.text, "refusal": None, "annotations": []}
-    if generation.tool:
-        call = {"id": _call_id(generation), "type": "function", "function": {"name": generation.tool, "arguments": generation.text}}
-        message |= {"content": None, "tool_calls": [call]}
+    message = _message(generation)
     finish = FINISH[generation.finish]
     reply: Json = {
         "id": f"chatcmpl-{generation.serial}",
@@ -99,21 +141,46 @@ class _Chunks:
 
 def stream(generation: Generation) -> list[Piece]:
     chunks, after = _Chunks(generation), generation.after
-    if generation.tool:
-        function = {"name": generation.tool, "arguments": ""}
-        call = {"index": 0, "id": _call_id(generation), "type": "function", "function": function}
-        pieces = [Piece(chunks.delta({"role": "assistant", "content": None, "tool_calls": [call]}, 0), after(0), "start")]
-        deltas: list[Json] = [{"tool_calls": [{"index": 0, "function": {"arguments": word}}]} for word in generation.words]
-    else:
-        pieces = [Piece(chunks.delta({"role": "assistant", "content": "", "refusal": None}, 0), after(0), "start")]
-        deltas = [{"content": word} for word in generation.words]
-    pieces += [Piece(chunks.delta(delta, said), after(said)) for said, delta in enumerate(deltas, 1)]
-    total = len(generation.words)
-    pieces.append(Piece(chunks.delta({}, total, FINISH[generation.finish]), after(total), "finish"))
+    pieces = [Piece(chunks.delta({"role": "assistant"} | _opening(generation), 0), after(0), "start")]
+    said = 0
+    for delta, is_word in _deltas(generation):
+        said += is_word
+        pieces.append(Piece(chunks.delta(delta, said), after(said), "content" if is_word else "start"))
+    pieces.append(Piece(chunks.delta({}, said, FINISH[generation.finish]), after(said), "finish"))
     if generation.wants_usage and generation.told is not None:
-        pieces.append(Piece(chunks.usage(generation.told), after(total), "finish"))
-    pieces.append(Piece(DONE, after(total), "terminal"))
+        pieces.append(Piece(chunks.usage(generation.told), after(said), "finish"))
+    pieces.append(Piece(DONE, after(said), "terminal"))
     return pieces
+
+
+def _opening(generation: Generation) -> Json:
+    """What stands beside the role in the first chunk."""
+    first = generation.blocks[0] if generation.blocks else None
+    if generation.finish == "refusal":
+        return {"content": None, "refusal": ""}
+    if first is not None and first.kind == "tool":
+        return {"content": None, "tool_calls": [{"index": 0} | _call(generation, first, "")]}
+    if first is not None and first.kind == "reasoning":
+        return {"content": None, "reasoning_content": ""}
+    return {"content": "", "refusal": None}
+
+
+def _deltas(generation: Generation) -> Iterator[tuple[Json, bool]]:
+    """What each chunk adds, and whether it is a word. Reasoning is told as DeepSeek does."""
+    member = "refusal" if generation.finish == "refusal" else "content"
+    thinks = bool(generation.of("reasoning"))
+    for block in generation.of("reasoning"):
+        yield from [({"content": None, "reasoning_content": word}, True) for word in block.words]
+    for block in generation.of("text"):
+        yield from [({member: word, "reasoning_content": None} if thinks else {member: word}, True) for word in block.words]
+    calls = generation.of("tool")
+    for block in calls:
+        if block is not generation.blocks[0]:
+            yield {"tool_calls": [{"index": block.call} | _call(generation, block, "")]}, False
+    for row in zip_longest(*[block.words for block in calls]):  # parallel calls take turns
+        yield from [
+            ({"tool_calls": [{"index": i, "function": {"arguments": word}}]}, True) for i, word in enumerate(row) if word is not None
+        ]
 
 
 def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:

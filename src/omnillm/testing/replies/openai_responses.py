@@ -2,7 +2,8 @@
 
 import msgspec
 
-from omnillm.testing.generation import Generation
+from omnillm.testing.generation import Block, Generation
+from omnillm.testing.replies.conversation import judge_input
 from omnillm.testing.replies.openai import error, error_of, fields, models
 from omnillm.testing.replies.openai_chat import counted
 from omnillm.testing.replies.speaker import (
@@ -16,11 +17,16 @@ from omnillm.testing.replies.speaker import (
     cap,
     demand,
     last_user_text,
+    markers_in,
     objects,
+    pictured,
     texts_in,
+    within,
 )
 from omnillm.usage import Usage
 
+LOGPROBS: dict[str, Json] = {"response.output_text.delta": {"logprobs": []}}
+"""They belong to text alone."""
 FAILURES = ("server_error", "rate_limit_exceeded", "invalid_prompt")
 
 
@@ -28,14 +34,26 @@ def read(body: Json) -> Asked:
     asked = body.get("input")
     if not isinstance(asked, str | list) or not asked:
         raise Malformed("Missing required parameter: 'input'.")
+    prompt, history, previous = last_user_text(asked), judge_input(asked), body.get("previous_response_id")
+    is_stored = body.get("store") is not False
     functions = [tool for tool in objects(body.get("tools"), "tools") if tool.get("type") == "function"]
     return Asked(
         model=demand(body, "model", str),
-        prompt=last_user_text(asked),
+        prompt=prompt,
         texts=(*texts_in(body.get("instructions")), *texts_in(asked)),
         is_stream=body.get("stream") is True,
         max_output=cap(body.get("max_output_tokens"), "max_output_tokens"),
         tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions),
+        markers=markers_in(prompt),
+        images=pictured(asked),
+        schema=within(body, "text", "format", "schema"),
+        wants_seal=isinstance(included := body.get("include"), list) and "reasoning.encrypted_content" in included,
+        seals=history.seals,
+        calls=history.calls,
+        answers=history.answers,
+        previous=previous if isinstance(previous, str) else "",
+        stored=is_stored,
+        echo=({} if is_stored else {"store": False}) | ({"previous_response_id": previous} if isinstance(previous, str) else {}),
     )
 
 
@@ -51,22 +69,33 @@ def _usage(usage: Usage | None) -> Json | None:
     }
 
 
-def _part(text: str) -> Json:
+def _part(generation: Generation, text: str) -> Json:
+    """The one content part of a message."""
+    if generation.finish == "refusal":
+        return {"type": "refusal", "refusal": text}
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def _item(generation: Generation, status: str, words: tuple[str, ...] | None) -> Json:
-    """The one output item; without words it has just begun."""
-    if generation.tool:
+def _summary(text: str) -> Json:
+    return {"type": "summary_text", "text": text}
+
+
+def _item(generation: Generation, block: Block, status: str) -> Json:
+    """An output item. In progress it has just begun."""
+    has_begun = status == "in_progress"
+    if block.kind == "tool":
         return {
-            "id": f"fc_{generation.serial}",
+            "id": generation.id_of(block, "fc"),
             "type": "function_call",
             "status": status,
-            "arguments": "".join(words or ()),
-            "call_id": f"call_{generation.serial}",
-            "name": generation.tool,
+            "arguments": "" if has_begun else block.text,
+            "call_id": generation.id_of(block, "call"),
+            "name": block.name,
         }
-    content = [] if words is None else [_part("".join(words))]
+    if block.kind == "reasoning":
+        sealed = {"encrypted_content": generation.seal} if generation.seal else {}
+        return {"id": f"rs_{generation.serial}", "type": "reasoning", **sealed, "summary": [] if has_begun else [_summary(block.text)]}
+    content = [] if has_begun else [_part(generation, block.text)]
     return {"id": f"msg_{generation.serial}", "type": "message", "status": status, "content": content, "role": "assistant"}
 
 
@@ -102,13 +131,14 @@ def _response(generation: Generation, status: str, *, output: list[Json], usage:
         "usage": usage,
         "user": None,
         "metadata": {},
-    }
+    } | dict(generation.echo)
 
 
 def _final(generation: Generation) -> tuple[str, list[Json]]:
-    """The status and the output of the whole reply."""
+    """The status and the output of the whole reply; only its last item can be incomplete."""
     status = "incomplete" if generation.finish == "length" else "completed"
-    return status, [_item(generation, status, generation.words)]
+    last = len(generation.blocks) - 1
+    return status, [_item(generation, block, status if place == last else "completed") for place, block in enumerate(generation.blocks)]
 
 
 def whole(generation: Generation) -> Json:
@@ -117,16 +147,24 @@ def whole(generation: Generation) -> Json:
 
 
 class _Events:
-    """The events of one reply, numbered from 0."""
+    """The events of one reply, numbered from 0, with the words that were said so far."""
 
-    __slots__ = ("pieces",)
+    __slots__ = ("_generation", "pieces", "said")
 
-    def __init__(self) -> None:
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
         self.pieces: list[Piece] = []
+        self.said = 0
 
-    def add(self, kind: str, tokens: int, part: Part, members: Json) -> None:
+    def add(self, kind: str, part: Part, members: Json) -> None:
         event = {"type": kind, "sequence_number": len(self.pieces)} | members
-        self.pieces.append(Piece(_event(kind, event), tokens, part))
+        self.pieces.append(Piece(_event(kind, event), self._generation.after(self.said), part))
+
+    def say(self, kind: str, block: Block, members: Json) -> None:
+        """A delta a word."""
+        for word in block.words:
+            self.said += 1
+            self.add(kind, "content", {**members, "delta": word, **LOGPROBS.get(kind, {})})
 
 
 def _event(kind: str, event: Json) -> bytes:
@@ -134,36 +172,48 @@ def _event(kind: str, event: Json) -> bytes:
 
 
 def stream(generation: Generation) -> list[Piece]:
-    events, after, total = _Events(), generation.after, len(generation.words)
+    events = _Events(generation)
     started = _response(generation, "in_progress", output=[])
-    events.add("response.created", after(0), "start", {"response": started})
+    events.add("response.created", "start", {"response": started})
     partial = generation.told_after(0) if generation.is_cumulative else None
-    events.add("response.in_progress", after(0), "start", {"response": started | {"usage": _usage(partial)}})
-    events.add("response.output_item.added", after(0), "start", {"output_index": 0, "item": _item(generation, "in_progress", None)})
-    (_add_call if generation.tool else _add_text)(events, generation)
+    events.add("response.in_progress", "start", {"response": started | {"usage": _usage(partial)}})
     status, output = _final(generation)
-    events.add("response.output_item.done", after(total), "finish", {"output_index": 0, "item": output[0]})
+    for index, block in enumerate(generation.blocks):
+        closing: Part = "finish" if block is generation.blocks[-1] else "start"
+        item = _item(generation, block, "in_progress")
+        events.add("response.output_item.added", "start", {"output_index": index, "item": item})
+        ADD[block.kind](events, generation, block, {"item_id": item["id"], "output_index": index}, closing)
+        events.add("response.output_item.done", closing, {"output_index": index, "item": output[index]})
     final = _response(generation, status, output=output, usage=_usage(generation.told))
-    events.add(f"response.{status}", after(total), "terminal", {"response": final})
+    events.add(f"response.{status}", "terminal", {"response": final})
     return events.pieces
 
 
-def _add_text(events: _Events, generation: Generation) -> None:
-    after, total = generation.after, len(generation.words)
-    at = {"item_id": f"msg_{generation.serial}", "output_index": 0, "content_index": 0}
-    events.add("response.content_part.added", after(0), "start", at | {"part": _part("")})
-    for said, word in enumerate(generation.words, 1):
-        events.add("response.output_text.delta", after(said), "content", at | {"delta": word, "logprobs": []})
-    events.add("response.output_text.done", after(total), "finish", at | {"text": generation.text, "logprobs": []})
-    events.add("response.content_part.done", after(total), "finish", at | {"part": _part(generation.text)})
+def _add_text(events: _Events, generation: Generation, block: Block, at: Json, closing: Part) -> None:
+    kind, member = ("refusal", "refusal") if generation.finish == "refusal" else ("output_text", "text")
+    at = at | {"content_index": 0}
+    events.add("response.content_part.added", "start", at | {"part": _part(generation, "")})
+    events.say(f"response.{kind}.delta", block, at)
+    events.add(f"response.{kind}.done", closing, {**at, member: block.text, **LOGPROBS.get(f"response.{kind}.delta", {})})
+    events.add("response.content_part.done", closing, at | {"part": _part(generation, block.text)})
 
 
-def _add_call(events: _Events, generation: Generation) -> None:
-    at = {"item_id": f"fc_{generation.serial}", "output_index": 0}
-    for said, word in enumerate(generation.words, 1):
-        events.add("response.function_call_arguments.delta", generation.after(said), "content", at | {"delta": word})
-    done = at | {"name": generation.tool, "arguments": generation.text}
-    events.add("response.function_call_arguments.done", generation.after(len(generation.words)), "finish", done)
+def _add_call(events: _Events, generation: Generation, block: Block, at: Json, closing: Part) -> None:
+    del generation
+    events.say("response.function_call_arguments.delta", block, at)
+    events.add("response.function_call_arguments.done", closing, at | {"name": block.name, "arguments": block.text})
+
+
+def _add_reasoning(events: _Events, generation: Generation, block: Block, at: Json, closing: Part) -> None:
+    del generation
+    at = at | {"summary_index": 0}
+    events.add("response.reasoning_summary_part.added", "start", at | {"part": _summary("")})
+    events.say("response.reasoning_summary_text.delta", block, at)
+    events.add("response.reasoning_summary_text.done", closing, at | {"text": block.text})
+    events.add("response.reasoning_summary_part.done", closing, at | {"part": _summary(block.text)})
+
+
+ADD = {"text": _add_text, "tool": _add_call, "reasoning": _add_reasoning}
 
 
 def error_events(trouble: Trouble, generation: Generation, sent: int) -> bytes:

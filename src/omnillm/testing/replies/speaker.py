@@ -1,18 +1,32 @@
 """What each protocol supplies to the fake provider, and the values that its functions exchange."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from omnillm.testing.generation import Generation
+from omnillm.testing.images import NoImage, images_in
 
 Json = dict[str, Any]
 Part = Literal["start", "content", "finish", "terminal"]
 
 
 class Malformed(Exception):
-    """The request is not what the protocol asks for: a 400, with this message."""
+    """The request is not what the protocol asks for: a 400, with this message and, where the protocol has one for it, a code."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """A signature, or an encrypted reasoning, that a request brings back."""
+
+    value: str
+    place: str
+    """As the protocol's error names it."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +43,32 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     choices: int = 1
     tools: tuple[Json, ...] = ()
     """`name` and `schema` of each function."""
+    markers: frozenset[str] = frozenset()
+    """What stands in double brackets in the last thing that the model was told."""
+    images: tuple[str, ...] = ()
+    """What each of them looks like."""
+    schema: Any = None
+    """Of the structured output that is asked for."""
+    stops: tuple[str, ...] = ()
+    """Its stop sequences."""
+    refuses_silently: bool = False
+    """A refusal has no words in this protocol."""
+    wants_seal: bool = True
+    """Signed or encrypted reasoning may be shown."""
+    seals: tuple[Sealed, ...] = ()
+    unsigned: tuple[str, ...] = ()
+    """Gemini: the functions whose call in the current turn lacks the signature that newer models demand."""
+    previous: str = ""
+    """Responses: the response that this request goes on from."""
+    calls: frozenset[str] = frozenset()
+    """Responses: the calls that the input brings along."""
+    answers: tuple[str, ...] = ()
+    """Responses: the calls that the input answers without bringing them along."""
+    stored: bool = True
+    """Responses: the reply may be referred to."""
+    echo: Mapping[str, Any] = {}
     prompt_tokens: int = 0
-    """Of the texts and the tools; counted once `read` is done."""
+    """Of the texts, the tools and the images; counted once `read` is done."""
 
 
 class Piece(msgspec.Struct):
@@ -116,6 +154,34 @@ def last_user_text(messages: object) -> str:
             if isinstance(message, dict) and message.get("role", "user") == "user":
                 return " ".join(texts_in(message))
     return ""
+
+
+MARKERS = re.compile(r"\[\[(tools?|think|redacted|refuse|json|stop)\]\]")
+
+
+def markers_in(text: str) -> frozenset[str]:
+    """What the prompt asks of the model, as `[[think]]`."""
+    return frozenset(MARKERS.findall(text))
+
+
+def pictured(messages: object) -> tuple[str, ...]:
+    try:
+        return tuple(images_in(messages))
+    except NoImage as broken:
+        raise Malformed(str(broken)) from broken
+
+
+def strings(value: object) -> tuple[str, ...]:
+    """A string or a list of them; anything else counts as nothing."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple([each for each in listed if isinstance(each, str) and each])
+
+
+def within(node: object, *names: str) -> Any:
+    """The member of a member, None where the way ends."""
+    for name in names:
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
 
 
 def demand(body: Json, name: str, kind: type) -> Any:
