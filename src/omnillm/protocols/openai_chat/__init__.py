@@ -1,11 +1,14 @@
 """OpenAI Chat Completions, and the many hosts that speak it."""
 
 from omnillm.protocols.bound import files_named
+from omnillm.protocols.openai_chat.codec import CODEC
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault, write_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
 from omnillm.protocols.openai_chat.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.openai_chat.stream import ChatWatch
 from omnillm.protocols.protocol import Protocol
+
+__all__ = ["CODEC", "PROTOCOL"]
 
 PROTOCOL = Protocol(
     name="openai_chat",

@@ -1,0 +1,42 @@
+"""Bytes as Chat writes them: base64, or a data: URL."""
+
+import binascii
+from urllib.parse import unquote_to_bytes
+
+from omnillm.protocols.shapes import Unfit
+
+
+def decode(text: str, path: str) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return _decode_wrapped(text, path)
+
+
+def _decode_wrapped(text: str, path: str) -> bytes:
+    """Decode base64 that is broken into lines."""
+    try:
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError as error:
+        raise Unfit(path, "base64") from error
+
+
+def encode(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+def read_data_url(url: str, path: str) -> tuple[bytes, str]:
+    """Return the bytes and the media type, which is "" where the URL has none."""
+    head, comma, payload = url[5:].partition(",")
+    if not comma:
+        raise Unfit(path, "a data: URL with a comma")
+    if head.endswith(";base64"):
+        return decode(payload, path), head[:-7]
+    try:
+        return unquote_to_bytes(payload), head
+    except UnicodeEncodeError as error:
+        raise Unfit(path, "a data: URL") from error
+
+
+def data_url(data: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{encode(data)}"

@@ -1,0 +1,102 @@
+"""Tool calls on assistant messages."""
+
+from typing import Any
+
+from omnillm.model.message import Native, ToolCall
+from omnillm.protocols.openai_chat.parts import add_extensions, json_text
+from omnillm.protocols.openai_chat.place import NAME, Place, inside
+from omnillm.protocols.openai_chat.reasoning import OpaqueOf, written_opaque
+from omnillm.protocols.shapes import Unfit, array, mapping, optional_mapping, optional_text, rest, text
+
+_MEMBERS = frozenset({"id", "type", "function", "custom", "index", "extra_content"})
+_GOOGLE = "google"
+_SIGNATURE = "thought_signature"
+
+
+def read_calls(calls: Any, opaque_of: OpaqueOf) -> list[ToolCall | Native]:
+    found: list[ToolCall | Native] = []
+    for number, call in enumerate(array(calls, "tool_calls")):
+        try:
+            found.append(_read_call(mapping(call, ""), opaque_of))
+        except Unfit as error:
+            raise inside(error, f"tool_calls[{number}]") from error
+    return found
+
+
+def _read_call(call: dict[str, Any], opaque_of: OpaqueOf) -> ToolCall | Native:
+    kind = optional_text(call, "type") or "function"
+    if kind == "custom":
+        custom = mapping(call.get("custom"), "custom")
+        name, arguments = text(custom.get("name"), "custom.name"), optional_text(custom, "input", "custom")
+    elif kind == "function":
+        function = mapping(call.get("function"), "function")
+        name, arguments = text(function.get("name"), "function.name"), arguments_of(function, "function")
+    else:
+        return Native(protocol=NAME, kind=kind, value=call)
+    call_id = optional_text(call, "id")
+    if len(call) == 3 and "id" in call and "type" in call:
+        return ToolCall(call_id=call_id, name=name, arguments=arguments, kind=kind)  # type: ignore[arg-type]
+    extra = optional_mapping(call, "extra_content") or {}
+    signature = signature_in(extra)
+    extensions = rest(call, _MEMBERS)
+    if (other := _without_signature(extra)) != {}:
+        extensions["extra_content"] = other
+    return ToolCall(
+        call_id=call_id,
+        name=name,
+        arguments=arguments,
+        kind=kind,  # type: ignore[arg-type]
+        signature=opaque_of(signature) if signature else None,
+        vendor_extensions=extensions,
+    )
+
+
+def arguments_of(function: dict[str, Any], path: str) -> str:
+    """Read the arguments; some hosts write the object itself in place of its text."""
+    arguments = function.get("arguments")
+    if type(arguments) is dict:
+        return json_text(arguments)
+    return optional_text(function, "arguments", path)
+
+
+def signature_in(extra: Any) -> str:
+    """Google's own member for the signature of a call, which its clients bring back."""
+    google = extra.get(_GOOGLE) if type(extra) is dict else None
+    signature = google.get(_SIGNATURE) if type(google) is dict else None
+    return signature if type(signature) is str else ""
+
+
+def _without_signature(extra: dict[str, Any]) -> dict[str, Any]:
+    if not signature_in(extra):
+        return extra
+    google = {name: value for name, value in extra[_GOOGLE].items() if name != _SIGNATURE}
+    others = {name: value for name, value in extra.items() if name != _GOOGLE}
+    return {**others, _GOOGLE: google} if google else others
+
+
+def write_call(call: ToolCall, place: Place) -> dict[str, Any]:
+    name = place.names.get(call.name, call.name)
+    if call.kind == "custom":
+        written = {"id": call.call_id, "type": "custom", "custom": {"name": name, "input": call.arguments}}
+    else:
+        written = {"id": call.call_id, "type": "function", "function": {"name": name, "arguments": call.arguments}}
+    if call.signature is not None and (signature := written_signature(call, place)) is not None:
+        written["extra_content"] = extra_content(signature)
+    if call.item_id:
+        place.drop_item_id()
+    if call.cache_control is not None:
+        place.drop(".cache_control", "Chat has no mark on a call")
+    if call.vendor_extensions:
+        add_extensions(written, call, place)
+    return written
+
+
+def written_signature(call: ToolCall, place: Place) -> str | None:
+    if place.is_openai:
+        place.drop(".signature", "OpenAI's Chat has no signature of a call")
+        return None
+    return written_opaque(call.signature, ".signature", place)
+
+
+def extra_content(signature: str) -> dict[str, Any]:
+    return {_GOOGLE: {_SIGNATURE: signature}}

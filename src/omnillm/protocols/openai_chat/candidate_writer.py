@@ -1,0 +1,331 @@
+"""One candidate of a stream, written: what each event about its parts becomes in its deltas.
+
+Calls may grow side by side: their index tells them apart. Of the other parts only one grows at a time, since a client joins what it gets
+under a member; events about a later part wait for its end.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    Finished,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from omnillm.model.media import InlineSource
+from omnillm.model.message import Audio, ImageBase64, ImageUrl, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.openai_chat import base64_text
+from omnillm.protocols.openai_chat.annotations import write_annotation, write_annotations
+from omnillm.protocols.openai_chat.assistant import RANKS, audio_id_of
+from omnillm.protocols.openai_chat.calls import extra_content, write_call
+from omnillm.protocols.openai_chat.finish import write_finish
+from omnillm.protocols.openai_chat.parts import drop_marks, write_image, write_text
+from omnillm.protocols.openai_chat.place import Place
+from omnillm.protocols.openai_chat.reasoning import block, text_of, written_opaque
+
+_encode = msgspec.json.Encoder().encode
+_END = b',"logprobs":null,"finish_reason":null}]}\n\n'
+_FIRST: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
+
+
+class _Open:
+    """A part that is being written."""
+
+    __slots__ = ("call", "length", "member", "offset", "opaque", "part", "pieces", "sound", "summary_index")
+
+    def __init__(self, part: Any, offset: int) -> None:
+        self.part = part
+        self.offset = offset
+        """Where a text begins in the whole content, in characters."""
+        self.length = 0
+        self.call = 0
+        """A call's index."""
+        self.member = "function"
+        self.pieces: list[str] = []
+        """Of reasoning."""
+        self.summary_index: int | None = None
+        self.opaque: Opaque | None = None
+        self.sound = b""
+        """Bytes that make no whole base64 yet: clients join the pieces before they decode them."""
+
+
+class CandidateWriter:
+    __slots__ = (
+        "_calls",
+        "_growing",
+        "_length",
+        "_open",
+        "_place",
+        "_prefix",
+        "_rank",
+        "_seen",
+        "_unmarked",
+        "_waiting",
+        "is_finished",
+        "number",
+    )
+
+    def __init__(self, number: int, head: bytes, place: Place) -> None:
+        self.number = number
+        self.is_finished = False
+        self._place = place
+        self._prefix = b'%b[{"index":%d,"delta":' % (head, number)
+        self._open: dict[int, _Open] = {}
+        self._length = 0
+        self._calls = 0
+        self._rank = 0
+        self._seen: set[type] = set()
+        self._growing: int | None = None
+        """The part, no call, that is open; events about others wait."""
+        self._waiting: list[Any] = []
+        self._unmarked: str | None = None
+        """Reasoning that ended without an opaque value: should more follow at once, a block tells where it ended."""
+
+    def begin(self) -> bytes:
+        """Say the role, once."""
+        return self._delta(_FIRST)
+
+    def write(self, event: Any) -> bytes:
+        """Write an event about a part. One about a part that was left out says nothing."""
+        if self._growing is not None and self._growing != event.index:
+            self._waiting.append(event)
+            return b""
+        return _WRITERS[type(event)](self, event)
+
+    def _resume(self) -> bytes:
+        """Write what waited for the end of a part."""
+        waiting, self._waiting = self._waiting, []
+        return b"".join([self.write(event) for event in waiting])
+
+    def finish(self, event: Finished) -> bytes:
+        out = b""
+        while self._waiting:
+            self._growing = None
+            out += self._resume()
+        place, path = self._stand(0), self._place.around(".")
+        self.is_finished = True
+        if event.stop_sequence is not None:
+            place.losses.drop(f"{path}stop_sequence", "Chat does not say which stop sequence")
+        if event.native_reason:
+            place.losses.drop(f"{path}native_finish_reason", "Chat's reasons are a closed set")
+        for name in event.vendor_extensions:
+            place.losses.drop(f"{path}vendor_extensions.{name}", "a chunk of Chat has no such member")
+        word = write_finish(event.reason, path, place.losses, has_calls=self._calls > 0)
+        return out + self._prefix + b'{},"logprobs":null,"finish_reason":"' + word.encode() + b'"}]}\n\n'
+
+    def _delta(self, delta: dict[str, Any]) -> bytes:
+        return self._prefix + _encode(delta) + _END
+
+    def _stand(self, index: int) -> Place:
+        self._place.number = self.number
+        self._place.part = index
+        return self._place
+
+    def _write_text(self, event: TextDelta) -> bytes:
+        part = self._open.get(event.index)
+        if part is None:
+            return b""
+        size = len(event.text)
+        part.length += size
+        self._length += size
+        if event.logprobs is None:
+            return self._prefix + b'{"content":' + _encode(event.text) + b"}" + _END
+        return b'%b{"content":%b},"logprobs":%b,"finish_reason":null}]}\n\n' % (self._prefix, _encode(event.text), _encode(event.logprobs))
+
+    def _write_refusal(self, event: RefusalDelta) -> bytes:
+        return self._delta({"refusal": event.text}) if event.index in self._open else b""
+
+    def _write_reasoning(self, event: ReasoningDelta) -> bytes:
+        part = self._open.get(event.index)
+        if part is None:
+            return b""
+        said = event.text
+        if event.summary_index is not None:
+            if part.summary_index is None:
+                place = self._stand(event.index)
+                place.losses.approximate(place.here(".summary"), "a summary, as the reasoning itself")
+            elif part.summary_index != event.summary_index:
+                said = "\n\n" + said
+            part.summary_index = event.summary_index
+        part.pieces.append(said)
+        return self._prefix + b'{"reasoning_content":' + _encode(said) + b"}" + _END
+
+    def _write_arguments(self, event: ToolCallDelta) -> bytes:
+        part = self._open.get(event.index)
+        if part is None:
+            return b""
+        if part.member == "custom":
+            return self._delta({"tool_calls": [{"index": part.call, "custom": {"input": event.arguments}}]})
+        arguments = _encode(event.arguments)
+        return b'%b{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}%b' % (self._prefix, part.call, arguments, _END)
+
+    def _write_opaque(self, event: OpaqueAdded) -> bytes:
+        part = self._open.get(event.index)
+        if part is None:
+            return b""
+        if type(part.part) is Reasoning:
+            part.opaque = event.opaque  # written with the whole text, at the part's end
+            return b""
+        place = self._stand(event.index)
+        if type(part.part) is not ToolCall:
+            place.drop(".signature", "Chat has no place for it")
+            return b""
+        signature = written_opaque(event.opaque, ".signature", place)
+        return self._delta({"tool_calls": [{"index": part.call, "extra_content": extra_content(signature or "")}]})
+
+    def _write_citation(self, event: CitationAdded) -> bytes:
+        part = self._open.get(event.index)
+        if part is None:
+            return b""
+        place = self._stand(event.index)
+        written = write_annotation(event.citation, part.offset, part.length, (place, 0))
+        return b"" if written is None else self._delta({"annotations": [written]})
+
+    def _write_sound(self, event: AudioDelta) -> bytes:
+        part = self._open.get(event.index)
+        if part is None:
+            return b""
+        sound = part.sound + event.data
+        whole = len(sound) // 3 * 3
+        part.sound = sound[whole:]
+        audio: dict[str, Any] = {}
+        if whole:
+            audio["data"] = base64_text.encode(sound[:whole])
+        if event.transcript:
+            audio["transcript"] = event.transcript
+        return self._delta({"audio": audio}) if audio else b""
+
+    def _start(self, event: PartStarted) -> bytes:
+        part = event.part
+        kind = type(part)
+        place = self._stand(event.index)
+        start = _STARTS.get(kind)
+        if start is None:
+            place.drop("", f"an answer of Chat has no place for a part of type {part.__struct_config__.tag}")
+            return b""
+        if RANKS[kind] < self._rank:
+            place.losses.move(place.around(".message.parts"), "Chat has one order of reasoning, text and calls")
+        self._rank = max(RANKS[kind], self._rank)
+        marker = self._mark_end(kind)
+        opened = self._open[event.index] = _Open(part, self._length)
+        if kind is not ToolCall:
+            self._growing = event.index
+        return marker + start(self, opened, place)
+
+    def _mark_end(self, kind: type) -> bytes:
+        unmarked, self._unmarked = self._unmarked, None
+        if unmarked is None or kind is not Reasoning:
+            return b""
+        return self._delta({"thinking_blocks": [block(unmarked, None, is_redacted=False)]})
+
+    def _tell_joined(self, kind: type, place: Place) -> None:
+        """A second text is written after the first, and nothing tells where that ended."""
+        if kind in self._seen:
+            place.losses.approximate(place.around(".message.parts"), "the content of a Chat answer is one text")
+        self._seen.add(kind)
+
+    def _start_text(self, opened: _Open, place: Place) -> bytes:
+        part = opened.part
+        self._tell_joined(Text, place)
+        write_text(part, place)  # for what it tells as lost
+        drop_marks(part, place)
+        out = b""
+        if part.text:
+            opened.length = len(part.text)
+            self._length += opened.length
+            out = self._delta({"content": part.text})
+        if part.citations and (written := write_annotations(part, opened.offset, place)):
+            out += self._delta({"annotations": written})
+        return out
+
+    def _start_refusal(self, opened: _Open, place: Place) -> bytes:
+        self._tell_joined(Refusal, place)
+        drop_marks(opened.part, place)
+        return self._delta({"refusal": opened.part.text}) if opened.part.text else b""
+
+    def _start_reasoning(self, opened: _Open, place: Place) -> bytes:
+        part: Reasoning = opened.part
+        opened.opaque = part.opaque
+        said = text_of(part, place)
+        if not said:
+            return b""
+        opened.pieces.append(said)
+        return self._delta({"reasoning_content": said})
+
+    def _start_call(self, opened: _Open, place: Place) -> bytes:
+        part: ToolCall = opened.part
+        opened.call, opened.member = self._calls, part.kind
+        self._calls += 1
+        written = write_call(part, place)
+        if part.kind == "custom":
+            del written["type"]  # the SDK's type of a chunk knows no other than "function"
+        return self._delta({"tool_calls": [{"index": opened.call, **written}]})
+
+    def _start_image(self, opened: _Open, place: Place) -> bytes:
+        drop_marks(opened.part, place)
+        return self._delta({"images": [write_image(opened.part, place)]})
+
+    def _start_sound(self, opened: _Open, place: Place) -> bytes:
+        part: Audio = opened.part
+        self._tell_joined(Audio, place)
+        drop_marks(part, place)
+        source = part.source
+        if part.signature is not None:
+            place.drop(".signature", "Chat has no place for a signature of sound")
+        if part.format or (type(source) is InlineSource and source.media_type):
+            place.drop(".format", "an answer of Chat does not say the format")
+        out = self._delta({"audio": {"id": audio_id_of(part, place)}})
+        if type(source) is InlineSource or part.transcript:
+            data = source.data if type(source) is InlineSource else b""
+            out += self._write_sound(AudioDelta(index=place.part, data=data, transcript=part.transcript))
+        return out
+
+    def _end(self, event: PartEnded) -> bytes:
+        opened = self._open.pop(event.index, None)
+        if self._growing != event.index:
+            return b""
+        self._growing = None
+        return (b"" if opened is None else self._write_end(event, opened)) + (self._resume() if self._waiting else b"")
+
+    def _write_end(self, event: PartEnded, opened: _Open) -> bytes:
+        if opened.sound:
+            return self._delta({"audio": {"data": base64_text.encode(opened.sound)}})
+        if type(opened.part) is not Reasoning:
+            return b""
+        if opened.opaque is None:
+            self._unmarked = "".join(opened.pieces)
+            return b""
+        value = written_opaque(opened.opaque, ".opaque", self._stand(event.index))
+        return self._delta({"thinking_blocks": [block("".join(opened.pieces), value, is_redacted=opened.part.is_redacted)]})
+
+
+_Start = Callable[[CandidateWriter, _Open, Place], bytes]
+_STARTS: dict[type, _Start] = {
+    Text: CandidateWriter._start_text,  # noqa: SLF001 - the class's own tables
+    Refusal: CandidateWriter._start_refusal,  # noqa: SLF001
+    Reasoning: CandidateWriter._start_reasoning,  # noqa: SLF001
+    ToolCall: CandidateWriter._start_call,  # noqa: SLF001
+    ImageUrl: CandidateWriter._start_image,  # noqa: SLF001
+    ImageBase64: CandidateWriter._start_image,  # noqa: SLF001
+    Audio: CandidateWriter._start_sound,  # noqa: SLF001
+}
+_WRITERS: dict[type, Callable[[CandidateWriter, Any], bytes]] = {
+    PartStarted: CandidateWriter._start,  # noqa: SLF001
+    TextDelta: CandidateWriter._write_text,  # noqa: SLF001
+    RefusalDelta: CandidateWriter._write_refusal,  # noqa: SLF001
+    ReasoningDelta: CandidateWriter._write_reasoning,  # noqa: SLF001
+    ToolCallDelta: CandidateWriter._write_arguments,  # noqa: SLF001
+    OpaqueAdded: CandidateWriter._write_opaque,  # noqa: SLF001
+    CitationAdded: CandidateWriter._write_citation,  # noqa: SLF001
+    AudioDelta: CandidateWriter._write_sound,  # noqa: SLF001
+    PartEnded: CandidateWriter._end,  # noqa: SLF001
+}

@@ -1,0 +1,126 @@
+"""A provider's stream, read: chunks to canonical events.
+
+Chat's chunks name no parts, so they are made here. Reasoning, text, refusal and sound follow one another: one of them is open at a time.
+Calls are told apart by their index and may interleave: they stay open until the end. A candidate is finished at the end of the stream and
+not with its `finish_reason`, because some hosts say that early or twice.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.model.events import Completed, Failed, LlmStreamEvent, ResponseStarted, UsageReported
+from omnillm.model.message import Issuer
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.failure import failure_of
+from omnillm.protocols.openai_chat.open_candidate import OpenCandidate
+from omnillm.protocols.openai_chat.place import inside
+from omnillm.protocols.openai_chat.usage import usage_in
+from omnillm.protocols.shapes import Unfit, integer, mapping, optional_array, optional_integer, optional_text
+
+_decode = msgspec.json.Decoder().decode
+_MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "obfuscation", "error"})
+_LOWEST_ERROR_STATUS = 400
+_LOST_STATUS = 502
+
+
+class ChatDecoder:
+    """The decoder of one stream."""
+
+    __slots__ = ("_candidates", "_extensions", "_is_over", "_is_started", "_issuer", "_losses", "_reply_id")
+
+    def __init__(self, issuer: Issuer, losses: Losses) -> None:
+        self._issuer = issuer
+        self._losses = losses
+        self._candidates: dict[int, OpenCandidate] = {}
+        self._extensions: dict[str, Any] = {}
+        self._reply_id = ""
+        self._is_started = False
+        self._is_over = False
+
+    def feed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
+        data = frame.data.strip()
+        if not data or self._is_over:
+            return ()
+        if data == b"[DONE]":
+            return self._complete()
+        chunk = mapping(_decode(data), "")
+        events: list[LlmStreamEvent] = []
+        error = _error_in(chunk, frame.event)
+        if error is not None:
+            events.append(self._failed(error))
+            return events
+        if not chunk.keys() <= _MEMBERS:
+            self._extensions |= {name: value for name, value in chunk.items() if name not in _MEMBERS and value is not None}
+        choices = optional_array(chunk, "choices")
+        if choices and not self._is_started:
+            events.append(self._started(chunk))
+        for number, choice in enumerate(choices):
+            try:
+                self._read_choice(mapping(choice, ""), events)
+            except Unfit as unfit:
+                raise inside(unfit, f"choices[{number}]") from unfit
+        self._read_usage(chunk, events)
+        return events
+
+    def finish(self) -> Sequence[LlmStreamEvent]:
+        if not self._is_over:
+            raise Unfit("stream", "complete")
+        return ()
+
+    def _started(self, chunk: dict[str, Any]) -> ResponseStarted:
+        self._is_started = True
+        self._reply_id = optional_text(chunk, "id")
+        return ResponseStarted(
+            id=self._reply_id,
+            model=optional_text(chunk, "model"),
+            created=optional_integer(chunk, "created"),
+            service_tier=optional_text(chunk, "service_tier"),
+        )
+
+    def _read_choice(self, choice: dict[str, Any], events: list[LlmStreamEvent]) -> None:
+        index = choice.get("index")
+        index = 0 if index is None else integer(index, "index", 0)
+        candidate = self._candidates.get(index)
+        if candidate is None:
+            candidate = self._candidates[index] = OpenCandidate(index, self._issuer, self._losses)
+        candidate.read(choice, self._reply_id, events)
+
+    def _read_usage(self, chunk: dict[str, Any], events: list[LlmStreamEvent]) -> None:
+        raw = chunk.get("usage")
+        if raw is None and "x_groq" in chunk and type(chunk["x_groq"]) is dict:
+            raw = chunk["x_groq"].get("usage")
+        usage = None if raw is None else usage_in({"usage": raw})
+        if usage is not None:
+            if not self._is_started:
+                events.append(self._started(chunk))
+            events.append(UsageReported(usage=usage, raw=raw))
+
+    def _failed(self, error: Any) -> Failed:
+        self._is_over = True
+        failure = failure_of(200, error)
+        status = failure.status if failure.status >= _LOWEST_ERROR_STATUS else _LOST_STATUS
+        return Failed(code=failure.code, message=failure.message, status=status)
+
+    def _complete(self) -> list[LlmStreamEvent]:
+        self._is_over = True
+        events: list[LlmStreamEvent] = [] if self._is_started else [ResponseStarted()]
+        for index in sorted(self._candidates):
+            self._candidates[index].finish(events)
+        events.append(Completed(vendor_extensions=self._extensions))
+        return events
+
+
+def _error_in(chunk: dict[str, Any], event: bytes) -> Any:
+    """The error that a chunk holds, of its own, in a choice (OpenRouter) or in Groq's extension; None where there is none."""
+    error = chunk.get("error")
+    if error or event == b"error":
+        return error or chunk
+    choices = chunk.get("choices")
+    for choice in choices if type(choices) is list else ():
+        if type(choice) is dict and (choice.get("error") or choice.get("finish_reason") == "error"):
+            return choice.get("error") or {}
+    groq = chunk.get("x_groq")
+    return groq.get("error") if type(groq) is dict else None

@@ -1,0 +1,196 @@
+"""A request, written for a provider."""
+
+from typing import Any
+
+from omnillm.errors import ProtocolError
+from omnillm.model.capabilities import CapabilitySet, OutputModality, ReasoningCapability, StructuredOutputConfig
+from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.effort import effort_of
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.emit_messages import write_messages
+from omnillm.protocols.openai_chat.place import NAME, Place
+from omnillm.protocols.openai_chat.prompt_cache import write_policy
+from omnillm.protocols.openai_chat.tools import write_tools
+
+_PLAIN = (
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "n",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+)
+_MOST_STOPS = 4
+_TIERS = {"standard": "default", "standard_only": "default"}
+_OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
+_DEFAULT_GENERATION = GenerationConfig()
+_DEFAULT_CAPABILITIES = CapabilitySet()
+
+
+def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    if request.previous_response_id:
+        raise ProtocolError(
+            "Chat Completions keeps no conversation: send the messages themselves instead of `previous_response_id`.",
+            reason="unsupported_feature",
+        )
+    place = Place(losses, protocol=request.protocol, dialect=dialect)
+    body: dict[str, Any] = {"model": request.model, "messages": write_messages(request, place)}
+    if request.generation is not _DEFAULT_GENERATION:
+        _write_generation(request.generation, body, place)
+    if request.capabilities is not _DEFAULT_CAPABILITIES:
+        _write_capabilities(request.capabilities, body, place)
+    if request.is_stream:
+        _write_stream(request, body)
+    _write_owner(request, body, place)
+    if request.vendor_extensions:
+        _write_extensions(request, body, place)
+    return body
+
+
+def _write_stream(request: LlmRequest, body: dict[str, Any]) -> None:
+    body["stream"] = True
+    if request.wants_stream_usage:
+        body["stream_options"] = {"include_usage": True}
+
+
+def _write_owner(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
+    if request.user_id:
+        body["safety_identifier" if place.is_openai else "user"] = request.user_id
+    if request.metadata:
+        body["metadata"] = request.metadata
+    if request.store is not None:
+        body["store"] = request.store
+
+
+def _write_generation(generation: GenerationConfig, body: dict[str, Any], place: Place) -> None:
+    for name in _PLAIN:
+        value = getattr(generation, name)
+        if value is not None:
+            body[name] = value
+    assert place.dialect is not None
+    if generation.max_output_tokens is not None:
+        body[place.dialect.output_cap_member] = generation.max_output_tokens
+    if generation.top_k is not None:
+        _write_top_k(generation.top_k, body, place)
+    if generation.stop:
+        body["stop"] = _stops(generation.stop, place)
+    if generation.verbosity:
+        body["verbosity"] = generation.verbosity
+    if generation.service_tier:
+        _write_tier(generation.service_tier, body, place)
+
+
+def _write_top_k(top_k: int, body: dict[str, Any], place: Place) -> None:
+    if place.is_openai:
+        place.losses.drop("generation.top_k", "OpenAI has no top_k")
+    else:
+        body["top_k"] = top_k
+
+
+def _stops(stop: tuple[str, ...], place: Place) -> list[str]:
+    if not place.is_openai or len(stop) <= _MOST_STOPS:
+        return list(stop)
+    place.losses.drop("generation.stop", "OpenAI takes four at most")
+    return list(stop[:_MOST_STOPS])
+
+
+def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
+    if place.is_native or tier in _OWN_TIERS:
+        body["service_tier"] = tier
+    elif tier in _TIERS:
+        place.losses.approximate("generation.service_tier", "said as default")
+        body["service_tier"] = _TIERS[tier]
+    else:
+        place.losses.drop("generation.service_tier", "Chat has no such tier")
+
+
+def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
+    write_tools(capabilities, body, place)
+    if capabilities.reasoning is not None:
+        _write_reasoning(capabilities.reasoning, body, place)
+    if capabilities.structured_output is not None:
+        body["response_format"] = _response_format(capabilities.structured_output, place)
+    if capabilities.modalities:
+        _write_modalities(capabilities.modalities, body, place)
+    if capabilities.audio is not None:
+        body["audio"] = capabilities.audio
+    if capabilities.max_tool_calls is not None:
+        place.losses.drop("capabilities.max_tool_calls", "Chat has no such limit")
+    if capabilities.safety:
+        place.losses.drop("capabilities.safety", "Chat has no safety settings")
+    if capabilities.prompt_cache is not None:
+        write_policy(capabilities.prompt_cache, body, place)
+
+
+def _write_reasoning(wanted: ReasoningCapability, body: dict[str, Any], place: Place) -> None:
+    path = "capabilities.reasoning"
+    effort = _effort(wanted, path, place)
+    if effort:
+        body["reasoning_effort"] = effort
+    if wanted.summary:
+        place.losses.drop(f"{path}.summary", "Chat has no summaries of reasoning")
+    if wanted.include_thoughts is not None:
+        place.losses.drop(f"{path}.include_thoughts", "Chat does not say whether reasoning is shown")
+    for name in wanted.vendor_extensions:
+        place.losses.drop(f"{path}.vendor_extensions.{name}", "not a member of Chat's")
+
+
+def _effort(wanted: ReasoningCapability, path: str, place: Place) -> str:
+    """Say mode, effort and budget as an effort, which is all that Chat knows."""
+    is_off = wanted.mode == "disabled"
+    effort = "none" if is_off else wanted.effort
+    if wanted.budget_tokens is not None:
+        if effort:
+            place.losses.drop(f"{path}.budget_tokens", "the effort says it")
+        else:
+            effort = effort_of(wanted.budget_tokens)
+            place.losses.approximate(f"{path}.budget_tokens", "said as an effort")
+    if wanted.mode and not effort:
+        place.losses.drop(f"{path}.mode", "Chat knows an effort only")
+    elif is_off is not (wanted.effort == "none") or (wanted.mode and not is_off):
+        place.losses.approximate(f"{path}.mode", "said as an effort")
+    return effort
+
+
+def _response_format(wanted: StructuredOutputConfig, place: Place) -> dict[str, Any]:
+    if wanted.kind == "json_object":
+        return {"type": "json_object"}
+    if not wanted.name:
+        place.losses.default("capabilities.structured_output.name", "OpenAI needs one")
+    schema: dict[str, Any] = {"name": wanted.name or "response"}
+    if wanted.description:
+        schema["description"] = wanted.description
+    if wanted.schema is not None:
+        schema["schema"] = wanted.schema
+    if wanted.strict is not None:
+        schema["strict"] = wanted.strict
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _write_modalities(wanted: tuple[OutputModality, ...], body: dict[str, Any], place: Place) -> None:
+    words = [modality.value for modality in wanted]
+    if place.is_openai and "image" in words:
+        place.losses.drop("capabilities.modalities", "OpenAI's Chat makes no images")
+        words = [word for word in words if word != "image"]
+    if words:
+        body["modalities"] = words
+
+
+def _write_extensions(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
+    """Write members that have no field. They never override what a field says."""
+    for name, value in request.vendor_extensions.items():
+        if request.protocol not in {"", NAME}:
+            place.losses.drop(f"vendor_extensions.{name}", "a member of another protocol")
+        elif name == "stream_options" and type(value) is dict:
+            if request.is_stream:
+                body[name] = {**value, **body.get(name, {})}
+            else:
+                place.losses.drop(f"vendor_extensions.{name}", "only a stream has options")
+        elif name in body:
+            place.losses.drop(f"vendor_extensions.{name}", "a typed field says it")
+        else:
+            body[name] = value

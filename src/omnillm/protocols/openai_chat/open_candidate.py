@@ -1,0 +1,196 @@
+"""One candidate of a stream, read delta by delta."""
+
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.events import CitationAdded, Finished, LlmStreamEvent, ReasoningDelta, RefusalDelta, TextDelta
+from omnillm.model.message import Issuer, Reasoning, Refusal, Text
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.annotations import read_annotation
+from omnillm.protocols.openai_chat.finish import read_finish
+from omnillm.protocols.openai_chat.logprobs import read_logprobs
+from omnillm.protocols.openai_chat.open_parts import OpenAudio, OpenCalls, OpenParts
+from omnillm.protocols.openai_chat.parts import read_part
+from omnillm.protocols.openai_chat.place import inside
+from omnillm.protocols.openai_chat.reasoning import read_block
+from omnillm.protocols.shapes import Unfit, array, mapping, text
+
+_MEMBERS = frozenset({"index", "delta", "finish_reason", "logprobs", "error"})
+_NO_TEXT = Text(text="")
+_NO_REASONING = Reasoning()
+_NO_REFUSAL = Refusal(text="")
+
+
+class OpenCandidate:
+    __slots__ = ("_audio", "_calls", "_extensions", "_finish", "_has_blocks", "_index", "_parts")
+
+    def __init__(self, index: int, issuer: Issuer, losses: Losses) -> None:
+        self._index = index
+        self._parts = OpenParts(index, issuer, losses)
+        self._calls = OpenCalls(self._parts)
+        self._audio = OpenAudio(self._parts)
+        self._has_blocks = False
+        """Whether the open reasoning is said in thinking_blocks alone."""
+        self._finish = ""
+        self._extensions: dict[str, Any] = {}
+
+    def read(self, choice: dict[str, Any], reply_id: str, events: list[LlmStreamEvent]) -> None:
+        self._parts.events = events
+        self._parts.reply_id = reply_id
+        delta = choice.get("delta")
+        if delta is not None:
+            content = mapping(delta, "delta").get("content")
+            logprobs = choice.get("logprobs")
+            if logprobs is not None:
+                logprobs = read_logprobs(logprobs, "logprobs")
+            if len(delta) == 1 and type(content) is str:
+                if content or (logprobs is not None and logprobs.get("content")):
+                    self._add_text(content, logprobs)
+            else:
+                self._read_delta(delta, logprobs)
+        word = choice.get("finish_reason")
+        if word:
+            self._finish = text(word, "finish_reason")
+        if not choice.keys() <= _MEMBERS:
+            self._extensions |= {name: value for name, value in choice.items() if name not in _MEMBERS and value is not None}
+
+    def finish(self, events: list[LlmStreamEvent]) -> None:
+        """End what is open."""
+        self._parts.events = events
+        self._parts.end_open()
+        has_calls = self._calls.end()
+        reason, native = read_finish(self._finish, has_calls=has_calls)
+        events.append(Finished(reason=reason, candidate=self._index, native_reason=native, vendor_extensions=self._extensions))
+
+    def _add_text(self, said: str, logprobs: Any) -> None:
+        parts = self._parts
+        number = parts.number if parts.kind is Text else parts.open(_NO_TEXT)
+        parts.events.append(TextDelta(index=number, text=said, candidate=self._index, logprobs=logprobs))
+
+    def _read_delta(self, delta: dict[str, Any], logprobs: Any) -> None:
+        """Read the members in the order of a message, whatever order the host wrote them in."""
+        for name, read in _BEFORE_CONTENT:
+            if value := delta.get(name):
+                read(self, value, delta)
+        content = delta.get("content")
+        if type(content) is str:
+            if content or (logprobs is not None and logprobs.get("content")):
+                self._add_text(content, logprobs)
+        elif content is not None:
+            self._read_content(content)
+        for name, read in _AFTER_CONTENT:
+            if value := delta.get(name):
+                read(self, value, delta)
+
+    def _read_content(self, content: Any) -> None:
+        """Read Mistral's list of parts."""
+        for number, value in enumerate(array(content, "delta.content")):
+            try:
+                part = read_part(value)
+            except Unfit as error:
+                raise inside(error, f"delta.content[{number}]") from error
+            if type(part) is Text:
+                self._add_text(part.text, None)
+            elif type(part) is Reasoning and part.opaque is None:
+                self._add_reasoning(part.text)
+            else:
+                self._parts.add_whole(part)
+
+    def _read_reasoning(self, said: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        self._add_reasoning(text(said, "delta.reasoning_content"))
+
+    def _read_other_reasoning(self, said: Any, delta: dict[str, Any]) -> None:
+        if not delta.get("reasoning_content"):  # some hosts say it under both names
+            self._add_reasoning(text(said, "delta.reasoning"))
+
+    def _add_reasoning(self, said: str) -> None:
+        parts = self._parts
+        if parts.kind is not Reasoning:
+            self._has_blocks = False
+            parts.open(_NO_REASONING)
+        if said:
+            parts.events.append(ReasoningDelta(index=parts.number, text=said, candidate=self._index))
+
+    def _read_blocks(self, blocks: Any, delta: dict[str, Any]) -> None:
+        is_said = bool(delta.get("reasoning_content") or delta.get("reasoning"))
+        for number, value in enumerate(array(blocks, "delta.thinking_blocks")):
+            block = read_block(value, f"delta.thinking_blocks[{number}]", self._parts.opaque_of)
+            if block.is_redacted:
+                self._parts.add_whole(block)
+            else:
+                self._read_block(block, is_said=is_said)
+
+    def _read_block(self, block: Reasoning, *, is_said: bool) -> None:
+        """A block's text comes in pieces, beside the chunk's own text or alone; or it repeats, whole, what the chunks said before.
+
+        Its signature ends it, and so does the repetition.
+        """
+        parts = self._parts
+        is_repeated = bool(block.text) and not is_said and parts.kind is Reasoning and not self._has_blocks
+        if block.text and not is_said and not is_repeated:
+            self._add_reasoning(block.text)
+            self._has_blocks = True
+        if block.opaque is not None:
+            parts.add_opaque(parts.open(_NO_REASONING), block.opaque)
+        if block.opaque is not None or is_repeated:
+            parts.end_open()
+
+    def _read_details(self, details: Any, delta: dict[str, Any]) -> None:
+        """OpenRouter's: their text where it is said nowhere else; events have no place for their signatures."""
+        is_said = delta.get("reasoning_content") or delta.get("reasoning")
+        for detail in details if type(details) is list else ():
+            if type(detail) is not dict:
+                continue
+            said = detail.get("text") or detail.get("summary")
+            if type(said) is str and said and not is_said:
+                self._add_reasoning(said)
+            if detail.get("signature") or detail.get("data"):
+                self._parts.lose("message.reasoning_details", "events have no place for them")
+
+    def _read_refusal(self, said: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        number = self._parts.open(_NO_REFUSAL)
+        self._parts.events.append(RefusalDelta(index=number, text=text(said, "delta.refusal"), candidate=self._index))
+
+    def _read_audio(self, audio: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        self._audio.read(mapping(audio, "delta.audio"))
+
+    def _read_images(self, images: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        for number, image in enumerate(array(images, "delta.images")):
+            try:
+                self._parts.add_whole(read_part(image))
+            except Unfit as error:
+                raise inside(error, f"delta.images[{number}]") from error
+
+    def _read_annotations(self, annotations: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        parts = self._parts
+        for number, annotation in enumerate(array(annotations, "delta.annotations")):
+            citation = read_annotation(annotation, f"delta.annotations[{number}]")
+            text_number = parts.text if parts.text is not None else parts.open(_NO_TEXT)
+            parts.events.append(CitationAdded(index=text_number, citation=citation, candidate=self._index))
+
+    def _read_calls(self, calls: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        for number, call in enumerate(array(calls, "delta.tool_calls")):
+            try:
+                self._calls.read(mapping(call, ""))
+            except Unfit as error:
+                raise inside(error, f"delta.tool_calls[{number}]") from error
+
+    def _read_legacy_call(self, call: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        self._calls.read({"index": 0, "function": mapping(call, "delta.function_call")})
+
+
+_Read = Callable[[OpenCandidate, Any, dict[str, Any]], None]
+_BEFORE_CONTENT: tuple[tuple[str, _Read], ...] = (
+    ("reasoning_content", OpenCandidate._read_reasoning),  # noqa: SLF001 - the class's own table
+    ("reasoning", OpenCandidate._read_other_reasoning),  # noqa: SLF001
+    ("reasoning_details", OpenCandidate._read_details),  # noqa: SLF001
+    ("thinking_blocks", OpenCandidate._read_blocks),  # noqa: SLF001
+)
+_AFTER_CONTENT: tuple[tuple[str, _Read], ...] = (
+    ("annotations", OpenCandidate._read_annotations),  # noqa: SLF001
+    ("refusal", OpenCandidate._read_refusal),  # noqa: SLF001
+    ("audio", OpenCandidate._read_audio),  # noqa: SLF001
+    ("images", OpenCandidate._read_images),  # noqa: SLF001
+    ("tool_calls", OpenCandidate._read_calls),  # noqa: SLF001
+    ("function_call", OpenCandidate._read_legacy_call),  # noqa: SLF001
+)

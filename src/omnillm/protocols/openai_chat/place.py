@@ -1,0 +1,54 @@
+"""Where in a canonical value an emitter stands, and what it may say there."""
+
+from collections.abc import Mapping
+
+from omnillm.protocols.codec import NO_NAMES, Dialect
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.shapes import Unfit
+
+NAME = "openai_chat"
+
+
+class Place:
+    """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
+
+    __slots__ = ("_root", "dialect", "has_own_extensions", "is_native", "losses", "member", "names", "number", "part", "takes_marks")
+
+    def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect | None = None, names: Mapping[str, str] = NO_NAMES) -> None:
+        self.losses = losses
+        self.dialect = dialect
+        """None: a reply is written, for a client."""
+        self.names = names
+        self.is_native = protocol == NAME
+        """Whether what is written came in this protocol."""
+        self.has_own_extensions = protocol == NAME or (not protocol and dialect is not None)
+        self.takes_marks = True
+        """Whether marks of the prompt cache may be written at all."""
+        self._root = "input" if dialect is not None else "candidates"
+        self.number = 0
+        self.part = 0
+        self.member = "parts" if dialect is not None else "message.parts"
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether the reader is OpenAI's own host, which refuses members that it does not know."""
+        return self.dialect is not None and self.dialect.is_openai
+
+    def here(self, member: str = "") -> str:
+        return f"{self._root}[{self.number}].{self.member}[{self.part}]{member}"
+
+    def around(self, member: str) -> str:
+        """Return the path of a member of what holds the part."""
+        return f"{self._root}[{self.number}]{member}"
+
+    def drop(self, member: str, detail: str) -> None:
+        self.losses.drop(self.here(member), detail)
+
+    def drop_item_id(self) -> None:
+        """Tell it once for all parts: these ids name what Responses keeps, and say nothing of the conversation."""
+        self.losses.drop(f"{self._root}[*].{self.member}[*].item_id", "Chat has no ids of items")
+
+
+def inside(error: Unfit, place: str) -> Unfit:
+    """Put a place before the path of an error, on its way up."""
+    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)

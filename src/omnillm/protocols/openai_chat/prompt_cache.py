@@ -1,0 +1,156 @@
+"""The prompt cache: breakpoints on parts, and the key, retention and options of a request.
+
+OpenAI's own breakpoints are `prompt_cache_breakpoint`; clients of OpenRouter and LiteLLM write `cache_control`, as Anthropic's do.
+"""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from omnillm.errors import ProtocolError
+from omnillm.model.capabilities import (
+    Auto,
+    EndOfInstructions,
+    EndOfTools,
+    ExplicitKey,
+    PromptCachePolicy,
+    PromptCacheRetention,
+)
+from omnillm.model.message import CacheControl, Message, MessageRole, RequestItem
+from omnillm.protocols.openai_chat.place import Place
+from omnillm.protocols.shapes import Unfit, mapping, optional_text, text
+
+_BREAKPOINT = "prompt_cache_breakpoint"
+_MARK = "cache_control"
+MARKS = frozenset({_BREAKPOINT, _MARK})
+_TERMS = {"": "", "30m": "30m", "12h": "12h", "5m": "30m", "1h": "12h"}
+"""Lifetimes that OpenAI knows, for those that clients write: never a shorter one."""
+_OWN_TERMS = frozenset({"", "30m", "12h"})
+_RETENTIONS = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
+_RETENTION_OF_WORD = {word: retention for retention, word in _RETENTIONS.items()}
+_OPTIONS = frozenset({"mode", "ttl"})
+_SYSTEM_ROLES = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
+_CONFIG = "capabilities.prompt_cache"
+
+
+def mark_of(part: dict[str, Any]) -> CacheControl | None:
+    """Read the mark of a part, in either spelling."""
+    said = part.get(_BREAKPOINT)
+    if said is not None:
+        if mapping(said, _BREAKPOINT).get("mode", "explicit") != "explicit":
+            raise Unfit(f"{_BREAKPOINT}.mode", '"explicit"')
+        return CacheControl(ttl=optional_text(said, "ttl", _BREAKPOINT))
+    said = part.get(_MARK)
+    return None if said is None else CacheControl(ttl=optional_text(mapping(said, _MARK), "ttl", _MARK))
+
+
+def write_mark(out: dict[str, Any], mark: CacheControl, place: Place) -> None:
+    if not place.takes_marks:
+        place.drop(".cache_control", "the prompt cache is disabled")
+    elif place.is_openai:
+        term = _TERMS.get(mark.ttl, "")
+        if mark.ttl not in _OWN_TERMS:
+            place.losses.approximate(place.here(".cache_control.ttl"), "OpenAI keeps a prefix for 30m or 12h")
+        out[_BREAKPOINT] = {"mode": "explicit", "ttl": term} if term else {"mode": "explicit"}
+    elif not place.is_native:
+        place.drop(".cache_control", "the host caches by its own rules")
+    elif mark.ttl in {"30m", "12h"}:
+        out[_BREAKPOINT] = {"mode": "explicit", "ttl": mark.ttl}
+    else:
+        out[_MARK] = {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
+
+
+def policy_of(body: dict[str, Any]) -> PromptCachePolicy | None:
+    """Read the policy; None where the request says nothing of a cache."""
+    key, retention, options = (body.get(f"prompt_cache_{name}") for name in ("key", "retention", "options"))
+    if key is None and retention is None and options is None:
+        return None
+    kept = PromptCacheRetention.PROVIDER_DEFAULT
+    if retention is not None:
+        word = text(retention, "prompt_cache_retention").replace("-", "_")
+        if word not in _RETENTION_OF_WORD:
+            raise Unfit("prompt_cache_retention", '"in_memory" or "24h"')
+        kept = _RETENTION_OF_WORD[word]
+    return PromptCachePolicy(
+        key=None if key is None else ExplicitKey(value=text(key, "prompt_cache_key")),
+        retention=kept,
+        vendor_extensions={} if options is None else mapping(options, "prompt_cache_options"),
+    )
+
+
+def write_policy(policy: PromptCachePolicy, body: dict[str, Any], place: Place) -> None:
+    if policy.mode == "disabled":
+        place.losses.approximate(_CONFIG, "nothing is asked; the host may cache by its own rules")
+        return
+    asked = len(body)
+    if isinstance(policy.key, ExplicitKey):
+        body["prompt_cache_key"] = policy.key.value
+    elif policy.key is not None:
+        place.losses.drop(f"{_CONFIG}.key", "the key was not made")
+    retention = _RETENTIONS.get(policy.retention)
+    if retention is not None:
+        body["prompt_cache_retention"] = retention
+    if policy.vendor_extensions:
+        _write_options(policy, body, place)
+    if policy.mode == "required" and len(body) == asked and not place.is_openai:
+        raise ProtocolError(
+            "The host cannot be told to cache the prompt: give a cache key or ask for best effort.", reason="unsupported_feature"
+        )
+    if len(body) == asked and policy.breakpoint == Auto():
+        place.losses.approximate(_CONFIG, "the host caches by its own rules")
+
+
+def _write_options(policy: PromptCachePolicy, body: dict[str, Any], place: Place) -> None:
+    options = policy.vendor_extensions
+    written = options if place.is_native else {name: value for name, value in options.items() if name in _OPTIONS}
+    for name in options.keys() - written.keys():
+        place.losses.drop(f"{_CONFIG}.vendor_extensions.{name}", "Chat has no such option")
+    if written:
+        body["prompt_cache_options"] = written
+
+
+def with_breakpoint(items: list[RequestItem], policy: PromptCachePolicy, place: Place) -> list[RequestItem]:
+    """Put the policy's breakpoint as a mark on the last part before it."""
+    wanted = policy.breakpoint
+    if wanted == Auto() or policy.mode == "disabled":
+        return items
+    where = f"{_CONFIG}.breakpoint"
+    if not place.is_openai:
+        place.losses.drop(where, "the host caches by its own rules")
+        return items
+    if isinstance(wanted, EndOfTools):
+        place.losses.drop(where, "Chat has no breakpoint after the tools")
+        return items
+    number = _end_of_instructions(items) if isinstance(wanted, EndOfInstructions) else _end_of_message(items, wanted)
+    if number is None:
+        place.losses.drop(where, "the request has no such message")
+        return items
+    place.losses.move(where, "said on the part before it")
+    return [*items[:number], _marked(items[number]), *items[number + 1 :]]
+
+
+def _end_of_instructions(items: list[RequestItem]) -> int | None:
+    found = None
+    for number, item in enumerate(items):
+        if type(item) is not Message or item.role not in _SYSTEM_ROLES:
+            break
+        if item.parts:
+            found = number
+    return found
+
+
+def _end_of_message(items: list[RequestItem], wanted: Any) -> int | None:
+    turns = -1
+    for number, item in enumerate(items):
+        if type(item) is Message and item.role not in _SYSTEM_ROLES:
+            turns += 1
+            if turns == wanted.index:
+                return number if item.parts else None
+    return None
+
+
+def _marked(item: Any) -> RequestItem:
+    last = item.parts[-1]
+    if last.cache_control is None:
+        item = replace(item, parts=(*item.parts[:-1], replace(last, cache_control=CacheControl())))
+    return item  # type: ignore[no-any-return]

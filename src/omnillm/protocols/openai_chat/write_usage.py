@@ -1,0 +1,54 @@
+"""Counts of tokens, written for a client: the totals include their details."""
+
+from typing import Any
+
+from omnillm.protocols.loss import Losses
+from omnillm.usage import Usage
+
+_TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
+
+
+def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
+    """`raw`: the provider's own object where it is one of this protocol; else None."""
+    if type(raw) is dict and "prompt_tokens" in raw and _is_fit(raw):
+        return _whole(raw, usage)
+    for name in ("images", "tool_calls"):
+        if getattr(usage, name):
+            losses.drop(f"usage.{name}", "Chat does not count them")
+    heard: dict[str, Any] = {"cached_tokens": usage.cache_read, "audio_tokens": usage.input_audio}
+    written = usage.cache_write_short + usage.cache_write_long
+    if written:
+        heard["cache_write_tokens"] = written
+    if usage.cache_write_long:
+        heard["cache_write_tokens_details"] = {
+            "ttl_30m_tokens": usage.cache_write_short,
+            "ttl_12h_tokens": usage.cache_write_long,
+        }
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": heard,
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.output_audio},
+    }
+
+
+def _whole(raw: dict[str, Any], usage: Usage) -> dict[str, Any]:
+    """The three totals are required; not every host reports them all."""
+    counted = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "total_tokens": usage.total_tokens}
+    missing = {name: counted[name] for name in _TOTALS if type(raw.get(name)) is not int}
+    return {**raw, **missing} if missing else raw
+
+
+def _is_fit(raw: dict[str, Any]) -> bool:
+    """Tell whether the SDK reads its details: counts are integers there."""
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details = raw.get(name)
+        if details is None:
+            continue
+        if type(details) is not dict or any(type(details[count]) not in _COUNTS for count in details if count.endswith("_tokens")):
+            return False
+    return True
+
+
+_COUNTS = frozenset({int, type(None)})
