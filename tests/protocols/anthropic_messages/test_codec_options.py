@@ -153,6 +153,23 @@ def test_effort_and_budget_by_what_the_model_takes(reasoning, adaptively, by_bud
     assert thinking.get("budget_tokens") == by_budget
 
 
+def test_budget_of_a_client_of_this_protocol_is_kept_where_the_model_takes_one():
+    """With thinking between tools a budget may be larger than the output cap."""
+    request = replace(able(reasoning=ReasoningCapability(mode="enabled", budget_tokens=9000)), protocol="anthropic_messages")
+    body, lost = emit(request)
+    assert (body["max_tokens"], body["thinking"], lost) == (100, {"type": "enabled", "budget_tokens": 9000}, {})
+    body, lost = emit(request, Dialect(thinks_adaptively=True))
+    assert (body["thinking"], body["output_config"]) == ({"type": "adaptive"}, {"effort": "high"})
+    assert lost == {"capabilities.reasoning.budget_tokens": "approximated"}
+
+
+def test_thoughts_that_nobody_thinks_are_not_shown():
+    capability = ReasoningCapability(include_thoughts=True, summary="auto", vendor_extensions={"x": 1})
+    body, lost = emit(able(reasoning=capability))
+    assert "thinking" not in body
+    assert lost == {f"capabilities.reasoning.{name}": "dropped" for name in ("include_thoughts", "summary", "vendor_extensions.x")}
+
+
 def test_budget_fits_under_the_output_cap():
     """It is brought between 1024 and the cap; a cap that leaves no room is raised; an unsaid one makes room of itself."""
     request = able(reasoning=ReasoningCapability(mode="enabled", budget_tokens=9000))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnillm.model.message import (
+    ImageBase64,
     Issuer,
     Message,
     MessageRole,
@@ -265,6 +266,13 @@ def test_envelope_that_a_client_brings_back_is_opened():
         Text(text="c", signature=gemini),
         Reasoning(opaque=gemini, is_redacted=True),
     )
+
+
+def test_data_at_an_address_is_read_as_bytes():
+    request, _ = parse(body_of({"type": "image", "source": {"type": "url", "url": f"data:image/png;base64,{b64(PNG)}"}}))
+    assert request.input[0].parts == (ImageBase64(data=PNG, media_type="image/png"),)
+    with pytest.raises(Unfit, match="base64 data"):
+        parse(body_of({"type": "image", "source": {"type": "url", "url": "data:text/plain,abc"}}))
 
 
 def test_unsigned_thinking_of_a_client_has_no_opaque_value():

@@ -369,6 +369,48 @@ def test_foreign_signature_of_a_text_or_call_stands_in_a_block_of_its_own():
     assert lost == {}
 
 
+def test_what_a_part_holds_at_its_start_is_content():
+    citation = {"type": "web_search_result_location", "cited_text": "x", "encrypted_index": "i", "title": None, "url": "u"}
+    parts = [
+        Reasoning(text="a", summary=("b",), opaque=OWN),
+        Reasoning(opaque=OWN),
+        Text(text="c", citations=(Citation(protocol=P, native=citation),)),
+        ToolCall(call_id="a:b", name="g", arguments="d", kind="custom", vendor_extensions={"caller": {"type": "direct"}, "x": 1}),
+        Refusal(text="e"),
+        Audio(transcript="f"),
+        Native(
+            protocol=P, kind="server_tool_use", value={"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "q"}}
+        ),
+    ]
+    raw, lost = write(*streamed(*parts))
+    content = accumulated(raw).content
+    assert [(block.thinking, block.signature) for block in content[:2]] == [("a\n\nb", "sig"), ("", "sig")]
+    assert (content[2].text, content[2].citations[0].url) == ("c", "u")
+    assert (content[3].id, content[3].input, content[3].caller.type) == ("a_b", {"input": "d"}, "direct")
+    assert [block.text for block in content[4:6]] == ["e", "f"]
+    assert content[6].input == {"query": "q"}
+    path = "candidates[0].message.parts"
+    assert lost == {
+        f"{path}[0].summary": "approximated",
+        f"{path}[3].call_id": "approximated",
+        f"{path}[3].kind": "approximated",
+        f"{path}[3].vendor_extensions.x": "dropped",
+        f"{path}[4]": "approximated",
+        f"{path}[5]": "approximated",
+    }
+
+
+def test_signature_that_comes_too_late_for_a_call_is_in_the_report():
+    late = [lambda index: ToolCallDelta(index=index, arguments="{}"), lambda index: OpaqueAdded(index=index, opaque=GEMINI)]
+    assert write(*streamed((ToolCall(call_id="1", name="g"), *late)))[1] == {"candidates[0].message.parts[0].signature": "dropped"}
+
+
+def test_input_of_a_server_tool_that_was_cut_short_is_kept_as_text():
+    value = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    events = read(START, *block(0, value, {"type": "input_json_delta", "partial_json": '{"query":'}), *end("max_tokens"))
+    assert whole(events).message.parts[0].value["input"] == {"_raw": '{"query":'}
+
+
 def test_what_a_stream_cannot_say_is_in_the_report():
     location = {"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
     cited = [Citation(url="u"), Citation(protocol=P, native=location)]
