@@ -22,7 +22,7 @@ FOREIGN = (
 
 def seal_for(protocol: str, key: str, number: int) -> str:
     """What signs, or is, the reasoning of a reply. Base64 with every one of its odd characters; for Responses in the alphabet of URLs."""
-    sealed = hashlib.sha256(f"{protocol}\0{key}\0{number}".encode()).digest() + b"\xfb\xff\xbe\xff"
+    sealed = hashlib.sha256(f"{protocol}\0{key}\0{number}".encode()).digest()[:21] + b"\xfb\xef\xff"
     if protocol == "openai_responses":
         return "gAAAAAB" + base64.urlsafe_b64encode(sealed).decode()
     return "EqkB" + base64.b64encode(sealed).decode()
