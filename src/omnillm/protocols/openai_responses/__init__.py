@@ -3,6 +3,7 @@
 from omnillm.protocols.bound import response_made, responses_named
 from omnillm.protocols.openai_chat.failure import write_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
+from omnillm.protocols.openai_responses.codec import CODEC
 from omnillm.protocols.openai_responses.failure import read_failure, write_stream_fault
 from omnillm.protocols.openai_responses.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.openai_responses.stream import ResponsesWatch
@@ -23,3 +24,5 @@ PROTOCOL = Protocol(
     named_ids=responses_named,
     made_ids=response_made,
 )
+
+__all__ = ["CODEC", "PROTOCOL"]

@@ -1,0 +1,259 @@
+"""Messages and results of tools, written as items."""
+
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.message import (
+    Audio,
+    Message,
+    MessagePart,
+    MessageRole,
+    Native,
+    Reasoning,
+    Refusal,
+    RequestItem,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from omnillm.protocols.envelope import is_readable
+from omnillm.protocols.openai_responses.emit_parts import (
+    drop_signature,
+    item_members_of,
+    write_input,
+    write_native,
+    write_output_text,
+    write_refusal,
+)
+from omnillm.protocols.openai_responses.parse_items import USER_ITEMS
+from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
+from omnillm.protocols.openai_responses.place import NAME, Place
+
+Item = dict[str, Any]
+_EASY = frozenset({"type", "text", "annotations"})
+
+
+class InputWriter:
+    """Writes the items one by one, to `items`."""
+
+    __slots__ = ("_content", "_item_id", "_message", "items", "place")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.items: list[Item] = []
+        self._message: Item | None = None
+        """The assistant's message that is being written."""
+        self._item_id = ""
+        self._content: list[Item] = []
+
+    def write(self, item: RequestItem, number: int) -> None:
+        self.place.item = number
+        if type(item) is ToolResult:
+            self._write_result(item)
+        elif item.role is MessageRole.ASSISTANT:  # type: ignore[union-attr]
+            self._write_assistant(item)  # type: ignore[arg-type]
+        else:
+            self._write_message(item)  # type: ignore[arg-type]
+
+    def _write_message(self, message: Message) -> None:
+        place = self.place
+        content: list[Item] = []
+        for place.part, part in enumerate(message.parts):
+            if type(part) is Native and part.kind in USER_ITEMS and part.protocol == NAME:
+                self.items.append(part.value)
+                continue
+            written = write_input(part, place)
+            if written is not None:
+                content.append(written)
+        self._drop_name(message)
+        if not content and message.parts:
+            return
+        item: Item = {"role": message.role.value, "content": _plain(content)}
+        if message.vendor_extensions:
+            place.extend(item, message.vendor_extensions, ".vendor_extensions")
+        self.items.append(item)
+
+    def _drop_name(self, message: Message) -> None:
+        if message.name:
+            self.place.losses.drop(self.place.around(".name"), "Responses has no names of participants")
+
+    def _write_assistant(self, message: Message) -> None:
+        place = self.place
+        for place.part, part in enumerate(message.parts):
+            write = _ASSISTANT.get(type(part))
+            if write is None:
+                place.drop("", f"the assistant says no {part.__struct_config__.tag} in Responses")
+            else:
+                write(self, part)
+        self.end_message()
+        self._drop_name(message)
+        for name in message.vendor_extensions:
+            place.losses.drop(place.around(f".vendor_extensions.{name}"), "a turn of the assistant is no item of its own")
+
+    def content_of(self, part: Any) -> list[Item]:
+        """Return the content of the message that a part belongs to: a new one where its id differs from the one before."""
+        item_id = part.item_id if type(part) in _MESSAGE_PARTS else self._item_id
+        if self._message is None or item_id != self._item_id:
+            self.end_message()
+            self._message = {"type": "message", "role": "assistant"}
+            self._item_id, self._content = item_id, []
+            if item_id and self.takes_id():
+                self._message["id"] = item_id
+        return self._content
+
+    def takes_id(self) -> bool:
+        """Tell whether the id of an item, which there is, may be written."""
+        if not self.place.is_own:
+            self.place.losses.drop("input[*].parts[*].item_id", "ids of items return only to who made them")
+        return self.place.is_own
+
+    def extend_message(self, more: dict[str, Any]) -> None:
+        assert self._message is not None
+        self.place.extend(self._message, more)
+
+    def end_message(self) -> None:
+        message = self._message
+        if message is None:
+            return
+        self._message = None
+        content = self._content
+        if len(message) == 2 and len(content) == 1 and content[0].keys() == _EASY and not content[0]["annotations"]:
+            self.items.append({"role": "assistant", "content": content[0]["text"]})
+            return
+        message["content"] = content
+        if "id" in message:
+            message.setdefault("status", "completed")
+        self.items.append(message)
+
+    def add(self, item: Item, part: Any) -> None:
+        """Add an item that is one part of the assistant's turn."""
+        self.end_message()
+        if part.cache_control is not None:
+            self.place.drop(".cache_control", "only what is said to the model bears a mark")
+        if part.item_id and self.takes_id():
+            item["id"] = part.item_id
+        if part.vendor_extensions:
+            self.place.extend(item, part.vendor_extensions)
+        self.items.append(item)
+
+    def _write_result(self, result: ToolResult) -> None:
+        place = self.place
+        place.inside_result()
+        content: list[Item] = []
+        for place.part, part in enumerate(result.content):
+            written = write_input(part, place)
+            if written is not None:
+                content.append(written)
+        place.inside_message()
+        item: Item = {"type": _RESULTS[result.kind], "call_id": result.call_id, "output": _plain(content) if content else ""}
+        if place.is_own:
+            self._own_members(item, result)
+        self._drop_from_result(result)
+        if result.vendor_extensions:
+            place.extend(item, result.vendor_extensions, ".vendor_extensions")
+        self.items.append(item)
+
+    @staticmethod
+    def _own_members(item: Item, result: ToolResult) -> None:
+        if not result.call_id:
+            del item["call_id"]
+        if result.name:
+            item["name"] = result.name
+        if result.item_id:
+            item["id"] = result.item_id
+
+    def _drop_from_result(self, result: ToolResult) -> None:
+        place = self.place
+        if result.is_error:
+            place.losses.drop(place.around(".is_error"), "Responses has no mark of a failed call")
+        if result.cache_control is not None:
+            place.losses.drop(place.around(".cache_control"), "only content bears a mark")
+        if result.item_id:
+            self.takes_id()
+
+
+_RESULTS = {"function": "function_call_output", "custom": "custom_tool_call_output"}
+_MESSAGE_PARTS = frozenset({Text, Refusal})
+
+
+def _plain(content: list[Item]) -> Any:
+    """Write one plain text as a string."""
+    if len(content) == 1 and len(content[0]) == 2 and content[0].get("text") and content[0]["type"] == "input_text":
+        return content[0]["text"]
+    return content
+
+
+def _say(writer: InputWriter, part: Text) -> None:
+    place = writer.place
+    drop_signature(part, place)
+    writer.content_of(part).append(write_output_text(part, place))
+    if part.vendor_extensions:
+        writer.extend_message(item_members_of(part))
+
+
+def _refuse(writer: InputWriter, part: Refusal) -> None:
+    writer.content_of(part).append(write_refusal(part, writer.place))
+    if part.vendor_extensions:
+        writer.extend_message(item_members_of(part))
+
+
+def _call(writer: InputWriter, part: ToolCall) -> None:
+    drop_signature(part, writer.place)
+    item = {"type": "function_call", "call_id": part.call_id, "name": part.name, "arguments": part.arguments}
+    if part.kind == "custom":
+        item = {"type": "custom_tool_call", "call_id": part.call_id, "name": part.name, "input": part.arguments}
+    writer.add(item, part)
+
+
+def _reason(writer: InputWriter, part: Reasoning) -> None:
+    """Write reasoning that the provider can take back: its own, or what the client says was this protocol's."""
+    place = writer.place
+    opaque = part.opaque
+    if opaque is None and not place.is_own:
+        place.drop("", "reasoning returns only with what its provider signed")
+        return
+    if opaque is not None and not is_readable(opaque, NAME, place.provider):
+        place.drop("", "the reasoning is of another provider")
+        return
+    item = reasoning_item(part)
+    if opaque is not None:
+        item["encrypted_content"] = opaque.value
+    writer.add(item, part)
+
+
+def reasoning_item(part: Reasoning) -> Item:
+    item: Item = {"type": "reasoning", "summary": [{"type": "summary_text", "text": text} for text in part.summary]}
+    if part.text and "content" not in part.vendor_extensions:
+        item["content"] = [{"type": "reasoning_text", "text": part.text}]
+    return item
+
+
+def _native(writer: InputWriter, part: Native) -> None:
+    written = write_native(part, writer.place)
+    if written is None:
+        return
+    if part.vendor_extensions == IN_MESSAGE:
+        writer.content_of(part).append(written)
+    else:
+        writer.end_message()
+        writer.items.append(written)
+
+
+def _sound(writer: InputWriter, part: Audio) -> None:
+    """The assistant's own sound: only its transcript can be repeated."""
+    if not part.transcript:
+        writer.place.drop("", "Responses takes no sound")
+        return
+    writer.place.approximate("", "sound, as its transcript")
+    text = Text(text=part.transcript)
+    writer.content_of(text).append(write_output_text(text, writer.place))
+
+
+_ASSISTANT: dict[type[MessagePart], Callable[[InputWriter, Any], None]] = {
+    Text: _say,
+    Refusal: _refuse,
+    ToolCall: _call,
+    Reasoning: _reason,
+    Native: _native,
+    Audio: _sound,
+}

@@ -1,0 +1,192 @@
+"""A canonical request, written for the Responses API."""
+
+import hashlib
+from typing import Any
+
+from omnillm.model.capabilities import Auto, OutputModality, ReasoningCapability
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.effort import effort_of
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.emit_input import InputWriter
+from omnillm.protocols.openai_responses.emit_tools import write_tools
+from omnillm.protocols.openai_responses.parse_request import LOGPROBS
+from omnillm.protocols.openai_responses.place import Place
+from omnillm.protocols.openai_responses.prompt_cache import with_breakpoint, write_policy
+
+ENCRYPTED = "reasoning.encrypted_content"
+_SAID = ("max_output_tokens", "temperature", "top_p", "top_logprobs")
+_UNSAID = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias")
+_TIERS = {"standard": "default", "standard_only": "default"}
+_OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+_LONGEST_USER_ID = 64
+
+
+def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    """Write the body. It rests on nothing that a provider keeps unless the request says so."""
+    place = Place(losses, protocol=request.protocol, provider=dialect.provider)
+    body: dict[str, Any] = {"model": request.model} if request.model else {}
+    items = request.input
+    policy = request.capabilities.prompt_cache
+    if policy is not None:
+        place.takes_marks = policy.mode != "disabled"
+        if policy.breakpoint != Auto():
+            items = with_breakpoint(items, policy, losses)
+    writer = InputWriter(place)
+    write = writer.write
+    for number, item in enumerate(items):
+        write(item, number)
+    if writer.items or "prompt" not in request.vendor_extensions:
+        body["input"] = writer.items
+    if request.is_stream:
+        body["stream"] = True
+    write_settings(request, body, place)
+    return body
+
+
+def write_settings(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
+    """Write all but the model, the conversation and whether it is streamed."""
+    if request.instructions is not None:
+        body["instructions"] = request.instructions
+    capabilities = request.capabilities
+    write_tools(capabilities, body, place)
+    _write_generation(request, body, place.losses)
+    _write_text(request, body)
+    if capabilities.reasoning is not None:
+        _write_reasoning(capabilities.reasoning, body, place)
+    _write_include(request, body, place)
+    _write_rest(request, body, place)
+    if capabilities.prompt_cache is not None:
+        write_policy(capabilities.prompt_cache, body, place)
+    _note_unsaid(request, place.losses)
+    for name, value in request.vendor_extensions.items():
+        if not place.has_own_extensions:
+            place.losses.drop(f"vendor_extensions.{name}", "Responses does not know it")
+        elif name == "text" and type(value) is dict:
+            body["text"] = {**value, **body.get("text", {})}
+        else:
+            body.setdefault(name, value)
+
+
+def _write_generation(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
+    generation = request.generation
+    for name in _SAID:
+        value = getattr(generation, name)
+        if value is not None:
+            body[name] = value
+    tier = generation.service_tier
+    if tier and request.protocol not in {"", "openai_responses"} and tier not in _OWN_TIERS:
+        said = _TIERS.get(tier.lower())
+        if said is None:
+            losses.drop("generation.service_tier", "OpenAI has no such tier")
+        else:
+            losses.approximate("generation.service_tier", f"said as {said}")
+        tier = said or ""
+    if tier:
+        body["service_tier"] = tier
+
+
+def _write_text(request: LlmRequest, body: dict[str, Any]) -> None:
+    said: dict[str, Any] = {}
+    output = request.capabilities.structured_output
+    if output is not None and output.kind == "json_object":
+        said["format"] = {"type": "json_object"}
+    elif output is not None:
+        wanted: dict[str, Any] = {"type": "json_schema", "name": output.name or "response", "schema": output.schema}
+        if output.description:
+            wanted["description"] = output.description
+        if output.strict is not None:
+            wanted["strict"] = output.strict
+        said["format"] = wanted
+    if request.generation.verbosity:
+        said["verbosity"] = request.generation.verbosity
+    if said:
+        body["text"] = said
+
+
+def _write_reasoning(reasoning: ReasoningCapability, body: dict[str, Any], place: Place) -> None:
+    said: dict[str, Any] = {}
+    effort = _effort(reasoning, place.losses)
+    if effort:
+        said["effort"] = effort
+    summary = _summary(reasoning, place.losses)
+    if summary:
+        said["summary"] = summary
+    for name, value in reasoning.vendor_extensions.items():
+        if place.has_own_extensions and name not in said:
+            said[name] = value
+        else:
+            place.losses.drop(f"capabilities.reasoning.vendor_extensions.{name}", "Responses has no such option")
+    body["reasoning"] = said
+
+
+def _effort(reasoning: ReasoningCapability, losses: Losses) -> str:
+    path = "capabilities.reasoning"
+    if reasoning.budget_tokens is not None:
+        losses.approximate(f"{path}.budget_tokens", "Responses knows efforts only")
+    if reasoning.mode == "disabled":
+        if reasoning.effort not in {"", "none"}:
+            losses.drop(f"{path}.effort", "reasoning is disabled")
+        return "none"
+    if reasoning.mode:
+        losses.approximate(f"{path}.mode", "the model reasons by its own rules")
+    if reasoning.effort:
+        return reasoning.effort
+    return "" if reasoning.budget_tokens is None else effort_of(reasoning.budget_tokens)
+
+
+def _summary(reasoning: ReasoningCapability, losses: Losses) -> str:
+    if reasoning.include_thoughts is None:
+        return reasoning.summary
+    losses.approximate("capabilities.reasoning.include_thoughts", "Responses shows summaries only")
+    if not reasoning.include_thoughts:
+        return ""
+    return reasoning.summary or "auto"
+
+
+def _write_include(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
+    """Ask for logprobs, and for encrypted reasoning on behalf of a client that cannot ask for it and is to replay it."""
+    kept = request.vendor_extensions.get("include") if place.has_own_extensions else None
+    include = list(kept) if type(kept) is list else []
+    if request.generation.logprobs:
+        include.append(LOGPROBS)
+    reasoning = request.capabilities.reasoning
+    is_reasoning = reasoning is not None and reasoning.mode != "disabled" and reasoning.effort != "none"
+    if is_reasoning and not place.is_own and not request.store and ENCRYPTED not in include:
+        place.losses.default("vendor_extensions.include", "encrypted reasoning is asked for, to be replayed")
+        include.append(ENCRYPTED)
+    if include:
+        body["include"] = include
+
+
+def _write_rest(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
+    if request.metadata:
+        body["metadata"] = request.metadata
+    if request.store is not None:
+        body["store"] = request.store
+    if request.previous_response_id:
+        body["previous_response_id"] = request.previous_response_id
+    user_id = request.user_id
+    if not user_id:
+        return
+    if len(user_id) > _LONGEST_USER_ID and not place.is_own:
+        place.losses.approximate("user_id", "hashed: OpenAI takes 64 characters")
+        user_id = hashlib.sha256(user_id.encode()).hexdigest()
+    body["safety_identifier"] = user_id
+
+
+def _note_unsaid(request: LlmRequest, losses: Losses) -> None:
+    generation, capabilities = request.generation, request.capabilities
+    for name in _UNSAID:
+        if getattr(generation, name) is not None:
+            losses.drop(f"generation.{name}", f"Responses has no {name}")
+    if generation.stop:
+        losses.drop("generation.stop", "Responses has no stop sequences")
+    if generation.n is not None and generation.n != 1:
+        losses.drop("generation.n", "Responses gives one answer")
+    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
+        losses.drop("capabilities.modalities", "Responses answers with text")
+    if capabilities.audio is not None:
+        losses.drop("capabilities.audio", "Responses does not speak")
+    if capabilities.safety:
+        losses.drop("capabilities.safety", "Responses has no safety settings")

@@ -1,0 +1,314 @@
+"""A stream of canonical events, written as that of the Responses API."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from omnillm.model.events import (
+    AudioDelta,
+    CitationAdded,
+    Completed,
+    Failed,
+    Finished,
+    LlmStreamEvent,
+    NativeEvent,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.model.message import Audio, ImageBase64, Native, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.response import FinishReason
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.base64_text import encode
+from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native
+from omnillm.protocols.openai_responses.emit_reply import ending
+from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id
+from omnillm.protocols.openai_responses.failure import write_stream_fault
+from omnillm.protocols.openai_responses.finish import write_finish
+from omnillm.protocols.openai_responses.output_items import image_item
+from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
+from omnillm.protocols.openai_responses.place import NAME, Place
+from omnillm.protocols.openai_responses.stream_items import OpenCall, OpenMessage, OpenReasoning, OpenText, Wire
+from omnillm.protocols.openai_responses.write_usage import write_usage
+from omnillm.protocols.protocol import Fault
+
+_ENDS = {"completed": "response.completed", "failed": "response.failed"}
+_ADDED = "response.output_item.added"
+_OWN_MEMBERS = frozenset(
+    {
+        "background",
+        "billing",
+        "completed_at",
+        "content_filters",
+        "conversation",
+        "error",
+        "image",
+        "input_transformations",
+        "moderation",
+        "prompt_cache_diagnostics",
+        "prompt_cache_options",
+        "tool_usage",
+    }
+)
+"""Members of a response that its end may have brought; nothing else tells them from another protocol's."""
+
+
+class ResponsesEncoder:
+    """Parts may interleave, as they do in this protocol; a message's item stays open until a part comes that is not its own.
+
+    Events do not say which protocol they come from. A part with an item's id comes from this one, and so do its extensions.
+    """
+
+    def __init__(self, context: ReplyContext, losses: Losses) -> None:
+        self._context = context
+        self._losses = losses
+        self._wire = Wire(context)
+        self._envelope: Envelope | None = None
+        self._parts: dict[int, Any] = {}
+        self._kinds: set[type] = set()
+        """Of the parts so far."""
+        self._message: OpenMessage | None = None
+        """The message that the part which began last belongs to."""
+        self._announced: list[tuple[int, int]] = []
+        """Native items that have begun: their index there and here."""
+        self._usage: dict[str, Any] | None = None
+        self._finished: Finished | None = None
+        self._is_done = False
+
+    @property
+    def next_sequence(self) -> int:
+        return self._wire.sequence
+
+    @property
+    def response_id(self) -> str:
+        return response_id("", "", self._context) if self._envelope is None else self._envelope.id
+
+    def feed(self, event: LlmStreamEvent) -> bytes:
+        if self._is_done:
+            return b""
+        self._WRITERS[type(event)](self, event)
+        return self._wire.take()
+
+    def _start(self, event: ResponseStarted) -> None:
+        context = self._context
+        self._envelope = envelope = Envelope(
+            id=response_id(event.id, "", context),
+            created=context.created if event.created is None else event.created,
+            model=event.model or context.model,
+            service_tier=event.service_tier,
+            echo=echo_of(context.request),
+        )
+        response = envelope.response("in_progress", [])
+        self._wire.write("response.created", {"response": response})
+        self._wire.write("response.in_progress", {"response": response})
+        if event.usage is not None:
+            self._usage = write_usage(event.usage, None, Losses())
+
+    def _place(self, part: Any, index: int) -> Place:
+        place = Place(self._losses, protocol=NAME if getattr(part, "item_id", "") else "", is_reply=True)
+        place.part = index
+        return place
+
+    def _part_started(self, event: PartStarted) -> None:
+        if event.candidate:
+            self._losses.drop(f"candidates[{event.candidate}]", "Responses gives one answer")
+            return
+        part = event.part
+        place = self._place(part, event.index)
+        begin = self._BEGINNINGS.get(type(part))
+        if begin is None:
+            place.drop("", f"an answer has no {part.__struct_config__.tag} in Responses")
+            return
+        self._kinds.add(type(part))
+        begin(self, event.index, part, place)
+
+    def _begin_text(self, index: int, part: Text | Refusal, place: Place) -> None:
+        message = self._message
+        if message is None or message.given_id != part.item_id:
+            self._leave_message()
+            self._message = message = OpenMessage(self._wire, part.item_id, item_members_of(part), place)
+        self._parts[index] = OpenText(self._wire, message, part, place)
+
+    def _leave_message(self) -> None:
+        if self._message is not None:
+            self._message.leave()
+            self._message = None
+
+    def _begin_call(self, index: int, part: ToolCall, place: Place) -> None:
+        self._leave_message()
+        self._parts[index] = OpenCall(self._wire, part, place)
+
+    def _begin_reasoning(self, index: int, part: Reasoning, place: Place) -> None:
+        self._leave_message()
+        self._parts[index] = OpenReasoning(self._wire, part, place)
+
+    def _begin_image(self, index: int, part: ImageBase64, place: Place) -> None:  # noqa: ARG002 - the signature of `_BEGINNINGS`
+        self._leave_message()
+        place.approximate("", "said as a call of the image generation tool")
+        if part.signature is not None:
+            place.drop(".signature", "an image has no signature here")
+        self._wire.whole_item(image_item(self._wire.item_id("image_generation_call", ""), encode(part.data)))
+
+    def _begin_sound(self, index: int, part: Audio, place: Place) -> None:
+        """Only the transcript can be said; it may be yet to come."""
+        self._parts[index] = place
+        if part.transcript:
+            self._say_transcript(index, part.transcript)
+
+    def _say_transcript(self, index: int, transcript: str) -> None:
+        opened = self._parts.get(index)
+        if isinstance(opened, Place):
+            opened.approximate("", "sound, as its transcript")
+            self._begin_text(index, Text(text=transcript), opened)
+        elif opened is not None:
+            opened.add(transcript)
+
+    def _begin_native(self, index: int, part: Native, place: Place) -> None:  # noqa: ARG002 - the signature of `_BEGINNINGS`
+        item = write_native(part, place)
+        if item is None:
+            return
+        if part.vendor_extensions == IN_MESSAGE and self._message is not None:
+            self._message.end_part(self._message.open_part(item), item)
+            return
+        self._leave_message()
+        for number, (_, ours) in enumerate(self._announced):
+            if self._wire.output[ours].get("type") == item.get("type"):
+                del self._announced[number]
+                self._wire.finish_item(ours, item)
+                return
+        self._wire.whole_item(item)
+
+    def _say(self, event: TextDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and (event.text or event.logprobs is not None):
+            part.add(event.text, event.logprobs)
+
+    def _say_more(self, event: RefusalDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and event.text:
+            part.add(event.text)
+
+    def _argue(self, event: ToolCallDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and event.arguments:
+            part.add(event.arguments)
+
+    def _reason(self, event: ReasoningDelta) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and (event.text or event.summary_index is not None):
+            part.add(event)
+
+    def _sound(self, event: AudioDelta) -> None:
+        if not event.candidate and event.transcript:
+            self._say_transcript(event.index, event.transcript)
+
+    def _cite(self, event: CitationAdded) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if isinstance(part, OpenText):
+            part.cite(event)
+
+    def _sign(self, event: OpaqueAdded) -> None:
+        part = None if event.candidate else self._parts.get(event.index)
+        if part is not None and not isinstance(part, Place):
+            part.sign(event)
+
+    def _part_ended(self, event: PartEnded) -> None:
+        part = None if event.candidate else self._parts.pop(event.index, None)
+        if isinstance(part, Place):
+            part.drop("", "Responses does not speak")
+        elif part is not None:
+            part.end()
+
+    def _native_event(self, event: NativeEvent) -> None:
+        value = event.value
+        if event.protocol != NAME or type(value) is not dict or type(value.get("type")) is not str:
+            self._losses.drop("events", "progress that only its own protocol knows")
+            return
+        there = value.get("output_index")
+        if value["type"] == _ADDED and type(value.get("item")) is dict:
+            self._leave_message()
+            self._announced.append((there if type(there) is int else -1, self._wire.add_item(value["item"])))
+            return
+        members = {name: inner for name, inner in value.items() if name not in {"type", "sequence_number"}}
+        if type(there) is int:
+            members["output_index"] = next((ours for theirs, ours in self._announced if theirs == there), there)
+        self._wire.write(value["type"], members)
+
+    def _report(self, event: UsageReported) -> None:
+        # Anthropic's counts have the same names, but no total.
+        is_own = type(event.raw) is dict and "total_tokens" in event.raw
+        self._usage = write_usage(event.usage, event.raw if is_own else None, self._losses)
+
+    def _finish(self, event: Finished) -> None:
+        if event.candidate:
+            return
+        self._finished = event
+        if event.stop_sequence is not None:
+            self._losses.drop("candidates[0].stop_sequence", "Responses has no stop sequences")
+        for name in event.vendor_extensions:
+            self._losses.drop(f"candidates[0].vendor_extensions.{name}", "an answer has no members of its own here")
+
+    def _complete(self, event: Completed) -> None:
+        for index in list(self._parts):
+            self._part_ended(PartEnded(index=index))
+        self._leave_message()
+        for _, ours in self._announced:
+            self._wire.finish_item(ours, self._wire.output[ours])
+        finished = self._finished or Finished(reason=FinishReason.OTHER if self._kinds else FinishReason.CONTENT_FILTER)
+        status, reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._losses)
+        more = ending(status, reason)
+        for name, value in event.vendor_extensions.items():
+            if name in _OWN_MEMBERS:
+                more[name] = value
+            else:
+                self._losses.drop(f"vendor_extensions.{name}", "not a member of a response here")
+        if self._envelope is None:
+            self._start(ResponseStarted())
+        assert self._envelope is not None
+        response = self._envelope.response(status, self._wire.output, usage=self._usage, **more)
+        self._wire.write(_ENDS.get(status, "response.incomplete"), {"response": response})
+        self._is_done = True
+
+    def _fail(self, event: Failed) -> None:
+        fault = Fault(
+            status=event.status,
+            code=event.code,
+            message=event.message,
+            request_id=self._context.id,
+            details={"response_id": self.response_id},
+        )
+        self._wire.write_raw(write_stream_fault(fault, self._wire.sequence), 2)
+        self._is_done = True
+
+    _BEGINNINGS: ClassVar[dict[type, Callable[["ResponsesEncoder", int, Any, Place], None]]] = {
+        Text: _begin_text,
+        Refusal: _begin_text,
+        ToolCall: _begin_call,
+        Reasoning: _begin_reasoning,
+        ImageBase64: _begin_image,
+        Audio: _begin_sound,
+        Native: _begin_native,
+    }
+    _WRITERS: ClassVar[dict[type, Callable[["ResponsesEncoder", Any], None]]] = {
+        ResponseStarted: _start,
+        PartStarted: _part_started,
+        TextDelta: _say,
+        RefusalDelta: _say_more,
+        ToolCallDelta: _argue,
+        ReasoningDelta: _reason,
+        AudioDelta: _sound,
+        CitationAdded: _cite,
+        OpaqueAdded: _sign,
+        PartEnded: _part_ended,
+        NativeEvent: _native_event,
+        UsageReported: _report,
+        Finished: _finish,
+        Completed: _complete,
+        Failed: _fail,
+    }

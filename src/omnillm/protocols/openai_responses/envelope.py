@@ -1,0 +1,103 @@
+"""The response around the items: what SDKs require, and what repeats the request."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.emit_request import write_settings
+from omnillm.protocols.openai_responses.place import NAME, Place
+
+ECHOES = frozenset(
+    {
+        "access_programs",
+        "background",
+        "instructions",
+        "max_output_tokens",
+        "max_tool_calls",
+        "metadata",
+        "parallel_tool_calls",
+        "previous_response_id",
+        "prompt",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "reasoning",
+        "safety_identifier",
+        "store",
+        "temperature",
+        "text",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "truncation",
+        "user",
+        "frequency_penalty",
+        "presence_penalty",
+    }
+)
+"""Members of a response that say again what was asked: of no interest to a client of another protocol, and made anew for one of this."""
+_PREFIX = "resp_"
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reply says beside its items and its end."""
+
+    id: str
+    created: int
+    model: str
+    service_tier: str
+    echo: dict[str, Any]
+
+    def response(self, status: str, output: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        response = {
+            "id": self.id,
+            "object": "response",
+            "created_at": self.created,
+            "status": status,
+            "error": None,
+            "incomplete_details": None,
+            "model": self.model,
+            "output": output,
+            "usage": None,
+            **self.echo,
+            **more,
+        }
+        if self.service_tier:
+            response["service_tier"] = self.service_tier
+        return response
+
+
+def response_id(given: str, protocol: str, context: ReplyContext) -> str:
+    """Keep an id of this protocol; make one of others."""
+    if given and (protocol == NAME or given.startswith(_PREFIX)):
+        return given
+    return f"{_PREFIX}{context.id}"
+
+
+def echo_of(request: LlmRequest | None) -> dict[str, Any]:
+    """Return the members that repeat the request, or say what holds without one."""
+    echo: dict[str, Any] = {
+        "instructions": None,
+        "metadata": {},
+        "parallel_tool_calls": True,
+        "temperature": None,
+        "text": {"format": {"type": "text"}},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+    }
+    if request is None:
+        return echo
+    said: dict[str, Any] = {}
+    write_settings(request, said, Place(Losses(), protocol=request.protocol))
+    for name in ECHOES & said.keys():
+        echo[name] = said[name]
+    if "format" not in echo["text"]:
+        echo["text"] = {"format": {"type": "text"}, **echo["text"]}
+    conversation = request.vendor_extensions.get("conversation") if request.protocol == NAME else None
+    if conversation is not None:
+        echo["conversation"] = {"id": conversation} if type(conversation) is str else conversation
+    return echo

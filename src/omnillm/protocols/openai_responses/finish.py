@@ -1,0 +1,65 @@
+"""How an answer ended: a status, and for an incomplete one a reason."""
+
+from typing import Any
+
+from omnillm.model.message import Refusal, ToolCall
+from omnillm.model.response import FinishReason
+from omnillm.protocols.loss import Losses
+
+_STATUSES = frozenset({"completed", "failed", "in_progress", "cancelled", "queued", "incomplete"})
+_INCOMPLETE_REASONS = frozenset({"max_output_tokens", "max_messages", "content_filter", "steered"})
+_READ = {"max_output_tokens": FinishReason.LENGTH, "content_filter": FinishReason.CONTENT_FILTER}
+_READ_STATUS = {"failed": FinishReason.ERROR, "cancelled": FinishReason.CANCELLED}
+_WRITTEN = {
+    FinishReason.LENGTH: ("incomplete", "max_output_tokens"),
+    FinishReason.CONTEXT_LENGTH: ("incomplete", "max_output_tokens"),
+    FinishReason.CONTENT_FILTER: ("incomplete", "content_filter"),
+    FinishReason.PAUSE: ("incomplete", ""),
+    FinishReason.MALFORMED_TOOL_CALL: ("failed", ""),
+    FinishReason.ERROR: ("failed", ""),
+    FinishReason.CANCELLED: ("cancelled", ""),
+}
+_PATH = "candidates[0].finish_reason"
+
+
+def incomplete_reason(response: dict[str, Any]) -> str:
+    details = response.get("incomplete_details")
+    reason = details.get("reason") if type(details) is dict else None
+    return reason if type(reason) is str else ""
+
+
+def read_finish(status: str, reason: str, *, has_calls: bool, has_refusal: bool) -> tuple[FinishReason, str]:
+    """Return the canonical reason, and the provider's own word where that says more."""
+    if status in {"completed", ""}:
+        if has_calls:
+            return FinishReason.TOOL_CALL, ""
+        return (FinishReason.REFUSAL if has_refusal else FinishReason.STOP), ""
+    if status == "incomplete":
+        known = _READ.get(reason)
+        return (FinishReason.OTHER, reason or status) if known is None else (known, "")
+    known = _READ_STATUS.get(status)
+    return (FinishReason.OTHER, status) if known is None else (known, "")
+
+
+def finish_of(status: str, reason: str, kinds: set[type]) -> tuple[FinishReason, str]:
+    """`kinds`: of the parts of the answer."""
+    return read_finish(status, reason, has_calls=ToolCall in kinds, has_refusal=Refusal in kinds)
+
+
+def write_finish(finish: FinishReason, native: str, kinds: set[type], losses: Losses) -> tuple[str, str]:
+    """Return the status and the reason of an incomplete answer. `native`: the provider's own word, of this protocol; else ""."""
+    status, reason = _said(finish, native, kinds)
+    if finish_of(status, reason, kinds)[0] is not finish:
+        losses.approximate(_PATH, f"said as {status}{f', {reason}' if reason else ''}")
+    return status, reason
+
+
+def _said(finish: FinishReason, native: str, kinds: set[type]) -> tuple[str, str]:
+    if finish is FinishReason.OTHER and native:
+        if native in _INCOMPLETE_REASONS:
+            return "incomplete", native
+        if native in _STATUSES:
+            return native, ""
+    if finish is FinishReason.REFUSAL and Refusal not in kinds:
+        return "incomplete", "content_filter"
+    return _WRITTEN.get(finish, ("completed", ""))

@@ -1,0 +1,59 @@
+"""Items of a reply, as they are when nothing more comes; streams write the same ones."""
+
+from typing import Any
+
+from omnillm.model.message import Opaque, Reasoning, ToolCall
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.openai_responses.carrier import ID_PREFIX, Purpose, pack
+
+Item = dict[str, Any]
+_PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc", "image_generation_call": "ig"}
+CALL_KINDS = {"function": "function_call", "custom": "custom_tool_call"}
+CALL_ARGUMENTS = {"function": "arguments", "custom": "input"}
+
+
+def item_id_of(kind: str, given: str, context: ReplyContext, index: int) -> str:
+    """Return the id of an item: the one that its provider gave, else one that is the same whenever this reply is written."""
+    return given or f"{_PREFIXES[kind]}_{context.id}_{index}"
+
+
+def message_item(item_id: str, content: list[Item], status: str = "completed") -> Item:
+    return {"id": item_id, "type": "message", "status": status, "role": "assistant", "content": content}
+
+
+def call_item(call: ToolCall, item_id: str, context: ReplyContext, status: str = "completed") -> Item:
+    return {
+        "id": item_id,
+        "type": CALL_KINDS[call.kind],
+        "status": status,
+        CALL_ARGUMENTS[call.kind]: call.arguments,
+        "call_id": call.call_id or f"call_{item_id}",
+        "name": context.names.get(call.name, call.name),
+    }
+
+
+def reasoning_item(part: Reasoning, item_id: str) -> Item:
+    item: Item = {"id": item_id, "type": "reasoning", "summary": [summary_piece(text) for text in part.summary]}
+    if part.text:
+        item["content"] = [reasoning_piece(part.text)]
+    if part.opaque is not None:
+        item["encrypted_content"] = pack(part.opaque, "redacted" if part.is_redacted else "")
+    return item
+
+
+def carrier_item(opaque: Opaque, purpose: Purpose, target: str, context: ReplyContext, index: int) -> Item:
+    """Write a signature that belongs to a call or a text."""
+    name = target if purpose == "call" else f"{context.id}_{index}"
+    return {"id": f"{ID_PREFIX}{name}", "type": "reasoning", "summary": [], "encrypted_content": pack(opaque, purpose, target)}
+
+
+def image_item(item_id: str, encoded: str) -> Item:
+    return {"id": item_id, "type": "image_generation_call", "status": "completed", "result": encoded}
+
+
+def summary_piece(text: str) -> Item:
+    return {"type": "summary_text", "text": text}
+
+
+def reasoning_piece(text: str) -> Item:
+    return {"type": "reasoning_text", "text": text}

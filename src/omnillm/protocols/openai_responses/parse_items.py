@@ -1,0 +1,259 @@
+"""Items of the input, read to messages and results of tools: adjacent pieces of the assistant are one message."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from omnillm.model.message import (
+    Message,
+    MessagePart,
+    MessageRole,
+    Native,
+    Opaque,
+    Reasoning,
+    Refusal,
+    RequestItem,
+    Text,
+    ToolCall,
+    ToolResult,
+    VendorExtensions,
+)
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.carrier import Carried, unpack
+from omnillm.protocols.openai_responses.parse_parts import read_parts
+from omnillm.protocols.openai_responses.place import NAME, inside
+from omnillm.protocols.shapes import Unfit, mapping, optional_array, optional_text, rest, text
+
+ITEM = "item"
+"""Among the extensions of a message's first part: members of the item that it stood in (its phase, a status)."""
+USER_ITEMS = frozenset(
+    {
+        "computer_call_output",
+        "local_shell_call_output",
+        "shell_call_output",
+        "apply_patch_call_output",
+        "mcp_approval_response",
+        "compaction_trigger",
+        "additional_tools",
+        "configuration_update",
+    }
+)
+"""Native items that the application makes. All others are the model's or the provider's, and belong to the assistant's turn."""
+_ROLES = {role.value: role for role in MessageRole}
+_MESSAGE_MEMBERS = frozenset({"type", "role", "content"})
+_ITEM_MEMBERS = frozenset({"type", "role", "content", "id"})
+_CALL_MEMBERS = {
+    "function": frozenset({"type", "id", "call_id", "name", "arguments"}),
+    "custom": frozenset({"type", "id", "call_id", "name", "input"}),
+}
+_ARGUMENTS = {"function": "arguments", "custom": "input"}
+_RESULT_MEMBERS = frozenset({"type", "id", "call_id", "name", "output"})
+_REASONING_MEMBERS = frozenset({"type", "id", "summary", "content", "encrypted_content"})
+
+
+class ItemReader:
+    """Reads the items one by one; `items()` is what they say."""
+
+    __slots__ = ("_assistant", "_has_plain_message", "_items", "_losses", "_signatures")
+
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._items: list[RequestItem] = []
+        self._assistant: list[MessagePart] = []
+        """The turn of the assistant that is being read."""
+        self._has_plain_message = False
+        """Whether the last piece of it was a message without an id: another one is another message."""
+        self._signatures: dict[str, Opaque] = {}
+        """Of calls that are to come, by their ids."""
+
+    def items(self) -> tuple[RequestItem, ...]:
+        self._end_turn()
+        return tuple(self._items)
+
+    def read(self, item: Any, number: int) -> None:
+        try:
+            kind = mapping(item, "").get("type")
+            if kind is None:
+                kind = "message" if "role" in item or "id" not in item else "item_reference"
+            read = _READERS.get(text(kind, "type"), _read_native)
+            read(self, item)
+        except Unfit as error:
+            raise inside(error, f"input[{number}]") from error
+
+    def add(self, item: RequestItem) -> None:
+        self._end_turn()
+        self._items.append(item)
+
+    def say(self, part: MessagePart) -> None:
+        self._has_plain_message = False
+        self._assistant.append(part)
+
+    def say_message(self, parts: tuple[MessagePart, ...], item_id: str) -> None:
+        if not item_id and self._has_plain_message:
+            self._end_turn()
+        self._assistant += parts
+        self._has_plain_message = not item_id
+
+    def call(self, call: ToolCall) -> None:
+        signature = self._signatures.pop(call.call_id, None)
+        self.say(call if signature is None else replace(call, signature=signature))
+
+    def sign(self, carried: Carried) -> None:
+        """Give a carried signature back to its call or its text."""
+        turn = self._assistant
+        for number in range(len(turn) - 1, -1, -1):
+            part = turn[number]
+            if type(part) is ToolCall and carried.purpose == "call" and part.call_id == carried.target:
+                turn[number] = replace(part, signature=carried.opaque)
+                return
+            if type(part) is Text and carried.purpose == "text":
+                self._sign_text(number, carried)
+                return
+        if carried.purpose == "call":
+            self._signatures[carried.target] = carried.opaque
+        else:
+            self._losses.drop(f"input[{len(self._items)}].parts", "the text of a signature is gone")
+
+    def _sign_text(self, last: int, carried: Carried) -> None:
+        """The message's parts are the last ones with one item id; the target counts from its first."""
+        turn = self._assistant
+        first = last
+        while first > 0 and type(turn[first - 1]) in {Text, Refusal} and turn[first - 1].item_id == turn[last].item_id:  # type: ignore[union-attr]
+            first -= 1
+        target = carried.target
+        number = min(first + int(target), last) if target.isascii() and target.isdecimal() and len(target) < 6 else last
+        part = turn[number]
+        if type(part) is Text:
+            turn[number] = replace(part, signature=carried.opaque)
+
+    def _end_turn(self) -> None:
+        if self._signatures:
+            self._losses.drop(f"input[{len(self._items)}].parts", "the tool call of a signature is gone")
+            self._signatures.clear()
+        if self._assistant:
+            self._items.append(Message(role=MessageRole.ASSISTANT, parts=tuple(self._assistant)))
+            self._assistant.clear()
+        self._has_plain_message = False
+
+
+def _read_message(reader: ItemReader, item: dict[str, Any]) -> None:
+    role = _ROLES.get(text(item.get("role"), "role"))
+    if role is None:
+        raise Unfit("role", "system, developer, user or assistant")
+    content = item.get("content")
+    if role is MessageRole.ASSISTANT:
+        item_id = optional_text(item, "id")
+        reader.say_message(assistant_parts(item), item_id)
+    else:
+        more = rest(item, _MESSAGE_MEMBERS) if len(item) > 2 else {}
+        reader.add(Message(role=role, parts=read_parts(content, "content"), vendor_extensions=more))
+
+
+def assistant_parts(item: dict[str, Any]) -> tuple[MessagePart, ...]:
+    """Read a message of the assistant. One without content stays an item as it is."""
+    item_id = optional_text(item, "id")
+    parts = read_parts(item.get("content"), "content", item_id)
+    more = item_members(item)
+    if not parts or (more and type(parts[0]) is Native):
+        return (Native(protocol=NAME, kind="message", value=item),)
+    if more:
+        first = parts[0]
+        return (replace(first, vendor_extensions={**first.vendor_extensions, ITEM: more}), *parts[1:])
+    return parts
+
+
+def item_members(item: dict[str, Any]) -> VendorExtensions:
+    """Return what a message's item says beside its content. That it is completed goes without saying."""
+    return _unless_completed(rest(item, _ITEM_MEMBERS))
+
+
+def _unless_completed(more: VendorExtensions) -> VendorExtensions:
+    if more.get("status") == "completed":
+        del more["status"]
+    return more
+
+
+def call_of(item: dict[str, Any], kind: Any = "function") -> ToolCall:
+    member = _ARGUMENTS[kind]
+    known = _CALL_MEMBERS[kind]
+    return ToolCall(
+        call_id=text(item.get("call_id"), "call_id"),
+        name=text(item.get("name"), "name"),
+        arguments=optional_text(item, member),
+        kind=kind,
+        item_id=optional_text(item, "id"),
+        vendor_extensions=_unless_completed(rest(item, known)) if len(item) > 4 else {},
+    )
+
+
+def custom_call_of(item: dict[str, Any]) -> ToolCall:
+    return call_of(item, "custom")
+
+
+def _read_result(reader: ItemReader, item: dict[str, Any], kind: Any = "function") -> None:
+    output = item.get("output")
+    more = rest(item, _RESULT_MEMBERS) if len(item) > 3 else {}
+    reader.add(
+        ToolResult(
+            call_id=optional_text(item, "call_id"),
+            content=() if output == "" else read_parts(output, "output"),  # type: ignore[arg-type]
+            name=optional_text(item, "name"),
+            kind=kind,
+            item_id=optional_text(item, "id"),
+            vendor_extensions=_unless_completed(more),
+        )
+    )
+
+
+def _read_custom_result(reader: ItemReader, item: dict[str, Any]) -> None:
+    _read_result(reader, item, "custom")
+
+
+def reasoning_of(item: dict[str, Any], opaque: Opaque | None) -> Reasoning:
+    """Several pieces of reasoning text are kept as they were, beside the whole."""
+    content = optional_array(item, "content")
+    more = _unless_completed(rest(item, _REASONING_MEMBERS))
+    if len(content) > 1 or any(type(piece) is not dict or piece.keys() != {"type", "text"} for piece in content):
+        more["content"] = content
+    return Reasoning(
+        text="".join(texts(content, "content")),
+        summary=tuple(texts(optional_array(item, "summary"), "summary")),
+        opaque=opaque,
+        item_id=optional_text(item, "id"),
+        vendor_extensions=more,
+    )
+
+
+def texts(pieces: list[Any], path: str) -> list[str]:
+    return [text(mapping(piece, f"{path}[{n}]").get("text"), f"{path}[{n}].text") for n, piece in enumerate(pieces)]
+
+
+def _read_reasoning(reader: ItemReader, item: dict[str, Any]) -> None:
+    encrypted = optional_text(item, "encrypted_content")
+    carried = unpack(encrypted) if encrypted else None
+    if carried is None or not carried.purpose:
+        reader.say(reasoning_of(item, carried.opaque if carried is not None else None))
+    elif carried.purpose == "redacted":
+        reader.say(replace(reasoning_of(item, carried.opaque), is_redacted=True))
+    else:
+        reader.sign(carried)
+
+
+def _read_native(reader: ItemReader, item: dict[str, Any]) -> None:
+    kind = item.get("type") or "item_reference"
+    native = Native(protocol=NAME, kind=kind, value=item)
+    if kind in USER_ITEMS:
+        reader.add(Message(role=MessageRole.USER, parts=(native,)))
+    else:
+        reader.say(native)
+
+
+_READERS: dict[str, Callable[[ItemReader, dict[str, Any]], None]] = {
+    "message": _read_message,
+    "function_call": lambda reader, item: reader.call(call_of(item)),
+    "custom_tool_call": lambda reader, item: reader.call(custom_call_of(item)),
+    "function_call_output": _read_result,
+    "custom_tool_call_output": _read_custom_result,
+    "reasoning": _read_reasoning,
+}

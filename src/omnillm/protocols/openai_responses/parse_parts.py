@@ -1,0 +1,180 @@
+"""Parts of content, read: of messages in both directions, and of the outputs of tools."""
+
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.media import FileSource, InlineSource, MediaSource, UrlSource
+from omnillm.model.message import (
+    Audio,
+    CacheControl,
+    Citation,
+    File,
+    ImageBase64,
+    ImageFile,
+    ImageUrl,
+    MessagePart,
+    Native,
+    Refusal,
+    Text,
+    VendorExtensions,
+)
+from omnillm.protocols.openai_chat.base64_text import decode, read_data_url
+from omnillm.protocols.openai_responses.place import NAME, inside
+from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest, text
+
+IN_MESSAGE: VendorExtensions = {"place": "message"}
+"""On a Native part: it is content of a message, not an item of its own."""
+_BREAKPOINT = "prompt_cache_breakpoint"
+_TEXT_MEMBERS = frozenset({"type", "text", "annotations", _BREAKPOINT})
+_IMAGE_MEMBERS = frozenset({"type", "image_url", "file_id", "detail", _BREAKPOINT})
+_FILE_MEMBERS = frozenset({"type", "file_data", "file_id", "file_url", "filename", "detail", _BREAKPOINT})
+_REFUSAL_MEMBERS = frozenset({"type", "refusal", _BREAKPOINT})
+_AUDIO_MEMBERS = frozenset({"type", "input_audio", _BREAKPOINT})
+_URL_CITATION = frozenset({"type", "url", "title", "start_index", "end_index"})
+
+
+def read_parts(content: Any, path: str, item_id: str = "") -> tuple[MessagePart, ...]:
+    """Read content, a string or an array; `item_id` is that of the message."""
+    if type(content) is str:
+        return (Text(text=content, item_id=item_id),)
+    parts = []
+    for number, part in enumerate(array(content, path)):
+        try:
+            parts.append(read_part(part, item_id))
+        except Unfit as error:
+            raise inside(error, f"{path}[{number}]") from error
+    return tuple(parts)
+
+
+def read_part(part: Any, item_id: str = "") -> MessagePart:
+    read = _READERS.get(text(mapping(part, "").get("type"), "type"))
+    return _read_native(part) if read is None else read(part, item_id)
+
+
+def _read_text(part: dict[str, Any], item_id: str) -> Text:
+    said = text(part.get("text"), "text")
+    if len(part) == 2:
+        return Text(text=said, item_id=item_id)
+    return Text(
+        text=said,
+        citations=read_annotations(part),
+        item_id=item_id,
+        cache_control=_mark_of(part),
+        vendor_extensions=_without_empty_logprobs(rest(part, _TEXT_MEMBERS)),
+    )
+
+
+def _without_empty_logprobs(extensions: VendorExtensions) -> VendorExtensions:
+    if extensions.get("logprobs") == []:
+        del extensions["logprobs"]
+    return extensions
+
+
+def _mark_of(part: dict[str, Any]) -> CacheControl | None:
+    said = part.get(_BREAKPOINT)
+    if said is None:
+        return None
+    if mapping(said, _BREAKPOINT).get("mode", "explicit") != "explicit":
+        raise Unfit(f"{_BREAKPOINT}.mode", '"explicit"')
+    return CacheControl(ttl=optional_text(said, "ttl", _BREAKPOINT))
+
+
+def read_annotations(part: dict[str, Any]) -> tuple[Citation, ...]:
+    return tuple([read_annotation(annotation, f"annotations[{n}]") for n, annotation in enumerate(optional_array(part, "annotations"))])
+
+
+def read_annotation(annotation: Any, path: str) -> Citation:
+    """`native` only where the typed members do not say it all."""
+    kind = mapping(annotation, path).get("type")
+    if kind != "url_citation":
+        title = annotation.get("filename")
+        return Citation(title=title if type(title) is str else "", protocol=NAME, native=annotation)
+    is_plain = annotation.keys() == _URL_CITATION and None not in annotation.values()
+    return Citation(
+        url=optional_text(annotation, "url", path),
+        title=optional_text(annotation, "title", path),
+        start=optional_integer(annotation, "start_index", path),
+        end=optional_integer(annotation, "end_index", path),
+        protocol="" if is_plain else NAME,
+        native=None if is_plain else annotation,
+    )
+
+
+def _read_refusal(part: dict[str, Any], item_id: str) -> Refusal:
+    return Refusal(text=text(part.get("refusal"), "refusal"), item_id=item_id, vendor_extensions=rest(part, _REFUSAL_MEMBERS))
+
+
+def _read_image(part: dict[str, Any], item_id: str) -> MessagePart:  # noqa: ARG001 - the signature of `_READERS`
+    url, file_id = optional_text(part, "image_url"), optional_text(part, "file_id")
+    detail, mark, more = optional_text(part, "detail"), _mark_of(part), rest(part, _IMAGE_MEMBERS)
+    if url and file_id:
+        more["file_id"] = file_id
+    if url.startswith("data:"):
+        content, media_type = read_data_url(url, "image_url")
+        return ImageBase64(data=content, media_type=media_type, detail=detail, cache_control=mark, vendor_extensions=more)
+    if url:
+        return ImageUrl(url=url, detail=detail, cache_control=mark, vendor_extensions=more)
+    if file_id:
+        return ImageFile(file_id=file_id, protocol=NAME, detail=detail, cache_control=mark, vendor_extensions=more)
+    return _read_native(part)
+
+
+def _read_file(part: dict[str, Any], item_id: str) -> MessagePart:  # noqa: ARG001 - the signature of `_READERS`
+    source, member = _source_of(part)
+    if source is None:
+        return _read_native(part)
+    more = rest(part, _FILE_MEMBERS)
+    for name in ("file_data", "file_url", "file_id"):
+        if name != member and part.get(name) is not None:
+            more[name] = part[name]
+    return File(
+        source=source,
+        filename=optional_text(part, "filename"),
+        detail=optional_text(part, "detail"),
+        cache_control=_mark_of(part),
+        vendor_extensions=more,
+    )
+
+
+def _source_of(part: dict[str, Any]) -> tuple[MediaSource | None, str]:
+    """Return where the file is, and which member said so. Base64 without a media type is no data: URL."""
+    data, url, file_id = (optional_text(part, name) for name in ("file_data", "file_url", "file_id"))
+    if data.startswith("data:"):
+        content, media_type = read_data_url(data, "file_data")
+        return InlineSource(data=content, media_type=media_type), "file_data"
+    if data:
+        return InlineSource(data=decode(data, "file_data")), "file_data"
+    if url:
+        return UrlSource(url=url), "file_url"
+    if file_id:
+        return FileSource(file_id=file_id, protocol=NAME), "file_id"
+    return None, ""
+
+
+def _read_audio(part: dict[str, Any], item_id: str) -> MessagePart:  # noqa: ARG001 - the signature of `_READERS`
+    sound = optional_mapping(part, "input_audio")
+    if sound is None or sound.keys() != {"data", "format"}:
+        return _read_native(part)
+    word = text(sound["format"], "input_audio.format")
+    content = decode(text(sound["data"], "input_audio.data"), "input_audio.data")
+    return Audio(
+        source=InlineSource(data=content, media_type=f"audio/{word}"),
+        format=word,
+        cache_control=_mark_of(part),
+        vendor_extensions=rest(part, _AUDIO_MEMBERS),
+    )
+
+
+def _read_native(part: dict[str, Any]) -> Native:
+    return Native(protocol=NAME, kind=part["type"], value=part, vendor_extensions=IN_MESSAGE)
+
+
+_READERS: dict[str, Callable[[dict[str, Any], str], MessagePart]] = {
+    "input_text": _read_text,
+    "output_text": _read_text,
+    "text": _read_text,
+    "refusal": _read_refusal,
+    "input_image": _read_image,
+    "input_file": _read_file,
+    "input_audio": _read_audio,
+}

@@ -1,0 +1,220 @@
+"""A request of the Responses API, read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
+from omnillm.model.message import Message, MessageRole, RequestItem, Text
+from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.prompt_cache import policy_of
+from omnillm.protocols.openai_responses.parse_items import ItemReader
+from omnillm.protocols.openai_responses.parse_tools import read_choice, read_tools
+from omnillm.protocols.openai_responses.place import NAME
+from omnillm.protocols.shapes import (
+    array,
+    flag,
+    integer,
+    mapping,
+    number,
+    optional_flag,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+)
+
+LOGPROBS = "message.output_text.logprobs"
+_FORMAT_MEMBERS = frozenset({"type", "name", "schema", "strict", "description"})
+_CACHE_MEMBERS = ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
+
+
+class _Draft:
+    """What is known of the request so far, by the names of the canonical fields."""
+
+    __slots__ = ("capabilities", "extensions", "fields", "generation")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.generation: dict[str, Any] = {}
+        self.capabilities: dict[str, Any] = {}
+        self.extensions: dict[str, Any] = {}
+
+
+def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
+    """Read a request: members without a canonical home become vendor extensions, nulls say nothing."""
+    draft = _Draft()
+    for name, value in body.items():
+        if value is None:
+            continue
+        read = _MEMBERS.get(name)
+        if read is None:
+            draft.extensions[name] = value
+        else:
+            read(draft, value)
+    if not _CACHE.isdisjoint(body):
+        draft.capabilities["prompt_cache"] = policy_of(body)
+    given = body.get("input")
+    return LlmRequest(
+        model=draft.fields.pop("model", ""),
+        input=() if given is None else _read_input(given, losses),
+        capabilities=CapabilitySet(**draft.capabilities) if draft.capabilities else _NO_CAPABILITIES,
+        generation=GenerationConfig(**draft.generation) if draft.generation else _NO_GENERATION,
+        protocol=NAME,
+        vendor_extensions=draft.extensions,
+        **draft.fields,
+    )
+
+
+_NO_CAPABILITIES = CapabilitySet()
+_NO_GENERATION = GenerationConfig()
+_CACHE = frozenset(_CACHE_MEMBERS)
+
+
+def _read_input(given: Any, losses: Losses) -> tuple[RequestItem, ...]:
+    if type(given) is str:
+        return (Message(role=MessageRole.USER, parts=(Text(text=given),)),)
+    reader = ItemReader(losses)
+    read = reader.read
+    for place, item in enumerate(array(given, "input")):
+        read(item, place)
+    return reader.items()
+
+
+def _read_elsewhere(draft: _Draft, value: Any) -> None:
+    pass
+
+
+def _field(member: str, field: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
+    def read_field(draft: _Draft, value: Any) -> None:
+        draft.fields[field] = read(value, member)
+
+    return read_field
+
+
+def _generation(member: str, read: Callable[[Any, str], Any], field: str = "") -> Callable[[_Draft, Any], None]:
+    field = field or member
+
+    def read_generation(draft: _Draft, value: Any) -> None:
+        draft.generation[field] = read(value, member)
+
+    return read_generation
+
+
+def _capability(member: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
+    def read_capability(draft: _Draft, value: Any) -> None:
+        draft.capabilities[member] = read(value, member)
+
+    return read_capability
+
+
+def _read_metadata(value: Any, path: str) -> dict[str, str]:
+    return {name: text(said, f"{path}.{name}") for name, said in mapping(value, path).items()}
+
+
+def _read_safety_identifier(draft: _Draft, value: Any) -> None:
+    before = draft.fields.get("user_id")
+    draft.fields["user_id"] = said = text(value, "safety_identifier")
+    if before is not None and before != said:
+        draft.extensions["user"] = before
+
+
+def _read_user(draft: _Draft, value: Any) -> None:
+    user = text(value, "user")
+    if draft.fields.setdefault("user_id", user) != user:
+        draft.extensions["user"] = user
+
+
+def _read_tools(draft: _Draft, value: Any) -> None:
+    draft.capabilities["tools"], draft.capabilities["builtin_tools"] = read_tools(value)
+
+
+def _read_tool_choice(draft: _Draft, value: Any) -> None:
+    draft.capabilities["tool_choice"] = read_choice(value)
+
+
+def _read_reasoning(draft: _Draft, value: Any) -> None:
+    reasoning = mapping(value, "reasoning")
+    effort = optional_text(reasoning, "effort", "reasoning")
+    draft.capabilities["reasoning"] = ReasoningCapability(
+        mode="disabled" if effort == "none" else "",
+        effort="" if effort == "none" else effort,
+        summary=optional_text(reasoning, "summary", "reasoning"),
+        vendor_extensions=rest(reasoning, _REASONING_MEMBERS),
+    )
+
+
+_REASONING_MEMBERS = frozenset({"effort", "summary"})
+_TEXT_MEMBERS = frozenset({"format", "verbosity"})
+
+
+def _read_text(draft: _Draft, value: Any) -> None:
+    verbosity = optional_text(mapping(value, "text"), "verbosity", "text")
+    if verbosity:
+        draft.generation["verbosity"] = verbosity
+    more = rest(value, _TEXT_MEMBERS)
+    wanted = optional_mapping(value, "format", "text")
+    if wanted is not None:
+        output = _structured_output(wanted)
+        if output is not None:
+            draft.capabilities["structured_output"] = output
+        elif wanted.get("type") != "text" or len(wanted) > 1:
+            more["format"] = wanted
+    if more:
+        draft.extensions["text"] = more
+
+
+def _structured_output(wanted: dict[str, Any]) -> StructuredOutputConfig | None:
+    """None: plain text, or a format that only this protocol knows."""
+    kind = text(wanted.get("type"), "text.format.type")
+    if not wanted.keys() <= _FORMAT_MEMBERS:
+        return None
+    if kind == "json_object":
+        return StructuredOutputConfig(kind="json_object")
+    if kind != "json_schema":
+        return None
+    return StructuredOutputConfig(
+        name=optional_text(wanted, "name", "text.format"),
+        schema=mapping(wanted.get("schema"), "text.format.schema"),
+        strict=optional_flag(wanted, "strict", "text.format"),
+        description=optional_text(wanted, "description", "text.format"),
+    )
+
+
+def _read_include(draft: _Draft, value: Any) -> None:
+    wanted = [text(word, f"include[{n}]") for n, word in enumerate(array(value, "include"))]
+    if LOGPROBS in wanted:
+        draft.generation["logprobs"] = True
+        wanted = [word for word in wanted if word != LOGPROBS]
+    if wanted:
+        draft.extensions["include"] = wanted
+
+
+def _natural(value: Any, path: str) -> int:
+    return integer(value, path, 0)
+
+
+_MEMBERS: dict[str, Callable[[_Draft, Any], None]] = {
+    "model": _field("model", "model", text),
+    "input": _read_elsewhere,
+    "instructions": _field("instructions", "instructions", text),
+    "stream": _field("stream", "is_stream", flag),
+    "store": _field("store", "store", flag),
+    "previous_response_id": _field("previous_response_id", "previous_response_id", text),
+    "metadata": _field("metadata", "metadata", _read_metadata),
+    "safety_identifier": _read_safety_identifier,
+    "user": _read_user,
+    "max_output_tokens": _generation("max_output_tokens", _natural),
+    "temperature": _generation("temperature", number),
+    "top_p": _generation("top_p", number),
+    "top_logprobs": _generation("top_logprobs", _natural),
+    "service_tier": _generation("service_tier", text),
+    "include": _read_include,
+    "tools": _read_tools,
+    "tool_choice": _read_tool_choice,
+    "parallel_tool_calls": _capability("parallel_tool_calls", flag),
+    "max_tool_calls": _capability("max_tool_calls", _natural),
+    "text": _read_text,
+    "reasoning": _read_reasoning,
+    **dict.fromkeys(_CACHE_MEMBERS, _read_elsewhere),
+}

@@ -1,0 +1,118 @@
+"""Tools and the choice between them, read."""
+
+from typing import Any
+
+from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
+from omnillm.protocols.openai_responses.place import NAME, inside
+from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
+
+CODE_CONTAINER = {"type": "auto"}
+APPROVAL = "never"
+_FUNCTION_MEMBERS = frozenset({"type", "name", "description", "parameters", "strict"})
+_CUSTOM_MEMBERS = frozenset({"type", "name", "description", "format"})
+_SEARCH_MEMBERS = frozenset({"type", "filters", "user_location"})
+_MCP_MEMBERS = frozenset({"type", "server_label", "server_url", "require_approval"})
+_MODES = frozenset({"auto", "none", "required"})
+
+
+def read_tools(tools: Any) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinTool, ...]]:
+    own: list[ToolDefinition] = []
+    builtin: list[BuiltinTool] = []
+    for number, tool in enumerate(array(tools, "tools")):
+        try:
+            kind = text(mapping(tool, "").get("type"), "type")
+            if kind == "function":
+                own.append(_read_function(tool))
+            elif kind == "custom":
+                own.append(_read_custom(tool))
+            else:
+                builtin.append(_read_builtin(kind, tool))
+        except Unfit as error:
+            raise inside(error, f"tools[{number}]") from error
+    return tuple(own), tuple(builtin)
+
+
+def _read_function(tool: dict[str, Any]) -> ToolDefinition:
+    return ToolDefinition(
+        name=text(tool.get("name"), "name"),
+        description=optional_text(tool, "description"),
+        input_schema=optional_mapping(tool, "parameters"),
+        strict=optional_flag(tool, "strict"),
+        vendor_extensions=rest(tool, _FUNCTION_MEMBERS),
+    )
+
+
+def _read_custom(tool: dict[str, Any]) -> ToolDefinition:
+    return ToolDefinition(
+        name=text(tool.get("name"), "name"),
+        description=optional_text(tool, "description"),
+        kind="custom",
+        format=optional_mapping(tool, "format"),
+        vendor_extensions=rest(tool, _CUSTOM_MEMBERS),
+    )
+
+
+def _read_builtin(kind: str, tool: dict[str, Any]) -> BuiltinTool:
+    """`native` only where the typed members do not say it all."""
+    if kind.startswith("web_search"):
+        return _read_search(tool)
+    if kind == "code_interpreter":
+        is_plain = tool.keys() == {"type", "container"} and tool["container"] == CODE_CONTAINER
+        return BuiltinTool(kind="code_execution") if is_plain else BuiltinTool(kind="code_execution", protocol=NAME, native=tool)
+    if kind == "mcp":
+        return _read_mcp(tool)
+    return BuiltinTool(kind=kind, protocol=NAME, native=tool)
+
+
+def _read_search(tool: dict[str, Any]) -> BuiltinTool:
+    filters = optional_mapping(tool, "filters") or {}
+    domains = optional_array(filters, "allowed_domains", "filters")
+    allowed = tuple(text(domain, f"filters.allowed_domains[{n}]") for n, domain in enumerate(domains))
+    is_plain = tool["type"] == "web_search" and tool.keys() <= _SEARCH_MEMBERS and filters.keys() <= {"allowed_domains"}
+    return BuiltinTool(
+        kind="web_search",
+        allowed_domains=allowed,
+        user_location=optional_mapping(tool, "user_location"),
+        protocol="" if is_plain else NAME,
+        native=None if is_plain else tool,
+    )
+
+
+def _read_mcp(tool: dict[str, Any]) -> BuiltinTool:
+    is_plain = tool.keys() <= _MCP_MEMBERS and tool.get("require_approval") == APPROVAL
+    return BuiltinTool(
+        kind="mcp",
+        server_label=text(tool.get("server_label"), "server_label"),
+        server_url=optional_text(tool, "server_url"),
+        protocol="" if is_plain else NAME,
+        native=None if is_plain else tool,
+    )
+
+
+def read_choice(choice: Any) -> ToolChoice:
+    if type(choice) is str:
+        if choice not in _MODES:
+            raise Unfit("tool_choice", '"auto", "none", "required" or an object')
+        return ToolChoice(mode=choice)  # type: ignore[arg-type]
+    kind = text(mapping(choice, "tool_choice").get("type"), "tool_choice.type")
+    if kind in {"function", "custom"} and choice.keys() == {"type", "name"}:
+        return ToolChoice(mode="named", names=(text(choice["name"], "tool_choice.name"),), kind=kind)  # type: ignore[arg-type]
+    if kind == "allowed_tools":
+        return _read_allowed(choice)
+    return ToolChoice(mode="named", protocol=NAME, native=choice)
+
+
+def _read_allowed(choice: dict[str, Any]) -> ToolChoice:
+    mode = text(choice.get("mode"), "tool_choice.mode")
+    if mode not in {"auto", "required"}:
+        raise Unfit("tool_choice.mode", '"auto" or "required"')
+    names, kinds = [], set()
+    for number, tool in enumerate(array(choice.get("tools"), "tool_choice.tools")):
+        path = f"tool_choice.tools[{number}]"
+        kind, name = mapping(tool, path).get("type"), tool.get("name")
+        if kind not in ("function", "custom") or type(name) is not str or len(tool) > 2:
+            return ToolChoice(mode="named", protocol=NAME, native=choice)
+        names.append(name)
+        kinds.add(kind)
+    kind = "custom" if kinds == {"custom"} else "function"
+    return ToolChoice(mode="allowed", names=tuple(names), is_required=mode == "required", kind=kind)  # type: ignore[arg-type]

@@ -1,0 +1,58 @@
+"""Where in a canonical value an emitter stands, and what it may say there."""
+
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.shapes import Unfit
+
+NAME = "openai_responses"
+
+
+class Place:
+    """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
+
+    __slots__ = ("_holder", "_root", "has_own_extensions", "is_own", "item", "losses", "part", "provider", "takes_marks")
+
+    def __init__(self, losses: Losses, *, protocol: str, provider: str = "", is_reply: bool = False) -> None:
+        self.losses = losses
+        self.is_own = protocol == NAME
+        """Whether what is written came in this protocol."""
+        self.has_own_extensions = self.is_own or (not protocol and not is_reply)
+        self.provider = provider
+        self.takes_marks = True
+        """Whether marks of the prompt cache may be written at all."""
+        self.item = 0
+        self.part = 0
+        self._root = "candidates" if is_reply else "input"
+        self._holder = "message.parts" if is_reply else "parts"
+
+    def inside_result(self) -> None:
+        self._holder = "content"
+
+    def inside_message(self) -> None:
+        self._holder = "parts"
+
+    def here(self, member: str = "") -> str:
+        return f"{self._root}[{self.item}].{self._holder}[{self.part}]{member}"
+
+    def around(self, member: str = "") -> str:
+        """Return the path of a member of the item that holds the part."""
+        return f"{self._root}[{self.item}]{member}"
+
+    def drop(self, member: str, detail: str) -> None:
+        self.losses.drop(self.here(member), detail)
+
+    def approximate(self, member: str, detail: str) -> None:
+        self.losses.approximate(self.here(member), detail)
+
+    def extend(self, out: dict[str, object], extensions: dict[str, object], around: str = "") -> None:
+        """Add members without a canonical home to what is written; a typed member is never overridden."""
+        for name, value in extensions.items():
+            if self.has_own_extensions and name not in out:
+                out[name] = value
+            else:
+                path = f"{self.around()}{around}" if around else self.here(".vendor_extensions")
+                self.losses.drop(f"{path}.{name}", "Responses has no such member here")
+
+
+def inside(error: Unfit, place: str) -> Unfit:
+    """Put a place before the path of an error, on its way up."""
+    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)

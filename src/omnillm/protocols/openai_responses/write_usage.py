@@ -1,0 +1,63 @@
+"""Counts of tokens: a provider's read, and written for a client with both details, which SDKs require."""
+
+from typing import Any
+
+from omnillm.protocols.counts import UNREADABLE, convert_clamped
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.peek import usage_of_response
+from omnillm.protocols.openai_responses.wire import Response
+from omnillm.usage import Usage
+
+
+def read_usage(response: dict[str, Any]) -> Usage | None:
+    """Read the usage of a response; hosted tool calls are counted among its items."""
+    if type(response.get("usage")) is not dict:
+        return None
+    output = response.get("output")
+    kinds = [item.get("type") for item in output if type(item) is dict] if type(output) is list else []
+    items = [{"type": kind} for kind in kinds if type(kind) is str]
+    try:
+        return usage_of_response(convert_clamped({"usage": response["usage"], "output": items}, Response))
+    except UNREADABLE:
+        return None
+
+
+def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
+    """`raw`: the provider's own object where it is one of this protocol; else None."""
+    if type(raw) is dict and "input_tokens" in raw:
+        return _whole(raw, usage)
+    for name in ("images", "tool_calls"):
+        if getattr(usage, name):
+            losses.drop(f"usage.{name}", "Responses does not count them")
+    return _counted(usage)
+
+
+def _counted(usage: Usage) -> dict[str, Any]:
+    heard = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write_short + usage.cache_write_long}
+    said = {"reasoning_tokens": usage.reasoning}
+    out: dict[str, Any] = {
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": heard,
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": said,
+        "total_tokens": usage.total_tokens,
+    }
+    if usage.cache_write_long:
+        terms = {"ttl_30m_tokens": usage.cache_write_short, "ttl_12h_tokens": usage.cache_write_long}
+        out["input_tokens_details"] = {**heard, "cache_write_tokens_details": terms}
+    if usage.input_audio:
+        out["input_tokens_details"] = {**out["input_tokens_details"], "audio_tokens": usage.input_audio}
+    if usage.output_audio:
+        said["audio_tokens"] = usage.output_audio
+    return out
+
+
+def _whole(raw: dict[str, Any], usage: Usage) -> dict[str, Any]:
+    """Fill in what SDKs require and not every host reports."""
+    counted = _counted(usage)
+    out = {**counted, **{name: value for name, value in raw.items() if value is not None}}
+    for name in ("input_tokens_details", "output_tokens_details"):
+        given = raw.get(name)
+        if type(given) is dict:
+            out[name] = {**counted[name], **{member: value for member, value in given.items() if value is not None}}
+    return out
