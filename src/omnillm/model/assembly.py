@@ -109,6 +109,7 @@ class ResponseAssembler:
             model=started.model,
             created=started.created,
             service_tier=started.service_tier,
+            protocol=started.protocol,
             candidates=tuple(self._candidate(number) for number in numbers),
             usage=self._usage,
             raw_usage=self._raw_usage,

@@ -24,6 +24,8 @@ class ResponseStarted(_Event, frozen=True, kw_only=True, omit_defaults=True, tag
     model: str = ""
     created: int | None = None
     service_tier: str = ""
+    protocol: str = ""
+    """Of the provider that speaks."""
     usage: Usage | None = None
     """What is known of the input already (Anthropic's message_start)."""
 

@@ -171,16 +171,17 @@ def test_thoughts_that_nobody_thinks_are_not_shown():
 
 
 def test_budget_fits_under_the_output_cap():
-    """It is brought between 1024 and the cap; a cap that leaves no room is raised; an unsaid one makes room of itself."""
+    """It is brought between 1024 and the cap; under a cap that leaves no room it is off, for the cap is a promise about money."""
     request = able(reasoning=ReasoningCapability(mode="enabled", budget_tokens=9000))
     body, lost = emit(replace(request, generation=GenerationConfig(max_output_tokens=5000)))
     assert (body["max_tokens"], body["thinking"]["budget_tokens"]) == (5000, 4999)
     assert lost == {"capabilities.reasoning.budget_tokens": "approximated"}
     body, lost = emit(replace(request, generation=GenerationConfig(max_output_tokens=100)))
-    assert (body["max_tokens"], body["thinking"]["budget_tokens"]) == (1124, 1123)
-    assert lost["generation.max_output_tokens"] == "approximated"
+    assert (body["max_tokens"], body["thinking"]) == (100, {"type": "disabled"})
+    assert lost == {"capabilities.reasoning": "approximated"}
     body, lost = emit(replace(request, generation=GenerationConfig()))
-    assert (body["max_tokens"], lost) == (13096, {"generation.max_output_tokens": "defaulted"})
+    assert (body["max_tokens"], body["thinking"]["budget_tokens"]) == (4096, 4095)
+    assert lost == {"capabilities.reasoning.budget_tokens": "approximated", "generation.max_output_tokens": "defaulted"}
 
 
 def test_thinking_by_budget_forces_no_call_and_bears_no_temperature():

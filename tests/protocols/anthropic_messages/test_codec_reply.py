@@ -259,7 +259,7 @@ def test_refusal_is_a_text_that_ends_in_refusal():
 def test_reply_without_a_candidate_is_a_refusal():
     body, lost = emit(LlmResponse())
     assert (body["content"], body["stop_reason"]) == ([], "refusal")
-    assert lost == {"usage": "defaulted"}
+    assert lost == {"candidates": "approximated", "usage": "defaulted"}
     assert is_strictly(SDK, body)
 
 

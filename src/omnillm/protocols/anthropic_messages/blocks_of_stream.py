@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnded, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place
-from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block
+from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block, object_of
 from omnillm.protocols.anthropic_messages.emit_reply import carried, carrier, late_carrier, reply_reasoning, shown
 from omnillm.protocols.tool_names import plain_id
 
@@ -192,6 +192,7 @@ class _ToolBlock(OpenBlock):
     delta_head = b'{"type":"input_json_delta","partial_json":'
 
     def begin(self) -> bytes:
+        self._said: list[str] = []
         return self._opened() + self._pieces(self.part.arguments) if self.part.arguments else b""
 
     def say(self, event: ToolCallDelta) -> bytes:
@@ -205,10 +206,15 @@ class _ToolBlock(OpenBlock):
 
     def end(self) -> bytes:
         opened = self._opened()
-        ending = self.words('"}') if self.part.kind == "custom" else b""
+        ending = b""
+        if self.part.kind == "custom":
+            ending = self.words('"}')
+        elif object_of("".join(self._said)) is None:
+            self.writer.approximate(self.place, "a client reads arguments that are no JSON object as it can", "arguments")
         return opened + ending + self.close()
 
     def _pieces(self, arguments: str) -> bytes:
+        self._said.append(arguments)
         # The free text of a custom tool is the one member of an object: its pieces are pieces of a JSON string.
         return self.words(_encode(arguments)[1:-1].decode() if self.part.kind == "custom" else arguments)
 

@@ -193,6 +193,7 @@ class MessageDecoder:
         self._count(usage)
         self._extensions = rest(message, _MESSAGE)
         started = ResponseStarted(
+            protocol=NAME,
             id=message_id,
             model=optional_text(message, "model", "message"),
             service_tier=tier_of(usage),

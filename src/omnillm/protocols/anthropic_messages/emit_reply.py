@@ -32,7 +32,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         "model": response.model or context.model,
     }
     candidate = response.candidates[0] if response.candidates else None
-    body |= _blocked() if candidate is None else _answer(candidate, context.names, losses, is_own=is_own)
+    body |= _blocked(losses) if candidate is None else _answer(candidate, context.names, losses, is_own=is_own)
     body["usage"] = usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier)
     for name, value in response.vendor_extensions.items():
         if is_own:
@@ -42,7 +42,8 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     return body
 
 
-def _blocked() -> dict[str, Any]:
+def _blocked(losses: Losses) -> dict[str, Any]:
+    losses.approximate("candidates", "no answer is said as an empty one, refused")
     return {"content": [], "stop_reason": "refusal", "stop_sequence": None}
 
 

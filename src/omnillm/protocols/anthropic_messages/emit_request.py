@@ -65,8 +65,8 @@ def _output_cap(request: LlmRequest, plan: Thinking, dialect: Dialect, losses: L
     said = request.generation.max_output_tokens
     if said is None:
         losses.default("generation.max_output_tokens", "the Messages API requires one")
-        return plan, dialect.default_max_tokens + max(plan.budget or 0, 0)
-    return (plan, said) if request.protocol == NAME else fit_budget(plan, said, losses)
+        said = dialect.default_max_tokens
+    return (plan if request.protocol == NAME else fit_budget(plan, said, losses)), said
 
 
 def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, Any]], losses: Losses) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from omnillm.protocols.anthropic_messages.blocks_of_stream import BLOCKS, OpenBl
 from omnillm.protocols.anthropic_messages.emit_reply import PREFIX, stop_details
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
+from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.usage_object import counts_object, is_own, own_object, usage_object
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
@@ -68,7 +69,7 @@ class MessageEncoder:
         self._has_tool_call = False
         self._has_refusal = False
         self._is_own = False
-        """Whether the stream is one of this protocol, as far as its id tells."""
+        """Whether the stream is one of this protocol."""
         self.response_id = ""
 
     def feed(self, event: LlmStreamEvent) -> bytes:
@@ -117,8 +118,8 @@ class MessageEncoder:
         return b"".join([self._feed_part(event) for event in events])  # its own end goes on with the next
 
     def _start(self, event: ResponseStarted) -> bytes:
-        self._is_own = event.id.startswith(PREFIX)
-        self.response_id = event.id if self._is_own else PREFIX + self._context.id
+        self._is_own = event.protocol == NAME
+        self.response_id = event.id if self._is_own and event.id else PREFIX + self._context.id
         self._usage = event.usage
         usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
         message: dict[str, Any] = {
@@ -149,7 +150,10 @@ class MessageEncoder:
         return b""
 
     def _complete(self, event: Completed) -> bytes:  # noqa: ARG002 - one signature for every event
-        finished = self._finished or Finished(reason=FinishReason.OTHER)
+        finished = self._finished
+        if finished is None:
+            self._losses.approximate("candidates", "no answer is said as an empty one, refused")
+            finished = Finished(reason=FinishReason.REFUSAL)
         delta: dict[str, Any] = {"stop_reason": self._stop_reason(finished), "stop_sequence": finished.stop_sequence}
         if (details := stop_details(finished.vendor_extensions, delta["stop_reason"])) is not None:
             delta["stop_details"] = details
@@ -164,6 +168,8 @@ class MessageEncoder:
         return b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
 
     def _stop_reason(self, finished: Finished) -> str:
+        if self._is_own and finished.native_reason:
+            return finished.native_reason
         if self._has_refusal and finished.reason is FinishReason.STOP:
             return "refusal"
         return write_finish(

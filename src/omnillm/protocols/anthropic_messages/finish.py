@@ -13,15 +13,16 @@ _READ = {
     "model_context_window_exceeded": FinishReason.CONTEXT_LENGTH,
     "compaction": FinishReason.COMPACTION,
 }
-_WRITTEN = {reason: word for word, reason in _READ.items()}
+_WRITTEN = {reason: word for word, reason in _READ.items() if reason is not FinishReason.COMPACTION}
+"""A compaction is a word of the beta alone: clients of the Messages API do not know it."""
 _NEAR = {FinishReason.CONTENT_FILTER: "refusal"}
 """The nearest word for what the Messages API cannot say; all else is the end of the turn."""
 
 
 def read_finish(stop_reason: str) -> tuple[FinishReason, str]:
     """Return the reason, and the word itself where it says more."""
-    reason = _READ.get(stop_reason)
-    return (FinishReason.OTHER, stop_reason) if reason is None else (reason, "")
+    reason = _READ.get(stop_reason, FinishReason.OTHER)
+    return reason, "" if reason in _WRITTEN else stop_reason
 
 
 def write_finish(reason: FinishReason, losses: Losses, path: str, *, has_tool_call: bool = False) -> str:

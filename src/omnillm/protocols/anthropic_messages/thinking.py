@@ -136,15 +136,15 @@ def _shown(reasoning: ReasoningCapability, plan: Thinking, losses: Losses) -> Th
     return msgspec.structs.replace(plan, thinking={**(plan.thinking or {}), "display": _DISPLAYS[shown]})
 
 
-def fit_budget(plan: Thinking, max_tokens: int, losses: Losses) -> tuple[Thinking, int]:
-    """Bring a bridged budget into [1024, max_tokens - 1], and raise `max_tokens` where that is empty."""
+def fit_budget(plan: Thinking, max_tokens: int, losses: Losses) -> Thinking:
+    """Bring a bridged budget into [1024, max_tokens - 1]; off where that is empty, for the cap is a promise about money."""
     if plan.budget is None:
-        return plan, max_tokens
+        return plan
     if max_tokens <= SMALLEST_BUDGET:
-        losses.approximate("generation.max_output_tokens", "raised, to leave room for thinking")
-        max_tokens += SMALLEST_BUDGET
+        losses.approximate(_PATH, "off, for the output cap leaves no room for it")
+        return Thinking(thinking={"type": "disabled"})
     budget = min(max(plan.budget, SMALLEST_BUDGET), max_tokens - 1)
     if budget != plan.budget:
         losses.approximate(f"{_PATH}.budget_tokens", "brought between 1024 and the output cap")
         plan = msgspec.structs.replace(plan, budget=budget, thinking={**(plan.thinking or {}), "budget_tokens": budget})
-    return plan, max_tokens
+    return plan
