@@ -43,7 +43,7 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
         blocks=said.blocks,
         finish=said.finish,
         stop=said.stop,
-        seal=seal if asked.wants_seal else "",
+        seal=seal if asked.wants_seal and any(block.kind != "text" for block in said.blocks) else "",
         is_redacted="redacted" in asked.markers,
         echo=asked.echo,
         usage=usage,

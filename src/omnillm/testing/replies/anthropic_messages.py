@@ -177,7 +177,8 @@ def stream(generation: Generation) -> list[Piece]:
         said += len(block.words)
         stopped = _event("content_block_stop", {"index": index})
         pieces.append(Piece(stopped, after(said), "finish" if block is generation.blocks[-1] else "start"))
-    pieces.insert(2 if generation.blocks else 1, Piece(_event("ping", {}), after(0), "start"))
+    opened = 2 if generation.blocks else 1
+    pieces.insert(opened, Piece(_event("ping", {}), pieces[opened - 1].output_tokens, "start"))
     pieces += [
         Piece(_closing(generation.told, _ending(generation)), after(total), "finish"),
         Piece(_event("message_stop", {}), after(total), "terminal"),
