@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnillm.testing import Behaviour, ManualClock
+from omnillm.testing import FAULTS, Behaviour, ManualClock
 from omnillm.testing.connection import Arrived
+from omnillm.testing.delivery import plan
 from omnillm.testing.judge import Judge
 from omnillm.testing.script import Script
 
@@ -31,8 +32,10 @@ GOOD = {
 }
 
 
-def judged(target, body):
-    judge = Judge(Script({"k": Behaviour()}), ManualClock(), ("m",))
+def judged(target, body, fault=None):
+    script = Script({"k": Behaviour()})
+    script.queue.append(fault)
+    judge = Judge(script, ManualClock(), ("m",))
     headers = {b"x-api-key": b"k", b"anthropic-version": b"2023-06-01"}
     return judge.judge(Arrived(1, "POST", target, headers, body, True), 1)
 
@@ -75,3 +78,15 @@ def test_any_tools_are_answered(target, schemas, streams):
     assert call.reply.status in {200, 400}
     if schemas and call.generation is not None:
         assert isinstance(msgspec.json.decode(call.generation.blocks[-1].text), dict)
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "/v1/models/m:streamGenerateContent", "/v1/models/m:streamGenerateContent?alt=sse"])
+@pytest.mark.parametrize("marker", ["[[refuse]]", "[[redacted]]", "[[think]] [[tools]]"])
+def test_every_fault_befalls_every_form_of_reply(target, marker):
+    """However few pieces a reply has, a fault finds its place in it."""
+    tool = {"name": "t", "input_schema": {}, "type": "function", "function": {"name": "t"}, "functionDeclarations": [{"name": "t"}]}
+    asked = msgspec.json.encode(GOOD | {"tools": [tool], "stream": True, "max_output_tokens": 90}).replace(b"[[tool]]", marker.encode())
+    for name in FAULTS.keys() - {"huge_event", "huge_head"}:
+        call = judged(target, asked, FAULTS[name])
+        assert call.fault.name == name
+        assert plan(call.reply, call.fault)

@@ -174,7 +174,8 @@ def as_array(pieces: list[Piece]) -> list[Piece]:
     for i, piece in enumerate(pieces):
         element = piece.raw.removeprefix(b"data: ").removesuffix(b"\r\n\r\n")
         array.append(Piece((b",\r\n" if i else b"[") + element, piece.output_tokens, piece.part))
-    array[-1].raw += b"]"
+    if array:  # a fault may have taken all of them
+        array[-1].raw += b"]"
     return array
 
 
