@@ -10,10 +10,8 @@ from omnillm.model.message import Audio, ImageBase64, ImageUrl, Json, MessagePar
 from omnillm.protocols.openai_chat import base64_text, reasoning
 from omnillm.protocols.openai_chat.annotations import read_annotation, write_annotations
 from omnillm.protocols.openai_chat.calls import arguments_of, read_calls, write_call
-from omnillm.protocols.openai_chat.parts import (
+from omnillm.protocols.openai_chat.emit_parts import (
     drop_marks,
-    read_content,
-    read_part,
     with_common,
     write_image,
     write_json,
@@ -21,6 +19,7 @@ from omnillm.protocols.openai_chat.parts import (
     write_text,
     written_content,
 )
+from omnillm.protocols.openai_chat.parse_parts import read_content, read_part
 from omnillm.protocols.openai_chat.place import Place, inside
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_integer, optional_text, text
@@ -33,7 +32,7 @@ LEGACY_CALL_ID = "call_legacy"
 def read_parts(message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[MessagePart, ...]:
     """Read everything that the message holds, in the one order that Chat knows."""
     parts = read_content(message.get("content"))
-    if len(message) == 2 and "role" in message:
+    if len(message) == 2 and "content" in message:
         return parts
     members = message.keys()
     if not members.isdisjoint(_THINKING):

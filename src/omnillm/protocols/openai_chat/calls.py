@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.model.message import Native, ToolCall
-from omnillm.protocols.openai_chat.parts import add_extensions, json_text
+from omnillm.protocols.openai_chat.emit_parts import add_extensions, json_text
 from omnillm.protocols.openai_chat.place import NAME, Place, inside
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf, written_opaque
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_mapping, optional_text, rest, text

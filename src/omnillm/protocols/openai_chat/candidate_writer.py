@@ -1,8 +1,4 @@
-"""One candidate of a stream, written: what each event about its parts becomes in its deltas.
-
-Calls may grow side by side: their index tells them apart. Of the other parts only one grows at a time, since a client joins what it gets
-under a member; events about a later part wait for its end.
-"""
+"""One candidate of a stream, written: what each event about its parts becomes in its deltas."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,8 +23,9 @@ from omnillm.protocols.openai_chat import base64_text
 from omnillm.protocols.openai_chat.annotations import write_annotation, write_annotations
 from omnillm.protocols.openai_chat.assistant import RANKS, audio_id_of
 from omnillm.protocols.openai_chat.calls import extra_content, write_call
+from omnillm.protocols.openai_chat.emit_parts import drop_marks, write_image, write_text
 from omnillm.protocols.openai_chat.finish import write_finish
-from omnillm.protocols.openai_chat.parts import drop_marks, write_image, write_text
+from omnillm.protocols.openai_chat.in_order import InOrder
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.reasoning import block, text_of, written_opaque
 
@@ -61,15 +58,14 @@ class _Open:
 class CandidateWriter:
     __slots__ = (
         "_calls",
-        "_growing",
         "_length",
         "_open",
+        "_order",
         "_place",
         "_prefix",
         "_rank",
         "_seen",
         "_unmarked",
-        "_waiting",
         "is_finished",
         "number",
     )
@@ -84,9 +80,7 @@ class CandidateWriter:
         self._calls = 0
         self._rank = 0
         self._seen: set[type] = set()
-        self._growing: int | None = None
-        """The part, no call, that is open; events about others wait."""
-        self._waiting: list[Any] = []
+        self._order = InOrder()
         self._unmarked: str | None = None
         """Reasoning that ended without an opaque value: should more follow at once, a block tells where it ended."""
 
@@ -96,21 +90,12 @@ class CandidateWriter:
 
     def write(self, event: Any) -> bytes:
         """Write an event about a part. One about a part that was left out says nothing."""
-        if self._growing is not None and self._growing != event.index:
-            self._waiting.append(event)
-            return b""
-        return _WRITERS[type(event)](self, event)
-
-    def _resume(self) -> bytes:
-        """Write what waited for the end of a part."""
-        waiting, self._waiting = self._waiting, []
-        return b"".join([self.write(event) for event in waiting])
+        if self._order.growing == event.index and type(event) is not PartEnded:
+            return _WRITERS[type(event)](self, event)
+        return b"".join([_WRITERS[type(one)](self, one) for one in self._order.let(event)])
 
     def finish(self, event: Finished) -> bytes:
-        out = b""
-        while self._waiting:
-            self._growing = None
-            out += self._resume()
+        out = b"".join([_WRITERS[type(one)](self, one) for one in self._order.rest()])
         place, path = self._stand(0), self._place.around(".")
         self.is_finished = True
         if event.stop_sequence is not None:
@@ -217,8 +202,6 @@ class CandidateWriter:
         self._rank = max(RANKS[kind], self._rank)
         marker = self._mark_end(kind)
         opened = self._open[event.index] = _Open(part, self._length)
-        if kind is not ToolCall:
-            self._growing = event.index
         return marker + start(self, opened, place)
 
     def _mark_end(self, kind: type) -> bytes:
@@ -291,12 +274,8 @@ class CandidateWriter:
 
     def _end(self, event: PartEnded) -> bytes:
         opened = self._open.pop(event.index, None)
-        if self._growing != event.index:
+        if opened is None:
             return b""
-        self._growing = None
-        return (b"" if opened is None else self._write_end(event, opened)) + (self._resume() if self._waiting else b"")
-
-    def _write_end(self, event: PartEnded, opened: _Open) -> bytes:
         if opened.sound:
             return self._delta({"audio": {"data": base64_text.encode(opened.sound)}})
         if type(opened.part) is not Reasoning:

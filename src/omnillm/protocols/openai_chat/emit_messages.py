@@ -6,7 +6,7 @@ from typing import Any
 from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat import assistant
-from omnillm.protocols.openai_chat.parts import write_part, written_content
+from omnillm.protocols.openai_chat.emit_parts import write_part, written_content
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 

@@ -10,7 +10,7 @@ from omnillm.protocols.openai_chat.annotations import read_annotation
 from omnillm.protocols.openai_chat.finish import read_finish
 from omnillm.protocols.openai_chat.logprobs import read_logprobs
 from omnillm.protocols.openai_chat.open_parts import OpenAudio, OpenCalls, OpenParts
-from omnillm.protocols.openai_chat.parts import read_part
+from omnillm.protocols.openai_chat.parse_parts import read_part
 from omnillm.protocols.openai_chat.place import inside
 from omnillm.protocols.openai_chat.reasoning import read_block
 from omnillm.protocols.shapes import Unfit, array, mapping, text

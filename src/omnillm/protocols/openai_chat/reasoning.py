@@ -9,7 +9,7 @@ from typing import Any
 
 from omnillm.model.message import Opaque, Reasoning
 from omnillm.protocols.envelope import is_readable, seal
-from omnillm.protocols.openai_chat.parts import drop_marks
+from omnillm.protocols.openai_chat.emit_parts import drop_marks
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.shapes import Unfit, mapping, optional_array, optional_text, text
 

@@ -1,0 +1,107 @@
+"""A client's conversation, read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from omnillm.model.message import Message, MessageRole, Opaque, Reasoning, Refusal, RequestItem, ToolCall, ToolResult
+from omnillm.protocols.envelope import unseal
+from omnillm.protocols.openai_chat import assistant
+from omnillm.protocols.openai_chat.parse_parts import read_content
+from omnillm.protocols.openai_chat.place import NAME, inside
+from omnillm.protocols.shapes import Unfit, array, mapping, optional_text, rest, text
+
+
+def read_messages(messages: Any) -> tuple[RequestItem, ...]:
+    conversation = _Conversation()
+    for n, message in enumerate(array(messages, "messages")):
+        try:
+            conversation.read(message)
+        except Unfit as error:
+            raise inside(error, f"messages[{n}]") from error
+    return tuple(conversation.items)
+
+
+class _Conversation:
+    """The messages so far, and what their calls were: a result names its call only."""
+
+    __slots__ = ("_custom", "_legacy", "items")
+
+    def __init__(self) -> None:
+        self.items: list[RequestItem] = []
+        self._custom: set[str] = set()
+        self._legacy = 0
+
+    def read(self, message: Any) -> None:
+        role = text(mapping(message, "").get("role"), "role")
+        read = _ROLES.get(role)
+        if read is None:
+            raise Unfit("role", "system, developer, user, assistant, tool or function")
+        self.items.append(read(self, message))
+
+    def read_assistant(self, message: dict[str, Any]) -> Message:
+        parts = assistant.read_parts(message, _unsealed)
+        if message.get("function_call") is not None:
+            self._legacy += 1
+            parts = (*parts[:-1], replace(parts[-1], call_id=self._legacy_id))
+        if message.get("tool_calls"):
+            self._custom.update(part.call_id for part in parts if type(part) is ToolCall and part.kind == "custom")
+        return Message(
+            role=MessageRole.ASSISTANT,
+            parts=parts,
+            name=optional_text(message, "name"),
+            vendor_extensions=rest(message, assistant.MEMBERS),
+        )
+
+    def read_tool(self, message: dict[str, Any]) -> ToolResult:
+        call_id = text(message.get("tool_call_id"), "tool_call_id")
+        return ToolResult(
+            call_id=call_id,
+            content=self._results(message),
+            name=optional_text(message, "name"),
+            kind="custom" if call_id in self._custom else "function",
+            vendor_extensions=rest(message, _TOOL_MEMBERS) if len(message) > 3 else {},
+        )
+
+    def read_function(self, message: dict[str, Any]) -> ToolResult:
+        """Read the answer to the last `function_call`."""
+        name = text(message.get("name"), "name")
+        return ToolResult(call_id=self._legacy_id, content=self._results(message), name=name)
+
+    def _results(self, message: dict[str, Any]) -> tuple[Any, ...]:
+        content = read_content(message.get("content"))
+        if not _NEVER_RESULTS.isdisjoint(map(type, content)):
+            raise Unfit("content", "a string or an array of text parts")
+        return content
+
+    @property
+    def _legacy_id(self) -> str:
+        return f"{assistant.LEGACY_CALL_ID}_{self._legacy}"
+
+
+def _unsealed(value: str) -> Opaque:
+    return unseal(value, NAME)
+
+
+def _plain(role: MessageRole) -> Callable[[_Conversation, dict[str, Any]], Message]:
+    def read(conversation: _Conversation, message: dict[str, Any]) -> Message:  # noqa: ARG001 - the signature of the table
+        parts = read_content(message.get("content"))
+        if len(message) == 2 and "content" in message:
+            return Message(role=role, parts=parts)
+        return Message(role=role, parts=parts, name=optional_text(message, "name"), vendor_extensions=rest(message, _PLAIN_MEMBERS))
+
+    return read
+
+
+_NEVER_RESULTS = frozenset({Refusal, Reasoning})
+_PLAIN_MEMBERS = frozenset({"role", "content", "name"})
+_TOOL_MEMBERS = frozenset({"role", "content", "name", "tool_call_id"})
+_ROLES: dict[str, Callable[[_Conversation, dict[str, Any]], RequestItem]] = {
+    "system": _plain(MessageRole.SYSTEM),
+    "developer": _plain(MessageRole.DEVELOPER),
+    "user": _plain(MessageRole.USER),
+    "assistant": _Conversation.read_assistant,
+    "tool": _Conversation.read_tool,
+    "function": _Conversation.read_function,
+}

@@ -1,0 +1,538 @@
+"""Streams of Chat Completions to canonical events and back: recorded ones, odd hosts, and the life cycle that clients rely on."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from openai.types.chat import ChatCompletionChunk
+from tests.protocols.openai_chat.test_fixtures import chat_streams, framed
+
+from omnillm.framing.sse import SseReader
+from omnillm.model import (
+    Audio,
+    AudioDelta,
+    Candidate,
+    Citation,
+    CitationAdded,
+    Completed,
+    Failed,
+    Finished,
+    FinishReason,
+    ImageUrl,
+    Issuer,
+    LlmResponse,
+    LlmStreamEvent,
+    Native,
+    NativeEvent,
+    Opaque,
+    OpaqueAdded,
+    PartEnded,
+    PartStarted,
+    Reasoning,
+    ReasoningDelta,
+    Refusal,
+    ResponseAssembler,
+    ResponseStarted,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    UsageReported,
+)
+from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.envelope import seal
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat import CODEC
+from omnillm.protocols.shapes import Unfit
+from omnillm.usage import Usage
+
+ISSUER = Issuer(protocol="openai_chat", provider="host")
+CONTEXT = ReplyContext(id="ours", created=1_795_608_000, model="asked")
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **members: Any) -> bytes:
+    choice = {"index": members.pop("index", 0), "delta": delta or {}, "finish_reason": finish}
+    body = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5", "choices": [choice], **members}
+    return b"data: " + msgspec.json.encode(body) + b"\n\n"
+
+
+def calling(**call: Any) -> dict[str, Any]:
+    return {"tool_calls": [call]}
+
+
+def decoded(*pieces: bytes, losses: Losses | None = None) -> list[LlmStreamEvent]:
+    """Events of a whole stream. Raises Unfit when it is not complete."""
+    decoder = CODEC.decoder(ISSUER, losses or Losses())
+    reader = SseReader()
+    events = [event for piece in pieces for frame in reader.feed(piece) for event in decoder.feed(frame)]
+    return [*events, *decoder.finish()]
+
+
+def assembled(events: Sequence[LlmStreamEvent]) -> LlmResponse:
+    assembler = ResponseAssembler()
+    for event in events:
+        assembler.feed(event)
+    return assembler.response()
+
+
+def answered(*pieces: bytes) -> Candidate:
+    return assembled(decoded(*pieces, DONE)).candidates[0]
+
+
+def encoded(*events: LlmStreamEvent, context: ReplyContext = CONTEXT) -> tuple[list[dict[str, Any]], list[str]]:
+    """The chunks, which the SDK's own type accepts, and what was lost. The last frame is always [DONE]."""
+    losses = Losses()
+    encoder = CODEC.encoder(context, losses)
+    frames = SseReader().feed(b"".join(encoder.feed(event) for event in events))
+    assert frames[-1].data == b"[DONE]"
+    for frame in frames[:-1]:
+        ChatCompletionChunk.model_validate_json(frame.data)
+    reasons = sorted(f"{reason.kind}:{reason.path}" for reason in losses.reasons)
+    return [msgspec.json.decode(frame.data) for frame in frames[:-1]], reasons
+
+
+def deltas(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What follows the role and precedes the end."""
+    return [body["choices"][0]["delta"] for body in chunks if body["choices"]][1:-1]
+
+
+def streams(*parts: Any, reason: FinishReason = FinishReason.STOP) -> list[LlmStreamEvent]:
+    events: list[LlmStreamEvent] = [ResponseStarted(id="msg_1", model="claude")]
+    for index, part in enumerate(parts):
+        events += [PartStarted(index=index, part=part), PartEnded(index=index)]
+    return [*events, Finished(reason=reason), Completed()]
+
+
+# Recorded streams.
+
+
+@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+def test_recorded_stream_is_read_and_said_again(path):
+    """Put together it is the same reply, before and after; every chunk is one of the SDK's."""
+    events = decoded(*framed(path))
+    assert isinstance(events[0], ResponseStarted)
+    assert isinstance(events[-1], Completed)
+    first = assembled(events)
+    assert first.usage is not None or b'"usage":{' not in path.read_bytes().replace(b" ", b"")
+    chunks, losses = encoded(*events)
+    assert {(body["id"], body["created"], body["model"]) for body in chunks} == {(chunks[0]["id"], first.created, first.model)}
+    again = assembled(decoded(*[b"data: " + msgspec.json.encode(body) + b"\n\n" for body in chunks], DONE))
+    assert again.candidates[0].message == first.candidates[0].message
+    assert again.candidates[0].finish_reason == first.candidates[0].finish_reason
+    assert again.usage == first.usage
+    assert all(loss.startswith("dropped:") and "vendor_extensions" in loss for loss in losses if loss != "dropped:service_tier")
+
+
+@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+def test_recorded_stream_is_what_its_own_text_says(path):
+    """The text and arguments of the chunks, joined by nobody else's code."""
+    text, arguments = "", ""
+    for line in path.read_bytes().splitlines():
+        for choice in msgspec.json.decode(line)["choices"] if line.strip() else ():
+            content = choice["delta"].get("content") or ""
+            text += content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+            arguments += "".join(call["function"].get("arguments") or "" for call in choice["delta"].get("tool_calls") or ())
+    message = assembled(decoded(*framed(path))).message
+    assert message.plain_text == text
+    assert "".join(call.arguments for call in message.tool_calls) == arguments
+
+
+@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+def test_recorded_stream_is_the_same_however_it_is_cut(path):
+    """Byte by byte, and in pieces; before its end it is never complete."""
+    raw = b"".join(framed(path))[-6000:]
+    raw = raw[raw.index(b"data: ") :]
+    whole = decoded(raw)
+    assert decoded(*[raw[at : at + 1] for at in range(len(raw))]) == whole
+    for at in range(0, len(raw) - len(DONE), 97):
+        with pytest.raises(Unfit, match="stream"):
+            decoded(raw[:at])
+
+
+# What hosts do.
+
+
+def test_life_of_a_stream():
+    """Parts begin before their deltas; the candidate finishes after them, the stream last."""
+    events = decoded(
+        chunk({"role": "assistant", "content": "", "refusal": None}),
+        chunk({"content": "14"}),
+        chunk({"content": "9"}),
+        chunk({}, "stop"),
+        b"data: " + msgspec.json.encode({"id": "x", "choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}) + b"\n\n",
+        DONE,
+    )
+    assert events == [
+        ResponseStarted(id="chatcmpl-1", model="gpt-5", created=1),
+        PartStarted(index=0, part=Text(text="")),
+        TextDelta(index=0, text="14"),
+        TextDelta(index=0, text="9"),
+        UsageReported(usage=Usage(input=1, output=2), raw={"prompt_tokens": 1, "completion_tokens": 2}),
+        PartEnded(index=0),
+        Finished(reason=FinishReason.STOP),
+        Completed(),
+    ]
+
+
+def test_azure_says_something_before_the_reply():
+    """Its first chunk has no id, no model and no choice."""
+    first = {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": [{"prompt_index": 0}]}
+    events = decoded(b"data: " + msgspec.json.encode(first) + b"\n\n", chunk({"content": "x"}), DONE)
+    assert events[0] == ResponseStarted(id="chatcmpl-1", model="gpt-5", created=1)
+    assert events[-1] == Completed(vendor_extensions={"prompt_filter_results": [{"prompt_index": 0}]})
+
+
+def test_parallel_calls_may_interleave():
+    """Their index tells them apart; a later empty name or id says nothing."""
+    message = answered(
+        chunk(calling(index=0, id="a", type="function", function={"name": "f", "arguments": ""})),
+        chunk(calling(index=1, id="b", type="function", function={"name": "g", "arguments": "{"})),
+        chunk(calling(index=0, type="function", function={"name": "", "arguments": "{}"})),
+        chunk(calling(index=1, id="", function={"arguments": "}"})),
+        chunk({}, "tool_calls"),
+    ).message
+    assert message.parts == (ToolCall(call_id="a", name="f", arguments="{}"), ToolCall(call_id="b", name="g", arguments="{}"))
+
+
+@pytest.mark.parametrize("index", [{"index": 0}, {}], ids=["always 0", "none"])
+def test_calls_without_an_index_of_their_own(index):
+    """A new id begins a new call; whole calls at once as well as pieces."""
+    parts = answered(
+        chunk(calling(**index, id="a", function={"name": "f", "arguments": "{"})),
+        chunk(calling(**index, function={"arguments": "}"})),
+        chunk(calling(**index, id="b", function={"name": "g", "arguments": {"x": 1}})),
+    ).message.parts
+    assert parts == (ToolCall(call_id="a", name="f", arguments="{}"), ToolCall(call_id="b", name="g", arguments='{"x":1}'))
+
+
+def test_call_whose_name_comes_late():
+    """It begins with its name, and keeps what came before."""
+    parts = answered(
+        chunk(calling(index=0, id="a", function={"arguments": "{"})),
+        chunk(calling(index=0, function={"name": "f", "arguments": "}"})),
+    ).message.parts
+    assert parts == (ToolCall(call_id="a", name="f", arguments="{}"),)
+
+
+def test_deprecated_call_custom_call_and_signature():
+    """All are calls; Google's signature may come with the call or after it."""
+    legacy = answered(
+        chunk({"function_call": {"name": "f", "arguments": ""}}), chunk({"function_call": {"arguments": "{}"}}, "function_call")
+    )
+    assert [(call.name, call.arguments, bool(call.call_id)) for call in legacy.message.tool_calls] == [("f", "{}", True)]
+    assert legacy.finish_reason is FinishReason.TOOL_CALL
+    custom = answered(
+        chunk(calling(index=0, id="a", type="custom", custom={"name": "sh", "input": ""})), chunk(calling(index=0, custom={"input": "ls"}))
+    )
+    assert custom.message.parts == (ToolCall(call_id="a", name="sh", arguments="ls", kind="custom"),)
+    signed = {"google": {"thought_signature": "s"}}
+    at_once = answered(chunk(calling(index=0, id="a", function={"name": "f", "arguments": ""}, extra_content=signed)))
+    later = answered(chunk(calling(index=0, id="a", function={"name": "f"})), chunk(calling(index=0, extra_content=signed)))
+    assert at_once.message.parts == later.message.parts
+    assert at_once.message.tool_calls[0].signature == Opaque(value="s", issuer=ISSUER)
+
+
+def test_reasoning_by_its_several_names():
+    """DeepSeek's, Groq's, both at once, Mistral's parts, OpenRouter's details."""
+    spellings = [
+        {"reasoning_content": "Hm."},
+        {"reasoning": "Hm."},
+        {"reasoning": "Hm.", "reasoning_content": "Hm."},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+        {"reasoning": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "Hm."}]},
+    ]
+    for delta in spellings:
+        assert answered(chunk(delta), chunk({"content": "149"})).message.parts == (Reasoning(text="Hm."), Text(text="149"))
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["beside the text", "alone"])
+def test_thinking_blocks_in_pieces(beside):
+    """LiteLLM's: a piece of a block with each piece of text, the signature last."""
+    pieces = ["H", "m."]
+    chunks = [
+        chunk({"thinking_blocks": [{"type": "thinking", "thinking": piece}]} | ({"reasoning_content": piece} if beside else {}))
+        for piece in pieces
+    ]
+    chunks.append(chunk({"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "s"}]}))
+    chunks.append(chunk({"thinking_blocks": [{"type": "redacted_thinking", "data": "d"}]}))
+    assert answered(*chunks).message.parts == (
+        Reasoning(text="Hm.", opaque=Opaque(value="s", issuer=ISSUER)),
+        Reasoning(opaque=Opaque(value="d", issuer=ISSUER), is_redacted=True),
+    )
+
+
+def test_sound_whose_base64_is_cut_anywhere():
+    """What makes no whole bytes waits for more."""
+    data = base64.b64encode(b"a longer sound").decode()
+    pieces = [data[:5], data[5:6], data[6:]]
+    parts = answered(
+        chunk({"audio": {"id": "audio_1", "transcript": "a "}}), *[chunk({"audio": {"data": piece}}) for piece in pieces]
+    ).message.parts
+    assert parts[0].source.data == b"a longer sound"
+    assert (parts[0].audio_id, parts[0].transcript) == ("audio_1", "a ")
+
+
+def test_refusals_images_annotations_and_log_probabilities():
+    """Each has its event."""
+    token = {"token": "x", "logprob": -1.0, "bytes": None, "top_logprobs": []}
+    cited = {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "title": "T", "url": "u"}}
+    body = {"index": 0, "delta": {"content": "x"}, "logprobs": {"content": [token], "refusal": None}}
+    events = decoded(
+        chunk(choices=[body]),
+        chunk({"annotations": [cited]}),
+        chunk({"refusal": "No."}),
+        chunk({"images": [{"type": "image_url", "image_url": {"url": "https://e.com/a.png"}}]}),
+        DONE,
+    )
+    assert TextDelta(index=0, text="x", logprobs={"content": [token], "refusal": None}) in events
+    assert CitationAdded(index=0, citation=Citation(url="u", title="T", start=0, end=1)) in events
+    parts = assembled(events).message.parts
+    assert parts[1:] == (Refusal(text="No."), ImageUrl(url="https://e.com/a.png"))
+
+
+def test_several_answers_at_once():
+    """Each candidate has its own parts and its own end."""
+    events = decoded(chunk({"content": "a"}), chunk({"content": "b"}, index=1), chunk({}, "length", index=1), chunk({}, "stop"), DONE)
+    reply = assembled(events)
+    assert [candidate.message.plain_text for candidate in reply.candidates] == ["a", "b"]
+    assert [candidate.finish_reason for candidate in reply.candidates] == [FinishReason.STOP, FinishReason.LENGTH]
+
+
+def test_groqs_usage_in_its_extension():
+    """The last report wins."""
+    events = decoded(chunk({"content": "a"}), chunk({}, "stop", x_groq={"usage": {"prompt_tokens": 3, "completion_tokens": 4}}), DONE)
+    assert assembled(events).usage == Usage(input=3, output=4)
+
+
+@pytest.mark.parametrize(
+    ("piece", "code", "status"),
+    [
+        (b'data: {"error":{"message":"busy","type":"server_error","code":"server_is_overloaded"}}\n\n', "server_is_overloaded", 502),
+        (b'data: {"error":{"message":"slow down","code":429}}\n\n', "requests", 429),
+        (chunk({}, "error"), "server_error", 502),
+        (b'event: error\ndata: {"message":"no"}\n\n', "server_error", 502),
+        (chunk({}, x_groq={"error": "over"}), "server_error", 502),
+    ],
+)
+def test_error_in_a_stream(piece, code, status):
+    """It is the last event, whatever follows, and no success."""
+    events = decoded(chunk({"content": "a"}), piece, chunk({"content": "b"}), DONE)
+    failed = events[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.status) == (code, status)
+    assert not any(isinstance(event, Completed) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("piece", "path"),
+    [
+        (b"data: []\n\n", ""),
+        (b'data: {"choices":[7]}\n\n', "choices[0]"),
+        (chunk({"content": 7}), "choices[0].delta.content"),
+        (chunk({"tool_calls": [{"index": "0"}]}), "choices[0].delta.tool_calls[0].index"),
+        (chunk({"audio": {"data": "####"}}), "choices[0].delta.audio.data"),
+    ],
+)
+def test_what_is_no_chunk_is_named_by_its_path(piece, path):
+    """As the provider wrote it."""
+    with pytest.raises(Unfit) as caught:
+        decoded(piece)
+    assert caught.value.path == path
+
+
+def test_event_that_is_no_json():
+    """The decoder's own error: whoever feeds it says whose mistake it is."""
+    with pytest.raises(msgspec.DecodeError):
+        decoded(b"data: {\n\n")
+
+
+# What clients get.
+
+
+def test_life_of_a_clients_stream():
+    """One id, time and model; the role once, first; the end once, last; usage in a chunk without choices; [DONE]."""
+    usage = UsageReported(usage=Usage(input=1, output=2))
+    events = streams(Text(text=""))
+    events[2:2] = [TextDelta(index=0, text="149")]
+    chunks, losses = encoded(*events[:-1], usage, events[-1])
+    assert {(body["id"], body["object"], body["created"], body["model"]) for body in chunks} == {
+        ("chatcmpl-ours", "chat.completion.chunk", CONTEXT.created, "claude")
+    }
+    assert [body["choices"] for body in chunks] == [
+        [{"index": 0, "delta": {"role": "assistant", "content": "", "refusal": None}, "logprobs": None, "finish_reason": None}],
+        [{"index": 0, "delta": {"content": "149"}, "logprobs": None, "finish_reason": None}],
+        [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}],
+        [],
+    ]
+    assert chunks[-1]["usage"]["total_tokens"] == 3
+    assert losses == []
+
+
+def test_usage_only_for_those_who_asked():
+    """No chunk without choices comes to another client."""
+    events = [*streams(Text(text="x"))[:-1], UsageReported(usage=Usage(input=1)), Completed()]
+    chunks, _ = encoded(*events, context=msgspec.structs.replace(CONTEXT, wants_usage=False))
+    assert all(body["choices"] for body in chunks)
+    assert "usage" not in str(chunks)
+
+
+def test_own_id_and_fingerprint_stay():
+    """Of a stream that was Chat's already; so does the provider's own usage object."""
+    raw = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "queue_time": 0.5}
+    chunks, losses = encoded(
+        ResponseStarted(id="chatcmpl-9", service_tier="default"),
+        UsageReported(usage=Usage(input=1, output=2), raw=raw),
+        Finished(reason=FinishReason.STOP),
+        Completed(vendor_extensions={"system_fingerprint": "fp"}),
+    )
+    assert {(body["id"], body["service_tier"]) for body in chunks} == {("chatcmpl-9", "default")}
+    assert (chunks[-1]["usage"], chunks[-1]["system_fingerprint"]) == (raw, "fp")
+    assert losses == []
+
+
+def test_calls_of_a_clients_stream():
+    """Indexes without gaps; id, type and name once; under the client's own name; the end is tool_calls."""
+    events = [
+        ResponseStarted(),
+        PartStarted(index=0, part=Native(protocol="anthropic_messages", kind="server_tool_use", value={})),
+        PartEnded(index=0),
+        PartStarted(index=1, part=ToolCall(call_id="a", name="f")),
+        PartStarted(index=2, part=ToolCall(call_id="b", name="sh", arguments="l", kind="custom")),
+        ToolCallDelta(index=2, arguments="s"),
+        ToolCallDelta(index=1, arguments="{}"),
+        PartEnded(index=1),
+        PartEnded(index=2),
+        Finished(reason=FinishReason.STOP),
+        Completed(),
+    ]
+    chunks, losses = encoded(*events, context=msgspec.structs.replace(CONTEXT, names={"f": "my.function"}))
+    assert deltas(chunks) == [
+        calling(index=0, id="a", type="function", function={"name": "my.function", "arguments": ""}),
+        calling(index=1, id="b", custom={"name": "sh", "input": "l"}),
+        calling(index=1, custom={"input": "s"}),
+        calling(index=0, function={"arguments": "{}"}),
+    ]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+    assert losses == ["dropped:candidates[0].message.parts[0]"]
+
+
+def test_opaque_values_of_a_clients_stream():
+    """A block with the whole text at the end of its part; a member of its own on a call."""
+    opaque = Opaque(value="c2ln", issuer=Issuer(protocol="anthropic_messages"))
+    events = [
+        ResponseStarted(),
+        PartStarted(index=0, part=Reasoning()),
+        ReasoningDelta(index=0, text="H"),
+        ReasoningDelta(index=0, text="m."),
+        OpaqueAdded(index=0, opaque=opaque),
+        PartEnded(index=0),
+        PartStarted(index=1, part=Reasoning(opaque=opaque, is_redacted=True)),
+        PartEnded(index=1),
+        PartStarted(index=2, part=ToolCall(call_id="a", name="f", arguments="{}")),
+        OpaqueAdded(index=2, opaque=opaque),
+        PartEnded(index=2),
+        Finished(reason=FinishReason.TOOL_CALL),
+        Completed(),
+    ]
+    chunks, losses = encoded(*events)
+    assert deltas(chunks) == [
+        {"reasoning_content": "H"},
+        {"reasoning_content": "m."},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "Hm.", "signature": seal(opaque)}]},
+        {"thinking_blocks": [{"type": "redacted_thinking", "data": seal(opaque)}]},
+        calling(index=0, id="a", type="function", function={"name": "f", "arguments": "{}"}),
+        calling(index=0, extra_content={"google": {"thought_signature": seal(opaque)}}),
+    ]
+    assert losses == []
+
+
+def test_parts_that_grow_at_once_are_said_one_after_the_other():
+    """A client joins what it gets under a member, so the later one waits."""
+    events = [
+        ResponseStarted(),
+        PartStarted(index=0, part=Reasoning()),
+        PartStarted(index=1, part=Text(text="")),
+        TextDelta(index=1, text="14"),
+        ReasoningDelta(index=0, text="Hm."),
+        TextDelta(index=1, text="9"),
+        PartEnded(index=1),
+        PartEnded(index=0),
+        Finished(reason=FinishReason.STOP),
+        Completed(),
+    ]
+    chunks, losses = encoded(*events)
+    assert deltas(chunks) == [{"reasoning_content": "Hm."}, {"content": "14"}, {"content": "9"}]
+    assert losses == []
+
+
+def test_whole_parts_are_said_in_full():
+    """What a part holds when it begins is content."""
+    citation = Citation(url="https://e.com", title="T", start=0, end=1)
+    parts = (
+        Reasoning(summary=("a", "b")),
+        Text(text="x", citations=(citation,)),
+        Refusal(text="No."),
+        Audio(audio_id="audio_1", transcript="149"),
+        ImageUrl(url="https://e.com/a.png"),
+    )
+    chunks, losses = encoded(*streams(*parts))
+    assert deltas(chunks) == [
+        {"reasoning_content": "a\n\nb"},
+        {"content": "x"},
+        {
+            "annotations": [
+                {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "title": "T", "url": "https://e.com"}}
+            ]
+        },
+        {"refusal": "No."},
+        {"audio": {"id": "audio_1"}},
+        {"audio": {"transcript": "149"}},
+        {"images": [{"type": "image_url", "image_url": {"url": "https://e.com/a.png"}}]},
+    ]
+    assert losses == ["approximated:candidates[0].message.parts[0].summary"]
+
+
+def test_sound_can_be_joined_before_it_is_decoded():
+    """Every piece but the last is whole base64 groups without padding."""
+    events = [ResponseStarted(), PartStarted(index=0, part=Audio(audio_id="a"))]
+    events += [AudioDelta(index=0, data=data) for data in (b"abcd", b"e", b"fgh")]
+    chunks, _ = encoded(*events, PartEnded(index=0), Finished(reason=FinishReason.STOP), Completed())
+    joined = "".join(delta["audio"].get("data", "") for delta in deltas(chunks))
+    assert base64.b64decode(joined, validate=True) == b"abcdefgh"
+
+
+def test_parts_of_a_summary_are_set_apart():
+    """By a blank line, as in a whole reply."""
+    events = [ResponseStarted(), PartStarted(index=0, part=Reasoning())]
+    events += [ReasoningDelta(index=0, text=text, summary_index=number) for number, text in ((0, "a"), (0, "b"), (1, "c"))]
+    chunks, losses = encoded(*events, PartEnded(index=0), Finished(reason=FinishReason.STOP), Completed())
+    assert "".join(delta["reasoning_content"] for delta in deltas(chunks)) == "ab\n\nc"
+    assert losses == ["approximated:candidates[0].message.parts[0].summary"]
+
+
+def test_text_after_a_call_has_lost_its_place():
+    """A message of Chat has its text before its calls."""
+    _, losses = encoded(*streams(ToolCall(call_id="a", name="f"), Text(text="x"), reason=FinishReason.TOOL_CALL))
+    assert losses == ["moved:candidates[0].message.parts"]
+
+
+def test_failure_ends_a_clients_stream_without_done():
+    """[DONE] means success."""
+    encoder = CODEC.encoder(CONTEXT, Losses())
+    encoder.feed(ResponseStarted())
+    said = encoder.feed(Failed(code="overloaded", message="busy", status=503))
+    assert msgspec.json.decode(said.removeprefix(b"data: "))["error"]["code"] == "overloaded"
+    assert encoder.feed(Completed()) == b""
+    assert (encoder.next_sequence, encoder.response_id) == (0, "")
+
+
+def test_stream_without_an_answer_and_events_of_others():
+    """A blocked prompt is an empty answer; what only another protocol knows is told as lost."""
+    chunks, losses = encoded(ResponseStarted(), NativeEvent(protocol="openai_responses", value={}), Completed(vendor_extensions={"x": 1}))
+    assert chunks[-1]["choices"][0]["finish_reason"] == "content_filter"
+    assert losses == ["defaulted:candidates", "dropped:events", "dropped:vendor_extensions.x"]
