@@ -45,7 +45,7 @@ def raised() -> Iterator[Raised]:
         if name in CLASSES:
             [status] = constants(keywords.get("status"), int) or {CLASSES[name].status}
             yield from ((code, status, name) for code in codes)
-        elif name == "Refusal":
+        elif name == "Refusal" and "status" in keywords:  # the controller's; the model's is a part of a message
             for status in constants(keywords["status"], int):
                 yield from ((code, status, OF_STATUS[status]) for code in codes if is_of(code, status))
     yield from ((code, 429, "RateLimited") for code in _LIMITS)

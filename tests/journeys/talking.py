@@ -84,9 +84,10 @@ class Chat:
             asked["reasoning_effort"] = "low"
         if wish.is_stream:
             async with self._client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as stream:
-                async for _ in stream:
-                    pass
-                completion = await stream.get_final_completion()
+                try:
+                    completion = await stream.get_final_completion()
+                except openai.LengthFinishReasonError as cut:  # the SDK's own way of saying finish_reason "length"
+                    completion = cut.completion
         else:
             completion = await self._client.chat.completions.create(**asked)
         [choice] = completion.choices

@@ -44,10 +44,17 @@ def names(plan):
 
 
 def test_an_exact_name_is_tried_in_the_order_of_its_targets(router):
-    """Without those that do not speak the client's protocol."""
+    """Each in the client's protocol where its provider speaks it, else in its provider's first."""
     plan = router.plan("fast", protocol="openai_chat")
-    assert (names(plan), plan.public_model, plan.route) == (["openai/gpt-4.1-mini", "local/llama"], "fast", "fast")
-    assert names(router.plan("fast", protocol="anthropic_messages")) == ["anthropic/claude-haiku"]
+    assert (names(plan), plan.public_model, plan.route) == (["openai/gpt-4.1-mini", "anthropic/claude-haiku", "local/llama"], "fast", "fast")
+    assert [target.protocol for target in plan.targets] == ["openai_chat", "anthropic_messages", "openai_chat"]
+    assert plan.is_bridged
+    assert not router.plan("gpt-5", protocol="openai_chat").is_bridged
+
+
+def test_tokens_are_counted_by_those_who_speak_the_clients_protocol(router):
+    """Only a generation is translated."""
+    assert names(router.plan("fast", protocol="anthropic_messages", operation="count_tokens")) == ["anthropic/claude-haiku"]
 
 
 @pytest.mark.parametrize(
@@ -93,9 +100,10 @@ def test_a_weighted_route_is_drawn_by_weight_with_the_rest_as_fallbacks(router):
     assert ["local/small", "openai/big", "local/large"] in plans
 
 
-def test_weights_of_targets_left_out_count_for_nothing(router):
-    """Only openai speaks responses here."""
-    assert names(router.plan("smart", protocol="openai_responses")) == ["openai/big"]
+def test_weights_of_targets_left_out_count_for_nothing():
+    """Only anthropic counts tokens here."""
+    router = Router({"mixed": route("openai/big", "anthropic/claude-haiku", weights=(6, 1))}, ENDPOINTS, dice=Random(7))
+    assert names(router.plan("mixed", protocol="anthropic_messages", operation="count_tokens")) == ["anthropic/claude-haiku"]
 
 
 @pytest.mark.parametrize("model", ["nothere", "", "openai", "openai/", "/x", "x" * 5000, "gpt-ü", "gpt-\r\nx: y", "gpt-\x7f", "nowhere/x"])
@@ -125,10 +133,10 @@ def test_a_caller_may_use_only_its_models(router):
                 router.plan(model, protocol="openai_chat", allowed=("fast", "gpt-5*"))
 
 
-def test_a_model_whose_providers_speak_other_protocols_is_refused_with_theirs(router):
-    """Until requests are translated."""
+def test_an_operation_that_is_not_translated_is_refused_with_the_protocols_that_have_it(router):
+    """Counting tokens, for a client whose protocol the model's providers do not speak."""
     with pytest.raises(BadRequest, match="its providers speak anthropic_messages") as caught:
-        router.plan("claude-x", protocol="openai_chat")
+        router.plan("claude-x", protocol="gemini_generate_content", operation="count_tokens")
     assert caught.value.code == "unsupported_protocol"
 
 
@@ -162,10 +170,10 @@ def test_an_explanation_tells_the_rule_and_what_became_of_each_target(router):
     assert (told.rule, told.route, told.strategy) == ("exact", "fast", "ordered")
     assert [(str(each.target), each.protocol) for each in told.targets] == [
         ("openai/gpt-4.1-mini", "openai_chat"),
-        ("anthropic/claude-haiku", ""),
+        ("anthropic/claude-haiku", "anthropic_messages"),
         ("local/llama", "openai_chat"),
     ]
-    assert told.targets[1].reason == "left out: anthropic speaks anthropic_messages, not openai_chat"
+    assert told.targets[1].reason == "anthropic speaks anthropic_messages; translated from openai_chat"
     assert [each.weight for each in router.explain("smart").targets] == [6, 3, 1]
     assert router.explain("gpt-5-mini").rule == "pattern"
     assert router.explain("openai/x").rule == "provider/model"

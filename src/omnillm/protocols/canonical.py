@@ -147,7 +147,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
 def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
     message = body[:2000].decode("utf-8", "replace")
     verdict = verdict_of_status(status) if status >= 400 else Verdict.SERVER_FAULT
-    return Failure(verdict=verdict, status=status, code="failed", message=message, retry_after_s=retry_hint_s(headers, wall))
+    return Failure(verdict=verdict, status=status, code="garbled_reply", message=message, retry_after_s=retry_hint_s(headers, wall))
 
 
 def write_fault(fault: Fault) -> bytes:
