@@ -29,6 +29,7 @@ from omnillm.outcome import Verdict
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_responses.finish import incomplete_reason, read_finish
+from omnillm.protocols.openai_responses.logprobs import read_tokens
 from omnillm.protocols.openai_responses.open_items import Log, OpenItem, open_item
 from omnillm.protocols.openai_responses.parse_parts import read_annotation
 from omnillm.protocols.openai_responses.parse_reply import created_of, response_members
@@ -56,9 +57,9 @@ class ResponsesDecoder:
         self._issuer = issuer
         self._items: dict[int, OpenItem] = {}
         self._log = Log()
+        self._tier = ""
         self._is_started = False
         self._is_ended = False
-        self._is_complete = False
 
     def feed(self, frame: Frame) -> Sequence[LlmStreamEvent]:
         data = frame.data
@@ -74,7 +75,7 @@ class ResponsesDecoder:
         return self._log.take()
 
     def finish(self) -> Sequence[LlmStreamEvent]:
-        if not self._is_complete:
+        if not self._is_ended:
             raise Unfit("stream", "complete")
         return ()
 
@@ -83,12 +84,13 @@ class ResponsesDecoder:
             return
         self._is_started = True
         response = optional_mapping(event, "response") or {}
+        self._tier = optional_text(response, "service_tier", "response")
         self._log.add(
             ResponseStarted(
                 id=optional_text(response, "id", "response"),
                 model=optional_text(response, "model", "response"),
                 created=created_of(response),
-                service_tier=optional_text(response, "service_tier", "response"),
+                service_tier=self._tier,
             )
         )
 
@@ -136,7 +138,7 @@ class ResponsesDecoder:
         delta = text(event.get("delta"), "delta")
         track.length += len(delta)
         said = event.get("logprobs")
-        logprobs = {"content": said, "refusal": None} if said and type(said) is list else None
+        logprobs = {"content": read_tokens(said, "logprobs"), "refusal": None} if said else None
         self._log.add(TextDelta(index=track.index, text=delta, logprobs=logprobs))
 
     def _text_done(self, event: Event) -> None:
@@ -223,8 +225,14 @@ class ResponsesDecoder:
         log = self._log
         reason, native = read_finish(status, incomplete_reason(response), has_calls=log.has_calls, has_refusal=log.has_refusal)
         log.add(Finished(reason=reason, native_reason=native))
-        log.add(Completed(vendor_extensions=response_members(response)))
-        self._is_ended = self._is_complete = True
+        log.add(Completed(vendor_extensions=self._last_members(response)))
+        self._is_ended = True
+
+    def _last_members(self, response: dict[str, Any]) -> dict[str, Any]:
+        """Return what only the end says; a tier that was "auto" until then is part of it."""
+        members = response_members(response)
+        tier = optional_text(response, "service_tier", "response")
+        return {**members, "service_tier": tier} if tier and tier != self._tier else members
 
     def _report_usage(self, response: dict[str, Any]) -> None:
         usage = read_usage(response)

@@ -10,7 +10,7 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.base64_text import encode
 from omnillm.protocols.openai_responses import logprobs
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native, write_output_text, write_refusal
-from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id
+from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of
 from omnillm.protocols.openai_responses.finish import write_finish
 from omnillm.protocols.openai_responses.output_items import (
     CALL_KINDS,
@@ -24,7 +24,7 @@ from omnillm.protocols.openai_responses.output_items import (
 )
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
-from omnillm.protocols.openai_responses.write_usage import write_usage
+from omnillm.protocols.openai_responses.write_usage import note_miscount, write_usage
 
 _NOTHING = Candidate(message=Message(role=MessageRole.ASSISTANT), finish_reason=FinishReason.CONTENT_FILTER)
 FAILED = {"code": "server_error", "message": "The provider could not finish this answer."}
@@ -34,6 +34,8 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     """Write the first candidate; the rest is a loss."""
     is_own = response.protocol == NAME
     candidate = response.candidates[0] if response.candidates else _NOTHING
+    if not response.candidates:
+        losses.approximate("candidates", "no answer, as one that was filtered")
     for number in range(1, len(response.candidates)):
         losses.drop(f"candidates[{number}]", "Responses gives one answer")
     output = OutputWriter(context, Place(losses, protocol=response.protocol, is_reply=True)).write(candidate.message)
@@ -44,12 +46,15 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         id=response_id(response.id, response.protocol, context),
         created=context.created if response.created is None else response.created,
         model=response.model or context.model,
-        service_tier=response.service_tier,
+        service_tier=tier_of(response.service_tier, losses),
         echo=echo_of(context.request),
     )
     out = envelope.response(status, output, **ending(status, reason))
     if response.usage is not None:
-        out["usage"] = write_usage(response.usage, response.raw_usage if is_own else None, losses)
+        out["usage"] = write_usage(response.usage, response.raw_usage if is_own else None)
+        note_miscount(response.usage, out, losses)
+    if status == "failed" and "error" not in response.vendor_extensions:
+        losses.approximate("candidates[0].finish_reason", "said as failed, by a fault that names no reason")
     _note_unsaid(candidate, losses)
     for name, value in response.vendor_extensions.items():
         if not is_own:
@@ -88,6 +93,7 @@ def _write_logprobs(candidate: Candidate, output: list[Item], losses: Losses) ->
         return
     if type(given) is dict and given.get("refusal"):
         losses.drop("candidates[0].logprobs.refusal", "Responses has none of a refusal")
+    logprobs.note_spelling(given, losses)
     for part, share in zip(texts, logprobs.split(tokens, [part["text"] for part in texts]), strict=True):
         if share:
             part["logprobs"] = share

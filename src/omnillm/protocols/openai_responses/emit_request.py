@@ -18,7 +18,7 @@ ENCRYPTED = "reasoning.encrypted_content"
 _SAID = ("max_output_tokens", "temperature", "top_p", "top_logprobs")
 _UNSAID = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias")
 _TIERS = {"standard": "default", "standard_only": "default"}
-_OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
 _LONGEST_USER_ID = 64
 
 
@@ -75,7 +75,7 @@ def _write_generation(request: LlmRequest, body: dict[str, Any], losses: Losses)
         if value is not None:
             body[name] = value
     tier = generation.service_tier
-    if tier and request.protocol not in {"", "openai_responses"} and tier not in _OWN_TIERS:
+    if tier and request.protocol not in {"", "openai_responses"} and tier not in TIERS:
         said = _TIERS.get(tier.lower())
         if said is None:
             losses.drop("generation.service_tier", "OpenAI has no such tier")

@@ -28,14 +28,14 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.base64_text import encode
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native
 from omnillm.protocols.openai_responses.emit_reply import ending
-from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id
+from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of
 from omnillm.protocols.openai_responses.failure import write_stream_fault
 from omnillm.protocols.openai_responses.finish import write_finish
 from omnillm.protocols.openai_responses.output_items import image_item
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
 from omnillm.protocols.openai_responses.stream_items import OpenCall, OpenMessage, OpenReasoning, OpenText, Wire
-from omnillm.protocols.openai_responses.write_usage import write_usage
+from omnillm.protocols.openai_responses.write_usage import note_miscount, write_usage
 from omnillm.protocols.protocol import Fault
 
 _ENDS = {"completed": "response.completed", "failed": "response.failed"}
@@ -53,6 +53,7 @@ _OWN_MEMBERS = frozenset(
         "moderation",
         "prompt_cache_diagnostics",
         "prompt_cache_options",
+        "service_tier",
         "tool_usage",
     }
 )
@@ -77,7 +78,7 @@ class ResponsesEncoder:
         """The message that the part which began last belongs to."""
         self._announced: list[tuple[int, int]] = []
         """Native items that have begun: their index there and here."""
-        self._usage: dict[str, Any] | None = None
+        self._usage: UsageReported | None = None
         self._finished: Finished | None = None
         self._is_done = False
 
@@ -101,14 +102,14 @@ class ResponsesEncoder:
             id=response_id(event.id, "", context),
             created=context.created if event.created is None else event.created,
             model=event.model or context.model,
-            service_tier=event.service_tier,
+            service_tier=tier_of(event.service_tier, self._losses),
             echo=echo_of(context.request),
         )
         response = envelope.response("in_progress", [])
         self._wire.write("response.created", {"response": response})
         self._wire.write("response.in_progress", {"response": response})
         if event.usage is not None:
-            self._usage = write_usage(event.usage, None, Losses())
+            self._usage = UsageReported(usage=event.usage)
 
     def _place(self, part: Any, index: int) -> Place:
         place = Place(self._losses, protocol=NAME if getattr(part, "item_id", "") else "", is_reply=True)
@@ -173,16 +174,27 @@ class ResponsesEncoder:
         item = write_native(part, place)
         if item is None:
             return
-        if part.vendor_extensions == IN_MESSAGE and self._message is not None:
-            self._message.end_part(self._message.open_part(item), item)
+        if part.vendor_extensions == IN_MESSAGE:
+            message = self._message or OpenMessage(self._wire, "", {}, place)
+            self._message = message
+            message.end_part(message.open_part(item), item)
             return
         self._leave_message()
-        for number, (_, ours) in enumerate(self._announced):
-            if self._wire.output[ours].get("type") == item.get("type"):
-                del self._announced[number]
-                self._wire.finish_item(ours, item)
-                return
-        self._wire.whole_item(item)
+        ours = self._announced_index(item)
+        if ours is None:
+            self._wire.whole_item(item)
+        else:
+            self._wire.finish_item(ours, item)
+
+    def _announced_index(self, item: dict[str, Any]) -> int | None:
+        """Return where a native item was announced: by its id, else (some hosts change it) the first of its type."""
+        output = self._wire.output
+        for name in ("id", "type"):
+            for number, (_, ours) in enumerate(self._announced):
+                if item.get(name) is not None and output[ours].get(name) == item[name]:
+                    del self._announced[number]
+                    return ours
+        return None
 
     def _say(self, event: TextDelta) -> None:
         part = None if event.candidate else self._parts.get(event.index)
@@ -241,9 +253,7 @@ class ResponsesEncoder:
         self._wire.write(value["type"], members)
 
     def _report(self, event: UsageReported) -> None:
-        # Anthropic's counts have the same names, but no total.
-        is_own = type(event.raw) is dict and "total_tokens" in event.raw
-        self._usage = write_usage(event.usage, event.raw if is_own else None, self._losses)
+        self._usage = event
 
     def _finish(self, event: Finished) -> None:
         if event.candidate:
@@ -260,20 +270,37 @@ class ResponsesEncoder:
         self._leave_message()
         for _, ours in self._announced:
             self._wire.finish_item(ours, self._wire.output[ours])
-        finished = self._finished or Finished(reason=FinishReason.OTHER if self._kinds else FinishReason.CONTENT_FILTER)
+        finished = self._finished or self._unfinished()
         status, reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._losses)
-        more = ending(status, reason)
-        for name, value in event.vendor_extensions.items():
-            if name in _OWN_MEMBERS:
-                more[name] = value
-            else:
-                self._losses.drop(f"vendor_extensions.{name}", "not a member of a response here")
+        more = ending(status, reason) | self._own_members(event)
         if self._envelope is None:
             self._start(ResponseStarted())
         assert self._envelope is not None
-        response = self._envelope.response(status, self._wire.output, usage=self._usage, **more)
+        response = self._envelope.response(status, self._wire.output, **more)
+        if self._usage is not None:
+            self._write_usage(self._usage, response)
+        if status == "failed" and "error" not in event.vendor_extensions:
+            self._losses.approximate("candidates[0].finish_reason", "said as failed, by a fault that names no reason")
         self._wire.write(_ENDS.get(status, "response.incomplete"), {"response": response})
         self._is_done = True
+
+    def _unfinished(self) -> Finished:
+        """Say how an answer ended that no event says it of."""
+        if self._kinds:
+            return Finished(reason=FinishReason.OTHER)
+        self._losses.approximate("candidates", "no answer, as one that was filtered")
+        return Finished(reason=FinishReason.CONTENT_FILTER)
+
+    def _own_members(self, event: Completed) -> dict[str, Any]:
+        for name in event.vendor_extensions.keys() - _OWN_MEMBERS:
+            self._losses.drop(f"vendor_extensions.{name}", "not a member of a response here")
+        return {name: value for name, value in event.vendor_extensions.items() if name in _OWN_MEMBERS}
+
+    def _write_usage(self, reported: UsageReported, response: dict[str, Any]) -> None:
+        # Anthropic's counts have the same names, but no total.
+        is_own = type(reported.raw) is dict and "total_tokens" in reported.raw
+        response["usage"] = write_usage(reported.usage, reported.raw if is_own else None)
+        note_miscount(reported.usage, response, self._losses)
 
     def _fail(self, event: Failed) -> None:
         fault = Fault(

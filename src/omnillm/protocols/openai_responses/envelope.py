@@ -7,7 +7,7 @@ import msgspec
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_responses.emit_request import write_settings
+from omnillm.protocols.openai_responses.emit_request import TIERS, write_settings
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 ECHOES = frozenset(
@@ -63,11 +63,19 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             "output": output,
             "usage": None,
             **self.echo,
-            **more,
         }
         if self.service_tier:
             response["service_tier"] = self.service_tier
+        response.update(more)
         return response
+
+
+def tier_of(word: str, losses: Losses) -> str:
+    """Return a service tier that readers of a response know."""
+    if word and word not in TIERS:
+        losses.drop("service_tier", "a tier of another provider")
+        return ""
+    return word
 
 
 def response_id(given: str, protocol: str, context: ReplyContext) -> str:

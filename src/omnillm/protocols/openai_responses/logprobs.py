@@ -2,7 +2,31 @@
 
 from typing import Any
 
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.shapes import array, mapping, number, optional_array, text
+
 Token = dict[str, Any]
+
+
+def read_tokens(tokens: Any, path: str) -> list[Token]:
+    """Read the tokens of a text, as Chat has them; events of a stream leave out their bytes."""
+    read = []
+    for place, token in enumerate(array(tokens, path)):
+        where = f"{path}[{place}]"
+        top = optional_array(mapping(token, where), "top_logprobs", where)
+        others = [_read_token(mapping(other, f"{where}.top_logprobs"), f"{where}.top_logprobs") for other in top]
+        read.append({**_read_token(token, where), "top_logprobs": others})
+    return read
+
+
+def _read_token(token: Token, path: str) -> Token:
+    spelled = token.get("bytes")
+    is_spelled = type(spelled) is list and all(type(byte) is int for byte in spelled)
+    return {
+        "token": text(token.get("token"), f"{path}.token"),
+        "logprob": number(token.get("logprob"), f"{path}.logprob"),
+        "bytes": spelled if is_spelled else None,
+    }
 
 
 def tokens_of(logprobs: Any) -> list[Token]:
@@ -28,10 +52,10 @@ def split(tokens: list[Token], texts: list[str]) -> list[list[Token]]:
     """Give each text its tokens; what is left over belongs to the last."""
     shares: list[list[Token]] = []
     place = 0
-    for text in texts:
+    for said in texts:
         length = 0
         first = place
-        while place < len(tokens) and length < len(text):
+        while place < len(tokens) and length < len(said):
             word = tokens[place]["token"]
             length += len(word) if type(word) is str else 0
             place += 1
@@ -39,3 +63,10 @@ def split(tokens: list[Token], texts: list[str]) -> list[list[Token]]:
     if shares:
         shares[-1] += tokens[place:]
     return shares
+
+
+def note_spelling(logprobs: Any, losses: Losses) -> None:
+    """Note that the bytes of tokens, which Responses needs, were made from their texts."""
+    content = logprobs.get("content") if type(logprobs) is dict else None
+    if type(content) is list and any(type(token) is dict and type(token.get("bytes")) is not list for token in content):
+        losses.default("candidates[0].logprobs", "Responses needs the bytes of each token")

@@ -10,6 +10,7 @@ from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.envelope import ECHOES
 from omnillm.protocols.openai_responses.finish import finish_of, incomplete_reason
+from omnillm.protocols.openai_responses.logprobs import read_tokens
 from omnillm.protocols.openai_responses.parse_items import assistant_parts, call_of, custom_call_of, reasoning_of
 from omnillm.protocols.openai_responses.place import NAME, inside
 from omnillm.protocols.openai_responses.write_usage import read_usage
@@ -83,6 +84,6 @@ def gather_logprobs(parts: list[MessagePart]) -> tuple[list[MessagePart], Any]:
     for number, part in enumerate(parts):
         if type(part) is Text and _LOGPROBS in part.vendor_extensions:
             more = dict(part.vendor_extensions)
-            found += array(more.pop(_LOGPROBS), "logprobs")
+            found += read_tokens(more.pop(_LOGPROBS), "logprobs")
             parts[number] = replace(part, vendor_extensions=more)
     return parts, {"content": found, "refusal": None} if found else None

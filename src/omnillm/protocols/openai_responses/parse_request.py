@@ -135,6 +135,8 @@ def _read_tool_choice(draft: _Draft, value: Any) -> None:
 
 def _read_reasoning(draft: _Draft, value: Any) -> None:
     reasoning = mapping(value, "reasoning")
+    if all(said is None for said in reasoning.values()):
+        return
     effort = optional_text(reasoning, "effort", "reasoning")
     draft.capabilities["reasoning"] = ReasoningCapability(
         mode="disabled" if effort == "none" else "",

@@ -11,7 +11,7 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.openai_responses.carrier import Purpose
 from omnillm.protocols.openai_responses.emit_parts import write_annotation, write_output_text, write_refusal
 from omnillm.protocols.openai_responses.emit_reply import extend_item
-from omnillm.protocols.openai_responses.logprobs import tokens_of
+from omnillm.protocols.openai_responses.logprobs import note_spelling, tokens_of
 from omnillm.protocols.openai_responses.output_items import (
     CALL_ARGUMENTS,
     CALL_KINDS,
@@ -166,6 +166,7 @@ class OpenText:
         elif logprobs is None:
             self._wire.write_delta(self._head, text, b',"logprobs":[]')
         else:
+            note_spelling(logprobs, self._place.losses)
             tokens = tokens_of(logprobs)
             self._logprobs += tokens
             self._wire.write_delta(self._head, text, b',"logprobs":' + _encode(tokens))

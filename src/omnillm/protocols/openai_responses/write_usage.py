@@ -22,14 +22,19 @@ def read_usage(response: dict[str, Any]) -> Usage | None:
         return None
 
 
-def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
+def write_usage(usage: Usage, raw: Any) -> dict[str, Any]:
     """`raw`: the provider's own object where it is one of this protocol; else None."""
-    if type(raw) is dict and "input_tokens" in raw:
-        return _whole(raw, usage)
+    return _whole(raw, usage) if type(raw) is dict and "input_tokens" in raw else _counted(usage)
+
+
+def note_miscount(usage: Usage, response: dict[str, Any], losses: Losses) -> None:
+    """Note counts that a reader of the response will not find: hosted tools are counted by their items, and by nothing else."""
+    read = read_usage(response)
+    if read is None:
+        return
     for name in ("images", "tool_calls"):
-        if getattr(usage, name):
-            losses.drop(f"usage.{name}", "Responses does not count them")
-    return _counted(usage)
+        if getattr(read, name) != getattr(usage, name):
+            losses.approximate(f"usage.{name}", "Responses counts the items of hosted tools")
 
 
 def _counted(usage: Usage) -> dict[str, Any]:
