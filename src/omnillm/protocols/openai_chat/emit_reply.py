@@ -11,8 +11,6 @@ from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.write_usage import write_usage
 
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
-_TYPES = {"system_fingerprint": str, "metadata": dict, "moderation": dict}
-"""Of members that the SDK types."""
 _TIER_OF_WORD = {tier: tier for tier in TIERS} | {"standard": "default"}
 
 
@@ -81,10 +79,19 @@ def _write_message(candidate: Candidate, spoken: assistant.Spoken, place: Place)
 
 def _extend(out: dict[str, Any], extensions: dict[str, Any], path: str, place: Place) -> None:
     for name, value in extensions.items():
-        if place.is_native and name not in out and type(value) is _TYPES.get(name, type(value)):
+        if place.is_native and name not in out and _is_fit(name, value):
             out[name] = value
         else:
             place.losses.drop(f"{path}vendor_extensions.{name}", "not a member of Chat's")
+
+
+def _is_fit(name: str, value: Any) -> bool:
+    """Tell whether the SDK reads it, of the members that it types."""
+    if name == "system_fingerprint":
+        return type(value) is str
+    if name == "metadata":
+        return type(value) is dict and all(type(said) is str for said in value.values())
+    return name != "moderation" or type(value) is dict
 
 
 def _blocked(losses: Losses) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.protocols.shapes import array, mapping, number, optional_array, text
+from omnillm.protocols.shapes import array, integer, mapping, number, optional_array, text
 
 _MEMBERS = ("content", "refusal")
 
@@ -23,6 +23,6 @@ def _read_token(value: Any, path: str) -> dict[str, Any]:
     text(token.get("token"), f"{path}.token")
     number(token.get("logprob"), f"{path}.logprob")
     for n, byte in enumerate(optional_array(token, "bytes", path)):
-        number(byte, f"{path}.bytes[{n}]")
+        integer(byte, f"{path}.bytes[{n}]")
     others = [_read_token(other, f"{path}.top_logprobs[{n}]") for n, other in enumerate(optional_array(token, "top_logprobs", path))]
     return {**token, "top_logprobs": others}

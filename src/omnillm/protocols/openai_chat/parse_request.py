@@ -116,7 +116,8 @@ def _read_stop(draft: _Draft, value: Any) -> None:
 
 def _read_effort(draft: _Draft, value: Any) -> None:
     effort = text(value, "reasoning_effort")
-    draft.capabilities["reasoning"] = ReasoningCapability(mode="disabled" if effort == "none" else "", effort=effort)
+    if effort:
+        draft.capabilities["reasoning"] = ReasoningCapability(mode="disabled" if effort == "none" else "", effort=effort)
 
 
 def _read_modalities(draft: _Draft, value: Any) -> None:
@@ -180,14 +181,17 @@ def _read_metadata(draft: _Draft, value: Any) -> None:
 
 def _read_safety_identifier(draft: _Draft, value: Any) -> None:
     before = draft.fields.get("user_id")
-    draft.fields["user_id"] = text(value, "safety_identifier")
-    if before and before != value:
+    draft.fields["user_id"] = text(value, "safety_identifier") or before or ""
+    if before and value and before != value:
         draft.extensions["user"] = before
 
 
 def _read_user(draft: _Draft, value: Any) -> None:
     user = text(value, "user")
-    if draft.fields.setdefault("user_id", user) != user:
+    before = draft.fields.get("user_id")
+    if not before:
+        draft.fields["user_id"] = user
+    elif user and before != user:
         draft.extensions["user"] = user
 
 

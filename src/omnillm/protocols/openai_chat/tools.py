@@ -9,12 +9,15 @@ from omnillm.protocols.openai_chat.prompt_cache import mark_of
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_flag, optional_mapping, optional_text, rest, text
 
 WEB_SEARCH = "web_search"
+_SEARCH_OPTIONS = "web_search_options"
+"""Where Chat has its web search; kept under this name when it says more than the model can."""
 _TOOL_MEMBERS = frozenset({"type", "function", "custom", "cache_control", "prompt_cache_breakpoint"})
 _FUNCTION_MEMBERS = frozenset({"name", "description", "parameters", "strict"})
 _CUSTOM_MEMBERS = frozenset({"name", "description", "format"})
 _SEARCH_MEMBERS = {"user_location"}
 """Of web_search_options, those that another protocol can say too."""
 _PLACE_MEMBERS = ("city", "region", "country", "timezone")
+_LOCATION_MEMBERS = {"type", *_PLACE_MEMBERS}
 _MODES = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 """`any` is Mistral's."""
 
@@ -66,15 +69,14 @@ def _read_custom(custom: dict[str, Any], tool: dict[str, Any]) -> ToolDefinition
 
 
 def read_web_search(options: Any) -> BuiltinTool:
-    """Read `web_search_options`: told apart from a tool by having no type."""
-    path = "web_search_options"
+    path = _SEARCH_OPTIONS
     location = optional_mapping(mapping(options, path), "user_location", path)
     if location is not None:
         approximate = optional_mapping(location, "approximate", f"{path}.user_location") or {}
         location = {"type": "approximate", **approximate}
-    if options.keys() <= _SEARCH_MEMBERS:
+    if options.keys() <= _SEARCH_MEMBERS and (location is None or location.keys() <= _LOCATION_MEMBERS):
         return BuiltinTool(kind=WEB_SEARCH, user_location=location)
-    return BuiltinTool(kind=WEB_SEARCH, user_location=location, protocol=NAME, native=options)
+    return BuiltinTool(kind=WEB_SEARCH, user_location=location, protocol=NAME, native={_SEARCH_OPTIONS: options})
 
 
 def read_choice(choice: Any) -> ToolChoice:
@@ -174,15 +176,15 @@ _TOOL_FIELDS = (("parameters", "input_schema", "function"), ("strict", "strict",
 def _write_builtin(tool: BuiltinTool, number: int, out: tuple[list[dict[str, Any]], dict[str, Any]], place: Place) -> None:
     tools, body = out
     path = f"capabilities.builtin_tools[{number}]"
-    is_own = tool.protocol == NAME and type(tool.native) is dict
-    if is_own and "type" in tool.native:
-        tools.append(tool.native)
+    native = tool.native if tool.protocol == NAME and type(tool.native) is dict else {}
+    if native and _SEARCH_OPTIONS not in native:
+        tools.append(native)
     elif tool.kind != WEB_SEARCH:
         place.losses.drop(path, "a tool that only its own protocol knows")
-    elif "web_search_options" in body:
+    elif _SEARCH_OPTIONS in body:
         place.losses.drop(path, "Chat searches by one set of options")
     else:
-        body["web_search_options"] = tool.native if is_own else _search_options(tool, path, place)
+        body[_SEARCH_OPTIONS] = native.get(_SEARCH_OPTIONS) or _search_options(tool, path, place)
 
 
 def _search_options(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
