@@ -31,15 +31,16 @@ from omnillm.protocols.openai_responses.emit_reply import ending
 from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of
 from omnillm.protocols.openai_responses.failure import write_stream_fault
 from omnillm.protocols.openai_responses.finish import write_finish
+from omnillm.protocols.openai_responses.frames import Wire
+from omnillm.protocols.openai_responses.native_items import ADDED, NativeItems
 from omnillm.protocols.openai_responses.output_items import image_item
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
-from omnillm.protocols.openai_responses.stream_items import OpenCall, OpenMessage, OpenReasoning, OpenText, Wire
+from omnillm.protocols.openai_responses.stream_items import OpenCall, OpenMessage, OpenReasoning, OpenText
 from omnillm.protocols.openai_responses.write_usage import note_miscount, write_usage
 from omnillm.protocols.protocol import Fault
 
 _ENDS = {"completed": "response.completed", "failed": "response.failed"}
-_ADDED = "response.output_item.added"
 _OWN_MEMBERS = frozenset(
     {
         "background",
@@ -76,8 +77,7 @@ class ResponsesEncoder:
         """Of the parts so far."""
         self._message: OpenMessage | None = None
         """The message that the part which began last belongs to."""
-        self._announced: list[tuple[int, int]] = []
-        """Native items that have begun: their index there and here."""
+        self._natives = NativeItems(self._wire)
         self._usage: UsageReported | None = None
         self._finished: Finished | None = None
         self._is_done = False
@@ -180,21 +180,7 @@ class ResponsesEncoder:
             message.end_part(message.open_part(item), item)
             return
         self._leave_message()
-        ours = self._announced_index(item)
-        if ours is None:
-            self._wire.whole_item(item)
-        else:
-            self._wire.finish_item(ours, item)
-
-    def _announced_index(self, item: dict[str, Any]) -> int | None:
-        """Return where a native item was announced: by its id, else (some hosts change it) the first of its type."""
-        output = self._wire.output
-        for name in ("id", "type"):
-            for number, (_, ours) in enumerate(self._announced):
-                if item.get(name) is not None and output[ours].get(name) == item[name]:
-                    del self._announced[number]
-                    return ours
-        return None
+        self._natives.finish(item)
 
     def _say(self, event: TextDelta) -> None:
         part = None if event.candidate else self._parts.get(event.index)
@@ -242,15 +228,11 @@ class ResponsesEncoder:
         if event.protocol != NAME or type(value) is not dict or type(value.get("type")) is not str:
             self._losses.drop("events", "progress that only its own protocol knows")
             return
-        there = value.get("output_index")
-        if value["type"] == _ADDED and type(value.get("item")) is dict:
+        if value["type"] == ADDED and type(value.get("item")) is dict:
             self._leave_message()
-            self._announced.append((there if type(there) is int else -1, self._wire.add_item(value["item"])))
-            return
-        members = {name: inner for name, inner in value.items() if name not in {"type", "sequence_number"}}
-        if type(there) is int:
-            members["output_index"] = next((ours for theirs, ours in self._announced if theirs == there), there)
-        self._wire.write(value["type"], members)
+            self._natives.announce(value)
+        else:
+            self._natives.progress(value)
 
     def _report(self, event: UsageReported) -> None:
         self._usage = event
@@ -268,8 +250,7 @@ class ResponsesEncoder:
         for index in list(self._parts):
             self._part_ended(PartEnded(index=index))
         self._leave_message()
-        for _, ours in self._announced:
-            self._wire.finish_item(ours, self._wire.output[ours])
+        self._natives.finish_all()
         finished = self._finished or self._unfinished()
         status, reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._losses)
         more = ending(status, reason) | self._own_members(event)

@@ -2,88 +2,25 @@
 
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from omnillm.model.events import CitationAdded, OpaqueAdded, ReasoningDelta
 from omnillm.model.message import Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.codec import ReplyContext
-from omnillm.protocols.openai_responses.carrier import Purpose
 from omnillm.protocols.openai_responses.emit_parts import write_annotation, write_output_text, write_refusal
 from omnillm.protocols.openai_responses.emit_reply import extend_item
+from omnillm.protocols.openai_responses.frames import Wire, encode, head_of
 from omnillm.protocols.openai_responses.logprobs import note_spelling, tokens_of
 from omnillm.protocols.openai_responses.output_items import (
     CALL_ARGUMENTS,
     CALL_KINDS,
     Item,
     call_item,
-    carrier_item,
-    item_id_of,
     message_item,
     reasoning_item,
     reasoning_piece,
     summary_piece,
 )
 from omnillm.protocols.openai_responses.place import Place
-
-_encode = msgspec.json.Encoder().encode
-
-
-class Wire:
-    """Frames that are not yet taken, numbered without gaps; and the items of the response, finished or not."""
-
-    __slots__ = ("_frames", "context", "output", "sequence")
-
-    def __init__(self, context: ReplyContext) -> None:
-        self.context = context
-        self.sequence = 0
-        self.output: list[Item] = []
-        self._frames: list[bytes] = []
-
-    def take(self) -> bytes:
-        written = b"".join(self._frames)
-        self._frames.clear()
-        return written
-
-    def write(self, kind: str, members: dict[str, Any]) -> None:
-        event = {"type": kind, "sequence_number": self.sequence, **members}
-        self._frames.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), _encode(event)))
-        self.sequence += 1
-
-    def write_delta(self, head: bytes, delta: str, tail: bytes = b"") -> None:
-        """Write a delta between its prepared pieces."""
-        self._frames.append(b'%b%b%b,"sequence_number":%d}\n\n' % (head, _encode(delta), tail, self.sequence))
-        self.sequence += 1
-
-    def write_raw(self, frames: bytes, count: int) -> None:
-        """Take over frames that bear the next numbers already."""
-        self._frames.append(frames)
-        self.sequence += count
-
-    def add_item(self, added: Item) -> int:
-        """Announce an item; return its index. It is `added` until `finish_item` says what it became."""
-        index = len(self.output)
-        self.output.append(added)
-        self.write("response.output_item.added", {"output_index": index, "item": added})
-        return index
-
-    def finish_item(self, index: int, item: Item) -> None:
-        self.output[index] = item
-        self.write("response.output_item.done", {"output_index": index, "item": item})
-
-    def whole_item(self, item: Item) -> None:
-        self.finish_item(self.add_item(item), item)
-
-    def carry(self, opaque: Opaque, purpose: Purpose, target: str) -> None:
-        self.whole_item(carrier_item(opaque, purpose, target, self.context, len(self.output)))
-
-    def item_id(self, kind: str, given: str) -> str:
-        return item_id_of(kind, given, self.context, len(self.output))
-
-
-def _head(kind: str, place: dict[str, Any]) -> bytes:
-    opened = _encode({"type": kind, **place})[:-1]
-    return b'event: %b\ndata: %b,"delta":' % (kind.encode(), opened)
 
 
 class OpenMessage:
@@ -149,10 +86,10 @@ class OpenText:
         self._logprobs: list[Item] = []
         if type(part) is Text:
             self._where = message.open_part({"type": "output_text", "text": "", "annotations": [], "logprobs": []})
-            self._head = _head("response.output_text.delta", self._where)
+            self._head = head_of("response.output_text.delta", self._where)
         else:
             self._where = message.open_part({"type": "refusal", "refusal": ""})
-            self._head = _head("response.refusal.delta", self._where)
+            self._head = head_of("response.refusal.delta", self._where)
         if part.text:
             self.add(part.text)
         for citation in part.citations if type(part) is Text else ():
@@ -169,7 +106,7 @@ class OpenText:
             note_spelling(logprobs, self._place.losses)
             tokens = tokens_of(logprobs)
             self._logprobs += tokens
-            self._wire.write_delta(self._head, text, b',"logprobs":' + _encode(tokens))
+            self._wire.write_delta(self._head, text, b',"logprobs":' + encode(tokens))
 
     def cite(self, event: CitationAdded) -> None:
         annotation = write_annotation(event.citation, self._length, len(self._annotations), self._place)
@@ -216,7 +153,7 @@ class OpenCall:
         self._item_id = wire.item_id(CALL_KINDS[call.kind], call.item_id)
         self._index = wire.add_item({**self._item(""), "status": "in_progress"})
         self._where = {"item_id": self._item_id, "output_index": self._index}
-        self._head = _head(f"response.{self._kind}.delta", self._where)
+        self._head = head_of(f"response.{self._kind}.delta", self._where)
         if call.arguments:
             self.add(call.arguments)
 
@@ -277,7 +214,7 @@ class OpenReasoning:
             where = {**self._where, "content_index": 0}
             if not self._pieces:
                 self._wire.write("response.content_part.added", {**where, "part": reasoning_piece("")})
-            self._head = _head("response.reasoning_text.delta", where)
+            self._head = head_of("response.reasoning_text.delta", where)
         self._pieces.append(text)
         self._wire.write_delta(self._head, text)
 
@@ -288,7 +225,7 @@ class OpenReasoning:
             where = {**self._where, "summary_index": len(self._summary)}
             self._summary.append([])
             self._wire.write("response.reasoning_summary_part.added", {**where, "part": summary_piece("")})
-            self._head = _head("response.reasoning_summary_text.delta", where)
+            self._head = head_of("response.reasoning_summary_text.delta", where)
         if text:
             self._summary[-1].append(text)
             self._wire.write_delta(self._head, text)
