@@ -148,9 +148,8 @@ class Responses:
             asked |= {"reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"]}
         if wish.is_stream:
             async with self._client.responses.stream(**asked) as stream:
-                async for _ in stream:
-                    pass
-                response = await stream.get_final_response()
+                ends = [event async for event in stream if event.type in {"response.completed", "response.incomplete"}]
+            [response] = [end.response for end in ends]  # the SDK's `get_final_response` knows no incomplete one
         else:
             response = await self._client.responses.create(**asked)
         self._items += [_plain(item) for item in response.output]

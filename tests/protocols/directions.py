@@ -23,6 +23,7 @@ from omnillm.model import (
     LlmRequest,
     LlmResponse,
     LlmStreamEvent,
+    Message,
     MessagePart,
     OpaqueAdded,
     PartEnded,
@@ -31,12 +32,14 @@ from omnillm.model import (
     ReasoningDelta,
     Refusal,
     RefusalDelta,
+    RequestItem,
     ResponseAssembler,
     ResponseStarted,
     Text,
     TextDelta,
     ToolCall,
     ToolCallDelta,
+    ToolResult,
     UsageReported,
 )
 from omnillm.protocols.codec import Dialect, ReplyContext
@@ -120,10 +123,9 @@ def _part_events(part: MessagePart, index: int, candidate: int, logprobs: Any) -
         yield PartStarted(part=replace(part, text=""), **where)
         yield RefusalDelta(text=part.text, **where)
     elif isinstance(part, ToolCall):
-        yield PartStarted(part=replace(part, arguments="", signature=None), **where)
+        yield PartStarted(part=replace(part, arguments=""), **where)  # a call's signature is known when it begins
         yield ToolCallDelta(arguments=part.arguments[:2], **where)
         yield from [ToolCallDelta(arguments=part.arguments[2:], **where)] if part.arguments[2:] else []
-        yield from [OpaqueAdded(opaque=part.signature, **where)] if part.signature else []
     elif isinstance(part, Reasoning) and not part.is_redacted:
         yield PartStarted(part=replace(part, text="", summary=(), opaque=None), **where)
         yield from [ReasoningDelta(text=part.text, **where)] if part.text else []
@@ -157,6 +159,105 @@ def reassembled(frames: list[Frame], source: str) -> tuple[LlmResponse, tuple[Lo
     for frame in SseReader().feed(raw):
         assembler.feed(msgspec.json.decode(frame.data, type=LlmStreamEvent))
     return assembler.response(), transcoder.losses.reasons
+
+
+def compared_requests(back: LlmRequest, request: LlmRequest) -> tuple[LlmRequest, LlmRequest]:
+    """Both without what says the same in another way: names of results, which stand at their calls; a policy, which becomes marks."""
+    return _bare(back), _bare(request)
+
+
+def _bare(request: LlmRequest) -> LlmRequest:
+    replace = msgspec.structs.replace
+    capabilities = request.capabilities
+    choice = capabilities.tool_choice
+    return replace(
+        request,
+        protocol="",
+        wants_stream_usage=True,
+        store=request.store or None,
+        input=tuple(_bare_item(item) for item in request.input),
+        capabilities=replace(
+            capabilities,
+            prompt_cache=None,
+            tool_choice=None if choice is not None and choice.mode == "auto" else choice,
+            parallel_tool_calls=capabilities.parallel_tool_calls and None,
+            tools=tuple(replace(tool, cache_control=None, input_schema=_bare_schema(tool.input_schema)) for tool in capabilities.tools),
+            builtin_tools=tuple(replace(tool, protocol="", native=None) for tool in capabilities.builtin_tools),
+        ),
+    )
+
+
+def _bare_schema(schema: Any) -> Any:
+    return None if schema == {"type": "object", "properties": {}} else schema
+
+
+def _bare_item(item: RequestItem) -> RequestItem:
+    if isinstance(item, ToolResult):
+        return msgspec.structs.replace(item, name="")
+    return msgspec.structs.replace(item, parts=tuple(_bare_part(part) for part in item.parts))
+
+
+def _bare_part(part: MessagePart) -> MessagePart:
+    part = msgspec.structs.replace(part, cache_control=None)
+    if isinstance(part, Audio) and isinstance(part.source, InlineSource):
+        return msgspec.structs.replace(part, source=InlineSource(data=part.source.data, media_type=""))
+    return part
+
+
+def compared_replies(back: LlmResponse, reply: LlmResponse) -> tuple[LlmResponse, LlmResponse]:
+    """Both without what the protocol on the way says of itself."""
+    return _bare_reply(back), _bare_reply(reply)
+
+
+def _bare_reply(reply: LlmResponse) -> LlmResponse:
+    replace = msgspec.structs.replace
+    return replace(
+        reply,
+        id="",
+        protocol="",
+        raw_usage=None,
+        created=None,
+        service_tier="",
+        vendor_extensions={},
+        candidates=tuple(
+            replace(candidate, native_finish_reason="", vendor_extensions={}, message=_bare_message(candidate.message))
+            for candidate in reply.candidates
+        ),
+    )
+
+
+def _bare_message(message: Message) -> Message:
+    return msgspec.structs.replace(message, parts=tuple(_without_item(part) for part in message.parts), vendor_extensions={})
+
+
+def _without_item(part: MessagePart) -> MessagePart:
+    replace = msgspec.structs.replace
+    if isinstance(part, Text):
+        return replace(part, item_id="", citations=tuple(replace(each, protocol="", native=None) for each in part.citations))
+    return replace(part, item_id="") if isinstance(part, ToolCall | Reasoning | Refusal) else part
+
+
+def has_foreign_opaque(reply: LlmResponse, protocol: str) -> bool:
+    """Whether it holds what only another protocol's provider can read: a client brings that back in a request, no provider in a reply."""
+    found = [
+        part.opaque if isinstance(part, Reasoning) else part.signature
+        for candidate in reply.candidates
+        for part in candidate.message.parts
+        if isinstance(part, Reasoning | Text | ToolCall)
+    ]
+    return any(opaque is not None and opaque.issuer.protocol != protocol for opaque in found)
+
+
+def next_request(protocol: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What a client sends after a reply: the reply as it came, and a question."""
+    if protocol == "openai_chat":
+        return {"model": "model-1", "messages": [{"role": "user", "content": "Hi"}, body["choices"][0]["message"]]}
+    if protocol == "openai_responses":
+        return {"model": "model-1", "input": [{"role": "user", "content": "Hi"}, *body["output"]]}
+    if protocol == "anthropic_messages":
+        turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": body["content"]}]
+        return {"model": "model-1", "max_tokens": 9, "messages": turns}
+    return {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}, body["candidates"][0]["content"]]}
 
 
 _BODIES: dict[str, Any] = {

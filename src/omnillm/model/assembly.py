@@ -1,5 +1,7 @@
 """Events of a stream, put together to the reply that a plain call would have had."""
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from omnillm.model.events import (
@@ -67,6 +69,8 @@ class ResponseAssembler:
         self._started = ResponseStarted()
         self._parts: dict[int, dict[int, _Open]] = {}
         self._finished: dict[int, Finished] = {}
+        self._logprobs: dict[int, list[Any]] = {}
+        """The tokens of each candidate's text, in Chat's shape."""
         self._usage: Usage | None = None
         self._raw_usage: object = None
 
@@ -76,6 +80,8 @@ class ResponseAssembler:
             self._parts.setdefault(event.candidate, {})[event.index] = _Open(event.part)
         elif isinstance(event, TextDelta | RefusalDelta):
             self._parts[event.candidate][event.index].pieces.append(event.text)
+            if isinstance(event, TextDelta) and isinstance(event.logprobs, dict):
+                self._logprobs.setdefault(event.candidate, []).extend(event.logprobs.get("content") or ())
         elif isinstance(event, ToolCallDelta):
             self._parts[event.candidate][event.index].pieces.append(event.arguments)
         elif isinstance(event, ReasoningDelta):
@@ -123,6 +129,7 @@ class ResponseAssembler:
             finish_reason=finished.reason,
             native_finish_reason=finished.native_reason,
             stop_sequence=finished.stop_sequence,
+            logprobs={"content": self._logprobs[number], "refusal": None} if number in self._logprobs else None,
             vendor_extensions=finished.vendor_extensions,
         )
 
