@@ -1,0 +1,148 @@
+"""What is bound to a provider key finds it again: responses that a provider keeps, and reasoning that only its issuer can read."""
+
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+KEYS = {"a": "key: sk-a", "b": "key: sk-b", "c": "key: sk-c"}
+OTHER_KEY = "sk-omni-other-0123456789abcdef"
+TURNS = 6
+RESPONSES_ONLY = "openai: {kind: openai, protocol: responses,"
+
+
+@pytest.fixture
+async def three_keys():
+    """A provider whose keys are three accounts: what one of them keeps or encrypts, the others do not know."""
+    keys = {rest.removeprefix("key: "): Behaviour() for rest in KEYS.values()}
+    async with FakeProvider(keys=keys, prices=PRICES, clock=SystemClock()) as fake:
+        yield fake
+
+
+def client(gateway: Running, key: str = VIRTUAL_KEY) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=key, max_retries=0, _strict_response_validation=True)
+
+
+async def ask(sdk: openai.AsyncOpenAI, *, is_stream: bool = False, **asked: Any) -> tuple[Any, str]:
+    """The response, and the label of the key that answered."""
+    if is_stream:
+        raw = await sdk.responses.with_raw_response.create(model="fast", stream=True, **asked)
+        events = [event async for event in raw.parse()]
+        return events[-1].response, raw.headers["x-omnillm-key"]
+    raw = await sdk.responses.with_raw_response.create(model="fast", **asked)
+    return raw.parse(), raw.headers["x-omnillm-key"]
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_previous_response_goes_back_to_its_key(serve: Serve, three_keys: FakeProvider, is_stream: bool) -> None:
+    """Turn after turn: another key's account would not know the response."""
+    gateway = await serve(configuration(three_keys, keys=KEYS))
+    async with client(gateway) as sdk:
+        used = set()
+        for number in range(TURNS):
+            first, key = await ask(sdk, input=f"How deep is lake {number}?", is_stream=is_stream)
+            used.add(key)
+            second, again = await ask(sdk, input="And how wide?", previous_response_id=first.id, is_stream=is_stream)
+            third, last = await ask(sdk, input="And how old?", previous_response_id=second.id, is_stream=is_stream)
+            assert third.output_text
+            assert key == again == last
+        assert len(used) > 1, "the keys were not all used, so nothing was shown"
+
+
+async def test_response_of_another_virtual_key_is_not_found(serve: Serve, three_keys: FakeProvider) -> None:
+    """404, before anything is sent; an id that nobody here made goes to the provider, which says what it is."""
+    gateway = await serve(configuration(three_keys, keys=KEYS, callers=f"{{name: other, key: {OTHER_KEY}}}"))
+    async with client(gateway) as sdk, client(gateway, OTHER_KEY) as stranger:
+        first, _ = await ask(sdk, input="How deep is the lake?")
+        sent = len(three_keys.log)
+        with pytest.raises(openai.NotFoundError):
+            await ask(stranger, input="And how wide?", previous_response_id=first.id)
+        assert len(three_keys.log) == sent
+        with pytest.raises(openai.BadRequestError) as unknown:
+            await ask(sdk, input="And how wide?", previous_response_id="resp_nobodys")
+        assert unknown.value.code == "previous_response_not_found"
+
+
+async def test_response_that_is_not_kept_binds_nothing(serve: Serve, three_keys: FakeProvider) -> None:
+    """With `store: false` there is nothing to come back to."""
+    gateway = await serve(configuration(three_keys, keys=KEYS))
+    async with client(gateway) as sdk:
+        first, _ = await ask(sdk, input="How deep is the lake?", store=False)
+        await gateway.program.store.flush()
+        assert await gateway.program.store.binding("response", first.id) is None
+
+
+async def test_binding_survives_a_restart(serve: Serve, three_keys: FakeProvider, tmp_path: Path) -> None:
+    """It is in the ledger."""
+    text = configuration(three_keys, keys=KEYS, store=f"sqlite:///{tmp_path}/omnillm.db", durability="strict")
+    before = await serve(text)
+    made = []
+    async with client(before) as sdk:
+        for number in range(TURNS):
+            made.append(await ask(sdk, input=f"How deep is lake {number}?"))
+    await before.service.server.drain()
+    await before.service.aclose()
+    after = await serve(text)
+    async with client(after) as sdk:
+        for response, key in made:
+            _, again = await ask(sdk, input="And how wide?", previous_response_id=response.id)
+            assert again == key
+
+
+async def test_bound_call_waits_for_its_key_and_takes_no_other(serve: Serve, three_keys: FakeProvider) -> None:
+    """The account that keeps the response is dead: the call fails, though other keys are well."""
+    gateway = await serve(configuration(three_keys, keys=KEYS, queue="0s"))
+    async with client(gateway) as sdk:
+        first, key = await ask(sdk, input="How deep is the lake?")
+        three_keys.script.behave(f"sk-{key}", Behaviour(fault=FAULTS["status_401"]))
+        sent = len(three_keys.log)
+        with pytest.raises(openai.InternalServerError) as caught:
+            await ask(sdk, input="And how wide?", previous_response_id=first.id)
+        assert caught.value.status_code == 503
+        assert [logged.key for logged in three_keys.log[sent:]] == [f"sk-{key}"]
+
+
+async def test_encrypted_reasoning_goes_back_to_its_key(serve: Serve, three_keys: FakeProvider) -> None:
+    """In the client's own protocol nothing is parsed, and still the account that encrypted it gets it."""
+    gateway = await serve(configuration(three_keys, keys=KEYS))
+    thinks = {"include": ["reasoning.encrypted_content"], "store": False}
+    async with client(gateway) as sdk:
+        used = set()
+        for number in range(TURNS):
+            question = {"role": "user", "content": f"[[think]] How deep is lake {number}?"}
+            first, key = await ask(sdk, input=[question], **thinks)
+            used.add(key)
+            history = [question, *(item.model_dump(exclude_none=True) for item in first.output), {"role": "user", "content": "And?"}]
+            _, again = await ask(sdk, input=history, **thinks)
+            assert again == key
+        assert len(used) > 1
+
+
+async def chat(sdk: openai.AsyncOpenAI, messages: list[Any]) -> Any:
+    return await sdk.chat.completions.with_raw_response.create(model="fast", messages=messages, reasoning_effort="low", max_tokens=200)
+
+
+async def test_sealed_reasoning_goes_back_to_its_key_or_is_left_out(serve: Serve, three_keys: FakeProvider) -> None:
+    """A Chat client brings it back in our envelope. When its key is gone, another one answers without it, and the loss is told."""
+    text = configuration(three_keys, keys=KEYS).replace("openai: {kind: openai,", RESPONSES_ONLY)
+    gateway = await serve(text)
+    async with client(gateway) as sdk:
+        for number in range(TURNS):
+            messages: list[Any] = [{"role": "user", "content": f"[[think]] How deep is lake {number}?"}]
+            first = await chat(sdk, messages)
+            messages += [first.parse().choices[0].message.model_dump(exclude_none=True), {"role": "user", "content": "And how wide?"}]
+            second = await chat(sdk, messages)
+            assert second.headers["x-omnillm-key"] == first.headers["x-omnillm-key"]
+            assert b"encrypted_content" in three_keys.log[-1].body
+        three_keys.script.behave(f"sk-{first.headers['x-omnillm-key']}", Behaviour(fault=FAULTS["status_401"]))
+        third = await chat(sdk, messages)
+        assert third.parse().choices[0].message.content
+        assert third.headers["x-omnillm-key"] != first.headers["x-omnillm-key"]
+        assert "dropped:input[1].parts[0]" in third.headers["x-omnillm-loss"]
+    request, _ = await gateway.last()
+    assert "only the key that issued it can read it" in request.loss
