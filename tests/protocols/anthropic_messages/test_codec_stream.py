@@ -200,7 +200,7 @@ def test_stream_is_read_step_by_step():
     )
     usage = Usage(input=9, output=5)
     assert events == [
-        ResponseStarted(id="msg_1", model="m", usage=Usage(input=7, output=1)),
+        ResponseStarted(id="msg_1", model="m", protocol="anthropic_messages", usage=Usage(input=7, output=1)),
         PartStarted(index=0, part=Reasoning()),
         ReasoningDelta(index=0, text="hm"),
         OpaqueAdded(index=0, opaque=OWN),

@@ -166,7 +166,7 @@ def test_life_of_a_stream():
         DONE,
     )
     assert events == [
-        ResponseStarted(id="chatcmpl-1", model="gpt-5", created=1),
+        ResponseStarted(id="chatcmpl-1", model="gpt-5", created=1, protocol="openai_chat"),
         PartStarted(index=0, part=Text(text="")),
         TextDelta(index=0, text="14"),
         TextDelta(index=0, text="9"),
@@ -181,7 +181,7 @@ def test_azure_says_something_before_the_reply():
     """Its first chunk has no id, no model and no choice."""
     first = {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": [{"prompt_index": 0}]}
     events = decoded(b"data: " + msgspec.json.encode(first) + b"\n\n", chunk({"content": "x"}), DONE)
-    assert events[0] == ResponseStarted(id="chatcmpl-1", model="gpt-5", created=1)
+    assert events[0] == ResponseStarted(id="chatcmpl-1", model="gpt-5", created=1, protocol="openai_chat")
     assert events[-1] == Completed(vendor_extensions={"prompt_filter_results": [{"prompt_index": 0}]})
 
 
@@ -385,7 +385,7 @@ def test_own_id_and_fingerprint_stay():
     """Of a stream that was Chat's already; so does the provider's own usage object."""
     raw = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "queue_time": 0.5}
     chunks, losses = encoded(
-        ResponseStarted(id="chatcmpl-9", service_tier="default"),
+        ResponseStarted(id="chatcmpl-9", service_tier="default", protocol="openai_chat"),
         UsageReported(usage=Usage(input=1, output=2), raw=raw),
         Finished(reason=FinishReason.STOP),
         Completed(vendor_extensions={"system_fingerprint": "fp"}),

@@ -133,7 +133,7 @@ def test_text_is_read() -> None:
         done({**MESSAGE, "content": [{"type": "output_text", "text": "149 m", "annotations": [cited]}]}),
         {**COMPLETED, "response": {**COMPLETED["response"], "usage": {"input_tokens": 20, "output_tokens": 7}, "completed_at": 9}},
     ) == [
-        ResponseStarted(id="resp_1", model="m", created=5, service_tier="auto"),
+        ResponseStarted(id="resp_1", model="m", created=5, service_tier="auto", protocol="openai_responses"),
         PartStarted(index=0, part=Text(text="", item_id="msg_1", vendor_extensions={"item": {"phase": "commentary"}})),
         TextDelta(index=0, text="149", logprobs={"content": [{**token, "bytes": None}], "refusal": None}),
         TextDelta(index=0, text=" m"),
@@ -437,7 +437,7 @@ def test_failure_ends_the_stream() -> None:
     """`error`, then `response.failed` with the id that the stream began with; nothing follows."""
     encoder = CODEC.encoder(CONTEXT, Losses())
     assert (encoder.response_id, encoder.next_sequence) == ("resp_x1", 0)
-    encoder.feed(ResponseStarted(id="resp_1"))
+    encoder.feed(ResponseStarted(id="resp_1", protocol="openai_responses"))
     assert (encoder.response_id, encoder.next_sequence) == ("resp_1", 2)
     error, failed = SseReader().feed(encoder.feed(Failed(code="overloaded", message="Busy.", status=503)))
     assert (error.event, failed.event) == (b"error", b"response.failed")

@@ -275,9 +275,10 @@ class MessageDecoder:
 
 def _opening(block: dict[str, Any]) -> dict[str, Any]:
     """Fill in what hosts leave out of a block that opens empty."""
-    kind = block.get("type")
-    member = "text" if kind == "text" else "thinking"
-    return {**block, member: ""} if kind in {"text", "thinking"} and block.get(member) is None else block
+    member = block.get("type")
+    if type(member) is str and member in {"text", "thinking"} and block.get(member) is None:
+        return {**block, member: ""}
+    return block
 
 
 def _grow(block: _Block, kind: str, delta: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ _READ = {
     "model_context_window_exceeded": FinishReason.CONTEXT_LENGTH,
     "compaction": FinishReason.COMPACTION,
 }
-_WRITTEN = {reason: word for word, reason in _READ.items() if reason is not FinishReason.COMPACTION}
+_WRITTEN: dict[FinishReason, str] = {reason: word for word, reason in _READ.items() if reason is not FinishReason.COMPACTION}
 """A compaction is a word of the beta alone: clients of the Messages API do not know it."""
 _NEAR = {FinishReason.CONTENT_FILTER: "refusal"}
 """The nearest word for what the Messages API cannot say; all else is the end of the turn."""

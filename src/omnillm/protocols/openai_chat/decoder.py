@@ -16,7 +16,7 @@ from omnillm.model.message import Issuer
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.open_candidate import OpenCandidate
-from omnillm.protocols.openai_chat.place import inside
+from omnillm.protocols.openai_chat.place import NAME, inside
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.shapes import Unfit, integer, mapping, optional_array, optional_integer, optional_text
 
@@ -75,6 +75,7 @@ class ChatDecoder:
         self._reply_id = optional_text(chunk, "id")
         return ResponseStarted(
             id=self._reply_id,
+            protocol=NAME,
             model=optional_text(chunk, "model"),
             created=optional_integer(chunk, "created"),
             service_tier=optional_text(chunk, "service_tier"),

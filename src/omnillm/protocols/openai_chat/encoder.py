@@ -17,14 +17,14 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.candidate_writer import CandidateWriter
 from omnillm.protocols.openai_chat.emit_reply import written_tier
 from omnillm.protocols.openai_chat.failure import write_stream_fault
-from omnillm.protocols.openai_chat.place import Place
+from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.write_usage import write_usage
 from omnillm.protocols.protocol import Fault
 from omnillm.usage import Usage
 
 _encode = msgspec.json.Encoder().encode
 _DONE = b"data: [DONE]\n\n"
-_OWN_ID = "chatcmpl-"
+_PREFIX = "chatcmpl-"
 _OWN_EXTENSIONS = ("system_fingerprint",)
 """Members of the stream that only this protocol has, so that they must have come from it."""
 
@@ -62,7 +62,7 @@ class ChatEncoder:
     def _written_head(self, started: ResponseStarted) -> bytes:
         context = self._context
         members: dict[str, Any] = {
-            "id": started.id if started.id.startswith(_OWN_ID) else f"{_OWN_ID}{context.id}",
+            "id": started.id if started.id and started.protocol == NAME else f"{_PREFIX}{context.id}",
             "object": "chat.completion.chunk",
             "created": context.created if started.created is None else started.created,
             "model": started.model or context.model,

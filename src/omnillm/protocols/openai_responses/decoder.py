@@ -91,6 +91,7 @@ class ResponsesDecoder:
                 model=optional_text(response, "model", "response"),
                 created=created_of(response),
                 service_tier=self._tier,
+                protocol=NAME,
             )
         )
 

@@ -64,7 +64,7 @@ _OWN_MEMBERS = frozenset(
 class ResponsesEncoder:
     """Parts may interleave, as they do in this protocol; a message's item stays open until a part comes that is not its own.
 
-    Events do not say which protocol they come from. A part with an item's id comes from this one, and so do its extensions.
+    A part with an item's id comes from this protocol, and so do its extensions.
     """
 
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
@@ -72,6 +72,8 @@ class ResponsesEncoder:
         self._losses = losses
         self._wire = Wire(context)
         self._envelope: Envelope | None = None
+        self._is_own = False
+        """Whether the stream is one of this protocol."""
         self._parts: dict[int, Any] = {}
         self._kinds: set[type] = set()
         """Of the parts so far."""
@@ -98,8 +100,9 @@ class ResponsesEncoder:
 
     def _start(self, event: ResponseStarted) -> None:
         context = self._context
+        self._is_own = event.protocol == NAME
         self._envelope = envelope = Envelope(
-            id=response_id(event.id, "", context),
+            id=response_id(event.id, event.protocol, context),
             created=context.created if event.created is None else event.created,
             model=event.model or context.model,
             service_tier=tier_of(event.service_tier, self._losses),
@@ -278,9 +281,7 @@ class ResponsesEncoder:
         return {name: value for name, value in event.vendor_extensions.items() if name in _OWN_MEMBERS}
 
     def _write_usage(self, reported: UsageReported, response: dict[str, Any]) -> None:
-        # Anthropic's counts have the same names, but no total.
-        is_own = type(reported.raw) is dict and "total_tokens" in reported.raw
-        response["usage"] = write_usage(reported.usage, reported.raw if is_own else None)
+        response["usage"] = write_usage(reported.usage, reported.raw if self._is_own else None)
         note_miscount(reported.usage, response, self._losses)
 
     def _fail(self, event: Failed) -> None:

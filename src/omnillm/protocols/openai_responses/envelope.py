@@ -80,7 +80,7 @@ def tier_of(word: str, losses: Losses) -> str:
 
 def response_id(given: str, protocol: str, context: ReplyContext) -> str:
     """Keep an id of this protocol; make one of others."""
-    if given and (protocol == NAME or given.startswith(_PREFIX)):
+    if given and protocol == NAME:
         return given
     return f"{_PREFIX}{context.id}"
 
