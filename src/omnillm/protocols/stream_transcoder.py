@@ -12,6 +12,7 @@ from omnillm.model.message import Issuer
 from omnillm.protocols.codec import ReplyContext, StreamDecoder, StreamEncoder
 from omnillm.protocols.codecs import codec, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.custom_tools import FreeTextStream, custom_names
 from omnillm.protocols.loss import ConversionReport, Losses
 from omnillm.protocols.shapes import Unfit
 
@@ -30,6 +31,8 @@ class StreamTranscoder:
         self._decoder = codec(source).decoder(self._issuer, self.losses)
         self.encoder = codec(target).encoder(context, self.losses)
         self._reader = SseReader()
+        custom = custom_names(context)
+        self._free_text = FreeTextStream(custom) if custom else None
 
     def feed(self, piece: bytes) -> bytes:
         if piece:
@@ -53,6 +56,8 @@ class StreamTranscoder:
 
     def _emit(self, events: Iterable[LlmStreamEvent]) -> bytes:
         feed = self.encoder.feed
+        if self._free_text is not None:
+            events = self._free_text.feed(events)
         return b"".join([feed(event) for event in events])
 
 

@@ -19,6 +19,7 @@ from omnillm.model.response import LlmResponse
 from omnillm.protocols.codec import NO_NAMES, Dialect, ReplyContext
 from omnillm.protocols.codecs import client_mistake, codec, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.custom_tools import custom_names, with_free_text
 from omnillm.protocols.loss import ConversionReport, Losses
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import rename
@@ -62,7 +63,7 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
     """Write a reply for a client."""
     losses = Losses()
-    value = codec(protocol).emit_reply(response, context, losses)
+    value = codec(protocol).emit_reply(with_free_text(response, custom_names(context)), context, losses)
     return ConversionReport(value=msgspec.json.encode(value), bridged=response.protocol != protocol, loss_reasons=losses.reasons)
 
 

@@ -178,7 +178,7 @@ def replies(draw: st.DrawFn) -> LlmResponse:
 
 @st.composite
 def event_sequences(draw: st.DrawFn) -> tuple[LlmStreamEvent, ...]:
-    """A whole, successful stream; its parts may interleave."""
+    """A whole, successful stream; calls of tools may grow at the same time, as parallel calls do."""
     reply = draw(replies())
     parts = reply.message.parts
     tracks = [
@@ -186,15 +186,20 @@ def event_sequences(draw: st.DrawFn) -> tuple[LlmStreamEvent, ...]:
         for index, part in enumerate(parts)
     ]
     events: list[LlmStreamEvent] = [ResponseStarted(id=reply.id, model=reply.model, created=reply.created)]
-    started = 0
     while any(tracks):
-        open_tracks = [track for number, track in enumerate(tracks) if track and number <= started]
-        track = draw(st.sampled_from(open_tracks))
-        events.append(track.pop(0))
-        if isinstance(events[-1], PartStarted):
-            started = max(started, events[-1].index + 1)
+        # What stands before the first unfinished part that is no call is over; from there on only calls may grow together.
+        first = next(number for number, track in enumerate(tracks) if track)
+        growing = [first]
+        if isinstance(parts[first], ToolCall):
+            growing = [number for number in range(first, len(parts)) if tracks[number] and _may_grow(tracks, number)]
+        events.append(tracks[draw(st.sampled_from(growing))].pop(0))
     assert reply.usage is not None
     return (*events, Finished(reason=reply.finish_reason), UsageReported(usage=reply.usage), Completed())
+
+
+def _may_grow(tracks: list[list[LlmStreamEvent]], number: int) -> bool:
+    """Parts are numbered in the order of their start."""
+    return number == 0 or not tracks[number - 1] or not isinstance(tracks[number - 1][0], PartStarted)
 
 
 def _opening(part: MessagePart) -> MessagePart:

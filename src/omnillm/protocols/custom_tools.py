@@ -1,0 +1,84 @@
+"""Custom tools, whose input is free text, over a protocol that knows functions only: said as a function of one argument; undone here."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.model.events import LlmStreamEvent, PartEnded, PartStarted, ToolCallDelta
+from omnillm.model.message import MessagePart, ToolCall
+from omnillm.model.response import Candidate, LlmResponse
+from omnillm.protocols.codec import ReplyContext
+
+ARGUMENT = "input"
+"""Of the function that stands for a custom tool."""
+
+
+class _Arguments(msgspec.Struct, forbid_unknown_fields=True):
+    input: str
+
+
+_decode = msgspec.json.Decoder(_Arguments).decode
+
+
+def custom_names(context: ReplyContext) -> frozenset[str]:
+    """The client's custom tools, by the names that the provider knows."""
+    if context.request is None:
+        return frozenset()
+    names = {tool.name for tool in context.request.capabilities.tools if tool.kind == "custom"}
+    return frozenset(names | {sent for sent, own in context.names.items() if own in names}) if names else frozenset()
+
+
+def with_free_text(response: LlmResponse, names: frozenset[str]) -> LlmResponse:
+    """Return the reply with calls of custom tools as the client asked for them."""
+    return replace(response, candidates=tuple(_candidate(candidate, names) for candidate in response.candidates)) if names else response
+
+
+def _candidate(candidate: Candidate, names: frozenset[str]) -> Candidate:
+    parts: tuple[MessagePart, ...] = tuple(
+        _custom(part) if isinstance(part, ToolCall) and part.kind == "function" and part.name in names else part
+        for part in candidate.message.parts
+    )
+    return replace(candidate, message=replace(candidate.message, parts=parts))
+
+
+def _custom(call: ToolCall) -> ToolCall:
+    """Undo the function, if it was called as it was declared."""
+    try:
+        return replace(call, kind="custom", arguments=_decode(call.arguments).input)
+    except msgspec.DecodeError:
+        return call
+
+
+class FreeTextStream:
+    """Holds a call of a custom tool back until it is whole: a piece of its JSON is no piece of the text."""
+
+    __slots__ = ("_calls", "_held", "_names")
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._held: dict[tuple[int, int], list[str]] = {}
+        self._calls: dict[tuple[int, int], PartStarted] = {}
+
+    def feed(self, events: Iterable[LlmStreamEvent]) -> Iterator[LlmStreamEvent]:
+        for event in events:
+            if isinstance(event, PartStarted) and self._is_custom(event.part):
+                assert isinstance(event.part, ToolCall)
+                self._calls[event.candidate, event.index] = event
+                self._held[event.candidate, event.index] = [event.part.arguments]
+            elif isinstance(event, ToolCallDelta) and (event.candidate, event.index) in self._held:
+                self._held[event.candidate, event.index].append(event.arguments)
+            elif isinstance(event, PartEnded) and (event.candidate, event.index) in self._held:
+                yield self._whole(event)
+                yield event
+            else:
+                yield event
+
+    def _is_custom(self, part: MessagePart) -> bool:
+        return isinstance(part, ToolCall) and part.kind == "function" and part.name in self._names
+
+    def _whole(self, event: PartEnded) -> PartStarted:
+        place = (event.candidate, event.index)
+        started = self._calls.pop(place)
+        assert isinstance(started.part, ToolCall)
+        return replace(started, part=_custom(replace(started.part, arguments="".join(self._held.pop(place)))))
