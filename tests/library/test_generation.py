@@ -1,0 +1,143 @@
+"""`Gateway.call` and `Gateway.stream`: one request in no protocol's words, whatever the provider speaks."""
+
+from decimal import Decimal
+
+import pytest
+
+from omnillm import (
+    CapabilitySet,
+    Completed,
+    FinishReason,
+    Gateway,
+    GenerationConfig,
+    KeyConfig,
+    LlmRequest,
+    PriceConfig,
+    PromptCachePolicy,
+    ProtocolError,
+    ProviderEndpoint,
+    ProviderError,
+    ToolDefinition,
+    UpstreamLost,
+    user,
+)
+from omnillm.model import Finished, PartStarted, Reasoning, ReasoningCapability, ResponseStarted, Text, TextDelta, ToolResult
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
+PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
+KEYS = [KeyConfig(label="a", key="key-a")]
+PROTOCOLS = ("openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content")
+KINDS = {"anthropic_messages": "anthropic", "gemini_generate_content": "gemini"}
+SEARCH = ToolDefinition(name="search", input_schema={"type": "object", "properties": {"query": {"type": "string"}}})
+everywhere = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+
+@pytest.fixture
+async def provider():
+    async with FakeProvider(keys={"key-a": Behaviour()}, prices=PRICES) as fake:
+        yield fake
+
+
+def gateway_to(provider: FakeProvider, protocol: str) -> Gateway:
+    endpoint = ProviderEndpoint(kind=KINDS.get(protocol, "openai"), base_url=provider.base_url, protocol=protocol)
+    return Gateway(endpoint, keys=KEYS, budget_limit_usd=1, prices=PRICE)
+
+
+def ask(text: str, *items: object, **capabilities: object) -> LlmRequest:
+    return LlmRequest(
+        model="fake-small",
+        input=(user(text), *items),
+        capabilities=CapabilitySet(**capabilities),
+        generation=GenerationConfig(max_output_tokens=60),
+    )
+
+
+@everywhere
+async def test_call_is_answered_in_the_canonical_model(provider: FakeProvider, protocol: str) -> None:
+    """With what it cost, who answered, and nothing lost."""
+    async with gateway_to(provider, protocol) as gateway:
+        reply = await gateway.call(ask("How deep is the lake?"))
+        assert reply.content_text.startswith("You said: How deep is the lake?")
+        assert reply.finish_reason is FinishReason.STOP
+        assert reply.cost_nanousd == provider.invoice.total_nanousd > 0
+        assert gateway.budget_used_usd() == Decimal(reply.cost_usd)
+        assert (reply.provider, reply.key, reply.attempts, len(reply.request_id)) == ("default", "a", 1, 32)
+        assert reply.usage is not None
+        assert reply.usage.total == reply.usage.total_tokens > 0
+        assert not reply.loss_reasons
+
+
+@everywhere
+async def test_stream_ends_with_the_whole_reply(provider: FakeProvider, protocol: str) -> None:
+    """Exactly one `Completed`, last; its text is what the deltas said."""
+    async with gateway_to(provider, protocol) as gateway, gateway.stream(ask("How deep is the lake?")) as events:
+        seen = [event async for event in events]
+    assert isinstance(seen[0], ResponseStarted)
+    assert [isinstance(event, Completed) for event in seen].count(True) == 1
+    end = seen[-1]
+    assert isinstance(end, Completed)
+    assert end.text == "".join(event.text for event in seen if isinstance(event, TextDelta))
+    assert end.response is not None
+    assert end.response.finish_reason is FinishReason.STOP
+    assert any(isinstance(event, Finished) for event in seen)
+    assert end.cost_nanousd == provider.invoice.total_nanousd > 0
+
+
+@everywhere
+async def test_reasoning_and_tools_make_the_round(provider: FakeProvider, protocol: str) -> None:
+    """The reply goes back as it is; the provider refuses a signature that is not its own."""
+    wish = {"tools": (SEARCH,), "reasoning": ReasoningCapability(effort="low", summary="auto")}
+    async with gateway_to(provider, protocol) as gateway:
+        question = ask("[[think]] [[tools]] How deep is the lake?", **wish)
+        asked = await gateway.call(question)
+        assert asked.finish_reason is FinishReason.TOOL_CALL
+        assert any(isinstance(part, Reasoning) for part in asked.message.parts)
+        results = [ToolResult(call_id=call.call_id, name=call.name, content=(Text(text="149 m"),)) for call in asked.message.tool_calls]
+        told = await gateway.call(ask("[[think]] [[tools]] How deep is the lake?", asked.message, *results, **wish))
+        assert told.content_text
+        assert not told.message.tool_calls
+
+
+@everywhere
+async def test_what_is_lost_is_told(provider: FakeProvider, protocol: str) -> None:
+    """A seed is carried by some."""
+    async with gateway_to(provider, protocol) as gateway:
+        request = LlmRequest(model="fake-small", input=(user("Hi"),), generation=GenerationConfig(max_output_tokens=9, seed=7))
+        reply = await gateway.call(request)
+        lost = {(loss.kind, loss.path) for loss in reply.loss_reasons}
+        has_seed = protocol in {"openai_chat", "gemini_generate_content"}
+        assert lost == (set() if has_seed else {("dropped", "generation.seed")})
+
+
+async def test_required_cache_is_refused_before_anything_is_sent(provider: FakeProvider) -> None:
+    """Gemini promises none."""
+    async with gateway_to(provider, "gemini_generate_content") as gateway:
+        with pytest.raises(ProtocolError) as refused:
+            await gateway.call(ask("Hi", prompt_cache=PromptCachePolicy.required()))
+        assert refused.value.reason == "unsupported_feature"
+        assert gateway.budget_used_usd() == 0
+    assert not provider.log
+
+
+@everywhere
+async def test_cut_stream_raises_and_never_completes(protocol: str) -> None:
+    """After content."""
+    async with FakeProvider(keys={"key-a": Behaviour(fault=FAULTS["cut_mid_body"])}, prices=PRICES) as provider:
+        async with gateway_to(provider, protocol) as gateway, gateway.stream(ask("How deep is the lake?")) as events:
+            seen = []
+            with pytest.raises(UpstreamLost):
+                async for event in events:
+                    seen.append(event)
+    assert any(isinstance(event, PartStarted) for event in seen)
+    assert not any(isinstance(event, Completed) for event in seen)
+
+
+@everywhere
+async def test_providers_refusal_is_its_error(provider: FakeProvider, protocol: str) -> None:
+    """With its code and its own words."""
+    async with gateway_to(provider, protocol) as gateway:
+        with pytest.raises(ProviderError) as refused:
+            await gateway.call(ask("[[fault:context_length]] Hi"))
+        assert (refused.value.status, refused.value.protocol) == (400, protocol)
+        assert refused.value.raw_body
