@@ -1,12 +1,13 @@
 """Gemini's generateContent, streamGenerateContent and countTokens, of the Gemini API and of Vertex AI."""
 
 from omnillm.protocols.bound import gemini_named
+from omnillm.protocols.gemini_generate_content.codec import CODEC
 from omnillm.protocols.gemini_generate_content.failure import read_failure, read_headroom, write_fault, write_stream_fault
 from omnillm.protocols.gemini_generate_content.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.gemini_generate_content.stream import GenerateContentWatch
 from omnillm.protocols.protocol import Protocol
 
-__all__ = ["PROTOCOL"]
+__all__ = ["CODEC", "PROTOCOL"]
 
 PROTOCOL = Protocol(
     name="gemini_generate_content",

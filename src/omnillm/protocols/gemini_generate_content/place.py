@@ -1,0 +1,80 @@
+"""Where in a canonical value an emitter stands, and what it may say there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnillm.model.message import VendorExtensions
+from omnillm.protocols.codec import NO_NAMES
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.shapes import Unfit
+
+NAME = "gemini_generate_content"
+
+
+class Place:
+    """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
+
+    __slots__ = ("_member", "_root", "awaits_call", "calls", "is_own", "is_reply", "losses", "names", "number", "part", "provider")
+
+    def __init__(
+        self, losses: Losses, *, is_own: bool, provider: str = "", is_reply: bool = False, names: Mapping[str, str] = NO_NAMES
+    ) -> None:
+        self.losses = losses
+        self.is_own = is_own
+        """Whether what is written came in this protocol."""
+        self.provider = provider
+        self.is_reply = is_reply
+        self.names = names
+        self.calls: dict[str, str] = {}
+        """Names of the functions called so far, by call, in the order of the calls."""
+        self.awaits_call = False
+        """Whether the next call is the first of its step."""
+        self._root = "candidates" if is_reply else "input"
+        self._member = "message.parts" if is_reply else "parts"
+        self.number = 0
+        self.part = 0
+
+    def here(self, member: str = "") -> str:
+        return f"{self._root}[{self.number}].{self._member}[{self.part}]{member}"
+
+    def around(self, member: str = "") -> str:
+        """Return the path of what holds the part, or of a member of it."""
+        return f"{self._root}[{self.number}]{member}"
+
+    def drop(self, member: str, detail: str) -> None:
+        self.losses.drop(self.here(member), detail)
+
+    def approximate(self, member: str, detail: str) -> None:
+        self.losses.approximate(self.here(member), detail)
+
+    def default(self, member: str, detail: str) -> None:
+        self.losses.default(self.here(member), detail)
+
+    def finish(self, written: dict[str, Any], part: Any) -> None:
+        """Add what a part has beside its content: members of this protocol's own."""
+        if part.cache_control is not None:
+            self.drop(".cache_control", "Gemini caches by itself")
+        if part.vendor_extensions:
+            self.extend(written, part.vendor_extensions, self.here)
+
+    def extend(self, owner: dict[str, Any], extensions: VendorExtensions, path: Any) -> None:
+        """Add members that have no canonical home. A member that is written already keeps what it has."""
+        for name, value in extensions.items():
+            if not self.is_own:
+                self.losses.drop(path(f".vendor_extensions.{name}"), "Gemini does not know it")
+                continue
+            merge(owner, name, value)
+
+
+def merge(owner: dict[str, Any], name: str, value: Any) -> None:
+    """Add a member, or the members of one that is there already."""
+    written = owner.setdefault(name, value)
+    if written is not value and type(written) is dict and type(value) is dict:
+        owner[name] = {**value, **written}
+
+
+def inside(error: Unfit, place: str) -> Unfit:
+    """Put a place before the path of an error, on its way up."""
+    if error.path.startswith("["):
+        return Unfit(place + error.path, error.expected)
+    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)

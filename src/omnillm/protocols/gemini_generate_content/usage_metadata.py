@@ -1,0 +1,66 @@
+"""`usageMetadata`, read with the one reader of this protocol's usage, and written."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.protocols.counts import UNREADABLE, convert_clamped
+from omnillm.protocols.gemini_generate_content.peek import searches_of, usage_of
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import UsageReport, fits
+from omnillm.protocols.gemini_generate_content.wire import Candidate, UsageMetadata
+from omnillm.protocols.loss import Losses
+from omnillm.usage import Usage
+
+
+def read_usage_object(value: Any, searches: int = 0) -> Usage | None:
+    """Return None for what cannot be read, or counts nothing."""
+    try:
+        reported = msgspec.convert(value, UsageMetadata)
+    except UNREADABLE:
+        try:
+            reported = convert_clamped(value, UsageMetadata)
+        except UNREADABLE:
+            return None
+    return usage_of(reported, searches)
+
+
+def count_searches(candidate: dict[str, Any]) -> int:
+    if "groundingMetadata" not in candidate:
+        return 0
+    try:
+        return searches_of([msgspec.convert(candidate, Candidate)])
+    except UNREADABLE:
+        return 0
+
+
+def write_usage(usage: Usage | None, raw: Any, losses: Losses) -> dict[str, Any] | None:
+    """`raw`: the provider's own object, if it speaks this protocol."""
+    if type(raw) is dict and raw and fits(raw, UsageReport):
+        return raw
+    if usage is None:
+        return None
+    _drop_unsaid(usage, losses)
+    written: dict[str, Any] = {"promptTokenCount": usage.prompt_tokens, "candidatesTokenCount": usage.output + usage.output_audio}
+    if usage.cache_read:
+        written["cachedContentTokenCount"] = usage.cache_read
+    if usage.reasoning:
+        written["thoughtsTokenCount"] = usage.reasoning
+    written["totalTokenCount"] = usage.total_tokens
+    if usage.input_audio:
+        written["promptTokensDetails"] = _details(usage.prompt_tokens, usage.input_audio)
+    if usage.output_audio:
+        written["candidatesTokensDetails"] = _details(usage.output + usage.output_audio, usage.output_audio)
+    return written
+
+
+def _details(total: int, audio: int) -> list[dict[str, Any]]:
+    return [{"modality": "TEXT", "tokenCount": total - audio}, {"modality": "AUDIO", "tokenCount": audio}]
+
+
+def _drop_unsaid(usage: Usage, losses: Losses) -> None:
+    for name in ("cache_write_short", "cache_write_long"):
+        if getattr(usage, name):
+            losses.approximate(f"usage.{name}", "counted as input")
+    for name in ("images", "tool_calls"):
+        if getattr(usage, name):
+            losses.drop(f"usage.{name}", "Gemini counts tokens alone")
