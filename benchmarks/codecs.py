@@ -56,9 +56,8 @@ def request_of(size: int) -> LlmRequest:
 
 
 def _more(repeats: int) -> list[Message]:
-    turns = []
-    for number in range(0, max(repeats, 0), 8):
-        turns.append(Message.text(MessageRole.ASSISTANT if number % 16 == 0 else MessageRole.USER, SENTENCE * 8))
+    roles = (MessageRole.ASSISTANT, MessageRole.USER)
+    turns = [Message.text(roles[number % 2], SENTENCE * 8) for number in range(-(-max(repeats, 0) // 8))]
     return [*turns, user("And?")] if turns and turns[-1].role is MessageRole.ASSISTANT else turns
 
 

@@ -24,7 +24,7 @@ def directions() -> str:
         "|---" * 13 + "|",
     ]
     for case in REQUESTS:
-        cells = [SIGN[translated(case.request, source, target).kind] for source, target in pairs]
+        cells = [SIGN[translated(case.request, source, target, case.path).kind] for source, target in pairs]
         lines.append(f"| {case.feature} | " + " | ".join(cells) + " |")
     lines += ["", "| A reply with | " + " | ".join(f"to {SHORT[target]}" for target in PROTOCOLS) + " |", "|---" * 5 + "|"]
     for case in REPLIES:
@@ -36,7 +36,7 @@ def directions() -> str:
 def losses(target: str) -> str:
     """What a request to a provider of the protocol, and a reply to a client of it, cannot carry, with the reasons."""
     lines = ["| Part of a request | becomes | because |", "|---|---|---|"]
-    lines += _rows(((case.feature, emitted(case.request, target)) for case in REQUESTS), _explained)
+    lines += _rows(((case.feature, emitted(case.request, target, case.path)) for case in REQUESTS), _explained)
     lines += ["", "| Part of a reply | becomes | because |", "|---|---|---|"]
     lines += _rows(((case.feature, answered(case.reply, target)) for case in REPLIES), _explained)
     only_streamed = [

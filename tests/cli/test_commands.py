@@ -171,7 +171,7 @@ def test_explain_shows_the_plan_and_the_price(run: Run, config: Path) -> None:
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "did you mean fast?" in unknown.stderr
     foreign = run("explain", "fast", "--protocol", "anthropic_messages", "-c", str(config), DEMO_KEY="sk-x")
-    assert "left out: openai speaks openai_chat" in foreign.stdout
+    assert "openai speaks openai_chat, openai_responses; translated from anthropic_messages" in foreign.stdout
 
 
 def test_init_writes_what_check_accepts(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,8 @@ SECOND_CALL = ToolCall(call_id="call_bbbbbbbb", name="search", arguments='{"quer
 class RequestCase(NamedTuple):
     feature: str
     request: LlmRequest
+    path: str = ""
+    """Of what the feature is, where more than it can be lost: a loss below it leaves the feature standing."""
 
 
 class ReplyCase(NamedTuple):
@@ -124,10 +126,18 @@ REQUESTS = (
     RequestCase("image inline", shows(ImageBase64(data=PNG, media_type="image/png"))),
     RequestCase("image detail", shows(ImageUrl(url="https://example.com/a.png", detail="low"))),
     RequestCase("image by file id", shows(ImageFile(file_id="file-1", protocol="openai_responses"))),
-    RequestCase("PDF inline", shows(File(source=InlineSource(data=b"%PDF-1.7", media_type="application/pdf"), filename="a.pdf"))),
-    RequestCase("PDF by URL", shows(File(source=UrlSource(url="https://example.com/a.pdf", media_type="application/pdf")))),
+    RequestCase(
+        "PDF inline",
+        shows(File(source=InlineSource(data=b"%PDF-1.7", media_type="application/pdf"), filename="a.pdf")),
+        "input[0].parts[1]",
+    ),
+    RequestCase(
+        "PDF by URL", shows(File(source=UrlSource(url="https://example.com/a.pdf", media_type="application/pdf"))), "input[0].parts[1]"
+    ),
     RequestCase("file by id", shows(File(source=FileSource(file_id="file-1", protocol="openai_chat")))),
-    RequestCase("document as text, cited", shows(File(source=TextSource(text="149 m."), title="The lake", has_citations=True))),
+    RequestCase(
+        "document as text, cited", shows(File(source=TextSource(text="149 m."), title="The lake", has_citations=True)), "input[0].parts[1]"
+    ),
     RequestCase("sound", shows(Audio(source=InlineSource(data=b"RIFF", media_type="audio/wav"), format="wav"))),
     RequestCase("video", shows(Video(source=UrlSource(url="https://example.com/a.mp4", media_type="video/mp4")))),
     RequestCase("tools", can(tools=(SEARCH,))),
@@ -157,6 +167,7 @@ REQUESTS = (
     RequestCase(
         "structured output",
         can(structured_output=StructuredOutputConfig(name="depth", schema={"type": "object", "properties": {"m": {"type": "integer"}}})),
+        "capabilities.structured_output",
     ),
     RequestCase("JSON mode", can(structured_output=StructuredOutputConfig(kind="json_object"))),
     RequestCase("reasoning effort", can(reasoning=ReasoningCapability(effort="low"))),
@@ -179,7 +190,11 @@ REQUESTS = (
     RequestCase("cache policy", can(tools=(SEARCH,), prompt_cache=PromptCachePolicy(breakpoint=EndOfTools()))),
     RequestCase("cache policy, required", can(tools=(SEARCH,), prompt_cache=PromptCachePolicy.required())),
     RequestCase("cache key", can(prompt_cache=PromptCachePolicy(key=ExplicitKey(value="k1")))),
-    RequestCase("long cache retention", can(tools=(SEARCH,), prompt_cache=PromptCachePolicy(retention=PromptCacheRetention.LONG))),
+    RequestCase(
+        "long cache retention",
+        can(tools=(SEARCH,), prompt_cache=PromptCachePolicy(retention=PromptCacheRetention.LONG)),
+        "capabilities.prompt_cache",
+    ),
     RequestCase(
         "sound as the answer", can(modalities=(OutputModality.TEXT, OutputModality.AUDIO), audio={"voice": "alloy", "format": "wav"})
     ),

@@ -42,7 +42,7 @@ from omnillm.model import (
     ToolResult,
     UsageReported,
 )
-from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import LossReason
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, transcode_request
@@ -61,31 +61,37 @@ class Outcome(NamedTuple):
 _WORST_LAST = ("moved", "defaulted", "approximated", "dropped")
 
 
-def judged(reasons: tuple[LossReason, ...]) -> Outcome:
-    kinds = {reason.kind for reason in reasons}
+def judged(reasons: tuple[LossReason, ...], path: str = "") -> Outcome:
+    """`path`: of the feature; what is lost below it makes it an approximation."""
+    kinds = {"approximated" if path and reason.path.startswith(f"{path}.") else reason.kind for reason in reasons}
     return Outcome(next((kind for kind in reversed(_WORST_LAST) if kind in kinds), "carried"), reasons)
 
 
-def emitted(request: LlmRequest, target: str, *, dialect: Dialect | None = None) -> Outcome:
+def emitted(request: LlmRequest, target: str, path: str = "") -> Outcome:
     """From the library, whose words are the canonical model's own."""
     try:
-        return judged(emit_request(target, request, dialect=dialect or Dialect()).loss_reasons)
+        return judged(emit_request(target, request).loss_reasons, path)
     except ProtocolError as error:
         return Outcome("refused", detail=error.message)
 
 
-def translated(request: LlmRequest, source: str, target: str) -> Outcome:
+def translated(request: LlmRequest, source: str, target: str, path: str = "") -> Outcome:
     """From a client of `source`, if that protocol can say it."""
     try:
         said = emit_request(source, request)
     except ProtocolError:
         return Outcome("unsaid")
-    if said.loss_reasons:
+    if judged(said.loss_reasons, path).kind in {"dropped", "approximated"} and not _is_said(said.loss_reasons, path):
         return Outcome("unsaid")
     try:
-        return judged(transcode_request(source, target, said.value, model=request.model).loss_reasons)
+        return judged(transcode_request(source, target, said.value, model=request.model).loss_reasons, path)
     except ProtocolError as error:
         return Outcome("refused", detail=error.message)
+
+
+def _is_said(reasons: tuple[LossReason, ...], path: str) -> bool:
+    """Whether the feature itself stands, whatever was lost below it."""
+    return bool(path) and all(reason.path.startswith(f"{path}.") or reason.kind in {"moved", "defaulted"} for reason in reasons)
 
 
 def answered(reply: LlmResponse, target: str) -> Outcome:
@@ -181,7 +187,10 @@ def _bare(request: LlmRequest) -> LlmRequest:
             prompt_cache=None,
             tool_choice=None if choice is not None and choice.mode == "auto" else choice,
             parallel_tool_calls=capabilities.parallel_tool_calls and None,
-            tools=tuple(replace(tool, cache_control=None, input_schema=_bare_schema(tool.input_schema)) for tool in capabilities.tools),
+            tools=tuple(
+                replace(tool, cache_control=None, strict=tool.strict or None, input_schema=_bare_schema(tool.input_schema))
+                for tool in capabilities.tools
+            ),
             builtin_tools=tuple(replace(tool, protocol="", native=None) for tool in capabilities.builtin_tools),
         ),
     )

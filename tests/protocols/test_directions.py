@@ -48,7 +48,7 @@ def test_request_comes_back_or_says_what_was_lost(case: RequestCase, target: str
 @targets
 def test_translated_request_is_one_of_the_target(case: RequestCase, source: str, target: str) -> None:
     """The target's own parser accepts it; to the same protocol it loses nothing."""
-    outcome = translated(case.request, source, target)
+    outcome = translated(case.request, source, target, case.path)
     if source == target:
         assert outcome.kind in {"carried", "unsaid"}, outcome
     if outcome.kind not in {"unsaid", "refused"}:

@@ -130,7 +130,9 @@ def test_odd_reply_is_the_providers_mistake(protocol: str) -> None:
         except UpstreamLost:
             return
         for target in PROTOCOLS:
-            sdk_reads(target, emit_response(target, reply, CONTEXT).value)
+            body = emit_response(target, reply, CONTEXT).value
+            if target != protocol:  # to its own protocol what is odd goes verbatim
+                sdk_reads(target, body)
 
     rounds(act, 1 / 12)
 
@@ -161,8 +163,12 @@ def test_odd_stream_is_the_providers_mistake(protocol: str) -> None:
                 told += transcoder.feed(b"")
             except UpstreamLost:
                 pass
-            sdk_reads_events(
-                target, [frame for frame in SseReader().feed(told) if b"error" not in frame.event and b'"error":{' not in frame.data]
-            )
+            if target != protocol:
+                sdk_reads_events(target, [frame for frame in SseReader().feed(told) if not is_failure(frame)])
 
     rounds(act, 1 / 12)
+
+
+def is_failure(frame: Frame) -> bool:
+    """An error event, which each protocol writes in a shape of its own."""
+    return frame.event == b"error" or b'"type":"error"' in frame.data or frame.data.startswith(b'{"error":')

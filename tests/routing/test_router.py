@@ -46,7 +46,11 @@ def names(plan):
 def test_an_exact_name_is_tried_in_the_order_of_its_targets(router):
     """Each in the client's protocol where its provider speaks it, else in its provider's first."""
     plan = router.plan("fast", protocol="openai_chat")
-    assert (names(plan), plan.public_model, plan.route) == (["openai/gpt-4.1-mini", "anthropic/claude-haiku", "local/llama"], "fast", "fast")
+    assert (names(plan), plan.public_model, plan.route) == (
+        ["openai/gpt-4.1-mini", "anthropic/claude-haiku", "local/llama"],
+        "fast",
+        "fast",
+    )
     assert [target.protocol for target in plan.targets] == ["openai_chat", "anthropic_messages", "openai_chat"]
     assert plan.is_bridged
     assert not router.plan("gpt-5", protocol="openai_chat").is_bridged

@@ -5,7 +5,7 @@ speaks it. Bytes are base64 in JSON, opaque values keep the name of their issuer
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
 NAME = "canonical"
+T = TypeVar("T")
 _EVENT = msgspec.json.Decoder(LlmStreamEvent)
 _REPLY = msgspec.json.Decoder(LlmResponse)
 _GENERATION = "generation"
@@ -117,7 +118,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     return value
 
 
-def _converted(body: dict[str, Any], into: Any) -> Any:
+def _converted(body: dict[str, Any], into: type[T]) -> T:
     try:
         return msgspec.convert(body, into)
     except msgspec.ValidationError as error:

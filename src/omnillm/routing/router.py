@@ -55,8 +55,9 @@ class Router:
     def plan(self, model: str, *, protocol: str, operation: str = "generate", allowed: tuple[str, ...] = ()) -> Plan:
         """Return the targets in the order in which to try them, each with the protocol that it will be spoken to in.
 
-        `protocol`: the client's; what a target cannot be asked in it, it is asked in its own, if it is a generation. `allowed`: the caller's names
-        and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target has the operation or the name cannot be sent.
+        `protocol`: the client's; what a target cannot be asked in it, it is asked in its own, if it is a generation. `allowed`: the
+        caller's names and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target has the operation or the
+        name cannot be sent.
         """
         if allowed and model not in allowed and (model, allowed) not in self._permitted:
             self._permit(model, allowed)

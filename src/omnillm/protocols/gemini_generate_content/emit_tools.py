@@ -34,7 +34,7 @@ def _function(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]
             place.losses.drop(f"capabilities.tools[{number}].format", "Gemini has no grammar")
     elif tool.input_schema is not None:
         written["parametersJsonSchema"] = tool.input_schema
-    if tool.strict is not None:
+    if tool.strict:
         place.losses.drop(f"capabilities.tools[{number}].strict", "Gemini has no strict")
     if tool.cache_control is not None:
         place.losses.drop(f"capabilities.tools[{number}].cache_control", "Gemini caches by itself")
