@@ -7,6 +7,7 @@ from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl,
 from omnillm.protocols.gemini_generate_content import base64_text
 from omnillm.protocols.gemini_generate_content.media_types import family, guess, is_youtube, type_of_format
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import VideoMetadata, fitted
 
 _FOREIGN_FILE = "a file's id means something to its own provider alone"
 _DEFAULTS = {"image": "image/jpeg", "audio": "audio/wav", "video": "video/mp4", "application": "application/pdf"}
@@ -43,7 +44,11 @@ def emit_audio(part: Audio, place: Place) -> dict[str, Any] | None:
 def emit_video(part: Video, place: Place) -> dict[str, Any] | None:
     written = _medium(part.source, "video", place)
     if written is not None and part.metadata:
-        written["videoMetadata"] = part.metadata
+        metadata = fitted(part.metadata, VideoMetadata) if place.is_reply else part.metadata
+        if metadata is None:
+            place.drop(".metadata", "not of the shape that it must have")
+        else:
+            written["videoMetadata"] = metadata
     return written
 
 

@@ -35,6 +35,7 @@ from omnillm.protocols.gemini_generate_content.emit_media import (
 )
 from omnillm.protocols.gemini_generate_content.function_results import text_of, write_response
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_NATIVE
 
 GeminiPart = dict[str, Any]
 _FOREIGN = "its signature is another provider's"
@@ -230,7 +231,11 @@ def _native(part: Native, place: Place) -> GeminiPart | None:
     if part.protocol != NAME or type(part.value) is not dict or not part.value:
         place.drop("", "only its own protocol knows it")
         return None
-    return dict(part.value)
+    if not place.is_reply:
+        return dict(part.value)
+    written: GeminiPart = {}
+    place.extend(written, part.value, lambda member: place.here(member.replace(".vendor_extensions", ".value")), OF_NATIVE)
+    return written if part.kind in written else None
 
 
 def _image(part: ImageBase64, place: Place) -> GeminiPart:

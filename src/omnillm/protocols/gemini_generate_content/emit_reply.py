@@ -10,6 +10,7 @@ from omnillm.protocols.gemini_generate_content.finish import write_finish
 from omnillm.protocols.gemini_generate_content.grounding import Cites, write_grounding
 from omnillm.protocols.gemini_generate_content.logprobs import write_logprobs
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_NOTHING, OF_REPLY
 from omnillm.protocols.gemini_generate_content.usage_metadata import write_usage
 from omnillm.protocols.loss import Losses
 
@@ -23,18 +24,14 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     body: dict[str, Any] = {}
     if response.candidates:
         body["candidates"] = [_candidate(candidate, number, place) for number, candidate in enumerate(response.candidates)]
-    elif not is_own or "promptFeedback" not in response.vendor_extensions:
-        body["promptFeedback"] = BLOCKED
     usage = write_usage(response.usage, response.raw_usage if is_own else None, losses)
     if usage is not None:
         body["usageMetadata"] = usage
     body["modelVersion"] = response.model or context.model
     body["responseId"] = response.id if is_own and response.id else context.id
-    for name, value in response.vendor_extensions.items():
-        if is_own:
-            body.setdefault(name, value)
-        else:
-            losses.drop(f"vendor_extensions.{name}", "Gemini does not know it")
+    place.extend(body, response.vendor_extensions, lambda member: member[1:], OF_REPLY)
+    if not response.candidates:
+        body.setdefault("promptFeedback", BLOCKED)
     return body
 
 
@@ -44,18 +41,14 @@ def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any
     parts, cites = _parts(candidate, place)
     content: dict[str, Any] = {"parts": parts, "role": "model"}
     if message.vendor_extensions:
-        place.extend(content, message.vendor_extensions, place.around)
+        place.extend(content, message.vendor_extensions, place.around, OF_NOTHING)
     written: dict[str, Any] = {"content": content}
     has_call = any(type(part) is ToolCall for part in message.parts)
     written["finishReason"] = write_finish(candidate.finish_reason, candidate.native_finish_reason, losses, number, has_call=has_call)
     written["index"] = number
     if candidate.stop_sequence is not None:
         losses.drop(f"candidates[{number}].stop_sequence", "Gemini does not say which")
-    for name, value in candidate.vendor_extensions.items():
-        if place.is_own:
-            written.setdefault(name, value)
-        else:
-            losses.drop(f"candidates[{number}].vendor_extensions.{name}", "Gemini does not know it")
+    place.extend(written, candidate.vendor_extensions, place.around, OF_CANDIDATE)
     if candidate.logprobs is not None and "logprobsResult" not in written:
         logprobs = write_logprobs(candidate.logprobs, losses, number)
         if logprobs is not None:

@@ -34,6 +34,7 @@ from omnillm.protocols.gemini_generate_content.failure import write_stream_fault
 from omnillm.protocols.gemini_generate_content.finish import write_finish
 from omnillm.protocols.gemini_generate_content.grounding import write_grounding
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_REPLY
 from omnillm.protocols.gemini_generate_content.usage_metadata import write_usage
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import Fault
@@ -108,17 +109,13 @@ class GenerateContentEncoder:
         numbers = sorted({*self._writers, *self._finished})
         if numbers:
             last["candidates"] = [self._last_words(number) for number in numbers]
-        elif not self._place.is_own or "promptFeedback" not in event.vendor_extensions:
-            last["promptFeedback"] = BLOCKED
         usage = write_usage(self._usage, self._raw if self._place.is_own else None, self._losses)
         if usage is not None:
             last["usageMetadata"] = usage
         last.update(self._identity)
-        for name, value in event.vendor_extensions.items():
-            if self._place.is_own:
-                last.setdefault(name, value)
-            else:
-                self._losses.drop(f"vendor_extensions.{name}", "Gemini does not know it")
+        self._place.extend(last, event.vendor_extensions, lambda member: member[1:], OF_REPLY)
+        if not numbers:
+            last.setdefault("promptFeedback", BLOCKED)
         return b"data: " + _encode(last) + b"\n\n"
 
     def _last_words(self, number: int) -> dict[str, Any]:
@@ -132,11 +129,8 @@ class GenerateContentEncoder:
         last["finishReason"] = write_finish(finished.reason, finished.native_reason, self._losses, number, has_call=has_call)
         if finished.stop_sequence is not None:
             self._losses.drop(f"candidates[{number}].stop_sequence", "Gemini does not say which")
-        for name, value in finished.vendor_extensions.items():
-            if self._place.is_own:
-                last.setdefault(name, value)
-            else:
-                self._losses.drop(f"candidates[{number}].vendor_extensions.{name}", "Gemini does not know it")
+        self._place.number = number
+        self._place.extend(last, finished.vendor_extensions, self._place.around, OF_CANDIDATE)
         cites = [] if writer is None else writer.cites
         if cites and "groundingMetadata" not in last and (grounding := write_grounding(cites, self._losses, number)) is not None:
             last["groundingMetadata"] = grounding

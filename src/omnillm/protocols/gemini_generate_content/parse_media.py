@@ -80,7 +80,7 @@ class _Beside:
         return self._signature
 
     def extensions(self) -> VendorExtensions:
-        if len(self._part) == len(self._known) and not self._more:
+        if not self._more and self._part.keys() <= self._known:
             return {}
         extensions = rest(self._part, frozenset(self._known))
         if self._more:

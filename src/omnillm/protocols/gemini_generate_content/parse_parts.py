@@ -33,7 +33,22 @@ _CALL_PART = frozenset({"functionCall", "thoughtSignature"})
 _CALL = frozenset({"id", "name", "args"})
 _RESULT_PART = frozenset({"functionResponse"})
 _RESULT = frozenset({"id", "name", "response", "parts"})
-_BESIDE = frozenset({"thought", "thoughtSignature", "partMetadata", "videoMetadata", "mediaResolution", "text"})
+_BESIDE = frozenset(
+    {
+        "text",
+        "thought",
+        "thoughtSignature",
+        "partMetadata",
+        "videoMetadata",
+        "mediaResolution",
+        "mediaProcessing",
+        "speechMetadata",
+        "documentMetadata",
+        "spreadsheetMetadata",
+        "audioMetadata",
+    }
+)
+"""Members that are no content by themselves."""
 _RAW = frozenset({"_raw"})
 _encode = msgspec.json.Encoder().encode
 

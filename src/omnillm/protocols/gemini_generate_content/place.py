@@ -1,10 +1,11 @@
 """Where in a canonical value an emitter stands, and what it may say there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omnillm.model.message import VendorExtensions
 from omnillm.protocols.codec import NO_NAMES
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_PART, fitted
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
 
@@ -55,22 +56,36 @@ class Place:
         if part.cache_control is not None:
             self.drop(".cache_control", "Gemini caches by itself")
         if part.vendor_extensions:
-            self.extend(written, part.vendor_extensions, self.here)
+            self.extend(written, part.vendor_extensions, self.here, OF_PART)
 
-    def extend(self, owner: dict[str, Any], extensions: VendorExtensions, path: Any) -> None:
-        """Add members that have no canonical home. A member that is written already keeps what it has."""
+    def extend(
+        self,
+        owner: dict[str, Any],
+        extensions: VendorExtensions,
+        path: Callable[[str], str],
+        shapes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add members that have no canonical home. A member that is written already keeps what it has.
+
+        `shapes`: of those that Google's SDK knows; to a client, no others are written.
+        """
         for name, value in extensions.items():
-            if not self.is_own:
+            written = value if self.is_own else None
+            if self.is_own and self.is_reply and shapes is not None:
+                written = fitted(value, shapes[name]) if name in shapes else None
+            if written is None or written != value:
                 self.losses.drop(path(f".vendor_extensions.{name}"), "Gemini does not know it")
-                continue
-            merge(owner, name, value)
+            if written is not None:
+                merge(owner, name, written)
 
 
 def merge(owner: dict[str, Any], name: str, value: Any) -> None:
-    """Add a member, or the members of one that is there already."""
+    """Add a member, or what is missing inside one that is there already."""
     written = owner.setdefault(name, value)
     if written is not value and type(written) is dict and type(value) is dict:
-        owner[name] = {**value, **written}
+        owner[name] = whole = dict(written)
+        for inner, each in value.items():
+            merge(whole, inner, each)
 
 
 def inside(error: Unfit, place: str) -> Unfit:

@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.gemini_generate_content.peek import searches_of, usage_of
-from omnillm.protocols.gemini_generate_content.shapes_of_replies import UsageReport, fits
+from omnillm.protocols.gemini_generate_content.shapes_of_replies import UsageReport, fitted
 from omnillm.protocols.gemini_generate_content.wire import Candidate, UsageMetadata
 from omnillm.protocols.loss import Losses
 from omnillm.usage import Usage
@@ -35,12 +35,13 @@ def count_searches(candidate: dict[str, Any]) -> int:
 
 def write_usage(usage: Usage | None, raw: Any, losses: Losses) -> dict[str, Any] | None:
     """`raw`: the provider's own object, if it speaks this protocol."""
-    if type(raw) is dict and raw and fits(raw, UsageReport):
-        return raw
+    if type(raw) is dict and raw and (known := fitted(raw, UsageReport)) is not None:
+        written: dict[str, Any] = known
+        return written
     if usage is None:
         return None
     _drop_unsaid(usage, losses)
-    written: dict[str, Any] = {"promptTokenCount": usage.prompt_tokens, "candidatesTokenCount": usage.output + usage.output_audio}
+    written = {"promptTokenCount": usage.prompt_tokens, "candidatesTokenCount": usage.output + usage.output_audio}
     if usage.cache_read:
         written["cachedContentTokenCount"] = usage.cache_read
     if usage.reasoning:
