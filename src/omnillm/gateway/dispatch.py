@@ -23,10 +23,10 @@ from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import GENERATE
+from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round
-from omnillm.gateway.settlement import Case
 from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Verdict
 from omnillm.protocols.counts import UNREADABLE

@@ -4,11 +4,12 @@ from omnillm.admission.asks import Ask, Refusal
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call
+from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.relay import Relay
-from omnillm.gateway.settlement import Case, Settlement
+from omnillm.gateway.settlement import Settlement
 from omnillm.routing.router import Router
 
 

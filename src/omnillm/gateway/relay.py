@@ -3,8 +3,8 @@
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.answer import Answer
+from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
-from omnillm.gateway.settlement import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.usage import MAX_COUNT, NO_USAGE

@@ -4,7 +4,7 @@ import msgspec
 
 from omnillm.admission.asks import Candidate, Lease, Need
 from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
-from omnillm.gateway.settlement import Case
+from omnillm.gateway.case import Case
 from omnillm.outcome import RETRIES, Verdict
 from omnillm.protocols.protocol import Failure
 

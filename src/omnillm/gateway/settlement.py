@@ -1,34 +1,20 @@
-"""The open file of one call: whatever it holds is given back when it closes, exactly once, synchronously, by whichever way it ends."""
+"""Opens the cases of calls, and holds what they close with."""
 
 from collections.abc import Callable
 from random import Random
-from types import TracebackType
 
-import msgspec
-
-from omnillm.admission.asks import Lease, Ticket
 from omnillm.clock import Clock
-from omnillm.errors import OmniError
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.attempt import UNBILLED, Attempt
 from omnillm.gateway.bindings import Bindings, Pin
-from omnillm.gateway.bridge import Bridge, Bridged, Bridges
+from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.call import Call
+from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.quote import Quote, Quoter
-from omnillm.outcome import Outcome, Verdict
+from omnillm.gateway.quote import Quoter
 from omnillm.protocols.envelope import MARK
-from omnillm.protocols.loss import LossReason
-from omnillm.protocols.protocol import Bound
-from omnillm.protocols.stream_transcoder import StreamTranscoder
-from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow
-from omnillm.routing.target import Plan, Target
-from omnillm.usage import NO_USAGE, Usage
+from omnillm.records import RequestRow
+from omnillm.routing.target import Plan
 
-CLIENT_CLOSED = 499
-SUCCESS = "success"
-ABORTED = "aborted"
-NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="", tokens=0)
 Observer = Callable[[RequestRow], None]
 
 
@@ -55,10 +41,11 @@ class Settlement:
         self.clock = clock
         self.observers = observers
         self._random_bits = dice.getrandbits
+        self._last_id = 0
         self._day_number = 0
         self._day = ""
 
-    def open(self, call: Call, plan: Plan, pin: Pin | None = None) -> "Case":
+    def open(self, call: Call, plan: Plan, pin: Pin | None = None) -> Case:
         """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
         if not plan.is_bridged and MARK not in call.body:
             return Case(self, call, *self.quoter.quote(call, plan), pin)
@@ -68,8 +55,12 @@ class Settlement:
         return Case(self, call, *self.quoter.quote(call, bridge.plan, bridge), pin or bridge.pin, bridge)
 
     def make_id(self, wall: float) -> str:
-        """32 hex digits, time-ordered: 48 bits of Unix milliseconds, then 80 random bits."""
-        return f"{int(wall * 1000):012x}{self._random_bits(80):020x}"
+        """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""
+        number = (int(wall * 1000) << 80) + self._random_bits(80)
+        if number <= self._last_id:
+            number = self._last_id + 1 + self._random_bits(40)
+        self._last_id = number
+        return f"{number:032x}"
 
     def day_of(self, wall: float) -> str:
         """UTC day, "2026-11-25"."""
@@ -90,223 +81,3 @@ def civil_day(days: int) -> str:
     month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
     year = year_of_era + era * 400 + (month <= 2)
     return f"{year:04d}-{month:02d}-{day:02d}"
-
-
-class Case:
-    """What one call holds: a ticket, at most one lease and exchange at a time, and the rows of what has been tried."""
-
-    __slots__ = (
-        "_bindings",
-        "_entries",
-        "_is_closed",
-        "_is_usage_known",
-        "_last",
-        "_rows",
-        "_settlement",
-        "attempt",
-        "attempts",
-        "bridge",
-        "call",
-        "cost_nanousd",
-        "covered_nanousd",
-        "is_estimated",
-        "is_handed_over",
-        "losses",
-        "pin",
-        "provider_body",
-        "provider_protocol",
-        "quote",
-        "request_id",
-        "targets",
-        "ticket",
-        "usage",
-    )
-
-    def __init__(
-        self,
-        settlement: Settlement,
-        call: Call,
-        quote: Quote,
-        targets: tuple[Target, ...],
-        pin: Pin | None,
-        bridge: Bridge | None = None,
-    ) -> None:
-        self._settlement = settlement
-        self.bridge = bridge
-        self.pin = pin
-        self._bindings: tuple[Binding, ...] = ()
-        self.losses: tuple[LossReason, ...] = ()
-        """What the translation of the attempt that answered could not carry."""
-        self.call = call
-        self.quote = quote
-        self.targets = targets
-        self.request_id = settlement.make_id(call.wall)
-        self.ticket: Ticket | None = None
-        self.attempt: Attempt | None = None
-        self._last: Attempt | None = None
-        self.attempts = 0
-        self.usage: Usage = NO_USAGE
-        self.cost_nanousd = 0
-        self.covered_nanousd = 0
-        """Of the cost: for how much of it the reservation was extended, so that the next attempt is covered whole."""
-        self.is_estimated = False
-        self.is_handed_over = False
-        self.provider_body = b""
-        """The body of a provider's own refusal; verbatim for a client of the same protocol."""
-        self.provider_protocol = ""
-        self._entries: tuple[Entry, ...] = ()
-        self._rows: tuple[AttemptRow, ...] = ()
-        self._is_closed = False
-        self._is_usage_known = True
-
-    def __enter__(self) -> "Case":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if error is None:
-            assert self.is_handed_over, "a case left without an answer or an error"
-        elif isinstance(error, OmniError):
-            self.close(status=error.status, outcome=error.code)
-            error.request_id, error.attempts = self.request_id, self.attempts
-        elif isinstance(error, Exception):
-            self.close(status=500, outcome="internal_error")
-        else:
-            self.close(status=CLIENT_CLOSED, outcome=ABORTED)
-
-    @property
-    def periods(self) -> tuple[tuple[str, str], ...]:
-        """(budget, period) of everything reserved for the case."""
-        return () if self.ticket is None else self.ticket.periods
-
-    def begin(self, lease: Lease) -> Attempt:
-        """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
-        self.attempts += 1
-        settlement = self._settlement
-        price = settlement.quoter.prices.find(lease.provider, lease.model)
-        self.attempt = self._last = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
-        return attempt
-
-    def end(self, outcome: Outcome, *, status: int = 0, error: str = "") -> None:
-        """Close the attempt: its row and its money. The lease is released, unless the same one is to be used again (stale)."""
-        attempt = self.attempt
-        if attempt is None:
-            return
-        self.attempt = None
-        attempt.close_exchange()
-        settlement = self._settlement
-        charged = attempt.charge(outcome, status, self.quote)
-        if outcome.verdict is not Verdict.STALE:
-            settlement.admission.release(attempt.lease.lease_id, outcome)
-        self._record(attempt, outcome, charged)
-        if attempt.is_sent:
-            self._rows += (self._attempt_row(attempt, outcome, charged, (status, error)),)
-        else:
-            self.attempts -= 1  # it was never dispatched
-
-    def _record(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool]) -> None:
-        """The attempt's part of the call's sums, and its entries in the ledger."""
-        cost, is_estimated = charged
-        if is_estimated:
-            self.is_estimated = True
-        if not outcome.is_usage_known and (attempt.has_content or outcome.verdict not in UNBILLED):
-            self._is_usage_known = False
-        self.cost_nanousd += cost
-        self.usage = self.usage + outcome.usage if self._rows else outcome.usage
-        journal = self._settlement.journal
-        # Without a durable reservation to close, an attempt that cost nothing moves nothing.
-        if self.periods and (cost or journal.is_strict):
-            is_void = not attempt.is_sent or outcome.verdict is Verdict.NOT_SENT
-            self._entries += journal.entries(
-                self,
-                attempt=attempt.number,
-                kind=EntryKind.VOID if is_void else EntryKind.SETTLE,
-                amount_nanousd=cost,
-                wall_ms=attempt.wall_ms,
-                is_estimated=is_estimated,
-            )
-
-    def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], told: tuple[int, str]) -> AttemptRow:
-        """`told`: the provider's status (0: none came), and the error's code."""
-        lease, price, first_byte_s = attempt.lease, attempt.price, attempt.first_byte_s
-        settlement = self._settlement
-        return AttemptRow(
-            request_id=self.request_id,
-            attempt=attempt.number,
-            provider=lease.provider,
-            model=lease.model,
-            key=lease.key,
-            verdict=outcome.verdict.value,
-            status=told[0],
-            wall_ms=attempt.wall_ms,
-            duration_ms=int((settlement.clock.now() - attempt.sent_at) * 1000),
-            first_byte_ms=-1 if first_byte_s is None else int(first_byte_s * 1000),
-            usage=outcome.usage,
-            is_usage_known=outcome.is_usage_known,
-            cost_nanousd=charged[0],
-            is_estimated=charged[1],
-            price_version="" if price is None else price.version,
-            error=told[1],
-            epoch=settlement.journal.epoch,
-        )
-
-    def close(self, *, status: int, outcome: str) -> None:
-        """Give back what is still held, book the cost, write the rows, tell the observers. Only the first close counts."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        if self.attempt is not None:
-            self.end(Outcome(verdict=Verdict.ABORTED, first_byte_s=self.attempt.first_byte_s), error=outcome)
-        settlement = self._settlement
-        if self.ticket is not None:
-            settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._is_usage_known else None)
-        if outcome != SUCCESS:
-            # A grant that its receiver never saw: cancelled while it stood in a queue.
-            settlement.admission.cancel(self.request_id)
-        row = self._request_row(status, outcome)
-        settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings))
-        for observe in settlement.observers:
-            observe(row)
-
-    def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
-        """Remember what the reply made, so that its ids find the key again."""
-        self._bindings = self._settlement.bindings.make(self.call, lease, made)
-
-    def translate(self, bridged: Bridged, lease: Lease, body: bytes) -> bytes:
-        """A whole reply in the client's words. UpstreamLost: it cannot be read."""
-        assert self.bridge is not None
-        body, reasons = self.bridge.reply(bridged, lease, self.request_id, body)
-        self.losses = tuple(sorted({*bridged.reasons, *reasons}))
-        return body
-
-    def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
-        assert self.bridge is not None
-        self.losses = bridged.reasons
-        return self.bridge.stream(bridged, lease, self.request_id)
-
-    def _request_row(self, status: int, outcome: str) -> RequestRow:
-        call, settlement = self.call, self._settlement
-        lease = NO_LEASE if self._last is None else self._last.lease
-        return RequestRow(
-            request_id=self.request_id,
-            wall_ms=int(call.wall * 1000),
-            day=settlement.day_of(call.wall),
-            duration_ms=int((settlement.clock.now() - call.started_at) * 1000),
-            caller=call.caller.name,
-            protocol=call.protocol.name,
-            operation=call.operation,
-            model=call.model,
-            provider=lease.provider,
-            upstream_model=lease.model,
-            key=lease.key,
-            status=status,
-            outcome=outcome,
-            is_stream=call.is_stream,
-            attempts=self.attempts,
-            usage=self.usage,
-            cost_nanousd=self.cost_nanousd,
-            is_estimated=self.is_estimated,
-            tags=call.tags,
-            session=call.session,
-            loss=msgspec.json.encode(self.losses).decode() if self.losses else "",
-            epoch=settlement.journal.epoch,
-        )
