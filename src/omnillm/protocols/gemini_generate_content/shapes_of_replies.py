@@ -3,7 +3,7 @@
 Its SDK takes types that it knows strictly: what would be refused is found here first, and what is unknown to it is not sent.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -12,6 +12,11 @@ from omnillm.protocols.counts import UNREADABLE
 Base64 = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
 Moment = Annotated[
     str, msgspec.Meta(pattern=r"^20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z$")
+]
+
+
+BlockReason = Literal[
+    "BLOCKED_REASON_UNSPECIFIED", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK"
 ]
 
 
@@ -129,7 +134,7 @@ class LogprobsResult(_Shape, frozen=True, gc=False, rename="camel", omit_default
 
 
 class PromptFeedback(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    block_reason: str | None = None
+    block_reason: BlockReason | None = None
     block_reason_message: str | None = None
     safety_ratings: list[SafetyRating] | None = None
 
@@ -212,12 +217,27 @@ class NamedBlob(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=Tru
     display_name: str | None = None
 
 
+class PartialArgument(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    json_path: str | None = None
+    string_value: str | None = None
+    number_value: float | None = None
+    bool_value: bool | None = None
+    null_value: Literal["NULL_VALUE"] | None = None
+    will_continue: bool | None = None
+
+
+class CallInPieces(_Shape, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    partial_args: list[PartialArgument] | None = None
+    will_continue: bool | None = None
+
+
 OF_PART: dict[str, Any] = {
     "thoughtSignature": Base64,
     "partMetadata": dict[str, Any],
     "mediaResolution": MediaResolution,
     "videoMetadata": VideoMetadata,
     "speechMetadata": SpeechMetadata,
+    "functionCall": CallInPieces,
     "inlineData": NamedBlob,
     "fileData": NamedBlob,
 }
