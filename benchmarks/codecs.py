@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -113,27 +114,19 @@ def event_us(source: str, target: str, count: int = 400) -> float:
 def one_kilobyte() -> bool:
     """Every direction against the goals; False when one is missed."""
     is_met = True
+    replies = {protocol: emit_response(protocol, reply_of(700), CONTEXT).value for protocol in PROTOCOLS}
     print(f"{'direction':52} request us  reply us  event us   (msgspec alone: request us)")
     for source in PROTOCOLS:
-        request, reply = emit_request(source, request_of(1024)).value, emit_response(source, reply_of(700), CONTEXT).value
+        request = emit_request(source, request_of(1024)).value
         yardstick = plain_us(request, 2000)
         for target in PROTOCOLS:
-            if source == target:
-                continue
-            asked = best_us(lambda: transcode_request(source, target, request, model="model-1"), 1000)  # noqa: B023 - called at once
-            told = best_us(lambda: transcode_response(target, source, _reply_in(target), context=CONTEXT), 1000)  # noqa: B023
-            event = event_us(source, target)
-            is_met &= asked <= GOAL_REQUEST_US and told <= GOAL_REPLY_US and event <= GOAL_EVENT_US
-            print(f"{source + ' -> ' + target:52} {asked:10.1f} {told:9.1f} {event:9.2f}   {yardstick:.1f}")
-        del reply
+            if source != target:
+                asked = best_us(partial(transcode_request, source, target, request, model="model-1"), 1000)
+                told = best_us(partial(transcode_response, source, target, replies[source], context=CONTEXT), 1000)
+                event = event_us(source, target)
+                is_met &= asked <= GOAL_REQUEST_US and told <= GOAL_REPLY_US and event <= GOAL_EVENT_US
+                print(f"{source + ' -> ' + target:52} {asked:10.1f} {told:9.1f} {event:9.2f}   {yardstick:.1f}")
     return is_met
-
-
-_REPLIES = {protocol: emit_response(protocol, reply_of(700), CONTEXT).value for protocol in PROTOCOLS}
-
-
-def _reply_in(protocol: str) -> bytes:
-    return _REPLIES[protocol]
 
 
 def growth() -> None:
@@ -144,7 +137,7 @@ def growth() -> None:
         for number, source in enumerate(PROTOCOLS):
             target = PROTOCOLS[(number + 1) % 4]
             body = emit_request(source, request_of(size)).value
-            spent = best_us(lambda: transcode_request(source, target, body, model="model-1"), max(3, 300_000 // size))  # noqa: B023
+            spent = best_us(partial(transcode_request, source, target, body, model="model-1"), max(3, 300_000 // size))
             cells.append(f"{spent * 1000 / len(body):24.2f}")
         print(f"{size:9} " + "  ".join(cells))
 

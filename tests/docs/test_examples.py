@@ -14,6 +14,44 @@ SDK_IMPORT_S = 30
 KEYLESS = {name: value for name, value in os.environ.items() if not re.search(r"_API_KEY(_\d+)?$", name)}
 """A key in the environment would make the calls real ones."""
 EXPECTED = {
+    "canonical_call": [
+        *[
+            pattern
+            for name in ("chat", "responses", "messages", "gemini")
+            for pattern in (
+                rf"^{name}:$",
+                r"^  reply: You said: How deep is the lake\? .*\(stop, \d+ tokens\)$",
+                r"^  stream: You said: How deep is the lake\? .*\([2-9] pieces\)$",
+                r"^  calls:  depth_of\(\{\"lake\":\"heron\"\}\)$",
+                r"^  then:  You said: ",
+            )
+        ]
+    ],
+    "multi_endpoint": [r"^openai answered after \d attempts: You said: How deep is the lake\?", r"^lost: nothing$"],
+    "translate": [
+        r"^request: \{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":4096,\"system\":\"Be brief\.\"",
+        r"^  defaulted generation\.max_output_tokens: ",
+        r"^  dropped generation\.seed: ",
+        r"^reply: .*'content': '149 m\.'.*'finish_reason': 'stop'",
+        r"^content_block_delta -> data: .*149 m\.",
+        r"^data: \[DONE\]$",
+        r"^error: 503 ",
+        r"^refused: ",
+        r"^canonical: Be brief\.$",
+    ],
+    "prompt_cache": [
+        r"^one key for both: True$",
+        r"^anthropic marks: \[\{'type': 'text', 'text': 'An example question\.', 'cache_control': \{'type': 'ephemeral'\}\}\]$",
+        r"^  dropped capabilities\.prompt_cache\.key: ",
+        r"^gemini, required: ",
+    ],
+    "replay_fixture": [
+        r"^url:     https://api\.openai\.com/v1/chat/completions\?api_key=<redacted:api_key>$",
+        r"^header:  \('Authorization', '<redacted:authorization>'\)$",
+        r'"url": "<redacted:url_blob>"',
+        r"^reply:   A lake\.$",
+    ],
+    "live_demo": [r"^tool:   depth_of\(\{\"lake\":\"heron\"\}\)", r"^vision: an image at https://"],
     "basic_usage": [
         r"^reply: You said: Say something kind about gateways\.",
         r"^key prod-2, 2 attempts, \d+ tokens, 0\.\d+ USD$",
