@@ -178,7 +178,7 @@ class TestReading:
         assert (made.name, made.signature) == ("f", OWN)
 
     def test_call_in_pieces_that_nothing_ends(self) -> None:
-        """The next call, another part or the end of the stream does."""
+        """The next call or the end of the stream does."""
         parts = assembled(
             decode(
                 chunk(partial(piece("$.a", 1), name="f", willContinue=True)),

@@ -18,6 +18,9 @@ BLOCKED = {"blockReason": "OTHER"}
 """What is said of a prompt that has no answer, where no more is known."""
 
 
+_USUAL_TIERS = frozenset({"", "auto", "default", "standard"})
+
+
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
     place = Place(losses, is_own=is_own, is_reply=True, names=context.names)
@@ -27,12 +30,18 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     usage = write_usage(response.usage, response.raw_usage if is_own else None, losses)
     if usage is not None:
         body["usageMetadata"] = usage
+    drop_tier(response.service_tier, losses)
     body["modelVersion"] = response.model or context.model
     body["responseId"] = response.id if is_own and response.id else context.id
     place.extend(body, response.vendor_extensions, lambda member: member[1:], OF_REPLY)
     if not response.candidates:
         body.setdefault("promptFeedback", BLOCKED)
     return body
+
+
+def drop_tier(tier: str, losses: Losses) -> None:
+    if tier not in _USUAL_TIERS:
+        losses.drop("service_tier", "Gemini does not say how a request was served")
 
 
 def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any]:

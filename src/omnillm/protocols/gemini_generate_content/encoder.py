@@ -29,7 +29,7 @@ from omnillm.model.events import (
 )
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.gemini_generate_content.candidate_writer import CandidateWriter, Parts
-from omnillm.protocols.gemini_generate_content.emit_reply import BLOCKED
+from omnillm.protocols.gemini_generate_content.emit_reply import BLOCKED, drop_tier
 from omnillm.protocols.gemini_generate_content.failure import write_stream_fault
 from omnillm.protocols.gemini_generate_content.finish import write_finish
 from omnillm.protocols.gemini_generate_content.grounding import write_grounding
@@ -79,6 +79,7 @@ class GenerateContentEncoder:
         self._place.is_own = is_own
         self._identify(event.id if is_own else "", event.model)
         self._usage = event.usage
+        drop_tier(event.service_tier, self._losses)
         return b""
 
     def _feed_part(self, event: Any) -> bytes:

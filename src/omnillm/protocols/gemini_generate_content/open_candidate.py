@@ -15,7 +15,7 @@ from omnillm.model.events import (
     TextDelta,
 )
 from omnillm.model.media import InlineSource
-from omnillm.model.message import Audio, MessagePart, Reasoning, Text, ToolCall
+from omnillm.model.message import Audio, MessagePart, Opaque, Reasoning, Text, ToolCall
 from omnillm.protocols.gemini_generate_content.finish import UNSPECIFIED, read_finish
 from omnillm.protocols.gemini_generate_content.grounding import read_citations
 from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs
@@ -115,6 +115,7 @@ class OpenCandidate:
         name, will_continue = call.get("name"), call.get("willContinue") is True
         if self._partial is not None and not name:
             self._partial.add(call)
+            self._partial.signature = self._partial.signature or self._signature(part)
             if not will_continue:
                 self._end_call(events)
             return True
@@ -122,11 +123,14 @@ class OpenCandidate:
             self._end_call(events)
         if not will_continue and call.get("partialArgs") is None:
             return not name and part.keys() <= _CALL_PART and not call
-        signature = optional_text(part, "thoughtSignature")
-        self._partial = PartialCall(call, self._reader.opaque(signature)[0] if signature else None)
+        self._partial = PartialCall(call, self._signature(part))
         if not will_continue:
             self._end_call(events)
         return True
+
+    def _signature(self, part: dict[str, Any]) -> Opaque | None:
+        value = optional_text(part, "thoughtSignature")
+        return self._reader.opaque(value)[0] if value else None
 
     def _end_call(self, events: Events) -> None:
         partial, self._partial = self._partial, None

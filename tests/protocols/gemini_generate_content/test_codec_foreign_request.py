@@ -1,0 +1,361 @@
+"""Canonical requests of every origin, written for Gemini."""
+
+from typing import Any
+
+import pytest
+from tests.protocols.gemini_generate_content.asking import FOREIGN, QUESTION, P, can, emit, parse, parts_of, request, said
+from tests.protocols.gemini_generate_content.bodies import (
+    HI,
+    PNG,
+    SIGNATURE,
+    UNCHECKED,
+    answers,
+    asks,
+    call,
+    inline,
+    result,
+    signed,
+)
+
+from omnillm.errors import ProtocolError
+from omnillm.model import (
+    Audio,
+    BuiltinTool,
+    CacheControl,
+    CapabilitySet,
+    Citation,
+    EndOfTools,
+    ExplicitKey,
+    File,
+    FileSource,
+    GenerationConfig,
+    ImageBase64,
+    ImageFile,
+    ImageUrl,
+    InlineSource,
+    Issuer,
+    Json,
+    Message,
+    MessageRole,
+    Native,
+    Opaque,
+    PromptCachePolicy,
+    PromptCacheRetention,
+    Reasoning,
+    ReasoningCapability,
+    Refusal,
+    StructuredOutputConfig,
+    Text,
+    TextSource,
+    ToolCall,
+    ToolChoice,
+    ToolDefinition,
+    ToolResult,
+    UrlSource,
+    Video,
+    user,
+)
+from omnillm.protocols.codec import Dialect
+
+
+def test_system_text() -> None:
+    """At the start it is the systemInstruction, later a word of the user's."""
+    system = Message.text(MessageRole.SYSTEM, "Be brief.")
+    body, lost = emit(request(system, QUESTION, said(Text(text="Hello.")), Message.text(MessageRole.DEVELOPER, "In German."), user("Now?")))
+    assert body["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+    assert body["contents"][-1] == answers({"text": "<system>\nIn German.\n</system>"}, {"text": "Now?"})
+    assert lost == {"input[3]": "moved", "input[3].role": "approximated", "input[4]": "moved"}
+
+
+def test_instructions_come_first() -> None:
+    """Each message of the start is a part."""
+    body, lost = emit(request(Message.text(MessageRole.SYSTEM, "b"), Message.text(MessageRole.SYSTEM, "c"), QUESTION, instructions="a"))
+    assert body["systemInstruction"]["parts"] == [{"text": "a"}, {"text": "b"}, {"text": "c"}]
+    assert lost == {"instructions": "moved", "input[1]": "moved"}
+
+
+def test_system_text_alone_is_said_by_the_user() -> None:
+    """Gemini refuses a request without contents."""
+    body, lost = emit(request(Message.text(MessageRole.SYSTEM, "Write a poem.")))
+    assert body == {"contents": [answers({"text": "Write a poem."})]}
+    assert lost == {"input[0]": "moved"}
+
+
+def test_first_call_of_a_step_is_not_checked() -> None:
+    """Where no signature of Gemini's is known; the calls beside it need none."""
+    foreign = ToolCall(call_id="a", name="f", arguments="{}", signature=FOREIGN)
+    calls = (ToolCall(call_id="b", name="f", arguments=""), foreign)
+    parts, lost = parts_of(*calls, role=MessageRole.ASSISTANT)
+    assert parts == [signed(call("f", {}, id="b"), UNCHECKED), call("f", {}, id="a")]
+    assert lost == {"input[1].parts[1].signature": "dropped"}
+    parts, lost = parts_of(foreign, role=MessageRole.ASSISTANT)
+    assert parts == [signed(call("f", {}, id="a"), UNCHECKED)]
+    assert lost == {"input[1].parts[0].signature": "approximated"}
+
+
+@pytest.mark.parametrize(("provider", "is_told"), [("google", True), ("", True), ("vertex", False)])
+def test_signature_returns_to_its_provider_alone(provider: str, is_told: bool) -> None:
+    """Others of the same protocol cannot read it."""
+    own = Opaque(value=SIGNATURE, issuer=Issuer(protocol=P, provider="google"))
+    body, lost = emit(request(QUESTION, said(Text(text="a", signature=own))), Dialect(provider=provider))
+    assert body["contents"][1]["parts"] == [signed({"text": "a"}) if is_told else {"text": "a"}]
+    assert bool(lost) is not is_told
+
+
+def test_reasoning_of_others_is_a_thought_without_signature() -> None:
+    """It never becomes an answer; what has no text is left out."""
+    parts, lost = parts_of(
+        Reasoning(text="Hm.", opaque=FOREIGN),
+        Reasoning(opaque=FOREIGN, is_redacted=True),
+        Reasoning(summary=("a", "b")),
+        Reasoning(),
+        role=MessageRole.ASSISTANT,
+    )
+    assert parts == [{"text": "Hm.", "thought": True}, {"text": "a\n\nb", "thought": True}]
+    assert lost == {
+        "input[1].parts[0].opaque": "dropped",
+        "input[1].parts[1]": "dropped",
+        "input[1].parts[2].summary": "approximated",
+        "input[1].parts[3]": "dropped",
+    }
+
+
+def test_tool_results() -> None:
+    """Consecutive results are one content; each has the name of its call."""
+    made = ToolCall(call_id="c1", name="search", arguments="{lake")
+    results = (
+        ToolResult(call_id="c1", content=(Text(text="a"), ImageBase64(data=PNG, media_type="image/png")), is_error=True),
+        ToolResult(call_id="c2", content=(Json(value={"error": 5}),)),
+        ToolResult(call_id="c3", content=(Json(value=[1]), Text(text="b")), kind="custom"),
+    )
+    body, lost = emit(request(QUESTION, said(made), *results))
+    assert body["contents"][1]["parts"][0]["functionCall"]["args"] == {"_raw": "{lake"}
+    assert body["contents"][2:] == [
+        answers(
+            result({"error": "a"}, id="c1", parts=[inline("image/png", PNG)]),
+            result({"result": {"error": 5}}, "c2", id="c2"),
+            result({"result": "[1]\n\nb"}, "c3", id="c3"),
+        )
+    ]
+    assert lost == {"input[1].parts[0].arguments": "approximated", "input[4].content": "approximated", "input[4].kind": "approximated"}
+    back = parse(body)[0].input
+    assert isinstance(back[1], Message)
+    assert back[1].tool_calls[0].arguments == "{lake"
+    assert back[3].content == (Json(value={"error": 5}),)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"result": "a"}, {"output": 5}, {"error": {}}, {"a": 1}, {"result": {"a": 1}}, {"result": {}}, [], 5, None]
+)
+@pytest.mark.parametrize("is_error", [None, True])
+def test_json_result_comes_back(value: Any, is_error: bool | None) -> None:
+    """Whatever it looks like."""
+    answer = ToolResult(call_id="c1", name="f", content=(Json(value=value),), is_error=is_error)
+    made = said(ToolCall(call_id="c1", name="f", arguments="{}"))
+    body, lost = emit(request(QUESTION, made, answer))
+    assert parse(body)[0].input[2] == answer
+    assert lost == {}
+
+
+MEDIA: tuple[tuple[Any, dict | None, dict[str, str]], ...] = (
+    (
+        ImageUrl(url="https://a.b/c.jpg?x=1", detail="low"),
+        {"mimeType": "image/jpeg", "fileUri": "https://a.b/c.jpg?x=1"},
+        {".detail": "dropped"},
+    ),
+    (ImageUrl(url="https://a.b/c"), {"mimeType": "image/jpeg", "fileUri": "https://a.b/c"}, {".media_type": "defaulted"}),
+    (ImageFile(file_id="file-1", protocol="openai_responses"), None, {"": "dropped"}),
+    (File(source=FileSource(file_id="file-1", protocol="openai_chat")), None, {"": "dropped"}),
+    (
+        File(source=UrlSource(url="https://a.b/c.pdf")),
+        {"mimeType": "application/pdf", "fileUri": "https://a.b/c.pdf"},
+        {".source.media_type": "defaulted"},
+    ),
+    (Video(source=UrlSource(url="https://youtu.be/1")), {"fileUri": "https://youtu.be/1"}, {}),
+    (Audio(audio_id="a1"), None, {"": "dropped", ".audio_id": "dropped"}),
+)
+
+
+@pytest.mark.parametrize(("part", "written", "lost"), MEDIA)
+def test_media_by_address(part: Any, written: dict | None, lost: dict[str, str]) -> None:
+    """A file's id crosses to no other provider; a media type that nobody said is guessed."""
+    parts, found = parts_of(Text(text="a"), part)
+    assert parts[1:] == ([] if written is None else [{"fileData": written}])
+    assert found == {f"input[0].parts[1]{member}": kind for member, kind in lost.items()}
+
+
+def test_media_inline() -> None:
+    """Names and titles of documents have no place."""
+    document = File(source=TextSource(text="149 m"), title="Lake", has_citations=True)
+    named = File(source=InlineSource(data=b"%PDF", media_type="application/pdf"), filename="a.pdf")
+    sound = Audio(source=InlineSource(data=b"RIFF"), format="mp3")
+    parts, lost = parts_of(document, named, sound, ImageBase64(data=PNG))
+    assert parts == [
+        inline("text/plain", b"149 m"),
+        inline("application/pdf", b"%PDF"),
+        inline("audio/mp3", b"RIFF"),
+        inline("image/jpeg", PNG),
+    ]
+    assert lost == {
+        "input[0].parts[0].title": "dropped",
+        "input[0].parts[0].has_citations": "dropped",
+        "input[0].parts[1].filename": "dropped",
+        "input[0].parts[3].media_type": "defaulted",
+    }
+
+
+def test_parts_that_gemini_does_not_have() -> None:
+    """Each is told."""
+    native = Native(protocol="openai_responses", kind="web_search_call", value={"type": "web_search_call"})
+    marked = Text(text="b", cache_control=CacheControl(), citations=(Citation(url="u"),), vendor_extensions={"x": 1})
+    parts, lost = parts_of(Refusal(text="No."), Json(value=[1]), native, Text(text=""), marked)
+    assert parts == [{"text": "No."}, {"text": "[1]"}, {"text": "b"}]
+    assert lost == {
+        "input[0].parts[0]": "approximated",
+        "input[0].parts[1].value": "approximated",
+        "input[0].parts[2]": "dropped",
+        "input[0].parts[3]": "dropped",
+        "input[0].parts[4].cache_control": "dropped",
+        "input[0].parts[4].citations": "dropped",
+        "input[0].parts[4].vendor_extensions.x": "dropped",
+    }
+
+
+def test_tools() -> None:
+    """Free text is a function's one argument; the provider's tools are said in Gemini's words."""
+    search = BuiltinTool(kind="web_search", max_uses=3, protocol="anthropic_messages", native={"type": "web_search_20250305"})
+    body, lost = emit(
+        can(
+            tools=(
+                ToolDefinition(name="a", kind="custom", format={}),
+                ToolDefinition(name="b", strict=True, cache_control=CacheControl()),
+            ),
+            builtin_tools=(search, BuiltinTool(kind="mcp"), BuiltinTool(kind="web_fetch")),
+            parallel_tool_calls=False,
+            max_tool_calls=2,
+        )
+    )
+    assert body["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]["required"] == ["input"]
+    assert body["tools"][1:] == [{"googleSearch": {}}, {"urlContext": {}}]
+    assert lost == {
+        "capabilities.tools[0].kind": "approximated",
+        "capabilities.tools[0].format": "dropped",
+        "capabilities.tools[1].strict": "dropped",
+        "capabilities.tools[1].cache_control": "dropped",
+        "capabilities.builtin_tools[0]": "approximated",
+        "capabilities.builtin_tools[0].max_uses": "dropped",
+        "capabilities.builtin_tools[1]": "dropped",
+        "capabilities.parallel_tool_calls": "dropped",
+        "capabilities.max_tool_calls": "dropped",
+    }
+
+
+CHOICES: tuple[tuple[ToolChoice, dict | None], ...] = (
+    (ToolChoice(mode="auto"), {"mode": "AUTO"}),
+    (ToolChoice(mode="none"), {"mode": "NONE"}),
+    (ToolChoice(mode="required"), {"mode": "ANY"}),
+    (ToolChoice(mode="named", names=("f",)), {"mode": "ANY", "allowedFunctionNames": ["f"]}),
+    (ToolChoice(mode="allowed", names=("f", "g"), is_required=True), {"mode": "ANY", "allowedFunctionNames": ["f", "g"]}),
+    (ToolChoice(mode="allowed", names=("f",)), {"mode": "VALIDATED", "allowedFunctionNames": ["f"]}),
+    (ToolChoice(mode="named", protocol="openai_responses", native={"type": "mcp"}), None),
+)
+
+
+@pytest.mark.parametrize(("choice", "written"), CHOICES)
+def test_tool_choice(choice: ToolChoice, written: dict | None) -> None:
+    """And back; a choice that only another protocol knows is dropped."""
+    body, lost = emit(can(tool_choice=choice))
+    assert body.get("toolConfig") == (None if written is None else {"functionCallingConfig": written})
+    assert lost == ({} if written else {"capabilities.tool_choice": "dropped"})
+    assert not written or parse(body)[0].capabilities.tool_choice == choice
+
+
+THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
+    (ReasoningCapability(effort="low"), {"thinkingLevel": "LOW"}, {}),
+    (ReasoningCapability(effort="max"), {"thinkingLevel": "XHIGH"}, {"effort": "approximated"}),
+    (ReasoningCapability(effort="none"), {"thinkingBudget": 0}, {}),
+    (ReasoningCapability(mode="disabled"), {"thinkingBudget": 0}, {}),
+    (ReasoningCapability(budget_tokens=2048), {"thinkingBudget": 2048}, {}),
+    (ReasoningCapability(mode="enabled", budget_tokens=2048), {"thinkingBudget": 2048, "includeThoughts": True}, {}),
+    (
+        ReasoningCapability(mode="adaptive", include_thoughts=False),
+        {"thinkingBudget": -1, "includeThoughts": False},
+        {"mode": "approximated"},
+    ),
+    (ReasoningCapability(effort="high", budget_tokens=5), {"thinkingLevel": "HIGH"}, {"budget_tokens": "dropped"}),
+    (
+        ReasoningCapability(effort="high", summary="auto"),
+        {"thinkingLevel": "HIGH", "includeThoughts": True},
+        {"summary": "approximated"},
+    ),
+)
+
+
+@pytest.mark.parametrize(("reasoning", "written", "lost"), THINKING)
+def test_reasoning(reasoning: ReasoningCapability, written: dict, lost: dict[str, str]) -> None:
+    """A level or a budget."""
+    body, found = emit(can(reasoning=reasoning))
+    assert body["generationConfig"]["thinkingConfig"] == written
+    assert found == {f"capabilities.reasoning.{name}": kind for name, kind in lost.items()}
+
+
+def test_structured_output() -> None:
+    """Gemini holds to the schema, and has no names for it."""
+    output = StructuredOutputConfig(name="a", description="b", schema={"type": "object"}, strict=False)
+    body, lost = emit(can(structured_output=output))
+    assert body["generationConfig"] == {"responseMimeType": "application/json", "responseJsonSchema": {"type": "object"}}
+    path = "capabilities.structured_output"
+    assert lost == {f"{path}.name": "dropped", f"{path}.description": "dropped", f"{path}.strict": "approximated"}
+
+
+def test_rest_that_gemini_cannot_say() -> None:
+    """Every member by its name."""
+    body, lost = emit(
+        request(
+            generation=GenerationConfig(logit_bias={"1": 1}, verbosity="low", service_tier="auto"),
+            capabilities=CapabilitySet(audio={"voice": "alloy"}),
+            metadata={"run": "7"},
+            user_id="u",
+            store=True,
+            protocol="openai_chat",
+            vendor_extensions={"prediction": {}},
+        )
+    )
+    assert body == asks()
+    members = ("generation.logit_bias", "generation.verbosity", "generation.service_tier", "capabilities.audio", "metadata.run")
+    assert lost == dict.fromkeys((*members, "user_id", "store", "vendor_extensions.prediction"), "dropped")
+
+
+def test_service_tier() -> None:
+    """The words that are shared."""
+    for tier, word in (("flex", "flex"), ("priority", "priority"), ("default", "standard"), ("standard", "standard")):
+        assert emit(request(generation=GenerationConfig(service_tier=tier)))[0]["serviceTier"] == word
+
+
+def test_prompt_cache() -> None:
+    """Gemini caches by itself: what is more than that is dropped, and what must be is refused."""
+    assert emit(can(prompt_cache=PromptCachePolicy()))[1] == {}
+    assert emit(can(prompt_cache=PromptCachePolicy.disabled()))[1] == {}
+    policy = PromptCachePolicy(key=ExplicitKey(value="k"), breakpoint=EndOfTools(), retention=PromptCacheRetention.LONG)
+    path = "capabilities.prompt_cache"
+    assert emit(can(prompt_cache=policy))[1] == dict.fromkeys((f"{path}.key", f"{path}.breakpoint", f"{path}.retention"), "dropped")
+    with pytest.raises(ProtocolError):
+        emit(can(prompt_cache=PromptCachePolicy.required()))
+
+
+def test_state_of_another_provider_is_refused() -> None:
+    """Before anything is sent."""
+    with pytest.raises(ProtocolError):
+        emit(request(previous_response_id="resp_1"))
+
+
+def test_typed_field_wins_over_an_extension() -> None:
+    """What an extension adds stands beside it."""
+    body, _ = emit(
+        request(
+            protocol=P,
+            generation=GenerationConfig(seed=1),
+            vendor_extensions={"generationConfig": {"seed": 2, "mediaResolution": "MEDIA_RESOLUTION_LOW"}, "contents": []},
+        )
+    )
+    assert body == {"contents": [HI], "generationConfig": {"seed": 1, "mediaResolution": "MEDIA_RESOLUTION_LOW"}}
