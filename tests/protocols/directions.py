@@ -290,3 +290,8 @@ def sdk_reads(protocol: str, body: bytes) -> Any:
 
 def sdk_reads_events(protocol: str, frames: list[Frame]) -> list[Any]:
     return [_EVENTS[protocol](frame.data) for frame in frames if frame.data and frame.data != b"[DONE]" and frame.event != b"ping"]
+
+
+def is_failure(frame: Frame) -> bool:
+    """An error event, which each protocol writes in a shape of its own."""
+    return frame.event == b"error" or b'"type":"error"' in frame.data or frame.data.startswith(b'{"error":')

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.protocols.cases import PROTOCOLS, REPLIES, REQUESTS
-from tests.protocols.directions import CONTEXT, events_of, sdk_reads, sdk_reads_events, streamed
+from tests.protocols.directions import CONTEXT, events_of, is_failure, sdk_reads, sdk_reads_events, streamed
 
 from omnillm.assemble import SystemClock
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
@@ -167,8 +167,3 @@ def test_odd_stream_is_the_providers_mistake(protocol: str) -> None:
                 sdk_reads_events(target, [frame for frame in SseReader().feed(told) if not is_failure(frame)])
 
     rounds(act, 1 / 12)
-
-
-def is_failure(frame: Frame) -> bool:
-    """An error event, which each protocol writes in a shape of its own."""
-    return frame.event == b"error" or b'"type":"error"' in frame.data or frame.data.startswith(b'{"error":')

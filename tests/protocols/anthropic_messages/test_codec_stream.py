@@ -386,7 +386,7 @@ def test_what_a_part_holds_at_its_start_is_content():
     content = accumulated(raw).content
     assert [(block.thinking, block.signature) for block in content[:2]] == [("a\n\nb", "sig"), ("", "sig")]
     assert (content[2].text, content[2].citations[0].url) == ("c", "u")
-    assert (content[3].id, content[3].input, content[3].caller.type) == ("a_b", {"input": "d"}, "direct")
+    assert (content[3].id, content[3].input, content[3].caller) == ("a_b", {"input": "d"}, None)
     assert [block.text for block in content[4:6]] == ["e", "f"]
     assert content[6].input == {"query": "q"}
     path = "candidates[0].message.parts"
@@ -394,6 +394,7 @@ def test_what_a_part_holds_at_its_start_is_content():
         f"{path}[0].summary": "approximated",
         f"{path}[3].call_id": "approximated",
         f"{path}[3].kind": "approximated",
+        f"{path}[3].vendor_extensions.caller": "dropped",
         f"{path}[3].vendor_extensions.x": "dropped",
         f"{path}[4]": "approximated",
         f"{path}[5]": "approximated",

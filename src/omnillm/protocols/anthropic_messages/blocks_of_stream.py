@@ -227,7 +227,7 @@ class _ToolBlock(OpenBlock):
             self.writer.approximate(self.place, "ids of tool calls are letters, digits, _ and -", "call_id")
         block: Block = {"type": "tool_use", "id": call_id, "name": part.name, "input": {}}
         for name, value in part.vendor_extensions.items():
-            if name in _OWN_MEMBERS:
+            if name in _OWN_MEMBERS and self.writer.is_own:
                 block[name] = value
             else:
                 self.writer.drop(self.place, "the Messages API does not know it", f"vendor_extensions.{name}")

@@ -57,7 +57,7 @@ class MessageEncoder:
     def __init__(self, context: ReplyContext, losses: Losses) -> None:
         self._context = context
         self._losses = losses
-        self._writer = BlockWriter(losses, is_own=True)
+        self._writer = BlockWriter(losses, is_own=False)
         self._blocks = 0
         """Blocks written up to now: the index of the next one."""
         self._current: OpenBlock | None = None
@@ -118,7 +118,7 @@ class MessageEncoder:
         return b"".join([self._feed_part(event) for event in events])  # its own end goes on with the next
 
     def _start(self, event: ResponseStarted) -> bytes:
-        self._is_own = event.protocol == NAME
+        self._is_own = self._writer.is_own = event.protocol == NAME
         self.response_id = event.id if self._is_own and event.id else PREFIX + self._context.id
         self._usage = event.usage
         usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
@@ -159,11 +159,11 @@ class MessageEncoder:
             delta["stop_details"] = details
         said: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": self._counts()}
         for name, value in finished.vendor_extensions.items():
-            if name == "container":
+            if name == "container" and self._is_own:
                 delta[name] = value
-            elif name in _OWN_MEMBERS:
+            elif name in _OWN_MEMBERS and self._is_own:
                 said[name] = value
-            elif name != "stop_details":
+            elif name != "stop_details" or not self._is_own:
                 self._losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
         return b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
 

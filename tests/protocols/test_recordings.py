@@ -1,0 +1,101 @@
+"""What real providers sent, in all four clients' protocols: each SDK reads the body, and every event of the stream."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.protocols.cases import PROTOCOLS
+from tests.protocols.conftest import FIXTURES
+from tests.protocols.directions import CONTEXT, is_failure, sdk_reads, sdk_reads_events
+
+from omnillm.errors import UpstreamLost
+from omnillm.framing.sse import SseReader
+from omnillm.protocols.registry import PROTOCOLS as REGISTRY
+from omnillm.protocols.stream_transcoder import StreamTranscoder
+from omnillm.protocols.transcode import transcode_response
+
+pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no recordings in {FIXTURES}")
+SIGNS = {
+    "openai_chat": b'"chat.completion',
+    "openai_responses": b'"response',
+    "anthropic_messages": b'"type":"message',
+    "gemini_generate_content": b'"candidates"',
+}
+FAMILIES = {
+    "openai_chat": ("openai/chat", "azure", "deepseek/chat", "groq", "mistral", "xai", "openai-compatible/chat"),
+    "openai_responses": ("openai/responses", "azure", "xai", "open-responses"),
+    "anthropic_messages": ("anthropic",),
+    "gemini_generate_content": ("google",),
+}
+ODD = {
+    "spliced-message-start.chunks.txt": "two streams in one recording",
+    "parallel-tool-call-wrapper.1.chunks.txt": "the recording's JSON is broken",
+}
+
+
+def recorded(suffix: str) -> list[object]:
+    """(protocol, file) of everything that is a reply of the protocol by its own reading."""
+    found = []
+    for protocol, families in FAMILIES.items():
+        for family in families:
+            for path in sorted((FIXTURES / family).glob(f"*{suffix}")):
+                if is_of(protocol, path.read_bytes()[:4000].replace(b": ", b":")):
+                    found.append(pytest.param(protocol, path, id=f"{protocol}-{path.name.removesuffix(suffix)}"))
+    return found
+
+
+def is_of(protocol: str, head: bytes) -> bool:
+    return SIGNS[protocol] in head
+
+
+def wire(protocol: str, path: Path) -> bytes:
+    """A recording, which holds the events alone, as the bytes that came."""
+    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
+    raw = b"".join(b"data: " + line + b"\n\n" for line in lines)
+    return raw + b"data: [DONE]\n\n" if protocol == "openai_chat" else raw
+
+
+@pytest.mark.parametrize("target", PROTOCOLS)
+@pytest.mark.parametrize(("protocol", "path"), recorded(".json"))
+def test_recorded_reply_is_valid_everywhere(protocol: str, path: Path, target: str) -> None:
+    """And nothing is lost in silence: what does not come back is in the report."""
+    body = path.read_bytes()
+    if not REGISTRY[protocol].peek_reply(body).is_complete:
+        pytest.skip("the recording is no whole reply of a generation")
+    report = transcode_response(protocol, target, body, context=CONTEXT)
+    if target != protocol:
+        sdk_reads(target, report.value)
+    assert msgspec.json.decode(report.value)
+
+
+@pytest.mark.parametrize("target", PROTOCOLS)
+@pytest.mark.parametrize(("protocol", "path"), recorded(".chunks.txt"))
+def test_recorded_stream_is_valid_everywhere(protocol: str, path: Path, target: str) -> None:
+    """However it is cut into pieces."""
+    if path.name in ODD:
+        pytest.skip(ODD[path.name])
+    raw = wire(protocol, path)
+    transcoder = StreamTranscoder(protocol, target, context=CONTEXT)
+    told = transcoder.feed(raw) + transcoder.feed(b"")
+    if target != protocol:
+        frames = list(SseReader().feed(told))
+        assert frames
+        sdk_reads_events(target, [frame for frame in frames if not is_failure(frame)])
+    pieces = StreamTranscoder(protocol, target, context=CONTEXT)
+    step = max(1, len(raw) // 97)
+    assert b"".join(pieces.feed(raw[at : at + step]) for at in range(0, len(raw), step)) + pieces.feed(b"") == told
+
+
+@pytest.mark.parametrize(("protocol", "path"), recorded(".chunks.txt"))
+def test_recorded_stream_cut_anywhere_is_lost(protocol: str, path: Path) -> None:
+    """Before the event that ends it, at some thirty places."""
+    raw = wire(protocol, path)
+    lines = [line for line in path.read_bytes().splitlines() if line.strip()]
+    end = len(raw) - len(b"data: [DONE]\n\n") if protocol == "openai_chat" else raw.rindex(b"data: " + lines[-1])
+    if protocol == "gemini_generate_content":
+        end = next((raw.index(b"data: " + line) for line in lines if b'"finishReason"' in line), end)
+    for at in range(0, end, max(1, end // 29)):
+        transcoder = StreamTranscoder(protocol, "canonical", context=CONTEXT)
+        with pytest.raises(UpstreamLost):
+            transcoder.feed(raw[:at] or b":\n\n")
+            transcoder.feed(b"")
