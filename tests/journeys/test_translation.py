@@ -1,5 +1,6 @@
 """Every client protocol over every provider protocol: the official SDKs, strict, never see which one answers."""
 
+import json
 from typing import Any
 
 import anthropic
@@ -8,6 +9,7 @@ import pytest
 from google.genai import errors
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.talking import CLIENTS, PNG, Wish
+from tests.journeys.wire import Question, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
@@ -183,3 +185,50 @@ async def test_broken_stream_is_an_error_in_the_clients_protocol(serve: Serve, c
         async with CLIENTS[client](gateway.base_url, upstream) as talk:
             with pytest.raises((openai.APIError, anthropic.APIError, errors.APIError, openai.LengthFinishReasonError, RuntimeError)):
                 await talk.ask("How deep is the lake?", Wish(is_stream=True))
+
+
+PROVIDERS = {
+    "openai_chat": "chat",
+    "openai_responses": "responses",
+    "anthropic_messages": "anthropic",
+    "gemini_generate_content": "gemini",
+}
+BAD_FIELDS = {
+    "openai_chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
+    "openai_responses": ("/v1/responses", {"input": [{"role": "user", "content": 7}]}, "input[0].content"),
+    "anthropic_messages": ("/v1/messages", {"max_tokens": 9, "messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
+    "gemini_generate_content": ("/v1/models/{}:generateContent", {"contents": [{"parts": [{"text": 7}]}]}, "contents[0].parts[0].text"),
+}
+
+
+@clients
+@upstreams
+async def test_wrong_field_is_named_by_its_path(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:
+    """400 in the client's own shape, as its provider would have said it, and nothing is sent."""
+    if client == upstream:
+        pytest.skip("the same protocol on both sides: the provider says it itself")
+    path, body, field = BAD_FIELDS[client]
+    sent = json.dumps({"model": upstream, **body}).encode()
+    head = f"POST {path.format(upstream)} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
+    reply = await exchange(gateway.port, Question("gemini" if client.startswith("gemini") else client, head.encode() + sent))
+    assert reply.status == 400
+    assert f"`{field}`" in reply.error["message"]
+    if client.startswith("openai"):
+        assert (reply.error["param"], reply.error["code"]) == (field, "invalid_value")
+    assert not provider.log
+
+
+@upstreams
+@modes
+async def test_garbled_reply_is_a_502_with_the_providers_name(serve: Serve, upstream: str, is_stream: bool) -> None:
+    """Whole, or broken off before any content: retried, and then an error that names who failed."""
+    garbled = Behaviour(fault=FAULTS["malformed_event" if is_stream else "truncated_json"])
+    async with FakeProvider(keys={"sk-good": garbled}, prices=PRICES, clock=SystemClock()) as provider:
+        gateway = await serve(CONFIG.format(base_url=provider.base_url, virtual_key=VIRTUAL_KEY, price=PRICE))
+        client = next(name for name in NAMES if name != upstream)
+        async with CLIENTS[client](gateway.base_url, upstream) as talk:
+            with pytest.raises((openai.APIError, anthropic.APIError, errors.APIError)) as caught:
+                await talk.ask("How deep is the lake?", Wish(is_stream=is_stream))
+    if not is_stream:
+        assert status_of(caught.value) == 502
+        assert f"'{PROVIDERS[upstream]}'" in str(caught.value)

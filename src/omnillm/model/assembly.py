@@ -57,8 +57,8 @@ class _Open:
     def _closed_audio(self, part: Audio, more: str) -> Audio:
         source = part.source
         if self.sound:
-            before = source.data if isinstance(source, InlineSource) else b""
-            source = InlineSource(data=before + b"".join(self.sound))
+            before = source if isinstance(source, InlineSource) else InlineSource(data=b"")
+            source = replace(before, data=before.data + b"".join(self.sound))
         return replace(part, source=source, transcript=part.transcript + more)
 
 

@@ -25,7 +25,7 @@ class ResponseStarted(_Event, frozen=True, kw_only=True, omit_defaults=True, tag
     created: int | None = None
     service_tier: str = ""
     protocol: str = ""
-    """Of the provider that speaks."""
+    """Of the provider that speaks: whose words the ids, extensions and raw usage of this stream are. Every decoder says it."""
     usage: Usage | None = None
     """What is known of the input already (Anthropic's message_start)."""
 

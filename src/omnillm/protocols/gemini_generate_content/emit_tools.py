@@ -62,8 +62,8 @@ def _builtin(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any] | Non
 
 def emit_tool_choice(capabilities: CapabilitySet, place: Place) -> dict[str, Any] | None:
     """Write `functionCallingConfig`."""
-    if capabilities.parallel_tool_calls is not None:
-        place.losses.drop("capabilities.parallel_tool_calls", "Gemini has no parallel_tool_calls")
+    if capabilities.parallel_tool_calls is False:
+        place.losses.drop("capabilities.parallel_tool_calls", "Gemini may always call several")
     if capabilities.max_tool_calls is not None:
         place.losses.drop("capabilities.max_tool_calls", "Gemini has no max_tool_calls")
     choice = capabilities.tool_choice

@@ -134,9 +134,15 @@ def _type_of(status: int) -> str:
 
 def error_of(fault: Fault) -> dict[str, Any]:
     """The error object of a fault: the four members that SDKs know, and the particulars where there are any."""
-    error: dict[str, Any] = {"message": fault.message, "type": _type_of(fault.status), "param": None, "code": fault.code}
-    if fault.details:
-        error["details"] = dict(fault.details)
+    details = dict(fault.details)
+    error: dict[str, Any] = {
+        "message": fault.message,
+        "type": _type_of(fault.status),
+        "param": details.pop("param", None),
+        "code": fault.code,
+    }
+    if details:
+        error["details"] = details
     return error
 
 
