@@ -1,10 +1,13 @@
 """What a translation could not carry, said by machine-readable reasons."""
 
+import re
 from typing import Generic, Literal, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+_UNPRINTABLE = re.compile(r"[^!-+\--~]")
+"""Also blanks and commas, which separate the reasons."""
 LossKind = Literal["dropped", "approximated", "defaulted", "moved"]
 
 
@@ -16,37 +19,47 @@ class LossReason(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """What became of it, in a few words that name no content: "Gemini has no logit_bias"."""
 
 
+MOST = 256
+"""Reasons that one conversion keeps: a body of a thousand odd members is told as lossy, not copied into the ledger."""
+LONGEST_PATH = 200
+"""Of a path in characters: names in it are the client's own."""
+
+
 class Losses:
-    """Collects the reasons of one conversion."""
+    """Collects the reasons of one conversion, each once."""
 
     __slots__ = ("_reasons",)
 
     def __init__(self) -> None:
-        self._reasons: list[LossReason] = []
+        self._reasons: dict[LossReason, None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._reasons)
 
     def drop(self, path: str, detail: str) -> None:
         """Note that it is gone."""
-        self._reasons.append(LossReason(path=path, kind="dropped", detail=detail))
+        self._note("dropped", path, detail)
 
     def approximate(self, path: str, detail: str) -> None:
         """Note that something near it was said in its place."""
-        self._reasons.append(LossReason(path=path, kind="approximated", detail=detail))
+        self._note("approximated", path, detail)
 
     def default(self, path: str, detail: str) -> None:
         """Note that the target needs a value which the source did not give."""
-        self._reasons.append(LossReason(path=path, kind="defaulted", detail=detail))
+        self._note("defaulted", path, detail)
 
     def move(self, path: str, detail: str) -> None:
         """Note that it is said, but at another place."""
-        self._reasons.append(LossReason(path=path, kind="moved", detail=detail))
+        self._note("moved", path, detail)
+
+    def _note(self, kind: LossKind, path: str, detail: str) -> None:
+        if len(self._reasons) < MOST:
+            self._reasons[LossReason(path=path[:LONGEST_PATH], kind=kind, detail=detail)] = None
 
     @property
     def reasons(self) -> tuple[LossReason, ...]:
         """Sorted, without repeats."""
-        return tuple(sorted(set(self._reasons)))
+        return tuple(sorted(self._reasons))
 
 
 class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -63,8 +76,11 @@ class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 def short_form(reasons: tuple[LossReason, ...], limit: int = 512) -> str:
-    """Write the reasons as one header value: "dropped:seed, approximated:reasoning", cut between two of them at `limit` characters."""
-    words = dict.fromkeys(f"{reason.kind}:{reason.path}" for reason in reasons)
+    """Write the reasons as one header value: "dropped:seed, approximated:reasoning", cut between two of them at `limit` characters.
+
+    Names in a path are the client's own: what is no plain ASCII becomes "?".
+    """
+    words = dict.fromkeys(_UNPRINTABLE.sub("?", f"{reason.kind}:{reason.path}") for reason in reasons)
     text = ""
     for number, word in enumerate(words):
         longer = f"{text}, {word}" if text else word

@@ -1,0 +1,61 @@
+"""Loss reports: each reason once, sorted, bounded, and fit for a header."""
+
+import pytest
+
+from omnillm.protocols.loss import LONGEST_PATH, MOST, ConversionReport, Losses, LossReason, short_form
+
+
+def test_reasons_are_sorted_and_told_once() -> None:
+    """A stream may lose the same thing in every event."""
+    losses = Losses()
+    assert not losses
+    for _ in range(3):
+        losses.move("b", "elsewhere")
+        losses.drop("a", "gone")
+        losses.approximate("a", "nearly")
+        losses.default("c", "needed")
+    assert losses
+    assert [(reason.path, reason.kind) for reason in losses.reasons] == [
+        ("a", "approximated"),
+        ("a", "dropped"),
+        ("b", "moved"),
+        ("c", "defaulted"),
+    ]
+
+
+def test_report_is_lossy_if_and_only_if_it_has_reasons() -> None:
+    """Whether or not the protocols differ."""
+    assert not ConversionReport(value=b"", bridged=True).lossy
+    assert ConversionReport(value=b"", bridged=False, loss_reasons=(LossReason(path="a", kind="dropped", detail="gone"),)).lossy
+
+
+def test_clients_names_cannot_fill_the_ledger() -> None:
+    """Neither by number nor by length."""
+    losses = Losses()
+    for number in range(10 * MOST):
+        losses.drop(f"vendor_extensions.{number}{'x' * 10_000}", "unknown")
+    assert len(losses.reasons) == MOST
+    assert max(len(reason.path) for reason in losses.reasons) == LONGEST_PATH
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("generation.seed", "dropped:generation.seed"),
+        ("input[0].parts[1]", "dropped:input[0].parts[1]"),
+        ("vendor_extensions.a\r\nset-cookie: x", "dropped:vendor_extensions.a??set-cookie:?x"),
+        ("metadata.é, \u2028\x7f", "dropped:metadata.?????"),
+    ],
+)
+def test_short_form_is_one_plain_header_value(path: str, word: str) -> None:
+    """Whatever names the client chose."""
+    assert short_form((LossReason(path=path, kind="dropped", detail="gone"),)) == word
+
+
+def test_short_form_is_cut_between_two_reasons() -> None:
+    """And tells how many more there are."""
+    reasons = tuple(LossReason(path=f"metadata.{number}", kind="dropped", detail="gone") for number in range(100))
+    told = short_form(reasons, limit=60)
+    assert told == "dropped:metadata.0, dropped:metadata.1, dropped:metadata.2, +97"
+    assert short_form((LossReason(path="x" * 100, kind="dropped", detail=""),), limit=20) == "1 losses"
+    assert short_form(()) == ""
