@@ -289,7 +289,7 @@ def test_unsigned_thinking_of_a_client_has_no_opaque_value():
         ({"model": "m", "messages": [{"role": "tool", "content": "a"}]}, "messages[0].role"),
         ({"model": "m", "messages": [{"role": "user"}]}, "messages[0].content"),
         (body_of({"type": "text", "text": 1}), "messages[0].content[0].text"),
-        (body_of({"type": "image", "source": {"type": "base64", "data": "a"}}), "messages[0].content[0].source"),
+        (body_of({"type": "image", "source": {"type": "base64", "data": "a"}}), "messages[0].content[0].source.data"),
         (body_of({"type": "tool_result", "tool_use_id": "1", "content": [{"text": "a"}]}), "messages[0].content[0].content[0].type"),
         (body_of(tools=[{"name": 1}]), "tools[0].name"),
         (body_of(system=[1]), "system[0]"),

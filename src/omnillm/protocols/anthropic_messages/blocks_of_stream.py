@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnded, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place
-from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block, object_of
+from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block
 from omnillm.protocols.anthropic_messages.emit_reply import carried, carrier, late_carrier, reply_reasoning, shown
+from omnillm.protocols.arguments import object_of
 from omnillm.protocols.tool_names import plain_id
 
 _encode = msgspec.json.Encoder().encode

@@ -23,12 +23,12 @@ from omnillm.model.events import (
 )
 from omnillm.model.message import Issuer, Native, Opaque, ToolCall
 from omnillm.model.response import FinishReason
-from omnillm.protocols.anthropic_messages.emit_blocks import object_of
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS, parse_block, parse_citation, under
 from omnillm.protocols.anthropic_messages.parse_reply import opaque_reader, tier_of
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
+from omnillm.protocols.arguments import object_of, raw_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, integer, mapping, optional_mapping, optional_text, rest, text
 
@@ -175,7 +175,7 @@ class MessageDecoder:
             words = "".join(block.input)
             native["input"] = object_of(words)
             if native["input"] is None:  # cut short by the output cap
-                native["input"] = {"_raw": words}
+                native["input"] = raw_object(words)
         index = self._next_index
         self._next_index += 1
         kind: str = native["type"]

@@ -35,6 +35,7 @@ from omnillm.protocols.anthropic_messages.emit_media import (
     emit_video,
 )
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
+from omnillm.protocols.arguments import object_of, raw_object
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.tool_names import plain_id
 
@@ -52,17 +53,6 @@ def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
 def emit_blocks(parts: Any, outer: str, item: int, inner: str, writer: BlockWriter) -> list[Block]:
     written = [emit_block(part, (outer, item, inner, number), writer) for number, part in enumerate(parts)]
     return [block for block in written if block is not None]
-
-
-def object_of(arguments: str) -> dict[str, Any] | None:
-    """Read a call's arguments as the object that the Messages API wants; None: they are none."""
-    if not arguments:
-        return {}
-    try:
-        value = _decode(arguments)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return value if type(value) is dict else None
 
 
 def citations_of(citations: tuple[Citation, ...], place: Place, writer: BlockWriter) -> list[Any]:
@@ -126,7 +116,7 @@ def _input_of(part: ToolCall, place: Place, writer: BlockWriter) -> dict[str, An
     arguments = object_of(part.arguments)
     if arguments is None:
         writer.approximate(place, "arguments that are no JSON object stand in _raw", "arguments")
-        return {"_raw": part.arguments}
+        return raw_object(part.arguments)
     return arguments
 
 

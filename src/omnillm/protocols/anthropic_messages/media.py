@@ -1,11 +1,11 @@
 """Images and documents of the Messages API, both ways. A source that has no canonical home makes its block a `Native`: None here."""
 
-import binascii
 from collections.abc import Callable
 from typing import Any
 
 from omnillm.model.media import FileSource, InlineSource, MediaSource, TextSource, UrlSource
 from omnillm.model.message import File, ImageBase64, ImageFile, ImageUrl
+from omnillm.protocols.base64_text import decode, encode
 from omnillm.protocols.shapes import Unfit, mapping, optional_flag, optional_mapping, optional_text, text
 
 _NAME = "anthropic_messages"
@@ -52,7 +52,9 @@ def _source(block: dict[str, Any]) -> MediaSource | None:
 
 
 def _read_base64(source: dict[str, Any]) -> InlineSource:
-    return InlineSource(data=_bytes(text(source.get("data"), "source.data")), media_type=optional_text(source, "media_type", "source"))
+    return InlineSource(
+        data=decode(text(source.get("data"), "source.data"), "source.data"), media_type=optional_text(source, "media_type", "source")
+    )
 
 
 def _read_text(source: dict[str, Any]) -> TextSource:
@@ -66,18 +68,11 @@ def _read_url(source: dict[str, Any]) -> MediaSource:
     head, _, data = url[len("data:") :].partition(",")
     if not head.endswith(";base64"):
         raise Unfit("source.url", "an address or base64 data")
-    return InlineSource(data=_bytes(data), media_type=head.removesuffix(";base64").partition(";")[0])
+    return InlineSource(data=decode(data, "source.url"), media_type=head.removesuffix(";base64").partition(";")[0])
 
 
 def _read_file(source: dict[str, Any]) -> FileSource:
     return FileSource(file_id=text(source.get("file_id"), "source.file_id"), protocol=_NAME)
-
-
-def _bytes(data: str) -> bytes:
-    try:
-        return binascii.a2b_base64(data)
-    except ValueError as error:
-        raise Unfit("source", "base64") from error
 
 
 _READ: dict[str, Callable[[dict[str, Any]], MediaSource]] = {
@@ -89,7 +84,7 @@ _READ: dict[str, Callable[[dict[str, Any]], MediaSource]] = {
 
 
 def base64_source(data: bytes, media_type: str) -> dict[str, Any]:
-    return {"type": "base64", "media_type": media_type, "data": binascii.b2a_base64(data, newline=False).decode()}
+    return {"type": "base64", "media_type": media_type, "data": encode(data)}
 
 
 def kind_of(data: bytes) -> str:

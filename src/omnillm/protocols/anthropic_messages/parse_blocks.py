@@ -24,6 +24,7 @@ from omnillm.model.message import (
     VendorExtensions,
 )
 from omnillm.protocols.anthropic_messages.media import parse_document, parse_image
+from omnillm.protocols.arguments import text_of
 from omnillm.protocols.shapes import (
     Unfit,
     mapping,
@@ -39,7 +40,6 @@ NAME = "anthropic_messages"
 GEMINI = "gemini_generate_content"
 ReadOpaque = Callable[[str], Opaque]
 
-_RAW = frozenset({"_raw"})
 _CACHE_CONTROL = frozenset({"type", "ttl"})
 _TEXT = frozenset({"type", "text", "citations", "cache_control"})
 _THINKING = frozenset({"type", "thinking", "signature"})
@@ -118,14 +118,6 @@ def parse_cache_control(owner: dict[str, Any], extensions: VendorExtensions) -> 
     return CacheControl(ttl=optional_text(mark, "ttl", "cache_control"))
 
 
-def arguments_of(value: dict[str, Any]) -> str:
-    """Write a tool's input as the text of its arguments; text that was none of JSON's objects comes back as it was."""
-    if value.keys() == _RAW and type(value["_raw"]) is str:
-        words: str = value["_raw"]
-        return words
-    return _encode(value).decode()
-
-
 def parse_citation(value: Any) -> Citation:
     native = mapping(value, "")
     return Citation(
@@ -178,7 +170,7 @@ def _tool_use(block: dict[str, Any], read: ReadOpaque) -> ToolCall:  # noqa: ARG
     return ToolCall(
         call_id=text(block.get("id"), "id"),
         name=text(block.get("name"), "name"),
-        arguments=arguments_of(optional_mapping(block, "input") or {}),
+        arguments=text_of(optional_mapping(block, "input") or {}),
         cache_control=mark,
         vendor_extensions=extensions,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from omnillm.model.media import FileSource, InlineSource, MediaSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
-from omnillm.protocols.gemini_generate_content import base64_text
+from omnillm.protocols import base64_text
 from omnillm.protocols.gemini_generate_content.media_types import family, guess, is_youtube, type_of_format
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import VideoMetadata, fitted

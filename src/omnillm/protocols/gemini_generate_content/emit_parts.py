@@ -22,6 +22,7 @@ from omnillm.model.message import (
     ToolResult,
     Video,
 )
+from omnillm.protocols.arguments import object_of, raw_object
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.carrier import REDACTED, SUMMARY, UNCHECKED, pack
@@ -65,16 +66,11 @@ def arguments_object(call: ToolCall, place: Place) -> dict[str, Any]:
     if call.kind == "custom":
         place.approximate(".kind", "free text is the one argument of a function")
         return {"input": call.arguments}
-    if not call.arguments:
-        return {}
-    try:
-        value = _decode(call.arguments)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        value = None
-    if type(value) is dict:
+    value = object_of(call.arguments)
+    if value is not None:
         return value
     place.approximate(".arguments", "arguments that are no JSON object stand in _raw")
-    return {"_raw": call.arguments}
+    return raw_object(call.arguments)
 
 
 def function_call(call: ToolCall, place: Place) -> dict[str, Any]:

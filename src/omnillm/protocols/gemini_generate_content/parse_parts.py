@@ -20,6 +20,7 @@ from omnillm.model.message import (
     ToolResult,
     VendorExtensions,
 )
+from omnillm.protocols.arguments import text_of
 from omnillm.protocols.gemini_generate_content.call_ids import ReplyCalls, RequestCalls
 from omnillm.protocols.gemini_generate_content.carrier import REDACTED, STAND_INS, SUMMARY, unpack
 from omnillm.protocols.gemini_generate_content.function_results import read_response
@@ -49,7 +50,6 @@ _BESIDE = frozenset(
     }
 )
 """Members that are no content by themselves."""
-_RAW = frozenset({"_raw"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -121,14 +121,6 @@ def parse_part(part: Any, reader: PartReader) -> MessagePart | None:
     return _other(part, reader)
 
 
-def arguments_of(value: dict[str, Any]) -> str:
-    """Write a call's `args` as the text of its arguments; text that was no JSON object comes back as it was."""
-    if value.keys() == _RAW and type(value["_raw"]) is str:
-        words: str = value["_raw"]
-        return words
-    return _encode(value).decode()
-
-
 def _opaque(part: dict[str, Any], reader: PartReader) -> tuple[Opaque | None, str]:
     value = optional_text(part, "thoughtSignature")
     return reader.opaque(value) if value else (None, "")
@@ -157,7 +149,7 @@ def _function_call(value: Any, part: dict[str, Any], reader: PartReader) -> Mess
     return ToolCall(
         call_id=reader.calls.call_id(optional_text(call, "id", "functionCall"), name),
         name=name,
-        arguments=arguments_of(optional_mapping(call, "args", "functionCall") or {}),
+        arguments=text_of(optional_mapping(call, "args", "functionCall") or {}),
         signature=reader.call_signature(signature) if signature else None,
         vendor_extensions=extensions,
     )

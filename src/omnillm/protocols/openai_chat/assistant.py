@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, ImageBase64, ImageUrl, Json, MessagePart, Native, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.openai_chat import base64_text, reasoning
+from omnillm.protocols import base64_text
+from omnillm.protocols.openai_chat import reasoning
 from omnillm.protocols.openai_chat.annotations import read_annotation, write_annotations
 from omnillm.protocols.openai_chat.calls import arguments_of, read_calls, write_call
 from omnillm.protocols.openai_chat.emit_parts import (

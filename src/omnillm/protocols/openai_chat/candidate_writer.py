@@ -19,7 +19,7 @@ from omnillm.model.events import (
 )
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, ImageBase64, ImageUrl, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.openai_chat import base64_text
+from omnillm.protocols import base64_text
 from omnillm.protocols.openai_chat.annotations import write_annotation, write_annotations
 from omnillm.protocols.openai_chat.assistant import RANKS, audio_id_of
 from omnillm.protocols.openai_chat.calls import extra_content, write_call

@@ -15,7 +15,7 @@ from omnillm.model.message import (
     Native,
     Text,
 )
-from omnillm.protocols.openai_chat import base64_text
+from omnillm.protocols import base64_text
 from omnillm.protocols.openai_chat.parse_parts import media_type_of
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_mark

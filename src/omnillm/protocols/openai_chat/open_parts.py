@@ -4,8 +4,8 @@ from typing import Any
 
 from omnillm.model.events import AudioDelta, LlmStreamEvent, OpaqueAdded, PartEnded, PartStarted, ToolCallDelta
 from omnillm.model.message import Audio, Issuer, MessagePart, Opaque, Text, ToolCall
+from omnillm.protocols import base64_text
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat import base64_text
 from omnillm.protocols.openai_chat.calls import arguments_of, signature_in
 from omnillm.protocols.openai_chat.parse_reply import made_call_id
 from omnillm.protocols.shapes import integer, optional_mapping, optional_text

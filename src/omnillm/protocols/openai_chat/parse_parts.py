@@ -15,8 +15,8 @@ from omnillm.model.message import (
     Refusal,
     Text,
 )
+from omnillm.protocols import base64_text
 from omnillm.protocols.envelope import unseal
-from omnillm.protocols.openai_chat import base64_text
 from omnillm.protocols.openai_chat.place import NAME, inside
 from omnillm.protocols.openai_chat.prompt_cache import MARKS, mark_of
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_text, rest, text

@@ -20,7 +20,7 @@ from omnillm.model.message import (
     Refusal,
     Text,
 )
-from omnillm.protocols.openai_chat.base64_text import data_url, encode
+from omnillm.protocols.base64_text import data_url, encode
 from omnillm.protocols.openai_responses.parse_items import ITEM
 from omnillm.protocols.openai_responses.place import NAME, Place
 

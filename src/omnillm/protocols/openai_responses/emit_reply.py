@@ -5,9 +5,9 @@ from typing import Any
 
 from omnillm.model.message import Audio, ImageBase64, Message, MessageRole, Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
+from omnillm.protocols.base64_text import encode
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.base64_text import encode
 from omnillm.protocols.openai_responses import logprobs
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native, write_output_text, write_refusal
 from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of

@@ -23,9 +23,9 @@ from omnillm.model.events import (
 )
 from omnillm.model.message import Audio, ImageBase64, Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.model.response import FinishReason
+from omnillm.protocols.base64_text import encode
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_chat.base64_text import encode
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native
 from omnillm.protocols.openai_responses.emit_reply import ending
 from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of

@@ -18,7 +18,7 @@ from omnillm.model.message import (
     Text,
     VendorExtensions,
 )
-from omnillm.protocols.openai_chat.base64_text import decode, read_data_url
+from omnillm.protocols.base64_text import decode, read_data_url
 from omnillm.protocols.openai_responses.place import NAME, inside
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest, text
 

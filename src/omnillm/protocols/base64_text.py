@@ -1,22 +1,24 @@
-"""Bytes as Chat writes them: base64, or a data: URL."""
+"""Bytes in JSON: base64, or a data: URL. Either alphabet, line breaks and missing padding are read; the standard form is written."""
 
 import binascii
 from urllib.parse import unquote_to_bytes
 
 from omnillm.protocols.shapes import Unfit
 
+_OTHER_ALPHABET = str.maketrans("-_", "+/")
+
 
 def decode(text: str, path: str) -> bytes:
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
-        return _decode_wrapped(text, path)
+        return _decode_loosely(text, path)
 
 
-def _decode_wrapped(text: str, path: str) -> bytes:
-    """Decode base64 that is broken into lines."""
+def _decode_loosely(text: str, path: str) -> bytes:
+    text = "".join(text.split()).translate(_OTHER_ALPHABET).rstrip("=")
     try:
-        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError as error:
         raise Unfit(path, "base64") from error
 

@@ -1,0 +1,34 @@
+"""A call's arguments between protocols that write them as text, and those that write them as an object."""
+
+from typing import Any
+
+import msgspec
+
+_RAW = "_raw"
+"""Holds, as the only member, text that is no JSON object."""
+_encode = msgspec.json.encode
+_decode = msgspec.json.decode
+
+
+def text_of(value: dict[str, Any]) -> str:
+    """Write an object as the text of its arguments; text that was no object comes back as it was."""
+    if len(value) == 1 and type(value.get(_RAW)) is str:
+        words: str = value[_RAW]
+        return words
+    return _encode(value).decode()
+
+
+def object_of(arguments: str) -> dict[str, Any] | None:
+    """Read arguments as an object; None: they are none."""
+    if not arguments:
+        return {}
+    try:
+        value = _decode(arguments)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return value if type(value) is dict else None
+
+
+def raw_object(arguments: str) -> dict[str, Any]:
+    """Stand in for an object that the text is not."""
+    return {_RAW: arguments}
