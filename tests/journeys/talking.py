@@ -86,8 +86,8 @@ class Chat:
             async with self._client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as stream:
                 try:
                     completion = await stream.get_final_completion()
-                except openai.LengthFinishReasonError as cut:  # the SDK's own way of saying finish_reason "length"
-                    completion = cut.completion
+                except (openai.LengthFinishReasonError, openai.ContentFilterFinishReasonError):  # the SDK's own way of telling them
+                    completion = stream.current_completion_snapshot
         else:
             completion = await self._client.chat.completions.create(**asked)
         [choice] = completion.choices

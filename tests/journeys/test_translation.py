@@ -157,6 +157,45 @@ async def test_reasoning_and_its_signature_come_back(
     await agrees(gateway, provider)
 
 
+REFUSALS = {
+    "openai_chat": {"stop", "content_filter"},
+    "openai_responses": {"completed", "content_filter"},
+    "anthropic_messages": {"refusal"},
+    "gemini_generate_content": {"STOP", "SAFETY"},
+}
+
+
+@clients
+@upstreams
+@modes
+async def test_refusal_is_said_in_the_clients_words(
+    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
+) -> None:
+    """With a text of its own where the provider gave one; never an error."""
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        said = await talk.ask("[[refuse]] How deep is the lake?", Wish(is_stream=is_stream))
+    assert said.finish in REFUSALS[client]
+    assert not said.calls
+    await agrees(gateway, provider)
+
+
+@clients
+@upstreams
+@modes
+async def test_redacted_reasoning_makes_the_round(
+    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
+) -> None:
+    """What nobody but its issuer can read goes back to it through any client: the provider refuses what it did not seal."""
+    wish = Wish(is_stream=is_stream, tools=True, reasons=True)
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        asked = await talk.ask("[[redacted]] [[tools]] How deep is the lake?", wish)
+        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, wish)
+        assert told.text
+    if upstream == "anthropic_messages":
+        assert b'"type":"redacted_thinking"' in provider.log[1].body.replace(b": ", b":")
+    await agrees(gateway, provider)
+
+
 @clients
 @upstreams
 async def test_errors_are_the_sdks_own_classes(gateway: Running, provider: FakeProvider, client: str, upstream: str) -> None:

@@ -166,7 +166,11 @@ def requests(draw: st.DrawFn) -> LlmRequest:
 @st.composite
 def replies(draw: st.DrawFn) -> LlmResponse:
     message = draw(answers(draw(st.sampled_from([(), ("search", "look_up")]))))
-    reason = FinishReason.TOOL_CALL if message.tool_calls else draw(st.sampled_from([FinishReason.STOP, FinishReason.LENGTH]))
+    reason = draw(st.sampled_from([FinishReason.STOP, FinishReason.LENGTH]))
+    if message.tool_calls:
+        reason = FinishReason.TOOL_CALL
+    elif any(isinstance(part, Refusal) for part in message.parts):
+        reason = FinishReason.REFUSAL
     return LlmResponse(
         id=draw(names),
         model="model-1",

@@ -104,7 +104,7 @@ class CandidateWriter:
             place.losses.drop(f"{path}native_finish_reason", "Chat's reasons are a closed set")
         for name in event.vendor_extensions:
             place.losses.drop(f"{path}vendor_extensions.{name}", "a chunk of Chat has no such member")
-        word = write_finish(event.reason, path, place.losses, has_calls=self._calls > 0)
+        word = write_finish(event.reason, path, place.losses, has_calls=self._calls > 0, is_refused=Refusal in self._seen)
         return out + self._prefix + b'{},"logprobs":null,"finish_reason":"' + word.encode() + b'"}]}\n\n'
 
     def _delta(self, delta: dict[str, Any]) -> bytes:

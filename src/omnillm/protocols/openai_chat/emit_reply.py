@@ -52,7 +52,7 @@ def _write_choice(candidate: Candidate, number: int, place: Place) -> dict[str, 
         "index": number,
         "message": _write_message(candidate, spoken, place),
         "logprobs": candidate.logprobs,
-        "finish_reason": write_finish(candidate.finish_reason, path, losses, has_calls=bool(spoken.calls)),
+        "finish_reason": write_finish(candidate.finish_reason, path, losses, has_calls=bool(spoken.calls), is_refused=bool(spoken.refused)),
     }
     _extend(choice, candidate.vendor_extensions, path, place)
     return choice

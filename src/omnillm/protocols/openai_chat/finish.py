@@ -37,20 +37,27 @@ _WORDS = {
 _CALLS = frozenset({FinishReason.TOOL_CALL, FinishReason.STOP})
 
 
-def read_finish(word: str, *, has_calls: bool) -> tuple[FinishReason, str]:
-    """Return the reason and, where it says more, the provider's own word. Some hosts say "stop", or nothing, after calls."""
+def read_finish(word: str, *, has_calls: bool, is_refused: bool) -> tuple[FinishReason, str]:
+    """Return the reason and, where it says more, the provider's own word. Some hosts say "stop", or nothing, after calls.
+
+    `is_refused`: the answer is a refusal, which ends with "stop" too.
+    """
     if word in _REASONS:
         reason, native = _REASONS[word], ""
     elif word:
         reason, native = _FOREIGN_REASONS.get(word.lower(), FinishReason.OTHER), word
     else:
         reason, native = FinishReason.STOP, ""
-    return (FinishReason.TOOL_CALL if has_calls and reason is FinishReason.STOP else reason), native
+    if reason is FinishReason.STOP:
+        reason = FinishReason.TOOL_CALL if has_calls else FinishReason.REFUSAL if is_refused else reason
+    return reason, native
 
 
-def write_finish(reason: FinishReason, path: str, losses: Losses, *, has_calls: bool) -> str:
+def write_finish(reason: FinishReason, path: str, losses: Losses, *, has_calls: bool, is_refused: bool) -> str:
     if has_calls and reason in _CALLS:
         return "tool_calls"
+    if is_refused and reason is FinishReason.REFUSAL:
+        return "stop"
     word, loss = _WORDS.get(reason, ("stop", "said as stop"))
     if loss:
         losses.approximate(f"{path}finish_reason", loss)

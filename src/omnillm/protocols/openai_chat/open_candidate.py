@@ -22,7 +22,7 @@ _NO_REFUSAL = Refusal(text="")
 
 
 class OpenCandidate:
-    __slots__ = ("_audio", "_calls", "_extensions", "_finish", "_has_blocks", "_index", "_parts")
+    __slots__ = ("_audio", "_calls", "_extensions", "_finish", "_has_blocks", "_index", "_is_refused", "_parts")
 
     def __init__(self, index: int, issuer: Issuer, losses: Losses) -> None:
         self._index = index
@@ -32,6 +32,7 @@ class OpenCandidate:
         self._has_blocks = False
         """Whether the open reasoning is said in thinking_blocks alone."""
         self._finish = ""
+        self._is_refused = False
         self._extensions: dict[str, Any] = {}
 
     def read(self, choice: dict[str, Any], reply_id: str, events: list[LlmStreamEvent]) -> None:
@@ -59,7 +60,7 @@ class OpenCandidate:
         self._parts.events = events
         self._parts.end_open()
         has_calls = self._calls.end()
-        reason, native = read_finish(self._finish, has_calls=has_calls)
+        reason, native = read_finish(self._finish, has_calls=has_calls, is_refused=self._is_refused)
         events.append(Finished(reason=reason, candidate=self._index, native_reason=native, vendor_extensions=self._extensions))
 
     def _add_text(self, said: str, logprobs: Any) -> None:
@@ -148,6 +149,7 @@ class OpenCandidate:
                 self._parts.lose("message.reasoning_details", "events have no place for them")
 
     def _read_refusal(self, said: Any, delta: dict[str, Any]) -> None:  # noqa: ARG002 - the signature of the table
+        self._is_refused = True
         number = self._parts.open(_NO_REFUSAL)
         self._parts.events.append(RefusalDelta(index=number, text=text(said, "delta.refusal"), candidate=self._index))
 

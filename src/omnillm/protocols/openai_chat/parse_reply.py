@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Opaque, ToolCall
+from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Opaque, Refusal, ToolCall
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import assistant
@@ -52,7 +52,8 @@ def _read_choice(choice: dict[str, Any], opaque_of: OpaqueOf, mark: str) -> Cand
     has_calls = False
     if any(type(part) is ToolCall for part in parts):
         has_calls, parts = True, _with_ids(parts, mark)
-    reason, native = read_finish(optional_text(choice, "finish_reason"), has_calls=has_calls)
+    is_refused = any(type(part) is Refusal for part in parts)
+    reason, native = read_finish(optional_text(choice, "finish_reason"), has_calls=has_calls, is_refused=is_refused)
     return Candidate(
         message=Message(role=MessageRole.ASSISTANT, parts=parts, vendor_extensions=rest(message, assistant.MEMBERS)),
         finish_reason=reason,
