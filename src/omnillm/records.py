@@ -110,13 +110,58 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     expires_wall_ms: int
 
 
+class OwnBudget(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget that only one virtual key draws on."""
+
+    limit_nanousd: int
+    period: str
+    """day, week, month or total."""
+    is_hard: bool
+    tz: str
+
+
+class VirtualKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A virtual key that was made through the admin API. Its secret is nowhere, only a digest that is keyed with the ledger's pepper.
+
+    Limits: 0 = none; times: Unix milliseconds, 0 = never.
+    """
+
+    name: str
+    """Its own for ever: a revoked key's is not given again, because the rows of its calls bear it."""
+    digest: str
+    """Of its secret, 64 hex digits."""
+    pepper_id: str
+    """Tells which pepper keyed the digests."""
+    created_wall_ms: int
+    previous_digest: str = ""
+    """Of the secret before the last rotation, good until `previous_until_wall_ms`."""
+    previous_until_wall_ms: int = 0
+    rotated_wall_ms: int = 0
+    revoked_wall_ms: int = 0
+    expires_wall_ms: int = 0
+    rpm: int = 0
+    tpm: int = 0
+    max_concurrency: int = 0
+    models: tuple[str, ...] = ()
+    """Names and patterns of the models that it may ask for; empty: all."""
+    budgets: tuple[str, ...] = ()
+    """Names of the shared budgets that it draws on."""
+    budget: OwnBudget | None = None
+    tags: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    revision: int = 0
+    """The number of the change that wrote it, given by the store and rising with every change of any key; 0: never written."""
+
+
 class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one call hands to the ledger at once: all of it is written in one transaction, or none."""
+    """What one call hands to the ledger at once, or an administrator: all of it is written in one transaction, or none."""
 
     entries: tuple[Entry, ...] = ()
     attempts: tuple[AttemptRow, ...] = ()
     request: RequestRow | None = None
     bindings: tuple[Binding, ...] = ()
+    virtual_keys: tuple[VirtualKey, ...] = ()
+    """Each is written where the one that stands there has its revision, or where none stands and it has none."""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,7 +89,7 @@ async def test_newer_schema_is_refused(store, tmp_path):
         db.execute("PRAGMA user_version = 7")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 2"):
+        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 3"):
             await store.open()
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from omnillm.errors import ConfigError, LedgerUnavailable
-from omnillm.records import AttemptRow, Balance, Binding, Entry, EntryKind, Posting, RequestRow
-from omnillm.stores import database, orphans
+from omnillm.records import AttemptRow, Balance, Binding, Entry, EntryKind, Posting, RequestRow, VirtualKey
+from omnillm.stores import database, orphans, virtual_keys
 from omnillm.stores.daily import Daily
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table
@@ -32,17 +32,19 @@ OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind
 class Rows:
     """The rows of a batch, table by table."""
 
-    __slots__ = ("attempts", "bindings", "entries", "requests")
+    __slots__ = ("attempts", "bindings", "entries", "requests", "virtual_keys")
 
     def __init__(self, postings: Iterable[Posting]) -> None:
         self.requests: list[RequestRow] = []
         self.attempts: list[AttemptRow] = []
         self.entries: list[Entry] = []
         self.bindings: list[Binding] = []
+        self.virtual_keys: list[VirtualKey] = []
         for posting in postings:
             self.entries += posting.entries
             self.attempts += posting.attempts
             self.bindings += posting.bindings
+            self.virtual_keys += posting.virtual_keys
             if posting.request is not None:
                 self.requests.append(posting.request)
 
@@ -184,6 +186,8 @@ class Book:
             _insert(connection, rows)
         connection.execute("RELEASE rows")
         BINDINGS.insert(connection, rows.bindings)
+        for key in rows.virtual_keys:
+            virtual_keys.write(connection, key)
         ADD_TO_DAILY.run(connection, [cell for key, counts in daily.lines().items() for cell in (*key, *counts)])
         ADD_TO_BALANCES.run(connection, [cell for key, amount in _booked(rows.entries).items() for cell in (*key, amount)])
 

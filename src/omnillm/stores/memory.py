@@ -12,6 +12,7 @@ from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY, check_group
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
+from omnillm.stores.virtual_keys import MemoryVirtualKeys
 
 HISTORY: Final = 10_000
 Booked = dict[tuple[str, str], int]
@@ -46,6 +47,7 @@ class MemoryStore:
         # Sums of what is forgotten; of what is remembered they are made when somebody asks, because a call should not pay for reports.
         self._booked: Booked = {}
         self._daily = Daily()
+        self.virtual_keys = MemoryVirtualKeys()
 
     async def open(self) -> Opened:
         self._close_epoch()
@@ -64,6 +66,8 @@ class MemoryStore:
             self._add_request(posting.request)
         for binding in posting.bindings:
             self._add_binding(binding)
+        for key in posting.virtual_keys:
+            self.virtual_keys.write(key)
 
     def _add_binding(self, binding: Binding) -> None:
         """The oldest is forgotten when there are more than calls are remembered."""

@@ -12,6 +12,7 @@ from omnillm.records import AttemptRow, Binding, Entry, Posting, RequestRow, Usa
 from omnillm.stores import database, reports, verification
 from omnillm.stores.book import Book
 from omnillm.stores.store import Opened
+from omnillm.stores.virtual_keys import SqliteVirtualKeys
 from omnillm.stores.writer import Writer
 
 Found = TypeVar("Found")
@@ -33,6 +34,7 @@ class SqliteStore:
         self._clock = clock
         self._book = Book(path, is_strict=durability == "strict", busy_s=busy_s)
         self._writer: Writer | None = None
+        self.virtual_keys = SqliteVirtualKeys(path, self.post_durably, self._read)
 
     @property
     def is_healthy(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from omnillm.records import AttemptRow, Balance, Binding, Entry, Posting, RequestRow, UsageRow
+from omnillm.stores.virtual_keys import VirtualKeys
 
 GROUPS = ("virtual_key", "model", "provider", "provider_key", "day", "total")
 """What `usage` groups by. The group of a provider key is "provider/label", because labels are unique within a provider only."""
@@ -28,6 +29,9 @@ class Store(Protocol):
     def is_healthy(self) -> bool:
         """False while postings cannot be written; it heals by itself."""
         ...
+
+    @property
+    def virtual_keys(self) -> VirtualKeys: ...
 
     async def open(self) -> Opened:
         """Begin an epoch. Raises ConfigError for a ledger that this program cannot or must not use."""

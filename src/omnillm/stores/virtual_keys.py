@@ -1,0 +1,144 @@
+"""The virtual keys that a ledger keeps, and the pepper of their digests."""
+
+import asyncio
+import secrets
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.records import Posting, VirtualKey
+from omnillm.stores import pepper
+
+Found = TypeVar("Found")
+PostDurably = Callable[[Posting], Awaitable[None]]
+Read = Callable[[Callable[[sqlite3.Connection], list[VirtualKey]]], Awaitable[list[VirtualKey]]]
+
+
+class VirtualKeys(Protocol):
+    """`Store.virtual_keys`: rows that change, by whoever shares the ledger. A name is never given twice."""
+
+    async def put(self, key: VirtualKey) -> VirtualKey | None:
+        """Write a key, on disk when this returns it with its new revision. None: the name was taken, or the key changed, meanwhile."""
+        ...
+
+    async def get(self, name: str) -> VirtualKey | None: ...
+
+    async def by_digest(self, digest: str) -> VirtualKey | None:
+        """The key that has this digest, or had it before its last rotation; whether it is still good is another question."""
+        ...
+
+    async def since(self, revision: int, *, limit: int) -> list[VirtualKey]:
+        """The keys that were written after that revision, in its order. Asked again and again, so it costs nothing when there are none."""
+        ...
+
+    async def pepper(self) -> bytes:
+        """32 random bytes, made once, for as long as the ledger lives."""
+        ...
+
+
+class MemoryVirtualKeys:
+    """In a dict."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, VirtualKey] = {}
+        self._revision = 0
+        self._pepper = secrets.token_bytes(pepper.BYTES)
+
+    def write(self, key: VirtualKey) -> None:
+        """What the store does with a posting's."""
+        before = self._keys.get(key.name)
+        if (before.revision if before is not None else 0) == key.revision:
+            self._revision += 1
+            self._keys[key.name] = replace(key, revision=self._revision)
+
+    async def put(self, key: VirtualKey) -> VirtualKey | None:
+        self.write(key)
+        return _written(key, self._keys.get(key.name))
+
+    async def get(self, name: str) -> VirtualKey | None:
+        return self._keys.get(name)
+
+    async def by_digest(self, digest: str) -> VirtualKey | None:
+        return next((key for key in self._keys.values() if digest and digest in {key.digest, key.previous_digest}), None)
+
+    async def since(self, revision: int, *, limit: int) -> list[VirtualKey]:
+        if revision >= self._revision:
+            return []
+        found = (key for key in self._keys.values() if key.revision > revision)
+        return sorted(found, key=lambda key: key.revision)[:limit]
+
+    async def pepper(self) -> bytes:
+        return self._pepper
+
+
+class SqliteVirtualKeys:
+    """Written through the ledger's one writer. The lock file keeps other processes out, so what is new is known without a look."""
+
+    def __init__(self, path: Path, post_durably: PostDurably, read: Read) -> None:
+        self._path = path
+        self._post_durably = post_durably
+        self._read = read
+        self._latest: int | None = None
+        """The newest revision, once somebody has read that far."""
+        self._writes = 0
+
+    async def put(self, key: VirtualKey) -> VirtualKey | None:
+        try:
+            await self._post_durably(Posting(virtual_keys=(key,)))
+        finally:
+            self._writes += 1
+            self._latest = None
+        return _written(key, await self.get(key.name))
+
+    async def get(self, name: str) -> VirtualKey | None:
+        return await self._first("name = ?", name)
+
+    async def by_digest(self, digest: str) -> VirtualKey | None:
+        return await self._first("digest = ?1 OR previous_digest <> '' AND previous_digest = ?1", digest)
+
+    async def since(self, revision: int, *, limit: int) -> list[VirtualKey]:
+        latest = self._latest
+        if latest is not None and revision >= latest:
+            return []
+        writes = self._writes
+        found = await self._read(lambda db: _rows(db, "revision > ? ORDER BY revision LIMIT ?", revision, limit))
+        if len(found) < limit and writes == self._writes:
+            self._latest = found[-1].revision if found else revision
+        return found
+
+    async def pepper(self) -> bytes:
+        return await asyncio.to_thread(pepper.keep, self._path)
+
+    async def _first(self, condition: str, value: str) -> VirtualKey | None:
+        return next(iter(await self._read(lambda db: _rows(db, condition, value))), None)
+
+
+NEXT: Final = "(SELECT coalesce(max(revision), 0) + 1 FROM virtual_keys)"
+INSERT: Final = f"""INSERT INTO virtual_keys (digest, previous_digest, record, name, revision) VALUES (?, ?, ?, ?, {NEXT})
+    ON CONFLICT (name) DO NOTHING"""
+UPDATE: Final = f"""UPDATE virtual_keys SET digest = ?, previous_digest = ?, record = ?, revision = {NEXT}
+    WHERE name = ? AND revision = ?"""
+
+
+def write(connection: sqlite3.Connection, key: VirtualKey) -> None:
+    """Within the transaction of its posting."""
+    record = msgspec.json.encode(replace(key, revision=0)).decode()
+    values = (key.digest, key.previous_digest, record, key.name)
+    if key.revision:
+        connection.execute(UPDATE, (*values, key.revision))
+    else:
+        connection.execute(INSERT, values)
+
+
+def _rows(connection: sqlite3.Connection, condition: str, *values: Any) -> list[VirtualKey]:
+    found = connection.execute(f"SELECT record, revision FROM virtual_keys WHERE {condition}", values).fetchall()
+    return [replace(msgspec.json.decode(record, type=VirtualKey), revision=revision) for record, revision in found]
+
+
+def _written(key: VirtualKey, found: VirtualKey | None) -> VirtualKey | None:
+    is_ours = found is not None and found.revision > key.revision and replace(found, revision=key.revision) == key
+    return found if is_ours else None
