@@ -40,6 +40,14 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Chat: "max_tokens" on most compatible hosts."""
     is_openai: bool = True
     """Chat: the host is OpenAI's own, and refuses members that it does not know."""
+    has_web_search: bool = False
+    """Chat: one of OpenAI's search models, which alone take web_search_options."""
+    can_stop_thinking: bool = True
+    """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
+    thinks_in_levels: bool = True
+    """Gemini: 3 and later take thinkingLevel; earlier ones a budget."""
+    joins_tools: bool = True
+    """Gemini: 3 and later take functions beside tools of Google's own, and pictures in a function's response."""
 
 
 class ReplyContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,17 +6,24 @@ from omnillm.protocols.codec import Dialect
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.protocol_names import OPENAI_CHAT
 
-_GENERATION = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
+_CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
 _ADAPTIVE_SINCE = {"opus": (4, 7), "sonnet": (5, 0), "haiku": (5, 0), "fable": (5, 0), "mythos": (5, 0)}
 """From this generation on a Claude model takes no sampling parameters and no budget of thinking, but an effort."""
+_ALWAYS_THINKS_SINCE = {"opus": (5, 5), "sonnet": (5, 5), "fable": (0, 0), "mythos": (0, 0)}
+"""From this generation on a Claude model refuses thinking.type disabled."""
+_GPT = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
+_EFFORT_NONE_SINCE = (5, 1)
+_GEMINI = re.compile(r"gemini-(\d+)")
+_GEMINI_LEVELS_SINCE = 3
 OPENAI_KINDS = frozenset({"openai", "azure_openai"})
 
 
 def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, default_max_tokens: int) -> Dialect:
     """`default_max_tokens`: the model's own maximum, or what the configuration says, for the protocol that needs one."""
     is_openai = endpoint.kind in OPENAI_KINDS
-    is_adaptive = _is_adaptive(model)
+    is_adaptive = _is_claude_since(model, _ADAPTIVE_SINCE)
     own_cap = endpoint.chat_cap_member if protocol == OPENAI_CHAT else ""
+    is_new_gemini = _is_new_gemini(model)
     return Dialect(
         provider=provider,
         default_max_tokens=default_max_tokens,
@@ -25,12 +32,28 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         system_role="developer" if is_openai else "system",
         output_cap_member=own_cap or "max_completion_tokens",
         is_openai=is_openai,
+        has_web_search=is_openai and "search" in model,
+        can_stop_thinking=_can_stop_thinking(protocol, model, is_openai=is_openai),
+        thinks_in_levels=is_new_gemini,
+        joins_tools=is_new_gemini,
     )
 
 
-def _is_adaptive(model: str) -> bool:
-    found = _GENERATION.search(model)
-    if found is None:
+def _can_stop_thinking(protocol: str, model: str, *, is_openai: bool) -> bool:
+    if not protocol.startswith("openai"):
+        return not _is_claude_since(model, _ALWAYS_THINKS_SINCE)
+    found = _GPT.search(model)
+    return is_openai and found is not None and (int(found[1]), int(found[2] or 0)) >= _EFFORT_NONE_SINCE
+
+
+def _is_claude_since(model: str, since: dict[str, tuple[int, int]]) -> bool:
+    found = _CLAUDE.search(model)
+    if found is None or found[1] not in since:
         return False
-    family, major, minor = found.groups()
-    return (int(major), int(minor or 0)) >= _ADAPTIVE_SINCE[family]
+    return (int(found[2]), int(found[3] or 0)) >= since[found[1]]
+
+
+def _is_new_gemini(model: str) -> bool:
+    """Names without a number ("gemini-flash-latest", a name of one's own) are of the newest."""
+    found = _GEMINI.search(model)
+    return found is None or int(found[1]) >= _GEMINI_LEVELS_SINCE

@@ -1,0 +1,59 @@
+"""Differences of hosts and models inside one protocol, by the model's name."""
+
+import pytest
+
+from omnillm.protocols.codec import Dialect
+from omnillm.providers.dialects import dialect_of
+from omnillm.providers.kinds import endpoint
+from omnillm.secret import Secret
+
+
+def dialect(kind: str, protocol: str, model: str) -> Dialect:
+    base_url = Secret("http://127.0.0.1:1/v1") if kind == "openai_compatible" else None
+    return dialect_of(endpoint(kind, base_url=base_url), provider="p", protocol=protocol, model=model, default_max_tokens=100)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_adaptive", "can_stop"),
+    [
+        ("claude-haiku-4-5-20251001", False, True),
+        ("claude-sonnet-4-5", False, True),
+        ("claude-opus-4-6", False, True),
+        ("claude-opus-4-7", True, True),
+        ("claude-sonnet-5", True, True),
+        ("claude-sonnet-5-5", True, False),
+        ("claude-fable-5", True, False),
+        ("claude-3-5-sonnet-20241022", False, True),
+        ("my-own-name", False, True),
+    ],
+)
+def test_newer_claude_models_take_an_effort_and_no_sampling(model: str, is_adaptive: bool, can_stop: bool) -> None:  # noqa: FBT001
+    """And the newest cannot be told not to think."""
+    found = dialect("anthropic", "anthropic_messages", model)
+    assert (found.thinks_adaptively, not found.accepts_sampling, found.can_stop_thinking) == (is_adaptive, is_adaptive, can_stop)
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "can_stop", "has_search"),
+    [
+        ("openai", "gpt-4.1-mini", False, False),
+        ("openai", "o3", False, False),
+        ("openai", "gpt-5", False, False),
+        ("openai", "gpt-5.1-codex", True, False),
+        ("openai", "gpt-4o-search-preview", False, True),
+        ("openai_compatible", "gpt-5.1", False, False),
+        ("openai_compatible", "deepseek-search", False, False),
+    ],
+)
+def test_openai_models_and_hosts_differ(kind: str, model: str, can_stop: bool, has_search: bool) -> None:  # noqa: FBT001
+    """What a compatible host takes nobody knows, so it is told less."""
+    found = dialect(kind, "openai_chat", model)
+    assert (found.can_stop_thinking, found.has_web_search, found.is_openai) == (can_stop, has_search, kind == "openai")
+    assert found.system_role == ("developer" if kind == "openai" else "system")
+
+
+@pytest.mark.parametrize(("model", "is_new"), [("gemini-2.5-flash", False), ("gemini-3-pro-preview", True), ("gemini-flash-latest", True)])
+def test_newer_gemini_models_think_in_levels(model: str, is_new: bool) -> None:  # noqa: FBT001
+    """And take Google's own tools beside functions."""
+    found = dialect("gemini", "gemini_generate_content", model)
+    assert (found.thinks_in_levels, found.joins_tools, found.default_max_tokens) == (is_new, is_new, 100)
