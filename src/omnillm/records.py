@@ -118,6 +118,7 @@ class OwnBudget(msgspec.Struct, frozen=True, kw_only=True):
     """day, week, month or total."""
     is_hard: bool
     tz: str
+    warn_permille: tuple[int, ...]
 
 
 class VirtualKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,8 +176,36 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a usage report, or its total."""
 
+    day: str = ""
+    """Of a report by day and something else."""
     group: str
     requests: int
     attempts: int
     cost_nanousd: int
     usage: Usage = NO_USAGE
+
+
+class RequestFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which requests a list shall have: those that meet every condition. None, 0 and False are none."""
+
+    virtual_key: str | None = None
+    model: str | None = None
+    """As asked for."""
+    provider: str | None = None
+    outcome: str | None = None
+    status: int = 0
+    since_wall_ms: int = 0
+    """By the time in the id, as all that is sorted by id."""
+    until_wall_ms: int = 0
+    """The first moment that is too late."""
+    min_cost_nanousd: int = 0
+    is_lossy: bool = False
+    """Only those whose translation could not carry something."""
+
+
+EVERY_REQUEST = RequestFilter()
+
+
+def first_id(wall_ms: int) -> str:
+    """The lowest request id of a moment: its milliseconds are the first 12 of the 32 hex digits."""
+    return f"{wall_ms << 80:032x}"

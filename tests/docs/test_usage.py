@@ -105,8 +105,10 @@ def test_every_metric_is_told() -> None:
     """The names that Prometheus reads, and no other."""
     counters = Counters()
     counters.series["openai_chat", "openai", "m", "success"] = Series(calls=1)
+    counters.callers["team-a", "openai", "m"] = Series(calls=1)
+    counters.losses["openai_chat", "openai", "dropped"] = 1
     counters.refuse("bad_request")
-    rendered = render_metrics(counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True).decode()
+    rendered = render_metrics(counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, names_callers=True).decode()
     told = {names(cells[0])[0]: cells[1] for cells in rows(USAGE, "metric")}
     assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))
     assert told["omnillm_calls_total"] == ", ".join(CALL_LABELS)

@@ -42,3 +42,19 @@ def test_the_sums_of_workers_add_up() -> None:
         both.observe(row)
     [sum_of_both] = both.series.values()
     assert asdict(added) == asdict(sum_of_both)
+
+
+def test_callers_and_their_models_do_not_fill_the_memory() -> None:
+    """Beyond the most, a caller's new models count together, then new callers do; nothing is lost."""
+    counters = Counters()
+    for number in range(MAX_SERIES + 50):
+        counters.observe(replace(ROW, upstream_model=f"model-{number}"))
+    for number in range(MAX_SERIES + 50):
+        counters.observe(replace(ROW, caller=f"caller-{number}"))
+    counters.observe(replace(ROW, upstream_model="model-7"))
+    assert len(counters.callers) == 2 * MAX_SERIES + 1
+    assert counters.callers["team-a", "openai", "other"].calls == 50
+    assert counters.callers["team-a", "openai", "model-7"].calls == 2
+    assert counters.callers["caller-7", "openai", "other"].calls == 1
+    assert counters.callers["other", "openai", "other"].calls == 51
+    assert sum(series.calls for series in counters.callers.values()) == 2 * (MAX_SERIES + 50) + 1

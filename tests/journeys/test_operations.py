@@ -1,6 +1,8 @@
 """Health, metrics and the admin API."""
 
 import asyncio
+import csv
+import io
 import json
 
 import pytest
@@ -116,7 +118,23 @@ async def test_usage_adds_up_in_every_grouping(gateway: Running, provider: FakeP
         (f"since={today.replace('-', '')}", 2),
     ):
         assert (await get(gateway, f"/admin/v1/usage?{query}")).json["total"]["requests"] == requests
-    for query in ("group_by=nothing", "since=yesterday", "until=2026-13-01", "since=%00"):
+    by_day = (await get(gateway, "/admin/v1/usage?group_by=day,model")).json["rows"]
+    assert [(row["day"], row["model"], row["requests"]) for row in by_day] == [(today, "claude", 1), (today, "fast", 1)]
+    table = await get(gateway, "/admin/v1/usage?group_by=day,model&format=csv")
+    lines = list(csv.DictReader(io.StringIO(table.body.decode())))
+    assert table.headers["content-type"].startswith("text/csv")
+    assert [(row["day"], row["model"], row["cost_usd"], row["output"]) for row in lines] == [
+        (row["day"], row["model"], row["cost_usd"], str(row["usage"]["output"])) for row in by_day
+    ]
+    for query in (
+        "group_by=nothing",
+        "group_by=day,total",
+        "format=xml",
+        "groupby=day",
+        "since=yesterday",
+        "until=2026-13-01",
+        "since=%00",
+    ):
         assert (await get(gateway, f"/admin/v1/usage?{query}")).status == 400
 
 
@@ -125,12 +143,15 @@ async def test_nothing_yet_is_nothing(serve: Serve, provider: FakeProvider) -> N
     gateway = await serve(configuration(provider))
     usage = (await get(gateway, "/admin/v1/usage")).json
     assert usage == {"total": {"cost_usd": "0", "requests": 0, "attempts": 0, "usage": asdict(NO_USAGE)}, "rows": []}
-    assert (await get(gateway, "/admin/v1/requests")).json == {"requests": []}
+    assert (await get(gateway, "/admin/v1/requests")).json == {"requests": [], "next": None}
 
 
 async def test_requests_page_and_open_up(gateway: Running) -> None:
     """The newest first, page by page; one request with its attempts."""
-    [newest] = (await get(gateway, "/admin/v1/requests?limit=1")).json["requests"]
+    first = (await get(gateway, "/admin/v1/requests?limit=1")).json
+    [newest] = first["requests"]
+    assert first["next"] == newest["request_id"]
+    assert (await get(gateway, "/admin/v1/requests?limit=2")).json["next"] is None
     assert (newest["protocol"], newest["attempts"], newest["status"]) == ("anthropic_messages", 2, 200)
     [older] = (await get(gateway, f"/admin/v1/requests?limit=1&before={newest['request_id']}")).json["requests"]
     assert older["protocol"] == "openai_chat"
@@ -143,6 +164,63 @@ async def test_requests_page_and_open_up(gateway: Running) -> None:
         assert (await get(gateway, f"/admin/v1/requests?limit={limit}")).status == 400
     for unknown in (newest["request_id"][:-1], newest["request_id"] + "0", "f" * 32, "x", "%25", "'--"):
         assert (await get(gateway, f"/admin/v1/requests/{unknown}")).status == 404
+
+
+async def test_requests_are_filtered(gateway: Running) -> None:
+    """By each condition; a misspelt one is not a list of everything."""
+
+    async def found(query: str) -> list[str]:
+        return [row["protocol"] for row in (await get(gateway, f"/admin/v1/requests?{query}")).json["requests"]]
+
+    rows = (await get(gateway, "/admin/v1/requests")).json["requests"]
+    today = rows[0]["day"]
+    chat, both = ["openai_chat"], ["anthropic_messages", "openai_chat"]
+    for query, expected in (
+        ("virtual_key=journey", both),
+        ("virtual_key=", []),
+        ("model=fast", chat),
+        ("provider=openai&outcome=success", chat),
+        ("status=200", both),
+        ("status=429", []),
+        (f"since={today}", both),
+        (f"since={today}&until={today}", both),
+        ("until=2020-01-01", []),
+        ("since=2999-01-01T00:00:00%2B02:00", []),
+        ("min_cost_usd=0", both),
+        ("min_cost_usd=1000", []),
+        ("lossy=true", []),
+        ("lossy=false", both),
+    ):
+        assert await found(query) == expected, query
+    for query in (
+        "status=2000",
+        "status=x",
+        "since=yesterday",
+        "until=99999",
+        "min_cost_usd=-1",
+        "min_cost_usd=x",
+        "lossy=1",
+        "colour=red",
+    ):
+        assert (await get(gateway, f"/admin/v1/requests?{query}")).status == 400, query
+    table = (await get(gateway, "/admin/v1/requests?format=csv")).body.decode()
+    lines = list(csv.DictReader(io.StringIO(table)))
+    assert [(line["request_id"], line["cost_usd"]) for line in lines] == [(row["request_id"], row["cost_usd"]) for row in rows]
+
+
+async def test_a_loss_report_opens_up(serve: Serve, provider: FakeProvider) -> None:
+    """A translated call lists what could not be carried; it is found by that, and counted by kind."""
+    gateway = await serve(
+        configuration(provider).replace("claude: {targets: [anthropic/fake-small]}", "claude: {targets: [openai/fake-small]}")
+    )
+    assert (await exchange(gateway.port, ask("anthropic_messages", "Hello", cap=20, more={"top_k": 5}))).status == 200
+    await gateway.program.store.flush()
+    [row] = (await get(gateway, "/admin/v1/requests?lossy=true")).json["requests"]
+    opened = (await get(gateway, f"/admin/v1/requests/{row['request_id']}")).json["request"]
+    assert {"path", "kind", "detail"} == set(opened["loss"][0])
+    assert opened["loss"] == row["loss"]
+    counted = {key[1]: value for key, value in (await metrics(gateway)).items() if key[0] == "omnillm_losses_total"}
+    assert sum(counted.values()) == len(row["loss"])
 
 
 async def test_pools_show_a_rest_and_revive_ends_it(serve: Serve, provider: FakeProvider) -> None:

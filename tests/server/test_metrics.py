@@ -1,5 +1,6 @@
 """The counters as Prometheus reads them."""
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
@@ -7,7 +8,9 @@ from tests.server.test_calllog import ROW
 
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
 from omnillm.gateway.counters import Counters
+from omnillm.protocols.loss import LossReason
 from omnillm.server.metrics import render_metrics
+from omnillm.usage import Usage
 
 KEY = KeySnapshot(
     provider="openai",
@@ -35,8 +38,9 @@ BUDGET = BudgetSnapshot(
 class Scraped:
     """What a scrape of these says: `scraped(name, *label values)`."""
 
-    def __init__(self, counters: Counters, keys=(), budgets=(), *, is_healthy: bool = True) -> None:
-        text = render_metrics(counters, keys, budgets, is_healthy).decode()
+    def __init__(self, counters: Counters, keys=(), budgets=(), *, is_healthy: bool = True, names_callers: bool = True) -> None:
+        text = render_metrics(counters, keys, budgets, is_ledger_healthy=is_healthy, names_callers=names_callers).decode()
+        self.text = text
         self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
     def __call__(self, name: str, *values: str) -> float:
@@ -87,3 +91,35 @@ def test_a_callers_name_for_a_model_cannot_break_the_format() -> None:
     counters = Counters()
     counters.observe(replace(ROW, upstream_model=name))
     assert Scraped(counters)("omnillm_calls_total", "openai_chat", "openai", name, "success") == 1
+
+
+def test_cost_and_tokens_are_counted_by_caller() -> None:
+    """Who, where and which model; what was refused before it was sent cost nothing and is not there; strangers read no names."""
+    counters = Counters()
+    counters.observe(ROW)
+    counters.observe(replace(ROW, usage=Usage(input_audio=5, output_audio=6, images=2, tool_calls=3), outcome="aborted"))
+    counters.observe(replace(ROW, caller="team-b"))
+    counters.observe(replace(ROW, caller="team-c", attempts=0, cost_nanousd=0))
+    labels = ("team-a", "openai", "gpt-4.1-mini")
+    scraped = Scraped(counters)
+    assert scraped("omnillm_caller_calls_total", *labels) == 2
+    assert scraped("omnillm_caller_cost_usd_total", *labels) == pytest.approx(0.002469)
+    kinds = ("input", "cache_read", "cache_write", "output", "reasoning", "input_audio", "output_audio")
+    assert [scraped("omnillm_caller_tokens_total", *labels, kind) for kind in kinds] == [12, 3, 0, 30, 4, 5, 6]
+    aborted = ("openai_chat", "openai", "gpt-4.1-mini", "aborted")
+    assert (scraped("omnillm_images_total", *aborted), scraped("omnillm_tool_calls_total", *aborted)) == (2, 3)
+    assert "team-b" in scraped.text
+    assert "team-c" not in scraped.text
+    assert "team-" not in Scraped(counters, names_callers=False).text
+
+
+def test_losses_are_counted_by_kind() -> None:
+    """Each reason of each call."""
+    counters = Counters()
+    reasons = tuple(LossReason(path=path, kind=kind, detail="") for path, kind in (("a", "dropped"), ("b", "dropped"), ("c", "moved")))
+    for _ in range(2):
+        counters.observe(replace(ROW, loss=msgspec.json.encode(reasons).decode()))
+    counters.observe(ROW)
+    scraped = Scraped(counters)
+    assert [scraped("omnillm_losses_total", "openai_chat", "openai", kind) for kind in ("dropped", "moved")] == [4, 2]
+    assert len(counters.losses) == 2

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from omnillm import __version__
-from omnillm.cli import check, demo, explain, fake_provider, init, serve, transcode
+from omnillm.cli import check, demo, explain, fake_provider, init, requests, serve, transcode, usage, verify
 from omnillm.errors import ConfigError, OmniError
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app.command()(init.init)
 app.command()(serve.serve)
 app.command()(check.check)
 app.command()(explain.explain)
+app.command()(usage.usage)
+app.command()(requests.requests)
+app.command()(verify.verify)
 app.command()(transcode.transcode)
 app.command(name="fake-provider")(fake_provider.fake_provider)
 

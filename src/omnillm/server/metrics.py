@@ -11,14 +11,24 @@ from omnillm.gateway.counters import BUCKETS_MS, Counters
 from omnillm.money import NANO_PER_USD
 
 CALL_LABELS = ["protocol", "provider", "model", "outcome"]
-TOKEN_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
+CALLER_LABELS = ["caller", "provider", "model"]
+LOSS_LABELS = ["protocol", "provider", "kind"]
+TOKEN_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning", "input_audio", "output_audio")
 KEY_LABELS = ["provider", "key"]
 
 
-def render_metrics(counters: Counters, keys: Sequence[KeySnapshot], budgets: Sequence[BudgetSnapshot], is_ledger_healthy: bool) -> bytes:  # noqa: FBT001
-    """`budgets` is empty for a reader who may not know tenants' names."""
+def render_metrics(
+    counters: Counters,
+    keys: Sequence[KeySnapshot],
+    budgets: Sequence[BudgetSnapshot],
+    *,
+    is_ledger_healthy: bool,
+    names_callers: bool,
+) -> bytes:
+    """`budgets` is empty, and `names_callers` False, for a reader who may not know tenants' names."""
+    callers = _callers(counters) if names_callers else ()
     registry = CollectorRegistry()
-    registry.register(_Snapshot([*_calls(counters), *_keys(keys), *_budgets(budgets), _ledger(is_ledger_healthy)]))
+    registry.register(_Snapshot([*_calls(counters), *callers, *_keys(keys), *_budgets(budgets), _ledger(is_ledger_healthy)]))
     return generate_latest(registry)
 
 
@@ -35,6 +45,8 @@ def _calls(counters: Counters) -> Iterator[Metric]:
     attempts = CounterMetricFamily("omnillm_attempts", "Attempts dispatched for them.", labels=CALL_LABELS)
     cost = CounterMetricFamily("omnillm_cost_usd", "Their cost in USD.", labels=CALL_LABELS)
     tokens = CounterMetricFamily("omnillm_tokens", "Their tokens.", labels=[*CALL_LABELS, "kind"])
+    images = CounterMetricFamily("omnillm_images", "Images that they made.", labels=CALL_LABELS)
+    tool_calls = CounterMetricFamily("omnillm_tool_calls", "Server-side tool calls that the provider charges for.", labels=CALL_LABELS)
     duration = HistogramMetricFamily("omnillm_call_duration_seconds", "From the body's last byte to the reply's.", labels=CALL_LABELS)
     for labels, series in list(counters.series.items()):
         calls.add_metric(labels, series.calls)
@@ -42,11 +54,28 @@ def _calls(counters: Counters) -> Iterator[Metric]:
         cost.add_metric(labels, series.cost_nanousd / NANO_PER_USD)
         for kind in TOKEN_KINDS:
             tokens.add_metric([*labels, kind], getattr(series, kind))
+        images.add_metric(labels, series.images)
+        tool_calls.add_metric(labels, series.tool_calls)
         duration.add_metric(list(labels), _cumulative(series.buckets), series.duration_ms / 1000)
     refusals = CounterMetricFamily("omnillm_refusals", "Requests refused before any attempt, by error code.", labels=["code"])
     for code, count in counters.refusals.items():
         refusals.add_metric([code], count)
-    yield from (calls, attempts, cost, tokens, duration, refusals)
+    losses = CounterMetricFamily("omnillm_losses", "What translations could not carry, by what became of it.", labels=LOSS_LABELS)
+    for lost, count in counters.losses.items():
+        losses.add_metric(lost, count)
+    yield from (calls, attempts, cost, tokens, images, tool_calls, duration, refusals, losses)
+
+
+def _callers(counters: Counters) -> Iterator[Metric]:
+    calls = CounterMetricFamily("omnillm_caller_calls", "Calls that were sent, by who asked.", labels=CALLER_LABELS)
+    cost = CounterMetricFamily("omnillm_caller_cost_usd", "Their cost in USD.", labels=CALLER_LABELS)
+    tokens = CounterMetricFamily("omnillm_caller_tokens", "Their tokens.", labels=[*CALLER_LABELS, "kind"])
+    for labels, series in list(counters.callers.items()):
+        calls.add_metric(labels, series.calls)
+        cost.add_metric(labels, series.cost_nanousd / NANO_PER_USD)
+        for kind in TOKEN_KINDS:
+            tokens.add_metric([*labels, kind], getattr(series, kind))
+    yield from (calls, cost, tokens)
 
 
 def _cumulative(buckets: Sequence[int]) -> list[tuple[str, float]]:

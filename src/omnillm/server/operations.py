@@ -1,11 +1,9 @@
 """Everything that is not inference: health, metrics and the admin API, as a Starlette app. Who may ask what is decided in `app.py`."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
 from typing import Protocol as Interface
 
 import msgspec
-from msgspec.structs import asdict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,7 +28,8 @@ class Reports(Interface):
     def is_healthy(self) -> bool: ...
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]: ...
-    async def requests(self, *, limit: int, before: str) -> list[RequestRow]: ...
+    async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]: ...
+    async def request(self, request_id: str) -> RequestRow | None: ...
     async def attempts(self, request_id: str) -> list[AttemptRow]: ...
     async def entries(self, request_id: str) -> list[Entry]: ...
 
@@ -91,8 +90,14 @@ class Probes:
 
     async def metrics(self, request: Request) -> Response:
         instruments = self._instruments
-        budgets = instruments.budgets() if instruments.is_admin(dict(request.headers.raw)) else []
-        body = render_metrics(instruments.counters, instruments.keys(), budgets, instruments.reports.is_healthy)
+        is_admin = instruments.is_admin(dict(request.headers.raw))
+        body = render_metrics(
+            instruments.counters,
+            instruments.keys(),
+            instruments.budgets() if is_admin else [],
+            is_ledger_healthy=instruments.reports.is_healthy,
+            names_callers=is_admin,
+        )
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -113,39 +118,34 @@ class AdminApi:
         return _json({"budgets": [_budget(budget) for budget in self._instruments.budgets()]})
 
     async def usage(self, request: Request) -> Response:
-        query = request.query_params
+        query = _query(request, "group_by", "since", "until", "format")
         group_by = query.get("group_by", "model")
-        if group_by not in GROUPS:
-            raise BadRequest(f"group_by must be one of {', '.join(GROUPS)}.")
-        since, until = _day(query.get("since", "")), _day(query.get("until", ""))
-        reports = self._instruments.reports
-        total = await reports.usage(group_by="total", since_day=since, until_day=until)
-        rows = [] if group_by == "total" else await reports.usage(group_by=group_by, since_day=since, until_day=until)
-        summed = total[0] if total else UsageRow(group="total", requests=0, attempts=0, cost_nanousd=0)
-        return _json({"total": _usage(summed), "rows": [{group_by: row.group, **_usage(row)} for row in rows]})
+        since, until = reports.read_day(query.get("since", "")), reports.read_day(query.get("until", ""))
+        read = self._instruments.reports.usage
+        rows = await read(group_by=group_by, since_day=since, until_day=until)
+        if query.get("format") == "csv":
+            return _csv(reports.usage_csv(group_by, rows))
+        [total] = rows if group_by == "total" else await read(group_by="total", since_day=since, until_day=until)
+        return _json(reports.usage_document(group_by, total, [] if group_by == "total" else rows))
 
     async def requests(self, request: Request) -> Response:
-        query = request.query_params
-        limit = _limit(query.get("limit", str(PAGE_ROWS)))
-        rows = await self._instruments.reports.requests(limit=limit, before=query.get("before", ""))
-        return _json({"requests": [_row(row) for row in rows]})
+        query = _query(request, "limit", "before", "format", *reports.REQUEST_FILTERS)
+        limit = reports.read_limit(query.get("limit", str(reports.PAGE_ROWS)))
+        only = reports.read_filter(query)
+        rows = await self._instruments.reports.requests(limit=limit + 1, before=query.get("before", ""), only=only)
+        if query.get("format") == "csv":
+            return _csv(reports.requests_csv(rows[:limit]))
+        return _json(reports.requests_document(rows, limit))
 
     async def request(self, request: Request) -> Response:
         request_id = request.path_params["request_id"]
-        reports = self._instruments.reports
-        # Ids are hexadecimal and of one length, so what stands right before `id~` is the request itself, once it has ended.
-        ended = [row for row in await reports.requests(limit=1, before=f"{request_id}~") if row.request_id == request_id]
-        attempts = await reports.attempts(request_id)
-        entries = await reports.entries(request_id)
+        read = self._instruments.reports
+        ended = await read.request(request_id)
+        attempts = await read.attempts(request_id)
+        entries = await read.entries(request_id)
         if not (ended or attempts or entries):
             return _missing(f"There is no request {request_id[:64]!r}.")
-        return _json(
-            {
-                "request": _row(ended[0]) if ended else None,
-                "attempts": [_row(row) for row in attempts],
-                "entries": [_row(entry) for entry in entries],
-            }
-        )
+        return _json(reports.request_document(ended, attempts, entries))
 
     async def reload(self, request: Request) -> Response:  # noqa: ARG002
         await self._instruments.reload()
@@ -160,33 +160,19 @@ def _missing(message: str) -> Response:
     return _json({"error": {"code": "not_found", "message": message}}, status=404)
 
 
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and 1 <= int(text) <= MOST_ROWS):
-        raise BadRequest(f"limit must be a whole number from 1 to {MOST_ROWS}.")
-    return int(text)
+def _csv(text: str) -> Response:
+    return Response(text, media_type="text/csv; charset=utf-8; header=present")
 
 
-def _day(text: str) -> str:
-    """An ISO date as the ledger writes it; "" is no bound."""
-    try:
-        return text and date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise BadRequest("since and until must be days such as 2026-11-25.") from error
-
-
-def _row(row: RequestRow | AttemptRow | Entry) -> dict[str, object]:
-    """A ledger row by its columns' names, its money as a decimal string, its counts all there."""
-    fields = asdict(row)
-    if "usage" in fields:
-        fields["usage"] = asdict(fields["usage"])
-    for name in ("cost_nanousd", "amount_nanousd"):
-        if name in fields:
-            fields[name.replace("nanousd", "usd")] = format_usd(fields.pop(name))
-    return fields
-
-
-def _usage(row: UsageRow) -> dict[str, object]:
-    return {"cost_usd": format_usd(row.cost_nanousd), "requests": row.requests, "attempts": row.attempts, "usage": asdict(row.usage)}
+def _query(request: Request, *known: str) -> Mapping[str, str]:
+    """A misspelt condition must not be a report of everything."""
+    query = request.query_params
+    for name in query:
+        if name not in known:
+            raise BadRequest(f"There is no parameter {name[:64]!r}; there are {', '.join(known)}.")
+    if query.get("format", "json") not in {"json", "csv"}:
+        raise BadRequest("format must be json or csv.")
+    return query
 
 
 def _budget(budget: BudgetSnapshot) -> dict[str, object]:

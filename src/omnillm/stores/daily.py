@@ -62,8 +62,8 @@ class Daily(Sums[Key]):
         self.add(key, (0, 1, attempt.cost_nanousd, *astuple(attempt.usage)))
 
 
-def usage_row(group: str, counts: Iterable[int]) -> UsageRow:
+def usage_row(group: str, counts: Iterable[int], *, day: str = "") -> UsageRow:
     """Counts in the order of `COUNT_COLUMNS` as one line of a report."""
     requests, attempts, cost_nanousd, *usage = counts
     fields = dict(zip(Usage.__struct_fields__, usage, strict=True))
-    return UsageRow(group=group, requests=requests, attempts=attempts, cost_nanousd=cost_nanousd, usage=Usage(**fields))
+    return UsageRow(day=day, group=group, requests=requests, attempts=attempts, cost_nanousd=cost_nanousd, usage=Usage(**fields))

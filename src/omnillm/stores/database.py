@@ -8,6 +8,8 @@ lock file keeps a second process out.
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -66,6 +68,30 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise LedgerUnavailable(f"the ledger {path} cannot be read: {error}") from error
     return connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """One state of a ledger that another process may be writing. Raises ConfigError for a file that is none, or of another version."""
+    connection = connect_to_read(path)
+    try:
+        _check_readable(connection, path)
+        yield connection
+    except sqlite3.Error as error:
+        raise LedgerUnavailable(f"the ledger {path} cannot be read: {error}") from error
+    finally:
+        connection.close()
+
+
+def _check_readable(connection: sqlite3.Connection, path: Path) -> None:
+    known = len(scripts("sqlite"))
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    [application] = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise ConfigError(f"{path} is not a ledger of omnillm")
+    if version != known:
+        remedy = "the next start of the gateway brings it up to date" if version < known else "it was written by a newer one"
+        raise ConfigError(f"the ledger {path} has schema {version}, this omnillm reads {known}: {remedy}")
 
 
 def _uri(path: Path, mode: str) -> str:

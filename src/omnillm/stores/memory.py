@@ -5,11 +5,24 @@ from collections.abc import Callable
 from typing import Final
 
 from omnillm.clock import Clock
-from omnillm.records import AttemptRow, Balance, Binding, Entry, EntryKind, Posting, RequestRow, UsageRow
+from omnillm.records import (
+    EVERY_REQUEST,
+    AttemptRow,
+    Balance,
+    Binding,
+    Entry,
+    EntryKind,
+    Posting,
+    RequestFilter,
+    RequestRow,
+    UsageRow,
+    first_id,
+)
 from omnillm.stores import orphans, verification
 from omnillm.stores.daily import NOTHING, Daily, Key, Line, Sums, usage_row
+from omnillm.stores.grouping import TOTAL, Grouping
 from omnillm.stores.migrations import scripts
-from omnillm.stores.reports import LAST_DAY, check_group
+from omnillm.stores.reports import LAST_DAY
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
 from omnillm.stores.virtual_keys import MemoryVirtualKeys
@@ -138,18 +151,22 @@ class MemoryStore:
                 )
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
-        group_of = GROUPS[check_group(group_by)]
-        groups = Sums[str]()
-        if group_by == "total":
-            groups.add("total", NOTHING)
+        grouping = Grouping.parse(group_by)
+        group_of = GROUPS[grouping.name]
+        groups = Sums[tuple[str, str]]()
+        if grouping.name == TOTAL:
+            groups.add(("", TOTAL), NOTHING)
         for key, counts in self._all_days().items():
             if since_day <= key[0] <= (until_day or LAST_DAY):
-                groups.add(group_of(*key), counts)
-        return [usage_row(group, counts) for group, counts in sorted(groups.lines().items())]
+                groups.add((key[0] if grouping.by_day else "", group_of(*key)), counts)
+        return [usage_row(group, counts, day=day) for (day, group), counts in sorted(groups.lines().items())]
 
-    async def requests(self, *, limit: int, before: str) -> list[RequestRow]:
-        ids = sorted((request_id for request_id in self._requests if not before or request_id < before), reverse=True)
-        return [self._requests[request_id] for request_id in ids[:limit]]
+    async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
+        found = (row for row in self._requests.values() if (not before or row.request_id < before) and _meets(row, only))
+        return sorted(found, key=lambda row: row.request_id, reverse=True)[:limit]
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        return self._requests.get(request_id)
 
     async def attempts(self, request_id: str) -> list[AttemptRow]:
         return [row for _, row in sorted(self._attempts.get(request_id, {}).items())]
@@ -188,3 +205,15 @@ def _book(booked: Booked, entry: Entry) -> None:
     if entry.kind is EntryKind.SETTLE or entry.kind is EntryKind.ADJUST:
         key = (entry.budget, entry.period)
         booked[key] = booked.get(key, 0) + entry.amount_nanousd
+
+
+def _meets(row: RequestRow, only: RequestFilter) -> bool:
+    wanted = (only.virtual_key, only.model, only.provider, only.outcome, only.status or None)
+    found = (row.caller, row.model, row.provider, row.outcome, row.status)
+    return (
+        all(want is None or want == have for want, have in zip(wanted, found, strict=True))
+        and row.request_id >= first_id(only.since_wall_ms)
+        and (not only.until_wall_ms or row.request_id < first_id(only.until_wall_ms))
+        and row.cost_nanousd >= only.min_cost_nanousd
+        and (not only.is_lossy or bool(row.loss))
+    )

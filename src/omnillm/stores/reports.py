@@ -2,13 +2,13 @@
 
 import sqlite3
 
-from omnillm.errors import BadRequest
-from omnillm.records import AttemptRow, Binding, Entry, RequestRow, UsageRow
+from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
 from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, usage_row
-from omnillm.stores.store import GROUPS
+from omnillm.stores.grouping import DAY, TOTAL, Grouping
 from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
 
 LAST_DAY = "9999-12-31"
+NO_DAY = "''"
 
 GROUP_SQL = {
     "virtual_key": "caller",
@@ -21,23 +21,40 @@ GROUP_SQL = {
 SUMS = ", ".join(f"sum({column})" for column in COUNT_COLUMNS)
 
 
-def check_group(group_by: str) -> str:
-    if group_by not in GROUPS:
-        raise BadRequest(f"usage is grouped by one of {', '.join(GROUPS)}, not by {group_by!r}")
-    return group_by
-
-
 def usage(connection: sqlite3.Connection, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
-    grouped = f"{GROUP_SQL[check_group(group_by)]} AS grouped"
-    report = f"SELECT {grouped}, {SUMS} FROM daily WHERE day BETWEEN ? AND ? GROUP BY grouped ORDER BY grouped"
+    grouping = Grouping.parse(group_by)
+    groups = f"{DAY if grouping.by_day else NO_DAY} AS of_day, {GROUP_SQL[grouping.name]} AS grouped"
+    report = f"SELECT {groups}, {SUMS} FROM daily WHERE day BETWEEN ? AND ? GROUP BY of_day, grouped ORDER BY of_day, grouped"
     found = connection.execute(report, (since_day, until_day or LAST_DAY))
-    rows = [usage_row(group, counts) for group, *counts in found]
-    return rows or ([usage_row("total", NOTHING)] if group_by == "total" else [])
+    rows = [usage_row(group, counts, day=day) for day, group, *counts in found]
+    return rows or ([usage_row(TOTAL, NOTHING)] if grouping.name == TOTAL else [])
 
 
-def requests(connection: sqlite3.Connection, *, limit: int, before: str) -> list[RequestRow]:
-    where, values = ("WHERE request_id < ?", (before, limit)) if before else ("", (limit,))
-    return REQUESTS.rows(connection.execute(f"{REQUESTS.select} {where} ORDER BY request_id DESC LIMIT ?", values))
+def requests(connection: sqlite3.Connection, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
+    conditions = {condition: value for condition, value in _conditions(before, only).items() if value is not None}
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    newest = f"{REQUESTS.select} {where} ORDER BY request_id DESC LIMIT ?"
+    return REQUESTS.rows(connection.execute(newest, (*conditions.values(), limit)))
+
+
+def _conditions(before: str, only: RequestFilter) -> dict[str, str | int | None]:
+    """Condition -> what it compares with; None: not asked for."""
+    ends = [end for end in (before, first_id(only.until_wall_ms) if only.until_wall_ms else "") if end]
+    return {
+        "request_id < ?": min(ends, default=None),
+        "request_id >= ?": first_id(only.since_wall_ms) if only.since_wall_ms else None,
+        "caller = ?": only.virtual_key,
+        "model = ?": only.model,
+        "provider = ?": only.provider,
+        "outcome = ?": only.outcome,
+        "status = ?": only.status or None,
+        "cost_nanousd >= ?": only.min_cost_nanousd or None,
+        "loss <> ?": "" if only.is_lossy else None,
+    }
+
+
+def request(connection: sqlite3.Connection, request_id: str) -> RequestRow | None:
+    return next(iter(REQUESTS.rows(connection.execute(REQUESTS.find, (request_id,)))), None)
 
 
 def attempts(connection: sqlite3.Connection, request_id: str) -> list[AttemptRow]:

@@ -8,9 +8,10 @@ from typing import Final, TypeVar
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
-from omnillm.records import AttemptRow, Binding, Entry, Posting, RequestRow, UsageRow
+from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, Posting, RequestFilter, RequestRow, UsageRow
 from omnillm.stores import database, reports, verification
 from omnillm.stores.book import Book
+from omnillm.stores.grouping import Grouping
 from omnillm.stores.store import Opened
 from omnillm.stores.virtual_keys import SqliteVirtualKeys
 from omnillm.stores.writer import Writer
@@ -81,11 +82,14 @@ class SqliteStore:
         return int(self._clock.wall() * 1000)
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
-        reports.check_group(group_by)
+        Grouping.parse(group_by)
         return await self._read(lambda db: reports.usage(db, group_by=group_by, since_day=since_day, until_day=until_day))
 
-    async def requests(self, *, limit: int, before: str) -> list[RequestRow]:
-        return await self._read(lambda db: reports.requests(db, limit=limit, before=before))
+    async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
+        return await self._read(lambda db: reports.requests(db, limit=limit, before=before, only=only))
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        return await self._read(lambda db: reports.request(db, request_id))
 
     async def attempts(self, request_id: str) -> list[AttemptRow]:
         return await self._read(lambda db: reports.attempts(db, request_id))

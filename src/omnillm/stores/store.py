@@ -4,11 +4,8 @@ from typing import Protocol
 
 import msgspec
 
-from omnillm.records import AttemptRow, Balance, Binding, Entry, Posting, RequestRow, UsageRow
+from omnillm.records import EVERY_REQUEST, AttemptRow, Balance, Binding, Entry, Posting, RequestFilter, RequestRow, UsageRow
 from omnillm.stores.virtual_keys import VirtualKeys
-
-GROUPS = ("virtual_key", "model", "provider", "provider_key", "day", "total")
-"""What `usage` groups by. The group of a provider key is "provider/label", because labels are unique within a provider only."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +51,18 @@ class Store(Protocol):
         ...
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
-        """Ordered by group, one of `GROUPS` (else BadRequest). Days are UTC, "2026-11-25", both included; "" is no bound."""
+        """Ordered by day and group. Days are UTC, "2026-11-25", both included; "" is no bound.
+
+        `group_by` is read by `Grouping.parse` (else BadRequest). A provider key's group is "provider/label": labels are a provider's own.
+        """
         ...
 
-    async def requests(self, *, limit: int, before: str) -> list[RequestRow]:
+    async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
         """The newest first; `before` is the request id where the page before this one ended, "" for the first page."""
+        ...
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        """None: it is unknown, or has not ended."""
         ...
 
     async def attempts(self, request_id: str) -> list[AttemptRow]:

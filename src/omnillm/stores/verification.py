@@ -80,3 +80,11 @@ def problems(connection: sqlite3.Connection, checks: Checks = ROW_CHECKS + SUM_C
     found = [sentence.format(*values) for query, sentence in checks for values in connection.execute(f"{query} LIMIT {MAX_PROBLEMS}")]
     damages = [damage for (damage,) in connection.execute(f"PRAGMA quick_check({MAX_PROBLEMS})") if damage != "ok"]
     return list(dict.fromkeys(found)) + [f"the file is damaged: {damage}" for damage in damages]
+
+
+def extent(connection: sqlite3.Connection) -> str:
+    """How much there was to prove."""
+    counts = [
+        connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("requests", "attempts", "entries", "balances")
+    ]
+    return "{:,} requests, {:,} attempts, {:,} entries, {:,} balances".format(*counts)

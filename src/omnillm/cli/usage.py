@@ -1,0 +1,54 @@
+"""`omnillm usage`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import typer
+
+from omnillm.cli.columns import show
+from omnillm.cli.ledger import AS_CSV, AS_JSON, CONFIG, LEDGER, looking
+
+if TYPE_CHECKING:
+    from omnillm.records import UsageRow
+
+
+def usage(  # noqa: PLR0913, PLR0917  a command line's options
+    by: str = typer.Option("model", "--by", help="virtual_key, model, provider, provider_key, day, total, or day,model and the like."),
+    since: str = typer.Option("", "--since", help="The first day, such as 2026-11-01 (UTC)."),
+    until: str = typer.Option("", "--until", help="The last day."),
+    config: Path = CONFIG,
+    ledger: Path | None = LEDGER,
+    as_json: bool = AS_JSON,
+    as_csv: bool = AS_CSV,
+) -> None:
+    """Show what was spent, by whom and on what."""
+    from omnillm.server import reports as written
+    from omnillm.stores import reports
+
+    days = {"since_day": written.read_day(since), "until_day": written.read_day(until)}
+    with looking(config, ledger) as connection:
+        rows = reports.usage(connection, group_by=by, **days)
+        [total] = reports.usage(connection, group_by="total", **days)
+    if as_json:
+        typer.echo(msgspec.json.encode(written.usage_document(by, total, [] if by == "total" else rows)).decode())
+    elif as_csv:
+        typer.echo(written.usage_csv(by, rows), nl=False)
+    else:
+        names = by.split(",")
+        lines = [] if by == "total" else [_line((row.day, row.group)[-len(names) :], row) for row in rows]
+        show(_heads(names), [*lines, _line(["total", " "][: len(names)], total)], names=len(names))
+
+
+def _heads(names: Sequence[str]) -> tuple[str, ...]:
+    return (*names, "cost USD", "requests", "attempts", "input", "cached", "output", "reasoning")
+
+
+def _line(groups: Sequence[str], row: "UsageRow") -> tuple[str, ...]:
+    from omnillm.money import format_usd
+
+    used = row.usage
+    written = used.cache_write_short + used.cache_write_long
+    counts = (row.requests, row.attempts, used.input + used.input_audio + written, used.cache_read, used.output, used.reasoning)
+    return (*groups, format_usd(row.cost_nanousd), *(f"{count:,}" for count in counts))

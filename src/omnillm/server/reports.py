@@ -1,0 +1,151 @@
+"""Usage and requests as people and programs get them, from the admin API and from the command line: read questions, written answers."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+from msgspec.structs import asdict
+
+from omnillm.errors import BadRequest
+from omnillm.money import format_usd, parse_usd
+from omnillm.records import AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
+from omnillm.usage import Usage
+
+PAGE_ROWS, MOST_ROWS = 100, 1000
+REQUEST_FILTERS = ("virtual_key", "model", "provider", "outcome", "status", "since", "until", "min_cost_usd", "lossy")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def read_limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and 1 <= int(text) <= MOST_ROWS):
+        raise BadRequest(f"limit must be a whole number from 1 to {MOST_ROWS}.")
+    return int(text)
+
+
+def read_day(text: str) -> str:
+    """An ISO date as the ledger writes it; "" is no bound."""
+    try:
+        return text and date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise BadRequest("since and until must be days such as 2026-11-25.") from error
+
+
+def read_filter(asked: Mapping[str, str]) -> RequestFilter:
+    """From those of `REQUEST_FILTERS` that were given."""
+    status, lossy = asked.get("status", ""), asked.get("lossy", "false")
+    if status and not (status.isascii() and status.isdigit() and len(status) == 3):
+        raise BadRequest("status must be an HTTP status such as 429.")
+    if lossy not in {"true", "false"}:
+        raise BadRequest("lossy must be true or false.")
+    return RequestFilter(
+        virtual_key=asked.get("virtual_key"),
+        model=asked.get("model"),
+        provider=asked.get("provider"),
+        outcome=asked.get("outcome"),
+        status=int(status or 0),
+        since_wall_ms=_moment_ms(asked.get("since", ""), is_end=False),
+        until_wall_ms=_moment_ms(asked.get("until", ""), is_end=True),
+        min_cost_nanousd=_amount(asked.get("min_cost_usd", "0")),
+        is_lossy=lossy == "true",
+    )
+
+
+def _moment_ms(text: str, *, is_end: bool) -> int:
+    """A day, as a whole when it is the end, or a moment, in UTC unless it names its offset; "" is 0."""
+    if not text:
+        return 0
+    try:
+        moment = datetime.fromisoformat(text)
+        if len(text) <= len("2026-11-25") and is_end:
+            moment += timedelta(days=1)
+        wall_ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise BadRequest("since and until must be days or moments such as 2026-11-25 or 2026-11-25T08:30:00Z.") from error
+    return max(wall_ms, 1)
+
+
+def _amount(text: str) -> int:
+    try:
+        nanousd = parse_usd(text)
+    except ValueError:
+        nanousd = -1
+    if nanousd < 0:
+        raise BadRequest("min_cost_usd must be decimal USD such as 0.05.")
+    return nanousd
+
+
+def usage_document(group_by: str, total: UsageRow, rows: Iterable[UsageRow]) -> dict[str, object]:
+    names = group_by.split(",")
+    return {"total": _counts(total), "rows": [{**_group(names, row), **_counts(row)} for row in rows]}
+
+
+def _group(names: Sequence[str], row: UsageRow) -> dict[str, str]:
+    return {names[0]: row.group} if len(names) == 1 else {names[0]: row.day, names[1]: row.group}
+
+
+def _counts(row: UsageRow) -> dict[str, object]:
+    return {"cost_usd": format_usd(row.cost_nanousd), "requests": row.requests, "attempts": row.attempts, "usage": asdict(row.usage)}
+
+
+def usage_csv(group_by: str, rows: Iterable[UsageRow]) -> str:
+    names = group_by.split(",")
+    heads = (*names, "cost_usd", "requests", "attempts", *Usage.__struct_fields__)
+    lines = (
+        (*_group(names, row).values(), format_usd(row.cost_nanousd), row.requests, row.attempts, *asdict(row.usage).values())
+        for row in rows
+    )
+    return _csv(heads, lines)
+
+
+def requests_document(rows: Sequence[RequestRow], limit: int) -> dict[str, object]:
+    """A page, asked for with one row more than `limit`: whether there is another page is told by that row."""
+    page = rows[:limit]
+    return {"requests": [row_document(row) for row in page], "next": page[-1].request_id if len(rows) > limit else None}
+
+
+def requests_csv(rows: Iterable[RequestRow]) -> str:
+    documents = ({**row_document(row), "loss": row.loss} for row in rows)
+    lines = [{**document, **usage} for document in documents if isinstance(usage := document.pop("usage"), dict)]
+    heads = [name for name in RequestRow.__struct_fields__ if name not in {"usage", "cost_nanousd"}]
+    columns = [*heads, "cost_usd", *Usage.__struct_fields__]
+    return _csv(columns, ([line[name] for name in columns] for line in lines))
+
+
+def request_document(request: RequestRow | None, attempts: Iterable[AttemptRow], entries: Iterable[Entry]) -> dict[str, object]:
+    return {
+        "request": None if request is None else row_document(request),
+        "attempts": [row_document(row) for row in attempts],
+        "entries": [row_document(entry) for entry in entries],
+    }
+
+
+def row_document(row: RequestRow | AttemptRow | Entry) -> dict[str, object]:
+    """A ledger row by its columns' names: its money as a decimal string, its counts all there, its loss report as a list."""
+    fields = asdict(row)
+    if "usage" in fields:
+        fields["usage"] = asdict(fields["usage"])
+    if "loss" in fields:
+        fields["loss"] = msgspec.json.decode(fields["loss"]) if fields["loss"] else []
+    for name in ("cost_nanousd", "amount_nanousd"):
+        if name in fields:
+            fields[name.replace("nanousd", "usd")] = format_usd(fields.pop(name))
+    return fields
+
+
+def _csv(heads: Sequence[str], lines: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(heads)
+    writer.writerows([_cell(value) for value in line] for line in lines)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Names are chosen by callers, and a spreadsheet must not take one for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not _is_amount(value) else value
+
+
+def _is_amount(text: str) -> bool:
+    return text.removeprefix("-").replace(".", "", 1).isdigit()

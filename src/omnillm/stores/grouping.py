@@ -1,0 +1,28 @@
+"""What a usage report is grouped by, as it is written: "model", "day", "day,model"."""
+
+import msgspec
+
+from omnillm.errors import BadRequest
+
+COLUMNS = ("virtual_key", "model", "provider", "provider_key")
+DAY, TOTAL = "day", "total"
+GROUPS = (*COLUMNS, DAY, TOTAL)
+
+
+class Grouping(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    """One of `GROUPS`."""
+    by_day: bool = False
+    """Each group day by day."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Grouping":
+        """Raises BadRequest that names what there is."""
+        day, comma, rest = text.partition(",")
+        by_day = bool(comma) and day == DAY
+        name = rest if by_day else text
+        if name not in (COLUMNS if by_day else GROUPS):
+            raise BadRequest(
+                f"usage is grouped by one of {', '.join(GROUPS)}, or by day and one of the first four (day,model); not by {text[:100]!r}"
+            )
+        return cls(name=name, by_day=by_day)

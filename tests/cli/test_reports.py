@@ -1,0 +1,182 @@
+"""`omnillm usage`, `requests` and `verify`, on the file of a ledger that is closed, open, damaged or none."""
+
+import asyncio
+import csv
+import io
+import json
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from omnillm.cli.main import main
+from omnillm.records import EntryKind, Posting
+from omnillm.stores.sqlite import SqliteStore
+from omnillm.testing.clock import ManualClock
+from omnillm.testing.report_suite import LOSS
+from omnillm.testing.rows import COST, WALL_S, call, entry, request_id, request_row
+
+CONFIG = 'store: {{url: "{url}"}}\nproviders: {{openai: {{kind: openai, keys: [{{label: a, key: sk-a-0123456789}}]}}}}\n'
+TOTAL = 4 * COST + 1
+
+
+def postings() -> list[Posting]:
+    """Two callers, two days, one odd request with a name that would be a formula, and would move a cursor."""
+    odd = replace(request_row(4, cost=1), model="=cmd()\x07", loss=LOSS, attempts=0, cost_nanousd=0)
+    return [call(1), call(2, caller="team-b"), call(3, day="2026-11-26"), call(5), Posting(request=odd)]
+
+
+def fill(path: Path) -> Path:
+    async def write() -> None:
+        store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+        await store.open()
+        for posting in postings():
+            store.post(posting)
+        await store.aclose()
+
+    asyncio.run(write())
+    return path
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return fill(tmp_path / "omnillm.db")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """(exit code, standard output, standard error)."""
+
+    def run(*arguments: str):
+        monkeypatch.setattr(sys, "argv", ["omnillm", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+            sys.exit(0)
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    return run
+
+
+def test_usage_as_a_table(run, ledger):
+    """A line a group, the total below; nothing in a name reaches the terminal as a command."""
+    code, told, _ = run("usage", "--ledger", str(ledger), "--by", "model")
+    lines = [line.split() for line in told.splitlines()]
+    assert (code, lines[0][:3]) == (0, ["model", "cost", "USD"])
+    assert [line[:3] for line in lines[1:]] == [["=cmd()?", "0", "1"], ["fast", "0.0005568", "4"], ["total", "0.0005568", "5"]]
+    _, told, _ = run("usage", "--ledger", str(ledger), "--by", "day,virtual_key", "--since", "2026-11-26")
+    assert [line.split()[:3] for line in told.splitlines()[1:]] == [["2026-11-26", "team-a", "0.0001392"], ["total", "0.0001392", "1"]]
+    _, told, _ = run("usage", "--ledger", str(ledger), "--by", "total", "--until", "2020-01-01")
+    assert [line.split()[:3] for line in told.splitlines()[1:]] == [["total", "0", "0"]]
+
+
+def test_usage_for_programs(run, ledger):
+    """JSON as the admin API has it, and CSV in which no cell is a formula."""
+    report = json.loads(run("usage", "--ledger", str(ledger), "--by", "virtual_key", "--json")[1])
+    assert {row["virtual_key"]: row["requests"] for row in report["rows"]} == {"team-a": 4, "team-b": 1}
+    assert report["total"]["requests"] == 5
+    lines = list(csv.DictReader(io.StringIO(run("usage", "--ledger", str(ledger), "--by", "model", "--csv")[1])))
+    assert [(line["model"], line["cost_usd"]) for line in lines] == [("'=cmd()\x07", "0"), ("fast", "0.0005568")]
+
+
+def test_requests_as_a_table_and_for_programs(run, ledger):
+    """Filtered, paged, with a hint at the next page."""
+    code, told, _ = run("requests", "--ledger", str(ledger), "--limit", "2")
+    assert code == 0
+    assert [line.split()[0] for line in told.splitlines()[1:3]] == [request_id(5), request_id(4)]
+    assert told.splitlines()[-1] == f"There are more: --before {request_id(4)}"
+    page = json.loads(run("requests", "--ledger", str(ledger), "--json", "--before", request_id(4), "--virtual-key", "team-a")[1])
+    assert ([row["request_id"] for row in page["requests"]], page["next"]) == ([request_id(3), request_id(1)], None)
+    [lossy] = csv.DictReader(io.StringIO(run("requests", "--ledger", str(ledger), "--lossy", "--csv")[1]))
+    assert (lossy["request_id"], json.loads(lossy["loss"])[0]["kind"]) == (request_id(4), "dropped")
+    assert run("requests", "--ledger", str(ledger), "--status", "200", "--min-cost-usd", "1")[1].count("\n") == 1
+
+
+def test_one_request_opens_up(run, ledger):
+    """With attempts and movements; one that is not there is exit code 1."""
+    opened = json.loads(run("requests", request_id(1), "--ledger", str(ledger))[1])
+    assert (opened["request"]["cost_usd"], opened["attempts"][0]["attempt"], opened["entries"][0]["budget"]) == ("0.0001392", 0, "team")
+    code, _, error = run("requests", "f" * 32, "--ledger", str(ledger))
+    assert (code, error) == (1, f"omnillm: there is no request '{'f' * 32}'\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("usage", "--by", "colour"), "usage is grouped by one of virtual_key"),
+        (("usage", "--since", "yesterday"), "must be days"),
+        (("requests", "--status", "x"), "status must be"),
+        (("requests", "--limit", "0"), "limit must be"),
+    ],
+)
+def test_wrong_questions_are_refused(run, ledger, arguments, words):
+    """With what would be right, and exit code 1."""
+    code, _, error = run(*arguments, "--ledger", str(ledger))
+    assert code == 1
+    assert words in error
+
+
+def test_verify_proves_a_closed_ledger_and_an_open_one(run, ledger):
+    """Of one that a gateway holds too, with calls under way; the file stays as it was."""
+    code, told, _ = run("verify", "--ledger", str(ledger))
+    assert (code, told) == (0, "proven: 5 requests, 4 attempts, 4 entries, 1 balances\n")
+
+    async def beside() -> None:
+        store = SqliteStore(ledger, clock=ManualClock(wall=WALL_S))
+        opened = await store.open()
+        await store.post_durably(Posting(entries=(replace(entry(9, EntryKind.RESERVE), epoch=opened.epoch),)))
+        told = await asyncio.to_thread(run, "verify", "--ledger", str(ledger))
+        assert told[:2] == (0, "proven: 5 requests, 4 attempts, 5 entries, 1 balances\n")
+        assert (await asyncio.to_thread(run, "usage", "--ledger", str(ledger)))[0] == 0
+        await store.aclose()
+
+    asyncio.run(beside())
+
+
+def test_verify_tells_each_problem(run, ledger):
+    """One line each, exit code 1."""
+    with sqlite3.connect(ledger) as db:
+        db.execute("UPDATE balances SET settled_nanousd = 1")
+        db.execute("DELETE FROM attempts WHERE request_id = ?", (request_id(1),))
+    db.close()
+    code, told, _ = run("verify", "--ledger", str(ledger))
+    assert code == 1
+    assert f"budget 'team' in period '2026-11': the balance says 1 nano-USD, its entries {4 * COST}" in told.splitlines()
+    assert f"request {request_id(1)} says 1 attempts, 0 have rows" in told.splitlines()
+    assert all(line.startswith(("budget", "request", "usage")) for line in told.splitlines())
+
+
+def test_what_is_no_ledger_is_told(run, ledger, tmp_path):
+    """Missing, torn, somebody else's, or of another version: a message, never a traceback."""
+    missing = tmp_path / "none.db"
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE songs (title TEXT)")
+    db.close()
+    newer = fill(tmp_path / "newer.db")
+    with sqlite3.connect(newer) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    torn = fill(tmp_path / "torn.db")
+    torn.write_bytes(torn.read_bytes()[:8192] + b"\xff" * (torn.stat().st_size - 8192))
+    for path, code, words in (
+        (missing, 1, "cannot be read"),
+        (other, 2, "is not a ledger of omnillm"),
+        (newer, 2, "has schema 99"),
+        (torn, 1, "cannot be read"),
+    ):
+        told = run("verify", "--ledger", str(path))
+        assert (told[0], words in told[2]) == (code, True), told
+    assert not missing.exists()
+
+
+def test_the_ledger_is_found_through_the_configuration(run, ledger, tmp_path):
+    """By `store.url`; one in memory is another process's own."""
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(CONFIG.format(url=f"sqlite:///{ledger}"))
+    assert run("verify", "-c", str(config))[0] == 0
+    config.write_text(CONFIG.format(url="memory://"))
+    code, _, error = run("usage", "-c", str(config))
+    assert (code, "ask the running gateway" in error) == (2, True)
