@@ -38,6 +38,7 @@ from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.usage import Usage
 
 P = "anthropic_messages"
@@ -347,7 +348,7 @@ def test_summaries_are_said_as_thinking():
 
 
 def test_foreign_signature_of_a_text_or_call_stands_in_a_block_of_its_own():
-    """Before the part while that has said nothing, else after the text."""
+    """Before the part while that has said nothing. After a text there is none: clients show the last block as the answer."""
     signed = lambda index: OpaqueAdded(index=index, opaque=GEMINI)  # noqa: E731
     parts = [
         (Text(text="", signature=GEMINI), text("a")),
@@ -362,11 +363,23 @@ def test_foreign_signature_of_a_text_or_call_stands_in_a_block_of_its_own():
         ("redacted_thinking", sealed),
         ("text", ""),
         ("text", ""),
-        ("thinking", sealed),
         ("redacted_thinking", sealed),
         ("tool_use", ""),
     ]
-    assert lost == {}
+    assert lost == {"candidates[0].message.parts[1].signature": "dropped"}
+
+
+def test_stream_of_gemini_ends_with_its_text():
+    """Its last part is empty and signs the text before it."""
+    pieces = [{"text": "149"}, {"text": " m."}, {"text": "", "thoughtSignature": "c2ln"}]
+    chunks = [{"candidates": [{"content": {"role": "model", "parts": [piece]}}]} for piece in pieces]
+    chunks[-1]["candidates"][0]["finishReason"] = "STOP"
+    transcoder = StreamTranscoder("gemini_generate_content", P, context=CONTEXT)
+    raw = b"".join(transcoder.feed(b"data: " + json.dumps(chunk).encode() + b"\n\n") for chunk in chunks) + transcoder.feed(b"")
+    assert [(block.type, block.text) for block in accumulated(raw).content] == [("text", "149 m.")]
+    assert [(reason.path, reason.kind) for reason in transcoder.losses.reasons if "signature" in reason.path] == [
+        ("candidates[0].message.parts[0].signature", "dropped")
+    ]
 
 
 def test_what_a_part_holds_at_its_start_is_content():

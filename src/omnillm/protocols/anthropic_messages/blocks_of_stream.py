@@ -10,7 +10,7 @@ from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnd
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place
 from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block
-from omnillm.protocols.anthropic_messages.emit_reply import carried, carrier, late_carrier, reply_reasoning, shown
+from omnillm.protocols.anthropic_messages.emit_reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown
 from omnillm.protocols.arguments import object_of
 from omnillm.protocols.tool_names import plain_id
 
@@ -118,15 +118,14 @@ class _TextBlock(OpenBlock):
         return self._opened() + self.delta({"type": "citations_delta", "citation": natives[0]})
 
     def sign(self, opaque: Opaque) -> bytes:
-        """Carry a signature: before the text while that has not begun, else after it."""
+        """Carry a signature before the text, while that has not begun."""
         self.part = replace(self.part, signature=opaque)
         return b""
 
     def end(self) -> bytes:
-        signature = self.part.signature
-        closed = super().end()
-        # A signature that was known too late, or that signs an empty text, belongs to the text before it.
-        return closed if signature is None else closed + self.whole(late_carrier(signature))
+        if self.part.signature is not None:
+            self.writer.drop(self.place, LATE_SIGNATURE, "signature")
+        return super().end()
 
     def _opened(self) -> bytes:
         if self.is_open:

@@ -19,6 +19,8 @@ from omnillm.protocols.loss import Losses
 PREFIX = "msg_"
 _UNSHOWN = frozenset({"image", "document"})
 """Blocks that no reply of the Messages API has."""
+LATE_SIGNATURE = "no block can carry it after its text: clients show the last block as the answer"
+"""Gemini recommends that a text's signature comes back, and does not require it."""
 
 
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
@@ -95,8 +97,10 @@ def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], 
     if signature is not None:
         part = replace(part, signature=None)
     if type(part) is Text and not part.text:
-        # It says nothing, and clients that send it back are refused. What it signs is the text before it.
-        return [] if signature is None else [late_carrier(signature)]
+        # It says nothing, and clients that send it back are refused.
+        if signature is not None:
+            writer.drop(place, LATE_SIGNATURE, "signature")
+        return []
     if type(part) is ToolCall and part.name in names:
         part = replace(part, name=names[part.name])
     written = shown(emit_block(part, place, writer), place, writer)
@@ -111,11 +115,6 @@ def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], 
 def carrier(signature: Opaque) -> Block:
     """Write the block that carries a signature right before the part that it signs."""
     return {"type": "redacted_thinking", "data": seal(signature)}
-
-
-def late_carrier(signature: Opaque) -> Block:
-    """Write the block that carries a signature right after the text that it signs."""
-    return {"type": "thinking", "thinking": "", "signature": seal(signature)}
 
 
 def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block | None:

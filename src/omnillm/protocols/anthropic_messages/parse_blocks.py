@@ -2,7 +2,7 @@
 
 Paths of `Unfit` are relative to the block; who walks the blocks puts their place before them. The Gemini signatures that an envelope
 carried through an Anthropic client are given back to their parts: a `redacted_thinking` with one belongs to the text or tool call right
-after it, an empty `thinking` with one to the text right before it.
+after it, an empty `thinking` with one to the text right before it (written no more, but conversations of old hold such).
 """
 
 from collections.abc import Callable
