@@ -13,12 +13,11 @@ from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
 from omnillm.errors import BadRequest, ConfigError, OmniError
 from omnillm.gateway.counters import Counters
 from omnillm.money import format_usd
-from omnillm.records import AttemptRow, Entry, RequestRow, UsageRow
+from omnillm.records import EVERY_REQUEST, AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
+from omnillm.server import reports
 from omnillm.server.metrics import render_metrics
 
 Handler = Callable[[Request], Awaitable[Response]]
-GROUPS = ("virtual_key", "model", "provider", "provider_key", "day", "total")
-PAGE_ROWS, MOST_ROWS = 100, 1000
 
 
 class Reports(Interface):
