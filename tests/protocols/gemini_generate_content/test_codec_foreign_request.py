@@ -308,6 +308,13 @@ def test_structured_output() -> None:
     assert lost == {f"{path}.name": "dropped", f"{path}.description": "dropped", f"{path}.strict": "approximated"}
 
 
+def test_most_answers() -> None:
+    """Gemini refuses more than eight."""
+    body, lost = emit(request(generation=GenerationConfig(n=20)))
+    assert body["generationConfig"] == {"candidateCount": 8}
+    assert lost == {"generation.n": "approximated"}
+
+
 def test_rest_that_gemini_cannot_say() -> None:
     """Every member by its name."""
     body, lost = emit(

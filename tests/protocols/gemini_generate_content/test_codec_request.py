@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,8 @@ from omnillm.model import (
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.gemini_generate_content import CODEC
+from omnillm.protocols.gemini_generate_content.peek import peek_request
+from omnillm.protocols.gemini_generate_content.spelling import camel, snake
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
 
@@ -154,6 +157,14 @@ UNFIT = {
     "generationConfig.stopSequences[0]": (config(stopSequences=[1]),),
     "generationConfig.thinkingConfig.thinkingBudget": (config(thinkingConfig={"thinkingBudget": "a"}),),
     "generationConfig": (asks(generationConfig=[]), {**config(seed=1), "generation_config": {}}),
+    "generationConfig.candidateCount": (
+        config(candidateCount=0),
+        config(candidateCount=9),
+        config(candidate_count=9),
+        config(candidateCount=1, candidate_count=8),
+        config(candidateCount=None, candidate_count=8),
+    ),
+    "generationConfig.maxOutputTokens": (config(maxOutputTokens=0), config(max_output_tokens=-1)),
     "labels.a": (asks(labels={"a": 1}),),
     "safetySettings[0]": (asks(safetySettings=[1]),),
 }
@@ -177,6 +188,32 @@ def test_deep_values_are_no_accident() -> None:
     with pytest.raises(Unfit):
         parse(config(responseSchema=schema))
     assert emit(parse(turns(says(signed(call(id="c"))), answers(result(response, id="c"))))[0])[1] == {}
+
+
+@pytest.mark.parametrize("name", ["candidate_Count", "candidate__count", "Candidate_count", "candidate_count_", "CandidateCount"])
+def test_no_third_spelling_hides_a_member_from_the_budget(name: str) -> None:
+    """The gateway counts what stands in the two spellings of protocol buffers: anything else is an unknown member."""
+    parsed, _ = parse(config(**{name: 8}))
+    assert parsed.generation.n is None
+    assert parsed.vendor_extensions == {"generationConfig": {name: 8}}
+    parsed, _ = parse({**asks(), "generation_Config": {"candidateCount": 8}})
+    assert parsed.generation.n is None
+
+
+def test_what_is_peeked_is_what_is_read() -> None:
+    """In every spelling that one of the two knows."""
+    for name in ("candidateCount", "candidate_count", "candidate_Count", "candidatecount"):
+        for owner in ("generationConfig", "generation_config", "generation_Config"):
+            body = {**asks(), owner: {name: 8}}
+            peeked = peek_request({name: msgspec.Raw(msgspec.json.encode(value)) for name, value in body.items()})
+            assert (parse(body)[0].generation.n or 1) == peeked.n
+
+
+def test_every_member_of_the_sdks_types_is_read_in_both_spellings() -> None:
+    """Such as have two."""
+    names = {field.alias for kind in MEMBERS.values() for field in kind.model_fields.values() if field.alias}  # type: ignore[attr-defined]
+    for name in names:
+        assert camel({snake(name): 1}) == {name: 1}
 
 
 BODIES = list(SAME.values())

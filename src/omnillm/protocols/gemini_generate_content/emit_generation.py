@@ -4,6 +4,7 @@ from typing import Any
 
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.protocols.gemini_generate_content.parse_generation import MOST_CANDIDATES
 from omnillm.protocols.gemini_generate_content.place import Place
 from omnillm.protocols.loss import Losses
 
@@ -32,6 +33,9 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
         value = getattr(generation, name)
         if value is not None:
             config[word] = value
+    if generation.n is not None and generation.n > MOST_CANDIDATES:
+        config["candidateCount"] = MOST_CANDIDATES
+        place.losses.approximate("generation.n", f"Gemini gives at most {MOST_CANDIDATES}")
     if generation.stop:
         config["stopSequences"] = list(generation.stop)
     _drop_unsaid(generation, capabilities, place.losses)

@@ -8,6 +8,7 @@ from omnillm.model.request import GenerationConfig
 from omnillm.protocols.gemini_generate_content.schema import json_schema
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.shapes import (
+    integer,
     optional_array,
     optional_flag,
     optional_integer,
@@ -44,6 +45,7 @@ _THINKING = frozenset({"includeThoughts", "thinkingBudget", "thinkingLevel"})
 _LEVELS = frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"})
 _MODALITIES = {"TEXT": OutputModality.TEXT, "AUDIO": OutputModality.AUDIO, "IMAGE": OutputModality.IMAGE}
 _JSON = "application/json"
+MOST_CANDIDATES = 8
 
 
 class ParsedConfig:
@@ -52,7 +54,7 @@ class ParsedConfig:
     __slots__ = ("extensions", "generation", "modalities", "output", "reasoning")
 
     def __init__(self, body: dict[str, Any]) -> None:
-        config = camel(optional_mapping(body, _PATH) or {})
+        config = camel(optional_mapping(body, _PATH) or {}, _PATH)
         self.extensions: VendorExtensions = {} if config.keys() <= _KNOWN else rest(config, _KNOWN)
         self.generation = _generation(config, optional_text(body, "serviceTier"))
         self.output = _output(config, self.extensions)
@@ -62,8 +64,9 @@ class ParsedConfig:
 
 def _generation(config: dict[str, Any], service_tier: str) -> GenerationConfig:
     stop = optional_array(config, "stopSequences", _PATH)
+    count = config.get("candidateCount")
     return GenerationConfig(
-        max_output_tokens=optional_integer(config, "maxOutputTokens", _PATH),
+        max_output_tokens=optional_integer(config, "maxOutputTokens", _PATH, lowest=1),
         temperature=optional_number(config, "temperature", _PATH),
         top_p=optional_number(config, "topP", _PATH),
         top_k=optional_integer(config, "topK", _PATH),
@@ -71,7 +74,7 @@ def _generation(config: dict[str, Any], service_tier: str) -> GenerationConfig:
         presence_penalty=optional_number(config, "presencePenalty", _PATH),
         frequency_penalty=optional_number(config, "frequencyPenalty", _PATH),
         seed=optional_integer(config, "seed", _PATH),
-        n=optional_integer(config, "candidateCount", _PATH, lowest=0),
+        n=None if count is None else integer(count, f"{_PATH}.candidateCount", 1, MOST_CANDIDATES),
         logprobs=optional_flag(config, "responseLogprobs", _PATH),
         top_logprobs=optional_integer(config, "logprobs", _PATH, lowest=0),
         service_tier=service_tier,
@@ -112,7 +115,7 @@ def _reasoning(config: dict[str, Any]) -> ReasoningCapability | None:
     thinking = optional_mapping(config, "thinkingConfig", _PATH)
     if thinking is None:
         return None
-    thinking = camel(thinking)
+    thinking = camel(thinking, path)
     more = rest(thinking, _THINKING)
     level = optional_text(thinking, "thinkingLevel", path).upper()
     if level and level not in _LEVELS and level != "THINKING_LEVEL_UNSPECIFIED":
