@@ -1,8 +1,10 @@
 """Names of functions that a protocol does not allow, replaced for the provider and put back for the client."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 
+_DIGITS = 16
 _STRANGE = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -28,3 +30,14 @@ def rename(names: Iterable[str], longest: int = 64) -> dict[str, str]:
 def plain_id(call_id: str) -> str:
     """A tool call's id in the letters that Anthropic allows; the same id always gives the same."""
     return _STRANGE.sub("_", call_id) or "_"
+
+
+def short_id(call_id: str, longest: int) -> str:
+    """A tool call's id cut to `longest` characters, its end replaced by a hash of the whole; the same id always gives the same.
+
+    OpenAI takes 40 characters in Chat Completions and 64 in Responses: both can use this.
+    """
+    if len(call_id) <= longest:
+        return call_id
+    digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    return f"{call_id[: longest - _DIGITS - 1]}_{digest}"

@@ -139,6 +139,8 @@ def put_parts(parts: tuple[MessagePart, ...], place: Place) -> Spoken:
         if known is None:
             place.drop("", f"an assistant's message has no place for a part of type {part.__struct_config__.tag}")
             continue
+        if type(part) is Native and write_native(part, place) is None:
+            continue
         rank, put = known
         if rank < last:
             place.losses.move(place.around(f".{place.member}"), "Chat has one order of reasoning, text and calls")

@@ -76,10 +76,13 @@ def _without_signature(extra: dict[str, Any]) -> dict[str, Any]:
 
 def write_call(call: ToolCall, place: Place) -> dict[str, Any]:
     name = place.names.get(call.name, call.name)
+    call_id, arguments = place.written_id(call.call_id), call.arguments
     if call.kind == "custom":
-        written = {"id": call.call_id, "type": "custom", "custom": {"name": name, "input": call.arguments}}
+        written = {"id": call_id, "type": "custom", "custom": {"name": name, "input": arguments}}
     else:
-        written = {"id": call.call_id, "type": "function", "function": {"name": name, "arguments": call.arguments}}
+        if not arguments and place.dialect is not None and not place.is_native:
+            arguments = "{}"  # hosts read them as JSON
+        written = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
     if call.signature is not None and (signature := written_signature(call, place)) is not None:
         written["extra_content"] = extra_content(signature)
     if call.item_id:

@@ -6,11 +6,10 @@ from typing import Any
 from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat import assistant
-from omnillm.protocols.openai_chat.emit_parts import write_part, written_content
+from omnillm.protocols.openai_chat.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
+from omnillm.protocols.openai_chat.emit_parts import joined_text, write_part, written_content
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
-
-_TEXT_ONLY = frozenset({"text", "json", "native"})
 
 
 def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
@@ -24,7 +23,8 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     if policy is not None:
         items = with_breakpoint(items, policy, place)
         place.takes_marks = policy.mode != "disabled"
-    for place.number, item in enumerate(items, first):
+    numbered = enumerate(items, first) if place.is_native else behind_their_calls(items, first)
+    for place.number, item in numbered:
         writer.write(item)
     writer.end_results()
     return writer.messages
@@ -33,23 +33,31 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
 class _Writer:
     """The messages so far; the calls in them, which results only name; media of results, which follow the run of results."""
 
-    __slots__ = ("_calls", "_moved", "_place", "messages")
+    __slots__ = ("_calls", "_furthest", "_moved", "_place", "messages")
 
     def __init__(self, place: Place) -> None:
         self.messages: list[dict[str, Any]] = []
         self._place = place
         self._calls: dict[str, ToolCall] = {}
         self._moved: list[dict[str, Any]] = []
+        self._furthest = -1
+        """The greatest number of a result so far."""
 
     def write(self, item: RequestItem) -> None:
-        if type(item) is ToolResult:
-            self._write_result(item)
+        place = self._place
+        if type(item) is ToolResult and (place.is_native or item.call_id in self._calls):
+            message: dict[str, Any] | None = write_result(item, self._calls.get(item.call_id), self._moved, place)
+            self._furthest = max(self._furthest, place.number)
+        else:
+            if self._moved:
+                self.end_results()
+            message = write_orphan(item, place) if type(item) is ToolResult else self._write_message(item)  # type: ignore[arg-type]
+            if message is not None and place.number < self._furthest and not place.is_native:
+                place.losses.move(place.around(""), "said after the results of the calls before it")
+        if message is None:
+            self._drop_members(item)
             return
-        assert type(item) is Message
-        if self._moved:
-            self.end_results()
-        message = _ROLES[item.role](self, item)
-        if item.name:
+        if type(item) is Message and item.name:
             message["name"] = item.name
         if item.vendor_extensions:
             self._extend(message, item)
@@ -60,6 +68,19 @@ class _Writer:
         if self._moved:
             self.messages.append({"role": "user", "content": self._moved})
             self._moved = []
+
+    def _write_message(self, item: Message) -> dict[str, Any] | None:
+        """Write it; None where it had parts and none of them could be said."""
+        message = _ROLES[item.role](self, item)
+        return None if item.parts and message.get("content") == "" and len(message) == 2 else message
+
+    def _drop_members(self, item: RequestItem) -> None:
+        """Tell what else is gone with a message that has nothing left to say."""
+        place = self._place
+        if item.name and type(item) is Message:
+            place.losses.drop(place.around(".name"), "nothing of the message is left")
+        for name in item.vendor_extensions:
+            place.losses.drop(place.around(f".vendor_extensions.{name}"), "nothing of the message is left")
 
     def _write_assistant(self, item: Message) -> dict[str, Any]:
         for part in item.parts:
@@ -83,55 +104,13 @@ class _Writer:
         place = self._place
         written = []
         for place.part, part in enumerate(parts):
-            if is_text_only and part.__struct_config__.tag not in _TEXT_ONLY:
+            if is_text_only and part.__struct_config__.tag not in TEXT_ONLY:
                 place.drop("", "a system message of Chat is text")
             elif (one := write_part(part, place)) is not None:
                 written.append(one)
+        if is_text_only and not place.takes_arrays:
+            return joined_text(written, "\n\n", ".parts", place)
         return written_content(written)
-
-    def _write_result(self, item: ToolResult) -> None:
-        place = self._place
-        place.member = "content"
-        texts: list[dict[str, Any]] = []
-        for place.part, part in enumerate(item.content):
-            if part.__struct_config__.tag in _TEXT_ONLY:
-                written = write_part(part, place)
-                if written is not None:
-                    texts.append(written)
-            elif (moved := write_part(part, place)) is not None:
-                place.losses.move(place.here(), "a result is text; the rest follows in a user message")
-                self._moved.append(moved)
-        place.member = "parts"
-        self._tell_losses(item)
-        if item.cache_control is not None:
-            self._move_mark(item, texts)
-        message: dict[str, Any] = {"role": "tool", "tool_call_id": item.call_id, "content": written_content(texts)}
-        if item.vendor_extensions:
-            self._extend(message, item)
-        self.messages.append(message)
-
-    def _tell_losses(self, item: ToolResult) -> None:
-        place = self._place
-        if item.is_error is not None:
-            place.losses.drop(place.around(".is_error"), "Chat has no flag for a failed call")
-        if item.item_id:
-            place.drop_item_id()
-        call = self._calls.get(item.call_id)
-        if item.name and (call is None or call.name != item.name):
-            place.losses.drop(place.around(".name"), "Chat names the call only")
-        if item.kind != (call.kind if call is not None else "function"):
-            place.losses.drop(place.around(".kind"), "Chat names the call only")
-
-    def _move_mark(self, item: ToolResult, texts: list[dict[str, Any]]) -> None:
-        """A mark on the whole result goes to its last text."""
-        place = self._place
-        if texts and texts[-1].get("type") == "text":
-            marked = write_part(Text(text="", cache_control=item.cache_control), place)
-            texts[-1] = {**(marked or {}), **texts[-1]}
-            if marked is not None and len(marked) > 2:
-                place.losses.move(place.around(".cache_control"), "said on the last text of the result")
-        else:
-            place.losses.drop(place.around(".cache_control"), "the result has no text to bear it")
 
     def _extend(self, message: dict[str, Any], item: RequestItem) -> None:
         place = self._place

@@ -198,3 +198,12 @@ def written_content(written: list[dict[str, Any]]) -> str | list[dict[str, Any]]
         plain: str = written[0]["text"]
         return plain
     return written or ""
+
+
+def joined_text(written: list[dict[str, Any]], between: str, member: str, place: Place) -> str | list[dict[str, Any]]:
+    """Write plain texts as the one string that every host takes in a message of the system or of a tool."""
+    if any(len(one) != 2 or one.get("type") != "text" for one in written):
+        return written_content(written)
+    if len(written) > 1:
+        place.losses.approximate(place.around(member), "several texts, as one: not every host takes arrays here")
+    return between.join([one["text"] for one in written])

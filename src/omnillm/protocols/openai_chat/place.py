@@ -5,14 +5,30 @@ from collections.abc import Mapping
 from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.tool_names import short_id
 
 NAME = "openai_chat"
+_LONGEST_ID = 40
+"""Of a tool call, at OpenAI's own host."""
 
 
 class Place:
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
-    __slots__ = ("_root", "dialect", "has_own_extensions", "is_native", "losses", "member", "names", "number", "part", "takes_marks")
+    __slots__ = (
+        "_root",
+        "dialect",
+        "has_own_extensions",
+        "is_native",
+        "losses",
+        "member",
+        "names",
+        "number",
+        "part",
+        "shortens_ids",
+        "takes_arrays",
+        "takes_marks",
+    )
 
     def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect | None = None, names: Mapping[str, str] = NO_NAMES) -> None:
         self.losses = losses
@@ -24,6 +40,9 @@ class Place:
         self.has_own_extensions = protocol == NAME or (not protocol and dialect is not None)
         self.takes_marks = True
         """Whether marks of the prompt cache may be written at all."""
+        self.takes_arrays = self.is_native or dialect is None or dialect.is_openai
+        """Whether messages of the system and of tools may be arrays of texts: compatible hosts often take strings alone."""
+        self.shortens_ids = self.is_openai and not self.is_native
         self._root = "input" if dialect is not None else "candidates"
         self.number = 0
         self.part = 0
@@ -40,6 +59,13 @@ class Place:
     def around(self, member: str) -> str:
         """Return the path of a member of what holds the part."""
         return f"{self._root}[{self.number}]{member}"
+
+    def written_id(self, call_id: str) -> str:
+        """Return the id of a call as the reader takes it."""
+        if not self.shortens_ids or len(call_id) <= _LONGEST_ID:
+            return call_id
+        self.losses.approximate(f"{self._root}[*].{self.member}[*].call_id", "shortened: OpenAI takes 40 characters")
+        return short_id(call_id, _LONGEST_ID)
 
     def drop(self, member: str, detail: str) -> None:
         self.losses.drop(self.here(member), detail)

@@ -1,0 +1,231 @@
+"""Requests of other protocols' clients, written so that OpenAI and the hosts that speak its Chat take them."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from omnillm.model import (
+    CacheControl,
+    ImageBase64,
+    LlmRequest,
+    Message,
+    MessageRole,
+    Native,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+    user,
+)
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat import CODEC
+from omnillm.protocols.transcode import transcode_request
+
+OPENAI = Dialect()
+HOST = Dialect(provider="host", system_role="system", output_cap_member="max_tokens", is_openai=False, can_stop_thinking=False)
+SEARCHED = Native(protocol="openai_responses", kind="web_search_call", value={"type": "web_search_call", "id": "ws_1"})
+TRACE = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "lake"}}
+HI = {"role": "user", "content": "Hi"}
+
+
+def emitted(request: LlmRequest, dialect: Dialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
+    losses = Losses()
+    body = CODEC.emit_request(request, dialect, losses)
+    return msgspec.json.decode(msgspec.json.encode(body)), told(losses.reasons)
+
+
+def translated(source: str, body: dict[str, Any], dialect: Dialect = OPENAI) -> tuple[dict[str, Any], list[str]]:
+    report = transcode_request(source, "openai_chat", msgspec.json.encode({"model": "m", **body}), dialect=dialect)
+    return msgspec.json.decode(report.value), told(report.loss_reasons)
+
+
+def told(reasons: Any) -> list[str]:
+    return sorted(f"{reason.kind}:{reason.path}" for reason in reasons)
+
+
+def foreign(*items: Any, protocol: str = "anthropic_messages", **members: Any) -> LlmRequest:
+    return LlmRequest(model="m", input=items, protocol=protocol, **members)
+
+
+def said(*parts: Any) -> Message:
+    return Message(role=MessageRole.ASSISTANT, parts=parts)
+
+
+def calls(*names: str) -> tuple[ToolCall, ...]:
+    return tuple(ToolCall(call_id=name, name="f", arguments="{}") for name in names)
+
+
+def result(call_id: str, text: str = "149 m", **members: Any) -> ToolResult:
+    return ToolResult(call_id=call_id, content=(Text(text=text),), **members)
+
+
+def order(body: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Of each message the role, and its calls, its call's id, or its text."""
+    return [
+        (message["role"], [call["id"] for call in message.get("tool_calls", ())] or message.get("tool_call_id") or message["content"])
+        for message in body["messages"]
+    ]
+
+
+def calling(call_id: str) -> dict[str, Any]:
+    return {"type": "function_call", "call_id": call_id, "name": "f", "arguments": "{}"}
+
+
+def answering(call_id: str) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": call_id, "output": "149 m"}
+
+
+# Calls and their results.
+
+
+@pytest.mark.parametrize(
+    ("items", "written", "losses"),
+    [
+        pytest.param(
+            [HI, calling("a"), TRACE, answering("a"), HI],
+            [("user", "Hi"), ("assistant", ["a"]), ("tool", "a"), ("user", "Hi")],
+            ["dropped:input[1].parts[1]"],
+            id="a search between",
+        ),
+        pytest.param(
+            [HI, calling("a"), calling("b"), answering("a"), HI, answering("b")],
+            [("user", "Hi"), ("assistant", ["a", "b"]), ("tool", "a"), ("tool", "b"), ("user", "Hi")],
+            ["moved:input[3]"],
+            id="a message between results",
+        ),
+        pytest.param(
+            [HI, calling("a"), {"role": "developer", "content": "Go on."}, calling("b"), answering("b"), answering("a")],
+            [("user", "Hi"), ("assistant", ["a"]), ("tool", "a"), ("developer", "Go on."), ("assistant", ["b"]), ("tool", "b")],
+            ["moved:input[2]", "moved:input[3]"],
+            id="calls that overlap",
+        ),
+        pytest.param(
+            [HI, TRACE, HI], [("user", "Hi"), ("user", "Hi")], ["dropped:input[1].parts[0]"], id="an answer that was nothing but a search"
+        ),
+    ],
+)
+def test_nothing_stands_between_calls_and_results_of_responses(items, written, losses):
+    """OpenAI refuses a call that is not followed by its result."""
+    body, found = translated("openai_responses", {"input": items})
+    assert order(body) == written
+    assert found == losses
+
+
+def test_nothing_stands_between_calls_and_results_of_anthropic():
+    """Its clients put messages of the system there."""
+    use = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]}
+    answer = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "149 m"}, {"type": "text", "text": "Go."}]}
+    messages = [HI, use, {"role": "system", "content": "Be brief."}, answer]
+    body, losses = translated("anthropic_messages", {"max_tokens": 9, "messages": messages}, HOST)
+    assert order(body) == [("user", "Hi"), ("assistant", ["t"]), ("tool", "t"), ("system", "Be brief."), ("user", "Go.")]
+    assert losses == ["moved:input[2]"]
+
+
+def test_a_chat_client_keeps_its_order():
+    """And its result without a call: its host may be one that takes it."""
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}
+    answer = {"role": "tool", "tool_call_id": "a" * 50, "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+    messages = [{"role": "assistant", "content": None, "tool_calls": [call]}, HI, {**answer, "tool_call_id": "a"}, answer]
+    for dialect in (OPENAI, HOST):
+        assert translated("openai_chat", {"messages": messages}, dialect) == ({"model": "m", "messages": messages}, [])
+
+
+@pytest.mark.parametrize("role", list(MessageRole))
+def test_a_message_of_nothing_is_not_written(role):
+    """What else it bore is told."""
+    message = Message(role=role, parts=(SEARCHED,), name="ada", vendor_extensions={"x": 1})
+    body, losses = emitted(foreign(user("Hi"), message, user("Ho"), protocol="openai_responses"))
+    assert order(body) == [("user", "Hi"), ("user", "Ho")]
+    assert losses == ["dropped:input[1].name", "dropped:input[1].parts[0]", "dropped:input[1].vendor_extensions.x"]
+
+
+def test_reasoning_alone_is_no_message_at_openai():
+    """A host that has a member for it gets it."""
+    request = foreign(user("Hi"), said(Reasoning(text="Hm.")), user("Ho"))
+    assert order(emitted(request)[0]) == [("user", "Hi"), ("user", "Ho")]
+    assert emitted(request, HOST)[0]["messages"][1] == {"role": "assistant", "content": "", "reasoning_content": "Hm."}
+
+
+def test_an_empty_message_that_a_client_sent_stays():
+    """It had no parts to lose."""
+    body, losses = emitted(foreign(user("Hi"), said(), user("Ho")))
+    assert body["messages"][1] == {"role": "assistant", "content": ""}
+    assert losses == []
+
+
+def test_a_result_without_its_call_is_text_of_the_user():
+    """Behind the results of the calls that are there."""
+    image = ImageBase64(data=b"\x89PNG", media_type="image/png")
+    lost = ToolResult(call_id="x", name="shell", content=(Text(text="a b"), image), is_error=True, cache_control=CacheControl())
+    body, losses = emitted(foreign(said(*calls("a", "b")), result("a"), lost, result("b"), result("y")))
+    assert [message["role"] for message in body["messages"]] == ["assistant", "tool", "tool", "user", "user"]
+    text, picture = body["messages"][3]["content"]
+    assert text == {"type": "text", "text": "Result of a tool call (shell):\nError: a b"}
+    assert picture["type"] == "image_url"
+    assert body["messages"][4]["content"] == "Result of a tool call:\n149 m"
+    assert losses == [
+        "approximated:input[2]",
+        "approximated:input[2].is_error",
+        "approximated:input[4]",
+        "dropped:input[2].cache_control",
+        "moved:input[2]",
+    ]
+
+
+def test_an_empty_result_without_its_call_is_dropped():
+    """There is nothing to say."""
+    body, losses = emitted(foreign(user("Hi"), ToolResult(call_id="x"), ToolResult(call_id="y", content=(SEARCHED,))))
+    assert order(body) == [("user", "Hi")]
+    assert losses == ["approximated:input[2]", "dropped:input[1]", "dropped:input[2].content[0]"]
+
+
+def test_a_failed_call_is_told_in_its_text():
+    """Chat has no flag for it."""
+    request = foreign(
+        said(*calls("a", "b", "c")), result("a", is_error=True), ToolResult(call_id="b", is_error=True), result("c", is_error=False)
+    )
+    body, losses = emitted(request)
+    assert [message["content"] for message in body["messages"][1:]] == ["Error: 149 m", "Error:", "149 m"]
+    assert losses == ["approximated:input[1].is_error", "approximated:input[2].is_error"]
+
+
+def test_calls_without_arguments_are_json():
+    """A host that reads them refuses an empty text."""
+    for dialect in (OPENAI, HOST):
+        body, losses = emitted(foreign(said(ToolCall(call_id="a", name="f")), result("a")), dialect)
+        assert body["messages"][0]["tool_calls"][0]["function"]["arguments"] == "{}"
+        assert losses == []
+
+
+def test_long_ids_are_shortened_for_openai():
+    """The same one always to the same, and no two to one."""
+    long, other = "a" * 60, "a" * 61
+    request = foreign(said(*calls(long, other)), result(long), result(other))
+    body, losses = emitted(request)
+    written = [call["id"] for call in body["messages"][0]["tool_calls"]]
+    assert [message["tool_call_id"] for message in body["messages"][1:]] == written
+    assert [len(call_id) for call_id in written] == [40, 40]
+    assert len(set(written)) == 2
+    assert losses == ["approximated:input[*].parts[*].call_id"]
+    body, losses = emitted(request, HOST)
+    assert body["messages"][1]["tool_call_id"] == long
+    assert losses == []
+
+
+def test_compatible_hosts_get_strings_of_the_system_and_of_tools():
+    """Many take no arrays there; a mark is lost anyway."""
+    marked = Text(text="b", cache_control=CacheControl())
+    items = (
+        Message(role=MessageRole.SYSTEM, parts=(Text(text="a"), marked)),
+        said(*calls("x", "y")),
+        ToolResult(call_id="x", content=(Text(text="a"), Text(text="b"))),
+        ToolResult(call_id="y", content=(Text(text=""),)),
+    )
+    body, losses = emitted(foreign(*items), HOST)
+    assert [message["content"] for message in body["messages"]] == ["a\n\nb", None, "a\nb", ""]
+    assert losses == ["approximated:input[0].parts", "approximated:input[2].content", "dropped:input[0].parts[1].cache_control"]
+    body, losses = emitted(foreign(*items))
+    assert [type(message["content"]) for message in body["messages"]] == [list, type(None), list, list]
+    assert losses == []
