@@ -3,7 +3,8 @@
 A provider's signature or ciphertext means something only to its issuer, yet the client must bring it back with the next turn. So a
 reply in another protocol carries it in an envelope that names the issuer, at the place where that protocol's clients replay such a value
 verbatim (an Anthropic signature, a Responses encrypted_content, a Gemini thoughtSignature). The envelope is standard base64, because
-Gemini's clients decode it, and begins with a fixed mark, so that it is found in a body without parsing it.
+Gemini's clients decode it, and begins with a fixed mark, so that it is found in a body without parsing it. An empty value in it is
+no signature: it says only whose the reasoning is that has none, for clients that replay nothing without an opaque value.
 """
 
 import binascii
@@ -51,4 +52,4 @@ def unseal(text: str, protocol: str) -> Opaque:
 def is_readable(opaque: Opaque, protocol: str, provider: str) -> bool:
     """Tell whether a provider that speaks `protocol` can read it."""
     issuer = opaque.issuer
-    return issuer.protocol == protocol and (not issuer.provider or not provider or issuer.provider == provider)
+    return bool(opaque.value) and issuer.protocol == protocol and (not issuer.provider or not provider or issuer.provider == provider)

@@ -1,8 +1,9 @@
 """Opaque values of other protocols, on their way through a client of this one: in the `encrypted_content` of reasoning items.
 
-Reasoning keeps its own item. A signature on a tool call or a text has no item that could bear it, so it gets a reasoning item of its
-own, without a text. Its envelope says whose it is, for clients may leave out the ids of items (Codex does). The rule: a carrier stands
-before the call that it names, or behind it, in the same turn; the carrier of a text stands behind its message.
+Reasoning keeps its own item, also where nothing was signed: clients replay only what has encrypted content. A signature on a tool call
+or a text has no item that could bear it, so it gets a reasoning item of its own, without a text. Its envelope says whose it is, for
+clients may leave out the ids of items (Codex does). The rule: a carrier stands before the call that it names, or behind it, in the same
+turn; the carrier of a text stands behind its message.
 """
 
 from typing import Literal
@@ -16,17 +17,19 @@ from omnillm.protocols.openai_responses.place import NAME
 
 ID_PREFIX = "rs_sig_"
 """With what the ids of carriers begin: for people who read a conversation. Nothing depends on it."""
+UNSIGNED = "rs_unsigned"
+"""The id of reasoning that another provider did not sign, once it is read: to this protocol it is no reasoning of its own."""
 _MARK = MARK.decode()
 
-Purpose = Literal["", "redacted", "call", "text"]
-_PURPOSES = frozenset({"redacted", "call", "text"})
+Purpose = Literal["", "redacted", "shown", "call", "text"]
+_PURPOSES = frozenset({"redacted", "shown", "call", "text"})
 _ESCAPE = "plain"
 
 
 class Carried(msgspec.Struct, frozen=True):
     opaque: Opaque
     purpose: Purpose = ""
-    """"": it is the reasoning's own. redacted: the whole reasoning. call, text: see `target`."""
+    """"": it is the reasoning's own. redacted: the whole reasoning. shown: its text stands in the summary. call, text: see `target`."""
     target: str = ""
     """The id of the call, or the number of the text among the parts of its message."""
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnillm.model.message import (
     Audio,
     Message,
@@ -17,6 +19,7 @@ from omnillm.model.message import (
     ToolResult,
 )
 from omnillm.protocols.envelope import is_readable
+from omnillm.protocols.openai_responses.carrier import UNSIGNED
 from omnillm.protocols.openai_responses.emit_parts import (
     drop_signature,
     item_members_of,
@@ -212,7 +215,12 @@ def _reason(writer: InputWriter, part: Reasoning) -> None:
     if opaque is None and not place.is_own:
         place.drop("", "reasoning returns only with what its provider signed")
         return
-    if opaque is not None and not is_readable(opaque, NAME, place.provider):
+    if opaque is None and part.item_id == UNSIGNED:
+        if place.dialect.is_openai:
+            place.drop("", "the reasoning is of another provider")
+            return
+        part = replace(part, item_id="")
+    if opaque is not None and not is_readable(opaque, NAME, place.dialect.provider):
         place.drop("", "the reasoning is of another provider")
         return
     item = reasoning_item(part)

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnillm.model.message import Audio, ImageBase64, Message, MessageRole, Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.base64_text import encode
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses import logprobs
+from omnillm.protocols.openai_responses.carrier import Purpose
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native, write_output_text, write_refusal
 from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of
 from omnillm.protocols.openai_responses.finish import write_finish
@@ -21,6 +24,8 @@ from omnillm.protocols.openai_responses.output_items import (
     item_id_of,
     message_item,
     reasoning_item,
+    wants_summary,
+    with_issuer,
 )
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
@@ -161,7 +166,12 @@ class OutputWriter:
 
     def reason(self, part: Reasoning) -> None:
         self._end_message()
-        item = reasoning_item(part, item_id_of("reasoning", part.item_id, self._context, len(self.items)))
+        purpose: Purpose = ""
+        if not self.place.is_own:
+            part = with_issuer(part, self.place.protocol, self._context)
+            if part.text and not part.summary and wants_summary(self._context):
+                part, purpose = replace(part, text="", summary=(part.text,)), "shown"
+        item = reasoning_item(part, item_id_of("reasoning", part.item_id, self._context, len(self.items)), purpose)
         if self.place.is_own and "content" in part.vendor_extensions:
             item.pop("content", None)
         self._add(item, part)

@@ -24,7 +24,7 @@ _LONGEST_USER_ID = 64
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
     """Write the body. It rests on nothing that a provider keeps unless the request says so."""
-    place = Place(losses, protocol=request.protocol, provider=dialect.provider)
+    place = Place(losses, protocol=request.protocol, dialect=dialect)
     body: dict[str, Any] = {"model": request.model} if request.model else {}
     items = request.input
     policy = request.capabilities.prompt_cache

@@ -74,6 +74,7 @@ class ResponsesEncoder:
         self._envelope: Envelope | None = None
         self._is_own = False
         """Whether the stream is one of this protocol."""
+        self._protocol = ""
         self._parts: dict[int, Any] = {}
         self._kinds: set[type] = set()
         """Of the parts so far."""
@@ -100,6 +101,7 @@ class ResponsesEncoder:
 
     def _start(self, event: ResponseStarted) -> None:
         context = self._context
+        self._protocol = event.protocol
         self._is_own = event.protocol == NAME
         self._envelope = envelope = Envelope(
             id=response_id(event.id, event.protocol, context),
@@ -150,7 +152,7 @@ class ResponsesEncoder:
 
     def _begin_reasoning(self, index: int, part: Reasoning, place: Place) -> None:
         self._leave_message()
-        self._parts[index] = OpenReasoning(self._wire, part, place)
+        self._parts[index] = OpenReasoning(self._wire, part, place, None if self._is_own else self._protocol)
 
     def _begin_image(self, index: int, part: ImageBase64, place: Place) -> None:  # noqa: ARG002 - the signature of `_BEGINNINGS`
         self._leave_message()

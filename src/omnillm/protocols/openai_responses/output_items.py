@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from omnillm.model.message import Opaque, Reasoning, ToolCall
+from msgspec.structs import replace
+
+from omnillm.model.message import Issuer, Opaque, Reasoning, ToolCall
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.openai_responses.carrier import ID_PREFIX, Purpose, pack
 
@@ -32,13 +34,25 @@ def call_item(call: ToolCall, item_id: str, context: ReplyContext, status: str =
     }
 
 
-def reasoning_item(part: Reasoning, item_id: str) -> Item:
+def reasoning_item(part: Reasoning, item_id: str, purpose: Purpose = "") -> Item:
     item: Item = {"id": item_id, "type": "reasoning", "summary": [summary_piece(text) for text in part.summary]}
     if part.text:
         item["content"] = [reasoning_piece(part.text)]
     if part.opaque is not None:
-        item["encrypted_content"] = pack(part.opaque, "redacted" if part.is_redacted else "")
+        item["encrypted_content"] = pack(part.opaque, "redacted" if part.is_redacted else purpose)
     return item
+
+
+def wants_summary(context: ReplyContext) -> bool:
+    """Tell whether the client asked to see reasoning: clients show summaries, and of reasoning's own text nothing."""
+    return context.request is not None and context.request.capabilities.reasoning is not None
+
+
+def with_issuer(part: Reasoning, protocol: str, context: ReplyContext) -> Reasoning:
+    """Give reasoning of another protocol that nobody signed an empty value, so that the client brings it back."""
+    if part.opaque is not None or context.request is None or not (part.text or part.summary):
+        return part
+    return replace(part, opaque=Opaque(value="", issuer=Issuer(protocol=protocol)))
 
 
 def carrier_item(opaque: Opaque, purpose: Purpose, target: str, context: ReplyContext, index: int) -> Item:

@@ -20,7 +20,7 @@ from omnillm.model.message import (
     VendorExtensions,
 )
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.openai_responses.carrier import Carried, unpack
+from omnillm.protocols.openai_responses.carrier import UNSIGNED, Carried, unpack
 from omnillm.protocols.openai_responses.parse_parts import read_parts
 from omnillm.protocols.openai_responses.place import NAME, inside
 from omnillm.protocols.shapes import Unfit, mapping, optional_array, optional_text, rest, text
@@ -98,6 +98,12 @@ class ItemReader:
     def call(self, call: ToolCall) -> None:
         signature = self._signatures.pop(call.call_id, None)
         self.say(call if signature is None else replace(call, signature=signature))
+
+    def reason_unsigned(self, part: Reasoning) -> None:
+        if part.text or part.summary:
+            self.say(part)
+        else:
+            self._losses.drop(f"input[{len(self._items)}].parts", "reasoning came back without its text")
 
     def sign(self, carried: Carried) -> None:
         """Give a carried signature back to its call or its text."""
@@ -232,12 +238,21 @@ def texts(pieces: list[Any], path: str) -> list[str]:
 def _read_reasoning(reader: ItemReader, item: dict[str, Any]) -> None:
     encrypted = optional_text(item, "encrypted_content")
     carried = unpack(encrypted) if encrypted else None
-    if carried is None or not carried.purpose:
-        reader.say(reasoning_of(item, carried.opaque if carried is not None else None))
-    elif carried.purpose == "redacted":
-        reader.say(replace(reasoning_of(item, carried.opaque), is_redacted=True))
-    else:
+    if carried is None:
+        reader.say(reasoning_of(item, None))
+    elif carried.purpose in {"call", "text"}:
         reader.sign(carried)
+    elif carried.opaque.value or carried.purpose == "redacted":
+        reader.say(_carried_reasoning(item, carried))
+    else:
+        reader.reason_unsigned(replace(_carried_reasoning(item, carried), opaque=None, item_id=UNSIGNED))
+
+
+def _carried_reasoning(item: dict[str, Any], carried: Carried) -> Reasoning:
+    part = reasoning_of(item, carried.opaque)
+    if carried.purpose == "redacted":
+        return replace(part, is_redacted=True)
+    return replace(part, text=part.text or "".join(part.summary), summary=()) if carried.purpose == "shown" else part
 
 
 def _read_native(reader: ItemReader, item: dict[str, Any]) -> None:

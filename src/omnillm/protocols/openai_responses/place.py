@@ -1,22 +1,26 @@
 """Where in a canonical value an emitter stands, and what it may say there."""
 
+from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
 
 NAME = "openai_responses"
+_DIALECT = Dialect()
 
 
 class Place:
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
-    __slots__ = ("_holder", "_root", "has_own_extensions", "is_own", "item", "losses", "part", "provider", "takes_marks")
+    __slots__ = ("_holder", "_root", "dialect", "has_own_extensions", "is_own", "item", "losses", "part", "protocol", "takes_marks")
 
-    def __init__(self, losses: Losses, *, protocol: str, provider: str = "", is_reply: bool = False) -> None:
+    def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect = _DIALECT, is_reply: bool = False) -> None:
         self.losses = losses
+        self.protocol = protocol
+        """In which what is written came; "": the library's own."""
         self.is_own = protocol == NAME
         """Whether what is written came in this protocol."""
         self.has_own_extensions = self.is_own or (not protocol and not is_reply)
-        self.provider = provider
+        self.dialect = dialect
         self.takes_marks = True
         """Whether marks of the prompt cache may be written at all."""
         self.item = 0

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from omnillm.model.events import CitationAdded, OpaqueAdded, ReasoningDelta
 from omnillm.model.message import Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.openai_responses.carrier import Purpose
 from omnillm.protocols.openai_responses.emit_parts import write_annotation, write_output_text, write_refusal
 from omnillm.protocols.openai_responses.emit_reply import extend_item
 from omnillm.protocols.openai_responses.frames import Wire, encode, head_of
@@ -19,8 +20,13 @@ from omnillm.protocols.openai_responses.output_items import (
     reasoning_item,
     reasoning_piece,
     summary_piece,
+    wants_summary,
+    with_issuer,
 )
 from omnillm.protocols.openai_responses.place import Place
+
+_SHOWN = -(2**30)
+"""The number of the piece of a summary that is the reasoning's own text."""
 
 
 class OpenMessage:
@@ -182,10 +188,29 @@ class OpenCall:
 class OpenReasoning:
     """Reasoning: pieces of a summary one after the other, and the reasoning's own text."""
 
-    __slots__ = ("_head", "_index", "_item_id", "_part", "_pieces", "_place", "_summary", "_summary_at", "_where", "_wire")
+    __slots__ = (
+        "_head",
+        "_index",
+        "_is_shown",
+        "_issuer",
+        "_item_id",
+        "_part",
+        "_pieces",
+        "_place",
+        "_purpose",
+        "_summary",
+        "_summary_at",
+        "_where",
+        "_wire",
+    )
 
-    def __init__(self, wire: Wire, part: Reasoning, place: Place) -> None:
+    def __init__(self, wire: Wire, part: Reasoning, place: Place, issuer: str | None) -> None:
+        """`issuer`: the protocol of another provider that reasons; None: it is this one's own."""
         self._wire = wire
+        self._issuer = issuer
+        self._is_shown = issuer is not None and wants_summary(wire.context)
+        """Whether the reasoning's own text is written as a summary."""
+        self._purpose: Purpose = ""
         self._part = part
         self._place = place
         self._item_id = wire.item_id("reasoning", part.item_id)
@@ -200,10 +225,13 @@ class OpenReasoning:
         for number, piece in enumerate(part.summary):
             self._say_summary(number - len(part.summary), piece)
         if part.text:
-            self._say(part.text)
+            self.add(ReasoningDelta(index=0, text=part.text))
 
     def add(self, event: ReasoningDelta) -> None:
-        if event.summary_index is None:
+        if event.summary_index is None and self._is_shown:
+            self._purpose = "shown"
+            self._say_summary(_SHOWN, event.text)
+        elif event.summary_index is None:
             self._say(event.text)
         else:
             self._say_summary(event.summary_index, event.text)
@@ -250,7 +278,10 @@ class OpenReasoning:
             self._wire.write("response.reasoning_text.done", {**where, "text": text})
             self._wire.write("response.content_part.done", {**where, "part": reasoning_piece(text)})
         summary = tuple("".join(pieces) for pieces in self._summary)
-        item = reasoning_item(replace(self._part, text=text, summary=summary), self._item_id)
+        part = replace(self._part, text=text, summary=summary)
+        if self._issuer is not None:
+            part = with_issuer(part, self._issuer, self._wire.context)
+        item = reasoning_item(part, self._item_id, self._purpose)
         if self._part.vendor_extensions:
             extend_item(item, self._part.vendor_extensions, self._place)
         self._wire.finish_item(self._index, item)
