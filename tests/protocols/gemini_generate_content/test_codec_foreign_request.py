@@ -128,8 +128,9 @@ def test_tool_results() -> None:
         ToolResult(call_id="c2", content=(Json(value={"error": 5}),)),
         ToolResult(call_id="c3", content=(Json(value=[1]), Text(text="b")), kind="custom"),
     )
-    body, lost = emit(request(QUESTION, said(made), *results))
-    assert body["contents"][1]["parts"][0]["functionCall"]["args"] == {"_raw": "{lake"}
+    others = (ToolCall(call_id="c2", name="c2", arguments="null"), ToolCall(call_id="c3", name="c3"))
+    body, lost = emit(request(QUESTION, said(made, *others), *results))
+    assert [part["functionCall"]["args"] for part in body["contents"][1]["parts"]] == [{"_raw": "{lake"}, {}, {}]
     assert body["contents"][2:] == [
         answers(
             result({"error": "a"}, id="c1", parts=[inline("image/png", PNG)]),
@@ -142,6 +143,85 @@ def test_tool_results() -> None:
     assert isinstance(back[1], Message)
     assert back[1].tool_calls[0].arguments == "{lake"
     assert back[3].content == (Json(value={"error": 5}),)  # type: ignore[union-attr]
+
+
+def calls(*call_ids: str) -> Message:
+    return said(*(ToolCall(call_id=call_id, name="f", arguments="{}") for call_id in call_ids))
+
+
+def answer(call_id: str, *content: Any, **members: Any) -> ToolResult:
+    return ToolResult(call_id=call_id, content=content or (Text(text=call_id),), **members)
+
+
+def written(*items: Any, dialect: Dialect = Dialect()) -> tuple[list[list[str]], dict[str, str]]:  # noqa: B008 - frozen
+    """Each content in short: its role, and the texts, calls and results of its parts."""
+    body, lost = emit(request(*items), dialect)
+    short = [[content["role"], *map(in_short, content["parts"])] for content in body["contents"]]
+    return short, lost
+
+
+def in_short(part: dict) -> str:
+    [kind] = [name for name in part if name != "thoughtSignature"]
+    inner = part[kind]
+    return str(inner) if kind == "text" else kind if kind == "inlineData" else f"{kind} {inner['id']}"
+
+
+def test_results_directly_follow_their_calls() -> None:
+    """What else was said between them comes after."""
+    short, lost = written(
+        QUESTION, calls("a", "b"), user("Wait."), answer("b"), Message.text(MessageRole.SYSTEM, "Now."), answer("a"), user("Go on.")
+    )
+    results = ["functionResponse b", "functionResponse a"]
+    assert short == [
+        ["user", "Hi"],
+        ["model", "functionCall a", "functionCall b"],
+        ["user", *results, "Wait.", "<system>\nNow.\n</system>", "Go on."],
+    ]
+    assert {path: kind for path, kind in lost.items() if kind == "moved"} == {f"input[{number}]": "moved" for number in (3, 4, 5, 6)}
+
+
+def test_results_of_an_earlier_step_go_back_to_it() -> None:
+    """Also over a word of the model's; an id that is used again means the last call."""
+    short, lost = written(QUESTION, calls("a"), user("And?"), calls("b"), answer("a"), said(Text(text="So.")), answer("b"))
+    assert short[1:] == [
+        ["model", "functionCall a"],
+        ["user", "functionResponse a", "And?"],
+        ["model", "functionCall b", "So."],
+        ["user", "functionResponse b"],
+    ]
+    assert lost["input[4]"] == "moved"
+    assert "input[6]" not in lost
+    short, lost = written(QUESTION, calls("a"), answer("a"), calls("a"), answer("a"))
+    assert [content[0] for content in short] == ["user", "model", "user", "model", "user"]
+    assert lost == {}
+
+
+def test_result_without_a_call_is_said_by_the_user() -> None:
+    """Its call was another provider's own, or was cut off; the second answer to one call is one too."""
+    native = Native(protocol="openai_responses", kind="shell_call", value={"type": "shell_call"})
+    picture = ImageBase64(data=PNG, media_type="image/png")
+    short, lost = written(
+        QUESTION, said(Text(text="I look."), native), answer("x", Text(text="149 m"), picture), answer("y", Json(value=[1]), is_error=True)
+    )
+    assert short == [
+        ["user", "Hi"],
+        ["model", "I look."],
+        ["user", "<tool_result>\n149 m\n</tool_result>", "inlineData", "<tool_error>\n[1]\n</tool_error>"],
+    ]
+    assert lost == {"input[1].parts[1]": "dropped", "input[2]": "approximated", "input[3]": "approximated"}
+    short, lost = written(QUESTION, calls("a"), answer("a"), answer("a"))
+    assert short[2] == ["user", "functionResponse a", "<tool_result>\na\n</tool_result>"]
+    assert lost == {"input[3]": "approximated"}
+
+
+def test_pictures_of_results_stand_after_them_before_gemini_3() -> None:
+    """Which takes them inside."""
+    picture = ImageBase64(data=PNG, media_type="image/png")
+    items = (QUESTION, calls("a", "b"), answer("a", picture), answer("b"), user("Go on."))
+    short, lost = written(*items, dialect=Dialect(joins_tools=False))
+    assert short[2] == ["user", "functionResponse a", "functionResponse b", "inlineData", "Go on."]
+    assert lost == {"input[2].content": "moved"}
+    assert written(*items)[0][2] == ["user", "functionResponse a", "functionResponse b", "Go on."]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Messages and tool results, written as `systemInstruction` and alternating contents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolResult
+from omnillm.model.message import Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.gemini_generate_content.answers import Placed, as_given, results_first
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
-from omnillm.protocols.gemini_generate_content.emit_parts import GeminiPart, emit_parts, emit_result
+from omnillm.protocols.gemini_generate_content.emit_parts import GeminiPart, emit_parts, emit_result, emit_stray_result, with_media
 from omnillm.protocols.gemini_generate_content.place import Place
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
@@ -18,7 +19,8 @@ def emit_conversation(request: LlmRequest, place: Place, body: dict[str, Any]) -
     system = _System(place)
     start = system.read(request)
     turns = _Turns(place)
-    turns.add_all(request.input, start)
+    items = request.input
+    turns.add_all(as_given(items, start) if place.is_own else results_first(items, start, place.losses))
     contents = turns.contents
     if not contents and system.parts:
         place.losses.move("input[0]", "said by the user, for there is nobody else's word")
@@ -84,17 +86,18 @@ class _Turns:
         self._before: MessageRole | None = None
         """Whose message was just written; None: there is none, or a tool's result."""
 
-    def add_all(self, items: Sequence[RequestItem], start: int) -> None:
+    def add_all(self, items: Iterable[Placed]) -> None:
         results: list[tuple[int, ToolResult]] = []
-        for number in range(start, len(items)):
-            item = items[number]
-            if type(item) is ToolResult:
+        for number, item, is_stray in items:
+            if type(item) is ToolResult and not is_stray:
                 results.append((number, item))
                 continue
             if results:
                 self._add_results(results)
                 results = []
-            if type(item) is Message:
+            if type(item) is ToolResult:
+                self._add_stray(item, number)
+            elif type(item) is Message:
                 self._add_message(item, number)
         if results:
             self._add_results(results)
@@ -109,6 +112,13 @@ class _Turns:
         for number, result in results:
             place.number = number
             parts.append(emit_result(result, place))
+        with_media(parts, place)
+        self._before = None
+
+    def _add_stray(self, result: ToolResult, number: int) -> None:
+        place = self._place
+        place.number = number
+        self._parts(_USER).extend(emit_stray_result(result, place))
         self._before = None
 
     def _add_message(self, message: Message, number: int) -> None:

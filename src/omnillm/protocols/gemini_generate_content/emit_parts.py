@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from omnillm.model.message import (
     Audio,
     File,
@@ -40,7 +38,7 @@ from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_NATIV
 
 GeminiPart = dict[str, Any]
 _FOREIGN = "its signature is another provider's"
-_decode = msgspec.json.Decoder().decode
+_NO_ARGUMENTS = frozenset({"", "null"})
 
 
 def emit_parts(parts: Iterable[MessagePart], place: Place) -> list[GeminiPart]:
@@ -51,6 +49,14 @@ def emit_parts(parts: Iterable[MessagePart], place: Place) -> list[GeminiPart]:
         block = emit_part(part, place)
         if block is not None:
             written.append(block)
+    return with_media(written, place)
+
+
+def with_media(written: list[GeminiPart], place: Place) -> list[GeminiPart]:
+    """Add the media of results, where they stand beside them."""
+    if place.media:
+        written += place.media
+        place.media = []
     return written
 
 
@@ -69,6 +75,8 @@ def arguments_object(call: ToolCall, place: Place) -> dict[str, Any]:
     value = object_of(call.arguments)
     if value is not None:
         return value
+    if call.arguments.strip() in _NO_ARGUMENTS:
+        return {}
     place.approximate(".arguments", "arguments that are no JSON object stand in _raw")
     return raw_object(call.arguments)
 
@@ -165,7 +173,7 @@ def _tool_result(part: ToolResult, place: Place) -> GeminiPart:
     result["name"] = part.name or place.calls.get(part.call_id, part.call_id)
     result["response"] = response
     if media:
-        result["parts"] = media
+        _add_media(media, result, place)
     if part.kind == "custom":
         place.losses.approximate(place.around(".kind"), "free text is the one argument of a function")
     written = {"functionResponse": result}
@@ -176,8 +184,28 @@ def _tool_result(part: ToolResult, place: Place) -> GeminiPart:
     return written
 
 
+def _add_media(media: list[GeminiPart], result: GeminiPart, place: Place) -> None:
+    if place.is_own or place.dialect.joins_tools:
+        result["parts"] = media
+        return
+    place.losses.move(place.around(".content"), "what is no text stands after the results")
+    place.media += media
+
+
 def emit_result(result: ToolResult, place: Place) -> GeminiPart:
     return _tool_result(result, place)
+
+
+def emit_stray_result(result: ToolResult, place: Place) -> list[GeminiPart]:
+    """Say a result without a call as the user would."""
+    value, media = _answer(result, place)
+    said = "" if value is None else value[0] if type(value[0]) is str else text_of(value[0])
+    mark = "tool_error" if result.is_error else "tool_result"
+    place.losses.approximate(place.around(), "the call that it answers is not there: said as text")
+    for name in ("cache_control", "vendor_extensions"):
+        if getattr(result, name):
+            place.losses.drop(place.around(f".{name}"), "it is said as text")
+    return [{"text": f"<{mark}>\n{said}\n</{mark}>"}, *media]
 
 
 def _answer(result: ToolResult, place: Place) -> tuple[tuple[Any] | None, list[GeminiPart]]:

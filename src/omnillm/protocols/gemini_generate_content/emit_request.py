@@ -20,7 +20,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache, which Gemini never promises."""
     if request.previous_response_id:
         raise ProtocolError("Gemini keeps no state: send the whole conversation.", reason="unsupported_feature")
-    place = Place(losses, is_own=request.protocol == NAME, provider=dialect.provider)
+    place = Place(losses, is_own=request.protocol == NAME, dialect=dialect)
     capabilities = request.capabilities
     body: dict[str, Any] = {}
     _note_cache(capabilities.prompt_cache, losses)

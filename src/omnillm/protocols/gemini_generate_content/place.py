@@ -4,30 +4,54 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from omnillm.model.message import VendorExtensions
-from omnillm.protocols.codec import NO_NAMES
+from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_PART, fitted
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
 
 NAME = "gemini_generate_content"
+_DIALECT = Dialect()
 
 
 class Place:
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
-    __slots__ = ("_member", "_root", "awaits_call", "calls", "is_own", "is_reply", "losses", "names", "number", "part", "provider")
+    __slots__ = (
+        "_member",
+        "_root",
+        "awaits_call",
+        "calls",
+        "dialect",
+        "is_own",
+        "is_reply",
+        "losses",
+        "media",
+        "names",
+        "number",
+        "part",
+        "provider",
+    )
 
     def __init__(
-        self, losses: Losses, *, is_own: bool, provider: str = "", is_reply: bool = False, names: Mapping[str, str] = NO_NAMES
+        self,
+        losses: Losses,
+        *,
+        is_own: bool,
+        dialect: Dialect = _DIALECT,
+        is_reply: bool = False,
+        names: Mapping[str, str] = NO_NAMES,
     ) -> None:
         self.losses = losses
         self.is_own = is_own
         """Whether what is written came in this protocol."""
-        self.provider = provider
+        self.dialect = dialect
+        self.provider = dialect.provider
         self.is_reply = is_reply
         self.names = names
         self.calls: dict[str, str] = {}
         """Names of the functions called so far, by call, in the order of the calls."""
+        self.media: list[dict[str, Any]] = []
+        """Of results, to be said after all results of their step."""
         self.awaits_call = False
         """Whether the next call is the first of its step."""
         self._root = "candidates" if is_reply else "input"
