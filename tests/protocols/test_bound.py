@@ -16,7 +16,12 @@ from omnillm.protocols.protocol import Bound
         (b'{"input": "hi", "previous_response_id": 7}', ()),
         (
             b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}, {"type":"reasoning","id":"rs_2","encrypted_content":"y"}]}',
-            (("reasoning", "rs_1"), ("reasoning", "rs_2")),
+            (("reasoning", "rs_2"),),
+        ),
+        (b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "b21uaWxsbTE6AAAA"}]}', ()),
+        (
+            b'{"input": [{"type": "item_reference", "id": "msg_1"}, {"id": "rs_2"}, {"id":"fc_3", "type":"item_reference"}, {"id": "x", "a": 1}]}',
+            (("item", "msg_1"), ("item", "rs_2"), ("item", "fc_3")),
         ),
         (b'{"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}', ()),
         (b'{"input": [{"type": "input_file", "file_id": "file-1"}]}', (("file", "file-1"),)),
@@ -58,6 +63,7 @@ def test_repeated_file_is_named_once_and_many_are_cut() -> None:
         (b'{"id": "resp_1", "output": []}', (("response", "resp_1"),)),
         (b'{"id": "resp_1", "store": false, "output": []}', ()),
         (b'{"type": "response.completed", "response": {"id": "resp_1", "store": true}}', (("response", "resp_1"),)),
+        (b'{"id": "resp_1", "output": [{"id": "msg_1"}, {"id": "fc_2"}, {}]}', (("response", "resp_1"), ("item", "msg_1"), ("item", "fc_2"))),
         (
             b'{"id": "resp_1", "store": false, "output": [{"id": "rs_1", "encrypted_content": "x"}, {"id": "msg_1"}]}',
             (("reasoning", "rs_1"),),

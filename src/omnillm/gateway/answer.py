@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.gateway.translation import Upstream
 from omnillm.outcome import Verdict
@@ -16,6 +17,7 @@ class Answer:
     """A plain reply has `body`, a stream `reader` and `watch`."""
 
     __slots__ = (
+        "_garbled",
         "_held",
         "body",
         "exchange",
@@ -57,6 +59,8 @@ class Answer:
         self.is_ended_well = False
         self.held_bytes = 0
         self._held: list[bytes] = []
+        self._garbled: Failure | None = None
+        """What the translator could not read, where the watch saw nothing wrong."""
 
     def take(self, piece: bytes) -> int:
         """Read one piece of a stream (b"": its end) into whole frames; tell what stood in them."""
@@ -72,7 +76,7 @@ class Answer:
         return self._see(self.reader.feed(piece))
 
     def _translate(self, frames: Iterable[Frame], translator: StreamTranscoder) -> int:
-        """As `_see`, in the client's words. Raises UpstreamLost for what cannot be read."""
+        """As `_see`, in the client's words. What cannot be read is a failure, and what came before it is forwarded."""
         assert self.watch is not None
         seen = 0
         for frame in frames:
@@ -80,11 +84,16 @@ class Answer:
             seen |= sight
             if sight & Sight.FAILED:
                 break
-            self._hold(translator.feed_frame(frame))
-            if sight & Sight.END:
-                self.final = frame.data
-                self._hold(translator.finish())
-                self.is_ended_well = True
+            try:
+                self._hold(translator.feed_frame(frame))
+                if sight & Sight.END:
+                    self.final = frame.data
+                    self._hold(translator.finish())
+                    self.is_ended_well = True
+                    break
+            except UpstreamLost as error:
+                self._garbled = Failure(verdict=Verdict.SERVER_FAULT, status=200, code=error.code, message=error.message)
+                seen |= Sight.FAILED
                 break
         self.seen |= seen
         return seen
@@ -130,4 +139,5 @@ class Answer:
 
     def failure(self) -> Failure:
         assert self.watch is not None
-        return self.watch.failure or Failure(verdict=Verdict.SERVER_FAULT, status=200, code="stream_failed", message="")
+        failure = self.watch.failure or self._garbled
+        return failure or Failure(verdict=Verdict.SERVER_FAULT, status=200, code="stream_failed", message="")

@@ -1,13 +1,13 @@
 """Which provider key made what a call names: the call goes back there, and what another caller made is not found."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
-from omnillm.errors import BadRequest, CallerFault
+from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
 from omnillm.protocols.bound import REASONING
 from omnillm.protocols.protocol import Bound
@@ -26,6 +26,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     is_must: bool
     """False: another key can answer, with a loss."""
+    upstream_id: str = ""
+    """What binds the call."""
 
 
 class BindingsLedger(Protocol):
@@ -60,13 +62,20 @@ class Bindings:
             else:
                 must = binding
         found = must or wish
-        return None if found is None else Pin(provider=found.provider, key=found.key, is_must=must is not None)
+        if found is None:
+            return None
+        return Pin(provider=found.provider, key=found.key, is_must=must is not None, upstream_id=found.upstream_id)
 
     async def _find(self, bound: Bound) -> Binding | None:
         recent = self._recent.get(bound)
         if recent is not None and recent.expires_wall_ms > self._clock.wall() * 1000:
             return recent
-        return await self._ledger.binding(*bound)
+        try:
+            return await self._ledger.binding(*bound)
+        except LedgerUnavailable:
+            if bound[0] == REASONING:
+                return None  # a wish is not worth the call
+            raise
 
     def make(self, call: Call, lease: Lease, made: tuple[Bound, ...]) -> tuple[Binding, ...]:
         """What a reply made: known from now on, and to be posted with the call."""
@@ -90,14 +99,14 @@ class Bindings:
         return bindings
 
 
-def pinned(plan: Plan, pin: Pin, named: Callable[[], str]) -> Plan:
-    """The plan's targets at the provider of a pin: all of them where that is a must, else first. BadRequest: there is none."""
+def pinned(plan: Plan, pin: Pin, call: Call) -> Plan:
+    """The plan's targets at the provider of a pin: only those where that is a must, else those first. BadRequest: there is none."""
     theirs = tuple(target for target in plan.targets if target.provider == pin.provider)
-    if pin.is_must:
-        if not theirs:
-            raise BadRequest(
-                f"{named()} was made by provider {pin.provider!r}, which does not serve {plan.public_model!r}.",
-                code="bound_to_another_provider",
-            )
-        return msgspec.structs.replace(plan, targets=theirs)
-    return msgspec.structs.replace(plan, targets=theirs + tuple(target for target in plan.targets if target.provider != pin.provider))
+    if not pin.is_must:
+        return replace(plan, targets=theirs + tuple(target for target in plan.targets if target.provider != pin.provider))
+    if not theirs:
+        raise BadRequest(
+            f"{pin.upstream_id!r} was made by provider {pin.provider!r}, which does not serve {plan.public_model!r}.",
+            code="bound_to_another_provider",
+        )
+    return replace(plan, targets=theirs, is_bridged=any(target.protocol != call.protocol.name for target in theirs))

@@ -1,18 +1,55 @@
-"""Reasoning that came back in an envelope: whose it is, and what is left of a request when it goes to somebody else."""
+"""Reasoning that came back in an envelope: whose it is, and what is left of a request when it goes to somebody else.
 
-from collections.abc import Iterator
+An envelope is the client's to write, so what it says of provider and key counts only with a ticket: a keyed digest of both and of
+the caller.
+"""
 
-import msgspec
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
+from typing import Any
+
+from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease
 from omnillm.gateway.bindings import Pin
-from omnillm.model.message import Issuer, Message, Reasoning, RequestItem, Text, ToolCall
+from omnillm.model.message import Issuer, Message, Opaque, Reasoning, RequestItem, Text, ToolCall
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import LossReason
 from omnillm.routing.target import Plan
 
 KEY_BOUND = frozenset({"openai_responses"})
 """Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
+NOBODY = Issuer(protocol="omnillm")
+
+
+def ticket(pepper: bytes, *, caller: str, provider: str, key: str) -> str:
+    """Prove that the gateway has answered this caller by this provider key."""
+    return blake2b(f"{caller}\0{provider}\0{key}".encode(), key=pepper[:64], digest_size=12, person=b"envelope").hexdigest()
+
+
+def proven(request: LlmRequest, ticket_of: Callable[[Issuer], str]) -> LlmRequest:
+    """Return the request without the issuers that an envelope claims and no ticket proves: their values are nobody's, and are left out."""
+
+    def checked(opaque: Opaque | None) -> Opaque | None:
+        if opaque is None or not opaque.issuer.provider or opaque.issuer.ticket == ticket_of(opaque.issuer):
+            return opaque
+        return replace(opaque, issuer=NOBODY)
+
+    return replace(request, input=tuple(_checked(item, checked) for item in request.input))
+
+
+def _checked(item: RequestItem, checked: Callable[[Opaque | None], Opaque | None]) -> RequestItem:
+    if type(item) is not Message:
+        return item
+    parts: list[Any] = []
+    for part in item.parts:
+        if isinstance(part, Reasoning):
+            parts.append(replace(part, opaque=checked(part.opaque)))
+        elif isinstance(part, Text | ToolCall):
+            parts.append(replace(part, signature=checked(part.signature)))
+        else:
+            parts.append(part)
+    return replace(item, parts=tuple(parts))
 
 
 def pin_of(request: LlmRequest, plan: Plan) -> Pin | None:
@@ -46,7 +83,7 @@ def without_bound(request: LlmRequest, lease: Lease) -> tuple[LlmRequest, tuple[
     """Leave such reasoning out, and say so: its provider would refuse the whole call."""
     lost: list[LossReason] = []
     kept = tuple(_without(item, f"input[{number}]", lease, lost) for number, item in enumerate(request.input))
-    return msgspec.structs.replace(request, input=kept), tuple(lost)
+    return replace(request, input=kept), tuple(lost)
 
 
 def _without(item: RequestItem, path: str, lease: Lease, lost: list[LossReason]) -> RequestItem:
@@ -58,4 +95,4 @@ def _without(item: RequestItem, path: str, lease: Lease, lost: list[LossReason])
             lost.append(LossReason(path=f"{path}.parts[{number}]", kind="dropped", detail="only the key that issued it can read it"))
         else:
             kept.append(part)
-    return msgspec.structs.replace(item, parts=tuple(kept))
+    return replace(item, parts=tuple(kept))

@@ -7,25 +7,27 @@ Everything that can be refused is refused here, before anything is reserved or s
 from collections.abc import Callable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease
-from omnillm.errors import ProtocolError
+from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bindings import pinned
-from omnillm.gateway.bound_reasoning import has_bound, pin_of, without_bound
+from omnillm.gateway.bound_reasoning import has_bound, pin_of, proven, ticket, without_bound
 from omnillm.gateway.call import GENERATE, Call, read_members
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import transcode
 from omnillm.protocols.codec import Dialect, ReplyContext
 from omnillm.protocols.envelope import MARK
-from omnillm.protocols.loss import LossReason
-from omnillm.protocols.protocol import Members, Protocol
+from omnillm.protocols.loss import ConversionReport, LossReason
+from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.routing.target import Plan, Target
 
 DialectOf = Callable[[Target], tuple[Dialect, bool]]
 """Of a target: its dialect, and whether its streams must be asked for usage."""
+_BETAS = (b"anthropic-beta", b"openai-beta")
 
 
 class Bridged(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,8 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol
     body: bytes
     members: Members
+    peek: RequestPeek
+    """What the body says of output and number of answers, by the target's own reading: money rests on it."""
     reasons: tuple[LossReason, ...]
     names: Mapping[str, str]
     """Functions that had to be renamed: the provider's name -> the client's."""
@@ -42,49 +46,68 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
 class Bridge:
     """One call, said to several targets. `plan` has those to which it can be said."""
 
-    __slots__ = ("_bridged", "_call", "_dialect_of", "_elsewhere", "_parsed", "_request", "pin", "plan")
+    __slots__ = ("_bridged", "_call", "_dialect_of", "_elsewhere", "_parsed", "_pepper", "_request", "pin", "plan")
 
-    def __init__(self, call: Call, plan: Plan, dialect_of: DialectOf) -> None:
+    def __init__(self, call: Call, plan: Plan, parsed: ConversionReport[LlmRequest], *, dialect_of: DialectOf, pepper: bytes) -> None:
         self._call = call
         self._dialect_of = dialect_of
+        self._pepper = pepper
         self._bridged: dict[tuple[str, str], Bridged] = {}
-        parsed = transcode.parse_request(call.protocol.name, call.body, model=call.model, is_stream=call.is_stream)
-        self._request: LlmRequest = parsed.value
+        self._elsewhere: dict[tuple[str, str, str], Bridged] = {}
+        """By provider, model and key: without what only another key of the provider can read."""
+        self._request = proven(parsed.value, self._ticket_of) if MARK in call.body else parsed.value
         self._parsed = parsed.loss_reasons
         self.pin = pin_of(self._request, plan)
         """Who issued the newest opaque value of the conversation: the one who can read it."""
-        self._elsewhere: dict[tuple[str, str], Bridged] = {}
-        self.plan = self._say_to(plan if self.pin is None else pinned(plan, self.pin, str))
+        self.plan = self._say_to(plan if self.pin is None else pinned(plan, self.pin, call))
 
     def _say_to(self, plan: Plan) -> Plan:
-        """Raises ProtocolError when it can be said to none of the targets."""
+        """Raises ProtocolError, or BadRequest, when it can be said to none of the targets."""
         kept: list[Target] = []
-        refused: ProtocolError | None = None
+        refused: ProtocolError | BadRequest | None = None
         is_sealed = MARK in self._call.body
         for target in plan.targets:
             if target.protocol != self._call.protocol.name or is_sealed:
                 try:
                     self._bridged[target.provider, target.model] = self._say(target, self._request)
-                except ProtocolError as error:
+                except (ProtocolError, BadRequest) as error:
                     refused = error
                     continue
             kept.append(target)
         if refused is not None and not kept:
             raise refused
-        return plan if len(kept) == len(plan.targets) else msgspec.structs.replace(plan, targets=tuple(kept))
+        return plan if len(kept) == len(plan.targets) else replace(plan, targets=tuple(kept))
 
     def _say(self, target: Target, request: LlmRequest) -> Bridged:
         dialect, asks_usage = self._dialect_of(target)
-        request = msgspec.structs.replace(request, model=target.model, wants_stream_usage=asks_usage)
+        request = replace(request, model=target.model, wants_stream_usage=asks_usage)
         emitted = transcode.emit_request(target.protocol, request, dialect=dialect)
         names = {sent: own for own, sent in transcode.renames(target.protocol, request).items()}
+        protocol, members, body = PROTOCOLS[target.protocol], read_members(emitted.value), emitted.value
+        is_generation = self._call.operation == GENERATE
+        if not is_generation:  # a count of tokens takes fewer members than a generation, and makes nothing
+            members = {name: value for name, value in members.items() if name in self._call.members}
+            body = msgspec.json.encode(members)
         return Bridged(
-            protocol=PROTOCOLS[target.protocol],
-            body=emitted.value,
-            members=read_members(emitted.value),
-            reasons=tuple(sorted({*self._parsed, *emitted.loss_reasons})),
+            protocol=protocol,
+            body=body,
+            members=members,
+            peek=protocol.peek_request(members) if is_generation else self._call.peek,
+            reasons=tuple(sorted({*self._parsed, *emitted.loss_reasons, *self._betas_lost(target)})),
             names=names,
         )
+
+    def _betas_lost(self, target: Target) -> list[LossReason]:
+        """A beta of the client's protocol means nothing to another."""
+        if target.protocol == self._call.protocol.name:
+            return []
+        asked = [name.decode() for name in _BETAS if name in self._call.headers]
+        return [LossReason(path=f"headers.{name}", kind="dropped", detail="another protocol's beta") for name in asked]
+
+    @property
+    def peeks(self) -> list[RequestPeek]:
+        """Of every body that may be sent in place of the client's own."""
+        return [bridged.peek for bridged in self._bridged.values()]
 
     def find(self, target: Target) -> Bridged | None:
         """None: the target is sent the client's own body."""
@@ -92,21 +115,21 @@ class Bridge:
 
     def find_for(self, lease: Lease) -> Bridged | None:
         """As `find`; without what is bound to another key of the provider than the one that will be used."""
-        where = (lease.provider, lease.model)
-        bridged = self._bridged.get(where)
+        bridged = self._bridged.get((lease.provider, lease.model))
         if bridged is None or not has_bound(self._request, lease):
             return bridged
+        where = (lease.provider, lease.model, lease.key)
         if where not in self._elsewhere:
-            target = next(target for target in self.plan.targets if (target.provider, target.model) == where)
+            target = next(target for target in self.plan.targets if (target.provider, target.model) == where[:2])
             request, lost = without_bound(self._request, lease)
             said = self._say(target, request)
-            self._elsewhere[where] = msgspec.structs.replace(said, reasons=tuple(sorted({*said.reasons, *lost})))
+            self._elsewhere[where] = replace(said, reasons=tuple(sorted({*said.reasons, *lost})))
         return self._elsewhere[where]
 
     def cap(self, tokens: int) -> None:
         """Say it again with an output cap, because the call has none and a target's own maximum is not known."""
-        generation = msgspec.structs.replace(self._request.generation, max_output_tokens=tokens)
-        self._request = msgspec.structs.replace(self._request, generation=generation)
+        generation = replace(self._request.generation, max_output_tokens=tokens)
+        self._request = replace(self._request, generation=generation)
         self.plan = self._say_to(self.plan)
 
     def context(self, bridged: Bridged, request_id: str) -> ReplyContext:
@@ -127,26 +150,43 @@ class Bridge:
             self._call.protocol.name,
             body,
             context=self.context(bridged, request_id),
-            issuer=_issuer(bridged, lease),
+            issuer=self._issuer(bridged, lease),
         )
         return report.value, report.loss_reasons
 
     def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:
-        context = self.context(bridged, request_id)
-        return StreamTranscoder(bridged.protocol.name, self._call.protocol.name, context=context, issuer=_issuer(bridged, lease))
+        context, issuer = self.context(bridged, request_id), self._issuer(bridged, lease)
+        return StreamTranscoder(bridged.protocol.name, self._call.protocol.name, context=context, issuer=issuer)
+
+    def _issuer(self, bridged: Bridged, lease: Lease) -> Issuer:
+        issuer = Issuer(protocol=bridged.protocol.name, provider=lease.provider, key=lease.key, model=lease.model)
+        return replace(issuer, ticket=self._ticket_of(issuer))
+
+    def _ticket_of(self, issuer: Issuer) -> str:
+        return ticket(self._pepper, caller=self._call.caller.name, provider=issuer.provider, key=issuer.key)
 
 
 class Bridges:
     """Opens a bridge where a call needs one."""
 
-    def __init__(self, dialect_of: DialectOf) -> None:
+    def __init__(self, dialect_of: DialectOf, *, pepper: bytes) -> None:
         self._dialect_of = dialect_of
+        self._pepper = pepper
 
-    def open(self, call: Call, plan: Plan) -> Bridge | None:
-        if call.operation == GENERATE and (plan.is_bridged or MARK in call.body):
-            return Bridge(call, plan, self._dialect_of)
-        return None
+    def open(self, call: Call, plan: Plan) -> tuple[Plan, Bridge | None]:
+        """The plan with the targets to which the call can be said, and the bridge, if it needs one.
 
-
-def _issuer(bridged: Bridged, lease: Lease) -> Issuer:
-    return Issuer(protocol=bridged.protocol.name, provider=lease.provider, key=lease.key, model=lease.model)
+        A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
+        """
+        is_sealed = MARK in call.body
+        if not plan.is_bridged and not is_sealed:
+            return plan, None
+        try:
+            parsed = transcode.parse_request(call.protocol.name, call.body, model=call.model, is_stream=call.is_stream)
+        except BadRequest:
+            native = tuple(target for target in plan.targets if target.protocol == call.protocol.name)
+            if not native or (is_sealed and call.operation == GENERATE):
+                raise
+            return replace(plan, targets=native, is_bridged=False), None
+        bridge = Bridge(call, plan, parsed, dialect_of=self._dialect_of, pepper=self._pepper)
+        return bridge.plan, bridge

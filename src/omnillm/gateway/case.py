@@ -118,8 +118,9 @@ class Case:
     def begin(self, lease: Lease) -> Attempt:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
         self.attempts += 1
+        self.losses = ()  # those of an attempt that failed are nobody's
         settlement = self._settlement
-        price = settlement.quoter.prices.find(lease.provider, lease.model)
+        price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
         self.attempt = self._last = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
         return attempt
 
@@ -164,7 +165,7 @@ class Case:
 
     def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], told: tuple[int, str]) -> AttemptRow:
         """`told`: the provider's status (0: none came), and the error's code."""
-        lease, price, first_byte_s = attempt.lease, attempt.price, attempt.first_byte_s
+        lease, first_byte_s = attempt.lease, attempt.first_byte_s
         settlement = self._settlement
         return AttemptRow(
             request_id=self.request_id,
@@ -181,7 +182,7 @@ class Case:
             is_usage_known=outcome.is_usage_known,
             cost_nanousd=charged[0],
             is_estimated=charged[1],
-            price_version="" if price is None else price.version,
+            price_version=attempt.price_version,
             error=told[1],
             epoch=settlement.journal.epoch,
         )

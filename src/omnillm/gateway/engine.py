@@ -37,7 +37,7 @@ class Engine:
         named = call.protocol.named_ids(call.members, call.body)
         pin = await self._settlement.bindings.pin(call, named) if named else None
         if pin is not None:
-            plan = pinned(plan, pin, lambda: repr(named[0][1]))
+            plan = pinned(plan, pin, call)
         with self._settlement.open(call, plan, pin) as case:
             await self._admit(case)
             answer = await self._dispatch.send(case)

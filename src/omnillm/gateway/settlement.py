@@ -11,7 +11,6 @@ from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quoter
-from omnillm.protocols.envelope import MARK
 from omnillm.records import RequestRow
 from omnillm.routing.target import Plan
 
@@ -47,12 +46,10 @@ class Settlement:
 
     def open(self, call: Call, plan: Plan, pin: Pin | None = None) -> Case:
         """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
-        if not plan.is_bridged and MARK not in call.body:
-            return Case(self, call, *self.quoter.quote(call, plan), pin)
-        bridge = self._bridges.open(call, plan)
+        plan, bridge = self._bridges.open(call, plan)
         if bridge is None:
             return Case(self, call, *self.quoter.quote(call, plan), pin)
-        return Case(self, call, *self.quoter.quote(call, bridge.plan, bridge), pin or bridge.pin, bridge)
+        return Case(self, call, *self.quoter.quote(call, plan, bridge), pin or bridge.pin, bridge)
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""

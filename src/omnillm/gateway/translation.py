@@ -62,7 +62,7 @@ class Upstream:
         elif left < timeouts.total_s:
             timeouts = msgspec.structs.replace(timeouts, total_s=left)
         head = self._sender.head(
-            call.headers if bridged is None else _neutral(call.headers),
+            call.headers if bridged is None or bridged.protocol is call.protocol else _neutral(call.headers),
             protocol=self.protocol.name,
             operation=call.operation,
             model=model,

@@ -39,6 +39,8 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str = ""
     """The label of the provider key, where the value is bound to its account."""
     model: str = ""
+    ticket: str = ""
+    """The gateway's proof that it handed the value to the caller who brings it back; "" outside a gateway."""
 
 
 class Opaque(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

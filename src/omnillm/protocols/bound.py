@@ -9,15 +9,20 @@ from collections.abc import Callable
 import msgspec
 
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound, Members
 
-MOST = 64
-"""Ids of one body that are looked at."""
-RESPONSE, REASONING, FILE, CACHED_CONTENT = "response", "reasoning", "file", "cached_content"
+MOST = 16
+"""Ids of one kind in one body that are looked at: each may be asked of the ledger."""
+RESPONSE, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "reasoning", "item", "file", "cached_content"
 
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
+_REFERENCE = re.compile(
+    rb'\{\s*(?:"type"\s*:\s*"item_reference"\s*,\s*)?"id"\s*:\s*"([\w-]{1,200})"(?:\s*,\s*"type"\s*:\s*"item_reference")?\s*\}'
+)
+"""An object of an id and perhaps its type, nothing else: what a reference to a kept item looks like."""
 _text = msgspec.json.Decoder(str | None).decode
 
 
@@ -35,8 +40,10 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     """The response that this one goes on from, encrypted reasoning, and files."""
     previous = _member("previous_response_id", members)
     found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
-    if b'"encrypted_content"' in body:
-        found += _found(REASONING, _REASONING_ID, body)
+    if b'"item_reference"' in body:
+        found += _found(ITEM, _REFERENCE, body)
+    if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
+        found += _found(REASONING, _REASONING_ID, body)[-1:]
     return found + files_named(members, body)
 
 
@@ -57,6 +64,9 @@ def _member(name: str, members: Members) -> str:
         return ""  # the provider says what is wrong with it
 
 
+MOST_ITEMS = 64
+
+
 class _Item(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None
     encrypted_content: str | None = None
@@ -74,14 +84,20 @@ _response = msgspec.json.Decoder(_Response).decode
 
 
 def response_made(body: bytes) -> tuple[Bound, ...]:
-    """The response's own id, unless it is not kept, and its encrypted reasoning. `body`: a plain reply, or a stream's last event."""
+    """The response's own id and its items' unless it is not kept, and its encrypted reasoning.
+
+    `body`: a plain reply, or a stream's last event.
+    """
     try:
         made = _response(body)
     except UNREADABLE:
         return ()
     made = made.response or made
-    found: tuple[Bound, ...] = ((RESPONSE, made.id),) if made.id and made.store is not False else ()
-    return found + tuple((REASONING, item.id) for item in (made.output or ())[:MOST] if item.id and item.encrypted_content)
+    items = (made.output or ())[:MOST_ITEMS]
+    found: tuple[Bound, ...] = ()
+    if made.id and made.store is not False:
+        found = ((RESPONSE, made.id), *((ITEM, item.id) for item in items if item.id))
+    return found + tuple((REASONING, item.id) for item in items if item.id and item.encrypted_content)
 
 
 NamedIds = Callable[[Members, bytes], tuple[Bound, ...]]

@@ -25,6 +25,7 @@ class _Sealed(msgspec.Struct, frozen=True, array_like=True):
     provider: str = ""
     key: str = ""
     model: str = ""
+    ticket: str = ""
 
 
 _decode = msgspec.json.Decoder(_Sealed).decode
@@ -33,7 +34,7 @@ _decode = msgspec.json.Decoder(_Sealed).decode
 def seal(opaque: Opaque) -> str:
     """Put an opaque value into an envelope."""
     issuer = opaque.issuer
-    sealed = _Sealed(opaque.value, issuer.protocol, issuer.provider, issuer.key, issuer.model)
+    sealed = _Sealed(opaque.value, issuer.protocol, issuer.provider, issuer.key, issuer.model, issuer.ticket)
     return binascii.b2a_base64(_VERSION + msgspec.json.encode(sealed), newline=False).decode()
 
 
@@ -44,7 +45,7 @@ def unseal(text: str, protocol: str) -> Opaque:
             sealed = _decode(binascii.a2b_base64(text)[len(_VERSION) :])
         except (ValueError, msgspec.DecodeError, UnicodeDecodeError):
             return Opaque(value=text, issuer=Issuer(protocol="omnillm"))  # damaged: nobody's any more
-        issuer = Issuer(protocol=sealed.protocol, provider=sealed.provider, key=sealed.key, model=sealed.model)
+        issuer = Issuer(protocol=sealed.protocol, provider=sealed.provider, key=sealed.key, model=sealed.model, ticket=sealed.ticket)
         return Opaque(value=sealed.value, issuer=issuer)
     return Opaque(value=text, issuer=Issuer(protocol=protocol))
 

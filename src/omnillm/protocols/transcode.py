@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import ToolChoice
-from omnillm.model.message import Issuer, Message, RequestItem, ToolCall
+from omnillm.model.message import Issuer, Message, Native, RequestItem, ToolCall
 from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
@@ -45,6 +46,8 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said. See `renames` for function names."""
     losses = Losses()
+    if request.protocol not in {"", protocol}:
+        _refuse_kept(request)
     request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
     value = codec(protocol).emit_request(_renamed(request, renames(protocol, request)), dialect, losses)
     return ConversionReport(value=msgspec.json.encode(value), bridged=request.protocol != protocol, loss_reasons=losses.reasons)
@@ -58,6 +61,21 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
     except Unfit as error:
         raise provider_mistake(error, issuer) from error
     return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
+
+
+def _refuse_kept(request: LlmRequest) -> None:
+    """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
+    kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
+    if any(part.kind == "item_reference" for item in request.messages for part in item.parts if type(part) is Native):
+        kept.append("item_reference")
+    if kept:
+        message = (
+            f"`{kept[0]}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
+        )
+        raise ProtocolError(message, reason="unsupported_feature")
+
+
+_KEPT = ("conversation", "prompt", "background")
 
 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
