@@ -52,6 +52,13 @@ def test_short_form_is_one_plain_header_value(path: str, word: str) -> None:
     assert short_form((LossReason(path=path, kind="dropped", detail="gone"),)) == word
 
 
+def test_bookkeeping_comes_last_in_the_short_form() -> None:
+    """So that it crowds nothing out."""
+    paths = ("a", "vendor_extensions.completed_at", "candidates[0].vendor_extensions.x", "z")
+    reasons = tuple(LossReason(path=path, kind="dropped", detail="gone") for path in paths)
+    assert short_form(reasons, limit=30) == "dropped:a, dropped:z, +2"
+
+
 def test_short_form_is_cut_between_two_reasons() -> None:
     """And tells how many more there are."""
     reasons = tuple(LossReason(path=f"metadata.{number}", kind="dropped", detail="gone") for number in range(100))

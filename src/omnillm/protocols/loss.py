@@ -78,9 +78,11 @@ class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 def short_form(reasons: tuple[LossReason, ...], limit: int = 512) -> str:
     """Write the reasons as one header value: "dropped:seed, approximated:reasoning", cut between two of them at `limit` characters.
 
-    Names in a path are the client's own: what is no plain ASCII becomes "?".
+    What a provider says of its own bookkeeping (vendor extensions) comes last. Names in a path are the client's own: what is no plain
+    ASCII becomes "?".
     """
-    words = dict.fromkeys(_UNPRINTABLE.sub("?", f"{reason.kind}:{reason.path}") for reason in reasons)
+    told = sorted(reasons, key=lambda reason: (".vendor_extensions." in f".{reason.path}", reason))
+    words = dict.fromkeys(_UNPRINTABLE.sub("?", f"{reason.kind}:{reason.path}") for reason in told)
     text = ""
     for number, word in enumerate(words):
         longer = f"{text}, {word}" if text else word
