@@ -82,13 +82,79 @@ def user_of(*parts: Any) -> Message:
 
 
 def test_results_and_the_words_after_them_are_one_user_message_with_the_results_first():
+    calls = said(*[ToolCall(call_id=name, name="f") for name in ("a", "b")])
     results = [ToolResult(call_id=name, content=(Text(text=name),)) for name in ("a", "b")]
-    body, lost = emit(ask(*results, user("now"), user("then")))
-    assert [block["type"] for block in body["messages"][0]["content"]] == ["tool_result", "tool_result", "text", "text"]
-    assert lost == {"input[3]": "moved"}
-    body, lost = emit(ask(user("now"), *results))
-    assert [block["type"] for block in body["messages"][0]["content"]] == ["tool_result", "tool_result", "text"]
-    assert lost == {"input[1]": "moved", "input[2]": "moved"}
+    body, lost = emit(ask(calls, *results, user("now"), user("then")))
+    assert [block["type"] for block in body["messages"][1]["content"]] == ["tool_result", "tool_result", "text", "text"]
+    assert lost == {"input[4]": "moved"}
+    body, lost = emit(ask(calls, user("now"), *results))
+    assert [block["type"] for block in body["messages"][1]["content"]] == ["tool_result", "tool_result", "text"]
+    assert lost == {"input[2]": "moved", "input[3]": "moved"}
+
+
+def test_result_without_its_call_is_said_by_the_user():
+    """The API refuses it as a result; a client of this protocol keeps its words."""
+    lone = ToolResult(call_id="1", name="f", content=(Text(text="a"),), is_error=True)
+    shown = ToolResult(call_id="2", content=(ImageUrl(url="https://x"),), cache_control=CacheControl(), vendor_extensions={"x": 1})
+    body, lost = emit(ask(user("?"), lone, shown, ToolResult(call_id="3")))
+    assert body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "?"},
+                {"type": "text", "text": '<tool_result name="f" is_error="true">\na\n</tool_result>'},
+                {"type": "text", "text": "<tool_result>"},
+                {"type": "image", "source": {"type": "url", "url": "https://x"}},
+                {"type": "text", "text": "</tool_result>", "cache_control": {"type": "ephemeral"}},
+                {"type": "text", "text": "<tool_result>"},
+                {"type": "text", "text": "</tool_result>"},
+            ],
+        }
+    ]
+    assert lost == {
+        **{f"input[{number}]": "approximated" for number in (1, 2, 3)},
+        "input[2].vendor_extensions.x": "dropped",
+    }
+    body, lost = emit(replace(ask(ToolResult(call_id="1")), protocol=P))
+    assert (body["messages"][0]["content"], lost) == ([{"type": "tool_result", "tool_use_id": "1"}], {})
+
+
+def test_system_text_alone_is_said_by_the_user():
+    """A request must have a message: the last system text becomes one."""
+    body, lost = emit(ask(Message.text(MessageRole.SYSTEM, "a"), Message.text(MessageRole.SYSTEM, "b"), said()))
+    assert (body["system"], body["messages"]) == ("a", [{"role": "user", "content": "b"}])
+    assert lost == {"input[1]": "moved", "input[2]": "dropped"}
+    body, lost = emit(LlmRequest(model="m", instructions="a", generation=GenerationConfig(max_output_tokens=1)))
+    assert (body.get("system"), body["messages"]) == (None, [{"role": "user", "content": "a"}])
+    assert lost == {"instructions": "moved"}
+    assert emit(replace(ask(Message.text(MessageRole.SYSTEM, "a")), protocol=P))[0]["messages"] == []
+
+
+def test_texts_of_blanks_are_left_out():
+    """The API refuses them wherever they stand."""
+    blank = Text(text=" \n")
+    call, result = ToolCall(call_id="1", name="f"), ToolResult(call_id="1", content=(blank,))
+    request = ask(said(blank, Text(text="s"), role=MessageRole.SYSTEM), user_of(blank, Text(text="u")), said(blank, call), result)
+    body, lost = emit(replace(request, instructions="\n"))
+    assert body["system"] == "s"
+    assert body["messages"] == [
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1"}]},
+    ]
+    places = ("input[0].parts[0]", "input[1].parts[0]", "input[2].parts[0]", "input[3].content[0]")
+    assert lost == {"instructions": "dropped", **dict.fromkeys(places, "dropped")}
+    body, lost = emit(replace(ask(user_of(blank)), protocol=P))
+    assert (body["messages"], lost) == ([{"role": "user", "content": " \n"}], {})
+
+
+def test_words_that_the_model_goes_on_from_end_without_blanks():
+    body, lost = emit(ask(user("a"), said(Text(text="b ")), user("c"), said(Text(text="d"), Text(text="e \n"))))
+    assert body["messages"][1]["content"] == "b "
+    assert [block["text"] for block in body["messages"][3]["content"]] == ["d", "e"]
+    assert lost == {"input[3]": "approximated"}
+    request = replace(ask(said(Text(text="b "))), protocol=P)
+    assert emit(request) == ({**emit(request)[0], "messages": [{"role": "assistant", "content": "b "}]}, {})
 
 
 @pytest.mark.parametrize("role", [MessageRole.SYSTEM, MessageRole.DEVELOPER])
@@ -194,7 +260,9 @@ def test_ids_of_calls_are_written_in_allowed_letters_the_same_for_call_and_resul
 
 
 def test_name_of_a_result_is_lost_only_where_no_call_tells_it():
-    assert emit(ask(ToolResult(call_id="1", name="f")))[1] == {"input[0].name": "dropped"}
+    calls = said(ToolCall(call_id="1", name="g"), ToolCall(call_id="2", name="f"))
+    request = ask(calls, ToolResult(call_id="1", name="f"), ToolResult(call_id="2", name="f"))
+    assert emit(request)[1] == {"input[1].name": "dropped"}
 
 
 WORDS = st.text(max_size=5)

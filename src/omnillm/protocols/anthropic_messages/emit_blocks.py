@@ -45,7 +45,12 @@ _decode = msgspec.json.decode
 def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
     """Write one part; None where nothing is left of it, which is in the losses then."""
     block = _BLOCKS[type(part)](part, place, writer)
-    if block is not None and (part.cache_control is not None or part.vendor_extensions):
+    if block is None:
+        return None
+    if block["type"] == "text" and block["text"].isspace() and place[0] == "input" and not writer.is_own:
+        writer.drop(place, "a text of blanks alone")
+        return None
+    if part.cache_control is not None or part.vendor_extensions:
         writer.finish(block, part, place)
     return block
 
@@ -135,7 +140,7 @@ def tool_result_block(result: ToolResult, item: int, writer: BlockWriter) -> Blo
     if result.name and writer.calls.get(result.call_id) != result.name:
         writer.losses.drop(f"{path}.name", "a result names its call alone")
     block: Block = {"type": "tool_result", "tool_use_id": call_id}
-    content = emit_blocks(result.content, "input", item, "content", writer) if result.content else None
+    content = _content_of(result, item, writer)
     if content:
         block["content"] = lone_text(content)
     if result.is_error is not None:
@@ -145,6 +150,28 @@ def tool_result_block(result: ToolResult, item: int, writer: BlockWriter) -> Blo
     if result.vendor_extensions:
         writer.extend(block, result.vendor_extensions, path)
     return block
+
+
+def lost_result_blocks(result: ToolResult, item: int, writer: BlockWriter) -> list[Block]:
+    """Write a result whose call is not in the conversation as the user's words: the API refuses a result without its call."""
+    path = f"input[{item}]"
+    writer.losses.approximate(path, "said by the user, inside <tool_result>, for its call is not here")
+    name = f' name="{result.name}"' if result.name else ""
+    failed = ' is_error="true"' if result.is_error else ""
+    opening, ending = f"<tool_result{name}{failed}>", "</tool_result>"
+    content = _content_of(result, item, writer)
+    if type(words := lone_text(content)) is str:
+        blocks: list[Block] = [{"type": "text", "text": f"{opening}\n{words}\n{ending}"}]
+    else:
+        blocks = [{"type": "text", "text": opening}, *content, {"type": "text", "text": ending}]
+    if result.cache_control is not None:
+        writer.mark(blocks[-1], result.cache_control, path)
+    writer.extend(blocks[-1], result.vendor_extensions, path)
+    return blocks
+
+
+def _content_of(result: ToolResult, item: int, writer: BlockWriter) -> list[Block]:
+    return emit_blocks(result.content, "input", item, "content", writer) if result.content else []
 
 
 def lone_text(blocks: list[Block]) -> list[Block] | str:

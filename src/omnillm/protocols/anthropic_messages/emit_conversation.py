@@ -6,7 +6,7 @@ from omnillm.model.message import Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter
 from omnillm.protocols.anthropic_messages.cache import Anchors
-from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, tool_result_block
+from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
 from omnillm.protocols.codec import Dialect
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
@@ -15,7 +15,10 @@ _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 def emit_conversation(
     request: LlmRequest, dialect: Dialect, writer: BlockWriter, anchors: Anchors
 ) -> tuple[list[Block], list[dict[str, Any]]]:
-    """Return the system blocks and the messages, every content a list of blocks and none of them empty."""
+    """Return the system blocks and the messages, every content a list of blocks and none of them empty.
+
+    The API refuses a request without messages, and a last word of the assistant's that ends in blanks: both can come from elsewhere.
+    """
     system, start = _leading(request, writer)
     turns = _Turns(dialect, writer, anchors)
     for number in range(start, len(request.input)):
@@ -24,15 +27,23 @@ def emit_conversation(
             turns.add_result(item, number)
         elif type(item) is Message:
             turns.add_message(item, number)
+    if not writer.is_own:
+        turns.trim_last()
+        if system and not turns.messages:
+            place = "instructions" if not start else f"input[{start - 1}]"
+            writer.losses.move(place, "said by the user, for there is nobody else's word")
+            turns.messages.append({"role": "user", "content": [system.pop()]})
     return system, turns.messages
 
 
 def _leading(request: LlmRequest, writer: BlockWriter) -> tuple[list[Block], int]:
     """Write the instructions and the system messages at the start."""
     system: list[Block] = []
-    if request.instructions:
+    if request.instructions and (writer.is_own or not request.instructions.isspace()):
         system.append({"type": "text", "text": request.instructions})
         writer.losses.move("instructions", "said as the first system text")
+    elif request.instructions:
+        writer.losses.drop("instructions", "a text of blanks alone")
     number = 0
     for number, item in enumerate(request.input):
         if type(item) is not Message or item.role not in _SYSTEM_ROLES:
@@ -75,7 +86,7 @@ def _drop_message_extensions(item: Message, number: int, writer: BlockWriter) ->
 class _Turns:
     """Adjacent items of one role are one message; in a user's, the results of tools come first."""
 
-    __slots__ = ("_anchors", "_count", "_dialect", "_results", "_role", "_writer", "messages")
+    __slots__ = ("_anchors", "_count", "_dialect", "_last", "_results", "_role", "_writer", "messages")
 
     def __init__(self, dialect: Dialect, writer: BlockWriter, anchors: Anchors) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -84,11 +95,16 @@ class _Turns:
         self._anchors = anchors
         self._count = 0
         """Messages up to now that are not the system's, as breakpoints count them."""
+        self._last = 0
+        """The number of the last message that was written."""
         self._role = ""
         self._results = 0
         """Results of tools at the start of the last message."""
 
     def add_result(self, result: ToolResult, number: int) -> None:
+        if not self._writer.is_own and result.call_id not in self._writer.calls:
+            self._content("user").extend(lost_result_blocks(result, number, self._writer))
+            return
         block = tool_result_block(result, number, self._writer)
         content = self._content("user")
         if len(content) > self._results:
@@ -113,8 +129,17 @@ class _Turns:
         if len(content) > self._results:
             writer.losses.move(f"input[{number}]", "joined with the message before it")
         content += blocks
+        self._last = number
         if message.vendor_extensions:
             writer.extend(self.messages[-1], message.vendor_extensions, f"input[{number}]")
+
+    def trim_last(self) -> None:
+        """Take the blanks off the end of what the assistant is to go on from."""
+        block = self.messages[-1]["content"][-1] if self._role == "assistant" else {}
+        words = block.get("text")
+        if words and words != words.rstrip():
+            self._writer.losses.approximate(f"input[{self._last}]", "without the blanks at its end")
+            block["text"] = words.rstrip()
 
     def _add_system(self, message: Message, number: int) -> None:
         """Write a system message amid the conversation."""
