@@ -317,6 +317,7 @@ def test_tools() -> None:
     )
     assert body["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]["required"] == ["input"]
     assert body["tools"][1:] == [{"googleSearch": {}}, {"urlContext": {}}]
+    assert body["toolConfig"] == {"includeServerSideToolInvocations": True}
     assert lost == {
         "capabilities.tools[0].kind": "approximated",
         "capabilities.tools[0].format": "dropped",
@@ -328,6 +329,74 @@ def test_tools() -> None:
         "capabilities.parallel_tool_calls": "dropped",
         "capabilities.max_tool_calls": "dropped",
     }
+
+
+OLD = Dialect(joins_tools=False, thinks_in_levels=False)
+F = ToolDefinition(name="f")
+
+
+def test_functions_alone_before_gemini_3() -> None:
+    """It takes neither tools of Google's own nor JSON beside them; without functions it takes both."""
+    search = BuiltinTool(kind="web_search")
+    output = StructuredOutputConfig(schema={"type": "object"})
+    body, lost = emit(can(tools=(F,), builtin_tools=(search,), structured_output=output), OLD)
+    assert body == {**asks(), "tools": [{"functionDeclarations": [{"name": "f"}]}]}
+    assert lost == {"capabilities.builtin_tools[0]": "dropped", "capabilities.structured_output": "dropped"}
+    body, lost = emit(can(builtin_tools=(search,), structured_output=output), OLD)
+    assert body["tools"] == [{"googleSearch": {}}]
+    assert "toolConfig" not in body
+    assert lost == {}
+    assert emit(can(tools=(F,), structured_output=output))[1] == {}
+
+
+UNKNOWN_CHOICES: tuple[tuple[ToolChoice, dict | None, dict[str, str]], ...] = (
+    (ToolChoice(mode="named", names=("web_search",)), None, {"": "dropped"}),
+    (ToolChoice(mode="allowed", names=("web_search",), is_required=True), None, {"": "dropped"}),
+    (
+        ToolChoice(mode="allowed", names=("web_search", "f"), is_required=True),
+        {"mode": "ANY", "allowedFunctionNames": ["f"]},
+        {".names": "approximated"},
+    ),
+)
+
+
+@pytest.mark.parametrize(("choice", "written", "lost"), UNKNOWN_CHOICES)
+def test_choice_of_no_function(choice: ToolChoice, written: dict | None, lost: dict[str, str]) -> None:
+    """Gemini refuses names that are not declared."""
+    body, found = emit(can(tools=(F,), tool_choice=choice))
+    assert body.get("toolConfig") == (None if written is None else {"functionCallingConfig": written})
+    assert found == {f"capabilities.tool_choice{member}": kind for member, kind in lost.items()}
+
+
+@pytest.mark.parametrize("mode", ["auto", "none", "required"])
+def test_choice_without_functions(mode: Any) -> None:
+    """There is nothing to choose; auto says nothing."""
+    body, lost = emit(can(builtin_tools=(BuiltinTool(kind="web_search"),), tool_choice=ToolChoice(mode=mode)))
+    assert "toolConfig" not in body
+    assert lost == ({} if mode == "auto" else {"capabilities.tool_choice": "dropped"})
+
+
+OLD_THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
+    (ReasoningCapability(effort="low"), {"thinkingBudget": 2048}, {"effort": "approximated"}),
+    (ReasoningCapability(effort="max"), {"thinkingBudget": 24576}, {"effort": "approximated"}),
+    (ReasoningCapability(effort="high", budget_tokens=5), {"thinkingBudget": 5}, {"effort": "dropped"}),
+    (ReasoningCapability(effort="none"), {"thinkingBudget": 0}, {}),
+)
+
+
+@pytest.mark.parametrize(("reasoning", "written", "lost"), OLD_THINKING)
+def test_budget_before_gemini_3(reasoning: ReasoningCapability, written: dict, lost: dict[str, str]) -> None:
+    """It knows no levels."""
+    body, found = emit(can(reasoning=reasoning), OLD)
+    assert body["generationConfig"]["thinkingConfig"] == written
+    assert found == {f"capabilities.reasoning.{name}": kind for name, kind in lost.items()}
+
+
+def test_model_that_always_reasons() -> None:
+    """What asks it not to would be refused."""
+    body, lost = emit(can(reasoning=ReasoningCapability(mode="disabled")), Dialect(can_stop_thinking=False))
+    assert body == asks()
+    assert lost == {"capabilities.reasoning.mode": "dropped"}
 
 
 CHOICES: tuple[tuple[ToolChoice, dict | None], ...] = (
@@ -344,7 +413,8 @@ CHOICES: tuple[tuple[ToolChoice, dict | None], ...] = (
 @pytest.mark.parametrize(("choice", "written"), CHOICES)
 def test_tool_choice(choice: ToolChoice, written: dict | None) -> None:
     """And back; a choice that only another protocol knows is dropped."""
-    body, lost = emit(can(tool_choice=choice))
+    functions = (ToolDefinition(name="f"), ToolDefinition(name="g"))
+    body, lost = emit(can(tools=functions, tool_choice=choice))
     assert body.get("toolConfig") == (None if written is None else {"functionCallingConfig": written})
     assert lost == ({} if written else {"capabilities.tool_choice": "dropped"})
     assert not written or parse(body)[0].capabilities.tool_choice == choice

@@ -7,6 +7,7 @@ import pytest
 from google.genai.types import FinishReason as SdkFinishReason
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.protocols.directions import events_of, streamed
 from tests.protocols.gemini_generate_content.bodies import PNG, SIGNATURE, call, inline, signed
 from tests.protocols.gemini_generate_content.replies import (
     ISSUER,
@@ -255,6 +256,18 @@ class TestEmitting:
         back = CODEC.parse_request({"contents": [body["candidates"][0]["content"]]}, Losses())
         assert back.messages[0].parts == parts
 
+    @pytest.mark.parametrize("reason", [FinishReason.STOP, FinishReason.REFUSAL, FinishReason.CONTENT_FILTER])
+    def test_refusal_is_an_end_for_safety(self, reason: FinishReason) -> None:
+        """Whatever its provider calls it, whole and streamed: in the text alone no client sees it."""
+        reply = responds(Refusal(text="No."), reason=reason)
+        body, lost = emit(reply)
+        assert body["candidates"][0]["finishReason"] == "SAFETY"
+        frames, reasons = streamed(events_of(reply), "gemini_generate_content")
+        assert b'"finishReason":"SAFETY"' in frames[-1].data
+        assert {reason.path: reason.kind for reason in reasons} == lost
+        cut, _ = emit(responds(Refusal(text="No."), reason=FinishReason.LENGTH))
+        assert cut["candidates"][0]["finishReason"] == "MAX_TOKENS"
+
     def test_parts_that_gemini_does_not_have(self) -> None:
         """Each is told."""
         native = Native(protocol="anthropic_messages", kind="x", value={"type": "x"})
@@ -271,6 +284,7 @@ class TestEmitting:
             f"{path}[2].audio_id": "dropped",
             f"{path}[4].summary": "approximated",
             f"{path}[5]": "dropped",
+            "candidates[0].finish_reason": "approximated",
         }
 
     def test_arguments_that_are_no_object(self) -> None:

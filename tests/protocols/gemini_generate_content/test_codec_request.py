@@ -28,6 +28,7 @@ from omnillm.model import (
     Message,
     Opaque,
     Reasoning,
+    StructuredOutputConfig,
     Text,
     ToolCall,
     ToolResult,
@@ -214,6 +215,15 @@ def test_every_member_of_the_sdks_types_is_read_in_both_spellings() -> None:
     names = {field.alias for kind in MEMBERS.values() for field in kind.model_fields.values() if field.alias}  # type: ignore[attr-defined]
     for name in names:
         assert camel({snake(name): 1}) == {name: 1}
+
+
+def test_enum_is_json_elsewhere() -> None:
+    """Its schema crosses; that it constrains a text is this protocol's own."""
+    parsed, lost = parse(config(responseMimeType="text/x.enum", responseSchema={"type": "STRING", "enum": ["a", "b"]}))
+    assert parsed.capabilities.structured_output == StructuredOutputConfig(schema={"type": "string", "enum": ["a", "b"]})
+    assert lost == {}
+    _, lost = emit(msgspec.structs.replace(parsed, protocol=""))
+    assert lost == {"vendor_extensions.generationConfig": "dropped"}
 
 
 BODIES = list(SAME.values())

@@ -39,6 +39,7 @@ class CandidateWriter:
         self.number = number
         self.cites: list[Cites] = []
         self.has_call = False
+        self.has_refusal = False
         self.has_content = False
         self.logprobs: dict[str, Any] | None = None
         """Of the tokens in the parts that `feed` just returned."""
@@ -150,6 +151,7 @@ class CandidateWriter:
         self._sound = True
 
     def _start_refusal(self, part: Refusal, parts: Parts) -> None:
+        self.has_refusal = True
         if part.text:
             self._say(Text, part.text, parts)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.protocols.effort import budget_of
 from omnillm.protocols.gemini_generate_content.parse_generation import MOST_CANDIDATES
 from omnillm.protocols.gemini_generate_content.place import Place
 from omnillm.protocols.loss import Losses
@@ -24,6 +25,8 @@ _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH
 _REASONING = "capabilities.reasoning"
 _OUTPUT = "capabilities.structured_output"
 _DYNAMIC = -1
+_LARGEST_BUDGET = 24_576
+"""That every model with a budget takes."""
 
 
 def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     if generation.stop:
         config["stopSequences"] = list(generation.stop)
     _drop_unsaid(generation, capabilities, place.losses)
-    if capabilities.structured_output is not None:
+    if capabilities.structured_output is not None and _has_output(request, place):
         _output(capabilities.structured_output, config, place.losses)
     if capabilities.modalities:
         config["responseModalities"] = [modality.name for modality in capabilities.modalities]
@@ -55,6 +58,16 @@ def _drop_unsaid(generation: GenerationConfig, capabilities: CapabilitySet, loss
         losses.drop("generation.verbosity", "Gemini has no verbosity")
     if capabilities.audio is not None:
         losses.drop("capabilities.audio", "Gemini has other voices, in speechConfig")
+
+
+def _has_output(request: LlmRequest, place: Place) -> bool:
+    if not place.is_own:
+        is_refused = bool(request.capabilities.tools) and not place.dialect.joins_tools
+        if is_refused:
+            place.losses.drop(_OUTPUT, "Gemini before 3 has functions, or JSON")
+        return not is_refused
+    own = request.vendor_extensions.get("generationConfig")
+    return type(own) is not dict or "responseMimeType" not in own  # an enum's, which only this protocol has
 
 
 def _output(output: StructuredOutputConfig, config: dict[str, Any], losses: Losses) -> None:
@@ -74,7 +87,10 @@ def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
     losses = place.losses
     config: dict[str, Any] = {}
     if reasoning.mode == "disabled" or reasoning.effort == "none":
-        config["thinkingBudget"] = 0
+        if place.is_own or place.dialect.can_stop_thinking:
+            config["thinkingBudget"] = 0
+        else:
+            losses.drop(f"{_REASONING}.mode" if reasoning.mode else f"{_REASONING}.effort", "the model always reasons")
     else:
         _effort(reasoning, config, place)
     if reasoning.include_thoughts is not None:
@@ -91,6 +107,14 @@ def _thinking(reasoning: ReasoningCapability, place: Place) -> dict[str, Any]:
 
 def _effort(reasoning: ReasoningCapability, config: dict[str, Any], place: Place) -> None:
     losses, effort, budget = place.losses, reasoning.effort, reasoning.budget_tokens
+    if effort and not place.is_own and not place.dialect.thinks_in_levels:
+        if budget is None:
+            losses.approximate(f"{_REASONING}.effort", "said as a budget")
+            budget = min(budget_of(effort), _LARGEST_BUDGET)
+        else:
+            losses.drop(f"{_REASONING}.effort", "Gemini takes a level or a budget")
+        config["thinkingBudget"] = budget
+        return
     if effort:
         level = _LEVELS.get(effort)
         if level is None or effort == "max":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.message import Text, ToolCall
+from omnillm.model.message import Refusal, Text, ToolCall
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.gemini_generate_content.emit_parts import GeminiPart, emit_part
@@ -53,7 +53,10 @@ def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any
         place.extend(content, message.vendor_extensions, place.around, OF_NOTHING)
     written: dict[str, Any] = {"content": content}
     has_call = any(type(part) is ToolCall for part in message.parts)
-    written["finishReason"] = write_finish(candidate.finish_reason, candidate.native_finish_reason, losses, number, has_call=has_call)
+    has_refusal = any(type(part) is Refusal for part in message.parts)
+    written["finishReason"] = write_finish(
+        candidate.finish_reason, candidate.native_finish_reason, losses, number, has_call=has_call, has_refusal=has_refusal
+    )
     written["index"] = number
     if candidate.stop_sequence is not None:
         losses.drop(f"candidates[{number}].stop_sequence", "Gemini does not say which")

@@ -8,7 +8,7 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.gemini_generate_content.emit_conversation import emit_conversation
 from omnillm.protocols.gemini_generate_content.emit_generation import emit_generation
-from omnillm.protocols.gemini_generate_content.emit_tools import emit_tool_choice, emit_tools
+from omnillm.protocols.gemini_generate_content.emit_tools import emit_tool_config, emit_tools
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
 from omnillm.protocols.loss import Losses
 
@@ -27,9 +27,8 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     emit_conversation(request, place, body)
     if tools := emit_tools(capabilities, place):
         body["tools"] = tools
-    choice = emit_tool_choice(capabilities, place)
-    if choice is not None:
-        body["toolConfig"] = {"functionCallingConfig": choice}
+    if tool_config := emit_tool_config(capabilities, tools, place):
+        body["toolConfig"] = tool_config
     if config := emit_generation(request, place):
         body["generationConfig"] = config
     if capabilities.safety:

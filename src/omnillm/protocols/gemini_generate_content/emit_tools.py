@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
 from omnillm.protocols.gemini_generate_content.parse_tools import KINDS
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
@@ -9,6 +11,7 @@ from omnillm.protocols.gemini_generate_content.place import NAME, Place
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _WORDS = {kind: word for word, kind in KINDS.items()}
 _SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "server_label", "server_url")
+_NO_CHOICE = ToolChoice(mode="auto")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 
 
@@ -16,9 +19,12 @@ def emit_tools(capabilities: CapabilitySet, place: Place) -> list[dict[str, Any]
     written: list[dict[str, Any]] = []
     if capabilities.tools:
         written.append({"functionDeclarations": [_function(tool, number, place) for number, tool in enumerate(capabilities.tools)]})
+    is_refused = bool(written) and not place.is_own and not place.dialect.joins_tools
     for number, builtin in enumerate(capabilities.builtin_tools):
-        tool = _builtin(builtin, f"capabilities.builtin_tools[{number}]", place)
-        if tool is not None:
+        path = f"capabilities.builtin_tools[{number}]"
+        if is_refused:
+            place.losses.drop(path, "Gemini before 3 has functions, or tools of its own")
+        elif (tool := _builtin(builtin, path, place)) is not None:
             written.append(tool)
     return written
 
@@ -60,8 +66,18 @@ def _builtin(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any] | Non
     return {word: {}}
 
 
-def emit_tool_choice(capabilities: CapabilitySet, place: Place) -> dict[str, Any] | None:
-    """Write `functionCallingConfig`."""
+def emit_tool_config(capabilities: CapabilitySet, tools: list[dict[str, Any]], place: Place) -> dict[str, Any]:
+    """Write `toolConfig`; `tools`: as they are written."""
+    config: dict[str, Any] = {}
+    choice = _calling(capabilities, place)
+    if choice is not None:
+        config["functionCallingConfig"] = choice
+    if capabilities.tools and len(tools) > 1 and not place.is_own:
+        config["includeServerSideToolInvocations"] = True  # or Gemini refuses its own tools beside functions
+    return config
+
+
+def _calling(capabilities: CapabilitySet, place: Place) -> dict[str, Any] | None:
     if capabilities.parallel_tool_calls is False:
         place.losses.drop("capabilities.parallel_tool_calls", "Gemini may always call several")
     if capabilities.max_tool_calls is not None:
@@ -74,10 +90,26 @@ def emit_tool_choice(capabilities: CapabilitySet, place: Place) -> dict[str, Any
             return choice.native
         place.losses.drop("capabilities.tool_choice", "only its own protocol knows it")
         return None
-    return _choice(choice, place)
+    return _choice(choice if place.is_own else _declared(choice, capabilities, place), place)
+
+
+def _declared(choice: ToolChoice, capabilities: CapabilitySet, place: Place) -> ToolChoice:
+    """Return the choice among the functions that there are: Gemini refuses any other, and any choice where there is none."""
+    declared = {tool.name for tool in capabilities.tools}
+    names = tuple(name for name in choice.names if name in declared)
+    if declared and names == choice.names:
+        return choice
+    if names:
+        place.losses.approximate("capabilities.tool_choice.names", "Gemini chooses among functions alone")
+        return replace(choice, names=names)
+    if choice.mode != "auto":
+        place.losses.drop("capabilities.tool_choice", "Gemini chooses among functions alone")
+    return _NO_CHOICE
 
 
 def _choice(choice: ToolChoice, place: Place) -> dict[str, Any] | None:
+    if choice is _NO_CHOICE:
+        return None
     if choice.mode == "allowed":
         return {"mode": "ANY" if choice.is_required else "VALIDATED", "allowedFunctionNames": list(choice.names)}
     if choice.mode == "named":

@@ -126,8 +126,14 @@ class GenerateContentEncoder:
         last = self._content(number, parts or [{"text": ""}])
         if finished is None:
             return {**last, "finishReason": "OTHER"}
-        has_call = writer is not None and writer.has_call
-        last["finishReason"] = write_finish(finished.reason, finished.native_reason, self._losses, number, has_call=has_call)
+        last["finishReason"] = write_finish(
+            finished.reason,
+            finished.native_reason,
+            self._losses,
+            number,
+            has_call=writer is not None and writer.has_call,
+            has_refusal=writer is not None and writer.has_refusal,
+        )
         if finished.stop_sequence is not None:
             self._losses.drop(f"candidates[{number}].stop_sequence", "Gemini does not say which")
         self._place.number = number

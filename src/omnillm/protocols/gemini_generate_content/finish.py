@@ -58,8 +58,10 @@ def read_finish(native: str, *, has_call: bool) -> tuple[FinishReason, str]:
     return reason, "" if _SAME[reason] == native else native
 
 
-def write_finish(reason: FinishReason, native: str, losses: Losses, number: int, *, has_call: bool) -> str:
+def write_finish(reason: FinishReason, native: str, losses: Losses, number: int, *, has_call: bool, has_refusal: bool = False) -> str:
     """Return a word that the SDK knows. A native word of this protocol's stays what it was."""
+    if has_refusal and reason is FinishReason.STOP:
+        reason, native = FinishReason.REFUSAL, ""  # in the text alone nobody would see it
     if native and _REASONS.get(native) is reason:
         return native
     path = f"candidates[{number}].finish_reason"

@@ -84,11 +84,10 @@ def _generation(config: dict[str, Any], service_tier: str) -> GenerationConfig:
 def _output(config: dict[str, Any], extensions: VendorExtensions) -> StructuredOutputConfig | None:
     kind = optional_text(config, "responseMimeType", _PATH)
     if kind and kind not in {_JSON, "text/plain"}:
-        # An enum's schema constrains a text, not JSON: no other protocol has that.
+        # An enum's schema constrains a text, not JSON: no other protocol has that, and JSON of this schema is near it.
         extensions["responseMimeType"] = kind
         if config.get("responseSchema") is not None:
             extensions["responseSchema"] = config["responseSchema"]
-        return None
     schema = optional_mapping(config, "responseJsonSchema", _PATH)
     if schema is None:
         schema = optional_mapping(config, "_responseJsonSchema", _PATH)
