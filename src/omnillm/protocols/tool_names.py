@@ -28,8 +28,11 @@ def rename(names: Iterable[str], longest: int = 64) -> dict[str, str]:
 
 
 def plain_id(call_id: str) -> str:
-    """A tool call's id in the letters that Anthropic allows; the same id always gives the same."""
-    return _STRANGE.sub("_", call_id) or "_"
+    """A tool call's id in the letters that Anthropic allows; the same id always gives the same, another one another."""
+    plain = _STRANGE.sub("_", call_id)
+    if plain and plain == call_id:
+        return plain
+    return f"{plain}_{hashlib.sha256(call_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def short_id(call_id: str, longest: int) -> str:

@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import re
 from typing import Any
 
 import pytest
@@ -255,8 +256,17 @@ def test_arguments_that_are_no_object_stand_in_raw_and_come_back():
 def test_ids_of_calls_are_written_in_allowed_letters_the_same_for_call_and_result():
     request = ask(said(ToolCall(call_id="call:1", name="f")), ToolResult(call_id="call:1", name="f"))
     body, lost = emit(request)
-    assert body["messages"][0]["content"][0]["id"] == body["messages"][1]["content"][0]["tool_use_id"] == "call_1"
+    assert body["messages"][0]["content"][0]["id"] == body["messages"][1]["content"][0]["tool_use_id"] == "call_1_0af63155"
     assert lost == {"input[0].parts[0].call_id": "approximated", "input[1].call_id": "approximated"}
+
+
+def test_ids_of_calls_that_differ_in_strange_letters_alone_stay_two():
+    calls = said(*[ToolCall(call_id=call_id, name="f") for call_id in ("a.b", "a:b", "a_b", "\ud800", "")])
+    body, _ = emit(ask(calls))
+    ids = [block["id"] for block in body["messages"][0]["content"]]
+    assert len(set(ids)) == 5
+    assert "a_b" in ids
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", each) for each in ids)
 
 
 def test_name_of_a_result_is_lost_only_where_no_call_tells_it():

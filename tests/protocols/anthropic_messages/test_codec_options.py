@@ -76,6 +76,44 @@ def test_custom_tool_is_a_function_of_one_text():
     }
 
 
+OPEN = {"type": "object", "properties": {"n": {"type": "integer", "description": "N.", "minimum": 1}}, "required": ["n"]}
+CLOSED = {
+    "type": "object",
+    "properties": {"n": {"type": "integer", "description": "N.\n\n{minimum: 1}"}},
+    "required": ["n"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict", "written", "is_lost"),
+    [
+        (OPEN, None, OPEN, False),
+        (OPEN, True, CLOSED, True),
+        (CLOSED, True, CLOSED, False),
+        ({}, None, {"type": "object"}, True),
+        ({"properties": {}}, False, {"type": "object", "properties": {}}, True),
+    ],
+)
+def test_input_of_a_foreign_tool_is_an_object_and_closed_if_it_is_strict(schema, strict, written, is_lost):
+    request = able(tools=(ToolDefinition(name="f", input_schema=schema, strict=strict),))
+    body, lost = emit(request)
+    assert body["tools"][0]["input_schema"] == written
+    assert lost == ({"capabilities.tools[0].input_schema": "approximated"} if is_lost else {})
+    body, lost = emit(replace(request, protocol=P))
+    assert (body["tools"][0]["input_schema"], lost) == (schema, {})
+
+
+def test_schema_of_a_foreign_answer_holds_nothing_that_is_refused():
+    request = able(structured_output=StructuredOutputConfig(schema=OPEN))
+    body, lost = emit(request)
+    assert body["output_config"]["format"] == {"type": "json_schema", "schema": CLOSED}
+    assert lost == {"capabilities.structured_output.schema": "approximated"}
+    assert emit(able(structured_output=StructuredOutputConfig(schema=CLOSED)))[1] == {}
+    body, lost = emit(replace(request, protocol=P))
+    assert (body["output_config"]["format"]["schema"], lost) == (OPEN, {})
+
+
 @pytest.mark.parametrize(
     ("tool", "written", "lost"),
     [
@@ -271,6 +309,23 @@ def test_model_without_sampling_gets_none():
     body, lost = emit(ask(generation=generation), Dialect(accepts_sampling=False))
     assert not {"temperature", "top_p", "top_k"} & body.keys()
     assert lost == {f"generation.{name}": "dropped" for name in ("temperature", "top_p", "top_k")}
+
+
+def test_foreign_temperature_stands_without_a_nucleus():
+    """Models refuse both together; who wrote both for this protocol hears it from the provider."""
+    request = ask(generation=GenerationConfig(max_output_tokens=1, temperature=0.5, top_p=0.9))
+    body, lost = emit(request)
+    assert (body["temperature"], body.get("top_p"), lost) == (0.5, None, {"generation.top_p": "dropped"})
+    body, lost = emit(replace(request, protocol=P))
+    assert (body["temperature"], body["top_p"], lost) == (0.5, 0.9, {})
+
+
+@pytest.mark.parametrize("protocol", ["", P])
+def test_model_that_always_thinks_is_not_told_to_stop(protocol):
+    request = replace(able(reasoning=ReasoningCapability(mode="disabled")), protocol=protocol)
+    body, lost = emit(request, Dialect(can_stop_thinking=False, thinks_adaptively=True))
+    assert ("thinking" in body, lost) == (False, {"capabilities.reasoning": "approximated"})
+    assert emit(request)[0]["thinking"] == {"type": "disabled"}
 
 
 def test_state_of_another_provider_cannot_be_translated():

@@ -237,7 +237,7 @@ def test_own_signature_is_written_as_it_is():
         (Native(protocol="openai_responses", kind="x", value={"type": "x"}), [], {"": "dropped"}),
         (
             ToolCall(call_id="a:b", name="g", arguments="["),
-            [{"type": "tool_use", "id": "a_b", "name": "g", "input": {"_raw": "["}}],
+            [{"type": "tool_use", "id": "a_b_6783a31e", "name": "g", "input": {"_raw": "["}}],
             {"call_id": "approximated", "arguments": "approximated"},
         ),
     ],

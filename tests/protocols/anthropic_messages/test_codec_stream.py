@@ -399,7 +399,7 @@ def test_what_a_part_holds_at_its_start_is_content():
     content = accumulated(raw).content
     assert [(block.thinking, block.signature) for block in content[:2]] == [("a\n\nb", "sig"), ("", "sig")]
     assert (content[2].text, content[2].citations[0].url) == ("c", "u")
-    assert (content[3].id, content[3].input, content[3].caller) == ("a_b", {"input": "d"}, None)
+    assert (content[3].id, content[3].input, content[3].caller) == ("a_b_6783a31e", {"input": "d"}, None)
     assert [block.text for block in content[4:6]] == ["e", "f"]
     assert content[6].input == {"query": "q"}
     path = "candidates[0].message.parts"

@@ -11,7 +11,8 @@ from omnillm.protocols.anthropic_messages.emit_blocks import lone_text
 from omnillm.protocols.anthropic_messages.emit_conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit_tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
-from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking
+from omnillm.protocols.anthropic_messages.schema import strict_schema
+from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 
@@ -32,7 +33,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     plan = plan_thinking(request.capabilities.reasoning, dialect, losses, is_own=is_own)
     if not is_own and plan.budget is not None and _is_amid_tools(messages):
         losses.approximate("capabilities.reasoning", "off, for the tool calls at the end have no signed thinking before them")
-        plan = Thinking(thinking={"type": "disabled"})
+        plan = without_thinking(dialect)
     plan, max_tokens = _output_cap(request, plan, dialect, losses)
     body: dict[str, Any] = {"model": request.model, "max_tokens": max_tokens}
     output_config = _output_config(request, plan, system, losses)
@@ -66,7 +67,7 @@ def _output_cap(request: LlmRequest, plan: Thinking, dialect: Dialect, losses: L
     if said is None:
         losses.default("generation.max_output_tokens", "the Messages API requires one")
         said = dialect.default_max_tokens
-    return (plan if request.protocol == NAME else fit_budget(plan, said, losses)), said
+    return (plan if request.protocol == NAME else fit_budget(plan, said, dialect, losses)), said
 
 
 def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, Any]], losses: Losses) -> dict[str, Any]:
@@ -80,7 +81,10 @@ def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, A
     if output.strict is False:
         losses.approximate(f"{path}.strict", "the Messages API always holds to the schema")
     if output.kind == "json_schema" and output.schema is not None:
-        config["format"] = {"type": "json_schema", "schema": output.schema}
+        schema = output.schema if request.protocol == NAME else strict_schema(output.schema)
+        if schema != output.schema:
+            losses.approximate(f"{path}.schema", "what the Messages API refuses of it is said in descriptions")
+        config["format"] = {"type": "json_schema", "schema": schema}
     else:
         losses.approximate(f"{path}.kind", "asked for in the system text")
         system.append({"type": "text", "text": _JSON_HINT})
@@ -97,6 +101,8 @@ def _sampling(request: LlmRequest, plan: Thinking, dialect: Dialect, body: dict[
             losses.drop(f"generation.{name}", "the model takes no sampling parameters")
         elif plan.is_on and request.protocol != NAME and not _thinks_with(name, value):
             losses.drop(f"generation.{name}", "not together with thinking")
+        elif name == "top_p" and "temperature" in body and request.protocol != NAME:
+            losses.drop(f"generation.{name}", "not together with a temperature")
         elif name == "temperature" and value > 1:
             losses.approximate("generation.temperature", "at most 1 in the Messages API")
             body[name] = 1.0

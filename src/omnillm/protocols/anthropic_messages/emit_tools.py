@@ -7,6 +7,7 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.parse_tools import NO_ARGUMENTS
+from omnillm.protocols.anthropic_messages.schema import strict_schema
 
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
@@ -31,7 +32,7 @@ def emit_tools(request: LlmRequest, writer: BlockWriter) -> list[dict[str, Any]]
 
 
 def _function(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[str, Any]:
-    written: dict[str, Any] = {"name": tool.name, "input_schema": NO_ARGUMENTS if tool.input_schema is None else tool.input_schema}
+    written: dict[str, Any] = {"name": tool.name, "input_schema": _input_schema(tool, number, writer)}
     if tool.description:
         written["description"] = tool.description
     if tool.strict is not None:
@@ -46,6 +47,23 @@ def _function(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[st
     if tool.vendor_extensions:
         writer.extend(written, tool.vendor_extensions, f"capabilities.tools[{number}]")
     return written
+
+
+def _input_schema(tool: ToolDefinition, number: int, writer: BlockWriter) -> dict[str, Any]:
+    """Return the schema as the API takes it: of an object, and closed if the tool is strict."""
+    schema: dict[str, Any] = NO_ARGUMENTS if tool.input_schema is None else tool.input_schema
+    if writer.is_own or tool.kind == "custom":
+        return schema
+    path = f"capabilities.tools[{number}].input_schema"
+    if schema.get("type") != "object":
+        writer.losses.approximate(path, "the input of a tool is an object")
+        schema = {**schema, "type": "object"}
+    if tool.strict:
+        closed = strict_schema(schema)
+        if closed != schema and tool.input_schema is not None:
+            writer.losses.approximate(path, "what strict tools refuse of it is said in descriptions")
+        schema = closed
+    return schema
 
 
 def _builtin(tool: BuiltinTool, path: str, writer: BlockWriter) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ _KNOWN = frozenset({"type", "budget_tokens", "display"})
 _MODES: dict[str, Any] = {"enabled": "enabled", "adaptive": "adaptive", "between_tools": "adaptive", "disabled": "disabled"}
 _SHOWN = {"summarized": True, "omitted": False}
 _DISPLAYS = {True: "summarized", False: "omitted"}
+_ALWAYS_THINKS = "the model always thinks, and refuses to be told not to"
 _EFFORTS = {"minimal": "low"}
 """Efforts that the Messages API does not know, to the nearest that it does."""
 
@@ -70,7 +71,15 @@ def plan_thinking(reasoning: ReasoningCapability | None, dialect: Dialect, losse
         return _shown(reasoning, _bridged(reasoning, dialect, losses), losses)
     if reasoning.mode == "enabled" and dialect.thinks_adaptively:
         return _shown(reasoning, _adaptive(reasoning, losses), losses)
+    if reasoning.mode == "disabled" and not dialect.can_stop_thinking:
+        losses.approximate(_PATH, _ALWAYS_THINKS)
+        return Thinking(effort=reasoning.effort)
     return _own(reasoning, losses)
+
+
+def without_thinking(dialect: Dialect) -> Thinking:
+    """Say that nothing is to be thought, unless the model refuses to hear it."""
+    return Thinking(thinking={"type": "disabled"}) if dialect.can_stop_thinking else Thinking()
 
 
 def _own(reasoning: ReasoningCapability, losses: Losses) -> Thinking:
@@ -88,9 +97,11 @@ def _own(reasoning: ReasoningCapability, losses: Losses) -> Thinking:
 
 def _bridged(reasoning: ReasoningCapability, dialect: Dialect, losses: Losses) -> Thinking:
     if reasoning.mode == "disabled" or reasoning.effort == "none" or reasoning.budget_tokens == 0:
-        if reasoning.mode != "disabled" or reasoning.effort or reasoning.budget_tokens is not None:
+        if not dialect.can_stop_thinking:
+            losses.approximate(_PATH, _ALWAYS_THINKS)
+        elif reasoning.mode != "disabled" or reasoning.effort or reasoning.budget_tokens is not None:
             losses.approximate(_PATH, "said as thinking disabled")
-        return Thinking(thinking={"type": "disabled"})
+        return without_thinking(dialect)
     if not reasoning.mode and not reasoning.effort and reasoning.budget_tokens is None:
         return Thinking()
     return _adaptive(reasoning, losses) if dialect.thinks_adaptively else _by_budget(reasoning, losses)
@@ -136,13 +147,13 @@ def _shown(reasoning: ReasoningCapability, plan: Thinking, losses: Losses) -> Th
     return msgspec.structs.replace(plan, thinking={**(plan.thinking or {}), "display": _DISPLAYS[shown]})
 
 
-def fit_budget(plan: Thinking, max_tokens: int, losses: Losses) -> Thinking:
+def fit_budget(plan: Thinking, max_tokens: int, dialect: Dialect, losses: Losses) -> Thinking:
     """Bring a bridged budget into [1024, max_tokens - 1]; off where that is empty, for the cap is a promise about money."""
     if plan.budget is None:
         return plan
     if max_tokens <= SMALLEST_BUDGET:
         losses.approximate(_PATH, "off, for the output cap leaves no room for it")
-        return Thinking(thinking={"type": "disabled"})
+        return without_thinking(dialect)
     budget = min(max(plan.budget, SMALLEST_BUDGET), max_tokens - 1)
     if budget != plan.budget:
         losses.approximate(f"{_PATH}.budget_tokens", "brought between 1024 and the output cap")

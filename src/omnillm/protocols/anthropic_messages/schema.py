@@ -1,0 +1,110 @@
+"""JSON schemas as structured outputs and strict tools of the Messages API take them, as Anthropic's SDK makes them.
+
+What they refuse (limits of numbers and lengths, patterns, open objects) goes into the description, where the model may follow it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+_DEEPEST = 100
+_FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
+_CHOICES = (("anyOf", "anyOf"), ("oneOf", "anyOf"), ("allOf", "allOf"))
+"""The first of them that is there is written, under the second name."""
+_PRIMITIVES = (str, int, float, bool, type(None))
+_AS_IT_IS = ("title", "description")
+_encode = msgspec.json.encode
+Schema = dict[str, Any]
+
+
+def strict_schema(schema: Schema) -> Schema:
+    """Return a schema that is not refused; one that would not be is equal to the given one."""
+    return _strict(schema, 0)
+
+
+def _inner(schema: Any, depth: int) -> Any:
+    return _strict(schema, depth) if type(schema) is dict and depth <= _DEEPEST else schema
+
+
+def _strict(schema: Schema, depth: int) -> Schema:
+    written: Schema = {}
+    left = dict(schema)
+    for name in ("$defs", "definitions"):
+        if type(left.get(name)) is dict:
+            written[name] = _each(left.pop(name), depth)
+    if "$ref" in left:
+        return {**written, "$ref": left["$ref"]}
+    left.pop("$schema", None)
+    kinds = _write_kind(left, written, depth)
+    for name in _AS_IT_IS:
+        if type(left.get(name)) is str:
+            written[name] = left.pop(name)
+    for kind in kinds:
+        _OF_KIND[kind](left, written, depth)
+    if left:
+        _describe(left, written)
+    return written
+
+
+def _each(schemas: Schema, depth: int) -> Schema:
+    return {name: _inner(each, depth + 1) for name, each in schemas.items()}
+
+
+def _write_kind(left: Schema, written: Schema, depth: int) -> list[str]:
+    """Write the values, choices or types, and return the types that have members of their own."""
+    values = left.get("enum")
+    if type(values) is list and values and all(isinstance(value, _PRIMITIVES) for value in values):
+        written["enum"] = left.pop("enum")
+    if "const" in left and isinstance(left["const"], _PRIMITIVES):
+        written["const"] = left.pop("const")
+    kind = left.pop("type", None)
+    if written.keys() & {"enum", "const"}:
+        return []
+    for name, said in _CHOICES:
+        if type(left.get(name)) is list:
+            written[said] = [_inner(each, depth + 1) for each in left.pop(name)]
+            break
+    else:
+        kind = kind or _guessed(left)
+        if kind is not None:
+            written["type"] = kind
+    return [each for each in _OF_KIND if each == kind or (type(kind) is list and each in kind)]
+
+
+def _guessed(left: Schema) -> str | None:
+    if "properties" in left:
+        return "object"
+    return "array" if "items" in left else None
+
+
+def _object(left: Schema, written: Schema, depth: int) -> None:
+    properties = left.pop("properties", None)
+    written["properties"] = _each(properties, depth) if type(properties) is dict else {}
+    left.pop("additionalProperties", None)
+    written["additionalProperties"] = False
+    if (required := left.pop("required", None)) is not None:
+        written["required"] = required
+
+
+def _string(left: Schema, written: Schema, depth: int) -> None:  # noqa: ARG001 - one signature for every type
+    kind = left.get("format")
+    if type(kind) is str and kind in _FORMATS:
+        written["format"] = left.pop("format")
+
+
+def _array(left: Schema, written: Schema, depth: int) -> None:
+    if (items := left.pop("items", None)) is not None:
+        written["items"] = _inner(items, depth + 1)
+    least = left.get("minItems")
+    if type(least) is int and 0 <= least <= 1:
+        written["minItems"] = left.pop("minItems")
+
+
+def _describe(left: Schema, written: Schema) -> None:
+    words = "{" + ", ".join(f"{name}: {value if type(value) is str else _encode(value).decode()}" for name, value in left.items()) + "}"
+    said = written.get("description")
+    written["description"] = f"{said}\n\n{words}" if said else words
+
+
+_OF_KIND: dict[str, Callable[[Schema, Schema, int], None]] = {"object": _object, "string": _string, "array": _array}
