@@ -19,6 +19,7 @@ from omnillm.model.message import (
     ToolResult,
 )
 from omnillm.protocols.envelope import is_readable
+from omnillm.protocols.openai_responses import local_shell
 from omnillm.protocols.openai_responses.carrier import UNSIGNED
 from omnillm.protocols.openai_responses.emit_parts import (
     drop_signature,
@@ -28,6 +29,7 @@ from omnillm.protocols.openai_responses.emit_parts import (
     write_output_text,
     write_refusal,
 )
+from omnillm.protocols.openai_responses.namespaces import called_in_history
 from omnillm.protocols.openai_responses.parse_items import USER_ITEMS
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
@@ -141,6 +143,9 @@ class InputWriter:
 
     def _write_result(self, result: ToolResult) -> None:
         place = self.place
+        if local_shell.OUTPUT in result.vendor_extensions and place.has_own_extensions:
+            self.items.append(result.vendor_extensions[local_shell.OUTPUT])
+            return
         place.inside_result()
         content: list[Item] = []
         for place.part, part in enumerate(result.content):
@@ -201,10 +206,15 @@ def _refuse(writer: InputWriter, part: Refusal) -> None:
 
 
 def _call(writer: InputWriter, part: ToolCall) -> None:
+    if local_shell.CALL in part.vendor_extensions and writer.place.has_own_extensions:
+        writer.end_message()
+        writer.items.append(part.vendor_extensions[local_shell.CALL])
+        return
     drop_signature(part, writer.place)
-    item = {"type": "function_call", "call_id": part.call_id, "name": part.name, "arguments": part.arguments}
+    named = called_in_history(part, writer.place.spaces) if writer.place.has_own_extensions else {"name": part.name}
+    item = {"type": "function_call", "call_id": part.call_id, **named, "arguments": part.arguments}
     if part.kind == "custom":
-        item = {"type": "custom_tool_call", "call_id": part.call_id, "name": part.name, "input": part.arguments}
+        item = {"type": "custom_tool_call", "call_id": part.call_id, **named, "input": part.arguments}
     writer.add(item, part)
 
 

@@ -21,7 +21,7 @@ from omnillm.model.message import (
     Text,
 )
 from omnillm.protocols.base64_text import data_url, encode
-from omnillm.protocols.openai_responses.parse_items import ITEM
+from omnillm.protocols.openai_responses.model_items import ITEM
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 Part = dict[str, Any]

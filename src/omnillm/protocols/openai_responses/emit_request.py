@@ -10,6 +10,7 @@ from omnillm.protocols.effort import effort_of
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit_input import InputWriter
 from omnillm.protocols.openai_responses.emit_tools import write_tools
+from omnillm.protocols.openai_responses.namespaces import spaces_of
 from omnillm.protocols.openai_responses.parse_request import LOGPROBS
 from omnillm.protocols.openai_responses.place import Place
 from omnillm.protocols.openai_responses.prompt_cache import with_breakpoint, write_policy
@@ -25,6 +26,8 @@ _LONGEST_USER_ID = 64
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
     """Write the body. It rests on nothing that a provider keeps unless the request says so."""
     place = Place(losses, protocol=request.protocol, dialect=dialect)
+    if place.has_own_extensions:
+        place.spaces = spaces_of(request.capabilities.tools)
     body: dict[str, Any] = {"model": request.model} if request.model else {}
     items = request.input
     policy = request.capabilities.prompt_cache

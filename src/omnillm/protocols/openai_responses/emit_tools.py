@@ -3,6 +3,7 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
+from omnillm.protocols.openai_responses.namespaces import NAMESPACE, in_space, space_of
 from omnillm.protocols.openai_responses.parse_tools import APPROVAL, CODE_CONTAINER
 from omnillm.protocols.openai_responses.place import NAME, Place
 
@@ -10,7 +11,7 @@ _UNSAID = ("max_uses", "blocked_domains", "cache_control")
 
 
 def write_tools(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
-    tools = [_write_tool(tool, number, place) for number, tool in enumerate(capabilities.tools)]
+    tools = _write_own(capabilities.tools, place)
     for number, builtin in enumerate(capabilities.builtin_tools):
         written = _write_builtin(builtin, f"capabilities.builtin_tools[{number}]", place)
         if written is not None:
@@ -25,6 +26,22 @@ def write_tools(capabilities: CapabilitySet, body: dict[str, Any], place: Place)
         value = getattr(capabilities, name)
         if value is not None:
             body[name] = value
+
+
+def _write_own(tools: tuple[ToolDefinition, ...], place: Place) -> list[dict[str, Any]]:
+    """Write the application's tools, those of one namespace in it again."""
+    written: list[dict[str, Any]] = []
+    last: dict[str, Any] | None = None
+    for number, tool in enumerate(tools):
+        about = space_of(tool) if tool.vendor_extensions and place.has_own_extensions else None
+        if about is None:
+            written.append(_write_tool(tool, number, place))
+        else:
+            if about != last:
+                written.append({"type": NAMESPACE, **about, "tools": []})
+            written[-1]["tools"].append(_write_tool(in_space(tool, about), number, place))
+        last = about
+    return written
 
 
 def _write_tool(tool: ToolDefinition, number: int, place: Place) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from omnillm.model.events import (
     ToolCallDelta,
 )
 from omnillm.model.message import Issuer, MessagePart, Native, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.openai_responses.parse_items import ITEM, call_of, custom_call_of, item_members, reasoning_of, texts
+from omnillm.protocols.openai_responses.model_items import ITEM, call_of, custom_call_of, item_members, reasoning_of, texts
 from omnillm.protocols.openai_responses.parse_parts import read_annotations, read_part
 from omnillm.protocols.openai_responses.parse_reply import opaque_of
 from omnillm.protocols.openai_responses.place import NAME

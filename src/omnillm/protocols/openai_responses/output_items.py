@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from omnillm.model.message import Issuer, Opaque, Reasoning, ToolCall
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.openai_responses.carrier import ID_PREFIX, Purpose, pack
+from omnillm.protocols.openai_responses.namespaces import NO_SPACES, called, spaces_of
 
 Item = dict[str, Any]
 _PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc", "image_generation_call": "ig"}
@@ -30,7 +31,7 @@ def call_item(call: ToolCall, item_id: str, context: ReplyContext, status: str =
         "status": status,
         CALL_ARGUMENTS[call.kind]: call.arguments,
         "call_id": call.call_id or f"call_{item_id}",
-        "name": context.names.get(call.name, call.name),
+        **called(context.names.get(call.name, call.name), spaces_of(context.request.capabilities.tools) if context.request else NO_SPACES),
     }
 
 

@@ -17,16 +17,16 @@ from omnillm.model.message import (
     Text,
     ToolCall,
     ToolResult,
-    VendorExtensions,
 )
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses import local_shell
 from omnillm.protocols.openai_responses.carrier import UNSIGNED, Carried, unpack
+from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of, unless_completed
+from omnillm.protocols.openai_responses.namespaces import NO_SPACES, Spaces, flat_call
 from omnillm.protocols.openai_responses.parse_parts import read_parts
 from omnillm.protocols.openai_responses.place import NAME, inside
-from omnillm.protocols.shapes import Unfit, mapping, optional_array, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, mapping, optional_text, rest, text
 
-ITEM = "item"
-"""Among the extensions of a message's first part: members of the item that it stood in (its phase, a status)."""
 USER_ITEMS = frozenset(
     {
         "computer_call_output",
@@ -37,28 +37,24 @@ USER_ITEMS = frozenset(
         "compaction_trigger",
         "additional_tools",
         "configuration_update",
+        "function_call_output",
+        "custom_tool_call_output",
     }
 )
 """Native items that the application makes. All others are the model's or the provider's, and belong to the assistant's turn."""
 _ROLES = {role.value: role for role in MessageRole}
 _MESSAGE_MEMBERS = frozenset({"type", "role", "content"})
-_ITEM_MEMBERS = frozenset({"type", "role", "content", "id"})
-_CALL_MEMBERS = {
-    "function": frozenset({"type", "id", "call_id", "name", "arguments"}),
-    "custom": frozenset({"type", "id", "call_id", "name", "input"}),
-}
-_ARGUMENTS = {"function": "arguments", "custom": "input"}
 _RESULT_MEMBERS = frozenset({"type", "id", "call_id", "name", "output"})
-_REASONING_MEMBERS = frozenset({"type", "id", "summary", "content", "encrypted_content"})
 
 
 class ItemReader:
     """Reads the items one by one; `items()` is what they say."""
 
-    __slots__ = ("_assistant", "_has_plain_message", "_items", "_losses", "_signatures")
+    __slots__ = ("_assistant", "_has_plain_message", "_items", "_losses", "_native_calls", "_signatures", "_spaces")
 
-    def __init__(self, losses: Losses) -> None:
+    def __init__(self, losses: Losses, spaces: Spaces = NO_SPACES) -> None:
         self._losses = losses
+        self._spaces = spaces
         self._items: list[RequestItem] = []
         self._assistant: list[MessagePart] = []
         """The turn of the assistant that is being read."""
@@ -66,6 +62,8 @@ class ItemReader:
         """Whether the last piece of it was a message without an id: another one is another message."""
         self._signatures: dict[str, Opaque] = {}
         """Of calls that are to come, by their ids."""
+        self._native_calls: set[Any] = set()
+        """Ids of calls that only this protocol knows: so are their results."""
 
     def items(self) -> tuple[RequestItem, ...]:
         self._end_turn()
@@ -89,6 +87,16 @@ class ItemReader:
         self._has_plain_message = False
         self._assistant.append(part)
 
+    def say_native(self, part: Native) -> None:
+        call_id = part.value.get("call_id")
+        if type(call_id) is str:
+            self._native_calls.add(call_id)
+        self.say(part)
+
+    def is_native(self, call_id: Any) -> bool:
+        """Tell whether the call of a result is one that only this protocol knows."""
+        return bool(self._native_calls) and type(call_id) is str and call_id in self._native_calls
+
     def say_message(self, parts: tuple[MessagePart, ...], item_id: str) -> None:
         if not item_id and self._has_plain_message:
             self._end_turn()
@@ -96,6 +104,8 @@ class ItemReader:
         self._has_plain_message = not item_id
 
     def call(self, call: ToolCall) -> None:
+        if call.vendor_extensions:
+            call = flat_call(call, self._spaces)
         signature = self._signatures.pop(call.call_id, None)
         self.say(call if signature is None else replace(call, signature=signature))
 
@@ -156,48 +166,10 @@ def _read_message(reader: ItemReader, item: dict[str, Any]) -> None:
         reader.add(Message(role=role, parts=read_parts(content, "content"), vendor_extensions=more))
 
 
-def assistant_parts(item: dict[str, Any]) -> tuple[MessagePart, ...]:
-    """Read a message of the assistant. One without content stays an item as it is."""
-    item_id = optional_text(item, "id")
-    parts = read_parts(item.get("content"), "content", item_id)
-    more = item_members(item)
-    if not parts or (more and type(parts[0]) is Native):
-        return (Native(protocol=NAME, kind="message", value=item),)
-    if more:
-        first = parts[0]
-        return (replace(first, vendor_extensions={**first.vendor_extensions, ITEM: more}), *parts[1:])
-    return parts
-
-
-def item_members(item: dict[str, Any]) -> VendorExtensions:
-    """Return what a message's item says beside its content. That it is completed goes without saying."""
-    return _unless_completed(rest(item, _ITEM_MEMBERS))
-
-
-def _unless_completed(more: VendorExtensions) -> VendorExtensions:
-    if more.get("status") == "completed":
-        del more["status"]
-    return more
-
-
-def call_of(item: dict[str, Any], kind: Any = "function") -> ToolCall:
-    member = _ARGUMENTS[kind]
-    known = _CALL_MEMBERS[kind]
-    return ToolCall(
-        call_id=text(item.get("call_id"), "call_id"),
-        name=text(item.get("name"), "name"),
-        arguments=optional_text(item, member),
-        kind=kind,
-        item_id=optional_text(item, "id"),
-        vendor_extensions=_unless_completed(rest(item, known)) if len(item) > 4 else {},
-    )
-
-
-def custom_call_of(item: dict[str, Any]) -> ToolCall:
-    return call_of(item, "custom")
-
-
 def _read_result(reader: ItemReader, item: dict[str, Any], kind: Any = "function") -> None:
+    if reader.is_native(item.get("call_id")):
+        _read_native(reader, item)
+        return
     output = item.get("output")
     more = rest(item, _RESULT_MEMBERS) if len(item) > 3 else {}
     reader.add(
@@ -207,32 +179,13 @@ def _read_result(reader: ItemReader, item: dict[str, Any], kind: Any = "function
             name=optional_text(item, "name"),
             kind=kind,
             item_id=optional_text(item, "id"),
-            vendor_extensions=_unless_completed(more),
+            vendor_extensions=unless_completed(more),
         )
     )
 
 
 def _read_custom_result(reader: ItemReader, item: dict[str, Any]) -> None:
     _read_result(reader, item, "custom")
-
-
-def reasoning_of(item: dict[str, Any], opaque: Opaque | None) -> Reasoning:
-    """Several pieces of reasoning text are kept as they were, beside the whole."""
-    content = optional_array(item, "content")
-    more = _unless_completed(rest(item, _REASONING_MEMBERS))
-    if len(content) > 1 or any(type(piece) is not dict or piece.keys() != {"type", "text"} for piece in content):
-        more["content"] = content
-    return Reasoning(
-        text="".join(texts(content, "content")),
-        summary=tuple(texts(optional_array(item, "summary"), "summary")),
-        opaque=opaque,
-        item_id=optional_text(item, "id"),
-        vendor_extensions=more,
-    )
-
-
-def texts(pieces: list[Any], path: str) -> list[str]:
-    return [text(mapping(piece, f"{path}[{n}]").get("text"), f"{path}[{n}].text") for n, piece in enumerate(pieces)]
 
 
 def _read_reasoning(reader: ItemReader, item: dict[str, Any]) -> None:
@@ -261,13 +214,31 @@ def _read_native(reader: ItemReader, item: dict[str, Any]) -> None:
     if kind in USER_ITEMS:
         reader.add(Message(role=MessageRole.USER, parts=(native,)))
     else:
-        reader.say(native)
+        reader.say_native(native)
+
+
+def _read_shell_call(reader: ItemReader, item: dict[str, Any]) -> None:
+    call = local_shell.call_of(item)
+    if call is None:
+        _read_native(reader, item)
+    else:
+        reader.call(call)
+
+
+def _read_shell_output(reader: ItemReader, item: dict[str, Any]) -> None:
+    result = local_shell.result_of(item)
+    if result is None or reader.is_native(result.call_id):
+        _read_native(reader, item)
+    else:
+        reader.add(result)
 
 
 _READERS: dict[str, Callable[[ItemReader, dict[str, Any]], None]] = {
     "message": _read_message,
     "function_call": lambda reader, item: reader.call(call_of(item)),
     "custom_tool_call": lambda reader, item: reader.call(custom_call_of(item)),
+    "local_shell_call": _read_shell_call,
+    "local_shell_call_output": _read_shell_output,
     "function_call_output": _read_result,
     "custom_tool_call_output": _read_custom_result,
     "reasoning": _read_reasoning,

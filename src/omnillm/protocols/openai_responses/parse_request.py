@@ -8,6 +8,7 @@ from omnillm.model.message import Message, MessageRole, RequestItem, Text
 from omnillm.model.request import GenerationConfig, LlmRequest
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.prompt_cache import policy_of
+from omnillm.protocols.openai_responses.namespaces import Spaces, spaces_of
 from omnillm.protocols.openai_responses.parse_items import ItemReader
 from omnillm.protocols.openai_responses.parse_tools import read_choice, read_tools
 from omnillm.protocols.openai_responses.place import NAME
@@ -57,7 +58,7 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     given = body.get("input")
     return LlmRequest(
         model=draft.fields.pop("model", ""),
-        input=() if given is None else _read_input(given, losses),
+        input=() if given is None else _read_input(given, losses, spaces_of(draft.capabilities.get("tools", ()))),
         capabilities=CapabilitySet(**draft.capabilities) if draft.capabilities else _NO_CAPABILITIES,
         generation=GenerationConfig(**draft.generation) if draft.generation else _NO_GENERATION,
         protocol=NAME,
@@ -71,10 +72,10 @@ _NO_GENERATION = GenerationConfig()
 _CACHE = frozenset(_CACHE_MEMBERS)
 
 
-def _read_input(given: Any, losses: Losses) -> tuple[RequestItem, ...]:
+def _read_input(given: Any, losses: Losses, spaces: Spaces) -> tuple[RequestItem, ...]:
     if type(given) is str:
         return (Message(role=MessageRole.USER, parts=(Text(text=given),)),)
-    reader = ItemReader(losses)
+    reader = ItemReader(losses, spaces)
     read = reader.read
     for place, item in enumerate(array(given, "input")):
         read(item, place)

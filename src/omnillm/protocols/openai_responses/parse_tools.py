@@ -3,6 +3,7 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
+from omnillm.protocols.openai_responses.namespaces import NAMESPACE, flattened
 from omnillm.protocols.openai_responses.place import NAME, inside
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
 
@@ -12,6 +13,8 @@ _FUNCTION_MEMBERS = frozenset({"type", "name", "description", "parameters", "str
 _CUSTOM_MEMBERS = frozenset({"type", "name", "description", "format"})
 _SEARCH_MEMBERS = frozenset({"type", "filters", "user_location"})
 _MCP_MEMBERS = frozenset({"type", "server_label", "server_url", "require_approval"})
+_SEARCH_OF_A_CACHE = "cached_web_search"
+"""A search that must not leave OpenAI's own pages: elsewhere it would be a live one, and paid for."""
 _MODES = frozenset({"auto", "none", "required"})
 
 
@@ -25,11 +28,21 @@ def read_tools(tools: Any) -> tuple[tuple[ToolDefinition, ...], tuple[BuiltinToo
                 own.append(_read_function(tool))
             elif kind == "custom":
                 own.append(_read_custom(tool))
+            elif kind == NAMESPACE and _is_flat(tool):
+                own += flattened(tool, read_tools(tool["tools"])[0])
             else:
                 builtin.append(_read_builtin(kind, tool))
         except Unfit as error:
             raise inside(error, f"tools[{number}]") from error
     return tuple(own), tuple(builtin)
+
+
+def _is_flat(space: dict[str, Any]) -> bool:
+    """Tell whether other protocols can have the tools of a namespace, too."""
+    tools = space.get("tools")
+    if not tools or type(tools) is not list or not space.get("name") or type(space["name"]) is not str:
+        return False
+    return all(type(tool) is dict and tool.get("type") in ("function", "custom") for tool in tools)
 
 
 def _read_function(tool: dict[str, Any]) -> ToolDefinition:
@@ -68,6 +81,8 @@ def _read_search(tool: dict[str, Any]) -> BuiltinTool:
     filters = optional_mapping(tool, "filters") or {}
     domains = optional_array(filters, "allowed_domains", "filters")
     allowed = tuple(text(domain, f"filters.allowed_domains[{n}]") for n, domain in enumerate(domains))
+    if tool.get("external_web_access") is False:
+        return BuiltinTool(kind=_SEARCH_OF_A_CACHE, protocol=NAME, native=tool)
     is_plain = tool["type"] == "web_search" and tool.keys() <= _SEARCH_MEMBERS and filters.keys() <= {"allowed_domains"}
     return BuiltinTool(
         kind="web_search",

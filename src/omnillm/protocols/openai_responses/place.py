@@ -2,6 +2,7 @@
 
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.namespaces import NO_SPACES
 from omnillm.protocols.shapes import Unfit
 
 NAME = "openai_responses"
@@ -11,7 +12,19 @@ _DIALECT = Dialect()
 class Place:
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
-    __slots__ = ("_holder", "_root", "dialect", "has_own_extensions", "is_own", "item", "losses", "part", "protocol", "takes_marks")
+    __slots__ = (
+        "_holder",
+        "_root",
+        "dialect",
+        "has_own_extensions",
+        "is_own",
+        "item",
+        "losses",
+        "part",
+        "protocol",
+        "spaces",
+        "takes_marks",
+    )
 
     def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect = _DIALECT, is_reply: bool = False) -> None:
         self.losses = losses
@@ -21,6 +34,8 @@ class Place:
         """Whether what is written came in this protocol."""
         self.has_own_extensions = self.is_own or (not protocol and not is_reply)
         self.dialect = dialect
+        self.spaces = NO_SPACES
+        """Of the tools that the request has in namespaces."""
         self.takes_marks = True
         """Whether marks of the prompt cache may be written at all."""
         self.item = 0
