@@ -3,7 +3,8 @@
 import pytest
 
 from omnillm.assemble.explain import explain_model
-from omnillm.assemble.parts import check_unchangeable, make_caller, make_catalog, make_upstreams, needs_trust, open_store, scheduled_budgets
+from omnillm.assemble.parts import check_unchangeable, make_caller, make_upstreams, needs_trust, open_store, scheduled_budgets
+from omnillm.assemble.prices import make_catalog
 from omnillm.config import configured
 from omnillm.config.load import parse
 from omnillm.config.settings import Settings

@@ -1,84 +1,215 @@
 """The built-in price list, and who comes before it."""
 
 from importlib.resources import files
+from itertools import pairwise
 
 import msgspec
 import pytest
 
 from omnillm.money import parse_usd
-from omnillm.pricing.catalog import Catalog, PriceList
-from omnillm.pricing.cost import Price
+from omnillm.pricing.catalog import Catalog, PriceList, digest
+from omnillm.pricing.cost import cost
+from omnillm.pricing.hosts import SECTIONS, section_of
+from omnillm.pricing.listing import Listing
+from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.usage import Usage
 
 CONTENT = files("omnillm.pricing").joinpath("catalog.json").read_bytes()
 LISTED = msgspec.json.decode(CONTENT, type=PriceList)
-MODELS = [(kind, model) for kind, models in LISTED.models.items() for model in models]
+ENTRIES = {
+    (section, model): msgspec.json.decode(raw, type=Listing) for section, models in LISTED.models.items() for model, raw in models.items()
+}
 
 
-@pytest.fixture
-def catalog():
-    return Catalog.parse(CONTENT, {})
+def catalog_of(overrides=None, content=CONTENT):
+    return Catalog(overrides or {}, lambda: content)
 
 
-def test_known_model_has_its_price(catalog):
-    """gpt-4.1-mini: 0.4, 1.6 and 0.1 USD per million tokens."""
-    price = catalog.find("anything", "openai", "gpt-4.1-mini")
-    assert (price.input, price.output, price.cache_read) == (parse_usd("0.4"), parse_usd("1.6"), parse_usd("0.1"))
-    assert (price.max_output, price.context, price.version) == (32_768, 1_047_576, LISTED.version)
+CATALOG = catalog_of()
 
 
-def test_cache_writes_of_an_hour_are_dearer_where_they_are(catalog):
-    """Claude charges 1.25 times the input for five minutes, twice for an hour."""
-    price = catalog.find("anthropic", "anthropic", "claude-haiku-4-5")
-    assert (price.cache_write_short, price.cache_write_long) == (price.input * 5 // 4, price.input * 2)
+def test_the_list_knows_the_models_that_are_sold():
+    """Thousands, each kind among them, with version, day and sources."""
+    assert len(ENTRIES) > 4_000
+    assert {"openai", "anthropic", "gemini", *SECTIONS.values()} <= LISTED.models.keys()
+    assert LISTED.version.startswith(LISTED.date)
+    assert "litellm" in LISTED.source
+    assert "genai-prices" in LISTED.source
 
 
-def test_long_prompts_have_a_step_where_they_are_dearer(catalog):
-    """Gemini 2.5 Pro: beyond 200,000 tokens of prompt, 2.5 and 15 USD."""
-    price = catalog.find("g", "gemini", "gemini-2.5-pro")
-    assert (price.long_prompt, price.long.input, price.long.output) == (200_000, parse_usd("2.5"), parse_usd("15"))
+def test_the_list_is_read_when_a_price_is_asked_for():
+    """Not before: a process that prices nothing does not hold it."""
+    loads = []
+    catalog = Catalog({"own/m": Listing(input=1, output=2, max_output=3, context=4)}, lambda: loads.append(1) or CONTENT)
+    assert catalog.find("own", "openai_compatible", "m").input == 1
+    assert not loads
+    assert {catalog.find("p", "openai", model).input for model in ("gpt-5", "gpt-4.1")} == {1_250_000_000, 2_000_000_000}
+    assert len(loads) == 1
 
 
-@pytest.mark.parametrize(("kind", "alias", "model"), [(kind, *pair) for kind, pairs in LISTED.aliases.items() for pair in pairs.items()])
-def test_alias_is_its_model(catalog, kind, alias, model):
-    """Dated snapshots and second names cost what their model costs."""
-    assert catalog.find("p", kind, alias) == catalog.find("p", kind, model) is not None
+USD = 10**9
+HAND = [
+    # 1,000 x 0.4 + 9,000 x 0.1 + 500 x 1.6 = 2,100 micro-USD
+    ("openai", "gpt-4.1-mini", PLAIN, Usage(input=1_000, cache_read=9_000, output=500), "0.0021"),
+    # priority: 1,000 x 0.7 + 9,000 x 0.175 + 500 x 2.8 = 700 + 1,575 + 1,400
+    ("openai", "gpt-4.1-mini", Terms(tier="priority"), Usage(input=1_000, cache_read=9_000, output=500), "0.003675"),
+    # 1,000,000 x 1.25 + 100,000 x 10
+    ("openai", "gpt-5", PLAIN, Usage(input=1_000_000, output=60_000, reasoning=40_000), "2.25"),
+    # flex is half of it
+    ("openai", "gpt-5", Terms(tier="flex"), Usage(input=1_000_000, output=60_000, reasoning=40_000), "1.125"),
+    # three searches at 0.01 beside 100,000 x 1.25 and 1,000 x 10
+    ("openai", "gpt-5", Terms(tools=("web_search",)), Usage(input=100_000, output=1_000, tool_calls=3), "0.165"),
+    # at the step and one token above it: 272,000 x 2.5 + 1,000 x 15; 272,001 x 5 + 1,000 x 22.5
+    ("openai", "gpt-5.4", PLAIN, Usage(input=272_000, output=1_000), "0.695"),
+    ("openai", "gpt-5.4", PLAIN, Usage(input=272_001, output=1_000), "1.382505"),
+    # 1,000 x 1 + 2,000 x 1.25 + 3,000 x 2 + 4,000 x 0.1 + 5,000 x 5
+    (
+        "anthropic",
+        "claude-haiku-4-5",
+        PLAIN,
+        Usage(input=1_000, cache_write_short=2_000, cache_write_long=3_000, cache_read=4_000, output=5_000),
+        "0.0349",
+    ),
+    # 1,000,000 x 4 and 100,000 x 20; fast twice that; in the US a tenth more
+    ("anthropic", "claude-opus-5-5", PLAIN, Usage(input=1_000_000, output=100_000), "6"),
+    ("anthropic", "claude-opus-5-5", Terms(tier="fast"), Usage(input=1_000_000, output=100_000), "12"),
+    ("anthropic", "claude-opus-5-5", Terms(place="us"), Usage(input=1_000_000, output=100_000), "6.6"),
+    ("anthropic", "claude-opus-5-5", Terms(tier="fast", place="us"), Usage(input=1_000_000, output=100_000), "13.2"),
+    # 200,000 x 1.25 + 10,000 x 10; 200,001 x 2.5 + 10,000 x 15
+    ("gemini", "gemini-2.5-pro", PLAIN, Usage(input=150_000, cache_read=0, input_audio=50_000, output=10_000), "0.35"),
+    ("gemini", "gemini-2.5-pro", PLAIN, Usage(input=200_001, output=10_000), "0.6500025"),
+    # 1,000 x 0.3 + 2,000 x 1.0 of sound + 100 x 2.5
+    ("gemini", "gemini-2.5-flash", PLAIN, Usage(input=1_000, input_audio=2_000, output=100), "0.00255"),
+    # a search in every call: 0.025 beside 1,000 x 2.5 and 100 x 10
+    ("openai", "gpt-4o-search-preview", PLAIN, Usage(input=1_000, output=100), "0.0285"),
+]
 
 
-@pytest.mark.parametrize("model", ["gpt-4.1-mini-2099-01-01", "gpt-4.1-min", "gpt-4.1-mini-", "GPT-4.1-mini", "claude-haiku-4-5", ""])
-def test_unlisted_name_has_no_price(catalog, model):
+@pytest.mark.parametrize(("section", "model", "terms", "usage", "usd"), HAND)
+def test_a_real_model_costs_what_a_hand_computes(section, model, terms, usage, usd):
+    """USD per million tokens of the providers' own pages, multiplied on paper."""
+    assert cost(usage, CATALOG.find("anything", section, model, terms)) == parse_usd(usd)
+
+
+def test_dated_snapshots_are_their_models():
+    """Declared in the list, and told by the match."""
+    match = CATALOG.match("p", "openai", "gpt-4.1-mini-2025-04-14")
+    assert (match.rule, match.version) == ("alias", f"{LISTED.version}:openai/gpt-4.1-mini")
+    assert CATALOG.match("p", "openai", "gpt-4.1-mini").rule == "exact"
+    assert CATALOG.find("p", "anthropic", "claude-haiku-4-5-20251001") == CATALOG.find("p", "anthropic", "claude-haiku-4-5")
+
+
+def test_every_alias_leads_to_an_entry():
+    """And hides none."""
+    for section, aliases in LISTED.aliases.items():
+        for alias, model in aliases.items():
+            assert (section, model) in ENTRIES
+            assert (section, alias) not in ENTRIES
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-4.1-mini-2099-01-01", "gpt-4.1-min", "gpt-4.1-mini-", "GPT-4.1-mini", "claude-haiku-4-5", "gpt-4.1-mini;tier=flex", ""]
+)
+def test_unlisted_name_has_no_price(model):
     """A prefix, another case, another kind's model: nothing is guessed."""
-    assert catalog.find("openai", "openai", model) is None
+    assert CATALOG.find("openai", "openai", model) is None
+    assert CATALOG.find("openai", "nowhere", model) is None
 
 
 def test_configured_price_comes_first():
     """For that provider only; limits that it does not state are those of the list."""
-    own = Price.of(input=1, output=2)
-    catalog = Catalog.parse(CONTENT, {"openai/gpt-4.1-mini": own, "local/llama": own})
+    own = Listing(input=1, output=2)
+    catalog = catalog_of({"openai/gpt-4.1-mini": own, "local/llama": own})
     found = catalog.find("openai", "openai", "gpt-4.1-mini")
-    assert (found.input, found.output, found.max_output, found.version) == (1, 2, 32_768, "configured")
+    assert (found.input, found.output, found.max_output) == (1, 2, 32_768)
+    assert found.version == f"configured-{digest(own)}:openai/gpt-4.1-mini"
+    assert catalog.match("openai", "openai", "gpt-4.1-mini").rule == "configured"
     assert catalog.find("other", "openai", "gpt-4.1-mini").input == parse_usd("0.4")
-    assert catalog.find("local", "openai_compatible", "llama") is own
+    assert catalog.find("local", "openai_compatible", "llama").output == 2
     assert catalog.find("other", "openai_compatible", "llama") is None
 
 
-@pytest.mark.parametrize(("kind", "model"), MODELS)
-def test_listed_price_is_plausible(catalog, kind, model):
-    """Cached input is not dearer than input, output not cheaper, a long prompt not cheaper; limits are stated."""
-    price = catalog.find("p", kind, model)
-    assert 0 < price.cache_read <= price.input <= price.output <= parse_usd("1000")
-    assert price.max_output > 0
-    assert price.context > 0
-    if price.long is not None:
-        assert price.long_prompt > 0
-        assert price.long.input >= price.input
-        assert price.long.output >= price.output
+def test_a_changed_figure_is_another_version():
+    """So no row is computed with figures that it was not charged by."""
+    assert digest(Listing(input=1, output=2)) == digest(Listing(output=2, input=1)) != digest(Listing(input=1, output=3))
 
 
-def test_broken_list_is_refused():
-    """An alias of nothing, or one that hides a model."""
-    for target in ("nowhere", "gpt-4.1"):
-        aliases = {"openai": {"gpt-4.1-mini" if target == "gpt-4.1" else "other": target}}
-        with pytest.raises(ValueError, match="alias"):
-            Catalog.parse(msgspec.json.encode(msgspec.structs.replace(LISTED, aliases=aliases)), {})
+def test_an_openai_compatible_host_has_its_own_vendors_prices():
+    """By its exact name; another host's are not known, and a kind of its own has the kind's."""
+    assert section_of("openai_compatible", "api.groq.com") == "groq"
+    assert section_of("openai_compatible", "api.groq.com.evil.example") == "openai_compatible"
+    assert section_of("openai", "api.groq.com") == "openai"
+    assert CATALOG.find("p", "openai_compatible", "gpt-5") is None
+
+
+def prices_of(listing):
+    """Under every terms that it has, without a place."""
+    return [listing.price(Terms(tier=tier), "v") for tier in ("", *listing.tiers)]
+
+
+def test_listed_prices_are_plausible():
+    """Nothing is negative, absurd or free of charge in all; a longer prompt is never cheaper, and steps rise."""
+    for place, listing in ENTRIES.items():
+        for price in prices_of(listing):
+            assert price.input or price.output or price.image, place
+            assert max(price.dearest_input, price.dearest_output) <= 10_000 * USD, place
+            assert price.cache_write_short * 100 >= price.input * 99, place
+            for (low, cheaper), (high, dearer) in pairwise(((0, price), *price.steps)):
+                assert low < high, place
+                for rate in ("input", "output", "cache_read", "cache_write_short", "cache_write_long", "reasoning", "input_audio"):
+                    assert getattr(cheaper, rate) <= getattr(dearer, rate), (place, rate)
+
+
+def test_cheaper_tiers_are_cheaper_and_dearer_ones_dearer():
+    """Of the standard price, rate by rate."""
+    for place, listing in ENTRIES.items():
+        standard = listing.price(PLAIN, "v")
+        for tier in listing.tiers:
+            price = listing.price(Terms(tier=tier), "v")
+            if tier in {"priority", "fast", "ultrafast"}:
+                assert min(price.input - standard.input, price.output - standard.output) >= 0, (place, tier)
+
+
+def test_terms_without_a_figure_have_no_price():
+    """A dearer tier, a place or a tool that the list does not know; flex and batch cost at most as much as standard."""
+    entry = Listing(input=10, output=20, tools={"web_search": 7}, uplifts={"us": 1100})
+    assert entry.price(Terms(tier="priority"), "v") is None
+    assert entry.price(Terms(place="mars"), "v") is None
+    assert entry.price(Terms(tools=("file_search",)), "v") is None
+    assert entry.price(Terms(tools=("file_search", "web_search")), "v") is None
+    assert entry.price(Terms(tier="flex"), "v").input == 10
+    assert entry.price(Terms(place="us", tools=("web_search",)), "v").input == 11
+    assert entry.price(Terms(tools=("web_search",)), "v").tool_call == 7
+
+
+def test_image_tokens_that_usage_does_not_tell_apart_are_never_too_cheap():
+    """The dearer of text and image is the rate of all."""
+    assert Listing(input=1, output=2, output_image=30).price(PLAIN, "v").output == 30
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ('{"input":-1,"output":1}', ">= 0"),
+        ('{"input":0.5,"output":1}', "Expected `int"),
+        ('{"input":1e3000,"output":1}', "out of range"),
+        ('{"input":"1","output":1}', "Expected `int"),
+        ('{"input":1000000000000001,"output":1}', "<= 1000000000000000"),
+        ('{"input":1,"output":1,"tools":{"web_search":-1}}', r"tools"),
+        ('{"input":1,"output":1,"tiers":{"flex":{"ouptut":1}}}', "unknown field `ouptut`"),
+        ('{"input":1,"output":1,"uplifts":{"us":900}}', ">= 1000"),
+        ("[1]", "Expected `object`"),
+    ],
+)
+def test_a_bad_entry_is_refused_with_its_place(entry, problem):
+    """Negative, fractional, absurd, misspelt: never a price of nothing."""
+    content = b'{"version":"1","date":"1","source":"s","models":{"openai":{"m":%s}},"aliases":{}}' % entry.encode()
+    with pytest.raises(msgspec.MsgspecError, match=problem):
+        catalog_of(content=content).find("p", "openai", "m")
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"version":"1"}', b""])
+def test_a_broken_list_is_refused(content):
+    """Not JSON, or not a list of prices."""
     with pytest.raises(msgspec.DecodeError):
-        Catalog.parse(b"{", {})
+        catalog_of(content=content).find("p", "openai", "m")

@@ -29,25 +29,44 @@ KINDS = {
 rates = st.integers(0, 10**12)
 counts = st.integers(0, 10**7)
 flat_prices = st.builds(
-    lambda values: Price.of(**dict(zip(KINDS.values(), values, strict=True))), st.lists(rates, min_size=10, max_size=10)
+    lambda values, request: Price.of(**dict(zip(KINDS.values(), values, strict=True)), request=request),
+    st.lists(rates, min_size=10, max_size=10),
+    rates,
 )
-stepped_prices = st.builds(
-    lambda price, factor, step: replace(
-        price, long_prompt=step, long=Price.of(**{rate: getattr(price, rate) * factor for rate in KINDS.values()})
-    ),
-    flat_prices,
-    st.integers(1, 3),
-    st.integers(1, 10**7),
-)
-prices = flat_prices | stepped_prices
+
+
+def stepped(price, steps):
+    """Each step at least as dear as the one before, as in the catalogue."""
+    factors = sorted(factor for _, factor in steps)
+    places = sorted({above for above, _ in steps})
+    return replace(
+        price,
+        steps=tuple(
+            (above, Price.of(**{rate: getattr(price, rate) * factor for rate in KINDS.values()}))
+            for above, factor in zip(places, factors, strict=False)
+        ),
+    )
+
+
+steps = st.lists(st.tuples(st.integers(1, 10**7), st.integers(1, 4)), min_size=1, max_size=3)
+prices = flat_prices | st.builds(stepped, flat_prices, steps)
 usages = st.builds(Usage, **dict.fromkeys(KINDS, counts))
 
 
 @given(usage=usages, price=flat_prices)
 def test_cost_is_the_exact_sum_rounded_up_once(usage, price):
     """Whatever the counts and rates, the result is that of fractions."""
-    exact = sum((Fraction(getattr(usage, kind) * getattr(price, rate), 10**6) for kind, rate in KINDS.items()), Fraction())
+    exact = sum(
+        (Fraction(getattr(usage, kind) * getattr(price, rate), 10**6) for kind, rate in KINDS.items()), Fraction(price.request, 10**6)
+    )
     assert cost(usage, price) == min(ceil(exact), MAX_COST_NANOUSD)
+
+
+@given(usage=usages, price=prices)
+def test_cost_is_an_integer(usage, price):
+    """Nothing in it has been a float."""
+    assert type(cost(usage, price)) is int
+    assert type(bound(usage.prompt_tokens, usage.completion_tokens, price, usage.tool_calls)) is int
 
 
 @given(usage=usages, price=prices, kind=st.sampled_from(list(KINDS)), more=counts)
@@ -57,11 +76,23 @@ def test_cost_is_never_negative_and_rises_with_each_count(usage, price, kind, mo
     assert 0 <= cost(usage, price) <= cost(dearer, price) <= MAX_COST_NANOUSD
 
 
-@given(usage=usages, price=prices, slack=st.tuples(counts, counts))
+@given(usage=usages, price=prices, slack=st.tuples(counts, counts, counts))
 def test_bound_holds_for_every_split_of_the_tokens(usage, price, slack):
     """No matter what the prompt and the completion turn out to consist of."""
-    usage = replace(usage, images=0, tool_calls=0)
-    assert cost(usage, price) <= bound(usage.prompt_tokens + slack[0], usage.completion_tokens + slack[1], price)
+    usage = replace(usage, images=0)
+    most = (usage.prompt_tokens + slack[0], usage.completion_tokens + slack[1])
+    assert cost(usage, price) <= bound(*most, price, usage.tool_calls + slack[2])
+
+
+@given(price=prices, prompt=counts, output=counts, calls=counts)
+def test_bound_is_reached_by_the_dearest_usage(price, prompt, output, calls):
+    """It is no larger than it must be: some usage within it costs as much, on some side of each step."""
+    reached = 0
+    for within in {prompt, *(above for above, _ in price.steps if above < prompt)}:
+        for into in ("input", "cache_read", "cache_write_short", "cache_write_long", "input_audio"):
+            for out in ("output", "reasoning", "output_audio"):
+                reached = max(reached, cost(Usage(**{into: within, out: output}, tool_calls=calls), price))
+    assert reached == bound(prompt, output, price, calls)
 
 
 def test_part_of_a_nano_dollar_is_a_whole_one():
@@ -84,6 +115,7 @@ def test_unstated_rate_is_that_of_its_kind():
         **dict.fromkeys(("output", "reasoning", "output_audio"), 7),
         **dict.fromkeys(("image", "tool_call"), 0),
     }
+    assert Price.of(input=3, output=7, cache_write_short=5).cache_write_long == 5
 
 
 def test_misspelt_rate_is_an_error():
@@ -93,8 +125,8 @@ def test_misspelt_rate_is_an_error():
 
 
 def test_long_prompt_costs_its_own_rates_throughout():
-    """The step is at more than `long_prompt` tokens of prompt, cached ones included."""
-    price = replace(Price.of(input=1_000_000, output=1_000_000), long_prompt=100, long=Price.of(input=2_000_000, output=3_000_000))
+    """The step is at more than so many tokens of prompt, cached ones included."""
+    price = replace(Price.of(input=1_000_000, output=1_000_000), steps=((100, Price.of(input=2_000_000, output=3_000_000)),))
     assert cost(Usage(input=60, cache_read=40, output=10), price) == 110
     assert cost(Usage(input=61, cache_read=40, output=10), price) == 2 * 101 + 30
     assert (bound(100, 10, price), bound(101, 10, price)) == (110, 2 * 101 + 30)
@@ -110,5 +142,5 @@ def test_absurd_usage_costs_what_an_int64_holds():
 
 def test_price_is_a_value():
     """It survives JSON, so that it can travel to another process."""
-    price = replace(Price.of(input=1, output=2), long_prompt=5, long=Price.of(input=2, output=4))
+    price = replace(Price.of(input=1, output=2), steps=((5, Price.of(input=2, output=4)),))
     assert msgspec.json.decode(msgspec.json.encode(price), type=Price) == price

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from omnillm.assemble.parts import make_prices, make_router
+from omnillm.assemble.parts import make_router
+from omnillm.assemble.prices import make_prices
 from omnillm.assemble.system import system_dice
 from omnillm.config import configured
 from omnillm.config.settings import Settings
@@ -18,6 +19,9 @@ class Priced(msgspec.Struct, frozen=True, kw_only=True):
     """Per million tokens; "" without a price."""
     output_usd: str
     price_version: str
+    """Which figures: list, section and model, as rows in the ledger name them."""
+    price_match: str
+    """How they were found: configured, exact or alias; "" without a price."""
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +35,9 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
     prices = make_prices(settings)
     targets = []
     for each in plan.targets:
-        price = prices.find(each.target.provider, each.target.model)
+        provider, name = each.target.provider, each.target.model
+        match = prices.catalog.match(provider, prices.sections[provider], name)
+        price = prices.find(provider, name)
         targets.append(
             Priced(
                 target=str(each.target),
@@ -40,6 +46,7 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
                 input_usd=format_usd(price.input) if price else "",
                 output_usd=format_usd(price.output) if price else "",
                 price_version=price.version if price else "",
+                price_match=match.rule if match else "",
             ),
         )
     return Explained(plan=plan, targets=tuple(targets))

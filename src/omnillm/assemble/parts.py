@@ -1,7 +1,6 @@
 """Settings -> the single parts of the program."""
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from random import Random
 
@@ -14,10 +13,8 @@ from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
-from omnillm.gateway.quote import PriceBook, Quoter
+from omnillm.gateway.quote import PriceBook
 from omnillm.gateway.translation import Upstream
-from omnillm.pricing.catalog import Catalog
-from omnillm.pricing.cost import Price
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of
@@ -105,7 +102,7 @@ def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:
     return plain, msgspec.structs.replace(plain, total_s=configured.stream_s)
 
 
-def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: PriceBook) -> Bridges:
+def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: PriceBook, *, pepper: bytes) -> Bridges:
     def dialect(target: Target) -> tuple[Dialect, bool]:
         endpoint = endpoints[target.provider]
         price = prices.find(target.provider, target.model)
@@ -115,7 +112,7 @@ def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: 
             endpoint, provider=target.provider, protocol=target.protocol, model=target.model, default_max_tokens=longest
         ), asks_usage
 
-    return Bridges(dialect)
+    return Bridges(dialect, pepper=pepper)
 
 
 def needs_trust(settings: Settings) -> bool:
@@ -143,19 +140,3 @@ def make_caller(settings: Settings, key: VirtualKeySettings | None) -> Caller:
         expires_wall=float("inf") if key.expires_wall is None else key.expires_wall,
         tags=",".join(f"{name}={value}" for name, value in key.tags.items()),
     )
-
-
-def make_prices(settings: Settings) -> PriceBook:
-    return PriceBook(make_catalog(settings), {name: provider.kind for name, provider in settings.providers.items()})
-
-
-def make_quoter(settings: Settings) -> Quoter:
-    return Quoter(make_prices(settings), default_output_tokens=settings.calls.default_output_tokens, unknown=settings.pricing.unknown)
-
-
-def make_catalog(settings: Settings) -> Catalog:
-    overrides = {
-        name: Price.of(**{field: getattr(given, field) for field in given.__struct_fields__ if getattr(given, field) is not None})
-        for name, given in settings.pricing.overrides.items()
-    }
-    return Catalog.parse(files("omnillm.pricing").joinpath("catalog.json").read_bytes(), overrides)

@@ -10,13 +10,13 @@ from omnillm.admission.controller import AdmissionController
 from omnillm.assemble.parts import (
     check_unchangeable,
     make_bridges,
-    make_quoter,
     make_router,
     make_upstreams,
     needs_trust,
     open_store,
     scheduled_budgets,
 )
+from omnillm.assemble.prices import make_quoter
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
 from omnillm.config import configured
@@ -105,7 +105,7 @@ class Program:
             admission=self.admission,
             journal=self._journal,
             quoter=quoter,
-            bridges=make_bridges(settings, endpoints, quoter.prices),
+            bridges=make_bridges(settings, endpoints, quoter.prices, pepper=self.pepper),
             bindings=self.bindings,
             clock=self.clock,
             dice=self.dice,

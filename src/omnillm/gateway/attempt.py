@@ -4,6 +4,7 @@ from omnillm.admission.asks import Lease
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, cost
+from omnillm.pricing.reference import bounded
 from omnillm.protocols.protocol import Failure
 from omnillm.transport.client import Exchange
 from omnillm.usage import NO_USAGE
@@ -36,6 +37,7 @@ class Attempt:
         "number",
         "observed_bytes",
         "price",
+        "price_version",
         "sent_at",
         "wall_ms",
     )
@@ -44,6 +46,8 @@ class Attempt:
         self.lease = lease
         self.number = number
         self.price = price
+        self.price_version = "" if price is None else price.version
+        """Of which figures, terms and bound the charge is."""
         self.wall_ms = wall_ms
         self.is_sent = False
         """Whether it was handed to the transport, which may still be connecting."""
@@ -85,7 +89,8 @@ class Attempt:
         is_refusal = outcome.verdict in UNBILLED or status >= 400
         if not quote.prompt_bound or (is_refusal and not self.has_content):
             return 0, False
-        output = quote.output_bound
+        prompt, output, tool_calls = quote.bounds((self.lease.provider, self.lease.model), price)
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0:
             output = min(output, self.observed_bytes + ABORT_SLACK_TOKENS)
-        return bound(quote.prompt_bound, output, price), True
+        self.price_version = bounded(price.version, (prompt, output, tool_calls))
+        return bound(prompt, output, price, tool_calls), True

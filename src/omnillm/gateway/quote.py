@@ -1,6 +1,7 @@
 """What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -10,8 +11,28 @@ from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_memb
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price, bound
 from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
-from omnillm.protocols.protocol import Members, Protocol
+from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.protocols.priced import Asked, read_asked
+from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.routing.target import Plan, Target
+
+LONGEST_CONTEXT: Final = 2**21
+"""Tokens, of a model whose own is not known."""
+
+
+class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a call asks of one target beyond tokens that its body shows. Counts are upper bounds."""
+
+    terms: Terms = PLAIN
+    tool_calls: int = 0
+    turns: int = 0
+    """How often the whole context may be read as prompt; 0: only the body is."""
+    output_turns: int = 1
+    unbounded: str = ""
+    """What has no bound."""
+
+
+NO_EXTRAS = Extras()
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -24,26 +45,40 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bound of one attempt, of the dearest target; 0 when no budget is drawn on."""
     injected_cap: int | None = None
     """An output cap to send because the call has none and the model's own maximum is not known."""
+    uncapped_choices: int = 0
+    """n of a call without a cap, each of which may be as long as the model's own maximum; 0: `output_bound` holds for all."""
+    extras: Mapping[tuple[str, str], Extras] = {}
+    """(provider, model) -> what it is asked beyond tokens; most calls ask nothing."""
+
+    def bounds(self, target: tuple[str, str], price: Price) -> tuple[int, int, int]:
+        """(tokens of prompt and of completion, tool calls) that an attempt at this target can take at most."""
+        output = price.max_output * self.uncapped_choices or self.output_bound
+        if target not in self.extras:
+            return self.prompt_bound, output, 0
+        extras = self.extras[target]
+        return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.tool_calls
 
 
 FREE = Quote()
 
 
 class PriceBook:
-    """The price of each target, looked up once."""
+    """The price of each target under each terms, looked up once."""
 
-    def __init__(self, catalog: Catalog, kinds: dict[str, str]) -> None:
-        self._catalog = catalog
-        self._kinds = kinds
-        self._found: dict[tuple[str, str], Price | None] = {}
+    def __init__(self, catalog: Catalog, sections: Mapping[str, str]) -> None:
+        """`sections`: provider -> the part of the price list that holds its models."""
+        self.catalog = catalog
+        self.sections = sections
+        self._found: dict[tuple[str, str] | tuple[str, str, Terms], Price | None] = {}
 
-    def find(self, provider: str, model: str) -> Price | None:
+    def find(self, provider: str, model: str, terms: Terms = PLAIN) -> Price | None:
+        key = (provider, model) if terms is PLAIN else (provider, model, terms)
         try:
-            return self._found[provider, model]
+            return self._found[key]
         except KeyError:
-            price = self._catalog.find(provider, self._kinds[provider], model)
+            price = self.catalog.find(provider, self.sections[provider], model, terms)
             if len(self._found) < 10_000:
-                self._found[provider, model] = price
+                self._found[key] = price
             return price
 
 
@@ -55,61 +90,128 @@ class Quoter:
         self._default_output_tokens = default_output_tokens
         self._unknown = unknown
 
+    def price(self, quote: Quote, target: tuple[str, str]) -> Price | None:
+        """What an attempt at a target of the quote costs. Terms without a price, where nothing must be kept, cost the standard one."""
+        terms = quote.extras.get(target, NO_EXTRAS).terms
+        return self.prices.find(*target, terms) or self.prices.find(*target)
+
     def quote(self, call: Call, plan: Plan, bridge: Bridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
         """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
         if call.operation != GENERATE:
             return FREE, plan.targets
-        peek = call.peek
-        cap = peek.output_cap
-        output = (self._default_output_tokens if cap is None else cap) * peek.n
         prompt_tokens, prompt_bound = _weigh(call.protocol, call.members)
-        if bridge is not None:
-            prompt_tokens, prompt_bound = _heaviest(plan.targets, bridge, prompt_tokens, prompt_bound)
-        tokens = prompt_tokens + output
+        if bridge is None:
+            peek, extras = call.peek, {}
+            if peek.price_members:
+                extras = _extras(plan.targets, dict.fromkeys(plan.targets, Body(call.protocol, call.members, peek)))
+        else:
+            bodies = {target: _body(call, bridge, target) for target in plan.targets}
+            prompt_tokens, prompt_bound = _heaviest(bodies.values(), prompt_tokens, prompt_bound)
+            peek, extras = _widest([body.peek for body in bodies.values()] or [call.peek]), _extras(plan.targets, bodies)
+        is_capped = peek.output_cap is not None
+        output = (peek.output_cap or self._default_output_tokens) * peek.n
+        quote = Quote(tokens=prompt_tokens + output, prompt_bound=prompt_bound, output_bound=output, extras=extras)
         if not call.caller.budgets and self._unknown != "refuse":
-            return Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output), plan.targets
+            return quote, plan.targets
         if call.caller.budgets and _is_ambiguous(call):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
-        priced = self._priced(call, plan)
-        quote = self._bounded(call, priced, Quote(tokens=tokens, prompt_bound=prompt_bound, output_bound=output))
+        priced = self._priced(call, plan, quote)
+        quote = self._bounded(priced, quote, uncapped_choices=0 if is_capped else peek.n, is_budgeted=bool(call.caller.budgets))
         if quote.injected_cap is not None and bridge is not None:
             bridge.cap(quote.injected_cap)
         return quote, plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
 
-    def _bounded(self, call: Call, priced: Sequence[tuple[Target, Price | None]], quote: Quote) -> Quote:
+    def _bounded(self, priced: Sequence[tuple[Target, Price | None]], quote: Quote, *, uncapped_choices: int, is_budgeted: bool) -> Quote:
         """The quote with the money of the dearest target, and the cap that makes it a bound."""
-        output, n, is_capped = quote.output_bound, call.peek.n, call.peek.output_cap is not None
-        amount, output_bound, injected = 0, output, None
-        for _, price in priced:
+        needs_cap = uncapped_choices and any(price is not None and not price.max_output for _, price in priced)
+        quote = msgspec.structs.replace(
+            quote, uncapped_choices=uncapped_choices, injected_cap=self._default_output_tokens if needs_cap else None
+        )
+        if not is_budgeted:
+            return quote
+        most = (bound_of(quote, (target.provider, target.model), price) for target, price in priced if price is not None)
+        return msgspec.structs.replace(quote, amount_nanousd=max(most, default=0))
+
+    def _priced(self, call: Call, plan: Plan, quote: Quote) -> Sequence[tuple[Target, Price | None]]:
+        """The targets that may be tried, with their prices; where there are none, says why."""
+        priced: list[tuple[Target, Price | None]] = []
+        unbounded = ""
+        for target in plan.targets:
+            key = (target.provider, target.model)
+            extras = quote.extras.get(key, NO_EXTRAS)
+            price = self.prices.find(*key, extras.terms)
             if price is None:
-                continue
-            at_most = output
-            if not is_capped:
-                at_most = price.max_output * n or output
-                injected = injected if price.max_output else self._default_output_tokens
-            if call.caller.budgets:
-                amount = max(amount, bound(quote.prompt_bound, at_most, price))
-            output_bound = max(output_bound, at_most)
-        return Quote(
-            tokens=quote.tokens,
-            prompt_bound=quote.prompt_bound,
-            output_bound=output_bound,
-            amount_nanousd=amount,
-            injected_cap=injected,
+                if self._unknown == "allow":
+                    priced.append((target, self.price(quote, key)))
+            elif call.caller.budgets and extras.unbounded:
+                unbounded = unbounded or extras.unbounded
+            else:
+                priced.append((target, price))
+        if priced:
+            return priced
+        if unbounded:
+            raise BadRequest(f"The call has a budget, and its cost has no upper bound: {unbounded}.", code="unbounded_cost")
+        raise BudgetExceeded(
+            f"Model {call.model!r} has no known price{_told(quote)}, and what it costs must be known: an administrator can add the price "
+            "under pricing.overrides.",
+            code="price_unknown",
         )
 
-    def _priced(self, call: Call, plan: Plan) -> Sequence[tuple[Target, Price | None]]:
-        """The targets that may be tried, with their prices. Raises BudgetExceeded when none has one, unless unknown prices are allowed."""
-        priced = [(target, self.prices.find(target.provider, target.model)) for target in plan.targets]
-        if self._unknown != "allow":
-            priced = [each for each in priced if each[1] is not None]
-        if not priced:
-            raise BudgetExceeded(
-                f"Model {call.model!r} has no known price, and what it costs must be known: an administrator can add the price under "
-                "pricing.overrides.",
-                code="price_unknown",
-            )
-        return priced
+
+def bound_of(quote: Quote, target: tuple[str, str], price: Price) -> int:
+    """nano-USD of an attempt at most."""
+    prompt, completion, tool_calls = quote.bounds(target, price)
+    return bound(prompt, completion, price, tool_calls)
+
+
+def _told(quote: Quote) -> str:
+    """The terms that were asked for, as they are named in a price's version."""
+    told = next((str(extras.terms) for extras in quote.extras.values() if extras.terms != PLAIN), "")
+    return f" under these terms ({told.removeprefix(';').replace(';', ', ')})" if told else ""
+
+
+class Body(NamedTuple):
+    """What one target is sent, as it reads it itself: money rests on that."""
+
+    protocol: Protocol
+    members: Members
+    peek: RequestPeek
+
+
+def _body(call: Call, bridge: Bridge, target: Target) -> Body:
+    bridged = bridge.find(target)
+    if bridged is None:
+        return Body(call.protocol, call.members, call.peek)
+    return Body(bridged.protocol, bridged.members, bridged.peek)
+
+
+def _widest(peeks: Sequence[RequestPeek]) -> RequestPeek:
+    """The longest cap, or none if one of them has none, and the most choices."""
+    caps = [peek.output_cap for peek in peeks]
+    return msgspec.structs.replace(
+        peeks[0],
+        output_cap=None if None in caps else max(cap for cap in caps if cap is not None),
+        n=max(peek.n for peek in peeks),
+    )
+
+
+def _extras(targets: tuple[Target, ...], bodies: Mapping[Target, Body]) -> dict[tuple[str, str], Extras]:
+    found: dict[tuple[str, str], Extras] = {}
+    for target in targets:
+        protocol, members, peek = bodies[target]
+        if peek.price_members:
+            found[target.provider, target.model] = _extras_of(read_asked(protocol.name, members, peek.price_members, peek.n))
+    return found
+
+
+def _extras_of(asked: Asked) -> Extras:
+    return Extras(
+        terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools))),
+        tool_calls=asked.calls,
+        turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
+        output_turns=asked.output_turns,
+        unbounded=asked.unbounded,
+    )
 
 
 def _weigh(protocol: Protocol, members: Members) -> tuple[int, int]:
@@ -118,13 +220,11 @@ def _weigh(protocol: Protocol, members: Members) -> tuple[int, int]:
     return estimated_prompt_tokens(text, media, protocol.name), bounded_prompt_tokens(text, media, protocol.name)
 
 
-def _heaviest(targets: tuple[Target, ...], bridge: Bridge, tokens: int, most: int) -> tuple[int, int]:
+def _heaviest(bodies: Iterable[Body], tokens: int, most: int) -> tuple[int, int]:
     """The larger of what the client wrote and of what is written for any of the targets: they count in their own way."""
-    for target in targets:
-        bridged = bridge.find(target)
-        if bridged is not None:
-            estimated, bounded = _weigh(bridged.protocol, bridged.members)
-            tokens, most = max(tokens, estimated), max(most, bounded)
+    for body in bodies:
+        estimated, bounded = _weigh(body.protocol, body.members)
+        tokens, most = max(tokens, estimated), max(most, bounded)
     return tokens, most
 
 

@@ -1,67 +1,87 @@
-"""The built-in price list, and the configuration's own prices before it."""
+"""Finds prices: the configuration's own before those of the built-in list."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
 
 import msgspec
-from msgspec.structs import replace
 
 from omnillm.pricing.cost import Price
-
-Models = dict[str, dict[str, dict[str, int | dict[str, int]]]]
+from omnillm.pricing.listing import Listing
+from omnillm.pricing.terms import PLAIN, Terms
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The file `catalog.json`."""
+    """The file `catalog.json`. A model's entry stays as it is written until somebody asks for it: there are thousands."""
 
     version: str
     date: str
-    """ISO day on which the figures were taken from `source`."""
+    """ISO day of the figures."""
     source: str
-    models: Models
-    """kind of provider -> model -> rates, limits, and `long` with the rates above `long_prompt` prompt tokens."""
+    models: dict[str, dict[str, msgspec.Raw]]
+    """Section -> model -> `Listing`. A section is a kind of provider, or the vendor of an OpenAI-compatible host."""
     aliases: dict[str, dict[str, str]]
-    """kind -> another name or a dated snapshot -> the model in `models`. Each is listed: a prefix proves nothing."""
+    """Section -> another name or a dated snapshot -> the model in `models`. Each is listed: a prefix proves nothing."""
+
+    def find(self, section: str, model: str) -> tuple[str, Listing] | None:
+        """(name of the entry, entry). msgspec.ValidationError: it is no price."""
+        models = self.models.get(section, {})
+        name = model if model in models else self.aliases.get(section, {}).get(model, "")
+        raw = models.get(name)
+        return None if raw is None else (name, _listing(raw))
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a price was found."""
+
+    listing: Listing
+    version: str
+    """Of the figures: "2026-11-28:openai/gpt-5", or "configured-1f3870be274f:openai/gpt-5" with a digest of them."""
+    rule: str
+    """configured, exact or alias."""
+
+
+_listing = msgspec.json.Decoder(Listing).decode
+_price_list = msgspec.json.Decoder(PriceList).decode
 
 
 class Catalog:
-    """Finds prices. An unlisted model has none: a guess could exceed a budget."""
+    """An unlisted model has no price: a guess could exceed a budget."""
 
-    def __init__(self, overrides: Mapping[str, Price], listed: Mapping[tuple[str, str], Price]) -> None:
-        """`overrides` by "provider/model", `listed` by (kind, model)."""
+    def __init__(self, overrides: Mapping[str, Listing], load: Callable[[], bytes]) -> None:
+        """`overrides` by "provider/model"; `load` brings the bytes of `catalog.json` when they are first needed."""
         self._overrides = overrides
-        self._listed = listed
+        self._load = load
+        self._price_list: PriceList | None = None
 
-    @classmethod
-    def parse(cls, content: bytes, overrides: Mapping[str, Price]) -> "Catalog":
-        """From the bytes of `catalog.json`. Raises msgspec.DecodeError or ValueError when it is not one."""
-        price_list = msgspec.json.decode(content, type=PriceList)
-        listed = {
-            (kind, model): _price(fields, price_list.version)
-            for kind, models in price_list.models.items()
-            for model, fields in models.items()
-        }
-        for kind, aliases in price_list.aliases.items():
-            for alias, model in aliases.items():
-                if (kind, alias) in listed or (kind, model) not in listed:
-                    raise ValueError(f"the alias {alias!r} of {kind} is a model itself, or {model!r} is not listed")
-            listed |= {(kind, alias): listed[kind, model] for alias, model in aliases.items()}
-        return cls(overrides, listed)
+    @property
+    def price_list(self) -> PriceList:
+        """msgspec.DecodeError: it is not one."""
+        if self._price_list is None:
+            self._price_list = _price_list(self._load())
+        return self._price_list
 
-    def find(self, provider: str, kind: str, model: str) -> Price | None:
-        """The configured price of `provider`'s model, else the listed one of its kind; a limit that the first lacks is the second's."""
-        listed = self._listed.get((kind, model))
+    def find(self, provider: str, section: str, model: str, terms: Terms = PLAIN) -> Price | None:
+        """None: the model is not known, or not under these terms."""
+        match = self.match(provider, section, model)
+        return None if match is None else match.listing.price(terms, match.version)
+
+    def match(self, provider: str, section: str, model: str) -> Match | None:
+        """The configured price of `provider`'s model, else the listed one of its section; a limit that the first lacks is the second's."""
         configured = self._overrides.get(f"{provider}/{model}")
-        if configured is None or listed is None:
-            return configured or listed
-        return replace(
-            configured,
-            max_output=configured.max_output or listed.max_output,
-            context=configured.context or listed.context,
-        )
+        is_whole = configured is not None and configured.max_output and configured.context
+        listed = None if is_whole else self.price_list.find(section, model)
+        if configured is None:
+            if listed is None:
+                return None
+            name, listing = listed
+            version = f"{self.price_list.version}:{section}/{name}"
+            return Match(listing=listing, version=version, rule="exact" if name == model else "alias")
+        own = configured
+        if listed is not None:
+            own = msgspec.structs.replace(own, max_output=own.max_output or listed[1].max_output, context=own.context or listed[1].context)
+        return Match(listing=own, version=f"configured-{digest(configured)}:{provider}/{model}", rule="configured")
 
 
-def _price(fields: Mapping[str, int | dict[str, int]], version: str) -> Price:
-    rates = {name: value for name, value in fields.items() if isinstance(value, int)}
-    price = replace(Price.of(**rates), version=version)
-    above = fields.get("long")
-    return replace(price, long=Price.of(**(rates | above))) if isinstance(above, dict) else price
+def digest(listing: Listing) -> str:
+    """12 hex digits that are equal for equal figures."""
+    return blake2b(msgspec.json.encode(listing, order="deterministic"), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""Prices and what usage costs at them: integers only, one rounding, upwards.
+"""Prices and what usage costs at them: integers only, one rounding, upwards. Estimate and settlement are the same arithmetic.
 
 A rate is integer nano-USD per 1,000,000 units, so 0.4 USD per million tokens is 400,000,000.
 """
@@ -16,7 +16,7 @@ MILLION: Final = 1_000_000
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Every rate of one model. Build it with `Price.of`, which knows what an unstated rate is."""
+    """Every rate of one model under the terms of one call. Build it with `Price.of`, which knows what an unstated rate is."""
 
     input: int
     output: int
@@ -29,28 +29,31 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     image: int
     """Per million images."""
     tool_call: int
-    """Per million calls."""
+    """Per million calls of the dearest tool that the call may use."""
+    request: int = 0
+    """Per million attempts: of models that search in every call."""
     max_output: int = 0
     """Tokens; 0: unknown. So is `context`."""
     context: int = 0
     version: str = "configured"
-    """Which list it is from: with it, a row's cost can be computed again."""
-    long_prompt: int = 0
-    """A call with more prompt tokens than this costs `long` throughout; 0: there is no such step."""
-    long: "Price | None" = None
+    """Which figures these are, under which terms: with it, a row's cost can be computed again (`pricing/reference.py`)."""
+    steps: tuple[tuple[int, "Price"], ...] = ()
+    """A prompt of more tokens than this costs these rates throughout; the thresholds rise."""
     dearest_input: int = 0
     """The highest of the rates that a prompt token can cost; and `dearest_output` of a completion token. Derived."""
     dearest_output: int = 0
 
     @classmethod
-    def of(cls, **stated: int) -> "Price":
+    def of(cls, **stated: Any) -> "Price":
         """From the fields that are stated, at least `input` and `output`.
 
-        An unstated rate is that of what it is a kind of: cache reads and writes and audio in cost as input, reasoning and audio out as
-        output; images and tool calls are then free.
+        An unstated rate is that of what it is a kind of: cache reads and writes and audio in cost as input, a write for an hour at least as
+        one for five minutes, reasoning and audio out as output; images and tool calls are then free.
         """
+        written = stated.get("cache_write_short", stated["input"])
         unstated: dict[str, Any] = {
-            **dict.fromkeys(("cache_read", "cache_write_short", "cache_write_long", "input_audio"), stated["input"]),
+            **dict.fromkeys(("cache_read", "cache_write_short", "input_audio"), stated["input"]),
+            "cache_write_long": max(written, stated["input"]),
             **dict.fromkeys(("reasoning", "output_audio"), stated["output"]),
             **dict.fromkeys(("image", "tool_call"), 0),
         }
@@ -64,26 +67,33 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def cost(usage: Usage, price: Price) -> int:
     """nano-USD of one attempt, rounded up once, at most `MAX_COST_NANOUSD`."""
-    if price.long is not None and usage.prompt_tokens > price.long_prompt:
-        price = price.long
+    rates = price
+    if price.steps:
+        prompt = usage.prompt_tokens
+        for above, dearer in price.steps:
+            if prompt > above:
+                rates = dearer
     total = (
-        usage.input * price.input
-        + usage.cache_read * price.cache_read
-        + usage.cache_write_short * price.cache_write_short
-        + usage.cache_write_long * price.cache_write_long
-        + usage.output * price.output
-        + usage.reasoning * price.reasoning
-        + usage.input_audio * price.input_audio
-        + usage.output_audio * price.output_audio
-        + usage.images * price.image
-        + usage.tool_calls * price.tool_call
+        usage.input * rates.input
+        + usage.cache_read * rates.cache_read
+        + usage.cache_write_short * rates.cache_write_short
+        + usage.cache_write_long * rates.cache_write_long
+        + usage.output * rates.output
+        + usage.reasoning * rates.reasoning
+        + usage.input_audio * rates.input_audio
+        + usage.output_audio * rates.output_audio
+        + usage.images * rates.image
+        + usage.tool_calls * rates.tool_call
+        + price.request
     )
     return min(-(-total // MILLION), MAX_COST_NANOUSD)
 
 
-def bound(input_tokens: int, output_tokens: int, price: Price) -> int:
-    """nano-USD that no usage of at most so many prompt and completion tokens can exceed; images and tool calls come on top."""
-    total = input_tokens * price.dearest_input + output_tokens * price.dearest_output
-    if price.long is not None and input_tokens > price.long_prompt:
-        total = max(total, input_tokens * price.long.dearest_input + output_tokens * price.long.dearest_output)
-    return min(-(-total // MILLION), MAX_COST_NANOUSD)
+def bound(input_tokens: int, output_tokens: int, price: Price, tool_calls: int = 0) -> int:
+    """nano-USD that no usage of at most so many prompt tokens, completion tokens and tool calls can exceed; images come on top."""
+    total = input_tokens * price.dearest_input + output_tokens * price.dearest_output + tool_calls * price.tool_call
+    for above, rates in price.steps:
+        if input_tokens > above:
+            dearer = input_tokens * rates.dearest_input + output_tokens * rates.dearest_output + tool_calls * rates.tool_call
+            total = max(total, dearer)
+    return min(-(-(total + price.request) // MILLION), MAX_COST_NANOUSD)

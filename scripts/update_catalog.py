@@ -1,0 +1,578 @@
+"""Makes `src/omnillm/pricing/catalog.json` anew, and `docs/prices.md`, which lists where the two sources disagree.
+
+Sources: the price map inside the `litellm` wheel, and the data of `genai-prices`. Both are fetched with `pip download` and read as text:
+nothing of them is installed, imported or run. Money is read as decimal and written as integer nano-USD per million units; where the sources
+disagree the higher price stands.
+
+    python scripts/update_catalog.py --date 2026-11-28 [--wheels DIRECTORY]
+"""
+
+import argparse
+import ast
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[1]
+CATALOG: Final = ROOT / "src" / "omnillm" / "pricing" / "catalog.json"
+REPORT: Final = ROOT / "docs" / "prices.md"
+LITELLM_MAP: Final = "litellm/model_prices_and_context_window_backup.json"
+GENAI_DATA: Final = "genai_prices/data.py"
+
+SOON: Final = timedelta(days=14)
+"""A price that rises within two weeks is in force already, because the list may be older than today where it is used."""
+
+PER_UNIT: Final = Decimal(10) ** 15
+"""USD each -> nano-USD per million."""
+PER_MILLION: Final = Decimal(10) ** 9
+PER_THOUSAND: Final = Decimal(10) ** 12
+
+Place = tuple[str, int, str]
+"""(service tier or "", above so many prompt tokens or 0, rate)."""
+Rates = dict[Place, int]
+
+LITELLM_RATES: Final = {
+    "input_cost_per_token": "input",
+    "output_cost_per_token": "output",
+    "cache_read_input_token_cost": "cache_read",
+    "cache_creation_input_token_cost": "cache_write_short",
+    "output_cost_per_reasoning_token": "reasoning",
+    "input_cost_per_audio_token": "input_audio",
+    "output_cost_per_audio_token": "output_audio",
+    "input_cost_per_image_token": "input_image",
+    "output_cost_per_image_token": "output_image",
+}
+LITELLM_KEY: Final = re.compile(
+    rf"({'|'.join(LITELLM_RATES)})(_above_1hr|_above_12hr)?(?:_above_(\d+)k_tokens)?(?:_(batches|flex|priority|ultrafast))?"
+)
+GENAI_RATES: Final = {
+    "input_mtok": "input",
+    "output_mtok": "output",
+    "cache_read_mtok": "cache_read",
+    "cache_write_mtok": "cache_write_short",
+    "cache_write_1h_mtok": "cache_write_long",
+    "output_reasoning_mtok": "reasoning",
+    "input_audio_mtok": "input_audio",
+    "output_audio_mtok": "output_audio",
+    "input_image_mtok": "input_image",
+    "output_image_mtok": "output_image",
+}
+ORDER: Final = tuple(dict.fromkeys((*GENAI_RATES.values(), "image")))
+GENAI_FEES: Final = {"web_searches_kcount": "web_search", "storage_searches_kcount": "file_search"}
+TIERS: Final = {"batches": "batch"}
+CHEAPER: Final = frozenset({"flex", "batch"})
+
+LITELLM_SECTIONS: Final = {
+    "text-completion-openai": "openai",
+    "azure": "azure_openai",
+    "azure_text": "azure_openai",
+    "bedrock_converse": "bedrock",
+    "cohere_chat": "cohere",
+    "fireworks_ai": "fireworks",
+    "fireworks_ai-embedding-models": "fireworks",
+    "together_ai": "together",
+    "text-completion-codestral": "codestral",
+    "text-completion-inception": "inception",
+}
+GENAI_SECTIONS: Final = {
+    "google": "gemini",
+    "azure": "azure_openai",
+    "aws": "bedrock",
+    "x-ai": "xai",
+    "moonshotai": "moonshot",
+    "voyageai": "voyage",
+    "github-copilot": "github_copilot",
+    "zhipuai": "bigmodel",
+}
+NOT_PRICED_BY_CALL: Final = frozenset(
+    {"github_copilot", "chatgpt", "cursor", "microsoft_365_copilot", "ollama", "lemonade", "openai_decisions"}
+)
+"""Subscriptions, programs that run at home, and what is no model: a figure of theirs is no price of a call."""
+
+IMAGE_MODES: Final = frozenset({"image_generation", "image_edit"})
+READING_MODES: Final = frozenset({"embedding", "rerank", "moderation", "audio_transcription", "ocr"})
+"""They write no tokens, so that an output rate of 0 is true."""
+SEARCHING: Final = re.compile(r"gpt-[\w.-]*-search-(preview|api)[\w.-]*|sonar[\w-]*")
+"""Models that search in every call, whether the reply tells it or not."""
+SNAPSHOT: Final = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})(-v\d+:\d+)?")
+CLAUDE: Final = re.compile(r"claude")
+
+
+class Model:
+    """What is known of one name: its rates in one flat table, its limits, and by whom each rate was told."""
+
+    def __init__(self) -> None:
+        self.rates: Rates = {}
+        self.tools: dict[str, int] = {}
+        self.uplifts: dict[str, int] = {}
+        self.limits: dict[str, int] = {}
+        self.request = 0
+        self.mode = ""
+
+    def put(self, place: Place, amount: int) -> None:
+        """An amount of 0 is no statement: sources write it where they know nothing."""
+        if amount > 0:
+            self.rates[place] = max(amount, self.rates.get(place, 0))
+
+    def absorb(self, other: "Model") -> None:
+        for place, amount in other.rates.items():
+            self.put(place, amount)
+        for mine, theirs in ((self.tools, other.tools), (self.uplifts, other.uplifts), (self.limits, other.limits)):
+            for name, amount in theirs.items():
+                mine[name] = max(amount, mine.get(name, 0))
+        self.request = max(self.request, other.request)
+        self.mode = self.mode or other.mode
+
+
+Sections = dict[str, dict[str, Model]]
+Aliases = dict[str, dict[str, str]]
+
+
+def nanousd(amount: Decimal | int, unit: Decimal) -> int:
+    """Rounded up: a price may be too high by less than a nano-dollar in a million units, never too low."""
+    return int((Decimal(amount) * unit).to_integral_value(rounding=ROUND_CEILING))
+
+
+def is_name(name: str) -> bool:
+    return 0 < len(name) <= 256 and name.isascii() and name.isprintable() and " " not in name
+
+
+# The price map of litellm
+
+
+def read_litellm(text: str) -> tuple[Sections, Aliases]:
+    sections: Sections = defaultdict(dict)
+    aliases: Aliases = defaultdict(dict)
+    listed = json.loads(text, parse_float=Decimal)
+    listed.pop("sample_spec", None)
+    for key, entry in listed.items():
+        target = entry.get("alias_of")
+        if target in listed:
+            section, name = place_of(key, listed[target].get("litellm_provider", ""))
+            aliases[section][name] = place_of(target, listed[target].get("litellm_provider", ""))[1]
+        if not entry.get("litellm_provider"):
+            continue
+        section, name = place_of(key, entry["litellm_provider"])
+        if is_name(name) and not re.search(r"-x-|\d-steps", name):  # a size or a quality before the name: not what an API is asked for
+            model = litellm_model(entry, section, name)
+            sections[section].setdefault(name, model).absorb(model)
+    return sections, aliases
+
+
+def place_of(key: str, provider: str) -> tuple[str, str]:
+    """(section, name as the API is asked for it) of a key such as `gemini/gemini-2.5-pro`."""
+    section = LITELLM_SECTIONS.get(provider, "vertex_ai" if provider.startswith("vertex_ai") else provider)
+    for prefix in (provider, section, provider.replace("_converse", "").replace("_text", "")):
+        if key.startswith(f"{prefix}/"):
+            return section, key.removeprefix(f"{prefix}/")
+    return section, key
+
+
+def litellm_model(entry: Mapping[str, Any], section: str, name: str) -> Model:
+    model = Model()
+    model.mode = entry.get("mode") or ""
+    for key, amount in entry.items():
+        found = LITELLM_KEY.fullmatch(key)
+        if found is not None and isinstance(amount, Decimal | int):
+            rate, term, thousands, tier = found.groups()
+            rate = "cache_write_long" if term else LITELLM_RATES[rate]
+            model.put((TIERS.get(tier, tier) or "", int(thousands or 0) * 1000, rate), nanousd(amount, PER_UNIT))
+    for step in entry.get("tiered_pricing") or ():
+        litellm_step(model, step)
+    model.put(("", 0, "image"), nanousd(entry.get("output_cost_per_image") or 0, PER_UNIT))
+    litellm_fees(model, entry, section, name)
+    for mine, theirs in (("max_output", "max_output_tokens"), ("context", "max_input_tokens")):
+        if isinstance(entry.get(theirs), int):
+            model.limits[mine] = entry[theirs]
+    return model
+
+
+def litellm_step(model: Model, step: Mapping[str, Any]) -> None:
+    for key, rate in LITELLM_RATES.items():
+        if isinstance(step.get(key), Decimal | int) and step.get("range"):
+            model.put(("", int(step["range"][0]), rate), nanousd(step[key], PER_UNIT))
+
+
+def litellm_fees(model: Model, entry: Mapping[str, Any], section: str, name: str) -> None:
+    sizes = (entry.get("search_context_cost_per_query") or {}).values()
+    search = max((nanousd(amount, PER_UNIT) for amount in sizes), default=0)
+    maps = nanousd(entry.get("google_maps_grounding_cost_per_query") or 0, PER_UNIT)
+    model.tools = {tool: fee for tool, fee in (("web_search", search), ("google_maps", maps)) if fee}
+    model.request = nanousd(entry.get("input_cost_per_request") or 0, PER_UNIT)
+    if section in {"openai", "azure_openai", "perplexity"} and SEARCHING.fullmatch(name):
+        model.request = max(model.request, search)
+    factors = entry.get("provider_specific_entry") or {}
+    model.uplifts = {"us": nanousd(factors["us"], Decimal(1000))} if "us" in factors else {}
+    if "fast" in factors:
+        for (tier, above, rate), amount in tuple(model.rates.items()):
+            if not tier:
+                model.put(("fast", above, rate), nanousd(amount, Decimal(factors["fast"])))
+
+
+# The data of genai-prices
+
+
+def read_genai(text: str, today: date) -> tuple[Sections, Aliases]:
+    """`text` is a module of constructor calls; it is parsed, not run."""
+    sections: Sections = defaultdict(dict)
+    aliases: Aliases = defaultdict(dict)
+    tree = next(node.value for node in ast.parse(text).body if isinstance(node, ast.AnnAssign) and node.value is not None)
+    for provider in literal(tree):
+        section = GENAI_SECTIONS.get(provider["id"], provider["id"].replace("-", "_"))
+        for entry in provider["models"]:
+            model = genai_model(entry, today)
+            if section in {"openai", "azure_openai"} and SEARCHING.fullmatch(entry["id"]):
+                model.request = model.tools.get("web_search", 0)
+            names = [name for name in dict.fromkeys((entry["id"], *exact_names(entry["match"]))) if is_name(name)]
+            for name in names:
+                sections[section].setdefault(name, model)
+            for name in names[1:]:
+                aliases[section].setdefault(name, names[0])
+    return sections, aliases
+
+
+def literal(node: ast.expr) -> Any:
+    """A constructor call becomes a mapping of its arguments, with the constructor's name under ""."""
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name == "Decimal":
+            return Decimal(literal(node.args[0]))
+        if name == "date":
+            return date(*map(literal, node.args))
+        return {"": name, **{each.arg: literal(each.value) for each in node.keywords}}
+    if isinstance(node, ast.List):
+        return [literal(each) for each in node.elts]
+    if isinstance(node, ast.Dict):
+        return {literal(key): literal(value) for key, value in zip(node.keys, node.values, strict=True) if key is not None}
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def exact_names(clause: Mapping[str, Any]) -> Iterator[str]:
+    """The names that a match states in full. Prefixes and patterns are guesses, and left out."""
+    if clause[""] == "ClauseEquals":
+        yield clause["equals"]
+    elif clause[""] == "ClauseOr":
+        for each in clause["or_"]:
+            yield from exact_names(each)
+
+
+def genai_model(entry: Mapping[str, Any], today: date) -> Model:
+    model = Model()
+    prices = entry.get("prices") or []
+    for each in in_force(prices if isinstance(prices, list) else [{"prices": prices}], today):
+        genai_prices(model, each["prices"], "")
+    for variant in entry.get("price_variants") or ():
+        when = variant["when"]
+        tier = "batch" if when.get("processing") == "batch" else when.get("service_tier") or when.get("speed") or ""
+        if tier and tier != "default":
+            genai_prices(model, variant["prices"], tier)
+    if entry.get("context_window"):
+        model.limits["context"] = entry["context_window"]
+    return model
+
+
+def in_force(prices: Iterable[Mapping[str, Any]], today: date) -> list[Mapping[str, Any]]:
+    """The newest that has begun, those that begin soon, and those that hold for some hours of the day: the highest of them stands."""
+    begun: Mapping[str, Any] | None = None
+    kept: list[Mapping[str, Any]] = []
+    for each in prices:
+        constraint = each.get("constraint") or {}
+        start = constraint.get("start_date")
+        if constraint.get("") == "TimeOfDateConstraint" or (start is not None and today < start <= today + SOON):
+            kept.append(each)
+        elif start is None or start <= today:
+            begun = each
+    return kept if begun is None else [begun, *kept]
+
+
+def genai_prices(model: Model, prices: Mapping[str, Any], tier: str) -> None:
+    for key, rate in GENAI_RATES.items():
+        stated = prices.get(key)
+        if isinstance(stated, Mapping):
+            model.put((tier, 0, rate), nanousd(stated["base"], PER_MILLION))
+            for step in stated["tiers"]:
+                model.put((tier, step["start"], rate), nanousd(step["price"], PER_MILLION))
+        elif stated is not None:
+            model.put((tier, 0, rate), nanousd(stated, PER_MILLION))
+    for key, tool in GENAI_FEES.items():
+        if isinstance(prices.get(key), Decimal):
+            model.tools[tool] = max(nanousd(prices[key], PER_THOUSAND), model.tools.get(tool, 0))
+    if isinstance(prices.get("requests_kcount"), Decimal):
+        model.request = max(nanousd(prices["requests_kcount"], PER_THOUSAND), model.request)
+
+
+# Both together
+
+
+def changes(text: str, today: date) -> Iterator[tuple[str, str, date]]:
+    """(section, model, day) of prices that are announced for later than the list looks ahead."""
+    tree = next(node.value for node in ast.parse(text).body if isinstance(node, ast.AnnAssign) and node.value is not None)
+    for provider in literal(tree):
+        for entry in provider["models"]:
+            for each in entry["prices"] if isinstance(entry.get("prices"), list) else ():
+                start = (each.get("constraint") or {}).get("start_date")
+                if start is not None and start > today + SOON:
+                    yield GENAI_SECTIONS.get(provider["id"], provider["id"]), entry["id"], start
+
+
+Disagreement = tuple[str, str, str, int, int]
+"""Section, model, what, nano-USD of litellm, of genai-prices."""
+
+
+def disagreements(one: Sections, other: Sections) -> Iterator[Disagreement]:
+    for section in sorted(one.keys() & other.keys()):
+        for name in sorted(one[section].keys() & other[section].keys()):
+            mine, theirs = flat(one[section][name]), flat(other[section][name])
+            for what in sorted(mine.keys() & theirs.keys()):
+                if mine[what] != theirs[what]:
+                    yield section, name, what, mine[what], theirs[what]
+
+
+def flat(model: Model) -> dict[str, int]:
+    told = {(tier, rate, f"above {above}" if above else ""): amount for (tier, above, rate), amount in model.rates.items()}
+    return {" ".join(filter(None, words)): amount for words, amount in told.items()} | {
+        f"fee of {tool}": fee for tool, fee in model.tools.items()
+    }
+
+
+def merge(*sources: Sections) -> Sections:
+    merged: Sections = defaultdict(dict)
+    for source in sources:
+        for section, models in source.items():
+            for name, model in models.items():
+                merged[section].setdefault(name, Model()).absorb(model)
+    return merged
+
+
+def complete(name: str, model: Model) -> dict[str, Any] | None:
+    """The record as it stands in the catalogue; None: what it costs is not known."""
+    rates = model.rates
+    if CLAUDE.search(name) and ("", 0, "cache_write_short") in rates:
+        # Anthropic's rule for every model and host: an hour costs twice the input. Sources leave it out for many hosts.
+        model.put(("", 0, "cache_write_long"), 2 * rates.get(("", 0, "input"), 0))
+    if not is_priced(model):
+        return None
+    base = table(rates, "", 0)
+    base.setdefault("input", 0)
+    base.setdefault("output", 0)
+    record: dict[str, Any] = dict(base)
+    steps = rising(base, {above: dearer(base, table(rates, "", above)) for above in aboves(rates, "")})
+    if steps:
+        record["steps"] = {str(above): differing(base, step) for above, step in steps.items()}
+    tiers = {tier: tier_record(rates, tier, base, steps) for tier in sorted({tier for tier, _, _ in rates if tier})}
+    if tiers := {tier: each for tier, each in tiers.items() if each}:
+        record["tiers"] = tiers
+    extra = {"tools": model.tools, "uplifts": model.uplifts, "request": model.request, **model.limits}
+    return record | {key: value for key, value in extra.items() if value}
+
+
+def is_priced(model: Model) -> bool:
+    has_input, has_output = ("", 0, "input") in model.rates, ("", 0, "output") in model.rates
+    if model.mode in IMAGE_MODES:
+        return has_output or bool({("", 0, "image"), ("", 0, "output_image")} & model.rates.keys())
+    if model.mode in READING_MODES:
+        return has_input
+    return has_output and (has_input or model.request > 0)
+
+
+def table(rates: Rates, tier: str, above: int) -> dict[str, int]:
+    """In one order. A cache write below the prompt's own rate is left out, and so costs as the prompt does: no provider gives it away."""
+    found = {rate: rates[tier, above, rate] for rate in ORDER if (tier, above, rate) in rates}
+    return {rate: amount for rate, amount in found.items() if not rate.startswith("cache_write") or amount >= found.get("input", 0)}
+
+
+def aboves(rates: Rates, tier: str) -> set[int]:
+    return {above for its_tier, above, _ in rates if its_tier == tier and above}
+
+
+def dearer(base: Mapping[str, int], stated: Mapping[str, int]) -> dict[str, int]:
+    """Rates that are never below `base`; what is not stated rises as much as the prompt does, or the most that is known to."""
+    factors = [Decimal(stated[rate]) / base[rate] for rate in stated if base.get(rate)]
+    factor = max([Decimal(1), *factors])
+    stated = {rate: amount for rate, amount in stated.items() if rate in base or not rate.startswith("cache_write")}
+    scaled = {rate: nanousd(amount, factor if rate not in stated else Decimal(1)) for rate, amount in base.items()}
+    return {rate: max(scaled.get(rate, 0), stated.get(rate, 0)) for rate in scaled | dict(stated)}
+
+
+def tier_record(rates: Rates, tier: str, base: Mapping[str, int], steps: Mapping[int, Mapping[str, int]]) -> dict[str, Any]:
+    """A cheaper tier's unstated rates are the standard ones; a dearer tier's rise as the stated ones do."""
+    stated = table(rates, tier, 0)
+    if not stated.keys() & {"input", "output"}:
+        return {}
+    stated = {rate: amount for rate, amount in stated.items() if rate in base or not rate.startswith("cache_write")}
+    own = dict(base) | stated if tier in CHEAPER else dearer(base, stated)
+    record: dict[str, Any] = differing(base, own)
+    factor = max((Decimal(own[rate]) / amount for rate, amount in base.items() if amount), default=Decimal(1))
+    stepped: dict[int, dict[str, int]] = {}
+    for above in steps.keys() | aboves(rates, tier):
+        standard = steps.get(above, base)
+        known = {rate: nanousd(amount, max(factor, Decimal(1))) for rate, amount in standard.items()} | table(rates, tier, above)
+        stepped[above] = {rate: amount for rate, amount in known.items() if rate in own or rate in standard}
+    written = {str(above): differing(base, step) for above, step in rising(own, stepped).items()}
+    return record | ({"steps": written} if written else {})
+
+
+def rising(base: Mapping[str, int], steps: Mapping[int, Mapping[str, int]]) -> dict[int, dict[str, int]]:
+    """In order, none cheaper than the one before: the sources put the same step one token apart."""
+    risen: dict[int, dict[str, int]] = {}
+    before = base
+    for above in sorted(steps):
+        before = risen[above] = {rate: max(steps[above].get(rate, 0), before.get(rate, 0)) for rate in {**base, **before, **steps[above]}}
+    return risen
+
+
+def differing(base: Mapping[str, int], rates: Mapping[str, int]) -> dict[str, int]:
+    return {rate: amount for rate, amount in rates.items() if base.get(rate) != amount}
+
+
+def build(models: Mapping[str, Model], declared: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """(records, aliases, names without a price) of a section.
+
+    A name is an alias where a source or its date says so, and the records are equal.
+    """
+    share_with_snapshots(models)
+    records: dict[str, Any] = {}
+    unknown: list[str] = []
+    for name, model in sorted(models.items()):
+        record = complete(name, model)
+        if record is None:
+            unknown.append(name)
+        else:
+            records[name] = record
+    aliases: dict[str, str] = {}
+    for name in sorted(records):
+        for target in (declared.get(name, ""), undated(name)):
+            if target != name and target in records and target not in aliases and records[target] == records[name]:
+                aliases[name] = target
+                break
+    # A pointer of a source without figures of its own.
+    aliases |= {name: aliases.get(target, target) for name, target in declared.items() if name not in records and target in records}
+    return {name: record for name, record in records.items() if name not in aliases}, aliases, unknown
+
+
+def undated(name: str) -> str:
+    snapshot = SNAPSHOT.search(name)
+    return name[: snapshot.start()] + (snapshot[2] or "") + name[snapshot.end() :] if snapshot else ""
+
+
+def share_with_snapshots(models: Mapping[str, Model]) -> None:
+    """A snapshot that costs what its model costs has the model's fees and tiers too; one source names the one, one the other."""
+    for name, model in models.items():
+        whole = models.get(undated(name))
+        if whole is not None and all(model.rates.get(place) == whole.rates.get(place) for place in (("", 0, "input"), ("", 0, "output"))):
+            model.absorb(whole)
+            whole.absorb(model)
+
+
+def write_catalog(sections: Mapping[str, Any], aliases: Mapping[str, Mapping[str, str]], head: Mapping[str, str]) -> None:
+    """One line a model, so that a change of prices reads as one."""
+
+    def block(entries: Mapping[str, Any]) -> str:
+        lines = (f"{json.dumps(name)}:{json.dumps(value, separators=(',', ':'))}" for name, value in entries.items())
+        return "{\n" + ",\n".join(lines) + "\n}"
+
+    def blocks(of: Mapping[str, Mapping[str, Any]]) -> str:
+        return "{\n" + ",\n".join(f"{json.dumps(name)}:{block(each)}" for name, each in sorted(of.items()) if each) + "\n}"
+
+    lines = [f"{json.dumps(key)}:{json.dumps(value)}" for key, value in head.items()]
+    lines += [f'"models":{blocks(sections)}', f'"aliases":{blocks(aliases)}']
+    CATALOG.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def write_report(
+    head: Mapping[str, str],
+    counts: Mapping[str, tuple[int, int, int]],
+    announced: Iterable[tuple[str, str, date]],
+    differ: list[Disagreement],
+) -> None:
+    lines = [
+        "# Prices",
+        "",
+        f"Made by `scripts/update_catalog.py` together with `pricing/catalog.json`, version {head['version']}, from {head['source']}.",
+        "How they are used stands in [usage.md](usage.md#pricing).",
+        "",
+        "## Models",
+        "",
+        "A section is a kind of provider, or for `openai_compatible` the vendor that its host belongs to. A model without a price in",
+        "either source is not in the catalogue: it is refused where a budget must be kept.",
+        "",
+        "| section | models | aliases | without a price |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {section} | {models} | {names} | {unknown} |" for section, (models, names, unknown) in sorted(counts.items())]
+    lines += ["", "## Announced", "", "Prices that change later. The list has those of its day; make it anew by then.", ""]
+    lines += [f"- {section}/{model}: {start}" for section, model, start in announced]
+    lines += [
+        "",
+        "## Where the sources disagree",
+        "",
+        f"{len(differ)} figures, in USD per million units. The higher one is in the catalogue.",
+        "",
+        "| section | model | what | litellm | genai-prices |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [f"| {section} | {name} | {what} | {usd(mine)} | {usd(theirs)} |" for section, name, what, mine, theirs in differ]
+    REPORT.write_text("\n".join(lines) + "\n")
+
+
+def usd(amount: int) -> str:
+    return format((Decimal(amount) / PER_MILLION).normalize(), "f")
+
+
+def fetch(directory: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check", "-d", str(directory)]
+    subprocess.run([*command, "litellm", "genai-prices"], check=True)
+
+
+def read_wheel(directory: Path, pattern: str, member: str) -> tuple[str, str]:
+    """(version, text of the member)."""
+    wheel = max(directory.glob(pattern))
+    with zipfile.ZipFile(wheel) as archive:
+        return wheel.name.split("-")[1], archive.read(member).decode()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Makes the built-in price list anew.")
+    parser.add_argument("--date", type=date.fromisoformat, required=True, help="of the list: prices that hold on that day and later")
+    parser.add_argument("--wheels", type=Path, help="a directory that holds both wheels already")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = options.wheels or Path(temporary)
+        if options.wheels is None:
+            fetch(directory)
+        first, prices = read_wheel(directory, "litellm-*.whl", LITELLM_MAP)
+        second, data = read_wheel(directory, "genai_prices-*.whl", GENAI_DATA)
+    make(prices, data, options.date, f"litellm {first} and genai-prices {second}")
+
+
+def make(prices: str, data: str, today: date, source: str) -> None:
+    one, pointers = read_litellm(prices)
+    other, names = read_genai(data, today)
+    head = {"version": today.isoformat(), "date": today.isoformat(), "source": source}
+    differ = list(disagreements(one, other))
+    sections: dict[str, dict[str, Any]] = {}
+    aliases: Aliases = {}
+    counts: dict[str, tuple[int, int, int]] = {}
+    for section, models in merge(one, other).items():
+        if section in NOT_PRICED_BY_CALL:
+            continue
+        declared = names.get(section, {}) | pointers.get(section, {})
+        sections[section], aliases[section], unknown = build(models, declared)
+        counts[section] = (len(sections[section]), len(aliases[section]), len(unknown))
+    write_catalog({name: models for name, models in sections.items() if models}, aliases, head)
+    kept = [each for each in differ if each[1] in sections.get(each[0], {})]
+    write_report(head, {name: count for name, count in counts.items() if count[0]}, changes(data, today), kept)
+    print(f"{sum(map(len, sections.values()))} models, {sum(map(len, aliases.values()))} aliases, {len(differ)} disagreements")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Settings -> what calls cost: the configuration's own prices, and the built-in list, which is read when a price is first asked for."""
+
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+from omnillm.config import configured
+from omnillm.config.settings import PriceSettings, Settings
+from omnillm.gateway.quote import PriceBook, Quoter
+from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.hosts import section_of
+from omnillm.pricing.listing import Listing
+
+
+def make_prices(settings: Settings) -> PriceBook:
+    sections = {
+        name: section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "")
+        for name, endpoint in configured.endpoints(settings).items()
+    }
+    return PriceBook(make_catalog(settings), sections)
+
+
+def make_quoter(settings: Settings) -> Quoter:
+    return Quoter(make_prices(settings), default_output_tokens=settings.calls.default_output_tokens, unknown=settings.pricing.unknown)
+
+
+def make_catalog(settings: Settings) -> Catalog:
+    overrides = {name: listing_of(price) for name, price in settings.pricing.overrides.items()}
+    return Catalog(overrides, read_catalog)
+
+
+def read_catalog() -> bytes:
+    return files("omnillm.pricing").joinpath("catalog.json").read_bytes()
+
+
+def listing_of(price: PriceSettings) -> Listing:
+    given = {name: value for name in Listing.__struct_fields__ if (value := getattr(price, name, None)) is not None}
+    return Listing(**given)

@@ -1,0 +1,110 @@
+"""A model's entry in a price list: every rate that it can have. Under the terms of one call it becomes a `Price`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from omnillm.pricing.cost import Price
+from omnillm.pricing.terms import Terms
+
+MAX_RATE: Final = 10**15
+"""nano-USD per million tokens: one USD a token. More is a slip of the pen, and is refused."""
+MAX_FEE: Final = 10**18
+"""nano-USD per million images, tool calls or attempts: 1,000 USD each."""
+MAX_TOKENS: Final = 10**9
+
+Rate = Annotated[int, msgspec.Meta(ge=0, le=MAX_RATE)]
+Fee = Annotated[int, msgspec.Meta(ge=0, le=MAX_FEE)]
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
+Permille = Annotated[int, msgspec.Meta(ge=1000, le=10_000)]
+
+NEVER_DEARER: Final = frozenset({"flex", "batch"})
+"""Tiers that cost at most what the standard one does: without figures of its own such a tier is charged as standard."""
+THOUSAND: Final = 1000
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """What differs from the model's own rates, in one tier or above one length of prompt. None: as there."""
+
+    input: Rate | None = None
+    output: Rate | None = None
+    cache_read: Rate | None = None
+    cache_write_short: Rate | None = None
+    cache_write_long: Rate | None = None
+    reasoning: Rate | None = None
+    input_audio: Rate | None = None
+    output_audio: Rate | None = None
+    input_image: Rate | None = None
+    """Image tokens, in and out: usage does not split them off, so where they are dearer they are the rate of all (`_folded`)."""
+    output_image: Rate | None = None
+    image: Fee | None = None
+
+
+class Tier(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    steps: dict[str, Rates] = {}
+
+
+class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """nano-USD per million units."""
+
+    steps: dict[str, Rates] = {}
+    """Above so many prompt tokens -> other rates."""
+    tiers: dict[str, Tier] = {}
+    """Service tier -> other rates. A tier has its own steps, or none."""
+    tools: dict[str, Fee] = {}
+    """The provider's tool -> fee of a call."""
+    tool_call: Fee | None = None
+    """Fee of a call of any tool that `tools` does not name."""
+    uplifts: dict[str, Permille] = {}
+    """Place of inference -> thousandths that every token costs there."""
+    request: Fee = 0
+    max_output: Tokens = 0
+    context: Tokens = 0
+
+    def price(self, terms: Terms, version: str) -> Price | None:
+        """None: what these terms cost is not known."""
+        tier = self.tiers.get(terms.tier) if terms.tier else None
+        uplift = self.uplifts.get(terms.place) if terms.place else THOUSAND
+        fee = self._fee(terms.tools)
+        if uplift is None or fee is None or (terms.tier and tier is None and terms.tier not in NEVER_DEARER):
+            return None
+        own = _stated(self)
+        base = own if tier is None else own | _stated(tier)
+        steps = self.steps if tier is None else tier.steps
+        common: dict[str, Any] = {"tool_call": fee, "request": self.request, "version": f"{version}{terms}"}
+        return Price.of(
+            **_folded(base, uplift),
+            **common,
+            max_output=self.max_output,
+            context=self.context,
+            steps=tuple(
+                (int(above), Price.of(**_folded(own | _stated(rates), uplift), **common))
+                for above, rates in sorted(steps.items(), key=lambda each: int(each[0]))
+            ),
+        )
+
+    def _fee(self, tools: tuple[str, ...]) -> int | None:
+        """Of the dearest of these tools; when none is named, of the dearest that there is."""
+        if not tools:
+            return max((*self.tools.values(), self.tool_call or 0))
+        fees = [self.tools.get(tool, self.tool_call) for tool in tools]
+        return None if None in fees else max(fee for fee in fees if fee is not None)
+
+
+_NAMES: Final = Rates.__struct_fields__
+
+
+def _stated(rates: Rates) -> dict[str, int]:
+    return {name: amount for name in _NAMES if (amount := getattr(rates, name)) is not None}
+
+
+def _folded(rates: Mapping[str, int], uplift: int) -> dict[str, int]:
+    """The rates of a `Price`, uplifted and rounded up."""
+    folded = {name: -(-amount * uplift // THOUSAND) for name, amount in rates.items() if name not in {"input_image", "output_image"}}
+    for name, image in (("input", "input_image"), ("output", "output_image")):
+        folded[name] = max(folded.get(name, 0), -(-rates.get(image, 0) * uplift // THOUSAND))
+    for name in ("cache_write_short", "cache_write_long"):
+        if name in folded and "input_image" in rates:
+            folded[name] = max(folded[name], folded["input"])
+    return folded

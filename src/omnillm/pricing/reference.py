@@ -1,0 +1,45 @@
+"""The cost of a ledger's row, computed again from the row and the figures that it names.
+
+A row's `price_version` is `<figures>:<section>/<model><terms><bound>`, as in `2026-11-28:openai/gpt-5;tier=priority`. A row that was
+charged by its bound, because nobody reported a usage, names it: `;bound=5123+1024+0`, tokens of prompt and completion and tool calls.
+"""
+
+from collections.abc import Callable
+
+from omnillm.pricing.cost import bound, cost
+from omnillm.pricing.listing import Listing
+from omnillm.pricing.terms import Terms
+from omnillm.usage import NO_USAGE, Usage
+
+_BOUND = ";bound="
+
+ListingOf = Callable[[str, str, str], Listing | None]
+"""(figures, section or provider, model) -> the entry."""
+
+
+def bounded(version: str, counts: tuple[int, int, int]) -> str:
+    """The version of a row that was charged by its bound."""
+    return f"{version}{_BOUND}{'+'.join(map(str, counts))}"
+
+
+def recompute(price_version: str, usage: Usage | None, find: ListingOf) -> int:
+    """nano-USD. `usage`: None where the row says that it is not known; without a bound such an attempt was free, as is one without a price.
+
+    ValueError: the version is none of this form. LookupError: `find` does not know the figures.
+    """
+    if not price_version or (usage is None and _BOUND not in price_version):
+        return 0
+    version, _, counts = price_version.partition(_BOUND)
+    figures, colon, rest = version.partition(":")
+    place, _, terms = rest.partition(";")
+    section, slash, model = place.partition("/")
+    if not (colon and slash):
+        raise ValueError(f"not the version of a price: {price_version!r}")
+    listing = find(figures, section, model)
+    price = None if listing is None else listing.price(Terms.parse(terms), "")
+    if price is None:
+        raise LookupError(f"no such figures: {price_version!r}")
+    if not counts:
+        return cost(usage or NO_USAGE, price)
+    prompt, completion, tool_calls = map(int, counts.split("+"))
+    return bound(prompt, completion, price, tool_calls)

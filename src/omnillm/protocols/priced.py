@@ -1,0 +1,216 @@
+"""What a request asks for that is paid apart from its tokens, or brings in tokens that its body does not show.
+
+Read only where the peek named members that decide the price (`RequestPeek.price_members`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from omnillm.protocols.protocol import Members
+
+ANTHROPIC_TURNS: Final = 11
+"""Anthropic's loop of server tools ends after ten rounds (`pause_turn`), and a last one writes the answer."""
+GEMINI_CALLS: Final = 10
+"""Searches a request, of which Gemini lets nobody state a maximum: the bound supposes this many, and settles what was reported."""
+
+
+class Asked(msgspec.Struct, kw_only=True, gc=False):
+    """The extras of one request."""
+
+    tier: str = ""
+    """As price lists call it; "": standard."""
+    place: str = ""
+    """Where it must be computed, when that has a price."""
+    tools: set[str] = msgspec.field(default_factory=set)
+    """Tools of the provider that are paid by the call, as price lists call them."""
+    calls: int = 0
+    """At most so many calls of them."""
+    turns: int = 1
+    """At most so often the model reads its context."""
+    output_turns: int = 1
+    """At most so often it writes up to the output cap."""
+    has_unseen_input: bool = False
+    """The prompt may be as long as the model's context, whatever the body holds."""
+    unbounded: str = ""
+    """The first member whose cost has no bound, and how to give it one."""
+
+    def refuse(self, member: str, hint: str = "") -> None:
+        self.unbounded = self.unbounded or member + (f" ({hint})" if hint else "")
+
+
+def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], n: int) -> Asked:
+    """Never raises: what cannot be read is unbounded."""
+    asked = Asked()
+    readers = _READERS.get(protocol, {})
+    for name in price_members:
+        read = readers.get(name)
+        if read is None:
+            asked.refuse(name)
+            continue
+        try:
+            read(asked, _value(members, name), members)
+        except (msgspec.MsgspecError, AttributeError, LookupError, TypeError, ValueError):
+            asked.refuse(name)
+    asked.calls *= n
+    return asked
+
+
+def _value(members: Members, name: str) -> Any:
+    raw = members.get(name)
+    return None if raw is None else msgspec.json.decode(raw)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+Reader = Callable[[Asked, Any, Members], None]
+
+
+def _harmless(asked: Asked, value: Any, members: Members) -> None:
+    """What has a rate of its own that the usage counts (audio), or no price (a container that exists already)."""
+
+
+def _unseen(asked: Asked, value: Any, _: Members) -> None:
+    asked.has_unseen_input = asked.has_unseen_input or bool(value)
+
+
+def _tier(standard: frozenset[str]) -> Reader:
+    def read(asked: Asked, value: Any, _: Members) -> None:
+        word = "" if value is None else value.lower().removeprefix("service_tier_")
+        if word not in standard:
+            asked.tier = word
+
+    return read
+
+
+def _place(asked: Asked, value: Any, _: Members) -> None:
+    asked.place = "" if value in {None, "global"} else value
+
+
+def _chat_search(asked: Asked, value: Any, _: Members) -> None:
+    if value is not None:
+        asked.tools.add("web_search")
+        asked.calls += 1  # a model that searches does so once, before it writes
+        asked.has_unseen_input = True
+
+
+# OpenAI Responses
+
+
+def _responses_tools(asked: Asked, value: Any, members: Members) -> None:
+    most = _value(members, "max_tool_calls")
+    for tool in value or ():
+        name = next((paid for paid in _RESPONSES_PAID if tool["type"].startswith(paid)), "")
+        if name:
+            asked.tools.add(name)
+        elif tool["type"] not in _RESPONSES_OWN:
+            asked.refuse(f"the tool {tool['type']}")
+    if asked.tools and not _is_count(most):
+        asked.refuse("tools", "max_tool_calls bounds them")
+    elif asked.tools:
+        asked.calls = most
+        asked.turns = most + 1
+
+
+_RESPONSES_PAID: Final = ("web_search", "file_search", "code_interpreter")
+_RESPONSES_OWN: Final = frozenset(
+    {"", "function", "custom", "namespace", "apply_patch", "local_shell", "computer", "computer_use_preview", "tool_search"}
+)
+
+
+def _compaction(asked: Asked, value: Any, _: Members) -> None:
+    if value:
+        asked.turns += 1
+        asked.output_turns += 1
+        asked.has_unseen_input = True
+
+
+# Anthropic Messages
+
+
+def _messages_tools(asked: Asked, value: Any, members: Members) -> None:
+    for tool in value or ():
+        kind = tool.get("type") or ""
+        if kind.startswith("web_search_"):
+            asked.tools.add("web_search")
+            if _is_count(tool.get("max_uses")):
+                asked.calls += tool["max_uses"]
+            else:
+                asked.refuse(f"the tool {kind}", "max_uses bounds it")
+        elif not kind.startswith(_MESSAGES_FREE):
+            if kind.startswith(_MESSAGES_PAID):
+                asked.refuse(f"the tool {kind}")
+            continue
+        _loop(asked, value, members)
+
+
+def _loop(asked: Asked, value: Any, _: Members) -> None:
+    """Server tools without a fee: only the further turns cost."""
+    if value:
+        asked.turns = asked.output_turns = ANTHROPIC_TURNS
+        asked.has_unseen_input = True
+
+
+_MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", "mcp_toolset", "browser_toolset")
+_MESSAGES_PAID: Final = ("advisor_",)
+
+
+# Gemini generateContent
+
+
+def _gemini_tools(asked: Asked, value: Any, _: Members) -> None:
+    for tool in value or ():
+        for kind in tool:
+            name = kind.replace("_", "").lower()
+            if name in _GEMINI_PAID:
+                asked.tools.add(_GEMINI_PAID[name])
+                asked.calls = GEMINI_CALLS
+            elif name in {"urlcontext", "codeexecution", "filesearch"}:
+                asked.has_unseen_input = True
+                asked.turns = asked.output_turns = 2
+            elif name not in {"functiondeclarations", "computeruse"}:
+                asked.refuse(f"the tool {kind}")
+
+
+_GEMINI_PAID: Final = {"googlesearch": "web_search", "googlesearchretrieval": "web_search", "googlemaps": "google_maps"}
+
+_OPENAI_TIER: Final = _tier(frozenset({"", "auto", "default", "standard", "scale"}))
+_READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
+    "openai_chat": {
+        "service_tier": _OPENAI_TIER,
+        "web_search_options": _chat_search,
+        "modalities": _harmless,
+        "audio": _harmless,
+    },
+    "openai_responses": {
+        "service_tier": _OPENAI_TIER,
+        "tools": _responses_tools,
+        "previous_response_id": _unseen,
+        "conversation": _unseen,
+        "prompt": _unseen,
+        "background": _harmless,
+        "context_management": _compaction,
+    },
+    "anthropic_messages": {
+        "service_tier": _tier(frozenset({"", "auto", "standard_only", "standard"})),
+        "speed": _tier(frozenset({"", "standard"})),
+        "inference_geo": _place,
+        "tools": _messages_tools,
+        "mcp_servers": _loop,
+        "container": _harmless,
+        "context_management": _compaction,
+        "compaction": _compaction,
+    },
+    "gemini_generate_content": {
+        "serviceTier": _tier(frozenset({"", "standard", "unspecified"})),
+        "service_tier": _tier(frozenset({"", "standard", "unspecified"})),
+        "cachedContent": _unseen,
+        "cached_content": _unseen,
+        "tools": _gemini_tools,
+        "generationConfig.responseModalities": _harmless,
+    },
+}
+"""Protocol -> member -> what it adds. A member that has no reader (fallbacks, plugins, another model's price) is unbounded."""
