@@ -3,20 +3,38 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 _DIGITS = 16
 _STRANGE = re.compile(r"[^a-zA-Z0-9_-]")
 
 
-def rename(names: Iterable[str], longest: int = 64) -> dict[str, str]:
-    """Map each name that needs it to one of letters, digits, "_" and "-", at most `longest` long; no two to the same."""
+class NameRule(NamedTuple):
+    """What a protocol allows: letters, digits, "_" and "-", if it says no more."""
+
+    longest: int
+    strange: re.Pattern[str] = _STRANGE
+    """A character that it does not allow."""
+    first: re.Pattern[str] = re.compile("")
+    """How a name must begin; "_" is put before one that does not."""
+
+
+NAMES_OF_GEMINI = NameRule(128, strange=re.compile(r"[^a-zA-Z0-9_.:-]"), first=re.compile("[a-zA-Z_]"))
+
+
+def rename(names: Iterable[str], rule: NameRule) -> dict[str, str]:
+    """Map each name that the rule does not allow to one that it does; no two to the same."""
+    longest, strange, first = rule
     renamed: dict[str, str] = {}
     names = list(dict.fromkeys(names))
     taken = set(names)
     for name in names:
-        if 0 < len(name) <= longest and not _STRANGE.search(name):
+        if 0 < len(name) <= longest and first.match(name) and not strange.search(name):
             continue
-        plain = _STRANGE.sub("_", name)[:longest] or "_"
+        plain = strange.sub("_", name)
+        if not plain or not first.match(plain):
+            plain = f"_{plain}"
+        plain = plain[:longest]
         number = 1
         while plain in taken:
             number += 1

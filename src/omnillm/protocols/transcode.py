@@ -23,10 +23,15 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
 from omnillm.protocols.loss import ConversionReport, Losses
 from omnillm.protocols.shapes import Unfit
-from omnillm.protocols.tool_names import rename
+from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
 
-_LONGEST_NAMES = {"openai_chat": 64, "openai_responses": 64, "anthropic_messages": 128}
-"""Of functions, in the protocols that allow letters, digits, "_" and "-" alone."""
+_NAME_RULES = {
+    "openai_chat": NameRule(64),
+    "openai_responses": NameRule(64),
+    "anthropic_messages": NameRule(128),
+    "gemini_generate_content": NAMES_OF_GEMINI,
+}
+"""Of functions."""
 
 
 def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: bool | None = None) -> ConversionReport[LlmRequest]:
@@ -109,10 +114,10 @@ def joined(parsed: ConversionReport[Any], emitted: ConversionReport[bytes], *, i
 
 def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
     """Function names that the protocol does not allow, to those that are sent in their place."""
-    longest = _LONGEST_NAMES.get(protocol)
-    if longest is None or request.protocol == protocol:
+    rule = _NAME_RULES.get(protocol)
+    if rule is None or request.protocol == protocol:
         return NO_NAMES
-    return rename(_function_names(request), longest)
+    return rename(_function_names(request), rule)
 
 
 def _function_names(request: LlmRequest) -> list[str]:

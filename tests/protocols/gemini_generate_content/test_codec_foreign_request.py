@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.protocols.gemini_generate_content.asking import FOREIGN, QUESTION, P, can, emit, parse, parts_of, request, said
 from tests.protocols.gemini_generate_content.bodies import (
@@ -56,6 +57,7 @@ from omnillm.model import (
     user,
 )
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.transcode import emit_request, renames
 
 
 def test_system_text() -> None:
@@ -329,6 +331,27 @@ def test_tools() -> None:
         "capabilities.parallel_tool_calls": "dropped",
         "capabilities.max_tool_calls": "dropped",
     }
+
+
+def test_names_that_gemini_refuses() -> None:
+    """It allows dots and colons, but no digit at the start and no more than 128 characters; calls, results and choices follow."""
+    long = "g" * 130
+    names = ("2nd", "_2nd", "a.b:c-d", long, "a b")
+    asked = request(
+        QUESTION,
+        said(ToolCall(call_id="c", name="2nd", arguments="{}")),
+        ToolResult(call_id="c", name="2nd"),
+        capabilities=CapabilitySet(
+            tools=tuple(ToolDefinition(name=name) for name in names), tool_choice=ToolChoice(mode="named", names=("2nd",))
+        ),
+    )
+    assert dict(renames(P, asked)) == {"2nd": "_2nd_2", long: "g" * 128, "a b": "a_b"}
+    body = msgspec.json.decode(emit_request(P, asked).value)
+    declared = [function["name"] for function in body["tools"][0]["functionDeclarations"]]
+    assert declared == ["_2nd_2", "_2nd", "a.b:c-d", "g" * 128, "a_b"]
+    assert body["contents"][1]["parts"][0]["functionCall"]["name"] == "_2nd_2"
+    assert body["contents"][2]["parts"][0]["functionResponse"]["name"] == "_2nd_2"
+    assert body["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"] == ["_2nd_2"]
 
 
 OLD = Dialect(joins_tools=False, thinks_in_levels=False)
