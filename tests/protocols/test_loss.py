@@ -62,7 +62,7 @@ def test_bookkeeping_comes_last_in_the_short_form() -> None:
 def test_short_form_is_cut_between_two_reasons() -> None:
     """And tells how many more there are."""
     reasons = tuple(LossReason(path=f"metadata.{number}", kind="dropped", detail="gone") for number in range(100))
-    told = short_form(reasons, limit=60)
-    assert told == "dropped:metadata.0, dropped:metadata.1, dropped:metadata.2, +97"
+    told = short_form(reasons, limit=61)
+    assert told == "dropped:metadata.0, dropped:metadata.1, dropped:metadata.10, +97"
     assert short_form((LossReason(path="x" * 100, kind="dropped", detail=""),), limit=20) == "1 losses"
     assert short_form(()) == ""
