@@ -4,24 +4,38 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.protocols.directions import CONTEXT
 
+from omnillm.errors import ProtocolError
+from omnillm.framing.sse import SseReader
 from omnillm.model import (
+    BuiltinTool,
     CacheControl,
+    CapabilitySet,
+    ExplicitKey,
+    GenerationConfig,
     ImageBase64,
     LlmRequest,
     Message,
     MessageRole,
     Native,
+    OutputModality,
+    PromptCachePolicy,
+    PromptCacheRetention,
     Reasoning,
+    ReasoningCapability,
     Text,
     ToolCall,
+    ToolChoice,
+    ToolDefinition,
     ToolResult,
     user,
 )
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import CODEC
-from omnillm.protocols.transcode import transcode_request
+from omnillm.protocols.stream_transcoder import StreamTranscoder
+from omnillm.protocols.transcode import transcode_request, transcode_response
 
 OPENAI = Dialect()
 HOST = Dialect(provider="host", system_role="system", output_cap_member="max_tokens", is_openai=False, can_stop_thinking=False)
@@ -229,3 +243,169 @@ def test_compatible_hosts_get_strings_of_the_system_and_of_tools():
     body, losses = emitted(foreign(*items))
     assert [type(message["content"]) for message in body["messages"]] == [list, type(None), list, list]
     assert losses == []
+
+
+# What OpenAI's own hosts and models know, and others do not.
+
+
+@pytest.mark.parametrize(("dialect", "member"), [(OPENAI, "safety_identifier"), (HOST, "user")])
+def test_a_long_user_id_is_hashed(dialect, member):
+    """Claude Code's is longer than the 64 characters that OpenAI takes; a Chat client's own word stays."""
+    long = "user_" + "a" * 128
+    body, losses = emitted(foreign(user("Hi"), user_id=long), dialect)
+    assert len(body[member]) == 64
+    assert losses == ["approximated:user_id"]
+    assert emitted(foreign(user("Hi"), user_id="b" * 64), dialect)[0][member] == "b" * 64
+    body, losses = emitted(foreign(user("Hi"), user_id=long, protocol="openai_chat"), dialect)
+    assert (body[member], losses) == (long, [])
+
+
+def test_only_search_models_search():
+    """Another refuses the options, or cannot call functions beside them."""
+    capabilities = CapabilitySet(tools=(ToolDefinition(name="f"),), builtin_tools=(BuiltinTool(kind="web_search"),))
+    for dialect in (OPENAI, HOST):
+        body, losses = emitted(foreign(user("Hi"), capabilities=capabilities), dialect)
+        assert "web_search_options" not in body
+        assert losses == ["dropped:capabilities.builtin_tools[0]"]
+    body, losses = emitted(foreign(user("Hi"), capabilities=capabilities), Dialect(has_web_search=True))
+    assert (body["web_search_options"], losses) == ({}, [])
+
+
+SHELL = ToolDefinition(name="sh", description="Run it.", kind="custom", format={"type": "text"})
+RUN = ToolCall(call_id="c", name="sh", arguments='ls "a"', kind="custom")
+
+
+@pytest.mark.parametrize("protocol", ["openai_responses", ""])
+def test_custom_tools_are_functions_of_compatible_hosts(protocol):
+    """In the definition, in the history and in the choice."""
+    request = foreign(
+        said(RUN),
+        result("c", kind="custom"),
+        protocol=protocol,
+        capabilities=CapabilitySet(tools=(SHELL,), tool_choice=ToolChoice(mode="named", names=("sh",), kind="custom")),
+    )
+    body, losses = emitted(request, HOST)
+    parameters = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+    assert body["tools"] == [{"type": "function", "function": {"name": "sh", "description": "Run it.", "parameters": parameters}}]
+    function = {"name": "sh", "arguments": '{"input":"ls \\"a\\""}'}
+    assert body["messages"][0]["tool_calls"] == [{"id": "c", "type": "function", "function": function}]
+    assert body["messages"][1] == {"role": "tool", "tool_call_id": "c", "content": "149 m"}
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "sh"}}
+    assert losses == [
+        "approximated:capabilities.tool_choice.kind",
+        "approximated:capabilities.tools[0].kind",
+        "approximated:input[0].parts[0].kind",
+        "dropped:capabilities.tools[0].format",
+    ]
+
+
+def test_a_subset_of_custom_tools_is_one_of_functions_at_compatible_hosts():
+    """Whichever kind the choice itself says."""
+    choice = ToolChoice(mode="allowed", names=("sh", "f"))
+    capabilities = CapabilitySet(tools=(SHELL, ToolDefinition(name="f")), tool_choice=choice)
+    body, _ = emitted(foreign(user("Hi"), capabilities=capabilities), HOST)
+    assert [tool["type"] for tool in body["tool_choice"]["allowed_tools"]["tools"]] == ["function", "function"]
+    body, losses = emitted(foreign(user("Hi"), capabilities=capabilities))
+    assert [tool["type"] for tool in body["tool_choice"]["allowed_tools"]["tools"]] == ["custom", "function"]
+    assert losses == []
+
+
+def test_custom_tools_of_a_chat_client_stay():
+    """And those of anybody at OpenAI."""
+    capabilities = CapabilitySet(tools=(SHELL,))
+    for protocol, dialect in (("openai_chat", HOST), ("openai_responses", OPENAI)):
+        body, losses = emitted(foreign(said(RUN), result("c", kind="custom"), protocol=protocol, capabilities=capabilities), dialect)
+        assert body["tools"][0]["type"] == body["messages"][0]["tool_calls"][0]["type"] == "custom"
+        assert losses == []
+
+
+def test_call_of_such_a_function_is_free_text_for_the_client():
+    """Whole and streamed."""
+    context = msgspec.structs.replace(CONTEXT, request=LlmRequest(model="m", input=(), capabilities=CapabilitySet(tools=(SHELL,))))
+    call = {"id": "c", "type": "function", "function": {"name": "sh", "arguments": '{"input":"ls \\"a\\""}'}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    chat = {"id": "r", "object": "chat.completion", "created": 1, "model": "m"}
+    reply = {**chat, "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    whole = msgspec.json.decode(transcode_response("openai_chat", "openai_responses", msgspec.json.encode(reply), context=context).value)
+    transcoder = StreamTranscoder("openai_chat", "openai_responses", context=context)
+    deltas: list[dict[str, Any]] = [
+        {"role": "assistant", "tool_calls": [{**call, "index": 0, "function": {"name": "sh", "arguments": ""}}]}
+    ]
+    deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in ('{"input":"ls ', '\\"a\\""}')]
+    chunks = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    chunks.append({"index": 0, "delta": {}, "finish_reason": "tool_calls"})
+    raw = b"".join(transcoder.feed(b"data: " + msgspec.json.encode({**chat, "choices": [chunk]}) + b"\n\n") for chunk in chunks)
+    raw += transcoder.feed(b"data: [DONE]\n\n") + transcoder.feed(b"")
+    streamed = msgspec.json.decode(list(SseReader().feed(raw))[-1].data)["response"]
+    for response in (whole, streamed):
+        [item] = response["output"]
+        assert (item["type"], item["name"], item["input"]) == ("custom_tool_call", "sh", 'ls "a"')
+
+
+def test_members_of_openais_own_are_kept_from_compatible_hosts():
+    """They may refuse what they do not know; text is what they answer anyway."""
+    members: dict[str, Any] = {
+        "store": False,
+        "metadata": {"run": "7"},
+        "generation": GenerationConfig(verbosity="low"),
+        "capabilities": CapabilitySet(
+            modalities=(OutputModality.TEXT,),
+            prompt_cache=PromptCachePolicy(
+                key=ExplicitKey(value="k"), retention=PromptCacheRetention.LONG, vendor_extensions={"mode": "explicit"}
+            ),
+        ),
+    }
+    request = foreign(user("Hi"), protocol="openai_responses", **members)
+    body, losses = emitted(request, HOST)
+    assert body == {"model": "m", "messages": [HI]}
+    assert losses == [
+        "approximated:capabilities.prompt_cache",
+        "dropped:capabilities.prompt_cache.key",
+        "dropped:capabilities.prompt_cache.retention",
+        "dropped:capabilities.prompt_cache.vendor_extensions.mode",
+        "dropped:generation.verbosity",
+        "dropped:metadata",
+        "dropped:store",
+    ]
+    known = {"modalities", "store", "metadata", "verbosity", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"}
+    for protocol, dialect in (("openai_responses", OPENAI), ("openai_chat", HOST), ("", HOST)):
+        assert known <= emitted(foreign(user("Hi"), protocol=protocol, **members), dialect)[0].keys() | {"prompt_cache_options"}
+
+
+def test_a_required_cache_is_refused_for_a_host_that_may_refuse_its_key():
+    """Before anything is sent."""
+    policy = PromptCachePolicy(mode="required", key=ExplicitKey(value="k"))
+    with pytest.raises(ProtocolError):
+        emitted(foreign(user("Hi"), capabilities=CapabilitySet(prompt_cache=policy)), HOST)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "effort", "losses"),
+    [
+        (ReasoningCapability(effort="minimal"), "low", ["approximated:capabilities.reasoning.effort"]),
+        (ReasoningCapability(effort="medium"), "medium", []),
+        (ReasoningCapability(effort="xhigh"), "high", ["approximated:capabilities.reasoning.effort"]),
+        (ReasoningCapability(effort="max"), "high", ["approximated:capabilities.reasoning.effort"]),
+        (ReasoningCapability(effort="utmost"), None, ["dropped:capabilities.reasoning.effort"]),
+        (ReasoningCapability(budget_tokens=30000), "high", ["approximated:capabilities.reasoning.budget_tokens"]),
+        (ReasoningCapability(mode="disabled"), None, ["approximated:capabilities.reasoning.mode"]),
+        (ReasoningCapability(effort="none"), None, ["approximated:capabilities.reasoning.effort"]),
+        (ReasoningCapability(budget_tokens=0), None, ["approximated:capabilities.reasoning.budget_tokens"]),
+    ],
+)
+def test_efforts_of_compatible_hosts(wanted, effort, losses):
+    """Three are known everywhere; not to reason cannot be asked of every model."""
+    body, found = emitted(foreign(user("Hi"), capabilities=CapabilitySet(reasoning=wanted)), HOST)
+    assert (body.get("reasoning_effort"), found) == (effort, losses)
+    if wanted.effort:
+        own = foreign(user("Hi"), capabilities=CapabilitySet(reasoning=wanted), protocol="openai_chat")
+        assert emitted(own, HOST)[0]["reasoning_effort"] == wanted.effort
+
+
+def test_reasoning_off_is_said_to_models_that_can():
+    """The others would refuse the call."""
+    request = foreign(user("Hi"), capabilities=CapabilitySet(reasoning=ReasoningCapability(mode="disabled", effort="none")))
+    assert emitted(request)[0]["reasoning_effort"] == "none"
+    body, losses = emitted(request, Dialect(can_stop_thinking=False))
+    assert "reasoning_effort" not in body
+    assert losses == ["approximated:capabilities.reasoning.effort", "approximated:capabilities.reasoning.mode"]

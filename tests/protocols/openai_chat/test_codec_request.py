@@ -558,7 +558,8 @@ def test_capabilities_that_chat_lacks():
         structured_output=StructuredOutputConfig(schema=SCHEMA),
         modalities=(OutputModality.TEXT, OutputModality.IMAGE),
     )
-    body, losses = emitted(foreign(user("Hi"), capabilities=capabilities, vendor_extensions={"thinking": {}}))
+    request = foreign(user("Hi"), capabilities=capabilities, vendor_extensions={"thinking": {}})
+    body, losses = emitted(request, Dialect(has_web_search=True))
     assert body["web_search_options"] == {}
     assert body["response_format"]["json_schema"]["name"] == "response"
     assert body["modalities"] == ["text"]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from omnillm.model.message import Native, ToolCall
+from omnillm.protocols.custom_tools import ARGUMENT
 from omnillm.protocols.openai_chat.emit_parts import add_extensions, json_text
 from omnillm.protocols.openai_chat.place import NAME, Place, inside
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf, written_opaque
@@ -77,7 +78,10 @@ def _without_signature(extra: dict[str, Any]) -> dict[str, Any]:
 def write_call(call: ToolCall, place: Place) -> dict[str, Any]:
     name = place.names.get(call.name, call.name)
     call_id, arguments = place.written_id(call.call_id), call.arguments
-    if call.kind == "custom":
+    if call.kind == "custom" and not place.takes_free_text:
+        place.losses.approximate(place.here(".kind"), "free text is the one argument of a function")
+        written = {"id": call_id, "type": "function", "function": {"name": name, "arguments": json_text({ARGUMENT: arguments})}}
+    elif call.kind == "custom":
         written = {"id": call_id, "type": "custom", "custom": {"name": name, "input": arguments}}
     else:
         if not arguments and place.dialect is not None and not place.is_native:

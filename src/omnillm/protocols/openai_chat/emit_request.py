@@ -3,15 +3,16 @@
 from typing import Any
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import CapabilitySet, OutputModality, ReasoningCapability, StructuredOutputConfig
+from omnillm.model.capabilities import CapabilitySet, OutputModality, StructuredOutputConfig
 from omnillm.model.request import GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.effort import effort_of
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.emit_effort import write_effort
 from omnillm.protocols.openai_chat.emit_messages import write_messages
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy
 from omnillm.protocols.openai_chat.tools import write_tools
+from omnillm.protocols.user_ids import short_user_id
 
 _PLAIN = (
     "temperature",
@@ -59,11 +60,19 @@ def _write_stream(request: LlmRequest, body: dict[str, Any]) -> None:
 
 def _write_owner(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
     if request.user_id:
-        body["safety_identifier" if place.is_openai else "user"] = request.user_id
+        user_id = request.user_id if place.is_native else short_user_id(request.user_id, place.losses)
+        body["safety_identifier" if place.is_openai else "user"] = user_id
     if request.metadata:
-        body["metadata"] = request.metadata
+        _write_openai_member("metadata", request.metadata, "metadata", body, place)
     if request.store is not None:
-        body["store"] = request.store
+        _write_openai_member("store", request.store, "store", body, place)
+
+
+def _write_openai_member(name: str, value: Any, path: str, body: dict[str, Any], place: Place) -> None:
+    if place.takes_openai_members:
+        body[name] = value
+    else:
+        place.losses.drop(path, "OpenAI's own: the host may refuse it")
 
 
 def _write_generation(generation: GenerationConfig, body: dict[str, Any], place: Place) -> None:
@@ -79,7 +88,7 @@ def _write_generation(generation: GenerationConfig, body: dict[str, Any], place:
     if generation.stop:
         body["stop"] = _stops(generation.stop, place)
     if generation.verbosity:
-        body["verbosity"] = generation.verbosity
+        _write_openai_member("verbosity", generation.verbosity, "generation.verbosity", body, place)
     if generation.service_tier:
         _write_tier(generation.service_tier, body, place)
 
@@ -111,7 +120,7 @@ def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
 def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
     write_tools(capabilities, body, place)
     if capabilities.reasoning is not None:
-        _write_reasoning(capabilities.reasoning, body, place)
+        write_effort(capabilities.reasoning, body, place)
     if capabilities.structured_output is not None:
         body["response_format"] = _response_format(capabilities.structured_output, place)
     if capabilities.modalities:
@@ -124,36 +133,6 @@ def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place
         place.losses.drop("capabilities.safety", "Chat has no safety settings")
     if capabilities.prompt_cache is not None:
         write_policy(capabilities.prompt_cache, body, place)
-
-
-def _write_reasoning(wanted: ReasoningCapability, body: dict[str, Any], place: Place) -> None:
-    path = "capabilities.reasoning"
-    effort = _effort(wanted, path, place)
-    if effort:
-        body["reasoning_effort"] = effort
-    if wanted.summary:
-        place.losses.drop(f"{path}.summary", "Chat has no summaries of reasoning")
-    if wanted.include_thoughts is not None:
-        place.losses.drop(f"{path}.include_thoughts", "Chat does not say whether reasoning is shown")
-    for name in wanted.vendor_extensions:
-        place.losses.drop(f"{path}.vendor_extensions.{name}", "not a member of Chat's")
-
-
-def _effort(wanted: ReasoningCapability, path: str, place: Place) -> str:
-    """Say mode, effort and budget as an effort, which is all that Chat knows."""
-    is_off = wanted.mode == "disabled"
-    effort = "none" if is_off else wanted.effort
-    if wanted.budget_tokens is not None:
-        if effort:
-            place.losses.drop(f"{path}.budget_tokens", "the effort says it")
-        else:
-            effort = effort_of(wanted.budget_tokens)
-            place.losses.approximate(f"{path}.budget_tokens", "said as an effort")
-    if wanted.mode and not effort:
-        place.losses.drop(f"{path}.mode", "Chat knows an effort only")
-    elif is_off is not (wanted.effort == "none") or (wanted.mode and not is_off):
-        place.losses.approximate(f"{path}.mode", "said as an effort")
-    return effort
 
 
 def _response_format(wanted: StructuredOutputConfig, place: Place) -> dict[str, Any]:
@@ -173,6 +152,8 @@ def _response_format(wanted: StructuredOutputConfig, place: Place) -> dict[str, 
 
 def _write_modalities(wanted: tuple[OutputModality, ...], body: dict[str, Any], place: Place) -> None:
     words = [modality.value for modality in wanted]
+    if words == ["text"] and not place.takes_openai_members:
+        return  # the default, and a member that the host may refuse
     if place.is_openai and "image" in words:
         place.losses.drop("capabilities.modalities", "OpenAI's Chat makes no images")
         words = [word for word in words if word != "image"]

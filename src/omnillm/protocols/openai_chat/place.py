@@ -27,7 +27,9 @@ class Place:
         "part",
         "shortens_ids",
         "takes_arrays",
+        "takes_free_text",
         "takes_marks",
+        "takes_openai_members",
     )
 
     def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect | None = None, names: Mapping[str, str] = NO_NAMES) -> None:
@@ -40,6 +42,10 @@ class Place:
         self.has_own_extensions = protocol == NAME or (not protocol and dialect is not None)
         self.takes_marks = True
         """Whether marks of the prompt cache may be written at all."""
+        self.takes_free_text = self.is_native or dialect is None or dialect.is_openai
+        """Whether tools may be custom ones: compatible hosts know functions only."""
+        self.takes_openai_members = self.has_own_extensions or self.is_openai
+        """Whether members of the body may be OpenAI's own: a compatible host may refuse those that it does not know."""
         self.takes_arrays = self.is_native or dialect is None or dialect.is_openai
         """Whether messages of the system and of tools may be arrays of texts: compatible hosts often take strings alone."""
         self.shortens_ids = self.is_openai and not self.is_native

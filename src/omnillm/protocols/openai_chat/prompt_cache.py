@@ -31,6 +31,7 @@ _RETENTION_OF_WORD = {word: retention for retention, word in _RETENTIONS.items()
 _OPTIONS = frozenset({"mode", "ttl"})
 _SYSTEM_ROLES = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _CONFIG = "capabilities.prompt_cache"
+_CANNOT_BE_TOLD = "The host cannot be told to cache the prompt: give a cache key or ask for best effort."
 
 
 def mark_of(part: dict[str, Any]) -> CacheControl | None:
@@ -83,6 +84,7 @@ def write_policy(policy: PromptCachePolicy, body: dict[str, Any], place: Place) 
         place.losses.approximate(_CONFIG, "nothing is asked; the host may cache by its own rules")
         return
     asked = len(body)
+    policy = _takeable(policy, place)
     if isinstance(policy.key, ExplicitKey):
         body["prompt_cache_key"] = policy.key.value
     elif policy.key is not None:
@@ -93,11 +95,24 @@ def write_policy(policy: PromptCachePolicy, body: dict[str, Any], place: Place) 
     if policy.vendor_extensions:
         _write_options(policy, body, place)
     if policy.mode == "required" and len(body) == asked and not place.is_openai:
-        raise ProtocolError(
-            "The host cannot be told to cache the prompt: give a cache key or ask for best effort.", reason="unsupported_feature"
-        )
+        raise ProtocolError(_CANNOT_BE_TOLD, reason="unsupported_feature")
     if len(body) == asked and policy.breakpoint == Auto():
         place.losses.approximate(_CONFIG, "the host caches by its own rules")
+
+
+def _takeable(policy: PromptCachePolicy, place: Place) -> PromptCachePolicy:
+    """Leave out, and tell, what a compatible host may refuse."""
+    if place.takes_openai_members:
+        return policy
+    if policy.mode == "required":
+        raise ProtocolError(_CANNOT_BE_TOLD, reason="unsupported_feature")
+    if policy.key is not None:
+        place.losses.drop(f"{_CONFIG}.key", "the host may refuse it")
+    if policy.retention in _RETENTIONS:
+        place.losses.drop(f"{_CONFIG}.retention", "the host may refuse it")
+    for name in policy.vendor_extensions:
+        place.losses.drop(f"{_CONFIG}.vendor_extensions.{name}", "the host may refuse it")
+    return replace(policy, key=None, retention=PromptCacheRetention.PROVIDER_DEFAULT, vendor_extensions={})
 
 
 def _write_options(policy: PromptCachePolicy, body: dict[str, Any], place: Place) -> None:

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
 from omnillm.model.message import CacheControl
+from omnillm.protocols.custom_tools import ARGUMENT
 from omnillm.protocols.openai_chat.place import NAME, Place, inside
 from omnillm.protocols.openai_chat.prompt_cache import mark_of
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_flag, optional_mapping, optional_text, rest, text
 
 WEB_SEARCH = "web_search"
+_FREE_TEXT = {"type": "object", "properties": {ARGUMENT: {"type": "string"}}, "required": [ARGUMENT]}
 _SEARCH_OPTIONS = "web_search_options"
 """Where Chat has its web search; kept under this name when it says more than the model can."""
 _TOOL_MEMBERS = frozenset({"type", "function", "custom", "cache_control", "prompt_cache_breakpoint"})
@@ -121,7 +125,7 @@ def read_legacy_choice(choice: Any) -> ToolChoice:
 
 
 def write_tools(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
-    tools = [_write_tool(tool, number, place) for number, tool in enumerate(capabilities.tools)]
+    tools = [_write_tool(_known_kind(tool, number, place), number, place) for number, tool in enumerate(capabilities.tools)]
     for number, builtin in enumerate(capabilities.builtin_tools):
         _write_builtin(builtin, number, (tools, body), place)
     if tools:
@@ -163,6 +167,16 @@ def _write_tool(tool: ToolDefinition, number: int, place: Place) -> dict[str, An
     return written
 
 
+def _known_kind(tool: ToolDefinition, number: int, place: Place) -> ToolDefinition:
+    """Return a function in place of a custom tool that the host does not know; calls of it are undone for the client."""
+    if tool.kind != "custom" or place.takes_free_text:
+        return tool
+    place.losses.approximate(f"capabilities.tools[{number}].kind", "free text is the one argument of a function")
+    if tool.format is not None:
+        place.losses.drop(f"capabilities.tools[{number}].format", "a function has no grammar")
+    return replace(tool, kind="function", input_schema=_FREE_TEXT, format=None)
+
+
 def _write_tool_mark(mark: CacheControl, written: dict[str, Any], number: int, place: Place) -> None:
     if place.is_native and not place.is_openai and place.takes_marks:
         written["cache_control"] = {"type": "ephemeral", "ttl": mark.ttl} if mark.ttl else {"type": "ephemeral"}
@@ -181,6 +195,8 @@ def _write_builtin(tool: BuiltinTool, number: int, out: tuple[list[dict[str, Any
         tools.append(native)
     elif tool.kind != WEB_SEARCH:
         place.losses.drop(path, "a tool that only its own protocol knows")
+    elif not native and not place.is_native and place.dialect is not None and not place.dialect.has_web_search:
+        place.losses.drop(path, "in Chat, OpenAI's search models alone search the web")
     elif _SEARCH_OPTIONS in body:
         place.losses.drop(path, "Chat searches by one set of options")
     else:
@@ -211,10 +227,19 @@ def _write_choice(choice: ToolChoice, capabilities: CapabilitySet, body: dict[st
     elif not choice.names:
         place.losses.drop("capabilities.tool_choice", "it names no tool")
     elif choice.mode == "named":
-        body["tool_choice"] = {"type": choice.kind, choice.kind: {"name": choice.names[0]}}
+        kind = _chosen_kind(choice, place)
+        body["tool_choice"] = {"type": kind, kind: {"name": choice.names[0]}}
     else:
-        custom = {tool.name for tool in capabilities.tools if tool.kind == "custom"}
-        kinds = ["custom" if choice.kind == "custom" or name in custom else "function" for name in choice.names]
+        custom = {tool.name for tool in capabilities.tools if tool.kind == "custom"} if place.takes_free_text else set()
+        chosen = _chosen_kind(choice, place)
+        kinds = ["custom" if chosen == "custom" or name in custom else "function" for name in choice.names]
         named = [{"type": kind, kind: {"name": name}} for kind, name in zip(kinds, choice.names, strict=True)]
         mode = "required" if choice.is_required else "auto"
         body["tool_choice"] = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
+
+
+def _chosen_kind(choice: ToolChoice, place: Place) -> str:
+    if choice.kind == "custom" and not place.takes_free_text:
+        place.losses.approximate("capabilities.tool_choice.kind", "free text is the one argument of a function")
+        return "function"
+    return choice.kind
