@@ -40,6 +40,7 @@ from omnillm.protocols.gemini_generate_content.peek import peek_request
 from omnillm.protocols.gemini_generate_content.spelling import camel, snake
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.transcode import transcode_request
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -132,6 +133,17 @@ def test_envelopes_of_other_protocols_are_opened() -> None:
         Reasoning(summary=("So.",), opaque=Opaque(value="c2ln", issuer=summary.issuer)),
         Text(text="Hello."),
     )
+
+
+def test_pieces_of_an_unsigned_thought_are_one() -> None:
+    """A client brings back what it got of a stream: a Chat provider reads its own reasoning_content again."""
+    thoughts = [{"text": "H", "thought": True}, {"text": "m.", "thought": True}]
+    body = turns(says(thoughts[0]), says(thoughts[1], {"text": "149 m."}), answers({"text": "And in feet?"}))
+    answer = parse(body)[0].messages[1]
+    assert answer.parts == (Reasoning(text="Hm."), Text(text="149 m."))
+    report = transcode_request(P, "openai_chat", msgspec.json.encode(body), dialect=Dialect(is_openai=False))
+    assert msgspec.json.decode(report.value)["messages"][1]["reasoning_content"] == "Hm."
+    assert report.loss_reasons == ()
 
 
 UNFIT = {

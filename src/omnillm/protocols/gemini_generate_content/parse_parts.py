@@ -208,8 +208,8 @@ def as_said_by_user(part: MessagePart) -> MessagePart:
 
 
 def reunited(parts: tuple[MessagePart, ...]) -> tuple[MessagePart, ...]:
-    """Put reasoning of another protocol together again, which a stream told in pieces: texts, and the signature at the end."""
-    if not any(type(part) is Reasoning and part.opaque is not None and part.opaque.issuer.protocol != NAME for part in parts):
+    """Put reasoning together again that a stream told in pieces: texts, and at the end the signature, if another protocol gave one."""
+    if len(parts) < 2 or not any(type(part) is Reasoning for part in parts):
         return parts
     whole: list[MessagePart] = []
     pieces: list[Reasoning] = []
@@ -220,9 +220,13 @@ def reunited(parts: tuple[MessagePart, ...]) -> tuple[MessagePart, ...]:
         if pieces and type(part) is Reasoning and not part.is_redacted and _is_foreign(part):
             whole.append(_joined(pieces, part))
         else:
-            whole += [*pieces, part]
+            whole += [*_one(pieces), part]
         pieces = []
-    return (*whole, *pieces)
+    return (*whole, *_one(pieces))
+
+
+def _one(pieces: list[Reasoning]) -> list[Reasoning]:
+    return [Reasoning(text="".join([piece.text for piece in pieces]))] if len(pieces) > 1 else pieces
 
 
 def _is_foreign(part: Reasoning) -> bool:
