@@ -26,7 +26,7 @@ from omnillm.model.message import (
 )
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages import CODEC
-from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.codec import Dialect, ReplyContext
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
@@ -213,6 +213,31 @@ def test_foreign_signatures_ride_in_envelopes():
     assert lost == {"candidates[0].message.parts[4].signature": "dropped"}
     assert body["stop_reason"] == "tool_use"
     assert is_strictly(SDK, body)
+
+
+def test_foreign_thinking_that_nobody_signed_bears_an_empty_envelope():
+    """Agents replay thinking with an empty signature as visible text. It comes back as thinking, and as nobody's signature."""
+    body, lost = emit(answer(Reasoning(text="a"), protocol="openai_chat"))
+    [block] = body["content"]
+    assert block == {"type": "thinking", "thinking": "a", "signature": seal(Opaque(value="", issuer=Issuer(protocol="openai_chat")))}
+    assert lost == {}
+    request = {"model": "m", "max_tokens": 1, "messages": [{"role": "assistant", "content": [block, {"type": "text", "text": "b"}]}]}
+    losses = Losses()
+    asked = CODEC.parse_request(request, losses)
+    assert asked.input[0].parts == (Reasoning(text="a"), Text(text="b"))
+    sent = CODEC.emit_request(asked, Dialect(), losses)
+    assert sent["messages"] == [{"role": "assistant", "content": "b"}]
+    assert {reason.path: reason.kind for reason in losses.reasons} == {"input[0].parts[0]": "dropped"}
+
+
+def test_malformed_call_alone_is_told_in_words():
+    """An agent must not end in silence."""
+    said = {"type": "text", "text": "The model made a malformed tool call."}
+    for parts, kinds in (((), ["text"]), ((Reasoning(text="a"),), ["thinking", "text"])):
+        body, lost = emit(answer(*parts, reason=FinishReason.MALFORMED_TOOL_CALL))
+        assert [block["type"] for block in body["content"]] == kinds
+        assert body["content"][-1] == said
+        assert lost == {"candidates[0].message": "approximated", "candidates[0].finish_reason": "approximated"}
 
 
 def test_own_signature_is_written_as_it_is():

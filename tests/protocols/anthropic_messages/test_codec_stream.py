@@ -340,6 +340,39 @@ def test_signature_of_thinking_is_said_once_before_its_end():
     assert lost == {"candidates[0].message.parts[4]": "dropped"}
 
 
+def test_foreign_thinking_that_nobody_signed_bears_an_empty_envelope():
+    """Agents replay thinking with an empty signature as visible text; a provider's own is as it was."""
+    events = streamed((Reasoning(), lambda index: ReasoningDelta(index=index, text="hm")))
+    for protocol, signature in (("openai_chat", seal(Opaque(value="", issuer=Issuer(protocol="openai_chat")))), (P, "")):
+        raw, lost = write(ResponseStarted(protocol=protocol), *events[1:])
+        assert [block.signature for block in accumulated(raw).content] == [signature]
+        assert lost == {}
+
+
+def test_malformed_call_alone_is_told_in_words():
+    """An agent must not end in silence."""
+    thought = (Reasoning(), lambda index: ReasoningDelta(index=index, text="hm"))
+    for parts, kinds in (((), ["text"]), ((thought,), ["thinking", "text"])):
+        raw, lost = write(*streamed(*parts, reason=FinishReason.MALFORMED_TOOL_CALL))
+        content = accumulated(raw).content
+        assert [block.type for block in content] == kinds
+        assert content[-1].text == "The model made a malformed tool call."
+        assert lost == {"candidates[0].message": "approximated", "candidates[0].finish_reason": "approximated"}
+    raw, _ = write(*streamed((Text(text=""), text("a")), reason=FinishReason.MALFORMED_TOOL_CALL))
+    assert [block.text for block in accumulated(raw).content] == ["a"]
+
+
+def test_counts_of_another_protocol_are_written_in_the_words_of_this_one():
+    """Whatever their shape."""
+    events = streamed((Text(text=""), text("a")))
+    raw_usage = {"input_tokens": 3, "output_tokens": 2, "output_tokens_details": {"reasoning_tokens": 1}}
+    events[-2] = UsageReported(usage=Usage(input=3, output=1, reasoning=1), raw=raw_usage)
+    raw, _ = write(ResponseStarted(protocol="openai_responses"), *events[1:])
+    assert accumulated(raw).usage.output_tokens_details.thinking_tokens == 1
+    [usage] = [value["usage"] for value in values(raw) if value["type"] == "message_delta"]
+    assert usage["output_tokens_details"] == {"thinking_tokens": 1}
+
+
 def test_summaries_are_said_as_thinking():
     pieces = [lambda index, n=n: ReasoningDelta(index=index, text=f"part {n}", summary_index=n) for n in (0, 1)]
     raw, lost = write(*streamed((Reasoning(), *pieces)))

@@ -23,13 +23,15 @@ def path_of(place: Place, member: str = "") -> str:
 class BlockWriter:
     """What writing the blocks of one request or reply needs, and the cache marks that it sets."""
 
-    __slots__ = ("calls", "is_own", "losses", "marks", "provider")
+    __slots__ = ("calls", "is_own", "losses", "marks", "provider", "source")
 
-    def __init__(self, losses: Losses, *, is_own: bool, provider: str = "") -> None:
+    def __init__(self, losses: Losses, *, is_own: bool, provider: str = "", source: str = "") -> None:
         self.losses = losses
         self.is_own = is_own
         """Whether vendor extensions are this protocol's words."""
         self.provider = provider
+        self.source = source
+        """The protocol of the reply that is written, where it is known."""
         self.marks: list[tuple[dict[str, Any], str]] = []
         """Every object that bears a cache mark, in the order of the prompt, with its path."""
         self.calls: dict[str, str] = {}

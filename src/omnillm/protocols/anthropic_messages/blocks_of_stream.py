@@ -10,7 +10,7 @@ from omnillm.model.events import AudioDelta, CitationAdded, OpaqueAdded, PartEnd
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place
 from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block
-from omnillm.protocols.anthropic_messages.emit_reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown
+from omnillm.protocols.anthropic_messages.emit_reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown, unsigned
 from omnillm.protocols.arguments import object_of
 from omnillm.protocols.tool_names import plain_id
 
@@ -81,6 +81,10 @@ class OpenBlock:
         number = self.next_number
         self.next_number += 1
         return _STOP % number
+
+    def written(self) -> bytes:
+        """Write a part that its start holds whole."""
+        return self.begin() + self.end()
 
     def whole(self, block: Block) -> bytes:
         """Write a block that has no deltas."""
@@ -176,7 +180,7 @@ class _ThinkingBlock(OpenBlock):
                 return b"" if block is None else self.whole(block)
             self._opaque = part.opaque
         opened = self._opened()
-        signature = "" if self._opaque is None else carried(self._opaque)
+        signature = unsigned(self.writer) if self._opaque is None else carried(self._opaque)
         return opened + self.delta({"type": "signature_delta", "signature": signature}) + self.close()
 
     def _opened(self) -> bytes:

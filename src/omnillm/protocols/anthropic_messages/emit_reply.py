@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.message import ImageBase64, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall, VendorExtensions
+from omnillm.model.message import ImageBase64, Issuer, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
-from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place, path_of
+from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, Block, BlockWriter, Place, path_of
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, reasoning_block
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import GEMINI, NAME
@@ -19,6 +19,8 @@ from omnillm.protocols.loss import Losses
 PREFIX = "msg_"
 _UNSHOWN = frozenset({"image", "document"})
 """Blocks that no reply of the Messages API has."""
+MALFORMED = "The model made a malformed tool call."
+"""Said where a reply would have nothing else: an agent must not end in silence."""
 LATE_SIGNATURE = "no block can carry it after its text: clients show the last block as the answer"
 """Gemini recommends that a text's signature comes back, and does not require it."""
 
@@ -34,7 +36,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         "model": response.model or context.model,
     }
     candidate = response.candidates[0] if response.candidates else None
-    body |= _blocked(losses) if candidate is None else _answer(candidate, context.names, losses, is_own=is_own)
+    body |= _blocked(losses) if candidate is None else _answer(candidate, context.names, losses, response.protocol)
     body["usage"] = usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier)
     for name, value in response.vendor_extensions.items():
         if is_own:
@@ -49,9 +51,13 @@ def _blocked(losses: Losses) -> dict[str, Any]:
     return {"content": [], "stop_reason": "refusal", "stop_sequence": None}
 
 
-def _answer(candidate: Candidate, names: Mapping[str, str], losses: Losses, *, is_own: bool) -> dict[str, Any]:
+def _answer(candidate: Candidate, names: Mapping[str, str], losses: Losses, source: str) -> dict[str, Any]:
+    is_own = source == NAME
     parts = candidate.message.parts
-    content = _content(parts, names, BlockWriter(losses, is_own=is_own))
+    content = _content(parts, names, BlockWriter(losses, is_own=is_own, source=source))
+    if candidate.finish_reason is FinishReason.MALFORMED_TOOL_CALL and not is_own and all(map(_is_thinking, content)):
+        losses.approximate("candidates[0].message", "what happened is said as text")
+        content.append({"type": "text", "text": MALFORMED})
     if candidate.logprobs is not None:
         losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
     for name in () if is_own else candidate.vendor_extensions:
@@ -60,6 +66,10 @@ def _answer(candidate: Candidate, names: Mapping[str, str], losses: Losses, *, i
     details = stop_details(candidate.vendor_extensions, stop_reason) if is_own else None
     stopped = {"stop_reason": stop_reason, "stop_sequence": candidate.stop_sequence}
     return {"content": content, **stopped, "stop_details": details} if details is not None else {"content": content, **stopped}
+
+
+def _is_thinking(block: Block) -> bool:
+    return block["type"] in UNMARKED
 
 
 def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool) -> str:
@@ -118,13 +128,13 @@ def carrier(signature: Opaque) -> Block:
 
 
 def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block | None:
-    """Write reasoning. Without an opaque value its signature is empty: it is shown, and never comes back as anything."""
+    """Write reasoning."""
     opaque = part.opaque
     if opaque is None:
         if part.is_redacted or not (part.text or part.summary):
             writer.drop(place, "reasoning without content")
             return None
-        return reasoning_block(part, "", place, writer)
+        return reasoning_block(part, unsigned(writer), place, writer)
     if part.is_redacted and opaque.issuer.protocol == GEMINI:
         writer.approximate(place, "said as thinking without text", "is_redacted")
         part = replace(part, is_redacted=False)
@@ -132,6 +142,15 @@ def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block
     if part.vendor_extensions:
         writer.extend(block, part.vendor_extensions, path_of(place))
     return block
+
+
+def unsigned(writer: BlockWriter) -> str:
+    """Return the signature of reasoning that nobody signed.
+
+    Of another protocol it is an envelope of nothing: agents replay reasoning with an empty signature as visible text. It comes back as
+    reasoning, for providers that want it without a signature, and is never sent as one.
+    """
+    return "" if writer.source in {"", NAME} else seal(Opaque(value="", issuer=Issuer(protocol=writer.source)))
 
 
 def carried(opaque: Opaque) -> str:

@@ -30,11 +30,11 @@ from omnillm.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from omnillm.model.message import Native, Refusal, ToolCall
+from omnillm.model.message import Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.blocks_of_stream import BLOCKS, OpenBlock
-from omnillm.protocols.anthropic_messages.emit_reply import PREFIX, stop_details
+from omnillm.protocols.anthropic_messages.emit_reply import MALFORMED, PREFIX, stop_details
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
@@ -68,6 +68,8 @@ class MessageEncoder:
         self._finished: Finished | None = None
         self._has_tool_call = False
         self._has_refusal = False
+        self._has_answer = False
+        """Whether there was a block of another sort than thinking."""
         self._is_own = False
         """Whether the stream is one of this protocol."""
         self.response_id = ""
@@ -110,6 +112,7 @@ class MessageEncoder:
         """Go on with what waited while the block was open, up to the first part that is not at its end."""
         current = self._current
         if current is not None:
+            self._has_answer |= current.next_number > self._blocks and type(current.part) is not Reasoning
             self._blocks = current.next_number
         self._current = None
         if not self._waiting:
@@ -119,6 +122,7 @@ class MessageEncoder:
 
     def _start(self, event: ResponseStarted) -> bytes:
         self._is_own = self._writer.is_own = event.protocol == NAME
+        self._writer.source = event.protocol
         self.response_id = event.id if self._is_own and event.id else PREFIX + self._context.id
         self._usage = event.usage
         usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
@@ -154,6 +158,10 @@ class MessageEncoder:
         if finished is None:
             self._losses.approximate("candidates", "no answer is said as an empty one, refused")
             finished = Finished(reason=FinishReason.REFUSAL)
+        told = b""
+        if finished.reason is FinishReason.MALFORMED_TOOL_CALL and not self._has_answer and not self._is_own:
+            self._losses.approximate("candidates[0].message", "what happened is said as text")
+            told = BLOCKS[Text](0, Text(text=MALFORMED), self._blocks, self._writer).written()
         delta: dict[str, Any] = {"stop_reason": self._stop_reason(finished), "stop_sequence": finished.stop_sequence}
         if (details := stop_details(finished.vendor_extensions, delta["stop_reason"])) is not None:
             delta["stop_details"] = details
@@ -165,7 +173,7 @@ class MessageEncoder:
                 said[name] = value
             elif name != "stop_details" or not self._is_own:
                 self._losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
-        return b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
+        return told + b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
 
     def _stop_reason(self, finished: Finished) -> str:
         if self._is_own and finished.native_reason:
@@ -177,7 +185,7 @@ class MessageEncoder:
         )
 
     def _counts(self) -> dict[str, Any]:
-        if is_own(self._raw):
+        if self._is_own and is_own(self._raw):
             return own_object({name: count for name, count in self._raw.items() if name in _OWN_COUNTS})
         if self._usage is None:
             self._losses.default("usage", "unknown: counted as nothing")

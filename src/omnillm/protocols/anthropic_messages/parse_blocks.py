@@ -154,9 +154,10 @@ def _text(block: dict[str, Any], read: ReadOpaque) -> Text:  # noqa: ARG001 - on
 
 def _thinking(block: dict[str, Any], read: ReadOpaque) -> Reasoning:
     signature = optional_text(block, "signature")
+    opaque = read(signature) if signature else None
     return Reasoning(
         text=text(block.get("thinking"), "thinking"),
-        opaque=read(signature) if signature else None,
+        opaque=opaque if opaque is not None and opaque.value else None,  # an empty envelope: nobody signed it
         vendor_extensions=rest(block, _THINKING),
     )
 
