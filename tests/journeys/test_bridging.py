@@ -222,3 +222,21 @@ async def test_conversation_that_a_provider_keeps_is_not_left_out(serve: Serve, 
     async with openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
         with pytest.raises(openai.BadRequestError):
             await client.responses.create(model="anthropic", input="And?", previous_response_id="resp_1")
+
+
+async def test_fault_in_a_call_that_is_held_back_is_hidden(serve: Serve) -> None:
+    """A custom tool's input is shown when it is whole: until then the client has seen nothing, and another key may answer."""
+    keys = {"sk-a": Behaviour(first=(FAULTS["error_after_content"],)), "sk-b": Behaviour(first=(FAULTS["error_after_content"],))}
+    async with FakeProvider(keys=keys, prices=PRICES, clock=SystemClock()) as provider:
+        gateway = await serve(configuration(provider, keys="[{label: a, key: sk-a}, {label: b, key: sk-b}]"))
+        tool = {"type": "custom", "custom": {"name": "shell", "description": "Run it."}}
+        body = {"model": "anthropic", "messages": [{"role": "user", "content": "[[tool]] ls"}], "tools": [tool], "max_tokens": 50}
+        reply = await post(gateway, "/v1/chat/completions", {**body, "stream": True})
+        assert reply.status == 200
+        assert b"data: [DONE]" in reply.body
+        assert b'"error"' not in reply.body
+        request, attempts = await gateway.last()
+        assert (request.outcome, len(attempts)) == ("success", 3)
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled >= provider.invoice.total_nanousd
+        assert reserved == 0

@@ -76,16 +76,23 @@ class Answer:
         return self._see(self.reader.feed(piece))
 
     def _translate(self, frames: Iterable[Frame], translator: StreamTranscoder) -> int:
-        """As `_see`, in the client's words. What cannot be read is a failure, and what came before it is forwarded."""
+        """As `_see`, in the client's words. What cannot be read is a failure, and what came before it is forwarded.
+
+        What is told is content once the client would see some: until then a fault can still be hidden, whatever the provider has said.
+        """
         assert self.watch is not None
-        seen = 0
+        seen = told = 0
         for frame in frames:
             sight = self.watch.see(frame)
             seen |= sight
+            told |= sight & ~Sight.CONTENT
             if sight & Sight.FAILED:
                 break
             try:
-                self._hold(translator.feed_frame(frame))
+                piece = translator.feed_frame(frame)
+                self._hold(piece)
+                if piece and (self.seen | seen) & Sight.CONTENT and not translator.is_holding:
+                    told |= Sight.CONTENT
                 if sight & Sight.END:
                     self.final = frame.data
                     self._hold(translator.finish())
@@ -94,9 +101,10 @@ class Answer:
             except UpstreamLost as error:
                 self._garbled = Failure(verdict=Verdict.SERVER_FAULT, status=200, code=error.code, message=error.message)
                 seen |= Sight.FAILED
+                told |= Sight.FAILED
                 break
         self.seen |= seen
-        return seen
+        return told
 
     def _hold(self, piece: bytes) -> None:
         if piece:

@@ -60,6 +60,10 @@ class FreeTextStream:
         self._held: dict[tuple[int, int], list[str]] = {}
         self._calls: dict[tuple[int, int], PartStarted] = {}
 
+    @property
+    def is_holding(self) -> bool:
+        return bool(self._held)
+
     def feed(self, events: Iterable[LlmStreamEvent]) -> Iterator[LlmStreamEvent]:
         for event in events:
             if isinstance(event, PartStarted) and self._is_custom(event.part):

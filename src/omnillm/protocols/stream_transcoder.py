@@ -34,6 +34,11 @@ class StreamTranscoder:
         custom = custom_names(context)
         self._free_text = FreeTextStream(custom) if custom else None
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether a call waits until it is whole, so that what was written so far is not yet the answer."""
+        return self._free_text is not None and self._free_text.is_holding
+
     def feed(self, piece: bytes) -> bytes:
         if piece:
             return b"".join([self.feed_frame(frame) for frame in self._reader.feed(piece)])
