@@ -118,6 +118,7 @@ class OwnBudget(msgspec.Struct, frozen=True, kw_only=True):
     """day, week, month or total."""
     is_hard: bool
     tz: str
+    warn_permille: tuple[int, ...]
 
 
 class VirtualKey(msgspec.Struct, frozen=True, kw_only=True):

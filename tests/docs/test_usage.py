@@ -38,11 +38,19 @@ SECTIONS: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "pricing": (settings.PricingSettings, settings.PriceSettings),
 }
 ADMIN_KEY = "admin-key-0123456789"
+NEW_KEY = {
+    "name": "ada",
+    "models": ["fast"],
+    "budgets": ["team-x"],
+    "budget": {"limit_usd": 5},
+    "tags": {"cost_center": "a1"},
+    "metadata": {"owner": "Ada"},
+}
 CONFIG = """
 server: {{port: 0, auth: none, admin_key: {admin_key}}}
 store: {{url: "memory://"}}
 providers: {{openai: {{kind: openai, base_url: {base_url}, keys: [{{label: k, key: sk-a}}, {{label: l, key: sk-b}}]}}}}
-budgets: [{{name: everything, limit_usd: 5}}]
+budgets: [{{name: everything, limit_usd: 5}}, {{name: team-x, scope: named, limit_usd: 5}}]
 pricing: {{overrides: {{openai/fake-small: {{input: 1, output: 2}}}}}}
 """
 
@@ -108,7 +116,9 @@ def test_every_metric_is_told() -> None:
     counters.callers["team-a", "openai", "m"] = Series(calls=1)
     counters.losses["openai_chat", "openai", "dropped"] = 1
     counters.refuse("bad_request")
-    rendered = render_metrics(counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, names_callers=True).decode()
+    rendered = render_metrics(
+        counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, names_callers=True
+    ).decode()
     told = {names(cells[0])[0]: cells[1] for cells in rows(USAGE, "metric")}
     assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))
     assert told["omnillm_calls_total"] == ", ".join(CALL_LABELS)
@@ -143,6 +153,7 @@ async def test_examples_of_the_admin_api_are_its_replies() -> None:
             ]
             [row] = replies[-1]["requests"]
             replies += [await ask(service, f"/admin/v1/requests/{row['request_id']}"), await ask(service, "/admin/v1/reload", {})]
+            replies += [await ask(service, "/admin/v1/virtual-keys", NEW_KEY), await ask(service, "/admin/v1/virtual-keys")]
         finally:
             await service.server.drain()
             await service.aclose()

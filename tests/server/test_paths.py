@@ -41,7 +41,7 @@ def pages() -> list[Page]:
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.path)
 def test_every_page_of_the_operations_has_a_policy(page: Page) -> None:
     """Open to everybody by name, or the administrator's: a new page is refused until its path says whose it is."""
-    path = page.path.format(provider="openai", label="a", request_id="1")
+    path = page.path.format(provider="openai", label="a", request_id="1", name="a")
     for method in page.methods:
         if path in OPEN:
             assert app().open(request(method, path)).caller is None

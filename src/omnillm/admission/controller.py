@@ -9,7 +9,9 @@ from math import inf
 from omnillm.admission import snapshots
 from omnillm.admission.asks import (
     Ask,
+    BudgetConfigured,
     BudgetSnapshot,
+    CallerConfigured,
     ControllerConfigured,
     KeySnapshot,
     Lease,
@@ -144,6 +146,14 @@ class AdmissionController:
         self._asks.stir()
         self._needs.stir()
         return self._serve(now)
+
+    def enrol(self, caller: CallerConfigured, budget: BudgetConfigured | None) -> None:
+        """One caller more, with the budget that is its own, or other limits for one; everybody else's state stays as it is."""
+        self._tickets.enrol(caller, budget)
+
+    def retire(self, budget: str) -> None:
+        """A budget that nobody new draws on is no longer shown. It binds the calls that know it to their end."""
+        self._tickets.listed -= {budget}
 
     def revive(self, provider: str, label: str, now: float) -> bool:  # noqa: ARG002  every verb takes the time
         """An administrator says that a key is well. False: there is none of that name. Waiters are served by the next tick."""

@@ -16,7 +16,7 @@ class Tickets:
         self._callers: dict[str, Caller] = {}
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
-        """Budgets that are configured; one that no longer is binds nobody, and stays until the process ends for the calls that know it."""
+        """Budgets that are configured, and shown. One that no longer is stays until the process ends, for the calls that know it."""
         self._current: dict[tuple[str, ...], tuple[tuple[Period, ...], Pairs]] = {}
         """By an ask's budgets: their current periods, and those as (budget, period id)."""
 
@@ -26,13 +26,23 @@ class Tickets:
         for configured in callers:
             caller = self._callers[configured.name] = before.get(configured.name) or Caller(configured)
             caller.configure(configured)
-        self.listed = frozenset(configured.name for configured in budgets)
-        for budget in self.budgets.values():
-            budget.is_hard = False
+        for name in self.listed:
+            self.budgets[name].is_hard = False
+        self.listed = frozenset()
+        self._set(budgets)
+
+    def enrol(self, configured: CallerConfigured, budget: BudgetConfigured | None) -> None:
+        """One more, or one that has changed."""
+        caller = self._callers.setdefault(configured.name, Caller(configured))
+        caller.configure(configured)
+        self._set((budget,) if budget is not None else ())
+
+    def _set(self, budgets: tuple[BudgetConfigured, ...]) -> None:
         for terms in budgets:
             budget = self.budgets.setdefault(terms.name, Budget(terms.name, terms.limit_nanousd, is_hard=terms.is_hard))
             budget.limit = terms.limit_nanousd
             budget.is_hard = terms.is_hard
+        self.listed |= {terms.name for terms in budgets}
         self._current.clear()
 
     def renew(self, budget: str, period: str, settled: int, resets_at_wall: float) -> None:

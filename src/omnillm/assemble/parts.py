@@ -1,6 +1,6 @@
 """Settings -> the single parts of the program."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 
@@ -8,7 +8,7 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.config import configured
-from omnillm.config.settings import Settings, TimeoutSettings, VirtualKeySettings
+from omnillm.config.settings import Settings, TimeoutSettings, VirtualKeyTerms
 from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
@@ -124,11 +124,11 @@ def make_router(settings: Settings, endpoints: Mapping[str, Endpoint], dice: Ran
     return Router(configured.routes(settings), endpoints, dice=dice, is_models_only=settings.is_models_only)
 
 
-def scheduled_budgets(settings: Settings) -> tuple[Scheduled, ...]:
-    return tuple(Scheduled(name=name, period=each.period, zone=each.tz) for name, each in configured.budgets(settings).items())
+def scheduled_budgets(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> tuple[Scheduled, ...]:
+    return tuple(Scheduled(name=name, period=each.period, zone=each.tz) for name, each in configured.budgets(settings, stored).items())
 
 
-def make_caller(settings: Settings, key: VirtualKeySettings | None) -> Caller:
+def make_caller(settings: Settings, key: VirtualKeyTerms | None) -> Caller:
     """The caller of a virtual key; None: nobody, who draws on the gateway-wide budgets only."""
     budgets = configured.budgets_of(settings, key)
     if key is None:

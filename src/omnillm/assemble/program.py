@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -20,10 +19,10 @@ from omnillm.assemble.prices import make_quoter
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
 from omnillm.config import configured
-from omnillm.config.settings import Settings
+from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.bindings import Bindings
-from omnillm.gateway.budgets import BudgetCalendar
+from omnillm.gateway.budgets import BudgetCalendar, Scheduled
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
@@ -59,7 +58,6 @@ class Program:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.dice = dice or system_dice()
-        self.pepper = settings.store.pepper.reveal().encode() if settings.store.pepper else secrets.token_bytes(32)
         self.counters = Counters()
         self.deadlines = Deadlines()
         self.client = HttpClient(
@@ -76,9 +74,11 @@ class Program:
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
         self.on_tick: list[Callable[[], None]] = []
+        self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
         self._journal: Journal | None = None
+        self.pepper = b""
 
     async def start(self) -> None:
         """Open the store, load what the budgets have spent, begin to tick."""
@@ -91,6 +91,8 @@ class Program:
             is_strict=settings.store.durability == "strict",
             allows_outage=settings.store.when_down == "allow",
         )
+        given = settings.store.pepper
+        self.pepper = given.reveal().encode() if given is not None else await self.store.virtual_keys.pepper()
         self.build(settings)
         self._tick()
 
@@ -142,8 +144,24 @@ class Program:
         """Apply a changed configuration: key and budget state is kept by label and name. The store and the listeners stay as they are."""
         check_unchangeable(self.settings, settings)
         self.build(settings)
-        self.admission.deliver(self.controller.configure(configured.controller(settings), self.clock.now()))
-        self.calendar.reschedule(scheduled_budgets(settings), self.clock.wall())
+        stored = self._enrolled.values()
+        self.admission.deliver(self.controller.configure(configured.controller(settings, stored), self.clock.now()))
+        self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall())
+
+    def enrol(self, key: VirtualKeyTerms) -> None:
+        """A virtual key that the file does not know: its limits and its own budget are in force, over changes of the file too."""
+        self._enrolled[key.name] = key
+        self.controller.enrol(configured.caller(key), configured.budget(key))
+        if key.budget is not None:
+            scheduled = Scheduled(name=configured.own_budget(key.name), period=key.budget.period, zone=key.budget.tz)
+            self.calendar.add(scheduled, self.clock.wall())
+
+    def retire(self, name: str) -> None:
+        """An enrolled key that makes no more calls; its limits bind those under way."""
+        key = self._enrolled.pop(name, None)
+        if key is not None and key.budget is not None:
+            self.controller.retire(configured.own_budget(name))
+            self.calendar.remove(configured.own_budget(name))
 
     async def aclose(self) -> None:
         """Stop ticking, close connections, write what is queued."""

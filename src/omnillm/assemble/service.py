@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
+from omnillm.assemble.keyring import Keyring
 from omnillm.assemble.parts import make_caller
 from omnillm.assemble.program import Program
 from omnillm.clock import Clock
@@ -13,12 +14,13 @@ from omnillm.config.settings import Settings
 from omnillm.errors import ConfigError
 from omnillm.server.app import App, Surface
 from omnillm.server.asgi import AsgiBridge
-from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
+from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 from omnillm.server.calllog import CallLog
 from omnillm.server.front import Front, FrontLimits
 from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.run import Server
+from omnillm.stores.store import Store
 
 log = logging.getLogger("omnillm")
 
@@ -33,12 +35,14 @@ class Service:
         reload: Callable[[], Settings],
         clock: Clock | None = None,
         log_to: BinaryIO | None = None,
+        store: Store | None = None,
     ) -> None:
-        """`reload` reads the configuration again; `log_to` gets the lines of the calls."""
+        """`reload` reads the configuration again; `log_to` gets the lines of the calls; `store`: another than the configured one."""
         self._read_settings = reload
         self.call_log = CallLog(log_to, is_json=settings.server.log.format == "json") if log_to else None
         observers = (self.call_log.observe,) if self.call_log else ()
-        self.program = Program(settings, clock=clock, observers=observers)
+        self.program = Program(settings, clock=clock, store=store, observers=observers)
+        self.keyring = Keyring(self.program)
         self.server = Server(drain_s=settings.server.drain_s, reload=self.reload)
         self._apps: list[App] = []
         self.address = ("", 0)
@@ -49,9 +53,11 @@ class Service:
         program = self.program
         settings = program.settings
         await program.start()
+        await self.keyring.load()
+        program.on_tick.append(self.keyring.tick)
         if self.call_log:
             program.on_tick.append(self.call_log.flush)
-        live = make_live(program)
+        live = make_live(program, self.keyring)
         operations = AsgiBridge(build_operations(self._instruments()), scheme="https" if settings.server.tls else "http")
         admin = settings.server.admin
         surface = Surface.CALLS if admin else Surface.ALL
@@ -90,6 +96,7 @@ class Service:
         return Instruments(
             counters=program.counters,
             reports=program.store,
+            virtual_keys=self.keyring,
             keys=lambda: program.controller.keys(program.clock.now()),
             budgets=program.controller.budgets,
             revive=lambda provider, label: program.controller.revive(provider, label, program.clock.now()),
@@ -103,8 +110,10 @@ class Service:
 
     async def reload(self) -> None:
         """Apply the configuration as it is now; a ConfigError changes nothing."""
-        self.program.apply(self._read_settings())
-        live = make_live(self.program)
+        settings = self._read_settings()
+        self.keyring.check(settings)
+        self.program.apply(settings)
+        live = make_live(self.program, self.keyring)
         for app in self._apps:
             app.live = live
 
@@ -112,21 +121,21 @@ class Service:
         """Drain first: what still runs is cut."""
         self.server.close()
         try:
+            await self.keyring.aclose()
             await self.program.aclose()
         finally:
             if self.call_log:
                 self.call_log.flush()
 
 
-def make_live(program: Program) -> Live:
-    settings, pepper = program.settings, program.pepper
+def make_live(program: Program, keyring: Keyring) -> Live:
+    settings = program.settings
     admin_key = settings.server.admin_key
     anonymous = make_caller(settings, None) if settings.server.auth == "none" else None
-    callers = {digest(pepper, key.key.reveal().encode()): make_caller(settings, key) for key in settings.virtual_keys}
     return Live(
         engine=program.engine,
         router=program.router,
-        authenticator=Authenticator(callers, pepper=pepper, anonymous=anonymous),
+        authenticator=Authenticator(keyring.rebuild(settings), pepper=program.pepper, anonymous=anonymous),
         admin=AdminAuthenticator(admin_key.reveal().encode() if admin_key else None),
         deadline_s=settings.calls.deadline_s,
         affinity=settings.calls.affinity,

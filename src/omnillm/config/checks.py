@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from omnillm.config.configured import endpoint_of
 from omnillm.config.problems import Problems, at
-from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings
+from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
@@ -124,13 +124,18 @@ def check_virtual_keys(settings: Settings, problems: Problems) -> None:
     secrets: dict[Secret, str] = {}
     if settings.server.admin_key is not None:
         secrets[settings.server.admin_key] = "server.admin_key"
-    scopes = {budget.name: budget.scope for budget in settings.budgets}
     for place, key in enumerate(settings.virtual_keys):
         path = at("virtual_keys", place)
         _once(names, key.name, at(path, "name"), problems)
         _once(secrets, key.key, at(path, "key"), problems)
-        _check_named(key.budgets, at(path, "budgets"), scopes, problems)
-        _check_own(key.budget, at(path, "budget"), problems)
+        check_terms(key, path, settings, problems)
+
+
+def check_terms(key: VirtualKeyTerms, path: str, settings: Settings, problems: Problems) -> None:
+    """Of any virtual key: that its budgets are there, and its own is its own."""
+    scopes = {budget.name: budget.scope for budget in settings.budgets}
+    _check_named(key.budgets, at(path, "budgets"), scopes, problems)
+    _check_own(key.budget, at(path, "budget"), problems)
 
 
 def _check_named(names: Iterable[str], path: str, scopes: Mapping[str, str], problems: Problems) -> None:

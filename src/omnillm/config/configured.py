@@ -1,5 +1,7 @@
 """What the settings mean for the layers below: endpoints, routes, budgets, and the controller's configuration."""
 
+from collections.abc import Iterable
+
 from omnillm.admission.asks import (
     BreakerConfigured,
     BudgetConfigured,
@@ -9,7 +11,7 @@ from omnillm.admission.asks import (
     ModelLimits,
     PoolConfigured,
 )
-from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeySettings
+from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
 from omnillm.providers.kinds import endpoint
@@ -58,13 +60,13 @@ def own_budget(name: str) -> str:
     return f"key:{name}"
 
 
-def budgets(settings: Settings) -> dict[str, BudgetSettings]:
-    """Every budget by its name, the virtual keys' own among them."""
-    owned = {own_budget(key.name): key.budget for key in settings.virtual_keys if key.budget is not None}
+def budgets(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> dict[str, BudgetSettings]:
+    """Every budget by its name, the virtual keys' own among them; `stored` are those that the file does not know."""
+    owned = {own_budget(key.name): key.budget for key in (*settings.virtual_keys, *stored) if key.budget is not None}
     return {budget.name: budget for budget in settings.budgets} | owned
 
 
-def budgets_of(settings: Settings, key: VirtualKeySettings | None) -> tuple[str, ...]:
+def budgets_of(settings: Settings, key: VirtualKeyTerms | None) -> tuple[str, ...]:
     """Names of the budgets that a virtual key's calls draw on; None: of a call without one."""
     shared = tuple(budget.name for budget in settings.budgets if budget.scope == "gateway")
     if key is None:
@@ -72,18 +74,28 @@ def budgets_of(settings: Settings, key: VirtualKeySettings | None) -> tuple[str,
     return (*shared, *key.budgets, *((own_budget(key.name),) if key.budget is not None else ()))
 
 
-def controller(settings: Settings) -> ControllerConfigured:
+def controller(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> ControllerConfigured:
+    """What the controller is configured with; `stored` are the virtual keys that the file does not know."""
+    others = tuple(stored)
     return ControllerConfigured(
         pools=tuple(_pool(name, provider) for name, provider in settings.providers.items()),
-        callers=tuple(
-            CallerConfigured(name=key.name, rpm=key.rpm, tpm=key.tpm, max_concurrency=key.max_concurrency) for key in settings.virtual_keys
-        ),
-        budgets=tuple(
-            BudgetConfigured(name=name, limit_nanousd=budget.limit_nanousd, is_hard=budget.is_hard)
-            for name, budget in budgets(settings).items()
-        ),
+        callers=tuple(caller(key) for key in (*settings.virtual_keys, *others)),
+        budgets=tuple(_budget(name, budget) for name, budget in budgets(settings, others).items()),
         queue_depth=settings.calls.queue_depth,
     )
+
+
+def caller(key: VirtualKeyTerms) -> CallerConfigured:
+    return CallerConfigured(name=key.name, rpm=key.rpm, tpm=key.tpm, max_concurrency=key.max_concurrency)
+
+
+def budget(key: VirtualKeyTerms) -> BudgetConfigured | None:
+    """A virtual key's own."""
+    return _budget(own_budget(key.name), key.budget) if key.budget is not None else None
+
+
+def _budget(name: str, budget: BudgetSettings) -> BudgetConfigured:
+    return BudgetConfigured(name=name, limit_nanousd=budget.limit_nanousd, is_hard=budget.is_hard)
 
 
 def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:

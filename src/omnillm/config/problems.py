@@ -42,6 +42,10 @@ class Problems:
         """Tell whether anything is wrong in a top-level section already."""
         return any(path == section or path.startswith((f"{section}.", f"{section}[")) for _, path, _ in self._found)
 
+    def sentences(self) -> list[str]:
+        """All of it without lines: for what was not written in a file."""
+        return list(dict.fromkeys(f"{self._safe(path)} {self._safe(what)}".lstrip() for _, path, what in self._found))
+
     def error(self, source: str) -> ConfigError:
         """All of it, a line each, in the order of the file; `details` maps each place to its line."""
         found = sorted(self._found, key=lambda problem: problem[0])

@@ -184,11 +184,10 @@ class BudgetSettings(Struct, frozen=True, kw_only=True):
     warn_permille: tuple[Permille, ...] = field(default=(800, 1000), name="warn")
 
 
-class VirtualKeySettings(Struct, frozen=True, kw_only=True):
-    """Limits: 0 = none."""
+class VirtualKeyTerms(Struct, frozen=True, kw_only=True):
+    """What a virtual key may do, wherever it is kept. Limits: 0 = none."""
 
     name: Name
-    key: Secret
     rpm: Limit = 0
     tpm: Limit = 0
     max_concurrency: Limit = 0
@@ -199,6 +198,21 @@ class VirtualKeySettings(Struct, frozen=True, kw_only=True):
     budgets: tuple[Name, ...] = ()
     budget: BudgetSettings | None = None
     """Its own."""
+    metadata: dict[Name, str] = field(default_factory=dict)
+    """The operator's notes."""
+
+
+class VirtualKeySettings(VirtualKeyTerms, frozen=True, kw_only=True):
+    """A static one."""
+
+    key: Secret
+
+
+class RotationTerms(Struct, frozen=True, kw_only=True):
+    """What the rotation of a virtual key is asked with."""
+
+    grace_s: Seconds = field(default=0.0, name="grace")
+    """How long the secret before stays good."""
 
 
 class PriceSettings(Struct, frozen=True, kw_only=True):

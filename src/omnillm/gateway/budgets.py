@@ -38,16 +38,28 @@ class BudgetCalendar:
         self._next_wall = 0.0
         self.roll(wall)
 
+    def add(self, scheduled: Scheduled, wall: float) -> None:
+        """One budget more."""
+        self._scheduled[scheduled.name] = scheduled
+        self._follow(scheduled, wall)
+
+    def remove(self, name: str) -> None:
+        """It begins no new period."""
+        self._scheduled.pop(name, None)
+
     def roll(self, wall: float) -> None:
         """Renew every budget whose period is over. A clock that steps back never brings a period back."""
         if wall < self._next_wall:
             return
         self._next_wall = wall + 3600
         for each in self._scheduled.values():
-            period = period_at(each.period, each.zone, wall)
-            current = self._current.get(each.name)
-            if current is None or (current.id != period.id and (current.ends_wall <= wall or not current.ends_wall)):
-                self._current[each.name] = current = period
-                self._renew(each.name, period.id, self._settled.pop((each.name, period.id), 0), period.ends_wall)
-            if current.ends_wall:
-                self._next_wall = min(self._next_wall, current.ends_wall)
+            self._follow(each, wall)
+
+    def _follow(self, each: Scheduled, wall: float) -> None:
+        period = period_at(each.period, each.zone, wall)
+        current = self._current.get(each.name)
+        if current is None or (current.id != period.id and (current.ends_wall <= wall or not current.ends_wall)):
+            self._current[each.name] = current = period
+            self._renew(each.name, period.id, self._settled.pop((each.name, period.id), 0), period.ends_wall)
+        if current.ends_wall:
+            self._next_wall = min(self._next_wall, current.ends_wall)

@@ -28,8 +28,11 @@ class Authenticator:
     """Holds only keyed digests of virtual keys; an unknown secret and a wrong one are told apart by nobody."""
 
     def __init__(self, callers: Mapping[bytes, Caller], *, pepper: bytes, anonymous: Caller | None) -> None:
-        """`callers` by `digest(pepper, secret)`; `anonymous`: who a request without a credential is (auth: none), None: nobody."""
-        self._callers = dict(callers)
+        """`callers` by `digest(pepper, secret)`, and they may change while this looks at them.
+
+        `anonymous`: who a request without a credential is (auth: none), None: nobody.
+        """
+        self._callers = callers
         self._pepper = pepper
         self._anonymous = anonymous
 
@@ -42,7 +45,7 @@ class Authenticator:
                 return self._anonymous
             raise Unauthenticated(_MISSING if not secret else _UNKNOWN)
         if wall >= caller.expires_wall:
-            raise Unauthenticated(f"The virtual key {caller.name!r} has expired.", code="expired_api_key")
+            raise Unauthenticated(f"The virtual key {caller.name!r}, or this secret of it, has expired.", code="expired_api_key")
         return caller
 
 

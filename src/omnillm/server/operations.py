@@ -16,6 +16,7 @@ from omnillm.money import format_usd
 from omnillm.records import EVERY_REQUEST, AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
 from omnillm.server import reports
 from omnillm.server.metrics import render_metrics
+from omnillm.server.virtual_keys import VirtualKeys, virtual_key_routes
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -38,6 +39,7 @@ class Instruments(msgspec.Struct, frozen=True, kw_only=True):
 
     counters: Counters
     reports: Reports
+    virtual_keys: VirtualKeys
     keys: Callable[[], list[KeySnapshot]]
     budgets: Callable[[], list[BudgetSnapshot]]
     revive: Callable[[str, str], bool]
@@ -62,6 +64,7 @@ def build_operations(instruments: Instruments) -> Starlette:
             Route("/admin/v1/requests", admin.requests),
             Route("/admin/v1/requests/{request_id}", admin.request),
             Route("/admin/v1/reload", admin.reload, methods=["POST"]),
+            *virtual_key_routes(instruments.virtual_keys),
         ],
         exception_handlers={OmniError: _problem, 404: _not_found, 405: _not_allowed},
     )

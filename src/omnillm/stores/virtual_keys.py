@@ -5,7 +5,7 @@ import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from omnillm.records import Posting, VirtualKey
 from omnillm.stores import pepper
 
-Found = TypeVar("Found")
 PostDurably = Callable[[Posting], Awaitable[None]]
 Read = Callable[[Callable[[sqlite3.Connection], list[VirtualKey]]], Awaitable[list[VirtualKey]]]
 

@@ -27,7 +27,7 @@ def virtual_key(name: str, *, digest: str = "") -> VirtualKey:
         max_concurrency=7,
         models=("fast", "claude-*"),
         budgets=("team",),
-        budget=OwnBudget(limit_nanousd=2**62, period="month", is_hard=True, tz="Europe/Berlin"),
+        budget=OwnBudget(limit_nanousd=2**62, period="month", is_hard=True, tz="Europe/Berlin", warn_permille=(500,)),
         tags={"cost_center": "a1"},
         metadata={"owner": "Zoë"},
     )

@@ -1,0 +1,100 @@
+"""A virtual key that the ledger keeps: made, changed, and read as what it means for this configuration."""
+
+import secrets
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.assemble.parts import make_caller
+from omnillm.config.checks import check_terms
+from omnillm.config.problems import Problems
+from omnillm.config.settings import BudgetSettings, Settings, VirtualKeyTerms
+from omnillm.gateway.call import Caller
+from omnillm.records import OwnBudget, VirtualKey
+from omnillm.secret import Secret
+
+PREFIX: Final = "sk-omni-"
+SECRET_BYTES: Final = 32
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a secret."""
+
+    digest: str
+    pepper_id: str
+
+
+def make_secret() -> Secret:
+    """256 bits: nobody guesses one, so a fast digest protects it."""
+    return Secret(PREFIX + secrets.token_urlsafe(SECRET_BYTES))
+
+
+def issue(terms: VirtualKeyTerms, stamp: Stamp, wall_ms: int) -> VirtualKey:
+    own = terms.budget
+    return VirtualKey(
+        name=terms.name,
+        digest=stamp.digest,
+        pepper_id=stamp.pepper_id,
+        created_wall_ms=wall_ms,
+        expires_wall_ms=int((terms.expires_wall or 0) * 1000),
+        rpm=terms.rpm,
+        tpm=terms.tpm,
+        max_concurrency=terms.max_concurrency,
+        models=terms.models,
+        budgets=terms.budgets,
+        budget=None
+        if own is None
+        else OwnBudget(limit_nanousd=own.limit_nanousd, period=own.period, is_hard=own.is_hard, tz=own.tz, warn_permille=own.warn_permille),
+        tags=terms.tags,
+        metadata=terms.metadata,
+    )
+
+
+def terms_of(key: VirtualKey) -> VirtualKeyTerms:
+    """What it may do, in the configuration's words."""
+    return VirtualKeyTerms(
+        name=key.name,
+        rpm=key.rpm,
+        tpm=key.tpm,
+        max_concurrency=key.max_concurrency,
+        models=key.models,
+        tags=key.tags,
+        expires_wall=key.expires_wall_ms / 1000 or None,
+        budgets=key.budgets,
+        budget=msgspec.convert(key.budget, BudgetSettings, from_attributes=True) if key.budget is not None else None,
+        metadata=key.metadata,
+    )
+
+
+def rotate(key: VirtualKey, stamp: Stamp, wall_ms: int, *, grace_ms: int) -> VirtualKey:
+    """Another secret; the present one is good for `grace_ms` more, and one before that no longer."""
+    return replace(
+        key,
+        digest=stamp.digest,
+        pepper_id=stamp.pepper_id,
+        rotated_wall_ms=wall_ms,
+        previous_digest=key.digest if grace_ms else "",
+        previous_until_wall_ms=wall_ms + grace_ms if grace_ms else 0,
+    )
+
+
+def callers_of(key: VirtualKey, settings: Settings) -> Iterator[tuple[bytes, Caller]]:
+    """Who its secret, and in the grace of a rotation the one before, stand for."""
+    caller = make_caller(settings, terms_of(key))
+    yield bytes.fromhex(key.digest), caller
+    if key.previous_digest:
+        until_wall = min(key.previous_until_wall_ms / 1000, caller.expires_wall)
+        yield bytes.fromhex(key.previous_digest), replace(caller, expires_wall=until_wall)
+
+
+def problems_of(key: VirtualKey, settings: Settings) -> list[str]:
+    """Why it cannot be in force under this configuration, a sentence each. A revoked one only keeps its name."""
+    which = f"the virtual key {key.name!r}, which the ledger keeps"
+    if any(static.name == key.name for static in settings.virtual_keys):
+        return [f"{which}, has the name of one in the file"]
+    problems = Problems()
+    if not key.revoked_wall_ms:
+        check_terms(terms_of(key), "", settings, problems)
+    return [f"{which}: {sentence}" for sentence in problems.sentences()]

@@ -1,0 +1,209 @@
+"""The virtual keys that calls are made with: the file's, and those that the ledger keeps, which come, change and go without a restart."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from typing import Final
+
+from msgspec.structs import replace
+
+from omnillm.assemble.kept import Stamp, callers_of, issue, make_secret, problems_of, rotate, terms_of
+from omnillm.assemble.parts import make_caller
+from omnillm.assemble.program import Program
+from omnillm.config.asked import read_asked
+from omnillm.config.checks import check_terms
+from omnillm.config.settings import RotationTerms, Settings, VirtualKeyTerms
+from omnillm.errors import CallerFault, ConfigError, LedgerUnavailable
+from omnillm.gateway.call import Caller
+from omnillm.records import VirtualKey
+from omnillm.secret import Secret
+from omnillm.server.authenticate import digest
+from omnillm.server.virtual_keys import Issued, Listed
+
+log = logging.getLogger("omnillm")
+
+PAGE: Final = 1000
+POLL_TICKS: Final = 10
+"""Half a second: what another process has changed is in force here within one."""
+
+
+class Keyring:
+    """`callers` is who has which digest; it changes in place, and `rebuild` makes another one."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._kept = program.store.virtual_keys
+        self._pepper_id = ""
+        self._stored: dict[str, VirtualKey] = {}
+        self._revision = 0
+        self._changing = asyncio.Lock()
+        self._ticks = 0
+        self._polling: asyncio.Task[None] | None = None
+        self.callers: dict[bytes, Caller] = {}
+
+    # what is in force
+
+    async def load(self) -> None:
+        """Bring what the ledger keeps into force. Raises ConfigError where the file does not fit it."""
+        settings = self._program.settings
+        self._pepper_id = digest(self._program.pepper, b"id").hex()[:16]
+        async for key in self._changed():
+            self._stored[key.name] = key
+        self.check(settings)
+        for key in self._live():
+            self._program.enrol(terms_of(key))
+        strange = [key.name for key in self._live() if key.pepper_id != self._pepper_id]
+        if strange:
+            log.warning(
+                "%d virtual keys were made with another pepper, and nobody can call with them: %s", len(strange), ", ".join(strange[:9])
+            )
+
+    def check(self, settings: Settings) -> None:
+        """That a configuration fits the keys which the ledger keeps. Raises ConfigError."""
+        found = [sentence for key in self._stored.values() for sentence in problems_of(key, settings)]
+        if found:
+            raise ConfigError("\n".join(found), path="virtual_keys")
+
+    def rebuild(self, settings: Settings) -> dict[bytes, Caller]:
+        """Who has which digest under this configuration."""
+        callers = {self._digest(key.key): make_caller(settings, key) for key in settings.virtual_keys}
+        for key in self._live():
+            callers.update(callers_of(key, settings))
+        self.callers = callers
+        return callers
+
+    def tick(self) -> None:
+        """Now and then, look for what others have changed."""
+        self._ticks += 1
+        if self._ticks % POLL_TICKS == 0 and (self._polling is None or self._polling.done()):
+            self._polling = asyncio.get_running_loop().create_task(self._poll())
+
+    async def aclose(self) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.wait([self._polling])
+
+    async def _poll(self) -> None:
+        with suppress(LedgerUnavailable):  # it is told elsewhere, and the next look finds the same
+            async for key in self._changed():
+                self._take(key)
+
+    async def _changed(self) -> AsyncIterator[VirtualKey]:
+        while found := await self._kept.since(self._revision, limit=PAGE):
+            for key in found:
+                yield key
+            self._revision = found[-1].revision
+
+    def _live(self) -> Iterator[VirtualKey]:
+        return (key for key in self._stored.values() if not key.revoked_wall_ms)
+
+    def _take(self, key: VirtualKey) -> None:
+        """Bring a key into force as it is now."""
+        before = self._stored.get(key.name)
+        if before is not None:
+            if before.revision >= key.revision:
+                return
+            for old, caller in callers_of(before, self._program.settings):
+                if self.callers.get(old) == caller:
+                    del self.callers[old]
+        self._stored[key.name] = key
+        problems = problems_of(key, self._program.settings)
+        if key.revoked_wall_ms or problems:
+            self._program.retire(key.name)
+            for problem in problems:
+                log.warning("not in force here: %s", problem)
+            return
+        if before is None or terms_of(before) != terms_of(key):
+            self._program.enrol(terms_of(key))
+        self.callers.update(callers_of(key, self._program.settings))
+
+    # what the admin API asks
+
+    def page(self, *, after: str, limit: int) -> list[Listed]:
+        """By name, those after `after`."""
+        static = {key.name: key for key in self._program.settings.virtual_keys}
+        names = sorted(name for name in static.keys() | self._stored.keys() if name > after)
+        return [self._listed(static.get(name), self._stored.get(name)) for name in names[:limit]]
+
+    def find(self, name: str) -> Listed:
+        static = next((key for key in self._program.settings.virtual_keys if key.name == name), None)
+        stored = self._stored.get(name)
+        if static is None and stored is None:
+            raise _unknown(name)
+        return self._listed(static, stored)
+
+    async def create(self, asked: bytes) -> Issued:
+        async with self._changing:
+            terms = read_asked(asked, VirtualKeyTerms, lambda terms, problems: check_terms(terms, "", self._program.settings, problems))
+            if terms.name in self._stored or any(key.name == terms.name for key in self._program.settings.virtual_keys):
+                raise _taken(terms.name)
+            secret = make_secret()
+            written = await self._kept.put(issue(terms, self._stamp(secret), self._wall_ms()))
+            if written is None:
+                raise _taken(terms.name)
+            self._take(written)
+            return Issued(listed=self.find(terms.name), secret=secret)
+
+    async def rotate(self, name: str, asked: bytes) -> Issued:
+        async with self._changing:
+            grace_s = read_asked(asked, RotationTerms, lambda *_: None).grace_s
+            key = self._changeable(name)
+            if self._state(key.expires_wall_ms, key.revoked_wall_ms) != "active":
+                raise CallerFault(f"The virtual key {name!r} has ended: make another one.", code="virtual_key_ended", status=409)
+            secret = make_secret()
+            await self._change(rotate(key, self._stamp(secret), self._wall_ms(), grace_ms=int(grace_s * 1000)))
+            return Issued(listed=self.find(name), secret=secret)
+
+    async def revoke(self, name: str) -> Listed:
+        """Again is no error: it stays revoked since the first time."""
+        async with self._changing:
+            key = self._changeable(name)
+            if not key.revoked_wall_ms:
+                await self._change(replace(key, revoked_wall_ms=self._wall_ms(), previous_digest="", previous_until_wall_ms=0))
+            return self.find(name)
+
+    async def _change(self, key: VirtualKey) -> None:
+        written = await self._kept.put(key)
+        if written is None:
+            raise CallerFault(
+                f"The virtual key {key.name!r} was just changed: look, and ask again.", code="virtual_key_changed", status=409
+            )
+        self._take(written)
+
+    def _changeable(self, name: str) -> VirtualKey:
+        key = self._stored.get(name)
+        if key is not None:
+            return key
+        self.find(name)
+        raise CallerFault(
+            f"The virtual key {name!r} stands in the configuration file: change it there.", code="virtual_key_static", status=409
+        )
+
+    def _listed(self, static: VirtualKeyTerms | None, stored: VirtualKey | None) -> Listed:
+        if static is not None:
+            return Listed(terms=static, state=self._state(int((static.expires_wall or 0) * 1000), 0), stored=None)
+        assert stored is not None
+        return Listed(terms=terms_of(stored), state=self._state(stored.expires_wall_ms, stored.revoked_wall_ms), stored=stored)
+
+    def _state(self, expires_wall_ms: int, revoked_wall_ms: int) -> str:
+        if revoked_wall_ms:
+            return "revoked"
+        return "expired" if 0 < expires_wall_ms <= self._wall_ms() else "active"
+
+    def _stamp(self, secret: Secret) -> Stamp:
+        return Stamp(digest=self._digest(secret).hex(), pepper_id=self._pepper_id)
+
+    def _digest(self, secret: Secret) -> bytes:
+        return digest(self._program.pepper, secret.reveal().encode())
+
+    def _wall_ms(self) -> int:
+        return int(self._program.clock.wall() * 1000)
+
+
+def _unknown(name: str) -> CallerFault:
+    return CallerFault(f"There is no virtual key {name[:64]!r}.", code="not_found", status=404)
+
+
+def _taken(name: str) -> CallerFault:
+    return CallerFault(f"There is, or was, a virtual key {name!r}: a name is given once.", code="virtual_key_exists", status=409)

@@ -1,0 +1,44 @@
+"""The admin API of a running server, as the commands ask it."""
+
+import json
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from omnillm.errors import ConfigError, OmniError, Unavailable
+
+TIMEOUT_S: Final = 30.0
+
+
+class Admin:
+    """One server's."""
+
+    def __init__(self, url: str, admin_key: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigError("must be a URL such as http://127.0.0.1:4000", path="--url")
+        self._url = url
+        self._parts = parts
+        self._fields = {"authorization": f"Bearer {admin_key}"} if admin_key else {}
+
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """A good reply's object. Raises what the server says, or that none answers."""
+        sent = None if body is None else json.dumps(body).encode()
+        parts = self._parts
+        connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        try:
+            connection = connect(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+            try:
+                connection.request(method, parts.path.rstrip("/") + path, sent, self._fields)
+                return self._read(connection.getresponse())
+            finally:
+                connection.close()
+        except (OSError, HTTPException, ValueError, KeyError) as error:
+            reason = getattr(error, "strerror", "") or type(error).__name__
+            raise Unavailable(f"no omnillm answers at {self._url}: {reason}") from error
+
+    def _read(self, response: HTTPResponse) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(response.read())
+        if response.status >= 400:
+            raise OmniError(str(told["error"]["message"]))
+        return told

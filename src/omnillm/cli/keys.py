@@ -1,0 +1,164 @@
+"""`omnillm keys`: the virtual keys of a running server."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+import typer
+
+from omnillm.cli.columns import show as show_columns
+
+PATH = "/admin/v1/virtual-keys"
+PAGE_KEYS = 1000
+
+app = typer.Typer(help="Virtual keys: what clients call with. Asks the running server.", no_args_is_help=True)
+NAME: Any = typer.Argument(help="Of the virtual key.")
+URL: Any = typer.Option("http://127.0.0.1:4000", "--url", envvar="OMNILLM_URL", help="Of the server, or of its admin listener.")
+ADMIN_KEY: Any = typer.Option("", "--admin-key", envvar="OMNILLM_ADMIN_KEY", show_default=False, help="server.admin_key.")
+AS_JSON: Any = typer.Option(False, "--json", help="For programs.")
+
+
+@app.command()
+def create(  # noqa: PLR0913, PLR0917  a command line's options
+    name: str = NAME,
+    model: list[str] = typer.Option([], "--model", help="A name or pattern that it may ask for; again for more. None: all."),
+    rpm: str = typer.Option("", "--rpm", help="Requests in any 60 seconds."),
+    tpm: str = typer.Option("", "--tpm", help="Tokens in any 60 seconds."),
+    max_concurrency: str = typer.Option("", "--max-concurrency", help="Calls at a time."),
+    expires: str = typer.Option("", "--expires", help="A date (midnight UTC) or an ISO 8601 time."),
+    budget: list[str] = typer.Option([], "--budget", help="A shared budget that it draws on; again for more."),
+    limit_usd: str = typer.Option("", "--limit-usd", help="The limit of a budget of its own."),
+    period: str = typer.Option("", "--period", help="Of its own budget: day, week, month or total."),
+    soft: bool = typer.Option(False, "--soft", help="Its own budget only counts."),
+    tag: list[str] = typer.Option([], "--tag", help="NAME=VALUE, for the rows of its calls."),
+    metadata: list[str] = typer.Option([], "--metadata", help="NAME=VALUE, a note of yours."),
+    url: str = URL,
+    admin_key: str = ADMIN_KEY,
+    as_json: bool = AS_JSON,
+) -> None:
+    """Make a virtual key, and show its secret this once."""
+    own = {"limit_usd": limit_usd, "period": period, "hard": "false" if soft else ""}
+    asked: dict[str, object] = {
+        "name": name,
+        "models": model,
+        "rpm": rpm,
+        "tpm": tpm,
+        "max_concurrency": max_concurrency,
+        "expires": expires,
+        "budgets": budget,
+        "budget": _given(own),
+        "tags": _pairs("--tag", tag),
+        "metadata": _pairs("--metadata", metadata),
+    }
+    _tell_secret(_ask(url, admin_key, "POST", PATH, _given(asked)), as_json=as_json)
+
+
+@app.command("list")
+def list_(url: str = URL, admin_key: str = ADMIN_KEY, as_json: bool = AS_JSON) -> None:
+    """List all of them, the file's too."""
+    found: list[dict[str, Any]] = []
+    after, has_more = "", True
+    while has_more:
+        page = _ask(url, admin_key, "GET", f"{PATH}?limit={PAGE_KEYS}&after={quote(after, safe='')}")
+        found += page["virtual_keys"]
+        has_more = page["has_more"]
+        after = found[-1]["name"] if found else ""
+    if as_json:
+        _echo({"virtual_keys": found})
+        return
+    heads = ("name", "state", "source", "models", "budgets", "expires", "rpm", "tpm", "at a time")
+    show_columns(heads, map(_line, found), names=6)
+
+
+@app.command()
+def show(name: str = NAME, url: str = URL, admin_key: str = ADMIN_KEY, as_json: bool = AS_JSON) -> None:
+    """Show one of them. Nobody can show its secret again."""
+    _tell(_ask(url, admin_key, "GET", _path(name)), as_json=as_json)
+
+
+@app.command()
+def rotate(
+    name: str = NAME,
+    grace: str = typer.Option("0", "--grace", help="How long the present secret stays good, such as 1h."),
+    url: str = URL,
+    admin_key: str = ADMIN_KEY,
+    as_json: bool = AS_JSON,
+) -> None:
+    """Give it another secret, and show that this once."""
+    _tell_secret(_ask(url, admin_key, "POST", f"{_path(name)}/rotate", {"grace": grace}), as_json=as_json)
+
+
+@app.command()
+def revoke(name: str = NAME, url: str = URL, admin_key: str = ADMIN_KEY, as_json: bool = AS_JSON) -> None:
+    """End it, for good. Its calls under way go on."""
+    _tell(_ask(url, admin_key, "POST", f"{_path(name)}/revoke"), as_json=as_json)
+
+
+def _ask(url: str, admin_key: str, method: str, path: str, body: object = None) -> dict[str, Any]:
+    from omnillm.cli.admin import Admin
+
+    return Admin(url, admin_key).ask(method, path, body)
+
+
+def _path(name: str) -> str:
+    return f"{PATH}/{quote(name, safe='')}"
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Those that say something: the server has the defaults."""
+    return {name: value for name, value in options.items() if value}
+
+
+def _pairs(option: str, given: Iterable[str]) -> dict[str, str]:
+    pairs = {}
+    for each in given:
+        name, is_pair, value = each.partition("=")
+        if not is_pair:
+            raise typer.BadParameter("must be NAME=VALUE", param_hint=option)
+        pairs[name] = value
+    return pairs
+
+
+def _tell_secret(reply: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        _echo(reply)
+        return
+    typer.echo(reply["secret"])
+    typer.echo(f"The secret of {reply['virtual_key']['name']}: nobody can show it again.", err=True)
+
+
+def _tell(reply: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        _echo(reply)
+        return
+    lines = [(name, _words(name, value)) for name, value in reply["virtual_key"].items() if value not in (None, 0, [], {})]
+    show_columns(("what", "value"), lines, names=2)
+
+
+def _line(key: dict[str, Any]) -> tuple[str, ...]:
+    own = [f"{key['budget']['limit_usd']} USD"] if key["budget"] else []
+    return (
+        key["name"],
+        key["state"],
+        key["source"],
+        ", ".join(key["models"]) or "all",
+        ", ".join([*key["budgets"], *own]),
+        _words("expires_at", key["expires_at"]) if key["expires_at"] else "",
+        *(str(key[name] or "") for name in ("rpm", "tpm", "max_concurrency")),
+    )
+
+
+def _words(name: str, value: Any) -> str:
+    if name.endswith(("_at", "_until")):
+        from datetime import UTC, datetime
+
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, dict):
+        return ", ".join(f"{each}={_words('', part)}" for each, part in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _echo(told: dict[str, Any]) -> None:
+    import json
+
+    typer.echo(json.dumps(told, ensure_ascii=False))

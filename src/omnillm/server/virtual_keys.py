@@ -1,0 +1,129 @@
+"""The admin API's virtual keys. A secret is in the reply that makes it, and nowhere else."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+from typing import Protocol as Interface
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
+from omnillm.errors import BadRequest
+from omnillm.money import format_usd
+from omnillm.records import VirtualKey
+from omnillm.secret import Secret
+
+PAGE_KEYS: Final = 100
+MOST_KEYS: Final = 1000
+PATH: Final = "/admin/v1/virtual-keys"
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A virtual key as it is shown."""
+
+    terms: VirtualKeyTerms
+    state: str
+    """active, expired or revoked."""
+    stored: VirtualKey | None
+    """None: it stands in the configuration file."""
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    listed: Listed
+    secret: Secret
+
+
+class VirtualKeys(Interface):
+    """What the admin API asks of the program. `asked` is a request's body. An unknown name is a 404, what cannot be a 409 or 422."""
+
+    def page(self, *, after: str, limit: int) -> list[Listed]: ...
+    def find(self, name: str) -> Listed: ...
+    async def create(self, asked: bytes) -> Issued: ...
+    async def rotate(self, name: str, asked: bytes) -> Issued: ...
+    async def revoke(self, name: str) -> Listed: ...
+
+
+def virtual_key_routes(keys: VirtualKeys) -> list[Route]:
+    api = VirtualKeyApi(keys)
+    return [
+        Route(PATH, api.page, methods=["GET"]),
+        Route(PATH, api.create, methods=["POST"]),
+        Route(f"{PATH}/{{name}}", api.show, methods=["GET"]),
+        Route(f"{PATH}/{{name}}/rotate", api.rotate, methods=["POST"]),
+        Route(f"{PATH}/{{name}}/revoke", api.revoke, methods=["POST"]),
+    ]
+
+
+class VirtualKeyApi:
+    def __init__(self, keys: VirtualKeys) -> None:
+        self._keys = keys
+
+    async def page(self, request: Request) -> Response:
+        query = request.query_params
+        for name in query:
+            if name not in {"limit", "after"}:
+                raise BadRequest(f"There is no parameter {name[:64]!r}; there are limit, after.")
+        limit = _limit(query.get("limit", str(PAGE_KEYS)))
+        found = self._keys.page(after=query.get("after", ""), limit=limit + 1)
+        return _json({"virtual_keys": [_shown(each) for each in found[:limit]], "has_more": len(found) > limit})
+
+    async def create(self, request: Request) -> Response:
+        return _issued(await self._keys.create(await request.body()), status=201)
+
+    async def show(self, request: Request) -> Response:
+        return _json({"virtual_key": _shown(self._keys.find(request.path_params["name"]))})
+
+    async def rotate(self, request: Request) -> Response:
+        return _issued(await self._keys.rotate(request.path_params["name"], await request.body()), status=200)
+
+    async def revoke(self, request: Request) -> Response:
+        return _json({"virtual_key": _shown(await self._keys.revoke(request.path_params["name"]))})
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_KEYS)) and 1 <= int(text) <= MOST_KEYS):
+        raise BadRequest(f"limit must be a whole number from 1 to {MOST_KEYS}.")
+    return int(text)
+
+
+def _issued(issued: Issued, *, status: int) -> Response:
+    shown = {"virtual_key": _shown(issued.listed), "secret": issued.secret.reveal()}
+    return _json(shown, status=status, headers={"cache-control": "no-store"})
+
+
+def _json(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json", headers=headers)
+
+
+def _shown(listed: Listed) -> dict[str, object]:
+    terms, stored = listed.terms, listed.stored
+    at = _times(stored)
+    return {
+        "name": terms.name,
+        "state": listed.state,
+        "source": "file" if stored is None else "ledger",
+        "rpm": terms.rpm,
+        "tpm": terms.tpm,
+        "max_concurrency": terms.max_concurrency,
+        "models": terms.models,
+        "budgets": terms.budgets,
+        "budget": None if terms.budget is None else _budget(terms.budget),
+        "tags": terms.tags,
+        "metadata": terms.metadata,
+        "created_at": at("created_wall_ms"),
+        "rotated_at": at("rotated_wall_ms"),
+        "previous_secret_until": at("previous_until_wall_ms"),
+        "expires_at": terms.expires_wall,
+        "revoked_at": at("revoked_wall_ms"),
+    }
+
+
+def _times(stored: VirtualKey | None) -> Callable[[str], float | None]:
+    """Unix seconds of one of its times; None: never, or unknown."""
+    return lambda name: (getattr(stored, name) / 1000 or None) if stored is not None else None
+
+
+def _budget(budget: BudgetSettings) -> dict[str, object]:
+    return {"limit_usd": format_usd(budget.limit_nanousd), "period": budget.period, "hard": budget.is_hard, "tz": budget.tz}

@@ -1,0 +1,431 @@
+"""Virtual keys that are made, changed and ended while the gateway runs."""
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.wire import Line, Question, Reply, ask, exchange
+
+from omnillm.assemble import Service
+from omnillm.assemble.keyring import POLL_TICKS, Keyring
+from omnillm.config.load import parse
+from omnillm.errors import ConfigError
+from omnillm.testing import FakeProvider, ManualClock
+
+KEYS = "/admin/v1/virtual-keys"
+HOUR = 3600.0
+TEAM = "budgets: [{{name: team, scope: named, limit_usd: {limit}}}, "
+
+
+def team(text: str, limit: str = "1000") -> str:
+    """With a budget that keys may name."""
+    return text.replace("budgets: [{name: everything", TEAM.format(limit=limit) + "{name: everything")
+
+
+async def admin(gateway: Running, method: str, path: str, body: object = None, *, key: str = ADMIN_KEY) -> Reply:
+    sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {len(sent)}\r\n\r\n"
+    async with asyncio.timeout(10):
+        return await exchange(gateway.port, Question("openai_chat", head.encode() + sent))
+
+
+async def make(gateway: Running, name: str, **terms: Any) -> str:
+    """Its secret."""
+    made = await admin(gateway, "POST", KEYS, {"name": name, **terms})
+    assert made.status == 201, made.body
+    assert made.headers["cache-control"] == "no-store"
+    return made.json["secret"]
+
+
+async def call(gateway: Running, secret: str, **options: Any) -> Reply:
+    return await exchange(gateway.port, ask("openai_chat", "Hello", key=secret, cap=20, **options))
+
+
+def code(reply: Reply) -> tuple[int, str]:
+    return reply.status, reply.json["error"]["code"]
+
+
+async def test_a_key_works_at_once_and_is_its_own_caller(serve: Serve, provider: FakeProvider) -> None:
+    """Its name, its tags and its own budget are in the ledger; the shared budget that it names is drawn on, too."""
+    gateway = await serve(team(configuration(provider)))
+    secret = await make(gateway, "ada", tags={"cost_center": "a1"}, budgets=["team"], budget={"limit_usd": "0.5", "period": "month"})
+    assert secret.startswith("sk-omni-")
+    assert len(secret) > 40
+    assert (await call(gateway, secret)).status == 200
+    request, _ = await gateway.last()
+    assert (request.caller, request.tags) == ("ada", "cost_center=a1")
+    spent = {budget.name: budget.settled_nanousd for budget in gateway.program.controller.budgets()}
+    assert spent == dict.fromkeys(("team", "everything", "key:ada"), provider.invoice.total_nanousd)
+    assert {entry.budget for entry in await gateway.program.store.entries(request.request_id)} == spent.keys()
+    assert await gateway.program.store.verify() == []
+
+
+async def test_its_limits_are_those_of_any_key(serve: Serve, provider: FakeProvider) -> None:
+    """Requests, tokens, calls at a time, models; another key feels nothing of it."""
+    gateway = await serve(configuration(provider))
+    secrets = {
+        "few": await make(gateway, "few", rpm=1),
+        "short": await make(gateway, "short", tpm=40),
+        "single": await make(gateway, "single", max_concurrency=1),
+        "narrow": await make(gateway, "narrow", models=["claude", "fa*"]),
+    }
+    first = await call(gateway, secrets["few"])
+    assert (first.status, first.headers["x-ratelimit-limit-requests"], first.headers["x-ratelimit-remaining-requests"]) == (200, "1", "0")
+    assert code(await call(gateway, secrets["few"])) == (429, "requests_limit")
+    assert [(await call(gateway, secrets["short"])).status for _ in range(2)] == [200, 429]
+    line = await Line.open(gateway.port, ask("openai_chat", "Hello [[fault:stall_before_head]]", key=secrets["single"]))
+    await provider.arrived(3)
+    assert code(await call(gateway, secrets["single"])) == (429, "concurrency_limit")
+    line.reset()
+    assert (await call(gateway, secrets["narrow"])).status == 200
+    assert code(await call(gateway, secrets["narrow"], model="openai/fake-small")) == (403, "model_not_allowed")
+    assert (await call(gateway, VIRTUAL_KEY)).status == 200
+
+
+async def test_its_budget_is_hard_over_a_reload_and_a_restart(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """What it spent stays spent, what it is stays as it was made."""
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict")
+    gateway = await serve(text)
+    secret = await make(gateway, "ada", rpm=100, budget={"limit_usd": "0.0003"}, metadata={"owner": "Zoë"})
+    while (reply := await call(gateway, secret)).status == 200:
+        pass
+    assert code(reply) == (402, "budget_exceeded")
+    assert reply.json["error"]["details"]["scope"] == "key:ada"
+    spent = provider.invoice.total_nanousd
+    assert 0 < spent <= 300_000
+    await gateway.service.reload()
+    assert code(await call(gateway, secret)) == (402, "budget_exceeded")
+    before = (await admin(gateway, "GET", f"{KEYS}/ada")).json
+    await gateway.service.server.drain()
+    await gateway.service.aclose()
+    again = await serve(text)
+    assert code(await call(again, secret)) == (402, "budget_exceeded")
+    assert (await admin(again, "GET", f"{KEYS}/ada")).json == before
+    assert [budget.settled_nanousd for budget in again.program.controller.budgets() if budget.name == "key:ada"] == [spent]
+    assert code(await admin(again, "POST", KEYS, {"name": "ada"})) == (409, "virtual_key_exists")
+
+
+async def test_a_reload_keeps_what_its_windows_counted(serve: Serve, provider: FakeProvider) -> None:
+    """Its own, and while others come and go those of everybody."""
+    gateway = await serve(configuration(provider, caller="rpm: 2"))
+    secret = await make(gateway, "ada", rpm=2)
+    for each in (secret, VIRTUAL_KEY):
+        assert (await call(gateway, each)).status == 200
+    await gateway.service.reload()
+    await make(gateway, "bob")
+    await admin(gateway, "POST", f"{KEYS}/bob/revoke")
+    for each in (secret, VIRTUAL_KEY):
+        assert [(await call(gateway, each)).status for _ in range(2)] == [200, 429]
+
+
+async def test_a_rotated_key_has_another_secret(serve: Serve, provider: FakeProvider) -> None:
+    """The old one ends at once, or after the grace; limits and budget go on counting."""
+    clock = ManualClock()
+    gateway = await serve(configuration(provider), clock=clock)
+    first = await make(gateway, "ada", rpm=4)
+    assert (await call(gateway, first)).status == 200
+    second = (await admin(gateway, "POST", f"{KEYS}/ada/rotate")).json["secret"]
+    assert code(await call(gateway, first)) == (401, "invalid_api_key")
+    assert (await call(gateway, second)).status == 200
+    rotated = (await admin(gateway, "POST", f"{KEYS}/ada/rotate", {"grace": "1h"})).json
+    third = rotated["secret"]
+    assert rotated["virtual_key"]["previous_secret_until"] == clock.wall() + HOUR
+    assert len({first, second, third}) == 3
+    assert [(await call(gateway, secret)).status for secret in (second, third)] == [200, 200]
+    assert code(await call(gateway, third)) == (429, "requests_limit")
+    clock.advance(HOUR)
+    assert code(await call(gateway, second)) == (401, "expired_api_key")
+    assert (await call(gateway, third)).status == 200
+    await admin(gateway, "POST", f"{KEYS}/ada/rotate", {"grace": "1h"})
+    assert code(await call(gateway, second)) == (401, "invalid_api_key")
+
+
+async def test_a_revoked_key_ends_and_its_calls_go_on(serve: Serve, provider: FakeProvider) -> None:
+    """401 from the next call on, both secrets; the open stream ends well and is paid for; twice is once."""
+    gateway = await serve(configuration(provider))
+    first = await make(gateway, "ada", budget={"limit_usd": "1"})
+    second = (await admin(gateway, "POST", f"{KEYS}/ada/rotate", {"grace": "1h"})).json["secret"]
+    line = await Line.open(gateway.port, ask("openai_chat", "Hello [[fault:stall_mid_body]]", is_stream=True, cap=20, key=first))
+    assert await line.head() == 200
+    await line.piece()
+    revoked = await admin(gateway, "POST", f"{KEYS}/ada/revoke")
+    assert (revoked.status, revoked.json["virtual_key"]["state"]) == (200, "revoked")
+    for secret in (first, second):
+        assert code(await call(gateway, secret)) == (401, "invalid_api_key")
+    assert (await admin(gateway, "POST", f"{KEYS}/ada/revoke")).json == revoked.json
+    assert code(await admin(gateway, "POST", f"{KEYS}/ada/rotate")) == (409, "virtual_key_ended")
+    assert "key:ada" not in {budget.name for budget in gateway.program.controller.budgets()}
+    provider.gate("stall_mid_body").set()
+    assert (await line.rest()).is_answer
+    await line.close()
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled == provider.invoice.total_nanousd > 0
+    assert reserved == 0
+
+
+async def test_an_expired_key_is_told_so(serve: Serve, provider: FakeProvider) -> None:
+    """As one in the file is; the list says so, too."""
+    clock = ManualClock(wall=1_795_608_000.0)
+    gateway = await serve(configuration(provider), clock=clock)
+    secret = await make(gateway, "ada", expires="2026-11-26")
+    assert (await call(gateway, secret)).status == 200
+    clock.advance(12 * HOUR)
+    assert code(await call(gateway, secret)) == (401, "expired_api_key")
+    assert (await admin(gateway, "GET", f"{KEYS}/ada")).json["virtual_key"]["state"] == "expired"
+    assert code(await admin(gateway, "POST", f"{KEYS}/ada/rotate")) == (409, "virtual_key_ended")
+
+
+async def test_keys_are_listed_by_name_page_by_page(serve: Serve, provider: FakeProvider) -> None:
+    """The file's among them, without a secret or a digest of one."""
+    gateway = await serve(configuration(provider, caller="rpm: 7, models: [fast]"))
+    secrets = [await make(gateway, name) for name in ("zoe", "ada", "kim")]
+    listed = (await admin(gateway, "GET", KEYS)).json
+    assert [(key["name"], key["source"]) for key in listed["virtual_keys"]] == [
+        ("ada", "ledger"),
+        ("journey", "file"),
+        ("kim", "ledger"),
+        ("zoe", "ledger"),
+    ]
+    assert listed["has_more"] is False
+    first = (await admin(gateway, "GET", f"{KEYS}?limit=2")).json
+    assert ([key["name"] for key in first["virtual_keys"]], first["has_more"]) == (["ada", "journey"], True)
+    rest = (await admin(gateway, "GET", f"{KEYS}?limit=2&after=journey")).json
+    assert rest == {"virtual_keys": listed["virtual_keys"][2:], "has_more": False}
+    static = (await admin(gateway, "GET", f"{KEYS}/journey")).json["virtual_key"]
+    assert (static["rpm"], static["models"], static["created_at"], static["state"]) == (7, ["fast"], None, "active")
+    stored = [await gateway.program.store.virtual_keys.get(name) for name in ("zoe", "ada", "kim")]
+    for secret in (*secrets, VIRTUAL_KEY, *(key.digest for key in stored)):
+        assert secret not in json.dumps(listed)
+    for wrong in ("limit=0", "limit=1001", "limit=x", "before=ada"):
+        assert (await admin(gateway, "GET", f"{KEYS}?{wrong}")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"", 422, "name is missing"),
+        (b"{", 400, "not valid JSON"),
+        (b"\xff", 400, "not valid JSON"),
+        (b"[]", 400, "must be a JSON object"),
+        (b"[" * 50_000, 400, "not valid JSON"),
+        (b" " * 70_000, 413, "larger than"),
+        (b'{"name": "a", "name": "b"}', 422, "name stands twice"),
+        ({"name": "a", "rmp": 5}, 422, "rmp is not a key known here; did you mean rpm?"),
+        ({"name": "a", "key": "sk-omni-mine"}, 422, "key is not a key known here"),
+        ({"name": "a b"}, 422, "name must be 1 to 64"),
+        ({"name": None}, 422, "name has no value"),
+        ({"name": "a", "rpm": -1}, 422, "rpm must be a whole number"),
+        ({"name": "a", "rpm": 1.5}, 422, "rpm must be a whole number"),
+        ({"name": "a", "rpm": 0}, 422, "rpm is 0"),
+        ({"name": "a", "rpm": True}, 422, "rpm must be a whole number"),
+        ({"name": "a", "rpm": [5]}, 422, "rpm must be a single value"),
+        ({"name": "a", "tpm": float("nan")}, 422, "tpm must be a whole number"),
+        ({"name": "a", "models": "fast"}, 422, "models must be a list"),
+        ({"name": "a", "budget": {"limit_usd": 1e-12}}, 422, "budget.limit_usd must be decimal USD"),
+        ({"name": "a", "budget": {"limit_usd": "-1"}}, 422, "budget.limit_usd must not be negative"),
+        ({"name": "a", "budget": {"period": "day"}}, 422, "budget.limit_usd is missing"),
+        ({"name": "a", "budget": {"limit_usd": 1, "name": "mine"}}, 422, "has neither name nor scope"),
+        ({"name": "a", "budget": {"limit_usd": 1, "period": "year"}}, 422, "budget.period must be one of"),
+        ({"name": "a", "budgets": ["taem"]}, 422, "budgets[0] names an unknown budget 'taem'; did you mean team?"),
+        ({"name": "a", "budgets": ["everything"]}, 422, "budgets[0] need not name everything"),
+        ({"name": "a", "tags": {"x": "${HOME}\n"}}, 422, "tags.x must hold no line break"),
+        ({"name": "a", "expires": "soon"}, 422, "expires must be a date"),
+        ({"name": "journey"}, 409, "a name is given once"),
+    ],
+)
+async def test_what_is_wrong_with_a_key_is_told(serve: Serve, provider: FakeProvider, body: object, status: int, words: str) -> None:
+    """In the file's own words, and nothing is made."""
+    gateway = await serve(team(configuration(provider)))
+    refused = await admin(gateway, "POST", KEYS, body)
+    assert refused.status == status
+    assert words in refused.json["error"]["message"]
+    assert len((await admin(gateway, "GET", KEYS)).json["virtual_keys"]) == 1
+    assert await gateway.program.store.virtual_keys.since(0, limit=9) == []
+
+
+async def test_nothing_is_filled_in(serve: Serve, provider: FakeProvider) -> None:
+    """Who asks over the network reads no variable and no file of the server's."""
+    gateway = await serve(configuration(provider))
+    await make(gateway, "ada", tags={"x": "${HOME}", "y": "${file:/etc/hostname}"})
+    assert (await admin(gateway, "GET", f"{KEYS}/ada")).json["virtual_key"]["tags"] == {"x": "${HOME}", "y": "${file:/etc/hostname}"}
+
+
+async def test_what_is_not_there_or_not_to_be_changed_is_told(serve: Serve, provider: FakeProvider) -> None:
+    """404, 409 for the file's own, 405 for another method, and 422 for a strange grace."""
+    gateway = await serve(configuration(provider))
+    await make(gateway, "ada")
+    for method, path in (
+        ("GET", "/none"),
+        ("POST", "/none/rotate"),
+        ("POST", "/none/revoke"),
+        ("GET", "/ada%2F"),
+        ("GET", "/"),
+        ("GET", "/'--"),
+    ):
+        assert code(await admin(gateway, method, KEYS + path)) == (404, "not_found")
+    for verb in ("rotate", "revoke"):
+        assert code(await admin(gateway, "POST", f"{KEYS}/journey/{verb}")) == (409, "virtual_key_static")
+    for method, path in (("DELETE", "/ada"), ("GET", "/ada/revoke"), ("PUT", "")):
+        assert (await admin(gateway, method, KEYS + path)).status == 405
+    for body in ({"grace": "soon"}, {"grace": -1}, {"grcae": "1h"}):
+        assert code(await admin(gateway, "POST", f"{KEYS}/ada/rotate", body)) == (422, "invalid_virtual_key")
+
+
+async def test_keys_are_the_administrators(serve: Serve, provider: FakeProvider) -> None:
+    """A virtual key makes none, sees none and ends none, not even itself."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada")
+    for method, path in (("GET", ""), ("POST", ""), ("GET", "/ada"), ("POST", "/ada/rotate"), ("POST", "/ada/revoke")):
+        for key, status in ((secret, 403), (VIRTUAL_KEY, 403), ("", 401)):
+            assert (await admin(gateway, method, KEYS + path, key=key)).status == status
+    assert (await call(gateway, secret)).status == 200
+
+
+async def test_many_askers_at_once(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """A name is given to one of them; of the rotations at once the last one's secret is good, and no other."""
+    gateway = await serve(configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db"))
+    made = await asyncio.gather(*(admin(gateway, "POST", KEYS, {"name": "ada"}) for _ in range(8)))
+    assert sorted(reply.status for reply in made) == [201, *[409] * 7]
+    rotated = await asyncio.gather(*(admin(gateway, "POST", f"{KEYS}/ada/rotate") for _ in range(8)))
+    assert {reply.status for reply in rotated} == {200}
+    assert sorted([(await call(gateway, reply.json["secret"])).status for reply in rotated]) == [200, *[401] * 7]
+
+
+async def test_no_secret_is_kept_or_logged(serve: Serve, provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither in the ledger's files, nor in a log, nor by a digest without the pepper, nor is a digest a credential."""
+    caplog.set_level(logging.DEBUG)
+    gateway = await serve(configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db"))
+    secrets = [await make(gateway, "ada")]
+    secrets.append((await admin(gateway, "POST", f"{KEYS}/ada/rotate", {"grace": "1h"})).json["secret"])
+    for secret in secrets:
+        assert (await call(gateway, secret)).status == 200
+    await gateway.program.store.flush()
+    gateway.service.call_log.flush()
+    everything = b"".join([path.read_bytes() for path in tmp_path.iterdir()] + [caplog.text.encode(), gateway.log.getvalue()])
+    for secret in secrets:
+        assert secret.encode() not in everything
+        assert secret.removeprefix("sk-omni-").encode() not in everything
+    kept = await gateway.program.store.virtual_keys.get("ada")
+    assert code(await call(gateway, kept.digest)) == (401, "invalid_api_key")
+    assert gateway.program.pepper.hex().encode() in (tmp_path / "ledger.db.pepper").read_bytes()
+    assert gateway.program.pepper.hex().encode() not in (tmp_path / "ledger.db").read_bytes()
+
+
+async def test_a_disk_that_refuses_makes_no_key(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """503, and nothing has changed; a revocation that is not on disk is not told as done."""
+    gateway = await serve(configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db"))
+    secret = await make(gateway, "ada")
+    gateway.program.store._writer.is_healthy = False
+    for path, body in ((KEYS, {"name": "bob"}), (f"{KEYS}/ada/revoke", None), (f"{KEYS}/ada/rotate", None)):
+        assert code(await admin(gateway, "POST", path, body)) == (503, "ledger_unavailable")
+    gateway.program.store._writer.is_healthy = True
+    assert (await call(gateway, secret)).status == 200
+    await make(gateway, "bob")
+
+
+async def test_another_process_hears_of_it(serve: Serve, provider: FakeProvider) -> None:
+    """One that shares the ledger lets a key in, changes and ends it within twenty ticks, which are a second."""
+    settings = parse(configuration(provider), {})
+    gateway = await serve(settings)
+    service = Service(settings, reload=lambda: settings, store=gateway.program.store)
+    await service.start()
+    other = Running(service, gateway.log)
+    secret = await make(gateway, "ada", rpm=1)
+    await until_status(other, secret, 200)
+    assert code(await call(other, secret)) == (429, "requests_limit")
+    rotated = (await admin(gateway, "POST", f"{KEYS}/ada/rotate")).json["secret"]
+    await until_status(other, secret, 401)
+    await until_status(other, rotated, 429)
+    await admin(gateway, "POST", f"{KEYS}/ada/revoke")
+    await until_status(other, rotated, 401)
+    assert POLL_TICKS < 20
+    await service.server.drain()
+    await service.aclose()
+
+
+async def until_status(gateway: Running, secret: str, status: int) -> None:
+    async with asyncio.timeout(5):
+        while (await call(gateway, secret)).status != status:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_foreign_key_that_does_not_fit_is_not_in_force(
+    serve: Serve, provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another process may have another file: a budget that is unknown here is not a budget without a limit."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada")
+    kept = await gateway.program.store.virtual_keys.get("ada")
+    await gateway.program.store.virtual_keys.put(replace(kept, budgets=("elsewhere",)))
+    await until_status(gateway, secret, 401)
+    assert "'ada', which the ledger keeps: budgets[0] names an unknown budget 'elsewhere'" in caplog.text
+
+
+async def test_a_file_that_does_not_fit_the_kept_keys_changes_nothing(serve: Serve, provider: FakeProvider) -> None:
+    """A budget that a key draws on must stay, and a name cannot be given again; a revoked key asks for its name only."""
+    gateway = await serve(team(configuration(provider)))
+    secret = await make(gateway, "ada", budgets=["team"])
+    for text, words in (
+        (configuration(provider), "budgets[0] names an unknown budget 'team'"),
+        (team(configuration(provider, callers="{name: ada, key: sk-omni-another-0123}")), "has the name of one in the file"),
+    ):
+        gateway.service._read_settings = lambda text=text: parse(text, {})
+        refused = await admin(gateway, "POST", "/admin/v1/reload")
+        assert code(refused) == (422, "bad_configuration")
+        assert words in refused.json["error"]["message"]
+    assert (await call(gateway, secret)).status == 200
+    await admin(gateway, "POST", f"{KEYS}/ada/revoke")
+    gateway.service._read_settings = lambda: parse(configuration(provider), {})
+    assert (await admin(gateway, "POST", "/admin/v1/reload")).status == 200
+
+
+async def test_a_start_that_does_not_fit_the_kept_keys_is_refused(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """A key whose budget is gone would be a key without that budget."""
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")
+    gateway = await serve(team(text))
+    await make(gateway, "ada", budgets=["team"])
+    await gateway.service.server.drain()
+    await gateway.service.aclose()
+    settings = parse(text, {})
+    service = Service(settings, reload=lambda: settings)
+    try:
+        with pytest.raises(ConfigError, match="'ada', which the ledger keeps: budgets"):
+            await service.start()
+    finally:
+        await service.aclose()
+
+
+async def test_another_pepper_is_told(serve: Serve, provider: FakeProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody can call with the old secrets; a rotation makes the key good again."""
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")
+    gateway = await serve(text)
+    secret = await make(gateway, "ada")
+    await gateway.service.server.drain()
+    await gateway.service.aclose()
+    again = await serve(text.replace("durability: relaxed", "durability: relaxed, pepper: canary-pepper-1"))
+    assert "1 virtual keys were made with another pepper" in caplog.text
+    assert (await call(again, secret)).status == 401
+    rotated = (await admin(again, "POST", f"{KEYS}/ada/rotate")).json["secret"]
+    assert (await call(again, rotated)).status == 200
+
+
+async def test_a_thousand_keys_are_loaded_and_counted(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """More than a page of them, each with a budget of its own."""
+    text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")
+    gateway = await serve(text)
+    secret = await make(gateway, "key-0", budget={"limit_usd": 1, "period": "day"})
+    kept = await gateway.program.store.virtual_keys.get("key-0")
+    shared = gateway.program.store.virtual_keys
+    await asyncio.gather(
+        *(shared.put(replace(kept, name=f"key-{number}", digest=f"{number:064x}", revision=0)) for number in range(1, 1100))
+    )
+    keyring = Keyring(gateway.program)
+    await keyring.load()
+    assert len(keyring.page(after="", limit=2000)) == 1101
+    assert len(gateway.program.controller.budgets()) == 1101
+    assert (await call(gateway, secret)).status == 200
