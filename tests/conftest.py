@@ -4,12 +4,16 @@ import logging
 import re
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+")
 """How provider keys, virtual keys and admin keys of the tests begin, and what stands for headers, peppers and prompts."""
 
 
 def pytest_configure():
+    # The machine is shared: how long an example takes says nothing about the code.
+    settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("shared")
     logging.getLogger("omnillm").setLevel(logging.DEBUG)  # what is not shown by default is looked at too
 
 
