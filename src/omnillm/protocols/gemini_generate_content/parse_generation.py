@@ -115,7 +115,7 @@ def _reasoning(config: dict[str, Any]) -> ReasoningCapability | None:
     if thinking is None:
         return None
     thinking = camel(thinking, path)
-    more = rest(thinking, _THINKING)
+    more: VendorExtensions = {} if thinking.keys() <= _THINKING else rest(thinking, _THINKING)
     level = optional_text(thinking, "thinkingLevel", path).upper()
     if level and level not in _LEVELS and level != "THINKING_LEVEL_UNSPECIFIED":
         more["thinkingLevel"] = level

@@ -66,7 +66,10 @@ def _builtin(name: str, value: Any) -> BuiltinTool:
 
 def parse_tool_choice(body: dict[str, Any], extensions: VendorExtensions) -> ToolChoice | None:
     """Read `toolConfig`; what has no canonical home goes to `extensions`."""
-    config = camel(optional_mapping(body, "toolConfig") or {})
+    given = optional_mapping(body, "toolConfig")
+    if not given:
+        return None
+    config = camel(given)
     more: dict[str, Any] = {} if config.keys() <= _TOOL_CONFIG else rest(config, _TOOL_CONFIG)
     calling = camel(optional_mapping(config, "functionCallingConfig", "toolConfig") or {})
     if not calling.keys() <= _CALLING and (inner := rest(calling, _CALLING)):
