@@ -13,6 +13,7 @@ from omnillm.model.message import (
     Issuer,
     Message,
     MessageRole,
+    Native,
     Opaque,
     Reasoning,
     Text,
@@ -25,6 +26,7 @@ from omnillm.protocols.codec import Dialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.transcode import transcode_request
 
 P = "anthropic_messages"
 PNG = b"\x89PNG\r\n\x1a\n...."
@@ -273,6 +275,48 @@ def test_data_at_an_address_is_read_as_bytes():
     assert request.input[0].parts == (ImageBase64(data=PNG, media_type="image/png"),)
     with pytest.raises(Unfit, match="base64 data"):
         parse(body_of({"type": "image", "source": {"type": "url", "url": "data:text/plain,abc"}}))
+
+
+RETRIEVED = [
+    (
+        {"type": "search_result", "source": "https://x", "title": "Lake", "content": [{"type": "text", "text": "149 m."}]},
+        "Lake\nhttps://x\n\n149 m.",
+    ),
+    (
+        {
+            "type": "document",
+            "title": "Lake",
+            "context": "A survey.",
+            "source": {"type": "content", "content": [{"type": "text", "text": "149"}, {"type": "text", "text": "489"}]},
+            "citations": {"enabled": True},
+        },
+        "Lake\nA survey.\n\n149\n\n489",
+    ),
+    ({"type": "document", "source": {"type": "content", "content": "149 m."}}, "149 m."),
+]
+
+
+@pytest.mark.parametrize("target", ["openai_chat", "openai_responses", "gemini_generate_content"])
+@pytest.mark.parametrize(("block", "words"), RETRIEVED, ids=["search_result", "document", "text"])
+def test_what_a_client_retrieved_is_text_for_other_protocols(block, words, target):
+    """In a turn and in a tool's result. Its own protocol gets the block back, with its cache mark."""
+    marked = {**block, "cache_control": {"type": "ephemeral", "ttl": "1h", "scope": "global"}}
+    call = {"type": "tool_use", "id": "call_1", "name": "f", "input": {}}
+    body = body_of(marked)
+    body["messages"] += [
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": [marked]}]},
+    ]
+    assert emit(parse(body)[0]) == (body, {})
+    report = transcode_request(P, target, json.dumps(body).encode(), model="m")
+    assert json.dumps(json.loads(report.value), ensure_ascii=False).count(json.dumps(words)[1:-1]) == 2
+    assert {reason.path for reason in report.loss_reasons if "content_block" in reason.path}
+
+
+def test_retrieved_block_without_text_is_known_to_its_own_protocol_alone():
+    for block in ({"type": "search_result", "content": [{"type": "image"}, 1]}, {"type": "document", "source": {"type": "content"}}):
+        [message] = parse(body_of(block))[0].input
+        assert message.parts == (Native(protocol=P, kind=block["type"], value=block),)
 
 
 def test_unsigned_thinking_of_a_client_has_no_opaque_value():

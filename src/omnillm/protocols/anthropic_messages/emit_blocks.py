@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.model.message import (
     Audio,
@@ -35,6 +36,7 @@ from omnillm.protocols.anthropic_messages.emit_media import (
     emit_video,
 )
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
+from omnillm.protocols.anthropic_messages.retrieved import BLOCK, block_of
 from omnillm.protocols.arguments import object_of, raw_object
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.tool_names import plain_id
@@ -44,6 +46,8 @@ _decode = msgspec.json.decode
 
 def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
     """Write one part; None where nothing is left of it, which is in the losses then."""
+    if writer.is_own and part.vendor_extensions and type(part) is Text and (retrieved := block_of(part)) is not None:
+        return _retrieved(part, retrieved, place, writer)
     block = _BLOCKS[type(part)](part, place, writer)
     if block is None:
         return None
@@ -83,6 +87,13 @@ def _text(part: Text, place: Place, writer: BlockWriter) -> Block | None:
     block: Block = {"type": "text", "text": part.text}
     if part.citations and (citations := citations_of(part.citations, place, writer)):
         block["citations"] = citations
+    return block
+
+
+def _retrieved(part: Text, value: Block, place: Place, writer: BlockWriter) -> Block:
+    block = dict(value)
+    extensions = {name: value for name, value in part.vendor_extensions.items() if name != BLOCK}
+    writer.finish(block, replace(part, vendor_extensions=extensions), place)
     return block
 
 

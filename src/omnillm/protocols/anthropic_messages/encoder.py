@@ -33,10 +33,11 @@ from omnillm.model.events import (
 from omnillm.model.message import Native, Reasoning, Refusal, Text, ToolCall
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
-from omnillm.protocols.anthropic_messages.blocks_of_stream import BLOCKS, OpenBlock
+from omnillm.protocols.anthropic_messages.blocks_of_stream import BLOCKS
 from omnillm.protocols.anthropic_messages.emit_reply import MALFORMED, PREFIX, stop_details
 from omnillm.protocols.anthropic_messages.failure import write_stream_fault
 from omnillm.protocols.anthropic_messages.finish import write_finish
+from omnillm.protocols.anthropic_messages.open_block import OpenBlock
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.usage_object import counts_object, is_own, own_object, usage_object
 from omnillm.protocols.codec import ReplyContext

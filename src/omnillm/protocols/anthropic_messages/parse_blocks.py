@@ -24,6 +24,7 @@ from omnillm.model.message import (
     VendorExtensions,
 )
 from omnillm.protocols.anthropic_messages.media import parse_document, parse_image
+from omnillm.protocols.anthropic_messages.retrieved import BLOCK, words_of
 from omnillm.protocols.arguments import text_of
 from omnillm.protocols.shapes import (
     Unfit,
@@ -201,7 +202,19 @@ def _image(block: dict[str, Any], read: ReadOpaque) -> MessagePart:
 
 def _document(block: dict[str, Any], read: ReadOpaque) -> MessagePart:
     document = parse_document(block)
-    return _native(block, read) if document is None else _marked(document, block, _MEDIA)
+    if document is not None:
+        marked: MessagePart = _marked(document, block, _MEDIA)
+        return marked
+    return _retrieved(block, read) if block["source"]["type"] == "content" else _native(block, read)
+
+
+def _retrieved(block: dict[str, Any], read: ReadOpaque) -> MessagePart:
+    words = words_of(block)
+    if not words:
+        return _native(block, read)
+    mark, extensions = _extras(block, frozenset(block))
+    block = {name: value for name, value in block.items() if name != "cache_control"} if mark is not None else block
+    return Text(text=words, cache_control=mark, vendor_extensions={**extensions, BLOCK: block})
 
 
 def _marked(part: Any, block: dict[str, Any], known: frozenset[str]) -> Any:
@@ -214,7 +227,7 @@ def _native(block: dict[str, Any], read: ReadOpaque) -> Native:  # noqa: ARG001 
 
 
 Kinds = dict[str, Callable[[dict[str, Any], ReadOpaque], MessagePart]]
-RESULT_BLOCKS: Kinds = {"text": _text, "image": _image, "document": _document}
+RESULT_BLOCKS: Kinds = {"text": _text, "image": _image, "document": _document, "search_result": _retrieved}
 """Of a tool's result."""
 REPLY_BLOCKS: Kinds = {"text": _text, "thinking": _thinking, "redacted_thinking": _redacted, "tool_use": _tool_use}
 TURN_BLOCKS: Kinds = {**RESULT_BLOCKS, **REPLY_BLOCKS, "tool_result": _tool_result}
