@@ -4,7 +4,7 @@ import re
 
 from omnillm.protocols.codec import Dialect
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import OPENAI_CHAT
+from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT, OPENAI_CHAT
 
 _CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
 _ADAPTIVE_SINCE = {"opus": (4, 7), "sonnet": (5, 0), "haiku": (5, 0), "fable": (5, 0), "mythos": (5, 0)}
@@ -40,6 +40,8 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
 
 
 def _can_stop_thinking(protocol: str, model: str, *, is_openai: bool) -> bool:
+    if protocol == GEMINI_GENERATE_CONTENT:
+        return "-pro" not in model  # Gemini's larger models refuse a budget of 0
     if not protocol.startswith("openai"):
         return not _is_claude_since(model, _ALWAYS_THINKS_SINCE)
     found = _GPT.search(model)
