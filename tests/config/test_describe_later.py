@@ -6,9 +6,8 @@ from omnillm.config.load import parse
 
 def test_what_is_not_in_force_yet_is_said() -> None:
     """A key that the file may hold but this version does not act on is never silently ignored."""
-    text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}], passthrough: ['/x']}}\nstore: {retention: 30d}\n"
+    text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}], passthrough: ['/x']}}\n"
     [line] = [line for line in describe(parse(text, {})) if "not in force" in line]
-    assert "store.retention" in line
     assert "passthrough" in line
 
 

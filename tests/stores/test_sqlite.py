@@ -5,6 +5,7 @@ import sqlite3
 import stat
 
 import pytest
+from msgspec.structs import replace
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -89,7 +90,7 @@ async def test_newer_schema_is_refused(store, tmp_path):
         db.execute("PRAGMA user_version = 7")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 3"):
+        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 4"):
             await store.open()
 
 
@@ -330,3 +331,58 @@ async def test_damage_found_while_reading_is_told(store, tmp_path):
     path.write_bytes(path.read_bytes()[:8192] + b"\xff" * (path.stat().st_size - 8192))
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
         await store.requests(limit=1, before="")
+
+
+async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
+    """The step that brings them fills them from the rows that are there, and the proof agrees."""
+    store = make(tmp_path)
+    await store.open()
+    for number, tags in enumerate(("team=a", "team=b", "team=a", "")):
+        posting = call(number)
+        store.post(replace(posting, request=replace(posting.request, tags=tags)))
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.executescript("DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; PRAGMA user_version = 3;")
+    db.close()
+    await store.open()
+    rows = await store.usage(group_by="tag:team", since_day="", until_day="")
+    assert [(row.group, row.requests, row.attempts, row.cost_nanousd) for row in rows] == [
+        ("", 1, 1, COST),
+        ("a", 2, 2, 2 * COST),
+        ("b", 1, 1, COST),
+    ]
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_tampering_with_what_outlived_its_rows_is_found(store, tmp_path):
+    """Balances and days whose rows are deleted are still proven, by what these rows added up to."""
+    await store.open()
+    for number in range(3):
+        store.post(call(number))
+    await store.flush()
+    assert await store.retire(before_wall_ms=WALL_MS, limit=2) == 2
+    assert await store.verify() == []
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.execute("UPDATE balances SET settled_nanousd = settled_nanousd - 1")
+        db.execute("UPDATE daily SET cost_nanousd = cost_nanousd + 5, requests = requests - 1")
+    db.close()
+    await store.open()
+    assert await store.verify() == [
+        f"budget 'team' in period '2026-11': the balance says {3 * COST - 1} nano-USD, its entries {3 * COST}",
+        "usage of 2026-11-25, of which rows are deleted: the daily sums are -1 requests, 0 attempts, 5 nano-USD above those of all rows",
+    ]
+
+
+async def test_tampering_with_the_sums_by_tag_is_found(store, tmp_path):
+    """Each line is held against its rows."""
+    await store.open()
+    posting = call(1)
+    await store.post_durably(replace(posting, request=replace(posting.request, tags="team=a")))
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.execute("UPDATE daily_tags SET output = 1")
+    db.close()
+    await store.open()
+    assert await store.verify() == ["usage of 2026-11-25, tags 'team=a': the daily sums are not those of the rows"]

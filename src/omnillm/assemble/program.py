@@ -16,6 +16,7 @@ from omnillm.assemble.parts import (
     scheduled_budgets,
 )
 from omnillm.assemble.prices import make_quoter
+from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
 from omnillm.config import configured
@@ -73,7 +74,8 @@ class Program:
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
-        self.on_tick: list[Callable[[], None]] = []
+        self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
+        self.on_tick: list[Callable[[], None]] = [self.retention.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -169,6 +171,7 @@ class Program:
             self._ticker.cancel()
             self._ticker = None
         await self.drains.aclose()
+        await self.retention.aclose()
         await self.client.aclose()
         await self.store.aclose()
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def usage(  # noqa: PLR0913, PLR0917  a command line's options
-    by: str = typer.Option("model", "--by", help="virtual_key, model, provider, provider_key, day, total, or day,model and the like."),
+    by: str = typer.Option(
+        "model", "--by", help="virtual_key, model, provider, provider_key, tag:NAME, day, total, or day,model and the like."
+    ),
     since: str = typer.Option("", "--since", help="The first day, such as 2026-11-01 (UTC)."),
     until: str = typer.Option("", "--until", help="The last day."),
     config: Path = CONFIG,
@@ -26,19 +28,19 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
     """Show what was spent, by whom and on what."""
     from omnillm.server import reports as written
     from omnillm.stores import reports
+    from omnillm.stores.daily import total_of
 
     days = {"since_day": written.read_day(since), "until_day": written.read_day(until)}
     with looking(config, ledger) as connection:
         rows = reports.usage(connection, group_by=by, **days)
-        [total] = reports.usage(connection, group_by="total", **days)
     if as_json:
-        typer.echo(msgspec.json.encode(written.usage_document(by, total, [] if by == "total" else rows)).decode())
+        typer.echo(msgspec.json.encode(written.usage_document(by, rows)).decode())
     elif as_csv:
         typer.echo(written.usage_csv(by, rows), nl=False)
     else:
         names = by.split(",")
         lines = [] if by == "total" else [_line((row.day, row.group)[-len(names) :], row) for row in rows]
-        show(_heads(names), [*lines, _line(["total", " "][: len(names)], total)], names=len(names))
+        show(_heads(names), [*lines, _line(["total", " "][: len(names)], total_of(rows))], names=len(names))
 
 
 def _heads(names: Sequence[str]) -> tuple[str, ...]:

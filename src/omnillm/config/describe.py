@@ -9,7 +9,6 @@ from omnillm.config.settings import (
     ModelSettings,
     ProviderSettings,
     Settings,
-    StoreSettings,
     VirtualKeySettings,
 )
 from omnillm.money import format_usd
@@ -34,9 +33,8 @@ def _later(settings: Settings) -> Iterator[str]:
     """What the file may say already and a later version will do."""
     native = settings.server.native and "server.native"
     passthrough = any(provider.passthrough for provider in settings.providers.values()) and "passthrough"
-    retention = settings.store.retention_s != StoreSettings().retention_s and "store.retention"
     warn = any(budget.warn_permille != DEFAULT_WARN for budget in settings.budgets) and "budgets.warn"
-    named = [name for name in (native, passthrough, retention, warn) if name]
+    named = [name for name in (native, passthrough, warn) if name]
     if named:
         yield f"accepted, but not in force in this version: {', '.join(named)}"
 
@@ -48,7 +46,8 @@ def _server(settings: Settings) -> Iterator[str]:
         yield f"admin on {server.admin.host}:{server.admin.port}"
     if server.auth == "required" and not (server.admin_key or settings.virtual_keys):
         yield "no virtual key and no admin_key to make one with: nobody can call"
-    yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}"
+    kept = f"rows are kept for {store.retention_s / 86400:g} days"
+    yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}, {kept}"
 
 
 def _provider(name: str, provider: ProviderSettings) -> Iterator[str]:

@@ -123,12 +123,10 @@ class AdminApi:
         query = _query(request, "group_by", "since", "until", "format")
         group_by = query.get("group_by", "model")
         since, until = reports.read_day(query.get("since", "")), reports.read_day(query.get("until", ""))
-        read = self._instruments.reports.usage
-        rows = await read(group_by=group_by, since_day=since, until_day=until)
+        rows = await self._instruments.reports.usage(group_by=group_by, since_day=since, until_day=until)
         if query.get("format") == "csv":
             return _csv(reports.usage_csv(group_by, rows))
-        [total] = rows if group_by == "total" else await read(group_by="total", since_day=since, until_day=until)
-        return _json(reports.usage_document(group_by, total, [] if group_by == "total" else rows))
+        return _json(reports.usage_document(group_by, rows))
 
     async def requests(self, request: Request) -> Response:
         query = _query(request, "limit", "before", "format", *reports.REQUEST_FILTERS)

@@ -11,6 +11,8 @@ from msgspec.structs import asdict
 from omnillm.errors import BadRequest
 from omnillm.money import format_usd, parse_usd
 from omnillm.records import AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
+from omnillm.stores.daily import total_of
+from omnillm.stores.grouping import TOTAL
 from omnillm.usage import Usage
 
 PAGE_ROWS, MOST_ROWS = 100, 1000
@@ -76,9 +78,11 @@ def _amount(text: str) -> int:
     return nanousd
 
 
-def usage_document(group_by: str, total: UsageRow, rows: Iterable[UsageRow]) -> dict[str, object]:
+def usage_document(group_by: str, rows: Sequence[UsageRow]) -> dict[str, object]:
+    """The total of a report by anything is that of its rows; one by total has no others."""
     names = group_by.split(",")
-    return {"total": _counts(total), "rows": [{**_group(names, row), **_counts(row)} for row in rows]}
+    told = [] if group_by == TOTAL else rows
+    return {"total": _counts(total_of(rows)), "rows": [{**_group(names, row), **_counts(row)} for row in told]}
 
 
 def _group(names: Sequence[str], row: UsageRow) -> dict[str, str]:

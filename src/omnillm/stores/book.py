@@ -8,10 +8,10 @@ from pathlib import Path
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import AttemptRow, Balance, Binding, Entry, EntryKind, Posting, RequestRow, VirtualKey
-from omnillm.stores import database, orphans, virtual_keys
+from omnillm.stores import database, orphans, retirement, virtual_keys
 from omnillm.stores.daily import Daily
 from omnillm.stores.store import Opened
-from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table
+from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ADD_TO_DAILY_TAGS, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table
 
 BAD_ROW = (
     sqlite3.DataError,
@@ -116,6 +116,12 @@ class Book:
             connection.execute("UPDATE epochs SET ended_wall_ms = NULL WHERE epoch = ?", (self._epoch,))
             self._apply(connection, rows)
 
+    def retire(self, *, before: str, limit: int) -> int:
+        """Delete the rows of the oldest `limit` requests below an id; returns of how many."""
+        # It needs no sync: what a power cut brings back is deleted again.
+        with self._transaction(is_synced=False) as connection:
+            return retirement.retire(connection, before=before, limit=limit)
+
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database."""
         try:
@@ -188,7 +194,8 @@ class Book:
         BINDINGS.insert(connection, rows.bindings)
         for key in rows.virtual_keys:
             virtual_keys.write(connection, key)
-        ADD_TO_DAILY.run(connection, [cell for key, counts in daily.lines().items() for cell in (*key, *counts)])
+        ADD_TO_DAILY.run(connection, [cell for key, counts in daily.keys.lines().items() for cell in (*key, *counts)])
+        ADD_TO_DAILY_TAGS.run(connection, [cell for key, counts in daily.tags.lines().items() for cell in (*key, *counts)])
         ADD_TO_BALANCES.run(connection, [cell for key, amount in _booked(rows.entries).items() for cell in (*key, amount)])
 
 

@@ -1,4 +1,4 @@
-"""The daily roll-up: what usage reports are read from, added up as rows come in."""
+"""The daily roll-ups: what usage reports are read from, added up as rows come in."""
 
 from collections.abc import Iterable
 from typing import Final, Generic, TypeVar
@@ -9,10 +9,12 @@ from omnillm.records import AttemptRow, RequestRow, UsageRow
 from omnillm.usage import Usage
 
 Key = tuple[str, str, str, str, str]
+TagKey = tuple[str, str]
 Line = tuple[int, ...]
 Group = TypeVar("Group")
 
 KEY_COLUMNS = ("day", "caller", "model", "provider", "key")
+TAG_COLUMNS = ("day", "tags")
 COUNT_COLUMNS = ("requests", "attempts", "cost_nanousd", *Usage.__struct_fields__)
 NOTHING: Line = (0,) * len(COUNT_COLUMNS)
 ONE_REQUEST: Line = (1, *NOTHING[1:])
@@ -45,21 +47,56 @@ def _sum(parts: list[Line]) -> Line:
     return parts[0] if len(parts) == 1 else tuple(map(sum, zip(*parts, strict=True)))
 
 
-class Daily(Sums[Key]):
-    """Counts by (day, caller, model as asked for, provider, key).
+class Daily:
+    """Counts by (day, caller, model as asked for, provider, key); and, of calls with tags, by (day, their text).
 
     A request counts for the provider and key that answered it; attempts, cost and usage for those that each attempt went to, so that a
     provider's column can be held against its bill.
     """
 
-    __slots__ = ()
+    __slots__ = ("keys", "tags")
+
+    def __init__(self) -> None:
+        self.keys = Sums[Key]()
+        self.tags = Sums[TagKey]()
 
     def add_request(self, request: RequestRow) -> None:
-        self.add((request.day, request.caller, request.model, request.provider, request.key), ONE_REQUEST)
+        self.keys.add((request.day, request.caller, request.model, request.provider, request.key), ONE_REQUEST)
+        if request.tags:
+            self.tags.add((request.day, request.tags), ONE_REQUEST)
 
     def add_attempt(self, request: RequestRow, attempt: AttemptRow) -> None:
-        key = (request.day, request.caller, request.model, attempt.provider, attempt.key)
-        self.add(key, (0, 1, attempt.cost_nanousd, *astuple(attempt.usage)))
+        counts = (0, 1, attempt.cost_nanousd, *astuple(attempt.usage))
+        self.keys.add((request.day, request.caller, request.model, attempt.provider, attempt.key), counts)
+        if request.tags:
+            self.tags.add((request.day, request.tags), counts)
+
+
+def rest_of(totals: Iterable[UsageRow], rows: Iterable[UsageRow]) -> list[UsageRow]:
+    """`rows`, and for each day a group "" with what is in its total and in none of them, so that the rows add up to the totals."""
+    left, groups = Sums[TagKey](), Sums[TagKey]()
+    for total in totals:
+        left.add((total.day, ""), _counts(total))
+    for row in rows:
+        groups.add((row.day, row.group), _counts(row))
+        left.add((row.day, ""), tuple(-count for count in _counts(row)))
+    for key, counts in left.lines().items():
+        if any(counts):
+            groups.add(key, counts)
+    return [usage_row(group, counts, day=day) for (day, group), counts in sorted(groups.lines().items())]
+
+
+def total_of(rows: Iterable[UsageRow]) -> UsageRow:
+    """What the rows of a report add up to."""
+    sums = Sums[str]()
+    sums.add("total", NOTHING)
+    for row in rows:
+        sums.add("total", _counts(row))
+    return usage_row("total", sums.lines()["total"])
+
+
+def _counts(row: UsageRow) -> Line:
+    return (row.requests, row.attempts, row.cost_nanousd, *astuple(row.usage))
 
 
 def usage_row(group: str, counts: Iterable[int], *, day: str = "") -> UsageRow:

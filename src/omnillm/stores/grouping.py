@@ -1,17 +1,19 @@
-"""What a usage report is grouped by, as it is written: "model", "day", "day,model"."""
+"""What a usage report is grouped by, as it is written: "model", "tag:team", "day", "day,model"."""
 
 import msgspec
 
 from omnillm.errors import BadRequest
 
 COLUMNS = ("virtual_key", "model", "provider", "provider_key")
-DAY, TOTAL = "day", "total"
+DAY, TOTAL, TAG = "day", "total", "tag"
 GROUPS = (*COLUMNS, DAY, TOTAL)
 
 
 class Grouping(msgspec.Struct, frozen=True, kw_only=True):
     name: str
-    """One of `GROUPS`."""
+    """One of `GROUPS`, or "tag"."""
+    tag: str = ""
+    """The tag's name."""
     by_day: bool = False
     """Each group day by day."""
 
@@ -20,9 +22,12 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
         """Raises BadRequest that names what there is."""
         day, comma, rest = text.partition(",")
         by_day = bool(comma) and day == DAY
-        name = rest if by_day else text
-        if name not in (COLUMNS if by_day else GROUPS):
+        name, colon, tag = (rest if by_day else text).partition(":")
+        if tag and name == TAG and "," not in tag:
+            return cls(name=TAG, tag=tag, by_day=by_day)
+        if colon or name not in (COLUMNS if by_day else GROUPS):
             raise BadRequest(
-                f"usage is grouped by one of {', '.join(GROUPS)}, or by day and one of the first four (day,model); not by {text[:100]!r}"
+                f"usage is grouped by one of {', '.join(GROUPS)}, or by a tag (tag:team), or by day and one of the first four or a tag "
+                f"(day,model); not by {text[:100]!r}"
             )
         return cls(name=name, by_day=by_day)

@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from omnillm.clock import Clock
 from omnillm.records import (
     EVERY_REQUEST,
@@ -19,12 +21,13 @@ from omnillm.records import (
     first_id,
 )
 from omnillm.stores import orphans, verification
-from omnillm.stores.daily import NOTHING, Daily, Key, Line, Sums, usage_row
-from omnillm.stores.grouping import TOTAL, Grouping
+from omnillm.stores.daily import NOTHING, Daily, Sums, rest_of, usage_row
+from omnillm.stores.grouping import TAG, TOTAL, Grouping
 from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
+from omnillm.stores.tags import tag_value
 from omnillm.stores.virtual_keys import MemoryVirtualKeys
 
 HISTORY: Final = 10_000
@@ -116,14 +119,16 @@ class MemoryStore:
                 _book(booked, entry)
         return booked
 
-    def _all_days(self) -> dict[Key, Line]:
-        """The roll-up of what is forgotten and what is remembered."""
+    def _all_days(self) -> Daily:
+        """The roll-ups of what is forgotten and what is remembered."""
         daily = Daily()
-        for key, counts in self._daily.lines().items():
-            daily.add(key, counts)
+        for key, counts in self._daily.keys.lines().items():
+            daily.keys.add(key, counts)
+        for tag_key, counts in self._daily.tags.lines().items():
+            daily.tags.add(tag_key, counts)
         for request_id, request in self._requests.items():
             _roll_up(daily, request, self._attempts.get(request_id, {}))
-        return daily.lines()
+        return daily
 
     async def post_durably(self, posting: Posting) -> None:
         self.post(posting)
@@ -151,15 +156,22 @@ class MemoryStore:
                 )
 
     async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
-        grouping = Grouping.parse(group_by)
-        group_of = GROUPS[grouping.name]
+        grouping, daily, until_day = Grouping.parse(group_by), self._all_days(), until_day or LAST_DAY
         groups = Sums[tuple[str, str]]()
+        if grouping.name == TAG:
+            for (day, tags), counts in daily.tags.lines().items():
+                value = tag_value(tags, grouping.tag)
+                if since_day <= day <= until_day and value is not None:
+                    groups.add((day if grouping.by_day else "", value), counts)
+            totals = await self.usage(group_by="day", since_day=since_day, until_day=until_day)
+            return rest_of([replace(row, day=row.group if grouping.by_day else "", group="") for row in totals], _rows(groups))
         if grouping.name == TOTAL:
             groups.add(("", TOTAL), NOTHING)
-        for key, counts in self._all_days().items():
-            if since_day <= key[0] <= (until_day or LAST_DAY):
+        group_of = GROUPS[grouping.name]
+        for key, counts in daily.keys.lines().items():
+            if since_day <= key[0] <= until_day:
                 groups.add((key[0] if grouping.by_day else "", group_of(*key)), counts)
-        return [usage_row(group, counts, day=day) for (day, group), counts in sorted(groups.lines().items())]
+        return _rows(groups)
 
     async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
         found = (row for row in self._requests.values() if (not before or row.request_id < before) and _meets(row, only))
@@ -178,6 +190,29 @@ class MemoryStore:
         found = self._bindings.get((kind, upstream_id))
         return found if found is not None and found.expires_wall_ms > self._clock.wall() * 1000 else None
 
+    async def retire(self, *, before_wall_ms: int, limit: int) -> int:
+        before = first_id(before_wall_ms)
+        ended = (request_id for request_id in self._requests if request_id < before and not self._holds_money(request_id))
+        ids = sorted(ended)[:limit]
+        for request_id in ids:
+            self._forget(request_id)
+        reach = ids[-1] if len(ids) == limit else before
+        strays = sorted(request_id for request_id in {*self._entries, *self._attempts} if request_id < reach and self._is_stray(request_id))
+        for request_id in strays[:limit]:
+            self._attempts.pop(request_id, None)
+            for entry in self._entries.pop(request_id, {}).values():
+                _book(self._booked, entry)
+        return len(ids) + len(strays[:limit])
+
+    def _holds_money(self, request_id: str) -> bool:
+        return bool(orphans.open_reserves(self._entries.get(request_id, {}).values()))
+
+    def _is_stray(self, request_id: str) -> bool:
+        """It has no request row and, because its run has ended, will get none."""
+        epochs = {entry.epoch for entry in self._entries.get(request_id, {}).values()}
+        epochs |= {attempt.epoch for attempt in self._attempts.get(request_id, {}).values()}
+        return request_id not in self._requests and all(self._ended_ms(epoch) is not None for epoch in epochs)
+
     async def verify(self) -> list[str]:
         """Whether the remembered rows agree, by the checks of `verification.py` on a copy in SQLite. Sums are made of the rows here."""
         copy = sqlite3.connect(":memory:", isolation_level=None)
@@ -193,6 +228,10 @@ class MemoryStore:
 
     def _ended_ms(self, epoch: int) -> int | None:
         return None if self._is_open and epoch == self._epoch else 0
+
+
+def _rows(groups: Sums[tuple[str, str]]) -> list[UsageRow]:
+    return [usage_row(group, counts, day=day) for (day, group), counts in sorted(groups.lines().items())]
 
 
 def _roll_up(daily: Daily, request: RequestRow, attempts: dict[int, AttemptRow]) -> None:

@@ -3,9 +3,10 @@
 import sqlite3
 
 from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
-from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, usage_row
-from omnillm.stores.grouping import DAY, TOTAL, Grouping
+from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, rest_of, usage_row
+from omnillm.stores.grouping import DAY, TAG, TOTAL, Grouping
 from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
+from omnillm.stores.tags import tag_value
 
 LAST_DAY = "9999-12-31"
 NO_DAY = "''"
@@ -22,12 +23,28 @@ SUMS = ", ".join(f"sum({column})" for column in COUNT_COLUMNS)
 
 
 def usage(connection: sqlite3.Connection, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
-    grouping = Grouping.parse(group_by)
-    groups = f"{DAY if grouping.by_day else NO_DAY} AS of_day, {GROUP_SQL[grouping.name]} AS grouped"
-    report = f"SELECT {groups}, {SUMS} FROM daily WHERE day BETWEEN ? AND ? GROUP BY of_day, grouped ORDER BY of_day, grouped"
-    found = connection.execute(report, (since_day, until_day or LAST_DAY))
-    rows = [usage_row(group, counts, day=day) for day, group, *counts in found]
+    grouping, days = Grouping.parse(group_by), (since_day, until_day or LAST_DAY)
+    of_day = DAY if grouping.by_day else NO_DAY
+    if grouping.name == TAG:
+        return _usage_by_tag(connection, grouping.tag, of_day, days)
+    rows = _usage(connection, "daily", (of_day, GROUP_SQL[grouping.name]), days)
     return rows or ([usage_row(TOTAL, NOTHING)] if grouping.name == TOTAL else [])
+
+
+def _usage(connection: sqlite3.Connection, table: str, groups: tuple[str, str], days: tuple[str, str]) -> list[UsageRow]:
+    of_day, group = groups
+    found = connection.execute(
+        f"""SELECT {of_day} AS of_day, {group} AS grouped, {SUMS} FROM {table} WHERE day BETWEEN ? AND ? AND grouped IS NOT NULL
+            GROUP BY of_day, grouped ORDER BY of_day, grouped""",
+        days,
+    )
+    return [usage_row(group, counts, day=day) for day, group, *counts in found]
+
+
+def _usage_by_tag(connection: sqlite3.Connection, tag: str, of_day: str, days: tuple[str, str]) -> list[UsageRow]:
+    connection.create_function("value_of_tag", 1, lambda tags: tag_value(tags, tag), deterministic=True)
+    tagged = _usage(connection, "daily_tags", (of_day, "value_of_tag(tags)"), days)
+    return rest_of(_usage(connection, "daily", (of_day, "''"), days), tagged)
 
 
 def requests(connection: sqlite3.Connection, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:

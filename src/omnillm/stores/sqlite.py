@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
-from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, Posting, RequestFilter, RequestRow, UsageRow
+from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, Posting, RequestFilter, RequestRow, UsageRow, first_id
 from omnillm.stores import database, reports, verification
 from omnillm.stores.book import Book
 from omnillm.stores.grouping import Grouping
@@ -103,6 +103,10 @@ class SqliteStore:
 
     async def verify(self) -> list[str]:
         return await self._read(verification.problems)
+
+    async def retire(self, *, before_wall_ms: int, limit: int) -> int:
+        before = first_id(before_wall_ms)
+        return await self._running().do_between(lambda: self._book.retire(before=before, limit=limit))
 
     async def _read(self, report: Callable[[sqlite3.Connection], Found]) -> Found:
         return await asyncio.to_thread(self._report, report)

@@ -77,6 +77,14 @@ class Store(Protocol):
         """Whose an upstream object is; None when it is unknown, or has expired."""
         ...
 
+    async def retire(self, *, before_wall_ms: int, limit: int) -> int:
+        """Forget the rows of the oldest `limit` requests that began before a moment, or of fewer; returns of how many.
+
+        What they added up to stays: balances, usage reports, and the proof of both. A request that holds a reservation is kept, and so is
+        what a call under way has written. Raises LedgerUnavailable.
+        """
+        ...
+
     async def verify(self) -> list[str]:
         """Replay the ledger's rows and compare: each problem found is one sentence; empty is proven."""
         ...

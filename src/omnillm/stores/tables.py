@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from omnillm.records import AttemptRow, Binding, Entry, RequestRow
-from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS
+from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS, TAG_COLUMNS
 from omnillm.usage import Usage
 
 CHUNKS = (64, 8, 1)
@@ -98,8 +98,6 @@ ADD_TO_BALANCES = Insert(
     ("budget", "period", "settled_nanousd"),
     on_conflict="DO UPDATE SET settled_nanousd = settled_nanousd + excluded.settled_nanousd",
 )
-ADD_TO_DAILY = Insert(
-    "daily",
-    (*KEY_COLUMNS, *COUNT_COLUMNS),
-    on_conflict=f"DO UPDATE SET {', '.join(f'{column} = {column} + excluded.{column}' for column in COUNT_COLUMNS)}",
-)
+_ADD_COUNTS = f"DO UPDATE SET {', '.join(f'{column} = {column} + excluded.{column}' for column in COUNT_COLUMNS)}"
+ADD_TO_DAILY = Insert("daily", (*KEY_COLUMNS, *COUNT_COLUMNS), on_conflict=_ADD_COUNTS)
+ADD_TO_DAILY_TAGS = Insert("daily_tags", (*TAG_COLUMNS, *COUNT_COLUMNS), on_conflict=_ADD_COUNTS)

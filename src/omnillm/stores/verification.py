@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS
+from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS, TAG_COLUMNS
 from omnillm.usage import Usage
 
 MAX_PROBLEMS = 100
@@ -17,6 +17,13 @@ _REPLAYED_DAILY = f"""SELECT {_KEY}, {_SUMS} FROM (
     SELECT {_KEY}, 1 AS requests, {_NO_COUNTS} FROM requests UNION ALL
     SELECT r.day, r.caller, r.model, a.provider, a.key, 0, 1, a.cost_nanousd, {_USAGE} FROM attempts a JOIN requests r USING (request_id)
     ) GROUP BY {_KEY}"""
+_TAGS = ", ".join(TAG_COLUMNS)
+_REPLAYED_TAGS = f"""SELECT {_TAGS}, {_SUMS} FROM (
+    SELECT {_TAGS}, 1 AS requests, {_NO_COUNTS} FROM requests WHERE tags <> '' UNION ALL
+    SELECT r.day, r.tags, 0, 1, a.cost_nanousd, {_USAGE} FROM attempts a JOIN requests r USING (request_id) WHERE r.tags <> ''
+    ) GROUP BY {_TAGS}"""
+_RETIRED = "(SELECT day FROM retired_days)"
+"""Days of which rows were deleted."""
 
 Checks = tuple[tuple[str, str], ...]
 
@@ -62,14 +69,29 @@ SUM_CHECKS: Checks = (
     (
         """SELECT budget, period, sum(booked), sum(replayed) FROM (
             SELECT budget, period, settled_nanousd AS booked, 0 AS replayed FROM balances UNION ALL
-            SELECT budget, period, 0, amount_nanousd FROM entries WHERE kind IN (1, 3)
+            SELECT budget, period, 0, amount_nanousd FROM entries WHERE kind IN (1, 3) UNION ALL
+            SELECT budget, period, 0, settled_nanousd FROM retired_balances
         ) GROUP BY budget, period HAVING sum(booked) <> sum(replayed)""",
         "budget {0!r} in period {1!r}: the balance says {2} nano-USD, its entries {3}",
     ),
     (
         f"""SELECT {_KEY} FROM (SELECT {_KEY}, {_COUNTS} FROM daily UNION ALL SELECT * FROM ({_REPLAYED_DAILY}))
-            GROUP BY {_KEY}, {_COUNTS} HAVING count(*) <> 2""",
+            WHERE day NOT IN {_RETIRED} GROUP BY {_KEY}, {_COUNTS} HAVING count(*) <> 2""",
         "usage of {0}, caller {1!r}, model {2!r}, key {3}/{4}: the daily sums are not those of the rows",
+    ),
+    (
+        f"""SELECT {_TAGS} FROM (SELECT {_TAGS}, {_COUNTS} FROM daily_tags UNION ALL SELECT * FROM ({_REPLAYED_TAGS}))
+            WHERE day NOT IN {_RETIRED} GROUP BY {_TAGS}, {_COUNTS} HAVING count(*) <> 2""",
+        "usage of {0}, tags {1!r}: the daily sums are not those of the rows",
+    ),
+    (
+        f"""SELECT day, sum(requests), sum(attempts), sum(cost_nanousd) FROM (
+            SELECT day, requests, attempts, cost_nanousd FROM daily UNION ALL
+            SELECT day, -requests, -attempts, -cost_nanousd FROM retired_days UNION ALL
+            SELECT day, -1, 0, 0 FROM requests UNION ALL
+            SELECT r.day, 0, -1, -a.cost_nanousd FROM attempts a JOIN requests r USING (request_id)
+        ) WHERE day IN {_RETIRED} GROUP BY day HAVING sum(requests) <> 0 OR sum(attempts) <> 0 OR sum(cost_nanousd) <> 0""",
+        "usage of {0}, of which rows are deleted: the daily sums are {1} requests, {2} attempts, {3} nano-USD above those of all rows",
     ),
 )
 """Sums against the rows that they are made of."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from omnillm.errors import LedgerUnavailable
@@ -39,6 +40,16 @@ class Awaited:
         self.done = done
 
 
+class Chore:
+    """Work on the connection between two batches, for somebody who waits for its result."""
+
+    __slots__ = ("done", "work")
+
+    def __init__(self, work: Callable[[], int], done: asyncio.Future[int]) -> None:
+        self.work = work
+        self.done = done
+
+
 class Writer:
     """`is_healthy` is False from a failed write or a drop to the next write that succeeds; `dropped` counts postings lost for good."""
 
@@ -49,6 +60,7 @@ class Writer:
         self._book = book
         self._loop = loop
         self._queue: deque[Posting | Awaited] = deque()
+        self._chores: deque[Chore] = deque()
         self._wake = threading.Event()
         self._closing = threading.Event()
         # The thread raises a flag before it looks at the queue, a poster reads it after it has appended: no wake-up is lost.
@@ -81,6 +93,16 @@ class Writer:
             self._attend()
         return done
 
+    def do_between(self, work: Callable[[], int]) -> asyncio.Future[int]:
+        """A future of what `work` returns, done by the thread between two batches."""
+        if not self.is_healthy or self._closing.is_set():
+            raise LedgerUnavailable("the ledger cannot be written at the moment", retry_after_s=MAX_BACKOFF_S)
+        chore = Chore(work, self._loop.create_future())
+        self._chores.append(chore)
+        if self._is_asleep:
+            self._attend()
+        return chore.done
+
     def close(self) -> None:
         """Write what is queued and end the thread. Waits for it: never call it on the event loop."""
         self._closing.set()
@@ -103,8 +125,10 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while self._await_postings():
-                self._write(self._take())
+            while self._await_work():
+                if self._queue:
+                    self._write(self._take())
+                self._do_chore()
         except LedgerUnavailable:
             logger.exception("the ledger is closed with %d postings unwritten", len(self._queue))
         finally:
@@ -112,15 +136,16 @@ class Writer:
             self._is_ended = self._is_asleep = True
             self.dropped += len(self._queue)
             self._refuse_awaited("the ledger is closed")
+            self._refuse_chores("the ledger is closed")
             self._queue.clear()
 
-    def _await_postings(self) -> bool:
+    def _await_work(self) -> bool:
         """False when the store is closing and nothing is left to write."""
         if self._queue:
             self._linger()
         else:
             self._sleep()
-        return bool(self._queue)
+        return bool(self._queue or self._chores)
 
     def _linger(self) -> None:
         """Under load: lets more gather, unless a whole batch is there."""
@@ -140,7 +165,7 @@ class Writer:
         while True:
             self._is_asleep = True
             # A program that ends without closing its store would wait for this thread for ever.
-            if self._queue or self._closing.is_set() or not threading.main_thread().is_alive():
+            if self._queue or self._chores or self._closing.is_set() or not threading.main_thread().is_alive():
                 break
             is_woken = self._wake.wait(IDLE_S)
             self._wake.clear()
@@ -188,6 +213,26 @@ class Writer:
         logger.error("a posting is lost: %s", error)
         self._tell([item.done for item in batch if isinstance(item, Awaited)], str(error))
 
+    def _do_chore(self) -> None:
+        if not self._chores:
+            return
+        chore = self._chores.popleft()
+        try:
+            result = chore.work()
+        except LedgerUnavailable as error:
+            self._answer(chore.done, error)
+            self._recover(error)
+        else:
+            self._answer(chore.done, result)
+
+    def _refuse_chores(self, reason: str) -> None:
+        while self._chores:
+            self._answer(self._chores.popleft().done, LedgerUnavailable(reason))
+
+    def _answer(self, done: asyncio.Future[int], answer: int | LedgerUnavailable) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_fulfil, done, answer)
+
     def _checkpoint(self) -> None:
         try:
             self._book.checkpoint()
@@ -231,6 +276,15 @@ class Writer:
         """One wake-up of the loop for all who wait."""
         if waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve, waiting, refusal)
+
+
+def _fulfil(done: asyncio.Future[int], answer: int | LedgerUnavailable) -> None:
+    if done.done():  # its caller was cancelled
+        return
+    if isinstance(answer, LedgerUnavailable):
+        done.set_exception(answer)
+    else:
+        done.set_result(answer)
 
 
 def _resolve(waiting: list[asyncio.Future[None]], refusal: str) -> None:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from omnillm.errors import BadRequest
 from omnillm.records import Posting, RequestFilter, RequestRow, first_id
 from omnillm.stores.store import Store
-from omnillm.testing.rows import COST, WALL_MS, attempt_row, call, request_id, request_row
+from omnillm.testing.rows import COST, USAGE, WALL_MS, attempt_row, call, request_id, request_row
 
 LOSS = '[{"path":"generation.seed","kind":"dropped","detail":"Anthropic has no seed"}]'
 
@@ -29,7 +29,20 @@ class ReportSuite:
     async def test_unknown_groups_are_refused(self, store: Store) -> None:
         """Also a known one at a place where it says nothing."""
         await store.open()
-        for text in ("", "colour", "day,", "day,day", "day,total", "model,day", "day,model,provider", "Model"):
+        for text in (
+            "",
+            "colour",
+            "day,",
+            "day,day",
+            "day,total",
+            "model,day",
+            "day,model,provider",
+            "Model",
+            "tag:",
+            "tag",
+            "model:x",
+            "tag:a,b",
+        ):
             try:
                 await store.usage(group_by=text, since_day="", until_day="")
             except BadRequest as error:
@@ -102,3 +115,49 @@ class ReportSuite:
 
     async def _found(self, store: Store, only: RequestFilter, *, before: str = "") -> list[str]:
         return [row.request_id for row in await store.requests(limit=100, before=before, only=only)]
+
+    async def test_usage_is_grouped_by_tag(self, store: Store) -> None:
+        """By the value of one tag, alone and day by day; calls without it are the group "", and all groups add up to the total."""
+        await store.open()
+        tags = ("team=a,env=prod", "team=b", " env = dev , team = a", "", "team=a,team=z", "noise,teams=x")
+        for number, text in enumerate(tags):
+            store.post(self._tagged(number, text, day=f"2026-11-2{number % 2}"))
+        await store.flush()
+        by_team = await store.usage(group_by="tag:team", since_day="", until_day="")
+        assert [(row.group, row.requests, row.attempts, row.cost_nanousd) for row in by_team] == [
+            (group, count, count, count * COST) for group, count in (("", 2), ("a", 3), ("b", 1))
+        ]
+        by_day = await store.usage(group_by="day,tag:env", since_day="", until_day="")
+        assert [(row.day, row.group, row.requests) for row in by_day] == [
+            ("2026-11-20", "", 1),
+            ("2026-11-20", "dev", 1),
+            ("2026-11-20", "prod", 1),
+            ("2026-11-21", "", 3),
+        ]
+        since = await store.usage(group_by="tag:env", since_day="2026-11-21", until_day="")
+        assert [(row.group, row.requests) for row in since] == [("", 3)]
+        assert [(row.group, row.requests) for row in await store.usage(group_by="tag:none", since_day="", until_day="")] == [("", 6)]
+        assert await store.verify() == []
+
+    async def test_tags_are_counted_once_over_repeats_and_restarts(self, store: Store) -> None:
+        """Attempts that come before or after their request too."""
+        await store.open()
+        store.post(self._tagged(1, "team=a"))
+        await store.flush()
+        store.post(self._tagged(1, "team=a"))
+        store.post(Posting(attempts=(attempt_row(2),)))
+        await store.flush()
+        store.post(self._tagged(2, "team=a"))
+        store.post(Posting(request=replace(request_row(3), tags="team=a")))
+        await store.flush()
+        store.post(Posting(attempts=(attempt_row(3),)))
+        await store.aclose()
+        await store.open()
+        [row] = await store.usage(group_by="tag:team", since_day="", until_day="")
+        assert (row.group, row.requests, row.attempts, row.usage) == ("a", 3, 3, USAGE + USAGE + USAGE)
+        assert await store.verify() == []
+
+    def _tagged(self, number: int, tags: str, *, day: str = "2026-11-25") -> Posting:
+        posting = call(number, day=day)
+        assert posting.request is not None
+        return replace(posting, request=replace(posting.request, tags=tags))

@@ -9,6 +9,7 @@ from omnillm.errors import BadRequest
 from omnillm.records import EntryKind, Posting, UsageRow
 from omnillm.stores.store import Store
 from omnillm.testing.report_suite import ReportSuite
+from omnillm.testing.retention_suite import RetentionSuite
 from omnillm.testing.rows import COST, WALL_MS, WALL_S, attempt_row, binding, call, entry, request_id, request_row
 from omnillm.testing.virtual_key_suite import VirtualKeySuite
 
@@ -48,7 +49,7 @@ async def usage(store: Store, group_by: str, since: str = "", until: str = "") -
     return {row.group: row for row in rows}
 
 
-class StoreSuite(ReportSuite, VirtualKeySuite):
+class StoreSuite(ReportSuite, RetentionSuite, VirtualKeySuite):
     async def test_empty_ledger_reports_nothing_and_is_proven(self, store: Store) -> None:
         """Totals of nothing are zero, lists are empty, and there is no problem."""
         opened = await store.open()

@@ -1,0 +1,62 @@
+"""Retention in SQLite: the rows of old requests go, what they added up to stays."""
+
+import sqlite3
+from collections import Counter
+from typing import Final
+
+from omnillm.stores.tables import Insert
+
+ENDED: Final = "(SELECT epoch FROM epochs WHERE ended_wall_ms IS NOT NULL)"
+OLDEST: Final = """SELECT request_id FROM requests AS r WHERE request_id < ? AND NOT EXISTS (
+    SELECT 1 FROM entries AS e WHERE e.request_id = r.request_id AND e.kind = 0
+        AND NOT EXISTS (SELECT 1 FROM entries AS c WHERE c.request_id = e.request_id AND c.attempt = e.attempt AND c.budget = e.budget
+            AND c.kind IN (1, 2))) ORDER BY request_id LIMIT ?"""
+"""Requests that have ended and hold no reservation."""
+LEFT_BEHIND: Final = f"""SELECT request_id FROM (
+    SELECT request_id FROM entries WHERE request_id < ?1 UNION SELECT request_id FROM attempts WHERE request_id < ?1) AS old
+    WHERE NOT EXISTS (SELECT 1 FROM requests WHERE request_id = old.request_id)
+    AND NOT EXISTS (SELECT 1 FROM entries WHERE request_id = old.request_id AND epoch NOT IN {ENDED})
+    AND NOT EXISTS (SELECT 1 FROM attempts WHERE request_id = old.request_id AND epoch NOT IN {ENDED}) ORDER BY request_id LIMIT ?2"""
+"""What has no request row and, because its run has ended, will get none: an adjustment that came late."""
+
+ADD_TO_RETIRED_BALANCES: Final = Insert(
+    "retired_balances",
+    ("budget", "period", "settled_nanousd"),
+    on_conflict="DO UPDATE SET settled_nanousd = settled_nanousd + excluded.settled_nanousd",
+)
+DAY_COUNTS: Final = ("requests", "attempts", "cost_nanousd")
+ADD_TO_RETIRED_DAYS: Final = Insert(
+    "retired_days",
+    ("day", *DAY_COUNTS),
+    on_conflict=f"DO UPDATE SET {', '.join(f'{column} = {column} + excluded.{column}' for column in DAY_COUNTS)}",
+)
+
+
+def retire(connection: sqlite3.Connection, *, before: str, limit: int) -> int:
+    """Within a transaction: delete the rows of the oldest `limit` requests below an id; returns of how many."""
+    ids = [request_id for (request_id,) in connection.execute(OLDEST, (before, limit))]
+    # What is left behind is looked for as far as this batch reaches, not in all that is old: a batch costs what it deletes.
+    reach = ids[-1] if len(ids) == limit else before
+    ids += [request_id for (request_id,) in connection.execute(LEFT_BEHIND, (reach, limit))]
+    if ids:
+        _remember(connection, ids)
+        for table in ("entries", "attempts", "requests"):
+            connection.execute(f"DELETE FROM {table} WHERE request_id IN ({_marks(ids)})", ids)
+    return len(ids)
+
+
+def _remember(connection: sqlite3.Connection, ids: list[str]) -> None:
+    marks = _marks(ids)
+    booked = f"""SELECT budget, period, sum(amount_nanousd) FROM entries WHERE request_id IN ({marks}) AND kind IN (1, 3)
+        GROUP BY budget, period"""
+    ADD_TO_RETIRED_BALANCES.run(connection, [cell for row in connection.execute(booked, ids) for cell in row])
+    requests = Counter(day for (day,) in connection.execute(f"SELECT day FROM requests WHERE request_id IN ({marks})", ids))
+    sent = f"""SELECT r.day, count(*), sum(a.cost_nanousd) FROM requests AS r JOIN attempts AS a USING (request_id)
+        WHERE r.request_id IN ({marks}) GROUP BY r.day"""
+    attempts = {day: counts for day, *counts in connection.execute(sent, ids)}
+    cells = [cell for day, count in requests.items() for cell in (day, count, *attempts.get(day, (0, 0)))]
+    ADD_TO_RETIRED_DAYS.run(connection, cells)
+
+
+def _marks(ids: list[str]) -> str:
+    return ", ".join("?" * len(ids))

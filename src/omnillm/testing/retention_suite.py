@@ -1,0 +1,138 @@
+"""What every store must forget and must keep: a part of `store_suite.py`."""
+
+from msgspec.structs import replace
+
+from omnillm.records import Entry, EntryKind, Posting, first_id
+from omnillm.stores.store import Store
+from omnillm.testing.rows import COST, WALL_MS, call, entry
+
+HOUR_MS = 3_600_000
+
+
+def made(hours_ago: int, *, number: int = 0) -> str:
+    return f"{int(first_id(WALL_MS - hours_ago * HOUR_MS), 16) + number:032x}"
+
+
+def aged(hours_ago: int, *, number: int = 0, day: str = "2026-11-24", tags: str = "") -> Posting:
+    """What a call of so many hours ago has posted."""
+    posting, request_id = call(1, day=day), made(hours_ago, number=number)
+    assert posting.request is not None
+    return Posting(
+        entries=tuple(replace(row, request_id=request_id) for row in posting.entries),
+        attempts=tuple(replace(row, request_id=request_id) for row in posting.attempts),
+        request=replace(posting.request, request_id=request_id, tags=tags),
+    )
+
+
+def moved(hours_ago: int, kind: EntryKind, amount: int, *, epoch: int = 1) -> Entry:
+    return replace(entry(1, kind, amount=amount), request_id=made(hours_ago), epoch=epoch)
+
+
+async def sums(store: Store) -> object:
+    """What retention must not change."""
+    groups = ("total", "day,model", "provider_key", "tag:team")
+    return [await store.usage(group_by=group, since_day="", until_day="") for group in groups]
+
+
+async def ids(store: Store) -> list[str]:
+    return [row.request_id for row in await store.requests(limit=1000, before="")]
+
+
+class RetentionSuite:
+    async def test_old_rows_go_and_their_sums_stay(self, store: Store) -> None:
+        """Requests, attempts and entries before the moment are gone; usage, balances and the proof of both are as before."""
+        await store.open()
+        for hours in range(6):
+            store.post(aged(hours, day="2026-11-25" if hours < 2 else "2026-11-24", tags="team=a" if hours % 2 else ""))
+        await store.flush()
+        before = await sums(store)
+        assert await store.retire(before_wall_ms=WALL_MS - 2 * HOUR_MS, limit=100) == 3
+        assert await ids(store) == [made(hours) for hours in range(3)]
+        assert (await store.attempts(made(5)), await store.entries(made(5))) == ([], [])
+        assert await store.request(made(5)) is None
+        assert len(await store.entries(made(2))) == 1
+        assert await sums(store) == before
+        assert await store.verify() == []
+        await store.aclose()
+        [balance] = (await store.open()).balances
+        assert balance.settled_nanousd == 6 * COST
+        assert await sums(store) == before
+        assert await store.verify() == []
+
+    async def test_it_goes_batch_by_batch_the_oldest_first(self, store: Store) -> None:
+        """Until none is left; then a batch is nothing."""
+        await store.open()
+        for hours in range(5):
+            store.post(aged(hours))
+        await store.flush()
+        gone, left = [], []
+        for _ in range(4):
+            gone.append(await store.retire(before_wall_ms=WALL_MS, limit=2))
+            left.append(await ids(store))
+        assert gone == [2, 2, 0, 0]
+        assert left[:2] == [[made(0), made(1), made(2)], [made(0)]]
+        assert await store.verify() == []
+
+    async def test_an_open_reservation_is_kept(self, store: Store) -> None:
+        """Of a call that has ended otherwise, and of one under way; those behind it go all the same."""
+        await store.open()
+        half_open = aged(9)
+        store.post(replace(half_open, entries=(*half_open.entries, replace(moved(9, EntryKind.RESERVE, 500), budget="everything"))))
+        store.post(Posting(entries=(moved(8, EntryKind.RESERVE, 700),)))
+        store.post(aged(7))
+        await store.flush()
+        assert await store.retire(before_wall_ms=WALL_MS, limit=1) == 1
+        assert await store.retire(before_wall_ms=WALL_MS, limit=1) == 0
+        assert await ids(store) == [made(9)]
+        assert (len(await store.entries(made(9))), len(await store.entries(made(8)))) == (2, 1)
+        assert await store.verify() == []
+        await store.aclose()
+        balances = {balance.budget: balance.settled_nanousd for balance in (await store.open()).balances}
+        assert balances == {"everything": 500, "team": 2 * COST + 700}
+        assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 2
+        assert (await ids(store), await store.verify()) == ([], [])
+
+    async def test_what_a_call_under_way_has_settled_is_kept(self, store: Store) -> None:
+        """Its rows are completed by its end, whenever that comes; only then they go."""
+        await store.open()
+        whole = aged(9)
+        store.post(Posting(entries=(moved(9, EntryKind.RESERVE, COST), *whole.entries)))
+        await store.flush()
+        assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 0
+        store.post(whole)
+        await store.flush()
+        assert await store.verify() == []
+        assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 1
+        assert await store.verify() == []
+
+    async def test_a_late_adjustment_goes_after_its_run(self, store: Store) -> None:
+        """An entry of a call that is forgotten already moves the balance, and is proven, and goes once its run has ended."""
+        await store.open()
+        store.post(aged(9))
+        await store.flush()
+        assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 1
+        await store.post_durably(Posting(entries=(moved(9, EntryKind.ADJUST, -200),)))
+        assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 0
+        assert await store.verify() == []
+        await store.aclose()
+        for _ in range(2):
+            [balance] = (await store.open()).balances
+            assert balance.settled_nanousd == COST - 200
+            await store.retire(before_wall_ms=WALL_MS, limit=10)
+            assert (await store.entries(made(9)), await store.verify()) == ([], [])
+            await store.aclose()
+
+    async def test_postings_between_batches_are_all_there(self, store: Store) -> None:
+        """Forgetting and writing do not disturb each other."""
+        await store.open()
+        for number in range(300):
+            store.post(aged(9, number=number))
+        await store.flush()
+        gone = 0
+        for number in range(30):
+            store.post(aged(1, number=number))
+            gone += await store.retire(before_wall_ms=WALL_MS - 5 * HOUR_MS, limit=25)
+        await store.flush()
+        assert (gone, len(await ids(store))) == (300, 30)
+        assert (await store.usage(group_by="total", since_day="", until_day=""))[0].requests == 330
+        assert await store.verify() == []
