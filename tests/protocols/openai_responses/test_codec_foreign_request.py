@@ -187,7 +187,7 @@ def test_foreign_history_is_written_without_ids() -> None:
     assert body["input"][1:] == [
         {"role": "assistant", "content": "I look."},
         {"type": "function_call", "call_id": "call_1", "name": "search", "arguments": "{"},
-        {"type": "function_call_output", "call_id": "call_1", "output": '{"m":149}'},
+        {"type": "function_call_output", "call_id": "call_1", "output": 'Error: {"m":149}'},
     ]
     assert losses == [
         "dropped:input[*].parts[*].item_id",
@@ -195,7 +195,7 @@ def test_foreign_history_is_written_without_ids() -> None:
         "dropped:input[1].parts[0]",
         "dropped:input[1].parts[2].signature",
         "approximated:input[2].content[0]",
-        "dropped:input[2].is_error",
+        "approximated:input[2].is_error",
     ]
 
 

@@ -35,6 +35,7 @@ from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 Item = dict[str, Any]
+_ERROR = "Error: "
 _EASY = frozenset({"type", "text", "annotations"})
 
 
@@ -73,7 +74,7 @@ class InputWriter:
         self._drop_name(message)
         if not content and message.parts:
             return
-        item: Item = {"role": message.role.value, "content": _plain(content)}
+        item: Item = {"role": message.role.value, "content": _plain(content, is_message=True) if content or place.is_own else ""}
         if message.vendor_extensions:
             place.extend(item, message.vendor_extensions, ".vendor_extensions")
         self.items.append(item)
@@ -153,6 +154,9 @@ class InputWriter:
             if written is not None:
                 content.append(written)
         place.inside_message()
+        if result.is_error:
+            place.losses.approximate(place.around(".is_error"), "said in the text: Responses has no mark of a failed call")
+            content = _as_error(content)
         item: Item = {"type": _RESULTS[result.kind], "call_id": result.call_id, "output": _plain(content) if content else ""}
         if place.is_own:
             self._own_members(item, result)
@@ -172,8 +176,6 @@ class InputWriter:
 
     def _drop_from_result(self, result: ToolResult) -> None:
         place = self.place
-        if result.is_error:
-            place.losses.drop(place.around(".is_error"), "Responses has no mark of a failed call")
         if result.cache_control is not None:
             place.losses.drop(place.around(".cache_control"), "only content bears a mark")
         if result.item_id:
@@ -184,9 +186,19 @@ _RESULTS = {"function": "function_call_output", "custom": "custom_tool_call_outp
 _MESSAGE_PARTS = frozenset({Text, Refusal})
 
 
-def _plain(content: list[Item]) -> Any:
-    """Write one plain text as a string."""
-    if len(content) == 1 and len(content[0]) == 2 and content[0].get("text") and content[0]["type"] == "input_text":
+def _as_error(content: list[Item]) -> list[Item]:
+    """Say in the text of a result that it is an error."""
+    first = content[0] if content else {}
+    if first.get("type") != "input_text":
+        return [{"type": "input_text", "text": _ERROR.strip()}, *content]
+    if first["text"].lower().startswith("error"):
+        return content
+    return [{**first, "text": _ERROR + first["text"]}, *content[1:]]
+
+
+def _plain(content: list[Item], *, is_message: bool = False) -> Any:
+    """Write one plain text as a string; of a result, an empty string would be no text at all."""
+    if len(content) == 1 and len(content[0]) == 2 and content[0]["type"] == "input_text" and (is_message or content[0]["text"]):
         return content[0]["text"]
     return content
 

@@ -14,7 +14,7 @@ from omnillm.protocols.openai_responses import logprobs
 from omnillm.protocols.openai_responses.carrier import Purpose
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native, write_output_text, write_refusal
 from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of
-from omnillm.protocols.openai_responses.finish import write_finish
+from omnillm.protocols.openai_responses.finish import note_unsaid, write_finish
 from omnillm.protocols.openai_responses.output_items import (
     CALL_KINDS,
     Item,
@@ -77,10 +77,7 @@ def ending(status: str, reason: str) -> dict[str, Any]:
 
 
 def _note_unsaid(candidate: Candidate, losses: Losses) -> None:
-    if candidate.stop_sequence is not None:
-        losses.drop("candidates[0].stop_sequence", "Responses has no stop sequences")
-    for name in candidate.vendor_extensions:
-        losses.drop(f"candidates[0].vendor_extensions.{name}", "an answer has no members of its own here")
+    note_unsaid(candidate, losses)
     if candidate.message.name:
         losses.drop("candidates[0].message.name", "Responses has no names of participants")
     for name in candidate.message.vendor_extensions:

@@ -21,6 +21,8 @@ _UNSAID = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias
 _TIERS = {"standard": "default", "standard_only": "default"}
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
 _LONGEST_USER_ID = 64
+_STATELESS = frozenset({"anthropic_messages", "gemini_generate_content"})
+"""Protocols whose clients expect nothing to be kept; OpenAI keeps what it is not told to forget."""
 
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
@@ -109,10 +111,10 @@ def _write_text(request: LlmRequest, body: dict[str, Any]) -> None:
 
 def _write_reasoning(reasoning: ReasoningCapability, body: dict[str, Any], place: Place) -> None:
     said: dict[str, Any] = {}
-    effort = _effort(reasoning, place.losses)
+    effort = _effort(reasoning, place)
     if effort:
         said["effort"] = effort
-    summary = _summary(reasoning, place.losses)
+    summary = _summary(reasoning, place)
     if summary:
         said["summary"] = summary
     for name, value in reasoning.vendor_extensions.items():
@@ -120,28 +122,41 @@ def _write_reasoning(reasoning: ReasoningCapability, body: dict[str, Any], place
             said[name] = value
         else:
             place.losses.drop(f"capabilities.reasoning.vendor_extensions.{name}", "Responses has no such option")
-    body["reasoning"] = said
+    if said:
+        body["reasoning"] = said
 
 
-def _effort(reasoning: ReasoningCapability, losses: Losses) -> str:
-    path = "capabilities.reasoning"
+def _effort(reasoning: ReasoningCapability, place: Place) -> str:
+    path, losses = "capabilities.reasoning", place.losses
     if reasoning.budget_tokens is not None:
         losses.approximate(f"{path}.budget_tokens", "Responses knows efforts only")
     if reasoning.mode == "disabled":
         if reasoning.effort not in {"", "none"}:
             losses.drop(f"{path}.effort", "reasoning is disabled")
-        return "none"
+        return _no_effort(f"{path}.mode", place)
     if reasoning.mode:
         losses.approximate(f"{path}.mode", "the model reasons by its own rules")
+    if reasoning.effort == "none":
+        return _no_effort(f"{path}.effort", place)
     if reasoning.effort:
         return reasoning.effort
     return "" if reasoning.budget_tokens is None else effort_of(reasoning.budget_tokens)
 
 
-def _summary(reasoning: ReasoningCapability, losses: Losses) -> str:
+def _no_effort(path: str, place: Place) -> str:
+    if place.is_own or place.dialect.can_stop_thinking:
+        return "none"
+    place.losses.approximate(path, "the model reasons always")
+    return ""
+
+
+def _summary(reasoning: ReasoningCapability, place: Place) -> str:
     if reasoning.include_thoughts is None:
-        return reasoning.summary
-    losses.approximate("capabilities.reasoning.include_thoughts", "Responses shows summaries only")
+        if reasoning.summary or reasoning.mode not in {"enabled", "adaptive"}:
+            return reasoning.summary
+        place.losses.default("capabilities.reasoning.summary", "of reasoning OpenAI shows nothing else, and that only if asked")
+        return "auto"
+    place.losses.approximate("capabilities.reasoning.include_thoughts", "Responses shows summaries only")
     if not reasoning.include_thoughts:
         return ""
     return reasoning.summary or "auto"
@@ -167,6 +182,8 @@ def _write_rest(request: LlmRequest, body: dict[str, Any], place: Place) -> None
         body["metadata"] = request.metadata
     if request.store is not None:
         body["store"] = request.store
+    elif request.protocol in _STATELESS:
+        body["store"] = False
     if request.previous_response_id:
         body["previous_response_id"] = request.previous_response_id
     user_id = request.user_id

@@ -3,7 +3,8 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
-from omnillm.protocols.openai_responses.namespaces import NAMESPACE, in_space, space_of
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_responses.namespaces import NAMESPACE, called, in_space, space_of
 from omnillm.protocols.openai_responses.parse_tools import APPROVAL, CODE_CONTAINER
 from omnillm.protocols.openai_responses.place import NAME, Place
 
@@ -122,6 +123,25 @@ def _write_mcp(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
 _BUILTIN = {"web_search": _write_search, "code_execution": _write_code, "mcp": _write_mcp}
 
 
+def _write_named(choice: ToolChoice, capabilities: CapabilitySet, place: Place) -> Any:
+    """Write the choice of one tool; other protocols have one namespace for the application's and the provider's."""
+    name = choice.names[0]
+    builtin = None
+    if not any(tool.name == name for tool in capabilities.tools):
+        builtin = next((tool for tool in capabilities.builtin_tools if name in _names_of(tool)), None)
+    if builtin is None:
+        return {"type": choice.kind, **called(name, place.spaces)}
+    written = _write_builtin(builtin, "capabilities.tool_choice", Place(Losses(), protocol=place.protocol))
+    if written is None:
+        place.losses.drop("capabilities.tool_choice", "the tool is left out")
+        return None
+    return {name: written[name] for name in ("type", "server_label") if name in written}
+
+
+def _names_of(tool: BuiltinTool) -> tuple[Any, ...]:
+    return (tool.kind, tool.native.get("name")) if type(tool.native) is dict else (tool.kind,)
+
+
 def _write_choice(choice: ToolChoice, capabilities: CapabilitySet, place: Place) -> Any:
     path = "capabilities.tool_choice"
     if not place.is_own and not capabilities.tools and not capabilities.builtin_tools and choice.mode != "none":
@@ -138,7 +158,7 @@ def _write_choice(choice: ToolChoice, capabilities: CapabilitySet, place: Place)
         place.losses.drop(path, "it names no tool")
         return None
     if choice.mode == "named":
-        return {"type": choice.kind, "name": choice.names[0]}
+        return _write_named(choice, capabilities, place)
     custom = {tool.name for tool in capabilities.tools if tool.kind == "custom"}
     named = [{"type": "custom" if choice.kind == "custom" or name in custom else "function", "name": name} for name in choice.names]
     return {"type": "allowed_tools", "mode": "required" if choice.is_required else "auto", "tools": named}

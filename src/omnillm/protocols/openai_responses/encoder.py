@@ -1,6 +1,6 @@
 """A stream of canonical events, written as that of the Responses API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from omnillm.model.events import (
@@ -22,47 +22,29 @@ from omnillm.model.events import (
     UsageReported,
 )
 from omnillm.model.message import Audio, ImageBase64, Native, Reasoning, Refusal, Text, ToolCall
-from omnillm.model.response import FinishReason
 from omnillm.protocols.base64_text import encode
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit_parts import item_members_of, write_native
 from omnillm.protocols.openai_responses.emit_reply import ending
-from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, response_id, tier_of
+from omnillm.protocols.openai_responses.envelope import Envelope, echo_of, last_members, response_id, tier_of
 from omnillm.protocols.openai_responses.failure import write_stream_fault
-from omnillm.protocols.openai_responses.finish import write_finish
+from omnillm.protocols.openai_responses.finish import note_unsaid, unfinished, write_finish
 from omnillm.protocols.openai_responses.frames import Wire
 from omnillm.protocols.openai_responses.native_items import ADDED, NativeItems
 from omnillm.protocols.openai_responses.output_items import image_item
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
+from omnillm.protocols.openai_responses.part_order import PART_EVENTS, PartOrder
 from omnillm.protocols.openai_responses.place import NAME, Place
 from omnillm.protocols.openai_responses.stream_items import OpenCall, OpenMessage, OpenReasoning, OpenText
 from omnillm.protocols.openai_responses.write_usage import note_miscount, write_usage
 from omnillm.protocols.protocol import Fault
 
 _ENDS = {"completed": "response.completed", "failed": "response.failed"}
-_OWN_MEMBERS = frozenset(
-    {
-        "background",
-        "billing",
-        "completed_at",
-        "content_filters",
-        "conversation",
-        "error",
-        "image",
-        "input_transformations",
-        "moderation",
-        "prompt_cache_diagnostics",
-        "prompt_cache_options",
-        "service_tier",
-        "tool_usage",
-    }
-)
-"""Members of a response that its end may have brought; nothing else tells them from another protocol's."""
 
 
 class ResponsesEncoder:
-    """Parts may interleave, as they do in this protocol; a message's item stays open until a part comes that is not its own.
+    """One part is written at a time; a message's item stays open until a part comes that is not its own.
 
     A part with an item's id comes from this protocol, and so do its extensions.
     """
@@ -72,9 +54,9 @@ class ResponsesEncoder:
         self._losses = losses
         self._wire = Wire(context)
         self._envelope: Envelope | None = None
-        self._is_own = False
-        """Whether the stream is one of this protocol."""
         self._protocol = ""
+        """Of the provider that speaks."""
+        self._order = PartOrder()
         self._parts: dict[int, Any] = {}
         self._kinds: set[type] = set()
         """Of the parts so far."""
@@ -96,13 +78,20 @@ class ResponsesEncoder:
     def feed(self, event: LlmStreamEvent) -> bytes:
         if self._is_done:
             return b""
-        self._WRITERS[type(event)](self, event)
+        kind = type(event)
+        if kind not in PART_EVENTS or event.candidate or (event.index == self._order.open and kind is not PartEnded):  # type: ignore[union-attr]
+            self._WRITERS[kind](self, event)
+        else:
+            self._write_parts(self._order.feed(event))
         return self._wire.take()
+
+    def _write_parts(self, events: Iterator[Any]) -> None:
+        for event in events:
+            self._WRITERS[type(event)](self, event)
 
     def _start(self, event: ResponseStarted) -> None:
         context = self._context
         self._protocol = event.protocol
-        self._is_own = event.protocol == NAME
         self._envelope = envelope = Envelope(
             id=response_id(event.id, event.protocol, context),
             created=context.created if event.created is None else event.created,
@@ -152,7 +141,7 @@ class ResponsesEncoder:
 
     def _begin_reasoning(self, index: int, part: Reasoning, place: Place) -> None:
         self._leave_message()
-        self._parts[index] = OpenReasoning(self._wire, part, place, None if self._is_own else self._protocol)
+        self._parts[index] = OpenReasoning(self._wire, part, place, None if self._protocol == NAME else self._protocol)
 
     def _begin_image(self, index: int, part: ImageBase64, place: Place) -> None:  # noqa: ARG002 - the signature of `_BEGINNINGS`
         self._leave_message()
@@ -246,19 +235,15 @@ class ResponsesEncoder:
         if event.candidate:
             return
         self._finished = event
-        if event.stop_sequence is not None:
-            self._losses.drop("candidates[0].stop_sequence", "Responses has no stop sequences")
-        for name in event.vendor_extensions:
-            self._losses.drop(f"candidates[0].vendor_extensions.{name}", "an answer has no members of its own here")
+        note_unsaid(event, self._losses)
 
     def _complete(self, event: Completed) -> None:
-        for index in list(self._parts):
-            self._part_ended(PartEnded(index=index))
+        self._write_parts(self._order.finish())
         self._leave_message()
         self._natives.finish_all()
-        finished = self._finished or self._unfinished()
+        finished = self._finished or unfinished(self._losses, has_parts=bool(self._kinds))
         status, reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._losses)
-        more = ending(status, reason) | self._own_members(event)
+        more = ending(status, reason) | last_members(event.vendor_extensions, self._losses)
         if self._envelope is None:
             self._start(ResponseStarted())
         assert self._envelope is not None
@@ -270,20 +255,8 @@ class ResponsesEncoder:
         self._wire.write(_ENDS.get(status, "response.incomplete"), {"response": response})
         self._is_done = True
 
-    def _unfinished(self) -> Finished:
-        """Say how an answer ended that no event says it of."""
-        if self._kinds:
-            return Finished(reason=FinishReason.OTHER)
-        self._losses.approximate("candidates", "no answer, as one that was filtered")
-        return Finished(reason=FinishReason.CONTENT_FILTER)
-
-    def _own_members(self, event: Completed) -> dict[str, Any]:
-        for name in event.vendor_extensions.keys() - _OWN_MEMBERS:
-            self._losses.drop(f"vendor_extensions.{name}", "not a member of a response here")
-        return {name: value for name, value in event.vendor_extensions.items() if name in _OWN_MEMBERS}
-
     def _write_usage(self, reported: UsageReported, response: dict[str, Any]) -> None:
-        response["usage"] = write_usage(reported.usage, reported.raw if self._is_own else None)
+        response["usage"] = write_usage(reported.usage, reported.raw if self._protocol == NAME else None)
         note_miscount(reported.usage, response, self._losses)
 
     def _fail(self, event: Failed) -> None:

@@ -39,6 +39,25 @@ ECHOES = frozenset(
     }
 )
 """Members of a response that say again what was asked: of no interest to a client of another protocol, and made anew for one of this."""
+_OWN_MEMBERS = frozenset(
+    {
+        "background",
+        "billing",
+        "completed_at",
+        "content_filters",
+        "conversation",
+        "error",
+        "image",
+        "input_transformations",
+        "moderation",
+        "prompt_cache_diagnostics",
+        "prompt_cache_options",
+        "service_tier",
+        "tool_usage",
+    }
+)
+"""Members of a response that its end may have brought; nothing else tells them from another protocol's."""
+
 _PREFIX = "resp_"
 
 
@@ -109,3 +128,10 @@ def echo_of(request: LlmRequest | None) -> dict[str, Any]:
     if conversation is not None:
         echo["conversation"] = {"id": conversation} if type(conversation) is str else conversation
     return echo
+
+
+def last_members(extensions: dict[str, Any], losses: Losses) -> dict[str, Any]:
+    """Return what the end of a stream brought for the response."""
+    for name in extensions.keys() - _OWN_MEMBERS:
+        losses.drop(f"vendor_extensions.{name}", "not a member of a response here")
+    return {name: value for name, value in extensions.items() if name in _OWN_MEMBERS}

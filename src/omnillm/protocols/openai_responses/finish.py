@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from omnillm.model.events import Finished
 from omnillm.model.message import Refusal, ToolCall
-from omnillm.model.response import FinishReason
+from omnillm.model.response import Candidate, FinishReason
 from omnillm.protocols.loss import Losses
 
 _STATUSES = frozenset({"completed", "failed", "in_progress", "cancelled", "queued", "incomplete"})
@@ -63,3 +64,19 @@ def _said(finish: FinishReason, native: str, kinds: set[type]) -> tuple[str, str
     if finish is FinishReason.REFUSAL and Refusal not in kinds:
         return "incomplete", "content_filter"
     return _WRITTEN.get(finish, ("completed", ""))
+
+
+def unfinished(losses: Losses, *, has_parts: bool) -> Finished:
+    """Say how an answer ended that no event says it of."""
+    if has_parts:
+        return Finished(reason=FinishReason.OTHER)
+    losses.approximate("candidates", "no answer, as one that was filtered")
+    return Finished(reason=FinishReason.CONTENT_FILTER)
+
+
+def note_unsaid(end: Finished | Candidate, losses: Losses) -> None:
+    """Tell what an answer's end says beside its reason."""
+    if end.stop_sequence is not None:
+        losses.drop("candidates[0].stop_sequence", "Responses has no stop sequences")
+    for name in end.vendor_extensions:
+        losses.drop(f"candidates[0].vendor_extensions.{name}", "an answer has no members of its own here")
