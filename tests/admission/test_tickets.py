@@ -371,3 +371,45 @@ def test_a_limit_that_came_after_the_call_is_not_given_what_the_call_never_took(
     desk.settle(case, tokens=10)
     desk.ticket(caller="c", tokens=100)
     assert desk.admit(caller="c", tokens=1).code == "tokens_limit"
+
+
+# -- callers that come and go one by one
+
+
+def enrolled(name="new", rpm=2, limit=1000):
+    desk = Desk(callers=(caller(rpm=2),))
+    desk.controller.enrol(caller(name, rpm=rpm), budget(f"key:{name}", limit=limit))
+    desk.controller.renew(f"key:{name}", "total", 0, 0.0)
+    return desk
+
+
+def test_an_enrolled_caller_has_its_limits_and_disturbs_nobody():
+    """Its own window and budget; everybody else's count on."""
+    desk = Desk(callers=(caller(rpm=2),))
+    desk.ticket(caller="c")
+    desk.controller.enrol(caller("new", rpm=1), None)
+    desk.ticket(caller="new")
+    assert desk.admit(caller="new").code == "requests_limit"
+    desk.ticket(caller="c")
+    assert desk.admit(caller="c").code == "requests_limit"
+
+
+def test_an_enrolled_caller_may_get_other_limits():
+    """What its window counted stays."""
+    desk = enrolled(rpm=1)
+    desk.ticket(caller="new")
+    desk.controller.enrol(caller("new", rpm=2), budget("key:new", limit=5))
+    desk.ticket(caller="new")
+    assert desk.admit(caller="new").code == "requests_limit"
+    assert [found.limit_nanousd for found in desk.controller.budgets()] == [5]
+
+
+def test_a_retired_budget_binds_the_calls_that_know_it():
+    """It is shown no more, but holds to the end, also over another configuration."""
+    desk = enrolled(limit=1000)
+    case = desk.ticket(caller="new", budgets=("key:new",), amount=600)
+    desk.controller.retire("key:new")
+    assert desk.controller.budgets() == []
+    desk.configure()
+    assert not desk.controller.extend(case, 600, desk.now)
+    assert desk.controller.extend(case, 400, desk.now)

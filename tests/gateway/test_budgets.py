@@ -103,3 +103,18 @@ def test_a_changed_zone_ends_the_day_at_its_own_midnight() -> None:
     assert renewed.periods == ["2026-11-25"]
     made.roll(NOON + 17 * HOUR)
     assert renewed.periods == ["2026-11-25", "2026-11-26"]
+
+
+def test_one_budget_more_begins_with_what_it_has_spent() -> None:
+    """As the ledger knew it at the start; from then on it follows the calendar with the others, and a removed one no more."""
+    balances = (Balance(budget="key:a", period="2026-11-25", settled_nanousd=7),)
+    made, renewed = calendar(scheduled(period="month"), balances=balances)
+    made.add(scheduled("key:a"), NOON)
+    made.add(scheduled("key:c", "total"), NOON)
+    assert renewed[1:] == [("key:a", "2026-11-25", 7, NOON + 12 * HOUR), ("key:c", "total", 0, 0.0)]
+    made.roll(NOON + 12 * HOUR)
+    assert renewed[-1] == ("key:a", "2026-11-26", 0, NOON + 36 * HOUR)
+    made.remove("key:a")
+    made.remove("key:none")
+    made.roll(NOON + 3 * DAY)
+    assert renewed.periods == ["2026-11", "2026-11-25", "total", "2026-11-26"]

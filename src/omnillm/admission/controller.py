@@ -150,6 +150,7 @@ class AdmissionController:
     def enrol(self, caller: CallerConfigured, budget: BudgetConfigured | None) -> None:
         """One caller more, with the budget that is its own, or other limits for one; everybody else's state stays as it is."""
         self._tickets.enrol(caller, budget)
+        self._asks.stir()
 
     def retire(self, budget: str) -> None:
         """A budget that nobody new draws on is no longer shown. It binds the calls that know it to their end."""

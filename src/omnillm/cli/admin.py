@@ -1,13 +1,24 @@
 """The admin API of a running server, as the commands ask it."""
 
-import json
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from omnillm.errors import ConfigError, OmniError, Unavailable
 
 TIMEOUT_S: Final = 30.0
+
+
+class Problem(msgspec.Struct):
+    message: str
+
+
+class Refusal(msgspec.Struct):
+    """A bad reply's object."""
+
+    error: Problem
 
 
 class Admin:
@@ -23,7 +34,7 @@ class Admin:
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """A good reply's object. Raises what the server says, or that none answers."""
-        sent = None if body is None else json.dumps(body).encode()
+        sent = None if body is None else msgspec.json.encode(body)
         parts = self._parts
         connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         try:
@@ -33,12 +44,12 @@ class Admin:
                 return self._read(connection.getresponse())
             finally:
                 connection.close()
-        except (OSError, HTTPException, ValueError, KeyError) as error:
+        except (OSError, HTTPException, ValueError, msgspec.MsgspecError) as error:
             reason = getattr(error, "strerror", "") or type(error).__name__
             raise Unavailable(f"no omnillm answers at {self._url}: {reason}") from error
 
     def _read(self, response: HTTPResponse) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(response.read())
+        raw = response.read()
         if response.status >= 400:
-            raise OmniError(str(told["error"]["message"]))
-        return told
+            raise OmniError(msgspec.json.decode(raw, type=Refusal).error.message)
+        return msgspec.json.decode(raw, type=dict[str, Any])

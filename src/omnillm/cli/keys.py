@@ -159,6 +159,6 @@ def _words(name: str, value: Any) -> str:
 
 
 def _echo(told: dict[str, Any]) -> None:
-    import json
+    import msgspec
 
-    typer.echo(json.dumps(told, ensure_ascii=False))
+    typer.echo(msgspec.json.encode(told).decode())
