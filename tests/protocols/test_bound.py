@@ -63,7 +63,10 @@ def test_repeated_file_is_named_once_and_many_are_cut() -> None:
         (b'{"id": "resp_1", "output": []}', (("response", "resp_1"),)),
         (b'{"id": "resp_1", "store": false, "output": []}', ()),
         (b'{"type": "response.completed", "response": {"id": "resp_1", "store": true}}', (("response", "resp_1"),)),
-        (b'{"id": "resp_1", "output": [{"id": "msg_1"}, {"id": "fc_2"}, {}]}', (("response", "resp_1"), ("item", "msg_1"), ("item", "fc_2"))),
+        (
+            b'{"id": "resp_1", "output": [{"id": "msg_1"}, {"id": "fc_2"}, {}]}',
+            (("response", "resp_1"), ("item", "msg_1"), ("item", "fc_2")),
+        ),
         (
             b'{"id": "resp_1", "store": false, "output": [{"id": "rs_1", "encrypted_content": "x"}, {"id": "msg_1"}]}',
             (("reasoning", "rs_1"),),

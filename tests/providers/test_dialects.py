@@ -27,7 +27,7 @@ def dialect(kind: str, protocol: str, model: str) -> Dialect:
         ("my-own-name", False, True),
     ],
 )
-def test_newer_claude_models_take_an_effort_and_no_sampling(model: str, is_adaptive: bool, can_stop: bool) -> None:  # noqa: FBT001
+def test_newer_claude_models_take_an_effort_and_no_sampling(model: str, is_adaptive: bool, can_stop: bool) -> None:
     """And the newest cannot be told not to think."""
     found = dialect("anthropic", "anthropic_messages", model)
     assert (found.thinks_adaptively, not found.accepts_sampling, found.can_stop_thinking) == (is_adaptive, is_adaptive, can_stop)
@@ -45,7 +45,7 @@ def test_newer_claude_models_take_an_effort_and_no_sampling(model: str, is_adapt
         ("openai_compatible", "deepseek-search", False, False),
     ],
 )
-def test_openai_models_and_hosts_differ(kind: str, model: str, can_stop: bool, has_search: bool) -> None:  # noqa: FBT001
+def test_openai_models_and_hosts_differ(kind: str, model: str, can_stop: bool, has_search: bool) -> None:
     """What a compatible host takes nobody knows, so it is told less."""
     found = dialect(kind, "openai_chat", model)
     assert (found.can_stop_thinking, found.has_web_search, found.is_openai) == (can_stop, has_search, kind == "openai")
@@ -53,7 +53,7 @@ def test_openai_models_and_hosts_differ(kind: str, model: str, can_stop: bool, h
 
 
 @pytest.mark.parametrize(("model", "is_new"), [("gemini-2.5-flash", False), ("gemini-3-pro-preview", True), ("gemini-flash-latest", True)])
-def test_newer_gemini_models_think_in_levels(model: str, is_new: bool) -> None:  # noqa: FBT001
+def test_newer_gemini_models_think_in_levels(model: str, is_new: bool) -> None:
     """And take Google's own tools beside functions."""
     found = dialect("gemini", "gemini_generate_content", model)
     assert (found.thinks_in_levels, found.joins_tools, found.default_max_tokens) == (is_new, is_new, 100)

@@ -1,6 +1,5 @@
 """A canonical request, written for the Responses API."""
 
-import hashlib
 from typing import Any
 
 from omnillm.model.capabilities import Auto, OutputModality, ReasoningCapability
@@ -14,13 +13,13 @@ from omnillm.protocols.openai_responses.namespaces import spaces_of
 from omnillm.protocols.openai_responses.parse_request import LOGPROBS
 from omnillm.protocols.openai_responses.place import Place
 from omnillm.protocols.openai_responses.prompt_cache import with_breakpoint, write_policy
+from omnillm.protocols.user_ids import short_user_id
 
 ENCRYPTED = "reasoning.encrypted_content"
 _SAID = ("max_output_tokens", "temperature", "top_p", "top_logprobs")
 _UNSAID = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias")
 _TIERS = {"standard": "default", "standard_only": "default"}
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
-_LONGEST_USER_ID = 64
 _STATELESS = frozenset({"anthropic_messages", "gemini_generate_content"})
 """Protocols whose clients expect nothing to be kept; OpenAI keeps what it is not told to forget."""
 
@@ -186,13 +185,8 @@ def _write_rest(request: LlmRequest, body: dict[str, Any], place: Place) -> None
         body["store"] = False
     if request.previous_response_id:
         body["previous_response_id"] = request.previous_response_id
-    user_id = request.user_id
-    if not user_id:
-        return
-    if len(user_id) > _LONGEST_USER_ID and not place.is_own:
-        place.losses.approximate("user_id", "hashed: OpenAI takes 64 characters")
-        user_id = hashlib.sha256(user_id.encode()).hexdigest()
-    body["safety_identifier"] = user_id
+    if request.user_id:
+        body["safety_identifier"] = request.user_id if place.is_own else short_user_id(request.user_id, place.losses)
 
 
 def _note_unsaid(request: LlmRequest, losses: Losses) -> None:
