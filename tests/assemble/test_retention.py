@@ -6,7 +6,9 @@ import sqlite3
 import pytest
 from msgspec.structs import replace
 
+from omnillm.assemble import Program
 from omnillm.assemble.retention import BATCH, BATCHES, PAUSE_S, Retention
+from omnillm.config.load import parse
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting, first_id
 from omnillm.stores.memory import MemoryStore
@@ -15,6 +17,7 @@ from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import WALL_MS, WALL_S, request_row
 
 DAY_S = 86_400.0
+CONFIG = "providers: {openai: {kind: openai, keys: [{label: a, key: sk-a-0123456789}]}}\n"
 
 
 class Ledger:
@@ -128,3 +131,19 @@ async def test_a_batch_that_fails_is_told_and_the_ledger_heals(tmp_path, clock):
     await store.aclose()
     with pytest.raises(LedgerUnavailable):
         await store.retire(before_wall_ms=WALL_MS, limit=10)
+
+
+async def test_a_running_program_forgets_what_its_configuration_says(clock):
+    """At its ticks; what it has sold stays in its books."""
+    store = MemoryStore(clock=clock)
+    program = Program(parse(CONFIG + "store: {url: 'memory://', retention: 30d}\n", {}), clock=clock, store=store)
+    await program.start()
+    ledger = Ledger(store, clock)
+    await ledger.fill(3, days_ago=40)
+    await ledger.fill(2, days_ago=20)
+    clock.advance(PAUSE_S)
+    async with asyncio.timeout(10):
+        while len(await store.requests(limit=9, before="")) > 2:
+            await asyncio.sleep(0.01)
+    assert (await store.usage(group_by="total", since_day="", until_day=""))[0].requests == 5
+    await program.aclose()
