@@ -1,14 +1,15 @@
 """Settings -> what calls cost: the configuration's own prices, and the built-in list, which is read when a price is first asked for."""
 
 from importlib.resources import files
+from typing import Any
 from urllib.parse import urlsplit
 
 from omnillm.config import configured
-from omnillm.config.settings import PriceSettings, Settings
+from omnillm.config.settings import PriceSettings, RateSettings, Settings, TierSettings
 from omnillm.gateway.quote import PriceBook, Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.hosts import section_of
-from omnillm.pricing.listing import Listing
+from omnillm.pricing.listing import Listing, Rates, Tier
 
 
 def make_prices(settings: Settings) -> PriceBook:
@@ -33,5 +34,16 @@ def read_catalog() -> bytes:
 
 
 def listing_of(price: PriceSettings) -> Listing:
-    given = {name: value for name in Listing.__struct_fields__ if (value := getattr(price, name, None)) is not None}
-    return Listing(**given)
+    given = {
+        name: value for name in ("tools", "tool_call", "request", "max_output", "context") if (value := getattr(price, name)) is not None
+    }
+    tiers = {name: Tier(**_rates(tier), steps=_steps(tier)) for name, tier in price.tiers.items()}
+    return Listing(**_rates(price), steps=_steps(price), tiers=tiers, **given)
+
+
+def _rates(given: RateSettings) -> dict[str, Any]:
+    return {name: value for name in RateSettings.__struct_fields__ if (value := getattr(given, name)) is not None}
+
+
+def _steps(given: TierSettings) -> dict[str, Rates]:
+    return {str(step.tokens): Rates(**_rates(step)) for step in given.steps}

@@ -18,9 +18,11 @@ from omnillm.config.values import (
     Port,
     Positive,
     PositiveSeconds,
+    Rate,
     Seconds,
     Size,
     TimeZone,
+    Tokens,
     Wall,
     Whole,
 )
@@ -215,22 +217,43 @@ class RotationTerms(Struct, frozen=True, kw_only=True):
     """How long the secret before stays good."""
 
 
-class PriceSettings(Struct, frozen=True, kw_only=True):
-    """nano-USD per million units; the file gives USD per million tokens, and USD each for images and tool calls. None: not given."""
+class RateSettings(Struct, frozen=True, kw_only=True):
+    """nano-USD per million tokens or images; the file gives USD per million tokens, and USD for one image. None: the model's own rate."""
 
-    input: NanoUsd
-    output: NanoUsd
-    cache_read: NanoUsd | None = None
-    cache_write_short: NanoUsd | None = field(default=None, name="cache_write")
-    cache_write_long: NanoUsd | None = field(default=None, name="cache_write_1h")
-    reasoning: NanoUsd | None = None
-    input_audio: NanoUsd | None = None
-    output_audio: NanoUsd | None = None
+    input: Rate | None = None
+    output: Rate | None = None
+    cache_read: Rate | None = None
+    cache_write_short: Rate | None = field(default=None, name="cache_write")
+    cache_write_long: Rate | None = field(default=None, name="cache_write_1h")
+    reasoning: Rate | None = None
+    input_audio: Rate | None = None
+    output_audio: Rate | None = None
     image: NanoUsdEach | None = field(default=None, name="per_image")
+
+
+class StepSettings(RateSettings, frozen=True, kw_only=True):
+    """What a prompt of more than so many tokens costs throughout."""
+
+    tokens: Tokens
+
+
+class TierSettings(RateSettings, frozen=True, kw_only=True):
+    steps: tuple[StepSettings, ...] = field(default=(), name="above")
+
+
+class PriceSettings(TierSettings, frozen=True, kw_only=True):
+    """One model's price."""
+
+    input: Rate
+    output: Rate
+    tiers: dict[Name, TierSettings] = field(default_factory=dict, name="service_tiers")
+    tools: dict[Name, NanoUsdEach] = field(default_factory=dict, name="per_tool")
+    """The provider's tool -> USD a call."""
     tool_call: NanoUsdEach | None = field(default=None, name="per_tool_call")
-    max_output: Positive | None = None
-    """Tokens."""
-    context: Positive | None = None
+    """Of any other tool."""
+    request: NanoUsdEach | None = field(default=None, name="per_request")
+    max_output: Tokens | None = None
+    context: Tokens | None = None
 
 
 class PricingSettings(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from omnillm.money import MAX_NANOUSD, parse_usd
+from omnillm.money import NANO_PER_USD, parse_usd
 from omnillm.secret import Secret
 
 SECONDS_PER: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -129,12 +129,28 @@ def usd(written: str) -> int:
     return amount
 
 
+def rate(written: str) -> int:
+    """USD per million tokens -> nano-USD. One USD a token is a slip of the pen."""
+    amount = usd(written)
+    if amount > 1_000_000 * NANO_PER_USD:
+        raise ValueError("must be at most 1000000 USD per million tokens")
+    return amount
+
+
 def usd_each(written: str) -> int:
     """USD for one unit -> nano-USD per million units."""
-    amount = usd(written) * 1_000_000
-    if amount > MAX_NANOUSD:
-        raise ValueError("must be at most 9,000 USD for one")
-    return amount
+    amount = usd(written)
+    if amount > 1_000 * NANO_PER_USD:
+        raise ValueError("must be at most 1000 USD for one")
+    return amount * 1_000_000
+
+
+def tokens(written: str) -> int:
+    """As many as a context may hold: at least 1, at most 1,000,000,000."""
+    number = positive(written)
+    if number > 1_000_000_000:
+        raise ValueError("must be at most 1000000000 tokens")
+    return number
 
 
 def permille(written: str) -> int:
@@ -185,6 +201,8 @@ Limit = Annotated[int, limit]
 Port = Annotated[int, port]
 NanoUsd = Annotated[int, usd]
 NanoUsdEach = Annotated[int, usd_each]
+Rate = Annotated[int, rate]
+Tokens = Annotated[int, tokens]
 Permille = Annotated[int, permille]
 Wall = Annotated[float, wall]
 TimeZone = Annotated[str, time_zone]

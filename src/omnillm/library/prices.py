@@ -1,5 +1,6 @@
 """Money as the library's user writes it: decimal USD, never a float."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -28,21 +29,21 @@ class PriceConfig(msgspec.Struct, frozen=True, kw_only=True):
 def price_settings(model: str, price: PriceConfig) -> PriceSettings:
     def rate(name: str) -> int | None:
         given = getattr(price, name)
-        return None if given is None else read_usd(given, f"prices.{model}.{name}")
+        return None if given is None else read_usd(given, f"prices.{model}.{name}", values.rate)
 
     return PriceSettings(
-        input=read_usd(price.input, f"prices.{model}.input"),
-        output=read_usd(price.output, f"prices.{model}.output"),
+        input=read_usd(price.input, f"prices.{model}.input", values.rate),
+        output=read_usd(price.output, f"prices.{model}.output", values.rate),
         cache_read=rate("cache_read"),
         cache_write_short=rate("cache_write"),
         cache_write_long=rate("cache_write_1h"),
         reasoning=rate("reasoning"),
-        max_output=price.max_output,
+        max_output=None if price.max_output is None else read(values.tokens, price.max_output, f"prices.{model}.max_output"),
     )
 
 
-def read_usd(amount: Usd, path: str) -> int:
-    """Decimal USD -> nano-USD; ConfigError at `path` for anything else."""
+def read_usd(amount: Usd, path: str, reader: Callable[[str], int] = values.usd) -> int:
+    """Decimal USD -> nano-USD; ConfigError at `path` for anything else, and for what `reader` finds absurd."""
     if isinstance(amount, float):
         raise ConfigError("must be Decimal, str or int: a float is not an amount of money", path=path)
-    return read(values.usd, format(amount, "f") if isinstance(amount, Decimal) else amount, path)
+    return read(reader, format(amount, "f") if isinstance(amount, Decimal) else amount, path)

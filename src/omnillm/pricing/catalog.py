@@ -81,6 +81,14 @@ class Catalog:
             own = msgspec.structs.replace(own, max_output=own.max_output or listed[1].max_output, context=own.context or listed[1].context)
         return Match(listing=own, version=f"configured-{digest(configured)}:{provider}/{model}", rule="configured")
 
+    def figures(self, version: str, section: str, model: str) -> Listing | None:
+        """The entry that a ledger's row names, if these are still the figures that it was charged by (`reference.recompute`)."""
+        if version == self.price_list.version:
+            listed = self.price_list.find(section, model)
+            return None if listed is None else listed[1]
+        configured = self._overrides.get(f"{section}/{model}")
+        return configured if configured is not None and version == f"configured-{digest(configured)}" else None
+
 
 def digest(listing: Listing) -> str:
     """12 hex digits that are equal for equal figures."""

@@ -1,0 +1,81 @@
+"""Prices over sockets: the terms that a call asked for are those that it is charged by, and its rows can be computed again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import openai
+import pytest
+from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
+
+from omnillm.assemble import SystemClock
+from omnillm.assemble.prices import make_catalog
+from omnillm.pricing.reference import recompute
+from omnillm.testing import FakeProvider, Fault
+
+DEAR = {"fake-small": {"input": 800_000_000, "output": 3_200_000_000}}
+PRICE = "{input: 0.4, output: 1.6, service_tiers: {priority: {input: 0.8, output: 3.2}}, per_tool: {web_search: 0.01}}"
+ASKED = [{"role": "user", "content": "hello"}]
+
+
+@pytest.fixture
+async def dear() -> AsyncIterator[FakeProvider]:
+    """A provider that bills what priority costs."""
+    async with FakeProvider(prices=DEAR, clock=SystemClock()) as provider:
+        yield provider
+
+
+def client(gateway: Running) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_a_dearer_tier_is_charged_as_the_provider_bills_it(serve: Serve, dear: FakeProvider, is_stream: bool) -> None:
+    """Ledger and invoice agree to the nano-dollar, and the row tells the tier."""
+    gateway = await serve(configuration(dear, price=PRICE))
+    async with client(gateway) as sdk:
+        reply = await sdk.chat.completions.create(model="fast", messages=ASKED, service_tier="priority", max_tokens=50, stream=is_stream)
+        if is_stream:
+            assert [chunk async for chunk in reply]
+    _, [attempt] = await gateway.last()
+    assert attempt.price_version.endswith(":openai/fake-small;tier=priority")
+    assert (await gateway.books())[0] == dear.invoice.total_nanousd > 0
+
+
+async def test_every_attempt_can_be_computed_again(serve: Serve, dear: FakeProvider) -> None:
+    """Answered, repeated after a fault, and left by its client: each from its own row."""
+    gateway = await serve(configuration(dear, price=PRICE))
+    dear.enqueue(Fault.reset())
+    async with client(gateway) as sdk:
+        await sdk.chat.completions.create(model="fast", messages=ASKED)
+        await sdk.chat.completions.create(model="fast", messages=ASKED, service_tier="priority", n=2)
+        dear.enqueue(Fault.stall(after_events=2, name="left"))
+        stream = await sdk.chat.completions.create(model="fast", messages=ASKED, stream=True, max_tokens=100)
+        await anext(stream)
+        await stream.close()
+    store, catalog = gateway.program.store, make_catalog(gateway.program.settings)
+    rows = []
+    async with asyncio.timeout(5):
+        while len(rows) < 4:
+            await asyncio.sleep(0.01)
+            await store.flush()
+            rows = [row for request in await store.requests(limit=10, before="") for row in await store.attempts(request.request_id)]
+    assert {row.is_estimated for row in rows} == {False, True}
+    for row in rows:
+        assert recompute(row.price_version, row.usage if row.is_usage_known else None, catalog.figures) == row.cost_nanousd
+    with suppress(KeyError):
+        dear.gate("left").set()
+
+
+async def test_a_tool_without_a_maximum_is_refused_and_nothing_is_sent(serve: Serve, dear: FakeProvider) -> None:
+    """With a code of its own, in the client's protocol; with a maximum it is reserved and goes on."""
+    gateway = await serve(configuration(dear, price=PRICE.replace("{input: 0.4", "{context: 1000, input: 0.4")))
+    asked = {"model": "fast", "input": "hello", "max_output_tokens": 50, "tools": [{"type": "web_search"}]}
+    async with client(gateway) as sdk:
+        with pytest.raises(openai.BadRequestError, match="max_tool_calls") as refused:
+            await sdk.responses.create(**asked)
+        assert refused.value.code == "unbounded_cost"
+        assert not dear.log
+        await sdk.responses.create(**asked, max_tool_calls=2)
+    _, [attempt] = await gateway.last()
+    assert attempt.price_version.endswith(";tools=web_search")

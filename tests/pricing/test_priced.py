@@ -1,0 +1,199 @@
+"""What a request asks for beside tokens, and that it is bounded or refused."""
+
+import msgspec
+import pytest
+
+from omnillm.errors import BadRequest, BudgetExceeded
+from omnillm.gateway.call import Call, Caller
+from omnillm.gateway.quote import LONGEST_CONTEXT, PriceBook, Quoter
+from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.cost import bound, cost
+from omnillm.pricing.listing import Listing, Rates, Tier
+from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.protocols.priced import ANTHROPIC_TURNS, GEMINI_CALLS, read_asked
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.routing.target import Plan, Target
+from omnillm.usage import Usage
+
+CHAT, RESPONSES, MESSAGES, GEMINI = "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"
+BODIES = {
+    CHAT: {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 10},
+    RESPONSES: {"model": "m", "input": "hi", "max_output_tokens": 10},
+    MESSAGES: {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 10},
+    GEMINI: {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 10}},
+}
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+ENTRY = Listing(
+    input=1_000_000,
+    output=2_000_000,
+    tools={"web_search": 7_000_000},
+    tiers={"priority": Tier(input=3_000_000, output=6_000_000), "fast": Tier(input=5_000_000)},
+    uplifts={"us": 1100},
+    steps={"5000": Rates(input=4_000_000)},
+    max_output=100,
+    context=1_000,
+)
+
+
+def members(protocol, **extra):
+    return msgspec.json.decode(msgspec.json.encode(BODIES[protocol] | extra), type=dict[str, msgspec.Raw])
+
+
+def asked(protocol, **extra):
+    read = members(protocol, **extra)
+    peek = PROTOCOLS[protocol].peek_request(read)
+    return read_asked(protocol, read, peek.price_members, peek.n)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "extra", "terms"),
+    [
+        (CHAT, {"service_tier": "auto"}, ("", "")),
+        (CHAT, {"service_tier": "default"}, ("", "")),
+        (CHAT, {"service_tier": None}, ("", "")),
+        (CHAT, {"service_tier": "flex"}, ("flex", "")),
+        (RESPONSES, {"service_tier": "priority"}, ("priority", "")),
+        (MESSAGES, {"service_tier": "standard_only"}, ("", "")),
+        (MESSAGES, {"speed": "fast"}, ("fast", "")),
+        (MESSAGES, {"speed": "fast", "inference_geo": "us"}, ("fast", "us")),
+        (MESSAGES, {"inference_geo": "global"}, ("", "")),
+        (GEMINI, {"serviceTier": "SERVICE_TIER_FLEX"}, ("flex", "")),
+        (GEMINI, {"service_tier": "standard"}, ("", "")),
+    ],
+)
+def test_tier_and_place_are_those_that_were_asked_for(protocol, extra, terms):
+    """In each protocol's own words."""
+    found = asked(protocol, **extra)
+    assert (found.tier, found.place, found.unbounded) == (*terms, "")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "extra", "calls", "turns", "is_unseen"),
+    [
+        (MESSAGES, {"tools": [SEARCH | {"max_uses": 3}]}, 3, ANTHROPIC_TURNS, True),
+        (MESSAGES, {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, 0, ANTHROPIC_TURNS, True),
+        (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 4}, 4, 5, False),
+        (RESPONSES, {"previous_response_id": "resp_1"}, 0, 1, True),
+        (CHAT, {"web_search_options": {}, "n": 2}, 2, 1, True),
+        (GEMINI, {"tools": [{"googleSearch": {}}]}, GEMINI_CALLS, 1, False),
+        (GEMINI, {"tools": [{"google_search": {}}], "generationConfig": {"candidateCount": 2}}, 2 * GEMINI_CALLS, 1, False),
+        (GEMINI, {"cachedContent": "cachedContents/x"}, 0, 1, True),
+        (GEMINI, {"generationConfig": {"responseModalities": ["AUDIO"]}}, 0, 1, False),
+        (CHAT, {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}, 0, 1, False),
+    ],
+)
+def test_extras_have_a_bound(protocol, extra, calls, turns, is_unseen):
+    """The request's own maximum, or what is documented."""
+    found = asked(protocol, **extra)
+    assert (found.calls, found.turns, found.has_unseen_input, found.unbounded) == (calls, turns, is_unseen, "")
+
+
+UNBOUNDED = [
+    (MESSAGES, {"tools": [SEARCH]}, "max_uses"),
+    (MESSAGES, {"tools": [SEARCH | {"max_uses": -1}]}, "max_uses"),
+    (MESSAGES, {"tools": [SEARCH | {"max_uses": "3"}]}, "max_uses"),
+    (MESSAGES, {"fallbacks": ["claude-x"]}, "fallbacks"),
+    (MESSAGES, {"tools": [{"type": "advisor_20260301", "name": "advisor"}]}, "advisor"),
+    (RESPONSES, {"tools": [{"type": "web_search"}]}, "max_tool_calls"),
+    (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 1.5}, "max_tool_calls"),
+    (RESPONSES, {"tools": [{"type": "mcp"}], "max_tool_calls": 1}, "mcp"),
+    (RESPONSES, {"tools": [{"type": "image_generation"}], "max_tool_calls": 1}, "image_generation"),
+    (CHAT, {"models": ["dear/model"]}, "models"),
+    (CHAT, {"service_tier": 5}, "service_tier"),
+    (GEMINI, {"tools": [{"something_new": {}}]}, "something_new"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "extra", "named"), UNBOUNDED)
+def test_what_has_no_bound_is_named(protocol, extra, named):
+    """With the member that would give it one."""
+    assert named in asked(protocol, **extra).unbounded
+
+
+def quoted(protocol, *, budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted", **extra):
+    catalog = Catalog({"p/m": entry}, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
+    quoter = Quoter(PriceBook(catalog, {"p": "k"}), default_output_tokens=50, unknown=unknown)
+    read = members(protocol, **extra)
+    target = Target(provider="p", model="m", protocol=protocol)
+    call = Call(
+        protocol=PROTOCOLS[protocol],
+        operation="generate",
+        caller=Caller(budgets=budgets),
+        model="m",
+        is_stream=False,
+        peek=PROTOCOLS[protocol].peek_request(read),
+        members=read,
+        body=msgspec.json.encode(BODIES[protocol] | extra),
+        headers={},
+        started_at=0.0,
+        wall=0.0,
+        deadline=1.0,
+    )
+    quote, _ = quoter.quote(call, Plan(targets=(target,), public_model="m", route="p/*"))
+    return quoter, quote
+
+
+@pytest.mark.parametrize(("protocol", "extra", "named"), UNBOUNDED)
+def test_a_budgeted_call_without_a_bound_is_refused(protocol, extra, named):
+    """Others go on: nothing of theirs must be kept."""
+    with pytest.raises(BadRequest, match="no upper bound") as refused:
+        quoted(protocol, **extra)
+    assert refused.value.code == "unbounded_cost"
+    assert quoted(protocol, budgets=(), **extra)[1].amount_nanousd == 0
+
+
+def test_a_tier_without_a_price_is_none_for_a_budgeted_call():
+    """The message names it; without a budget the standard price is the nearest known."""
+    with pytest.raises(BudgetExceeded, match="tier=ultrafast") as refused:
+        quoted(CHAT, service_tier="ultrafast")
+    assert refused.value.code == "price_unknown"
+    quoter, quote = quoted(CHAT, service_tier="ultrafast", budgets=())
+    assert quoter.price(quote, ("p", "m")).input == 1_000_000
+
+
+CASES = [
+    (CHAT, {}, PLAIN),
+    (CHAT, {"service_tier": "priority"}, Terms(tier="priority")),
+    (CHAT, {"service_tier": "flex", "n": 3}, Terms(tier="flex")),
+    (CHAT, {"web_search_options": {}}, Terms(tools=("web_search",))),
+    (RESPONSES, {"previous_response_id": "r"}, PLAIN),
+    (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 6}, Terms(tools=("web_search",))),
+    (
+        MESSAGES,
+        {"tools": [SEARCH | {"max_uses": 2}], "speed": "fast", "inference_geo": "us"},
+        Terms(tier="fast", place="us", tools=("web_search",)),
+    ),
+    (GEMINI, {"tools": [{"googleSearch": {}}]}, Terms(tools=("web_search",))),
+]
+
+
+@pytest.mark.parametrize(("protocol", "extra", "terms"), CASES)
+def test_the_reservation_covers_whatever_the_call_may_use(protocol, extra, terms):
+    """Context read in every turn, output written in every turn, every tool call made: settled by the same price as was reserved."""
+    quoter, quote = quoted(protocol, **extra)
+    price = quoter.price(quote, ("p", "m"))
+    assert price == ENTRY.price(terms, price.version.partition(";")[0])
+    prompt, completion, calls = quote.bounds(("p", "m"), price)
+    assert quote.amount_nanousd == bound(prompt, completion, price, calls)
+    for kind in ("input", "cache_read", "cache_write_long", "input_audio"):
+        assert cost(Usage(**{kind: prompt}, reasoning=completion, tool_calls=calls), price) <= quote.amount_nanousd
+
+
+def test_unseen_input_is_the_whole_context():
+    """Of the model, or the longest that there is."""
+    quoter, quote = quoted(RESPONSES, previous_response_id="r")
+    assert quote.bounds(("p", "m"), quoter.price(quote, ("p", "m")))[0] == 1_000
+    unknown = msgspec.structs.replace(ENTRY, context=0)
+    quoter, quote = quoted(RESPONSES, previous_response_id="r", entry=unknown)
+    assert quote.bounds(("p", "m"), quoter.price(quote, ("p", "m")))[0] == LONGEST_CONTEXT
+
+
+def test_without_a_cap_each_choice_may_be_as_long_as_the_model_writes():
+    """And an estimate never exceeds what was reserved for it."""
+    quoter, quote = quoted(CHAT, max_tokens=None, n=3)
+    price = quoter.price(quote, ("p", "m"))
+    assert quote.bounds(("p", "m"), price)[1] == 300
+    assert quote.injected_cap is None
+    quoter, quote = quoted(CHAT, max_tokens=None, n=3, entry=msgspec.structs.replace(ENTRY, max_output=0))
+    assert quote.injected_cap == 50
+    assert quote.bounds(("p", "m"), quoter.price(quote, ("p", "m")))[1] == 150

@@ -1,0 +1,74 @@
+"""A ledger's row names everything that its cost was computed from."""
+
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnillm.admission.asks import Lease
+from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.quote import Extras, Quote
+from omnillm.outcome import Outcome, Verdict
+from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.listing import Listing
+from omnillm.pricing.reference import bounded, recompute
+from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.usage import Usage
+
+OWN = Listing(input=3, output=5, tool_call=11)
+CATALOG = Catalog({"p/own": OWN}, files("omnillm.pricing").joinpath("catalog.json").read_bytes)
+counts = st.integers(0, 10**6)
+usages = st.builds(
+    Usage, input=counts, cache_read=counts, cache_write_long=counts, output=counts, reasoning=counts, tool_calls=st.integers(0, 50)
+)
+models = st.sampled_from(
+    [
+        ("openai", "gpt-5", PLAIN),
+        ("openai", "gpt-5-2025-08-07", Terms(tier="priority", tools=("file_search", "web_search"))),
+        ("openai", "gpt-5.4", Terms(tier="flex")),
+        ("anthropic", "claude-opus-5-5", Terms(tier="fast", place="us", tools=("web_search",))),
+        ("gemini", "gemini-2.5-pro", Terms(tools=("google_maps",))),
+        ("k", "own", Terms(tools=("anything",))),
+    ]
+)
+verdicts = st.sampled_from([Verdict.SUCCESS, Verdict.ABORTED, Verdict.SERVER_FAULT, Verdict.RATE_LIMITED])
+
+
+@given(
+    model=models, usage=usages, verdict=verdicts, is_known=st.booleans(), observed=st.integers(-1, 500), bounds=st.tuples(counts, counts)
+)
+def test_every_row_is_computed_again_bit_for_bit(model, usage, verdict, is_known, observed, bounds):
+    """However the attempt ended: from its version and usage alone."""
+    section, name, terms = model
+    price = CATALOG.find("p", section, name, terms)
+    attempt = Attempt(Lease(lease_id=1, case_id="c", provider="p", key="k", model=name, tokens=0), 1, price, 0)
+    attempt.has_begun = True
+    attempt.observed_bytes = observed
+    outcome = Outcome(verdict=verdict, usage=usage, is_usage_known=True) if is_known else Outcome(verdict=verdict)
+    quote = Quote(prompt_bound=bounds[0], output_bound=bounds[1], extras={("p", name): Extras(terms=terms, tool_calls=3)})
+    charged, _ = attempt.charge(outcome, 200, quote)
+    assert recompute(attempt.price_version, outcome.usage if outcome.is_usage_known else None, CATALOG.figures) == charged
+
+
+def test_terms_are_read_as_they_are_written():
+    """In the form that stands in a version."""
+    for terms in (PLAIN, Terms(tier="flex"), Terms(place="us"), Terms(tier="fast", place="us", tools=("a", "b"))):
+        assert Terms.parse(str(terms)) == terms
+    assert str(PLAIN) == ""
+    assert bounded("v:s/m;tier=flex", (1, 2, 3)) == "v:s/m;tier=flex;bound=1+2+3"
+
+
+def test_figures_that_have_changed_are_not_taken_for_those_of_the_row():
+    """Another list, another configured price, a model that is gone: said, never guessed."""
+    for version in ("1999-01-01:openai/gpt-5", "configured-000000000000:p/own", "configured-000000000000:p/gone"):
+        with pytest.raises(LookupError):
+            recompute(version, Usage(input=1), CATALOG.figures)
+    with pytest.raises(ValueError, match="not the version"):
+        recompute("configured", Usage(input=1), CATALOG.figures)
+
+
+def test_what_had_no_price_or_was_free_costs_nothing():
+    """An empty version, and an attempt whose usage nobody reported and nobody bounded."""
+    assert recompute("", Usage(input=1), CATALOG.figures) == 0
+    assert recompute("1999-01-01:openai/gpt-5", None, CATALOG.figures) == 0
