@@ -104,11 +104,6 @@ class Bridge:
         asked = [name.decode() for name in _BETAS if name in self._call.headers]
         return [LossReason(path=f"headers.{name}", kind="dropped", detail="another protocol's beta") for name in asked]
 
-    @property
-    def peeks(self) -> list[RequestPeek]:
-        """Of every body that may be sent in place of the client's own."""
-        return [bridged.peek for bridged in self._bridged.values()]
-
     def find(self, target: Target) -> Bridged | None:
         """None: the target is sent the client's own body."""
         return self._bridged.get((target.provider, target.model))
