@@ -164,7 +164,7 @@ def test_explain_shows_the_plan_and_the_price(run: Run, config: Path) -> None:
     explained = run("explain", "fast", "-c", str(config), DEMO_KEY="sk-x")
     assert explained.returncode == 0
     assert "1. openai/gpt-4.1-mini" in explained.stdout
-    assert "0.4 in, 1.6 out USD per million" in explained.stdout
+    assert "0.4 in, 1.6 out USD per million tokens (exact; " in explained.stdout
     told = json.loads(run("explain", "fast", "--json", "-c", str(config), DEMO_KEY="sk-x").stdout)
     assert (told["plan"]["route"], told["targets"][0]["target"], told["targets"][0]["input_usd"]) == ("fast", "openai/gpt-4.1-mini", "0.4")
     unknown = run("explain", "fats", "-c", str(config), "--json", DEMO_KEY="sk-x")

@@ -24,5 +24,7 @@ def explain(
     plan = explanation.plan
     typer.echo(f"{model}: {plan.rule} match of {plan.route!r}, {plan.strategy}")
     for number, line in enumerate(explanation.targets, start=1):
-        price = f"{line.input_usd} in, {line.output_usd} out USD per million tokens" if line.input_usd else "no price"
+        price = "no price"
+        if line.input_usd:
+            price = f"{line.input_usd} in, {line.output_usd} out USD per million tokens ({line.price_match}; {line.price_version})"
         typer.echo(f"  {number}. {line.target}  {line.protocol or '-'}  {line.reason}; {price}")
