@@ -41,6 +41,7 @@ class Wish(NamedTuple):
     tools: bool = False
     schema: bool = False
     reasons: bool = False
+    stop: str = ""
     max_tokens: int = 200
 
 
@@ -82,6 +83,8 @@ class Chat:
             asked["response_format"] = {"type": "json_schema", "json_schema": {"name": "found", "schema": SCHEMA, "strict": True}}
         if wish.reasons:
             asked["reasoning_effort"] = "low"
+        if wish.stop:
+            asked["stop"] = [wish.stop]
         if wish.is_stream:
             async with self._client.chat.completions.stream(**asked, stream_options={"include_usage": True}) as stream:
                 try:
@@ -210,6 +213,8 @@ class Messages:
             asked["tools"] = [{"name": name, "description": text, "input_schema": SCHEMA} for name, text in TOOLS.items()]
         if wish.schema:
             asked["output_config"] = {"format": {"type": "json_schema", "schema": SCHEMA}}
+        if wish.stop:
+            asked["stop_sequences"] = [wish.stop]
         if wish.reasons:
             asked |= {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2000}
         if wish.is_stream:
@@ -278,6 +283,8 @@ class Gemini:
         if wish.schema:
             config.response_mime_type = "application/json"
             config.response_json_schema = SCHEMA
+        if wish.stop:
+            config.stop_sequences = [wish.stop]
         if wish.reasons:
             config.thinking_config = types.ThinkingConfig(include_thoughts=True, thinking_level=types.ThinkingLevel.LOW)
         models = self._client.aio.models

@@ -157,6 +157,24 @@ async def test_reasoning_and_its_signature_come_back(
     await agrees(gateway, provider)
 
 
+STOPS = {"openai_chat": "stop", "anthropic_messages": "end_turn", "gemini_generate_content": "STOP"}
+
+
+@pytest.mark.parametrize("client", STOPS)
+@pytest.mark.parametrize("upstream", STOPS)
+@modes
+async def test_stop_sequence_reaches_the_provider(
+    gateway: Running, provider: FakeProvider, client: str, upstream: str, is_stream: bool
+) -> None:
+    """Responses has none. Anthropic alone says which one it was."""
+    async with CLIENTS[client](gateway.base_url, upstream) as talk:
+        said = await talk.ask("[[stop]] How deep is the lake?", Wish(is_stream=is_stream, stop="edge"))
+    says_which = client == upstream == "anthropic_messages"
+    assert said.finish == ("stop_sequence" if says_which else STOPS[client])
+    assert b'"edge"' in provider.log[0].body
+    await agrees(gateway, provider)
+
+
 REFUSALS = {
     "openai_chat": {"stop", "content_filter"},
     "openai_responses": {"completed", "content_filter"},
