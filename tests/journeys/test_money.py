@@ -452,3 +452,20 @@ async def test_ledger_that_cannot_be_written_refuses_who_has_a_budget(serve: Ser
     await until(lambda: gateway.program.store.is_healthy, seconds=10)
     assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
     assert (await gateway.books())[2] == 0
+
+
+async def test_soft_budget_goes_on_and_says_so(serve: Serve, provider: FakeProvider, caplog: pytest.LogCaptureFixture) -> None:
+    """At 80 % and at 100 % of it: once in the log, and in every reply to who draws on it."""
+    gateway = await serve(configuration(provider, limit_usd="0.0001", hard=False))
+    told: list[str] = []
+    with caplog.at_level("WARNING", logger="omnillm.budgets"):
+        for _ in range(30):
+            reply = await exchange(gateway.port, ask("openai_chat", "hello", cap=5))
+            assert reply.status == 200
+            told.append(reply.headers.get("x-omnillm-budget-warning", ""))
+            gateway.program._alert()
+    assert list(dict.fromkeys(told)) == ["", "everything=80%", "everything=100%"]
+    assert [record.args[:2] for record in caplog.records if record.name == "omnillm.budgets"] == [
+        ("everything", 80.0),
+        ("everything", 100.0),
+    ]

@@ -6,6 +6,7 @@ import pytest
 from starlette.routing import Route as Page
 
 from omnillm.errors import CallerFault, Unauthenticated
+from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
 from omnillm.server.app import PROBES, App, Surface
@@ -29,7 +30,8 @@ def request(method: str, path: str, **fields: str) -> Request:
 def app(surface: Surface = Surface.ALL) -> App:
     callers = {digest(PEPPER, VIRTUAL): Caller(name="someone")}
     authenticator = Authenticator(callers, pepper=PEPPER, anonymous=None)
-    live = Live(engine=None, router=None, authenticator=authenticator, admin=AdminAuthenticator(ADMIN), deadline_s=1.0, affinity="none")
+    admin = AdminAuthenticator(ADMIN)
+    live = Live(engine=None, router=None, authenticator=authenticator, admin=admin, alerts=BudgetAlerts(), deadline_s=1.0, affinity="none")
     return App(live, surface=surface, clock=ManualClock(), operations=None, counters=Counters(), make_id=lambda: "id")
 
 

@@ -1,6 +1,7 @@
 """A running gateway without a server: every object, wired once, and rewired when the configuration changes."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from random import Random
@@ -22,6 +23,7 @@ from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
+from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Bindings
 from omnillm.gateway.budgets import BudgetCalendar, Scheduled
 from omnillm.gateway.counters import Counters
@@ -32,6 +34,7 @@ from omnillm.gateway.journal import Journal
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.settlement import Observer, Settlement
 from omnillm.gateway.translation import Upstreams
+from omnillm.money import format_usd
 from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies
 from omnillm.transport.timeouts import Deadlines
@@ -39,6 +42,10 @@ from omnillm.transport.tls import system_trust
 
 TICK_S = 0.05
 """How late a deadline may be noticed."""
+ALERT_TICKS = 10
+"""Ticks from one look at the budgets to the next."""
+
+_log = logging.getLogger("omnillm.budgets")
 
 
 class Program:
@@ -60,6 +67,7 @@ class Program:
         self.clock = clock or SystemClock()
         self.dice = dice or system_dice()
         self.counters = Counters()
+        self.alerts = BudgetAlerts()
         self.deadlines = Deadlines()
         self.client = HttpClient(
             clock=self.clock,
@@ -79,6 +87,7 @@ class Program:
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
+        self._ticks = 0
         self._journal: Journal | None = None
         self.pepper = b""
 
@@ -128,6 +137,8 @@ class Program:
             ),
         )
         self.settings = settings
+        known = configured.budgets(settings, self._enrolled.values())
+        self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
         self.upstreams.replace(upstreams)
         self.drains.is_enabled = settings.calls.on_abort == "drain"
         self.endpoints = endpoints
@@ -155,6 +166,7 @@ class Program:
         self._enrolled[key.name] = key
         self.controller.enrol(configured.caller(key), configured.budget(key))
         if key.budget is not None:
+            self.alerts.configure({configured.own_budget(key.name): key.budget.warn_permille})
             scheduled = Scheduled(name=configured.own_budget(key.name), period=key.budget.period, zone=key.budget.tz)
             self.calendar.add(scheduled, self.clock.wall())
 
@@ -180,5 +192,20 @@ class Program:
         self.deadlines.sweep(self.clock.now())
         self.admission.tick()
         self.calendar.roll(self.clock.wall())
+        self._ticks += 1
+        if self._ticks % ALERT_TICKS == 0:
+            self._alert()
         for act in self.on_tick:
             act()
+
+    def _alert(self) -> None:
+        for alert in self.alerts.look(self.controller.budgets()):
+            budget = alert.budget
+            _log.warning(
+                "budget %s has spent %g %% of its %s USD in the period %s (%s)",
+                budget.name,
+                alert.permille / 10,
+                format_usd(budget.limit_nanousd),
+                budget.period,
+                "hard: calls without room are refused" if budget.is_hard else "soft: calls go on",
+            )

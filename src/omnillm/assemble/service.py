@@ -139,6 +139,7 @@ def make_live(program: Program, keyring: Keyring) -> Live:
         admin=AdminAuthenticator(admin_key.reveal().encode() if admin_key else None),
         deadline_s=settings.calls.deadline_s,
         affinity=settings.calls.affinity,
+        alerts=program.alerts,
     )
 
 

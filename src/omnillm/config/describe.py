@@ -13,8 +13,6 @@ from omnillm.config.settings import (
 )
 from omnillm.money import format_usd
 
-DEFAULT_WARN = (800, 1000)
-
 
 def describe(settings: Settings) -> list[str]:
     return [
@@ -33,8 +31,7 @@ def _later(settings: Settings) -> Iterator[str]:
     """What the file may say already and a later version will do."""
     native = settings.server.native and "server.native"
     passthrough = any(provider.passthrough for provider in settings.providers.values()) and "passthrough"
-    warn = any(budget.warn_permille != DEFAULT_WARN for budget in settings.budgets) and "budgets.warn"
-    named = [name for name in (native, passthrough, warn) if name]
+    named = [name for name in (native, passthrough) if name]
     if named:
         yield f"accepted, but not in force in this version: {', '.join(named)}"
 

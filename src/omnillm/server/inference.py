@@ -2,11 +2,11 @@
 
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
+from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import Call, Caller, affinity_of, read_members
 from omnillm.gateway.relay import Relay
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
-from omnillm.protocols.protocol import Protocol
 from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
 from omnillm.server.paths import Route
@@ -65,18 +65,19 @@ async def respond(call: Call, live: Live, reply: Reply) -> None:
     relay = await live.engine.serve(call)
     try:
         if relay.whole is not None:
-            reply.send(200, _fields(relay, with_cost=True), relay.whole)
+            reply.send(200, _fields(relay, live.alerts, with_cost=True), relay.whole)
         else:
-            await _stream(relay, reply, call.protocol)
+            await _stream(relay, reply, live.alerts)
     finally:
         relay.close()
 
 
-async def _stream(relay: Relay, reply: Reply, protocol: Protocol) -> None:
+async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
     """Whole events, as they came. A fault after the first becomes an error event of the client's protocol, never success framing."""
+    protocol = relay.case.call.protocol
     try:
         piece = await relay.read()
-        reply.start(200, _fields(relay, with_cost=False))
+        reply.start(200, _fields(relay, alerts, with_cost=False))
         while piece:
             reply.write(piece)
             await reply.drain()
@@ -91,7 +92,7 @@ async def _stream(relay: Relay, reply: Reply, protocol: Protocol) -> None:
     reply.end()
 
 
-def _fields(relay: Relay, *, with_cost: bool) -> bytes:
+def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
     case = relay.case
     lease = relay.lease
     cost = f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n" if with_cost else ""
@@ -102,6 +103,9 @@ def _fields(relay: Relay, *, with_cost: bool) -> bytes:
     fields = reply_fields(relay.upstream_headers) + own.encode()
     if case.losses:
         fields += b"x-omnillm-loss: %b\r\n" % short_form(case.losses).encode("ascii", "replace")
+    warned = alerts.header(case.call.caller.budgets)
+    if warned:
+        fields += b"x-omnillm-budget-warning: %b\r\n" % warned.encode()
     ticket = case.ticket
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
         fields += (

@@ -1,0 +1,53 @@
+"""Budgets that have spent a share of their limit: told once a period, and to every caller that draws on them."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from omnillm.admission.asks import BudgetSnapshot
+
+DEFAULT_PERMILLE = (800, 1000)
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget has passed one of its thresholds."""
+
+    budget: BudgetSnapshot
+    permille: int
+    """The highest threshold passed."""
+
+
+class BudgetAlerts:
+    """Looks at the budgets now and then; `reached` is what a reply can be told at once."""
+
+    def __init__(self) -> None:
+        self.reached: dict[str, int] = {}
+        """Budget -> the highest threshold that it has passed in its current period, in thousandths of its limit."""
+        self._thresholds: dict[str, tuple[int, ...]] = {}
+        self._periods: dict[str, str] = {}
+
+    def configure(self, thresholds: Mapping[str, tuple[int, ...]]) -> None:
+        """Set the thresholds of budgets by name; others have the default."""
+        self._thresholds.update(thresholds)
+
+    def look(self, budgets: Iterable[BudgetSnapshot]) -> list[Alert]:
+        """Return what is new since the last look."""
+        alerts = []
+        for budget in budgets:
+            if self._periods.get(budget.name) != budget.period:
+                self._periods[budget.name] = budget.period
+                self.reached.pop(budget.name, None)
+            passed = self._passed(budget)
+            if passed > self.reached.get(budget.name, 0):
+                self.reached[budget.name] = passed
+                alerts.append(Alert(budget=budget, permille=passed))
+        return alerts
+
+    def _passed(self, budget: BudgetSnapshot) -> int:
+        thresholds = self._thresholds.get(budget.name, DEFAULT_PERMILLE)
+        return max((permille for permille in thresholds if budget.settled_nanousd * 1000 >= budget.limit_nanousd * permille), default=0)
+
+    def header(self, budgets: tuple[str, ...]) -> str:
+        """Name the budgets of a caller that have passed a threshold, "everything=80%, team=100%"; "" for none."""
+        reached = self.reached
+        return ", ".join(f"{name}={reached[name] / 10:g}%" for name in budgets if name in reached) if reached else ""

@@ -1,0 +1,47 @@
+"""Budgets that have spent a share of their limit: told once a period."""
+
+from msgspec.structs import replace
+
+from omnillm.admission.asks import BudgetSnapshot
+from omnillm.gateway.alerts import BudgetAlerts
+
+TEAM = BudgetSnapshot(
+    name="team", period="2026-11", limit_nanousd=1000, settled_nanousd=0, reserved_nanousd=900, is_hard=False, resets_at_wall=0.0
+)
+
+
+def spent(nanousd: int, period: str = "2026-11") -> BudgetSnapshot:
+    return replace(TEAM, settled_nanousd=nanousd, period=period)
+
+
+def test_each_threshold_is_told_once() -> None:
+    """What is only held has not been spent."""
+    alerts = BudgetAlerts()
+    told = [[alert.permille for alert in alerts.look([spent(nanousd)])] for nanousd in (0, 799, 800, 801, 999, 1000, 5000)]
+    assert told == [[], [], [800], [], [], [1000], []]
+
+
+def test_a_jump_over_both_tells_the_higher() -> None:
+    """One alert."""
+    alerts = BudgetAlerts()
+    assert [alert.permille for alert in alerts.look([spent(1200)])] == [1000]
+    assert alerts.header(("other", "team")) == "team=100%"
+
+
+def test_a_new_period_begins_anew() -> None:
+    """What was reached belongs to the period before."""
+    alerts = BudgetAlerts()
+    alerts.look([spent(900)])
+    assert alerts.header(("team",)) == "team=80%"
+    assert alerts.look([spent(0, "2026-12")]) == []
+    assert alerts.header(("team",)) == ""
+    assert [alert.permille for alert in alerts.look([spent(850, "2026-12")])] == [800]
+
+
+def test_thresholds_are_the_budgets_own() -> None:
+    """Those that say nothing have the default."""
+    alerts = BudgetAlerts()
+    alerts.configure({"team": (333,)})
+    assert [alert.permille for alert in alerts.look([spent(333)])] == [333]
+    assert alerts.header(("team",)) == "team=33.3%"
+    assert alerts.header(()) == ""
