@@ -698,6 +698,10 @@ def test_tool_without_a_schema():
         (asks(tools=[{"type": "function", "function": {}}]), "tools[0].function.name"),
         (asks(metadata={"a": 1}), "metadata.a"),
         (asks(response_format={"type": "json_schema"}), "response_format.json_schema"),
+        (
+            asks(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": False}}),
+            "response_format.json_schema.schema",
+        ),
         (asks(prompt_cache_retention="a week"), "prompt_cache_retention"),
         (asks(max_tokens=0), "max_tokens"),
         (converses({"role": "robot"}), "messages[0].role"),

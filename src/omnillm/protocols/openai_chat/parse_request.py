@@ -17,7 +17,19 @@ from omnillm.protocols.openai_chat.parse_messages import read_messages
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.prompt_cache import policy_of
 from omnillm.protocols.openai_chat.tools import read_choice, read_legacy_choice, read_tools, read_web_search
-from omnillm.protocols.shapes import Unfit, array, flag, integer, mapping, number, optional_flag, optional_text, rest, text
+from omnillm.protocols.shapes import (
+    Unfit,
+    array,
+    flag,
+    integer,
+    mapping,
+    number,
+    optional_flag,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+)
 
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
@@ -143,7 +155,7 @@ def _read_format(draft: _Draft, value: Any) -> None:
             draft.losses.drop(f"{path}.{name}", "not a member of Chat's")
         draft.capabilities["structured_output"] = StructuredOutputConfig(
             name=optional_text(schema, "name", path),
-            schema=schema.get("schema"),
+            schema=optional_mapping(schema, "schema", path),
             strict=optional_flag(schema, "strict", path),
             description=optional_text(schema, "description", path),
         )
