@@ -116,11 +116,11 @@ class Book:
             connection.execute("UPDATE epochs SET ended_wall_ms = NULL WHERE epoch = ?", (self._epoch,))
             self._apply(connection, rows)
 
-    def retire(self, *, before: str, limit: int) -> int:
-        """Delete the rows of the oldest `limit` requests below an id; returns of how many."""
+    def retire(self, *, before: str, wall_ms: int, limit: int) -> int:
+        """Delete the rows of the oldest `limit` requests below an id, and bindings that have expired; returns how many."""
         # It needs no sync: what a power cut brings back is deleted again.
         with self._transaction(is_synced=False) as connection:
-            return retirement.retire(connection, before=before, limit=limit)
+            return retirement.retire(connection, before=before, wall_ms=wall_ms, limit=limit)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database."""
@@ -158,7 +158,6 @@ class Book:
             begun = connection.execute("INSERT INTO epochs (started_wall_ms) VALUES (?)", (wall_ms,))
             self._epoch = begun.lastrowid or 0
             self._end_epochs(connection, below=self._epoch, wall_ms=wall_ms)
-            connection.execute("DELETE FROM bindings WHERE expires_wall_ms < ?", (wall_ms,))
             found = connection.execute("SELECT budget, period, settled_nanousd FROM balances").fetchall()
         balances = tuple(Balance(budget=budget, period=period, settled_nanousd=settled) for budget, period, settled in found)
         return Opened(epoch=self._epoch, balances=balances)

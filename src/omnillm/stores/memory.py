@@ -202,7 +202,11 @@ class MemoryStore:
             self._attempts.pop(request_id, None)
             for entry in self._entries.pop(request_id, {}).values():
                 _book(self._booked, entry)
-        return len(ids) + len(strays[:limit])
+        now_ms = self._clock.wall() * 1000
+        expired = [key for key, binding in self._bindings.items() if binding.expires_wall_ms <= now_ms][:limit]
+        for key in expired:
+            del self._bindings[key]
+        return len(ids) + len(strays[:limit]) + len(expired)
 
     def _holds_money(self, request_id: str) -> bool:
         return bool(orphans.open_reserves(self._entries.get(request_id, {}).values()))

@@ -1,4 +1,4 @@
-"""Retention in SQLite: the rows of old requests go, what they added up to stays."""
+"""Retention in SQLite: the rows of old requests go, what they added up to stays; and bindings go when they have expired."""
 
 import sqlite3
 from collections import Counter
@@ -31,9 +31,12 @@ ADD_TO_RETIRED_DAYS: Final = Insert(
     on_conflict=f"DO UPDATE SET {', '.join(f'{column} = {column} + excluded.{column}' for column in DAY_COUNTS)}",
 )
 
+EXPIRED: Final = """DELETE FROM bindings WHERE (kind, upstream_id) IN (
+    SELECT kind, upstream_id FROM bindings WHERE expires_wall_ms <= ? ORDER BY expires_wall_ms LIMIT ?)"""
 
-def retire(connection: sqlite3.Connection, *, before: str, limit: int) -> int:
-    """Within a transaction: delete the rows of the oldest `limit` requests below an id; returns of how many."""
+
+def retire(connection: sqlite3.Connection, *, before: str, wall_ms: int, limit: int) -> int:
+    """Within a transaction: delete the rows of the oldest `limit` requests below an id, and `limit` expired bindings; returns how many."""
     ids = [request_id for (request_id,) in connection.execute(OLDEST, (before, limit))]
     # What is left behind is looked for as far as this batch reaches, not in all that is old: a batch costs what it deletes.
     reach = ids[-1] if len(ids) == limit else before
@@ -42,7 +45,7 @@ def retire(connection: sqlite3.Connection, *, before: str, limit: int) -> int:
         _remember(connection, ids)
         for table in ("entries", "attempts", "requests"):
             connection.execute(f"DELETE FROM {table} WHERE request_id IN ({_marks(ids)})", ids)
-    return len(ids)
+    return len(ids) + connection.execute(EXPIRED, (wall_ms, limit)).rowcount
 
 
 def _remember(connection: sqlite3.Connection, ids: list[str]) -> None:

@@ -105,8 +105,8 @@ class SqliteStore:
         return await self._read(verification.problems)
 
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
-        before = first_id(before_wall_ms)
-        return await self._running().do_between(lambda: self._book.retire(before=before, limit=limit))
+        before, wall_ms = first_id(before_wall_ms), self._wall_ms()
+        return await self._running().do_between(lambda: self._book.retire(before=before, wall_ms=wall_ms, limit=limit))
 
     async def _read(self, report: Callable[[sqlite3.Connection], Found]) -> Found:
         return await asyncio.to_thread(self._report, report)

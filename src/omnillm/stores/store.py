@@ -78,7 +78,7 @@ class Store(Protocol):
         ...
 
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
-        """Forget the rows of the oldest `limit` requests that began before a moment, or of fewer; returns of how many.
+        """Forget the rows of the oldest `limit` requests that began before a moment, and `limit` expired bindings; returns how many.
 
         What they added up to stays: balances, usage reports, and the proof of both. A request that holds a reservation is kept, and so is
         what a call under way has written. Raises LedgerUnavailable.

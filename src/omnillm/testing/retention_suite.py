@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from omnillm.records import Entry, EntryKind, Posting, first_id
 from omnillm.stores.store import Store
-from omnillm.testing.rows import COST, WALL_MS, call, entry
+from omnillm.testing.rows import COST, WALL_MS, binding, call, entry
 
 HOUR_MS = 3_600_000
 
@@ -121,6 +121,16 @@ class RetentionSuite:
             await store.retire(before_wall_ms=WALL_MS, limit=10)
             assert (await store.entries(made(9)), await store.verify()) == ([], [])
             await store.aclose()
+
+    async def test_expired_bindings_go_a_batch_at_a_time(self, store: Store) -> None:
+        """Without a restart. What has gone can be bound again; what has not expired stays."""
+        await store.open()
+        expired = [binding(f"resp_{number}", expires_wall_ms=WALL_MS) for number in range(3)]
+        await store.post_durably(Posting(bindings=(*expired, binding("resp_3"))))
+        assert [await store.retire(before_wall_ms=0, limit=2) for _ in range(3)] == [2, 1, 0]
+        await store.post_durably(Posting(bindings=tuple(binding(f"resp_{number}", key="prod-2") for number in range(4))))
+        keys = [found and found.key for found in [await store.binding("response", f"resp_{number}") for number in range(4)]]
+        assert keys == ["prod-2", "prod-2", "prod-2", binding("resp_3").key]
 
     async def test_postings_between_batches_are_all_there(self, store: Store) -> None:
         """Forgetting and writing do not disturb each other."""
