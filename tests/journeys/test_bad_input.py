@@ -222,6 +222,7 @@ async def test_wrong_paths_and_methods(gateway: Running, provider: FakeProvider)
     ):
         reply = await answer(gateway, dialect, request(path, b"{}", method=method))
         assert reply.status == status, path
+        assert reply.headers.get("allow") == ("POST" if status == 405 else None)
         assert reply.error["message"]
     assert not provider.log
 

@@ -13,7 +13,7 @@ from omnillm.gateway.counters import Counters
 from omnillm.server import inference, models
 from omnillm.server.live import Live
 from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, without_prefix
-from omnillm.server.problems import render_problem
+from omnillm.server.problems import MethodNotAllowed, render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
 
@@ -79,7 +79,7 @@ class App:
             return None
         methods = models.METHODS if route is None else METHODS
         if method not in methods:
-            raise CallerFault(f"{path[:200]} takes {methods[0]}, not {method}.", code="method_not_allowed", status=405)
+            raise MethodNotAllowed(path, method, methods)
         live = self.live
         return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
 

@@ -5,6 +5,7 @@ from typing import Protocol as Interface
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -200,5 +201,8 @@ async def _not_found(request: Request, error: Exception) -> Response:  # noqa: A
     return _missing(f"There is nothing at {request.scope['path'][:200]!r}.")
 
 
-async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return _json({"error": {"code": "method_not_allowed", "message": f"{request.method} is not taken here."}}, status=405)
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    reply = _json({"error": {"code": "method_not_allowed", "message": f"{request.method} is not taken here."}}, status=405)
+    if isinstance(error, HTTPException):
+        reply.headers.update(error.headers or {})
+    return reply

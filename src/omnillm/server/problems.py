@@ -9,6 +9,17 @@ from omnillm.server.requests import Rendered
 OVERLOADED_TO_ANTHROPIC = 529
 
 
+class MethodNotAllowed(CallerFault):
+    """The path is right, the method is not; the client is told which are."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, path: str, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{path[:200]} takes {allowed[0]}, not {method}.")
+        self.allowed = allowed
+
+
 def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Rendered:
     status = client_status(error, protocol)
     fields = b"content-type: application/json\r\nx-omnillm-request-id: %b\r\n" % request_id.encode()
@@ -19,6 +30,8 @@ def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Ren
     if error.retry_after_s is not None:
         milliseconds = max(ceil(error.retry_after_s * 1000), 1)  # up: who comes a millisecond early is refused again
         fields += b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-milliseconds // 1000), milliseconds)
+    if isinstance(error, MethodNotAllowed):
+        fields += b"allow: %b\r\n" % ", ".join(error.allowed).encode()
     if isinstance(error, ProviderError) and error.raw_body and error.protocol == protocol.name:
         return Rendered(status=status, fields=fields, body=error.raw_body)
     return Rendered(status=status, fields=fields, body=protocol.write_fault(fault_of(error, status, request_id)))
