@@ -1,7 +1,8 @@
 """The one error tree. A class stands here only where somebody reacts to it differently; blame is in the type.
 
     OmniError
-    ├─ CallerFault      BadRequest 400 · Unauthenticated 401 · Forbidden 403 · UnknownModel 404 · RequestTimeout 408 · TooLarge 413
+    ├─ CallerFault      BadRequest 400 · Unauthenticated 401 · Forbidden 403 · UnknownModel 404 · MethodNotAllowed 405
+    │                   RequestTimeout 408 · TooLarge 413
     ├─ Refused          RateLimited 429 · BudgetExceeded 402
     ├─ Unavailable      NoAvailableKey 503 · LedgerUnavailable 503 · UpstreamTimeout 504
     │                   UpstreamLost 502 ─ NotSent (provably) · StaleConnection (a reused connection died first)
@@ -62,6 +63,17 @@ class Forbidden(CallerFault):
 class UnknownModel(CallerFault):
     status = 404
     code = "model_not_found"
+
+
+class MethodNotAllowed(CallerFault):
+    """`allowed`: the methods that the path takes; the client is told them in `allow`."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, path: str, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{path[:200]} takes {allowed[0]}, not {method}.")
+        self.allowed = allowed
 
 
 class RequestTimeout(CallerFault):

@@ -78,6 +78,10 @@ async def test_a_key_from_its_making_to_its_end(keys: Keys) -> None:
     )
     assert key["budget"] == {"limit_usd": "0.5", "period": "day", "hard": False, "tz": "UTC"}
     assert (key["tags"], key["metadata"], key["expires_at"]) == ({"cost_center": "a1"}, {"owner": "Zoë=Z"}, 4_070_908_800.0)
+    changed = await keys("change", "ada", "--rpm", "90", "--without", "tpm", "--limit-usd", "2", "--period", "day", "--json")
+    after = json.loads(changed.stdout)["virtual_key"]
+    own = {"limit_usd": "2", "period": "day", "hard": True, "tz": "UTC"}
+    assert after == {**key, "rpm": 90, "tpm": 0, "budget": own}
     rotated = json.loads((await keys("rotate", "ada", "--grace", "1h", "--json")).stdout)
     assert rotated["secret"] != secret
     plain = await keys("show", "ada")
@@ -104,6 +108,8 @@ async def test_a_key_from_its_making_to_its_end(keys: Keys) -> None:
         (("create", "ada", "--period", "day"), "budget.limit_usd is missing"),
         (("show", "a/b c"), "There is nothing at"),
         (("revoke", "static"), "change it there"),
+        (("change", "static", "--rpm", "5"), "change it there"),
+        (("change", "none", "--without", "rpm"), "There is no virtual key 'none'"),
         (("rotate", "none"), "There is no virtual key 'none'"),
         (("list", "--admin-key", "admin-other-0123456789"), "needs the admin key"),
         (("list", "--admin-key", ""), "needs the admin key"),

@@ -145,6 +145,72 @@ async def test_a_rotated_key_has_another_secret(serve: Serve, provider: FakeProv
     assert code(await call(gateway, second)) == (401, "invalid_api_key")
 
 
+async def test_a_key_that_changes_is_the_same_key(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """From its next call on: limits, models, expiry, budgets. What is not named stays, null is the default; over a restart, too."""
+    text, clock = team(configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db")), ManualClock()
+    gateway = await serve(text, clock=clock)
+    secret = await make(gateway, "ada", rpm=1, models=["other"], expires="2020-01-01", tags={"x": "1"}, metadata={"owner": "Ada"})
+    assert code(await call(gateway, secret)) == (401, "expired_api_key")
+    for change, answer in (
+        ({"expires": "2099-01-01"}, (403, "model_not_allowed")),
+        ({"models": None, "tags": {"y": "2"}}, (200, "")),
+        ({"metadata": {}}, (429, "requests_limit")),
+        ({"rpm": 3}, (200, "")),
+        ({"tpm": 10}, (400, "call_too_large")),
+        ({"rpm": None, "tpm": None, "budgets": ["team"]}, (200, "")),
+        ({"budget": {"limit_usd": "0.000001", "period": "month"}}, (402, "budget_exceeded")),
+        ({"budget": {"limit_usd": "0.000001", "period": "month", "hard": "false"}}, (200, "")),
+        ({"budget": {"limit_usd": "1", "period": "month"}}, (200, "")),
+        ({}, (200, "")),
+    ):
+        changed = await admin(gateway, "PATCH", f"{KEYS}/ada", change)
+        assert (changed.status, "secret" in changed.json) == (200, False), changed.body
+        reply = await call(gateway, secret)
+        assert (reply.status, "" if reply.status == 200 else reply.json["error"]["code"]) == answer, change
+    request, _ = await gateway.last()
+    assert (request.caller, request.tags) == ("ada", "y=2")
+    assert {entry.budget for entry in await gateway.program.store.entries(request.request_id)} == {"team", "everything", "key:ada"}
+    shown = changed.json["virtual_key"]
+    assert (shown["rpm"], shown["models"], shown["tags"], shown["metadata"]) == (0, [], {"y": "2"}, {})
+    spent = {budget.name: budget.settled_nanousd for budget in gateway.program.controller.budgets()}
+    assert 0 < spent["key:ada"] < spent["team"] < spent["everything"]
+    await gateway.service.server.drain()
+    await gateway.service.aclose()
+    again = await serve(text, clock=clock)
+    assert (await admin(again, "GET", f"{KEYS}/ada")).json == changed.json
+    assert {budget.name: budget.settled_nanousd for budget in again.program.controller.budgets()} == spent
+    assert (await call(again, secret)).status == 200
+    assert await again.program.store.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (b"[1]", "must be a JSON object"),
+        ({"name": "bob"}, "name never changes"),
+        ({"name": "ada"}, "name never changes"),
+        ({"rmp": 5}, "rmp is not a key known here; did you mean rpm?"),
+        ({"rmp": None}, "rmp is not a key known here; did you mean rpm?"),
+        (b'{"rpm": 5, "rpm": null}', "rpm stands twice"),
+        ({"rpm": 0}, "rpm is 0"),
+        ({"budgets": ["taem"]}, "did you mean team?"),
+        ({"budget": None}, "budget stays as long as the key"),
+        ({"budget": {"limit_usd": "1"}}, "budget must keep its period and its time zone: month, UTC"),
+        ({"budget": {"limit_usd": "1", "period": "month", "tz": "Asia/Tokyo"}}, "must keep its period and its time zone"),
+        ({"budget": {"period": "month"}}, "budget.limit_usd is missing"),
+    ],
+)
+async def test_what_is_wrong_with_a_change_is_told(serve: Serve, provider: FakeProvider, change: object, words: str) -> None:
+    """And nothing changes."""
+    gateway = await serve(team(configuration(provider)))
+    await make(gateway, "ada", rpm=9, budget={"limit_usd": "1", "period": "month"})
+    before = (await admin(gateway, "GET", f"{KEYS}/ada")).json
+    refused = await admin(gateway, "PATCH", f"{KEYS}/ada", change)
+    assert refused.status == 422 if isinstance(change, dict) else refused.status in {400, 422}
+    assert words in refused.json["error"]["message"]
+    assert (await admin(gateway, "GET", f"{KEYS}/ada")).json == before
+
+
 async def test_a_revoked_key_ends_and_its_calls_go_on(serve: Serve, provider: FakeProvider) -> None:
     """401 from the next call on, both secrets; the open stream ends well and is paid for; twice is once."""
     gateway = await serve(configuration(provider))
@@ -263,15 +329,21 @@ async def test_what_is_not_there_or_not_to_be_changed_is_told(serve: Serve, prov
         ("GET", "/none"),
         ("POST", "/none/rotate"),
         ("POST", "/none/revoke"),
+        ("PATCH", "/none"),
         ("GET", "/ada%2F"),
         ("GET", "/"),
         ("GET", "/'--"),
     ):
         assert code(await admin(gateway, method, KEYS + path)) == (404, "not_found")
-    for verb in ("rotate", "revoke"):
-        assert code(await admin(gateway, "POST", f"{KEYS}/journey/{verb}")) == (409, "virtual_key_static")
-    for method, path in (("DELETE", "/ada"), ("GET", "/ada/revoke"), ("PUT", "")):
-        assert (await admin(gateway, method, KEYS + path)).status == 405
+    for method, path in (("POST", "/rotate"), ("POST", "/revoke"), ("PATCH", "")):
+        assert code(await admin(gateway, method, f"{KEYS}/journey{path}")) == (409, "virtual_key_static")
+    for method, path, allowed in (
+        ("DELETE", "/ada", {"GET", "HEAD", "PATCH"}),
+        ("GET", "/ada/revoke", {"POST"}),
+        ("PUT", "", {"GET", "HEAD", "POST"}),
+    ):
+        refused = await admin(gateway, method, KEYS + path)
+        assert (refused.status, set(refused.headers["allow"].split(", "))) == (405, allowed)
     for body in ({"grace": "soon"}, {"grace": -1}, {"grcae": "1h"}):
         assert code(await admin(gateway, "POST", f"{KEYS}/ada/rotate", body)) == (422, "invalid_virtual_key")
 
@@ -280,7 +352,7 @@ async def test_keys_are_the_administrators(serve: Serve, provider: FakeProvider)
     """A virtual key makes none, sees none and ends none, not even itself."""
     gateway = await serve(configuration(provider))
     secret = await make(gateway, "ada")
-    for method, path in (("GET", ""), ("POST", ""), ("GET", "/ada"), ("POST", "/ada/rotate"), ("POST", "/ada/revoke")):
+    for method, path in (("GET", ""), ("POST", ""), ("GET", "/ada"), ("PATCH", "/ada"), ("POST", "/ada/rotate"), ("POST", "/ada/revoke")):
         for key, status in ((secret, 403), (VIRTUAL_KEY, 403), ("", 401)):
             assert (await admin(gateway, method, KEYS + path, key=key)).status == status
     assert (await call(gateway, secret)).status == 200

@@ -80,6 +80,29 @@ def rotate(key: VirtualKey, stamp: Stamp, wall_ms: int, *, grace_ms: int) -> Vir
     )
 
 
+def change(key: VirtualKey, terms: VirtualKeyTerms) -> VirtualKey:
+    """The same key with other terms: its secrets stay."""
+    changed = issue(terms, Stamp(digest=key.digest, pepper_id=key.pepper_id), key.created_wall_ms)
+    return replace(
+        changed,
+        revision=key.revision,
+        rotated_wall_ms=key.rotated_wall_ms,
+        previous_digest=key.previous_digest,
+        previous_until_wall_ms=key.previous_until_wall_ms,
+    )
+
+
+def check_change(before: VirtualKeyTerms, after: VirtualKeyTerms, problems: Problems) -> None:
+    """That a budget of its own stays one: what it has spent is known for its kind of period only."""
+    own, other = before.budget, after.budget
+    if own is None:
+        return
+    if other is None:
+        problems.add("budget", "stays as long as the key: with hard: false it only counts")
+    elif (other.period, other.tz) != (own.period, own.tz):
+        problems.add("budget", f"must keep its period and its time zone: {own.period}, {own.tz}")
+
+
 def callers_of(key: VirtualKey, settings: Settings) -> Iterator[tuple[bytes, Caller]]:
     """Who its secret, and in the grace of a rotation the one before, stand for."""
     caller = make_caller(settings, terms_of(key))

@@ -8,11 +8,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from omnillm.assemble.kept import Stamp, callers_of, issue, make_secret, problems_of, rotate, terms_of
+from omnillm.assemble.kept import Stamp, callers_of, change, check_change, issue, make_secret, problems_of, rotate, terms_of
 from omnillm.assemble.parts import make_caller
 from omnillm.assemble.program import Program
-from omnillm.config.asked import read_asked
+from omnillm.config.asked import read_asked, read_change
 from omnillm.config.checks import check_terms
+from omnillm.config.problems import Problems
 from omnillm.config.settings import RotationTerms, Settings, VirtualKeyTerms
 from omnillm.errors import CallerFault, ConfigError, LedgerUnavailable
 from omnillm.gateway.call import Caller
@@ -145,12 +146,29 @@ class Keyring:
             self._take(written)
             return Issued(listed=self.find(terms.name), secret=secret)
 
+    async def change(self, name: str, asked: bytes) -> Listed:
+        """Other terms, from the next call on. An expired key can live again."""
+        async with self._changing:
+            key = self._changeable(name)
+            if key.revoked_wall_ms:
+                raise _ended(name)
+            before = terms_of(key)
+
+            def check(terms: VirtualKeyTerms, problems: Problems) -> None:
+                check_terms(terms, "", self._program.settings, problems)
+                check_change(before, terms, problems)
+
+            terms = read_change(asked, before, check, fixed="name")
+            if terms != before:
+                await self._change(change(key, terms))
+            return self.find(name)
+
     async def rotate(self, name: str, asked: bytes) -> Issued:
         async with self._changing:
             grace_s = read_asked(asked, RotationTerms, lambda *_: None).grace_s
             key = self._changeable(name)
             if self._state(key.expires_wall_ms, key.revoked_wall_ms) != "active":
-                raise CallerFault(f"The virtual key {name!r} has ended: make another one.", code="virtual_key_ended", status=409)
+                raise _ended(name)
             secret = make_secret()
             await self._change(rotate(key, self._stamp(secret), self._wall_ms(), grace_ms=int(grace_s * 1000)))
             return Issued(listed=self.find(name), secret=secret)
@@ -203,6 +221,10 @@ class Keyring:
 
 def _unknown(name: str) -> CallerFault:
     return CallerFault(f"There is no virtual key {name[:64]!r}.", code="not_found", status=404)
+
+
+def _ended(name: str) -> CallerFault:
+    return CallerFault(f"The virtual key {name!r} has ended: make another one.", code="virtual_key_ended", status=409)
 
 
 def _taken(name: str) -> CallerFault:

@@ -16,29 +16,40 @@ NAME: Any = typer.Argument(help="Of the virtual key.")
 URL: Any = typer.Option("http://127.0.0.1:4000", "--url", envvar="OMNILLM_URL", help="Of the server, or of its admin listener.")
 ADMIN_KEY: Any = typer.Option("", "--admin-key", envvar="OMNILLM_ADMIN_KEY", show_default=False, help="server.admin_key.")
 AS_JSON: Any = typer.Option(False, "--json", help="For programs.")
+MODEL: Any = typer.Option([], "--model", help="A name or pattern that it may ask for; again for more. None: all.")
+RPM: Any = typer.Option("", "--rpm", help="Requests in any 60 seconds.")
+TPM: Any = typer.Option("", "--tpm", help="Tokens in any 60 seconds.")
+MAX_CONCURRENCY: Any = typer.Option("", "--max-concurrency", help="Calls at a time.")
+EXPIRES: Any = typer.Option("", "--expires", help="A date (midnight UTC) or an ISO 8601 time.")
+BUDGET: Any = typer.Option([], "--budget", help="A shared budget that it draws on; again for more.")
+LIMIT_USD: Any = typer.Option("", "--limit-usd", help="The limit of a budget of its own.")
+PERIOD: Any = typer.Option("", "--period", help="Of its own budget: day, week, month or total.")
+SOFT: Any = typer.Option(False, "--soft", help="Its own budget only counts.")
+TAG: Any = typer.Option([], "--tag", help="NAME=VALUE, for the rows of its calls.")
+METADATA: Any = typer.Option([], "--metadata", help="NAME=VALUE, a note of yours.")
+WITHOUT: Any = typer.Option([], "--without", help="What it has no longer, such as rpm, expires, models; again for more.")
 
 
 @app.command()
 def create(  # noqa: PLR0913, PLR0917  a command line's options
     name: str = NAME,
-    model: list[str] = typer.Option([], "--model", help="A name or pattern that it may ask for; again for more. None: all."),
-    rpm: str = typer.Option("", "--rpm", help="Requests in any 60 seconds."),
-    tpm: str = typer.Option("", "--tpm", help="Tokens in any 60 seconds."),
-    max_concurrency: str = typer.Option("", "--max-concurrency", help="Calls at a time."),
-    expires: str = typer.Option("", "--expires", help="A date (midnight UTC) or an ISO 8601 time."),
-    budget: list[str] = typer.Option([], "--budget", help="A shared budget that it draws on; again for more."),
-    limit_usd: str = typer.Option("", "--limit-usd", help="The limit of a budget of its own."),
-    period: str = typer.Option("", "--period", help="Of its own budget: day, week, month or total."),
-    soft: bool = typer.Option(False, "--soft", help="Its own budget only counts."),
-    tag: list[str] = typer.Option([], "--tag", help="NAME=VALUE, for the rows of its calls."),
-    metadata: list[str] = typer.Option([], "--metadata", help="NAME=VALUE, a note of yours."),
+    model: list[str] = MODEL,
+    rpm: str = RPM,
+    tpm: str = TPM,
+    max_concurrency: str = MAX_CONCURRENCY,
+    expires: str = EXPIRES,
+    budget: list[str] = BUDGET,
+    limit_usd: str = LIMIT_USD,
+    period: str = PERIOD,
+    soft: bool = SOFT,
+    tag: list[str] = TAG,
+    metadata: list[str] = METADATA,
     url: str = URL,
     admin_key: str = ADMIN_KEY,
     as_json: bool = AS_JSON,
 ) -> None:
     """Make a virtual key, and show its secret this once."""
-    own = {"limit_usd": limit_usd, "period": period, "hard": "false" if soft else ""}
-    asked: dict[str, object] = {
+    asked = {
         "name": name,
         "models": model,
         "rpm": rpm,
@@ -46,11 +57,45 @@ def create(  # noqa: PLR0913, PLR0917  a command line's options
         "max_concurrency": max_concurrency,
         "expires": expires,
         "budgets": budget,
-        "budget": _given(own),
+        "budget": _own_budget(limit_usd, period, soft=soft),
         "tags": _pairs("--tag", tag),
         "metadata": _pairs("--metadata", metadata),
     }
     _tell_secret(_ask(url, admin_key, "POST", PATH, _given(asked)), as_json=as_json)
+
+
+@app.command()
+def change(  # noqa: PLR0913, PLR0917  a command line's options
+    name: str = NAME,
+    model: list[str] = MODEL,
+    rpm: str = RPM,
+    tpm: str = TPM,
+    max_concurrency: str = MAX_CONCURRENCY,
+    expires: str = EXPIRES,
+    budget: list[str] = BUDGET,
+    limit_usd: str = LIMIT_USD,
+    period: str = PERIOD,
+    soft: bool = SOFT,
+    tag: list[str] = TAG,
+    metadata: list[str] = METADATA,
+    without: list[str] = WITHOUT,
+    url: str = URL,
+    admin_key: str = ADMIN_KEY,
+    as_json: bool = AS_JSON,
+) -> None:
+    """Change what it may do, from its next call on. What is given stands in the place of what was; the rest stays."""
+    asked = {
+        "models": model,
+        "rpm": rpm,
+        "tpm": tpm,
+        "max_concurrency": max_concurrency,
+        "expires": expires,
+        "budgets": budget,
+        "budget": _own_budget(limit_usd, period, soft=soft),
+        "tags": _pairs("--tag", tag),
+        "metadata": _pairs("--metadata", metadata),
+    }
+    _tell(_ask(url, admin_key, "PATCH", _path(name), {**_given(asked), **dict.fromkeys(without)}), as_json=as_json)
 
 
 @app.command("list")
@@ -107,6 +152,10 @@ def _path(name: str) -> str:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """Those that say something: the server has the defaults."""
     return {name: value for name, value in options.items() if value}
+
+
+def _own_budget(limit_usd: str, period: str, *, soft: bool) -> dict[str, str]:
+    return _given({"limit_usd": limit_usd, "period": period, "hard": "false" if soft else ""})
 
 
 def _pairs(option: str, given: Iterable[str]) -> dict[str, str]:

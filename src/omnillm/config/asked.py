@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from omnillm.config.document import Mapping, Node, Scalar, Sequence
 from omnillm.config.problems import Problems
-from omnillm.config.schema import FAILED, Schema
+from omnillm.config.schema import Schema
 from omnillm.config.substitution import Substitution
 from omnillm.errors import BadRequest, TooLarge
 
@@ -34,12 +35,41 @@ def read_asked(body: bytes, kind: type[Asked], check: Callable[[Asked, Problems]
     """Read a body, an empty one as an empty object, and check it. BadRequest: not a JSON object (400), or every problem with it (422)."""
     problems = Problems()
     asked = Schema(problems, Verbatim()).read(_root(body), kind, "")
-    if asked is not FAILED:
+    if isinstance(asked, kind):
         check(asked, problems)
-    if problems:
-        raise BadRequest(f"{'; '.join(problems.sentences())}.", code="invalid_virtual_key", status=422)
-    assert isinstance(asked, kind)
-    return asked
+        if not problems:
+            return asked
+    raise _refused(problems)
+
+
+def read_change(body: bytes, present: Asked, check: Callable[[Asked, Problems], None], *, fixed: str) -> Asked:
+    """Read a body that says what becomes of `present`: what it does not name stays, null is the default again, `fixed` never changes.
+
+    Raises BadRequest as `read_asked` does.
+    """
+    problems, kind = Problems(), type(present)
+    known = {field.encode_name: field.name for field in fields(kind)}
+    root = _root(body)
+    said = [name.text for name, _ in root.entries]
+    if fixed in said:
+        problems.add(fixed, "never changes")
+    defaults = {name.text for name, value in root.entries if name.text in known and _is_null(value) and said.count(name.text) == 1}
+    entries = [(name, value) for name, value in root.entries if name.text not in {fixed, *defaults}]
+    asked = Schema(problems, Verbatim()).read(Mapping(entries=((_text(fixed), _text(getattr(present, fixed))), *entries), line=1), kind, "")
+    if isinstance(asked, kind):
+        changed = replace(present, **{known[name]: getattr(asked, known[name]) for name in said if name in known})
+        check(changed, problems)
+        if not problems:
+            return changed
+    raise _refused(problems)
+
+
+def _refused(problems: Problems) -> BadRequest:
+    return BadRequest(f"{'; '.join(problems.sentences())}.", code="invalid_virtual_key", status=422)
+
+
+def _is_null(value: Node) -> bool:
+    return isinstance(value, Scalar) and value.is_null
 
 
 def _root(body: bytes) -> Mapping:

@@ -7,13 +7,13 @@ from typing import Protocol as Interface
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import CallerFault, OmniError
+from omnillm.errors import CallerFault, MethodNotAllowed, OmniError
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
 from omnillm.server import inference, models
 from omnillm.server.live import Live
 from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, without_prefix
-from omnillm.server.problems import MethodNotAllowed, render_problem
+from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
 

@@ -2,22 +2,11 @@
 
 from math import ceil
 
-from omnillm.errors import CallerFault, OmniError, ProviderError, Refused
+from omnillm.errors import CallerFault, MethodNotAllowed, OmniError, ProviderError, Refused
 from omnillm.protocols.protocol import Fault, Protocol
 from omnillm.server.requests import Rendered
 
 OVERLOADED_TO_ANTHROPIC = 529
-
-
-class MethodNotAllowed(CallerFault):
-    """The path is right, the method is not; the client is told which are."""
-
-    status = 405
-    code = "method_not_allowed"
-
-    def __init__(self, path: str, method: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"{path[:200]} takes {allowed[0]}, not {method}.")
-        self.allowed = allowed
 
 
 def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Rendered:

@@ -1,6 +1,6 @@
 """The admin API's virtual keys. A secret is in the reply that makes it, and nowhere else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 from typing import Protocol as Interface
 
@@ -15,6 +15,7 @@ from omnillm.money import format_usd
 from omnillm.records import VirtualKey
 from omnillm.secret import Secret
 
+Handler = Callable[[Request], Awaitable[Response]]
 PAGE_KEYS: Final = 100
 MOST_KEYS: Final = 1000
 PATH: Final = "/admin/v1/virtual-keys"
@@ -41,6 +42,7 @@ class VirtualKeys(Interface):
     def page(self, *, after: str, limit: int) -> list[Listed]: ...
     def find(self, name: str) -> Listed: ...
     async def create(self, asked: bytes) -> Issued: ...
+    async def change(self, name: str, asked: bytes) -> Listed: ...
     async def rotate(self, name: str, asked: bytes) -> Issued: ...
     async def revoke(self, name: str) -> Listed: ...
 
@@ -48,12 +50,20 @@ class VirtualKeys(Interface):
 def virtual_key_routes(keys: VirtualKeys) -> list[Route]:
     api = VirtualKeyApi(keys)
     return [
-        Route(PATH, api.page, methods=["GET"]),
-        Route(PATH, api.create, methods=["POST"]),
-        Route(f"{PATH}/{{name}}", api.show, methods=["GET"]),
-        Route(f"{PATH}/{{name}}/rotate", api.rotate, methods=["POST"]),
-        Route(f"{PATH}/{{name}}/revoke", api.revoke, methods=["POST"]),
+        _route(PATH, GET=api.page, POST=api.create),
+        _route(f"{PATH}/{{name}}", GET=api.show, PATCH=api.change),
+        _route(f"{PATH}/{{name}}/rotate", POST=api.rotate),
+        _route(f"{PATH}/{{name}}/revoke", POST=api.revoke),
     ]
+
+
+def _route(path: str, **handlers: Handler) -> Route:
+    """By method, so that a 405 names all of them. Starlette lets HEAD stand for GET."""
+
+    async def handle(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, handle, methods=list(handlers))
 
 
 class VirtualKeyApi:
@@ -74,6 +84,9 @@ class VirtualKeyApi:
 
     async def show(self, request: Request) -> Response:
         return _json({"virtual_key": _shown(self._keys.find(request.path_params["name"]))})
+
+    async def change(self, request: Request) -> Response:
+        return _json({"virtual_key": _shown(await self._keys.change(request.path_params["name"], await request.body()))})
 
     async def rotate(self, request: Request) -> Response:
         return _issued(await self._keys.rotate(request.path_params["name"], await request.body()), status=200)
