@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test coverage check lint types layers sizes fix bench bench-quick bench-codecs fuzz matrix lock clean
+.PHONY: help demo serve test coverage check lint types layers sizes fix bench bench-quick bench-codecs fuzz soak matrix lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ matrix: $(VENV)/dev.stamp  ## write the generated tables of docs/protocols anew
 
 fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
 	FUZZ_SECONDS=600 $(BIN)/pytest -q -p no:randomly -p no:xdist --timeout 1200 tests/protocols/test_fuzz.py
+
+soak: $(VENV)/dev.stamp  ## the long tests, fifty times as long: a million admissions, 100,000 calls against the invoice
+	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/admission/test_simulation.py tests/admission/test_machine.py \
+		tests/stores/test_crash.py tests/stores/test_model.py tests/journeys/test_money.py
 
 bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is linear
 	$(BIN)/python -m benchmarks.codecs --check

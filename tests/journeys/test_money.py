@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
+from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
 from omnillm.records import EntryKind
@@ -66,25 +67,26 @@ async def watched(gateway: Running, limit_nanousd: int) -> AsyncIterator[None]:
 async def test_of_many_calls_exactly_those_succeed_for_which_there_is_money(
     serve: Serve, fake: FakeProvider, tmp_path: Path, store: str, durability: str
 ) -> None:
-    """300 calls at once, money for 7, none of it coming back while they are made: 7 answers, 293 times 402, and the invoice is settled."""
+    """1,000 calls at once, money for 7, none of it coming back while they are made: 7 answers, 993 times 402, and the invoice is settled."""
     question = ask("openai_chat", "hello", cap=20)
     held = await held_by_one(serve, fake, question)
-    fake.invoice.lines.clear()
-    fake.script.behave("*", Behaviour(fault=Fault.stall()))
     limit = 7 * held + held // 2
-    url = store if store != "sqlite" else f"sqlite:///{tmp_path}/ledger.db"
-    gateway = await serve(configuration(fake, limit_usd=usd(limit), queue="0s", store=url, durability=durability))
-    before = len(fake.log)
-    async with watched(gateway, limit):
-        tasks = [asyncio.get_running_loop().create_task(exchange(gateway.port, question)) for _ in range(300)]
-        await until(lambda: sum(task.done() for task in tasks) == 293, seconds=20)
-        await fake.arrived(before + 7)
-        fake.gate("stall").set()
-        replies = await asyncio.gather(*tasks)
-    assert sorted(reply.status for reply in replies) == [200] * 7 + [402] * 293
-    ledger, settled, reserved = await gateway.books()
-    assert ledger == settled == fake.invoice.total_nanousd > 0
-    assert reserved == 0
+    for number in range(rounds(2)):
+        fake.invoice.lines.clear()
+        fake.script.behave("*", Behaviour(fault=Fault.stall(name=f"round {number}")))
+        url = store if store != "sqlite" else f"sqlite:///{tmp_path}/ledger-{number}.db"
+        gateway = await serve(configuration(fake, limit_usd=usd(limit), queue="0s", store=url, durability=durability))
+        before = len(fake.log)
+        async with watched(gateway, limit):
+            tasks = [asyncio.get_running_loop().create_task(exchange(gateway.port, question)) for _ in range(1000)]
+            await until(lambda tasks=tasks: sum(task.done() for task in tasks) == 993, seconds=20)
+            await fake.arrived(before + 7)
+            fake.gate(f"round {number}").set()
+            replies = await asyncio.gather(*tasks)
+        assert sorted(reply.status for reply in replies) == [200] * 7 + [402] * 993
+        ledger, settled, reserved = await gateway.books()
+        assert ledger == settled == fake.invoice.total_nanousd > 0
+        assert reserved == 0
 
 
 async def test_money_that_comes_back_is_spent_again(serve: Serve, fake: FakeProvider) -> None:
@@ -279,15 +281,16 @@ async def test_cost_is_told_to_the_client(serve: Serve, fake: FakeProvider) -> N
 
 
 async def test_mixed_load_is_settled_to_the_nano_dollar(serve: Serve, fake: FakeProvider) -> None:
-    """240 calls at once in four protocols, streamed and not, some failing first: the ledger is the invoice."""
+    """2,000 calls, 250 at once, in four protocols, streamed and not, some failing first: the ledger is the invoice."""
     gateway = await serve(configuration(fake, keys={name: f"key: sk-{name}" for name in "abcd"}))
     prompts = ["hello", "a rather longer question", "hello [[tool]]", "x [[fault:crlf]]", "y [[fault:status_500*1]]"]
     questions = [
         ask(DIALECTS[number % 4], f"{number} {prompts[number % 5]}", is_stream=bool(number % 3), cap=None if number % 7 else 9)
-        for number in range(240)
+        for number in range(rounds(2000))
     ]
-    replies = await asyncio.gather(*(exchange(gateway.port, question) for question in questions))
-    assert all(reply.is_answer for reply in replies)
+    for batch in range(0, len(questions), 250):
+        replies = await asyncio.gather(*(exchange(gateway.port, question) for question in questions[batch : batch + 250]))
+        assert all(reply.is_answer for reply in replies)
     await fake.ended(len(fake.log))
     ledger, settled, reserved = await gateway.books()
     assert ledger == settled == fake.invoice.total_nanousd > 0

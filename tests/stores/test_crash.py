@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from random import Random
 
+from tests.soak import rounds
+
 from omnillm.records import EntryKind
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
@@ -33,10 +35,10 @@ def acknowledged_until_killed(path, first, acknowledgements):
 
 
 async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path):
-    """After each of fifteen kills: every acknowledged reservation is there and closed once, and the books agree."""
+    """After each kill: every acknowledged reservation is there and closed once, and the books agree."""
     dice = Random(20261125)
     path = tmp_path / "omnillm.db"
-    for kill in range(KILLS):
+    for kill in range(rounds(KILLS)):
         told = acknowledged_until_killed(path, kill * 100_000, dice.randrange(1, 80))
         store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
         opened = await store.open()

@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.soak import rounds
 
 from omnillm.records import EntryKind, Posting
 from omnillm.stores.memory import MemoryStore
@@ -50,7 +51,7 @@ async def books(store):
     return reports, await store.requests(limit=9, before=""), rows, sorted(await store.verify())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=rounds(25), deadline=None)
 @given(batches=st.lists(st.lists(postings, max_size=4), min_size=1, max_size=3))
 async def test_sqlite_keeps_the_books_that_the_model_keeps(batches):
     """Whatever is posted, in whatever batches, with repeats, over restarts: rows, sums and problems are the same."""
