@@ -1,6 +1,7 @@
-"""A process that keeps a ledger and is killed: prints each request id once its reservation is on disk. Arguments: the file, the first number.
+"""Processes that keep a ledger: one that is killed, and, as a program, one whose disk is full.
 
-With a third argument, files of this process may not grow beyond so many bytes until it reads a line: the disk is full.
+The program's arguments are the file, and how many bytes its files may not grow beyond until it reads a line. It prints each request id once its
+reservation is on disk.
 """
 
 import asyncio
@@ -23,11 +24,23 @@ def limit_files(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-async def keep_books(store, epoch, numbers):
+def keep_until_killed(path, first, told):
+    """Eight callers, from a number on; each request id goes through the connection once its reservation is on disk."""
+    asyncio.run(keep_books(path, first, told))
+
+
+async def keep_books(path, first, told):
+    store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+    epoch = (await store.open()).epoch
+    numbers = count(first)
+    await asyncio.gather(*(keep_book(store, epoch, numbers, told) for _ in range(8)))
+
+
+async def keep_book(store, epoch, numbers, told):
     """One call after the other: reserve durably, tell, settle behind."""
     for number in numbers:
         await store.post_durably(Posting(entries=(replace(entry(number, EntryKind.RESERVE), epoch=epoch),)))
-        print(request_id(number), flush=True)
+        told.send_bytes(request_id(number).encode())
         store.post(call(number))
 
 
@@ -55,17 +68,14 @@ async def fill_the_disk(store, numbers):
         print(request_id(number), flush=True)
 
 
-async def main(path, first, size):
+async def main(path, size):
     store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
-    epoch = (await store.open()).epoch
-    numbers = count(first)
-    if size:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        limit_files(size)
-        await fill_the_disk(store, numbers)
-        await store.aclose()
-    else:
-        await asyncio.gather(*(keep_books(store, epoch, numbers) for _ in range(8)))
+    await store.open()
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limit_files(size)
+    await fill_the_disk(store, count(0))
+    await store.aclose()
 
 
-asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 0))
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,24 +1,27 @@
 """What the ledger in SQLite is worth when its process is killed, its disk is full, or its program forgets to close it."""
 
+import multiprocessing
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import suppress
 from random import Random
 
+import pytest
 from tests.soak import rounds
+from tests.stores import posting_process
 
 from omnillm.records import EntryKind
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_S, request_id, usage
 
-PROCESS = Path(__file__).with_name("posting_process.py")
-KILLS = 15
+LEDGERS, KILLS = 10, 20
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([posting_process.__name__])
 
 
-def start(path, *arguments):
-    command = [sys.executable, str(PROCESS), str(path), *map(str, arguments)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start(*arguments):
+    return subprocess.Popen([sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def run(program):
@@ -26,20 +29,28 @@ def run(program):
 
 
 def acknowledged_until_killed(path, first, acknowledgements):
-    with start(path, first) as process:
-        told = [process.stdout.readline().strip() for _ in range(acknowledgements)]
+    ours, theirs = FORKS.Pipe(duplex=False)
+    with ours:
+        process = FORKS.Process(target=posting_process.keep_until_killed, args=(path, first, theirs))
+        process.start()
+        theirs.close()
+        told = [ours.recv_bytes().decode() for _ in range(acknowledgements)]
         process.kill()
-        told += process.stdout.read().split()
-    # The last line may be torn by the kill.
-    return [line for line in told if len(line) == 32]
+        process.join()
+        with suppress(EOFError, OSError):  # the last one may be torn by the kill
+            while True:
+                told.append(ours.recv_bytes().decode())
+    process.close()
+    return told
 
 
-async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path):
-    """After each kill: every acknowledged reservation is there and closed once, and the books agree."""
-    dice = Random(20261125)
+@pytest.mark.parametrize("ledger", range(max(LEDGERS, rounds(2))))
+async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path, ledger):
+    """After each of twenty kills: every acknowledged reservation is there and closed once, and the books agree."""
+    dice = Random(ledger)
     path = tmp_path / "omnillm.db"
-    for kill in range(rounds(KILLS)):
-        told = acknowledged_until_killed(path, kill * 100_000, dice.randrange(1, 80))
+    for kill in range(KILLS):
+        told = acknowledged_until_killed(path, kill * 100_000, dice.randrange(1, 40))
         store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
         opened = await store.open()
         assert opened.epoch == 2 * kill + 2
@@ -55,7 +66,7 @@ async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path):
 async def test_full_disk_refuses_what_is_durable_and_keeps_the_rest(tmp_path):
     """Nothing acknowledged is lost, nothing refused is booked, and with room again the ledger goes on by itself."""
     path = tmp_path / "omnillm.db"
-    with start(path, 0, 200_000) as process:
+    with start(posting_process.__file__, str(path), "200000") as process:
         told = []
         for line in process.stdout:
             if line == "full\n":
