@@ -6,8 +6,11 @@ from typing import Any
 import openai
 import pytest
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.wire import PROVIDERS, exchange
+from tests.journeys.wire import ask as ask_raw
 
 from omnillm.assemble import SystemClock
+from omnillm.records import Binding, Posting
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 
 KEYS = {"a": "key: sk-a", "b": "key: sk-b", "c": "key: sk-c"}
@@ -75,6 +78,41 @@ async def test_response_that_is_not_kept_binds_nothing(serve: Serve, three_keys:
         first, _ = await ask(sdk, input="How deep is the lake?", store=False)
         await gateway.program.store.flush()
         assert await gateway.program.store.binding("response", first.id) is None
+
+
+WITH_FILES = {
+    "openai_chat": ("file", "file-1", {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}),
+    "openai_responses": ("file", "file-1", {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]}),
+    "anthropic_messages": (
+        "file",
+        "file_1",
+        {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": "file_1"}}]}]},
+    ),
+    "gemini": (
+        "file",
+        "files/one",
+        {"contents": [{"role": "user", "parts": [{"fileData": {"fileUri": "https://x.test/v1beta/files/one"}}]}]},
+    ),
+    "gemini, cached": ("cached_content", "cachedContents/one", {"cachedContent": "cachedContents/one"}),
+}
+
+
+@pytest.mark.parametrize("named", WITH_FILES)
+async def test_file_and_cached_content_are_asked_for_where_they_are(serve: Serve, three_keys: FakeProvider, named: str) -> None:
+    """Call after call with the key that made it, which the ledger knows; to another virtual key it is not there."""
+    dialect, (kind, upstream_id, body) = named.split(",", maxsplit=1)[0], WITH_FILES[named]
+    gateway = await serve(configuration(three_keys, keys=KEYS, callers=f"{{name: other, key: {OTHER_KEY}}}"))
+    made = Binding(
+        kind=kind, upstream_id=upstream_id, provider=PROVIDERS[dialect], key="b", caller="journey", expires_wall_ms=4_000_000_000_000
+    )
+    await gateway.program.store.post_durably(Posting(bindings=(made,)))
+    asked = [await exchange(gateway.port, ask_raw(dialect, "How deep?", cap=9, more=body)) for _ in range(TURNS)]
+    assert [(reply.status, reply.headers["x-omnillm-key"]) for reply in asked] == [(200, "b")] * TURNS
+    sent = len(three_keys.log)
+    stranger = await exchange(gateway.port, ask_raw(dialect, "How deep?", cap=9, more=body, key=OTHER_KEY))
+    assert (stranger.status, len(three_keys.log)) == (404, sent)
+    others = {(await exchange(gateway.port, ask_raw(dialect, "How deep?", cap=9))).headers["x-omnillm-key"] for _ in range(TURNS)}
+    assert len(others) > 1, "the keys are not all used, so nothing was shown"
 
 
 async def test_binding_survives_a_restart(serve: Serve, three_keys: FakeProvider, tmp_path: Path) -> None:

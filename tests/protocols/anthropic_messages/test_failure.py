@@ -142,7 +142,19 @@ def test_wait_is_read_in_order(headers, seconds):
     assert read(429, {"type": "rate_limit_error"}, headers).retry_after_s == seconds
 
 
-def test_headroom_is_of_the_tightest_token_bucket():
+def test_a_token_bucket_that_is_not_scarce_holds_no_call_back():
+    """A prompt of 30,000 tokens is no matter of the 8,000 of output that a small account has a minute."""
+    left = {"tokens": (38_000, 37_000), "input-tokens": (30_000, 30_000), "output-tokens": (8_000, 801)}
+    headers = {}
+    for bucket, (limit, remaining) in left.items():
+        headers[f"anthropic-ratelimit-{bucket}-limit".encode()] = str(limit).encode()
+        headers[f"anthropic-ratelimit-{bucket}-remaining".encode()] = str(remaining).encode()
+    assert PROTOCOL.read_headroom(headers, WALL).tokens_left > 1_000_000
+    headers[b"anthropic-ratelimit-output-tokens-remaining"] = b"800"
+    assert PROTOCOL.read_headroom(headers, WALL).tokens_left == 800
+
+
+def test_headroom_is_of_the_scarcest_token_bucket():
     """Of the three token buckets the one with the least left counts; a reset is read where little is left."""
     headers = {
         b"anthropic-ratelimit-requests-limit": b"50",

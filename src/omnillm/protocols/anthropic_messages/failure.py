@@ -51,6 +51,10 @@ _BUCKETS = tuple(
 )
 
 
+_ROOM = 10**12
+"""Tokens left for any call."""
+
+
 def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
     """Understand an error reply; `wall` is now in Unix seconds. Whatever the body is, nothing is raised."""
     try:
@@ -111,14 +115,22 @@ def _retry_after_s(headers: Mapping[bytes, bytes], wall: float) -> float | None:
 
 
 def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:
-    """What the rate-limit headers say; of the three token buckets, the one with the least left. Resets only of what is scarce."""
+    """What the rate-limit headers say; of the token buckets, the scarcest, if one is scarce. Resets only of what is.
+
+    Input and output are limited apart, cache reads and `max_tokens` count for neither: whether a call of so many tokens fits into a bucket
+    cannot be told from outside, only that it does not when hardly anything is left.
+    """
     requests, *token_buckets = _BUCKETS
     requests_left = int_or_none(headers.get(requests[1]))
     tokens, tokens_left = token_buckets[0], None
     for bucket in token_buckets:
         left = int_or_none(headers.get(bucket[1]))
-        if left is not None and (tokens_left is None or left < tokens_left):
-            tokens, tokens_left = bucket, left
+        if left is None:
+            continue
+        limit = limit_or_none(headers.get(bucket[0]))
+        room = left if _is_scarce(left, limit) else _ROOM
+        if tokens_left is None or room < tokens_left:
+            tokens, tokens_left = bucket, room
     if requests_left is None and tokens_left is None:
         return None
     requests_limit, tokens_limit = limit_or_none(headers.get(requests[0])), limit_or_none(headers.get(tokens[0]))
@@ -132,9 +144,13 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
     )
 
 
+def _is_scarce(left: int, limit: int | None) -> bool:
+    return limit is None or left * 10 <= limit
+
+
 def _reset_s(moment: bytes | None, left: int | None, limit: int | None, wall: float) -> float | None:
     # Reading a date costs more than all the rest, and nobody waits for a bucket that has more than a tenth left.
-    if moment is None or left is None or (limit is not None and left * 10 > limit):
+    if moment is None or left is None or not _is_scarce(left, limit):
         return None
     at = rfc3339_s(moment)
     return None if at is None else max(at - wall, 0.0)
