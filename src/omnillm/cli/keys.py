@@ -49,19 +49,8 @@ def create(  # noqa: PLR0913, PLR0917  a command line's options
     as_json: bool = AS_JSON,
 ) -> None:
     """Make a virtual key, and show its secret this once."""
-    asked = {
-        "name": name,
-        "models": model,
-        "rpm": rpm,
-        "tpm": tpm,
-        "max_concurrency": max_concurrency,
-        "expires": expires,
-        "budgets": budget,
-        "budget": _own_budget(limit_usd, period, soft=soft),
-        "tags": _pairs("--tag", tag),
-        "metadata": _pairs("--metadata", metadata),
-    }
-    _tell_secret(_ask(url, admin_key, "POST", PATH, _given(asked)), as_json=as_json)
+    asked = _terms(model, rpm, tpm, max_concurrency, expires, budget, _own_budget(limit_usd, period, soft=soft), tag, metadata)
+    _tell_secret(_ask(url, admin_key, "POST", PATH, {"name": name, **asked}), as_json=as_json)
 
 
 @app.command()
@@ -84,18 +73,8 @@ def change(  # noqa: PLR0913, PLR0917  a command line's options
     as_json: bool = AS_JSON,
 ) -> None:
     """Change what it may do, from its next call on. What is given stands in the place of what was; the rest stays."""
-    asked = {
-        "models": model,
-        "rpm": rpm,
-        "tpm": tpm,
-        "max_concurrency": max_concurrency,
-        "expires": expires,
-        "budgets": budget,
-        "budget": _own_budget(limit_usd, period, soft=soft),
-        "tags": _pairs("--tag", tag),
-        "metadata": _pairs("--metadata", metadata),
-    }
-    _tell(_ask(url, admin_key, "PATCH", _path(name), {**_given(asked), **dict.fromkeys(without)}), as_json=as_json)
+    asked = _terms(model, rpm, tpm, max_concurrency, expires, budget, _own_budget(limit_usd, period, soft=soft), tag, metadata)
+    _tell(_ask(url, admin_key, "PATCH", _path(name), {**asked, **dict.fromkeys(without)}), as_json=as_json)
 
 
 @app.command("list")
@@ -152,6 +131,32 @@ def _path(name: str) -> str:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """Those that say something: the server has the defaults."""
     return {name: value for name, value in options.items() if value}
+
+
+def _terms(  # noqa: PLR0913, PLR0917
+    model: list[str],
+    rpm: str,
+    tpm: str,
+    max_concurrency: str,
+    expires: str,
+    budget: list[str],
+    own_budget: dict[str, str],
+    tag: list[str],
+    metadata: list[str],
+) -> dict[str, Any]:
+    return _given(
+        {
+            "models": model,
+            "rpm": rpm,
+            "tpm": tpm,
+            "max_concurrency": max_concurrency,
+            "expires": expires,
+            "budgets": budget,
+            "budget": own_budget,
+            "tags": _pairs("--tag", tag),
+            "metadata": _pairs("--metadata", metadata),
+        }
+    )
 
 
 def _own_budget(limit_usd: str, period: str, *, soft: bool) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.protocols.openai_responses.test_codec_foreign_request import FUNCTION, emit, foreign, parse
+from tests.protocols.openai_responses.asking import FUNCTION, emit, foreign, parse
 
 from omnillm.model import (
     BuiltinTool,

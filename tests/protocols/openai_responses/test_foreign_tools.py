@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.protocols.openai_responses.asking import emit, parse
 from tests.protocols.openai_responses.test_codec_reply import answer
 from tests.protocols.openai_responses.test_codec_reply import emit as emit_reply
-from tests.protocols.openai_responses.test_codec_request import emit, parse
 from tests.protocols.openai_responses.test_codec_stream import whole, write
 
 from omnillm.model import FinishReason, LlmRequest, PartEnded, PartStarted, Text, ToolCall, ToolCallDelta, ToolResult
