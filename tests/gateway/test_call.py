@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.call import Call, Caller, has_repeated_members, read_members
+from omnillm.gateway.call import Call, Caller, emit, has_repeated_members, read_members
 from omnillm.gateway.quote import Quote
-from omnillm.gateway.translation import emit, splice
+from omnillm.gateway.translation import splice
 from omnillm.protocols.registry import PROTOCOLS
 
 values = st.recursive(

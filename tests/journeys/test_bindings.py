@@ -111,7 +111,7 @@ async def test_file_and_cached_content_are_asked_for_where_they_are(serve: Serve
     sent = len(three_keys.log)
     stranger = await exchange(gateway.port, ask_raw(dialect, "How deep?", cap=9, more=body, key=OTHER_KEY))
     assert (stranger.status, len(three_keys.log)) == (404, sent)
-    others = {(await exchange(gateway.port, ask_raw(dialect, "How deep?", cap=9))).headers["x-omnillm-key"] for _ in range(TURNS)}
+    others = {(await exchange(gateway.port, ask_raw(dialect, "How deep?", cap=9))).headers["x-omnillm-key"] for _ in range(5 * TURNS)}
     assert len(others) > 1, "the keys are not all used, so nothing was shown"
 
 
@@ -159,6 +159,34 @@ async def test_encrypted_reasoning_goes_back_to_its_key(serve: Serve, three_keys
             _, again = await ask(sdk, input=history, **thinks)
             assert again == key
         assert len(used) > 1
+
+
+async def test_encrypted_reasoning_is_left_out_for_another_key(serve: Serve, three_keys: FakeProvider) -> None:
+    """In the client's own protocol too: each key is given what it issued itself, the rest is told as lost, and no turn fails."""
+    gateway = await serve(configuration(three_keys, keys=KEYS))
+    thinks: Any = {"include": ["reasoning.encrypted_content"], "store": False}
+
+    def turn(history: list[Any], made: Any) -> list[Any]:
+        return [*history, *(item.model_dump(exclude_none=True) for item in made.output), {"role": "user", "content": "[[think]] And?"}]
+
+    async with client(gateway) as sdk:
+        first, key = await ask(sdk, input=[{"role": "user", "content": "[[think]] How deep is the lake?"}], **thinks)
+        history = turn([{"role": "user", "content": "[[think]] How deep is the lake?"}], first)
+        three_keys.script.behave(f"sk-{key}", Behaviour(fault=FAULTS["status_401"]))
+        raw = await sdk.responses.with_raw_response.create(model="fast", input=history, **thinks)
+        second, other = raw.parse(), raw.headers["x-omnillm-key"]
+        assert second.output_text
+        assert other != key
+        assert raw.headers["x-omnillm-loss"] == "dropped:input[1]"
+        assert first.output[0].encrypted_content.encode() not in three_keys.log[-1].body
+        history = turn(history, second)
+        raw = await sdk.responses.with_raw_response.create(model="fast", input=history, stream=True, **thinks)
+        assert [event async for event in raw.parse()][-1].type == "response.completed"
+        assert raw.headers["x-omnillm-key"] == other
+        assert raw.headers["x-omnillm-loss"] == "dropped:input[1]"
+        assert second.output[0].encrypted_content.encode() in three_keys.log[-1].body
+    request, _ = await gateway.last()
+    assert "only the key that issued it can read it" in request.loss
 
 
 async def chat(sdk: openai.AsyncOpenAI, messages: list[Any]) -> Any:

@@ -3,7 +3,7 @@
 import pytest
 
 from omnillm.gateway.call import read_members
-from omnillm.protocols.bound import MOST, files_named, gemini_named, response_made, responses_named
+from omnillm.protocols.bound import MOST, files_named, gemini_named, response_made, responses_named, without_reasoning
 from omnillm.protocols.protocol import Bound
 
 
@@ -16,7 +16,7 @@ from omnillm.protocols.protocol import Bound
         (b'{"input": "hi", "previous_response_id": 7}', ()),
         (
             b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}, {"type":"reasoning","id":"rs_2","encrypted_content":"y"}]}',
-            (("reasoning", "rs_2"),),
+            (("reasoning", "rs_1"), ("reasoning", "rs_2")),
         ),
         (b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "b21uaWxsbTE6AAAA"}]}', ()),
         (
@@ -48,6 +48,17 @@ def test_response_request_names_what_it_goes_on_from(body: bytes, named: tuple[B
 def test_gemini_request_names_caches_and_files(body: bytes, named: tuple[Bound, ...]) -> None:
     """In both spellings."""
     assert gemini_named(read_members(body), body) == named
+
+
+def test_reasoning_is_left_out_by_id_and_the_rest_stands_as_it_was() -> None:
+    """Only reasoning, wherever else its id may stand; an input that cannot be read is the provider's to refuse."""
+    user, kept = b'{"role":"user", "content":"rs_1 \\u00e9"}', b'{"type":"reasoning","id":"rs_2","encrypted_content":"y"}'
+    theirs, reference = b'{"id":"rs_1","type":"reasoning","encrypted_content":"x"}', b'{"id":"rs_1"}'
+    body = b'{"model":"m","input":[%b]}' % b",".join((user, theirs, kept, reference))
+    members, places = without_reasoning(read_members(body), {"rs_1"})
+    assert (bytes(members["input"]), places) == (b"[%b]" % b",".join((user, kept, reference)), (1,))
+    for odd in (b'{"model":"m"}', b'{"input":"hi"}', b'{"input":[1]}', b'{"input":[{"id":7}]}', b'{"input":null}'):
+        assert without_reasoning(read_members(odd), {"rs_1"})[1] == ()
 
 
 def test_repeated_file_is_named_once_and_many_are_cut() -> None:

@@ -1,5 +1,6 @@
 """Which provider key made what a call names: the call goes back there, and what another caller made is not found."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -28,6 +29,12 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     """False: another key can answer, with a loss."""
     upstream_id: str = ""
     """What binds the call."""
+    reasoning: Mapping[str, tuple[str, str]] = {}
+    """Encrypted reasoning that the call brings back -> provider and key that can read it."""
+
+    def unreadable(self, lease: Lease) -> frozenset[str]:
+        """The reasoning that the key of a lease cannot read: its provider would refuse the whole call."""
+        return frozenset([item for item, issuer in self.reasoning.items() if issuer != (lease.provider, lease.key)])
 
 
 class BindingsLedger(Protocol):
@@ -46,6 +53,7 @@ class Bindings:
         """Where the ids that a call names were made; None when nobody here made them. CallerFault 404: another caller did."""
         must: Binding | None = None
         wish: Binding | None = None
+        reasoning: dict[str, tuple[str, str]] = {}
         for bound in named:
             binding = await self._find(bound)
             if binding is None:
@@ -54,6 +62,7 @@ class Bindings:
                 raise CallerFault(f"There is no {bound[0].replace('_', ' ')} {bound[1]!r}.", code="not_found", status=404)
             if binding.kind == REASONING:
                 wish = binding
+                reasoning[binding.upstream_id] = (binding.provider, binding.key)
             elif must is not None and (must.provider, must.key) != (binding.provider, binding.key):
                 raise BadRequest(
                     f"{must.upstream_id!r} and {binding.upstream_id!r} were made with two provider keys, and one call has one.",
@@ -64,7 +73,7 @@ class Bindings:
         found = must or wish
         if found is None:
             return None
-        return Pin(provider=found.provider, key=found.key, is_must=must is not None, upstream_id=found.upstream_id)
+        return Pin(provider=found.provider, key=found.key, is_must=must is not None, upstream_id=found.upstream_id, reasoning=reasoning)
 
     async def _find(self, bound: Bound) -> Binding | None:
         recent = self._recent.get(bound)

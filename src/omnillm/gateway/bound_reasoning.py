@@ -1,4 +1,6 @@
-"""Reasoning that came back in an envelope: whose it is, and what is left of a request when it goes to somebody else.
+"""Reasoning that only its issuer can read: whose it is, and what is left of a request when it goes to somebody else.
+
+It came back as it was given, in a call that is sent on as it stands; or, in a call that is translated, in an envelope.
 
 An envelope is the client's to write, so what it says of provider and key counts only with a ticket: a keyed digest of both and of
 the caller.
@@ -12,14 +14,17 @@ from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease
 from omnillm.gateway.bindings import Pin
+from omnillm.gateway.call import Call, emit
 from omnillm.model.message import Issuer, Message, Opaque, Reasoning, RequestItem, Text, ToolCall
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.bound import without_reasoning
 from omnillm.protocols.loss import LossReason
 from omnillm.routing.target import Plan
 
 KEY_BOUND = frozenset({"openai_responses"})
 """Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
 NOBODY = Issuer(protocol="omnillm")
+ISSUERS_ONLY = "only the key that issued it can read it"
 
 
 def ticket(pepper: bytes, *, caller: str, provider: str, key: str) -> str:
@@ -70,6 +75,16 @@ def _issuers(request: LlmRequest) -> Iterator[Issuer]:
                 yield opaque.issuer
 
 
+def readable(call: Call, pin: Pin | None, lease: Lease) -> tuple[Call, tuple[LossReason, ...]]:
+    """A call that is sent on as it stands: without the encrypted reasoning that this key cannot read, and what was left out."""
+    unreadable = pin.unreadable(lease) if pin is not None and pin.reasoning else None
+    if not unreadable:
+        return call, ()
+    members, places = without_reasoning(call.members, unreadable)
+    lost = tuple(LossReason(path=f"input[{place}]", kind="dropped", detail=ISSUERS_ONLY) for place in places)
+    return (replace(call, members=members, body=emit(members, {})), lost) if lost else (call, ())
+
+
 def has_bound(request: LlmRequest, lease: Lease) -> bool:
     """Whether something in it can be read with another key of the same provider only."""
     return any(_is_bound(issuer, lease) for issuer in _issuers(request))
@@ -92,7 +107,7 @@ def _without(item: RequestItem, path: str, lease: Lease, lost: list[LossReason])
     kept = []
     for number, part in enumerate(item.parts):
         if type(part) is Reasoning and part.opaque is not None and _is_bound(part.opaque.issuer, lease):
-            lost.append(LossReason(path=f"{path}.parts[{number}]", kind="dropped", detail="only the key that issued it can read it"))
+            lost.append(LossReason(path=f"{path}.parts[{number}]", kind="dropped", detail=ISSUERS_ONLY))
         else:
             kept.append(part)
     return replace(item, parts=tuple(kept))

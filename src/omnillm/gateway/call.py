@@ -79,6 +79,19 @@ def read_members(body: bytes) -> Members:
         raise _too_deep() from error
 
 
+def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes]) -> bytes:
+    """A JSON object of `members`, with `changes` in their places or, where they are new, at the end."""
+    pieces: list[bytes | msgspec.Raw] = []
+    for name, raw in members.items():
+        pieces += (b",", msgspec.json.encode(name), b":", changes.get(name, raw))
+    for name, value in changes.items():
+        if name not in members:
+            pieces += (b",", msgspec.json.encode(name), b":", value)
+    pieces[0] = b"{"
+    pieces.append(b"}")
+    return b"".join(pieces)
+
+
 def has_repeated_members(body: bytes, members: Members) -> bool:
     """Whether a member name stands twice at the top level, so that a price check could read another value than the provider.
 

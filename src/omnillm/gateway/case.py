@@ -9,6 +9,7 @@ from omnillm.admission.asks import Lease, Ticket
 from omnillm.errors import OmniError
 from omnillm.gateway.attempt import UNBILLED, Attempt
 from omnillm.gateway.bindings import Pin
+from omnillm.gateway.bound_reasoning import readable
 from omnillm.gateway.bridge import Bridge, Bridged
 from omnillm.gateway.call import Call
 from omnillm.gateway.quote import Quote
@@ -208,6 +209,13 @@ class Case:
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
         """Remember what the reply made, so that its ids find the key again."""
         self._bindings = self._settlement.bindings.make(self.call, lease, made)
+
+    def call_for(self, lease: Lease) -> Call:
+        """The call as the key of a lease is sent it, where it is not translated; what that leaves out is noted."""
+        if self.pin is None:
+            return self.call
+        call, self.losses = readable(self.call, self.pin, lease)
+        return call
 
     def translate(self, bridged: Bridged, lease: Lease, body: bytes) -> bytes:
         """A whole reply in the client's words. UpstreamLost: it cannot be read."""

@@ -101,7 +101,8 @@ class Dispatch:
     async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Send and judge; transport faults become failures here."""
         try:
-            outgoing = upstream.outgoing(case.call, case.quote, attempt.lease.model, bridged)
+            call = case.call if bridged is not None else case.call_for(attempt.lease)
+            outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)
             attempt.is_sent = True
             attempt.sent_at = self._upstreams.now()
             attempt.observed_bytes = 0 if case.call.is_stream else -1

@@ -11,7 +11,7 @@ import msgspec
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, NoAvailableKey
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import Call, spelling
+from omnillm.gateway.call import Call, emit, spelling
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
 from omnillm.protocols.protocol import Protocol
@@ -142,16 +142,3 @@ def _object(raw: msgspec.Raw, name: str) -> dict[str, msgspec.Raw]:
         return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"{name} must be an object.") from error
-
-
-def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes]) -> bytes:
-    """A JSON object of `members`, with `changes` in their places or, where they are new, at the end."""
-    pieces: list[bytes | msgspec.Raw] = []
-    for name, raw in members.items():
-        pieces += (b",", msgspec.json.encode(name), b":", changes.get(name, raw))
-    for name, value in changes.items():
-        if name not in members:
-            pieces += (b",", msgspec.json.encode(name), b":", value)
-    pieces[0] = b"{"
-    pieces.append(b"}")
-    return b"".join(pieces)

@@ -4,7 +4,7 @@ Found without decoding a body: only a request that has one of the few words is s
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -12,8 +12,8 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound, Members
 
-MOST = 16
-"""Ids of one kind in one body that are looked at: each may be asked of the ledger."""
+MOST = 64
+"""Ids of one kind in one body that are looked at, the last ones: each may be asked of the ledger."""
 RESPONSE, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "reasoning", "item", "file", "cached_content"
 
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
@@ -43,7 +43,7 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     if b'"item_reference"' in body:
         found += _found(ITEM, _REFERENCE, body)
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
-        found += _found(REASONING, _REASONING_ID, body)[-1:]
+        found += _found(REASONING, _REASONING_ID, body)
     return found + files_named(members, body)
 
 
@@ -62,6 +62,27 @@ def _member(name: str, members: Members) -> str:
         return _text(raw) or ""
     except UNREADABLE:
         return ""  # the provider says what is wrong with it
+
+
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+    type: str | None = None
+
+
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_named = msgspec.json.Decoder(_Named).decode
+
+
+def without_reasoning(members: Members, ids: Collection[str]) -> tuple[Members, tuple[int, ...]]:
+    """A Responses request without the reasoning items of these ids, all else verbatim; and the places in `input` that they had."""
+    try:
+        items = _items(members.get("input", b"[]"))
+        named = [_named(raw) for raw in items]
+    except UNREADABLE:
+        return members, ()  # the provider says what is wrong with it
+    left_out = tuple(place for place, item in enumerate(named) if item.type == "reasoning" and item.id in ids)
+    kept = [raw for place, raw in enumerate(items) if place not in left_out]
+    return {**members, "input": msgspec.Raw(msgspec.json.encode(kept))}, left_out
 
 
 MOST_ITEMS = 64
