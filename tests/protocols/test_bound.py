@@ -13,6 +13,10 @@ from omnillm.protocols.protocol import Bound
         (b'{"input": "hi"}', ()),
         (b'{"input": "hi", "previous_response_id": "resp_1"}', (("response", "resp_1"),)),
         (b'{"input": "hi", "previous_response_id": null}', ()),
+        (b'{"input": "hi", "conversation": "conv_1"}', (("conversation", "conv_1"),)),
+        (b'{"input": "hi", "conversation": {"id": "conv_1"}}', (("conversation", "conv_1"),)),
+        (b'{"input": "hi", "conversation": null}', ()),
+        (b'{"input": "hi", "conversation": [1]}', ()),
         (b'{"input": "hi", "previous_response_id": 7}', ()),
         (
             b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}, {"type":"reasoning","id":"rs_2","encrypted_content":"y"}]}',
@@ -82,6 +86,7 @@ def test_repeated_file_is_named_once_and_many_are_cut() -> None:
             b'{"id": "resp_1", "store": false, "output": [{"id": "rs_1", "encrypted_content": "x"}, {"id": "msg_1"}]}',
             (("reasoning", "rs_1"),),
         ),
+        (b'{"id": "resp_1", "conversation": {"id": "conv_1"}}', (("response", "resp_1"), ("conversation", "conv_1"))),
         (b"<html>", ()),
         (b'{"id": 7}', ()),
         (b'{"id": ""}', ()),

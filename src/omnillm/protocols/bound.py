@@ -14,7 +14,7 @@ from omnillm.protocols.protocol import Bound, Members
 
 MOST = 64
 """Ids of one kind in one body that are looked at, the last ones: each may be asked of the ledger."""
-RESPONSE, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "reasoning", "item", "file", "cached_content"
+RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
@@ -37,9 +37,11 @@ def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: AR
 
 
 def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
-    """The response that this one goes on from, encrypted reasoning, and files."""
+    """The response or conversation that this one goes on from, kept items, encrypted reasoning, and files."""
     previous = _member("previous_response_id", members)
     found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
+    if "conversation" in members:
+        found += _conversation_named(members["conversation"])
     if b'"item_reference"' in body:
         found += _found(ITEM, _REFERENCE, body)
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
@@ -62,6 +64,23 @@ def _member(name: str, members: Members) -> str:
         return _text(raw) or ""
     except UNREADABLE:
         return ""  # the provider says what is wrong with it
+
+
+class _Id(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+
+
+_id = msgspec.json.Decoder(str | _Id | None).decode
+
+
+def _conversation_named(raw: msgspec.Raw) -> tuple[Bound, ...]:
+    """An id, or an object that has one."""
+    try:
+        value = _id(raw)
+    except UNREADABLE:
+        return ()
+    found = value.id if isinstance(value, _Id) else value
+    return ((CONVERSATION, found),) if found else ()
 
 
 class _Named(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +116,7 @@ class _Response(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None
     store: bool | None = None
     output: list[_Item] | None = None
+    conversation: _Id | None = None
     response: "_Response | None" = None
     """In a stream's last event."""
 
@@ -105,7 +125,7 @@ _response = msgspec.json.Decoder(_Response).decode
 
 
 def response_made(body: bytes) -> tuple[Bound, ...]:
-    """The response's own id and its items' unless it is not kept, and its encrypted reasoning.
+    """The response's own id and its items' unless it is not kept, its conversation, and its encrypted reasoning.
 
     `body`: a plain reply, or a stream's last event.
     """
@@ -118,6 +138,8 @@ def response_made(body: bytes) -> tuple[Bound, ...]:
     found: tuple[Bound, ...] = ()
     if made.id and made.store is not False:
         found = ((RESPONSE, made.id), *((ITEM, item.id) for item in items if item.id))
+    if made.conversation is not None and made.conversation.id:
+        found += ((CONVERSATION, made.conversation.id),)
     return found + tuple((REASONING, item.id) for item in items if item.id and item.encrypted_content)
 
 
