@@ -28,10 +28,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], *, core: str, port: int, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["taskset", "-c", core, *command], env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL)
+def running(
+    command: list[str], *, core: str, port: int, env: dict[str, str] | None = None, patience_s: float = 30.0
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that listens on `port`, ended when the block is left. What it prints is dropped."""
+    process = subprocess.Popen(
+        ["taskset", "-c", core, *command], env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
-        wait_for(port, process)
+        wait_for(port, process, patience_s)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
@@ -42,8 +47,8 @@ def running(command: list[str], *, core: str, port: int, env: dict[str, str] | N
             process.wait()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
+def wait_for(port: int, process: subprocess.Popen[bytes], patience_s: float) -> None:
+    for _ in range(int(patience_s / 0.05)):
         if process.poll() is not None:
             sys.exit(f"{process.args} ended with {process.returncode} before it listened")
         try:

@@ -1,6 +1,8 @@
 """Streaming: a mock provider that sends events at a pace, and clients that read them. Run as programs of their own, on the load's core.
 
-`python -m benchmarks.streams mock PORT EVENTS GAP_MS` and `python -m benchmarks.streams load PORT KEY STREAMS ROUNDS`.
+`python -m benchmarks.streams mock PORT EVENTS GAP_MS`
+`python -m benchmarks.streams load PORT KEY PROTOCOL STREAMS ROUNDS`: prints how many events were read
+`python -m benchmarks.streams hold PORT KEY STREAMS SECONDS`: opens streams, says so in a line, and reads on until the time is over
 """
 
 import asyncio
@@ -16,12 +18,16 @@ EVENT = (
 )
 LAST = (
     b'data: {"id":"chatcmpl-0123456789","object":"chat.completion.chunk","created":1741569952,"model":"gpt-4.1-mini-2025-04-14",'
+    b'"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":null}\n\n'
+    b'data: {"id":"chatcmpl-0123456789","object":"chat.completion.chunk","created":1741569952,"model":"gpt-4.1-mini-2025-04-14",'
     b'"choices":[],"usage":{"prompt_tokens":219,"completion_tokens":50,"total_tokens":269}}\n\ndata: [DONE]\n\n'
 )
-BODY = (
-    b'{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"Say something."}],"max_tokens":256,"stream":true,'
-    b'"stream_options":{"include_usage":true}}'
-)
+PATHS = {"openai_chat": "/v1/chat/completions", "anthropic_messages": "/v1/messages"}
+BODIES = {
+    "openai_chat": b'{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"Say a word."}],"max_tokens":256,"stream":true,'
+    b'"stream_options":{"include_usage":true}}',
+    "anthropic_messages": b'{"model":"gpt-4.1-mini","messages":[{"role":"user","content":"Say a word."}],"max_tokens":256,"stream":true}',
+}
 
 
 def chunk(data: bytes) -> bytes:
@@ -47,15 +53,21 @@ async def mock(port: int, events: int, gap_s: float) -> None:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=4096)
-    async with asyncio.timeout(600):
+    async with asyncio.timeout(1200):
         await server.serve_forever()
 
 
-async def load(port: int, key: str, streams: int, rounds: int) -> None:
-    request = (
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: Bearer %b\r\n"
-        b"content-length: %d\r\n\r\n%b" % (key.encode(), len(BODY), BODY)
+def request_of(protocol: str, key: str) -> bytes:
+    body = BODIES[protocol]
+    return (
+        b"POST %b HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: Bearer %b\r\n"
+        b"content-length: %d\r\n\r\n%b" % (PATHS[protocol].encode(), key.encode(), len(body), body)
     )
+
+
+async def load(port: int, key: str, protocol: str, streams: int, rounds: int) -> None:
+    """Prints how many events were read."""
+    request = request_of(protocol, key)
 
     async def client() -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -77,9 +89,34 @@ async def load(port: int, key: str, streams: int, rounds: int) -> None:
     print(sum(counts))
 
 
+async def hold(port: int, key: str, streams: int, seconds: float) -> None:
+    request = request_of("openai_chat", key)
+    opened = 0
+
+    async def client() -> None:
+        nonlocal opened
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        if b"200 OK" not in await reader.readuntil(b"\r\n\r\n"):
+            sys.exit("a stream was refused")
+        opened += 1
+        if opened == streams:
+            print("open", flush=True)
+        while await reader.read(65536):
+            pass
+        sys.exit("a stream ended early")
+
+    tasks = [asyncio.ensure_future(client()) for _ in range(streams)]
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    for task in tasks:
+        task.cancel()
+
+
 if __name__ == "__main__":
-    role, port = sys.argv[1], int(sys.argv[2])
+    role, port, *rest = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
     if role == "mock":
-        uvloop.run(mock(port, int(sys.argv[3]), float(sys.argv[4]) / 1000))
+        uvloop.run(mock(port, int(rest[0]), float(rest[1]) / 1000))
+    elif role == "hold":
+        uvloop.run(hold(port, rest[0], int(rest[1]), float(rest[2])))
     else:
-        uvloop.run(load(port, sys.argv[3], int(sys.argv[4]), int(sys.argv[5])))
+        uvloop.run(load(port, rest[0], rest[1], int(rest[2]), int(rest[3])))
