@@ -70,7 +70,7 @@ class CanonicalWatch:
         self.failure: Failure | None = None
         self._is_complete = False
 
-    def see(self, frame: Frame) -> Sight:
+    def see(self, frame: Frame) -> int:
         if not frame.data:
             return Sight.NOTHING
         try:

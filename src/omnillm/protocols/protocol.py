@@ -1,7 +1,7 @@
 """What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
 
-import enum
 from collections.abc import Callable, Mapping
+from typing import Final
 from typing import Protocol as Interface
 
 import msgspec
@@ -70,14 +70,17 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     details: Mapping[str, str | int | None] = {}
 
 
-class Sight(enum.IntFlag):
-    """What a stream's watch saw in one frame."""
+class Sight:
+    """What a stream's watch saw in one frame, as bits of an int.
 
-    NOTHING = 0  # role-only chunks, pings, comments, message_start
-    CONTENT = 1  # the first content or tool delta: from here on no invisible retry
-    END = 2  # the protocol's own terminal event: the only way to success
-    FAILED = 4  # an error event: see `failure`
-    WITHHOLD = 8  # the usage-only frame that we asked for and the client did not
+    Plain ints: a stream combines them for every event, and the operators of an enum's flags are Python functions.
+    """
+
+    NOTHING: Final = 0  # role-only chunks, pings, comments, message_start
+    CONTENT: Final = 1  # the first content or tool delta: from here on no invisible retry
+    END: Final = 2  # the protocol's own terminal event: the only way to success
+    FAILED: Final = 4  # an error event: see `failure`
+    WITHHOLD: Final = 8  # the usage-only frame that we asked for and the client did not
 
 
 class StreamWatch(Interface):
@@ -98,7 +101,9 @@ class StreamWatch(Interface):
         """The id that the stream's last words must repeat, in a protocol that has one; else ""."""
         ...
 
-    def see(self, frame: Frame) -> Sight: ...
+    def see(self, frame: Frame) -> int:
+        """Bits of `Sight`."""
+        ...
 
     def at_end_of_stream(self) -> bool:
         """Tell, at EOF, whether the reply is complete (Gemini has no terminal event: a finishReason must have been seen)."""

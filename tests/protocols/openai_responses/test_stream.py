@@ -132,7 +132,7 @@ def test_no_stream_makes_the_watch_raise(pieces):
     """Whatever arrives, the watch answers with a sight."""
     raw = b"".join(b"data: " + piece + b"\n\n" for piece in pieces)
     watch = PROTOCOL.watch(False)
-    assert all(isinstance(watch.see(frame), Sight) for frame in SseReader().feed(raw))
+    assert all(0 <= watch.see(frame) <= 15 for frame in SseReader().feed(raw))
     assert watch.next_sequence >= 0
 
 

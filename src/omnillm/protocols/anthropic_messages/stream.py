@@ -14,7 +14,7 @@ from omnillm.protocols.protocol import Failure, Sight
 from omnillm.usage import Usage
 
 _decode = msgspec.json.Decoder(StreamEvent).decode
-# Bound once: looking up a member of an enum costs as much as the rest of `see`.
+# Bound once: `see` is called for every event.
 _NOTHING, _CONTENT, _END, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.END, Sight.FAILED
 _MALFORMED = Failure(
     verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
@@ -34,7 +34,7 @@ class MessageWatch:
         self._counts: dict[str, Any] = {}
         self._is_complete = False
 
-    def see(self, frame: Frame) -> Sight:
+    def see(self, frame: Frame) -> int:
         if not frame.data or self._is_complete:
             return _NOTHING
         try:
@@ -46,7 +46,7 @@ class MessageWatch:
             return _CONTENT
         return self._see_frame_of_the_message(event)
 
-    def _see_frame_of_the_message(self, event: StreamEvent) -> Sight:
+    def _see_frame_of_the_message(self, event: StreamEvent) -> int:
         if event.error is not None or event.type == "error":
             self.failure = failure_of(200, event.error)
             return _FAILED

@@ -15,7 +15,7 @@ from omnillm.usage import Usage
 
 _CHUNK: msgspec.json.Decoder[Chunk | list[Chunk]] = msgspec.json.Decoder(Chunk | list[Chunk])
 _decode = _CHUNK.decode
-# Bound once: looking up a member of an enum costs as much as the rest of `see`.
+# Bound once: `see` is called for every event.
 _NOTHING, _CONTENT, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.FAILED
 _PARTS: msgspec.json.Decoder[ContentChunk | list[ContentChunk]] = msgspec.json.Decoder(ContentChunk | list[ContentChunk])
 _SILENT = frozenset({"text", "thought", "thoughtSignature", "partMetadata"})
@@ -45,7 +45,7 @@ class GenerateContentWatch:
         """Every chunk reports all usage up to it, so only the last report is read, and not before it is wanted."""
         return read_usage(self._metadata, self._searches) or self._reported
 
-    def see(self, frame: Frame) -> Sight:
+    def see(self, frame: Frame) -> int:
         data = frame.data
         if not data:
             return _NOTHING

@@ -33,7 +33,7 @@ class ChatWatch:
         self._has_content = False
         self._is_complete = False
 
-    def see(self, frame: Frame) -> Sight:
+    def see(self, frame: Frame) -> int:
         data = frame.data
         # rfind is the fastest search that CPython has for a word, and what is looked for stands near the end.
         if (
@@ -50,7 +50,7 @@ class ChatWatch:
     def at_end_of_stream(self) -> bool:
         return self._is_complete
 
-    def _look(self, data: bytes, event: bytes) -> Sight:
+    def _look(self, data: bytes, event: bytes) -> int:
         if data == b"[DONE]":
             self._is_complete = True
             return Sight.END
@@ -79,7 +79,7 @@ class ChatWatch:
         if reported is not None:
             self.usage = usage_of(reported) or self.usage
 
-    def _fail(self, failure: Failure) -> Sight:
+    def _fail(self, failure: Failure) -> int:
         self.failure = msgspec.structs.replace(failure, usage=self.usage)
         return Sight.FAILED
 

@@ -39,7 +39,7 @@ class ResponsesWatch:
         self._has_content = False
         self._is_complete = False
 
-    def see(self, frame: Frame) -> Sight:
+    def see(self, frame: Frame) -> int:
         data = frame.data
         if not data or self._is_complete:
             return Sight.NOTHING
@@ -60,7 +60,7 @@ class ResponsesWatch:
             return 0
         return 0 if last is None else last + 1
 
-    def _look(self, data: bytes) -> Sight:
+    def _look(self, data: bytes) -> int:
         try:
             event = _read_event(data)
         except UNREADABLE:
@@ -85,7 +85,7 @@ class ResponsesWatch:
         self.response_id = self.response_id or response.id or ""
         self.usage = usage_of_response(response) or self.usage
 
-    def _fail(self, failure: Failure) -> Sight:
+    def _fail(self, failure: Failure) -> int:
         """The first failure stands: `error` says more than the `response.failed` after it."""
         usage = self.usage
         self.failure = msgspec.structs.replace(self.failure or failure, usage=usage)
