@@ -110,6 +110,34 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     expires_wall_ms: int
 
 
+class ClaimState(enum.IntEnum):
+    TAKEN = 0
+    FINISHED = 1
+    FREE = 2
+
+
+class ClaimRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What came of a caller's idempotency key. Unique in `scope`: that of a later request stands, and of one request the later state.
+
+    TAKEN: the request was about to be sent; who finds this after the run has ended takes it for FINISHED, because nobody knows.
+    FINISHED: it may have been billed, so it is not done again. FREE: it was not, so the row goes.
+    """
+
+    scope: str
+    """Digest of the virtual key's name, the route and the idempotency key, 64 hex digits."""
+    fingerprint: str
+    """Of the body, keyed with the ledger's pepper, 64 hex digits."""
+    request_id: str
+    state: ClaimState
+    expires_wall_ms: int
+    status: int = 0
+    """Of the reply, where that is kept; 0: it is not."""
+    outcome: str = ""
+    content_type: str = ""
+    reply: bytes = b""
+    """The body. b"" also where a row tells only that there is one."""
+
+
 class OwnBudget(msgspec.Struct, frozen=True, kw_only=True):
     """A budget that only one virtual key draws on."""
 
@@ -163,6 +191,7 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     bindings: tuple[Binding, ...] = ()
     virtual_keys: tuple[VirtualKey, ...] = ()
     """Each is written where the one that stands there has its revision, or where none stands and it has none."""
+    claims: tuple[ClaimRow, ...] = ()
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,9 @@ import json
 import pytest
 from tests.docs.pages import ERRORS, ROOT, blocks, names, rows, section
 
+from omnillm.gateway.faults import OVERLOADED_TO_ANTHROPIC
 from omnillm.protocols.protocol import Fault
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.server.problems import OVERLOADED_TO_ANTHROPIC
 
 SHOWN = dict(
     zip(

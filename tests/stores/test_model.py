@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.soak import rounds
 
-from omnillm.records import EntryKind, Posting
+from omnillm.records import ClaimState, EntryKind, Posting
 from omnillm.stores.memory import MemoryStore
 from omnillm.stores.sqlite import SqliteStore
+from omnillm.testing.claim_suite import claim
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import WALL_S, attempt_row, entry, request_id, request_row
+from omnillm.testing.store_suite import WALL_MS, WALL_S, attempt_row, entry, request_id, request_row
 
 numbers = st.integers(0, 3)
 entries = st.builds(
@@ -27,11 +28,21 @@ attempts = st.builds(
     lambda number, attempt, cost: attempt_row(number, attempt=attempt, cost=cost), numbers, st.integers(0, 1), st.integers(0, 9)
 )
 requests = st.builds(lambda number, cost: request_row(number, attempts=2, cost=cost), numbers, st.integers(0, 9))
+claims = st.builds(
+    lambda scope, state, number, hours: claim(scope, state, number=number, expires_wall_ms=WALL_MS + hours),
+    st.sampled_from("ab"),
+    st.sampled_from(ClaimState),
+    numbers,
+    st.sampled_from([0, 1]),
+)
 postings = st.builds(
-    lambda entries, attempts, request: Posting(entries=tuple(entries), attempts=tuple(attempts), request=request),
+    lambda entries, attempts, request, claims: Posting(
+        entries=tuple(entries), attempts=tuple(attempts), request=request, claims=tuple(claims)
+    ),
     st.lists(entries, max_size=3),
     st.lists(attempts, max_size=2),
     st.none() | requests,
+    st.lists(claims, max_size=2),
 )
 
 
@@ -41,6 +52,7 @@ def stamped(posting, epoch):
         entries=tuple(replace(row, epoch=epoch) for row in posting.entries),
         attempts=tuple(replace(row, epoch=epoch) for row in posting.attempts),
         request=replace(posting.request, epoch=epoch) if posting.request else None,
+        claims=posting.claims,
     )
 
 
@@ -48,7 +60,8 @@ async def books(store):
     """All that can be read."""
     reports = [await store.usage(group_by=group, since_day="", until_day="") for group in ("provider_key", "total")]
     rows = [(await store.attempts(request_id(number)), await store.entries(request_id(number))) for number in range(4)]
-    return reports, await store.requests(limit=9, before=""), rows, sorted(await store.verify())
+    claimed = [await store.claim(scope) for scope in "ab"]
+    return reports, await store.requests(limit=9, before=""), rows, claimed, sorted(await store.verify())
 
 
 @settings(max_examples=rounds(25), deadline=None)

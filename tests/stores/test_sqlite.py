@@ -90,7 +90,7 @@ async def test_newer_schema_is_refused(store, tmp_path):
         db.execute("PRAGMA user_version = 7")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 4"):
+        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 5"):
             await store.open()
 
 
@@ -342,7 +342,9 @@ async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
         store.post(replace(posting, request=replace(posting.request, tags=tags)))
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.executescript("DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; PRAGMA user_version = 3;")
+        db.executescript(
+            "DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; DROP TABLE claims; PRAGMA user_version = 3;"
+        )
     db.close()
     await store.open()
     rows = await store.usage(group_by="tag:team", since_day="", until_day="")

@@ -13,6 +13,7 @@ from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
+from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.quote import PriceBook
 from omnillm.gateway.translation import Upstream
 from omnillm.protocols.codec import Dialect
@@ -126,6 +127,11 @@ def make_router(settings: Settings, endpoints: Mapping[str, Endpoint], dice: Ran
 
 def scheduled_budgets(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> tuple[Scheduled, ...]:
     return tuple(Scheduled(name=name, period=each.period, zone=each.tz) for name, each in configured.budgets(settings, stored).items())
+
+
+def idempotency_rules(settings: Settings) -> IdempotencyRules:
+    given = settings.calls.idempotency
+    return IdempotencyRules(ttl_s=given.ttl_s, keeps_replies=given.keeps_replies, max_reply_bytes=given.max_reply_bytes)
 
 
 def make_caller(settings: Settings, key: VirtualKeyTerms | None) -> Caller:

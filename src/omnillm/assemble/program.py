@@ -9,6 +9,7 @@ from random import Random
 from omnillm.admission.controller import AdmissionController
 from omnillm.assemble.parts import (
     check_unchangeable,
+    idempotency_rules,
     make_bridges,
     make_router,
     make_upstreams,
@@ -30,6 +31,7 @@ from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.engine import Engine
+from omnillm.gateway.idempotency import Idempotency
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.settlement import Observer, Settlement
@@ -89,6 +91,7 @@ class Program:
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._journal: Journal | None = None
+        self._idempotency: Idempotency | None = None
         self.pepper = b""
 
     async def start(self) -> None:
@@ -104,6 +107,7 @@ class Program:
         )
         given = settings.store.pepper
         self.pepper = given.reveal().encode() if given is not None else await self.store.virtual_keys.pepper()
+        self._idempotency = Idempotency(self._journal, self.clock, pepper=self.pepper)
         self.build(settings)
         self._tick()
 
@@ -114,6 +118,7 @@ class Program:
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
         assert self._journal is not None
+        assert self._idempotency is not None
         settlement = Settlement(
             admission=self.admission,
             journal=self._journal,
@@ -141,6 +146,7 @@ class Program:
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
         self.upstreams.replace(upstreams)
         self.drains.is_enabled = settings.calls.on_abort == "drain"
+        self._idempotency.rules = idempotency_rules(settings)
         self.endpoints = endpoints
         self.router = router
         self.settlement = settlement
@@ -150,6 +156,7 @@ class Program:
             admission=self.admission,
             dispatch=dispatch,
             drains=self.drains,
+            idempotency=self._idempotency,
             queue_s=settings.calls.queue_s,
         )
 

@@ -82,6 +82,12 @@ class HoldBackSettings(Struct, frozen=True, kw_only=True):
     size_bytes: Size = field(default=64 * 1024, name="size")
 
 
+class IdempotencySettings(Struct, frozen=True, kw_only=True):
+    ttl_s: PositiveSeconds = field(default=86400.0, name="ttl")
+    keeps_replies: bool = field(default=False, name="store_replies")
+    max_reply_bytes: Size = field(default=1024**2, name="max_reply")
+
+
 class CallSettings(Struct, frozen=True, kw_only=True):
     queue_s: Seconds = field(default=10.0, name="queue")
     """How long a call waits for a key, or for money that is only held; 0 fails at once."""
@@ -91,6 +97,7 @@ class CallSettings(Struct, frozen=True, kw_only=True):
     affinity: Literal["none", "session", "prefix"] = "none"
     on_abort: Literal["cancel", "drain"] = "cancel"
     default_output_tokens: Positive = 1024
+    idempotency: IdempotencySettings = IdempotencySettings()
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True):

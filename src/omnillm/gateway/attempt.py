@@ -79,6 +79,10 @@ class Attempt:
             first_byte_s=self.first_byte_s,
         )
 
+    def may_be_billed(self, outcome: Outcome, cost_nanousd: int) -> bool:
+        """Whether repeating the call could be paid twice: all but what no provider bills, and what provably never left."""
+        return cost_nanousd > 0 or (self.has_begun and (self.has_content or outcome.verdict not in UNBILLED))
+
     def charge(self, outcome: Outcome, status: int, quote: Quote) -> tuple[int, bool]:
         """(nano-USD, whether it is an estimate). A reported usage is exact; an answer that was an error is free; the rest is bounded."""
         price = self.price

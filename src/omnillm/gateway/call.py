@@ -29,6 +29,13 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     tags: str = ""
 
 
+class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller's own name for a call: sent again, it is known for the same one. Of another route it is another key."""
+
+    route: str
+    value: str
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request, decoded once and peeked."""
 
@@ -52,6 +59,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     affinity: int = 0
     """A hash: calls with the same one prefer the same key; 0: none."""
     tags: str = ""
+    idempotency_key: IdempotencyKey | None = None
 
     def __repr__(self) -> str:
         """Without headers, members and body: they hold credentials and prompts."""
@@ -59,6 +67,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AFFINITY_PREFIX_BYTES = 4096
+
+LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -90,6 +100,16 @@ def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes]) -> by
     pieces[0] = b"{"
     pieces.append(b"}")
     return b"".join(pieces)
+
+
+def read_idempotency_key(value: str, route: str) -> IdempotencyKey:
+    """BadRequest: it is empty, too long, or holds a space or anything that is not visible ASCII."""
+    if not (0 < len(value) <= LONGEST_IDEMPOTENCY_KEY and value.isascii() and value.isprintable()) or " " in value:
+        raise BadRequest(
+            f"An idempotency key must be 1 to {LONGEST_IDEMPOTENCY_KEY} visible ASCII characters, and be sent once.",
+            code="invalid_idempotency_key",
+        )
+    return IdempotencyKey(route=route, value=value)
 
 
 def has_repeated_members(body: bytes, members: Members) -> bool:

@@ -12,12 +12,13 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.bound_reasoning import readable
 from omnillm.gateway.bridge import Bridge, Bridged
 from omnillm.gateway.call import Call
+from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import LossReason
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
-from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow
+from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
 from omnillm.routing.target import Target
 from omnillm.usage import NO_USAGE, Usage
 
@@ -37,6 +38,7 @@ class Case:
         "_bindings",
         "_entries",
         "_is_closed",
+        "_is_to_be_paid",
         "_is_usage_known",
         "_last",
         "_rows",
@@ -45,6 +47,7 @@ class Case:
         "attempts",
         "bridge",
         "call",
+        "claim",
         "cost_nanousd",
         "covered_nanousd",
         "is_estimated",
@@ -96,6 +99,10 @@ class Case:
         self._rows: tuple[AttemptRow, ...] = ()
         self._is_closed = False
         self._is_usage_known = True
+        self._is_to_be_paid = False
+        """An attempt may have been billed."""
+        self.claim: Claim | None = None
+        """The call's hold on its idempotency key."""
 
     def __enter__(self) -> "Case":
         return self
@@ -104,8 +111,10 @@ class Case:
         if error is None:
             assert self.is_handed_over, "a case left without an answer or an error"
         elif isinstance(error, OmniError):
-            self.close(status=error.status, outcome=error.code)
             error.request_id, error.attempts = self.request_id, self.attempts
+            if self.claim is not None:
+                self.claim.keep_failure(error)
+            self.close(status=error.status, outcome=error.code)
         elif isinstance(error, Exception):
             self.close(status=500, outcome="internal_error")
         else:
@@ -115,6 +124,11 @@ class Case:
     def periods(self) -> tuple[tuple[str, str], ...]:
         """(budget, period) of everything reserved for the case."""
         return () if self.ticket is None else self.ticket.periods
+
+    @property
+    def claims(self) -> tuple[ClaimRow, ...]:
+        """What the ledger is told of the call's idempotency key before an attempt is sent."""
+        return () if self.claim is None else (self.claim.taken(self.request_id),)
 
     def begin(self, lease: Lease) -> Attempt:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
@@ -145,6 +159,7 @@ class Case:
     def _record(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool]) -> None:
         """The attempt's part of the call's sums, and its entries in the ledger."""
         cost, is_estimated = charged
+        self._is_to_be_paid |= attempt.may_be_billed(outcome, cost)
         if is_estimated:
             self.is_estimated = True
         if not outcome.is_usage_known and (attempt.has_content or outcome.verdict not in UNBILLED):
@@ -202,9 +217,17 @@ class Case:
             # A grant that its receiver never saw: cancelled while it stood in a queue.
             settlement.admission.cancel(self.request_id)
         row = self._request_row(status, outcome)
-        settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings))
+        posting = Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=self._end_claim(outcome))
+        settlement.journal.post(posting)
         for observe in settlement.observers:
             observe(row)
+
+    def _end_claim(self, outcome: str) -> tuple[ClaimRow, ...]:
+        """What became of the idempotency key; the ledger knows of it once an attempt was begun."""
+        if self.claim is None:
+            return ()
+        row = self.claim.end(self.request_id, outcome, is_to_be_paid=self._is_to_be_paid)
+        return () if self._last is None else (row,)
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
         """Remember what the reply made, so that its ids find the key again."""

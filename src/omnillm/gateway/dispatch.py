@@ -83,7 +83,7 @@ class Dispatch:
         upstream = self._upstreams.find(lease.provider, lease.key, protocol.name)
         while True:
             attempt = case.begin(lease)
-            if self._journal.is_strict and case.periods:
+            if case.claim is not None or (self._journal.is_strict and case.periods):
                 await self._journal.reserve(
                     case,
                     attempt=attempt.number,

@@ -7,6 +7,7 @@ from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
+from omnillm.gateway.idempotency import Claim, Idempotency, Replay
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.settlement import Settlement
@@ -14,7 +15,7 @@ from omnillm.routing.router import Router
 
 
 class Engine:
-    def __init__(
+    def __init__(  # noqa: PLR0913  the stations of the line
         self,
         *,
         router: Router,
@@ -22,23 +23,33 @@ class Engine:
         admission: Admission,
         dispatch: Dispatch,
         drains: Drains,
+        idempotency: Idempotency,
         queue_s: float,
     ) -> None:
         self._router = router
         self._drains = drains
+        self._idempotency = idempotency
         self._settlement = settlement
         self._admission = admission
         self._dispatch = dispatch
         self._queue_s = queue_s
 
-    async def serve(self, call: Call) -> Relay:
-        """Route, admit, dispatch. The relay then owns what the case holds: close it. An error gives back everything, seen or not."""
+    async def serve(self, call: Call) -> Relay | Replay:
+        """The call's relay: close it. A repetition of a call that was answered already gets its `Replay`, and is otherwise refused."""
+        if call.idempotency_key is None:
+            return await self._serve(call, None)
+        with self._idempotency.claim(call, call.idempotency_key) as claim:
+            return await claim.replay() or await self._serve(call, claim)
+
+    async def _serve(self, call: Call, claim: Claim | None) -> Relay:
+        """Route, admit, dispatch. The relay then owns what the case holds. An error gives back everything, seen or not."""
         plan = self._router.plan(call.model, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models)
         named = call.protocol.named_ids(call.members, call.body)
         pin = await self._settlement.bindings.pin(call, named) if named else None
         if pin is not None:
             plan = pinned(plan, pin, call)
         with self._settlement.open(call, plan, pin) as case:
+            case.claim = claim
             await self._admit(case)
             answer = await self._dispatch.send(case)
             return Relay(case, answer, self._drains)

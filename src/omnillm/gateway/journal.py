@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from omnillm.errors import LedgerUnavailable
-from omnillm.records import Entry, EntryKind, Posting
+from omnillm.records import ClaimRow, Entry, EntryKind, Posting
 
 
 class Ledger(Protocol):
@@ -20,6 +20,9 @@ class Ledger(Protocol):
         """Return once it is on disk; raises LedgerUnavailable."""
         ...
 
+    async def flush(self) -> None: ...
+    async def claim(self, scope: str) -> ClaimRow | None: ...
+
 
 class Movement(Protocol):
     """One attempt of one case, as far as money is concerned."""
@@ -31,9 +34,14 @@ class Movement(Protocol):
         """(budget, period id) of each reservation."""
         ...
 
+    @property
+    def claims(self) -> tuple[ClaimRow, ...]:
+        """The idempotency key that it has taken, if any."""
+        ...
+
 
 class Journal:
-    """Durability as configured: strict puts each reservation on disk before its attempt is sent, relaxed writes all of it behind."""
+    """Durability as configured: strict puts each reservation and claim on disk before its attempt is sent, relaxed writes all behind."""
 
     def __init__(self, ledger: Ledger, *, epoch: int, is_strict: bool, allows_outage: bool) -> None:
         self._ledger = ledger
@@ -42,16 +50,36 @@ class Journal:
         self._allows_outage = allows_outage
 
     def check(self) -> None:
-        """Raise LedgerUnavailable for a call that draws on a budget while the ledger is down, unless `when_down: allow`."""
+        """Raise LedgerUnavailable for a call that needs the ledger while it is down, unless `when_down: allow`."""
         if not self._ledger.is_healthy and not self._allows_outage:
-            raise LedgerUnavailable("The ledger cannot be written, and this call draws on a budget; try again shortly.", retry_after_s=1.0)
+            raise LedgerUnavailable(
+                "The ledger cannot be written, and this call draws on a budget or has an idempotency key; try again shortly.",
+                retry_after_s=1.0,
+            )
 
     async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int) -> None:
-        """Make an attempt's reservation durable (strict). LedgerUnavailable: nothing may be sent."""
+        """Make an attempt's reservation and claim durable (strict). LedgerUnavailable: nothing may be sent."""
         if self._allows_outage and not self._ledger.is_healthy:
             return
+        if not self.is_strict:
+            self._ledger.post(Posting(claims=movement.claims))
+            return
         entries = self.entries(movement, attempt=attempt, kind=EntryKind.RESERVE, amount_nanousd=amount_nanousd, wall_ms=wall_ms)
-        await self._ledger.post_durably(Posting(entries=entries))
+        await self._ledger.post_durably(Posting(entries=entries, claims=movement.claims))
+
+    async def claim(self, scope: str, *, is_behind: bool = False) -> ClaimRow | None:
+        """What the ledger knows of an idempotency key. `is_behind`: what was written behind is waited for.
+
+        LedgerUnavailable, unless `when_down: allow`: then nothing is known.
+        """
+        try:
+            if is_behind:
+                await self._ledger.flush()
+            return await self._ledger.claim(scope)
+        except LedgerUnavailable:
+            if self._allows_outage:
+                return None
+            raise
 
     def entries(
         self,

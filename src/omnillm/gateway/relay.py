@@ -26,6 +26,8 @@ class Relay:
         self._is_settled = False
         self.whole = answer.body
         if answer.body is not None:
+            if case.claim is not None:
+                case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), answer.body)
             self._succeed(answer)
 
     @property

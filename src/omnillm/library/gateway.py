@@ -27,7 +27,8 @@ from omnillm.config.settings import (
 )
 from omnillm.errors import BadRequest, ConfigError
 from omnillm.framing.sse import SseReader
-from omnillm.gateway.call import Call, affinity_of, read_members
+from omnillm.gateway.call import Call, affinity_of, read_idempotency_key, read_members
+from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
 from omnillm.library.generation import GatewayResponse, read_events, read_response
@@ -44,6 +45,7 @@ from omnillm.library.pool import (
 )
 from omnillm.library.prices import PriceConfig, price_settings, read_usd
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, raw_usage
+from omnillm.library.replays import replay_error, replay_reply, replay_response
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.request import LlmRequest
 from omnillm.money import NANO_PER_USD
@@ -125,13 +127,18 @@ class Gateway:
             self._is_started = False
             await self._program.aclose()
 
-    async def call(self, request: LlmRequest, *, session: str = "", tags: str = "") -> GatewayResponse:
+    async def call(self, request: LlmRequest, *, session: str = "", tags: str = "", idempotency_key: str = "") -> GatewayResponse:
         """Answer a canonical request, whatever protocol the provider speaks. ProtocolError: something required cannot be said in it.
 
-        What was lost on the way stands in `loss_reasons`. `session` is for affinity, `tags` for the ledger. Raises OmniError.
+        What was lost on the way stands in `loss_reasons`. `session` is for affinity, `tags` for the ledger. A call with an
+        `idempotency_key` is done once: its repetition is told the reply again where replies are kept (`is_replay`), otherwise it is a
+        CallerFault 409. Raises OmniError.
         """
         await self._start()
-        relay = await self._program.engine.serve(self._canonical_call(request, is_stream=False, session=session, tags=tags))
+        raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
+        relay = await self._serve(self._canonical_call(request, raw, is_stream=False))
+        if isinstance(relay, Replay):
+            return replay_response(relay)
         try:
             return read_response(relay, await relay.read())
         finally:
@@ -139,14 +146,16 @@ class Gateway:
 
     @asynccontextmanager
     async def stream(
-        self, request: LlmRequest, *, session: str = "", tags: str = ""
+        self, request: LlmRequest, *, session: str = "", tags: str = "", idempotency_key: str = ""
     ) -> AsyncIterator[AsyncIterator[LlmStreamEvent | Completed]]:
         """Stream a canonical request: `async with gateway.stream(request) as events: async for event in events`.
 
-        The last event is one `Completed` with the whole reply, or the iteration raises. Leaving the block early hangs up.
+        The last event is one `Completed` with the whole reply, or the iteration raises. Leaving the block early hangs up. A
+        stream is not kept: the repetition of one with an `idempotency_key` is a CallerFault 409.
         """
         await self._start()
-        relay = await self._program.engine.serve(self._canonical_call(request, is_stream=True, session=session, tags=tags))
+        raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
+        relay = await self._serve_stream(self._canonical_call(request, raw, is_stream=True))
         try:
             yield read_events(relay)
         finally:
@@ -155,8 +164,9 @@ class Gateway:
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
         """A raw call in the provider's own protocol, its reply whole. A body that asks for a stream is refused. Raises OmniError."""
         await self._start()
-        call = self._call(request, is_stream=False)
-        relay = await self._program.engine.serve(call)
+        relay = await self._serve(self._call(request, is_stream=False))
+        if isinstance(relay, Replay):
+            return replay_reply(relay)
         try:
             body = await relay.read()
         finally:
@@ -171,8 +181,7 @@ class Gateway:
         early hangs up: what was generated so far is settled.
         """
         await self._start()
-        call = self._call(request, is_stream=True)
-        relay = await self._program.engine.serve(call)
+        relay = await self._serve_stream(self._call(request, is_stream=True))
         try:
             yield _events(relay)
         finally:
@@ -195,9 +204,22 @@ class Gateway:
             return None
         return _usd(budgets[0].limit_nanousd - budgets[0].settled_nanousd - budgets[0].reserved_nanousd)
 
-    def _canonical_call(self, request: LlmRequest, *, is_stream: bool, session: str, tags: str) -> Call:
+    async def _serve(self, call: Call) -> Relay | Replay:
+        """An error that is told again is raised again."""
+        served = await self._program.engine.serve(call)
+        if isinstance(served, Replay) and served.status >= 400:
+            raise replay_error(served)
+        return served
+
+    async def _serve_stream(self, call: Call) -> Relay:
+        relay = await self._serve(call)
+        assert isinstance(relay, Relay), "a stream was kept"
+        return relay
+
+    def _canonical_call(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
+        """`raw` has all but the body."""
         body = msgspec.json.encode(replace(request, is_stream=is_stream))
-        raw = PrimitiveRequest(body=body, session=session, tags=tags)
+        raw = replace(raw, body=body)
         return self._made(raw, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
 
     def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
@@ -212,6 +234,7 @@ class Gateway:
 
     def _made(self, request: PrimitiveRequest, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
         program, peek = self._program, protocol.peek_request(members)
+        key = request.idempotency_key
         now = program.clock.now()
         return Call(
             protocol=protocol,
@@ -229,6 +252,7 @@ class Gateway:
             session=request.session,
             affinity=affinity_of(program.settings.calls.affinity, request.session, request.body),
             tags=request.tags,
+            idempotency_key=read_idempotency_key(key, f"{protocol.name}/{request.operation}") if key else None,
         )
 
     def _default_protocol(self) -> str:

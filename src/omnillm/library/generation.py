@@ -14,7 +14,7 @@ from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
 from omnillm.protocols.loss import LossReason
 
-_RESPONSE = msgspec.json.Decoder(LlmResponse)
+decode_response = msgspec.json.Decoder(LlmResponse).decode
 _EVENT = msgspec.json.Decoder(LlmStreamEvent)
 
 
@@ -29,6 +29,8 @@ class GatewayResponse(LlmResponse, frozen=True, kw_only=True, omit_defaults=True
     attempts: int = 0
     loss_reasons: tuple[LossReason, ...] = ()
     """What could not be said in the provider's protocol, or in the canonical model; empty: nothing was lost."""
+    is_replay: bool = False
+    """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
 
     @property
     def cost_usd(self) -> str:
@@ -37,7 +39,7 @@ class GatewayResponse(LlmResponse, frozen=True, kw_only=True, omit_defaults=True
 
 
 def read_response(relay: Relay, body: bytes) -> GatewayResponse:
-    return _known(relay, _RESPONSE.decode(body))
+    return _known(relay, decode_response(body))
 
 
 def _known(relay: Relay, response: LlmResponse) -> GatewayResponse:

@@ -26,6 +26,8 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Passed on as far as the allowlist lets them."""
     session: str = ""
     tags: str = ""
+    idempotency_key: str = ""
+    """Done once, however often it is sent: see `Gateway.call`. A header of that name would go to the provider, and mean nothing here."""
 
     @classmethod
     def json(cls, body: Mapping[str, Any] | bytes, *, protocol: str = "", model: str = "") -> "PrimitiveRequest":
@@ -60,6 +62,8 @@ class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     """Label of the provider key that answered."""
     attempts: int
+    is_replay: bool = False
+    """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
 
     def json(self) -> Any:
         return msgspec.json.decode(self.body)

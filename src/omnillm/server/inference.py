@@ -3,14 +3,15 @@
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.call import Call, Caller, affinity_of, read_members
+from omnillm.gateway.call import GENERATE, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key, read_members
+from omnillm.gateway.faults import client_status, fault_of
+from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
 from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
-from omnillm.server.paths import Route
-from omnillm.server.problems import client_status, fault_of
+from omnillm.server.paths import Route, without_prefix
 from omnillm.server.requests import Reply, Request
 
 MAX_TAGS_BYTES = 1024
@@ -43,7 +44,15 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         session=session,
         affinity=affinity_of(live.affinity, session, request.body),
         tags=_text(headers, b"x-omnillm-tags") or caller.tags,
+        idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
     )
+
+
+def _idempotency_key(request: Request, route: Route) -> IdempotencyKey | None:
+    """Counting tokens is free, however often it is repeated."""
+    if route.operation != GENERATE:
+        return None
+    return read_idempotency_key(request.headers[b"idempotency-key"].decode("latin-1"), without_prefix(request.path))
 
 
 def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
@@ -63,6 +72,9 @@ def _text(headers: dict[bytes, bytes], name: bytes) -> str:
 async def respond(call: Call, live: Live, reply: Reply) -> None:
     """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
     relay = await live.engine.serve(call)
+    if isinstance(relay, Replay):
+        reply.send(relay.status, _replay_fields(relay), relay.body)
+        return
     try:
         if relay.whole is not None:
             reply.send(200, _fields(relay, live.alerts, with_cost=True), relay.whole)
@@ -90,6 +102,15 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
         fault = fault_of(error, client_status(error, protocol), relay.case.request_id)
         reply.write(protocol.write_stream_fault(fault, relay.next_sequence))
     reply.end()
+
+
+def _replay_fields(replay: Replay) -> bytes:
+    retry = "x-should-retry: false\r\n" if replay.status >= 400 else ""
+    content_type = f"content-type: {replay.content_type}\r\n" if replay.content_type else ""
+    return (
+        f"{content_type}{retry}x-omnillm-request-id: {replay.request_id}\r\n"
+        f"x-omnillm-original-request-id: {replay.request_id}\r\nx-omnillm-idempotent-replay: true\r\nx-omnillm-cost-usd: 0\r\n"
+    ).encode()
 
 
 def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from omnillm.errors import ConfigError, LedgerUnavailable
-from omnillm.records import AttemptRow, Balance, Binding, Entry, EntryKind, Posting, RequestRow, VirtualKey
-from omnillm.stores import database, orphans, retirement, virtual_keys
+from omnillm.records import AttemptRow, Balance, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow, VirtualKey
+from omnillm.stores import claims, database, orphans, retirement, virtual_keys
 from omnillm.stores.daily import Daily
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ADD_TO_DAILY_TAGS, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table
@@ -32,7 +32,7 @@ OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind
 class Rows:
     """The rows of a batch, table by table."""
 
-    __slots__ = ("attempts", "bindings", "entries", "requests", "virtual_keys")
+    __slots__ = ("attempts", "bindings", "claims", "entries", "requests", "virtual_keys")
 
     def __init__(self, postings: Iterable[Posting]) -> None:
         self.requests: list[RequestRow] = []
@@ -40,11 +40,13 @@ class Rows:
         self.entries: list[Entry] = []
         self.bindings: list[Binding] = []
         self.virtual_keys: list[VirtualKey] = []
+        self.claims: list[ClaimRow] = []
         for posting in postings:
             self.entries += posting.entries
             self.attempts += posting.attempts
             self.bindings += posting.bindings
             self.virtual_keys += posting.virtual_keys
+            self.claims += posting.claims
             if posting.request is not None:
                 self.requests.append(posting.request)
 
@@ -117,7 +119,7 @@ class Book:
             self._apply(connection, rows)
 
     def retire(self, *, before: str, wall_ms: int, limit: int) -> int:
-        """Delete the rows of the oldest `limit` requests below an id, and bindings that have expired; returns how many."""
+        """Delete the rows of the oldest `limit` requests below an id, and bindings and claims that have expired; returns how many."""
         # It needs no sync: what a power cut brings back is deleted again.
         with self._transaction(is_synced=False) as connection:
             return retirement.retire(connection, before=before, wall_ms=wall_ms, limit=limit)
@@ -193,6 +195,8 @@ class Book:
         BINDINGS.insert(connection, rows.bindings)
         for key in rows.virtual_keys:
             virtual_keys.write(connection, key)
+        for claim in rows.claims:
+            claims.write(connection, claim)
         ADD_TO_DAILY.run(connection, [cell for key, counts in daily.keys.lines().items() for cell in (*key, *counts)])
         ADD_TO_DAILY_TAGS.run(connection, [cell for key, counts in daily.tags.lines().items() for cell in (*key, *counts)])
         ADD_TO_BALANCES.run(connection, [cell for key, amount in _booked(rows.entries).items() for cell in (*key, amount)])

@@ -12,6 +12,7 @@ from omnillm.records import (
     AttemptRow,
     Balance,
     Binding,
+    ClaimRow,
     Entry,
     EntryKind,
     Posting,
@@ -21,6 +22,7 @@ from omnillm.records import (
     first_id,
 )
 from omnillm.stores import orphans, verification
+from omnillm.stores.claims import MemoryClaims
 from omnillm.stores.daily import NOTHING, Daily, Sums, rest_of, usage_row
 from omnillm.stores.grouping import TAG, TOTAL, Grouping
 from omnillm.stores.migrations import scripts
@@ -60,6 +62,7 @@ class MemoryStore:
         self._attempts: dict[str, dict[int, AttemptRow]] = {}
         self._entries: dict[str, dict[tuple[int, EntryKind, str], Entry]] = {}
         self._bindings: dict[tuple[str, str], Binding] = {}
+        self._claims = MemoryClaims(most=history)
         # Sums of what is forgotten; of what is remembered they are made when somebody asks, because a call should not pay for reports.
         self._booked: Booked = {}
         self._daily = Daily()
@@ -84,6 +87,8 @@ class MemoryStore:
             self._add_binding(binding)
         for key in posting.virtual_keys:
             self.virtual_keys.write(key)
+        for claim in posting.claims:
+            self._claims.write(claim)
 
     def _add_binding(self, binding: Binding) -> None:
         """The oldest is forgotten when there are more than calls are remembered."""
@@ -190,6 +195,9 @@ class MemoryStore:
         found = self._bindings.get((kind, upstream_id))
         return found if found is not None and found.expires_wall_ms > self._clock.wall() * 1000 else None
 
+    async def claim(self, scope: str) -> ClaimRow | None:
+        return self._claims.find(scope, self._clock.wall() * 1000)
+
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
         before = first_id(before_wall_ms)
         ended = (request_id for request_id in self._requests if request_id < before and not self._holds_money(request_id))
@@ -206,7 +214,7 @@ class MemoryStore:
         expired = [key for key, binding in self._bindings.items() if binding.expires_wall_ms <= now_ms][:limit]
         for key in expired:
             del self._bindings[key]
-        return len(ids) + len(strays[:limit]) + len(expired)
+        return len(ids) + len(strays[:limit]) + len(expired) + self._claims.expire(wall_ms=now_ms, limit=limit)
 
     def _holds_money(self, request_id: str) -> bool:
         return bool(orphans.open_reserves(self._entries.get(request_id, {}).values()))

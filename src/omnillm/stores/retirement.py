@@ -1,9 +1,10 @@
-"""Retention in SQLite: the rows of old requests go, what they added up to stays; and bindings go when they have expired."""
+"""Retention in SQLite: the rows of old requests go, what they added up to stays. Bindings and idempotency keys go when they expire."""
 
 import sqlite3
 from collections import Counter
 from typing import Final
 
+from omnillm.stores import claims
 from omnillm.stores.tables import Insert
 
 ENDED: Final = "(SELECT epoch FROM epochs WHERE ended_wall_ms IS NOT NULL)"
@@ -36,7 +37,7 @@ EXPIRED: Final = """DELETE FROM bindings WHERE (kind, upstream_id) IN (
 
 
 def retire(connection: sqlite3.Connection, *, before: str, wall_ms: int, limit: int) -> int:
-    """Within a transaction: delete the rows of the oldest `limit` requests below an id, and `limit` expired bindings; returns how many."""
+    """Within a transaction: delete the rows of the oldest `limit` requests below an id, and `limit` expired bindings and claims each."""
     ids = [request_id for (request_id,) in connection.execute(OLDEST, (before, limit))]
     # What is left behind is looked for as far as this batch reaches, not in all that is old: a batch costs what it deletes.
     reach = ids[-1] if len(ids) == limit else before
@@ -45,7 +46,8 @@ def retire(connection: sqlite3.Connection, *, before: str, wall_ms: int, limit: 
         _remember(connection, ids)
         for table in ("entries", "attempts", "requests"):
             connection.execute(f"DELETE FROM {table} WHERE request_id IN ({_marks(ids)})", ids)
-    return len(ids) + connection.execute(EXPIRED, (wall_ms, limit)).rowcount
+    expired = connection.execute(EXPIRED, (wall_ms, limit)).rowcount + claims.expire(connection, wall_ms=wall_ms, limit=limit)
+    return len(ids) + expired
 
 
 def _remember(connection: sqlite3.Connection, ids: list[str]) -> None:

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
-from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, Posting, RequestFilter, RequestRow, UsageRow, first_id
-from omnillm.stores import database, reports, verification
+from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, ClaimRow, Entry, Posting, RequestFilter, RequestRow, UsageRow, first_id
+from omnillm.stores import claims, database, reports, verification
 from omnillm.stores.book import Book
 from omnillm.stores.grouping import Grouping
 from omnillm.stores.store import Opened
@@ -100,6 +100,9 @@ class SqliteStore:
     async def binding(self, kind: str, upstream_id: str) -> Binding | None:
         found = await self._read(lambda db: reports.binding(db, kind, upstream_id))
         return found if found is not None and found.expires_wall_ms > self._wall_ms() else None
+
+    async def claim(self, scope: str) -> ClaimRow | None:
+        return await self._read(lambda db: claims.find(db, scope, self._wall_ms()))
 
     async def verify(self) -> list[str]:
         return await self._read(verification.problems)

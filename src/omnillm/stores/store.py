@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from omnillm.records import EVERY_REQUEST, AttemptRow, Balance, Binding, Entry, Posting, RequestFilter, RequestRow, UsageRow
+from omnillm.records import EVERY_REQUEST, AttemptRow, Balance, Binding, ClaimRow, Entry, Posting, RequestFilter, RequestRow, UsageRow
 from omnillm.stores.virtual_keys import VirtualKeys
 
 
@@ -77,8 +77,18 @@ class Store(Protocol):
         """Whose an upstream object is; None when it is unknown, or has expired."""
         ...
 
+    async def claim(self, scope: str) -> ClaimRow | None:
+        """What came of an idempotency key; None when it is unknown, free, or has expired.
+
+        Claims are written in the order of their postings. One replaces what stands when its request is later (by id), or is the same in
+        a later state; FREE removes what its own request has written.
+        """
+        ...
+
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
-        """Forget the rows of the oldest `limit` requests that began before a moment, and `limit` expired bindings; returns how many.
+        """Forget the rows of the oldest `limit` requests that began before a moment, and `limit` expired bindings and claims each.
+
+        Returns how many.
 
         What they added up to stays: balances, usage reports, and the proof of both. A request that holds a reservation is kept, and so is
         what a call under way has written. Raises LedgerUnavailable.

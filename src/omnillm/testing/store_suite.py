@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from omnillm.errors import BadRequest
 from omnillm.records import EntryKind, Posting, UsageRow
 from omnillm.stores.store import Store
+from omnillm.testing.claim_suite import ClaimSuite
 from omnillm.testing.report_suite import ReportSuite
 from omnillm.testing.retention_suite import RetentionSuite
 from omnillm.testing.rows import COST, WALL_MS, WALL_S, attempt_row, binding, call, entry, request_id, request_row
@@ -49,7 +50,7 @@ async def usage(store: Store, group_by: str, since: str = "", until: str = "") -
     return {row.group: row for row in rows}
 
 
-class StoreSuite(ReportSuite, RetentionSuite, VirtualKeySuite):
+class StoreSuite(ClaimSuite, ReportSuite, RetentionSuite, VirtualKeySuite):
     async def test_empty_ledger_reports_nothing_and_is_proven(self, store: Store) -> None:
         """Totals of nothing are zero, lists are empty, and there is no problem."""
         opened = await store.open()

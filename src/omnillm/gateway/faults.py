@@ -1,0 +1,31 @@
+"""An error as the client reads it: its status and its body, in the client's own protocol."""
+
+from omnillm.errors import OmniError, ProviderError
+from omnillm.protocols.protocol import Fault, Protocol
+
+OVERLOADED_TO_ANTHROPIC = 529
+
+
+def client_status(error: OmniError, protocol: Protocol) -> int:
+    """Only an Anthropic client knows 529."""
+    if error.code == "provider_overloaded" and protocol.name == "anthropic_messages":
+        return OVERLOADED_TO_ANTHROPIC
+    return error.status
+
+
+def fault_of(error: OmniError, status: int, request_id: str) -> Fault:
+    return Fault(
+        status=status,
+        code=error.code,
+        message=error.message,
+        request_id=request_id,
+        retry_after_s=error.retry_after_s,
+        details=error.details,
+    )
+
+
+def error_body(error: OmniError, protocol: Protocol, request_id: str) -> bytes:
+    """A provider's own refusal goes to a client of the same protocol verbatim."""
+    if isinstance(error, ProviderError) and error.raw_body and error.protocol == protocol.name:
+        return error.raw_body
+    return protocol.write_fault(fault_of(error, client_status(error, protocol), request_id))

@@ -1,0 +1,35 @@
+"""What a repetition of a call is told again: the reply of the call that had its idempotency key first."""
+
+from omnillm.errors import OmniError
+from omnillm.gateway.idempotency import Replay
+from omnillm.library.generation import GatewayResponse, decode_response
+from omnillm.library.primitive import PrimitiveReply
+from omnillm.usage import NO_USAGE
+
+
+def replay_error(replay: Replay) -> OmniError:
+    """Of a call that failed, when something may have been billed for it."""
+    error = OmniError(f"The call with this idempotency key failed: {replay.outcome}.", code=replay.outcome, status=replay.status)
+    error.request_id = replay.request_id
+    return error
+
+
+def replay_response(replay: Replay) -> GatewayResponse:
+    response = decode_response(replay.body)
+    fields = {name: getattr(response, name) for name in response.__struct_fields__}
+    return GatewayResponse(**fields, request_id=replay.request_id, is_replay=True)
+
+
+def replay_reply(replay: Replay) -> PrimitiveReply:
+    return PrimitiveReply(
+        status=replay.status,
+        body=replay.body,
+        usage=NO_USAGE,
+        cost_nanousd=0,
+        request_id=replay.request_id,
+        provider="",
+        model="",
+        key="",
+        attempts=0,
+        is_replay=True,
+    )
