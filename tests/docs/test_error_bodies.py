@@ -5,7 +5,6 @@ import json
 import pytest
 from tests.docs.pages import ERRORS, ROOT, blocks, names, rows, section
 
-from omnillm.gateway.faults import OVERLOADED_TO_ANTHROPIC
 from omnillm.protocols.protocol import Fault
 from omnillm.protocols.registry import PROTOCOLS
 
@@ -62,4 +61,4 @@ def test_the_words_of_a_status_are_as_told(status: int) -> None:
 def test_every_status_of_a_code_has_its_words() -> None:
     """Each number in the table of codes, and the one that only Anthropic's clients see."""
     told = {int(number) for cells in rows(ERRORS, "code") for number in cells[1].replace(",", " ").split() if number.isdigit()}
-    assert told - {422} | {422, OVERLOADED_TO_ANTHROPIC} == set(WORDS)
+    assert told - {422} | {422, PROTOCOLS["anthropic_messages"].overloaded_status} == set(WORDS)

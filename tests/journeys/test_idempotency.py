@@ -213,15 +213,16 @@ async def test_provider_that_is_not_reached_leaves_the_key_free(serve: Serve, pr
     assert await gateway.books() == (0, 0, 0)
 
 
-@pytest.mark.parametrize("refused", ["model", "budget", "limit", "shape"])
+@pytest.mark.parametrize("refused", ["model", "budget", "limit", "shape", "permission"])
 async def test_what_the_gateway_refused_may_be_asked_again(serve: Serve, provider: FakeProvider, refused: str) -> None:
-    """404, 402, 429 and 400 of our own: nothing was sent, and the key is not used up."""
-    how = {"budget": {"limit_usd": "0.000001"}, "limit": {"caller": "rpm: 1"}}.get(refused, {})
+    """404, 402, 429, 400 and 403 of our own: nothing was sent, and the key is not used up."""
+    changes = {"budget": {"limit_usd": "0.000001"}, "limit": {"caller": "rpm: 1"}, "permission": {"caller": "models: [fast]"}}
+    how = changes.get(refused, {})
     gateway = await serve(configuration(provider, **how))
     if refused == "limit":
         assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
-    questions = {"model": once(model="nobody"), "shape": once(more={"n": "many"})}
-    statuses = {"model": 404, "budget": 402, "limit": 429, "shape": 400}
+    questions = {"model": once(model="nobody"), "shape": once(more={"n": "many"}), "permission": once(model="claude")}
+    statuses = {"model": 404, "budget": 402, "limit": 429, "shape": 400, "permission": 403}
     for _ in range(2):
         reply = await exchange(gateway.port, questions.get(refused, once()))
         assert reply.status == statuses[refused]
@@ -250,6 +251,25 @@ async def test_failure_that_may_be_billed_uses_the_key_up(serve: Serve, provider
         check_refused(again, 409, "idempotency_finished")
     assert len(provider.log) == sent
     assert (await gateway.books())[2] == 0
+
+
+async def test_refusal_after_a_failure_that_may_be_billed_uses_the_key_up(serve: Serve, provider: FakeProvider) -> None:
+    """The last attempt was free, the first was perhaps not."""
+    gateway = await serve(configuration(provider))
+    provider.enqueue(Fault.reset(after_events=1), Fault.status(400))
+    assert (await exchange(gateway.port, once())).status == 400
+    check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
+    assert len(provider.log) == 2
+
+
+async def test_timeout_uses_the_key_up(serve: Serve, provider: FakeProvider) -> None:
+    """Nobody knows what the provider did meanwhile."""
+    gateway = await serve(configuration(provider))
+    provider.enqueue(Fault.stall())
+    headers = {"idempotency-key": KEY, "x-omnillm-timeout-ms": "60"}
+    assert (await exchange(gateway.port, ask("openai_chat", "hello", headers=headers))).status == 504
+    check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
+    assert len(provider.log) == 1
 
 
 @pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
@@ -402,6 +422,48 @@ async def test_ledger_that_is_down_keeps_no_key(serve: Serve, provider: FakeProv
     assert provider.log == []
     moved.rename(path)
     assert (await exchange(gateway.port, once())).is_answer
+    await check_once(gateway, provider)
+
+
+async def test_outage_that_is_allowed_leaves_keys_to_memory(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """With `when_down: allow` a call is made once as long as the process lives."""
+    path = tmp_path / "ledger.db"
+    text = configuration(provider, store=f"sqlite:///{path}", durability="strict", calls=KEPT)
+    gateway = await serve(text.replace("durability: strict", "durability: strict, when_down: allow"))
+    moved = path.rename(tmp_path / "elsewhere.db")
+    assert (await exchange(gateway.port, once())).is_answer
+    check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
+    moved.rename(path)
+    assert len(provider.log) == 1
+
+
+async def test_reply_that_is_on_its_way_to_the_disk_is_waited_for(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+    """It was written behind, and a repetition that comes at once gets it all the same."""
+    path = tmp_path / "ledger.db"
+    gateway = await serve(configuration(provider, store=f"sqlite:///{path}", durability="strict", calls=KEPT))
+    provider.enqueue(Fault.stall())
+    line = await Line.open(gateway.port, once())
+    await provider.arrived(1)
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    provider.gate("stall").set()
+    first = await line.rest()
+    line.reset()
+    again = asyncio.get_running_loop().create_task(exchange(gateway.port, once()))
+    await until(lambda: bool(gateway.program.store._writer._is_awaited))
+    assert not again.done()
+    lock.rollback()
+    lock.close()
+    assert (await again).body == first.body
+
+
+@pytest.mark.parametrize("dialect", ["anthropic_messages", "gemini"])
+async def test_translated_reply_is_told_again_in_the_clients_words(serve: Serve, provider: FakeProvider, dialect: str) -> None:
+    """As the client got it, not as the provider gave it."""
+    gateway = await serve(configuration(provider, calls=KEPT))
+    replies = [await exchange(gateway.port, once(dialect, model="fast")) for _ in range(2)]
+    assert replies[0].is_answer
+    assert replies[0].body == replies[1].body
     await check_once(gateway, provider)
 
 

@@ -159,7 +159,8 @@ class Case:
     def _record(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool]) -> None:
         """The attempt's part of the call's sums, and its entries in the ledger."""
         cost, is_estimated = charged
-        self._is_to_be_paid |= attempt.may_be_billed(outcome, cost)
+        if self.claim is not None:
+            self._is_to_be_paid |= attempt.may_be_billed(outcome, cost)
         if is_estimated:
             self.is_estimated = True
         if not outcome.is_usage_known and (attempt.has_content or outcome.verdict not in UNBILLED):

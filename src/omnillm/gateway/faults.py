@@ -3,14 +3,9 @@
 from omnillm.errors import OmniError, ProviderError
 from omnillm.protocols.protocol import Fault, Protocol
 
-OVERLOADED_TO_ANTHROPIC = 529
-
 
 def client_status(error: OmniError, protocol: Protocol) -> int:
-    """Only an Anthropic client knows 529."""
-    if error.code == "provider_overloaded" and protocol.name == "anthropic_messages":
-        return OVERLOADED_TO_ANTHROPIC
-    return error.status
+    return protocol.overloaded_status if error.code == "provider_overloaded" else error.status
 
 
 def fault_of(error: OmniError, status: int, request_id: str) -> Fault:

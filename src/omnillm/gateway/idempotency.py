@@ -133,9 +133,9 @@ class Claim:
         raise error
 
     def keep(self, status: int, content_type: bytes, body: bytes) -> None:
-        """The whole reply, for repetitions; if it is to be kept."""
+        """The whole reply, for repetitions; if it is to be kept. While the ledger is down they would pile up in memory."""
         rules = self._idempotency.rules
-        if rules.keeps_replies and len(body) <= rules.max_reply_bytes:
+        if rules.keeps_replies and len(body) <= rules.max_reply_bytes and self._idempotency.journal.is_healthy:
             self._kept = status, content_type.decode("latin-1"), body
 
     def keep_failure(self, error: OmniError) -> None:

@@ -49,6 +49,10 @@ class Journal:
         self.is_strict = is_strict
         self._allows_outage = allows_outage
 
+    @property
+    def is_healthy(self) -> bool:
+        return self._ledger.is_healthy
+
     def check(self) -> None:
         """Raise LedgerUnavailable for a call that needs the ledger while it is down, unless `when_down: allow`."""
         if not self._ledger.is_healthy and not self._allows_outage:

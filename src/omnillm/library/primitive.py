@@ -45,6 +45,9 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
                 raise BadRequest(f"The header {name[:64]!r} is not printable ASCII.", code="bad_header")
         return {name.lower().encode(): value.encode() for name, value in self.headers.items()}
 
+    def with_idempotency_key(self, key: str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, idempotency_key=key)
+
     def with_session(self, session: str) -> "PrimitiveRequest":
         return msgspec.structs.replace(self, session=session)
 

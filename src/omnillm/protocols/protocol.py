@@ -132,6 +132,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """UTF-8 bytes of what the model will read: an upper bound of the input tokens, without base64 media; and see `media_tokens`."""
     media_tokens: Callable[[Members], int]
     """Spec maxima for images, audio and files in the request."""
+    overloaded_status: int = 503
+    """What its clients know an overloaded provider by."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids
     """What a request names that is bound to a provider key; never raises."""
     made_ids: Callable[[bytes], tuple[Bound, ...]] | None = None

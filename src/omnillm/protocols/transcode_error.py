@@ -9,9 +9,6 @@ from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.protocol import Failure, Fault
 from omnillm.protocols.registry import PROTOCOLS
 
-_OVERLOADED_TO_ANTHROPIC = 529
-_OVERLOADED = 503
-
 
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
     status: int
@@ -46,7 +43,4 @@ def transcode_error(
 
 
 def _status_for(target: str, failure: Failure) -> int:
-    """Only an Anthropic client knows 529."""
-    if failure.verdict is Verdict.OVERLOADED:
-        return _OVERLOADED_TO_ANTHROPIC if target == "anthropic_messages" else _OVERLOADED
-    return failure.status
+    return PROTOCOLS[target].overloaded_status if failure.verdict is Verdict.OVERLOADED else failure.status

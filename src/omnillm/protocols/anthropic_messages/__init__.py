@@ -21,5 +21,6 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     text_bytes=text_bytes,
     media_tokens=media_tokens,
+    overloaded_status=529,
     named_ids=files_named,
 )
