@@ -126,7 +126,7 @@ class ClaimRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     scope: str
     """Digest of the virtual key's name, the route and the idempotency key, 64 hex digits."""
     fingerprint: str
-    """Of the body, keyed with the ledger's pepper, 64 hex digits."""
+    """Of model, mode and body, keyed with the ledger's pepper, 64 hex digits."""
     request_id: str
     state: ClaimState
     expires_wall_ms: int

@@ -11,6 +11,13 @@ def test_what_is_not_in_force_yet_is_said() -> None:
     assert "passthrough" in line
 
 
+def test_kept_replies_are_said() -> None:
+    """What models wrote lies in the ledger then, which nobody should find out by chance."""
+    text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\ncalls: {idempotency: {store_replies: true, ttl: 2h}}\n"
+    [line] = [line for line in describe(parse(text, {})) if line.startswith("store")]
+    assert line.endswith("replies to calls with an idempotency key for 2 hours")
+
+
 def test_defaults_need_no_notice() -> None:
     text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\n"
     assert not [line for line in describe(parse(text, {})) if "not in force" in line]

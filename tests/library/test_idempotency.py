@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.library.test_gateway import CHAT, KEYS, PRICE, PRICES
+from msgspec.structs import replace
+from tests.library.test_gateway import CHAT, GEMINI, KEYS, PRICE, PRICES
 
 from omnillm import BadRequest, Gateway, LlmRequest, OmniError, PrimitiveRequest, ProviderEndpoint, user
 from omnillm.errors import CallerFault
@@ -65,6 +66,21 @@ async def test_what_is_not_kept_is_refused(provider: FakeProvider) -> None:
         with pytest.raises(BadRequest, match="visible ASCII"):
             await gateway.call(REQUEST, idempotency_key="k 3")
     assert len(provider.log) == 2
+
+
+async def test_what_the_body_does_not_tell_is_told_apart_too(provider: FakeProvider) -> None:
+    """Gemini's body names neither the model nor the mode, and a repetition has both."""
+    raw = PrimitiveRequest.json(GEMINI, protocol="gemini_generate_content", model="fake-small").with_idempotency_key("k-1")
+    async with Gateway(ProviderEndpoint.gemini(provider.base_url), keys=KEYS) as gateway:
+        await gateway.primitive_call(raw)
+        with pytest.raises(CallerFault, match="another body"):
+            await gateway.primitive_call(replace(raw, model="fake-large"))
+        with pytest.raises(CallerFault, match="another body"):
+            async with gateway.primitive_stream(raw):
+                pass
+        with pytest.raises(CallerFault, match="not kept"):
+            await gateway.primitive_call(raw)
+    assert len(provider.log) == 1
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])

@@ -3,7 +3,9 @@
 import pytest
 
 from omnillm.records import EntryKind, Posting
+from omnillm.stores.claims import MOST_REPLY_BYTES
 from omnillm.stores.memory import MemoryStore
+from omnillm.testing.claim_suite import FINISHED, answered, claim
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_S, StoreSuite, balances, call, entry, request_id, usage
 
@@ -40,6 +42,22 @@ async def test_open_reservation_is_never_forgotten():
         store.post(call(number))
     assert EntryKind.RESERVE in {found.kind for found in await store.entries(request_id(0))}
     assert await balances(store) == {("everything", "2026-11"): 800, ("team", "2026-11"): 4 * COST}
+
+
+async def test_kept_replies_are_bounded_and_their_keys_stay_used_up():
+    """The oldest reply goes first, and its claim is finished all the same; beyond the history claims go too."""
+    store = MemoryStore(clock=ManualClock(wall=WALL_S), history=4)
+    await store.open()
+    reply = bytes(MOST_REPLY_BYTES // 2)
+    for number, scope in enumerate("abc"):
+        store.post(Posting(claims=(answered(scope, number=number, reply=reply),)))
+    assert [len((await store.claim(scope)).reply) for scope in "abc"] == [0, len(reply), len(reply)]
+    assert await store.claim("a") == claim("a", FINISHED, number=0)
+    for number, scope in enumerate("defg"):
+        store.post(Posting(claims=(claim(scope, number=number),)))
+    assert [scope for scope in "abcdefg" if await store.claim(scope)] == ["d", "e", "f", "g"]
+    store.post(Posting(claims=(answered("h", reply=reply),)))
+    assert (await store.claim("h")).reply == reply
 
 
 async def test_durable_posting_is_taken_at_once():

@@ -44,6 +44,9 @@ def _server(settings: Settings) -> Iterator[str]:
     if server.auth == "required" and not (server.admin_key or settings.virtual_keys):
         yield "no virtual key and no admin_key to make one with: nobody can call"
     kept = f"rows are kept for {store.retention_s / 86400:g} days"
+    idempotency = settings.calls.idempotency
+    if idempotency.keeps_replies:
+        kept += f", and replies to calls with an idempotency key for {idempotency.ttl_s / 3600:g} hours"
     yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}, {kept}"
 
 

@@ -38,9 +38,9 @@ class Case:
         "_bindings",
         "_entries",
         "_is_closed",
-        "_is_to_be_paid",
         "_is_usage_known",
         "_last",
+        "_may_be_billed",
         "_rows",
         "_settlement",
         "attempt",
@@ -99,7 +99,7 @@ class Case:
         self._rows: tuple[AttemptRow, ...] = ()
         self._is_closed = False
         self._is_usage_known = True
-        self._is_to_be_paid = False
+        self._may_be_billed = False
         """An attempt may have been billed."""
         self.claim: Claim | None = None
         """The call's hold on its idempotency key."""
@@ -160,7 +160,7 @@ class Case:
         """The attempt's part of the call's sums, and its entries in the ledger."""
         cost, is_estimated = charged
         if self.claim is not None:
-            self._is_to_be_paid |= attempt.may_be_billed(outcome, cost)
+            self._may_be_billed |= attempt.may_be_billed(outcome, cost)
         if is_estimated:
             self.is_estimated = True
         if not outcome.is_usage_known and (attempt.has_content or outcome.verdict not in UNBILLED):
@@ -227,7 +227,7 @@ class Case:
         """What became of the idempotency key; the ledger knows of it once an attempt was begun."""
         if self.claim is None:
             return ()
-        row = self.claim.end(self.request_id, outcome, is_to_be_paid=self._is_to_be_paid)
+        row = self.claim.end(self.request_id, outcome, may_be_billed=self._may_be_billed)
         return () if self._last is None else (row,)
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:

@@ -56,13 +56,10 @@ class Idempotency:
     def claim(self, call: Call, key: IdempotencyKey) -> "Claim":
         """Whatever came of it: see `Claim.replay`. LedgerUnavailable: nobody could keep it."""
         self.journal.check()
-        scope = f"{call.caller.name}\0{key.route}\0{key.value}".encode()
-        return Claim(
-            self,
-            call,
-            scope=blake2b(scope, digest_size=32).hexdigest(),
-            fingerprint=blake2b(call.body, key=self._pepper, digest_size=32).hexdigest(),
-        )
+        scope = blake2b(f"{call.caller.name}\0{key.route}\0{key.value}".encode(), digest_size=32)
+        fingerprint = blake2b(f"{call.model}\0{call.is_stream}\0".encode(), key=self._pepper, digest_size=32)  # no body need tell these
+        fingerprint.update(call.body)
+        return Claim(self, call, scope=scope.hexdigest(), fingerprint=fingerprint.hexdigest())
 
 
 class Claim:
@@ -146,11 +143,11 @@ class Claim:
         """To be on disk before anything is sent."""
         return self._row(request_id, ClaimState.TAKEN)
 
-    def end(self, request_id: str, outcome: str, *, is_to_be_paid: bool) -> ClaimRow:
+    def end(self, request_id: str, outcome: str, *, may_be_billed: bool) -> ClaimRow:
         """The call is over: the key is used up if anything may have been billed for it, else it is free. Once."""
         assert self._is_held, "an idempotency key was given back twice"
         self._is_held = False
-        if not is_to_be_paid:
+        if not may_be_billed:
             self._idempotency.claims.release(self._scope)
             return self._row(request_id, ClaimState.FREE)
         row = self._row(request_id, ClaimState.FINISHED)
