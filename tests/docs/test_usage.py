@@ -112,8 +112,8 @@ def test_every_header_is_told() -> None:
 def test_every_metric_is_told() -> None:
     """The names that Prometheus reads, and no other."""
     counters = Counters()
-    counters.series["openai_chat", "openai", "m", "success"] = Series(calls=1)
-    counters.callers["team-a", "openai", "m"] = Series(calls=1)
+    counters.series["openai_chat", "openai", "m", "success"] = Series()
+    counters.callers["team-a", "openai", "m"] = Series()
     counters.losses["openai_chat", "openai", "dropped"] = 1
     counters.refuse("bad_request")
     rendered = render_metrics(

@@ -1,9 +1,10 @@
 """Sums for the metrics, bounded whatever callers ask for."""
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from tests.server.test_calllog import ROW
 
-from omnillm.gateway.counters import BUCKETS_MS, MAX_SERIES, Counters, Series
+from omnillm.gateway.counters import BUCKETS_MS, MAX_SERIES, Counters, Counts, Series
+from omnillm.usage import Usage
 
 
 def test_models_of_the_callers_choice_do_not_fill_the_memory() -> None:
@@ -13,9 +14,9 @@ def test_models_of_the_callers_choice_do_not_fill_the_memory() -> None:
         counters.observe(replace(ROW, upstream_model=f"model-{number}"))
     counters.observe(replace(ROW, upstream_model="model-7"))
     assert len(counters.series) == MAX_SERIES + 1
-    assert counters.series["openai_chat", "openai", "other", "success"].calls == 50
-    assert counters.series["openai_chat", "openai", "model-7", "success"].calls == 2
-    assert sum(series.calls for series in counters.series.values()) == MAX_SERIES + 51
+    assert counters.series["openai_chat", "openai", "other", "success"].counts.calls == 50
+    assert counters.series["openai_chat", "openai", "model-7", "success"].counts.calls == 2
+    assert sum(series.counts.calls for series in counters.series.values()) == MAX_SERIES + 51
 
 
 def test_a_duration_is_in_the_first_bucket_that_holds_it() -> None:
@@ -41,7 +42,7 @@ def test_the_sums_of_workers_add_up() -> None:
     for row in (ROW, ROW, replace(ROW, duration_ms=3, cost_nanousd=5)):
         both.observe(row)
     [sum_of_both] = both.series.values()
-    assert asdict(added) == asdict(sum_of_both)
+    assert (added.counts, added.buckets) == (sum_of_both.counts, sum_of_both.buckets)
 
 
 def test_callers_and_their_models_do_not_fill_the_memory() -> None:
@@ -53,8 +54,13 @@ def test_callers_and_their_models_do_not_fill_the_memory() -> None:
         counters.observe(replace(ROW, caller=f"caller-{number}"))
     counters.observe(replace(ROW, upstream_model="model-7"))
     assert len(counters.callers) == 2 * MAX_SERIES + 1
-    assert counters.callers["team-a", "openai", "other"].calls == 50
-    assert counters.callers["team-a", "openai", "model-7"].calls == 2
-    assert counters.callers["caller-7", "openai", "other"].calls == 1
-    assert counters.callers["other", "openai", "other"].calls == 51
-    assert sum(series.calls for series in counters.callers.values()) == 2 * (MAX_SERIES + 50) + 1
+    assert counters.callers["team-a", "openai", "other"].counts.calls == 50
+    assert counters.callers["team-a", "openai", "model-7"].counts.calls == 2
+    assert counters.callers["caller-7", "openai", "other"].counts.calls == 1
+    assert counters.callers["other", "openai", "other"].counts.calls == 51
+    assert sum(series.counts.calls for series in counters.callers.values()) == 2 * (MAX_SERIES + 50) + 1
+
+
+def test_counts_have_every_field_of_a_usage_in_its_order() -> None:
+    """They are made of its values as they stand."""
+    assert Counts._fields[4:] == Usage.__struct_fields__

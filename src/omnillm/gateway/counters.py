@@ -1,9 +1,11 @@
 """Sums for `/metrics`. Plain summable structs: those of several workers add up; `server/metrics.py` renders them."""
 
 from bisect import bisect_left
-from typing import Final
+from operator import add
+from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from omnillm.protocols.loss import LossReason
 from omnillm.records import RequestRow
@@ -16,8 +18,8 @@ OTHER: Final = "other"
 decode_losses: Final = msgspec.json.Decoder(tuple[LossReason, ...]).decode
 
 
-class Series(msgspec.Struct, kw_only=True):
-    """Calls that have their labels in common."""
+class Counts(NamedTuple):
+    """What calls add up to. From `input` on the fields are those of `Usage`, in its order."""
 
     calls: int = 0
     attempts: int = 0
@@ -25,47 +27,41 @@ class Series(msgspec.Struct, kw_only=True):
     duration_ms: int = 0
     input: int = 0
     cache_read: int = 0
-    cache_write: int = 0
+    cache_write_short: int = 0
+    cache_write_long: int = 0
     output: int = 0
     reasoning: int = 0
     input_audio: int = 0
     output_audio: int = 0
     images: int = 0
     tool_calls: int = 0
-    buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
+
+    @classmethod
+    def of(cls, row: RequestRow) -> "Counts":
+        return cls(1, row.attempts, row.cost_nanousd, row.duration_ms, *astuple(row.usage))
+
+
+class Series:
+    """Calls that have their labels in common: their counts, and how many took how long (`BUCKETS_MS`)."""
+
+    __slots__ = ("_sums", "buckets")
+
+    def __init__(self) -> None:
+        self._sums: tuple[int, ...] = Counts()
+        self.buckets = [0] * (len(BUCKETS_MS) + 1)
+
+    @property
+    def counts(self) -> Counts:
+        return Counts._make(self._sums)
+
+    def observe(self, counts: Counts) -> None:
+        # Added up in C: it happens at the end of every call.
+        self._sums = tuple(map(add, self._sums, counts))
+        self.buckets[bisect_left(BUCKETS_MS, counts.duration_ms)] += 1
 
     def add(self, other: "Series") -> None:
-        self.calls += other.calls
-        self.attempts += other.attempts
-        self.cost_nanousd += other.cost_nanousd
-        self.duration_ms += other.duration_ms
-        self.input += other.input
-        self.cache_read += other.cache_read
-        self.cache_write += other.cache_write
-        self.output += other.output
-        self.reasoning += other.reasoning
-        self.input_audio += other.input_audio
-        self.output_audio += other.output_audio
-        self.images += other.images
-        self.tool_calls += other.tool_calls
-        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
-
-    def observe(self, row: RequestRow) -> None:
-        self.calls += 1
-        self.attempts += row.attempts
-        self.cost_nanousd += row.cost_nanousd
-        self.duration_ms += row.duration_ms
-        usage = row.usage
-        self.input += usage.input
-        self.cache_read += usage.cache_read
-        self.cache_write += usage.cache_write_short + usage.cache_write_long
-        self.output += usage.output
-        self.reasoning += usage.reasoning
-        self.input_audio += usage.input_audio
-        self.output_audio += usage.output_audio
-        self.images += usage.images
-        self.tool_calls += usage.tool_calls
-        self.buckets[bisect_left(BUCKETS_MS, row.duration_ms)] += 1
+        self._sums = tuple(map(add, self._sums, other.counts))
+        self.buckets = list(map(add, self.buckets, other.buckets))
 
 
 class Counters:
@@ -86,10 +82,11 @@ class Counters:
             if len(self.series) >= MAX_SERIES:
                 key = (row.protocol, row.provider, OTHER, row.outcome)
             series = self.series.setdefault(key, Series())
-        series.observe(row)
+        counts = Counts.of(row)
+        series.observe(counts)
         if row.attempts:
             caller = self.callers.get((row.caller, row.provider, row.upstream_model))
-            (caller or self._new_caller(row)).observe(row)
+            (caller or self._new_caller(row)).observe(counts)
         else:
             self.refuse(row.outcome)
         if row.loss:

@@ -101,7 +101,10 @@ class ModelClass:
         return load if load <= 1.0 else FULL
 
     def _is_barred(self, tokens: int, now: float) -> bool:
-        return not self.circuit.admits(now) or self.held_until(tokens, now) > 0.0
+        if not self.circuit.admits(now):
+            return True
+        has_room = self.requests_granted < self.requests_cap.ceiling and self.tokens_granted + tokens <= self.tokens_cap.ceiling
+        return not has_room and self.held_until(tokens, now) > 0.0
 
     def held_until(self, tokens: int, now: float) -> float:
         """Until when the provider's headers say that there is no room; 0: they do not."""

@@ -7,13 +7,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
-from omnillm.gateway.counters import BUCKETS_MS, Counters
+from omnillm.gateway.counters import BUCKETS_MS, Counters, Counts
 from omnillm.money import NANO_PER_USD
 
 CALL_LABELS = ["protocol", "provider", "model", "outcome"]
 CALLER_LABELS = ["caller", "provider", "model"]
 LOSS_LABELS = ["protocol", "provider", "kind"]
-TOKEN_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning", "input_audio", "output_audio")
+TOKEN_KINDS = ("input", "cache_read", "output", "reasoning", "input_audio", "output_audio")
 KEY_LABELS = ["provider", "key"]
 
 
@@ -49,14 +49,14 @@ def _calls(counters: Counters) -> Iterator[Metric]:
     tool_calls = CounterMetricFamily("omnillm_tool_calls", "Server-side tool calls that the provider charges for.", labels=CALL_LABELS)
     duration = HistogramMetricFamily("omnillm_call_duration_seconds", "From the body's last byte to the reply's.", labels=CALL_LABELS)
     for labels, series in list(counters.series.items()):
-        calls.add_metric(labels, series.calls)
-        attempts.add_metric(labels, series.attempts)
-        cost.add_metric(labels, series.cost_nanousd / NANO_PER_USD)
-        for kind in TOKEN_KINDS:
-            tokens.add_metric([*labels, kind], getattr(series, kind))
-        images.add_metric(labels, series.images)
-        tool_calls.add_metric(labels, series.tool_calls)
-        duration.add_metric(list(labels), _cumulative(series.buckets), series.duration_ms / 1000)
+        counts = series.counts
+        calls.add_metric(labels, counts.calls)
+        attempts.add_metric(labels, counts.attempts)
+        cost.add_metric(labels, counts.cost_nanousd / NANO_PER_USD)
+        _add_tokens(tokens, labels, counts)
+        images.add_metric(labels, counts.images)
+        tool_calls.add_metric(labels, counts.tool_calls)
+        duration.add_metric(list(labels), _cumulative(series.buckets), counts.duration_ms / 1000)
     refusals = CounterMetricFamily("omnillm_refusals", "Requests refused before any attempt, by error code.", labels=["code"])
     for code, count in counters.refusals.items():
         refusals.add_metric([code], count)
@@ -71,11 +71,17 @@ def _callers(counters: Counters) -> Iterator[Metric]:
     cost = CounterMetricFamily("omnillm_caller_cost_usd", "Their cost in USD.", labels=CALLER_LABELS)
     tokens = CounterMetricFamily("omnillm_caller_tokens", "Their tokens.", labels=[*CALLER_LABELS, "kind"])
     for labels, series in list(counters.callers.items()):
-        calls.add_metric(labels, series.calls)
-        cost.add_metric(labels, series.cost_nanousd / NANO_PER_USD)
-        for kind in TOKEN_KINDS:
-            tokens.add_metric([*labels, kind], getattr(series, kind))
+        counts = series.counts
+        calls.add_metric(labels, counts.calls)
+        cost.add_metric(labels, counts.cost_nanousd / NANO_PER_USD)
+        _add_tokens(tokens, labels, counts)
     yield from (calls, cost, tokens)
+
+
+def _add_tokens(tokens: CounterMetricFamily, labels: Sequence[str], counts: Counts) -> None:
+    for kind in TOKEN_KINDS:
+        tokens.add_metric([*labels, kind], getattr(counts, kind))
+    tokens.add_metric([*labels, "cache_write"], counts.cache_write_short + counts.cache_write_long)
 
 
 def _cumulative(buckets: Sequence[int]) -> list[tuple[str, float]]:
