@@ -42,13 +42,19 @@ class SseReader:
 
     def feed(self, piece: bytes) -> list[Frame]:
         """The frames that this piece completes. Raises UpstreamLost when an event is larger than 16 MiB."""
-        if piece.find(b"\n") == len(piece) - 2 and piece.startswith(b"data: ") and piece.endswith(b"\n") and self._is_between(piece):
-            self._is_start = False
-            return [Frame(piece, piece[6:-2])]  # one event and nothing else, as a provider writes it
-        frames: list[Frame] = []
-        if self._raw or self._tail or len(piece) > MAX_EVENT_BYTES or piece.find(b"\r") >= 0:
+        find = piece.find
+        if self._raw or self._tail or len(piece) > MAX_EVENT_BYTES or find(b"\r") >= 0:
+            frames: list[Frame] = []
             self._feed_lines(piece, frames)
             return frames
+        if find(b"\n") == len(piece) - 2 and piece.startswith(b"data: ") and piece.endswith(b"\n"):
+            self._is_start = False
+            return [Frame(piece, piece[6:-2])]  # one event and nothing else, as most providers write it
+        return self._cut_out(piece)
+
+    def _cut_out(self, piece: bytes) -> list[Frame]:
+        """The whole events of a piece, at whose start no event is open."""
+        frames: list[Frame] = []
         start, size, find, starts = 0, len(piece), piece.find, piece.startswith
         while start < size:
             data_at, event = start, b""
@@ -68,9 +74,6 @@ class SseReader:
         if start < len(piece):
             self._feed_lines(piece[start:] if start else piece, frames)
         return frames
-
-    def _is_between(self, piece: bytes) -> bool:
-        return not (self._raw or self._tail) and len(piece) <= MAX_EVENT_BYTES and piece.find(b"\r") < 0
 
     def finish(self) -> bool:
         """Tell, at the end of the stream, whether nothing incomplete was left: an unfinished event is never delivered."""
