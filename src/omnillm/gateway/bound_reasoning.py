@@ -6,7 +6,7 @@ An envelope is the client's to write, so what it says of provider and key counts
 the caller.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -57,22 +57,24 @@ def _checked(item: RequestItem, checked: Callable[[Opaque | None], Opaque | None
     return replace(item, parts=tuple(parts))
 
 
-def pin_of(request: LlmRequest, plan: Plan) -> Pin | None:
+def pin_of(issuers: Sequence[Issuer], plan: Plan) -> Pin | None:
     """Where the newest opaque value was issued, if the plan goes there at all."""
-    providers = {target.provider for target in plan.targets}
-    for issuer in _issuers(request):
+    providers = {target.provider for target in plan.targets} if issuers else ()
+    for issuer in issuers:
         if issuer.provider in providers and issuer.key:
             return Pin(provider=issuer.provider, key=issuer.key, is_must=False)
     return None
 
 
-def _issuers(request: LlmRequest) -> Iterator[Issuer]:
-    """The newest first."""
+def issuers_in(request: LlmRequest) -> tuple[Issuer, ...]:
+    """Of the opaque values in it, the newest first."""
+    found: list[Issuer] = []
     for item in reversed(request.input):
         for part in reversed(item.parts) if type(item) is Message else ():
             opaque = part.opaque if type(part) is Reasoning else part.signature if isinstance(part, Text | ToolCall) else None
             if opaque is not None:
-                yield opaque.issuer
+                found.append(opaque.issuer)
+    return tuple(found)
 
 
 def readable(call: Call, pin: Pin | None, lease: Lease) -> tuple[Call, tuple[LossReason, ...]]:
@@ -85,9 +87,9 @@ def readable(call: Call, pin: Pin | None, lease: Lease) -> tuple[Call, tuple[Los
     return (replace(call, members=members, body=emit(members, {})), lost) if lost else (call, ())
 
 
-def has_bound(request: LlmRequest, lease: Lease) -> bool:
-    """Whether something in it can be read with another key of the same provider only."""
-    return any(_is_bound(issuer, lease) for issuer in _issuers(request))
+def has_bound(issuers: Sequence[Issuer], lease: Lease) -> bool:
+    """Whether something can be read with another key of the same provider only."""
+    return any(_is_bound(issuer, lease) for issuer in issuers)
 
 
 def _is_bound(issuer: Issuer, lease: Lease) -> bool:

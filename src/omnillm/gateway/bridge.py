@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from omnillm.admission.asks import Lease
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bindings import pinned
-from omnillm.gateway.bound_reasoning import has_bound, pin_of, proven, ticket, without_bound
+from omnillm.gateway.bound_reasoning import has_bound, issuers_in, pin_of, proven, ticket, without_bound
 from omnillm.gateway.call import GENERATE, Call, read_members
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
@@ -46,7 +46,7 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
 class Bridge:
     """One call, said to several targets. `plan` has those to which it can be said."""
 
-    __slots__ = ("_bridged", "_call", "_dialect_of", "_elsewhere", "_parsed", "_pepper", "_request", "pin", "plan")
+    __slots__ = ("_bridged", "_call", "_dialect_of", "_elsewhere", "_issuers", "_parsed", "_pepper", "_request", "pin", "plan")
 
     def __init__(self, call: Call, plan: Plan, parsed: ConversionReport[LlmRequest], *, dialect_of: DialectOf, pepper: bytes) -> None:
         self._call = call
@@ -57,7 +57,8 @@ class Bridge:
         """By provider, model and key: without what only another key of the provider can read."""
         self._request = proven(parsed.value, self._ticket_of) if MARK in call.body else parsed.value
         self._parsed = parsed.loss_reasons
-        self.pin = pin_of(self._request, plan)
+        self._issuers = issuers_in(self._request)
+        self.pin = pin_of(self._issuers, plan)
         """Who issued the newest opaque value of the conversation: the one who can read it."""
         self.plan = self._say_to(plan if self.pin is None else pinned(plan, self.pin, call))
 
@@ -111,7 +112,7 @@ class Bridge:
     def find_for(self, lease: Lease) -> Bridged | None:
         """As `find`; without what is bound to another key of the provider than the one that will be used."""
         bridged = self._bridged.get((lease.provider, lease.model))
-        if bridged is None or not has_bound(self._request, lease):
+        if bridged is None or not has_bound(self._issuers, lease):
             return bridged
         where = (lease.provider, lease.model, lease.key)
         if where not in self._elsewhere:

@@ -21,8 +21,11 @@ def decode_clamped(body: bytes | msgspec.Raw, into: type[T]) -> T:
 
 
 def convert_clamped(value: Any, into: type[T]) -> T:
-    """Bring decoded JSON into a struct, with every number in it made a count. Raises one of `UNREADABLE`."""
-    return msgspec.convert(_clamped(value), into)
+    """Bring decoded JSON into a struct; when a count in it lies, with every number made a count. Raises one of `UNREADABLE`."""
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError:
+        return msgspec.convert(_clamped(value), into)
 
 
 def _clamped(value: Any) -> Any:
