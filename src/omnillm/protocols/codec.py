@@ -11,7 +11,8 @@ from typing import Protocol as Interface
 
 import msgspec
 
-from omnillm.framing.sse import Frame
+from omnillm.framing.eventstream import FrameReader
+from omnillm.framing.sse import Frame, SseReader
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
@@ -103,3 +104,5 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     emit_reply: Callable[[LlmResponse, ReplyContext, Losses], dict[str, Any]]
     decoder: Callable[[Issuer, Losses], StreamDecoder]
     encoder: Callable[[ReplyContext, Losses], StreamEncoder]
+    reader: Callable[[], FrameReader] = SseReader
+    """What cuts a provider's stream into frames."""

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.model.message import Issuer
-from omnillm.protocols import anthropic_messages, canonical, gemini_generate_content, openai_chat, openai_responses
+from omnillm.protocols import anthropic_messages, bedrock_converse, canonical, gemini_generate_content, openai_chat, openai_responses
 from omnillm.protocols.codec import Codec
 from omnillm.protocols.shapes import Unfit
 
 CODECS: Mapping[str, Codec] = {
-    package.CODEC.name: package.CODEC for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, canonical)
+    package.CODEC.name: package.CODEC
+    for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, canonical)
 }
 
 

@@ -97,6 +97,12 @@ def _chat_search(asked: Asked, value: Any, _: Members) -> None:
         asked.has_unseen_input = True
 
 
+def _tier_under(name: str, standard: frozenset[str]) -> Reader:
+    """Bedrock says its words inside an object."""
+    read = _tier(standard)
+    return lambda asked, value, members: read(asked, (value or {}).get(name), members)
+
+
 # OpenAI Responses
 
 
@@ -211,6 +217,10 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "cached_content": _unseen,
         "tools": _gemini_tools,
         "generationConfig.responseModalities": _harmless,
+    },
+    "bedrock_converse": {
+        "serviceTier": _tier_under("type", frozenset({"", "default"})),
+        "performanceConfig": _tier_under("latency", frozenset({"", "standard"})),
     },
 }
 """Protocol -> member -> what it adds. A member that has no reader (fallbacks, plugins, another model's price) is unbounded."""

@@ -6,7 +6,7 @@ their stream as their first argument.
 
 from collections.abc import Iterable, Sequence
 
-from omnillm.framing.sse import Frame, SseReader
+from omnillm.framing.sse import Frame
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.message import Issuer
 from omnillm.protocols.codec import ReplyContext, StreamDecoder, StreamEncoder
@@ -30,7 +30,7 @@ class StreamTranscoder:
         self._issuer = issuer or Issuer(protocol=source)
         self._decoder = codec(source).decoder(self._issuer, self.losses)
         self.encoder = codec(target).encoder(context, self.losses)
-        self._reader = SseReader()
+        self._reader = codec(source).reader()
         custom = custom_names(context)
         self._free_text = FreeTextStream(custom) if custom else None
 

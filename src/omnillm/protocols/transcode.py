@@ -30,6 +30,7 @@ _NAME_RULES = {
     "openai_responses": NameRule(64),
     "anthropic_messages": NameRule(128),
     "gemini_generate_content": NAMES_OF_GEMINI,
+    "bedrock_converse": NameRule(64),
 }
 """Of functions."""
 

@@ -1,0 +1,24 @@
+"""Amazon Bedrock's Converse API: `/model/{id}/converse`, `/model/{id}/converse-stream`. Spoken to providers only."""
+
+from omnillm.protocols.bedrock_converse.codec import CODEC
+from omnillm.protocols.bedrock_converse.failure import read_failure, read_headroom, write_fault, write_stream_fault
+from omnillm.protocols.bedrock_converse.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.bedrock_converse.stream import ConverseWatch
+from omnillm.protocols.bedrock_converse.writer import NAME
+from omnillm.protocols.protocol import Protocol
+
+__all__ = ["CODEC", "PROTOCOL"]
+
+PROTOCOL = Protocol(
+    name=NAME,
+    peek_request=peek_request,
+    peek_reply=peek_reply,
+    watch=lambda _withhold: ConverseWatch(),  # usage comes unasked
+    read_failure=read_failure,
+    write_fault=write_fault,
+    write_stream_fault=write_stream_fault,
+    output_cap_member="inferenceConfig.maxTokens",
+    read_headroom=read_headroom,
+    text_bytes=text_bytes,
+    media_tokens=media_tokens,
+)

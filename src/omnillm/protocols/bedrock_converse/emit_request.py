@@ -1,0 +1,182 @@
+"""A canonical request, written for Converse and ConverseStream: one body for both, the model in the path."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from omnillm.errors import ProtocolError
+from omnillm.model.capabilities import CapabilitySet, OutputModality
+from omnillm.model.request import LlmRequest
+from omnillm.protocols.bedrock_converse.cache import Anchors, excess, place_policy, without
+from omnillm.protocols.bedrock_converse.emit_conversation import emit_conversation
+from omnillm.protocols.bedrock_converse.emit_tools import emit_tools, tool_config
+from omnillm.protocols.bedrock_converse.model_fields import Plan, plan_fields, top_k_fields
+from omnillm.protocols.bedrock_converse.writer import Block, Writer
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.loss import Losses
+
+PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResponseFieldPaths", "requestMetadata"})
+"""Members of Converse's own that a client of any protocol may add, for no client can speak Converse itself.
+
+`additionalModelRequestFields` is none of them: it could raise the output cap, and ask for what has a price of its own.
+"""
+_JSON_HINT = "Answer with one JSON object and nothing else."
+_TIERS = {"default": "default", "standard": "default", "standard_only": "default", "flex": "flex", "priority": "priority"}
+_UNSAID = ("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
+_METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
+_MOST_METADATA = 16
+
+
+def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    """Write the body. ProtocolError: it rests on state that another provider keeps, or requires a cache where none can be."""
+    if request.previous_response_id:
+        raise ProtocolError("Converse keeps no state: send the whole conversation.", reason="unsupported_feature")
+    writer = Writer(losses, model=request.model, provider=dialect.provider)
+    anchors = Anchors(request.capabilities.prompt_cache)
+    tools = emit_tools(request, writer)
+    system, messages = emit_conversation(request, writer, anchors)
+    generation = request.generation
+    plan = plan_fields(
+        request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_tools=_is_amid_tools(messages)
+    )
+    output_config = _output_config(request, plan, system, losses)
+    config = tool_config(request, tools, writer, thinks_by_budget=plan.thinking.budget is not None)
+    inference = _inference(request, plan, dialect, losses)
+    fields = plan.fields | top_k_fields(generation.top_k, plan, dialect, writer)
+    taken_off = _place_points(request, writer, anchors, tools if config is not None else [], system)
+    if config is not None:
+        config["tools"] = without(config["tools"], taken_off)
+    for message in messages:
+        message["content"] = without(message["content"], taken_off)
+    body: dict[str, Any] = {
+        "system": without(system, taken_off),
+        "messages": messages,
+        "inferenceConfig": inference,
+        "toolConfig": config,
+        "outputConfig": output_config,
+        "additionalModelRequestFields": fields,
+        "requestMetadata": _metadata(request, losses),
+        "serviceTier": _tier(request, losses),
+    }
+    _unsaid(request, losses)
+    _extend(body, request, losses)
+    return {name: value for name, value in body.items() if value or name == "messages"}
+
+
+def _is_amid_tools(messages: list[dict[str, Any]]) -> bool:
+    """Tell whether results of tools stand at the end whose calls come without reasoning: refused where thinking has a budget."""
+    if len(messages) < 2 or "toolResult" not in messages[-1]["content"][0]:
+        return False
+    return "reasoningContent" not in messages[-2]["content"][0]
+
+
+def _place_points(request: LlmRequest, writer: Writer, anchors: Anchors, tools: list[Block], system: list[Block]) -> set[int]:
+    """Do what the cache policy asks; return which points come off again."""
+    policy = request.capabilities.prompt_cache
+    anchors.tools, anchors.system = tools, system
+    taken_off = place_policy(policy, anchors, writer) if policy is not None else set()
+    return taken_off or excess(writer)
+
+
+def _inference(request: LlmRequest, plan: Plan, dialect: Dialect, losses: Losses) -> dict[str, Any]:
+    generation = request.generation
+    written: dict[str, Any] = {} if plan.max_tokens is None else {"maxTokens": plan.max_tokens}
+    for name, member in (("temperature", "temperature"), ("top_p", "topP")):
+        value = getattr(generation, name)
+        if value is None:
+            continue
+        if not dialect.accepts_sampling:
+            losses.drop(f"generation.{name}", "the model takes no sampling parameters")
+        elif plan.thinking.is_on and not (name == "temperature" and value == 1):
+            losses.drop(f"generation.{name}", "not together with thinking")
+        elif value > 1:
+            losses.approximate(f"generation.{name}", "at most 1 in Converse")
+            written[member] = 1.0
+        else:
+            written[member] = value
+    stop = [word for word in generation.stop if word.strip()]
+    if len(stop) < len(generation.stop):
+        losses.drop("generation.stop", "a stop sequence must hold more than blanks")
+    if stop:
+        written["stopSequences"] = stop
+    return written
+
+
+def _output_config(request: LlmRequest, plan: Plan, system: list[Block], losses: Losses) -> dict[str, Any]:
+    config: dict[str, Any] = {"effort": plan.thinking.effort} if plan.thinking.effort else {}
+    output, path = request.capabilities.structured_output, "capabilities.structured_output"
+    if output is None:
+        return config
+    if output.kind != "json_schema" or output.schema is None:
+        losses.approximate(f"{path}.kind", "asked for in the system text")
+        system.append({"text": _JSON_HINT})
+        return config
+    if output.strict is False:
+        losses.approximate(f"{path}.strict", "Converse always holds to the schema")
+    schema = {"schema": msgspec.json.encode(output.schema).decode()}
+    schema |= {name: value for name in ("name", "description") if (value := getattr(output, name))}
+    config["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
+    return config
+
+
+def _metadata(request: LlmRequest, losses: Losses) -> dict[str, str]:
+    """Return what may stand in the invocation log."""
+    written: dict[str, str] = {}
+    for name, value in request.metadata.items():
+        if len(written) < _MOST_METADATA and _METADATA.fullmatch(name) and (not value or _METADATA.fullmatch(value)):
+            written[name] = value
+        else:
+            losses.drop(f"metadata.{name}", "Converse takes 16 pairs, in letters, digits and a few signs")
+    return written
+
+
+def _tier(request: LlmRequest, losses: Losses) -> dict[str, str] | None:
+    tier = request.generation.service_tier
+    if tier in {"", "auto"}:
+        return None
+    word = _TIERS.get(tier)
+    if word is None:
+        losses.drop("generation.service_tier", "Converse has default, flex and priority")
+        return None
+    if word != tier:
+        losses.approximate("generation.service_tier", f"said as {word}")
+    return {"type": word}
+
+
+def _unsaid(request: LlmRequest, losses: Losses) -> None:
+    generation = request.generation
+    for name in _UNSAID:
+        if getattr(generation, name) is not None:
+            losses.drop(f"generation.{name}", f"Converse has no {name}")
+    if generation.n is not None and generation.n != 1:
+        losses.drop("generation.n", "Converse gives one answer")
+    if generation.logprobs:
+        losses.drop("generation.logprobs", "Converse has no logprobs")
+    if generation.verbosity:
+        losses.drop("generation.verbosity", "Converse has no verbosity")
+    if request.user_id:
+        losses.drop("user_id", "Converse knows no end users")
+    if request.store:
+        losses.drop("store", "Converse keeps nothing")
+    _unsaid_capabilities(request.capabilities, losses)
+
+
+def _unsaid_capabilities(capabilities: CapabilitySet, losses: Losses) -> None:
+    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
+        losses.drop("capabilities.modalities", "Converse answers with text")
+    for name in ("max_tool_calls", "audio"):
+        if getattr(capabilities, name) is not None:
+            losses.drop(f"capabilities.{name}", f"Converse has no {name}")
+    if capabilities.safety:
+        losses.drop("capabilities.safety", "safety is a guardrail's in Bedrock: guardrailConfig")
+
+
+def _extend(body: dict[str, Any], request: LlmRequest, losses: Losses) -> None:
+    for name, value in request.vendor_extensions.items():
+        if name not in PASSED:
+            losses.drop(f"vendor_extensions.{name}", "Converse does not know it")
+        elif not body.get(name):
+            body[name] = value
+        elif type(value) is dict:
+            body[name] = {**value, **body[name]}

@@ -1,0 +1,86 @@
+"""What Converse has no word for and a family of models has: thinking and top_k, in additionalModelRequestFields."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.model.capabilities import ReasoningCapability
+from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
+from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.effort import effort_of
+
+_PATH = "capabilities.reasoning"
+_NOVA_EFFORTS = {"none": "", "minimal": "low", "low": "low"}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked beside Converse's own members."""
+
+    fields: dict[str, Any] = {}
+    thinking: Thinking = Thinking()
+    """Of a Claude model."""
+    max_tokens: int | None = None
+    """The output cap, where thinking by a budget needs one."""
+
+
+def plan_fields(
+    reasoning: ReasoningCapability | None, max_tokens: int | None, dialect: Dialect, writer: Writer, *, is_amid_tools: bool
+) -> Plan:
+    """Decide how the model is to think. `is_amid_tools`: results of tools stand at the end whose calls come without thinking."""
+    if reasoning is None:
+        return Plan(max_tokens=max_tokens)
+    if writer.family == "claude":
+        return _claude(reasoning, max_tokens, dialect, writer, is_amid_tools=is_amid_tools)
+    if writer.family == "nova":
+        return _nova(reasoning, max_tokens, writer)
+    writer.losses.drop(_PATH, "how this model is told to think is not known")
+    return Plan(max_tokens=max_tokens)
+
+
+def _claude(reasoning: ReasoningCapability, max_tokens: int | None, dialect: Dialect, writer: Writer, *, is_amid_tools: bool) -> Plan:
+    losses = writer.losses
+    thinking = plan_thinking(reasoning, dialect, losses, is_own=False)
+    if thinking.budget is not None and is_amid_tools:
+        losses.approximate(_PATH, "off, for the tool calls at the end have no signed thinking before them")
+        thinking = without_thinking(dialect)
+    if thinking.budget is not None:
+        if max_tokens is None:
+            losses.default("generation.max_output_tokens", "thinking by a budget requires one")
+            max_tokens = dialect.default_max_tokens
+        thinking = fit_budget(thinking, max_tokens, dialect, losses)
+    fields = {} if thinking.thinking is None else {"thinking": thinking.thinking}
+    return Plan(fields=fields, thinking=thinking, max_tokens=max_tokens)
+
+
+def _nova(reasoning: ReasoningCapability, max_tokens: int | None, writer: Writer) -> Plan:
+    """Nova 2 takes an effort; its highest forbids an output cap, which is a promise about money."""
+    losses = writer.losses
+    effort = reasoning.effort or ("" if reasoning.budget_tokens is None else effort_of(reasoning.budget_tokens))
+    if reasoning.mode == "disabled" or effort == "none":
+        return Plan(fields={"reasoningConfig": {"type": "disabled"}}, max_tokens=max_tokens)
+    if reasoning.budget_tokens is not None:
+        losses.approximate(f"{_PATH}.budget_tokens", "said as an effort")
+    said = _NOVA_EFFORTS.get(effort, "medium")
+    if said != effort:
+        losses.approximate(f"{_PATH}.effort", f"said as {said}")
+    for name in ("summary", "include_thoughts"):
+        if getattr(reasoning, name):
+            losses.drop(f"{_PATH}.{name}", "the model decides what is shown")
+    return Plan(fields={"reasoningConfig": {"type": "enabled", "maxReasoningEffort": said}}, max_tokens=max_tokens)
+
+
+def top_k_fields(top_k: int | None, plan: Plan, dialect: Dialect, writer: Writer) -> dict[str, Any]:
+    if top_k is None:
+        return {}
+    if writer.family == "nova":
+        return {"inferenceConfig": {"topK": top_k}}
+    if writer.family != "claude":
+        writer.losses.drop("generation.top_k", "Converse has no top_k")
+    elif not dialect.accepts_sampling:
+        writer.losses.drop("generation.top_k", "the model takes no sampling parameters")
+    elif plan.thinking.is_on:
+        writer.losses.drop("generation.top_k", "not together with thinking")
+    else:
+        return {"top_k": top_k}
+    return {}

@@ -1,0 +1,130 @@
+"""What routing, limits and money need of a Converse body (which the gateway itself wrote), and of a reply."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from omnillm.protocols.bedrock_converse.usage import TokenUsage, usage_of
+from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+
+_NOT_READ = frozenset(
+    {"inferenceConfig", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig", "serviceTier", "guardrailConfig"}
+)
+"""Members that configure: the model never reads them."""
+_PRICED = frozenset({"performanceConfig", "serviceTier"})
+_IMAGE_TOKENS = 4_784
+"""The largest that an image weighs in any model of Bedrock: Claude's high resolution."""
+_PAGE_TOKENS = 4_600
+_PAGE_BASE64_BYTES = 4_096
+_MAX_PAGES = 100
+_KINDS = ("image", "document", "video", "audio")
+_PLAIN = frozenset({"csv", "html", "txt", "md"})
+"""Documents that are no longer than their bytes; the others are compressed, or pictured page by page."""
+_VIDEO_TOKENS = 300_000
+"""Nova reads a video as at most so many."""
+
+
+class _Inference(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+
+
+class _Message(msgspec.Struct, frozen=True, gc=False):
+    content: list[Any]
+
+
+class _Output(msgspec.Struct, frozen=True, gc=False):
+    message: _Message | None = None
+
+
+class _Reply(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    output: _Output | None = None
+    stop_reason: str = ""
+    usage: TokenUsage | None = None
+
+
+_INFERENCE = msgspec.json.Decoder(_Inference | None)
+_REPLY = msgspec.json.Decoder(_Reply)
+_NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
+
+
+def peek_request(members: Members) -> RequestPeek:
+    """Read a body of `converse`; the model stands in the path. Raises BadRequest."""
+    require_array(members, "messages")
+    inference = read(members, "inferenceConfig", _INFERENCE, f"an object with maxTokens, {OUTPUT_CAP_RANGE}")
+    return RequestPeek(
+        model="",
+        output_cap=None if inference is None else inference.max_tokens,
+        price_members=tuple(name for name in members if name in _PRICED),
+    )
+
+
+def peek_reply(body: bytes) -> ReplyPeek:
+    try:
+        reply = _read_reply(body)
+    except UNREADABLE:
+        return _NOT_A_REPLY
+    if reply.output is None or reply.output.message is None or not reply.stop_reason:
+        return _NOT_A_REPLY
+    return ReplyPeek(usage=None if reply.usage is None else usage_of(reply.usage), is_complete=True)
+
+
+def _read_reply(body: bytes) -> _Reply:
+    try:
+        return _REPLY.decode(body)
+    except msgspec.ValidationError:
+        return decode_clamped(body, _Reply)
+
+
+def text_bytes(members: Members) -> int:
+    """UTF-8 bytes of what the model reads, without inline media."""
+    total = sum(len(raw) for name, raw in members.items() if name not in _NOT_READ)
+    return total - sum(len(media.base64) for media in _media(members))
+
+
+def media_tokens(members: Members) -> int:
+    return sum(map(_tokens, _media(members)))
+
+
+class _Media(msgspec.Struct, frozen=True, gc=False):
+    kind: str
+    form: str
+    base64: str
+    """"" at an address, where nothing is known of its length."""
+
+
+def _tokens(media: _Media) -> int:
+    size = len(media.base64)
+    if media.kind == "image":
+        return _IMAGE_TOKENS
+    if media.kind == "video":
+        return _VIDEO_TOKENS
+    if media.kind == "document" and (media.form not in _PLAIN or not size):
+        pages = 1 + size // _PAGE_BASE64_BYTES if size and media.form == "pdf" else _MAX_PAGES
+        return min(pages, _MAX_PAGES) * _PAGE_TOKENS
+    return size
+
+
+def _media(members: Members) -> list[_Media]:
+    """Every image, document, sound and video of the conversation, in the results of tools too."""
+    raw = members.get("messages")
+    if raw is None or b'"source"' not in bytes(raw):
+        return []
+    found: list[_Media] = []
+    for message in msgspec.json.decode(raw):
+        _search(message.get("content"), found)
+    return found
+
+
+def _search(content: Any, found: list[_Media]) -> None:
+    for block in content if isinstance(content, list) else ():
+        for kind in _KINDS:
+            media = block.get(kind)
+            source = media.get("source") if isinstance(media, dict) else None
+            if isinstance(source, dict):
+                inline = source.get("bytes")
+                found.append(_Media(kind, str(media.get("format")), inline if isinstance(inline, str) else ""))
+        result = block.get("toolResult")
+        if isinstance(result, dict):
+            _search(result.get("content"), found)

@@ -1,0 +1,68 @@
+"""Follows one ConverseStream: told by the names of its frames; only what carries usage or an error is decoded."""
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from omnillm.framing.sse import Frame
+from omnillm.outcome import Verdict
+from omnillm.protocols.bedrock_converse.failure import failure_of
+from omnillm.protocols.bedrock_converse.frames import EXCEPTION
+from omnillm.protocols.bedrock_converse.usage import usage_of_counts
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import Failure, Sight
+from omnillm.usage import Usage
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_NOTHING, _CONTENT, _END, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.END, Sight.FAILED
+_MALFORMED = Failure(
+    verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
+)
+
+
+class ConverseWatch:
+    """The stream ends with `metadata`, after `messageStop`: without it nobody knows what it cost."""
+
+    __slots__ = ("_has_stopped", "_is_complete", "failure", "usage")
+    next_sequence: ClassVar = 0
+    response_id: ClassVar = ""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+        self._has_stopped = False
+        self._is_complete = False
+
+    def see(self, frame: Frame) -> Sight:
+        name = frame.event
+        if name == b"contentBlockDelta":
+            return _CONTENT
+        if name == b"contentBlockStart":
+            return _CONTENT if b'"toolUse"' in frame.data else _NOTHING
+        if name == b"messageStop":
+            self._has_stopped = True
+            return _NOTHING
+        return self._see_rarely(frame)
+
+    def _see_rarely(self, frame: Frame) -> Sight:
+        is_failure = frame.event.startswith(EXCEPTION)
+        if not is_failure and frame.event != b"metadata":
+            return _NOTHING
+        try:
+            told = _decode(frame.data or b"{}")
+        except UNREADABLE:
+            self.failure = _MALFORMED if not is_failure else failure_of(_code(frame), {})
+            return _FAILED
+        if is_failure:
+            self.failure = failure_of(_code(frame), told)
+            return _FAILED
+        self.usage = usage_of_counts(told.get("usage")) or self.usage
+        self._is_complete = self._has_stopped
+        return _END if self._has_stopped else _NOTHING
+
+    def at_end_of_stream(self) -> bool:
+        return self._is_complete
+
+
+def _code(frame: Frame) -> str:
+    return frame.event.removeprefix(EXCEPTION).decode("utf-8", "replace")

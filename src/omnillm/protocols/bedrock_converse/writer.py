@@ -1,0 +1,70 @@
+"""What writing Converse blocks needs beside the parts: where losses go, whose model it is for, and the cache marks set."""
+
+from typing import Any
+
+from omnillm.model.message import CacheControl, VendorExtensions
+from omnillm.protocols.loss import Losses
+
+NAME = "bedrock_converse"
+Block = dict[str, Any]
+Place = tuple[str, int, str, int]
+"""Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
+
+_TTLS = frozenset({"5m", "1h"})
+_CACHING = frozenset({"claude", "nova"})
+
+
+def family_of(model: str) -> str:
+    """Whose fields a model takes beside Converse's own: claude, nova, or "" where its name (an ARN of one's own profile) does not tell."""
+    if "anthropic.claude" in model:
+        return "claude"
+    return "nova" if "amazon.nova" in model else ""
+
+
+def path_of(place: Place, member: str = "") -> str:
+    outer, item, inner, part = place
+    path = f"{outer}[{item}].{inner}[{part}]"
+    return f"{path}.{member}" if member else path
+
+
+class Writer:
+    """What writing the blocks of one request needs."""
+
+    __slots__ = ("calls", "documents", "family", "is_caching", "losses", "marks", "provider")
+
+    def __init__(self, losses: Losses, *, model: str, provider: str = "") -> None:
+        self.losses = losses
+        self.provider = provider
+        self.family = family_of(model)
+        self.is_caching = self.family in _CACHING or model.startswith("arn:")
+        """Whether the model takes cache points; others refuse the whole call for one."""
+        self.calls: dict[str, str] = {}
+        """Names of the tools that were called so far, by call."""
+        self.documents: set[str] = set()
+        """Names given to documents so far."""
+        self.marks: list[tuple[Block, str]] = []
+        """Every cache point, in the order of the prompt, with its path."""
+
+    def mark(self, blocks: list[Block], mark: CacheControl, path: str) -> None:
+        """Put a cache point after what is written."""
+        if not self.is_caching:
+            self.losses.drop(f"{path}.cache_control", "the model takes no cache points")
+            return
+        point: dict[str, Any] = {"type": "default"}
+        if mark.ttl:
+            if mark.ttl not in _TTLS:
+                self.losses.approximate(f"{path}.cache_control.ttl", "Converse caches for 5m or 1h")
+            point["ttl"] = mark.ttl if mark.ttl in _TTLS else "1h"
+        block = {"cachePoint": point}
+        blocks.append(block)
+        self.marks.append((block, path))
+
+    def drop_extensions(self, extensions: VendorExtensions, path: str) -> None:
+        for name in extensions:
+            self.losses.drop(f"{path}.vendor_extensions.{name}", "Converse does not know it")
+
+    def drop(self, place: Place, detail: str, member: str = "") -> None:
+        self.losses.drop(path_of(place, member), detail)
+
+    def approximate(self, place: Place, detail: str, member: str = "") -> None:
+        self.losses.approximate(path_of(place, member), detail)

@@ -1,0 +1,319 @@
+"""Requests written for Converse: what botocore's model of the service accepts, and what the report says of the rest."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from tests.protocols.bedrock_converse.oracle import CLAUDE, problems
+from tests.protocols.cases import REQUESTS, RequestCase
+
+from omnillm.errors import ProtocolError
+from omnillm.model import (
+    Audio,
+    CacheControl,
+    CapabilitySet,
+    EndOfMessage,
+    File,
+    GenerationConfig,
+    ImageBase64,
+    ImageUrl,
+    InlineSource,
+    Issuer,
+    Json,
+    LlmRequest,
+    Message,
+    MessageRole,
+    Opaque,
+    PromptCachePolicy,
+    PromptCacheRetention,
+    Reasoning,
+    ReasoningCapability,
+    StructuredOutputConfig,
+    Text,
+    ToolCall,
+    ToolChoice,
+    ToolDefinition,
+    ToolResult,
+    UrlSource,
+    Video,
+    user,
+)
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.loss import ConversionReport
+from omnillm.protocols.transcode import emit_request, parse_request
+from omnillm.testing.strategies import requests
+
+SEARCH = ToolDefinition(name="search", description="Search.", input_schema={"type": "object", "properties": {"q": {"type": "string"}}})
+OWN = Issuer(protocol="bedrock_converse", provider="aws")
+
+
+def emit(request: LlmRequest, **dialect: Any) -> ConversionReport[bytes]:
+    return emit_request("bedrock_converse", request, dialect=Dialect(provider="aws", **dialect))
+
+
+def body(request: LlmRequest, **dialect: Any) -> dict[str, Any]:
+    written = json.loads(emit(request, **dialect).value)
+    assert problems(written) == ""
+    return written
+
+
+def asked(*items: Any, model: str = CLAUDE, **members: Any) -> LlmRequest:
+    return LlmRequest(model=model, input=items or (user("hi"),), **members)
+
+
+def losses(request: LlmRequest, **dialect: Any) -> set[str]:
+    return {f"{reason.kind}:{reason.path}" for reason in emit(request, **dialect).loss_reasons}
+
+
+@pytest.mark.parametrize("case", REQUESTS, ids=[case.feature for case in REQUESTS])
+def test_every_feature_is_written_as_the_service_accepts_it(case: RequestCase) -> None:
+    """Whatever can be asked, botocore's validator finds nothing wrong with what is sent."""
+    try:
+        report = emit(case.request)
+    except ProtocolError:
+        return
+    assert problems(json.loads(report.value)) == ""
+
+
+@settings(max_examples=30, deadline=None)
+@given(requests())
+def test_any_conversation_is_written_as_the_service_accepts_it(request: LlmRequest) -> None:
+    """Roles alternate, no content is empty, and botocore's validator finds nothing wrong."""
+    try:
+        report = emit(request)
+    except ProtocolError:
+        return
+    written = json.loads(report.value)
+    assert problems(written) == ""
+    roles = [message["role"] for message in written["messages"]]
+    assert all(one != other for one, other in pairwise(roles))
+    assert all(message["content"] for message in written["messages"])
+
+
+def test_conversation_is_said_in_blocks() -> None:
+    """System text, both roles, a call, its result and signed reasoning stand where Converse wants them."""
+    request = asked(
+        Message.text(MessageRole.SYSTEM, "Be brief."),
+        user("How deep?"),
+        Message(
+            role=MessageRole.ASSISTANT,
+            parts=(
+                Reasoning(text="Look it up.", opaque=Opaque(value="c2ln", issuer=OWN)),
+                Reasoning(opaque=Opaque(value="cmVk", issuer=OWN), is_redacted=True),
+                ToolCall(call_id="t1", name="search", arguments='{"q":"depth"}'),
+            ),
+        ),
+        ToolResult(call_id="t1", content=(Text(text="9 m"), Json(value={"depth": 9})), is_error=False),
+        user("Thanks."),
+        capabilities=CapabilitySet(tools=(SEARCH,)),
+        generation=GenerationConfig(max_output_tokens=99, temperature=0.5, stop=("END",)),
+        is_stream=True,
+    )
+    assert body(request) == {
+        "system": [{"text": "Be brief."}],
+        "messages": [
+            {"role": "user", "content": [{"text": "How deep?"}]},
+            {
+                "role": "assistant",
+                "content": [
+                    {"reasoningContent": {"reasoningText": {"text": "Look it up.", "signature": "c2ln"}}},
+                    {"reasoningContent": {"redactedContent": "cmVk"}},
+                    {"toolUse": {"toolUseId": "t1", "name": "search", "input": {"q": "depth"}}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"toolResult": {"toolUseId": "t1", "content": [{"text": "9 m"}, {"json": {"depth": 9}}], "status": "success"}},
+                    {"text": "Thanks."},
+                ],
+            },
+        ],
+        "inferenceConfig": {"maxTokens": 99, "temperature": 0.5, "stopSequences": ["END"]},
+        "toolConfig": {"tools": [{"toolSpec": {"name": "search", "description": "Search.", "inputSchema": {"json": SEARCH.input_schema}}}]},
+    }
+    assert losses(request) == set()
+
+
+def test_media_go_inline_or_by_s3() -> None:
+    """Images, documents, videos and sounds; an address that Bedrock cannot fetch is a loss."""
+    request = asked(
+        Message(
+            role=MessageRole.USER,
+            parts=(
+                ImageBase64(data=b"\x89PNG", media_type="image/png"),
+                ImageUrl(url="s3://bucket/lake.jpg"),
+                ImageUrl(url="https://example.com/lake.png"),
+                File(source=InlineSource(data=b"%PDF", media_type="application/pdf"), filename="depths_2026.pdf"),
+                File(source=InlineSource(data=b"%PDF", media_type="application/pdf"), filename="depths_2026.pdf"),
+                Video(source=UrlSource(url="s3://bucket/lake.mp4")),
+                Audio(source=InlineSource(data=b"RIFF", media_type="audio/wav"), format="wav"),
+                Text(text="What is this?"),
+            ),
+        )
+    )
+    [message] = body(request)["messages"]
+    assert message["content"] == [
+        {"image": {"format": "png", "source": {"bytes": "iVBORw=="}}},
+        {"image": {"format": "jpeg", "source": {"s3Location": {"uri": "s3://bucket/lake.jpg"}}}},
+        {"document": {"format": "pdf", "source": {"bytes": "JVBERg=="}, "name": "depths-2026-pdf"}},
+        {"document": {"format": "pdf", "source": {"bytes": "JVBERg=="}, "name": "depths-2026-pdf 2"}},
+        {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://bucket/lake.mp4"}}}},
+        {"audio": {"format": "wav", "source": {"bytes": "UklGRg=="}}},
+        {"text": "What is this?"},
+    ]
+    assert "dropped:input[0].parts[2]" in losses(request)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected", "lost"),
+    [
+        (ToolChoice(mode="auto"), {"auto": {}}, set()),
+        (ToolChoice(mode="required"), {"any": {}}, set()),
+        (ToolChoice(mode="named", names=("search",)), {"tool": {"name": "search"}}, set()),
+        (ToolChoice(mode="allowed", names=("search",), is_required=True), {"any": {}}, {"approximated:capabilities.tool_choice"}),
+    ],
+)
+def test_tool_choice_is_said(choice: ToolChoice, expected: dict[str, Any], lost: set[str]) -> None:
+    """Every choice has its word, or the nearest one and a reason."""
+    request = asked(capabilities=CapabilitySet(tools=(SEARCH,), tool_choice=choice))
+    assert body(request)["toolConfig"]["toolChoice"] == expected
+    assert losses(request) == lost
+
+
+def test_no_call_is_wanted() -> None:
+    """Converse has no word for it: without earlier calls the tools are left out, and with them the report says so."""
+    capabilities = CapabilitySet(tools=(SEARCH,), tool_choice=ToolChoice(mode="none"))
+    assert "toolConfig" not in body(asked(capabilities=capabilities))
+    called = (
+        user("hi"),
+        Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="t1", name="search", arguments="{}"),)),
+        ToolResult(call_id="t1"),
+    )
+    assert "toolConfig" in body(asked(*called, capabilities=capabilities))
+    assert "dropped:capabilities.tool_choice" in losses(asked(*called, capabilities=capabilities))
+    bare = body(asked(*called))
+    assert [tool["toolSpec"]["name"] for tool in bare["toolConfig"]["tools"]] == ["search"]
+    assert "defaulted:capabilities.tools" in losses(asked(*called))
+
+
+def test_thinking_of_claude_goes_beside_converses_own_members() -> None:
+    """A budget, an effort where the model thinks adaptively, and no sampling that thinking forbids."""
+    reasoning = CapabilitySet(reasoning=ReasoningCapability(mode="enabled", budget_tokens=2000))
+    request = asked(capabilities=reasoning, generation=GenerationConfig(max_output_tokens=4000, temperature=0.5, top_k=5))
+    written = body(request)
+    assert written["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert written["inferenceConfig"] == {"maxTokens": 4000}
+    assert losses(request) == {"dropped:generation.temperature", "dropped:generation.top_k"}
+    effort = asked(capabilities=CapabilitySet(reasoning=ReasoningCapability(mode="adaptive", effort="high")))
+    adaptive = body(effort, thinks_adaptively=True)
+    assert adaptive["additionalModelRequestFields"] == {"thinking": {"type": "adaptive"}}
+    assert adaptive["outputConfig"] == {"effort": "high"}
+    uncapped = body(asked(capabilities=reasoning), default_max_tokens=3000)
+    assert uncapped["inferenceConfig"] == {"maxTokens": 3000}
+
+
+def test_models_without_a_known_way_to_think_say_so() -> None:
+    """Nova takes an effort and a topK of its own; of others nothing is known."""
+    request = asked(
+        model="us.amazon.nova-2-lite-v1:0",
+        capabilities=CapabilitySet(reasoning=ReasoningCapability(effort="high")),
+        generation=GenerationConfig(top_k=5),
+    )
+    fields = body(request)["additionalModelRequestFields"]
+    assert fields == {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "medium"}, "inferenceConfig": {"topK": 5}}
+    other = asked(model="meta.llama3-70b-instruct-v1:0", capabilities=request.capabilities, generation=request.generation)
+    assert losses(other) == {"dropped:capabilities.reasoning", "dropped:generation.top_k"}
+
+
+def test_marks_become_cache_points() -> None:
+    """After the marked part, the marked tool and the marked result; at most four, the last ones."""
+    mark = CacheControl(ttl="1h")
+    request = asked(
+        Message(role=MessageRole.SYSTEM, parts=(Text(text="Long rules.", cache_control=mark),)),
+        *[Message(role=MessageRole.USER, parts=(Text(text=f"{number}", cache_control=CacheControl()),)) for number in range(4)],
+        capabilities=CapabilitySet(tools=(ToolDefinition(name="t", cache_control=mark),)),
+    )
+    written = body(request)
+    assert written["toolConfig"]["tools"] == [{"toolSpec": {"name": "t", "inputSchema": {"json": {"type": "object", "properties": {}}}}}]
+    assert written["system"] == [{"text": "Long rules."}]
+    assert [block for block in written["messages"][0]["content"] if "cachePoint" in block] == [{"cachePoint": {"type": "default"}}] * 4
+    few = asked(*request.input[:2], capabilities=request.capabilities)
+    assert body(few)["system"] == [{"text": "Long rules."}, {"cachePoint": {"type": "default", "ttl": "1h"}}]
+    assert body(few)["toolConfig"]["tools"][1] == {"cachePoint": {"type": "default", "ttl": "1h"}}
+    llama = asked(*request.input[:2], model="meta.llama3-70b-instruct-v1:0")
+    assert losses(llama) == {"dropped:input[0].parts[0].cache_control", "dropped:input[1].parts[0].cache_control"}
+
+
+def test_cache_policy_is_kept_or_refused() -> None:
+    """A required cache that the model cannot have is refused before anything is sent; a disabled one takes the marks off."""
+    required = PromptCachePolicy(mode="required", retention=PromptCacheRetention.LONG, breakpoint=EndOfMessage(index=0))
+    written = body(asked(capabilities=CapabilitySet(prompt_cache=required)))
+    assert written["messages"][0]["content"] == [{"text": "hi"}, {"cachePoint": {"type": "default", "ttl": "1h"}}]
+    for request in (
+        asked(model="meta.llama3-70b-instruct-v1:0", capabilities=CapabilitySet(prompt_cache=required)),
+        asked(capabilities=CapabilitySet(prompt_cache=PromptCachePolicy.required())),
+        asked(previous_response_id="resp_1"),
+    ):
+        with pytest.raises(ProtocolError):
+            emit(request)
+    marked = Message(role=MessageRole.USER, parts=(Text(text="hi", cache_control=CacheControl()),))
+    disabled = asked(marked, capabilities=CapabilitySet(prompt_cache=PromptCachePolicy.disabled()))
+    assert body(disabled)["messages"][0]["content"] == [{"text": "hi"}]
+
+
+def test_structured_output_tier_and_metadata_are_said() -> None:
+    """In outputConfig, serviceTier and requestMetadata."""
+    schema = {"type": "object", "properties": {"depth": {"type": "number"}}}
+    request = asked(
+        capabilities=CapabilitySet(structured_output=StructuredOutputConfig(name="depth", schema=schema)),
+        generation=GenerationConfig(service_tier="flex"),
+        metadata={"team": "water", "odd": "ü"},
+    )
+    written = body(request)
+    assert json.loads(written["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]) == schema
+    assert written["serviceTier"] == {"type": "flex"}
+    assert written["requestMetadata"] == {"team": "water"}
+    assert losses(request) == {"dropped:metadata.odd"}
+
+
+def test_clients_of_any_protocol_may_add_a_guardrail_but_no_model_fields() -> None:
+    """What could raise the output cap behind the budget's back does not pass."""
+    guardrail = {"guardrailIdentifier": "gr-1", "guardrailVersion": "1"}
+    sent = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "guardrailConfig": guardrail,
+        "performanceConfig": {"latency": "optimized"},
+        "additionalModelRequestFields": {"max_tokens": 10**6},
+    }
+    request = parse_request("openai_chat", json.dumps(sent).encode(), model=CLAUDE).value
+    written = body(request)
+    assert written["guardrailConfig"] == guardrail
+    assert written["performanceConfig"] == {"latency": "optimized"}
+    assert "additionalModelRequestFields" not in written
+    assert "dropped:vendor_extensions.additionalModelRequestFields" in losses(request)
+
+
+def test_reasoning_of_others_is_left_out() -> None:
+    """A signature that this provider did not make would be refused."""
+    foreign = Opaque(value="x", issuer=Issuer(protocol="gemini_generate_content"))
+    turn = Message(role=MessageRole.ASSISTANT, parts=(Reasoning(text="hm", opaque=foreign), Text(text="Nine.")))
+    request = asked(user("hi"), turn, user("sure?"))
+    assert body(request)["messages"][1]["content"] == [{"text": "Nine."}]
+    assert losses(request) == {"dropped:input[1].parts[0]"}
+
+
+def test_result_without_its_call_is_the_users_word() -> None:
+    """Converse refuses it otherwise."""
+    request = asked(user("hi"), ToolResult(call_id="gone", name="search", content=(Text(text="9"),), is_error=True))
+    [message] = body(request)["messages"]
+    assert [block["text"] for block in message["content"]] == ["hi", '<tool_result name="search" is_error="true">', "9", "</tool_result>"]
+
+
+def test_no_client_speaks_it() -> None:
+    """What would read a client's Converse body refuses, by name."""
+    with pytest.raises(ProtocolError, match="not by clients"):
+        parse_request("bedrock_converse", b"{}")
