@@ -15,7 +15,7 @@ class Verdict(enum.StrEnum):
     CALLER_FAULT = "caller_fault"  # 400, 413, 422 and the like: nobody's health
     ABORTED = "aborted"  # the client hung up: nobody's health
     NOT_SENT = "not_sent"  # provably no byte left: slot, tokens and money are given back
-    STALE = "stale"  # a reused connection died first; sent again on the same lease
+    STALE = "stale"  # a reused connection died first, or a token had expired; sent again on the same lease
     RATE_LIMITED = "rate_limited"  # 429: cooldown of group x model
     QUOTA_EXHAUSTED = "quota_exhausted"  # credit or spend limit: group x model, for long
     KEY_DEAD = "key_dead"  # 401

@@ -8,18 +8,20 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.config import configured
-from omnillm.config.settings import Settings, TimeoutSettings, VirtualKeyTerms
+from omnillm.config.settings import KeySettings, Settings, TimeoutSettings, VirtualKeyTerms
+from omnillm.credentials.aws import aws_credential
+from omnillm.credentials.google import google_credential
 from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.quote import PriceBook
-from omnillm.gateway.translation import Upstream
+from omnillm.gateway.translation import Credential, Upstream
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of
-from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.endpoint import Bearer, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.routing.router import Router
 from omnillm.routing.target import Target
@@ -71,11 +73,14 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
         profile = endpoints[name]
         origin = Origin.of(profile.origin_url)
         plain, stream = _timeouts(provider.timeouts)
-        for key in provider.keys:
-            sender = Sender(profile, key.key)
+        for place, key in enumerate(provider.keys):
+            credential = _credential(profile, key, clock, place=f"providers.{name}.keys[{place}]", told=f"key {name}/{key.label}")
+            sender = Sender(profile, key.key if credential is None else None)
             for protocol in profile.protocols:
                 upstreams[name, key.label, protocol] = Upstream(
                     protocol=PROTOCOLS[protocol],
+                    endpoint=profile,
+                    credential=credential,
                     sender=sender,
                     origin=origin,
                     output_cap_member=_cap_member(profile, protocol),
@@ -85,6 +90,19 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
                     clock=clock,
                 )
     return upstreams
+
+
+def _credential(profile: Endpoint, key: KeySettings, clock: Clock, *, place: str, told: str) -> Credential | None:
+    """What authenticates for a key that is not sent as it stands; ConfigError where it cannot be had."""
+    if not isinstance(profile.auth, Bearer) or not profile.credentials:
+        return None  # a header of the configuration's own carries the key
+    try:
+        if profile.credentials == "aws":
+            return aws_credential(key.key, region=profile.region, clock=clock, told=told)
+        return google_credential(key.key, clock=clock, told=told)
+    except ConfigError as error:
+        error.path = f"{place}.{error.path}" if error.path == "key" else f"{place.partition('.keys')[0]}.{error.path}"
+        raise
 
 
 def _cap_member(profile: Endpoint, protocol: str) -> str:

@@ -15,19 +15,23 @@ from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, M
 from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
 from omnillm.providers.kinds import endpoint
+from omnillm.providers.places import base_url_of, placed
 from omnillm.routing.target import Route, parse_target
 
 
 def endpoint_of(provider: ProviderSettings) -> Endpoint:
     """Return the kind's profile with the provider's overrides; ConfigError, its `path` within the provider, where they do not fit."""
-    return endpoint(
+    region = provider.region or ""
+    place = base_url_of(provider.kind, region=region, project=provider.project or "")
+    made = endpoint(
         provider.kind,
-        base_url=provider.base_url,
+        base_url=provider.base_url or place,
         protocol=provider.protocol or "",
         is_compat=provider.is_compat,
         auth=auth_of(provider.auth) if provider.auth else None,
         headers=tuple(provider.headers.items()),
     )
+    return placed(made, region)
 
 
 def auth_of(auth: AuthSettings) -> AuthScheme:

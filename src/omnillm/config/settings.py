@@ -160,6 +160,10 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     keys: tuple[KeySettings, ...] = ()
     protocol: str | None = None
     base_url: Opaque | None = None
+    region: str | None = None
+    """bedrock, vertex_ai: where; makes the base URL, if none is given."""
+    project: str | None = None
+    """vertex_ai: whose."""
     is_compat: bool = field(default=False, name="compat")
     auth: Annotated[AuthSettings, Short("scheme")] | None = None
     headers: dict[str, Opaque] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from omnillm.errors import UpstreamLost
-from omnillm.framing.sse import Frame, SseReader
+from omnillm.framing.eventstream import FrameReader
+from omnillm.framing.sse import Frame
 from omnillm.gateway.translation import Upstream
 from omnillm.outcome import Verdict
 from omnillm.protocols.codec import StreamEncoder
@@ -39,7 +40,7 @@ class Answer:
         upstream: Upstream,
         body: bytes | None = None,
         usage: Usage | None = None,
-        reader: SseReader | None = None,
+        reader: FrameReader | None = None,
         watch: StreamWatch | None = None,
         translator: StreamTranscoder | None = None,
         final: bytes = b"",

@@ -28,6 +28,7 @@ ABORT_SLACK_TOKENS = 16
 
 class Attempt:
     __slots__ = (
+        "credential_version",
         "exchange",
         "first_byte_s",
         "has_begun",
@@ -49,6 +50,8 @@ class Attempt:
         self.price_version = "" if price is None else price.version
         """Of which figures, terms and bound the charge is."""
         self.wall_ms = wall_ms
+        self.credential_version = 0
+        """Of what authenticated it, where that is refreshed."""
         self.is_sent = False
         """Whether it was handed to the transport, which may still be connecting."""
         self.has_begun = False

@@ -17,7 +17,6 @@ from omnillm.errors import (
     UpstreamLost,
     UpstreamTimeout,
 )
-from omnillm.framing.sse import SseReader
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
@@ -77,7 +76,7 @@ class Dispatch:
         raise refusal_error(answer, case.call.model)
 
     async def _attempt(self, case: Case, lease: Lease) -> Answer | Failure:
-        """One dispatch on a lease; a reused connection that died first is sent again on the same lease, a row each."""
+        """One dispatch on a lease; what a dead reused connection or an expired token lost is sent again on the same lease, a row each."""
         bridged = None if case.bridge is None else case.bridge.find_for(lease)
         protocol = case.call.protocol if bridged is None else bridged.protocol
         upstream = self._upstreams.find(lease.provider, lease.key, protocol.name)
@@ -101,6 +100,12 @@ class Dispatch:
     async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Send and judge; transport faults become failures here."""
         try:
+            credential = upstream.credential
+            if credential is not None:
+                trouble = await credential.ready()
+                if trouble:
+                    return unauthenticated(trouble)
+                attempt.credential_version = credential.version
             call = case.call if bridged is not None else case.call_for(attempt.lease)
             outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)
             attempt.is_sent = True
@@ -111,7 +116,10 @@ class Dispatch:
             attempt.sent_at = exchange.sent_at
             attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
             if exchange.status != 200:
-                return self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+                failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+                if failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version):
+                    return msgspec.structs.replace(failure, verdict=Verdict.STALE)
+                return failure
             if case.call.is_stream:
                 return await self._read_stream(case, attempt, upstream, bridged)
             return await self._read_whole(case, attempt, upstream, bridged)
@@ -120,9 +128,10 @@ class Dispatch:
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
         """What an error's body means, whatever the status that it came under."""
-        failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        protocol = upstream.error_protocol(body)
+        failure = protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
         case.provider_body = body if failure.status in VISIBLE else b""
-        case.provider_protocol = upstream.protocol.name
+        case.provider_protocol = protocol.name
         return failure
 
     async def _read_whole(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
@@ -150,14 +159,14 @@ class Dispatch:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""
         exchange = attempt.exchange
         assert exchange is not None
-        if not exchange.headers.get(b"content-type", b"").startswith(b"text/event-stream"):
+        if not exchange.headers.get(b"content-type", b"").startswith(upstream.streaming.content_type):
             body = await exchange.read_all(ERROR_BODY_LIMIT)
             failure = self._judge(case, exchange, upstream, body)
             return failure if failure.verdict is not Verdict.SUCCESS else garbled()
         answer = Answer(
             exchange=exchange,
             upstream=upstream,
-            reader=SseReader(),
+            reader=upstream.streaming.reader(),
             watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.asks_usage),
             translator=None if bridged is None else case.translator(bridged, attempt.lease),
         )
@@ -227,6 +236,11 @@ def garbled() -> Failure:
     return Failure(
         verdict=Verdict.SERVER_FAULT, status=200, code="garbled_reply", message="The provider's reply is not one of its protocol."
     )
+
+
+def unauthenticated(trouble: str) -> Failure:
+    """Nothing was sent: the key's credentials cannot be had."""
+    return Failure(verdict=Verdict.KEY_DEAD, status=0, code="credentials_unavailable", message=trouble)
 
 
 def cut() -> Failure:

@@ -7,6 +7,7 @@ from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.protocol import Failure, Sight
+from omnillm.providers.endpoint import SSE
 from omnillm.usage import MAX_COUNT, NO_USAGE
 
 
@@ -41,7 +42,12 @@ class Relay:
 
     @property
     def upstream_headers(self) -> dict[bytes, bytes]:
-        return self._answer.exchange.headers
+        """What the provider said, but for the framing of its stream: every client gets server-sent events."""
+        answer = self._answer
+        headers = answer.exchange.headers
+        if answer.reader is None or answer.upstream.streaming is SSE:
+            return headers
+        return {**headers, b"content-type": SSE.content_type}
 
     @property
     def next_sequence(self) -> int:

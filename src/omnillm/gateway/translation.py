@@ -5,6 +5,7 @@ Same protocol on both sides: the few members that must change are spliced, all e
 """
 
 from collections.abc import Mapping
+from typing import Protocol as Interface
 
 import msgspec
 
@@ -15,6 +16,9 @@ from omnillm.gateway.call import Call, emit, spelling
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
 from omnillm.protocols.protocol import Protocol
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.anthropic_body import AnthropicBody
+from omnillm.providers.endpoint import SSE, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.timeouts import Timeouts
@@ -23,15 +27,50 @@ _OF_A_PROTOCOL = (b"anthropic-", b"openai-", b"x-stainless-")
 STREAM_OPTIONS = "stream_options"
 
 
+class Credential(Interface):
+    """What authenticates the requests of a key that is not sent as it stands: a signature, or a token that expires."""
+
+    @property
+    def version(self) -> int:
+        """Changes with every refresh."""
+        ...
+
+    async def ready(self) -> str:
+        """Be able to authenticate, refreshed where that is due; say what stands in the way, "" where nothing does."""
+        ...
+
+    def fields(self, head: bytes, body: bytes) -> bytes:
+        """Return the header fields, each ended by CRLF, that authenticate this request."""
+        ...
+
+    def renew(self, version: int) -> bool:
+        """Tell whether, after a refusal of what `version` authenticated, another try can succeed; the next `ready` refreshes."""
+        ...
+
+
 class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
-    __slots__ = ("_clock", "_origin", "_output_cap_member", "_plain_timeouts", "_sender", "_stream_timeouts", "asks_usage", "protocol")
+    __slots__ = (
+        "_anthropic_body",
+        "_clock",
+        "_endpoint",
+        "_origin",
+        "_output_cap_member",
+        "_plain_timeouts",
+        "_sender",
+        "_stream_timeouts",
+        "asks_usage",
+        "credential",
+        "protocol",
+        "streaming",
+    )
 
     def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
         self,
         *,
         protocol: Protocol,
+        endpoint: Endpoint,
         sender: Sender,
         origin: Origin,
         asks_usage: bool,
@@ -39,8 +78,14 @@ class Upstream:
         plain_timeouts: Timeouts,
         stream_timeouts: Timeouts,
         clock: Clock,
+        credential: Credential | None = None,
     ) -> None:
         self.protocol = protocol
+        self.credential = credential
+        """None: the sender's heads authenticate."""
+        self.streaming = endpoint.streams.get(protocol.name, SSE)
+        self._endpoint = endpoint
+        self._anthropic_body: AnthropicBody | None = endpoint.anthropic_body if protocol.name == "anthropic_messages" else None
         self.asks_usage = asks_usage
         """Streams report usage only when asked to."""
         self._output_cap_member = output_cap_member
@@ -68,16 +113,28 @@ class Upstream:
             model=model,
             is_stream=call.is_stream,
         )
+        if bridged is not None:
+            body = bridged.body
+        else:
+            body = splice(call, quote, model, asks_usage=self.asks_usage, output_cap_member=self._output_cap_member)
+        if self._anthropic_body is not None:
+            headers = call.headers if bridged is None or bridged.protocol is call.protocol else {}
+            body = self._anthropic_body.fit(body, operation=call.operation, headers=headers)
+        if self.credential is not None:
+            head += self.credential.fields(head, body)
         return Outgoing(
             origin=self._origin,
             method=b"POST",
             head=head,
-            body=splice(call, quote, model, asks_usage=self.asks_usage, output_cap_member=self._output_cap_member)
-            if bridged is None
-            else bridged.body,
+            body=body,
             timeouts=timeouts,
             is_stream=call.is_stream,
         )
+
+    def error_protocol(self, body: bytes) -> Protocol:
+        """The protocol in whose words an error is: a cloud's own errors are not those of the model that it serves."""
+        tell = self._endpoint.error_protocol
+        return self.protocol if tell is None else PROTOCOLS[tell(self.protocol.name, body)]
 
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())

@@ -10,6 +10,7 @@ HIDDEN_TOKENS = {
     "openai_responses": 100,
     "anthropic_messages": 700,
     "gemini_generate_content": 20,
+    "bedrock_converse": 700,
     "canonical": 0,
 }
 """Upper bounds of what stands in a provider's count but not in the body."""
@@ -20,6 +21,7 @@ MEDIA_SHARE = {
     "openai_responses": 32,
     "anthropic_messages": 3,
     "gemini_generate_content": 16,
+    "bedrock_converse": 3,
     "canonical": 1,
 }
 """Media are weighed by their specification's maxima; what they usually count is one part in so many."""

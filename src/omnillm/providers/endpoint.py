@@ -5,11 +5,17 @@ operation is appended; an operation that it already ends with is kept, not doubl
 URL, in which `{model}` and `{method}` are filled in. Operations are "generate", "count_tokens" and "models".
 """
 
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal
 from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 
 from omnillm.errors import BadRequest, ConfigError
+from omnillm.framing.eventstream import FrameReader
+from omnillm.framing.sse import SseReader
+from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
@@ -51,6 +57,16 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
 AuthScheme = Bearer | Header | Query
 
 
+class Streaming(msgspec.Struct, frozen=True):
+    """How a stream arrives."""
+
+    content_type: bytes
+    reader: Callable[[], FrameReader]
+
+
+SSE = Streaming(b"text/event-stream", SseReader)
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """How one provider is spoken to; the kinds' own profiles are values of this type, overridden by the configuration."""
 
@@ -74,39 +90,73 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     asks_usage: bool = False
     """True: a chat stream reports usage only when `stream_options.include_usage` asks for it, so we inject it."""
 
+    # Of clouds that serve other people's models at paths of their own.
+    paths: Mapping[tuple[str, str, bool], str] = {}
+    """(protocol, operation, is a stream) -> path below the base URL's; empty: `PATHS`."""
+    serves: Mapping[str, re.Pattern[str]] = {}
+    """Protocol -> which models can be asked in it; a protocol that does not stand here: all."""
+    streams: Mapping[str, Streaming] = {}
+    """Protocol -> how its streams arrive; one that does not stand here: as server-sent events."""
+    anthropic_body: AnthropicBody | None = None
+    """What becomes of a body of the Messages API."""
+    error_protocol: Callable[[str, bytes], str] | None = None
+    """(protocol, body of an error) -> the protocol whose words the error is in; None: the same."""
+    unsent: tuple[str, ...] = ()
+    """Header fields of the client that mean something else here."""
+    credentials: Literal["", "aws", "google"] = ""
+    """Whose credentials a key may name in place of being one."""
+    region: str = ""
+
     @property
     def origin_url(self) -> str:
         """Scheme, host and port."""
         url = urlsplit(self.base_url.reveal())
         return f"{url.scheme}://{url.netloc}"
 
-    def speaks(self, protocol: str, operation: str = "generate") -> bool:
-        if protocol not in self.protocols:
+    def protocols_for(self, model: str) -> tuple[str, ...]:
+        """Return those in which a model can be asked, the default first."""
+        serves = self.serves
+        return tuple(name for name in self.protocols if name not in serves or serves[name].search(model)) if serves else self.protocols
+
+    def speaks(self, protocol: str, operation: str = "generate", *, model: str = "") -> bool:
+        if protocol not in self.protocols_for(model):
             return False
         if self.is_compat:
             return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
-        return (protocol, operation) in PATHS
+        return (protocol, operation, False) in self.paths if self.paths else (protocol, operation) in PATHS
 
     def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False) -> bytes:
         """Path and query of the request line. BadRequest: a model name that could leave its place in the path."""
         url = urlsplit(self.base_url.reveal())
         is_gemini = protocol == GEMINI_GENERATE_CONTENT
         method = GEMINI_METHODS.get((operation, is_stream), "") if is_gemini else operation
-        template = url.path if self.is_compat else self._root(url) + PATHS[protocol, operation]
+        template = url.path if self.is_compat else self._root(url) + self._path(protocol, operation, is_stream=is_stream)
         query = url.query
         if is_gemini and is_stream and "{method}" in template and "alt=" not in query:
             query = f"{query}&alt=sse" if query else "alt=sse"
         if "{model}" in template:
-            name = gemini_name(model) if is_gemini and not self.is_compat else path_name(model)
+            name = self._name(model, is_gemini=is_gemini)
             template = template.replace("{model}", name)
         if "{model}" in query:
             query = query.replace("{model}", quote(path_name(model), safe="%"))
         path, query = template.replace("{method}", method) or "/", query.replace("{method}", method)
         return (f"{path}?{query}" if query else path).encode("ascii")
 
+    def _path(self, protocol: str, operation: str, *, is_stream: bool) -> str:
+        return self.paths[protocol, operation, is_stream] if self.paths else PATHS[protocol, operation]
+
+    def _name(self, model: str, *, is_gemini: bool) -> str:
+        if self.is_compat:
+            return path_name(model)
+        if self.paths:
+            return segment_name(model)
+        return gemini_name(model) if is_gemini else path_name(model)
+
     def _root(self, url: SplitResult) -> str:
         """The path to which operations are appended."""
         path = url.path.rstrip("/")
+        if self.paths:
+            return path or self.version
         if not path:
             return f"/{self.version}"
         if GEMINI_GENERATE_CONTENT in self.protocols:
@@ -124,6 +174,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 def gemini_name(model: str) -> str:
     """Return the resource name of a Gemini model, e.g. "models/gemini-2.5-pro", encoded for a path."""
     return path_name(model if model.startswith(GEMINI_COLLECTIONS) else f"models/{model}")
+
+
+def segment_name(model: str) -> str:
+    """Percent-encode a model name as one segment of a path, an ARN's slashes too. BadRequest: a segment that a server would resolve."""
+    path_name(model)
+    return quote(model, safe="@")
 
 
 def path_name(model: str) -> str:

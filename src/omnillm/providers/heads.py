@@ -84,12 +84,15 @@ class Sender:
 
     __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_labels", "_prefixes")
 
-    def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
-        key = _ascii(secret.reveal(), what="a provider key", path="key")
+    def __init__(self, endpoint: Endpoint, secret: Secret | None) -> None:
+        """Without a secret nothing authenticates: that is somebody else's to add."""
+        key = b"" if secret is None else _ascii(secret.reveal(), what="a provider key", path="key")
         auth = endpoint.auth
         check_auth(auth)
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
-        if isinstance(auth, Bearer):
+        if secret is None:
+            pass
+        elif isinstance(auth, Bearer):
             fields.append(b"authorization: Bearer " + key)
         elif isinstance(auth, Header):
             fields.append(auth.name.lower().encode() + b": " + key)
@@ -98,10 +101,10 @@ class Sender:
             fields.append(f"{name}: {value.reveal()}".encode("ascii"))
         fields.append(b"accept-encoding: identity")
         own = {name for name, _ in endpoint.headers} | ({auth.name.lower()} if isinstance(auth, Header) else set())
-        self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) else b""
+        self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) and key else b""
         self._endpoint = endpoint
         self._fixed = b"\r\n".join(fields)
-        self._labels = _LABELS | dict.fromkeys((name.encode() for name in own), b"")
+        self._labels = _LABELS | dict.fromkeys((name.encode() for name in (*own, *endpoint.unsent)), b"")
         self._fallbacks = tuple(
             (name.encode(), f"\r\n{name}: {value}".encode()) for name, value in endpoint.fallback_headers if name not in own
         )

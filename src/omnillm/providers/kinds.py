@@ -4,18 +4,21 @@ from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
 from omnillm.providers.anthropic import ANTHROPIC
+from omnillm.providers.bedrock import BEDROCK
 from omnillm.providers.endpoint import AuthScheme, Endpoint, check_base_url
 from omnillm.providers.gemini import GEMINI
 from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI
 from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
 from omnillm.providers.protocol_names import parse_protocol
+from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
 from omnillm.spelling import hint
 
-KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, OPENAI_COMPATIBLE)}
-LATER = ("azure_openai", "vertex_ai", "bedrock", "custom")
+KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, VERTEX_AI, BEDROCK, OPENAI_COMPATIBLE)}
+LATER = ("azure_openai", "custom")
 """Known, but not in this version."""
+_OR_ELSE = {"bedrock": ", or a region", "vertex_ai": ", or a region and a project"}
 
 
 def profile_of(kind: str) -> Endpoint:
@@ -46,7 +49,7 @@ def endpoint(
             raise ConfigError(f"{kind} speaks {', '.join(profile.pinnable or protocols)}, not {pinned}", path="protocol")
         protocols = (pinned,)
     if not (base_url or profile.base_url):
-        raise ConfigError(f"a provider of kind {kind} needs one", path="base_url")
+        raise ConfigError(f"a provider of kind {kind} needs one{_OR_ELSE.get(kind, '')}", path="base_url")
     if is_compat and not base_url:
         raise ConfigError("compat: true makes the base URL the whole URL, so one must be given", path="base_url")
     base_url = Secret(base_url.reveal().strip()) if base_url else profile.base_url
@@ -60,6 +63,7 @@ def endpoint(
     return replace(
         profile,
         protocols=protocols,
+        serves={} if protocol else profile.serves,
         base_url=base_url,
         is_compat=is_compat,
         auth=auth,

@@ -68,7 +68,7 @@ class Router:
 
     def protocol_for(self, target: Target, client_protocol: str) -> str:
         """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's first."""
-        protocols = self._endpoints[target.provider].protocols
+        protocols = self._endpoints[target.provider].protocols_for(target.model)
         return client_protocol if client_protocol in protocols else protocols[0]
 
     def models(self, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -102,10 +102,11 @@ class Router:
 
     def _consider(self, target: Target, weight: int, protocol: str, operation: str) -> Considered:
         endpoint = self._endpoints[target.provider]
-        spoken = ", ".join(endpoint.protocols)
+        protocols = endpoint.protocols_for(target.model)
+        spoken = ", ".join(protocols)
         if protocol and not self._can_serve(target, protocol, operation):
             reason = f"left out: {target.provider} speaks {spoken}, and {operation} is not translated"
-            if protocol in endpoint.protocols:
+            if protocol in protocols:
                 reason = f"left out: {target.provider} has no {operation}"
             return Considered(target=target, weight=weight, protocol="", reason=reason)
         return Considered(
@@ -113,14 +114,14 @@ class Router:
             weight=weight,
             protocol=self.protocol_for(target, protocol),
             reason=f"{target.provider} speaks {spoken}"
-            + (f"; translated from {protocol}" if protocol and protocol not in endpoint.protocols else "")
+            + (f"; translated from {protocol}" if protocol and protocol not in protocols else "")
             + (f"; drawn first with weight {weight}" if weight else ""),
         )
 
     def _can_serve(self, target: Target, protocol: str, operation: str) -> bool:
         """Generations are translated; counting tokens is asked of whoever counts them in the client's own words."""
         return self._endpoints[target.provider].speaks(
-            self.protocol_for(target, protocol) if operation == GENERATE else protocol, operation
+            self.protocol_for(target, protocol) if operation == GENERATE else protocol, operation, model=target.model
         )
 
     def _choose(self, model: str, protocol: str, operation: str, allowed: tuple[str, ...]) -> Choice:
@@ -165,7 +166,7 @@ class Router:
         raise UnknownModel(f"no model {_shown(model)} here" + (f"; did you mean {close}?" if close else ""))
 
     def _unspoken(self, model: str, match: Match, protocol: str, operation: str) -> str:
-        spoken = dict.fromkeys(name for target in match.targets for name in self._endpoints[target.provider].protocols)
+        spoken = dict.fromkeys(name for target in match.targets for name in self._endpoints[target.provider].protocols_for(target.model))
         if protocol in spoken:
             return f"the providers of the model {_shown(model)} have no {operation}"
         return f"the model {_shown(model)} cannot be asked through {protocol}: its providers speak {', '.join(spoken)}"

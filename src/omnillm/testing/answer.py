@@ -17,8 +17,6 @@ from omnillm.testing.replies.speaker import Asked, Piece, Speaker, Standing, Tro
 from omnillm.testing.script import Behaviour
 from omnillm.usage import Usage
 
-EVENT_STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-
 
 def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, seal: str) -> Generation:
     """What the model says, and what that costs."""
@@ -66,7 +64,7 @@ def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: St
     pieces = _altered(speaker, generation, fault)
     if is_array:
         pieces = gemini_generate_content.as_array(pieces)
-    fields |= dict(fault.fields) if is_array else EVENT_STREAM | dict(fault.fields)
+    fields |= dict(fault.fields) if is_array else {"content-type": speaker.stream_type, "cache-control": "no-cache"} | dict(fault.fields)
     return Reply(status=200, fields=fields, pieces=pieces, is_chunked=True, generated=generation.hidden)
 
 
@@ -116,7 +114,8 @@ def fail(speaker: Speaker, fault: Fault, standing: Standing) -> Reply:
         if hint.form == "reset":
             standing = replace(standing, remaining=0, reset_s=hint.seconds)
         told = _retry_fields(hint, standing.wall)
-    fields = speaker.fields(standing) | {"date": http_date(standing.wall)} | told | dict(fault.fields)
+    date = {"date": http_date(standing.wall)}
+    fields = speaker.fields(standing) | speaker.error_fields(trouble) | date | told | dict(fault.fields)
     raw = msgspec.json.encode(speaker.error(trouble)) if fault.body is None else fault.body
     status = fault.http_status or fault.error_status
     return Reply(status=status, fields=fields, pieces=[Piece(raw, 0, "terminal")], is_chunked=False, is_head_only=status == 204)

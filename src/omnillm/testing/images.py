@@ -36,7 +36,7 @@ def _told(node: dict[str, Any]) -> str:
             return f"an image at {name}"
         case {"type": "image", "source": {"url": str(url)}}:
             return _at(url)
-        case {"type": "image", "source": {"data": str(packed)}}:
+        case {"type": "image", "source": {"data": str(packed)}} | {"image": {"source": {"bytes": str(packed)}}}:
             return _of(packed)
         case {"inlineData": dict(blob)} | {"inline_data": dict(blob)} if _is_image(blob) and isinstance(blob.get("data"), str):
             return _of(blob["data"])

@@ -13,11 +13,12 @@ from omnillm.testing.faults import NO_FAULT, Fault
 from omnillm.testing.generation import Generation, count_tokens
 from omnillm.testing.images import IMAGE_TOKENS
 from omnillm.testing.memory import Memory, seal_for
-from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, BEDROCK_INVOKED, GEMINI_GENERATE_CONTENT
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Standing
 from omnillm.testing.routes import Route, key_of, route
 from omnillm.testing.script import WINDOW_S, Behaviour, Script
+from omnillm.testing.signed import is_signed, signer_of
 
 UNLIMITED = 10_000
 """Requests a minute that a key without a limit is told to have."""
@@ -25,6 +26,9 @@ NO_ROUTE = Fault.status(404, code="route_not_found")
 UNKNOWN_KEY = Fault.status(401, code="invalid_api_key")
 UNKNOWN_GEMINI_KEY = Fault.status(400, code="invalid_api_key")
 """Gemini calls a bad key a bad request."""
+UNKNOWN_TOKEN = Fault.status(401)
+UNKNOWN_BEDROCK_KEY = Fault.status(403, code="invalid_api_key")
+BAD_SIGNATURE = Fault.status(403, code="bad_signature")
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -55,11 +59,11 @@ class Judge:
 
     def judge(self, arrived: Arrived, number: int) -> Call:
         way = route(arrived.method, arrived.target, arrived.headers)
-        key = key_of(arrived.target, arrived.headers)
+        headers = arrived.headers
+        key = signer_of(arrived, self._script.keys) if is_signed(headers) else key_of(arrived.target, headers)
         behaviour = self._script.behaviour(key)
         if behaviour is None:
-            is_gemini = way.speaker is GEMINI_GENERATE_CONTENT
-            return self._refuse(way, key, UNKNOWN_GEMINI_KEY if is_gemini else UNKNOWN_KEY, number)
+            return self._refuse(way, key, _unknown(way, arrived), number)
         if way.operation == "nothing":
             return self._refuse(way, key, NO_ROUTE, number)
         if way.operation == "models":
@@ -112,6 +116,17 @@ class Judge:
         )
 
 
+def _unknown(way: Route, arrived: Arrived) -> Fault:
+    """How a key that is nobody's is refused."""
+    if is_signed(arrived.headers):
+        return BAD_SIGNATURE
+    if way.speaker is BEDROCK_CONVERSE or way.speaker is BEDROCK_INVOKED:
+        return UNKNOWN_BEDROCK_KEY
+    if way.speaker is GEMINI_GENERATE_CONTENT:
+        return UNKNOWN_TOKEN if b"authorization" in arrived.headers else UNKNOWN_GEMINI_KEY
+    return UNKNOWN_KEY
+
+
 def _delay_s(fault: Fault, behaviour: Behaviour) -> float | None:
     """Pieces of a given size are written one by one, so other tasks run in between."""
     if fault.delay_s is not None:
@@ -136,6 +151,4 @@ def _read(way: Route, raw: bytes) -> Asked:
     asked = (read_count if is_count else way.speaker.read)(body)
     tools = [msgspec.json.encode(tool).decode() for tool in asked.tools]
     asked = replace(asked, prompt_tokens=count_tokens((*asked.texts, *tools)) + IMAGE_TOKENS * len(asked.images))
-    if way.speaker is GEMINI_GENERATE_CONTENT:
-        return replace(asked, model=way.model, is_stream=way.is_stream)
-    return asked
+    return replace(asked, model=way.model, is_stream=way.is_stream) if way.model else asked

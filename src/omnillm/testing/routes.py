@@ -7,7 +7,17 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES, Speaker
+from omnillm.testing.replies import (
+    ANTHROPIC_MESSAGES,
+    BEDROCK_CONVERSE,
+    BEDROCK_INVOKED,
+    GEMINI_GENERATE_CONTENT,
+    OPENAI_CHAT,
+    OPENAI_RESPONSES,
+    VERTEX_CLAUDE,
+    VERTEX_COUNTED,
+    Speaker,
+)
 
 Operation = Literal["generate", "count", "models", "nothing"]
 
@@ -19,6 +29,11 @@ PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
     ("POST", "/v1/messages/count_tokens"): (ANTHROPIC_MESSAGES, "count"),
 }
 GEMINI = re.compile(r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<method>generateContent|streamGenerateContent|countTokens)")
+
+BEDROCK = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream|invoke|invoke-with-response-stream)")
+VERTEX_PLACE = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/[^/]+/publishers/(?P<rest>.+)")
+VERTEX_GEMINI = re.compile(r"google/models/(?P<model>[^/:]+):(?P<method>generateContent|streamGenerateContent|countTokens)")
+VERTEX_CLAUDES = re.compile(r"anthropic/models/(?P<model>[^/:]+):(?P<method>rawPredict|streamRawPredict)")
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,16 +58,39 @@ def route(method: str, target: str, headers: Mapping[bytes, bytes]) -> Route:
     if (known := ROUTES.get((method, path))) is not None:
         return known
     if method == "POST" and (match := GEMINI.fullmatch(unquote(path))) is not None:
-        streams = match["method"] == "streamGenerateContent"
-        return Route(
-            speaker=GEMINI_GENERATE_CONTENT,
-            operation="count" if match["method"] == "countTokens" else "generate",
-            model=match["model"],
-            is_stream=streams,
-            is_array=streams and "sse" not in parse_qs(query).get("alt", ()),
-        )
+        return _gemini(match, query)
+    if method == "POST" and (cloud := _cloud(path, query)) is not None:
+        return cloud
     is_list = method == "GET" and path in {"/v1/models", "/v1beta/models"}
     return Route(speaker=_speaker_of(path, query, headers), operation="models" if is_list else "nothing")
+
+
+def _gemini(match: re.Match[str], query: str) -> Route:
+    streams = match["method"] == "streamGenerateContent"
+    return Route(
+        speaker=GEMINI_GENERATE_CONTENT,
+        operation="count" if match["method"] == "countTokens" else "generate",
+        model=match["model"],
+        is_stream=streams,
+        is_array=streams and "sse" not in parse_qs(query).get("alt", ()),
+    )
+
+
+def _cloud(path: str, query: str) -> Route | None:
+    """Bedrock, where a model's name is one encoded segment, and Vertex AI."""
+    if (match := BEDROCK.fullmatch(path)) is not None:
+        speaker = BEDROCK_CONVERSE if match["method"].startswith("converse") else BEDROCK_INVOKED
+        return Route(speaker=speaker, operation="generate", model=unquote(match["model"]), is_stream=match["method"].endswith("stream"))
+    if (place := VERTEX_PLACE.fullmatch(unquote(path))) is None:
+        return None
+    if (match := VERTEX_GEMINI.fullmatch(place["rest"])) is not None:
+        return _gemini(match, query)
+    if (match := VERTEX_CLAUDES.fullmatch(place["rest"])) is None:
+        return None
+    if match["model"] == "count-tokens":
+        return Route(speaker=VERTEX_COUNTED, operation="count")
+    is_stream = match["method"] == "streamRawPredict"
+    return Route(speaker=VERTEX_CLAUDE, operation="generate", model=match["model"], is_stream=is_stream)
 
 
 def _speaker_of(path: str, query: str, headers: Mapping[bytes, bytes]) -> Speaker:

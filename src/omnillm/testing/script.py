@@ -72,6 +72,11 @@ class Script:
         """None for an unknown key."""
         return self._keys.get(key) or (self._keys.get("*") if key else None)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Those with an entry of their own."""
+        return tuple(self._keys)
+
     def behave(self, key: str, behaviour: Behaviour | None) -> None:
         """Changes a key's behaviour, which starts anew; its requests of the last 60 s still count. None withdraws the key."""
         self._served.pop(key, None)

@@ -1,11 +1,25 @@
 """What the fake provider says in each protocol."""
 
-from omnillm.testing.replies import anthropic_messages, gemini_generate_content, openai_chat, openai_responses
+from omnillm.testing.replies import anthropic_messages, bedrock_converse, gemini_generate_content, openai_chat, openai_responses, vertex_ai
 from omnillm.testing.replies.speaker import Speaker
 
 OPENAI_CHAT = openai_chat.SPEAKER
 OPENAI_RESPONSES = openai_responses.SPEAKER
 ANTHROPIC_MESSAGES = anthropic_messages.SPEAKER
 GEMINI_GENERATE_CONTENT = gemini_generate_content.SPEAKER
+BEDROCK_CONVERSE = bedrock_converse.SPEAKER
+BEDROCK_INVOKED = bedrock_converse.INVOKED
+VERTEX_CLAUDE = vertex_ai.CLAUDE
+VERTEX_COUNTED = vertex_ai.COUNTED
 
-__all__ = ["ANTHROPIC_MESSAGES", "GEMINI_GENERATE_CONTENT", "OPENAI_CHAT", "OPENAI_RESPONSES", "Speaker"]
+__all__ = [
+    "ANTHROPIC_MESSAGES",
+    "BEDROCK_CONVERSE",
+    "BEDROCK_INVOKED",
+    "GEMINI_GENERATE_CONTENT",
+    "OPENAI_CHAT",
+    "OPENAI_RESPONSES",
+    "VERTEX_CLAUDE",
+    "VERTEX_COUNTED",
+    "Speaker",
+]

@@ -115,6 +115,10 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     """The list of models, created at that Unix time."""
     counted: Callable[[int], Json]
     """The answer to a question for a prompt's tokens."""
+    error_fields: Callable[[Trouble], dict[str, str]] = lambda _trouble: {}
+    """Header fields of an error, beside `fields`."""
+    stream_type: str = "text/event-stream; charset=utf-8"
+    """The content type of a stream."""
 
 
 TEXT_MEMBERS = (

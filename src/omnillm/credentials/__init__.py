@@ -1,0 +1,1 @@
+"""What authenticates at a cloud: signatures and tokens, made of credentials that are refreshed off the loop."""

@@ -1,0 +1,114 @@
+"""Keys of Bedrock: an API key is sent as it stands; everything else signs.
+
+A key is `ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]`; `default` is AWS's own chain (environment, profile, container, instance,
+single sign-on), `profile:NAME` that chain with another profile. The chain is botocore's (`pip install 'omnillm[aws]'`).
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from omnillm.clock import Clock
+from omnillm.credentials.refreshed import Fetched, Fixed, Refreshed, Source, Trouble
+from omnillm.credentials.sigv4 import AwsKeys, Unsigned, sign
+from omnillm.errors import ConfigError
+from omnillm.secret import Secret
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+SERVICE: Final = "bedrock"
+DEFAULT: Final = "default"
+PROFILE: Final = "profile:"
+LOOK_S: Final = 60.0
+"""How often the chain is asked whether it has something newer: it refreshes long before an end."""
+
+
+class AwsSignature:
+    """Signs the requests of one key."""
+
+    def __init__(self, source: Source[AwsKeys], *, region: str, clock: Clock) -> None:
+        self._source = source
+        self._region = region
+        self._clock = clock
+
+    @property
+    def version(self) -> int:
+        return self._source.version
+
+    async def ready(self) -> str:
+        return await self._source.ready()
+
+    def renew(self, version: int) -> bool:
+        return self._source.renew(version)
+
+    def fields(self, head: bytes, body: bytes) -> bytes:
+        line, *fields = head.decode("latin-1").split("\r\n")
+        method, target, _ = line.split(" ")
+        path, _, query = target.partition("?")
+        named = dict(field.split(": ", 1) for field in fields if field)
+        request = Unsigned(
+            method=method,
+            path=path,
+            query=query,
+            headers=tuple((name, named[name]) for name in ("content-type", "host") if name in named),
+            body=body,
+        )
+        added = sign(request, self._source.value, region=self._region, service=SERVICE, wall=self._clock.wall())
+        return "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
+
+
+def aws_credential(key: Secret, *, region: str, clock: Clock, told: str) -> AwsSignature | None:
+    """Return what signs for a key; None: it is an API key. ConfigError: no region, half a key, or botocore is needed and missing."""
+    source = _source(key.reveal(), clock, told)
+    if source is None:
+        return None
+    if not region:
+        raise ConfigError("is missing: a signature names it, and the base URL does not tell", path="region")
+    return AwsSignature(source, region=region, clock=clock)
+
+
+def _source(key: str, clock: Clock, told: str) -> Source[AwsKeys] | None:
+    if key == DEFAULT or key.startswith(PROFILE):
+        chain = _Chain(key.removeprefix(PROFILE) if key != DEFAULT else None)
+        return Refreshed(chain.fetch, clock=clock, told=told)
+    if ":" not in key:
+        return None
+    access_key_id, _, rest = key.partition(":")
+    secret, _, token = rest.partition(":")
+    if not (access_key_id and secret):
+        raise ConfigError("must be ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN], default, profile:NAME or an API key", path="key")
+    return Fixed(AwsKeys(access_key_id=access_key_id, secret_access_key=Secret(secret), session_token=Secret(token)))
+
+
+class _Chain:
+    """AWS's own chain. What it finds refreshes itself when it is asked in time; it is searched again when that was refused."""
+
+    def __init__(self, profile: str | None) -> None:
+        self._botocore = _botocore()
+        self._profile = profile
+        self._found: Any = None
+
+    def fetch(self, is_refused: bool) -> Fetched[AwsKeys]:  # noqa: FBT001 - the shape of `Refreshed`'s fetch
+        """In a thread: it may read files, ask the instance, or assume a role."""
+        try:
+            if self._found is None or is_refused:
+                self._found = self._botocore.session.Session(profile=self._profile).get_credentials()
+            frozen = None if self._found is None else self._found.get_frozen_credentials()
+        except self._botocore.exceptions.BotoCoreError as error:
+            raise Trouble(f"AWS's credential chain failed ({type(error).__name__})") from error
+        if frozen is None or not frozen.access_key:
+            raise Trouble("AWS's credential chain found nothing: set AWS_PROFILE, AWS_ACCESS_KEY_ID or a role of the machine")
+        keys = AwsKeys(
+            access_key_id=frozen.access_key, secret_access_key=Secret(frozen.secret_key), session_token=Secret(frozen.token or "")
+        )
+        return Fetched(keys, LOOK_S)
+
+
+def _botocore() -> "ModuleType":
+    try:
+        import botocore
+        import botocore.exceptions
+        import botocore.session
+    except ImportError as error:
+        raise ConfigError("needs botocore for AWS's credential chain: pip install 'omnillm[aws]'", path="key") from error
+    module: ModuleType = botocore
+    return module

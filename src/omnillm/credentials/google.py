@@ -1,0 +1,110 @@
+"""Keys of Vertex AI: a token is sent as it stands; everything else gets tokens from Google.
+
+A key is `service_account:PATH` (the JSON file of one), `default` (application default credentials: environment, gcloud, the machine's own
+account), or a token. Tokens are google-auth's (`pip install 'omnillm[google]'`).
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from omnillm.clock import Clock
+from omnillm.credentials.refreshed import Fetched, Refreshed, Source, Trouble
+from omnillm.errors import ConfigError
+from omnillm.secret import Secret
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+DEFAULT: Final = "default"
+SERVICE_ACCOUNT: Final = "service_account:"
+SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
+EARLY_S: Final = 300.0
+"""Before its end a token is fetched anew."""
+LAST_S: Final = 10.0
+"""Before its end it is not used any more: it would expire on the way."""
+PATIENCE_S: Final = 20.0
+"""With Google's token server."""
+
+
+class BearerToken:
+    """Authenticates with a token that is refreshed: Google's, or another cloud's."""
+
+    def __init__(self, source: Source[Secret]) -> None:
+        self._source = source
+
+    @property
+    def version(self) -> int:
+        return self._source.version
+
+    async def ready(self) -> str:
+        return await self._source.ready()
+
+    def renew(self, version: int) -> bool:
+        return self._source.renew(version)
+
+    def fields(self, head: bytes, body: bytes) -> bytes:  # noqa: ARG002 - a token is the same for every request
+        return b"authorization: Bearer %b\r\n" % self._source.value.reveal().encode("latin-1")
+
+
+def google_credential(key: Secret, *, clock: Clock, told: str) -> BearerToken | None:
+    """Return what fetches tokens for a key; None: it is one. ConfigError: the file cannot be read, or google-auth is missing."""
+    text = key.reveal()
+    if text != DEFAULT and not text.startswith(SERVICE_ACCOUNT):
+        return None
+    google = _google_auth()
+    path = None if text == DEFAULT else Path(text.removeprefix(SERVICE_ACCOUNT))
+    if path is not None and not path.is_file():
+        raise ConfigError(f"names a service account's file that is not there: {path}", path="key")
+    return BearerToken(Refreshed(_Tokens(google, path, clock).fetch, clock=clock, told=told))
+
+
+class _Tokens:
+    """Found once, in the thread of the first fetch; then only refreshed."""
+
+    def __init__(self, google: "ModuleType", path: Path | None, clock: Clock) -> None:
+        self._google = google
+        self._path = path
+        self._clock = clock
+        self._found: Any = None
+
+    def fetch(self, is_refused: bool) -> Fetched[Secret]:  # noqa: ARG002, FBT001 - a token is always a new one
+        """In a thread: it reads a file, and asks a server."""
+        try:
+            if self._found is None:
+                self._found = self._find()
+            credentials = self._found
+            transport = self._google.transport.requests
+            credentials.refresh(partial(transport.Request(), timeout=PATIENCE_S))
+        except (self._google.exceptions.GoogleAuthError, ValueError, OSError) as error:
+            raise Trouble(f"Google's credentials cannot be had ({type(error).__name__})") from error
+        if not credentials.token:
+            raise Trouble("Google's credentials hold no token")
+        left_s = _left_s(credentials.expiry, self._clock.wall())
+        return Fetched(Secret(credentials.token), max(left_s - EARLY_S, left_s / 2), max(left_s - LAST_S, 0.0))
+
+    def _find(self) -> Any:
+        if self._path is not None:
+            from google.oauth2 import service_account
+
+            account: Any = service_account.Credentials
+            return account.from_service_account_file(str(self._path), scopes=SCOPES)
+        found, _ = self._google.default(scopes=SCOPES)
+        return found
+
+
+def _left_s(expiry: datetime | None, wall: float) -> float:
+    """Seconds until a moment, which google-auth gives in UTC without saying so; an hour where it gives none."""
+    return 3600.0 if expiry is None else expiry.replace(tzinfo=UTC).timestamp() - wall
+
+
+def _google_auth() -> "ModuleType":
+    try:
+        import google.auth
+        import google.auth.exceptions
+        import google.auth.transport.requests
+    except ImportError as error:
+        raise ConfigError("needs google-auth: pip install 'omnillm[google]'", path="key") from error
+    module: ModuleType = google.auth
+    return module

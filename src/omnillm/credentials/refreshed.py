@@ -1,0 +1,128 @@
+"""A value that goes bad and is fetched anew in a thread: before that, where it can be, and never twice at once."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from math import inf
+from typing import Final, Generic, Protocol, TypeVar
+
+import msgspec
+
+from omnillm.clock import Clock
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+_log = logging.getLogger("omnillm.credentials")
+
+REST_S: Final = 10.0
+"""After a fetch that failed, while the value at hand is still good."""
+LONGEST_S: Final = 30.0
+"""That a call waits for a fetch."""
+
+
+class Trouble(Exception):
+    """Credentials cannot be had; the message says why, and what to do, without a secret."""
+
+
+class Fetched(msgspec.Struct, Generic[T], frozen=True):
+    value: T
+    fresh_s: float
+    """From then on it is fetched anew in the background."""
+    good_s: float = inf
+    """From then on it is not used any more."""
+
+
+class Source(Protocol[T_co]):
+    """Where a signature or a token takes its credentials from."""
+
+    @property
+    def value(self) -> T_co:
+        """Only after `ready` has found nothing in the way."""
+        ...
+
+    @property
+    def version(self) -> int: ...
+    async def ready(self) -> str: ...
+    def renew(self, version: int) -> bool: ...
+
+
+class Fixed(Generic[T]):
+    """Credentials that stand in the configuration."""
+
+    version: Final = 0
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    async def ready(self) -> str:
+        return ""
+
+    def renew(self, version: int) -> bool:  # noqa: ARG002 - nobody renews them
+        return False
+
+
+class Refreshed(Generic[T]):
+    """`fetch` runs in a thread and raises Trouble; it is told whether what is held was refused. `told`: whose credentials these are."""
+
+    def __init__(self, fetch: Callable[[bool], Fetched[T]], *, clock: Clock, told: str) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._told = told
+        self._held: T | None = None
+        self._fresh_until = -inf
+        self._good_until = -inf
+        self._is_refused = False
+        """The provider refused what is held: it is not used any more."""
+        self._was_forced = False
+        """What is held was fetched because its forerunner was refused: its own refusal is final."""
+        self._task: asyncio.Task[str] | None = None
+        self.version = 0
+
+    @property
+    def value(self) -> T:
+        assert self._held is not None
+        return self._held
+
+    async def ready(self) -> str:
+        """Wait for a value where there is no good one; else only see to it that it will be. "" or what stands in the way."""
+        now = self._clock.now()
+        if now < self._fresh_until and not self._is_refused:
+            return ""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._refresh())
+        if now < self._good_until and not self._is_refused:
+            return ""
+        task = self._task
+        done, _ = await asyncio.wait({task}, timeout=LONGEST_S)  # a caller who leaves does not stop it: others wait for it too
+        return task.result() if done else f"{self._told}: no answer within {LONGEST_S:g} s"
+
+    def renew(self, version: int) -> bool:
+        """Tell whether another try can succeed: something newer is at hand, or the next `ready` will fetch it; once."""
+        if version != self.version:
+            return True
+        if self._was_forced:
+            return False
+        self._is_refused = True
+        return True
+
+    async def _refresh(self) -> str:
+        was_refused = self._is_refused
+        try:
+            fetched = await asyncio.to_thread(self._fetch, was_refused)
+        except Trouble as error:
+            self._fresh_until = self._clock.now() + REST_S
+            trouble = f"{self._told}: {error}"
+            _log.warning("%s", trouble)
+            if was_refused or self._clock.now() >= self._good_until:
+                self._fresh_until = -inf
+            return trouble
+        finally:
+            self._task = None
+        now = self._clock.now()
+        self._fresh_until, self._good_until = now + fetched.fresh_s, now + fetched.good_s
+        if fetched.value != self._held or was_refused:
+            self.version += 1
+            self._was_forced = was_refused
+        self._held = fetched.value
+        self._is_refused = False
+        return ""

@@ -1,0 +1,30 @@
+"""Bodies of the Messages API for clouds that serve Claude: the version stands in them, and what the path says does not."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.encode
+_GENERATE = "generate"
+
+
+class AnthropicBody(msgspec.Struct, frozen=True, kw_only=True):
+    version: str
+    """Of `anthropic_version`; one that the client wrote into its body stays."""
+    left_out: tuple[str, ...]
+    """Members of a generation that the path says."""
+    has_betas: bool = False
+    """True: betas stand in the body, and the header is not read."""
+
+    def fit(self, body: bytes, *, operation: str, headers: Mapping[bytes, bytes]) -> bytes:
+        """Return the body as the cloud wants it. `headers` are the client's."""
+        members: dict[str, object] = dict(_decode(body))
+        if operation == _GENERATE:
+            for name in self.left_out:
+                members.pop(name, None)
+        members.setdefault("anthropic_version", self.version)
+        betas = headers.get(b"anthropic-beta") if self.has_betas else None
+        if betas is not None and "anthropic_beta" not in members:
+            members["anthropic_beta"] = [word.strip() for word in betas.decode("latin-1").split(",") if word.strip()]
+        return _encode(members)

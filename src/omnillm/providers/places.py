@@ -1,0 +1,50 @@
+"""Clouds that have regions: the base URL of one, made of region and project."""
+
+import re
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from omnillm.errors import ConfigError
+from omnillm.providers.bedrock import region_of
+from omnillm.providers.endpoint import Endpoint
+from omnillm.secret import Secret
+
+PLACED = ("bedrock", "vertex_ai")
+_REGION = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{0,126}")
+_MULTI_REGIONS = frozenset({"us", "eu"})
+
+
+def base_url_of(kind: str, *, region: str, project: str) -> Secret | None:
+    """Return the base URL of a region, None where none is asked for; ConfigError, its `path` the parameter's name, where it cannot be."""
+    if region and kind not in PLACED:
+        raise ConfigError(f"is of {' and '.join(PLACED)}: {kind} has none", path="region")
+    if project and kind != "vertex_ai":
+        raise ConfigError(f"is of vertex_ai: {kind} has none", path="project")
+    if region and not _REGION.fullmatch(region):
+        raise ConfigError("is not the name of a region, e.g. us-east-1", path="region")
+    if kind == "vertex_ai":
+        return _vertex(region, project)
+    return Secret(f"https://bedrock-runtime.{region}.amazonaws.com") if region else None
+
+
+def _vertex(region: str, project: str) -> Secret | None:
+    if project and not _PROJECT.fullmatch(project):
+        raise ConfigError("is not the id of a project", path="project")
+    if bool(project) != bool(region):
+        raise ConfigError("is missing: a place in Vertex AI is a project and a region", path="region" if project else "project")
+    return Secret(f"https://{_vertex_host(region)}/v1/projects/{project}/locations/{region}") if region else None
+
+
+def _vertex_host(region: str) -> str:
+    if region == "global":
+        return "aiplatform.googleapis.com"
+    return f"aiplatform.{region}.rep.googleapis.com" if region in _MULTI_REGIONS else f"{region}-aiplatform.googleapis.com"
+
+
+def placed(endpoint: Endpoint, region: str) -> Endpoint:
+    """Return the endpoint with its region: the one given, else the one in the name of its host."""
+    if endpoint.kind not in PLACED:
+        return endpoint
+    return replace(endpoint, region=region or region_of(urlsplit(endpoint.base_url.reveal()).hostname or ""))

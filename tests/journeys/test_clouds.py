@@ -1,0 +1,279 @@
+"""Bedrock and Vertex AI behind every client protocol: the official SDKs never see which cloud answers, and the ledger is its invoice."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
+from tests.journeys.talking import CLIENTS, Wish
+from tests.journeys.wire import Question, Reply, ask, exchange
+
+from omnillm.framing.eventstream import event
+from omnillm.testing import Behaviour, FakeProvider, Fault
+
+BEARER = "bedrock-api-key"
+SIGNED = "AKIAFAKE0000:secret/with+signs"
+EXPIRING = "ASIAFAKE0000:other-secret:session-token"
+NOVA, CLAUDE = "us.amazon.nova-2-lite-v1:0", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+PROFILE = "arn:aws:bedrock:us-east-1:1234:application-inference-profile/abc"
+GEMINI, VERTEX_CLAUDE = "gemini-3-flash", "claude-sonnet-4-5@20250929"
+CONFIG = """
+server: {{host: 127.0.0.1, port: 0, auth: required, drain: 2s}}
+calls: {{queue: 0s}}
+store: {{url: "memory://", durability: relaxed}}
+providers:
+  bedrock: {{kind: bedrock, region: us-east-1, base_url: "{base_url}", keys: {keys}}}
+  vertex: {{kind: vertex_ai, base_url: "{base_url}/v1/projects/p/locations/global", keys: [{{label: good, key: ya29.token}}]}}
+models:
+  nova: {{targets: ["bedrock/{nova}"]}}
+  profile: {{targets: ["bedrock/{profile}"]}}
+  bedrock_claude: {{targets: ["bedrock/{claude}"]}}
+  gemini: {{targets: [vertex/{gemini}]}}
+  vertex_claude: {{targets: ["vertex/{vertex_claude}"]}}
+budgets: [{{name: everything, limit_usd: "1000", period: total, hard: true}}]
+virtual_keys: [{{name: journey, key: {virtual_key}}}]
+pricing:
+  overrides:
+    "bedrock/{nova}": {price}
+    "bedrock/{profile}": {price}
+    "bedrock/{claude}": {price}
+    vertex/{gemini}: {price}
+    "vertex/{vertex_claude}": {price}
+"""
+NAMES = tuple(CLIENTS)
+clients = pytest.mark.parametrize("client", NAMES)
+clouds = pytest.mark.parametrize("cloud", ["nova", "bedrock_claude", "gemini", "vertex_claude"])
+modes = pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+
+
+def configuration(provider: FakeProvider, *keys: str) -> str:
+    listed = ", ".join(f'{{label: k{number}, key: "{key}"}}' for number, key in enumerate(keys or (SIGNED,)))
+    return CONFIG.format(
+        base_url=provider.base_url,
+        keys=f"[{listed}]",
+        nova=NOVA,
+        profile=PROFILE,
+        claude=CLAUDE,
+        gemini=GEMINI,
+        vertex_claude=VERTEX_CLAUDE,
+        virtual_key=VIRTUAL_KEY,
+        price="{input: 0.4, output: 1.6, cache_read: 0.04, cache_write: 0.5, max_output: 4000}",
+    )
+
+
+RATES = {**PRICES["fake-small"], "cache_read": 40_000_000, "cache_write": 500_000_000}
+
+
+@pytest.fixture
+async def cloud_provider() -> AsyncIterator[FakeProvider]:
+    keys = {key: Behaviour(cached_tokens=2, cache_write_tokens=1) for key in (BEARER, SIGNED, EXPIRING)}
+    keys["ya29.token"] = Behaviour(cached_tokens=2)  # Gemini has no word for what it writes to a cache
+    async with FakeProvider(keys=keys, prices={"*": RATES}) as fake:
+        yield fake
+
+
+@pytest.fixture
+async def gateway(serve: Serve, cloud_provider: FakeProvider) -> Running:
+    return await serve(configuration(cloud_provider))
+
+
+async def agrees(gateway: Running, provider: FakeProvider) -> None:
+    """The ledger is the cloud's invoice, and nothing is held."""
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled == provider.invoice.total_nanousd > 0
+    assert reserved == 0
+
+
+async def put(gateway: Running, model: str, prompt: str = "hi", *, dialect: str = "openai_chat", **more: Any) -> Reply:
+    return await exchange(gateway.port, ask(dialect, prompt, model=model, cap=64, **more))
+
+
+@clients
+@clouds
+@modes
+async def test_tools_reasoning_and_usage_over_several_turns(
+    gateway: Running, cloud_provider: FakeProvider, client: str, cloud: str, is_stream: bool
+) -> None:
+    """Signed reasoning is shown and comes back to its issuer, calls are answered, usage is what the cloud counted."""
+    wish = Wish(is_stream=is_stream, tools=True, reasons=True, max_tokens=3000)
+    async with CLIENTS[client](gateway.base_url, cloud) as talk:
+        talk.system("You are a heron.")
+        asked = await talk.ask("[[think]] [[tools]] How deep is the lake?", wish)
+        assert asked.reasoning
+        assert [(call.name, call.arguments) for call in asked.calls] == [("search", {"query": "heron"}), ("look_up", {"query": "heron"})]
+        assert asked.cached_tokens == 2
+        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, wish)
+        assert told.text
+        again = await talk.ask("Thank you.", wish)
+        assert again.text.startswith("You said: Thank you.")
+    assert all(b"You are a heron." in logged.body for logged in cloud_provider.log)
+    await agrees(gateway, cloud_provider)
+
+
+async def test_each_model_is_asked_where_and_how_its_cloud_wants(gateway: Running, cloud_provider: FakeProvider) -> None:
+    """ARNs and colons are one encoded segment; a client of Claude's own protocol stays in it; the model stands in no body."""
+    for model in ("nova", "profile", "bedrock_claude", "gemini", "vertex_claude"):
+        for dialect in ("openai_chat", "anthropic_messages"):
+            for is_stream in (False, True):
+                reply = await put(gateway, model, dialect=dialect, is_stream=is_stream, headers={"anthropic-beta": "a-1,b-2"})
+                assert reply.is_answer, reply.body
+                kind = "text/event-stream" if is_stream else "application/json"
+                assert reply.headers["content-type"].startswith(kind)
+    nova, arn, claude = "us.amazon.nova-2-lite-v1%3A0", PROFILE.replace(":", "%3A").replace("/", "%2F"), CLAUDE.replace(":", "%3A")
+    google = "/v1/projects/p/locations/global/publishers"
+    converse = [f"/model/{name}/{method}" for name in (nova, arn) for method in ["converse", "converse-stream"] * 2]
+    assert [logged.path for logged in cloud_provider.log] == [
+        *converse,
+        *[f"/model/{claude}/{method}" for method in ("converse", "converse-stream", "invoke", "invoke-with-response-stream")],
+        *[f"{google}/google/models/{GEMINI}:{method}" for method in ["generateContent", "streamGenerateContent"] * 2],
+        *[f"{google}/anthropic/models/{VERTEX_CLAUDE}:{method}" for method in ["rawPredict", "streamRawPredict"] * 2],
+    ]
+    bodies = [json.loads(logged.body) for logged in cloud_provider.log]
+    assert all("model" not in body for body in bodies)
+    assert bodies[10]["anthropic_version"] == "bedrock-2023-05-31"
+    assert bodies[10]["anthropic_beta"] == ["a-1", "b-2"]
+    assert "anthropic_beta" not in bodies[8]
+    assert bodies[18]["anthropic_version"] == "vertex-2023-10-16"
+    assert cloud_provider.log[18].headers[b"anthropic-beta"] == b"a-1,b-2"
+    assert b"anthropic-beta" not in cloud_provider.log[16].headers
+    await agrees(gateway, cloud_provider)
+
+
+async def test_claudes_own_client_sees_claudes_own_reply(gateway: Running) -> None:
+    """What InvokeModel and rawPredict answer goes to an Anthropic client byte for byte, framed as it expects."""
+    for model in ("bedrock_claude", "vertex_claude"):
+        reply = await put(gateway, model, dialect="anthropic_messages")
+        assert reply.json["model"] in {CLAUDE, VERTEX_CLAUDE}
+        assert "x-omnillm-loss" not in reply.headers
+        stream = await put(gateway, model, dialect="anthropic_messages", is_stream=True)
+        assert stream.events[0]["message"]["id"].startswith("msg_fake")
+        assert stream.body.startswith(b"event: message_start\ndata: {")
+
+
+async def test_tokens_are_counted_by_vertex(gateway: Running, cloud_provider: FakeProvider) -> None:
+    """By Claude's own count, its model in the body; Bedrock is told to have none."""
+    body = json.dumps({"model": "vertex_claude", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    head = (
+        f"POST /v1/messages/count_tokens HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    counted = await exchange(gateway.port, Question("anthropic_messages", head.encode() + body))
+    assert counted.json == {"input_tokens": 1}
+    assert cloud_provider.log[0].path.endswith("/publishers/anthropic/models/count-tokens:rawPredict")
+    assert json.loads(cloud_provider.log[0].body)["model"] == VERTEX_CLAUDE
+    other = body.replace(b'"vertex_claude"', b'"bedrock_claude"')
+    head = head.replace(f"length: {len(body)}", f"length: {len(other)}")
+    refused = await exchange(gateway.port, Question("anthropic_messages", head.encode() + other))
+    assert refused.status == 400
+
+
+FAULTY = {
+    "nova": [Fault.status(429), Fault.status(403, code="invalid_api_key"), Fault.status(404)],
+    "bedrock_claude": [Fault.status(429), Fault.status(403, code="expired_token"), Fault.status(503)],
+}
+
+
+@pytest.mark.parametrize("model", ["nova", "bedrock_claude"])
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages", "gemini"])
+async def test_another_key_hides_a_refusal(serve: Serve, cloud_provider: FakeProvider, model: str, dialect: str) -> None:
+    """Throttling, a dead key, a model that the account lacks: an API key and a signing key stand in for each other."""
+    for fault in FAULTY[model]:
+        gateway = await serve(configuration(cloud_provider, BEARER, SIGNED, EXPIRING))
+        cloud_provider.enqueue(fault)
+        reply = await put(gateway, model, dialect=dialect)
+        assert reply.is_answer, reply.body
+        _, attempts = await gateway.last()
+        assert [attempt.status for attempt in attempts] == [fault.http_status, 200]
+        assert len({attempt.key for attempt in attempts}) == 2
+
+
+@clouds
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages", "gemini"])
+async def test_errors_come_in_the_clients_words(gateway: Running, cloud_provider: FakeProvider, cloud: str, dialect: str) -> None:
+    """The caller's own mistake keeps its status and the cloud's sentence; a limit is a 429; in whose words it was told nobody sees."""
+    cloud_provider.enqueue(Fault.status(400, message="messages: too many"), Fault.status(429))
+    mistake = await put(gateway, cloud, dialect=dialect)
+    assert mistake.status == 400
+    assert mistake.error["message"] == "messages: too many"
+    limited = await put(gateway, cloud, dialect=dialect)
+    assert limited.status == 429
+
+
+DAMAGED = bytearray(event("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"x"}}'))
+DAMAGED[-1] ^= 1
+BREAKS = {
+    "exception": Fault(name="exception", error_after=3, error_status=429),
+    "bad checksum": Fault(name="bad checksum", inserted=bytes(DAMAGED)),
+    "no end": Fault(name="no end", missing="terminal"),
+    "no reason": Fault(name="no reason", missing="finish"),
+    "cut in a message": Fault.cut(after_bytes=700),
+    "cut between messages": Fault.cut(after_events=4),
+    "reset": Fault.reset(after_events=4),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+@pytest.mark.parametrize("model", ["nova", "bedrock_claude"])
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
+async def test_broken_event_stream_never_ends_as_success(
+    gateway: Running, cloud_provider: FakeProvider, name: str, model: str, dialect: str
+) -> None:
+    """Whatever breaks it, the client is told by an error event, or by another try, and pays no less than the cloud bills."""
+    fault = BREAKS[name]
+    cloud_provider.script.behave(SIGNED, Behaviour(fault=fault, delay_s=0))
+    reply = await put(gateway, model, dialect=dialect, is_stream=True)
+    assert not reply.is_answer
+    assert reply.status >= 400 or "error" in json.dumps(reply.events[-1])
+    ledger, settled, reserved = await gateway.books()
+    assert reserved == 0
+    assert ledger == settled >= cloud_provider.invoice.total_nanousd
+
+
+async def test_exception_before_the_first_word_is_hidden(serve: Serve, cloud_provider: FakeProvider) -> None:
+    """Throttled inside a 200: another key answers, and the client sees one whole stream."""
+    for model in ("nova", "bedrock_claude"):
+        gateway = await serve(configuration(cloud_provider, BEARER, SIGNED))
+        cloud_provider.enqueue(Fault(name="exception", error_after=0, error_status=429))
+        reply = await put(gateway, model, dialect="anthropic_messages", is_stream=True)
+        assert reply.is_answer
+        _, attempts = await gateway.last()
+        assert [attempt.verdict for attempt in attempts] == ["rate_limited", "success"]
+
+
+async def test_wrong_secret_sets_its_key_aside(serve: Serve, cloud_provider: FakeProvider) -> None:
+    """The service's own word is the attempt's error; the other key serves; alone it is a 503 and not the client's 403."""
+    wrong = SIGNED.partition(":")[0] + ":another-secret"
+    gateway = await serve(configuration(cloud_provider, wrong))
+    reply = await put(gateway, "nova")
+    assert (reply.status, reply.error["code"]) == (503, "no_available_key")
+    _, [attempt] = await gateway.last()
+    assert (attempt.status, attempt.error) == (403, "InvalidSignatureException")
+    assert gateway.keys("bedrock")["k0"].state == "dead"
+    assert b"another-secret" not in reply.body
+    mixed = await serve(configuration(cloud_provider, wrong, BEARER))
+    assert (await put(mixed, "nova")).is_answer
+
+
+async def test_static_credentials_that_expired_are_told_as_such(gateway: Running, cloud_provider: FakeProvider) -> None:
+    """Nothing can renew them: one attempt, 503, and the row says why."""
+    cloud_provider.script.behave(SIGNED, Behaviour(fault=Fault.status(403, code="expired_token")))
+    assert (await put(gateway, "nova")).status == 503
+    _, [attempt] = await gateway.last()
+    assert attempt.error == "ExpiredTokenException"
+    assert gateway.keys("bedrock")["k0"].state == "dead"
+
+
+async def test_guardrail_passes_and_is_told(gateway: Running, cloud_provider: FakeProvider) -> None:
+    """A client of any protocol can name Bedrock's guardrail."""
+    guardrail = {"guardrailIdentifier": "gr-1", "guardrailVersion": "1"}
+    assert (await put(gateway, "nova", more={"guardrailConfig": guardrail})).is_answer
+    assert json.loads(cloud_provider.log[0].body)["guardrailConfig"] == guardrail
+
+
+async def test_slow_and_split_event_streams_are_whole(gateway: Running, cloud_provider: FakeProvider) -> None:
+    """Three bytes a write change nothing."""
+    for dialect in ("openai_chat", "anthropic_messages"):
+        cloud_provider.enqueue(Fault(name="split", piece_bytes=3))
+        reply = await put(gateway, "bedrock_claude", dialect=dialect, is_stream=True)
+        assert reply.is_answer
+    await agrees(gateway, cloud_provider)
