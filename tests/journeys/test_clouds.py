@@ -1,7 +1,9 @@
 """Bedrock and Vertex AI behind every client protocol: the official SDKs never see which cloud answers, and the ledger is its invoice."""
 
 import json
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,6 +263,64 @@ async def test_static_credentials_that_expired_are_told_as_such(gateway: Running
     _, [attempt] = await gateway.last()
     assert attempt.error == "ExpiredTokenException"
     assert gateway.keys("bedrock")["k0"].state == "dead"
+
+
+GIVE = """
+import json, pathlib
+path = pathlib.Path({count!r})
+number = int(path.read_text()) + 1 if path.exists() else 1
+path.write_text(str(number))
+print(json.dumps(dict(Version=1, AccessKeyId=f"ASIA{{number}}", SecretAccessKey="s", SessionToken="t")))
+"""
+
+
+@pytest.fixture
+def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS's chain on this machine finds a process that gives out ASIA1, ASIA2, ..."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    (tmp_path / "give.py").write_text(GIVE.format(count=str(tmp_path / "count")))
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {tmp_path / 'give.py'}\n")
+
+
+@pytest.mark.usefixtures("chain")
+async def test_expired_credentials_are_renewed_and_the_call_sent_again(serve: Serve) -> None:
+    """Once, on the same key, free of charge; when the new ones are refused too it is a 503 and the key rests."""
+    keys = {"ASIA1:s:t": Behaviour(fault=Fault.status(403, code="expired_token")), "ASIA2:s:t": Behaviour()}
+    async with FakeProvider(keys=keys, prices={"*": RATES}) as fake:
+        gateway = await serve(configuration(fake, "default"))
+        for is_stream in (False, True):
+            assert (await put(gateway, "nova", is_stream=is_stream)).is_answer
+        assert [logged.key for logged in fake.log] == ["ASIA1:s:t", "ASIA2:s:t", "ASIA2:s:t"]
+        await agrees(gateway, fake)
+        assert gateway.keys("bedrock")["k0"].state == "ready"
+        fake.script.behave("ASIA2:s:t", Behaviour(fault=Fault.status(403, code="expired_token")))
+        assert (await put(gateway, "nova")).status == 503
+        _, [attempt] = await gateway.last()
+        assert (attempt.verdict, attempt.error) == ("key_dead", "ExpiredTokenException")
+        assert gateway.keys("bedrock")["k0"].state == "dead"
+        assert gateway.in_flight == 0
+
+
+async def test_credentials_that_cannot_be_had_send_nothing(
+    serve: Serve, cloud_provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 without a request, the reason in the log; beside another key nobody notices."""
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    gateway = await serve(configuration(cloud_provider, "profile:nobody"))
+    reply = await put(gateway, "nova")
+    assert (reply.status, reply.error["code"]) == (503, "no_available_key")
+    assert cloud_provider.log == []
+    assert gateway.keys("bedrock")["k0"].state == "dead"
+    assert "key bedrock/k0: AWS's credential chain failed (ProfileNotFound)" in caplog.text
+    assert await gateway.books() == (0, 0, 0)
+    mixed = await serve(configuration(cloud_provider, "profile:nobody", SIGNED))
+    for _ in range(3):
+        assert (await put(mixed, "nova")).is_answer
 
 
 async def test_guardrail_passes_and_is_told(gateway: Running, cloud_provider: FakeProvider) -> None:

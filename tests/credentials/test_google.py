@@ -1,0 +1,111 @@
+"""Keys of Vertex AI: what a key's text means, and tokens from a server as google-auth fetches them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from omnillm.credentials.google import google_credential
+from omnillm.errors import ConfigError
+from omnillm.secret import Secret
+from omnillm.testing import ManualClock
+
+
+class TokenServer:
+    """Google's token endpoint: t1, t2, ... for an hour each; with `is_broken` none."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.is_broken = False
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+        assertion = await reader.readexactly(length)
+        assert b"grant_type=urn" in assertion
+        self.given += 1
+        told = (
+            {"error": "invalid_grant"} if self.is_broken else {"access_token": f"t{self.given}", "expires_in": 3600, "token_type": "Bearer"}
+        )
+        body = json.dumps(told).encode()
+        status = b"400 Bad Request" if self.is_broken else b"200 OK"
+        writer.write(
+            b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
+            % (status, len(body), body)
+        )
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TokenServer]:
+    tokens = TokenServer()
+    async with await asyncio.start_server(tokens.serve, "127.0.0.1", 0) as listening:
+        tokens.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/token"
+        yield tokens
+
+
+@pytest.fixture(scope="module")
+def private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+
+@pytest.fixture
+def account(tmp_path: Path, server: TokenServer, private_key: str) -> Path:
+    """The file of a service account whose tokens the server gives."""
+    told = {"type": "service_account", "client_email": "a@b", "private_key": private_key, "private_key_id": "1", "token_uri": server.url}
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps(told))
+    return path
+
+
+def test_token_is_sent_as_it_stands() -> None:
+    """Nothing of Google's is imported for it."""
+    assert google_credential(Secret("ya29.token"), clock=ManualClock(), told="key vertex/a") is None
+
+
+def test_missing_file_is_told_at_start() -> None:
+    """With its path, which is no secret."""
+    with pytest.raises(ConfigError, match="not there: /nowhere"):
+        google_credential(Secret("service_account:/nowhere.json"), clock=ManualClock(), told="key vertex/a")
+
+
+@pytest.mark.parametrize("how", ["file", "default"])
+async def test_account_gets_tokens_and_another_after_a_refusal(
+    how: str, account: Path, server: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its file, or as application default credentials; one token for many calls."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    key = f"service_account:{account}" if how == "file" else "default"
+    found = google_credential(Secret(key), clock=ManualClock(wall=0.0), told="key vertex/a")
+    assert found is not None
+    assert await asyncio.gather(*[found.ready() for _ in range(5)]) == [""] * 5
+    assert found.fields(b"", b"") == b"authorization: Bearer t1\r\n"
+    assert found.renew(found.version)
+    assert await found.ready() == ""
+    assert found.fields(b"", b"") == b"authorization: Bearer t2\r\n"
+    assert server.given == 2
+
+
+async def test_refused_account_says_whose_it_is(account: Path, server: TokenServer) -> None:
+    """The kind of trouble, and no secret."""
+    server.is_broken = True
+    found = google_credential(Secret(f"service_account:{account}"), clock=ManualClock(), told="key vertex/a")
+    assert found is not None
+    assert await found.ready() == "key vertex/a: Google's credentials cannot be had (RefreshError)"
+
+
+async def test_file_that_is_no_account_is_told_when_it_is_read(tmp_path: Path) -> None:
+    """As trouble, not as an exception."""
+    path = tmp_path / "account.json"
+    path.write_text("{}")
+    found = google_credential(Secret(f"service_account:{path}"), clock=ManualClock(), told="key vertex/a")
+    assert found is not None
+    assert "Google's credentials cannot be had" in await found.ready()

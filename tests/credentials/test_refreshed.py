@@ -1,0 +1,113 @@
+"""Values that go bad: fetched off the loop, before their end, one fetch at a time, once more after a refusal."""
+
+import asyncio
+import logging
+import threading
+
+import pytest
+
+from omnillm.credentials.refreshed import REST_S, Fetched, Fixed, Refreshed, Trouble
+from omnillm.testing import ManualClock
+
+
+class Bank:
+    """Gives out t1, t2, ...; what stands in `troubles` is raised instead, once each."""
+
+    def __init__(self, *, fresh_s: float = 300.0, good_s: float = 600.0) -> None:
+        self.terms = (fresh_s, good_s)
+        self.troubles: list[str] = []
+        self.asked: list[bool] = []
+        self.threads: set[int] = set()
+        self.open = threading.Event()
+        self.open.set()
+
+    def fetch(self, is_refused: bool) -> Fetched[str]:
+        self.open.wait(5)
+        self.asked.append(is_refused)
+        self.threads.add(threading.get_ident())
+        if self.troubles:
+            raise Trouble(self.troubles.pop(0))
+        return Fetched(f"t{len(self.asked)}", *self.terms)
+
+
+async def settled(source: Refreshed[str]) -> None:
+    """Let the background fetch come to its end."""
+    async with asyncio.timeout(5):
+        while source._task is not None:
+            await asyncio.sleep(0)
+
+
+async def test_many_who_need_it_wait_for_one_fetch_in_a_thread() -> None:
+    """The loop goes on, and nobody fetches twice."""
+    bank, clock = Bank(), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    bank.open.clear()
+    waiting = [asyncio.create_task(source.ready()) for _ in range(20)]
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in waiting)
+    waiting.pop().cancel()
+    bank.open.set()
+    assert await asyncio.gather(*waiting) == [""] * 19
+    assert (source.value, source.version, bank.asked) == ("t1", 1, [False])
+    assert threading.get_ident() not in bank.threads
+
+
+async def test_it_is_fetched_in_the_background_before_its_end() -> None:
+    """While the old one is good nobody waits; when it is not, everybody does."""
+    bank, clock = Bank(), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    assert await source.ready() == ""
+    clock.advance(299)
+    assert await source.ready() == ""
+    assert len(bank.asked) == 1
+    clock.advance(2)
+    assert await source.ready() == ""
+    assert source.value == "t1"
+    await settled(source)
+    assert source.value == "t2"
+    clock.advance(601)
+    assert await source.ready() == ""
+    assert source.value == "t3"
+
+
+async def test_a_failing_fetch_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A good value outlives it; without one the trouble is the answer, and the next call asks again."""
+    bank, clock = Bank(), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    bank.troubles = ["no chain"]
+    with caplog.at_level(logging.WARNING, "omnillm.credentials"):
+        assert await source.ready() == "key a: no chain"
+        assert await source.ready() == ""
+        clock.advance(301)
+        bank.troubles = ["no server"]
+        assert await source.ready() == ""
+        await settled(source)
+        assert await source.ready() == ""
+        assert len(bank.asked) == 3
+        clock.advance(REST_S + 1)
+        assert await source.ready() == ""
+        await settled(source)
+    assert source.value == "t4"
+    assert [record.message for record in caplog.records] == ["key a: no chain", "key a: no server"]
+
+
+async def test_a_refused_value_is_fetched_anew_once() -> None:
+    """Whoever was refused with an older one tries again with the newer; a new one that is refused too is final."""
+    bank, clock = Bank(), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    await source.ready()
+    assert source.renew(source.version)
+    assert source.renew(source.version)  # another call that was refused with the same
+    assert await source.ready() == ""
+    assert (source.value, source.version, bank.asked) == ("t2", 2, [False, True])
+    assert source.renew(1)
+    assert not source.renew(2)
+    assert await source.ready() == ""
+    assert len(bank.asked) == 2
+
+
+async def test_fixed_credentials_are_never_renewed() -> None:
+    """They stand in the configuration."""
+    fixed = Fixed("key")
+    assert await fixed.ready() == ""
+    assert not fixed.renew(fixed.version)
