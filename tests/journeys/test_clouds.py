@@ -11,6 +11,18 @@ from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.talking import CLIENTS, Wish
 from tests.journeys.wire import Question, Reply, ask, exchange
 
+from omnillm import (
+    Completed,
+    Gateway,
+    GenerationConfig,
+    KeyConfig,
+    LlmRequest,
+    PriceConfig,
+    PrimitiveRequest,
+    ProtocolError,
+    ProviderEndpoint,
+    user,
+)
 from omnillm.framing.eventstream import event
 from omnillm.testing import Behaviour, FakeProvider, Fault
 
@@ -46,7 +58,6 @@ pricing:
 NAMES = tuple(CLIENTS)
 clients = pytest.mark.parametrize("client", NAMES)
 clouds = pytest.mark.parametrize("cloud", ["nova", "bedrock_claude", "gemini", "vertex_claude"])
-modes = pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
 
 
 def configuration(provider: FakeProvider, *keys: str) -> str:
@@ -93,22 +104,24 @@ async def put(gateway: Running, model: str, prompt: str = "hi", *, dialect: str 
 
 @clients
 @clouds
-@modes
 async def test_tools_reasoning_and_usage_over_several_turns(
-    gateway: Running, cloud_provider: FakeProvider, client: str, cloud: str, is_stream: bool
+    gateway: Running, cloud_provider: FakeProvider, client: str, cloud: str
 ) -> None:
-    """Signed reasoning is shown and comes back to its issuer, calls are answered, usage is what the cloud counted."""
-    wish = Wish(is_stream=is_stream, tools=True, reasons=True, max_tokens=3000)
+    """Streamed and not: signed reasoning is shown and comes back to its issuer, calls are answered, usage is what the cloud counted."""
+    stream, plain = [Wish(is_stream=is_stream, tools=True, reasons=True, max_tokens=3000) for is_stream in (True, False)]
     async with CLIENTS[client](gateway.base_url, cloud) as talk:
         talk.system("You are a heron.")
-        asked = await talk.ask("[[think]] [[tools]] How deep is the lake?", wish)
-        assert asked.reasoning
-        assert [(call.name, call.arguments) for call in asked.calls] == [("search", {"query": "heron"}), ("look_up", {"query": "heron"})]
-        assert asked.cached_tokens == 2
-        told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, wish)
-        assert told.text
-        again = await talk.ask("Thank you.", wish)
-        assert again.text.startswith("You said: Thank you.")
+        for first, second in ((stream, plain), (plain, stream)):
+            asked = await talk.ask("[[think]] [[tools]] How deep is the lake?", first)
+            assert asked.reasoning
+            assert [(call.name, call.arguments) for call in asked.calls] == [
+                ("search", {"query": "heron"}),
+                ("look_up", {"query": "heron"}),
+            ]
+            assert asked.cached_tokens == 2
+            assert asked.output_tokens > 0
+            told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, second)
+            assert told.text
     assert all(b"You are a heron." in logged.body for logged in cloud_provider.log)
     await agrees(gateway, cloud_provider)
 
@@ -321,6 +334,24 @@ async def test_credentials_that_cannot_be_had_send_nothing(
     mixed = await serve(configuration(cloud_provider, "profile:nobody", SIGNED))
     for _ in range(3):
         assert (await put(mixed, "nova")).is_answer
+
+
+async def test_library_reaches_bedrock(cloud_provider: FakeProvider) -> None:
+    """By the canonical model, or by a body in a client's protocol; a body of Converse's own is refused, for nothing bounds its cost."""
+    endpoint = ProviderEndpoint.bedrock("us-east-1", base_url=cloud_provider.base_url)
+    prices = {CLAUDE: PriceConfig(input="0.4", output="1.6", cache_read="0.04", cache_write="0.5")}
+    request = LlmRequest(model=CLAUDE, input=(user("How deep?"),), generation=GenerationConfig(max_output_tokens=50))
+    async with Gateway(endpoint, keys=[KeyConfig(label="a", key=SIGNED)], budget_limit_usd="1", prices=prices) as library:
+        assert (await library.call(request)).content_text.startswith("You said: How deep?")
+        async with library.stream(request) as events:
+            assert isinstance([each async for each in events][-1], Completed)
+        body = b'{"model":"%b","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}' % CLAUDE.encode()
+        raw = await library.primitive_call(PrimitiveRequest(body=body, protocol="anthropic_messages"))
+        assert json.loads(raw.body)["type"] == "message"
+        with pytest.raises(ProtocolError, match="spoken by the gateway alone"):
+            await library.primitive_call(PrimitiveRequest(body=b'{"messages":[]}', model=CLAUDE))
+        assert library.budget_used_usd() * 10**9 == cloud_provider.invoice.total_nanousd
+    assert [logged.path.rpartition("/")[2] for logged in cloud_provider.log] == ["converse", "converse-stream", "invoke"]
 
 
 async def test_guardrail_passes_and_is_told(gateway: Running, cloud_provider: FakeProvider) -> None:

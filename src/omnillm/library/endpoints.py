@@ -25,6 +25,10 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The base URL is the whole URL."""
     auth: AuthScheme | None = None
     headers: Mapping[str, str] = {}
+    region: str | None = None
+    """bedrock, vertex_ai: makes the base URL, if none is given."""
+    project: str | None = None
+    """vertex_ai: whose."""
 
     @classmethod
     def openai(cls, base_url: str | None = None) -> "ProviderEndpoint":
@@ -37,6 +41,16 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def gemini(cls, base_url: str | None = None) -> "ProviderEndpoint":
         return cls(kind="gemini", base_url=base_url)
+
+    @classmethod
+    def bedrock(cls, region: str, base_url: str | None = None) -> "ProviderEndpoint":
+        """Amazon Bedrock. Keys: API keys, `ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]`, `default` or `profile:NAME`."""
+        return cls(kind="bedrock", region=region, base_url=base_url)
+
+    @classmethod
+    def vertex_ai(cls, project: str, region: str) -> "ProviderEndpoint":
+        """Google Vertex AI. Keys: `service_account:PATH`, `default`, or a token."""
+        return cls(kind="vertex_ai", project=project, region=region)
 
     @classmethod
     def openai_compatible(cls, base_url: str) -> "ProviderEndpoint":
@@ -57,6 +71,8 @@ def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
         is_compat=endpoint.is_compat,
         auth=None if endpoint.auth is None else _auth(endpoint.auth),
         headers={name: Secret(value) for name, value in endpoint.headers.items()},
+        region=endpoint.region,
+        project=endpoint.project,
     )
 
 

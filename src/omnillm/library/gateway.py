@@ -25,7 +25,7 @@ from omnillm.config.settings import (
     TargetSettings,
     TimeoutSettings,
 )
-from omnillm.errors import BadRequest, ConfigError
+from omnillm.errors import BadRequest, ConfigError, ProtocolError
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.call import Call, affinity_of, read_idempotency_key, read_members
 from omnillm.gateway.idempotency import Replay
@@ -224,6 +224,9 @@ class Gateway:
 
     def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
         protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
+        if protocol.is_upstream_only:
+            message = f"{protocol.name} is spoken by the gateway alone: use call and stream, or give the body in another protocol."
+            raise ProtocolError(message, reason="unsupported_wire_format")
         members = read_members(request.body)
         peek = protocol.peek_request(members)
         if peek.is_stream and not is_stream:

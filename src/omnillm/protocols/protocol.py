@@ -138,3 +138,5 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """What a request names that is bound to a provider key; never raises."""
     made_ids: Callable[[bytes], tuple[Bound, ...]] | None = None
     """What a plain reply, or a stream's last event, made; never raises. None: replies make nothing."""
+    is_upstream_only: bool = False
+    """True: no client speaks it to the gateway."""

@@ -77,7 +77,7 @@ def test_every_feature_is_written_as_the_service_accepts_it(case: RequestCase) -
     assert problems(json.loads(report.value)) == ""
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(requests())
 def test_any_conversation_is_written_as_the_service_accepts_it(request: LlmRequest) -> None:
     """Roles alternate, no content is empty, and botocore's validator finds nothing wrong."""

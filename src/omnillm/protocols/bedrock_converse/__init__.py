@@ -21,4 +21,5 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     text_bytes=text_bytes,
     media_tokens=media_tokens,
+    is_upstream_only=True,
 )
