@@ -58,6 +58,14 @@ def test_signature_needs_a_region() -> None:
     assert credential("api-key", region="") is None
 
 
+def test_missing_botocore_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where a chain is asked for; a signature needs none."""
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    assert credential("AKIA0:secret") is not None
+    with pytest.raises(ConfigError, match=r"pip install 'omnillm\[aws\]'"):
+        credential("default")
+
+
 async def test_chain_finds_environment_and_profiles(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What botocore finds signs; another profile by its name."""
     (machine / "credentials").write_text(

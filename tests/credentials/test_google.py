@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def account(tmp_path: Path, server: TokenServer, private_key: str) -> Path:
 def test_token_is_sent_as_it_stands() -> None:
     """Nothing of Google's is imported for it."""
     assert google_credential(Secret("ya29.token"), clock=ManualClock(), told="key vertex/a") is None
+
+
+def test_missing_google_auth_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where tokens have to be fetched."""
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    assert google_credential(Secret("ya29.token"), clock=ManualClock(), told="key vertex/a") is None
+    with pytest.raises(ConfigError, match=r"pip install 'omnillm\[google\]'"):
+        google_credential(Secret("default"), clock=ManualClock(), told="key vertex/a")
 
 
 def test_missing_file_is_told_at_start() -> None:

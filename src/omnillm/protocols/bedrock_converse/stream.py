@@ -33,7 +33,7 @@ class ConverseWatch:
         self._has_stopped = False
         self._is_complete = False
 
-    def see(self, frame: Frame) -> Sight:
+    def see(self, frame: Frame) -> int:
         name = frame.event
         if name == b"contentBlockDelta":
             return _CONTENT
@@ -44,7 +44,7 @@ class ConverseWatch:
             return _NOTHING
         return self._see_rarely(frame)
 
-    def _see_rarely(self, frame: Frame) -> Sight:
+    def _see_rarely(self, frame: Frame) -> int:
         is_failure = frame.event.startswith(EXCEPTION)
         if not is_failure and frame.event != b"metadata":
             return _NOTHING
