@@ -146,3 +146,31 @@ def test_a_plan_is_explained_with_its_prices() -> None:
     assert [(each.target, each.input_usd, each.price_version) for each in unpriced.targets] == [("local/other", "", "")]
     with pytest.raises(UnknownModel):
         explain_model(settings(), "nothing-such", "")
+
+
+CLOUD = """
+server: {port: 0, auth: none}
+store: {url: "memory://"}
+providers: {cloud: {kind: KIND, base_url: "http://127.0.0.1:1", auth: AUTH, keys: [{label: a, key: api-key}, {label: b, key: "KEY"}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "path"),
+    [
+        ("bedrock", "AKIA0:secret", "providers.cloud.region"),
+        ("bedrock", "AKIA0:", "providers.cloud.keys[1].key"),
+        ("vertex_ai", "service_account:/nowhere.json", "providers.cloud.keys[1].key"),
+    ],
+)
+def test_credentials_that_cannot_be_are_told_at_start(kind: str, key: str, path: str) -> None:
+    """With their place in the file; where a header carries the key it is nobody's credentials."""
+    text = CLOUD.replace("KIND", kind).replace("KEY", key)
+    configuration = parse(text.replace("AUTH", "bearer"), {})
+    with pytest.raises(ConfigError) as caught:
+        make_upstreams(configuration, configured.endpoints(configuration), CLOCK)
+    assert caught.value.path == path
+    assert "secret" not in str(caught.value)
+    proxied = parse(text.replace("AUTH", "{header: x-key}"), {})
+    made = make_upstreams(proxied, configured.endpoints(proxied), CLOCK)
+    assert all(upstream.credential is None for upstream in made.values())

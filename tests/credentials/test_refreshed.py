@@ -106,6 +106,17 @@ async def test_a_refused_value_is_fetched_anew_once() -> None:
     assert len(bank.asked) == 2
 
 
+async def test_nobody_waits_beyond_his_own_time() -> None:
+    """The fetch goes on for those who come later."""
+    bank = Bank()
+    source = Refreshed(bank.fetch, clock=ManualClock(), told="key a")
+    bank.open.clear()
+    assert await source.ready(0.0) == "key a: no answer within 0 s"
+    bank.open.set()
+    assert await source.ready() == ""
+    assert bank.asked == [False]
+
+
 async def test_fixed_credentials_are_never_renewed() -> None:
     """They stand in the configuration."""
     fixed = Fixed("key")

@@ -74,7 +74,7 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
         origin = Origin.of(profile.origin_url)
         plain, stream = _timeouts(provider.timeouts)
         for place, key in enumerate(provider.keys):
-            credential = _credential(profile, key, clock, place=f"providers.{name}.keys[{place}]", told=f"key {name}/{key.label}")
+            credential = _credential(profile, key, clock, provider=name, place=place)
             sender = Sender(profile, key.key if credential is None else None)
             for protocol in profile.protocols:
                 upstreams[name, key.label, protocol] = Upstream(
@@ -92,16 +92,17 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
     return upstreams
 
 
-def _credential(profile: Endpoint, key: KeySettings, clock: Clock, *, place: str, told: str) -> Credential | None:
+def _credential(profile: Endpoint, key: KeySettings, clock: Clock, *, provider: str, place: int) -> Credential | None:
     """What authenticates for a key that is not sent as it stands; ConfigError where it cannot be had."""
     if not isinstance(profile.auth, Bearer) or not profile.credentials:
         return None  # a header of the configuration's own carries the key
+    told = f"key {provider}/{key.label}"
     try:
         if profile.credentials == "aws":
             return aws_credential(key.key, region=profile.region, clock=clock, told=told)
         return google_credential(key.key, clock=clock, told=told)
     except ConfigError as error:
-        error.path = f"{place}.{error.path}" if error.path == "key" else f"{place.partition('.keys')[0]}.{error.path}"
+        error.path = f"providers.{provider}." + (f"keys[{place}].key" if error.path == "key" else error.path)
         raise
 
 

@@ -7,7 +7,7 @@ single sign-on), `profile:NAME` that chain with another profile. The chain is bo
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
-from omnillm.credentials.refreshed import Fetched, Fixed, Refreshed, Source, Trouble
+from omnillm.credentials.refreshed import LONGEST_S, Fetched, Fixed, Refreshed, Source, Trouble
 from omnillm.credentials.sigv4 import AwsKeys, Unsigned, sign
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
@@ -34,8 +34,8 @@ class AwsSignature:
     def version(self) -> int:
         return self._source.version
 
-    async def ready(self) -> str:
-        return await self._source.ready()
+    async def ready(self, longest_s: float = LONGEST_S) -> str:
+        return await self._source.ready(longest_s)
 
     def renew(self, version: int) -> bool:
         return self._source.renew(version)

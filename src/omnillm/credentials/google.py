@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
-from omnillm.credentials.refreshed import Fetched, Refreshed, Source, Trouble
+from omnillm.credentials.refreshed import LONGEST_S, Fetched, Refreshed, Source, Trouble
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
 
@@ -38,8 +38,8 @@ class BearerToken:
     def version(self) -> int:
         return self._source.version
 
-    async def ready(self) -> str:
-        return await self._source.ready()
+    async def ready(self, longest_s: float = LONGEST_S) -> str:
+        return await self._source.ready(longest_s)
 
     def renew(self, version: int) -> bool:
         return self._source.renew(version)

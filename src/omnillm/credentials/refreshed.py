@@ -42,7 +42,7 @@ class Source(Protocol[T_co]):
 
     @property
     def version(self) -> int: ...
-    async def ready(self) -> str: ...
+    async def ready(self, longest_s: float = ...) -> str: ...
     def renew(self, version: int) -> bool: ...
 
 
@@ -54,7 +54,7 @@ class Fixed(Generic[T]):
     def __init__(self, value: T) -> None:
         self.value = value
 
-    async def ready(self) -> str:
+    async def ready(self, longest_s: float = LONGEST_S) -> str:  # noqa: ARG002 - nobody waits for them
         return ""
 
     def renew(self, version: int) -> bool:  # noqa: ARG002 - nobody renews them
@@ -83,7 +83,7 @@ class Refreshed(Generic[T]):
         assert self._held is not None
         return self._held
 
-    async def ready(self) -> str:
+    async def ready(self, longest_s: float = LONGEST_S) -> str:
         """Wait for a value where there is no good one; else only see to it that it will be. "" or what stands in the way."""
         now = self._clock.now()
         if now < self._fresh_until and not self._is_refused:
@@ -93,8 +93,9 @@ class Refreshed(Generic[T]):
         if now < self._good_until and not self._is_refused:
             return ""
         task = self._task
-        done, _ = await asyncio.wait({task}, timeout=LONGEST_S)  # a caller who leaves does not stop it: others wait for it too
-        return task.result() if done else f"{self._told}: no answer within {LONGEST_S:g} s"
+        longest_s = min(longest_s, LONGEST_S)
+        done, _ = await asyncio.wait({task}, timeout=longest_s)  # a caller who leaves does not stop it: others wait for it too
+        return task.result() if done else f"{self._told}: no answer within {longest_s:g} s"
 
     def renew(self, version: int) -> bool:
         """Tell whether another try can succeed: something newer is at hand, or the next `ready` will fetch it; once."""

@@ -10,12 +10,11 @@ import enum
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Protocol
 
 import msgspec
 
 from omnillm.errors import UpstreamLost
-from omnillm.framing.sse import MAX_EVENT_BYTES, Frame
+from omnillm.framing.sse import MAX_EVENT_BYTES
 
 CONTENT_TYPE = b"application/vnd.amazon.eventstream"
 LARGEST_HEADERS = 128 * 1024
@@ -65,18 +64,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         """Return a header that is text; "" where it is none."""
         found = self.headers.get(name)
         return found.value if found is not None and isinstance(found.value, str) else ""
-
-
-class FrameReader(Protocol):
-    """What reads a provider's stream, whatever its framing."""
-
-    def feed(self, piece: bytes) -> list[Frame]:
-        """Return the frames that this piece completes. Raises UpstreamLost where the framing is broken."""
-        ...
-
-    def finish(self) -> bool:
-        """Tell, at the end of the stream, whether nothing incomplete was left."""
-        ...
 
 
 class EventStreamReader:

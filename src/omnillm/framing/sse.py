@@ -5,6 +5,8 @@ is cut out of the piece with two or three searches; everything else (carriage re
 in two) goes line by line.
 """
 
+from typing import Protocol
+
 import msgspec
 
 from omnillm.errors import UpstreamLost
@@ -23,6 +25,18 @@ class Frame(msgspec.Struct, gc=False):
     raw: bytes
     data: bytes
     event: bytes = b""
+
+
+class FrameReader(Protocol):
+    """What reads a provider's stream, whatever its framing."""
+
+    def feed(self, piece: bytes) -> list[Frame]:
+        """Return the frames that this piece completes. Raises UpstreamLost where the framing is broken."""
+        ...
+
+    def finish(self) -> bool:
+        """Tell, at the end of the stream, whether nothing incomplete was left."""
+        ...
 
 
 class SseReader:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from omnillm.errors import UpstreamLost
-from omnillm.framing.eventstream import FrameReader
-from omnillm.framing.sse import Frame
+from omnillm.framing.sse import Frame, FrameReader
 from omnillm.gateway.translation import Upstream
 from omnillm.outcome import Verdict
 from omnillm.protocols.codec import StreamEncoder

@@ -102,9 +102,9 @@ class Dispatch:
         try:
             credential = upstream.credential
             if credential is not None:
-                trouble = await credential.ready()
+                trouble = await credential.ready(case.call.deadline - self._upstreams.now())
                 if trouble:
-                    return unauthenticated(trouble)
+                    return unauthenticated(trouble) if self._upstreams.now() < case.call.deadline else late()
                 attempt.credential_version = credential.version
             call = case.call if bridged is not None else case.call_for(attempt.lease)
             outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)

@@ -35,8 +35,8 @@ class Credential(Interface):
         """Changes with every refresh."""
         ...
 
-    async def ready(self) -> str:
-        """Be able to authenticate, refreshed where that is due; say what stands in the way, "" where nothing does."""
+    async def ready(self, longest_s: float) -> str:
+        """Be able to authenticate, refreshed where that is due; say what stands in the way after so long, "" where nothing does."""
         ...
 
     def fields(self, head: bytes, body: bytes) -> bytes:

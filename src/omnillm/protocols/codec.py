@@ -11,8 +11,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
-from omnillm.framing.eventstream import FrameReader
-from omnillm.framing.sse import Frame, SseReader
+from omnillm.framing.sse import Frame, FrameReader, SseReader
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest

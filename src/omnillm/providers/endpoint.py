@@ -13,8 +13,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 import msgspec
 
 from omnillm.errors import BadRequest, ConfigError
-from omnillm.framing.eventstream import FrameReader
-from omnillm.framing.sse import SseReader
+from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
