@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from msgspec.structs import replace  # noqa: E402  after the path is set
 from tests.protocols.cases import PROTOCOLS, REPLIES, REQUESTS  # noqa: E402  after the path is set
 from tests.protocols.directions import Outcome, answered, emitted, events_of, streamed, translated  # noqa: E402
 
@@ -35,9 +36,7 @@ def directions() -> str:
 
 def losses(target: str) -> str:
     """What a request to a provider of the protocol, and a reply to a client of it, cannot carry, with the reasons."""
-    lines = ["| Part of a request | becomes | because |", "|---|---|---|"]
-    lines += _rows(((case.feature, emitted(case.request, target, case.path)) for case in REQUESTS), _explained)
-    lines += ["", "| Part of a reply | becomes | because |", "|---|---|---|"]
+    lines = [*lost_requests(target), "", "| Part of a reply | becomes | because |", "|---|---|---|"]
     lines += _rows(((case.feature, answered(case.reply, target)) for case in REPLIES), _explained)
     only_streamed = [
         case.feature
@@ -46,6 +45,13 @@ def losses(target: str) -> str:
     ]
     assert not only_streamed, f"{target}: a stream loses more than a whole reply: {only_streamed}"
     return "\n".join(lines)
+
+
+def lost_requests(target: str, model: str = "") -> list[str]:
+    """The same of requests alone, of a protocol that only providers speak. `model`: where it matters which."""
+    asked = [(case, replace(case.request, model=model or case.request.model)) for case in REQUESTS]
+    rows = _rows(((case.feature, emitted(request, target, case.path)) for case, request in asked), _explained)
+    return ["| Part of a request | becomes | because |", "|---|---|---|", *rows]
 
 
 def _rows(found: Iterator[tuple[str, Outcome]], explain: Callable[[Outcome], str]) -> Iterator[str]:
@@ -71,7 +77,8 @@ def page(name: str, table: str) -> tuple[Path, str]:
 
 
 def pages() -> list[tuple[Path, str]]:
-    return [page("README", directions()), *(page(protocol, losses(protocol)) for protocol in PROTOCOLS)]
+    upstream = page("bedrock_converse", "\n".join(lost_requests("bedrock_converse", "anthropic.claude-sonnet-4-5")))
+    return [page("README", directions()), *(page(protocol, losses(protocol)) for protocol in PROTOCOLS), upstream]
 
 
 def main() -> None:

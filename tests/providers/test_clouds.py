@@ -92,6 +92,16 @@ def test_model_cannot_leave_its_segment(model: str) -> None:
     assert BEDROCK.target(CONVERSE, "generate", model="a/b:1") == b"/model/a%2Fb%3A1/converse"
 
 
+@pytest.mark.parametrize("ending", ["", "/", "/publishers/google/models", "/publishers/google/models/x:generateContent"])
+def test_trailing_operation_is_not_doubled(ending: str) -> None:
+    """A base URL may have been copied whole; its query is kept."""
+    place = "http://h/v1/projects/p/locations/global"
+    made = endpoint("vertex_ai", base_url=Secret(f"{place}{ending}?a=b"))
+    expected = b"/v1/projects/p/locations/global/publishers/google/models/gemini-2.5-pro:streamGenerateContent?a=b&alt=sse"
+    assert made.target(GEMINI, "generate", model="gemini-2.5-pro", is_stream=True) == expected
+    assert endpoint("bedrock", base_url=Secret("http://h/model/m/converse")).target(CONVERSE, "generate", model="n") == b"/model/n/converse"
+
+
 def test_body_is_fitted() -> None:
     """The rest stays verbatim, a version of the client's own stays, and counting keeps the model."""
     fit = VERTEX_AI.anthropic_body.fit  # type: ignore[union-attr]  # it has one

@@ -36,6 +36,8 @@ GEMINI_METHODS = {
     ("generate", True): "streamGenerateContent",
     ("count_tokens", False): "countTokens",
 }
+_CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
+"""Where an operation begins in a base URL that was copied whole."""
 GEMINI_COLLECTIONS = ("models/", "tunedModels/")
 
 
@@ -155,7 +157,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The path to which operations are appended."""
         path = url.path.rstrip("/")
         if self.paths:
-            return path or self.version
+            return _CLOUD_PATH.split(path, maxsplit=1)[0]
         if not path:
             return f"/{self.version}"
         if GEMINI_GENERATE_CONTENT in self.protocols:
