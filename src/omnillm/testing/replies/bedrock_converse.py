@@ -50,7 +50,8 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "per_day_quota": ("ThrottlingException", "Too many tokens per day, please wait before trying again."),
     "insufficient_quota": ("ServiceQuotaExceededException", "Your request exceeds the service quota for your account."),
 }
-INVOKE_VERSION = "bedrock-2023-05-31"
+INVOKE_VERSIONS = frozenset({"bedrock-2023-05-31", "2026-10-21"})
+"""The second is what newer SDKs say to newer models."""
 NO_CALL = "The number of toolResult blocks exceeds the number of toolUse blocks of previous turn."
 NO_TOOLS = "The toolConfig field must be defined when using toolUse and toolResult content blocks."
 BLOCKS = frozenset({"text", "image", "document", "video", "audio", "toolUse", "toolResult", "cachePoint", "reasoningContent"})
@@ -231,7 +232,7 @@ SPEAKER = Speaker(
 
 def read_invoked(body: Json) -> Asked:
     """A body of the Messages API, its version inside, the model and the stream in the path."""
-    if body.get("anthropic_version") != INVOKE_VERSION:
+    if body.get("anthropic_version") not in INVOKE_VERSIONS:
         raise Malformed("anthropic_version: Field required")
     for name in ("model", "stream"):
         if name in body:

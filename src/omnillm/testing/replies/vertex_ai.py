@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from omnillm.testing.replies import anthropic_messages, gemini_generate_content
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Standing, Trouble
 
-VERSION = "vertex-2023-10-16"
+VERSIONS = frozenset({"vertex-2023-10-16", "2026-10-21"})
+"""The second is what newer SDKs say to newer models."""
 CLAUDES_OWN = frozenset({400, 413, 529})
 """Statuses under which the model's own error comes through."""
 
@@ -21,7 +22,7 @@ def read_count(body: Json) -> Asked:
 
 
 def _versioned(body: Json) -> Json:
-    if body.get("anthropic_version") != VERSION:
+    if body.get("anthropic_version") not in VERSIONS:
         raise Malformed("anthropic_version: Field required")
     return body
 
