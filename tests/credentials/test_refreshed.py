@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from omnillm.credentials.refreshed import REST_S, Fetched, Fixed, Refreshed, Trouble
+from omnillm.credentials.refreshed import RENEWED_S, REST_S, Fetched, Fixed, Refreshed, Trouble
 from omnillm.testing import ManualClock
 
 
@@ -104,6 +104,10 @@ async def test_a_refused_value_is_fetched_anew_once() -> None:
     assert not source.renew(2)
     assert await source.ready() == ""
     assert len(bank.asked) == 2
+    clock.advance(RENEWED_S)
+    assert source.renew(2)  # the key has rested: somebody may have put new credentials into a file
+    assert await source.ready() == ""
+    assert (source.value, bank.asked[-1]) == ("t3", True)
 
 
 async def test_nobody_waits_beyond_his_own_time() -> None:

@@ -16,6 +16,8 @@ _log = logging.getLogger("omnillm.credentials")
 
 REST_S: Final = 10.0
 """After a fetch that failed, while the value at hand is still good."""
+RENEWED_S: Final = 30.0
+"""So long a refusal of what was fetched because of a refusal is final. A key rests for longer, and what it finds then may be new."""
 LONGEST_S: Final = 30.0
 """That a call waits for a fetch."""
 
@@ -73,8 +75,8 @@ class Refreshed(Generic[T]):
         self._good_until = -inf
         self._is_refused = False
         """The provider refused what is held: it is not used any more."""
-        self._was_forced = False
-        """What is held was fetched because its forerunner was refused: its own refusal is final."""
+        self._forced_at = -inf
+        """When what is held was fetched because its forerunner was refused."""
         self._task: asyncio.Task[str] | None = None
         self.version = 0
 
@@ -101,7 +103,7 @@ class Refreshed(Generic[T]):
         """Tell whether another try can succeed: something newer is at hand, or the next `ready` will fetch it; once."""
         if version != self.version:
             return True
-        if self._was_forced:
+        if self._clock.now() < self._forced_at + RENEWED_S:
             return False
         self._is_refused = True
         return True
@@ -123,7 +125,8 @@ class Refreshed(Generic[T]):
         self._fresh_until, self._good_until = now + fetched.fresh_s, now + fetched.good_s
         if fetched.value != self._held or was_refused:
             self.version += 1
-            self._was_forced = was_refused
+        if was_refused:
+            self._forced_at = now
         self._held = fetched.value
         self._is_refused = False
         return ""
