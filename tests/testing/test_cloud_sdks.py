@@ -1,5 +1,7 @@
 """The clouds' own clients against the fake provider: botocore signs and reads, and so does Anthropic's SDK for both clouds."""
 
+from contextlib import closing
+
 import anthropic
 import botocore.session
 import pytest
@@ -54,20 +56,22 @@ def test_botocore_converses(bedrock) -> None:
     result = {"toolResult": {"toolUseId": call["toolUse"]["toolUseId"], "content": [{"text": "9 m"}]}}
     history = [*said("[[think]] [[tool]] hi"), reply["output"]["message"], {"role": "user", "content": [result]}]
     assert client.converse(modelId=MODEL, messages=history, toolConfig=config)["stopReason"] == "end_turn"
-    assert provider.log[0].key == KEY
+    assert provider.log[-1].key == KEY
 
 
 def test_botocore_reads_the_stream(bedrock) -> None:
     """Every event of it, up to the metadata; an exception inside is raised."""
     provider, client = bedrock
-    events = list(client.converse_stream(modelId=MODEL, messages=said("[[think]] hi"))["stream"])
+    with closing(client.converse_stream(modelId=MODEL, messages=said("[[think]] hi"))["stream"]) as stream:
+        events = list(stream)
     assert next(iter(events[0])) == "messageStart"
     text = "".join(each["contentBlockDelta"]["delta"].get("text", "") for each in events if "contentBlockDelta" in each)
     assert text.startswith("You said: hi")
     assert events[-1]["metadata"]["usage"]["outputTokens"] == 26
     provider.enqueue(Fault(name="exception", error_after=2, error_status=429))
-    with pytest.raises(EventStreamError, match="throttlingException"):
-        list(client.converse_stream(modelId=MODEL, messages=said("hi"))["stream"])
+    with closing(client.converse_stream(modelId=MODEL, messages=said("hi"))["stream"]) as stream:
+        with pytest.raises(EventStreamError, match="throttlingException"):
+            list(stream)
 
 
 def test_botocore_is_refused_as_by_the_service(bedrock) -> None:
