@@ -84,7 +84,13 @@ def test_names_that_point_nowhere_are_told_with_the_nearest(complaint, text, tol
     [
         ("budgets: [{limit_usd: 1}]", "budgets[0].name (line 2): is missing"),
         ("budgets: [{name: a, limit_usd: 1}, {name: a, limit_usd: 2}]", "budgets[1].name (line 2): is the same as budgets[0].name"),
-        ("budgets: [{name: a, limit_usd: 1, period: mnth}]", "must be one of day, week, month, total; did you mean month?"),
+        (
+            "budgets: [{name: a, limit_usd: 1, period: mnth}]",
+            "must be one of day, week, month, total, or rolling with a length, such as rolling 24h; did you mean month?",
+        ),
+        ("budgets: [{name: a, limit_usd: 1, period: rolling 90s}]", "must roll over whole minutes, from 1h to 366d"),
+        ("budgets: [{name: a, limit_usd: 1, period: rolling 367d}]", "must roll over whole minutes, from 1h to 366d"),
+        ("budgets: [{name: a, limit_usd: 1, period: rolling soon}]", "budgets[0].period (line 2): must be a duration"),
         ("budgets: [{name: a, limit_usd: 1, tz: Mars/X}]", "budgets[0].tz (line 2): must be a time zone"),
         ("virtual_keys: [{name: a, key: x, budgets: [b]}]", "virtual_keys[0].budgets[0] (line 2): names an unknown budget 'b'"),
         (

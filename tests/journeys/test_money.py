@@ -16,7 +16,7 @@ from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
 from omnillm.records import EntryKind
-from omnillm.testing import Behaviour, FakeProvider, Fault
+from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
 NANO = 1_000_000_000
 
@@ -123,6 +123,33 @@ async def test_spent_budget_is_a_402_that_says_how_it_stands(serve: Serve, fake:
     assert amounts == [pytest.approx(held / NANO), pytest.approx(cost / NANO)]
     assert all(name in told for name in ("budget_exceeded", "scope", "limit_usd", "spent_usd", "held_usd"))
     assert len(fake.log) == 2
+
+
+async def test_rolling_budget_is_free_again_when_its_money_slides_out(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """Not at midnight: a window after it was spent, as the 402 says; entries and balances name the bucket, over a restart too."""
+    question = ask("openai_chat", "hello", cap=20)
+    held = await held_by_one(serve, fake, question)
+    cost, clock = fake.invoice.total_nanousd, ManualClock(wall=1_795_608_000.0)
+    terms = {"limit_usd": usd(held), "period": "rolling 1d", "store": f"sqlite:///{tmp_path}/ledger.db", "durability": "strict"}
+    gateway = await serve(configuration(fake, **terms), clock=clock)
+    assert (await exchange(gateway.port, question)).is_answer
+    request, _ = await gateway.last()
+    [reserve, settle] = await gateway.program.store.entries(request.request_id)
+    assert (reserve.period, settle.period, settle.amount_nanousd) == (*["2026-11-25T12:00Z/PT15M"] * 2, cost)
+    clock.advance(23 * 3600)
+    # A bucket of an earlier run counts a bucket longer.
+    for buckets in (1, 2):
+        if buckets == 2:
+            await gateway.service.aclose()
+            gateway = await serve(configuration(fake, **terms), clock=clock)
+        reply = await exchange(gateway.port, question)
+        assert (reply.status, reply.error["code"]) == (402, "budget_exceeded")
+        assert float(reply.error["details"]["spent_usd"]) == pytest.approx(cost / NANO)
+        assert reply.error["details"]["resets_at"] == 1_795_608_000 + 24 * 3600 + buckets * 15 * 60
+    clock.advance(3600 + 30 * 60)
+    await until(lambda: gateway.program.controller.budgets()[0].settled_nanousd == 0)
+    assert (await exchange(gateway.port, question)).is_answer
+    assert await gateway.books() == (2 * cost, cost, 0)
 
 
 async def test_held_budget_is_a_402_to_come_back_to(serve: Serve, fake: FakeProvider) -> None:

@@ -8,7 +8,8 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.config import configured
-from omnillm.config.settings import Settings, TimeoutSettings, VirtualKeyTerms
+from omnillm.config.settings import BudgetSettings, Settings, TimeoutSettings, VirtualKeyTerms
+from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
@@ -126,7 +127,11 @@ def make_router(settings: Settings, endpoints: Mapping[str, Endpoint], dice: Ran
 
 
 def scheduled_budgets(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> tuple[Scheduled, ...]:
-    return tuple(Scheduled(name=name, period=each.period, zone=each.tz) for name, each in configured.budgets(settings, stored).items())
+    return tuple(scheduled(name, budget) for name, budget in configured.budgets(settings, stored).items())
+
+
+def scheduled(name: str, budget: BudgetSettings) -> Scheduled:
+    return Scheduled(name=name, period=budget.period, zone=budget.tz, window_s=window_s(budget.period))
 
 
 def idempotency_rules(settings: Settings) -> IdempotencyRules:

@@ -15,6 +15,7 @@ from omnillm.assemble.parts import (
     make_upstreams,
     needs_trust,
     open_store,
+    scheduled,
     scheduled_budgets,
 )
 from omnillm.assemble.prices import make_quoter
@@ -26,7 +27,7 @@ from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Bindings
-from omnillm.gateway.budgets import BudgetCalendar, Scheduled
+from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
@@ -81,7 +82,7 @@ class Program:
         self.admission = LocalAdmission(self.controller, self.clock)
         self.store = store or open_store(settings, self.clock)
         self.bindings = Bindings(self.store, self.clock)
-        self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
+        self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew, self.controller.expire)
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
@@ -174,8 +175,7 @@ class Program:
         self.controller.enrol(configured.caller(key), configured.budget(key))
         if key.budget is not None:
             self.alerts.configure({configured.own_budget(key.name): key.budget.warn_permille})
-            scheduled = Scheduled(name=configured.own_budget(key.name), period=key.budget.period, zone=key.budget.tz)
-            self.calendar.add(scheduled, self.clock.wall())
+            self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall())
 
     def retire(self, name: str) -> None:
         """An enrolled key that makes no more calls; its limits bind those under way."""

@@ -12,6 +12,7 @@ from omnillm.admission.asks import (
     PoolConfigured,
 )
 from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
+from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
 from omnillm.providers.kinds import endpoint
@@ -95,7 +96,8 @@ def budget(key: VirtualKeyTerms) -> BudgetConfigured | None:
 
 
 def _budget(name: str, budget: BudgetSettings) -> BudgetConfigured:
-    return BudgetConfigured(name=name, limit_nanousd=budget.limit_nanousd, is_hard=budget.is_hard)
+    window = budget.period if window_s(budget.period) else ""
+    return BudgetConfigured(name=name, limit_nanousd=budget.limit_nanousd, is_hard=budget.is_hard, window=window)
 
 
 def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:

@@ -11,6 +11,7 @@ from omnillm.config.settings import (
     Settings,
     VirtualKeySettings,
 )
+from omnillm.config.values import ROLLING, window_s
 from omnillm.money import format_usd
 
 
@@ -78,8 +79,13 @@ def _targets(model: ModelSettings) -> str:
 
 
 def _budget(budget: BudgetSettings) -> str:
-    period = "" if budget.period == "total" else f" a {budget.period} ({budget.tz})"
-    return f"{format_usd(budget.limit_nanousd)} USD{period}, {'hard' if budget.is_hard else 'soft'}"
+    return f"{format_usd(budget.limit_nanousd)} USD{_period(budget)}, {'hard' if budget.is_hard else 'soft'}"
+
+
+def _period(budget: BudgetSettings) -> str:
+    if window_s(budget.period):
+        return f" in any {budget.period.removeprefix(ROLLING)}"
+    return "" if budget.period == "total" else f" a {budget.period} ({budget.tz})"
 
 
 def _reach(budget: BudgetSettings) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Struct, field
 
 from omnillm.config.values import (
+    BudgetPeriod,
     Limit,
     ModelName,
     Name,
@@ -187,7 +188,8 @@ class BudgetSettings(Struct, frozen=True, kw_only=True):
     """"" only for a virtual key's own."""
     scope: Literal["gateway", "named"] = "gateway"
     """gateway: every call draws on it; named: those of the virtual keys that name it."""
-    period: Literal["day", "week", "month", "total"] = "total"
+    period: BudgetPeriod = "total"
+    """day, week, month, total, or "rolling 24h": any span of that length."""
     is_hard: bool = field(default=True, name="hard")
     tz: TimeZone = "UTC"
     warn_permille: tuple[Permille, ...] = field(default=(800, 1000), name="warn")
