@@ -144,7 +144,10 @@ class Dispatch:
                 told = case.translate(bridged, attempt.lease, body)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
-        return Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, final=body)
+        answer = Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, final=body)
+        if peek.has_content:
+            answer.seen = Sight.CONTENT
+        return answer
 
     async def _read_stream(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""

@@ -44,6 +44,8 @@ class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_complete: bool
     """False: not a reply of this protocol (HTML, truncated JSON, another shape)."""
     failure: "Failure | None" = None
+    has_content: bool = False
+    """Of a reply whose usage counts no output: whether it says something all the same."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,7 +90,8 @@ def peek_reply(body: bytes) -> ReplyPeek:
         return ReplyPeek(usage=None, is_complete=False, failure=failure_of(200, reply.error))
     if reply.type != "message" or reply.content is None:
         return _NOT_A_REPLY
-    return ReplyPeek(usage=None if reply.usage is None else usage_of(reply.usage), is_complete=True)
+    usage = None if reply.usage is None else usage_of(reply.usage)
+    return ReplyPeek(usage=usage, is_complete=True, has_content=bool(reply.content))
 
 
 def _read_reply(body: bytes) -> Reply:

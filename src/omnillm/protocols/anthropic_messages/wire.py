@@ -71,6 +71,7 @@ class MediaMessage(msgspec.Struct, frozen=True, gc=False):
 
 class StartedMessage(msgspec.Struct, frozen=True, gc=False):
     usage: dict[str, Any] | None = None
+    stop_reason: Any = None
 
 
 class ContentBlock(msgspec.Struct, frozen=True, gc=False):

@@ -72,6 +72,16 @@ class ChunkChoice(Choice, frozen=True, gc=False):
     text: Any = None
 
 
+class SpokenChoice(msgspec.Struct, frozen=True, gc=False):
+    message: Delta | None = None
+
+
+class Spoken(msgspec.Struct, frozen=True, gc=False):
+    """What a plain reply says; its message has the members of a delta."""
+
+    choices: list[SpokenChoice] | None = None
+
+
 class GroqExtension(msgspec.Struct, frozen=True, gc=False):
     usage: ChatUsage | None = None
     error: Any = None

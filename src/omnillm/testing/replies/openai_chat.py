@@ -34,6 +34,7 @@ def read(body: Json) -> Asked:
     messages = demand(body, "messages", list)
     judge_chat(messages)
     prompt = last_user_text(messages)
+    most = body.get("max_completion_tokens")
     functions = [one_object(tool.get("function"), "tools") for tool in objects(body.get("tools"), "tools")]
     return Asked(
         model=demand(body, "model", str),
@@ -41,7 +42,7 @@ def read(body: Json) -> Asked:
         texts=tuple(texts_in(messages)),
         is_stream=body.get("stream") is True,
         wants_usage=one_object(body.get("stream_options"), "stream_options").get("include_usage") is True,
-        max_output=cap(body.get("max_completion_tokens", body.get("max_tokens")), "max_completion_tokens"),
+        max_output=cap(body.get("max_tokens") if most is None else most, "max_completion_tokens"),
         choices=cap(body.get("n"), "n", 128) or 1,
         tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions if function),
         markers=markers_in(_last_results(messages) or prompt),
