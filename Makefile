@@ -68,7 +68,8 @@ fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
 
 soak: $(VENV)/dev.stamp  ## the long tests, fifty times as long: a million admissions, 100,000 calls against the invoice
 	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/admission/test_simulation.py tests/admission/test_machine.py \
-		tests/stores/test_crash.py tests/stores/test_model.py tests/journeys/test_money.py
+		tests/stores/test_crash.py tests/stores/test_model.py \
+		tests/journeys/test_money.py tests/journeys/test_invoice.py
 
 bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is linear
 	$(BIN)/python -m benchmarks.codecs --check

@@ -13,7 +13,6 @@ import pytest
 from tests.journeys.money import NANO, held_by_one, usd, watched
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
-from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
 from omnillm.records import EntryKind
@@ -214,25 +213,6 @@ async def test_cost_is_told_to_the_client(serve: Serve, fake: FakeProvider) -> N
     gateway = await serve(configuration(fake))
     reply = await exchange(gateway.port, ask("openai_chat", "hello"))
     assert round(float(reply.headers["x-omnillm-cost-usd"]) * NANO) == fake.invoice.total_nanousd
-
-
-async def test_mixed_load_is_settled_to_the_nano_dollar(serve: Serve, fake: FakeProvider) -> None:
-    """2,000 calls, 250 at once, in four protocols, streamed and not, some failing first: the ledger is the invoice."""
-    gateway = await serve(configuration(fake, keys={name: f"key: sk-{name}" for name in "abcd"}))
-    # One in ten fails first: well within the retry budget, however long it goes on.
-    prompts = [*["hello", "a rather longer question", "hello [[tool]]"] * 2, "x [[fault:crlf]]", "y [[fault:status_500*1]]", "z", "again"]
-    questions = [
-        ask(DIALECTS[number % 4], f"{number} {prompts[number % 10]}", is_stream=bool(number % 3), cap=None if number % 7 else 9)
-        for number in range(rounds(2000))
-    ]
-    for batch in range(0, len(questions), 250):
-        replies = await asyncio.gather(*(exchange(gateway.port, question) for question in questions[batch : batch + 250]))
-        assert all(reply.is_answer for reply in replies)
-    await fake.ended(len(fake.log))
-    ledger, settled, reserved = await gateway.books()
-    assert ledger == settled == fake.invoice.total_nanousd > 0
-    assert reserved == 0
-    assert gateway.in_flight == 0
 
 
 # durability
