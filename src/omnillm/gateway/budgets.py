@@ -35,13 +35,16 @@ class BudgetCalendar:
         self._current: dict[str, Period] = {}
         self._closed: dict[str, deque[Period]] = {}
         """Of rolling budgets: the buckets that still count, oldest first; each `ends_wall` is when it slides out."""
-        self._settled: dict[tuple[str, str], int] = {}
+        self._settled: dict[str, dict[str, int]] = {}
+        """What the ledger said at the start and nobody has asked for yet, by budget and period."""
         self._next_wall = 0.0
         self._schedule(scheduled)
 
     def load(self, balances: Iterable[Balance], wall: float) -> None:
         """Begin, with what the ledger says was settled in each period."""
-        self._settled = {(balance.budget, balance.period): balance.settled_nanousd for balance in balances}
+        self._settled = {}
+        for balance in balances:
+            self._settled.setdefault(balance.budget, {})[balance.period] = balance.settled_nanousd
         self.roll(wall)
 
     def reschedule(self, scheduled: Iterable[Scheduled], wall: float) -> None:
@@ -90,7 +93,7 @@ class BudgetCalendar:
 
     def _begin(self, each: Scheduled, period: Period, resets_at_wall: float) -> None:
         self._current[each.name] = period
-        self._renew(each.name, period.id, self._settled.pop((each.name, period.id), 0), resets_at_wall)
+        self._renew(each.name, period.id, self._settled.get(each.name, {}).pop(period.id, 0), resets_at_wall)
 
     def _slide(self, each: Scheduled, wall: float) -> None:
         current = self._current.get(each.name)
@@ -111,7 +114,7 @@ class BudgetCalendar:
 
         Each counts for a width longer: nobody knows how late it was closed, nor what a call was granted after it.
         """
-        named = [bucket_of(period) for name, period in self._settled if name == each.name]
+        named = map(bucket_of, self._settled.get(each.name, ()))
         counted = sorted(
             [one for one in named if one is not None and one[0].ends_wall + one[1] + each.window_s > wall],
             key=lambda one: (one[0].ends_wall, one[1]),
