@@ -1,13 +1,13 @@
 """kill -9 of a whole gateway under load, again and again: no nano-dollar is lost, and none is counted twice."""
 
 import asyncio
-import multiprocessing
 from collections import defaultdict
 from itertools import count
 from pathlib import Path
 from random import Random
 
 import pytest
+from tests.forks import FORKS
 from tests.journeys import serving_process
 from tests.journeys.running import PRICES, configuration
 from tests.journeys.wire import DIALECTS, ask, exchange
@@ -23,8 +23,6 @@ LEDGERS = rounds(1)
 KILLS = 5 if FACTOR == 1 else 40
 """Of one ledger."""
 CLIENTS = 12
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([serving_process.__name__])
 
 
 class Victim:
