@@ -1,7 +1,7 @@
 """The open file of one call: whatever it holds is given back when it closes, exactly once, synchronously, by whichever way it ends."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -138,6 +138,14 @@ class Case:
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
         self.attempt = self._last = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
         return attempt
+
+    def served_under(self, tier: Any) -> None:
+        """The attempt costs what the service tier costs that its reply names, whatever was asked for."""
+        attempt = self.attempt
+        if attempt is not None:
+            price = self._settlement.quoter.served(self.quote, (attempt.lease.provider, attempt.lease.model), tier)
+            if price is not None:
+                attempt.price, attempt.price_version = price, price.version
 
     def end(self, outcome: Outcome, *, status: int = 0, error: str = "") -> None:
         """Close the attempt: its row and its money. The lease is released, unless the same one is to be used again (stale)."""

@@ -142,6 +142,8 @@ class Relay:
         ):
             # Nothing asked, nothing said though something came, and counts beyond all bounds are lies: the attempt is charged by estimate.
             usage = None
+        if usage is not None and answer.tier is not None:
+            self._case.served_under(answer.tier)
         outcome = Outcome(
             verdict=verdict,
             usage=usage or NO_USAGE,

@@ -7,7 +7,7 @@ import msgspec
 from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.anthropic_messages.failure import failure_of
-from omnillm.protocols.anthropic_messages.peek import usage_of_counts
+from omnillm.protocols.anthropic_messages.peek import tier_of, usage_of_counts
 from omnillm.protocols.anthropic_messages.wire import ContentBlock, StreamEvent
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
@@ -69,6 +69,10 @@ class MessageWatch:
                 self.usage = None
             return _END
         return _NOTHING
+
+    @property
+    def tier(self) -> Any:
+        return tier_of(self._counts.get("speed"), self._counts.get("service_tier"))
 
     def at_end_of_stream(self) -> bool:
         return self._is_complete

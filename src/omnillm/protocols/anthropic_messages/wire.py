@@ -37,6 +37,8 @@ class Iteration(TokenCounts, frozen=True, gc=False):
 
 class MessageUsage(TokenCounts, frozen=True, gc=False):
     server_tool_use: ServerToolUse | None = None
+    service_tier: Any = None
+    speed: Any = None
     iterations: list[Iteration] | None = None
 
 

@@ -99,7 +99,9 @@ def peek_reply(body: bytes) -> ReplyPeek:
     if failure is not None:
         return ReplyPeek(usage=usage, is_complete=False, failure=failure)
     is_doubtful = usage is not None and not usage.completion_tokens
-    return ReplyPeek(usage=usage, is_complete=bool(reply.choices), has_content=is_doubtful and _says_something(body))
+    return ReplyPeek(
+        usage=usage, is_complete=bool(reply.choices), tier=reply.service_tier, has_content=is_doubtful and _says_something(body)
+    )
 
 
 def _read_reply(body: bytes) -> Reply:

@@ -47,6 +47,7 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
 class Reply(msgspec.Struct, frozen=True, gc=False):
     choices: list[Choice] | None = None
     usage: ChatUsage | None = None
+    service_tier: Any = None
     error: Any = None
 
 
@@ -90,5 +91,6 @@ class GroqExtension(msgspec.Struct, frozen=True, gc=False):
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     choices: list[ChunkChoice] | None = None
     usage: ChatUsage | None = None
+    service_tier: Any = None
     error: Any = None
     x_groq: GroqExtension | None = None

@@ -39,6 +39,7 @@ def read(body: Json) -> Asked:
     return Asked(
         model=demand(body, "model", str),
         prompt=prompt,
+        tier=tier if isinstance(tier := body.get("service_tier"), str) else "",
         texts=tuple(texts_in(messages)),
         is_stream=body.get("stream") is True,
         wants_usage=one_object(body.get("stream_options"), "stream_options").get("include_usage") is True,
@@ -98,7 +99,7 @@ def whole(generation: Generation) -> Json:
         "created": generation.created,
         "model": generation.model,
         "choices": [{"index": i, "message": message, "logprobs": None, "finish_reason": finish} for i in range(generation.choices)],
-        "service_tier": "default",
+        "service_tier": generation.tier,
         "system_fingerprint": "fp_fake000000",
     }
     if generation.told is not None:
@@ -118,7 +119,7 @@ class _Chunks:
             "object": "chat.completion.chunk",
             "created": generation.created,
             "model": generation.model,
-            "service_tier": "default",
+            "service_tier": generation.tier,
             "system_fingerprint": "fp_fake000000",
             "choices": [],
         }
