@@ -41,7 +41,7 @@ def one_provider(rest, keys=KEY):
             one_provider("kind: openai", "keys: [{label: a, key: b}, {label: c, key: b}]"),
             "keys[1].key (line 1): is the same as providers.p.keys[0].key",
         ),
-        (one_provider("kind: openai", 'keys: [{label: a, key: ""}]'), "providers.p.keys[0].key (line 1): must not be empty"),
+        (one_provider("kind: openai", 'keys: [{label: a, key: ""}]'), "providers.p.keys[0].key (line 1): is needed and must not be empty"),
     ],
 )
 def test_a_provider_that_cannot_work_is_told(complaint, text, told):

@@ -16,6 +16,21 @@ def target(kind, base_url, protocol, operation="generate", *, model="m", is_stre
 
 
 GEMINI = "gemini_generate_content"
+CHAT, BOTH = ("openai_chat",), ("openai_chat", "openai_responses")
+PRESETS = {
+    "groq": ("https://api.groq.com", BOTH),
+    "mistral": ("https://api.mistral.ai", CHAT),
+    "deepseek": ("https://api.deepseek.com", CHAT),
+    "together": ("https://api.together.xyz", CHAT),
+    "fireworks": ("https://api.fireworks.ai", BOTH),
+    "openrouter": ("https://openrouter.ai", CHAT),
+    "xai": ("https://api.x.ai", BOTH),
+    "perplexity": ("https://api.perplexity.ai", CHAT),
+    "cerebras": ("https://api.cerebras.ai", CHAT),
+    "ollama": ("http://127.0.0.1:11434", CHAT),
+    "vllm": ("http://127.0.0.1:8000", CHAT),
+    "lm_studio": ("http://127.0.0.1:1234", CHAT),
+}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +46,11 @@ GEMINI = "gemini_generate_content"
         ("gemini", GEMINI, "generate", True, "/v1beta/models/m:streamGenerateContent?alt=sse"),
         ("gemini", GEMINI, "count_tokens", False, "/v1beta/models/m:countTokens"),
         ("gemini", GEMINI, "models", False, "/v1beta/models"),
+        ("groq", "openai_chat", "generate", False, "/openai/v1/chat/completions"),
+        ("fireworks", "openai_responses", "generate", False, "/inference/v1/responses"),
+        ("openrouter", "openai_chat", "generate", True, "/api/v1/chat/completions"),
+        ("perplexity", "openai_chat", "generate", False, "/chat/completions"),
+        ("ollama", "openai_chat", "generate", False, "/v1/chat/completions"),
     ],
 )
 def test_each_kind_is_asked_at_its_own_address(kind, protocol, operation, is_stream, expected):
@@ -41,7 +61,7 @@ def test_each_kind_is_asked_at_its_own_address(kind, protocol, operation, is_str
 def test_each_kind_has_its_origin_and_protocols():
     """The first protocol is the default."""
     told = {kind: (profile.origin_url, profile.protocols) for kind, profile in KINDS.items() if profile.base_url}
-    assert told == {
+    assert told == PRESETS | {
         "openai": ("https://api.openai.com", ("openai_chat", "openai_responses")),
         "anthropic": ("https://api.anthropic.com", ("anthropic_messages",)),
         "gemini": ("https://generativelanguage.googleapis.com", (GEMINI,)),

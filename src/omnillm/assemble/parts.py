@@ -16,7 +16,7 @@ from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.quote import PriceBook
-from omnillm.gateway.translation import Upstream
+from omnillm.gateway.translation import Upstream, Wording
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of
@@ -29,6 +29,8 @@ from omnillm.stores.sqlite import SqliteStore
 from omnillm.stores.store import Store
 from omnillm.transport.client import Origin
 from omnillm.transport.timeouts import Timeouts
+
+CHAT_CAPS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 def check_unchangeable(old: Settings, new: Settings) -> None:
@@ -72,15 +74,14 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
         profile = endpoints[name]
         origin = Origin.of(profile.origin_url)
         plain, stream = _timeouts(provider.timeouts)
-        for key in provider.keys:
-            sender = Sender(profile, key.key)
+        for key in configured.keys_of(provider):
+            sender = Sender(profile, configured.secret_of(key))
             for protocol in profile.protocols:
                 upstreams[name, key.label, protocol] = Upstream(
                     protocol=PROTOCOLS[protocol],
                     sender=sender,
                     origin=origin,
-                    output_cap_member=_cap_member(profile, protocol),
-                    asks_usage=profile.asks_usage and protocol == "openai_chat",
+                    wording=_wording(profile, protocol),
                     plain_timeouts=plain,
                     stream_timeouts=stream,
                     clock=clock,
@@ -88,9 +89,17 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
     return upstreams
 
 
-def _cap_member(profile: Endpoint, protocol: str) -> str:
-    own = profile.chat_cap_member if protocol == "openai_chat" else ""
-    return own or PROTOCOLS[protocol].output_cap_member
+def _wording(profile: Endpoint, protocol: str) -> Wording:
+    own = PROTOCOLS[protocol].output_cap_member
+    if protocol != "openai_chat":
+        return Wording(output_cap_member=own)
+    cap = profile.chat_cap_member or own
+    return Wording(
+        output_cap_member=cap,
+        asks_usage=profile.asks_usage,
+        renamed=dict.fromkeys(CHAT_CAPS - {cap}, cap) if profile.has_one_cap else {},
+        refused=frozenset(profile.refused),
+    )
 
 
 def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:

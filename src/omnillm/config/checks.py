@@ -11,6 +11,7 @@ from omnillm.config.configured import endpoint_of
 from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError
+from omnillm.providers.kinds import KINDS
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
 from omnillm.spelling import hint
@@ -61,14 +62,18 @@ def check_providers(settings: Settings, problems: Problems) -> None:
 
 
 def _check_keys(provider: ProviderSettings, path: str, problems: Problems) -> None:
-    if not provider.keys:
+    is_keyless = provider.kind in KINDS and KINDS[provider.kind].is_keyless
+    if not (provider.keys or is_keyless):
         problems.add(path, "is missing or empty: a provider needs at least one key")
     labels: dict[str, str] = {}
     secrets: dict[Secret, str] = {}
     for place, key in enumerate(provider.keys):
         here = at(path, place)
         _once(labels, key.label, at(here, "label"), problems)
-        _once(secrets, key.key, at(here, "key"), problems)
+        if key.key is not None:
+            _once(secrets, key.key, at(here, "key"), problems)
+        elif not is_keyless:
+            problems.add(at(here, "key"), "is needed and must not be empty")
 
 
 def _once(seen: dict[Named, str], value: Named, path: str, problems: Problems) -> None:

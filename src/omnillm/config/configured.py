@@ -15,8 +15,12 @@ from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, M
 from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
-from omnillm.providers.kinds import endpoint
+from omnillm.providers.kinds import Quirks, endpoint, profile_of
 from omnillm.routing.target import Route, parse_target
+from omnillm.secret import Secret
+
+KEYLESS = KeySettings(label="keyless")
+NO_SECRET = Secret("")
 
 
 def endpoint_of(provider: ProviderSettings) -> Endpoint:
@@ -28,7 +32,17 @@ def endpoint_of(provider: ProviderSettings) -> Endpoint:
         is_compat=provider.is_compat,
         auth=auth_of(provider.auth) if provider.auth else None,
         headers=tuple(provider.headers.items()),
+        quirks=Quirks(system_role=provider.system_role or "", content=provider.content or ""),
     )
+
+
+def keys_of(provider: ProviderSettings) -> tuple[KeySettings, ...]:
+    """The provider's keys; where none is given and none is needed, one that stands for having none."""
+    return provider.keys or ((KEYLESS,) if profile_of(provider.kind).is_keyless else ())
+
+
+def secret_of(key: KeySettings) -> Secret:
+    return key.key or NO_SECRET
 
 
 def auth_of(auth: AuthSettings) -> AuthScheme:
@@ -104,7 +118,7 @@ def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:
     breaker = provider.breaker
     return PoolConfigured(
         provider=name,
-        keys=tuple(_key(key) for key in provider.keys),
+        keys=tuple(_key(key) for key in keys_of(provider)),
         selection=provider.selection,
         breaker=BreakerConfigured(failures=breaker.failures, open_s=breaker.open_s, max_open_s=breaker.max_open_s),
         max_cooldown_s=provider.max_cooldown_s,
@@ -114,7 +128,7 @@ def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:
 def _key(key: KeySettings) -> KeyConfigured:
     return KeyConfigured(
         label=key.label,
-        secret_id=key.key.digest,
+        secret_id=secret_of(key).digest,
         group=key.group or "",
         rpm=key.rpm,
         tpm=key.tpm,

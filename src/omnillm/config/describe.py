@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from omnillm.config.configured import endpoint_of
+from omnillm.config.configured import endpoint_of, keys_of
 from omnillm.config.settings import (
     BudgetSettings,
     KeySettings,
@@ -54,7 +54,7 @@ def _server(settings: Settings) -> Iterator[str]:
 def _provider(name: str, provider: ProviderSettings) -> Iterator[str]:
     endpoint = endpoint_of(provider)
     yield f"provider {name}: {provider.kind} at {endpoint.origin_url}, speaks {', '.join(endpoint.protocols)}, {provider.selection}"
-    for key in provider.keys:
+    for key in keys_of(provider):
         yield f"  key {key.label}: {_key(key)}"
 
 

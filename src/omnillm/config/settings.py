@@ -121,7 +121,8 @@ class KeySettings(Struct, frozen=True, kw_only=True):
     """0: no local limit; the provider's own headers and 429s rule."""
 
     label: Name
-    key: Secret
+    key: Secret | None = None
+    """None only where the kind needs none."""
     rpm: Limit = 0
     tpm: Limit = 0
     max_concurrency: Limit = 0
@@ -164,6 +165,8 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     is_compat: bool = field(default=False, name="compat")
     auth: Annotated[AuthSettings, Short("scheme")] | None = None
     headers: dict[str, Opaque] = field(default_factory=dict)
+    system_role: Literal["system", "developer"] | None = None
+    content: Literal["parts", "string"] | None = None
     passthrough: tuple[str, ...] = ()
     selection: Literal["power_of_two", "random_first_fit", "weighted", "priority"] = "power_of_two"
     timeouts: TimeoutSettings = TimeoutSettings()

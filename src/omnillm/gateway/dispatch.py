@@ -161,7 +161,7 @@ class Dispatch:
             exchange=exchange,
             upstream=upstream,
             reader=SseReader(),
-            watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.asks_usage),
+            watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.wording.asks_usage),
             translator=None if bridged is None else case.translator(bridged, attempt.lease),
         )
         # Whoever has something to show shows it when the hold-back is over; whoever has nothing has until the deadline.

@@ -14,7 +14,7 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import Call, emit, spelling
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
-from omnillm.protocols.protocol import Protocol
+from omnillm.protocols.protocol import Members, Protocol
 from omnillm.providers.heads import Sender
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.timeouts import Timeouts
@@ -23,10 +23,31 @@ _OF_A_PROTOCOL = (b"anthropic-", b"openai-", b"x-stainless-")
 STREAM_OPTIONS = "stream_options"
 
 
+class Wording(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a host's words differ from its protocol's own."""
+
+    output_cap_member: str
+    asks_usage: bool = False
+    """Streams report usage only when asked to."""
+    renamed: Mapping[str, str] = {}
+    """A client's member -> the name that the host knows it by."""
+    refused: frozenset[str] = frozenset()
+    """Members that the host refuses, and that change nothing."""
+
+    def reword(self, members: Members) -> Members:
+        """The members themselves, where the host knows them all."""
+        if self.renamed.keys().isdisjoint(members) and self.refused.isdisjoint(members):
+            return members
+        renamed = self.renamed
+        kept = {name: raw for name, raw in members.items() if name not in self.refused}
+        # Where both names stand, the host's own is what it would have read.
+        return {renamed.get(name, name): raw for name, raw in kept.items() if renamed.get(name) not in kept}
+
+
 class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
-    __slots__ = ("_clock", "_origin", "_output_cap_member", "_plain_timeouts", "_sender", "_stream_timeouts", "asks_usage", "protocol")
+    __slots__ = ("_clock", "_origin", "_plain_timeouts", "_sender", "_stream_timeouts", "protocol", "wording")
 
     def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
         self,
@@ -34,16 +55,13 @@ class Upstream:
         protocol: Protocol,
         sender: Sender,
         origin: Origin,
-        asks_usage: bool,
-        output_cap_member: str,
+        wording: Wording,
         plain_timeouts: Timeouts,
         stream_timeouts: Timeouts,
         clock: Clock,
     ) -> None:
         self.protocol = protocol
-        self.asks_usage = asks_usage
-        """Streams report usage only when asked to."""
-        self._output_cap_member = output_cap_member
+        self.wording = wording
         self._sender = sender
         self._origin = origin
         self._plain_timeouts = plain_timeouts
@@ -72,9 +90,7 @@ class Upstream:
             origin=self._origin,
             method=b"POST",
             head=head,
-            body=splice(call, quote, model, asks_usage=self.asks_usage, output_cap_member=self._output_cap_member)
-            if bridged is None
-            else bridged.body,
+            body=splice(call, quote, model, self.wording) if bridged is None else bridged.body,
             timeouts=timeouts,
             is_stream=call.is_stream,
         )
@@ -107,17 +123,17 @@ def _neutral(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {name: value for name, value in headers.items() if not name.startswith(_OF_A_PROTOCOL)}
 
 
-def splice(call: Call, quote: Quote, model: str, *, asks_usage: bool, output_cap_member: str) -> bytes:
+def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
-    members = call.members
+    members = wording.reword(call.members)
     changes: dict[str, bytes] = {}
-    if model != call.model and "model" in members:
+    if model != (call.peek.model or call.model) and "model" in members:
         changes["model"] = msgspec.json.encode(model)
     if quote.injected_cap is not None:
-        _inject_cap(changes, call, output_cap_member, quote.injected_cap)
-    if asks_usage and call.is_stream and not call.peek.wants_usage:
+        _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)
+    if wording.asks_usage and call.is_stream and not call.peek.wants_usage:
         changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))
-    return emit(members, changes) if changes else call.body
+    return emit(members, changes) if changes or members is not call.members else call.body
 
 
 def _inject_cap(changes: dict[str, bytes], call: Call, member: str, cap: int) -> None:

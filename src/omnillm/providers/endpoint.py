@@ -71,8 +71,18 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Sent when neither the client nor the configuration names them."""
     chat_cap_member: str = ""
     """The output cap's name in chat, where a host knows it under another than OpenAI's own; "": the protocol's."""
+    has_one_cap: bool = False
+    """True: it refuses or ignores the output cap's other name, so a chat client's is renamed: what it says must bind."""
     asks_usage: bool = False
     """True: a chat stream reports usage only when `stream_options.include_usage` asks for it, so we inject it."""
+    refused: tuple[str, ...] = ()
+    """Members of a chat body that it refuses, and without which its reply is the same: they are not sent."""
+    system_role: str = "system"
+    """What chat calls the instructions, in what is written for it."""
+    content: str = "parts"
+    """parts, or string: it takes a message's content as one string only, in what is written for it."""
+    is_keyless: bool = False
+    """It may be asked without a key."""
 
     @property
     def origin_url(self) -> str:
@@ -108,7 +118,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The path to which operations are appended."""
         path = url.path.rstrip("/")
         if not path:
-            return f"/{self.version}"
+            return f"/{self.version}" if self.version else ""
         if GEMINI_GENERATE_CONTENT in self.protocols:
             head, _, tail = path.rpartition("/")
             path = head if ":" in tail else path

@@ -89,7 +89,9 @@ class Sender:
         auth = endpoint.auth
         check_auth(auth)
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
-        if isinstance(auth, Bearer):
+        if not key:
+            pass  # a host of one's own that asks for none
+        elif isinstance(auth, Bearer):
             fields.append(b"authorization: Bearer " + key)
         elif isinstance(auth, Header):
             fields.append(auth.name.lower().encode() + b": " + key)
@@ -98,7 +100,7 @@ class Sender:
             fields.append(f"{name}: {value.reveal()}".encode("ascii"))
         fields.append(b"accept-encoding: identity")
         own = {name for name, _ in endpoint.headers} | ({auth.name.lower()} if isinstance(auth, Header) else set())
-        self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) else b""
+        self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) and key else b""
         self._endpoint = endpoint
         self._fixed = b"\r\n".join(fields)
         self._labels = _LABELS | dict.fromkeys((name.encode() for name in own), b"")

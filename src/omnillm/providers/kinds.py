@@ -1,5 +1,6 @@
 """The kinds of provider, and how a configuration overrides one."""
 
+import msgspec
 from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
@@ -9,13 +10,24 @@ from omnillm.providers.gemini import GEMINI
 from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI
 from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
+from omnillm.providers.presets import PRESETS
 from omnillm.providers.protocol_names import parse_protocol
 from omnillm.secret import Secret
 from omnillm.spelling import hint
 
-KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, OPENAI_COMPATIBLE)}
+KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, OPENAI_COMPATIBLE, *PRESETS)}
 LATER = ("azure_openai", "vertex_ai", "bedrock", "custom")
 """Known, but not in this version."""
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a configuration says of a host beside where it is; "": the kind's own."""
+
+    system_role: str = ""
+    content: str = ""
+
+
+NO_QUIRKS = Quirks()
 
 
 def profile_of(kind: str) -> Endpoint:
@@ -27,7 +39,7 @@ def profile_of(kind: str) -> Endpoint:
     raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER))}", path="kind")
 
 
-def endpoint(
+def endpoint(  # noqa: PLR0913  whatever a configuration may override
     kind: str,
     *,
     base_url: Secret | None = None,
@@ -35,6 +47,7 @@ def endpoint(
     is_compat: bool = False,
     auth: AuthScheme | None = None,
     headers: tuple[tuple[str, Secret], ...] = (),
+    quirks: Quirks = NO_QUIRKS,
 ) -> Endpoint:
     """Return the kind's profile with these overrides; ConfigError, its `path` the parameter's name, where they do not fit."""
     profile = profile_of(kind)
@@ -64,4 +77,6 @@ def endpoint(
         is_compat=is_compat,
         auth=auth,
         headers=tuple((name.lower(), value) for name, value in headers),
+        system_role=quirks.system_role or profile.system_role,
+        content=quirks.content or profile.content,
     )

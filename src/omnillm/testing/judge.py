@@ -11,6 +11,7 @@ from omnillm.testing.connection import Arrived
 from omnillm.testing.delivery import Reply
 from omnillm.testing.faults import NO_FAULT, Fault
 from omnillm.testing.generation import Generation, count_tokens
+from omnillm.testing.hosts import ITSELF, Host
 from omnillm.testing.images import IMAGE_TOKENS
 from omnillm.testing.memory import Memory, seal_for
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
@@ -44,18 +45,20 @@ class Call(msgspec.Struct, kw_only=True):
 class Judge:
     """One provider's judgement."""
 
-    __slots__ = ("_clock", "_memory", "_models", "_read", "_script")
+    __slots__ = ("_clock", "_host", "_memory", "_models", "_read", "_script")
 
-    def __init__(self, script: Script, clock: Clock, models: tuple[str, ...]) -> None:
+    def __init__(self, script: Script, clock: Clock, models: tuple[str, ...], host: Host = ITSELF) -> None:
         self._script = script
+        self._host = host
         self._memory = Memory()
         self._clock = clock
         self._models = models
         self._read = lru_cache(maxsize=64)(_read)  # load tests repeat their bodies
 
     def judge(self, arrived: Arrived, number: int) -> Call:
-        way = route(arrived.method, arrived.target, arrived.headers)
-        key = key_of(arrived.target, arrived.headers)
+        host = self._host
+        way = route(arrived.method, host.inside(arrived.target), arrived.headers)
+        key = key_of(arrived.target, arrived.headers) or host.nobody
         behaviour = self._script.behaviour(key)
         if behaviour is None:
             is_gemini = way.speaker is GEMINI_GENERATE_CONTENT
@@ -67,10 +70,11 @@ class Judge:
         try:
             _demand_version(way, arrived)
             asked = self._read(way, arrived.body)
+            asked = host.take(way.speaker.protocol, arrived.body, asked)
             self._memory.judge(way.speaker.protocol, key, asked)
         except (Malformed, RecursionError) as problem:
             code = problem.code if isinstance(problem, Malformed) else ""
-            return self._refuse(way, key, Fault.status(400, code=code, message=str(problem)), number)
+            return self._refuse(way, key, Fault.status(host.status_of(code), code=code, message=str(problem)), number)
         fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
         if fault.http_status or (fault.error_after is not None and not asked.is_stream):
             call = self._refuse(way, key, fault, number)
@@ -83,6 +87,7 @@ class Judge:
             generation = answer.generate(asked, behaviour, fault, number=number, created=int(self._clock.wall()), seal=seal)
             self._memory.keep(protocol, key, asked, generation)
             call = self._grant(way, key, fault, generation, is_stream=asked.is_stream)
+            host.dress(protocol, call.reply)
         call.model = asked.model
         call.is_stream = asked.is_stream
         call.delay_s = _delay_s(fault, behaviour)
