@@ -19,7 +19,7 @@ def one_provider(rest, keys=KEY):
         ("providers: {p: {kind: openai, keys: []}}", "providers.p.keys (line 1): is missing or empty"),
         (one_provider("kind: opena1"), "providers.p.kind (line 1): unknown kind 'opena1'; did you mean openai?"),
         (one_provider("kind: bedrock"), "bedrock comes in a later version; this one has openai, anthropic, gemini, openai_compatible"),
-        (one_provider("kind: azure_openai"), "comes in a later version"),
+        (one_provider("kind: azure_openai"), "providers.p.base_url (line 1): a provider of kind azure_openai needs one"),
         (one_provider("kind: openai_compatible"), "providers.p.base_url (line 1): a provider of kind openai_compatible needs one"),
         (one_provider("kind: openai, base_url: ftp://x"), "providers.p.base_url (line 1): must be like https://host/v1"),
         (one_provider("kind: openai, protocol: gemini"), "unknown protocol 'gemini'"),

@@ -224,3 +224,26 @@ def test_the_repr_of_an_endpoint_shows_no_url_or_header_value():
     made = endpoint("openai", base_url=Secret("https://h/v1?key=canary"), headers=(("x-token", Secret("canary")),))
     assert "canary" not in repr(made)
     assert made.origin_url == "https://h"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "version", "protocol", "expected"),
+    [
+        ("https://r.openai.azure.com", "", "openai_chat", "/openai/v1/chat/completions"),
+        ("https://r.openai.azure.com/openai/v1", "", "openai_responses", "/openai/v1/responses"),
+        ("https://r.openai.azure.com", "preview", "openai_chat", "/openai/v1/chat/completions?api-version=preview"),
+        ("https://r.openai.azure.com", "2024-10-21", "openai_chat", "/openai/deployments/a%20b/chat/completions?api-version=2024-10-21"),
+        ("https://h/apim/openai", "2025-04-01-preview", "openai_responses", "/apim/openai/responses?api-version=2025-04-01-preview"),
+        ("https://h?x=1", "2024-10-21", "openai_chat", "/openai/deployments/a%20b/chat/completions?x=1&api-version=2024-10-21"),
+    ],
+)
+def test_azure_is_asked_by_deployment_where_the_version_is_dated(base_url, version, protocol, expected):
+    """And at its newer address otherwise."""
+    assert target("azure_openai", base_url, protocol, model="a b", api_version=version) == expected
+
+
+@pytest.mark.parametrize(("kind", "version"), [("openai", "2024-10-21"), ("azure_openai", "v1"), ("azure_openai", "2024-10-21&x=y")])
+def test_a_version_that_is_none_is_refused(kind, version):
+    with pytest.raises(ConfigError) as refused:
+        endpoint(kind, base_url=Secret("https://h"), api_version=version)
+    assert refused.value.path == "api_version"

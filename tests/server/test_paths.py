@@ -31,7 +31,8 @@ def app(surface: Surface = Surface.ALL) -> App:
     callers = {digest(PEPPER, VIRTUAL): Caller(name="someone")}
     authenticator = Authenticator(callers, pepper=PEPPER, anonymous=None)
     admin = AdminAuthenticator(ADMIN)
-    live = Live(engine=None, router=None, authenticator=authenticator, admin=admin, alerts=BudgetAlerts(), deadline_s=1.0, affinity="none")
+    nothing = dict.fromkeys(("engine", "router"))
+    live = Live(**nothing, endpoints={}, authenticator=authenticator, admin=admin, alerts=BudgetAlerts(), deadline_s=1.0, affinity="none")
     return App(live, surface=surface, clock=ManualClock(), operations=None, counters=Counters(), make_id=lambda: "id")
 
 

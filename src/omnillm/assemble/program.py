@@ -19,6 +19,7 @@ from omnillm.assemble.parts import (
     scheduled_budgets,
 )
 from omnillm.assemble.prices import make_quoter
+from omnillm.assemble.renewals import Renewals
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
@@ -86,7 +87,8 @@ class Program:
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
-        self.on_tick: list[Callable[[], None]] = [self.retention.tick]
+        self.renewals = Renewals(self.clock)
+        self.on_tick: list[Callable[[], None]] = [self.retention.tick, self.renewals.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -110,11 +112,13 @@ class Program:
         self.pepper = given.reveal().encode() if given is not None else await self.store.virtual_keys.pepper()
         self._idempotency = Idempotency(self._journal, self.clock, pepper=self.pepper)
         self.build(settings)
+        await self.renewals.start()
         self._tick()
 
     def build(self, settings: Settings) -> None:
         """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
         endpoints = configured.endpoints(settings)
+        self.renewals.prepare(endpoints)
         upstreams = make_upstreams(settings, endpoints, self.clock)
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
@@ -146,6 +150,7 @@ class Program:
         known = configured.budgets(settings, self._enrolled.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
         self.upstreams.replace(upstreams)
+        self.renewals.write_with(upstreams)
         self.drains.is_enabled = settings.calls.on_abort == "drain"
         self._idempotency.rules = idempotency_rules(settings)
         self.endpoints = endpoints
@@ -191,6 +196,7 @@ class Program:
             self._ticker = None
         await self.drains.aclose()
         await self.retention.aclose()
+        await self.renewals.aclose()
         await self.client.aclose()
         await self.store.aclose()
 

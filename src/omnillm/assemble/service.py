@@ -135,6 +135,7 @@ def make_live(program: Program, keyring: Keyring) -> Live:
     return Live(
         engine=program.engine,
         router=program.router,
+        endpoints=program.endpoints,
         authenticator=Authenticator(keyring.rebuild(settings), pepper=program.pepper, anonymous=anonymous),
         admin=AdminAuthenticator(admin_key.reveal().encode() if admin_key else None),
         deadline_s=settings.calls.deadline_s,

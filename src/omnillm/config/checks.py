@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Final, TypeVar
 
-from omnillm.config.configured import endpoint_of
+from omnillm.config.configured import endpoint_of, needs_no_key
 from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError
-from omnillm.providers.kinds import KINDS
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
 from omnillm.spelling import hint
@@ -62,7 +61,7 @@ def check_providers(settings: Settings, problems: Problems) -> None:
 
 
 def _check_keys(provider: ProviderSettings, path: str, problems: Problems) -> None:
-    is_keyless = provider.kind in KINDS and KINDS[provider.kind].is_keyless
+    is_keyless = needs_no_key(provider)
     if not (provider.keys or is_keyless):
         problems.add(path, "is missing or empty: a provider needs at least one key")
     labels: dict[str, str] = {}

@@ -14,8 +14,8 @@ from omnillm.admission.asks import (
 from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
-from omnillm.providers.kinds import Quirks, endpoint, profile_of
+from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
+from omnillm.providers.kinds import KINDS, Quirks, endpoint
 from omnillm.routing.target import Route, parse_target
 from omnillm.secret import Secret
 
@@ -33,12 +33,19 @@ def endpoint_of(provider: ProviderSettings) -> Endpoint:
         auth=auth_of(provider.auth) if provider.auth else None,
         headers=tuple(provider.headers.items()),
         quirks=Quirks(system_role=provider.system_role or "", content=provider.content or ""),
+        api_version=provider.api_version or "",
     )
 
 
 def keys_of(provider: ProviderSettings) -> tuple[KeySettings, ...]:
     """The provider's keys; where none is given and none is needed, one that stands for having none."""
-    return provider.keys or ((KEYLESS,) if profile_of(provider.kind).is_keyless else ())
+    return provider.keys or ((KEYLESS,) if needs_no_key(provider) else ())
+
+
+def needs_no_key(provider: ProviderSettings) -> bool:
+    """Whether its keys may be without a secret: the host asks for none, or tokens are fetched. An unknown kind needs one."""
+    is_fetched = provider.auth is not None and provider.auth.scheme == "entra"
+    return is_fetched or (provider.kind in KINDS and KINDS[provider.kind].is_keyless)
 
 
 def secret_of(key: KeySettings) -> Secret:
@@ -47,10 +54,12 @@ def secret_of(key: KeySettings) -> Secret:
 
 def auth_of(auth: AuthSettings) -> AuthScheme:
     if sum(each is not None for each in (auth.scheme, auth.header, auth.query)) != 1:
-        raise ConfigError("must be bearer, {header: NAME} or {query: NAME}", path="auth")
+        raise ConfigError("must be bearer, entra, {header: NAME} or {query: NAME}", path="auth")
     if auth.header is not None:
         return Header(auth.header)
-    return Query(auth.query) if auth.query is not None else Bearer()
+    if auth.query is not None:
+        return Query(auth.query)
+    return Entra() if auth.scheme == "entra" else Bearer()
 
 
 def route_of(model: ModelSettings) -> Route:

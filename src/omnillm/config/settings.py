@@ -152,7 +152,7 @@ class BreakerSettings(Struct, frozen=True, kw_only=True):
 class AuthSettings(Struct, frozen=True, kw_only=True):
     """Exactly one of them."""
 
-    scheme: Literal["bearer"] | None = None
+    scheme: Literal["bearer", "entra"] | None = None
     header: str | None = None
     query: str | None = None
 
@@ -165,6 +165,8 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     is_compat: bool = field(default=False, name="compat")
     auth: Annotated[AuthSettings, Short("scheme")] | None = None
     headers: dict[str, Opaque] = field(default_factory=dict)
+    api_version: str | None = None
+    """Of Azure's API."""
     system_role: Literal["system", "developer"] | None = None
     content: Literal["parts", "string"] | None = None
     passthrough: tuple[str, ...] = ()

@@ -47,7 +47,7 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
-    __slots__ = ("_clock", "_origin", "_plain_timeouts", "_sender", "_stream_timeouts", "protocol", "wording")
+    __slots__ = ("_clock", "_origin", "_plain_timeouts", "_stream_timeouts", "protocol", "sender", "wording")
 
     def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
         self,
@@ -62,7 +62,7 @@ class Upstream:
     ) -> None:
         self.protocol = protocol
         self.wording = wording
-        self._sender = sender
+        self.sender = sender
         self._origin = origin
         self._plain_timeouts = plain_timeouts
         self._stream_timeouts = stream_timeouts
@@ -79,7 +79,7 @@ class Upstream:
                 timeouts = msgspec.structs.replace(timeouts, first_byte_s=left)
         elif left < timeouts.total_s:
             timeouts = msgspec.structs.replace(timeouts, total_s=left)
-        head = self._sender.head(
+        head = self.sender.head(
             call.headers if bridged is None or bridged.protocol is call.protocol else _neutral(call.headers),
             protocol=self.protocol.name,
             operation=call.operation,

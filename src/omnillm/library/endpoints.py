@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.config.settings import AuthSettings, ProviderSettings
-from omnillm.providers.endpoint import AuthScheme, Bearer, Header
+from omnillm.providers.endpoint import AuthScheme, Bearer, Entra, Header
 from omnillm.providers.protocol_names import parse_protocol
 from omnillm.secret import Secret
 
@@ -71,4 +71,6 @@ def _kind_of(endpoint: ProviderEndpoint) -> str:
 def _auth(auth: AuthScheme) -> AuthSettings:
     if isinstance(auth, Bearer):
         return AuthSettings(scheme="bearer")
+    if isinstance(auth, Entra):
+        return AuthSettings(scheme="entra")
     return AuthSettings(header=auth.name) if isinstance(auth, Header) else AuthSettings(query=auth.name)

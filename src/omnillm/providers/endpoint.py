@@ -5,6 +5,8 @@ operation is appended; an operation that it already ends with is kept, not doubl
 URL, in which `{model}` and `{method}` are filled in. Operations are "generate", "count_tokens" and "models".
 """
 
+import re
+from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
@@ -31,6 +33,8 @@ GEMINI_METHODS = {
     ("generate", True): "streamGenerateContent",
     ("count_tokens", False): "countTokens",
 }
+DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
+"""Azure's older paths name the model."""
 GEMINI_COLLECTIONS = ("models/", "tunedModels/")
 
 
@@ -48,7 +52,11 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
     name: str
 
 
-AuthScheme = Bearer | Header | Query
+class Entra(msgspec.Struct, frozen=True, tag="entra"):
+    """`authorization: Bearer TOKEN`, a token of Microsoft Entra ID that is renewed."""
+
+
+AuthScheme = Bearer | Header | Query | Entra
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +89,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What chat calls the instructions, in what is written for it."""
     content: str = "parts"
     """parts, or string: it takes a message's content as one string only, in what is written for it."""
+    paths: Mapping[tuple[str, str], str] = {}
+    """Where it differs from `PATHS`."""
     is_keyless: bool = False
     """It may be asked without a key."""
 
@@ -102,7 +112,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         url = urlsplit(self.base_url.reveal())
         is_gemini = protocol == GEMINI_GENERATE_CONTENT
         method = GEMINI_METHODS.get((operation, is_stream), "") if is_gemini else operation
-        template = url.path if self.is_compat else self._root(url) + PATHS[protocol, operation]
+        template = url.path if self.is_compat else self._root(url) + (self.paths.get((protocol, operation)) or PATHS[protocol, operation])
         query = url.query
         if is_gemini and is_stream and "{method}" in template and "alt=" not in query:
             query = f"{query}&alt=sse" if query else "alt=sse"
@@ -113,6 +123,28 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             query = query.replace("{model}", quote(path_name(model), safe="%"))
         path, query = template.replace("{method}", method) or "/", query.replace("{method}", method)
         return (f"{path}?{query}" if query else path).encode("ascii")
+
+    def below_root(self, path: str) -> str:
+        """A path as clients of this provider write it, without what stands before an operation: `/openai/v1/files` -> `/files`.
+
+        The version may be left out, because a base URL without it is as good for an SDK.
+        """
+        for root in (f"/{self.version}", "/v1", "/openai"):
+            if path.startswith(f"{root}/") and root != "/":
+                return path[len(root) :]
+        return path
+
+    def operation_at(self, path: str) -> tuple[str, str, str, bool] | None:
+        """(protocol, operation, model, streams) of an inference path of this provider's own; None for any other path."""
+        below = self.below_root(path)
+        if GEMINI_GENERATE_CONTENT in self.protocols:
+            return _gemini_operation(below)
+        deployed = DEPLOYMENT.fullmatch(below) if self.kind == "azure_openai" else None
+        model, below = ("", below) if deployed is None else (deployed[1], deployed[2])
+        for (protocol, operation), template in PATHS.items():
+            if template == below and operation != "models" and protocol in self.protocols:
+                return protocol, operation, model, False
+        return None
 
     def _root(self, url: SplitResult) -> str:
         """The path to which operations are appended."""
@@ -129,6 +161,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             if path.endswith(operation):
                 return path.removesuffix(operation)
         return path
+
+
+def _gemini_operation(path: str) -> tuple[str, str, str, bool] | None:
+    name, colon, method = path.removeprefix("/models/").rpartition(":")
+    if not (path.startswith("/models/") and colon and name):
+        return None
+    for (operation, is_stream), known in GEMINI_METHODS.items():
+        if known == method:
+            return GEMINI_GENERATE_CONTENT, operation, name, is_stream
+    return None
 
 
 def gemini_name(model: str) -> str:

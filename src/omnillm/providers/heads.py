@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
+from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
 from omnillm.secret import Secret
 
 PASSED: Final = (
@@ -55,7 +55,7 @@ _LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
     """ConfigError unless a configured header can be sent as it is; its value is never repeated."""
     lowered = name.lower()
-    auth_name = "authorization" if isinstance(auth, Bearer) else auth.name.lower() if isinstance(auth, Header) else ""
+    auth_name = "authorization" if isinstance(auth, Bearer | Entra) else auth.name.lower() if isinstance(auth, Header) else ""
     if not lowered or not TOKEN.issuperset(lowered):
         raise ConfigError(f"{name[:64]!r} is not a header name", path="headers")
     if lowered in RESERVED:
@@ -85,13 +85,19 @@ class Sender:
     __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_labels", "_prefixes")
 
     def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
+        check_auth(endpoint.auth)
+        self._endpoint = endpoint
+        self._prefixes: dict[tuple[str, str, str, bool], bytes] = {}
+        self.renew(secret)
+
+    def renew(self, secret: Secret) -> None:
+        """Send with this secret from now on."""
+        endpoint, auth = self._endpoint, self._endpoint.auth
         key = _ascii(secret.reveal(), what="a provider key", path="key")
-        auth = endpoint.auth
-        check_auth(auth)
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
         if not key:
             pass  # a host of one's own that asks for none
-        elif isinstance(auth, Bearer):
+        elif isinstance(auth, Bearer | Entra):
             fields.append(b"authorization: Bearer " + key)
         elif isinstance(auth, Header):
             fields.append(auth.name.lower().encode() + b": " + key)
@@ -101,13 +107,12 @@ class Sender:
         fields.append(b"accept-encoding: identity")
         own = {name for name, _ in endpoint.headers} | ({auth.name.lower()} if isinstance(auth, Header) else set())
         self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) and key else b""
-        self._endpoint = endpoint
         self._fixed = b"\r\n".join(fields)
         self._labels = _LABELS | dict.fromkeys((name.encode() for name in own), b"")
         self._fallbacks = tuple(
             (name.encode(), f"\r\n{name}: {value}".encode()) for name, value in endpoint.fallback_headers if name not in own
         )
-        self._prefixes: dict[tuple[str, str, str, bool], bytes] = {}
+        self._prefixes.clear()
 
     def head(self, headers: Mapping[bytes, bytes], *, protocol: str, operation: str, model: str, is_stream: bool) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.

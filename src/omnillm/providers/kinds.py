@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
 from omnillm.providers.anthropic import ANTHROPIC
+from omnillm.providers.azure_openai import AZURE_OPENAI, with_version
 from omnillm.providers.endpoint import AuthScheme, Endpoint, check_base_url
 from omnillm.providers.gemini import GEMINI
 from omnillm.providers.heads import check_auth, check_field
@@ -15,8 +16,8 @@ from omnillm.providers.protocol_names import parse_protocol
 from omnillm.secret import Secret
 from omnillm.spelling import hint
 
-KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, OPENAI_COMPATIBLE, *PRESETS)}
-LATER = ("azure_openai", "vertex_ai", "bedrock", "custom")
+KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, OPENAI_COMPATIBLE, AZURE_OPENAI, *PRESETS)}
+LATER = ("vertex_ai", "bedrock", "custom")
 """Known, but not in this version."""
 
 
@@ -48,6 +49,7 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
     auth: AuthScheme | None = None,
     headers: tuple[tuple[str, Secret], ...] = (),
     quirks: Quirks = NO_QUIRKS,
+    api_version: str = "",
 ) -> Endpoint:
     """Return the kind's profile with these overrides; ConfigError, its `path` the parameter's name, where they do not fit."""
     profile = profile_of(kind)
@@ -70,7 +72,7 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
         check_field(name, value, auth=auth)
     if is_compat and len(protocols) > 1:
         protocols = protocols[:1]  # one URL serves one protocol
-    return replace(
+    made = replace(
         profile,
         protocols=protocols,
         base_url=base_url,
@@ -80,3 +82,4 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
         system_role=quirks.system_role or profile.system_role,
         content=quirks.content or profile.content,
     )
+    return with_version(made, api_version) if api_version else made

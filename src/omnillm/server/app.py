@@ -12,7 +12,7 @@ from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
 from omnillm.server import inference, models
 from omnillm.server.live import Live
-from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, without_prefix
+from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, provider_route, split_provider, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
@@ -74,7 +74,7 @@ class App:
 
     def _open_call(self, request: Request) -> Context | None:
         path, method = request.path, request.method
-        route = inference_route(path)
+        route = inference_route(path) or self._provider_route(path)
         if route is None and not models.is_models_path(without_prefix(path), method):
             return None
         methods = models.METHODS if route is None else METHODS
@@ -82,6 +82,11 @@ class App:
             raise MethodNotAllowed(path, method, methods)
         live = self.live
         return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
+
+    def _provider_route(self, path: str) -> Route | None:
+        below = split_provider(path)
+        endpoint = None if below is None else self.live.endpoints.get(below[0])
+        return None if below is None or endpoint is None else provider_route(below[0], endpoint, below[1])
 
     def _admit_to_operations(self, request: Request) -> None:
         path = request.path

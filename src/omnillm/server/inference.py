@@ -1,5 +1,8 @@
 """An inference request: the call made of it, and its reply written as the relay gives it out."""
 
+import msgspec
+from msgspec import Raw
+
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
@@ -9,6 +12,7 @@ from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
+from omnillm.protocols.protocol import Members
 from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
@@ -23,12 +27,15 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
     headers = request.headers
     members = read_members(request.body)
     protocol = route.protocol
-    peek = protocol.peek_request(members)
+    peek = protocol.peek_request(_with_model(members, route))
     model = route.model or peek.model
     if not model:
         raise BadRequest("The request names no model.", code="missing_model")
     session = _text(headers, b"x-omnillm-session")
+    if route.provider:
+        model = f"{route.provider}/{model}"
     return Call(
+        provider=route.provider,
         protocol=protocol,
         operation=route.operation,
         caller=caller,
@@ -53,6 +60,13 @@ def _idempotency_key(request: Request, route: Route) -> IdempotencyKey | None:
     if route.operation != GENERATE:
         return None
     return read_idempotency_key(request.headers[b"idempotency-key"].decode("latin-1"), without_prefix(request.path))
+
+
+def _with_model(members: Members, route: Route) -> Members:
+    """Azure's older paths name the model, and their bodies need not."""
+    if route.provider and route.model and "model" not in members:
+        return {"model": Raw(msgspec.json.encode(route.model)), **members}
+    return members
 
 
 def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:

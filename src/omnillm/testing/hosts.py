@@ -1,5 +1,6 @@
 """Hosts that the fake provider can pose as: what they refuse that OpenAI takes, and what they tell that OpenAI does not."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -56,12 +57,21 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     usage: Callable[[Json], Json] = as_it_is
     comment: bytes = b""
     """What a stream begins with."""
+    has_deployments: bool = False
+    """Azure's older paths are there too."""
 
     def inside(self, target: str) -> str:
         """The target as OpenAI's own host would be asked; "" where nothing of this host's is."""
         if self.root == "/v1":
             return target
+        if self.has_deployments and (found := DEPLOYMENT.fullmatch(target)):
+            return f"/v1/{found[1] or found[2]}"
         return "/v1" + target[len(self.root) :] if target.startswith(f"{self.root}/") else ""
+
+    def completed(self, target: str, raw: bytes) -> bytes:
+        """The body with the model that an older path of Azure's names."""
+        found = DEPLOYED.match(target) if self.has_deployments else None
+        return raw.replace(b"{", b'{"model":"%b",' % found[1].encode(), 1) if found and b'"model"' not in raw else raw
 
     def take(self, protocol: str, raw: bytes, asked: Asked) -> Asked:
         """What a chat asks of this host. Raises Malformed."""
@@ -102,7 +112,19 @@ ITSELF: Final = Host()
 """OpenAI, Anthropic and Google, each as it is."""
 OPENAI_ONLY: Final = frozenset({"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity", "store", "metadata"})
 ONE_CAP: Final = frozenset({"max_completion_tokens"})
+DEPLOYMENT: Final = re.compile(
+    r"/openai/(?:deployments/[\w.-]+/(chat/completions)|(responses))\?api-version=\d{4}-\d{2}-\d{2}(?:-preview)?"
+)
+DEPLOYED: Final = re.compile(r"/openai/deployments/([\w.-]+)/")
+FILTERS: Final = (
+    b'data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,'
+    b'"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}}}]}\n\n'
+)
+"""What a stream of Azure begins with."""
 HOSTS: Final[Mapping[str, Host]] = {
+    "azure_openai": Host(
+        root="/openai/v1", has_deployments=True, comment=FILTERS, roles=frozenset({"system", "developer", "user", "assistant", "tool"})
+    ),
     "groq": Host(root="/openai/v1", refused=OPENAI_ONLY | {"logprobs", "logit_bias", "top_logprobs"}),
     "mistral": Host(refused=OPENAI_ONLY | ONE_CAP | {"stream_options", "user", "logit_bias"}, refusal_status=422, always_tells_usage=True),
     "deepseek": Host(refused=OPENAI_ONLY | ONE_CAP, takes_parts=False, usage=_deepseek, comment=b": keep-alive\n\n"),

@@ -69,7 +69,7 @@ class Judge:
             return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
         try:
             _demand_version(way, arrived)
-            asked = self._read(way, arrived.body)
+            asked = self._read(way, host.completed(arrived.target, arrived.body))
             asked = host.take(way.speaker.protocol, arrived.body, asked)
             self._memory.judge(way.speaker.protocol, key, asked)
         except (Malformed, RecursionError) as problem:
