@@ -6,11 +6,8 @@ import msgspec
 
 from omnillm.config.settings import AuthSettings, ProviderSettings
 from omnillm.providers.endpoint import AuthScheme, Bearer, Entra, Header
-from omnillm.providers.protocol_names import parse_protocol
+from omnillm.providers.kinds import CUSTOM
 from omnillm.secret import Secret
-
-CUSTOM = "custom"
-_KINDS = {"anthropic_messages": "anthropic", "gemini_generate_content": "gemini"}
 
 
 class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,21 +48,13 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
     """Without keys: those come from the `Gateway`."""
     return ProviderSettings(
-        kind=_kind_of(endpoint),
+        kind=endpoint.kind,
         base_url=None if endpoint.base_url is None else Secret(endpoint.base_url),
         protocol=endpoint.protocol,
         is_compat=endpoint.is_compat,
         auth=None if endpoint.auth is None else _auth(endpoint.auth),
         headers={name: Secret(value) for name, value in endpoint.headers.items()},
     )
-
-
-def _kind_of(endpoint: ProviderEndpoint) -> str:
-    """Of a custom endpoint: the kind that speaks its protocol. Raises ConfigError for an unknown one."""
-    if endpoint.kind != CUSTOM:
-        return endpoint.kind
-    name, _ = parse_protocol(endpoint.protocol or "")
-    return _KINDS.get(name, "openai_compatible")
 
 
 def _auth(auth: AuthScheme) -> AuthSettings:

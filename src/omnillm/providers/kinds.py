@@ -12,13 +12,16 @@ from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI
 from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
 from omnillm.providers.presets import PRESETS
-from omnillm.providers.protocol_names import parse_protocol
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, PROTOCOL_NAMES, parse_protocol
 from omnillm.secret import Secret
 from omnillm.spelling import hint
 
 KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, OPENAI_COMPATIBLE, AZURE_OPENAI, *PRESETS)}
-LATER = ("vertex_ai", "bedrock", "custom")
+LATER = ("vertex_ai", "bedrock")
 """Known, but not in this version."""
+CUSTOM = "custom"
+"""Any host, asked at exactly its base URL; the protocol says which kind's manners it has."""
+_MANNERS = {ANTHROPIC_MESSAGES: ANTHROPIC, GEMINI_GENERATE_CONTENT: GEMINI}
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +38,11 @@ def profile_of(kind: str) -> Endpoint:
     """Return a kind's own profile; ConfigError: unknown, or not in this version."""
     if kind in KINDS:
         return KINDS[kind]
+    if kind == CUSTOM:
+        raise ConfigError(f"a provider of kind {CUSTOM} needs one: {', '.join(PROTOCOL_NAMES)}", path="protocol")
     if kind in LATER:
         raise ConfigError(f"{kind} comes in a later version; this one has {', '.join(KINDS)}", path="kind")
-    raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER))}", path="kind")
+    raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER, CUSTOM))}", path="kind")
 
 
 def endpoint(  # noqa: PLR0913  whatever a configuration may override
@@ -52,7 +57,9 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
     api_version: str = "",
 ) -> Endpoint:
     """Return the kind's profile with these overrides; ConfigError, its `path` the parameter's name, where they do not fit."""
-    profile = profile_of(kind)
+    is_custom = kind == CUSTOM and bool(protocol)
+    profile = _MANNERS.get(parse_protocol(protocol)[0], OPENAI_COMPATIBLE) if is_custom else profile_of(kind)
+    is_compat = is_compat or is_custom
     protocols = profile.protocols
     if protocol:
         pinned, is_spelt_compat = parse_protocol(protocol)
