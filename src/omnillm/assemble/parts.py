@@ -151,12 +151,14 @@ def idempotency_rules(settings: Settings) -> IdempotencyRules:
 def make_caller(settings: Settings, key: VirtualKeyTerms | None) -> Caller:
     """The caller of a virtual key; None: nobody, who draws on the gateway-wide budgets only."""
     budgets = configured.budgets_of(settings, key)
+    is_hard = configured.is_hard(settings, key)
     if key is None:
-        return Caller(budgets=budgets)
+        return Caller(budgets=budgets, is_hard=is_hard)
     return Caller(
         name=key.name,
         models=key.models,
         budgets=budgets,
+        is_hard=is_hard,
         expires_wall=float("inf") if key.expires_wall is None else key.expires_wall,
         tags=",".join(f"{name}={value}" for name, value in key.tags.items()),
     )

@@ -35,6 +35,8 @@ from omnillm.gateway.drain import Drains
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.idempotency import Idempotency
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.native import NativeEngine
+from omnillm.gateway.native_lists import NativeLists
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.settlement import Observer, Settlement
 from omnillm.gateway.translation import Upstreams
@@ -146,6 +148,16 @@ class Program:
                 buffered_bytes=settings.server.limits.body_bytes,
             ),
         )
+        native_engine = NativeEngine(
+            router=router,
+            settlement=settlement,
+            admission=self.admission,
+            journal=self._journal,
+            client=self.client,
+            upstreams=self.upstreams,
+            settings=dispatch.settings,
+        )
+        labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
         self.settings = settings
         known = configured.budgets(settings, self._enrolled.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
@@ -156,6 +168,8 @@ class Program:
         self.endpoints = endpoints
         self.router = router
         self.settlement = settlement
+        self.native_engine = native_engine
+        self.native_lists = NativeLists(native_engine, self.bindings, labels)
         self.engine = Engine(
             router=router,
             settlement=settlement,

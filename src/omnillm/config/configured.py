@@ -98,6 +98,13 @@ def budgets_of(settings: Settings, key: VirtualKeyTerms | None) -> tuple[str, ..
     return (*shared, *key.budgets, *((own_budget(key.name),) if key.budget is not None else ()))
 
 
+def is_hard(settings: Settings, key: VirtualKeyTerms | None) -> bool:
+    """Whether one of the budgets that a virtual key's calls draw on refuses rather than counts."""
+    names = set(budgets_of(settings, key))
+    own = key is not None and key.budget is not None and key.budget.is_hard
+    return own or any(budget.is_hard for budget in settings.budgets if budget.name in names)
+
+
 def controller(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> ControllerConfigured:
     """What the controller is configured with; `stored` are the virtual keys that the file does not know."""
     others = tuple(stored)

@@ -23,18 +23,17 @@ def describe(settings: Settings) -> list[str]:
         *([] if settings.is_models_only else ["provider/model may be asked for too"]),
         *(f"budget {budget.name}: {_budget(budget)}, {_reach(budget)}" for budget in settings.budgets),
         *(f"virtual key {key.name}: {_virtual_key(key)}" for key in settings.virtual_keys),
-        *_later(settings),
+        *_native(settings),
         f"prices: {len(settings.pricing.overrides)} of your own; a model without a price: {settings.pricing.unknown}",
     ]
 
 
-def _later(settings: Settings) -> Iterator[str]:
-    """What the file may say already and a later version will do."""
-    native = settings.server.native and "server.native"
-    passthrough = any(provider.passthrough for provider in settings.providers.values()) and "passthrough"
-    named = [name for name in (native, passthrough) if name]
-    if named:
-        yield f"accepted, but not in force in this version: {', '.join(named)}"
+def _native(settings: Settings) -> Iterator[str]:
+    for prefix, named in settings.server.native.items():
+        yield f"native calls below /{prefix} go to provider {named}"
+    for name, provider in settings.providers.items():
+        if provider.passthrough:
+            yield f"passed through to provider {name}, beside what its kind allows: {', '.join(provider.passthrough)}"
 
 
 def _server(settings: Settings) -> Iterator[str]:

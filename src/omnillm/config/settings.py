@@ -50,6 +50,8 @@ class LimitSettings(Struct, frozen=True, kw_only=True):
     header_bytes: Size = field(default=64 * 1024, name="header")
     fields: Positive = 100
     body_bytes: Size = field(default=64 * 1024**2, name="body")
+    upload_bytes: Size = field(default=512 * 1024**2, name="upload")
+    """Of a body that goes through natively, above a mebibyte by way of the disk."""
     buffered_bytes: Size = field(default=512 * 1024**2, name="buffered")
     """Of all bodies in the process together."""
     connections: Positive = 10_000

@@ -130,6 +130,15 @@ class Case:
         """What the ledger is told of the call's idempotency key before an attempt is sent."""
         return () if self.claim is None else (self.claim.taken(self.request_id),)
 
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    @property
+    def last_lease(self) -> Lease:
+        """Of the newest attempt."""
+        return NO_LEASE if self._last is None else self._last.lease
+
     def begin(self, lease: Lease) -> Attempt:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
         self.attempts += 1
@@ -240,7 +249,7 @@ class Case:
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
         """Remember what the reply made, so that its ids find the key again."""
-        self._bindings = self._settlement.bindings.make(self.call, lease, made)
+        self._bindings += self._settlement.bindings.make(self.call, lease, made)
 
     def call_for(self, lease: Lease) -> Call:
         """The call as the key of a lease is sent it, where it is not translated; what that leaves out is noted."""
@@ -263,7 +272,7 @@ class Case:
 
     def _request_row(self, status: int, outcome: str) -> RequestRow:
         call, settlement = self.call, self._settlement
-        lease = NO_LEASE if self._last is None else self._last.lease
+        lease = self.last_lease
         return RequestRow(
             request_id=self.request_id,
             wall_ms=int(call.wall * 1000),

@@ -47,7 +47,7 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
-    __slots__ = ("_clock", "_origin", "_plain_timeouts", "_stream_timeouts", "protocol", "sender", "wording")
+    __slots__ = ("_clock", "_plain_timeouts", "_stream_timeouts", "origin", "protocol", "sender", "wording")
 
     def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
         self,
@@ -63,7 +63,7 @@ class Upstream:
         self.protocol = protocol
         self.wording = wording
         self.sender = sender
-        self._origin = origin
+        self.origin = origin
         self._plain_timeouts = plain_timeouts
         self._stream_timeouts = stream_timeouts
         self._clock = clock
@@ -87,13 +87,19 @@ class Upstream:
             is_stream=call.is_stream,
         )
         return Outgoing(
-            origin=self._origin,
+            origin=self.origin,
             method=b"POST",
             head=head,
             body=splice(call, quote, model, self.wording) if bridged is None else bridged.body,
             timeouts=timeouts,
             is_stream=call.is_stream,
         )
+
+    def native_timeouts(self, left_s: float) -> Timeouts:
+        """A body of any size may be on its way: what must be there in time is the reply's head, and every piece after it."""
+        first_s = min(self._plain_timeouts.total_s, left_s)
+        timeouts = self._stream_timeouts
+        return msgspec.structs.replace(timeouts, connect_s=min(timeouts.connect_s, left_s), first_byte_s=first_s)
 
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())

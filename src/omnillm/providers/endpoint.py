@@ -35,6 +35,7 @@ GEMINI_METHODS = {
 }
 DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
 """Azure's older paths name the model."""
+UPLOADS = "/upload/"
 GEMINI_COLLECTIONS = ("models/", "tunedModels/")
 
 
@@ -133,6 +134,14 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             if path.startswith(f"{root}/") and root != "/":
                 return path[len(root) :]
         return path
+
+    def native_target(self, path: str, query: str) -> bytes:
+        """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin."""
+        url = urlsplit(self.base_url.reveal())
+        root = "" if self.is_compat or path.startswith(UPLOADS) else self._root(url)
+        joined = "&".join(part for part in (url.query if not self.is_compat else "", query) if part)
+        target = quote(root + path, safe="/:@!$&'()*+,;=~-._")
+        return (f"{target}?{joined}" if joined else target).encode("ascii")
 
     def operation_at(self, path: str) -> tuple[str, str, str, bool] | None:
         """(protocol, operation, model, streams) of an inference path of this provider's own; None for any other path."""

@@ -31,7 +31,7 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
     model = route.model or peek.model
     if not model:
         raise BadRequest("The request names no model.", code="missing_model")
-    session = _text(headers, b"x-omnillm-session")
+    session = text_of(headers, b"x-omnillm-session")
     if route.provider:
         model = f"{route.provider}/{model}"
     return Call(
@@ -47,10 +47,10 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         headers=headers,
         started_at=now,
         wall=clock.wall(),
-        deadline=now + _timeout_s(headers, live.deadline_s),
+        deadline=now + timeout_s(headers, live.deadline_s),
         session=session,
         affinity=affinity_of(live.affinity, session, request.body),
-        tags=_text(headers, b"x-omnillm-tags") or caller.tags,
+        tags=text_of(headers, b"x-omnillm-tags") or caller.tags,
         idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
     )
 
@@ -69,7 +69,7 @@ def _with_model(members: Members, route: Route) -> Members:
     return members
 
 
-def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
+def timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
     value = headers.get(b"x-omnillm-timeout-ms")
     if value is None:
         return longest_s
@@ -78,7 +78,7 @@ def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
     return min(int(value) / 1000, longest_s)
 
 
-def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+def text_of(headers: dict[bytes, bytes], name: bytes) -> str:
     value = headers.get(name)
     return "" if value is None else value[:MAX_TAGS_BYTES].decode("latin-1")
 

@@ -1,0 +1,47 @@
+"""What is supported: provider x endpoint family x wire format x level. What can be is read off the data that the code runs on."""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from omnillm.providers.endpoint import PATHS
+from omnillm.providers.kinds import KINDS, LATER
+from omnillm.providers.native import operations
+from omnillm.providers.protocol_names import PROTOCOL_NAMES
+
+Level = Literal["native", "compatible", "planned"]
+GENERATION: Final = "generation"
+COUNT_TOKENS: Final = "count_tokens"
+PLANNED: Final = ("embeddings", "images", "speech", "transcriptions", "moderations", "rerank", "realtime")
+"""Families that a later version knows. What a provider's own paths have of them passes, unread, below `/providers`."""
+
+
+class Support(msgspec.Struct, frozen=True, kw_only=True):
+    provider: str
+    """A kind."""
+    family: str
+    wire_format: str
+    """What the client writes; "native": the provider's own."""
+    level: Level
+    """native: the provider's own words go through. compatible: translated. planned: not in this version."""
+
+
+def embedded_provider_registry() -> tuple[Support, ...]:
+    """Every row, in the order of the kinds."""
+    return tuple(row for kind in (*KINDS, *LATER) for row in _rows(kind))
+
+
+def _rows(kind: str) -> Iterator[Support]:
+    if kind in LATER:
+        yield Support(provider=kind, family=GENERATION, wire_format="native", level="planned")
+        return
+    spoken = KINDS[kind].protocols
+    for name in PROTOCOL_NAMES:
+        yield Support(provider=kind, family=GENERATION, wire_format=name, level="native" if name in spoken else "compatible")
+    for name in spoken:
+        if (name, COUNT_TOKENS) in PATHS:
+            yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native")
+    families = dict.fromkeys(operation.family for operation in operations(kind))
+    for family in (*(each for each in families if each not in PLANNED), *PLANNED):
+        yield Support(provider=kind, family=family, wire_format="native", level="planned" if family in PLANNED else "native")
