@@ -83,6 +83,8 @@ class NativeEngine:
         """Admit and send. The relay then owns what the case holds: close it."""
         named, model = self._read(ask)
         self._check_cost(call, ask, model)
+        if model:
+            call = msgspec.structs.replace(call, model=f"{ask.provider}/{model}")
         pin = ask.pin or await self.pin(call, named)
         with self.open(call, ask, model, pin) as case:
             await self.admit(case, is_metered=not ask.asked.operation.metering.is_free)

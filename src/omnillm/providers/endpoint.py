@@ -139,7 +139,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin."""
         url = urlsplit(self.base_url.reveal())
         root = "" if self.is_compat or path.startswith(UPLOADS) else self._root(url)
-        joined = "&".join(part for part in (url.query if not self.is_compat else "", query) if part)
+        base = "" if self.is_compat else url.query
+        fixed = {part.partition("=")[0] for part in base.split("&")} | ({"api-version"} if self.kind == "azure_openai" else set())
+        joined = "&".join([*([base] if base else []), *(part for part in query.split("&") if part and part.partition("=")[0] not in fixed)])
         target = quote(root + path, safe="/:@!$&'()*+,;=~-._")
         return (f"{target}?{joined}" if joined else target).encode("ascii")
 

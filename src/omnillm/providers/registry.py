@@ -12,6 +12,7 @@ from omnillm.providers.protocol_names import PROTOCOL_NAMES
 
 Level = Literal["native", "compatible", "planned"]
 GENERATION: Final = "generation"
+NATIVE: Final = "native"
 COUNT_TOKENS: Final = "count_tokens"
 PLANNED: Final = ("embeddings", "images", "speech", "transcriptions", "moderations", "rerank", "realtime")
 """Families that a later version knows. What a provider's own paths have of them passes, unread, below `/providers`."""
@@ -22,7 +23,7 @@ class Support(msgspec.Struct, frozen=True, kw_only=True):
     """A kind."""
     family: str
     wire_format: str
-    """What the client writes; "native": the provider's own."""
+    """What the client writes; "native": the provider's own words, below `/providers` and the drop-in prefixes."""
     level: Level
     """native: the provider's own words go through. compatible: translated. planned: not in this version."""
 
@@ -34,7 +35,7 @@ def embedded_provider_registry() -> tuple[Support, ...]:
 
 def _rows(kind: str) -> Iterator[Support]:
     if kind in LATER:
-        yield Support(provider=kind, family=GENERATION, wire_format="native", level="planned")
+        yield Support(provider=kind, family=GENERATION, wire_format=NATIVE, level="planned")
         return
     spoken = KINDS[kind].protocols
     for name in PROTOCOL_NAMES:
@@ -42,6 +43,6 @@ def _rows(kind: str) -> Iterator[Support]:
     for name in spoken:
         if (name, COUNT_TOKENS) in PATHS:
             yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native")
-    families = dict.fromkeys(operation.family for operation in operations(kind))
-    for family in (*(each for each in families if each not in PLANNED), *PLANNED):
-        yield Support(provider=kind, family=family, wire_format="native", level="planned" if family in PLANNED else "native")
+    passed = dict.fromkeys(operation.family for operation in operations(kind))
+    for family in (*(each for each in passed if each not in PLANNED), *PLANNED):
+        yield Support(provider=kind, family=family, wire_format=NATIVE, level="planned" if family in PLANNED else "native")

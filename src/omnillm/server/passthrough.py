@@ -170,7 +170,7 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         protocol=protocol_of(request.path, request.headers),
         operation=asked.operation.family,
         caller=native.caller,
-        model=f"{native.provider}/{asked.model}" if asked.model else native.provider,
+        model=native.provider,
         is_stream=False,
         peek=RequestPeek(model=asked.model),
         members={},

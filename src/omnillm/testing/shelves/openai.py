@@ -12,6 +12,8 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
     match (method, *parts):
         case ("POST", "files"):
             return Answer.json(_file(shelf, request, *_uploaded(request)))
+        case ("POST", "embeddings"):
+            return Answer.json(_embeddings(request))
         case ("POST", "batches"):
             return _batch(shelf, request)
         case ("POST", "uploads"):
@@ -35,6 +37,15 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
             told = {"id": name, "object": "file" if kind == "files" else "response", "deleted": True}
             return Answer.json(told) if shelf.drop(kind, name) else missing(name)
     return None
+
+
+def _embeddings(request: Request) -> Json:
+    """A token a word."""
+    asked = request.json
+    texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
+    tokens = sum(len(text.split()) for text in texts)
+    data = [{"object": "embedding", "index": place, "embedding": [0.5, -0.5]} for place, _ in enumerate(texts)]
+    return {"object": "list", "data": data, "model": asked["model"], "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
 
 
 def missing(name: str) -> Answer:
