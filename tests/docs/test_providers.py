@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from scripts.provider_table import PAGE, page
 from tests.docs.pages import ROOT, blocks, names, rows
 
 from omnillm.config.describe import describe
@@ -38,3 +39,8 @@ def test_the_table_of_hosts_is_so() -> None:
         assert tuple(names(spoken)) == profile.protocols
         assert {*names(spoken), *names(pinned)} == {*profile.protocols, *profile.pinnable}
         assert (names(cap), "only" in cap) == ([profile.chat_cap_member], profile.has_one_cap)
+
+
+def test_the_table_of_support_is_the_registry() -> None:
+    """Otherwise: make matrix."""
+    assert PAGE.read_text("utf-8") == page()
