@@ -17,6 +17,7 @@ def one_provider(rest, keys=KEY):
         ("providers: {}", "providers (line 1): is missing or empty"),
         ("providers: {p: {kind: openai}}", "providers.p.keys (line 1): is missing or empty"),
         ("providers: {p: {kind: openai, keys: []}}", "providers.p.keys (line 1): is missing or empty"),
+        (one_provider("kind: openai, passthrough: [vector_stores]"), "providers.p.passthrough[0] (line 1): must be a path such as"),
         (one_provider("kind: opena1"), "providers.p.kind (line 1): unknown kind 'opena1'; did you mean openai?"),
         (one_provider("kind: bedrock"), "bedrock comes in a later version; this one has openai, anthropic, gemini, openai_compatible"),
         (one_provider("kind: azure_openai"), "providers.p.base_url (line 1): a provider of kind azure_openai needs one"),

@@ -24,6 +24,7 @@ providers:
     selection: priority
     passthrough: ["/vector_stores*"]
     keys: [{{label: a, key: sk-a, models: ["fake-*"]}}, {{label: b, key: sk-b}}]
+  whole: {{kind: custom, protocol: openai_chat, base_url: "BASE/v1/chat/completions", passthrough: ["/v1/models"], keys: [{{label: a, key: sk-a}}]}}
   gemini: {{kind: gemini, base_url: BASE, auth: {{query: key}}, keys: [{{label: a, key: sk-a}}]}}
 budgets: [{{name: soft, scope: named, limit_usd: 5, hard: false}}, {{name: hard, scope: named, limit_usd: 5}}]
 virtual_keys:
@@ -263,3 +264,21 @@ async def test_bodies_have_a_limit_of_their_own(fake: FakeProvider, serve: Serve
     assert (await upload(gateway, b"x" * 1500)).status == 200
     assert (await upload(gateway, b"x" * 2500)).status == 413
     assert (await ask(gateway, "POST", "/v1/chat/completions", b"x" * 1500)).status == 413
+
+
+async def test_a_whole_url_passes_what_its_patterns_say(fake: FakeProvider, gateway: Running) -> None:
+    """It has no root, so its paths stand at its origin."""
+    assert (await ask(gateway, "GET", "/providers/whole/v1/models")).status == 200
+    assert (await ask(gateway, "GET", "/providers/whole/v1/files")).status == 403
+    assert [logged.path for logged in fake.log] == ["/v1/models"]
+
+
+@pytest.mark.parametrize(("proto", "scheme"), [("https", "https"), ("http", "http")])
+async def test_an_upload_goes_on_where_the_client_is(fake: FakeProvider, gateway: Running, proto: str, scheme: str) -> None:
+    """At the address that the client used, behind a proxy as well; only its beginner knows it."""
+    path = "/providers/gemini/upload/v1beta/files"
+    fields = {"x_goog_upload_command": "start", "x_forwarded_proto": proto}
+    url = (await ask(gateway, "POST", path, b"{}", **fields)).headers["x-goog-upload-url"]
+    assert url.startswith(f"{scheme}://gateway{path}?upload_id=")
+    strange = await ask(gateway, "POST", f"{path}?upload_id=guessed", b"x", key="sk-wrong")
+    assert strange.status == 401

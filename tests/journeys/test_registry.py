@@ -32,7 +32,7 @@ FORM = (
 )
 PROMPT = "How deep is the lake?"
 COUNTED = {
-    "openai_responses": ("/providers/host/v1/responses/input_tokens", {"model": "fake-small", "input": PROMPT}),
+    "openai_responses": ("/v1/responses/input_tokens", {"model": "host/fake-small", "input": PROMPT}),
     "anthropic_messages": ("/v1/messages/count_tokens", {"model": "host/fake-small", "messages": [{"role": "user", "content": PROMPT}]}),
     "gemini_generate_content": (
         "/v1beta/models/host/fake-small:countTokens",

@@ -58,6 +58,9 @@ def check_providers(settings: Settings, problems: Problems) -> None:
         except ConfigError as error:
             problems.add(f"{path}.{error.path}", error.message)
         _check_keys(provider, at(path, "keys"), problems)
+        for place, pattern in enumerate(provider.passthrough):
+            if not pattern.startswith("/") or ".." in pattern:
+                problems.add(at(at(path, "passthrough"), place), "must be a path such as /vector_stores*")
 
 
 def _check_keys(provider: ProviderSettings, path: str, problems: Problems) -> None:

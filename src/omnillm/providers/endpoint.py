@@ -135,6 +135,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
                 return path[len(root) :]
         return path
 
+    def native_path(self, path: str) -> str:
+        """The path of a native call, below the root; one whole URL has none, and its paths stand at its origin."""
+        return path if self.is_compat else self.below_root(path)
+
     def native_target(self, path: str, query: str) -> bytes:
         """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin."""
         url = urlsplit(self.base_url.reveal())

@@ -56,11 +56,10 @@ class Native(msgspec.Struct, frozen=True, gc=False):
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """A provider, and a path as its own clients write it. `prefix` is what stands before that here."""
+    """A provider, and a path as its own clients write it."""
 
     provider: str
     path: str
-    prefix: str
 
 
 def place_of(request: Request, live: Live) -> Place | None:
@@ -68,16 +67,16 @@ def place_of(request: Request, live: Live) -> Place | None:
     path = request.path
     below = split_provider(path)
     if below is not None:
-        return Place(below[0], below[1], path[: -len(below[1])]) if below[0] in live.endpoints else None
+        return Place(below[0], below[1]) if below[0] in live.endpoints else None
     for prefix in PREFIXES:
         if path.startswith(f"{prefix}/"):
             provider = live.native.get(prefix[1:])
-            return Place(provider, path[len(prefix) :], prefix) if provider and len(path) > len(prefix) + 1 else None
+            return Place(provider, path[len(prefix) :]) if provider and len(path) > len(prefix) + 1 else None
     for root, prefix in ROOTS:
         if path == root or path.startswith(root if root.endswith("/") else f"{root}/"):
             is_anthropic = b"anthropic-version" in request.headers
             provider = live.native.get("anthropic" if is_anthropic else prefix)
-            return Place(provider, path, "") if provider else None
+            return Place(provider, path) if provider else None
     return None
 
 
@@ -93,23 +92,28 @@ def open_native(request: Request, place: Place, caller: Caller, live: Live) -> N
     if is_dotted or any(sign in written for sign in AMBIGUOUS):
         raise BadRequest("The path holds an encoded slash, a backslash, or an empty or dotted segment.", code="ambiguous_path")
     endpoint = live.endpoints[place.provider]
-    asked = ask(endpoint, request.method, endpoint.below_root(place.path), live.passthrough.get(place.provider, ()))
+    asked = ask(endpoint, request.method, endpoint.native_path(place.path), live.passthrough.get(place.provider, ()))
     if asked is None:
-        raise Forbidden(
-            f"{request.method} {place.path[:200]} is not passed through to provider {place.provider!r}: an administrator can allow it "
-            f"under providers.{place.provider}.passthrough.",
-            code="path_not_allowed",
-        )
+        raise _not_allowed(request, place.provider, place.path)
     request.is_spooled = request.method not in {"GET", "HEAD", "DELETE"}
     return Native(place.provider, endpoint, asked, caller, live)
 
 
 def open_upload(request: Request, upload: Upload, live: Live) -> Native:
-    request.is_spooled = True
     endpoint = live.endpoints[upload.provider]
     asked = ask(endpoint, "POST", upload.path, ())
-    assert asked is not None
+    if asked is None:
+        raise _not_allowed(request, upload.provider, upload.path)
+    request.is_spooled = True
     return Native(upload.provider, endpoint, asked, upload.caller, live, upload)
+
+
+def _not_allowed(request: Request, provider: str, path: str) -> Forbidden:
+    return Forbidden(
+        f"{request.method} {path[:200]} is not passed through to provider {provider!r}: an administrator can allow it under "
+        f"providers.{provider}.passthrough.",
+        code="path_not_allowed",
+    )
 
 
 async def respond(native: Native, request: Request, reply: Reply, clock: Clock) -> None:
@@ -144,13 +148,14 @@ def _redirected(body: bytes, native: Native, request: Request) -> bytes:
     """Anthropic names the URL of a batch's results, and its clients go there with their key: it must be ours, and lead here."""
     if native.asked.operation.family != "batches" or b'"results_url"' not in body:
         return body
-    prefix = request.path.partition("/v1/")[0]
+    prefix = request.path.partition("/messages/")[0].removesuffix("/v1")
     return RESULTS_URL.sub(rb"\1" + _here(native, request, prefix).encode(), body)
 
 
 def _here(native: Native, request: Request, prefix: str) -> str:
-    """Our own address, as the client wrote it."""
-    return f"{native.live.scheme}://{request.headers.get(b'host', b'').decode('latin-1')}{quote(prefix)}"
+    """Our own address, as the client wrote it. A proxy's word for https is believed: nobody but the asker is told the result."""
+    is_https = native.live.scheme == "https" or request.headers.get(b"x-forwarded-proto") == b"https"
+    return f"{'https' if is_https else 'http'}://{request.headers.get(b'host', b'').decode('latin-1')}{quote(prefix)}"
 
 
 async def _stream(relay: NativeRelay, fields: bytes, reply: Reply) -> None:

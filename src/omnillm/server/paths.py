@@ -25,6 +25,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 ROUTES = {
     "/v1/chat/completions": Route(protocol=CHAT, operation=GENERATE),
     "/v1/responses": Route(protocol=RESPONSES, operation=GENERATE),
+    "/v1/responses/input_tokens": Route(protocol=RESPONSES, operation=COUNT_TOKENS),
     "/v1/messages": Route(protocol=MESSAGES, operation=GENERATE),
     "/v1/messages/count_tokens": Route(protocol=MESSAGES, operation=COUNT_TOKENS),
 }
