@@ -116,6 +116,22 @@ async def test_stored_responses(fake: FakeProvider, gateway: Running) -> None:
         await client.responses.delete(made.id)
 
 
+async def test_openai_conversations(fake: FakeProvider, gateway: Running) -> None:
+    """Made natively, named in an ordinary call, which goes back to its key; another caller finds neither."""
+    async with openai_client(gateway) as client, openai_client(gateway, "bob") as other:
+        made = await client.conversations.create()
+        assert (await client.conversations.update(made.id, metadata={"a": "b"})).metadata == {"a": "b"}
+        assert [item async for item in client.conversations.items.list(made.id)] == []
+        await client.responses.create(model="openai/fake-small", input="How deep is the lake?", conversation=made.id)
+        for call in (other.conversations.retrieve, other.conversations.delete):
+            with pytest.raises(openai.NotFoundError):
+                await call(made.id)
+        with pytest.raises(openai.NotFoundError):
+            await other.responses.create(model="openai/fake-small", input="How deep is the lake?", conversation=made.id)
+        await client.conversations.delete(made.id)
+    assert {logged.key for logged in fake.log} == {"sk-a"}
+
+
 async def test_anthropic_files_and_batches(fake: FakeProvider, gateway: Running) -> None:
     """Also the results, whose URL the provider names: it leads here, because the client's key is ours."""
     async with anthropic_client(gateway) as client, anthropic_client(gateway, "bob") as other:

@@ -126,6 +126,12 @@ async def stored_responses(asking: Asking, row: Support) -> None:
         await asking.call(method, f"{asking.root}/responses/{made}{rest}")
 
 
+async def conversations(asking: Asking, row: Support) -> None:
+    made = (await asking.call("POST", f"{asking.root}/conversations", {})).json["id"]
+    for method, rest in (("GET", ""), ("POST", ""), ("GET", "/items"), ("DELETE", "")):
+        await asking.call(method, f"{asking.root}/conversations/{made}{rest}", {"metadata": {"a": "b"}} if method == "POST" else None)
+
+
 async def caches(asking: Asking, row: Support) -> None:
     made = (await asking.call("POST", f"{asking.root}/cachedContents", {"model": "models/fake-small"})).json["name"]
     for method, path in (("GET", "cachedContents"), ("GET", made), ("PATCH", made), ("DELETE", made)):
@@ -133,7 +139,7 @@ async def caches(asking: Asking, row: Support) -> None:
 
 
 ASKED: dict[str, Callable[[Asking, Support], Awaitable[None]]] = {
-    each.__name__: each for each in (generation, count_tokens, models, files, uploads, batches, stored_responses, caches)
+    each.__name__: each for each in (generation, count_tokens, models, files, uploads, batches, stored_responses, conversations, caches)
 }
 
 

@@ -148,16 +148,6 @@ class Program:
                 buffered_bytes=settings.server.limits.body_bytes,
             ),
         )
-        native_engine = NativeEngine(
-            router=router,
-            settlement=settlement,
-            admission=self.admission,
-            journal=self._journal,
-            client=self.client,
-            upstreams=self.upstreams,
-            settings=dispatch.settings,
-        )
-        labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
         self.settings = settings
         known = configured.budgets(settings, self._enrolled.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
@@ -168,8 +158,7 @@ class Program:
         self.endpoints = endpoints
         self.router = router
         self.settlement = settlement
-        self.native_engine = native_engine
-        self.native_lists = NativeLists(native_engine, self.bindings, labels)
+        self._build_native(settings, dispatch.settings)
         self.engine = Engine(
             router=router,
             settlement=settlement,
@@ -179,6 +168,20 @@ class Program:
             idempotency=self._idempotency,
             queue_s=settings.calls.queue_s,
         )
+
+    def _build_native(self, settings: Settings, dispatch: DispatchSettings) -> None:
+        assert self._journal is not None
+        self.native_engine = NativeEngine(
+            router=self.router,
+            settlement=self.settlement,
+            admission=self.admission,
+            journal=self._journal,
+            client=self.client,
+            upstreams=self.upstreams,
+            settings=dispatch,
+        )
+        labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
+        self.native_lists = NativeLists(self.native_engine, self.bindings, labels)
 
     def apply(self, settings: Settings) -> None:
         """Apply a changed configuration: key and budget state is kept by label and name. The store and the listeners stay as they are."""

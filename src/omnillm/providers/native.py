@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from omnillm.protocols.bound import CACHED_CONTENT, FILE, RESPONSE
+from omnillm.protocols.bound import CACHED_CONTENT, CONVERSATION, FILE, RESPONSE
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 
@@ -78,6 +78,14 @@ OPENAI: Final = _operations("""
     DELETE /responses/{response}          stored_responses
     POST   /responses/{response}/cancel   stored_responses
     GET    /responses/{response}/input_items  stored_responses
+    POST   /conversations                 conversations  storage  makes=conversation
+    GET    /conversations/{conversation}  conversations
+    POST   /conversations/{conversation}  conversations
+    DELETE /conversations/{conversation}  conversations
+    GET    /conversations/{conversation}/items         conversations
+    POST   /conversations/{conversation}/items         conversations  storage
+    GET    /conversations/{conversation}/items/{item}  conversations
+    DELETE /conversations/{conversation}/items/{item}  conversations
     POST   /embeddings                    embeddings   tokens
     POST   /moderations                   moderations
     POST   /images/generations            images       units
@@ -125,7 +133,7 @@ GEMINI: Final = _operations("""
 """)
 COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents"}
 """Gemini's ids bear their collection: `files/abc`."""
-BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CACHED_CONTENT})
+BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
 _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {"openai": OPENAI, "azure_openai": OPENAI, "anthropic": ANTHROPIC, "gemini": GEMINI}
 _ID: Final = r"[A-Za-z0-9_.\-]{1,256}"
 _WORD: Final = re.compile(r"\\{(\w+)\\}")

@@ -33,6 +33,7 @@ ROOTS: Final[tuple[tuple[str, str], ...]] = (
     ("/v1/files", "openai"),
     ("/v1/batches", "openai"),
     ("/v1/uploads", "openai"),
+    ("/v1/conversations", "openai"),
     ("/v1/responses/", "openai"),
     ("/v1beta/files", "gemini"),
     ("/v1beta/cachedContents", "gemini"),

@@ -31,10 +31,29 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
             return (
                 missing(name) if shelf.find("responses", name) is None else Answer.json({"object": "list", "data": [], "has_more": False})
             )
+        case (_, "conversations", *rest):
+            return _conversation(shelf, request, rest)
         case ("GET", "files" | "batches" | "responses" as kind, name):
             return _change(shelf, kind, name)
         case ("DELETE", "files" | "responses" as kind, name):
             told = {"id": name, "object": "file" if kind == "files" else "response", "deleted": True}
+            return Answer.json(told) if shelf.drop(kind, name) else missing(name)
+    return None
+
+
+def _conversation(shelf: Shelf, request: Request, rest: list[str]) -> Answer | None:
+    """It has no items, whatever is said in it."""
+    kind = "conversations"
+    match (request.method, *rest):
+        case ("POST",):
+            told: Json = {"id": f"conv_{shelf.serial()}", "object": "conversation", "created_at": request.created, "metadata": {}}
+            return Answer.json(shelf.keep(kind, told["id"], told))
+        case ("GET", name, "items") if shelf.find(kind, name) is not None:
+            return Answer.json({"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None})
+        case ("GET" | "POST" as method, name):
+            return _change(shelf, kind, name, **(request.json if method == "POST" else {}))
+        case ("DELETE", name):
+            told = {"id": name, "object": "conversation.deleted", "deleted": True}
             return Answer.json(told) if shelf.drop(kind, name) else missing(name)
     return None
 
