@@ -1,4 +1,4 @@
-"""`omnillm check` tells where native calls go, and what is passed through beyond the kind's own paths."""
+"""`omnillm check` tells where native calls go, what passes beyond the kind's own paths, and what the ledger keeps of replies."""
 
 from omnillm.config.describe import describe
 from omnillm.config.load import parse
