@@ -116,6 +116,15 @@ async def test_a_filtered_prompt_is_told_as_azure_tells_it(azure: FakeProvider, 
     assert (await gateway.books())[1:] == (0, 0)
 
 
+async def test_embeddings_of_a_deployment_pass_natively(azure: FakeProvider, gateway: Running) -> None:
+    """The older path names the deployment; what it costs has no bound here, and the virtual key's budget is hard."""
+    async with azure_client(gateway, "legacy") as client:
+        with pytest.raises(BadRequestError) as refused:
+            await client.embeddings.create(model="fake-small", input="How deep?")
+    assert refused.value.code == "unbounded_cost"
+    assert azure.log == []
+
+
 async def test_filter_results_pass_a_translated_stream(azure: FakeProvider, gateway: Running) -> None:
     """A first chunk without choices is none of the answer's."""
     from anthropic import AsyncAnthropic

@@ -152,6 +152,9 @@ async def test_a_key_for_some_models_spends_on_these_only(fake: FakeProvider, ga
     for model, status in (("fake-small", 200), ("fake-large", 403), ("", 403)):
         body = json.dumps({"model": model, "input": "Hello"} if model else {"input": "Hello"}).encode()
         assert (await ask(gateway, "POST", "/openai/v1/embeddings", body, key=CAROL)).status == status
+    twice = b'{"model": "fake-large", "model": "fake-small", "input": "Hello"}'
+    reply = await ask(gateway, "POST", "/openai/v1/embeddings", twice, key=CAROL)
+    assert (reply.status, reply.error["code"]) == (400, "repeated_member")
     assert (await upload(gateway, key=CAROL)).status == 200
 
 

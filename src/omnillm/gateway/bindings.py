@@ -106,7 +106,10 @@ class Bindings:
             for kind, upstream_id in made
         )
         for binding in bindings:
-            recent[binding.kind, binding.upstream_id] = binding
+            known = recent.get((binding.kind, binding.upstream_id))
+            # As in the ledger the first one stands: nobody becomes the owner of what is another's by hearing of it.
+            if known is None or known.expires_wall_ms <= wall * 1000:
+                recent[binding.kind, binding.upstream_id] = binding
         while len(recent) > MOST_RECENT:
             del recent[next(iter(recent))]
         return bindings

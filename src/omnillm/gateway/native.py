@@ -11,7 +11,7 @@ from omnillm.errors import BadRequest, CallerFault, UpstreamLost, UpstreamTimeou
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bindings import Pin
-from omnillm.gateway.call import Call
+from omnillm.gateway.call import Call, has_repeated_members, read_members
 from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS
 from omnillm.gateway.journal import Journal
@@ -119,6 +119,8 @@ class NativeEngine:
                 f"{operation.metering.value} that the provider counts, and it goes through unread.",
                 code="unbounded_cost",
             )
+        if call.caller.models and _is_ambiguous(ask.body):
+            raise BadRequest("A member stands twice in the request body; which model is asked for must be sure.", code="repeated_member")
         self._router.check_spendable(ask.provider, model, call.caller.models)
 
     async def pin(self, call: Call, named: tuple[Bound, ...]) -> Pin | None:
@@ -224,3 +226,8 @@ class NativeEngine:
         case.provider_body = body if failure.status in VISIBLE else b""
         case.provider_protocol = case.call.protocol.name
         return failure
+
+
+def _is_ambiguous(body: bytes | Spool) -> bool:
+    """Whether a JSON body names a member twice, so that its provider could read another model than we did."""
+    return isinstance(body, bytes) and body[:1] == b"{" and has_repeated_members(body, read_members(body))

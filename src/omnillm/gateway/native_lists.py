@@ -109,13 +109,13 @@ class NativeLists:
             is_own = not caller if binding is None else (binding.caller, binding.key) == (caller, label)
             if is_own:
                 if caller:
-                    await self._bind_results(case, entry, member, label)
+                    await self._bind_results(case, ask, entry, label)
                 yield raw
 
-    async def _bind_results(self, case: Case, entry: object, member: str, label: str) -> None:
+    async def _bind_results(self, case: Case, ask: NativeAsk, entry: object, label: str) -> None:
         """A batch's result files are its owner's, whichever way he hears of them."""
-        attempt = case.last_lease
-        fresh = [bound for bound in made(entry, "", member) if await self._bindings.owner(bound) is None]
+        attempt, member = case.last_lease, id_member(ask.endpoint)
+        fresh = [bound for bound in made(ask.asked.operation, entry, member) if await self._bindings.owner(bound) is None]
         if fresh and attempt.key == label:
             case.bind(attempt, tuple(fresh))
 

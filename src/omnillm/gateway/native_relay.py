@@ -9,7 +9,6 @@ from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.protocol import Bound
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import Asked, id_member, made
@@ -85,9 +84,9 @@ class NativeRelay:
         case, upstream_headers = self.case, self.headers
         reply = _decoded(body)
         usage = None if self._asked.operation.metering.is_free else usage_of(self._endpoint, body)
-        bound = bound_by(reply, self._asked, self._endpoint)
+        bound = dict.fromkeys(made(self._asked.operation, reply, id_member(self._endpoint)))
         if bound:
-            case.bind(self.lease, bound)
+            case.bind(self.lease, tuple(bound))
         headroom = PROTOCOLS[self._endpoint.protocols[0]].read_headroom(upstream_headers, case.call.wall)
         outcome = Outcome(verdict=Verdict.SUCCESS, usage=usage or NO_USAGE, is_usage_known=usage is not None, headroom=headroom)
         case.end(outcome, status=self.status)
@@ -100,11 +99,6 @@ class NativeRelay:
         case.end(Outcome(verdict=verdict), status=self.status, error=error.code)
         case.close(status=error.status, outcome=error.code)
         return error
-
-
-def bound_by(reply: object, asked: Asked, endpoint: Endpoint) -> tuple[Bound, ...]:
-    """What a reply made. Of a request for something that is there already, only what it names beside it."""
-    return tuple(dict.fromkeys(made(reply, asked.operation.makes, id_member(endpoint))))
 
 
 def usage_of(endpoint: Endpoint, body: bytes) -> Usage | None:

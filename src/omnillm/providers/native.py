@@ -95,6 +95,14 @@ OPENAI: Final = _operations("""
     POST   /audio/transcriptions          transcriptions  units
     POST   /audio/translations            transcriptions  units
 """)
+AZURE: Final = OPENAI + _operations("""
+    POST   /deployments/{model}/embeddings            embeddings  tokens
+    POST   /deployments/{model}/images/generations    images      units
+    POST   /deployments/{model}/images/edits          images      units
+    POST   /deployments/{model}/audio/speech          speech      units
+    POST   /deployments/{model}/audio/transcriptions  transcriptions  units
+    POST   /deployments/{model}/audio/translations    transcriptions  units
+""")
 COMPATIBLE: Final = _operations("""
     GET    /models                        models
     GET    /models/{model}                models
@@ -134,7 +142,7 @@ GEMINI: Final = _operations("""
 COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents"}
 """Gemini's ids bear their collection: `files/abc`."""
 BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
-_TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {"openai": OPENAI, "azure_openai": OPENAI, "anthropic": ANTHROPIC, "gemini": GEMINI}
+_TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {"openai": OPENAI, "azure_openai": AZURE, "anthropic": ANTHROPIC, "gemini": GEMINI}
 _ID: Final = r"[A-Za-z0-9_.\-]{1,256}"
 _WORD: Final = re.compile(r"\\{(\w+)\\}")
 UNLISTED: Final = "unlisted"
@@ -207,13 +215,14 @@ def listing(endpoint: Endpoint) -> Listing:
     return Listing(cursor="after_id" if ANTHROPIC_MESSAGES in endpoint.protocols else "after")
 
 
-def made(reply: object, kind: str, member: str) -> Iterator[tuple[str, str]]:
-    """(kind, id) of what a decoded reply made, or names as made by something that the caller owns: a batch's result files."""
+def made(operation: Operation, reply: object, member: str) -> Iterator[tuple[str, str]]:
+    """(kind, id) of what a decoded reply made, or names as made by what the caller owns: an upload's file, a batch's results."""
     if not isinstance(reply, dict):
         return
-    told = [(kind, reply.get(member))] if kind else []
+    told = [(operation.makes, reply.get(member))] if operation.makes else []
+    if operation.family == "batches":
+        told += [(FILE, reply.get(name)) for name in ("output_file_id", "error_file_id")]
     file = reply.get("file")
-    if isinstance(file, dict):
+    if operation.family in {"files", "uploads"} and isinstance(file, dict):
         told.append((FILE, file.get(member)))
-    told += [(FILE, reply.get(name)) for name in ("output_file_id", "error_file_id")]
     yield from ((kind, found) for kind, found in told if isinstance(found, str) and found)
