@@ -21,7 +21,7 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.native import Listing, id_member, listing, made
 
 MOST_PAGES: Final = 50
-"""Of the provider's, for one of ours."""
+"""Of the provider's, for one of ours, beside one for each key."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 LARGEST_PAGE: Final = 100
 _page = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -55,7 +55,7 @@ class NativeLists:
         labels, how = self._labels[ask.provider], listing(ask.endpoint)
         place: Place | None = await self._start(ask, how, labels, is_named=bool(case.call.caller.name))
         kept: list[msgspec.Raw] = []
-        for _ in range(MOST_PAGES):
+        for _ in range(MOST_PAGES + len(labels)):
             assert place is not None
             label = labels[place.key]
             page, name = await self._ask(case, ask, how, label, place.cursor)

@@ -11,7 +11,7 @@ from omnillm.secret import Secret
 
 
 class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider's kind and what overrides the kind's defaults. Use the constructors."""
+    """A provider's kind (`ProviderEndpoint(kind="groq")`) and what overrides its defaults. The common ones have constructors."""
 
     kind: str
     base_url: str | None = None
@@ -20,6 +20,8 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Pins one wire protocol; any of its known spellings."""
     is_compat: bool = False
     """The base URL is the whole URL."""
+    api_version: str | None = None
+    """Of Azure's API."""
     auth: AuthScheme | None = None
     headers: Mapping[str, str] = {}
 
@@ -40,6 +42,11 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         return cls(kind="openai_compatible", base_url=base_url)
 
     @classmethod
+    def azure_openai(cls, base_url: str, *, api_version: str | None = None) -> "ProviderEndpoint":
+        """A dated version asks for deployments by path; models are deployments."""
+        return cls(kind="azure_openai", base_url=base_url, api_version=api_version)
+
+    @classmethod
     def custom(cls, base_url: str, *, protocol: str, auth: AuthScheme = Bearer()) -> "ProviderEndpoint":  # noqa: B008  a frozen value
         """Any host that speaks `protocol` (any known spelling) at exactly `base_url`, in which `{model}` and `{method}` are filled in."""
         return cls(kind=CUSTOM, base_url=base_url, protocol=protocol, is_compat=True, auth=auth)
@@ -52,6 +59,7 @@ def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
         base_url=None if endpoint.base_url is None else Secret(endpoint.base_url),
         protocol=endpoint.protocol,
         is_compat=endpoint.is_compat,
+        api_version=endpoint.api_version,
         auth=None if endpoint.auth is None else _auth(endpoint.auth),
         headers={name: Secret(value) for name, value in endpoint.headers.items()},
     )
