@@ -60,15 +60,17 @@ bench-quick: $(VENV)/dev.stamp  ## one case in half a minute; fails when the rat
 instructions: $(VENV)/dev.stamp  ## what the pure parts cost in instructions; fails when one is 5 % over the table (needs valgrind)
 	$(BIN)/python -m benchmarks.instructions
 
-matrix: $(VENV)/dev.stamp  ## write the generated tables of docs/protocols anew
+matrix: $(VENV)/dev.stamp  ## write the generated tables of docs/protocols and docs/providers anew
 	$(BIN)/python scripts/protocol_matrix.py
+	$(BIN)/python scripts/provider_table.py
 
 fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
 	FUZZ_SECONDS=600 $(BIN)/pytest -q -p no:randomly -p no:xdist --timeout 1200 tests/protocols/test_fuzz.py
 
-soak: $(VENV)/dev.stamp  ## the long tests, fifty times as long: a million admissions, 100,000 calls against the invoice
+soak: $(VENV)/dev.stamp  ## the long tests, fifty times as long: a million admissions, a million movements of money, 100,000 calls against the invoice, 2,000 kills of a gateway
 	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/admission/test_simulation.py tests/admission/test_machine.py \
-		tests/stores/test_crash.py tests/stores/test_model.py tests/journeys/test_money.py
+		tests/stores/test_crash.py tests/stores/test_model.py tests/stores/test_movements.py \
+		tests/journeys/test_money.py tests/journeys/test_invoice.py tests/journeys/test_kill.py
 
 bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is linear
 	$(BIN)/python -m benchmarks.codecs --check

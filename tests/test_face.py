@@ -20,7 +20,7 @@ def test_the_face_is_pinned() -> None:
         *("ConversionReport", "LossReason", "Dialect", "ReplyContext"),
         *("ReplayFixture", "TransportRequest", "TransportResponse"),
         *("sanitize_transport_request", "sanitize_transport_response", "sanitize_json_value"),
-        *("KeyStatus", "ModelHealth"),
+        *("KeyStatus", "ModelHealth", "Support", "embedded_provider_registry"),
         *("OmniError", "CallerFault", "BadRequest", "Unauthenticated", "Forbidden", "UnknownModel", "RequestTimeout", "TooLarge"),
         *("Refused", "RateLimited", "BudgetExceeded", "Unavailable", "NoAvailableKey", "LedgerUnavailable"),
         *("UpstreamLost", "UpstreamTimeout", "ProviderError", "ProtocolError", "ConfigError"),

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     )
     from omnillm.protocols.transcode_error import emit_error, parse_error, transcode_error
     from omnillm.providers.endpoint import AuthScheme, Bearer, Header, Query
+    from omnillm.providers.registry import Support, embedded_provider_registry
     from omnillm.replay import (
         ReplayFixture,
         TransportRequest,
@@ -160,6 +161,8 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     # what can be seen
     "KeyStatus",
     "ModelHealth",
+    "Support",
+    "embedded_provider_registry",
     # errors
     "OmniError",
     "CallerFault",
@@ -188,6 +191,7 @@ _HOMES = {
         *("GatewayResponse", "PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed"),
     ),
     "omnillm.providers.endpoint": ("AuthScheme", "Bearer", "Header", "Query"),
+    "omnillm.providers.registry": ("Support", "embedded_provider_registry"),
     "omnillm.secret": ("Secret",),
     "omnillm.usage": ("Usage", "TokenUsage"),
     "omnillm.model": (

@@ -29,7 +29,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     kind: EntryKind
     budget: str
     period: str
-    """Id of the budget's period at the time of the reservation, e.g. "2026-11" or "total"; a settle is booked to it too."""
+    """Id of the budget's period at the time of the reservation: "2026-11", "total", or a rolling budget's bucket "2026-11-28T13:00Z/PT15M".
+
+    A settle is booked to it too.
+    """
     amount_nanousd: int
     wall_ms: int
     epoch: int
@@ -143,7 +146,7 @@ class OwnBudget(msgspec.Struct, frozen=True, kw_only=True):
 
     limit_nanousd: int
     period: str
-    """day, week, month or total."""
+    """day, week, month, total, or "rolling 24h"."""
     is_hard: bool
     tz: str
     warn_permille: tuple[int, ...]

@@ -15,6 +15,17 @@ AMOUNTS = st.sampled_from([0, 1, 999, 4500, 9000, 9001, 20_000, 40_000, 40_001])
 TOKENS = st.sampled_from([0, 1, 99, 450, 900, 901, 2500, 3000, 3001])
 PATIENCE = st.sampled_from([0.0, 1.0, 61.0, 500.0])
 WHICH = st.integers(0, 99)
+SOME_BUDGETS = st.lists(st.sampled_from(BUDGETS), unique=True).map(tuple)
+TERMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "limit": st.sampled_from([0, 1000, 9000, 50_000]),
+        "is_hard": st.booleans(),
+        "rpm": st.sampled_from([1, 3]),
+        "tpm": st.sampled_from([450, 2500]),
+        "max_concurrency": st.sampled_from([1, 2]),
+    },
+)
 HEADROOM = st.builds(
     Headroom,
     requests_left=st.none() | st.integers(0, 3),
@@ -39,6 +50,12 @@ class Verbs(RuleBasedStateMachine):
     def begin(self, seed):
         self.world = World(Random(seed))
         self.leases = []
+        self.made = 0
+
+    def key(self, which):
+        """The name of an enrolled one."""
+        names = list(self.world.enrolled)
+        return names[which % len(names)]
 
     def case(self, which):
         """Open, waiting, or of long ago."""
@@ -53,7 +70,7 @@ class Verbs(RuleBasedStateMachine):
         caller=st.sampled_from(CALLERS),
         amount=AMOUNTS,
         tokens=TOKENS,
-        budgets=st.lists(st.sampled_from(BUDGETS), unique=True).map(tuple),
+        budgets=SOME_BUDGETS,
         patience=PATIENCE,
     )
     def admit(self, caller, amount, tokens, budgets, patience):
@@ -129,6 +146,35 @@ class Verbs(RuleBasedStateMachine):
     @rule(name=st.sampled_from(BUDGETS))
     def renew(self, name):
         self.world.renew(name)
+
+    @rule(terms=TERMS)
+    def enrol(self, terms):
+        """A virtual key is made."""
+        self.made += 1
+        self.world.enrol(f"key-{self.made}", **terms)
+
+    @precondition(lambda self: self.world.enrolled)
+    @rule(which=WHICH, terms=TERMS)
+    def change(self, which, terms):
+        """One is changed, under its open calls: its own budget stays as long as it."""
+        name = self.key(which)
+        if self.world.budgets_of(name):
+            terms = {"limit": 700} | terms
+        self.world.enrol(name, **terms)
+
+    @precondition(lambda self: self.world.enrolled)
+    @rule(which=WHICH)
+    def retire(self, which):
+        """One is revoked, under its open calls."""
+        self.world.retire(self.key(which))
+
+    @precondition(lambda self: self.world.enrolled)
+    @rule(which=WHICH, amount=AMOUNTS, tokens=TOKENS, budgets=SOME_BUDGETS, patience=PATIENCE)
+    def admit_enrolled(self, which, amount, tokens, budgets, patience):
+        """A call of one, which draws on its own budget too."""
+        name = self.key(which)
+        budgets += self.world.budgets_of(name)
+        self.world.admit(name, amount=amount, tokens=tokens, budgets=budgets, patience=patience)
 
     @rule(keys=st.sampled_from(sorted(KEYS)), selection=st.sampled_from(SELECTIONS), budget=st.sampled_from([40_000, 5_000]))
     def configure(self, keys, selection, budget):

@@ -4,7 +4,7 @@ The record keeps logs where the controller keeps buckets, and sums anew what the
 (`test_simulation.py`) drive the same verbs.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from math import inf
 
 import msgspec
@@ -34,7 +34,9 @@ from omnillm.outcome import FAILOVERS, Outcome, Verdict
 
 MODELS = ("m1", "m2", "x")
 CALLERS = ("", "rich", "poor", "flood")
-BUDGETS = ("all", "team", "soft")
+BUDGETS = ("all", "team", "soft", "roll")
+ROLL_BUCKETS = 4
+"""Of the rolling budget: those that count, with the current one."""
 MINUTE, DAY = 60.0, 86_400.0
 
 
@@ -80,6 +82,7 @@ def configuration(keys="whole", *, selection="power_of_two", budget=40_000):
             BudgetConfigured(name="all", limit_nanousd=budget),
             BudgetConfigured(name="team", limit_nanousd=9_000),
             BudgetConfigured(name="soft", limit_nanousd=5_000, is_hard=False),
+            BudgetConfigured(name="roll", limit_nanousd=12_000, window="rolling 4h"),
         ),
         queue_depth=16,
     )
@@ -128,7 +131,7 @@ class Log:
 
 
 class Held:
-    """A ticket that is open: what it reserved where."""
+    """A ticket that is open: what it reserved where, and where its cost will count."""
 
     def __init__(self, ask, ticket, entry):
         self.ask = ask
@@ -164,6 +167,12 @@ class World:
         self.settled = defaultdict(int)
         self.logs = defaultdict(Log)
         self.periods = dict.fromkeys(BUDGETS, "1")
+        self.rolling = deque(["1"])
+        """The buckets of "roll" that count."""
+        self.enrolled = {}
+        """Virtual keys that were made while the program runs: name -> (its terms, those of its budget or None)."""
+        self.terms = {each.name: each for each in self.configured.callers}
+        """Of every caller that the controller knows."""
         self.number = 0
         self.answers = 0
         self.waiting_for = {}
@@ -239,6 +248,7 @@ class World:
         assert is_extended == all(period.has_room(amount) for period in self._periods_before(held, amount if is_extended else 0))
         if is_extended:
             held.reserved += amount
+            held.periods = tuple((name, self.periods[name] if name == "roll" else period) for name, period in held.periods)
 
     def cancel(self, case):
         served = self.controller.cancel(case, self.now)
@@ -263,9 +273,42 @@ class World:
     def renew(self, name):
         self.periods[name] = str(int(self.periods[name]) + 1)
         self.controller.renew(name, self.periods[name], 0, 0.0)
+        if name == "roll":
+            self.rolling.append(self.periods[name])
+            if len(self.rolling) > ROLL_BUCKETS:
+                self.controller.expire(name, self.rolling.popleft())
+
+    def enrol(self, name, *, limit=None, is_hard=True, **limits):
+        """A virtual key that is made, or changed: with a budget of its own when `limit` is given, which stays for good."""
+        own = f"key:{name}"
+        budget = None if limit is None else BudgetConfigured(name=own, limit_nanousd=limit, is_hard=is_hard)
+        self.enrolled[name] = self.terms[name], _ = CallerConfigured(name=name, **limits), budget
+        self.controller.enrol(*self.enrolled[name])
+        if budget is not None and own not in self.periods:
+            self.periods[own] = "1"
+            self.controller.renew(own, "1", 0, 0.0)
+        self._follow()
+
+    def retire(self, name):
+        """It is revoked: it asks no more, and its open calls go on."""
+        _, budget = self.enrolled.pop(name)
+        if budget is not None:
+            self.controller.retire(budget.name)
+        assert f"key:{name}" not in {each.name for each in self.controller.budgets()}
+
+    def budgets_of(self, name):
+        _, budget = self.enrolled.get(name, (None, None))
+        return () if budget is None else (budget.name,)
 
     def configure(self, keys, *, selection="power_of_two", budget=40_000):
-        self.configured = configuration(keys, selection=selection, budget=budget)
+        configured = configuration(keys, selection=selection, budget=budget)
+        callers, budgets = zip(*self.enrolled.values(), strict=True) if self.enrolled else ((), ())
+        self.configured = msgspec.structs.replace(
+            configured,
+            callers=(*configured.callers, *callers),
+            budgets=(*configured.budgets, *(each for each in budgets if each is not None)),
+        )
+        self.terms = {each.name: each for each in self.configured.callers}
         self._follow()
         self._take(self.controller.configure(self.configured, self.now))
         assert not self._servable() | self._payable()
@@ -327,11 +370,11 @@ class World:
         assert [name for name, _ in ticket.periods] == list(ask.budgets)
         assert [period for _, period in ticket.periods] == [self.periods[name] for name in ask.budgets]
         for period in self._periods_before(held, 0):
-            assert not period.budget.is_hard or period.settled + period.reserved <= period.budget.limit
+            assert not period.budget.is_hard or period.span.settled + period.span.reserved <= period.budget.limit
         log = self.logs[ask.caller]
         log.entries.append(entry)
         log.check(self.now)
-        limit = next((each.max_concurrency for each in self.configured.callers if each.name == ask.caller), 0)
+        limit = self.terms[ask.caller].max_concurrency if ask.caller in self.terms else 0
         assert not limit or sum(held.ask.caller == ask.caller for held in self.open.values()) <= limit
 
     def _leased(self, need, lease):
@@ -397,7 +440,7 @@ class World:
                 for limits in each.limits:
                     for name in ("rpm", "tpm", "rpd"):
                         scopes[*group, limits.pattern][name].append(getattr(limits, name))
-        for each in self.configured.callers:
+        for each in self.terms.values():
             scopes[each.name] = {"rpm": [each.rpm], "tpm": [each.tpm]}
         self.number += 1
         for scope in {**self.logs, **scopes}:
@@ -411,10 +454,10 @@ class World:
         """The controller's own periods of a ticket, as they were before `extra` was reserved."""
         periods = self.controller._cases[held.ask.case_id].periods
         for period in periods:
-            period.reserved -= extra
+            period.span.reserved -= extra
         yield from periods
         for period in periods:
-            period.reserved += extra
+            period.span.reserved += extra
 
     # -- what must hold
 
@@ -461,15 +504,19 @@ class World:
     def _check_money(self):
         reserved = defaultdict(int)
         for held in self.open.values():
-            for pair in held.periods:
-                reserved[pair] += held.reserved
+            for name, period in held.periods:
+                reserved[name, "" if name == "roll" else period] += held.reserved
+        self.settled["roll", ""] = sum(self.settled["roll", bucket] for bucket in self.rolling)
         for name, budget in self.tickets.budgets.items():
-            pair = (name, self.periods[name])
-            assert budget.current.pair == pair
-            assert (budget.current.settled, budget.current.reserved) == (self.settled[pair], reserved[pair])
+            assert budget.current.pair == (name, self.periods[name])
+            pair = (name, "" if name == "roll" else self.periods[name])
+            assert (budget.current.span.settled, budget.current.span.reserved) == (self.settled[pair], reserved[pair])
         for held in self.open.values():
-            for period in self.controller._cases[held.ask.case_id].periods:
-                assert (period.settled, period.reserved) == (self.settled[period.pair], reserved[period.pair])
+            periods = self.controller._cases[held.ask.case_id].periods
+            assert tuple(period.pair for period in periods) == held.periods
+            for period in periods:
+                assert period.settled == self.settled[period.pair]
+                assert period.span.reserved == reserved[period.pair[0], "" if period.pair[0] == "roll" else period.pair[1]]
 
     def _check_cases(self):
         assert self.leasing.grants.keys() == self.out.keys()

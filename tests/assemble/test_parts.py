@@ -50,8 +50,11 @@ def test_every_key_can_be_sent_with_in_every_protocol_of_its_provider() -> None:
         ("anthropic", "a", "anthropic_messages"),
         ("gemini", "a", "gemini_generate_content"),
     }
-    assert [made[name].asks_usage for name in (("openai", "a", "openai_chat"), ("openai", "a", "openai_responses"))] == [True, False]
-    assert not made["anthropic", "a", "anthropic_messages"].asks_usage
+    assert [made[name].wording.asks_usage for name in (("openai", "a", "openai_chat"), ("openai", "a", "openai_responses"))] == [
+        True,
+        False,
+    ]
+    assert not made["anthropic", "a", "anthropic_messages"].wording.asks_usage
 
 
 def test_a_caller_draws_on_what_it_names_and_on_what_binds_everybody() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.assemble.test_parts import CONFIG, settings
 
+from omnillm.admission.asks import Ask, Ticket
 from omnillm.assemble import Program, Service
 from omnillm.errors import ConfigError
 from omnillm.records import Entry, EntryKind, Posting
@@ -61,6 +62,50 @@ async def test_what_budgets_have_spent_survives_a_restart(tmp_path, clock: Manua
     budgets = {budget.name: budget for budget in program.controller.budgets()}
     assert (budgets["everything"].period, budgets["everything"].settled_nanousd) == ("2026-11", 1_500)
     assert (budgets["team"].period, budgets["team"].settled_nanousd) == ("2026-W48", 0)
+    await program.aclose()
+
+
+async def test_what_a_rolling_budget_has_spent_survives_a_restart(tmp_path, clock: ManualClock) -> None:
+    """What slides out while the program is down is gone, what is in the window counts, and it slides out on time."""
+    text = CONFIG.replace("memory://", f"sqlite:///{tmp_path}/ledger.db").replace("period: month", "period: rolling 24h")
+    before = Program(settings(text), clock=clock)
+    await before.start()
+    for number, hours in enumerate((0, 2, 6)):
+        clock.advance(hours * 3600)
+        await ticked(before)
+        ask = Ask(case_id=str(number), budgets=("everything",), amount_nanousd=9_000)
+        ticket = before.controller.admit(ask, clock.now())
+        assert isinstance(ticket, Ticket)
+        [(budget, period)] = ticket.periods
+        entry = Entry(
+            request_id=f"{number:032x}",
+            attempt=1,
+            kind=EntryKind.SETTLE,
+            budget=budget,
+            period=period,
+            amount_nanousd=10**number,
+            wall_ms=0,
+            epoch=1,
+        )
+        before.store.post(Posting(entries=(entry,)))
+        before.controller.settle(str(number), 10**number, clock.now())
+    await before.aclose()
+    clock.advance(17.5 * 3600)  # 25.5 h after the first
+    program = Program(settings(text), clock=clock)
+    await program.start()
+
+    def everything() -> tuple[str, int, float]:
+        [budget] = [each for each in program.controller.budgets() if each.name == "everything"]
+        return budget.period, budget.settled_nanousd, budget.resets_at_wall
+
+    quarter = 15 * 60
+    assert everything() == ("rolling 24h", 110, NOON + 26 * 3600 + 2 * quarter)
+    clock.advance(3600)
+    await ticked(program)
+    assert everything() == ("rolling 24h", 100, NOON + 32 * 3600 + 2 * quarter)
+    clock.advance(6 * 3600)
+    await ticked(program)
+    assert everything() == ("rolling 24h", 0, 0.0)
     await program.aclose()
 
 

@@ -219,3 +219,15 @@ def test_version_and_help(run: Run) -> None:
         assert name in commands
     assert run("nothing-such").returncode == 2
     assert program("--version").stdout == f"omnillm {omnillm.__version__}\n"
+
+
+def test_providers_lists_what_is_supported(run: Run) -> None:
+    """As a table, of one kind, and for programs; an unknown kind ends as any wrong configuration does."""
+    table = run("providers").stdout.splitlines()
+    assert table[0].split() == ["kind", "family", "wire", "format", "level"]
+    assert any(line.split() == ["anthropic", "generation", "openai_chat", "compatible"] for line in table)
+    rows = json.loads(run("providers", "openai", "--json").stdout)
+    assert {"provider": "openai", "family": "files", "wire_format": "native", "level": "native"} in rows
+    assert {row["provider"] for row in rows} == {"openai"}
+    wrong = run("providers", "opena1")
+    assert (wrong.returncode, "did you mean openai?" in wrong.stderr) == (2, True)

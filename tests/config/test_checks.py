@@ -17,12 +17,13 @@ def one_provider(rest, keys=KEY):
         ("providers: {}", "providers (line 1): is missing or empty"),
         ("providers: {p: {kind: openai}}", "providers.p.keys (line 1): is missing or empty"),
         ("providers: {p: {kind: openai, keys: []}}", "providers.p.keys (line 1): is missing or empty"),
+        (one_provider("kind: openai, passthrough: [vector_stores]"), "providers.p.passthrough[0] (line 1): must be a path such as"),
         (one_provider("kind: opena1"), "providers.p.kind (line 1): unknown kind 'opena1'; did you mean openai?"),
         (one_provider("kind: bedrock"), "a provider of kind bedrock needs one, or a region"),
         (one_provider("kind: openai, region: us-east-1"), "is of bedrock and vertex_ai: openai has none"),
         (one_provider("kind: bedrock, region: a/b"), "is not the name of a region"),
         (one_provider("kind: vertex_ai, region: global"), "a place in Vertex AI is a project and a region"),
-        (one_provider("kind: azure_openai"), "comes in a later version"),
+        (one_provider("kind: azure_openai"), "providers.p.base_url (line 1): a provider of kind azure_openai needs one"),
         (one_provider("kind: openai_compatible"), "providers.p.base_url (line 1): a provider of kind openai_compatible needs one"),
         (one_provider("kind: openai, base_url: ftp://x"), "providers.p.base_url (line 1): must be like https://host/v1"),
         (one_provider("kind: openai, protocol: gemini"), "unknown protocol 'gemini'"),
@@ -44,7 +45,7 @@ def one_provider(rest, keys=KEY):
             one_provider("kind: openai", "keys: [{label: a, key: b}, {label: c, key: b}]"),
             "keys[1].key (line 1): is the same as providers.p.keys[0].key",
         ),
-        (one_provider("kind: openai", 'keys: [{label: a, key: ""}]'), "providers.p.keys[0].key (line 1): must not be empty"),
+        (one_provider("kind: openai", 'keys: [{label: a, key: ""}]'), "providers.p.keys[0].key (line 1): is needed and must not be empty"),
     ],
 )
 def test_a_provider_that_cannot_work_is_told(complaint, text, told):
@@ -87,7 +88,13 @@ def test_names_that_point_nowhere_are_told_with_the_nearest(complaint, text, tol
     [
         ("budgets: [{limit_usd: 1}]", "budgets[0].name (line 2): is missing"),
         ("budgets: [{name: a, limit_usd: 1}, {name: a, limit_usd: 2}]", "budgets[1].name (line 2): is the same as budgets[0].name"),
-        ("budgets: [{name: a, limit_usd: 1, period: mnth}]", "must be one of day, week, month, total; did you mean month?"),
+        (
+            "budgets: [{name: a, limit_usd: 1, period: mnth}]",
+            "must be one of day, week, month, total, or rolling with a length, such as rolling 24h; did you mean month?",
+        ),
+        ("budgets: [{name: a, limit_usd: 1, period: rolling 90s}]", "must roll over whole minutes, from 1h to 366d"),
+        ("budgets: [{name: a, limit_usd: 1, period: rolling 367d}]", "must roll over whole minutes, from 1h to 366d"),
+        ("budgets: [{name: a, limit_usd: 1, period: rolling soon}]", "budgets[0].period (line 2): must be a duration"),
         ("budgets: [{name: a, limit_usd: 1, tz: Mars/X}]", "budgets[0].tz (line 2): must be a time zone"),
         ("virtual_keys: [{name: a, key: x, budgets: [b]}]", "virtual_keys[0].budgets[0] (line 2): names an unknown budget 'b'"),
         (

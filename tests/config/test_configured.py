@@ -68,12 +68,15 @@ def test_the_description_tells_what_is_in_force_and_no_secret(read):
 
 
 def test_the_description_tells_every_limit_of_a_key_and_the_second_listener(read):
-    """Quota groups, the models that it serves, limits a model."""
+    """Quota groups, the models that it serves, limits a model; and what a budget's limit is for."""
     text = (
         "providers: {p: {kind: openai, keys: [{label: a, key: b, rpm: 5, group: g, models: [m, 'n*'], limits: {'n*': {rpd: 1000}}}]}}\n"
         "server: {admin: {port: 4001}}\nmodels_only: true\nvirtual_keys: [{name: k, key: x}]\n"
+        "budgets: [{name: r, limit_usd: 5, period: rolling 1.5h}, {name: m, limit_usd: 5, period: month}]\n"
     )
     told = describe(parse(text, {}))
+    assert "budget r: 5 USD in any 90m, hard, for every call" in told
+    assert "budget m: 5 USD a month (UTC), hard, for every call" in told
     assert "admin on 127.0.0.1:4001" in told
     assert "  key a: rpm 5; quota group g; only m, n*; n*: rpd 1,000" in told
     assert "virtual key k: no local limit; every model" in told

@@ -175,7 +175,7 @@ def test_the_comments_of_the_template_load_too():
     """Whoever uncomments a line finds that it works."""
     lines = [line.replace("# ", "", 1) if line.lstrip().startswith("# ") else line for line in template().splitlines()[4:]]
     kept = [line for line in lines if not line.lstrip().startswith(("Without rpm", "A key whose", "What callers", "models_only: true at"))]
-    env = {"OPENAI_API_KEY_2": "b", "OMNILLM_ADMIN_KEY": "k" * 16, "TEAM_A_KEY": "t"}
+    env = {"OPENAI_API_KEY_2": "b", "OMNILLM_ADMIN_KEY": "k" * 16, "TEAM_A_KEY": "t", "GROQ_API_KEY": "g"}
     read = parse("\n".join(kept), env)
     assert read.virtual_keys[0].budget.limit_nanousd == 5 * 10**9
     assert "fast" in read.models

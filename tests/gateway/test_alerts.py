@@ -38,6 +38,27 @@ def test_a_new_period_begins_anew() -> None:
     assert [alert.permille for alert in alerts.look([spent(850, "2026-12")])] == [800]
 
 
+def test_what_a_rolling_budget_has_spent_falls_again() -> None:
+    """Replies are told how it stands now; a threshold is told anew once it was left well behind, not when it is grazed."""
+    alerts = BudgetAlerts()
+    seen = []
+    for nanousd in (810, 790, 805, 1000, 905, 1000, 899, 1000, 719, 800):
+        told = [alert.permille for alert in alerts.look([spent(nanousd, "rolling 24h")])]
+        seen.append((told, alerts.header(("team",))))
+    assert seen == [
+        ([800], "team=80%"),
+        ([], ""),
+        ([], "team=80%"),
+        ([1000], "team=100%"),
+        ([], "team=80%"),
+        ([], "team=100%"),
+        ([], "team=80%"),
+        ([1000], "team=100%"),
+        ([], ""),
+        ([800], "team=80%"),
+    ]
+
+
 def test_thresholds_are_the_budgets_own() -> None:
     """Those that say nothing have the default."""
     alerts = BudgetAlerts()

@@ -17,6 +17,9 @@ class Renewed(list):
     def __call__(self, budget: str, period: str, settled_nanousd: int, ends_wall: float) -> None:
         self.append((budget, period, settled_nanousd, ends_wall))
 
+    def expire(self, budget: str, period: str) -> None:
+        self.append((budget, period, "slid out"))
+
     @property
     def periods(self) -> list[str]:
         return [period for _, period, _, _ in self]
@@ -28,7 +31,7 @@ def scheduled(name: str = "b", period: str = "day", zone: str = "UTC") -> Schedu
 
 def calendar(*budgets: Scheduled, balances: tuple[Balance, ...] = (), wall: float = NOON) -> tuple[BudgetCalendar, Renewed]:
     renewed = Renewed()
-    made = BudgetCalendar(budgets, renewed)
+    made = BudgetCalendar(budgets, renewed, renewed.expire)
     made.load(balances, wall)
     return made, renewed
 

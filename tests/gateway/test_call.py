@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import Call, Caller, emit, has_repeated_members, read_members
 from omnillm.gateway.quote import Quote
-from omnillm.gateway.translation import splice
+from omnillm.gateway.translation import Wording, splice
 from omnillm.protocols.registry import PROTOCOLS
 
 values = st.recursive(
@@ -42,7 +42,7 @@ def call(body: bytes, *, protocol: str = "openai_chat", model: str = "fast") -> 
 
 def spliced(body: bytes, *, model: str = "fast", cap: int | None = None, asks: bool = False, protocol: str = "openai_chat") -> bytes:
     member = {"openai_chat": "max_completion_tokens", "gemini_generate_content": "generationConfig.maxOutputTokens"}[protocol]
-    return splice(call(body, protocol=protocol), Quote(injected_cap=cap), model, asks_usage=asks, output_cap_member=member)
+    return splice(call(body, protocol=protocol), Quote(injected_cap=cap), model, Wording(asks_usage=asks, output_cap_member=member))
 
 
 NO_OBJECTS = (
@@ -92,7 +92,7 @@ def test_a_body_that_needs_no_change_is_sent_as_it_came() -> None:
     """The same bytes, the same object."""
     body = b'{ "model" : "fast",\t"messages":[ ] }'
     made = call(body)
-    assert splice(made, Quote(), "fast", asks_usage=True, output_cap_member="max_tokens") is made.body
+    assert splice(made, Quote(), "fast", Wording(asks_usage=True, output_cap_member="max_tokens")) is made.body
 
 
 def test_a_model_is_replaced_in_its_place() -> None:
@@ -136,3 +136,21 @@ def test_what_is_emitted_is_the_object_with_its_changes(body: dict[str, object],
     emitted = emit(members, {name: json.dumps(value).encode() for name, value in changes.items()})
     assert json.loads(emitted) == body | changes
     assert list(json.loads(emitted)) == list(body | changes)
+
+
+HOST = Wording(output_cap_member="max_tokens", renamed={"max_completion_tokens": "max_tokens"}, refused=frozenset({"stream_options"}))
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b'{"model":"fast", "messages":[]}', None),
+        (b'{"model":"fast","messages":[],"max_tokens":5}', None),
+        (b'{"model":"fast","max_completion_tokens":5,"messages":[]}', b'{"model":"fast","max_tokens":5,"messages":[]}'),
+        (b'{"model":"fast","messages":[],"max_completion_tokens":5,"max_tokens":7}', b'{"model":"fast","messages":[],"max_tokens":7}'),
+        (b'{"model":"fast","stream":true,"stream_options":{},"messages":[]}', b'{"model":"fast","stream":true,"messages":[]}'),
+    ],
+)
+def test_a_host_is_told_in_its_own_words(body: bytes, sent: bytes | None) -> None:
+    """The cap by the one name that it knows, nothing that it refuses; all else is the client's own bytes."""
+    assert splice(call(body), Quote(), "fast", HOST) == (sent or body)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.gateway.periods import TOTAL, period_at
+from omnillm.gateway.periods import TOTAL, bucket_at, bucket_of, period_at
 from omnillm.gateway.settlement import civil_day
 
 ZONES = (
@@ -69,6 +69,35 @@ def test_both_hours_of_a_repeated_one_are_in_one_day() -> None:
     """The second 02:30 of a night is no new day."""
     first, second = (period_at("day", "Europe/Berlin", wall("2026-10-25T02:30", "Europe/Berlin", fold=fold)) for fold in (0, 1))
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("window_s", "at", "name", "ends"),
+    [
+        (3600, "2026-11-25T12:00:59", "2026-11-25T12:00Z/PT1M", "2026-11-25T12:01:00"),
+        (5 * 3600, "2026-11-25T12:04", "2026-11-25T12:00Z/PT5M", "2026-11-25T12:05"),
+        (24 * 3600, "2026-11-25T12:59", "2026-11-25T12:45Z/PT15M", "2026-11-25T13:00"),
+        (7 * 86_400, "2026-11-25T12:59", "2026-11-25T12:00Z/PT60M", "2026-11-25T13:00"),
+        (30 * 86_400, "2026-11-25T12:59", "2026-11-25T12:00Z/PT360M", "2026-11-25T18:00"),
+        (366 * 86_400, "2024-02-29T23:59", "2024-02-29T00:00Z/PT1440M", "2024-03-01T00:00"),
+    ],
+)
+def test_a_moment_is_in_a_bucket_of_a_rolling_budget(window_s: int, at: str, name: str, ends: str) -> None:
+    """At most a 48th of the window long; its id tells when it ends and how long it is."""
+    bucket = bucket_at(window_s, wall(at))
+    assert (bucket.id, bucket.ends_wall) == (name, wall(ends))
+    found = bucket_of(name)
+    assert found is not None
+    assert found[0] == bucket
+    assert bucket_at(window_s, bucket.ends_wall - found[1]) == bucket
+    assert bucket_at(window_s, bucket.ends_wall) != bucket
+    assert found[1] * 48 <= max(window_s, 48 * 60)
+
+
+@pytest.mark.parametrize("period", ["total", "2026-11-25", "2026-W48", "2026-11", "", "2026-11-25T12:00Z/PT0M", "2026-11-25T12:00/PT5M"])
+def test_the_ids_of_the_calendars_periods_are_no_buckets(period: str) -> None:
+    """Nor is anything else."""
+    assert bucket_of(period) is None
 
 
 def test_the_total_never_ends() -> None:

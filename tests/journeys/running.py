@@ -24,7 +24,7 @@ models:
   fast: {{targets: [openai/fake-small]}}
   claude: {{targets: [anthropic/fake-small]}}
   gemini: {{targets: [gemini/fake-small]}}
-budgets: [{{name: everything, limit_usd: "{limit_usd}", period: total, hard: {hard}}}]
+budgets: [{{name: everything, limit_usd: "{limit_usd}", period: {period}, hard: {hard}}}]
 virtual_keys: [{{name: journey, key: {virtual_key}, budgets: []{caller}}}{callers}]
 pricing:
   overrides:
@@ -40,6 +40,7 @@ def configuration(
     *,
     keys: Mapping[str, str] | None = None,
     limit_usd: str = "1000",
+    period: str = "total",
     hard: bool = True,
     durability: str = "relaxed",
     store: str = "memory://",
@@ -61,6 +62,7 @@ def configuration(
         base_url=provider.base_url,
         keys="[" + ", ".join(f"{{label: {label}, {rest}}}" for label, rest in listed.items()) + "]",
         limit_usd=limit_usd,
+        period=period,
         hard=str(hard).lower(),
         durability=durability,
         store=store,

@@ -10,83 +10,19 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.money import NANO, held_by_one, usd, watched
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
-from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
 from omnillm.records import EntryKind
-from omnillm.testing import Behaviour, FakeProvider, Fault
-
-NANO = 1_000_000_000
+from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeProvider]:
     async with FakeProvider(prices=PRICES, clock=SystemClock()) as provider:
         yield provider
-
-
-def usd(nanousd: int) -> str:
-    return f"{nanousd // NANO}.{nanousd % NANO:09d}"
-
-
-async def held_by_one(serve: Serve, fake: FakeProvider, question: Question) -> int:
-    """nano-USD that one such call holds while it runs."""
-    gateway = await serve(configuration(fake))
-    fake.enqueue(Fault.stall(name="measure"))
-    task = asyncio.get_running_loop().create_task(exchange(gateway.port, question))
-    await fake.arrived(len(fake.log) + 1)
-    held = (await gateway.books())[2]
-    fake.gate("measure").set()
-    assert (await task).is_answer
-    return held
-
-
-@asynccontextmanager
-async def watched(gateway: Running, limit_nanousd: int) -> AsyncIterator[None]:
-    """Looks at the budget in every turn of the loop: what is settled and held is never beyond the limit."""
-
-    async def watch() -> None:
-        while True:
-            [budget] = gateway.program.controller.budgets()
-            assert budget.settled_nanousd + budget.reserved_nanousd <= limit_nanousd
-            await asyncio.sleep(0)
-
-    watcher = asyncio.get_running_loop().create_task(watch())
-    try:
-        yield
-    finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
-
-
-@pytest.mark.parametrize("durability", ["relaxed", "strict"])
-@pytest.mark.parametrize("store", ["memory://", "sqlite"])
-async def test_of_many_calls_exactly_those_succeed_for_which_there_is_money(
-    serve: Serve, fake: FakeProvider, tmp_path: Path, store: str, durability: str
-) -> None:
-    """1,000 calls at once, money for 7, none of it coming back while they are made: 7 answers, 993 times 402, and the invoice is settled."""
-    question = ask("openai_chat", "hello", cap=20)
-    held = await held_by_one(serve, fake, question)
-    limit = 7 * held + held // 2
-    for number in range(rounds(2)):
-        fake.invoice.lines.clear()
-        fake.script.behave("*", Behaviour(fault=Fault.stall(name=f"round {number}")))
-        url = store if store != "sqlite" else f"sqlite:///{tmp_path}/ledger-{number}.db"
-        gateway = await serve(configuration(fake, limit_usd=usd(limit), queue="0s", store=url, durability=durability))
-        before = len(fake.log)
-        async with watched(gateway, limit):
-            tasks = [asyncio.get_running_loop().create_task(exchange(gateway.port, question)) for _ in range(1000)]
-            await until(lambda tasks=tasks: sum(task.done() for task in tasks) == 993, seconds=20)
-            await fake.arrived(before + 7)
-            fake.gate(f"round {number}").set()
-            replies = await asyncio.gather(*tasks)
-        assert sorted(reply.status for reply in replies) == [200] * 7 + [402] * 993
-        ledger, settled, reserved = await gateway.books()
-        assert ledger == settled == fake.invoice.total_nanousd > 0
-        assert reserved == 0
 
 
 async def test_money_that_comes_back_is_spent_again(serve: Serve, fake: FakeProvider) -> None:
@@ -125,6 +61,33 @@ async def test_spent_budget_is_a_402_that_says_how_it_stands(serve: Serve, fake:
     assert len(fake.log) == 2
 
 
+async def test_rolling_budget_is_free_again_when_its_money_slides_out(serve: Serve, fake: FakeProvider, tmp_path: Path) -> None:
+    """Not at midnight: a window after it was spent, as the 402 says; entries and balances name the bucket, over a restart too."""
+    question = ask("openai_chat", "hello", cap=20)
+    held = await held_by_one(serve, fake, question)
+    cost, clock = fake.invoice.total_nanousd, ManualClock(wall=1_795_608_000.0)
+    terms = {"limit_usd": usd(held), "period": "rolling 1d", "store": f"sqlite:///{tmp_path}/ledger.db", "durability": "strict"}
+    gateway = await serve(configuration(fake, **terms), clock=clock)
+    assert (await exchange(gateway.port, question)).is_answer
+    request, _ = await gateway.last()
+    [reserve, settle] = await gateway.program.store.entries(request.request_id)
+    assert (reserve.period, settle.period, settle.amount_nanousd) == (*["2026-11-25T12:00Z/PT15M"] * 2, cost)
+    clock.advance(23 * 3600)
+    # A bucket of an earlier run counts a bucket longer.
+    for buckets in (1, 2):
+        if buckets == 2:
+            await gateway.service.aclose()
+            gateway = await serve(configuration(fake, **terms), clock=clock)
+        reply = await exchange(gateway.port, question)
+        assert (reply.status, reply.error["code"]) == (402, "budget_exceeded")
+        assert float(reply.error["details"]["spent_usd"]) == pytest.approx(cost / NANO)
+        assert reply.error["details"]["resets_at"] == 1_795_608_000 + 24 * 3600 + buckets * 15 * 60
+    clock.advance(3600 + 30 * 60)
+    await until(lambda: gateway.program.controller.budgets()[0].settled_nanousd == 0)
+    assert (await exchange(gateway.port, question)).is_answer
+    assert await gateway.books() == (2 * cost, cost, 0)
+
+
 async def test_held_budget_is_a_402_to_come_back_to(serve: Serve, fake: FakeProvider) -> None:
     """When only calls under way stand in the way, and the call may not wait, it is told when to come again."""
     question = ask("openai_chat", "hello", cap=20)
@@ -156,17 +119,6 @@ async def test_own_budget_of_a_key_is_named(serve: Serve, fake: FakeProvider) ->
     assert reply.status == 402
     assert reply.error["details"]["scope"] == "key:journey"
     assert await gateway.books() == (0, 0, 0)
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-async def test_unknown_price_is_refused_to_who_has_a_budget(serve: Serve, fake: FakeProvider, dialect: str) -> None:
-    """What cannot be priced cannot be bounded: 402, and the provider is not asked."""
-    provider = {"openai_chat": "openai", "openai_responses": "openai", "anthropic_messages": "anthropic", "gemini": "gemini"}[dialect]
-    gateway = await serve(configuration(fake))
-    reply = await exchange(gateway.port, ask(dialect, "hello", model=f"{provider}/no-such-model-1"))
-    assert reply.status == 402
-    assert "price" in reply.error["message"]
-    assert fake.log == []
 
 
 CAPS: dict[str, Callable[[dict], object]] = {
@@ -256,47 +208,11 @@ async def test_body_too_deep_to_be_counted_is_a_400(serve: Serve, fake: FakeProv
     assert statuses <= {200, 400}
 
 
-async def test_attempt_that_may_be_billed_is_paid_and_another_needs_money_of_its_own(serve: Serve, fake: FakeProvider) -> None:
-    """A reply was lost: it is charged by estimate, and without room for a second attempt there is none."""
-    question = ask("openai_chat", "hello [[fault:lost_reply*1]]", cap=20)
-    held = await held_by_one(serve, fake, ask("openai_chat", "hello [[fault:slow]]     ", cap=20))
-    gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, limit_usd=usd(2 * held + 50_000)))
-    reply = await exchange(gateway.port, question)
-    assert reply.is_answer
-    request, [lost, found] = await gateway.last()
-    assert (lost.verdict, lost.is_estimated, found.is_estimated, request.is_estimated) == ("lost", True, False, True)
-    tight = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}, limit_usd=usd(2 * held - 50_000)))
-    reply = await exchange(tight.port, ask("openai_chat", "hello  [[fault:lost_reply*1]]", cap=20))
-    assert (reply.status, reply.headers["x-omnillm-attempts"]) == (402, "1")
-    ledger, settled, reserved = await tight.books()
-    assert ledger == settled > 0
-    assert reserved == 0
-
-
 async def test_cost_is_told_to_the_client(serve: Serve, fake: FakeProvider) -> None:
     """A buffered reply carries its exact cost."""
     gateway = await serve(configuration(fake))
     reply = await exchange(gateway.port, ask("openai_chat", "hello"))
     assert round(float(reply.headers["x-omnillm-cost-usd"]) * NANO) == fake.invoice.total_nanousd
-
-
-async def test_mixed_load_is_settled_to_the_nano_dollar(serve: Serve, fake: FakeProvider) -> None:
-    """2,000 calls, 250 at once, in four protocols, streamed and not, some failing first: the ledger is the invoice."""
-    gateway = await serve(configuration(fake, keys={name: f"key: sk-{name}" for name in "abcd"}))
-    # One in ten fails first: well within the retry budget, however long it goes on.
-    prompts = [*["hello", "a rather longer question", "hello [[tool]]"] * 2, "x [[fault:crlf]]", "y [[fault:status_500*1]]", "z", "again"]
-    questions = [
-        ask(DIALECTS[number % 4], f"{number} {prompts[number % 10]}", is_stream=bool(number % 3), cap=None if number % 7 else 9)
-        for number in range(rounds(2000))
-    ]
-    for batch in range(0, len(questions), 250):
-        replies = await asyncio.gather(*(exchange(gateway.port, question) for question in questions[batch : batch + 250]))
-        assert all(reply.is_answer for reply in replies)
-    await fake.ended(len(fake.log))
-    ledger, settled, reserved = await gateway.books()
-    assert ledger == settled == fake.invoice.total_nanousd > 0
-    assert reserved == 0
-    assert gateway.in_flight == 0
 
 
 # durability

@@ -6,12 +6,14 @@ from contextlib import suppress
 
 import openai
 import pytest
-from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.wire import ask as ask_raw
+from tests.journeys.wire import exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.assemble.prices import make_catalog
 from omnillm.pricing.reference import recompute
-from omnillm.testing import FakeProvider, Fault
+from omnillm.testing import Behaviour, FakeProvider, Fault
 
 DEAR = {"fake-small": {"input": 800_000_000, "output": 3_200_000_000}}
 PRICE = "{input: 0.4, output: 1.6, service_tiers: {priority: {input: 0.8, output: 3.2}}, per_tool: {web_search: 0.01}}"
@@ -40,6 +42,36 @@ async def test_a_dearer_tier_is_charged_as_the_provider_bills_it(serve: Serve, d
     _, [attempt] = await gateway.last()
     assert attempt.price_version.endswith(":openai/fake-small;tier=priority")
     assert (await gateway.books())[0] == dear.invoice.total_nanousd > 0
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic_messages"])
+async def test_the_tier_that_served_is_charged_whatever_was_asked(serve: Serve, dear: FakeProvider, dialect: str, is_stream: bool) -> None:
+    """Busy providers serve priority as standard, and a project's setting makes priority of what asked for nothing: the bill follows."""
+    price = "{input: 0.4, output: 1.6, service_tiers: {priority: {input: 0.8, output: 3.2}}}"
+    more = {"service_tier": "auto" if dialect == "anthropic_messages" else "priority"}
+    async with FakeProvider(prices=PRICES, keys={"*": Behaviour(tier="default")}, clock=SystemClock()) as busy:
+        gateway = await serve(configuration(busy, price=price))
+        reply = await exchange(gateway.port, ask_raw(dialect, "hello", cap=50, is_stream=is_stream, more=more))
+        assert reply.status == 200
+        _, [attempt] = await gateway.last()
+        assert "tier" not in attempt.price_version
+        assert (await gateway.books())[0] == busy.invoice.total_nanousd > 0
+        assert recompute(attempt.price_version, attempt.usage, make_catalog(gateway.program.settings).figures) == attempt.cost_nanousd
+    dear.script.behave("*", Behaviour(tier="priority"))
+    gateway = await serve(configuration(dear, price=price))
+    await exchange(gateway.port, ask_raw(dialect, "hello", cap=50, is_stream=is_stream))
+    _, [attempt] = await gateway.last()
+    assert attempt.price_version.endswith(";tier=priority")
+    assert (await gateway.books())[0] == dear.invoice.total_nanousd > 0
+
+
+async def test_a_tier_without_a_price_is_charged_as_asked(serve: Serve) -> None:
+    """A host's word of its own (Groq's on_demand) changes nothing."""
+    async with FakeProvider(prices=PRICES, keys={"*": Behaviour(tier="on_demand")}, clock=SystemClock()) as provider:
+        gateway = await serve(configuration(provider, price=PRICE))
+        assert (await exchange(gateway.port, ask_raw("openai_chat", "hello", cap=50))).status == 200
+        assert (await gateway.books())[0] == provider.invoice.total_nanousd > 0
 
 
 async def test_every_attempt_can_be_computed_again(serve: Serve, dear: FakeProvider) -> None:

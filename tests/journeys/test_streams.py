@@ -263,36 +263,6 @@ async def test_bytes_are_the_providers_own(serve: Serve, dialect: str, name: str
     assert all(piece.endswith(end) for piece in pieces)
 
 
-async def test_usage_frame_that_nobody_asked_for_is_withheld(serve: Serve) -> None:
-    """Usage is asked for on the client's behalf; of what comes, only its frame is missing."""
-    async with FakeProvider(prices=PRICES) as fake:
-        gateway = await serve(configuration(fake))
-        with_usage = await exchange(
-            gateway.port, ask("openai_chat", "hello", is_stream=True, more={"stream_options": {"include_usage": True}})
-        )
-    async with FakeProvider(prices=PRICES) as fake:
-        gateway = await serve(configuration(fake))
-        without = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True))
-        assert b'"include_usage":true' in fake.log[0].body
-        assert (await gateway.books())[0] == fake.invoice.total_nanousd > 0
-    frames = with_usage.body.split(b"\n\n")
-    [usage] = [frame for frame in frames if b'"usage":{' in frame]
-    assert without.body == b"\n\n".join(frame for frame in frames if frame is not usage)
-
-
-async def test_client_that_forbids_usage_is_metered_all_the_same(serve: Serve) -> None:
-    """`include_usage: false` is the client's wish about what it sees, not about what is counted."""
-    async with FakeProvider(prices=PRICES) as fake:
-        gateway = await serve(configuration(fake))
-        more = {"stream_options": {"include_usage": False, "include_obfuscation": False}}
-        reply = await exchange(gateway.port, ask("openai_chat", "hello", is_stream=True, more=more))
-        assert reply.is_answer
-        assert b'"usage":{' not in reply.body
-        assert b'"include_obfuscation":false' in fake.log[0].body
-        assert (await gateway.books())[0] == fake.invoice.total_nanousd > 0
-        assert not (await gateway.last())[0].is_estimated
-
-
 async def test_slow_reader_holds_back_its_provider_and_nobody_else(serve: Serve) -> None:
     """A client that takes nothing stops its own stream at the provider's socket; others are answered, and it gets all once it reads."""
     written = 0

@@ -151,11 +151,13 @@ async def test_the_first_call_starts_it(provider: FakeProvider) -> None:
     [
         ProviderEndpoint.openai,
         ProviderEndpoint.openai_compatible,
+        lambda url: ProviderEndpoint.azure_openai(f"{url}/v1"),
+        lambda url: ProviderEndpoint(kind="xai", base_url=url),
         lambda url: ProviderEndpoint.custom(f"{url}/v1/chat/completions", protocol="openai_chat"),
         lambda url: ProviderEndpoint.custom(f"{url}/v1/chat/completions", protocol="openai_chat", auth=Header("api-key")),
         lambda url: ProviderEndpoint.custom(f"{url}/v1/chat/completions", protocol="openai_chat", auth=Query("key")),
     ],
-    ids=["openai", "compatible", "custom", "header", "query"],
+    ids=["openai", "compatible", "azure", "named", "custom", "header", "query"],
 )
 async def test_each_constructor_makes_an_endpoint(provider: FakeProvider, endpoint) -> None:
     """Each reaches the provider with one of the keys, where its scheme puts it."""

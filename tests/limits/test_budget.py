@@ -24,7 +24,7 @@ def test_money_that_fits_has_room_to_the_last_nano_dollar():
 def test_money_that_only_open_calls_hold_may_come_back():
     """Settled and asked fit: what stands in the way is only reserved."""
     period = budget(settled=60).current
-    period.reserved += 30
+    period.reserve(30)
     assert period.standing(10) is Standing.FITS
     assert period.standing(11) is Standing.HELD
     assert period.standing(40) is Standing.HELD
@@ -41,12 +41,12 @@ def test_a_soft_budget_never_refuses():
 def test_settling_replaces_what_was_reserved():
     """By less or by more: the truth is recorded."""
     period = budget().current
-    period.reserved += 50
+    period.reserve(50)
     period.settle(50, 20)
-    assert (period.settled, period.reserved) == (20, 0)
-    period.reserved += 50
+    assert (period.settled, period.span.reserved) == (20, 0)
+    period.reserve(50)
     period.settle(50, 90)
-    assert (period.settled, period.reserved) == (110, 0)
+    assert (period.settled, period.span.reserved) == (110, 0)
     assert period.standing(0) is Standing.EXCEEDED
 
 
@@ -54,12 +54,12 @@ def test_a_new_period_begins_empty_while_the_older_one_settles():
     """A call over midnight is counted once, in the period of its reserve."""
     made = budget(settled=90)
     older = made.current
-    older.reserved += 10
+    older.reserve(10)
     made.renew("2026-12", 0, 2000.0)
     assert made.current.standing(100) is Standing.FITS
     older.settle(10, 7)
-    assert (older.settled, older.reserved) == (97, 0)
-    assert (made.current.settled, made.current.reserved) == (0, 0)
+    assert (older.settled, older.span.reserved) == (97, 0)
+    assert (made.current.settled, made.current.span.reserved) == (0, 0)
     assert made.current.pair == ("b", "2026-12")
     assert made.current.resets_at_wall == 2000.0
 
@@ -67,19 +67,19 @@ def test_a_new_period_begins_empty_while_the_older_one_settles():
 def test_the_same_period_renewed_takes_the_balance_and_keeps_what_is_held():
     """The ledger knows better what is settled; reservations are open here."""
     made = budget(settled=1)
-    made.current.reserved += 5
+    made.current.reserve(5)
     made.renew("2026-11", 40, 3000.0)
-    assert (made.current.settled, made.current.reserved, made.current.resets_at_wall) == (40, 5, 3000.0)
+    assert (made.current.settled, made.current.span.reserved, made.current.resets_at_wall) == (40, 5, 3000.0)
 
 
 def test_a_lowered_limit_leaves_every_balance_as_it_is():
     """Nothing becomes negative; nothing more fits."""
     made = budget(settled=60)
-    made.current.reserved += 20
+    made.current.reserve(20)
     made.limit = 50
     assert made.current.standing(1) is Standing.EXCEEDED
     made.current.settle(20, 20)
-    assert (made.current.settled, made.current.reserved) == (80, 0)
+    assert (made.current.settled, made.current.span.reserved) == (80, 0)
     made.limit = 100
     assert made.current.standing(20) is Standing.FITS
 
@@ -94,7 +94,7 @@ def test_settled_and_reserved_never_pass_a_hard_limit(calls):
             reserved = held.pop()
             period.settle(reserved, min(cost, reserved))
         elif period.has_room(amount):
-            period.reserved += amount
+            period.reserve(amount)
             held.append(amount)
-        assert period.settled + period.reserved <= LIMIT
-        assert period.reserved == sum(held)
+        assert period.settled + period.span.reserved <= LIMIT
+        assert period.span.reserved == sum(held)

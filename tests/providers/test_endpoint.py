@@ -16,6 +16,21 @@ def target(kind, base_url, protocol, operation="generate", *, model="m", is_stre
 
 
 GEMINI = "gemini_generate_content"
+CHAT, BOTH = ("openai_chat",), ("openai_chat", "openai_responses")
+PRESETS = {
+    "groq": ("https://api.groq.com", BOTH),
+    "mistral": ("https://api.mistral.ai", CHAT),
+    "deepseek": ("https://api.deepseek.com", CHAT),
+    "together": ("https://api.together.xyz", CHAT),
+    "fireworks": ("https://api.fireworks.ai", BOTH),
+    "openrouter": ("https://openrouter.ai", CHAT),
+    "xai": ("https://api.x.ai", BOTH),
+    "perplexity": ("https://api.perplexity.ai", CHAT),
+    "cerebras": ("https://api.cerebras.ai", CHAT),
+    "ollama": ("http://127.0.0.1:11434", CHAT),
+    "vllm": ("http://127.0.0.1:8000", CHAT),
+    "lm_studio": ("http://127.0.0.1:1234", CHAT),
+}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +46,11 @@ GEMINI = "gemini_generate_content"
         ("gemini", GEMINI, "generate", True, "/v1beta/models/m:streamGenerateContent?alt=sse"),
         ("gemini", GEMINI, "count_tokens", False, "/v1beta/models/m:countTokens"),
         ("gemini", GEMINI, "models", False, "/v1beta/models"),
+        ("groq", "openai_chat", "generate", False, "/openai/v1/chat/completions"),
+        ("fireworks", "openai_responses", "generate", False, "/inference/v1/responses"),
+        ("openrouter", "openai_chat", "generate", True, "/api/v1/chat/completions"),
+        ("perplexity", "openai_chat", "generate", False, "/chat/completions"),
+        ("ollama", "openai_chat", "generate", False, "/v1/chat/completions"),
     ],
 )
 def test_each_kind_is_asked_at_its_own_address(kind, protocol, operation, is_stream, expected):
@@ -41,7 +61,7 @@ def test_each_kind_is_asked_at_its_own_address(kind, protocol, operation, is_str
 def test_each_kind_has_its_origin_and_protocols():
     """The first protocol is the default."""
     told = {kind: (profile.origin_url, profile.protocols) for kind, profile in KINDS.items() if profile.base_url}
-    assert told == {
+    assert told == PRESETS | {
         "openai": ("https://api.openai.com", ("openai_chat", "openai_responses")),
         "anthropic": ("https://api.anthropic.com", ("anthropic_messages",)),
         "gemini": ("https://generativelanguage.googleapis.com", (GEMINI,)),
@@ -204,3 +224,26 @@ def test_the_repr_of_an_endpoint_shows_no_url_or_header_value():
     made = endpoint("openai", base_url=Secret("https://h/v1?key=canary"), headers=(("x-token", Secret("canary")),))
     assert "canary" not in repr(made)
     assert made.origin_url == "https://h"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "version", "protocol", "expected"),
+    [
+        ("https://r.openai.azure.com", "", "openai_chat", "/openai/v1/chat/completions"),
+        ("https://r.openai.azure.com/openai/v1", "", "openai_responses", "/openai/v1/responses"),
+        ("https://r.openai.azure.com", "preview", "openai_chat", "/openai/v1/chat/completions?api-version=preview"),
+        ("https://r.openai.azure.com", "2024-10-21", "openai_chat", "/openai/deployments/a%20b/chat/completions?api-version=2024-10-21"),
+        ("https://h/apim/openai", "2025-04-01-preview", "openai_responses", "/apim/openai/responses?api-version=2025-04-01-preview"),
+        ("https://h?x=1", "2024-10-21", "openai_chat", "/openai/deployments/a%20b/chat/completions?x=1&api-version=2024-10-21"),
+    ],
+)
+def test_azure_is_asked_by_deployment_where_the_version_is_dated(base_url, version, protocol, expected):
+    """And at its newer address otherwise."""
+    assert target("azure_openai", base_url, protocol, model="a b", api_version=version) == expected
+
+
+@pytest.mark.parametrize(("kind", "version"), [("openai", "2024-10-21"), ("azure_openai", "v1"), ("azure_openai", "2024-10-21&x=y")])
+def test_a_version_that_is_none_is_refused(kind, version):
+    with pytest.raises(ConfigError) as refused:
+        endpoint(kind, base_url=Secret("https://h"), api_version=version)
+    assert refused.value.path == "api_version"

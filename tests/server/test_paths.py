@@ -15,6 +15,7 @@ from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
 from omnillm.server.requests import Request
+from omnillm.server.uploads import Uploads
 from omnillm.testing import ManualClock
 
 PEPPER, ADMIN, VIRTUAL = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key"
@@ -31,7 +32,9 @@ def app(surface: Surface = Surface.ALL) -> App:
     callers = {digest(PEPPER, VIRTUAL): Caller(name="someone")}
     authenticator = Authenticator(callers, pepper=PEPPER, anonymous=None)
     admin = AdminAuthenticator(ADMIN)
-    live = Live(engine=None, router=None, authenticator=authenticator, admin=admin, alerts=BudgetAlerts(), deadline_s=1.0, affinity="none")
+    nothing = dict.fromkeys(("engine", "router", "native_engine", "native_lists"))
+    more = {"endpoints": {}, "native": {}, "passthrough": {}, "uploads": Uploads(str), "scheme": "http"}
+    live = Live(**nothing, **more, authenticator=authenticator, admin=admin, alerts=BudgetAlerts(), deadline_s=1.0, affinity="none")
     return App(live, surface=surface, clock=ManualClock(), operations=None, counters=Counters(), make_id=lambda: "id")
 
 

@@ -1,12 +1,12 @@
 """What the ledger in SQLite is worth when its process is killed, its disk is full, or its program forgets to close it."""
 
-import multiprocessing
 import subprocess
 import sys
 from contextlib import suppress
 from random import Random
 
 import pytest
+from tests.forks import FORKS
 from tests.soak import rounds
 from tests.stores import posting_process
 
@@ -16,8 +16,6 @@ from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_S, request_id, usage
 
 LEDGERS, KILLS = 10, 20
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([posting_process.__name__])
 
 
 def start(*arguments):

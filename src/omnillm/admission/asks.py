@@ -156,11 +156,13 @@ class KeySnapshot(msgspec.Struct, frozen=True, kw_only=True):
 class BudgetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     period: str
+    """The current period's id; of a rolling budget its window, "rolling 24h"."""
     limit_nanousd: int
     settled_nanousd: int
     reserved_nanousd: int
     is_hard: bool
     resets_at_wall: float
+    """Of a rolling budget: when the next of what is settled slides out; 0: never."""
 
 
 # What the controller is configured with. Limits: 0 = none.
@@ -217,6 +219,8 @@ class BudgetConfigured(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     limit_nanousd: int
     is_hard: bool = True
+    window: str = ""
+    """Of a rolling budget, for people: "rolling 24h"; "": its periods are the calendar's."""
 
 
 class ControllerConfigured(msgspec.Struct, frozen=True, kw_only=True):

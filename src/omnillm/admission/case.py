@@ -27,11 +27,12 @@ class Case:
         """(provider, label) of the keys that this call left for good."""
 
     def extend(self, amount: int) -> bool:
-        """More money in every budget's period of the ticket, all or nothing."""
+        """More money in every budget of the ticket, all or nothing. In a rolling one, all that the case holds counts from now on."""
         if self.is_settled or not all(period.has_room(amount) for period in self.periods):
             return False
+        self.periods = tuple([period.latest for period in self.periods])
         for period in self.periods:
-            period.reserved += amount
+            period.reserve(amount)
         self.reserved += amount
         return True
 

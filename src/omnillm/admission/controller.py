@@ -134,8 +134,13 @@ class AdmissionController:
         return served
 
     def renew(self, budget: str, period: str, settled_nanousd: int, resets_at_wall: float) -> None:
-        """A new period of a budget, or its balance at start. Open reservations stay in their own period."""
+        """A new period of a budget, a new bucket of a rolling one, or its balance at start. Open reservations stay where they are."""
         self._tickets.renew(budget, period, settled_nanousd, resets_at_wall)
+        self._asks.stir()
+
+    def expire(self, budget: str, period: str) -> None:
+        """A bucket of a rolling budget, not its current one, has slid out of the window."""
+        self._tickets.expire(budget, period)
         self._asks.stir()
 
     def configure(self, configured: ControllerConfigured, now: float) -> list[Served]:

@@ -13,12 +13,12 @@ def of_budget(budget: Budget) -> BudgetSnapshot:
     period = budget.current
     return BudgetSnapshot(
         name=budget.name,
-        period=period.pair[1],
+        period=budget.window or period.pair[1],
         limit_nanousd=budget.limit,
-        settled_nanousd=period.settled,
-        reserved_nanousd=period.reserved,
+        settled_nanousd=period.span.settled,
+        reserved_nanousd=period.span.reserved,
         is_hard=budget.is_hard,
-        resets_at_wall=period.resets_at_wall,
+        resets_at_wall=period.eases_at_wall(0),
     )
 
 

@@ -39,7 +39,9 @@ class Tickets:
 
     def _set(self, budgets: tuple[BudgetConfigured, ...]) -> None:
         for terms in budgets:
-            budget = self.budgets.setdefault(terms.name, Budget(terms.name, terms.limit_nanousd, is_hard=terms.is_hard))
+            budget = self.budgets.get(terms.name)
+            if budget is None or budget.window != terms.window:
+                budget = self.budgets[terms.name] = Budget(terms.name, terms.limit_nanousd, is_hard=terms.is_hard, window=terms.window)
             budget.limit = terms.limit_nanousd
             budget.is_hard = terms.is_hard
         self.listed |= {terms.name for terms in budgets}
@@ -49,6 +51,10 @@ class Tickets:
         """A new period, or the balance of the running one."""
         self.budgets[budget].renew(period, settled, resets_at_wall)
         self._current.clear()
+
+    def expire(self, budget: str, period: str) -> None:
+        """A bucket of a rolling budget has slid out."""
+        self.budgets[budget].expire(period)
 
     def admit(self, ask: Ask, now: float) -> Case | Refusal:
         """Opens a case, or says why not. A caller that is not configured has no limits; a budget that never was is a KeyError."""
@@ -63,7 +69,7 @@ class Tickets:
             if not period.has_room(amount):
                 return _short(ask, periods)
         for period in periods:
-            period.reserved += amount
+            period.reserve(amount)
         ticket = Ticket(case_id=ask.case_id, periods=pairs) if caller is None else caller.take(ask, pairs, now)
         return Case(ask, ticket, caller, periods, now=now)
 
@@ -96,7 +102,7 @@ def _short(ask: Ask, periods: tuple[Period, ...]) -> Refusal:
         retry_after_s=None if spent else HELD_RETRY_S,
         scope=period.budget.name,
         limit=period.budget.limit,
-        used=period.settled,
-        held=period.reserved,
-        resets_at_wall=period.resets_at_wall,
+        used=period.span.settled,
+        held=period.span.reserved,
+        resets_at_wall=period.eases_at_wall(ask.amount_nanousd),
     )

@@ -8,7 +8,8 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.config import configured
-from omnillm.config.settings import KeySettings, Settings, TimeoutSettings, VirtualKeyTerms
+from omnillm.config.settings import BudgetSettings, Settings, TimeoutSettings, VirtualKeyTerms
+from omnillm.config.values import window_s
 from omnillm.credentials.aws import aws_credential
 from omnillm.credentials.google import google_credential
 from omnillm.errors import ConfigError
@@ -17,7 +18,7 @@ from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.quote import PriceBook
-from omnillm.gateway.translation import Credential, Upstream
+from omnillm.gateway.translation import Credential, Upstream, Wording
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of
@@ -25,11 +26,14 @@ from omnillm.providers.endpoint import Bearer, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.routing.router import Router
 from omnillm.routing.target import Target
+from omnillm.secret import Secret
 from omnillm.stores.memory import MemoryStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.stores.store import Store
 from omnillm.transport.client import Origin
 from omnillm.transport.timeouts import Timeouts
+
+CHAT_CAPS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 def check_unchangeable(old: Settings, new: Settings) -> None:
@@ -73,9 +77,14 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
         profile = endpoints[name]
         origin = Origin.of(profile.origin_url)
         plain, stream = _timeouts(provider.timeouts)
-        for place, key in enumerate(provider.keys):
-            credential = _credential(profile, key, clock, provider=name, place=place)
-            sender = Sender(profile, key.key if credential is None else None)
+        for place, key in enumerate(configured.keys_of(provider)):
+            secret = configured.secret_of(key)
+            try:
+                credential = _credential(profile, secret, clock, told=f"key {name}/{key.label}")
+            except ConfigError as error:
+                error.path = f"providers.{name}." + (f"keys[{place}].key" if error.path == "key" else error.path)
+                raise
+            sender = Sender(profile, secret if credential is None else configured.NO_SECRET)
             for protocol in profile.protocols:
                 upstreams[name, key.label, protocol] = Upstream(
                     protocol=PROTOCOLS[protocol],
@@ -83,8 +92,7 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
                     credential=credential,
                     sender=sender,
                     origin=origin,
-                    output_cap_member=_cap_member(profile, protocol),
-                    asks_usage=profile.asks_usage and protocol == "openai_chat",
+                    wording=_wording(profile, protocol),
                     plain_timeouts=plain,
                     stream_timeouts=stream,
                     clock=clock,
@@ -92,23 +100,26 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
     return upstreams
 
 
-def _credential(profile: Endpoint, key: KeySettings, clock: Clock, *, provider: str, place: int) -> Credential | None:
+def _credential(profile: Endpoint, secret: Secret, clock: Clock, *, told: str) -> Credential | None:
     """What authenticates for a key that is not sent as it stands; ConfigError where it cannot be had."""
     if not isinstance(profile.auth, Bearer) or not profile.credentials:
         return None  # a header of the configuration's own carries the key
-    told = f"key {provider}/{key.label}"
-    try:
-        if profile.credentials == "aws":
-            return aws_credential(key.key, region=profile.region, clock=clock, told=told)
-        return google_credential(key.key, clock=clock, told=told)
-    except ConfigError as error:
-        error.path = f"providers.{provider}." + (f"keys[{place}].key" if error.path == "key" else error.path)
-        raise
+    if profile.credentials == "aws":
+        return aws_credential(secret, region=profile.region, clock=clock, told=told)
+    return google_credential(secret, clock=clock, told=told)
 
 
-def _cap_member(profile: Endpoint, protocol: str) -> str:
-    own = profile.chat_cap_member if protocol == "openai_chat" else ""
-    return own or PROTOCOLS[protocol].output_cap_member
+def _wording(profile: Endpoint, protocol: str) -> Wording:
+    own = PROTOCOLS[protocol].output_cap_member
+    if protocol != "openai_chat":
+        return Wording(output_cap_member=own)
+    cap = profile.chat_cap_member or own
+    return Wording(
+        output_cap_member=cap,
+        asks_usage=profile.asks_usage,
+        renamed=dict.fromkeys(CHAT_CAPS - {cap}, cap) if profile.has_one_cap else {},
+        refused=frozenset(profile.refused),
+    )
 
 
 def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:
@@ -145,7 +156,11 @@ def make_router(settings: Settings, endpoints: Mapping[str, Endpoint], dice: Ran
 
 
 def scheduled_budgets(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> tuple[Scheduled, ...]:
-    return tuple(Scheduled(name=name, period=each.period, zone=each.tz) for name, each in configured.budgets(settings, stored).items())
+    return tuple(scheduled(name, budget) for name, budget in configured.budgets(settings, stored).items())
+
+
+def scheduled(name: str, budget: BudgetSettings) -> Scheduled:
+    return Scheduled(name=name, period=budget.period, zone=budget.tz, window_s=window_s(budget.period))
 
 
 def idempotency_rules(settings: Settings) -> IdempotencyRules:
@@ -156,12 +171,14 @@ def idempotency_rules(settings: Settings) -> IdempotencyRules:
 def make_caller(settings: Settings, key: VirtualKeyTerms | None) -> Caller:
     """The caller of a virtual key; None: nobody, who draws on the gateway-wide budgets only."""
     budgets = configured.budgets_of(settings, key)
+    is_hard = configured.is_hard(settings, key)
     if key is None:
-        return Caller(budgets=budgets)
+        return Caller(budgets=budgets, is_hard=is_hard)
     return Caller(
         name=key.name,
         models=key.models,
         budgets=budgets,
+        is_hard=is_hard,
         expires_wall=float("inf") if key.expires_wall is None else key.expires_wall,
         tags=",".join(f"{name}={value}" for name, value in key.tags.items()),
     )

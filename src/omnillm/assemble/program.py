@@ -15,9 +15,11 @@ from omnillm.assemble.parts import (
     make_upstreams,
     needs_trust,
     open_store,
+    scheduled,
     scheduled_budgets,
 )
 from omnillm.assemble.prices import make_quoter
+from omnillm.assemble.renewals import Renewals
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
@@ -26,13 +28,15 @@ from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Bindings
-from omnillm.gateway.budgets import BudgetCalendar, Scheduled
+from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.idempotency import Idempotency
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.native import NativeEngine
+from omnillm.gateway.native_lists import NativeLists
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.settlement import Observer, Settlement
 from omnillm.gateway.translation import Upstreams
@@ -81,11 +85,12 @@ class Program:
         self.admission = LocalAdmission(self.controller, self.clock)
         self.store = store or open_store(settings, self.clock)
         self.bindings = Bindings(self.store, self.clock)
-        self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew)
+        self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew, self.controller.expire)
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
-        self.on_tick: list[Callable[[], None]] = [self.retention.tick]
+        self.renewals = Renewals(self.clock)
+        self.on_tick: list[Callable[[], None]] = [self.retention.tick, self.renewals.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -109,11 +114,13 @@ class Program:
         self.pepper = given.reveal().encode() if given is not None else await self.store.virtual_keys.pepper()
         self._idempotency = Idempotency(self._journal, self.clock, pepper=self.pepper)
         self.build(settings)
+        await self.renewals.start()
         self._tick()
 
     def build(self, settings: Settings) -> None:
         """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
         endpoints = configured.endpoints(settings)
+        self.renewals.prepare(endpoints)
         upstreams = make_upstreams(settings, endpoints, self.clock)
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
@@ -145,11 +152,13 @@ class Program:
         known = configured.budgets(settings, self._enrolled.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
         self.upstreams.replace(upstreams)
+        self.renewals.write_with(upstreams)
         self.drains.is_enabled = settings.calls.on_abort == "drain"
         self._idempotency.rules = idempotency_rules(settings)
         self.endpoints = endpoints
         self.router = router
         self.settlement = settlement
+        self._build_native(settings, dispatch.settings)
         self.engine = Engine(
             router=router,
             settlement=settlement,
@@ -159,6 +168,20 @@ class Program:
             idempotency=self._idempotency,
             queue_s=settings.calls.queue_s,
         )
+
+    def _build_native(self, settings: Settings, dispatch: DispatchSettings) -> None:
+        assert self._journal is not None
+        self.native_engine = NativeEngine(
+            router=self.router,
+            settlement=self.settlement,
+            admission=self.admission,
+            journal=self._journal,
+            client=self.client,
+            upstreams=self.upstreams,
+            settings=dispatch,
+        )
+        labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
+        self.native_lists = NativeLists(self.native_engine, self.bindings, labels)
 
     def apply(self, settings: Settings) -> None:
         """Apply a changed configuration: key and budget state is kept by label and name. The store and the listeners stay as they are."""
@@ -174,8 +197,7 @@ class Program:
         self.controller.enrol(configured.caller(key), configured.budget(key))
         if key.budget is not None:
             self.alerts.configure({configured.own_budget(key.name): key.budget.warn_permille})
-            scheduled = Scheduled(name=configured.own_budget(key.name), period=key.budget.period, zone=key.budget.tz)
-            self.calendar.add(scheduled, self.clock.wall())
+            self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall())
 
     def retire(self, name: str) -> None:
         """An enrolled key that makes no more calls; its limits bind those under way."""
@@ -191,6 +213,7 @@ class Program:
             self._ticker = None
         await self.drains.aclose()
         await self.retention.aclose()
+        await self.renewals.aclose()
         await self.client.aclose()
         await self.store.aclose()
 

@@ -1,6 +1,7 @@
 """A program with a server in front of it."""
 
 import logging
+import secrets
 import ssl
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from omnillm.server.front import Front, FrontLimits
 from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.run import Server
+from omnillm.server.uploads import Uploads
 from omnillm.stores.store import Store
 
 log = logging.getLogger("omnillm")
@@ -44,6 +46,7 @@ class Service:
         self.program = Program(settings, clock=clock, store=store, observers=observers)
         self.keyring = Keyring(self.program)
         self.server = Server(drain_s=settings.server.drain_s, reload=self.reload)
+        self.uploads = Uploads(lambda: secrets.token_urlsafe(32))
         self._apps: list[App] = []
         self.address = ("", 0)
         """Where the main listener listens."""
@@ -57,7 +60,7 @@ class Service:
         program.on_tick.append(self.keyring.tick)
         if self.call_log:
             program.on_tick.append(self.call_log.flush)
-        live = make_live(program, self.keyring)
+        live = make_live(program, self.keyring, self.uploads)
         operations = AsgiBridge(build_operations(self._instruments()), scheme="https" if settings.server.tls else "http")
         admin = settings.server.admin
         surface = Surface.CALLS if admin else Surface.ALL
@@ -113,7 +116,7 @@ class Service:
         settings = self._read_settings()
         self.keyring.check(settings)
         self.program.apply(settings)
-        live = make_live(self.program, self.keyring)
+        live = make_live(self.program, self.keyring, self.uploads)
         for app in self._apps:
             app.live = live
 
@@ -128,13 +131,20 @@ class Service:
                 self.call_log.flush()
 
 
-def make_live(program: Program, keyring: Keyring) -> Live:
+def make_live(program: Program, keyring: Keyring, uploads: Uploads) -> Live:
     settings = program.settings
     admin_key = settings.server.admin_key
     anonymous = make_caller(settings, None) if settings.server.auth == "none" else None
     return Live(
         engine=program.engine,
         router=program.router,
+        endpoints=program.endpoints,
+        native_engine=program.native_engine,
+        native_lists=program.native_lists,
+        native=settings.server.native,
+        passthrough={name: provider.passthrough for name, provider in settings.providers.items() if provider.passthrough},
+        uploads=uploads,
+        scheme="https" if settings.server.tls else "http",
         authenticator=Authenticator(keyring.rebuild(settings), pepper=program.pepper, anonymous=anonymous),
         admin=AdminAuthenticator(admin_key.reveal().encode() if admin_key else None),
         deadline_s=settings.calls.deadline_s,

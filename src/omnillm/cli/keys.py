@@ -23,7 +23,7 @@ MAX_CONCURRENCY: Any = typer.Option("", "--max-concurrency", help="Calls at a ti
 EXPIRES: Any = typer.Option("", "--expires", help="A date (midnight UTC) or an ISO 8601 time.")
 BUDGET: Any = typer.Option([], "--budget", help="A shared budget that it draws on; again for more.")
 LIMIT_USD: Any = typer.Option("", "--limit-usd", help="The limit of a budget of its own.")
-PERIOD: Any = typer.Option("", "--period", help="Of its own budget: day, week, month or total.")
+PERIOD: Any = typer.Option("", "--period", help='Of its own budget: day, week, month, total, or "rolling 24h".')
 SOFT: Any = typer.Option(False, "--soft", help="Its own budget only counts.")
 TAG: Any = typer.Option([], "--tag", help="NAME=VALUE, for the rows of its calls.")
 METADATA: Any = typer.Option([], "--metadata", help="NAME=VALUE, a note of yours.")

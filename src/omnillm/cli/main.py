@@ -5,7 +5,7 @@ import sys
 import typer
 
 from omnillm import __version__
-from omnillm.cli import check, demo, explain, fake_provider, init, keys, requests, serve, transcode, usage, verify
+from omnillm.cli import check, demo, explain, fake_provider, init, keys, providers, requests, serve, transcode, usage, verify
 from omnillm.errors import ConfigError, OmniError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command()(init.init)
 app.command()(serve.serve)
 app.command()(check.check)
 app.command()(explain.explain)
+app.command()(providers.providers)
 app.add_typer(keys.app, name="keys")
 app.command()(usage.usage)
 app.command()(requests.requests)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import Final, TypeVar
 
-from omnillm.config.configured import endpoint_of
+from omnillm.config.configured import endpoint_of, needs_no_key
 from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError
@@ -58,17 +58,24 @@ def check_providers(settings: Settings, problems: Problems) -> None:
         except ConfigError as error:
             problems.add(f"{path}.{error.path}", error.message)
         _check_keys(provider, at(path, "keys"), problems)
+        for place, pattern in enumerate(provider.passthrough):
+            if not pattern.startswith("/") or ".." in pattern:
+                problems.add(at(at(path, "passthrough"), place), "must be a path such as /vector_stores*")
 
 
 def _check_keys(provider: ProviderSettings, path: str, problems: Problems) -> None:
-    if not provider.keys:
+    is_keyless = needs_no_key(provider)
+    if not (provider.keys or is_keyless):
         problems.add(path, "is missing or empty: a provider needs at least one key")
     labels: dict[str, str] = {}
     secrets: dict[Secret, str] = {}
     for place, key in enumerate(provider.keys):
         here = at(path, place)
         _once(labels, key.label, at(here, "label"), problems)
-        _once(secrets, key.key, at(here, "key"), problems)
+        if key.key is not None:
+            _once(secrets, key.key, at(here, "key"), problems)
+        elif not is_keyless:
+            problems.add(at(here, "key"), "is needed and must not be empty")
 
 
 def _once(seen: dict[Named, str], value: Named, path: str, problems: Problems) -> None:

@@ -12,11 +12,16 @@ from omnillm.admission.asks import (
     PoolConfigured,
 )
 from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
+from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
-from omnillm.providers.kinds import endpoint
+from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
+from omnillm.providers.kinds import KINDS, Quirks, endpoint
 from omnillm.providers.places import base_url_of, placed
 from omnillm.routing.target import Route, parse_target
+from omnillm.secret import Secret
+
+KEYLESS = KeySettings(label="keyless")
+NO_SECRET = Secret("")
 
 
 def endpoint_of(provider: ProviderSettings) -> Endpoint:
@@ -30,16 +35,35 @@ def endpoint_of(provider: ProviderSettings) -> Endpoint:
         is_compat=provider.is_compat,
         auth=auth_of(provider.auth) if provider.auth else None,
         headers=tuple(provider.headers.items()),
+        quirks=Quirks(system_role=provider.system_role or "", content=provider.content or ""),
+        api_version=provider.api_version or "",
     )
     return placed(made, region)
 
 
+def keys_of(provider: ProviderSettings) -> tuple[KeySettings, ...]:
+    """The provider's keys; where none is given and none is needed, one that stands for having none."""
+    return provider.keys or ((KEYLESS,) if needs_no_key(provider) else ())
+
+
+def needs_no_key(provider: ProviderSettings) -> bool:
+    """Whether its keys may be without a secret: the host asks for none, or tokens are fetched. An unknown kind needs one."""
+    is_fetched = provider.auth is not None and provider.auth.scheme == "entra"
+    return is_fetched or (provider.kind in KINDS and KINDS[provider.kind].is_keyless)
+
+
+def secret_of(key: KeySettings) -> Secret:
+    return key.key or NO_SECRET
+
+
 def auth_of(auth: AuthSettings) -> AuthScheme:
     if sum(each is not None for each in (auth.scheme, auth.header, auth.query)) != 1:
-        raise ConfigError("must be bearer, {header: NAME} or {query: NAME}", path="auth")
+        raise ConfigError("must be bearer, entra, {header: NAME} or {query: NAME}", path="auth")
     if auth.header is not None:
         return Header(auth.header)
-    return Query(auth.query) if auth.query is not None else Bearer()
+    if auth.query is not None:
+        return Query(auth.query)
+    return Entra() if auth.scheme == "entra" else Bearer()
 
 
 def route_of(model: ModelSettings) -> Route:
@@ -78,6 +102,13 @@ def budgets_of(settings: Settings, key: VirtualKeyTerms | None) -> tuple[str, ..
     return (*shared, *key.budgets, *((own_budget(key.name),) if key.budget is not None else ()))
 
 
+def is_hard(settings: Settings, key: VirtualKeyTerms | None) -> bool:
+    """Whether one of the budgets that a virtual key's calls draw on refuses rather than counts."""
+    names = set(budgets_of(settings, key))
+    own = key is not None and key.budget is not None and key.budget.is_hard
+    return own or any(budget.is_hard for budget in settings.budgets if budget.name in names)
+
+
 def controller(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> ControllerConfigured:
     """What the controller is configured with; `stored` are the virtual keys that the file does not know."""
     others = tuple(stored)
@@ -99,14 +130,15 @@ def budget(key: VirtualKeyTerms) -> BudgetConfigured | None:
 
 
 def _budget(name: str, budget: BudgetSettings) -> BudgetConfigured:
-    return BudgetConfigured(name=name, limit_nanousd=budget.limit_nanousd, is_hard=budget.is_hard)
+    window = budget.period if window_s(budget.period) else ""
+    return BudgetConfigured(name=name, limit_nanousd=budget.limit_nanousd, is_hard=budget.is_hard, window=window)
 
 
 def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:
     breaker = provider.breaker
     return PoolConfigured(
         provider=name,
-        keys=tuple(_key(key) for key in provider.keys),
+        keys=tuple(_key(key) for key in keys_of(provider)),
         selection=provider.selection,
         breaker=BreakerConfigured(failures=breaker.failures, open_s=breaker.open_s, max_open_s=breaker.max_open_s),
         max_cooldown_s=provider.max_cooldown_s,
@@ -116,7 +148,7 @@ def _pool(name: str, provider: ProviderSettings) -> PoolConfigured:
 def _key(key: KeySettings) -> KeyConfigured:
     return KeyConfigured(
         label=key.label,
-        secret_id=key.key.digest,
+        secret_id=secret_of(key).digest,
         group=key.group or "",
         rpm=key.rpm,
         tpm=key.tpm,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from omnillm.config.configured import endpoint_of
+from omnillm.config.configured import endpoint_of, keys_of
 from omnillm.config.settings import (
     BudgetSettings,
     KeySettings,
@@ -11,6 +11,7 @@ from omnillm.config.settings import (
     Settings,
     VirtualKeySettings,
 )
+from omnillm.config.values import ROLLING, window_s
 from omnillm.money import format_usd
 
 
@@ -22,18 +23,17 @@ def describe(settings: Settings) -> list[str]:
         *([] if settings.is_models_only else ["provider/model may be asked for too"]),
         *(f"budget {budget.name}: {_budget(budget)}, {_reach(budget)}" for budget in settings.budgets),
         *(f"virtual key {key.name}: {_virtual_key(key)}" for key in settings.virtual_keys),
-        *_later(settings),
+        *_native(settings),
         f"prices: {len(settings.pricing.overrides)} of your own; a model without a price: {settings.pricing.unknown}",
     ]
 
 
-def _later(settings: Settings) -> Iterator[str]:
-    """What the file may say already and a later version will do."""
-    native = settings.server.native and "server.native"
-    passthrough = any(provider.passthrough for provider in settings.providers.values()) and "passthrough"
-    named = [name for name in (native, passthrough) if name]
-    if named:
-        yield f"accepted, but not in force in this version: {', '.join(named)}"
+def _native(settings: Settings) -> Iterator[str]:
+    for prefix, named in settings.server.native.items():
+        yield f"native calls below /{prefix} go to provider {named}"
+    for name, provider in settings.providers.items():
+        if provider.passthrough:
+            yield f"passed through to provider {name}, beside what its kind allows: {', '.join(provider.passthrough)}"
 
 
 def _server(settings: Settings) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _server(settings: Settings) -> Iterator[str]:
 def _provider(name: str, provider: ProviderSettings) -> Iterator[str]:
     endpoint = endpoint_of(provider)
     yield f"provider {name}: {provider.kind} at {endpoint.origin_url}, speaks {', '.join(endpoint.protocols)}, {provider.selection}"
-    for key in provider.keys:
+    for key in keys_of(provider):
         yield f"  key {key.label}: {_key(key)}"
 
 
@@ -78,8 +78,13 @@ def _targets(model: ModelSettings) -> str:
 
 
 def _budget(budget: BudgetSettings) -> str:
-    period = "" if budget.period == "total" else f" a {budget.period} ({budget.tz})"
-    return f"{format_usd(budget.limit_nanousd)} USD{period}, {'hard' if budget.is_hard else 'soft'}"
+    return f"{format_usd(budget.limit_nanousd)} USD{_period(budget)}, {'hard' if budget.is_hard else 'soft'}"
+
+
+def _period(budget: BudgetSettings) -> str:
+    if window_s(budget.period):
+        return f" in any {budget.period.removeprefix(ROLLING)}"
+    return "" if budget.period == "total" else f" a {budget.period} ({budget.tz})"
 
 
 def _reach(budget: BudgetSettings) -> str:

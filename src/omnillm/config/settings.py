@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Struct, field
 
 from omnillm.config.values import (
+    BudgetPeriod,
     Limit,
     ModelName,
     Name,
@@ -49,6 +50,8 @@ class LimitSettings(Struct, frozen=True, kw_only=True):
     header_bytes: Size = field(default=64 * 1024, name="header")
     fields: Positive = 100
     body_bytes: Size = field(default=64 * 1024**2, name="body")
+    upload_bytes: Size = field(default=512 * 1024**2, name="upload")
+    """Of a body that goes through natively, above a mebibyte by way of the disk."""
     buffered_bytes: Size = field(default=512 * 1024**2, name="buffered")
     """Of all bodies in the process together."""
     connections: Positive = 10_000
@@ -120,7 +123,8 @@ class KeySettings(Struct, frozen=True, kw_only=True):
     """0: no local limit; the provider's own headers and 429s rule."""
 
     label: Name
-    key: Secret
+    key: Secret | None = None
+    """None only where the kind needs none."""
     rpm: Limit = 0
     tpm: Limit = 0
     max_concurrency: Limit = 0
@@ -150,7 +154,7 @@ class BreakerSettings(Struct, frozen=True, kw_only=True):
 class AuthSettings(Struct, frozen=True, kw_only=True):
     """Exactly one of them."""
 
-    scheme: Literal["bearer"] | None = None
+    scheme: Literal["bearer", "entra"] | None = None
     header: str | None = None
     query: str | None = None
 
@@ -167,6 +171,10 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     is_compat: bool = field(default=False, name="compat")
     auth: Annotated[AuthSettings, Short("scheme")] | None = None
     headers: dict[str, Opaque] = field(default_factory=dict)
+    api_version: str | None = None
+    """Of Azure's API."""
+    system_role: Literal["system", "developer"] | None = None
+    content: Literal["parts", "string"] | None = None
     passthrough: tuple[str, ...] = ()
     selection: Literal["power_of_two", "random_first_fit", "weighted", "priority"] = "power_of_two"
     timeouts: TimeoutSettings = TimeoutSettings()
@@ -191,7 +199,8 @@ class BudgetSettings(Struct, frozen=True, kw_only=True):
     """"" only for a virtual key's own."""
     scope: Literal["gateway", "named"] = "gateway"
     """gateway: every call draws on it; named: those of the virtual keys that name it."""
-    period: Literal["day", "week", "month", "total"] = "total"
+    period: BudgetPeriod = "total"
+    """day, week, month, total, or "rolling 24h": any span of that length."""
     is_hard: bool = field(default=True, name="hard")
     tz: TimeZone = "UTC"
     warn_permille: tuple[Permille, ...] = field(default=(800, 1000), name="warn")

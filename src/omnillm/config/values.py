@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from omnillm.money import NANO_PER_USD, parse_usd
 from omnillm.secret import Secret
+from omnillm.spelling import nearest
 
 SECONDS_PER: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES_PER: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
@@ -18,6 +19,10 @@ LONGEST_TEXT: Final = 256
 LONGEST_S: Final = 3650 * SECONDS_PER["d"]
 LARGEST_SIZE: Final = 2**50
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]+)", re.ASCII)
+CALENDAR_PERIODS: Final = ("day", "week", "month", "total")
+ROLLING: Final = "rolling "
+SHORTEST_WINDOW_S: Final = 3600
+LONGEST_WINDOW_S: Final = 366 * 86_400
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 
 
@@ -173,6 +178,33 @@ def wall(written: str) -> float:
         raise ValueError("must be a date such as 2027-01-01, or an ISO 8601 time") from error
 
 
+def period(written: str) -> str:
+    """A budget's period, its window spelled in one way: "rolling 1d" is "rolling 24h"."""
+    if written.startswith(ROLLING):
+        return f"{ROLLING}{_window(written.removeprefix(ROLLING).strip())}"
+    if written not in CALENDAR_PERIODS:
+        close = nearest(written, CALENDAR_PERIODS)
+        valid = f"must be one of {', '.join(CALENDAR_PERIODS)}, or rolling with a length, such as rolling 24h"
+        raise ValueError(valid + (f"; did you mean {close}?" if close else ""))
+    return written
+
+
+def _window(written: str) -> str:
+    window_s = seconds(written)
+    minutes, rest_s = divmod(window_s, 60)
+    if rest_s or not SHORTEST_WINDOW_S <= window_s <= LONGEST_WINDOW_S:
+        raise ValueError("must roll over whole minutes, from 1h to 366d, such as rolling 24h or rolling 7d")
+    hours, odd_minutes = divmod(int(minutes), 60)
+    if odd_minutes:
+        return f"{int(minutes)}m"
+    return f"{hours // 24}d" if hours > 24 and hours % 24 == 0 else f"{hours}h"
+
+
+def window_s(period: str) -> int:
+    """Of a period as `period` returns it; 0: it does not roll."""
+    return int(seconds(period.removeprefix(ROLLING))) if period.startswith(ROLLING) else 0
+
+
 def time_zone(written: str) -> str:
     try:
         ZoneInfo(written)
@@ -206,3 +238,4 @@ Tokens = Annotated[int, tokens]
 Permille = Annotated[int, permille]
 Wall = Annotated[float, wall]
 TimeZone = Annotated[str, time_zone]
+BudgetPeriod = Annotated[str, period]

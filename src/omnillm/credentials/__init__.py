@@ -1,1 +1,1 @@
-"""What authenticates at a cloud: signatures and tokens, made of credentials that are refreshed off the loop."""
+"""What authenticates at a cloud: signatures and tokens, made of credentials that expire and are refreshed off the loop."""

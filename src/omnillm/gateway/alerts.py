@@ -1,4 +1,8 @@
-"""Budgets that have spent a share of their limit: told once a period, and to every caller that draws on them."""
+"""Budgets that have spent a share of their limit: told once a period, and to every caller that draws on them.
+
+What a rolling budget has spent falls again. A threshold is told anew once it has fallen a tenth of the threshold below, so that one that
+is grazed is not told with every bucket.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,6 +11,7 @@ import msgspec
 from omnillm.admission.asks import BudgetSnapshot
 
 DEFAULT_PERMILLE = (800, 1000)
+REARM_PERCENT = 90
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,9 +27,10 @@ class BudgetAlerts:
 
     def __init__(self) -> None:
         self.reached: dict[str, int] = {}
-        """Budget -> the highest threshold that it has passed in its current period, in thousandths of its limit."""
+        """Budget -> the highest threshold that it has passed, in thousandths of its limit."""
         self._thresholds: dict[str, tuple[int, ...]] = {}
         self._periods: dict[str, str] = {}
+        self._told: dict[str, int] = {}
 
     def configure(self, thresholds: Mapping[str, tuple[int, ...]]) -> None:
         """Set the thresholds of budgets by name; others have the default."""
@@ -36,16 +42,23 @@ class BudgetAlerts:
         for budget in budgets:
             if self._periods.get(budget.name) != budget.period:
                 self._periods[budget.name] = budget.period
-                self.reached.pop(budget.name, None)
-            passed = self._passed(budget)
-            if passed > self.reached.get(budget.name, 0):
+                self._told.pop(budget.name, None)
+            passed = self._passed(budget, 100)
+            if passed:
                 self.reached[budget.name] = passed
+            else:
+                self.reached.pop(budget.name, None)
+            told = min(self._told.get(budget.name, 0), self._passed(budget, REARM_PERCENT))
+            if passed > told:
                 alerts.append(Alert(budget=budget, permille=passed))
+            self._told[budget.name] = max(told, passed)
         return alerts
 
-    def _passed(self, budget: BudgetSnapshot) -> int:
+    def _passed(self, budget: BudgetSnapshot, percent: int) -> int:
+        """The highest threshold of which so much is spent."""
         thresholds = self._thresholds.get(budget.name, DEFAULT_PERMILLE)
-        return max((permille for permille in thresholds if budget.settled_nanousd * 1000 >= budget.limit_nanousd * permille), default=0)
+        spent = budget.settled_nanousd * 100_000
+        return max((permille for permille in thresholds if spent >= budget.limit_nanousd * permille * percent), default=0)
 
     def header(self, budgets: tuple[str, ...]) -> str:
         """Name the budgets of a caller that have passed a threshold, "everything=80%, team=100%"; "" for none."""

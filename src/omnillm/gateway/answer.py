@@ -1,6 +1,7 @@
 """`Answer`: an attempt that answered, its exchange still open; a stream with what was held back of it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import Frame, FrameReader
@@ -19,6 +20,7 @@ class Answer:
     __slots__ = (
         "_garbled",
         "_held",
+        "_tier",
         "body",
         "exchange",
         "final",
@@ -39,6 +41,7 @@ class Answer:
         upstream: Upstream,
         body: bytes | None = None,
         usage: Usage | None = None,
+        tier: Any = None,
         reader: FrameReader | None = None,
         watch: StreamWatch | None = None,
         translator: StreamTranscoder | None = None,
@@ -48,6 +51,7 @@ class Answer:
         self.upstream = upstream
         self.body = body
         self.usage = usage
+        self._tier = tier
         self.reader = reader
         self.watch = watch
         self.translator = translator
@@ -129,6 +133,11 @@ class Answer:
                 break
         self.seen |= seen
         return seen
+
+    @property
+    def tier(self) -> Any:
+        """The service tier that the provider names."""
+        return self._tier if self.watch is None else self.watch.tier
 
     @property
     def told(self) -> StreamWatch | StreamEncoder | None:

@@ -10,7 +10,7 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
-from omnillm.protocols.bound import REASONING
+from omnillm.protocols.bound import ITEM, REASONING, RESPONSE
 from omnillm.protocols.protocol import Bound
 from omnillm.records import Binding
 from omnillm.routing.target import Plan
@@ -18,6 +18,9 @@ from omnillm.routing.target import Plan
 MOST_RECENT = 16_384
 KEPT_S = 30 * 86_400
 """As long as OpenAI keeps a response."""
+OBJECT_KEPT_S = 10 * 365 * 86_400
+"""Files and batches stay until somebody deletes them."""
+SHORT_LIVED = frozenset({RESPONSE, REASONING, ITEM})
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +58,7 @@ class Bindings:
         wish: Binding | None = None
         reasoning: dict[str, tuple[str, str]] = {}
         for bound in named:
-            binding = await self._find(bound)
+            binding = await self.owner(bound)
             if binding is None:
                 continue
             if binding.caller != call.caller.name:
@@ -75,7 +78,8 @@ class Bindings:
             return None
         return Pin(provider=found.provider, key=found.key, is_must=must is not None, upstream_id=found.upstream_id, reasoning=reasoning)
 
-    async def _find(self, bound: Bound) -> Binding | None:
+    async def owner(self, bound: Bound) -> Binding | None:
+        """Who made it, with which key; None: nobody here."""
         recent = self._recent.get(bound)
         if recent is not None and recent.expires_wall_ms > self._clock.wall() * 1000:
             return recent
@@ -88,7 +92,7 @@ class Bindings:
 
     def make(self, call: Call, lease: Lease, made: tuple[Bound, ...]) -> tuple[Binding, ...]:
         """What a reply made: known from now on, and to be posted with the call."""
-        expires_wall_ms = int((self._clock.wall() + KEPT_S) * 1000)
+        wall = self._clock.wall()
         recent = self._recent
         bindings = tuple(
             Binding(
@@ -97,12 +101,15 @@ class Bindings:
                 provider=lease.provider,
                 key=lease.key,
                 caller=call.caller.name,
-                expires_wall_ms=expires_wall_ms,
+                expires_wall_ms=int((wall + (KEPT_S if kind in SHORT_LIVED else OBJECT_KEPT_S)) * 1000),
             )
             for kind, upstream_id in made
         )
         for binding in bindings:
-            recent[binding.kind, binding.upstream_id] = binding
+            known = recent.get((binding.kind, binding.upstream_id))
+            # As in the ledger the first one stands: nobody becomes the owner of what is another's by hearing of it.
+            if known is None or known.expires_wall_ms <= wall * 1000:
+                recent[binding.kind, binding.upstream_id] = binding
         while len(recent) > MOST_RECENT:
             del recent[next(iter(recent))]
         return bindings

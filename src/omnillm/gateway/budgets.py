@@ -1,46 +1,62 @@
 """Keeps each budget in its current period: the machine is told what a new period begins with, it never looks at a calendar."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import msgspec
 
-from omnillm.gateway.periods import Period, period_at
+from omnillm.gateway.periods import Period, bucket_at, bucket_of, period_at
 from omnillm.records import Balance
 
 
 class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     period: str
-    """day, week, month or total."""
+    """day, week, month, total, or "rolling 24h"."""
     zone: str
+    window_s: int = 0
+    """Of a rolling budget; 0: it follows the calendar."""
 
 
 Renew = Callable[[str, str, int, float], None]
-"""(budget, period id, settled nano-USD, Unix seconds of its end or 0)."""
+"""(budget, period id, settled nano-USD, Unix seconds at which it counts no more, or 0)."""
+Expire = Callable[[str, str], None]
+"""(budget, id of a bucket that has slid out)."""
 
 
 class BudgetCalendar:
-    def __init__(self, scheduled: Iterable[Scheduled], renew: Renew) -> None:
-        self._scheduled = {each.name: each for each in scheduled}
+    """What the machine is told of time. A bucket of a rolling budget counts for the window's length after its last moment."""
+
+    def __init__(self, scheduled: Iterable[Scheduled], renew: Renew, expire: Expire) -> None:
+        self._scheduled: dict[str, Scheduled] = {}
         self._renew = renew
+        self._expire = expire
+        self._kinds: dict[str, str] = {}
         self._current: dict[str, Period] = {}
-        self._settled: dict[tuple[str, str], int] = {}
+        self._closed: dict[str, deque[Period]] = {}
+        """Of rolling budgets: the buckets that still count, oldest first; each `ends_wall` is when it slides out."""
+        self._settled: dict[str, dict[str, int]] = {}
+        """What the ledger said at the start and nobody has asked for yet, by budget and period."""
         self._next_wall = 0.0
+        self._schedule(scheduled)
 
     def load(self, balances: Iterable[Balance], wall: float) -> None:
         """Begin, with what the ledger says was settled in each period."""
-        self._settled = {(balance.budget, balance.period): balance.settled_nanousd for balance in balances}
+        self._settled = {}
+        for balance in balances:
+            self._settled.setdefault(balance.budget, {})[balance.period] = balance.settled_nanousd
         self.roll(wall)
 
     def reschedule(self, scheduled: Iterable[Scheduled], wall: float) -> None:
         """Follow a changed configuration. A budget whose period stays the same keeps its balance."""
-        self._scheduled = {each.name: each for each in scheduled}
+        self._scheduled.clear()
+        self._schedule(scheduled)
         self._next_wall = 0.0
         self.roll(wall)
 
     def add(self, scheduled: Scheduled, wall: float) -> None:
         """One budget more."""
-        self._scheduled[scheduled.name] = scheduled
+        self._schedule([scheduled])
         self._follow(scheduled, wall)
 
     def remove(self, name: str) -> None:
@@ -55,11 +71,61 @@ class BudgetCalendar:
         for each in self._scheduled.values():
             self._follow(each, wall)
 
+    def _schedule(self, scheduled: Iterable[Scheduled]) -> None:
+        """One that comes back with another kind of period begins anew."""
+        for each in scheduled:
+            if self._kinds.get(each.name, each.period) != each.period:
+                del self._current[each.name]
+                self._closed.pop(each.name, None)
+            self._kinds[each.name] = each.period
+            self._scheduled[each.name] = each
+
     def _follow(self, each: Scheduled, wall: float) -> None:
+        if each.window_s:
+            self._slide(each, wall)
+            return
         period = period_at(each.period, each.zone, wall)
         current = self._current.get(each.name)
         if current is None or (current.id != period.id and (current.ends_wall <= wall or not current.ends_wall)):
-            self._current[each.name] = current = period
-            self._renew(each.name, period.id, self._settled.pop((each.name, period.id), 0), period.ends_wall)
+            self._begin(each, current := period, period.ends_wall)
         if current.ends_wall:
             self._next_wall = min(self._next_wall, current.ends_wall)
+
+    def _begin(self, each: Scheduled, period: Period, resets_at_wall: float) -> None:
+        self._current[each.name] = period
+        self._renew(each.name, period.id, self._settled.get(each.name, {}).pop(period.id, 0), resets_at_wall)
+
+    def _slide(self, each: Scheduled, wall: float) -> None:
+        current = self._current.get(each.name)
+        if current is None:
+            current = self._remember(each, wall)
+        elif current.ends_wall <= wall:
+            # It slides out a window after this moment, not after its end: calls have reserved in it until now.
+            self._closed[each.name].append(Period(id=current.id, ends_wall=wall + each.window_s))
+            current = bucket_at(each.window_s, wall)
+            self._begin(each, current, current.ends_wall + each.window_s)
+        closed = self._closed[each.name]
+        while closed and closed[0].ends_wall <= wall:
+            self._expire(each.name, closed.popleft().id)
+        self._next_wall = min(self._next_wall, current.ends_wall, closed[0].ends_wall if closed else current.ends_wall)
+
+    def _remember(self, each: Scheduled, wall: float) -> Period:
+        """The buckets of earlier runs that still count, whatever their width; then the current one, which is never before those.
+
+        Each counts for a width longer: nobody knows how late it was closed, nor what a call was granted after it.
+        """
+        named = map(bucket_of, self._settled.get(each.name, ()))
+        counted = sorted(
+            [one for one in named if one is not None and one[0].ends_wall + one[1] + each.window_s > wall],
+            key=lambda one: (one[0].ends_wall, one[1]),
+        )
+        current = bucket_at(each.window_s, wall)
+        if counted and counted[-1][0].ends_wall >= current.ends_wall:
+            current = counted.pop()[0]
+        self._closed[each.name] = closed = deque[Period]()
+        for bucket, width_s in counted:
+            slides_out = bucket.ends_wall + width_s + each.window_s
+            self._begin(each, bucket, slides_out)
+            closed.append(Period(id=bucket.id, ends_wall=slides_out))
+        self._begin(each, current, current.ends_wall + each.window_s)
+        return current

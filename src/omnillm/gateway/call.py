@@ -55,6 +55,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     wall: float
     deadline: float
     """Monotonic seconds."""
+    provider: str = ""
+    """The only one that may answer; "": whichever the model's route names."""
     session: str = ""
     affinity: int = 0
     """A hash: calls with the same one prefer the same key; 0: none."""

@@ -1,7 +1,7 @@
 """The open file of one call: whatever it holds is given back when it closes, exactly once, synchronously, by whichever way it ends."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -130,6 +130,15 @@ class Case:
         """What the ledger is told of the call's idempotency key before an attempt is sent."""
         return () if self.claim is None else (self.claim.taken(self.request_id),)
 
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    @property
+    def last_lease(self) -> Lease:
+        """Of the newest attempt."""
+        return NO_LEASE if self._last is None else self._last.lease
+
     def begin(self, lease: Lease) -> Attempt:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
         self.attempts += 1
@@ -138,6 +147,14 @@ class Case:
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
         self.attempt = self._last = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
         return attempt
+
+    def served_under(self, tier: Any) -> None:
+        """The attempt costs what the service tier costs that its reply names, whatever was asked for."""
+        attempt = self.attempt
+        if attempt is not None:
+            price = self._settlement.quoter.served(self.quote, (attempt.lease.provider, attempt.lease.model), tier)
+            if price is not None:
+                attempt.price, attempt.price_version = price, price.version
 
     def end(self, outcome: Outcome, *, status: int = 0, error: str = "") -> None:
         """Close the attempt: its row and its money. The lease is released, unless the same one is to be used again (stale)."""
@@ -232,7 +249,7 @@ class Case:
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
         """Remember what the reply made, so that its ids find the key again."""
-        self._bindings = self._settlement.bindings.make(self.call, lease, made)
+        self._bindings += self._settlement.bindings.make(self.call, lease, made)
 
     def call_for(self, lease: Lease) -> Call:
         """The call as the key of a lease is sent it, where it is not translated; what that leaves out is noted."""
@@ -255,7 +272,7 @@ class Case:
 
     def _request_row(self, status: int, outcome: str) -> RequestRow:
         call, settlement = self.call, self._settlement
-        lease = NO_LEASE if self._last is None else self._last.lease
+        lease = self.last_lease
         return RequestRow(
             request_id=self.request_id,
             wall_ms=int(call.wall * 1000),

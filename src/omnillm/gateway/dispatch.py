@@ -52,11 +52,11 @@ class Dispatch:
         self._client = client
         self._upstreams = upstreams
         self._journal = journal
-        self._settings = settings
+        self.settings = settings
 
     async def send(self, case: Case) -> Answer:
         """The first attempt that answers, its lease and exchange still open under the case."""
-        round_ = Round(case, self._settings)
+        round_ = Round(case, self.settings)
         while True:
             lease = await self._lease(case, round_)
             answer = await self._attempt(case, lease)
@@ -138,7 +138,7 @@ class Dispatch:
         """A plain reply is buffered, so that a broken one can be hidden and a whole one carries its cost."""
         exchange = attempt.exchange
         assert exchange is not None
-        body = await exchange.read_all(self._settings.buffered_bytes)
+        body = await exchange.read_all(self.settings.buffered_bytes)
         if case.call.operation != GENERATE:
             is_told = tells_something(body)
             return Answer(exchange=exchange, upstream=upstream, body=body) if is_told else self._judge(case, exchange, upstream, body)
@@ -153,7 +153,10 @@ class Dispatch:
                 told = case.translate(bridged, attempt.lease, body)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
-        return Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, final=body)
+        answer = Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, tier=peek.tier, final=body)
+        if peek.has_content:
+            answer.seen = Sight.CONTENT
+        return answer
 
     async def _read_stream(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""
@@ -167,13 +170,13 @@ class Dispatch:
             exchange=exchange,
             upstream=upstream,
             reader=upstream.streaming.reader(),
-            watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.asks_usage),
+            watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.wording.asks_usage),
             translator=None if bridged is None else case.translator(bridged, attempt.lease),
         )
         # Whoever has something to show shows it when the hold-back is over; whoever has nothing has until the deadline.
         left_s = case.call.deadline - self._upstreams.now()
-        held_s = min(self._settings.hold_back_s, left_s)
-        for limit_s, most_bytes in ((held_s, self._settings.hold_back_bytes), (left_s - held_s, 1)):
+        held_s = min(self.settings.hold_back_s, left_s)
+        for limit_s, most_bytes in ((held_s, self.settings.hold_back_bytes), (left_s - held_s, 1)):
             try:
                 async with asyncio.timeout(limit_s):
                     return await self._hold_back(attempt, answer, most_bytes)
@@ -200,7 +203,7 @@ class Dispatch:
         """Go round again, or raise: what failed decides whether another key may hide it."""
         round_.note(lease, failure)
         if failure.verdict in RETRIES:
-            if round_.retries > self._settings.max_retries:
+            if round_.retries > self.settings.max_retries:
                 raise round_.error()
             await self._cover(case)
         elif failure.verdict not in FAILOVERS:

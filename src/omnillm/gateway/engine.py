@@ -12,6 +12,7 @@ from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.settlement import Settlement
 from omnillm.routing.router import Router
+from omnillm.routing.target import Plan
 
 
 class Engine:
@@ -43,7 +44,7 @@ class Engine:
 
     async def _serve(self, call: Call, claim: Claim | None) -> Relay:
         """Route, admit, dispatch. The relay then owns what the case holds. An error gives back everything, seen or not."""
-        plan = self._router.plan(call.model, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models)
+        plan = self._plan(call)
         named = call.protocol.named_ids(call.members, call.body)
         pin = await self._settlement.bindings.pin(call, named) if named else None
         if pin is not None:
@@ -53,6 +54,12 @@ class Engine:
             await self._admit(case)
             answer = await self._dispatch.send(case)
             return Relay(case, answer, self._drains)
+
+    def _plan(self, call: Call) -> Plan:
+        protocol, operation, allowed = call.protocol.name, call.operation, call.caller.models
+        if call.provider:
+            return self._router.plan_at(call.provider, call.model, protocol=protocol, operation=operation, allowed=allowed)
+        return self._router.plan(call.model, protocol=protocol, operation=operation, allowed=allowed)
 
     async def _admit(self, case: Case) -> None:
         call = case.call

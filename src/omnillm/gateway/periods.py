@@ -1,14 +1,23 @@
-"""The calendar of budgets: which period a moment is in, and when the next begins. Local midnights, so a day may have 23 or 25 hours."""
+"""The calendar of budgets: which period a moment is in, and when the next begins. Local midnights, so a day may have 23 or 25 hours.
 
-from datetime import datetime, timedelta
+A rolling budget's periods are buckets of whole minutes since 1970, at most a 48th of its window long.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+BUCKETS_LEAST: Final = 48
+WIDTHS_MIN: Final = (1440, 360, 60, 15, 5, 1)
+_BUCKET = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)Z/PT([1-9]\d{0,3})M", re.ASCII)
+
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
     id: str
-    """Names the day ("2026-11-25"), ISO week ("2026-W48") or month ("2026-11"), or "total"."""
+    """Names the day ("2026-11-25"), ISO week ("2026-W48"), month ("2026-11") or bucket ("2026-11-25T12:00Z/PT15M"), or "total"."""
     ends_wall: float
     """Unix seconds at which the next begins; 0: never."""
 
@@ -37,3 +46,20 @@ def _period(name: str, start: datetime, end: datetime) -> Period:
     """Wall-clock arithmetic within one zone, so `end` is a local midnight whatever the clocks did between."""
     assert start.tzinfo is end.tzinfo
     return Period(id=name, ends_wall=end.timestamp())
+
+
+def bucket_at(window_s: int, wall: float) -> Period:
+    """The bucket of a rolling budget; its id, an ISO 8601 interval, tells all about it."""
+    minutes = next((width for width in WIDTHS_MIN if width * 60 * BUCKETS_LEAST <= window_s), WIDTHS_MIN[-1])
+    begins = int(wall // (minutes * 60)) * minutes * 60
+    return Period(id=f"{datetime.fromtimestamp(begins, UTC):%Y-%m-%dT%H:%M}Z/PT{minutes}M", ends_wall=float(begins + minutes * 60))
+
+
+def bucket_of(period: str) -> tuple[Period, float] | None:
+    """A bucket and its width in seconds, from its id; None: `period` is the id of something else."""
+    named = _BUCKET.fullmatch(period)
+    if named is None:
+        return None
+    width_s = int(named[2]) * 60.0
+    begins = datetime.fromisoformat(named[1]).replace(tzinfo=UTC).timestamp()
+    return Period(id=period, ends_wall=begins + width_s), width_s

@@ -1,7 +1,7 @@
 """What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price, bound
 from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
 from omnillm.pricing.terms import PLAIN, Terms
-from omnillm.protocols.priced import Asked, read_asked
+from omnillm.protocols.priced import Asked, read_asked, served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.routing.target import Plan, Target
 
@@ -94,6 +94,16 @@ class Quoter:
         """What an attempt at a target of the quote costs. Terms without a price, where nothing must be kept, cost the standard one."""
         terms = quote.extras.get(target, NO_EXTRAS).terms
         return self.prices.find(*target, terms) or self.prices.find(*target)
+
+    def served(self, quote: Quote, target: tuple[str, str], told: Any) -> Price | None:
+        """What an attempt costs that was served under another tier than the call asked for; None: it was not, or nobody knows the price.
+
+        A busy provider serves a call that asks for priority as a standard one, and a project's setting may do the reverse.
+        """
+        asked, tier = quote.extras.get(target, NO_EXTRAS).terms, served_tier(told)
+        if tier is None or tier == asked.tier:
+            return None
+        return self.prices.find(*target, msgspec.structs.replace(asked, tier=tier))
 
     def quote(self, call: Call, plan: Plan, bridge: Bridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
         """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""

@@ -143,8 +143,13 @@ class Relay:
             self._case.losses = tuple(sorted({*self._case.losses, *answer.translator.losses.reasons}))
         # What a stream reported before its end is a part of the truth, not the whole.
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
-        if usage is not None and (not usage.prompt_tokens or usage.total_tokens >= MAX_COUNT):
-            usage = None  # a prompt of nothing and a count beyond all bounds are lies: the attempt is charged by estimate
+        if usage is not None and (
+            not usage.prompt_tokens or usage.total_tokens >= MAX_COUNT or (not usage.completion_tokens and answer.seen & Sight.CONTENT)
+        ):
+            # Nothing asked, nothing said though something came, and counts beyond all bounds are lies: the attempt is charged by estimate.
+            usage = None
+        if usage is not None and answer.tier is not None:
+            self._case.served_under(answer.tier)
         outcome = Outcome(
             verdict=verdict,
             usage=usage or NO_USAGE,

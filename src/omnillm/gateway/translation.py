@@ -15,7 +15,7 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import Call, emit, spelling
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
-from omnillm.protocols.protocol import Protocol
+from omnillm.protocols.protocol import Members, Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import SSE, Endpoint
@@ -48,6 +48,27 @@ class Credential(Interface):
         ...
 
 
+class Wording(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a host's words differ from its protocol's own."""
+
+    output_cap_member: str
+    asks_usage: bool = False
+    """Streams report usage only when asked to."""
+    renamed: Mapping[str, str] = {}
+    """A client's member -> the name that the host knows it by."""
+    refused: frozenset[str] = frozenset()
+    """Members that the host refuses, and that change nothing."""
+
+    def reword(self, members: Members) -> Members:
+        """The members themselves, where the host knows them all."""
+        if self.renamed.keys().isdisjoint(members) and self.refused.isdisjoint(members):
+            return members
+        renamed = self.renamed
+        kept = {name: raw for name, raw in members.items() if name not in self.refused}
+        # Where both names stand, the host's own is what it would have read.
+        return {renamed.get(name, name): raw for name, raw in kept.items() if renamed.get(name) not in kept}
+
+
 class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
@@ -55,15 +76,14 @@ class Upstream:
         "_anthropic_body",
         "_clock",
         "_endpoint",
-        "_origin",
-        "_output_cap_member",
         "_plain_timeouts",
-        "_sender",
         "_stream_timeouts",
-        "asks_usage",
         "credential",
+        "origin",
         "protocol",
+        "sender",
         "streaming",
+        "wording",
     )
 
     def __init__(  # noqa: PLR0913  the wiring of assemble.py, once a key
@@ -73,8 +93,7 @@ class Upstream:
         endpoint: Endpoint,
         sender: Sender,
         origin: Origin,
-        asks_usage: bool,
-        output_cap_member: str,
+        wording: Wording,
         plain_timeouts: Timeouts,
         stream_timeouts: Timeouts,
         clock: Clock,
@@ -86,11 +105,9 @@ class Upstream:
         self.streaming = endpoint.streams.get(protocol.name, SSE)
         self._endpoint = endpoint
         self._anthropic_body: AnthropicBody | None = endpoint.anthropic_body if protocol.name == "anthropic_messages" else None
-        self.asks_usage = asks_usage
-        """Streams report usage only when asked to."""
-        self._output_cap_member = output_cap_member
-        self._sender = sender
-        self._origin = origin
+        self.wording = wording
+        self.sender = sender
+        self.origin = origin
         self._plain_timeouts = plain_timeouts
         self._stream_timeouts = stream_timeouts
         self._clock = clock
@@ -106,24 +123,21 @@ class Upstream:
                 timeouts = msgspec.structs.replace(timeouts, first_byte_s=left)
         elif left < timeouts.total_s:
             timeouts = msgspec.structs.replace(timeouts, total_s=left)
-        head = self._sender.head(
+        head = self.sender.head(
             call.headers if bridged is None or bridged.protocol is call.protocol else _neutral(call.headers),
             protocol=self.protocol.name,
             operation=call.operation,
             model=model,
             is_stream=call.is_stream,
         )
-        if bridged is not None:
-            body = bridged.body
-        else:
-            body = splice(call, quote, model, asks_usage=self.asks_usage, output_cap_member=self._output_cap_member)
+        body = bridged.body if bridged is not None else splice(call, quote, model, self.wording)
         if self._anthropic_body is not None:
             headers = call.headers if bridged is None or bridged.protocol is call.protocol else {}
             body = self._anthropic_body.fit(body, operation=call.operation, headers=headers)
         if self.credential is not None:
             head += self.credential.fields(head, body)
         return Outgoing(
-            origin=self._origin,
+            origin=self.origin,
             method=b"POST",
             head=head,
             body=body,
@@ -135,6 +149,12 @@ class Upstream:
         """The protocol in whose words an error is: a cloud's own errors are not those of the model that it serves."""
         tell = self._endpoint.error_protocol
         return self.protocol if tell is None else PROTOCOLS[tell(self.protocol.name, body)]
+
+    def native_timeouts(self, left_s: float) -> Timeouts:
+        """A body of any size may be on its way: what must be there in time is the reply's head, and every piece after it."""
+        first_s = min(self._plain_timeouts.total_s, left_s)
+        timeouts = self._stream_timeouts
+        return msgspec.structs.replace(timeouts, connect_s=min(timeouts.connect_s, left_s), first_byte_s=first_s)
 
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())
@@ -164,17 +184,17 @@ def _neutral(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {name: value for name, value in headers.items() if not name.startswith(_OF_A_PROTOCOL)}
 
 
-def splice(call: Call, quote: Quote, model: str, *, asks_usage: bool, output_cap_member: str) -> bytes:
+def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
-    members = call.members
+    members = wording.reword(call.members)
     changes: dict[str, bytes] = {}
-    if model != call.model and "model" in members:
+    if model != (call.peek.model or call.model) and "model" in members:
         changes["model"] = msgspec.json.encode(model)
     if quote.injected_cap is not None:
-        _inject_cap(changes, call, output_cap_member, quote.injected_cap)
-    if asks_usage and call.is_stream and not call.peek.wants_usage:
+        _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)
+    if wording.asks_usage and call.is_stream and not call.peek.wants_usage:
         changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))
-    return emit(members, changes) if changes else call.body
+    return emit(members, changes) if changes or members is not call.members else call.body
 
 
 def _inject_cap(changes: dict[str, bytes], call: Call, member: str, cap: int) -> None:

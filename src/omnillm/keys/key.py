@@ -74,8 +74,8 @@ class Key:
         return self.dead.state is CLOSED and self.breaker.circuit.state is CLOSED
 
     def serves(self, model: str) -> bool:
-        """Whether its configuration names the model."""
-        if not self.models:
+        """Whether its configuration names the model; a call of none (a file's) is any key's."""
+        if not (self.models and model):
             return True
         known = self._serves.get(model)
         if known is None:

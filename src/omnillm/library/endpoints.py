@@ -5,16 +5,13 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.config.settings import AuthSettings, ProviderSettings
-from omnillm.providers.endpoint import AuthScheme, Bearer, Header
-from omnillm.providers.protocol_names import parse_protocol
+from omnillm.providers.endpoint import AuthScheme, Bearer, Entra, Header
+from omnillm.providers.kinds import CUSTOM
 from omnillm.secret import Secret
-
-CUSTOM = "custom"
-_KINDS = {"anthropic_messages": "anthropic", "gemini_generate_content": "gemini"}
 
 
 class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider's kind and what overrides the kind's defaults. Use the constructors."""
+    """A provider's kind (`ProviderEndpoint(kind="groq")`) and what overrides its defaults. The common ones have constructors."""
 
     kind: str
     base_url: str | None = None
@@ -23,6 +20,8 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Pins one wire protocol; any of its known spellings."""
     is_compat: bool = False
     """The base URL is the whole URL."""
+    api_version: str | None = None
+    """Of Azure's API."""
     auth: AuthScheme | None = None
     headers: Mapping[str, str] = {}
     region: str | None = None
@@ -57,6 +56,11 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         return cls(kind="openai_compatible", base_url=base_url)
 
     @classmethod
+    def azure_openai(cls, base_url: str, *, api_version: str | None = None) -> "ProviderEndpoint":
+        """A dated version asks for deployments by path; models are deployments."""
+        return cls(kind="azure_openai", base_url=base_url, api_version=api_version)
+
+    @classmethod
     def custom(cls, base_url: str, *, protocol: str, auth: AuthScheme = Bearer()) -> "ProviderEndpoint":  # noqa: B008  a frozen value
         """Any host that speaks `protocol` (any known spelling) at exactly `base_url`, in which `{model}` and `{method}` are filled in."""
         return cls(kind=CUSTOM, base_url=base_url, protocol=protocol, is_compat=True, auth=auth)
@@ -65,10 +69,11 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
     """Without keys: those come from the `Gateway`."""
     return ProviderSettings(
-        kind=_kind_of(endpoint),
+        kind=endpoint.kind,
         base_url=None if endpoint.base_url is None else Secret(endpoint.base_url),
         protocol=endpoint.protocol,
         is_compat=endpoint.is_compat,
+        api_version=endpoint.api_version,
         auth=None if endpoint.auth is None else _auth(endpoint.auth),
         headers={name: Secret(value) for name, value in endpoint.headers.items()},
         region=endpoint.region,
@@ -76,15 +81,9 @@ def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
     )
 
 
-def _kind_of(endpoint: ProviderEndpoint) -> str:
-    """Of a custom endpoint: the kind that speaks its protocol. Raises ConfigError for an unknown one."""
-    if endpoint.kind != CUSTOM:
-        return endpoint.kind
-    name, _ = parse_protocol(endpoint.protocol or "")
-    return _KINDS.get(name, "openai_compatible")
-
-
 def _auth(auth: AuthScheme) -> AuthSettings:
     if isinstance(auth, Bearer):
         return AuthSettings(scheme="bearer")
+    if isinstance(auth, Entra):
+        return AuthSettings(scheme="entra")
     return AuthSettings(header=auth.name) if isinstance(auth, Header) else AuthSettings(query=auth.name)

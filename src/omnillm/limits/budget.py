@@ -1,6 +1,9 @@
 """A budget: money settled and money held, by period. Reserved money counts against the limit at the moment of the reserve.
 
 A ticket keeps the `Period` in which it reserved and settles there, so a call over midnight is counted once, in the older period.
+
+Of the calendar's periods only the current one counts. The periods of a rolling budget are buckets, and each counts until the caller says
+that it has slid out (`expire`). What open calls hold counts until they settle, wherever they reserved.
 """
 
 import enum
@@ -12,49 +15,107 @@ class Standing(enum.Enum):
     EXCEEDED = "exceeded"
 
 
+class Span:
+    """nano-USD that count against the limit together: those of one calendar period, or of all buckets that have not slid out."""
+
+    __slots__ = ("reserved", "settled")
+
+    def __init__(self) -> None:
+        self.settled = 0
+        self.reserved = 0
+
+
 class Period:
     """One period of one budget, in nano-USD. `pair` is (budget, period id)."""
 
-    __slots__ = ("budget", "pair", "reserved", "resets_at_wall", "settled")
+    __slots__ = ("budget", "has_slid_out", "pair", "resets_at_wall", "settled", "span")
 
-    def __init__(self, budget: "Budget", period: str, settled: int = 0, resets_at_wall: float = 0.0) -> None:
+    def __init__(self, budget: "Budget", period: str, span: Span, settled: int = 0, resets_at_wall: float = 0.0) -> None:
         self.budget = budget
         self.pair = (budget.name, period)
+        self.span = span
         self.settled = settled
-        self.reserved = 0
+        """What was settled in this very period: its part of the span."""
         self.resets_at_wall = resets_at_wall
+        """When it counts no more, as far as is known now."""
+        self.has_slid_out = False
+        span.settled += settled
 
     def has_room(self, amount: int) -> bool:
         """Whether `amount` may be reserved. Only a hard budget refuses."""
-        return self.settled + self.reserved + amount <= self.budget.limit or not self.budget.is_hard
+        span = self.span
+        return span.settled + span.reserved + amount <= self.budget.limit or not self.budget.is_hard
 
     def standing(self, amount: int) -> Standing:
         """How `amount` would stand: `has_room`, and if not, whether waiting may help."""
         if self.has_room(amount):
             return Standing.FITS
-        return Standing.EXCEEDED if self.settled + amount > self.budget.limit else Standing.HELD
+        return Standing.EXCEEDED if self.span.settled + amount > self.budget.limit else Standing.HELD
+
+    def reserve(self, amount: int) -> None:
+        """Holds `amount`. The caller has asked `has_room`."""
+        self.span.reserved += amount
 
     def settle(self, reserved: int, cost: int) -> None:
         """Replaces `reserved` by the real `cost`, whichever is larger: the truth is recorded."""
-        self.reserved -= reserved
+        span = self.span
+        span.reserved -= reserved
         self.settled += cost
+        if not self.has_slid_out:
+            span.settled += cost
+
+    def eases_at_wall(self, amount: int) -> float:
+        """When enough of what is settled counts no more for `amount` to fit, or else when the next of it does; 0: never."""
+        return self.budget.slides_at_wall(amount) if self.budget.window else self.resets_at_wall
+
+    @property
+    def latest(self) -> "Period":
+        """Where more is reserved for a call that reserved here: money of a rolling budget counts from when it was granted."""
+        return self.budget.current if self.budget.window else self
 
 
 class Budget:
-    """`limit` nano-USD a period."""
+    """`limit` nano-USD a period; with `window`, which is its name for people ("rolling 24h"), in any span of that length."""
 
-    __slots__ = ("current", "is_hard", "limit", "name")
+    __slots__ = ("_older", "current", "is_hard", "limit", "name", "window")
 
-    def __init__(self, name: str, limit: int, *, is_hard: bool) -> None:
+    def __init__(self, name: str, limit: int, *, is_hard: bool, window: str = "") -> None:
         self.name = name
         self.limit = limit
         self.is_hard = is_hard
-        self.current = Period(self, "")
+        self.window = window
+        self.current = Period(self, "", Span())
+        self._older: dict[str, Period] = {}
+        """The buckets that still count beside the current one, by id, oldest first."""
 
     def renew(self, period: str, settled: int, resets_at_wall: float) -> None:
-        """A new period, or the balance of the running one as the ledger knows it. What is reserved stays in its own period."""
-        if self.current.pair[1] == period:
-            self.current.settled = settled
-            self.current.resets_at_wall = resets_at_wall
-        else:
-            self.current = Period(self, period, settled, resets_at_wall)
+        """A new period, or the balance of the running one as the ledger knows it. What is reserved stays in its own period.
+
+        Of a rolling budget: a new bucket. Those before it count on.
+        """
+        before = self.current
+        if before.pair[1] == period:
+            before.span.settled += settled - before.settled
+            before.settled = settled
+            before.resets_at_wall = resets_at_wall
+            return
+        if self.window and before.pair[1]:
+            self._older[before.pair[1]] = before
+        self.current = Period(self, period, before.span if self.window else Span(), settled, resets_at_wall)
+
+    def expire(self, period: str) -> None:
+        """A bucket has slid out. What calls that reserved there still hold counts until they settle."""
+        bucket = self._older.pop(period)
+        bucket.has_slid_out = True
+        bucket.span.settled -= bucket.settled
+
+    def slides_at_wall(self, amount: int) -> float:
+        """`Period.eases_at_wall` of a rolling budget."""
+        excess, first = self.current.span.settled + amount - self.limit, 0.0
+        for bucket in (*self._older.values(), self.current):
+            if bucket.settled:
+                first = first or bucket.resets_at_wall
+                excess -= bucket.settled
+                if excess <= 0:
+                    return bucket.resets_at_wall
+        return first

@@ -64,6 +64,7 @@ class CanonicalEncoder:
 class CanonicalWatch:
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
+    tier: ClassVar = None
 
     def __init__(self, withholds: bool) -> None:  # noqa: ARG002, FBT001 - the signature of `Protocol.watch`
         self.usage: Usage | None = None

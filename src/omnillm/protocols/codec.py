@@ -36,6 +36,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Anthropic: role "system" inside messages."""
     system_role: str = "developer"
     """Chat: what OpenAI's own models call it; most compatible hosts know only "system"."""
+    takes_parts: bool = True
+    """Chat: False on hosts that take a message's content as one string only."""
     output_cap_member: str = "max_completion_tokens"
     """Chat: "max_tokens" on most compatible hosts."""
     is_openai: bool = True

@@ -86,6 +86,13 @@ def _tier(standard: frozenset[str]) -> Reader:
     return read
 
 
+def served_tier(told: Any) -> str | None:
+    """A reply's word for its tier, as price lists call it; None: it tells nothing."""
+    if not isinstance(told, str):
+        return None
+    return "" if told in _STANDARD else told
+
+
 def _place(asked: Asked, value: Any, _: Members) -> None:
     asked.place = "" if value in {None, "global"} else value
 
@@ -183,7 +190,8 @@ def _gemini_tools(asked: Asked, value: Any, _: Members) -> None:
 
 _GEMINI_PAID: Final = {"googlesearch": "web_search", "googlesearchretrieval": "web_search", "googlemaps": "google_maps"}
 
-_OPENAI_TIER: Final = _tier(frozenset({"", "auto", "default", "standard", "scale"}))
+_STANDARD: Final = frozenset({"", "auto", "default", "standard", "scale"})
+_OPENAI_TIER: Final = _tier(_STANDARD)
 _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     "openai_chat": {
         "service_tier": _OPENAI_TIER,

@@ -1,7 +1,7 @@
 """What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 from typing import Protocol as Interface
 
 import msgspec
@@ -43,7 +43,11 @@ class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     usage: Usage | None
     is_complete: bool
     """False: not a reply of this protocol (HTML, truncated JSON, another shape)."""
+    tier: Any = None
+    """The service tier that it was served under, in the provider's words; whatever else stands there tells nothing."""
     failure: "Failure | None" = None
+    has_content: bool = False
+    """Of a reply whose usage counts no output: whether it says something all the same."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +92,11 @@ class StreamWatch(Interface):
 
     @property
     def usage(self) -> Usage | None: ...
+
+    @property
+    def tier(self) -> Any:
+        """As `ReplyPeek.tier`."""
+        ...
 
     @property
     def failure(self) -> Failure | None: ...

@@ -96,7 +96,7 @@ BEDROCK = Endpoint(
     protocols=(BEDROCK_CONVERSE, ANTHROPIC_MESSAGES),
     base_url=Secret(""),
     version="",
-    paths={
+    cloud_paths={
         (BEDROCK_CONVERSE, "generate", False): "/model/{model}/converse",
         (BEDROCK_CONVERSE, "generate", True): "/model/{model}/converse-stream",
         (ANTHROPIC_MESSAGES, "generate", False): "/model/{model}/invoke",

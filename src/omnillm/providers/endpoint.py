@@ -38,6 +38,9 @@ GEMINI_METHODS = {
 }
 _CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
 """Where an operation begins in a base URL that was copied whole."""
+DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
+"""Azure's older paths name the model."""
+UPLOADS = "/upload/"
 GEMINI_COLLECTIONS = ("models/", "tunedModels/")
 
 
@@ -55,7 +58,11 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
     name: str
 
 
-AuthScheme = Bearer | Header | Query
+class Entra(msgspec.Struct, frozen=True, tag="entra"):
+    """`authorization: Bearer TOKEN`, a token of Microsoft Entra ID that is renewed."""
+
+
+AuthScheme = Bearer | Header | Query | Entra
 
 
 class Streaming(msgspec.Struct, frozen=True):
@@ -88,11 +95,23 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Sent when neither the client nor the configuration names them."""
     chat_cap_member: str = ""
     """The output cap's name in chat, where a host knows it under another than OpenAI's own; "": the protocol's."""
+    has_one_cap: bool = False
+    """True: it refuses or ignores the output cap's other name, so a chat client's is renamed: what it says must bind."""
     asks_usage: bool = False
     """True: a chat stream reports usage only when `stream_options.include_usage` asks for it, so we inject it."""
+    refused: tuple[str, ...] = ()
+    """Members of a chat body that it refuses, and without which its reply is the same: they are not sent."""
+    system_role: str = "system"
+    """What chat calls the instructions, in what is written for it."""
+    content: str = "parts"
+    """parts, or string: it takes a message's content as one string only, in what is written for it."""
+    paths: Mapping[tuple[str, str], str] = {}
+    """Where it differs from `PATHS`."""
+    is_keyless: bool = False
+    """It may be asked without a key."""
 
     # Of clouds that serve other people's models at paths of their own.
-    paths: Mapping[tuple[str, str, bool], str] = {}
+    cloud_paths: Mapping[tuple[str, str, bool], str] = {}
     """(protocol, operation, is a stream) -> path below the base URL's; empty: `PATHS`."""
     serves: Mapping[str, re.Pattern[str]] = {}
     """Protocol -> which models can be asked in it; a protocol that does not stand here: all."""
@@ -124,7 +143,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.is_compat:
             return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
-        return (protocol, operation, False) in self.paths if self.paths else (protocol, operation) in PATHS
+        return self.has_path(protocol, operation)
+
+    def has_path(self, protocol: str, operation: str) -> bool:
+        """Whether there is an address for it, of whatever model."""
+        return (protocol, operation, False) in self.cloud_paths if self.cloud_paths else (protocol, operation) in PATHS
 
     def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False) -> bytes:
         """Path and query of the request line. BadRequest: a model name that could leave its place in the path."""
@@ -144,22 +167,60 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return (f"{path}?{query}" if query else path).encode("ascii")
 
     def _path(self, protocol: str, operation: str, *, is_stream: bool) -> str:
-        return self.paths[protocol, operation, is_stream] if self.paths else PATHS[protocol, operation]
+        if self.cloud_paths:
+            return self.cloud_paths[protocol, operation, is_stream]
+        return self.paths.get((protocol, operation)) or PATHS[protocol, operation]
 
     def _name(self, model: str, *, is_gemini: bool) -> str:
         if self.is_compat:
             return path_name(model)
-        if self.paths:
+        if self.cloud_paths:
             return segment_name(model)
         return gemini_name(model) if is_gemini else path_name(model)
+
+    def below_root(self, path: str) -> str:
+        """A path as clients of this provider write it, without what stands before an operation: `/openai/v1/files` -> `/files`.
+
+        The version may be left out, because a base URL without it is as good for an SDK.
+        """
+        for root in (f"/{self.version}", "/v1", "/openai"):
+            if path.startswith(f"{root}/") and root != "/":
+                return path[len(root) :]
+        return path
+
+    def native_path(self, path: str) -> str:
+        """The path of a native call, below the root; one whole URL has none, and its paths stand at its origin."""
+        return path if self.is_compat else self.below_root(path)
+
+    def native_target(self, path: str, query: str) -> bytes:
+        """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin."""
+        url = urlsplit(self.base_url.reveal())
+        root = "" if self.is_compat or path.startswith(UPLOADS) else self._root(url)
+        base = "" if self.is_compat else url.query
+        fixed = {part.partition("=")[0] for part in base.split("&")} | ({"api-version"} if self.kind == "azure_openai" else set())
+        joined = "&".join([*([base] if base else []), *(part for part in query.split("&") if part and part.partition("=")[0] not in fixed)])
+        target = quote(root + path, safe="/:@!$&'()*+,;=~-._")
+        return (f"{target}?{joined}" if joined else target).encode("ascii")
+
+    def operation_at(self, path: str) -> tuple[str, str, str, bool] | None:
+        """(protocol, operation, model, streams) of an inference path of this provider's own; None for any other path."""
+        below = self.below_root(path)
+        if GEMINI_GENERATE_CONTENT in self.protocols:
+            return _gemini_operation(below)
+        deployed = DEPLOYMENT.fullmatch(below) if self.kind == "azure_openai" else None
+        model, below = ("", below) if deployed is None else (deployed[1], deployed[2])
+        for (protocol, operation), template in PATHS.items():
+            if template == below and operation != "models" and protocol in self.protocols:
+                return protocol, operation, model, False
+        return None
 
     def _root(self, url: SplitResult) -> str:
         """The path to which operations are appended."""
         path = url.path.rstrip("/")
-        if self.paths:
+        if self.cloud_paths:
             return _CLOUD_PATH.split(path, maxsplit=1)[0]
         if not path:
-            return f"/{self.version}"
+            return f"/{self.version}" if self.version else ""
         if GEMINI_GENERATE_CONTENT in self.protocols:
             head, _, tail = path.rpartition("/")
             path = head if ":" in tail else path
@@ -170,6 +231,16 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             if path.endswith(operation):
                 return path.removesuffix(operation)
         return path
+
+
+def _gemini_operation(path: str) -> tuple[str, str, str, bool] | None:
+    name, colon, method = path.removeprefix("/models/").rpartition(":")
+    if not (path.startswith("/models/") and colon and name):
+        return None
+    for (operation, is_stream), known in GEMINI_METHODS.items():
+        if known == method:
+            return GEMINI_GENERATE_CONTENT, operation, name, is_stream
+    return None
 
 
 def gemini_name(model: str) -> str:

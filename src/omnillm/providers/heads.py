@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Header, Query
+from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
 from omnillm.secret import Secret
 
 PASSED: Final = (
@@ -40,6 +40,15 @@ TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 MOST_PREFIXES: Final = 512
 """Request heads kept per key. Model names can come from strangers."""
 
+NOT_NATIVE: Final = RESERVED - {"content-type"} | {
+    *("api-key", "authorization", "cookie", "forwarded", "openai-organization", "openai-project", "true-client-ip", "via"),
+    *("x-api-key", "x-goog-api-key", "x-goog-user-project", "x-real-ip"),
+}
+"""What a native call does not pass on: what is of one hop, credentials and whom they bill, cookies, who forwarded it."""
+NOT_NATIVE_PREFIXES: Final = ("cf-", "x-forwarded-", "x-omnillm-")
+NATIVE_RETURNED: Final = ("content-disposition", "x-goog-upload-chunk-granularity", "x-goog-upload-size-received", "x-goog-upload-status")
+"""Of a reply to a native call, beside `RETURNED`."""
+
 USUAL_DROPPED: Final = (
     *("accept-encoding", "accept-language", "api-key", "authorization", "connection", "content-length", "content-type", "cookie"),
     *("host", "openai-organization", "openai-project", "x-api-key", "x-goog-api-client", "x-goog-api-key"),
@@ -47,6 +56,7 @@ USUAL_DROPPED: Final = (
 """Whatever `PASSED` does not name is dropped; these stand in the table so that most heads are written without comparing prefixes."""
 
 _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
+_NATIVE_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
 _LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
     name.encode(): f"\r\n{name}: ".encode() for name in (*PASSED, *(STAINLESS.decode() + name for name in STAINLESS_NAMES))
 }
@@ -55,7 +65,7 @@ _LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
     """ConfigError unless a configured header can be sent as it is; its value is never repeated."""
     lowered = name.lower()
-    auth_name = "authorization" if isinstance(auth, Bearer) else auth.name.lower() if isinstance(auth, Header) else ""
+    auth_name = "authorization" if isinstance(auth, Bearer | Entra) else auth.name.lower() if isinstance(auth, Header) else ""
     if not lowered or not TOKEN.issuperset(lowered):
         raise ConfigError(f"{name[:64]!r} is not a header name", path="headers")
     if lowered in RESERVED:
@@ -82,17 +92,22 @@ def _ascii(text: str, *, what: str, path: str) -> bytes:
 class Sender:
     """Writes the heads of requests to one endpoint with one provider key. Everything that a call cannot change is written once."""
 
-    __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_labels", "_prefixes")
+    __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_labels", "_own", "_prefixes")
 
-    def __init__(self, endpoint: Endpoint, secret: Secret | None) -> None:
-        """Without a secret nothing authenticates: that is somebody else's to add."""
-        key = b"" if secret is None else _ascii(secret.reveal(), what="a provider key", path="key")
-        auth = endpoint.auth
-        check_auth(auth)
+    def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
+        check_auth(endpoint.auth)
+        self._endpoint = endpoint
+        self._prefixes: dict[tuple[str, str, str, bool], bytes] = {}
+        self.renew(secret)
+
+    def renew(self, secret: Secret) -> None:
+        """Send with this secret from now on."""
+        endpoint, auth = self._endpoint, self._endpoint.auth
+        key = _ascii(secret.reveal(), what="a provider key", path="key")
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
-        if secret is None:
-            pass
-        elif isinstance(auth, Bearer):
+        if not key:
+            pass  # a host of one's own that asks for none
+        elif isinstance(auth, Bearer | Entra):
             fields.append(b"authorization: Bearer " + key)
         elif isinstance(auth, Header):
             fields.append(auth.name.lower().encode() + b": " + key)
@@ -102,13 +117,13 @@ class Sender:
         fields.append(b"accept-encoding: identity")
         own = {name for name, _ in endpoint.headers} | ({auth.name.lower()} if isinstance(auth, Header) else set())
         self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) and key else b""
-        self._endpoint = endpoint
         self._fixed = b"\r\n".join(fields)
+        self._own = frozenset(name.encode() for name in own)
         self._labels = _LABELS | dict.fromkeys((name.encode() for name in (*own, *endpoint.unsent)), b"")
         self._fallbacks = tuple(
             (name.encode(), f"\r\n{name}: {value}".encode()) for name, value in endpoint.fallback_headers if name not in own
         )
-        self._prefixes: dict[tuple[str, str, str, bool], bytes] = {}
+        self._prefixes.clear()
 
     def head(self, headers: Mapping[bytes, bytes], *, protocol: str, operation: str, model: str, is_stream: bool) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
@@ -131,6 +146,21 @@ class Sender:
         pieces.append(b"\r\n")
         return b"".join(pieces)
 
+    def native_head(self, method: str, target: bytes, headers: Mapping[bytes, bytes]) -> bytes:
+        """As `head`, of a call in the provider's own words: every field passes but those of `NOT_NATIVE`."""
+        if self._auth_query:
+            target += (b"&" if b"?" in target else b"?") + self._auth_query
+        hop = {name.strip().lower() for name in headers.get(b"connection", b"").split(b",")}
+        pieces = [b"%b %b HTTP/1.1\r\n%b" % (method.encode(), target, self._fixed)]
+        for name, value in headers.items():
+            text = name.decode("latin-1")
+            is_ours = text in NOT_NATIVE or text.startswith(NOT_NATIVE_PREFIXES) or name in hop or name in self._own
+            if not is_ours:
+                pieces.append(b"\r\n%b: %b" % (name, value))
+        pieces += [field for name, field in self._fallbacks if name not in headers]
+        pieces.append(b"\r\n")
+        return b"".join(pieces)
+
     def _prefix(self, asked: tuple[str, str, str, bool]) -> bytes:
         protocol, operation, model, is_stream = asked
         target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream)
@@ -147,10 +177,10 @@ class Sender:
         return prefix
 
 
-def reply_fields(headers: Mapping[bytes, bytes]) -> bytes:
+def reply_fields(headers: Mapping[bytes, bytes], *, is_native: bool = False) -> bytes:
     """Return those fields of a provider's reply that a client may see, each ended by CRLF."""
     fields = b""
-    for name, label in _RETURNED:
+    for name, label in (*_RETURNED, *_NATIVE_RETURNED) if is_native else _RETURNED:
         value = headers.get(name)
         if value is not None:
             fields += label + value + b"\r\n"

@@ -1,36 +1,54 @@
 """The kinds of provider, and how a configuration overrides one."""
 
+import msgspec
 from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
 from omnillm.providers.anthropic import ANTHROPIC
+from omnillm.providers.azure_openai import AZURE_OPENAI, with_version
 from omnillm.providers.bedrock import BEDROCK
 from omnillm.providers.endpoint import AuthScheme, Endpoint, check_base_url
 from omnillm.providers.gemini import GEMINI
 from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI
 from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
-from omnillm.providers.protocol_names import parse_protocol
+from omnillm.providers.presets import PRESETS
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, PROTOCOL_NAMES, parse_protocol
 from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
 from omnillm.spelling import hint
 
-KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, VERTEX_AI, BEDROCK, OPENAI_COMPATIBLE)}
-LATER = ("azure_openai", "custom")
+KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, VERTEX_AI, BEDROCK, OPENAI_COMPATIBLE, AZURE_OPENAI, *PRESETS)}
+LATER: tuple[str, ...] = ()
 """Known, but not in this version."""
 _OR_ELSE = {"bedrock": ", or a region", "vertex_ai": ", or a region and a project"}
+CUSTOM = "custom"
+"""Any host, asked at exactly its base URL; the protocol says which kind's manners it has."""
+_MANNERS = {ANTHROPIC_MESSAGES: ANTHROPIC, GEMINI_GENERATE_CONTENT: GEMINI}
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a configuration says of a host beside where it is; "": the kind's own."""
+
+    system_role: str = ""
+    content: str = ""
+
+
+NO_QUIRKS = Quirks()
 
 
 def profile_of(kind: str) -> Endpoint:
     """Return a kind's own profile; ConfigError: unknown, or not in this version."""
     if kind in KINDS:
         return KINDS[kind]
+    if kind == CUSTOM:
+        raise ConfigError(f"a provider of kind {CUSTOM} needs one: {', '.join(PROTOCOL_NAMES)}", path="protocol")
     if kind in LATER:
         raise ConfigError(f"{kind} comes in a later version; this one has {', '.join(KINDS)}", path="kind")
-    raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER))}", path="kind")
+    raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER, CUSTOM))}", path="kind")
 
 
-def endpoint(
+def endpoint(  # noqa: PLR0913  whatever a configuration may override
     kind: str,
     *,
     base_url: Secret | None = None,
@@ -38,9 +56,13 @@ def endpoint(
     is_compat: bool = False,
     auth: AuthScheme | None = None,
     headers: tuple[tuple[str, Secret], ...] = (),
+    quirks: Quirks = NO_QUIRKS,
+    api_version: str = "",
 ) -> Endpoint:
     """Return the kind's profile with these overrides; ConfigError, its `path` the parameter's name, where they do not fit."""
-    profile = profile_of(kind)
+    is_custom = kind == CUSTOM and bool(protocol)
+    profile = _MANNERS.get(parse_protocol(protocol)[0], OPENAI_COMPATIBLE) if is_custom else profile_of(kind)
+    is_compat = is_compat or is_custom
     protocols = profile.protocols
     if protocol:
         pinned, is_spelt_compat = parse_protocol(protocol)
@@ -60,7 +82,7 @@ def endpoint(
         check_field(name, value, auth=auth)
     if is_compat and len(protocols) > 1:
         protocols = protocols[:1]  # one URL serves one protocol
-    return replace(
+    made = replace(
         profile,
         protocols=protocols,
         serves={} if protocol else profile.serves,
@@ -68,4 +90,7 @@ def endpoint(
         is_compat=is_compat,
         auth=auth,
         headers=tuple((name.lower(), value) for name, value in headers),
+        system_role=quirks.system_role or profile.system_role,
+        content=quirks.content or profile.content,
     )
+    return with_version(made, api_version) if api_version else made

@@ -10,4 +10,5 @@ OPENAI = Endpoint(
     base_url=Secret("https://api.openai.com/v1"),
     version="v1",
     asks_usage=True,
+    system_role="developer",
 )

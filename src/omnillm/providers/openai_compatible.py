@@ -1,4 +1,4 @@
-"""Hosts that speak OpenAI's protocol at an address of their own: vLLM, Ollama, Groq, Mistral, DeepSeek, OpenRouter, Together, xAI."""
+"""Hosts that speak OpenAI's protocol at an address of their own. Those that many use have a kind, in `presets.py`."""
 
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES

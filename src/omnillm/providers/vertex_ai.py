@@ -34,7 +34,7 @@ VERTEX_AI = Endpoint(
     protocols=(GEMINI_GENERATE_CONTENT, ANTHROPIC_MESSAGES),
     base_url=Secret(""),
     version="",
-    paths={
+    cloud_paths={
         (GEMINI_GENERATE_CONTENT, "generate", False): _GOOGLE,
         (GEMINI_GENERATE_CONTENT, "generate", True): _GOOGLE,
         (GEMINI_GENERATE_CONTENT, "count_tokens", False): _GOOGLE,

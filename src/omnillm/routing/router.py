@@ -66,6 +66,26 @@ class Router:
             return choice.plans[bisect(choice.bounds, self._dice.random() * choice.total)]
         return choice.plans[0]
 
+    def plan_at(self, provider: str, model: str, *, protocol: str, operation: str, allowed: tuple[str, ...]) -> Plan:
+        """Return the one target of "provider/model", whatever the routes say, in the client's protocol. Raises as `plan` does."""
+        name = model.removeprefix(f"{provider}/")
+        self.check_spendable(provider, name, allowed)
+        if not name or len(model) > LONGEST_NAME or not model.isascii() or not model.isprintable():
+            self._refuse(model, allowed)
+        target = Target(provider=provider, model=name, protocol=protocol)
+        if not self._endpoints[provider].speaks(protocol, operation):
+            raise BadRequest(f"the provider {provider} has no {operation} in {protocol}", code="unsupported_protocol")
+        return Plan(targets=(target,), public_model=model, route=f"{provider}/{ASKED}")
+
+    def check_spendable(self, provider: str, name: str, allowed: tuple[str, ...]) -> None:
+        """Raise Forbidden unless a caller may ask this provider for this model by its own name; "" is one that is not known."""
+        if self._is_models_only:
+            raise Forbidden(f"models_only: provider {provider} is asked through the models of the configuration", code="model_not_allowed")
+        if allowed and not name:
+            raise Forbidden("this key may use some models only, and the call does not say which it asks for", code="model_not_allowed")
+        if allowed:
+            self._permit(f"{provider}/{name}", allowed)
+
     def protocol_for(self, target: Target, client_protocol: str) -> str:
         """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's first."""
         protocols = self._endpoints[target.provider].protocols_for(target.model)

@@ -10,9 +10,9 @@ from omnillm.clock import Clock
 from omnillm.errors import CallerFault, MethodNotAllowed, OmniError
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
-from omnillm.server import inference, models
+from omnillm.server import inference, models, passthrough
 from omnillm.server.live import Live
-from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, without_prefix
+from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, provider_route, split_provider, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
@@ -62,7 +62,7 @@ class App:
         self._counters = counters
         self._make_id = make_id
 
-    def open(self, request: Request) -> Context:
+    def open(self, request: Request) -> Context | passthrough.Native:
         """Route and authenticate, at the end of the headers. The policy hangs on the matched path, never on a header; no match: 404."""
         if self._has_calls:
             context = self._open_call(request)
@@ -72,16 +72,31 @@ class App:
             self._admit_to_operations(request)
         return Context(None, None, self.live)
 
-    def _open_call(self, request: Request) -> Context | None:
+    def _open_call(self, request: Request) -> Context | passthrough.Native | None:
         path, method = request.path, request.method
-        route = inference_route(path)
+        route = inference_route(path) or self._provider_route(path)
         if route is None and not models.is_models_path(without_prefix(path), method):
-            return None
+            return self._open_native(request)
         methods = models.METHODS if route is None else METHODS
         if method not in methods:
             raise MethodNotAllowed(path, method, methods)
+        return Context(route, self._authenticate(request), self.live)
+
+    def _open_native(self, request: Request) -> passthrough.Native | None:
         live = self.live
-        return Context(route, live.authenticator.authenticate(request.headers, request.query, self._clock.wall()), live)
+        upload = passthrough.upload_of(request, live)
+        if upload is not None and upload.provider in live.endpoints:
+            return passthrough.open_upload(request, upload, live)
+        place = passthrough.place_of(request, live)
+        return None if place is None else passthrough.open_native(request, place, self._authenticate(request), live)
+
+    def _authenticate(self, request: Request) -> Caller:
+        return self.live.authenticator.authenticate(request.headers, request.query, self._clock.wall())
+
+    def _provider_route(self, path: str) -> Route | None:
+        below = split_provider(path)
+        endpoint = None if below is None else self.live.endpoints.get(below[0])
+        return None if below is None or endpoint is None else provider_route(below[0], endpoint, below[1])
 
     def _admit_to_operations(self, request: Request) -> None:
         path = request.path
@@ -95,6 +110,9 @@ class App:
 
     async def respond(self, request: Request, reply: Reply) -> None:
         context = request.context
+        if isinstance(context, passthrough.Native):
+            await passthrough.respond(context, request, reply, self._clock)
+            return
         assert isinstance(context, Context)
         if context.route is not None:
             assert context.caller is not None

@@ -1,7 +1,7 @@
 """Request bodies as they arrive: of a known size, or chunked. Both are fed until they return what came behind their end."""
 
 import re
-from typing import Protocol
+from typing import Protocol, Self
 
 from omnillm.errors import BadRequest, TooLarge
 
@@ -11,10 +11,17 @@ SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:;[\t -~\x80-\xff]*)?")
 TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
 
 
+class Content(Protocol):
+    """A bytearray, or a spool."""
+
+    def __iadd__(self, piece: bytes, /) -> Self: ...
+    def __len__(self) -> int: ...
+
+
 class Body(Protocol):
     """`content` is one growing buffer, not a list of pieces: a peer that sends two bytes at a time must not cost fifty for each."""
 
-    content: bytearray
+    content: Content
 
     def feed(self, piece: bytes) -> bytes | None:
         """None: more is to come. Bytes: the body is whole, and these came behind it."""
@@ -23,8 +30,8 @@ class Body(Protocol):
 class SizedBody:
     __slots__ = ("_missing", "content")
 
-    def __init__(self, length: int) -> None:
-        self.content = bytearray()
+    def __init__(self, length: int, content: Content | None = None) -> None:
+        self.content = bytearray() if content is None else content
         self._missing = length
 
     def feed(self, piece: bytes) -> bytes | None:
@@ -42,8 +49,8 @@ class ChunkedBody:
 
     __slots__ = ("_is_behind_chunk", "_is_in_trailers", "_kept", "_limit", "_missing", "_trailer_bytes", "content")
 
-    def __init__(self, limit: int) -> None:
-        self.content = bytearray()
+    def __init__(self, limit: int, content: Content | None = None) -> None:
+        self.content = bytearray() if content is None else content
         self._limit = limit
         self._missing = 0
         self._kept = b""

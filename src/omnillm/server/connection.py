@@ -12,10 +12,11 @@ import traceback
 from typing import Final, cast
 
 from omnillm.errors import BadRequest, OmniError, RequestTimeout, TooLarge, Unavailable
-from omnillm.server.body import Body, ChunkedBody, SizedBody
+from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
 from omnillm.server.crowd import Crowd
 from omnillm.server.head import CHUNKED, frame, read_head, refuse_websocket
 from omnillm.server.requests import Reply, Request
+from omnillm.transport.spool import MEMORY_BYTES, Spool
 
 LOG = logging.getLogger("omnillm.server")
 HEAD, BODY, CALL, CLOSING = range(4)
@@ -33,13 +34,14 @@ class Connection(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_body", "_closes", "_crowd", "_held", "_input", "_loop", "_peer", "_reply", "_request", "_room", "_state", "_task",
+        "_arrived", "_body", "_closes", "_crowd", "_held", "_input", "_loop", "_peer", "_reply", "_request", "_room", "_state", "_task",
         "_transport", "_unsent", "due", "is_paused",
     )
     # fmt: on
     _loop: asyncio.AbstractEventLoop
     _transport: asyncio.Transport
     _body: Body
+    _arrived: int
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
@@ -141,9 +143,10 @@ class Connection(asyncio.Protocol):
         self._request = request = read_head(head, peer=self._peer, most_fields=limits.fields)
         frame(request)
         length = request.length
-        if length > limits.body_bytes:
-            raise TooLarge(f"The body is larger than {limits.body_bytes} bytes.")
         request.context = crowd.application.open(request)
+        most = limits.upload_bytes if request.is_spooled else limits.body_bytes
+        if length > most:
+            raise TooLarge(f"The body is larger than {most} bytes.")
         if b"upgrade" in request.headers:
             refuse_websocket(request)
         if CHUNKED < length <= len(rest):
@@ -174,7 +177,10 @@ class Connection(asyncio.Protocol):
         limits = self._crowd.limits
         self._state = BODY
         self._input = b""
-        self._body = ChunkedBody(limits.body_bytes) if request.length == CHUNKED else SizedBody(request.length)
+        content: Content = Spool() if request.is_spooled else bytearray()
+        most = limits.upload_bytes if request.is_spooled else limits.body_bytes
+        self._body = ChunkedBody(most, content) if request.length == CHUNKED else SizedBody(request.length, content)
+        self._arrived = 0
         self.due = self._crowd.clock.now() + limits.body_deadline_s
         if rest:
             self._take_body(rest)
@@ -185,11 +191,32 @@ class Connection(asyncio.Protocol):
         body, request = self._body, self._request
         assert request is not None
         surplus = body.feed(piece)
-        self._hold(len(body.content))
+        content = body.content
+        if isinstance(content, Spool):
+            self._hold(content.held)
+            if surplus is None:
+                self._note_progress(len(content))
+        else:
+            self._hold(len(content))
         if surplus is not None:
             self._input = surplus
-            self._call(request, bytes(body.content))
+            self._call(request, self._whole(request, content))
             del self._body
+
+    def _whole(self, request: Request, content: Content) -> bytes:
+        if isinstance(content, bytearray):
+            return bytes(content)
+        assert isinstance(content, Spool)
+        if not content.is_on_disk:
+            return content.read_at(0, len(content))
+        request.spool = content
+        return b""
+
+    def _note_progress(self, arrived: int) -> None:
+        """A large body has its deadline for each mebibyte."""
+        if arrived - self._arrived >= MEMORY_BYTES:
+            self._arrived = arrived
+            self.due = self._crowd.clock.now() + self._crowd.limits.body_deadline_s
 
     def _hold(self, size: int) -> None:
         crowd = self._crowd

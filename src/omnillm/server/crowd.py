@@ -16,6 +16,8 @@ class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
     header_bytes: int = 64 * 1024
     fields: int = 100
     body_bytes: int = 64 * 1024 * 1024
+    upload_bytes: int = 512 * 1024 * 1024
+    """Of a body that is spooled."""
     buffered_bytes: int = 512 * 1024 * 1024
     connections: int = 10_000
     header_deadline_s: float = 10.0

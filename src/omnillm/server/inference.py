@@ -1,5 +1,8 @@
 """An inference request: the call made of it, and its reply written as the relay gives it out."""
 
+import msgspec
+from msgspec import Raw
+
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
@@ -9,6 +12,7 @@ from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
+from omnillm.protocols.protocol import Members
 from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
@@ -23,12 +27,15 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
     headers = request.headers
     members = read_members(request.body)
     protocol = route.protocol
-    peek = protocol.peek_request(members)
+    peek = protocol.peek_request(_with_model(members, route))
     model = route.model or peek.model
     if not model:
         raise BadRequest("The request names no model.", code="missing_model")
-    session = _text(headers, b"x-omnillm-session")
+    session = text_of(headers, b"x-omnillm-session")
+    if route.provider:
+        model = f"{route.provider}/{model}"
     return Call(
+        provider=route.provider,
         protocol=protocol,
         operation=route.operation,
         caller=caller,
@@ -40,10 +47,10 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         headers=headers,
         started_at=now,
         wall=clock.wall(),
-        deadline=now + _timeout_s(headers, live.deadline_s),
+        deadline=now + timeout_s(headers, live.deadline_s),
         session=session,
         affinity=affinity_of(live.affinity, session, request.body),
-        tags=_text(headers, b"x-omnillm-tags") or caller.tags,
+        tags=text_of(headers, b"x-omnillm-tags") or caller.tags,
         idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
     )
 
@@ -55,7 +62,14 @@ def _idempotency_key(request: Request, route: Route) -> IdempotencyKey | None:
     return read_idempotency_key(request.headers[b"idempotency-key"].decode("latin-1"), without_prefix(request.path))
 
 
-def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
+def _with_model(members: Members, route: Route) -> Members:
+    """Azure's older paths name the model, and their bodies need not."""
+    if route.provider and route.model and "model" not in members:
+        return {"model": Raw(msgspec.json.encode(route.model)), **members}
+    return members
+
+
+def timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
     value = headers.get(b"x-omnillm-timeout-ms")
     if value is None:
         return longest_s
@@ -64,7 +78,7 @@ def _timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
     return min(int(value) / 1000, longest_s)
 
 
-def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+def text_of(headers: dict[bytes, bytes], name: bytes) -> str:
     value = headers.get(name)
     return "" if value is None else value[:MAX_TAGS_BYTES].decode("latin-1")
 

@@ -1,16 +1,31 @@
 """What the server answers from: replaced as a whole when a changed configuration is applied, so that an open call keeps its snapshot."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.engine import Engine
+from omnillm.gateway.native import NativeEngine
+from omnillm.gateway.native_lists import NativeLists
+from omnillm.providers.endpoint import Endpoint
 from omnillm.routing.router import Router
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator
+from omnillm.server.uploads import Uploads
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine
     router: Router
+    endpoints: Mapping[str, Endpoint]
+    native_engine: NativeEngine
+    native_lists: NativeLists
+    native: Mapping[str, str]
+    """Drop-in prefix, without its slash -> the provider of its native calls."""
+    passthrough: Mapping[str, tuple[str, ...]]
+    """Provider -> patterns of further paths."""
+    uploads: Uploads
+    scheme: str
     authenticator: Authenticator
     admin: AdminAuthenticator
     alerts: BudgetAlerts

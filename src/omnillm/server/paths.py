@@ -5,6 +5,7 @@ import msgspec
 from omnillm.gateway.call import COUNT_TOKENS, GENERATE
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.endpoint import Endpoint
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
@@ -17,17 +18,22 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     model: str = ""
     is_stream: bool = False
+    provider: str = ""
+    """The only one that may answer: the path names it."""
 
 
 ROUTES = {
     "/v1/chat/completions": Route(protocol=CHAT, operation=GENERATE),
     "/v1/responses": Route(protocol=RESPONSES, operation=GENERATE),
+    "/v1/responses/input_tokens": Route(protocol=RESPONSES, operation=COUNT_TOKENS),
     "/v1/messages": Route(protocol=MESSAGES, operation=GENERATE),
     "/v1/messages/count_tokens": Route(protocol=MESSAGES, operation=COUNT_TOKENS),
 }
 METHODS = ("POST",)
 PREFIXES = ("/openai", "/anthropic", "/gemini")
 """Drop-in prefixes: an inference path acts under them as at the root."""
+PROVIDERS = "/providers/"
+"""Below it and a provider's name: the provider's own paths."""
 GEMINI_MODELS = ("/v1beta/models/", "/v1/models/")
 GEMINI_METHODS: dict[str, tuple[str, bool]] = {
     "generateContent": (GENERATE, False),
@@ -55,6 +61,23 @@ def _gemini_route(path: str) -> Route | None:
     return None
 
 
+def provider_route(provider: str, endpoint: Endpoint, rest: str) -> Route | None:
+    """The inference route of a path below `/providers/{provider}`, in a protocol that this provider speaks."""
+    found = endpoint.operation_at(rest)
+    if found is None:
+        return None
+    protocol, operation, model, is_stream = found
+    return Route(protocol=PROTOCOLS[protocol], operation=operation, model=model, is_stream=is_stream, provider=provider)
+
+
+def split_provider(path: str) -> tuple[str, str] | None:
+    """`/providers/{name}/{rest}` -> (name, "/rest"); None for any other path."""
+    if not path.startswith(PROVIDERS):
+        return None
+    name, slash, rest = path[len(PROVIDERS) :].partition("/")
+    return (name, slash + rest) if name and rest else None
+
+
 def without_prefix(path: str) -> str:
     for prefix in PREFIXES:
         if path.startswith(prefix + "/"):
@@ -64,6 +87,8 @@ def without_prefix(path: str) -> str:
 
 def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
     """The protocol in which a client of this path reads errors, also where the path is none of ours."""
+    below = split_provider(path)
+    path = path if below is None else below[1]
     route = inference_route(path)
     if route is not None:
         return route.protocol

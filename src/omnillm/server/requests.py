@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from omnillm.errors import OmniError
+from omnillm.transport.spool import Spool
 
 BODILESS = frozenset({204, 304})
 ONE_WRITE = 64 * 1024
@@ -26,6 +27,10 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     http_minor: int
     peer: str
     body: bytes = b""
+    spool: Spool | None = None
+    """The body, where it is too large to hold."""
+    is_spooled: bool = False
+    """Said by the application at the end of the headers: the body may be large."""
     context: object = None
     length: int = 0
     is_last: bool = False

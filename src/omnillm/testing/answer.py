@@ -17,6 +17,8 @@ from omnillm.testing.replies.speaker import Asked, Piece, Speaker, Standing, Tro
 from omnillm.testing.script import Behaviour
 from omnillm.usage import Usage
 
+ANY_TIER = frozenset({"", "auto", "standard_only"})
+
 
 def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, seal: str) -> Generation:
     """What the model says, and what that costs."""
@@ -44,6 +46,7 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
         seal=seal if asked.wants_seal and any(block.kind != "text" for block in said.blocks) else "",
         is_redacted="redacted" in asked.markers,
         echo=asked.echo,
+        tier=behaviour.tier or ("default" if asked.tier in ANY_TIER else asked.tier),
         usage=usage,
         told=told_usage(usage, fault.lie),
         is_cumulative=fault.lie == "cumulative",

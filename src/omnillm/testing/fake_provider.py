@@ -15,6 +15,7 @@ from omnillm.testing.connection import Arrived, Connection
 from omnillm.testing.delivery import plan
 from omnillm.testing.exchange import Exchange
 from omnillm.testing.faults import Fault
+from omnillm.testing.hosts import HOSTS, ITSELF
 from omnillm.testing.invoice import Invoice, Rates
 from omnillm.testing.judge import Call, Judge
 from omnillm.testing.log import Logged
@@ -29,10 +30,10 @@ class FakeProvider:
     """`async with FakeProvider(keys={"sk-good": Behaviour()}) as provider:` serves at `provider.base_url` until the block ends.
 
     Keys: "*" stands for any key; without `keys` every key is good. Prices: nano-USD per million tokens, see `Invoice`. Without a clock, a
-    ManualClock stands still. `sleep` is awaited where a fault takes its time.
+    ManualClock stands still. `sleep` is awaited where a fault takes its time. `poses_as` is one of `HOSTS`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a deviation from a plain provider
         self,
         *,
         keys: Mapping[str, Behaviour] | None = None,
@@ -41,6 +42,7 @@ class FakeProvider:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         billing_lag_tokens: int = 0,
         tls: ssl.SSLContext | None = None,
+        poses_as: str = "",
     ) -> None:
         self.clock: Clock = clock or ManualClock()
         self.script = Script({"*": Behaviour()} if keys is None else keys)
@@ -49,7 +51,7 @@ class FakeProvider:
         self.base_url = ""
         self.accepted = 0
         """Connections so far."""
-        self._judge = Judge(self.script, self.clock, self.invoice.models or MODELS)
+        self._judge = Judge(self.script, self.clock, self.invoice.models or MODELS, HOSTS[poses_as] if poses_as else ITSELF)
         self._sleep = sleep
         self._lag = billing_lag_tokens
         """Output tokens that are still generated, and billed, after the client hung up."""

@@ -56,6 +56,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """What the reply says about it."""
     is_cumulative: bool = False
     """Usage is told all along a stream."""
+    tier: str = "default"
+    """As OpenAI calls it."""
     choices: int = 1
     wants_usage: bool = True
     max_output: int | None = None

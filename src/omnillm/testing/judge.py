@@ -11,13 +11,15 @@ from omnillm.testing.connection import Arrived
 from omnillm.testing.delivery import Reply
 from omnillm.testing.faults import NO_FAULT, Fault
 from omnillm.testing.generation import Generation, count_tokens
+from omnillm.testing.hosts import ITSELF, Host
 from omnillm.testing.images import IMAGE_TOKENS
 from omnillm.testing.memory import Memory, seal_for
-from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, BEDROCK_INVOKED, GEMINI_GENERATE_CONTENT
+from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, BEDROCK_INVOKED, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.testing.replies.anthropic_messages import read_count
-from omnillm.testing.replies.speaker import Asked, Json, Malformed, Standing
+from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing
 from omnillm.testing.routes import Route, key_of, route
 from omnillm.testing.script import WINDOW_S, Behaviour, Script
+from omnillm.testing.shelves import HANDLERS, Request, Shelves
 from omnillm.testing.signed import is_signed, signer_of
 
 UNLIMITED = 10_000
@@ -48,33 +50,36 @@ class Call(msgspec.Struct, kw_only=True):
 class Judge:
     """One provider's judgement."""
 
-    __slots__ = ("_clock", "_memory", "_models", "_read", "_script")
+    __slots__ = ("_clock", "_host", "_memory", "_models", "_read", "_script", "_shelves")
 
-    def __init__(self, script: Script, clock: Clock, models: tuple[str, ...]) -> None:
+    def __init__(self, script: Script, clock: Clock, models: tuple[str, ...], host: Host = ITSELF) -> None:
         self._script = script
+        self._host = host
         self._memory = Memory()
+        self._shelves = Shelves()
         self._clock = clock
         self._models = models
         self._read = lru_cache(maxsize=64)(_read)  # load tests repeat their bodies
 
     def judge(self, arrived: Arrived, number: int) -> Call:
-        way = route(arrived.method, arrived.target, arrived.headers)
-        headers = arrived.headers
-        key = signer_of(arrived, self._script.keys) if is_signed(headers) else key_of(arrived.target, headers)
+        host, headers = self._host, arrived.headers
+        way = route(arrived.method, host.inside(arrived.target), headers)
+        key = signer_of(arrived, self._script.keys) if is_signed(headers) else key_of(arrived.target, headers) or host.nobody
         behaviour = self._script.behaviour(key)
         if behaviour is None:
             return self._refuse(way, key, _unknown(way, arrived), number)
         if way.operation == "nothing":
-            return self._refuse(way, key, NO_ROUTE, number)
+            return self._fetch(way, key, arrived, number) or self._refuse(way, key, NO_ROUTE, number)
         if way.operation == "models":
             return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
         try:
             _demand_version(way, arrived)
-            asked = self._read(way, arrived.body)
+            asked = self._read(way, host.completed(arrived.target, arrived.body))
+            asked = host.take(way.speaker.protocol, arrived.body, asked)
             self._memory.judge(way.speaker.protocol, key, asked)
         except (Malformed, RecursionError) as problem:
             code = problem.code if isinstance(problem, Malformed) else ""
-            return self._refuse(way, key, Fault.status(400, code=code, message=str(problem)), number)
+            return self._refuse(way, key, Fault.status(host.status_of(code), code=code, message=str(problem)), number)
         fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
         if fault.http_status or (fault.error_after is not None and not asked.is_stream):
             call = self._refuse(way, key, fault, number)
@@ -87,10 +92,30 @@ class Judge:
             generation = answer.generate(asked, behaviour, fault, number=number, created=int(self._clock.wall()), seal=seal)
             self._memory.keep(protocol, key, asked, generation)
             call = self._grant(way, key, fault, generation, is_stream=asked.is_stream)
+            host.dress(protocol, call.reply)
+            if protocol == OPENAI_RESPONSES.protocol and not asked.is_stream and asked.stored:
+                told = way.speaker.whole(generation)
+                self._shelves.of(key).keep("responses", told["id"], told)
         call.model = asked.model
         call.is_stream = asked.is_stream
         call.delay_s = _delay_s(fault, behaviour)
         return call
+
+    def _fetch(self, way: Route, key: str, arrived: Arrived, number: int) -> Call | None:
+        """What is kept for the key, or is to be; its faults are the queue's and the key's."""
+        behaviour = self._script.behaviour(key)
+        assert behaviour is not None
+        wall = int(self._clock.wall())
+        asked = Request.of(arrived.method, self._host.inside(arrived.target), arrived.headers, arrived.body, created=wall)
+        fault = self._script.fault(key, behaviour, b"")
+        if fault.http_status:
+            return self._refuse(way, key, fault, number)
+        found = HANDLERS[way.speaker.protocol](self._shelves.of(key), asked)
+        if found is None:
+            return None
+        fields = way.speaker.fields(self._standing(key, number)) | {"content-type": found.content_type} | found.fields
+        reply = Reply(status=found.status, fields=fields, pieces=[Piece(found.body, 0, "terminal")], is_chunked=False)
+        return Call(route=way, key=key, fault=fault, reply=reply)
 
     def _refuse(self, way: Route, key: str, fault: Fault, number: int) -> Call:
         return Call(route=way, key=key, fault=fault, model=way.model, reply=answer.fail(way.speaker, fault, self._standing(key, number)))

@@ -28,6 +28,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     """Of the prompt, that are read from a cache."""
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    tier: str = ""
+    """The service tier that replies name and that is served; "": the one that was asked for."""
     delay_s: float | None = None
     """Pause before each piece of a stream; 0 only lets other tasks run."""
 

@@ -49,7 +49,7 @@ class HttpClient:
         """
         pool = self._pools.get(outgoing.origin) or self._open_pool(outgoing.origin)
         now = self._clock.now()
-        connection = pool.take(now)
+        connection = None if outgoing.needs_new_connection else pool.take(now)
         if connection is None:
             connection = await self._connect(outgoing, pool)
             now = self._clock.now()

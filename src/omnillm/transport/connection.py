@@ -15,6 +15,7 @@ from omnillm.errors import NotSent, StaleConnection, UpstreamLost, UpstreamTimeo
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.outgoing import Outgoing
 from omnillm.transport.reply import ReplyReader
+from omnillm.transport.spool import Unsent
 
 NEVER = float("inf")
 ONE_WRITE_BYTES = 65_536
@@ -71,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
-        self._unsent: memoryview | None = None
+        self._unsent: Unsent | None = None
         self._unread = 0
         self._idle_s = self._total_due = NEVER
         self._is_busy = self._is_lingering = self._is_paused = self._is_patient = self._is_reused = self._is_write_paused = False
@@ -98,11 +99,11 @@ class Connection(asyncio.Protocol):
         self.reader.begin(is_bodiless=method in ENDS_AT_HEAD)
         if not body and method in WITHOUT_CONTENT:
             self._transport.write(outgoing.head + b"\r\n")
-        elif len(body) <= ONE_WRITE_BYTES:
+        elif isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
             self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (outgoing.head, len(body), body))
         else:
             self._transport.write(b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)))
-            self._unsent = memoryview(body)
+            self._unsent = Unsent(body)
             self._send_more()
 
     def arrival(self, *, is_patient: bool) -> asyncio.Future[None]:
@@ -282,6 +283,7 @@ class Connection(asyncio.Protocol):
 
     def _send_more(self) -> None:
         while self._unsent is not None and not self._is_write_paused and not self._transport.is_closing():
-            unsent = self._unsent
-            self._unsent = unsent[SLICE_BYTES:] if len(unsent) > SLICE_BYTES else None
-            self._transport.write(unsent[:SLICE_BYTES])
+            piece = self._unsent.take(SLICE_BYTES)
+            if self._unsent.is_empty:
+                self._unsent = None
+            self._transport.write(piece)

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from omnillm.errors import ConfigError
+from omnillm.transport.spool import Spool
 from omnillm.transport.timeouts import Timeouts
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -49,9 +50,11 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     origin: Origin
     method: bytes
     head: bytes
-    body: bytes
+    body: bytes | Spool
     timeouts: Timeouts
     is_stream: bool
+    needs_new_connection: bool = False
+    """A reused one may die first, and then nobody can say whether the request had arrived."""
 
     def __repr__(self) -> str:
         """Without head and body: the one holds the provider key, the other the prompt."""

@@ -409,3 +409,19 @@ def test_reasoning_off_is_said_to_models_that_can():
     body, losses = emitted(request, Dialect(can_stop_thinking=False))
     assert "reasoning_effort" not in body
     assert losses == ["approximated:capabilities.reasoning.effort", "approximated:capabilities.reasoning.mode"]
+
+
+def test_a_host_of_strings_gets_strings() -> None:
+    """Texts are joined, a picture is told as lost, and a message that was nothing else is left out."""
+    picture = {"type": "image", "source": {"type": "url", "url": "https://h/x.png"}}
+    body = {
+        "max_tokens": 5,
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "One."}, picture, {"type": "text", "text": "Two."}]},
+            {"role": "assistant", "content": "Well?"},
+            {"role": "user", "content": [picture]},
+        ],
+    }
+    written, losses = translated("anthropic_messages", body, msgspec.structs.replace(HOST, takes_parts=False))
+    assert written["messages"] == [{"role": "user", "content": "One.\n\nTwo."}, {"role": "assistant", "content": "Well?"}]
+    assert losses == ["approximated:input[*].parts", "dropped:input[*].parts[*]"]

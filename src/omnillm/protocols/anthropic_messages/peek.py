@@ -90,7 +90,11 @@ def peek_reply(body: bytes) -> ReplyPeek:
         return ReplyPeek(usage=None, is_complete=False, failure=failure_of(200, reply.error))
     if reply.type != "message" or reply.content is None:
         return _NOT_A_REPLY
-    return ReplyPeek(usage=None if reply.usage is None else usage_of(reply.usage), is_complete=True)
+    reported = reply.usage
+    if reported is None:
+        return ReplyPeek(usage=None, is_complete=True, has_content=bool(reply.content))
+    tier = tier_of(reported.speed, reported.service_tier)
+    return ReplyPeek(usage=usage_of(reported), is_complete=True, tier=tier, has_content=bool(reply.content))
 
 
 def _read_reply(body: bytes) -> Reply:
@@ -98,6 +102,11 @@ def _read_reply(body: bytes) -> Reply:
         return _REPLY.decode(body)
     except msgspec.ValidationError:
         return decode_clamped(body, Reply)
+
+
+def tier_of(speed: Any, service_tier: Any) -> Any:
+    """Price lists know both as tiers; a call has one of them at most."""
+    return speed if speed and speed != "standard" else service_tier
 
 
 def usage_of_counts(counts: dict[str, Any]) -> Usage | None:

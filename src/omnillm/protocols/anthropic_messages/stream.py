@@ -7,7 +7,7 @@ import msgspec
 from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.anthropic_messages.failure import failure_of
-from omnillm.protocols.anthropic_messages.peek import usage_of_counts
+from omnillm.protocols.anthropic_messages.peek import tier_of, usage_of_counts
 from omnillm.protocols.anthropic_messages.wire import ContentBlock, StreamEvent
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
@@ -22,9 +22,13 @@ _MALFORMED = Failure(
 
 
 class MessageWatch:
-    """Cumulative usage: what `message_start` named stands until a `message_delta` names it again."""
+    """Cumulative usage: what `message_start` named stands until a `message_delta` names it again.
 
-    __slots__ = ("_counts", "_is_complete", "failure", "usage")
+    The output that `message_start` names is a placeholder, unless its message has stopped already (the end of a tool's program): without a
+    `message_delta` that names it, the usage of a stream is not known.
+    """
+
+    __slots__ = ("_counts", "_is_complete", "_is_told", "failure", "usage")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
 
@@ -33,6 +37,7 @@ class MessageWatch:
         self.failure: Failure | None = None
         self._counts: dict[str, Any] = {}
         self._is_complete = False
+        self._is_told = False
 
     def see(self, frame: Frame) -> int:
         if not frame.data or self._is_complete:
@@ -54,12 +59,20 @@ class MessageWatch:
             return _CONTENT if _has_content(event.content_block) else _NOTHING
         if event.type == "message_start" and event.message is not None:
             self._report(event.message.usage)
+            self._is_told = event.message.stop_reason is not None
         elif event.type == "message_delta":
             self._report(event.usage)
+            self._is_told = self._is_told or (event.usage is not None and event.usage.get("output_tokens") is not None)
         elif event.type == "message_stop":
             self._is_complete = True
+            if not self._is_told:
+                self.usage = None
             return _END
         return _NOTHING
+
+    @property
+    def tier(self) -> Any:
+        return tier_of(self._counts.get("speed"), self._counts.get("service_tier"))
 
     def at_end_of_stream(self) -> bool:
         return self._is_complete

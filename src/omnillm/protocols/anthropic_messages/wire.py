@@ -37,6 +37,8 @@ class Iteration(TokenCounts, frozen=True, gc=False):
 
 class MessageUsage(TokenCounts, frozen=True, gc=False):
     server_tool_use: ServerToolUse | None = None
+    service_tier: Any = None
+    speed: Any = None
     iterations: list[Iteration] | None = None
 
 
@@ -71,6 +73,7 @@ class MediaMessage(msgspec.Struct, frozen=True, gc=False):
 
 class StartedMessage(msgspec.Struct, frozen=True, gc=False):
     usage: dict[str, Any] | None = None
+    stop_reason: Any = None
 
 
 class ContentBlock(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from omnillm.protocols.bedrock_converse.usage import TokenUsage, usage_of
+from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_of
 from omnillm.protocols.counts import UNREADABLE, decode_clamped
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
@@ -42,6 +42,7 @@ class _Reply(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     output: _Output | None = None
     stop_reason: str = ""
     usage: TokenUsage | None = None
+    service_tier: Any = None
 
 
 _INFERENCE = msgspec.json.Decoder(_Inference | None)
@@ -67,7 +68,12 @@ def peek_reply(body: bytes) -> ReplyPeek:
         return _NOT_A_REPLY
     if reply.output is None or reply.output.message is None or not reply.stop_reason:
         return _NOT_A_REPLY
-    return ReplyPeek(usage=None if reply.usage is None else usage_of(reply.usage), is_complete=True)
+    return ReplyPeek(
+        usage=None if reply.usage is None else usage_of(reply.usage),
+        is_complete=True,
+        tier=tier_of(reply.service_tier),
+        has_content=bool(reply.output.message.content),
+    )
 
 
 def _read_reply(body: bytes) -> _Reply:

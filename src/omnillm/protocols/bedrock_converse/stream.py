@@ -8,7 +8,7 @@ from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.bedrock_converse.failure import failure_of
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION
-from omnillm.protocols.bedrock_converse.usage import usage_of_counts
+from omnillm.protocols.bedrock_converse.usage import tier_of, usage_of_counts
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.usage import Usage
@@ -23,13 +23,14 @@ _MALFORMED = Failure(
 class ConverseWatch:
     """The stream ends with `metadata`, after `messageStop`: without it nobody knows what it cost."""
 
-    __slots__ = ("_has_stopped", "_is_complete", "failure", "usage")
+    __slots__ = ("_has_stopped", "_is_complete", "failure", "tier", "usage")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.failure: Failure | None = None
+        self.tier: Any = None
         self._has_stopped = False
         self._is_complete = False
 
@@ -57,6 +58,7 @@ class ConverseWatch:
             self.failure = failure_of(_code(frame), told)
             return _FAILED
         self.usage = usage_of_counts(told.get("usage")) or self.usage
+        self.tier = tier_of(told.get("serviceTier"))
         self._is_complete = self._has_stopped
         return _END if self._has_stopped else _NOTHING
 

@@ -37,6 +37,11 @@ def usage_of(reported: TokenUsage) -> Usage | None:
     )
 
 
+def tier_of(service_tier: Any) -> Any:
+    """The tier's word; None where none is told."""
+    return service_tier.get("type") if isinstance(service_tier, dict) else None
+
+
 def usage_of_counts(counts: Any) -> Usage | None:
     """None: it cannot be read."""
     try:

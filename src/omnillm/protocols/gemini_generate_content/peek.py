@@ -8,6 +8,7 @@ import msgspec
 from omnillm.errors import BadRequest
 from omnillm.protocols import text
 from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.gemini_generate_content.content import has_content
 from omnillm.protocols.gemini_generate_content.failure import failure_of
 from omnillm.protocols.gemini_generate_content.wire import (
     Blob,
@@ -104,16 +105,15 @@ def peek_reply(body: bytes) -> ReplyPeek:
         decoded = _read_reply(body)
     except UNREADABLE:
         return _NOT_A_REPLY
-    if not isinstance(decoded, list):
-        return _peek_one(decoded)
     usage: Usage | None = None
     is_complete = False
-    for peek in map(_peek_one, decoded):
+    for peek in map(_peek_one, decoded if isinstance(decoded, list) else (decoded,)):
         if peek.failure is not None:
             return peek
         usage = peek.usage or usage
         is_complete = is_complete or peek.is_complete
-    return ReplyPeek(usage=usage, is_complete=is_complete)
+    is_doubtful = usage is not None and not usage.completion_tokens
+    return ReplyPeek(usage=usage, is_complete=is_complete, has_content=is_doubtful and has_content(body))
 
 
 def _read_reply(body: bytes) -> Reply | list[Reply]:

@@ -7,9 +7,10 @@ import msgspec
 from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.gemini_generate_content.content import has_content
 from omnillm.protocols.gemini_generate_content.failure import failure_of
 from omnillm.protocols.gemini_generate_content.peek import is_blocked, read_usage, searches_of
-from omnillm.protocols.gemini_generate_content.wire import Candidate, Chunk, ContentChunk
+from omnillm.protocols.gemini_generate_content.wire import Candidate, Chunk
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.usage import Usage
 
@@ -17,9 +18,6 @@ _CHUNK: msgspec.json.Decoder[Chunk | list[Chunk]] = msgspec.json.Decoder(Chunk |
 _decode = _CHUNK.decode
 # Bound once: `see` is called for every event.
 _NOTHING, _CONTENT, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.FAILED
-_PARTS: msgspec.json.Decoder[ContentChunk | list[ContentChunk]] = msgspec.json.Decoder(ContentChunk | list[ContentChunk])
-_SILENT = frozenset({"text", "thought", "thoughtSignature", "partMetadata"})
-"""A part with other members than these is content by itself; one with these alone if it has some text."""
 _MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="a chunk is not JSON of this protocol")
 
 
@@ -29,6 +27,7 @@ class GenerateContentWatch:
     __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_reported", "_searches", "_started", "failure")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
+    tier: ClassVar = None
 
     def __init__(self) -> None:
         self.failure: Failure | None = None
@@ -62,7 +61,7 @@ class GenerateContentWatch:
         if self.failure is not None:
             return _FAILED
         if not self._has_content:
-            self._has_content = _has_content(data)
+            self._has_content = has_content(data)
         return _CONTENT if self._has_content else _NOTHING
 
     def at_end_of_stream(self) -> bool:
@@ -88,22 +87,3 @@ class GenerateContentWatch:
         if candidate.finish_reason not in {None, "FINISH_REASON_UNSPECIFIED"}:
             self._finished.add(candidate.index or 0)
         self._searches = max(self._searches, searches_of((candidate,)))
-
-
-def _has_content(data: bytes) -> bool:
-    """Tell whether a chunk says something: text, thoughts included, a function call, a picture; not a signature alone."""
-    try:
-        decoded = _PARTS.decode(data)
-    except UNREADABLE:
-        return True  # parts of an unknown shape are shown to the client, not hidden behind a retry
-    for chunk in decoded if isinstance(decoded, list) else (decoded,):
-        for candidate in chunk.candidates or ():
-            parts = candidate.content.parts if candidate.content is not None else None
-            if any(_says_something(part) for part in parts or ()):
-                return True
-    return False
-
-
-def _says_something(part: dict[str, msgspec.Raw]) -> bool:
-    text = part.get("text")
-    return (text is not None and bytes(text) not in {b'""', b"null"}) or not _SILENT.issuperset(part)

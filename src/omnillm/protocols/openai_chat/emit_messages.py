@@ -9,6 +9,7 @@ from omnillm.protocols.openai_chat import assistant
 from omnillm.protocols.openai_chat.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
 from omnillm.protocols.openai_chat.emit_parts import joined_text, write_part, written_content
 from omnillm.protocols.openai_chat.place import Place
+from omnillm.protocols.openai_chat.plain_content import as_strings
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 
 
@@ -27,7 +28,8 @@ def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     for place.number, item in numbered:
         writer.write(item)
     writer.end_results()
-    return writer.messages
+    takes_parts = place.dialect is None or place.dialect.takes_parts
+    return writer.messages if takes_parts else as_strings(writer.messages, place)
 
 
 class _Writer:

@@ -12,7 +12,7 @@ from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE,
 from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
-from omnillm.protocols.openai_chat.wire import Choice, Reply
+from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
 from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek
 
 _NOT_READ = frozenset(
@@ -58,6 +58,7 @@ class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
 _CHOICES = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1, le=128)] | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _REPLY = msgspec.json.Decoder(Reply)
+_SPOKEN = msgspec.json.Decoder(Spoken)
 _NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 
 
@@ -97,7 +98,10 @@ def peek_reply(body: bytes) -> ReplyPeek:
     failure = failed(reply.error, reply.choices)
     if failure is not None:
         return ReplyPeek(usage=usage, is_complete=False, failure=failure)
-    return ReplyPeek(usage=usage, is_complete=bool(reply.choices))
+    is_doubtful = usage is not None and not usage.completion_tokens
+    return ReplyPeek(
+        usage=usage, is_complete=bool(reply.choices), tier=reply.service_tier, has_content=is_doubtful and _says_something(body)
+    )
 
 
 def _read_reply(body: bytes) -> Reply:
@@ -105,6 +109,14 @@ def _read_reply(body: bytes) -> Reply:
         return _REPLY.decode(body)
     except msgspec.ValidationError:
         return decode_clamped(body, Reply)
+
+
+def _says_something(body: bytes) -> bool:
+    try:
+        spoken = _SPOKEN.decode(body)
+    except UNREADABLE:
+        return True
+    return any(choice.message is not None and choice.message.has_content() for choice in spoken.choices or ())
 
 
 def failed(error: object, choices: Sequence[Choice] | None) -> Failure | None:

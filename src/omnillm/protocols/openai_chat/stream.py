@@ -1,7 +1,7 @@
 """Follows one stream of Chat Completions."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -22,13 +22,14 @@ _MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_e
 class ChatWatch:
     """Until the first content every chunk is decoded; from then on only one that names token counts or an error."""
 
-    __slots__ = ("_has_content", "_is_complete", "_withholds", "failure", "usage")
+    __slots__ = ("_has_content", "_is_complete", "_withholds", "failure", "tier", "usage")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
 
     def __init__(self, withholds: bool) -> None:  # noqa: FBT001 - the signature of `Protocol.watch`
         self.usage: Usage | None = None
         self.failure: Failure | None = None
+        self.tier: Any = None
         self._withholds = withholds
         self._has_content = False
         self._is_complete = False
@@ -73,6 +74,7 @@ class ChatWatch:
         return Sight.CONTENT
 
     def _report(self, chunk: Chunk) -> None:
+        self.tier = chunk.service_tier or self.tier
         reported = chunk.usage
         if reported is None and chunk.x_groq is not None:
             reported = chunk.x_groq.usage

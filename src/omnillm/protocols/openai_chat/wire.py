@@ -47,6 +47,7 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
 class Reply(msgspec.Struct, frozen=True, gc=False):
     choices: list[Choice] | None = None
     usage: ChatUsage | None = None
+    service_tier: Any = None
     error: Any = None
 
 
@@ -72,6 +73,16 @@ class ChunkChoice(Choice, frozen=True, gc=False):
     text: Any = None
 
 
+class SpokenChoice(msgspec.Struct, frozen=True, gc=False):
+    message: Delta | None = None
+
+
+class Spoken(msgspec.Struct, frozen=True, gc=False):
+    """What a plain reply says; its message has the members of a delta."""
+
+    choices: list[SpokenChoice] | None = None
+
+
 class GroqExtension(msgspec.Struct, frozen=True, gc=False):
     usage: ChatUsage | None = None
     error: Any = None
@@ -80,5 +91,6 @@ class GroqExtension(msgspec.Struct, frozen=True, gc=False):
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     choices: list[ChunkChoice] | None = None
     usage: ChatUsage | None = None
+    service_tier: Any = None
     error: Any = None
     x_groq: GroqExtension | None = None

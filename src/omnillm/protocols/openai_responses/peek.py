@@ -109,7 +109,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
         return ReplyPeek(usage=usage, is_complete=False, failure=failure_of(200, response.error))
     # A background response is complete as an answer although the provider has yet to write it.
     is_complete = response.output is not None and (response.status in _FINISHED or response.status in _ACCEPTED)
-    return ReplyPeek(usage=usage, is_complete=is_complete)
+    return ReplyPeek(usage=usage, is_complete=is_complete, tier=response.service_tier, has_content=bool(response.output))
 
 
 def _read_response(body: bytes) -> Response:

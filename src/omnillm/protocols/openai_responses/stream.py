@@ -1,5 +1,7 @@
 """Follows one stream of the Responses API."""
 
+from typing import Any
+
 import msgspec
 
 from omnillm.framing.sse import Frame
@@ -28,11 +30,12 @@ _OPENINGS = frozenset(
 class ResponsesWatch:
     """Until the first content every event is decoded; from then on only one that carries a response or an error."""
 
-    __slots__ = ("_has_content", "_is_complete", "_last", "failure", "response_id", "usage")
+    __slots__ = ("_has_content", "_is_complete", "_last", "failure", "response_id", "tier", "usage")
 
     def __init__(self, withholds: bool) -> None:  # noqa: ARG002, FBT001 - the signature of `Protocol.watch`; usage is never asked for
         self.usage: Usage | None = None
         self.failure: Failure | None = None
+        self.tier: Any = None
         self.response_id = ""
         """The id that the provider gave to the response; a `response.failed` of the gateway's own must repeat it."""
         self._last = b""
@@ -84,6 +87,7 @@ class ResponsesWatch:
     def _report(self, response: Response) -> None:
         self.response_id = self.response_id or response.id or ""
         self.usage = usage_of_response(response) or self.usage
+        self.tier = response.service_tier or self.tier
 
     def _fail(self, failure: Failure) -> int:
         """The first failure stands: `error` says more than the `response.failed` after it."""

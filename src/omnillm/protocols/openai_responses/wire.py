@@ -43,6 +43,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
     status: str | None = None
     output: list[ItemKind] | None = None
     usage: ResponsesUsage | None = None
+    service_tier: Any = None
     error: Any = None
 
 

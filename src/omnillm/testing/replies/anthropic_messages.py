@@ -77,6 +77,7 @@ def read_count(body: Json, max_output: int | None = None) -> Asked:
     return Asked(
         model=demand(body, "model", str),
         prompt=prompt,
+        tier=tier if isinstance(tier := body.get("service_tier"), str) else "",
         texts=(*texts_in(body.get("system")), *texts_in(messages)),
         is_stream=body.get("stream") is True,
         max_output=max_output,
@@ -90,7 +91,7 @@ def read_count(body: Json, max_output: int | None = None) -> Asked:
     )
 
 
-def _usage(usage: Usage, output: int) -> Json:
+def _usage(usage: Usage, output: int, tier: str) -> Json:
     return {
         "input_tokens": usage.input,
         "cache_creation_input_tokens": usage.cache_write_short,
@@ -98,7 +99,7 @@ def _usage(usage: Usage, output: int) -> Json:
         "cache_creation": {"ephemeral_5m_input_tokens": usage.cache_write_short, "ephemeral_1h_input_tokens": 0},
         "output_tokens": output,
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
-        "service_tier": "standard",
+        "service_tier": "standard" if tier == "default" else tier,
         "inference_geo": "not_available",
     }
 
@@ -118,7 +119,7 @@ def _message(generation: Generation, content: list[Json], ending: Json, output: 
         "content": content,
         **ending,
     }
-    return message if generation.told is None else message | {"usage": _usage(generation.told, output)}
+    return message if generation.told is None else message | {"usage": _usage(generation.told, output, generation.tier)}
 
 
 def _block(generation: Generation, block: Block) -> Json:

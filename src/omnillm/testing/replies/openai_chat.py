@@ -34,14 +34,16 @@ def read(body: Json) -> Asked:
     messages = demand(body, "messages", list)
     judge_chat(messages)
     prompt = last_user_text(messages)
+    most = body.get("max_completion_tokens")
     functions = [one_object(tool.get("function"), "tools") for tool in objects(body.get("tools"), "tools")]
     return Asked(
         model=demand(body, "model", str),
         prompt=prompt,
+        tier=tier if isinstance(tier := body.get("service_tier"), str) else "",
         texts=tuple(texts_in(messages)),
         is_stream=body.get("stream") is True,
         wants_usage=one_object(body.get("stream_options"), "stream_options").get("include_usage") is True,
-        max_output=cap(body.get("max_completion_tokens", body.get("max_tokens")), "max_completion_tokens"),
+        max_output=cap(body.get("max_tokens") if most is None else most, "max_completion_tokens"),
         choices=cap(body.get("n"), "n", 128) or 1,
         tools=tuple({"name": function.get("name", ""), "schema": function.get("parameters")} for function in functions if function),
         markers=markers_in(_last_results(messages) or prompt),
@@ -97,7 +99,7 @@ def whole(generation: Generation) -> Json:
         "created": generation.created,
         "model": generation.model,
         "choices": [{"index": i, "message": message, "logprobs": None, "finish_reason": finish} for i in range(generation.choices)],
-        "service_tier": "default",
+        "service_tier": generation.tier,
         "system_fingerprint": "fp_fake000000",
     }
     if generation.told is not None:
@@ -117,7 +119,7 @@ class _Chunks:
             "object": "chat.completion.chunk",
             "created": generation.created,
             "model": generation.model,
-            "service_tier": "default",
+            "service_tier": generation.tier,
             "system_fingerprint": "fp_fake000000",
             "choices": [],
         }

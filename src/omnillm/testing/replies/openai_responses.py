@@ -40,6 +40,7 @@ def read(body: Json) -> Asked:
     return Asked(
         model=demand(body, "model", str),
         prompt=prompt,
+        tier=tier if isinstance(tier := body.get("service_tier"), str) else "",
         texts=(*texts_in(body.get("instructions")), *texts_in(asked)),
         is_stream=body.get("stream") is True,
         max_output=cap(body.get("max_output_tokens"), "max_output_tokens"),
@@ -119,7 +120,7 @@ def _response(generation: Generation, status: str, *, output: list[Json], usage:
         "prompt_cache_key": None,
         "reasoning": {"effort": None, "summary": None},
         "safety_identifier": None,
-        "service_tier": "default",
+        "service_tier": generation.tier,
         "store": True,
         "temperature": 1.0,
         "text": {"format": {"type": "text"}, "verbosity": "medium"},

@@ -40,6 +40,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     is_stream: bool = False
     wants_usage: bool = True
     max_output: int | None = None
+    tier: str = ""
+    """The service tier; "": whichever."""
     choices: int = 1
     tools: tuple[Json, ...] = ()
     """`name` and `schema` of each function."""

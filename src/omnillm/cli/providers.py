@@ -1,0 +1,24 @@
+"""`omnillm providers`."""
+
+import msgspec
+import typer
+
+from omnillm.cli.columns import show
+from omnillm.cli.ledger import AS_JSON
+
+
+def providers(
+    kind: str = typer.Argument("", help="Of one kind only."),
+    as_json: bool = AS_JSON,
+) -> None:
+    """Show what is supported: kind, family, wire format, and whether it is native, compatible (translated) or planned."""
+    from omnillm.providers.kinds import profile_of
+    from omnillm.providers.registry import embedded_provider_registry
+
+    rows = [row for row in embedded_provider_registry() if kind in {"", row.provider}]
+    if not rows:
+        profile_of(kind)
+    if as_json:
+        typer.echo(msgspec.json.encode(rows).decode())
+        return
+    show(("kind", "family", "wire format", "level"), [(row.provider, row.family, row.wire_format, row.level) for row in rows], names=4)

@@ -1,0 +1,25 @@
+"""Tokens of Microsoft Entra ID, from whatever identity the machine has: environment, workload identity, managed identity, `az login`."""
+
+from omnillm.credentials.renewal import Fetch, Token
+from omnillm.errors import ConfigError, Unavailable
+from omnillm.secret import Secret
+
+
+def entra_tokens(scope: str) -> Fetch:
+    """ConfigError: the extra is not installed."""
+    try:
+        from azure.core.exceptions import AzureError
+        from azure.identity import DefaultAzureCredential
+    except ImportError as error:
+        raise ConfigError("entra needs the package azure-identity: pip install 'omnillm[azure]'", path="auth") from error
+    credential = DefaultAzureCredential()
+
+    def fetch() -> Token:
+        try:
+            token = credential.get_token(scope)
+        except AzureError as error:
+            # Its text names the identities that were tried, and no secret of them.
+            raise Unavailable(f"Microsoft Entra ID gave none ({type(error).__name__})") from error
+        return Token(secret=Secret(token.token), expires_wall=float(token.expires_on))
+
+    return fetch

@@ -1,0 +1,233 @@
+"""A call in the provider's own words, beside inference: the same limits, keys and rows, and bytes that nobody reads on their way.
+
+A call that may have been received is repeated only where twice is as good as once. Ids bind to the key that made them, as in inference;
+what a virtual key did not make, it does not find.
+"""
+
+import msgspec
+
+from omnillm.admission.asks import Ask, Lease, Refusal
+from omnillm.errors import BadRequest, CallerFault, UpstreamLost, UpstreamTimeout
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.bindings import Pin
+from omnillm.gateway.call import Call, has_repeated_members, read_members
+from omnillm.gateway.case import Case
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.native_relay import NativeRelay
+from omnillm.gateway.refusals import refusal_error
+from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round
+from omnillm.gateway.settlement import Settlement
+from omnillm.gateway.translation import Upstream, Upstreams
+from omnillm.outcome import FAILOVERS, RETRIES, Verdict
+from omnillm.protocols.bound import files_named
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import Bound, Failure
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.native import Asked
+from omnillm.routing.router import Router
+from omnillm.routing.target import Plan, Target
+from omnillm.transport.client import Exchange, HttpClient, Outgoing
+from omnillm.transport.spool import MEMORY_BYTES, Spool
+
+REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+"""RFC 9110, section 9.2.2."""
+
+
+class _Named(msgspec.Struct):
+    """What of a JSON body says which key it needs, and what it costs."""
+
+    model: str | None = None
+    input_file_id: str | None = None
+
+
+_named = msgspec.json.Decoder(_Named).decode
+
+
+class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What a native call asks for, beside who asks."""
+
+    provider: str
+    endpoint: Endpoint
+    asked: Asked
+    method: str
+    query: str = ""
+    """Without credentials."""
+    body: bytes | Spool = b""
+    pin: Pin | None = None
+    """Of an upload that goes on: the key that began it."""
+
+
+class NativeEngine:
+    def __init__(  # noqa: PLR0913  the wiring of assemble, once
+        self,
+        *,
+        router: Router,
+        settlement: Settlement,
+        admission: Admission,
+        journal: Journal,
+        client: HttpClient,
+        upstreams: Upstreams,
+        settings: DispatchSettings,
+    ) -> None:
+        self._router = router
+        self._settlement = settlement
+        self._admission = admission
+        self._journal = journal
+        self._client = client
+        self._upstreams = upstreams
+        self._settings = settings
+
+    async def serve(self, call: Call, ask: NativeAsk) -> NativeRelay:
+        """Admit and send. The relay then owns what the case holds: close it."""
+        named, model = self._read(ask)
+        self._check_cost(call, ask, model)
+        if model:
+            call = msgspec.structs.replace(call, model=f"{ask.provider}/{model}")
+        pin = ask.pin or await self.pin(call, named)
+        with self.open(call, ask, model, pin) as case:
+            await self.admit(case, is_metered=not ask.asked.operation.metering.is_free)
+            exchange = await self.send(case, ask)
+            return await NativeRelay.open(case, ask.asked, ask.endpoint, exchange)
+
+    def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
+        target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
+        return self._settlement.open(call, Plan(targets=(target,), public_model=call.model, route=f"{ask.provider}/native"), pin)
+
+    def _read(self, ask: NativeAsk) -> tuple[tuple[Bound, ...], str]:
+        """(what only one key knows, model) of path and body."""
+        named, body = ask.asked.named, ask.body
+        if not (isinstance(body, bytes) and body[:1] == b"{" and len(body) <= MEMORY_BYTES):
+            return named, ask.asked.model
+        try:
+            told = _named(body)
+        except UNREADABLE:
+            return named, ask.asked.model
+        files = dict.fromkeys((*files_named({}, body), *((("file", told.input_file_id),) if told.input_file_id else ())))
+        model = (told.model or "").removeprefix("models/")
+        return (*named, *files), ask.asked.model or model
+
+    def _check_cost(self, call: Call, ask: NativeAsk, model: str) -> None:
+        """Refuse what a hard budget cannot bound, and a model that the caller may not ask for."""
+        operation = ask.asked.operation
+        if operation.metering.is_free:
+            return
+        if call.caller.is_hard:
+            raise BadRequest(
+                f"The call has a hard budget, and its cost has no upper bound: {operation.method} {operation.path} is billed by "
+                f"{operation.metering.value} that the provider counts, and it goes through unread.",
+                code="unbounded_cost",
+            )
+        if call.caller.models and _is_ambiguous(ask.body):
+            raise BadRequest("A member stands twice in the request body; which model is asked for must be sure.", code="repeated_member")
+        self._router.check_spendable(ask.provider, model, call.caller.models)
+
+    async def pin(self, call: Call, named: tuple[Bound, ...]) -> Pin | None:
+        """The key that made all that is named. CallerFault 404: a virtual key finds only what it made."""
+        bindings = self._settlement.bindings
+        if call.caller.name:
+            for bound in named:
+                if await bindings.owner(bound) is None:
+                    raise CallerFault(f"There is no {bound[0].replace('_', ' ')} {bound[1]!r}.", code="not_found", status=404)
+        return await bindings.pin(call, named)
+
+    async def admit(self, case: Case, *, is_metered: bool) -> None:
+        call = case.call
+        if is_metered and call.caller.budgets:
+            self._journal.check()
+        answer = await self._admission.admit(
+            Ask(
+                case_id=case.request_id,
+                caller=call.caller.name,
+                tokens=0,
+                budgets=call.caller.budgets if is_metered else (),
+                amount_nanousd=0,
+                queue_until=min(call.started_at + self._settings.queue_s, call.deadline),
+            )
+        )
+        if isinstance(answer, Refusal):
+            raise refusal_error(answer, call.model)
+        case.ticket = answer
+
+    async def send(self, case: Case, ask: NativeAsk) -> Exchange:
+        """The first attempt that succeeds, its lease and exchange still open under the case."""
+        round_ = Round(case, self._settings)
+        while True:
+            lease = await self._lease(case, round_)
+            answer = await self._attempt(case, ask, lease)
+            if isinstance(answer, Exchange):
+                return answer
+            round_.note(lease, answer)
+            if not self._may_go_on(ask, round_, answer):
+                raise round_.error()
+            if self._upstreams.now() > case.call.deadline:
+                raise round_.error()
+
+    def _may_go_on(self, ask: NativeAsk, round_: Round, failure: Failure) -> bool:
+        if failure.verdict in FAILOVERS:
+            return True
+        is_repeatable = ask.method in REPEATABLE and failure.verdict in {*RETRIES, Verdict.STALE}
+        return is_repeatable and round_.retries <= self._settings.max_retries
+
+    async def _lease(self, case: Case, round_: Round) -> Lease:
+        answer = await self._admission.lease(round_.need())
+        if isinstance(answer, Lease):
+            return answer
+        if round_.failure is not None and answer.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
+            raise round_.error()
+        raise refusal_error(answer, case.call.model)
+
+    async def _attempt(self, case: Case, ask: NativeAsk, lease: Lease) -> Exchange | Failure:
+        upstream = self._upstreams.find(lease.provider, lease.key, ask.endpoint.protocols[0])
+        attempt = case.begin(lease)
+        answer = await self._exchange(case, attempt, upstream, ask)
+        if isinstance(answer, Failure):
+            # A stale connection ends its lease here: whoever may be asked again asks for another.
+            verdict = Verdict.LOST if answer.verdict is Verdict.STALE else answer.verdict
+            failure = msgspec.structs.replace(answer, verdict=verdict)
+            case.end(attempt.outcome(failure), status=answer.status, error=answer.code)
+            return failure
+        return answer
+
+    async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, ask: NativeAsk) -> Exchange | Failure:
+        try:
+            outgoing = self._outgoing(case.call, upstream, ask)
+            attempt.is_sent = True
+            attempt.sent_at = self._upstreams.now()
+            self._admission.sent(attempt.lease.lease_id)
+            attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
+            attempt.sent_at = exchange.sent_at
+            attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
+            if exchange.status < 400:
+                return exchange
+            return self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+        except (UpstreamLost, UpstreamTimeout) as error:
+            return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+
+    def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk) -> Outgoing:
+        timeouts = upstream.native_timeouts(max(call.deadline - self._upstreams.now(), 0.0))
+        target = ask.endpoint.native_target(ask.asked.path, ask.query)
+        return Outgoing(
+            origin=upstream.origin,
+            method=ask.method.encode(),
+            head=upstream.sender.native_head(ask.method, target, call.headers),
+            body=ask.body,
+            timeouts=timeouts,
+            is_stream=True,
+            needs_new_connection=ask.method not in REPEATABLE,
+        )
+
+    def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
+        """What an error means for the key. That something is not there is the caller's affair, not a model's."""
+        failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        if failure.verdict is Verdict.NOT_FOUND:
+            failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)
+        case.provider_body = body if failure.status in VISIBLE else b""
+        case.provider_protocol = case.call.protocol.name
+        return failure
+
+
+def _is_ambiguous(body: bytes | Spool) -> bool:
+    """Whether a JSON body names a member twice, so that its provider could read another model than we did."""
+    return isinstance(body, bytes) and body[:1] == b"{" and has_repeated_members(body, read_members(body))

@@ -1,0 +1,236 @@
+"""What may be asked of a provider in its own words, beside inference: one table a kind. What is in no table is refused.
+
+A `{word}` in a pattern is an id of that kind, which only the provider key that made it knows; `{model}` is a model's name.
+"""
+
+import enum
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Final
+
+import msgspec
+
+from omnillm.protocols.bound import CACHED_CONTENT, CONVERSATION, FILE, RESPONSE
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+
+BATCH: Final = "batch"
+UPLOAD: Final = "upload"
+
+
+class Metering(enum.StrEnum):
+    """What an operation costs."""
+
+    ZERO = "zero"
+    STORAGE = "storage"
+    """What is kept, which no provider bills by the call."""
+    TOKENS = "tokens"
+    UNITS = "units"
+    PRICED = "priced"
+    """By tokens and time together."""
+
+    @property
+    def is_free(self) -> bool:
+        return self in {Metering.ZERO, Metering.STORAGE}
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    method: str
+    path: str
+    """Below the provider's root; of Gemini's uploads, at its origin."""
+    family: str
+    metering: Metering = Metering.ZERO
+    makes: str = ""
+    """The kind of what its reply names by `id` (Gemini: `name`)."""
+    lists: str = ""
+    """The kind of what its reply lists."""
+
+
+def _operations(table: str) -> tuple[Operation, ...]:
+    """Lines of `METHOD PATH FAMILY [METERING] [makes=KIND] [lists=KIND]`."""
+    found = []
+    for line in table.strip().splitlines():
+        method, path, family, *rest = line.split()
+        named = dict(each.split("=") for each in rest if "=" in each)
+        metering = next((Metering(each) for each in rest if "=" not in each), Metering.ZERO)
+        found.append(Operation(method=method, path=path, family=family, metering=metering, **named))
+    return tuple(found)
+
+
+OPENAI: Final = _operations("""
+    GET    /models                        models
+    GET    /models/{model}                models
+    POST   /files                         files        storage  makes=file
+    GET    /files                         files                 lists=file
+    GET    /files/{file}                  files
+    DELETE /files/{file}                  files
+    GET    /files/{file}/content          files
+    POST   /uploads                       uploads      storage  makes=upload
+    POST   /uploads/{upload}/parts        uploads      storage
+    POST   /uploads/{upload}/complete     uploads      storage
+    POST   /uploads/{upload}/cancel       uploads
+    POST   /batches                       batches      tokens   makes=batch
+    GET    /batches                       batches               lists=batch
+    GET    /batches/{batch}               batches
+    POST   /batches/{batch}/cancel        batches
+    GET    /responses/{response}          stored_responses
+    DELETE /responses/{response}          stored_responses
+    POST   /responses/{response}/cancel   stored_responses
+    GET    /responses/{response}/input_items  stored_responses
+    POST   /conversations                 conversations  storage  makes=conversation
+    GET    /conversations/{conversation}  conversations
+    POST   /conversations/{conversation}  conversations
+    DELETE /conversations/{conversation}  conversations
+    GET    /conversations/{conversation}/items         conversations
+    POST   /conversations/{conversation}/items         conversations  storage
+    GET    /conversations/{conversation}/items/{item}  conversations
+    DELETE /conversations/{conversation}/items/{item}  conversations
+    POST   /embeddings                    embeddings   tokens
+    POST   /moderations                   moderations
+    POST   /images/generations            images       units
+    POST   /images/edits                  images       units
+    POST   /images/variations             images       units
+    POST   /audio/speech                  speech       units
+    POST   /audio/transcriptions          transcriptions  units
+    POST   /audio/translations            transcriptions  units
+""")
+AZURE: Final = OPENAI + _operations("""
+    POST   /deployments/{model}/embeddings            embeddings  tokens
+    POST   /deployments/{model}/images/generations    images      units
+    POST   /deployments/{model}/images/edits          images      units
+    POST   /deployments/{model}/audio/speech          speech      units
+    POST   /deployments/{model}/audio/transcriptions  transcriptions  units
+    POST   /deployments/{model}/audio/translations    transcriptions  units
+""")
+COMPATIBLE: Final = _operations("""
+    GET    /models                        models
+    GET    /models/{model}                models
+    POST   /embeddings                    embeddings   tokens
+""")
+ANTHROPIC: Final = _operations("""
+    GET    /models                        models
+    GET    /models/{model}                models
+    POST   /messages/batches              batches      tokens   makes=batch
+    GET    /messages/batches              batches               lists=batch
+    GET    /messages/batches/{batch}      batches
+    DELETE /messages/batches/{batch}      batches
+    POST   /messages/batches/{batch}/cancel   batches
+    GET    /messages/batches/{batch}/results  batches
+    POST   /files                         files        storage  makes=file
+    GET    /files                         files                 lists=file
+    GET    /files/{file}                  files
+    DELETE /files/{file}                  files
+    GET    /files/{file}/content          files
+""")
+GEMINI: Final = _operations("""
+    GET    /models                        models
+    GET    /models/{model}                models
+    POST   /upload/{version}/files        files        storage
+    GET    /files                         files                 lists=file
+    GET    /files/{file}                  files
+    GET    /files/{file}:download         files
+    DELETE /files/{file}                  files
+    POST   /cachedContents                caches       priced   makes=cached_content
+    GET    /cachedContents                caches                lists=cached_content
+    GET    /cachedContents/{cached_content}     caches
+    PATCH  /cachedContents/{cached_content}     caches   priced
+    DELETE /cachedContents/{cached_content}     caches
+    POST   /models/{model}:embedContent         embeddings  tokens
+    POST   /models/{model}:batchEmbedContents   embeddings  tokens
+""")
+COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents"}
+"""Gemini's ids bear their collection: `files/abc`."""
+BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
+_TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
+    "openai": OPENAI,
+    "azure_openai": AZURE,
+    "anthropic": ANTHROPIC,
+    "gemini": GEMINI,
+    "bedrock": (),
+    "vertex_ai": (),
+}
+"""The clouds' other paths are signed, or need a token: none passes yet."""
+_ID: Final = r"[A-Za-z0-9_.\-]{1,256}"
+_WORD: Final = re.compile(r"\\{(\w+)\\}")
+UNLISTED: Final = "unlisted"
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation, and what its path names."""
+
+    operation: Operation
+    path: str
+    """Below the root, as it goes upstream."""
+    named: tuple[tuple[str, str], ...] = ()
+    """(kind, id) of what only one key knows."""
+    model: str = ""
+
+
+def operations(kind: str) -> tuple[Operation, ...]:
+    return _TABLES.get(kind, COMPATIBLE)
+
+
+def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) -> Asked | None:
+    """What is asked of this provider by a path below its root; `allowed` are patterns of further paths. None: nothing that may be."""
+    method = "GET" if method == "HEAD" else method
+    for operation, pattern in _compiled(endpoint.kind):
+        found = pattern.fullmatch(path) if operation.method == method else None
+        if found is not None:
+            words = found.groupdict()
+            named = tuple((kind, _bound_id(endpoint, kind, words[kind])) for kind in words if kind in BOUND)
+            return Asked(operation=operation, path=path, named=named, model=words.get("model", ""))
+    if any(_matches(pattern, path) for pattern in allowed):
+        return Asked(operation=Operation(method=method, path=path, family=UNLISTED, metering=Metering.TOKENS), path=path)
+    return None
+
+
+@cache
+def _compiled(kind: str) -> tuple[tuple[Operation, re.Pattern[str]], ...]:
+    return tuple((each, re.compile(_WORD.sub(_group, re.escape(each.path)))) for each in operations(kind))
+
+
+def _group(word: re.Match[str]) -> str:
+    return f"(?P<{word[1]}>{'[^:]{1,256}' if word[1] == 'model' else _ID})"
+
+
+def _matches(pattern: str, path: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), path) is not None
+
+
+def _bound_id(endpoint: Endpoint, kind: str, written: str) -> str:
+    is_gemini = GEMINI_GENERATE_CONTENT in endpoint.protocols and kind in COLLECTIONS
+    return f"{COLLECTIONS[kind]}/{written}" if is_gemini else written
+
+
+def id_member(endpoint: Endpoint) -> str:
+    return "name" if GEMINI_GENERATE_CONTENT in endpoint.protocols else "id"
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a provider pages its lists."""
+
+    cursor: str
+    """The parameter that says where a page begins."""
+    size: str = "limit"
+    has_tokens: bool = False
+    """It is `nextPageToken` of the page before, not the id of its last entry."""
+
+
+def listing(endpoint: Endpoint) -> Listing:
+    if GEMINI_GENERATE_CONTENT in endpoint.protocols:
+        return Listing(cursor="pageToken", size="pageSize", has_tokens=True)
+    return Listing(cursor="after_id" if ANTHROPIC_MESSAGES in endpoint.protocols else "after")
+
+
+def made(operation: Operation, reply: object, member: str) -> Iterator[tuple[str, str]]:
+    """(kind, id) of what a decoded reply made, or names as made by what the caller owns: an upload's file, a batch's results."""
+    if not isinstance(reply, dict):
+        return
+    told = [(operation.makes, reply.get(member))] if operation.makes else []
+    if operation.family == "batches":
+        told += [(FILE, reply.get(name)) for name in ("output_file_id", "error_file_id")]
+    file = reply.get("file")
+    if operation.family in {"files", "uploads"} and isinstance(file, dict):
+        told.append((FILE, file.get(member)))
+    yield from ((kind, found) for kind, found in told if isinstance(found, str) and found)

@@ -1,0 +1,221 @@
+"""Calls in a provider's own words: below `/providers/{name}`, and what is no inference of a drop-in prefix or of OpenAI's root paths.
+
+A path that two readers could read differently never goes upstream, and neither does one that the provider's table does not know.
+"""
+
+import re
+from typing import Final
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.errors import BadRequest, Forbidden, OmniError
+from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.bindings import Pin
+from omnillm.gateway.call import Call, Caller
+from omnillm.gateway.case import Case
+from omnillm.gateway.native import NativeAsk
+from omnillm.gateway.native_relay import NativeRelay
+from omnillm.money import format_usd
+from omnillm.protocols.protocol import RequestPeek
+from omnillm.providers.endpoint import UPLOADS, Endpoint
+from omnillm.providers.heads import reply_fields
+from omnillm.providers.native import Asked, ask
+from omnillm.server.inference import text_of, timeout_s
+from omnillm.server.live import Live
+from omnillm.server.paths import PREFIXES, protocol_of, split_provider
+from omnillm.server.requests import Reply, Request
+from omnillm.server.uploads import Upload
+
+ROOTS: Final[tuple[tuple[str, str], ...]] = (
+    ("/v1/messages/batches", "anthropic"),
+    ("/v1/files", "openai"),
+    ("/v1/batches", "openai"),
+    ("/v1/uploads", "openai"),
+    ("/v1/conversations", "openai"),
+    ("/v1/responses/", "openai"),
+    ("/v1beta/files", "gemini"),
+    ("/v1beta/cachedContents", "gemini"),
+    ("/upload/", "gemini"),
+)
+"""Paths without a prefix, and which prefix they stand for; with Anthropic's header, its own."""
+AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
+RESULTS_URL: Final = re.compile(rb'("results_url"\s*:\s*")https?://[^/"]+')
+UPLOAD_URL: Final = b"x-goog-upload-url"
+
+
+class Native(msgspec.Struct, frozen=True, gc=False):
+    """What `open` found out of a native call before its body came."""
+
+    provider: str
+    endpoint: Endpoint
+    asked: Asked
+    caller: Caller
+    live: Live
+    upload: Upload | None = None
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """A provider, and a path as its own clients write it."""
+
+    provider: str
+    path: str
+
+
+def place_of(request: Request, live: Live) -> Place | None:
+    """Which provider's words a request speaks; None: nobody's, or nobody was named for them."""
+    path = request.path
+    below = split_provider(path)
+    if below is not None:
+        return Place(below[0], below[1]) if below[0] in live.endpoints else None
+    for prefix in PREFIXES:
+        if path.startswith(f"{prefix}/"):
+            provider = live.native.get(prefix[1:])
+            return Place(provider, path[len(prefix) :]) if provider and len(path) > len(prefix) + 1 else None
+    for root, prefix in ROOTS:
+        if path == root or path.startswith(root if root.endswith("/") else f"{root}/"):
+            is_anthropic = b"anthropic-version" in request.headers
+            provider = live.native.get("anthropic" if is_anthropic else prefix)
+            return Place(provider, path) if provider else None
+    return None
+
+
+def upload_of(request: Request, live: Live) -> Upload | None:
+    """The upload that a request goes on with: its URL, which only its beginner was told, is its credential."""
+    return live.uploads.find(request.query) if UPLOADS in request.path else None
+
+
+def open_native(request: Request, place: Place, caller: Caller, live: Live) -> Native:
+    """Raises BadRequest for a path that could be read in two ways, Forbidden for one that is in no table."""
+    written = request.target.partition(b"?")[0].decode("latin-1").lower()
+    is_dotted = any(unquote(segment) in {".", "..", ""} for segment in written.removesuffix("/").split("/")[1:])
+    if is_dotted or any(sign in written for sign in AMBIGUOUS):
+        raise BadRequest("The path holds an encoded slash, a backslash, or an empty or dotted segment.", code="ambiguous_path")
+    endpoint = live.endpoints[place.provider]
+    asked = ask(endpoint, request.method, endpoint.native_path(place.path), live.passthrough.get(place.provider, ()))
+    if asked is None:
+        raise _not_allowed(request, place.provider, place.path)
+    request.is_spooled = request.method not in {"GET", "HEAD", "DELETE"}
+    return Native(place.provider, endpoint, asked, caller, live)
+
+
+def open_upload(request: Request, upload: Upload, live: Live) -> Native:
+    endpoint = live.endpoints[upload.provider]
+    asked = ask(endpoint, "POST", upload.path, ())
+    if asked is None:
+        raise _not_allowed(request, upload.provider, upload.path)
+    request.is_spooled = True
+    return Native(upload.provider, endpoint, asked, upload.caller, live, upload)
+
+
+def _not_allowed(request: Request, provider: str, path: str) -> Forbidden:
+    return Forbidden(
+        f"{request.method} {path[:200]} is not passed through to provider {provider!r}: an administrator can allow it under "
+        f"providers.{provider}.passthrough.",
+        code="path_not_allowed",
+    )
+
+
+async def respond(native: Native, request: Request, reply: Reply, clock: Clock) -> None:
+    """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
+    live = native.live
+    call = _call(native, request, clock)
+    asking = NativeAsk(
+        provider=native.provider,
+        endpoint=native.endpoint,
+        asked=native.asked,
+        method=request.method,
+        query=without_credentials(request.query) if native.upload is None else native.upload.query,
+        body=request.body if request.spool is None else request.spool,
+        pin=None if native.upload is None else Pin(provider=native.provider, key=native.upload.key, is_must=True),
+    )
+    if native.asked.operation.lists and request.method == "GET":
+        case, page = await live.native_lists.serve(call, asking)
+        reply.send(200, b"content-type: application/json\r\n" + _own_fields(case, live.alerts), _redirected(page, native, request))
+        return
+    relay = await live.native_engine.serve(call, asking)
+    try:
+        fields = reply_fields(relay.headers, is_native=True) + _own_fields(relay.case, live.alerts) + _upload_field(native, relay, request)
+        if relay.whole is not None:
+            reply.send(relay.status, fields, _redirected(relay.whole, native, request))
+        else:
+            await _stream(relay, fields, reply)
+    finally:
+        relay.close()
+
+
+def _redirected(body: bytes, native: Native, request: Request) -> bytes:
+    """Anthropic names the URL of a batch's results, and its clients go there with their key: it must be ours, and lead here."""
+    if native.asked.operation.family != "batches" or b'"results_url"' not in body:
+        return body
+    prefix = request.path.partition("/messages/")[0].removesuffix("/v1")
+    return RESULTS_URL.sub(rb"\1" + _here(native, request, prefix).encode(), body)
+
+
+def _here(native: Native, request: Request, prefix: str) -> str:
+    """Our own address, as the client wrote it. A proxy's word for https is believed: nobody but the asker is told the result."""
+    is_https = native.live.scheme == "https" or request.headers.get(b"x-forwarded-proto") == b"https"
+    return f"{'https' if is_https else 'http'}://{request.headers.get(b'host', b'').decode('latin-1')}{quote(prefix)}"
+
+
+async def _stream(relay: NativeRelay, fields: bytes, reply: Reply) -> None:
+    """Piece by piece. One that breaks off is cut: there is no other honest end."""
+    piece = await relay.read()
+    reply.start(relay.status, fields)
+    while piece:
+        reply.write(piece)
+        await reply.drain()
+        piece = await relay.read()
+    reply.end()
+
+
+def _call(native: Native, request: Request, clock: Clock) -> Call:
+    now, live, asked = clock.now(), native.live, native.asked
+    return Call(
+        protocol=protocol_of(request.path, request.headers),
+        operation=asked.operation.family,
+        caller=native.caller,
+        model=native.provider,
+        is_stream=False,
+        peek=RequestPeek(model=asked.model),
+        members={},
+        body=b"",
+        headers=request.headers,
+        started_at=now,
+        wall=clock.wall(),
+        deadline=now + timeout_s(request.headers, live.deadline_s),
+        provider=native.provider,
+        session=text_of(request.headers, b"x-omnillm-session"),
+        tags=text_of(request.headers, b"x-omnillm-tags") or native.caller.tags,
+    )
+
+
+def without_credentials(query: str) -> str:
+    """The query as it stands, without `key`, where Gemini's clients put theirs."""
+    return "&".join(part for part in query.split("&") if part and unquote(part.partition("=")[0]).lower() != "key")
+
+
+def _own_fields(case: Case, alerts: BudgetAlerts) -> bytes:
+    lease = case.last_lease
+    own = (
+        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-key: {lease.key}\r\n"
+        f"x-omnillm-attempts: {case.attempts}\r\n"
+    )
+    if case.is_closed:
+        own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
+    warned = alerts.header(case.call.caller.budgets)
+    return (own + (f"x-omnillm-budget-warning: {warned}\r\n" if warned else "")).encode()
+
+
+def _upload_field(native: Native, relay: NativeRelay, request: Request) -> bytes:
+    """Where an upload goes on: here, at an address that nobody can guess, and not at the provider, where our client has no key."""
+    url = relay.headers.get(UPLOAD_URL)
+    if url is None:
+        return b""
+    upload = Upload.of(url.decode("latin-1"), provider=native.provider, key=relay.lease.key, caller=native.caller)
+    if upload is None:
+        raise OmniError("The provider names a place for the upload that is none of its own paths.", code="internal_error")
+    token = native.live.uploads.add(upload)
+    here = _here(native, request, request.path.partition(UPLOADS)[0])
+    return f"x-goog-upload-url: {here}{upload.path}?upload_id={token}&upload_protocol=resumable\r\n".encode()

@@ -1,0 +1,50 @@
+"""Uploads that were begun and go on: Google's clients are told where, and go there without a credential."""
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from omnillm.gateway.call import Caller
+from omnillm.providers.endpoint import UPLOADS
+
+MOST: Final = 4096
+"""Uploads under way; the oldest is forgotten."""
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    provider: str
+    key: str
+    """The label of the one that began it."""
+    caller: Caller
+    path: str
+    query: str
+    """As the provider wrote it."""
+
+    @classmethod
+    def of(cls, url: str, *, provider: str, key: str, caller: Caller) -> "Upload | None":
+        """None: the URL has no path of an upload."""
+        parts = urlsplit(url)
+        if not parts.path.startswith(UPLOADS) or not url.isascii():
+            return None
+        return cls(provider=provider, key=key, caller=caller, path=parts.path, query=parts.query)
+
+
+class Uploads:
+    """Each by a token that nobody can guess."""
+
+    def __init__(self, make_token: Callable[[], str]) -> None:
+        self._make_token = make_token
+        self._by_token: dict[str, Upload] = {}
+
+    def add(self, upload: Upload) -> str:
+        token = self._make_token()
+        self._by_token[token] = upload
+        if len(self._by_token) > MOST:
+            del self._by_token[next(iter(self._by_token))]
+        return token
+
+    def find(self, query: str) -> Upload | None:
+        found = parse_qs(query).get("upload_id")
+        return self._by_token.get(found[0]) if found else None

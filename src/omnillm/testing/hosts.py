@@ -1,0 +1,141 @@
+"""Hosts that the fake provider can pose as: what they refuse that OpenAI takes, and what they tell that OpenAI does not."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.testing.delivery import Reply
+from omnillm.testing.replies.speaker import Asked, Json, Malformed
+
+CHAT: Final = "openai_chat"
+EXTRA: Final = "extra_forbidden"
+SSE: Final = b"data: "
+
+
+def as_it_is(usage: Json) -> Json:
+    return usage
+
+
+def _deepseek(usage: Json) -> Json:
+    cached = usage["prompt_tokens_details"]["cached_tokens"]
+    told = {name: usage[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    return told | {"prompt_cache_hit_tokens": cached, "prompt_cache_miss_tokens": usage["prompt_tokens"] - cached}
+
+
+def _xai(usage: Json) -> Json:
+    """The completion is without its reasoning; only the total has it."""
+    reasoning = usage["completion_tokens_details"]["reasoning_tokens"]
+    return usage | {"completion_tokens": usage["completion_tokens"] - reasoning, "num_sources_used": 0}
+
+
+def _perplexity(usage: Json) -> Json:
+    told = {name: usage[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    return told | {"search_context_size": "low", "cost": {"input_tokens_cost": 0.0, "output_tokens_cost": 0.0, "total_cost": 0.0}}
+
+
+def _openrouter(usage: Json) -> Json:
+    return usage | {"cost": 0.00014, "is_byok": False}
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """One of them. A request that it does not take is answered with its own status."""
+
+    root: str = "/v1"
+    """What stands before an operation's path."""
+    refused: frozenset[str] = frozenset()
+    """Members of a chat body."""
+    refusal_status: int = 400
+    roles: frozenset[str] = frozenset({"system", "user", "assistant", "tool"})
+    """Of messages; none: all are."""
+    takes_parts: bool = True
+    nobody: str = ""
+    """Who asks it without a key, in log and invoice; "": nobody may."""
+    always_tells_usage: bool = False
+    usage: Callable[[Json], Json] = as_it_is
+    comment: bytes = b""
+    """What a stream begins with."""
+    has_deployments: bool = False
+    """Azure's older paths are there too."""
+
+    def inside(self, target: str) -> str:
+        """The target as OpenAI's own host would be asked; "" where nothing of this host's is."""
+        if self.root == "/v1":
+            return target
+        if self.has_deployments and (found := DEPLOYMENT.fullmatch(target)):
+            return f"/v1/{found[1] or found[2]}"
+        return "/v1" + target[len(self.root) :] if target.startswith(f"{self.root}/") else ""
+
+    def completed(self, target: str, raw: bytes) -> bytes:
+        """The body with the model that an older path of Azure's names."""
+        found = DEPLOYED.match(target) if self.has_deployments else None
+        return raw.replace(b"{", b'{"model":"%b",' % found[1].encode(), 1) if found and b'"model"' not in raw else raw
+
+    def take(self, protocol: str, raw: bytes, asked: Asked) -> Asked:
+        """What a chat asks of this host. Raises Malformed."""
+        if self is ITSELF or protocol != CHAT:
+            return asked
+        self._judge(msgspec.json.decode(raw))
+        return replace(asked, wants_usage=asked.wants_usage or self.always_tells_usage)
+
+    def status_of(self, code: str) -> int:
+        return self.refusal_status if code == EXTRA else 400
+
+    def _judge(self, body: Json) -> None:
+        for name in body:
+            if name in self.refused:
+                raise Malformed(f"body.{name}: Extra inputs are not permitted", EXTRA)
+        for number, message in enumerate(body.get("messages") or ()):
+            if message.get("role") not in self.roles:
+                raise Malformed(f"messages[{number}].role: unknown variant `{message.get('role')}`")
+            if not self.takes_parts and isinstance(message.get("content"), list):
+                raise Malformed(f"messages[{number}].content: expected a string")
+
+    def dress(self, protocol: str, reply: Reply) -> None:
+        """Tell usage in its own words, and begin a stream as it does."""
+        if self is ITSELF or protocol != CHAT:
+            return
+        for piece in reply.pieces:
+            if b'"usage":{' in piece.raw:
+                is_event = piece.raw.startswith(SSE)
+                body = msgspec.json.decode(piece.raw.removeprefix(SSE))
+                body["usage"] = self.usage(body["usage"])
+                raw = msgspec.json.encode(body)
+                piece.raw = b"%b%b\n\n" % (SSE, raw) if is_event else raw
+        if self.comment and reply.is_chunked:
+            reply.pieces[0].raw = self.comment + reply.pieces[0].raw
+
+
+ITSELF: Final = Host()
+"""OpenAI, Anthropic and Google, each as it is."""
+OPENAI_ONLY: Final = frozenset({"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity", "store", "metadata"})
+ONE_CAP: Final = frozenset({"max_completion_tokens"})
+DEPLOYMENT: Final = re.compile(
+    r"/openai/(?:deployments/[\w.-]+/(chat/completions)|(responses))\?api-version=\d{4}-\d{2}-\d{2}(?:-preview)?"
+)
+DEPLOYED: Final = re.compile(r"/openai/deployments/([\w.-]+)/")
+FILTERS: Final = (
+    b'data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,'
+    b'"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}}}]}\n\n'
+)
+"""What a stream of Azure begins with."""
+HOSTS: Final[Mapping[str, Host]] = {
+    "azure_openai": Host(
+        root="/openai/v1", has_deployments=True, comment=FILTERS, roles=frozenset({"system", "developer", "user", "assistant", "tool"})
+    ),
+    "groq": Host(root="/openai/v1", refused=OPENAI_ONLY | {"logprobs", "logit_bias", "top_logprobs"}),
+    "mistral": Host(refused=OPENAI_ONLY | ONE_CAP | {"stream_options", "user", "logit_bias"}, refusal_status=422, always_tells_usage=True),
+    "deepseek": Host(refused=OPENAI_ONLY | ONE_CAP, takes_parts=False, usage=_deepseek, comment=b": keep-alive\n\n"),
+    "together": Host(refused=OPENAI_ONLY | ONE_CAP),
+    "fireworks": Host(root="/inference/v1", refused=OPENAI_ONLY),
+    "openrouter": Host(root="/api/v1", usage=_openrouter, comment=b": OPENROUTER PROCESSING\n\n", refused=OPENAI_ONLY),
+    "xai": Host(refused=OPENAI_ONLY | {"logit_bias"}, usage=_xai),
+    "perplexity": Host(root="", refused=OPENAI_ONLY | ONE_CAP | {"stream_options"}, always_tells_usage=True, usage=_perplexity),
+    "cerebras": Host(refused=OPENAI_ONLY | {"frequency_penalty", "presence_penalty", "logit_bias"}, takes_parts=False),
+    "ollama": Host(refused=ONE_CAP, nobody="keyless"),
+    "vllm": Host(nobody="keyless", refused=frozenset({"prompt_cache_retention"})),
+    "lm_studio": Host(refused=ONE_CAP, nobody="keyless"),
+}
+"""By kind. A real host ignores some of what is refused here; what it ignores, nobody should send it."""

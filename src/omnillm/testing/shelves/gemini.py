@@ -1,0 +1,77 @@
+"""Gemini's files, uploaded in steps, and its cached contents."""
+
+import msgspec
+
+from omnillm.testing.shelves.shelf import Answer, Json, Request, Shelf
+
+TIME = "2026-11-01T00:00:00Z"
+UPLOAD = "/upload/"
+
+
+def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one table of paths
+    if request.path.startswith(UPLOAD):
+        return _upload(shelf, request)
+    kind, _, rest = request.path.removeprefix("/v1beta/").partition("/")
+    name, _, verb = rest.partition(":")
+    if kind not in {"files", "cachedContents"}:
+        return None
+    match (request.method, kind, verb):
+        case ("POST", "cachedContents", ""):
+            return Answer.json(_cache(shelf, request))
+        case ("GET", _, "") if not name:
+            return _list(shelf, request, kind)
+    kept = shelf.find(kind, f"{kind}/{name}")
+    if kept is None:
+        error = {
+            "code": 403,
+            "message": f"You do not have permission to access the File {name} or it may not exist.",
+            "status": "PERMISSION_DENIED",
+        }
+        return Answer(body=msgspec.json.encode({"error": error | {"code": 404, "status": "NOT_FOUND"}}), status=404)
+    match (request.method, verb):
+        case ("GET", "download"):
+            return Answer(body=kept.content, content_type="application/octet-stream")
+        case ("GET", ""):
+            return Answer.json(kept.told)
+        case ("PATCH", ""):
+            kept.told |= {name: value for name, value in request.json.items() if name == "expireTime"}
+            return Answer.json(kept.told)
+        case ("DELETE", ""):
+            shelf.drop(kind, f"{kind}/{name}")
+            return Answer.json({})
+    return None
+
+
+def _upload(shelf: Shelf, request: Request) -> Answer | None:
+    command = request.headers.get(b"x-goog-upload-command", b"").decode()
+    if command == "start":
+        wanted = request.json.get("file", {})
+        name = shelf.serial()
+        shelf.keep("uploads", name, wanted)
+        url = f"{request.origin}{request.path}?upload_id={name}&upload_protocol=resumable"
+        return Answer(body=b"", fields={"x-goog-upload-url": url, "x-goog-upload-status": "active"})
+    begun = shelf.find("uploads", request.query.get("upload_id", ""))
+    if begun is None:
+        return None
+    begun.content += request.body
+    if "finalize" not in command:
+        return Answer(body=b"", fields={"x-goog-upload-status": "active"})
+    name = begun.told.get("name") or f"files/f{shelf.serial()}"
+    told: Json = {"name": name, "mimeType": begun.told.get("mimeType", "text/plain"), "sizeBytes": str(len(begun.content))}
+    told |= {"createTime": TIME, "updateTime": TIME, "uri": f"{request.origin}/v1beta/{name}", "state": "ACTIVE"}
+    shelf.keep("files", name, told, begun.content)
+    return Answer.json({"file": told}, **{"x-goog-upload-status": "final"})
+
+
+def _cache(shelf: Shelf, request: Request) -> Json:
+    name = f"cachedContents/c{shelf.serial()}"
+    told: Json = {"name": name, "model": request.json.get("model"), "createTime": TIME, "updateTime": TIME}
+    told |= {"expireTime": "2100-01-01T00:00:00Z", "usageMetadata": {"totalTokenCount": 5000}}
+    return shelf.keep("cachedContents", name, told)
+
+
+def _list(shelf: Shelf, request: Request, kind: str) -> Answer:
+    limit = int(request.query.get("pageSize", "10"))
+    data, has_more = shelf.newest(kind, request.query.get("pageToken", ""), limit)
+    page: Json = {kind: data} if data else {}
+    return Answer.json(page | ({"nextPageToken": data[-1]["name"]} if has_more else {}))

@@ -1,0 +1,137 @@
+"""OpenAI's files, uploads, batches and stored responses. A batch is completed at once."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.testing.shelves.shelf import Answer, Json, Request, Shelf
+
+
+def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one table of paths
+    method, parts = request.method, request.path.removeprefix("/v1/").split("/")
+    match (method, *parts):
+        case ("POST", "files"):
+            return Answer.json(_file(shelf, request, *_uploaded(request)))
+        case ("POST", "embeddings"):
+            return Answer.json(_embeddings(request))
+        case ("POST", "batches"):
+            return _batch(shelf, request)
+        case ("POST", "uploads"):
+            return Answer.json(_upload(shelf, request))
+        case ("POST", "uploads", name, "parts" | "complete" | "cancel" as verb):
+            return _continue(shelf, request, name, verb)
+        case ("GET", "files" | "batches" as kind):
+            return _list(shelf, request, kind)
+        case ("GET", "files", name, "content"):
+            kept = shelf.find("files", name)
+            return missing(name) if kept is None else Answer(body=kept.content, content_type="application/octet-stream")
+        case ("POST", "batches" | "responses" as kind, name, "cancel"):
+            return _change(shelf, kind, name, status="cancelled")
+        case ("GET", "responses", name, "input_items"):
+            return (
+                missing(name) if shelf.find("responses", name) is None else Answer.json({"object": "list", "data": [], "has_more": False})
+            )
+        case (_, "conversations", *rest):
+            return _conversation(shelf, request, rest)
+        case ("GET", "files" | "batches" | "responses" as kind, name):
+            return _change(shelf, kind, name)
+        case ("DELETE", "files" | "responses" as kind, name):
+            told = {"id": name, "object": "file" if kind == "files" else "response", "deleted": True}
+            return Answer.json(told) if shelf.drop(kind, name) else missing(name)
+    return None
+
+
+def _conversation(shelf: Shelf, request: Request, rest: list[str]) -> Answer | None:
+    """It has no items, whatever is said in it."""
+    kind = "conversations"
+    match (request.method, *rest):
+        case ("POST",):
+            told: Json = {"id": f"conv_{shelf.serial()}", "object": "conversation", "created_at": request.created, "metadata": {}}
+            return Answer.json(shelf.keep(kind, told["id"], told))
+        case ("GET", name, "items") if shelf.find(kind, name) is not None:
+            return Answer.json({"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None})
+        case ("GET" | "POST" as method, name):
+            return _change(shelf, kind, name, **(request.json if method == "POST" else {}))
+        case ("DELETE", name):
+            told = {"id": name, "object": "conversation.deleted", "deleted": True}
+            return Answer.json(told) if shelf.drop(kind, name) else missing(name)
+    return None
+
+
+def _embeddings(request: Request) -> Json:
+    """A token a word."""
+    asked = request.json
+    texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
+    tokens = sum(len(text.split()) for text in texts)
+    data = [{"object": "embedding", "index": place, "embedding": [0.5, -0.5]} for place, _ in enumerate(texts)]
+    return {"object": "list", "data": data, "model": asked["model"], "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+
+
+def missing(name: str) -> Answer:
+    error = {"message": f"No such object: {name}", "type": "invalid_request_error", "param": "id", "code": None}
+    return Answer(body=msgspec.json.encode({"error": error}), status=404)
+
+
+def _uploaded(request: Request) -> tuple[str, str, bytes]:
+    form = request.form()
+    name, content = form["file"]
+    return name, form["purpose"][1].decode(), content
+
+
+def _file(shelf: Shelf, request: Request, name: str, purpose: str, content: bytes) -> Json:
+    told: Json = {"id": f"file-{shelf.serial()}", "object": "file", "bytes": len(content), "created_at": request.created}
+    told |= {"filename": name, "purpose": purpose, "status": "processed", "expires_at": None}
+    return shelf.keep("files", told["id"], told, content)
+
+
+def _batch(shelf: Shelf, request: Request) -> Answer:
+    asked = request.json
+    given = shelf.find("files", asked.get("input_file_id", ""))
+    if given is None:
+        return missing(str(asked.get("input_file_id")))
+    lines = [msgspec.json.decode(line) for line in given.content.splitlines() if line]
+    results = b"".join(
+        msgspec.json.encode({"id": f"batch_req_{place}", "custom_id": line.get("custom_id"), "response": {"status_code": 200}}) + b"\n"
+        for place, line in enumerate(lines)
+    )
+    output = _file(shelf, request, "output.jsonl", "batch_output", results)
+    told: Json = {"id": f"batch_{shelf.serial()}", "object": "batch", "endpoint": asked.get("endpoint"), "errors": None}
+    told |= {"input_file_id": asked["input_file_id"], "completion_window": asked.get("completion_window"), "status": "completed"}
+    told |= {"output_file_id": output["id"], "error_file_id": None, "created_at": request.created}
+    told |= {"request_counts": {"total": len(lines), "completed": len(lines), "failed": 0}, "metadata": None}
+    return Answer.json(shelf.keep("batches", told["id"], told))
+
+
+def _upload(shelf: Shelf, request: Request) -> Json:
+    asked = request.json
+    told: Json = {"id": f"upload_{shelf.serial()}", "object": "upload", "bytes": asked["bytes"], "created_at": request.created}
+    told |= {"filename": asked["filename"], "purpose": asked["purpose"], "status": "pending", "expires_at": request.created + 3600}
+    return shelf.keep("uploads", told["id"], told)
+
+
+def _continue(shelf: Shelf, request: Request, name: str, verb: str) -> Answer:
+    kept = shelf.find("uploads", name)
+    if kept is None:
+        return missing(name)
+    if verb == "parts":
+        piece: Json = {"id": f"part_{shelf.serial()}", "object": "upload.part", "created_at": request.created, "upload_id": name}
+        return Answer.json(shelf.keep("parts", piece["id"], piece, request.form()["data"][1]))
+    if verb == "cancel":
+        return _change(shelf, "uploads", name, status="cancelled")
+    content = b"".join(part.content for each in request.json["part_ids"] if (part := shelf.find("parts", each)) is not None)
+    file = _file(shelf, request, kept.told["filename"], kept.told["purpose"], content)
+    return _change(shelf, "uploads", name, status="completed", file=file)
+
+
+def _change(shelf: Shelf, kind: str, name: str, **changed: Any) -> Answer:
+    kept = shelf.find(kind, name)
+    if kept is None:
+        return missing(name)
+    kept.told |= changed
+    return Answer.json(kept.told)
+
+
+def _list(shelf: Shelf, request: Request, kind: str) -> Answer:
+    data, has_more = shelf.newest(kind, request.query.get("after", ""), int(request.query.get("limit", "100")))
+    ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+    return Answer.json({"object": "list", "data": data, "has_more": has_more} | ends)

@@ -1,0 +1,87 @@
+"""Bodies too large to hold: up to a mebibyte they stay in memory, then in a file without a name. Read from anywhere, often."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Final, Self
+
+MEMORY_BYTES: Final = 1024 * 1024
+
+
+class Spool:
+    """Grows by `+=`. The file is gone with the last who holds this.
+
+    Writes go to the page cache, a few hundred kilobytes at a time: no thread is worth that.
+    """
+
+    __slots__ = ("_file", "_memory", "_size")
+
+    def __init__(self) -> None:
+        self._memory = bytearray()
+        self._file = -1
+        self._size = 0
+
+    def __iadd__(self, piece: bytes) -> Self:
+        self._size += len(piece)
+        if self._file >= 0:
+            _write(self._file, piece)
+            return self
+        self._memory += piece
+        if self._size > MEMORY_BYTES:
+            self._file, path = tempfile.mkstemp(prefix="omnillm-")
+            os.unlink(path)  # noqa: PTH108  nothing is left behind, however the process ends
+            _write(self._file, bytes(self._memory))
+            self._memory.clear()
+        return self
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __del__(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self._memory)
+
+    @property
+    def is_on_disk(self) -> bool:
+        return self._file >= 0
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        if self._file >= 0:
+            return os.pread(self._file, size, offset)
+        return bytes(self._memory[offset : offset + size])
+
+
+def _write(file: int, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+class Unsent:
+    """What is left of a body that is being sent, slice by slice."""
+
+    __slots__ = ("_at", "_read_at", "_size")
+
+    def __init__(self, body: "bytes | Spool") -> None:
+        self._read_at: Callable[[int, int], bytes | memoryview] = body.read_at if isinstance(body, Spool) else _slicing(body)
+        self._size = len(body)
+        self._at = 0
+
+    def take(self, size: int) -> bytes | memoryview:
+        piece = self._read_at(self._at, size)
+        self._at += len(piece)
+        return piece
+
+    @property
+    def is_empty(self) -> bool:
+        return self._at >= self._size
+
+
+def _slicing(body: bytes) -> Callable[[int, int], memoryview]:
+    view = memoryview(body)
+    return lambda offset, size: view[offset : offset + size]

@@ -1,0 +1,172 @@
+"""Azure OpenAI: both of its addresses, both of its credentials, its own SDK client, and what its replies have beside OpenAI's."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from openai import AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import Behaviour, FakeProvider
+from omnillm.testing.faults import Fault
+
+CONFIG = """
+server: {{port: 0, auth: required}}
+store: {{url: "memory://"}}
+providers:
+  legacy: {{kind: azure_openai, base_url: {base_url}, api_version: 2024-10-21, keys: [{{label: good, key: sk-good}}]}}
+  azure: {{kind: azure_openai, base_url: {base_url}, keys: [{{label: good, key: sk-good}}]}}
+  static: {{kind: azure_openai, base_url: {base_url}, auth: bearer, keys: [{{label: good, key: sk-good}}]}}
+models: {{fast: {{targets: [legacy/fake-small]}}, "azure/*": {{targets: [legacy/*]}}}}
+budgets: [{{name: everything, limit_usd: 5}}]
+virtual_keys: [{{name: journey, key: {virtual_key}}}]
+pricing:
+  overrides:
+    legacy/fake-small: {{input: 0.4, output: 1.6}}
+    azure/fake-small: {{input: 0.4, output: 1.6}}
+    static/fake-small: {{input: 0.4, output: 1.6}}
+"""
+VERSION = "2024-10-21"
+ASKED = {"model": "fake-small", "messages": [{"role": "user", "content": "How deep is the lake?"}], "max_completion_tokens": 9}
+FILTERED = {
+    "error": {
+        "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+        "type": None,
+        "param": "prompt",
+        "code": "content_filter",
+        "status": 400,
+        "innererror": {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {"hate": {"filtered": True, "severity": "high"}}},
+    }
+}
+
+
+@pytest.fixture
+async def azure() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(keys={"sk-good": Behaviour()}, prices=PRICES, clock=SystemClock(), poses_as="azure_openai") as fake:
+        yield fake
+
+
+@pytest.fixture
+async def gateway(azure: FakeProvider, serve: Serve) -> Running:
+    return await serve(CONFIG.format(base_url=azure.base_url, virtual_key=VIRTUAL_KEY))
+
+
+def azure_client(gateway: Running, provider: str) -> AsyncAzureOpenAI:
+    return AsyncAzureOpenAI(
+        azure_endpoint=f"{gateway.base_url}/providers/{provider}", api_version=VERSION, api_key=VIRTUAL_KEY, max_retries=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "query"),
+    [
+        ("fast", "/openai/deployments/fake-small/chat/completions", f"api-version={VERSION}"),
+        ("legacy/fake-small", "/openai/deployments/fake-small/chat/completions", f"api-version={VERSION}"),
+        ("static/fake-small", "/openai/v1/chat/completions", ""),
+    ],
+)
+async def test_openai_clients_reach_a_deployment(azure: FakeProvider, gateway: Running, model: str, path: str, query: str) -> None:
+    """By a model's name or the deployment's own; the key where Azure looks for it, and no field of the client's credential."""
+    async with AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
+        reply = await client.chat.completions.create(**ASKED | {"model": model})
+    assert reply.choices[0].message.content
+    [logged] = azure.log
+    assert (logged.path, logged.query) == (path, query)
+    is_bearer = model.startswith("static")
+    credentials = (logged.headers.get(b"api-key"), logged.headers.get(b"authorization"))
+    assert credentials == ((None, b"Bearer sk-good") if is_bearer else (b"sk-good", None))
+    assert (await gateway.books())[1] == azure.invoice.total_nanousd > 0
+
+
+@pytest.mark.parametrize("provider", ["legacy", "azure"])
+async def test_azures_own_client(azure: FakeProvider, gateway: Running, provider: str) -> None:
+    """`AzureOpenAI` with its endpoint changed, plain and streamed: answered by that provider, whatever the models say."""
+    async with azure_client(gateway, provider) as client:
+        whole = await client.chat.completions.with_raw_response.create(**ASKED)
+        stream = await client.chat.completions.create(**ASKED, stream=True, stream_options={"include_usage": True})
+        pieces = [chunk async for chunk in stream]
+    assert whole.headers["x-omnillm-provider"] == provider
+    assert whole.parse().choices[0].message.content
+    assert pieces[0].choices == []
+    assert pieces[0].model_extra["prompt_filter_results"]
+    assert pieces[-1].usage.completion_tokens == 9
+    assert (await gateway.books())[1] == azure.invoice.total_nanousd > 0
+
+
+async def test_a_responses_call_names_its_deployment_in_the_body(azure: FakeProvider, gateway: Running) -> None:
+    """Also where the version is dated."""
+    async with azure_client(gateway, "legacy") as client:
+        reply = await client.responses.create(model="fake-small", input="How deep is the lake?")
+    assert reply.output_text
+    assert [(logged.path, logged.query) for logged in azure.log] == [("/openai/responses", f"api-version={VERSION}")]
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_filtered_prompt_is_told_as_azure_tells_it(azure: FakeProvider, gateway: Running, is_stream: bool) -> None:
+    """Verbatim, details and all, and not a mark against the key."""
+    azure.enqueue(Fault(name="filtered", http_status=400, body=json.dumps(FILTERED).encode()))
+    async with AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as client:
+        with pytest.raises(BadRequestError) as refused:
+            await client.chat.completions.create(**ASKED | {"model": "fast"}, stream=is_stream)
+    assert refused.value.code == "content_filter"
+    assert refused.value.body == FILTERED["error"]
+    assert gateway.keys("legacy")["good"].state == "ready"
+    assert (await gateway.books())[1:] == (0, 0)
+
+
+async def test_embeddings_of_a_deployment_pass_natively(azure: FakeProvider, gateway: Running) -> None:
+    """The older path names the deployment; what it costs has no bound here, and the virtual key's budget is hard."""
+    async with azure_client(gateway, "legacy") as client:
+        with pytest.raises(BadRequestError) as refused:
+            await client.embeddings.create(model="fake-small", input="How deep?")
+    assert refused.value.code == "unbounded_cost"
+    assert azure.log == []
+
+
+async def test_filter_results_pass_a_translated_stream(azure: FakeProvider, gateway: Running) -> None:
+    """A first chunk without choices is none of the answer's."""
+    from anthropic import AsyncAnthropic
+
+    async with AsyncAnthropic(base_url=gateway.base_url, api_key=VIRTUAL_KEY, max_retries=0) as client:
+        async with client.messages.stream(model="fast", max_tokens=20, messages=ASKED["messages"]) as stream:
+            assert await stream.get_final_text()
+
+
+async def test_a_body_need_not_repeat_the_deployment(azure: FakeProvider, gateway: Running) -> None:
+    """The older path names it; the body goes through as it came."""
+    body = {"messages": ASKED["messages"], "max_tokens": 5}
+    path = f"/deployments/fake-small/chat/completions?api-version={VERSION}"
+    async with AsyncOpenAI(base_url=f"{gateway.base_url}/providers/legacy/openai", api_key=VIRTUAL_KEY, max_retries=0) as client:
+        await client.post(path, cast_to=object, body=body)
+    assert json.loads(azure.log[-1].body) == body
+    request, [attempt] = await gateway.last()
+    assert (request.model, attempt.model, request.outcome) == ("legacy/fake-small", "fake-small", "success")
+
+
+async def test_a_token_of_entra(azure: FakeProvider, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real `azure-identity` asks the machine's identity endpoint, off the loop; the token goes upstream, and no key is configured."""
+    asked: list[bytes] = []
+
+    async def identity(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        body = json.dumps({"access_token": "sk-good", "expires_on": "4102444800", "resource": "r", "token_type": "Bearer"}).encode()
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        writer.close()
+
+    server = await asyncio.start_server(identity, "127.0.0.1", 0)
+    async with server:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        gateway = await serve(
+            f'server: {{port: 0, auth: none}}\nstore: {{url: "memory://"}}\n'
+            f"providers: {{azure: {{kind: azure_openai, base_url: {azure.base_url}, auth: entra}}}}\n"
+        )
+        async with AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key="any", max_retries=0) as client:
+            await client.chat.completions.create(**ASKED | {"model": "azure/fake-small"})
+    assert b"cognitiveservices.azure.com" in asked[0]
+    assert azure.log[0].headers[b"authorization"] == b"Bearer sk-good"
+    assert b"api-key" not in azure.log[0].headers

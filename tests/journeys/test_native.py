@@ -1,0 +1,287 @@
+"""The rules of native calls: what goes through, what never reaches a provider, what is repeated, and what it costs."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.journeys.running import PRICES, Running, Serve, until
+from tests.journeys.wire import Line, Question, Reply, exchange
+from tests.soak import rounds
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing.faults import Fault
+
+ADA, BOB, CAROL = (f"sk-omni-{name}-0123456789" for name in ("ada", "bob", "carol"))
+CONFIG = f"""
+server: {{port: 0, auth: required, native: {{openai: openai}}}}
+store: {{url: "memory://"}}
+providers:
+  openai:
+    kind: openai
+    base_url: BASE
+    selection: priority
+    passthrough: ["/vector_stores*"]
+    keys: [{{label: a, key: sk-a, models: ["fake-*"]}}, {{label: b, key: sk-b}}]
+  whole: {{kind: custom, protocol: openai_chat, base_url: "BASE/v1/chat/completions", passthrough: ["/v1/models"], keys: [{{label: a, key: sk-a}}]}}
+  gemini: {{kind: gemini, base_url: BASE, auth: {{query: key}}, keys: [{{label: a, key: sk-a}}]}}
+budgets: [{{name: soft, scope: named, limit_usd: 5, hard: false}}, {{name: hard, scope: named, limit_usd: 5}}]
+virtual_keys:
+  - {{name: ada, key: {ADA}, budgets: [soft]}}
+  - {{name: bob, key: {BOB}, budgets: [hard]}}
+  - {{name: carol, key: {CAROL}, models: ["openai/fake-small", fast]}}
+pricing: {{overrides: {{openai/fake-small: {{input: 0.4, output: 1.6}}}}}}
+"""
+FILE = "/providers/openai/v1/files"
+FORM = b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--x--\r\n'
+MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(keys={"sk-a": Behaviour(), "sk-b": Behaviour()}, prices=PRICES, clock=SystemClock()) as provider:
+        yield provider
+
+
+@pytest.fixture
+async def gateway(fake: FakeProvider, serve: Serve) -> Running:
+    return await serve(CONFIG.replace("BASE", fake.base_url))
+
+
+def question(method: str, path: str, body: bytes = b"", *, key: str = ADA, **fields: str) -> Question:
+    told = {"host": "gateway", "authorization": f"Bearer {key}", "content-length": str(len(body))}
+    told |= {name.replace("_", "-"): value for name, value in fields.items()}
+    head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in told.items()) + "\r\n"
+    return Question("openai_chat", head.encode() + body)
+
+
+async def ask(gateway: Running, method: str, path: str, body: bytes = b"", *, key: str = ADA, **fields: str) -> Reply:
+    return await exchange(gateway.port, question(method, path, body, key=key, **fields))
+
+
+async def upload(gateway: Running, content: bytes = b"deep", *, key: str = ADA) -> Reply:
+    return await ask(gateway, "POST", FILE, FORM % content, key=key, content_type=MULTIPART["content-type"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", f"/providers/openai/v1/{path}") for path in ("organization/usage/costs", "fine_tuning/jobs", "evals", "assistants")),
+        *(("POST", f"/providers/openai/v1/{path}") for path in ("realtime/client_secrets", "admin_api_keys", "files/x", "responses/x")),
+        ("DELETE", "/providers/openai/v1/models/fake-small"),
+        ("PUT", FILE),
+        ("GET", "/openai/v1/organization/projects"),
+        ("POST", "/providers/gemini/v1beta/tunedModels"),
+        ("POST", "/providers/openai/v1/messages"),
+        ("GET", "/providers/openai/vector"),
+    ],
+)
+async def test_what_stands_in_no_table_is_refused(fake: FakeProvider, gateway: Running, method: str, path: str) -> None:
+    """Administration, billing, keys and training are not for a virtual key; and the provider hears nothing of it."""
+    reply = await ask(gateway, method, path)
+    assert (reply.status, "path_not_allowed" in reply.body.decode()) == (403, True)
+    assert fake.log == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "/v1/files/../models",
+        "/v1/files/%2e%2e/models",
+        "/v1/files/a%2Fb",
+        "/v1/files/a%5cb",
+        "/v1//files",
+        "/v1/./files",
+        "/v1/files/a\\b",
+        "/v1/files/..",
+    ],
+)
+async def test_a_path_that_can_be_read_in_two_ways_is_refused(fake: FakeProvider, gateway: Running, rest: str) -> None:
+    """Before anything is sent."""
+    reply = await ask(gateway, "GET", f"/providers/openai{rest}")
+    assert (reply.status, reply.error["code"]) == (400, "ambiguous_path")
+    assert fake.log == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/batches", "/anthropic/v1/files", "/gemini/v1beta/files", "/providers/nobody/v1/files", "/providers/openai"]
+)
+async def test_no_provider_is_named_for_it(fake: FakeProvider, gateway: Running, path: str) -> None:
+    """404, as for any path of nobody; what `server.native` names is served at the root too."""
+    reply = await ask(gateway, "GET", path)
+    assert reply.status == (200 if path == "/v1/batches" else 404)
+
+
+async def test_a_pattern_of_the_configuration_opens_a_path(fake: FakeProvider, gateway: Running) -> None:
+    """It goes upstream as it stands; the provider's own 404 is told verbatim."""
+    reply = await ask(gateway, "GET", "/providers/openai/v1/vector_stores/vs_1/files?limit=2")
+    assert (reply.status, reply.error["code"]) == (404, "unknown_url")
+    assert [(logged.path, logged.query) for logged in fake.log] == [("/v1/vector_stores/vs_1/files", "limit=2")]
+    assert gateway.keys()["a"].state == "ready"
+
+
+async def test_a_hard_budget_is_told_what_has_no_bound(fake: FakeProvider, gateway: Running) -> None:
+    """Batches, images and what only the configuration opened are refused by name; files and lists cost nothing."""
+    for method, path in (("POST", "batches"), ("POST", "images/generations"), ("POST", "embeddings"), ("GET", "vector_stores")):
+        reply = await ask(gateway, method, f"/providers/openai/v1/{path}", b"{}", key=BOB)
+        assert (reply.status, reply.error["code"]) == (400, "unbounded_cost")
+        assert f"{method} /{path} is billed by" in reply.error["message"]
+    assert fake.log == []
+    made = (await upload(gateway, key=BOB)).json["id"]
+    assert (await ask(gateway, "GET", f"{FILE}/{made}", key=BOB)).status == 200
+    assert [entry["id"] for entry in (await ask(gateway, "GET", FILE, key=BOB)).json["data"]] == [made]
+
+
+async def test_usage_is_taken_on_the_side(fake: FakeProvider, gateway: Running) -> None:
+    """The provider's bytes for the client; tokens and cost for the ledger and a budget that counts."""
+    body = json.dumps({"model": "fake-small", "input": "How deep is the lake?"}).encode()
+    reply = await ask(gateway, "POST", "/openai/v1/embeddings", body)
+    assert reply.json["usage"] == {"prompt_tokens": 5, "total_tokens": 5}
+    assert reply.headers["x-omnillm-cost-usd"] == "0.000002"
+    assert fake.log[0].body == body
+    request, [attempt] = await gateway.last()
+    assert (request.operation, request.model, request.outcome) == ("embeddings", "openai/fake-small", "success")
+    assert (attempt.usage.input, attempt.cost_nanousd, attempt.is_usage_known) == (5, 2000, True)
+    assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [2000]
+    assert await gateway.program.store.verify() == []
+
+
+async def test_a_key_for_some_models_spends_on_these_only(fake: FakeProvider, gateway: Running) -> None:
+    """Where the model cannot be told, the call is refused; files are no model's."""
+    for model, status in (("fake-small", 200), ("fake-large", 403), ("", 403)):
+        body = json.dumps({"model": model, "input": "Hello"} if model else {"input": "Hello"}).encode()
+        assert (await ask(gateway, "POST", "/openai/v1/embeddings", body, key=CAROL)).status == status
+    twice = b'{"model": "fake-large", "model": "fake-small", "input": "Hello"}'
+    reply = await ask(gateway, "POST", "/openai/v1/embeddings", twice, key=CAROL)
+    assert (reply.status, reply.error["code"]) == (400, "repeated_member")
+    assert (await upload(gateway, key=CAROL)).status == 200
+
+
+@pytest.mark.parametrize("fault", ["reset_before_head", "status_500", "status_529"])
+async def test_what_may_have_been_received_is_not_repeated(fake: FakeProvider, gateway: Running, fault: str) -> None:
+    """A second upload would be a second file. Reading twice is as good as once."""
+    fake.enqueue(FAULTS[fault])
+    assert (await upload(gateway)).status in {502, 503}
+    assert len(fake.log) == 1
+    made = (await upload(gateway)).json["id"]
+    fake.enqueue(FAULTS[fault])
+    reply = await ask(gateway, "GET", f"{FILE}/{made}")
+    assert (reply.status, reply.headers.get("x-omnillm-attempts")) == (200, "2")
+
+
+@pytest.mark.parametrize("fault", ["status_429", "status_401"])
+async def test_what_was_refused_goes_to_another_key(fake: FakeProvider, gateway: Running, fault: str) -> None:
+    """It was not received; the file is then that key's."""
+    fake.enqueue(FAULTS[fault])
+    reply = await upload(gateway)
+    assert (reply.status, reply.headers["x-omnillm-key"], reply.headers["x-omnillm-attempts"]) == (200, "b", "2")
+    content = await ask(gateway, "GET", f"{FILE}/{reply.json['id']}/content")
+    assert (content.body, content.headers["x-omnillm-key"]) == (b"deep", "b")
+
+
+async def test_fields_of_a_native_call(fake: FakeProvider, gateway: Running) -> None:
+    """Everything of the client's but credentials, cookies, who forwarded it and what is ours; of the provider's nothing that is its own."""
+    dropped = {"cookie": "c", "x-api-key": "k", "x-forwarded-for": "f", "x-omnillm-tags": "t", "forwarded": "g", "openai-organization": "o"}
+    hop = {"connection": "keep-alive, x-hop", "x-hop": "h", "te": "trailers"}
+    passed = {"x-anything": "1", "openai-beta": "b", "accept": "*/*", "user-agent": "u"}
+    fields = {name.replace("-", "_"): value for name, value in (dropped | hop | passed).items()}
+    reply = await ask(gateway, "GET", "/providers/openai/v1/models", **fields)
+    sent = {name.decode(): value.decode() for name, value in fake.log[0].headers.items()}
+    assert passed.items() <= sent.items()
+    assert not (dropped | hop).keys() & sent.keys()
+    assert sent["authorization"] == "Bearer sk-a"
+    assert sent["accept-encoding"] == "identity"
+    assert not {"set-cookie", "openai-organization", "openai-project", "server", "x-request-id"} & reply.headers.keys()
+    assert {"x-omnillm-request-id", "x-omnillm-provider", "x-omnillm-key"} <= reply.headers.keys()
+
+
+async def test_a_query_goes_through_without_its_key(fake: FakeProvider, gateway: Running) -> None:
+    """In its order and spelling; the provider's key takes the place of ours."""
+    head = question("GET", f"/providers/gemini/v1beta/models?b=%20x&key={ADA}&a=1").raw.replace(
+        f"authorization: Bearer {ADA}\r\n".encode(), b""
+    )
+    reply = await exchange(gateway.port, Question("gemini", head))
+    assert reply.status == 200
+    assert (fake.log[0].path, fake.log[0].query) == ("/v1beta/models", "b=%20x&a=1&key=sk-a")
+
+
+async def test_an_id_of_nobody_is_not_found(fake: FakeProvider, gateway: Running) -> None:
+    """A virtual key finds what it made; what was made elsewhere could be anybody's."""
+    reply = await ask(gateway, "GET", f"{FILE}/file-of-somebody")
+    assert (reply.status, reply.error["code"]) == (404, "not_found")
+    assert fake.log == []
+
+
+async def test_a_providers_refusal_goes_through_verbatim(fake: FakeProvider, gateway: Running) -> None:
+    """A deleted file is the caller's affair: the key stays well, for files as for models."""
+    made = (await upload(gateway)).json["id"]
+    assert (await ask(gateway, "DELETE", f"{FILE}/{made}")).json["deleted"]
+    reply = await ask(gateway, "GET", f"{FILE}/{made}")
+    assert (reply.status, reply.error["message"]) == (404, f"No such object: {made}")
+    assert (await upload(gateway)).headers["x-omnillm-key"] == "a"
+
+
+async def test_a_large_body_goes_by_way_of_the_disk(fake: FakeProvider, gateway: Running) -> None:
+    """Up and down, byte for byte, and little of it in memory at a time; above `limits.body` too, if asked to (SOAK)."""
+    content = bytes(range(256)) * 4096 * rounds(4)
+    front = next(iter(gateway.service.server._fronts))
+    line = await Line.open(gateway.port, question("POST", FILE, FORM % content, content_type=MULTIPART["content-type"]))
+    most = 0
+    task = asyncio.create_task(line.rest())
+    while not task.done():
+        most = max(most, front.held_bytes)
+        await asyncio.sleep(0)
+    made = (await task).json["id"]
+    assert most <= 1024 * 1024
+    assert (await ask(gateway, "GET", f"{FILE}/{made}/content")).body == content
+    line.reset()
+
+
+async def test_a_download_that_breaks_off_is_cut(fake: FakeProvider, gateway: Running) -> None:
+    """Never an end in good order; the ledger says what was lost."""
+    made = (await upload(gateway, b"x" * 3_000_000)).json["id"]
+    fake.enqueue(Fault.reset(after_bytes=1_000_000))
+    reply = await ask(gateway, "GET", f"{FILE}/{made}/content")
+    assert not reply.is_whole
+    request, [attempt] = await gateway.last()
+    assert (request.outcome, attempt.verdict) == ("upstream_lost", "lost")
+
+
+async def test_a_client_that_hangs_up_leaves_nothing_held(fake: FakeProvider, gateway: Running) -> None:
+    """The row says 499, and the key's slot is free."""
+    made = (await upload(gateway, b"x" * 3_000_000)).json["id"]
+    fake.enqueue(Fault(name="stalls", action="stall", point="bytes", after=1_000_000))
+    line = await Line.open(gateway.port, question("GET", f"{FILE}/{made}/content"))
+    await line.head()
+    await line.piece()
+    line.reset()
+    await until(lambda: gateway.in_flight == 0)
+    request, _ = await gateway.last()
+    assert (request.status, request.outcome) == (499, "aborted")
+
+
+async def test_bodies_have_a_limit_of_their_own(fake: FakeProvider, serve: Serve) -> None:
+    """`limits.upload` for what is spooled, `limits.body` for what is read."""
+    gateway = await serve(CONFIG.replace("BASE", fake.base_url).replace("port: 0", "port: 0, limits: {body: 1KiB, upload: 2KiB}"))
+    assert (await upload(gateway, b"x" * 1500)).status == 200
+    assert (await upload(gateway, b"x" * 2500)).status == 413
+    assert (await ask(gateway, "POST", "/v1/chat/completions", b"x" * 1500)).status == 413
+
+
+async def test_a_whole_url_passes_what_its_patterns_say(fake: FakeProvider, gateway: Running) -> None:
+    """It has no root, so its paths stand at its origin."""
+    assert (await ask(gateway, "GET", "/providers/whole/v1/models")).status == 200
+    assert (await ask(gateway, "GET", "/providers/whole/v1/files")).status == 403
+    assert [logged.path for logged in fake.log] == ["/v1/models"]
+
+
+@pytest.mark.parametrize(("proto", "scheme"), [("https", "https"), ("http", "http")])
+async def test_an_upload_goes_on_where_the_client_is(fake: FakeProvider, gateway: Running, proto: str, scheme: str) -> None:
+    """At the address that the client used, behind a proxy as well; only its beginner knows it."""
+    path = "/providers/gemini/upload/v1beta/files"
+    fields = {"x_goog_upload_command": "start", "x_forwarded_proto": proto}
+    url = (await ask(gateway, "POST", path, b"{}", **fields)).headers["x-goog-upload-url"]
+    assert url.startswith(f"{scheme}://gateway{path}?upload_id=")
+    strange = await ask(gateway, "POST", f"{path}?upload_id=guessed", b"x", key="sk-wrong")
+    assert strange.status == 401

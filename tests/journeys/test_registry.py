@@ -1,0 +1,167 @@
+"""What the registry says is supported is asked of each kind, row by row; a row that nobody asks for fails."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
+from tests.journeys.wire import Question, Reply, ask, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.providers.kinds import KINDS, LATER
+from omnillm.providers.native import operations
+from omnillm.providers.registry import Support, embedded_provider_registry
+from omnillm.testing import Behaviour, FakeProvider
+from omnillm.testing.hosts import HOSTS
+
+ROWS = embedded_provider_registry()
+CONFIG = """
+server: {{port: 0, auth: required}}
+store: {{url: "memory://"}}
+providers: {{host: {{kind: {kind}, base_url: {base_url}{keys}}}}}
+virtual_keys: [{{name: journey, key: {virtual_key}}}]
+"""
+FORM = (
+    b"--x\r\n"
+    + b"\r\n--x\r\n".join(
+        b'content-disposition: form-data; name="%b"%b\r\n\r\n%b' % part
+        for part in ((b"purpose", b"", b"batch"), (b"file", b'; filename="a"', b"{}"))
+    )
+    + b"\r\n--x--\r\n"
+)
+PROMPT = "How deep is the lake?"
+COUNTED = {
+    "openai_responses": ("/v1/responses/input_tokens", {"model": "host/fake-small", "input": PROMPT}),
+    "anthropic_messages": ("/v1/messages/count_tokens", {"model": "host/fake-small", "messages": [{"role": "user", "content": PROMPT}]}),
+    "gemini_generate_content": (
+        "/v1beta/models/host/fake-small:countTokens",
+        {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]},
+    ),
+}
+NAMES = {"gemini_generate_content": "gemini"}
+
+
+class Asking:
+    """One gateway in front of one provider, and how its native paths are asked."""
+
+    def __init__(self, gateway: Running, fake: FakeProvider, kind: str) -> None:
+        self.gateway = gateway
+        self.fake = fake
+        self.kind = kind
+        self.root = f"/providers/host/{KINDS[kind].version or 'v1'}"
+
+    async def call(self, method: str, path: str, body: Any = None, **fields: str) -> Reply:
+        sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        told = {"host": "x", "authorization": f"Bearer {VIRTUAL_KEY}", "content-length": str(len(sent))}
+        told |= {"content-type": "multipart/form-data; boundary=x" if sent == FORM else "application/json"} | fields
+        if self.kind == "anthropic":
+            told["anthropic-version"] = "2023-06-01"
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in told.items()) + "\r\n"
+        reply = await exchange(self.gateway.port, Question("openai_chat", head.encode() + sent))
+        assert reply.status == 200, reply.body
+        return reply
+
+
+async def generation(asking: Asking, row: Support) -> None:
+    reply = await exchange(asking.gateway.port, ask(NAMES.get(row.wire_format, row.wire_format), PROMPT, model="host/fake-small"))
+    assert reply.is_answer
+    spoken = KINDS[row.provider].protocols
+    asked = asking.fake.log[-1].protocol
+    assert asked == (row.wire_format if row.level == "native" else spoken[0])
+
+
+async def count_tokens(asking: Asking, row: Support) -> None:
+    path, body = COUNTED[row.wire_format]
+    told = (await asking.call("POST", path, body)).json
+    assert told.get("input_tokens") or told.get("totalTokens")
+    assert asking.fake.log[-1].protocol == row.wire_format
+
+
+async def models(asking: Asking, row: Support) -> None:
+    told = (await asking.call("GET", f"{asking.root}/models")).json
+    assert "fake-small" in json.dumps(told)
+
+
+async def files(asking: Asking, row: Support) -> None:
+    if asking.kind == "gemini":
+        begun = await asking.call("POST", "/providers/host/upload/v1beta/files", {"file": {}}, **{"x-goog-upload-command": "start"})
+        path = begun.headers["x-goog-upload-url"].removeprefix("http://x")
+        made = (await asking.call("POST", path, b"deep", **{"x-goog-upload-command": "upload, finalize"})).json["file"]["name"]
+        content = f"{asking.root}/{made}:download"
+    else:
+        made = "files/" + (await asking.call("POST", f"{asking.root}/files", FORM)).json["id"]
+        content = f"{asking.root}/{made}/content"
+    for method, path in (
+        ("GET", f"{asking.root}/files"),
+        ("GET", f"{asking.root}/{made}"),
+        ("GET", content),
+        ("DELETE", f"{asking.root}/{made}"),
+    ):
+        await asking.call(method, path)
+
+
+async def uploads(asking: Asking, row: Support) -> None:
+    asked = {"bytes": 4, "filename": "a", "mime_type": "text/plain", "purpose": "batch"}
+    made = (await asking.call("POST", f"{asking.root}/uploads", asked)).json["id"]
+    await asking.call("POST", f"{asking.root}/uploads/{made}/complete", {"part_ids": []})
+    await asking.call("POST", f"{asking.root}/uploads/{made}/cancel")
+
+
+async def batches(asking: Asking, row: Support) -> None:
+    if asking.kind == "anthropic":
+        path, body = f"{asking.root}/messages/batches", {"requests": [{"custom_id": "a", "params": {}}]}
+    else:
+        file = (await asking.call("POST", f"{asking.root}/files", FORM)).json["id"]
+        path, body = f"{asking.root}/batches", {"input_file_id": file, "endpoint": "/v1/responses", "completion_window": "24h"}
+    made = (await asking.call("POST", path, body)).json["id"]
+    assert [each["id"] for each in (await asking.call("GET", path)).json["data"]] == [made]
+    await asking.call("GET", f"{path}/{made}")
+    await asking.call("POST", f"{path}/{made}/cancel")
+
+
+async def stored_responses(asking: Asking, row: Support) -> None:
+    made = (await asking.call("POST", "/v1/responses", {"model": "host/fake-small", "input": PROMPT})).json["id"]
+    for method, rest in (("GET", ""), ("GET", "/input_items"), ("POST", "/cancel"), ("DELETE", "")):
+        await asking.call(method, f"{asking.root}/responses/{made}{rest}")
+
+
+async def conversations(asking: Asking, row: Support) -> None:
+    made = (await asking.call("POST", f"{asking.root}/conversations", {})).json["id"]
+    for method, rest in (("GET", ""), ("POST", ""), ("GET", "/items"), ("DELETE", "")):
+        await asking.call(method, f"{asking.root}/conversations/{made}{rest}", {"metadata": {"a": "b"}} if method == "POST" else None)
+
+
+async def caches(asking: Asking, row: Support) -> None:
+    made = (await asking.call("POST", f"{asking.root}/cachedContents", {"model": "models/fake-small"})).json["name"]
+    for method, path in (("GET", "cachedContents"), ("GET", made), ("PATCH", made), ("DELETE", made)):
+        await asking.call(method, f"{asking.root}/{path}", {} if method == "PATCH" else None)
+
+
+ASKED: dict[str, Callable[[Asking, Support], Awaitable[None]]] = {
+    each.__name__: each for each in (generation, count_tokens, models, files, uploads, batches, stored_responses, conversations, caches)
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_row_of_a_kind_is_so(kind: str, serve: Serve) -> None:
+    """Native: the provider hears the client's own words. Compatible: its own. A family that is not asked here fails."""
+    is_keyless = KINDS[kind].is_keyless
+    keys = "" if is_keyless else ", keys: [{label: good, key: sk-good}]"
+    good = {"keyless" if is_keyless else "sk-good": Behaviour()}
+    async with FakeProvider(keys=good, prices=PRICES, clock=SystemClock(), poses_as=kind if kind in HOSTS else "") as fake:
+        gateway = await serve(CONFIG.format(kind=kind, base_url=fake.base_url, keys=keys, virtual_key=VIRTUAL_KEY))
+        asking = Asking(gateway, fake, kind)
+        rows = [row for row in ROWS if row.provider == kind and row.level != "planned"]
+        assert rows
+        for row in rows:
+            await ASKED[row.family](asking, row)
+
+
+def test_every_kind_and_every_family_has_its_rows() -> None:
+    """No row twice; what a later version knows is planned, and so is each kind that is only known by name."""
+    assert len(set(map(repr, ROWS))) == len(ROWS)
+    assert {row.provider for row in ROWS} == {*KINDS, *LATER}
+    for kind in KINDS:
+        assert {row.family for row in ROWS if row.provider == kind} >= {operation.family for operation in operations(kind)}
+    assert {row.level for row in ROWS if row.provider in LATER} <= {"planned"}
