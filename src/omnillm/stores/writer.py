@@ -14,7 +14,9 @@ from typing import Final
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting
+from omnillm.stores import orphans
 from omnillm.stores.book import Book
+from omnillm.stores.connection import CommitUnknown
 
 logger = logging.getLogger(__name__)
 
@@ -160,8 +162,7 @@ class Writer:
             self._closing.wait(GATHER_S)
 
     def _sleep(self) -> None:
-        """Until something is posted or the store closes. The first idle second ends with a checkpoint."""
-        is_checkpointed = False
+        """Until something is posted or the store closes."""
         while True:
             self._is_asleep = True
             # A program that ends without closing its store would wait for this thread for ever.
@@ -169,9 +170,8 @@ class Writer:
                 break
             is_woken = self._wake.wait(IDLE_S)
             self._wake.clear()
-            if not is_woken and not is_checkpointed:
-                is_checkpointed = True
-                self._checkpoint()
+            if not is_woken:
+                self._rest()
         self._is_asleep = False
 
     def _take(self) -> list[Posting | Awaited]:
@@ -193,7 +193,8 @@ class Writer:
             self._book.write(postings, is_awaited=bool(waiting))
         except LedgerUnavailable as error:
             self.is_healthy = False
-            self._queue.extendleft(item for item in reversed(batch) if isinstance(item, Posting))
+            is_unknown = isinstance(error, CommitUnknown)
+            self._queue.extendleft(reversed([again for item in batch if (again := _to_apply_again(item, is_unknown=is_unknown))]))
             self._tell(waiting, str(error))
             self._recover(error)
         except ValueError as error:
@@ -233,9 +234,9 @@ class Writer:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_fulfil, done, answer)
 
-    def _checkpoint(self) -> None:
+    def _rest(self) -> None:
         try:
-            self._book.checkpoint()
+            self._book.rest()
         except LedgerUnavailable as error:
             self._recover(error)
 
@@ -276,6 +277,14 @@ class Writer:
         """One wake-up of the loop for all who wait."""
         if waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve, waiting, refusal)
+
+
+def _to_apply_again(item: Posting | Awaited, *, is_unknown: bool) -> Posting | None:
+    """What is left to write of a batch that failed. Who waited is refused, and gets back what may have been reserved all the same."""
+    if isinstance(item, Posting):
+        return item
+    voids = orphans.voids(item.posting.entries) if is_unknown else ()
+    return Posting(entries=voids) if voids else None
 
 
 def _fulfil(done: asyncio.Future[int], answer: int | LedgerUnavailable) -> None:
