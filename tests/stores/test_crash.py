@@ -137,6 +137,7 @@ async def test_program_that_forgets_to_close_its_store_ends_and_loses_nothing(tm
     """The thread writes what is queued once the main thread is gone; the next run ends the epoch."""
     path = tmp_path / "omnillm.db"
     program = f"""
+import asyncio
 from pathlib import Path
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock

@@ -76,17 +76,18 @@ class PostgresConnection:
         """`patience_s`: for the connection, and for a statement if `statement_s` does not say otherwise. `settings`: for this session."""
         self._loop = uvloop.new_event_loop()
         name = {} if "application_name=" in url.reveal() else {"application_name": "omnillm"}
+        statement_s = statement_s or patience_s
         try:
             self._connection: asyncpg.Connection = self._run(
-                asyncpg.connect(
-                    url.reveal(),
-                    timeout=patience_s,
-                    command_timeout=statement_s or patience_s,
-                    server_settings={**name, **KEEPALIVE, **settings},
-                )
+                asyncpg.connect(url.reveal(), timeout=patience_s, command_timeout=statement_s, server_settings=name)
             )
         except BaseException:
             self._loop.close()
+            raise
+        try:  # not as the connection begins: a pooler in session mode takes no settings there
+            self.script("; ".join(f"SET {key} = {value}" for key, value in {**KEEPALIVE, **settings}.items()), patience_s=patience_s)
+        except BaseException:
+            self.terminate()
             raise
 
     @property

@@ -77,8 +77,8 @@ class PostgresDatabase:
     def release(self) -> None:
         self._is_open = False
         self._disconnect()
-        while self._idle:
-            self._idle.pop().close()
+        while (idle := self._idle_one()) is not None:
+            idle.close()
 
     @contextmanager
     def transaction(self, *, epoch: int, is_synced: bool) -> Iterator[PostgresConnection]:
@@ -142,8 +142,7 @@ class PostgresDatabase:
 
     def _reader(self) -> PostgresConnection:
         """One that has begun to read. An idle one may have died meanwhile; a new one tells what is the matter."""
-        while self._idle:
-            connection = self._idle.pop()
+        while (connection := self._idle_one()) is not None:
             try:
                 connection.script(READ, patience_s=self._patience_s)
             except REFUSALS:
@@ -160,6 +159,12 @@ class PostgresDatabase:
             connection.terminate()
             raise self._unreadable(error) from error
         return connection
+
+    def _idle_one(self) -> PostgresConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # another thread was faster, or there was none
+            return None
 
     def pepper(self) -> bytes:
         with self.reading() as connection:
