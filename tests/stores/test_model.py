@@ -101,4 +101,8 @@ async def test_sqlite_keeps_the_books_that_the_model_keeps(batches):
 async def test_postgres_keeps_the_books_that_the_model_keeps(postgres, batches):
     """In a schema of its own."""
     url = postgres.url(postgres.schema())
-    await keep_the_same_books(PostgresStore(url, clock=ManualClock(wall=WALL_S), durability="relaxed"), batches)
+    store = PostgresStore(url, clock=ManualClock(wall=WALL_S), durability="relaxed")
+    try:
+        await keep_the_same_books(store, batches)
+    finally:  # an example that failed must not keep its sessions: hypothesis makes hundreds of it
+        await store.aclose()

@@ -112,7 +112,7 @@ class Book:
         with self._database.transaction(epoch=0, is_synced=True) as connection:
             [(self._epoch,)] = connection.execute(BEGIN_EPOCH, (wall_ms,)).fetchall()
             self._end_epochs(connection, below=self._epoch, wall_ms=wall_ms)
-            found = connection.execute("SELECT budget, period, settled_nanousd FROM balances").fetchall()
+            found = connection.execute("SELECT budget, period, settled_nanousd FROM balances ORDER BY budget, period").fetchall()
         balances = tuple(Balance(budget=budget, period=period, settled_nanousd=settled) for budget, period, settled in found)
         return Opened(epoch=self._epoch, balances=balances)
 
