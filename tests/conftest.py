@@ -27,3 +27,13 @@ def pytest_runtest_makereport(item, call):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} logged or printed a secret: {', '.join(sorted(told))}"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres(testrun_uid):
+    """A PostgreSQL that the tests of this run share."""
+    from tests.postgres import Postgres
+
+    server = Postgres(testrun_uid)
+    yield server
+    server.close()

@@ -10,6 +10,7 @@ from omnillm.config.load import parse
 from omnillm.config.settings import Settings
 from omnillm.errors import ConfigError, UnknownModel
 from omnillm.stores.memory import MemoryStore
+from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing import ManualClock
 
@@ -83,13 +84,14 @@ def test_a_price_of_ones_own_stands_beside_the_built_in_ones() -> None:
 
 
 def test_a_store_is_what_its_url_says(tmp_path) -> None:
-    """SQLite, memory, or not yet."""
+    """SQLite, PostgreSQL or memory; anything else is an error that does not repeat it."""
     assert isinstance(open_store(settings(), CLOCK), MemoryStore)
     assert isinstance(open_store(settings(CONFIG.replace("memory://", f"sqlite:///{tmp_path}/l.db")), CLOCK), SqliteStore)
+    assert isinstance(open_store(settings(CONFIG.replace("memory://", "postgresql://u:secret@h/d")), CLOCK), PostgresStore)
     with pytest.raises(ConfigError) as refused:
-        open_store(settings(CONFIG.replace("memory://", "postgresql://u:secret@h/d")), CLOCK)
+        open_store(settings(CONFIG.replace("memory://", "postgresql://u:se/cret@h/d")), CLOCK)
     assert refused.value.path == "store.url"
-    assert "secret" not in str(refused.value)
+    assert "cret" not in str(refused.value)
 
 
 def test_trust_is_read_only_where_https_is_spoken() -> None:

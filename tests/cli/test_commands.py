@@ -151,7 +151,7 @@ def test_serve_tells_what_is_in_its_way(run: Run, config: Path, tmp_path: Path) 
             ("port: 0", f"port: {taken.getsockname()[1]}", "cannot listen on"),
             ("port: 0", "port: 0, tls: {cert: /nowhere, key: /nowhere}", "server.tls"),
             ("memory://", f"sqlite:///{tmp_path}/no/such/folder.db", "the ledger cannot be kept at"),
-            ("memory://", "postgresql://somewhere", "store.url"),
+            ("memory://", "postgresql://user:pass/word@somewhere", "store.url"),
         ):
             config.write_text(CONFIG.replace(old, new))
             served = run("serve", "-c", str(config), DEMO_KEY="sk-x")

@@ -1,4 +1,4 @@
-"""`omnillm usage`, `requests` and `verify`, on the file of a ledger that is closed, open, damaged or none."""
+"""`omnillm usage`, `requests` and `verify`, on a ledger that is closed, open, damaged or none."""
 
 import asyncio
 import csv
@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.postgres import GUARDED
 
 from omnillm.cli.main import main
 from omnillm.records import EntryKind, Posting
+from omnillm.stores.postgres import PostgresStore
+from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.report_suite import LOSS
@@ -28,15 +31,15 @@ def postings() -> list[Posting]:
     return [call(1), call(2, caller="team-b"), call(3, day="2026-11-26"), call(5), Posting(request=odd)]
 
 
-def fill(path: Path) -> Path:
-    async def write() -> None:
-        store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
-        await store.open()
-        for posting in postings():
-            store.post(posting)
-        await store.aclose()
+async def fill_store(store: SqlStore) -> None:
+    await store.open()
+    for posting in postings():
+        store.post(posting)
+    await store.aclose()
 
-    asyncio.run(write())
+
+def fill(path: Path) -> Path:
+    asyncio.run(fill_store(SqliteStore(path, clock=ManualClock(wall=WALL_S))))
     return path
 
 
@@ -170,6 +173,45 @@ def test_what_is_no_ledger_is_told(run, ledger, tmp_path):
         told = run("verify", "--ledger", str(path))
         assert (told[0], words in told[2]) == (code, True), told
     assert not missing.exists()
+
+
+@pytest.fixture
+def schema(postgres):
+    """With the same calls in it."""
+    name = postgres.schema()
+    asyncio.run(fill_store(PostgresStore(postgres.url(name), clock=ManualClock(wall=WALL_S))))
+    return name
+
+
+def test_a_ledger_in_postgres_is_read_as_one_in_a_file(run, ledger, tmp_path, postgres, schema):
+    """Through the configuration: the same tables, lists and proof, beside a gateway that runs; the problems too."""
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(CONFIG.format(url=postgres.url(schema).reveal()))
+    for question in (("usage", "--by", "day,virtual_key"), ("requests", "--csv"), ("requests", request_id(1)), ("verify",)):
+        assert run(*question, "-c", str(config)) == run(*question, "--ledger", str(ledger))
+    postgres.administer("UPDATE balances SET settled_nanousd = 1", schema)
+    code, told, _ = run("verify", "-c", str(config))
+    assert (code, told) == (1, f"budget 'team' in period '2026-11': the balance says 1 nano-USD, its entries {4 * COST}\n")
+
+
+def test_what_is_no_ledger_in_postgres_is_told(run, tmp_path, postgres, schema):
+    """Empty, of another version, or behind a password: a message with what to do, never a traceback or the password."""
+    config = tmp_path / "omnillm.yaml"
+    postgres.administer("UPDATE ledger_schema SET version = 99", schema)
+    for url, code, words in (
+        (postgres.url(postgres.schema()), 2, "holds no ledger of omnillm"),
+        (postgres.url(schema), 2, "has schema 99"),
+        (postgres.url(schema, user=GUARDED, password="canary-wrong-1"), 2, "correct the user and the password"),
+        (postgres.url(schema, database="nowhere"), 2, "create the database"),
+        (postgres.url(schema, host=tmp_path), 1, "cannot be read"),
+    ):
+        config.write_text(CONFIG.format(url=url.reveal()))
+        told = run("verify", "-c", str(config))
+        assert (told[0], words in told[2], "canary" in told[2]) == (code, True, False), told
+        assert "store postgresql, durability" in run("check", "-c", str(config))[1]
+    config.write_text(CONFIG.format(url="postgresql://user:canary/rest-1@host/db"))
+    code, _, error = run("check", "-c", str(config))
+    assert (code, "special characters in the password" in error, "canary" in error) == (2, True, False)
 
 
 def test_the_ledger_is_found_through_the_configuration(run, ledger, tmp_path):

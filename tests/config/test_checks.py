@@ -96,6 +96,10 @@ def test_names_that_point_nowhere_are_told_with_the_nearest(complaint, text, tol
         ("budgets: [{name: a, limit_usd: 1, period: rolling 367d}]", "must roll over whole minutes, from 1h to 366d"),
         ("budgets: [{name: a, limit_usd: 1, period: rolling soon}]", "budgets[0].period (line 2): must be a duration"),
         ("budgets: [{name: a, limit_usd: 1, tz: Mars/X}]", "budgets[0].tz (line 2): must be a time zone"),
+        (
+            f"virtual_keys: [{{name: a, key: x, tags: {{a: {'x' * 1500}, b: {'x' * 600}}}}}]",
+            "virtual_keys[0].tags (line 2): have more than 2048 bytes",
+        ),
         ("virtual_keys: [{name: a, key: x, budgets: [b]}]", "virtual_keys[0].budgets[0] (line 2): names an unknown budget 'b'"),
         (
             "budgets: [{name: all, limit_usd: 1}]\nvirtual_keys: [{name: a, key: x, budgets: [all]}]",

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
+from omnillm.secret import Secret
+from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import WALL_S, call, entry, request_id
@@ -24,13 +26,18 @@ def limit_files(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def keep_until_killed(path, first, told):
+def open_store(place):
+    """In a file, or at a URL."""
+    clock = ManualClock(wall=WALL_S)
+    return SqliteStore(place, clock=clock) if isinstance(place, Path) else PostgresStore(Secret(place), clock=clock)
+
+
+def keep_until_killed(place, first, told):
     """Eight callers, from a number on; each request id goes through the connection once its reservation is on disk."""
-    asyncio.run(keep_books(path, first, told))
+    asyncio.run(keep_books(open_store(place), first, told))
 
 
-async def keep_books(path, first, told):
-    store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+async def keep_books(store, first, told):
     epoch = (await store.open()).epoch
     numbers = count(first)
     await asyncio.gather(*(keep_book(store, epoch, numbers, told) for _ in range(8)))

@@ -1,21 +1,29 @@
-"""What the ledger in SQLite is worth when its process is killed, its disk is full, or its program forgets to close it."""
+"""What a ledger is worth when its process is killed, its disk is full, or its program forgets to close it."""
 
+import asyncio
 import subprocess
 import sys
 from contextlib import suppress
+from itertools import count
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 from tests.forks import FORKS
+from tests.postgres import Postgres
 from tests.soak import rounds
 from tests.stores import posting_process
+from tests.stores.posting_process import open_store
+from tests.stores.sql_suite import until
 
-from omnillm.records import EntryKind
+from omnillm.errors import LedgerUnavailable
+from omnillm.records import EntryKind, Posting
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import COST, WALL_S, request_id, usage
+from omnillm.testing.store_suite import COST, WALL_S, balances, call, entry, request_id, usage
 
 LEDGERS, KILLS = 10, 20
+KILLS_OF_A_SCHEMA = 5
 
 
 def start(*arguments):
@@ -26,10 +34,10 @@ def run(program):
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
-def acknowledged_until_killed(path, first, acknowledgements):
+def acknowledged_until_killed(place, first, acknowledgements):
     ours, theirs = FORKS.Pipe(duplex=False)
     with ours:
-        process = FORKS.Process(target=posting_process.keep_until_killed, args=(path, first, theirs))
+        process = FORKS.Process(target=posting_process.keep_until_killed, args=(place, first, theirs))
         process.start()
         theirs.close()
         told = [ours.recv_bytes().decode() for _ in range(acknowledgements)]
@@ -42,14 +50,11 @@ def acknowledged_until_killed(path, first, acknowledgements):
     return told
 
 
-@pytest.mark.parametrize("ledger", range(max(LEDGERS, rounds(2))))
-async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path, ledger):
-    """After each of twenty kills: every acknowledged reservation is there and closed once, and the books agree."""
-    dice = Random(ledger)
-    path = tmp_path / "omnillm.db"
-    for kill in range(KILLS):
-        told = acknowledged_until_killed(path, kill * 100_000, dice.randrange(1, 40))
-        store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+async def survive_kills(place, dice, kills):
+    """After each kill: every acknowledged reservation is there and closed once, and the books agree."""
+    for kill in range(kills):
+        told = acknowledged_until_killed(place, kill * 100_000, dice.randrange(1, 40))
+        store = open_store(place)
         opened = await store.open()
         assert opened.epoch == 2 * kill + 2
         assert await store.verify() == []
@@ -59,6 +64,53 @@ async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path, 
         total = (await usage(store, "total"))["total"]
         assert sum(balance.settled_nanousd for balance in opened.balances) == total.cost_nanousd == total.requests * COST
         await store.aclose()
+
+
+@pytest.mark.parametrize("ledger", range(max(LEDGERS, rounds(2))))
+async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path, ledger):
+    """Each of twenty, of a process that keeps a file."""
+    await survive_kills(tmp_path / "omnillm.db", Random(ledger), KILLS)
+
+
+@pytest.mark.parametrize("ledger", range(rounds(1)))
+async def test_acknowledged_reservation_in_postgres_survives_a_kill_at_any_moment(postgres, ledger):
+    """Each of five, of a process that keeps a schema: its session ends with it, and its run is ended by the next one."""
+    url = postgres.url(postgres.schema())
+    await survive_kills(url.reveal(), Random(ledger), KILLS_OF_A_SCHEMA)
+
+
+@pytest.mark.parametrize("server", range(rounds(1)))
+async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_uid, server):
+    """PostgreSQL is gone in the middle of it and comes back: the gateway's process goes on by itself, and nothing is lost or booked twice."""
+    postgres = Postgres(f"{testrun_uid}-own-{server}")
+    store = open_store(postgres.url(postgres.schema()).reveal())
+    epoch = (await store.open()).epoch
+    told, numbers = [], count()
+
+    async def call_after_call():
+        while len(told) < 200:
+            number = next(numbers)
+            with suppress(LedgerUnavailable):
+                await store.post_durably(Posting(entries=(replace(entry(number, EntryKind.RESERVE), epoch=epoch),)))
+                told.append(number)
+                store.post(call(number))
+            if not store.is_healthy:
+                await asyncio.sleep(0.01)
+
+    callers = [asyncio.create_task(call_after_call()) for _ in range(8)]
+    await until(lambda: len(told) >= 50)
+    await asyncio.to_thread(postgres.crash)
+    await until(lambda: not store.is_healthy)
+    await asyncio.to_thread(postgres.start_again)
+    await asyncio.gather(*callers)
+    await store.flush()
+    assert await store.verify() == []
+    for number in told:
+        kinds = [found.kind for found in await store.entries(request_id(number))]
+        assert kinds == [EntryKind.RESERVE, EntryKind.SETTLE]
+    assert await balances(store) == {("team", "2026-11"): len(told) * COST}
+    await store.aclose()
+    postgres.close()
 
 
 async def test_full_disk_refuses_what_is_durable_and_keeps_the_rest(tmp_path):

@@ -1,4 +1,4 @@
-"""Both stores, the same random postings, the same books."""
+"""Every store, the same random postings, the same books."""
 
 import tempfile
 from pathlib import Path
@@ -10,6 +10,7 @@ from tests.soak import rounds
 
 from omnillm.records import ClaimState, EntryKind, Posting
 from omnillm.stores.memory import MemoryStore
+from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.claim_suite import claim
 from omnillm.testing.clock import ManualClock
@@ -64,25 +65,44 @@ async def books(store):
     return reports, await store.requests(limit=9, before=""), rows, claimed, sorted(await store.verify())
 
 
-@settings(max_examples=rounds(25), deadline=None)
-@given(batches=st.lists(st.lists(postings, max_size=4), min_size=1, max_size=3))
+posted = st.lists(st.lists(postings, max_size=4), min_size=1, max_size=3)
+
+
+async def keep_the_same_books(store, batches):
+    """Whatever is posted, in whatever batches, with repeats, over restarts: rows, sums and problems are the model's."""
+    memory = MemoryStore(clock=ManualClock(wall=WALL_S))
+    for batch in batches:
+        opened = await store.open()
+        assert await memory.open() == opened
+        for posting in batch:
+            store.post(stamped(posting, opened.epoch))
+            memory.post(stamped(posting, opened.epoch))
+        await store.flush()
+        assert await books(store) == await books(memory)
+        await store.aclose()
+        await memory.aclose()
+        await store.open()
+        await memory.open()
+        assert await books(store) == await books(memory)
+        await store.aclose()
+        await memory.aclose()
+
+
+@settings(max_examples=rounds(25))
+@given(batches=posted)
 async def test_sqlite_keeps_the_books_that_the_model_keeps(batches):
-    """Whatever is posted, in whatever batches, with repeats, over restarts: rows, sums and problems are the same."""
+    """In a file."""
     with tempfile.TemporaryDirectory() as place:
-        sqlite = SqliteStore(Path(place) / "omnillm.db", clock=ManualClock(wall=WALL_S), durability="relaxed")
-        memory = MemoryStore(clock=ManualClock(wall=WALL_S))
-        for batch in batches:
-            opened = await sqlite.open()
-            assert await memory.open() == opened
-            for posting in batch:
-                sqlite.post(stamped(posting, opened.epoch))
-                memory.post(stamped(posting, opened.epoch))
-            await sqlite.flush()
-            assert await books(sqlite) == await books(memory)
-            await sqlite.aclose()
-            await memory.aclose()
-            await sqlite.open()
-            await memory.open()
-            assert await books(sqlite) == await books(memory)
-            await sqlite.aclose()
-            await memory.aclose()
+        await keep_the_same_books(SqliteStore(Path(place) / "omnillm.db", clock=ManualClock(wall=WALL_S), durability="relaxed"), batches)
+
+
+@settings(max_examples=rounds(5))
+@given(batches=posted)
+async def test_postgres_keeps_the_books_that_the_model_keeps(postgres, batches):
+    """In a schema of its own."""
+    url = postgres.url(postgres.schema())
+    store = PostgresStore(url, clock=ManualClock(wall=WALL_S), durability="relaxed")
+    try:
+        await keep_the_same_books(store, batches)
+    finally:  # an example that failed must not keep its sessions: hypothesis makes hundreds of it
+        await store.aclose()

@@ -6,13 +6,14 @@ import stat
 
 import pytest
 from msgspec.structs import replace
+from tests.stores.sql_suite import SqlSuite, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import writer
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, request_id, usage
+from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, request_id, usage
 
 
 def make(path, **options):
@@ -26,35 +27,8 @@ async def store(tmp_path, request):
     await store.aclose()
 
 
-class TestSqliteStore(StoreSuite):
+class TestSqliteStore(StoreSuite, SqlSuite):
     """Passes the shared suite, in both durabilities."""
-
-
-async def until(condition):
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0)
-
-
-async def test_many_waiters_share_few_commits(store):
-    """A thousand durable postings at once are a handful of transactions."""
-    await store.open()
-    await asyncio.gather(*(store.post_durably(call(number)) for number in range(1_000)))
-    assert (await usage(store, "total"))["total"].requests == 1_000
-    assert store.commits <= 4
-
-
-async def test_reader_sees_whole_postings_while_the_writer_writes(store):
-    """Requests, attempts and money of one posting appear together."""
-    await store.open()
-    seen = 0
-    for number in range(0, 3_000, 100):
-        for offset in range(100):
-            store.post(call(number + offset))
-        total = (await usage(store, "total"))["total"]
-        assert total.requests == total.attempts >= seen
-        assert await store.verify() == []
-        seen = total.requests
 
 
 async def test_second_process_is_kept_out(store, tmp_path):
@@ -210,35 +184,6 @@ async def test_closing_on_a_dead_disk_ends_and_tells_what_is_lost(tmp_path, capl
     await store.aclose()
 
 
-async def test_posting_that_cannot_be_held_does_not_keep_others_out(store, caplog):
-    """A number beyond 64 bits and half a character are lost, told and counted; their neighbours are written."""
-    await store.open()
-    store.post(call(1))
-    store.post(Posting(entries=(entry(2, EntryKind.SETTLE, amount=2**63),)))
-    store.post(Posting(entries=(entry(3, EntryKind.SETTLE, budget="\ud800"),)))
-    store.post(call(4))
-    await store.flush()
-    assert (await usage(store, "total"))["total"].requests == 2
-    assert store.dropped == 2
-    assert store.is_healthy
-    assert caplog.text.count("a posting is lost") == 2
-    with pytest.raises(LedgerUnavailable, match="cannot hold a row"):
-        await store.post_durably(Posting(entries=(entry(5, EntryKind.SETTLE, amount=2**63),)))
-    assert await store.verify() == []
-
-
-async def test_cancelled_waiter_does_not_disturb_the_others(store):
-    """Its posting is written all the same; its reservation is the business of whoever closes the case."""
-    await store.open()
-    waiting = [asyncio.create_task(store.post_durably(call(number))) for number in range(3)]
-    await asyncio.sleep(0)
-    waiting[1].cancel()
-    results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(result) for result in results] == [type(None), asyncio.CancelledError, type(None)]
-    await store.flush()
-    assert (await usage(store, "total"))["total"].requests == 3
-
-
 async def test_store_that_was_never_opened_says_so(tmp_path):
     """Every verb tells it."""
     store = make(tmp_path)
@@ -248,15 +193,6 @@ async def test_store_that_was_never_opened_says_so(tmp_path):
         store.post(call(1))
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
         await store.requests(limit=1, before="")
-
-
-async def test_ledger_is_written_again_after_it_was_closed(store):
-    """The same object opens, closes and opens."""
-    await store.open()
-    await store.post_durably(call(1))
-    assert await balances(store) == {("team", "2026-11"): COST}
-    await store.post_durably(call(2))
-    assert await balances(store) == {("team", "2026-11"): 2 * COST}
 
 
 async def test_idle_writer_moves_the_log_into_the_database(store, tmp_path, monkeypatch):
@@ -269,17 +205,6 @@ async def test_idle_writer_moves_the_log_into_the_database(store, tmp_path, monk
     await store.flush()
     await until(lambda: (tmp_path / "omnillm.db").stat().st_size > empty + 100_000)
     assert await store.verify() == []
-
-
-async def test_closed_ledger_takes_nothing(store):
-    """Neither behind nor durably; it says that it is closed."""
-    await store.open()
-    await store.aclose()
-    assert not store.is_healthy
-    with pytest.raises(LedgerUnavailable, match="closed"):
-        store.post(call(1))
-    with pytest.raises(LedgerUnavailable):
-        await store.post_durably(call(1))
 
 
 async def test_everybody_in_the_queue_is_refused_when_the_disk_refuses(tmp_path, monkeypatch):

@@ -28,6 +28,7 @@ from omnillm.routing.router import Router
 from omnillm.routing.target import Target
 from omnillm.secret import Secret
 from omnillm.stores.memory import MemoryStore
+from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.stores.store import Store
 from omnillm.transport.client import Origin
@@ -68,7 +69,9 @@ def open_store(settings: Settings, clock: Clock) -> Store:
         return MemoryStore(clock=clock)
     if url.startswith("sqlite:///"):
         return SqliteStore(Path(url.removeprefix("sqlite:///")), clock=clock, durability=settings.store.durability)
-    raise ConfigError("must be sqlite:///PATH or memory://; PostgreSQL comes in a later version", path="store.url")
+    if url.startswith("postgresql://"):
+        return PostgresStore(settings.store.url, clock=clock, durability=settings.store.durability)
+    raise ConfigError("must be sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE or memory://", path="store.url")
 
 
 def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock: Clock) -> dict[tuple[str, str, str], Upstream]:

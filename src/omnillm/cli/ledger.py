@@ -1,12 +1,17 @@
-"""Where the ledger's file is, and one look into it, beside a gateway that may be running."""
+"""Where the ledger is, and one look into it, beside a gateway that may be running."""
 
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+from omnillm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from omnillm.secret import Secret
+    from omnillm.stores.connection import Connection
 
 CONFIG = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file, whose store.url is read.")
 LEDGER = typer.Option(None, "--ledger", help="The ledger's file itself; no configuration is read then.")
@@ -14,20 +19,22 @@ AS_JSON = typer.Option(False, "--json", help="For programs.")
 AS_CSV = typer.Option(False, "--csv", help="For spreadsheets.")
 
 
-@contextmanager
-def looking(config: Path, ledger: Path | None) -> Iterator[sqlite3.Connection]:
+def looking(config: Path, ledger: Path | None) -> "AbstractContextManager[Connection]":
     """A read-only connection that sees one state of the ledger."""
-    from omnillm.stores import database
+    from omnillm.stores import postgres, sqlite_database
 
-    with database.reading(ledger or _configured(config)) as connection:
-        yield connection
+    if ledger is not None:
+        return sqlite_database.reading(ledger)
+    url = _configured(config)
+    text = url.reveal()
+    if text.startswith("postgresql://"):
+        return postgres.reading(url)
+    if text.startswith("sqlite:///"):
+        return sqlite_database.reading(Path(text.removeprefix("sqlite:///")))
+    raise ConfigError("this ledger is another process's own: ask the running gateway, at /admin/v1", path="store.url")
 
 
-def _configured(config: Path) -> Path:
+def _configured(config: Path) -> "Secret":
     from omnillm.config.load import load
-    from omnillm.errors import ConfigError
 
-    url = load(config, os.environ).store.url.reveal()
-    if not url.startswith("sqlite:///"):
-        raise ConfigError("this ledger is not a file: ask the running gateway, at /admin/v1", path="store.url")
-    return Path(url.removeprefix("sqlite:///"))
+    return load(config, os.environ).store.url

@@ -11,9 +11,8 @@ from omnillm.cli.columns import show
 from omnillm.cli.ledger import AS_CSV, AS_JSON, CONFIG, LEDGER, looking
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from omnillm.records import RequestRow
+    from omnillm.stores.connection import Connection
 
 HEADS = ("request", "time (UTC)", "virtual key", "model", "provider", "outcome", "status", "attempts", "ms", "tokens", "cost USD")
 
@@ -68,7 +67,7 @@ def requests(  # noqa: PLR0913, PLR0917  a command line's options
             typer.echo(f"There are more: --before {rows[most - 1].request_id}")
 
 
-def _one(connection: "sqlite3.Connection", request_id: str) -> dict[str, object]:
+def _one(connection: "Connection", request_id: str) -> dict[str, object]:
     from omnillm.errors import BadRequest
     from omnillm.server.reports import request_document
     from omnillm.stores import reports

@@ -17,6 +17,8 @@ from omnillm.spelling import hint
 
 Named = TypeVar("Named", str, Secret)
 SHORTEST_ADMIN_KEY: Final = 16
+MAX_TAGS_BYTES: Final = 2048
+"""Usage is rolled up by the whole text of a call's tags, and PostgreSQL's indexes take no more."""
 STORES: Final = ("sqlite:///", "postgresql://", "memory://")
 PREFIXES: Final = ("openai", "anthropic", "gemini")
 
@@ -142,6 +144,8 @@ def check_terms(key: VirtualKeyTerms, path: str, settings: Settings, problems: P
     """Of any virtual key: that its budgets are there, and its own is its own."""
     scopes = {budget.name: budget.scope for budget in settings.budgets}
     _check_named(key.budgets, at(path, "budgets"), scopes, problems)
+    if sum(len(f"{name}={value},".encode()) for name, value in key.tags.items()) > MAX_TAGS_BYTES:
+        problems.add(at(path, "tags"), f"have more than {MAX_TAGS_BYTES} bytes together")
     _check_own(key.budget, at(path, "budget"), problems)
 
 

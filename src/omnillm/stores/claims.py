@@ -1,12 +1,12 @@
 """The idempotency keys that a ledger keeps. A row changes, and a batch may be applied twice: only what is later replaces what stands."""
 
-import sqlite3
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from omnillm.records import ClaimRow, ClaimState
+from omnillm.stores.connection import Connection
 
 MOST_REPLY_BYTES: Final = 64 * 1024 * 1024
 """Of the replies that are kept in memory; beyond it the oldest are forgotten, and their keys stay used up."""
@@ -20,7 +20,7 @@ FREE: Final = "DELETE FROM claims WHERE scope = ? AND request_id = ?"
 EXPIRE: Final = "DELETE FROM claims WHERE scope IN (SELECT scope FROM claims WHERE expires_wall_ms <= ? ORDER BY expires_wall_ms LIMIT ?)"
 
 
-def write(connection: sqlite3.Connection, row: ClaimRow) -> None:
+def write(connection: Connection, row: ClaimRow) -> None:
     """Within the transaction of its posting, in the order of the postings."""
     if row.state is ClaimState.FREE:
         connection.execute(FREE, (row.scope, row.request_id))
@@ -29,12 +29,12 @@ def write(connection: sqlite3.Connection, row: ClaimRow) -> None:
         connection.execute(PUT, [int(cell) if isinstance(cell, int) else cell for cell in cells])
 
 
-def find(connection: sqlite3.Connection, scope: str, wall_ms: int) -> ClaimRow | None:
+def find(connection: Connection, scope: str, wall_ms: int) -> ClaimRow | None:
     found = connection.execute(FIND, (scope, wall_ms)).fetchone()
-    return None if found is None else msgspec.convert(found, ClaimRow)
+    return None if found is None else msgspec.convert(tuple(found), ClaimRow)
 
 
-def expire(connection: sqlite3.Connection, *, wall_ms: int, limit: int) -> int:
+def expire(connection: Connection, *, wall_ms: int, limit: int) -> int:
     return connection.execute(EXPIRE, (wall_ms, limit)).rowcount
 
 

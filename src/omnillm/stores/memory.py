@@ -27,6 +27,7 @@ from omnillm.stores.daily import NOTHING, Daily, Sums, rest_of, usage_row
 from omnillm.stores.grouping import TAG, TOTAL, Grouping
 from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY
+from omnillm.stores.sqlite_database import SqliteConnection
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
 from omnillm.stores.tags import tag_value
@@ -227,7 +228,7 @@ class MemoryStore:
 
     async def verify(self) -> list[str]:
         """Whether the remembered rows agree, by the checks of `verification.py` on a copy in SQLite. Sums are made of the rows here."""
-        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
         try:
             copy.executescript("".join(scripts("sqlite")))
             copy.executemany("INSERT INTO epochs VALUES (?, 0, ?)", [(epoch, self._ended_ms(epoch)) for epoch in range(1, self._epoch + 1)])

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from omnillm.records import AttemptRow, Entry, EntryKind, Posting, RequestRow
 from omnillm.usage import NO_USAGE, Usage
 
@@ -17,6 +19,11 @@ def open_reserves(entries: Iterable[Entry]) -> list[Entry]:
         return []
     closed = {(e.request_id, e.attempt, e.budget) for e in known if e.kind in {EntryKind.SETTLE, EntryKind.VOID}}
     return [e for e in reserves if (e.request_id, e.attempt, e.budget) not in closed]
+
+
+def voids(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What gives every reservation among `entries` back."""
+    return tuple(replace(entry, kind=EntryKind.VOID, amount_nanousd=0) for entry in entries if entry.kind is EntryKind.RESERVE)
 
 
 def closing(entries: list[Entry], attempts: list[AttemptRow], *, has_request: bool, epoch: int, wall_ms: int) -> Posting:

@@ -1,9 +1,8 @@
 """What people read from the ledger: each function takes a read-only connection and sees one state of it."""
 
-import sqlite3
-
 from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
-from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, rest_of, usage_row
+from omnillm.stores.connection import Connection, Found
+from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, Sums, rest_of, usage_row
 from omnillm.stores.grouping import DAY, TAG, TOTAL, Grouping
 from omnillm.stores.tables import ATTEMPTS, BINDINGS, ENTRIES, REQUESTS
 from omnillm.stores.tags import tag_value
@@ -19,10 +18,10 @@ GROUP_SQL = {
     "day": "day",
     "total": "'total'",
 }
-SUMS = ", ".join(f"sum({column})" for column in COUNT_COLUMNS)
+SUMS = ", ".join(f"CAST(sum({column}) AS bigint)" for column in COUNT_COLUMNS)
 
 
-def usage(connection: sqlite3.Connection, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
+def usage(connection: Connection, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
     grouping, days = Grouping.parse(group_by), (since_day, until_day or LAST_DAY)
     of_day = DAY if grouping.by_day else NO_DAY
     if grouping.name == TAG:
@@ -31,23 +30,30 @@ def usage(connection: sqlite3.Connection, *, group_by: str, since_day: str, unti
     return rows or ([usage_row(TOTAL, NOTHING)] if grouping.name == TOTAL else [])
 
 
-def _usage(connection: sqlite3.Connection, table: str, groups: tuple[str, str], days: tuple[str, str]) -> list[UsageRow]:
+def _usage(connection: Connection, table: str, groups: tuple[str, str], days: tuple[str, str]) -> list[UsageRow]:
+    return [usage_row(group, counts, day=day) for day, group, *counts in _sums(connection, table, groups, days)]
+
+
+def _sums(connection: Connection, table: str, groups: tuple[str, str], days: tuple[str, str]) -> Found:
     of_day, group = groups
-    found = connection.execute(
-        f"""SELECT {of_day} AS of_day, {group} AS grouped, {SUMS} FROM {table} WHERE day BETWEEN ? AND ? AND grouped IS NOT NULL
+    return connection.execute(
+        f"""SELECT {of_day} AS of_day, {group} AS grouped, {SUMS} FROM {table} WHERE day BETWEEN ? AND ?
             GROUP BY of_day, grouped ORDER BY of_day, grouped""",
         days,
     )
-    return [usage_row(group, counts, day=day) for day, group, *counts in found]
 
 
-def _usage_by_tag(connection: sqlite3.Connection, tag: str, of_day: str, days: tuple[str, str]) -> list[UsageRow]:
-    connection.create_function("value_of_tag", 1, lambda tags: tag_value(tags, tag), deterministic=True)
-    tagged = _usage(connection, "daily_tags", (of_day, "value_of_tag(tags)"), days)
-    return rest_of(_usage(connection, "daily", (of_day, "''"), days), tagged)
+def _usage_by_tag(connection: Connection, tag: str, of_day: str, days: tuple[str, str]) -> list[UsageRow]:
+    tagged = Sums[tuple[str, str]]()
+    for day, tags, *counts in _sums(connection, "daily_tags", (of_day, "tags"), days):
+        value = tag_value(tags, tag)
+        if value is not None:
+            tagged.add((day, value), tuple(counts))
+    rows = [usage_row(group, counts, day=day) for (day, group), counts in tagged.lines().items()]
+    return rest_of(_usage(connection, "daily", (of_day, "''"), days), rows)
 
 
-def requests(connection: sqlite3.Connection, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
+def requests(connection: Connection, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
     conditions = {condition: value for condition, value in _conditions(before, only).items() if value is not None}
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     newest = f"{REQUESTS.select} {where} ORDER BY request_id DESC LIMIT ?"
@@ -70,18 +76,18 @@ def _conditions(before: str, only: RequestFilter) -> dict[str, str | int | None]
     }
 
 
-def request(connection: sqlite3.Connection, request_id: str) -> RequestRow | None:
+def request(connection: Connection, request_id: str) -> RequestRow | None:
     return next(iter(REQUESTS.rows(connection.execute(REQUESTS.find, (request_id,)))), None)
 
 
-def attempts(connection: sqlite3.Connection, request_id: str) -> list[AttemptRow]:
+def attempts(connection: Connection, request_id: str) -> list[AttemptRow]:
     return ATTEMPTS.rows(connection.execute(f"{ATTEMPTS.select} WHERE request_id = ? ORDER BY attempt", (request_id,)))
 
 
-def entries(connection: sqlite3.Connection, request_id: str) -> list[Entry]:
+def entries(connection: Connection, request_id: str) -> list[Entry]:
     found = connection.execute(f"{ENTRIES.select} WHERE request_id = ? ORDER BY attempt, kind, budget", (request_id,))
     return ENTRIES.rows(found)
 
 
-def binding(connection: sqlite3.Connection, kind: str, upstream_id: str) -> Binding | None:
+def binding(connection: Connection, kind: str, upstream_id: str) -> Binding | None:
     return next(iter(BINDINGS.rows(connection.execute(BINDINGS.find, (kind, upstream_id)))), None)

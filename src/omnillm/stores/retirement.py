@@ -1,11 +1,11 @@
-"""Retention in SQLite: the rows of old requests go, what they added up to stays. Bindings and idempotency keys go when they expire."""
+"""Retention: the rows of old requests go, what they added up to stays. Bindings and idempotency keys go when they expire."""
 
-import sqlite3
 from collections import Counter
 from typing import Final
 
 from omnillm.stores import claims
-from omnillm.stores.tables import Insert
+from omnillm.stores.connection import Connection
+from omnillm.stores.insert import add_to
 
 ENDED: Final = "(SELECT epoch FROM epochs WHERE ended_wall_ms IS NOT NULL)"
 OLDEST: Final = """SELECT request_id FROM requests AS r WHERE request_id < ? AND NOT EXISTS (
@@ -20,23 +20,14 @@ LEFT_BEHIND: Final = f"""SELECT request_id FROM (
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE request_id = old.request_id AND epoch NOT IN {ENDED}) ORDER BY request_id LIMIT ?2"""
 """What has no request row and, because its run has ended, will get none: an adjustment that came late."""
 
-ADD_TO_RETIRED_BALANCES: Final = Insert(
-    "retired_balances",
-    ("budget", "period", "settled_nanousd"),
-    on_conflict="DO UPDATE SET settled_nanousd = settled_nanousd + excluded.settled_nanousd",
-)
-DAY_COUNTS: Final = ("requests", "attempts", "cost_nanousd")
-ADD_TO_RETIRED_DAYS: Final = Insert(
-    "retired_days",
-    ("day", *DAY_COUNTS),
-    on_conflict=f"DO UPDATE SET {', '.join(f'{column} = {column} + excluded.{column}' for column in DAY_COUNTS)}",
-)
+ADD_TO_RETIRED_BALANCES: Final = add_to("retired_balances", ("budget", "period"), ("settled_nanousd",))
+ADD_TO_RETIRED_DAYS: Final = add_to("retired_days", ("day",), ("requests", "attempts", "cost_nanousd"))
 
 EXPIRED: Final = """DELETE FROM bindings WHERE (kind, upstream_id) IN (
     SELECT kind, upstream_id FROM bindings WHERE expires_wall_ms <= ? ORDER BY expires_wall_ms LIMIT ?)"""
 
 
-def retire(connection: sqlite3.Connection, *, before: str, wall_ms: int, limit: int) -> int:
+def retire(connection: Connection, *, before: str, wall_ms: int, limit: int) -> int:
     """Within a transaction: delete the rows of the oldest `limit` requests below an id, and `limit` expired bindings and claims each."""
     ids = [request_id for (request_id,) in connection.execute(OLDEST, (before, limit))]
     # What is left behind is looked for as far as this batch reaches, not in all that is old: a batch costs what it deletes.
@@ -50,17 +41,17 @@ def retire(connection: sqlite3.Connection, *, before: str, wall_ms: int, limit: 
     return len(ids) + expired
 
 
-def _remember(connection: sqlite3.Connection, ids: list[str]) -> None:
+def _remember(connection: Connection, ids: list[str]) -> None:
     marks = _marks(ids)
-    booked = f"""SELECT budget, period, sum(amount_nanousd) FROM entries WHERE request_id IN ({marks}) AND kind IN (1, 3)
+    booked = f"""SELECT budget, period, CAST(sum(amount_nanousd) AS bigint) FROM entries WHERE request_id IN ({marks}) AND kind IN (1, 3)
         GROUP BY budget, period"""
-    ADD_TO_RETIRED_BALANCES.run(connection, [cell for row in connection.execute(booked, ids) for cell in row])
+    connection.insert(ADD_TO_RETIRED_BALANCES, [cell for row in connection.execute(booked, ids) for cell in row])
     requests = Counter(day for (day,) in connection.execute(f"SELECT day FROM requests WHERE request_id IN ({marks})", ids))
-    sent = f"""SELECT r.day, count(*), sum(a.cost_nanousd) FROM requests AS r JOIN attempts AS a USING (request_id)
+    sent = f"""SELECT r.day, count(*), CAST(sum(a.cost_nanousd) AS bigint) FROM requests AS r JOIN attempts AS a USING (request_id)
         WHERE r.request_id IN ({marks}) GROUP BY r.day"""
     attempts = {day: counts for day, *counts in connection.execute(sent, ids)}
     cells = [cell for day, count in requests.items() for cell in (day, count, *attempts.get(day, (0, 0)))]
-    ADD_TO_RETIRED_DAYS.run(connection, cells)
+    connection.insert(ADD_TO_RETIRED_DAYS, cells)
 
 
 def _marks(ids: list[str]) -> str:

@@ -1,124 +1,14 @@
-"""The ledger in one SQLite file: written by one thread (`writer.py`), read through short-lived read-only connections."""
+"""The ledger in one SQLite file."""
 
-import asyncio
-import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
 
 from omnillm.clock import Clock
-from omnillm.errors import LedgerUnavailable
-from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, ClaimRow, Entry, Posting, RequestFilter, RequestRow, UsageRow, first_id
-from omnillm.stores import claims, database, reports, verification
-from omnillm.stores.book import Book
-from omnillm.stores.grouping import Grouping
-from omnillm.stores.store import Opened
-from omnillm.stores.virtual_keys import SqliteVirtualKeys
-from omnillm.stores.writer import Writer
-
-Found = TypeVar("Found")
-
-BUSY_S: Final = 2.0
-"""How long the writer waits for somebody else's lock on the file (a backup, a shell) before it calls the ledger unavailable."""
+from omnillm.stores.sql_store import SqlStore
+from omnillm.stores.sqlite_database import BUSY_S, SqliteDatabase
 
 
-class SqliteStore:
-    """A `Store` at `path`.
-
-    `durability` "strict": every commit is synced to disk. "relaxed": one that nobody waits for is synced by the next checkpoint, which is
-    about a second away. A kill loses no more than the postings of the last moments that nobody waited for; in "relaxed", a power cut those
-    of the last second too.
-    """
+class SqliteStore(SqlStore):
+    """A `Store` at `path`."""
 
     def __init__(self, path: Path, *, clock: Clock, durability: str = "strict", busy_s: float = BUSY_S) -> None:
-        self._path = path
-        self._clock = clock
-        self._book = Book(path, is_strict=durability == "strict", busy_s=busy_s)
-        self._writer: Writer | None = None
-        self.virtual_keys = SqliteVirtualKeys(path, self.post_durably, self._read)
-
-    @property
-    def is_healthy(self) -> bool:
-        return self._writer is not None and self._writer.is_healthy
-
-    @property
-    def dropped(self) -> int:
-        """Postings lost for good: the queue overflowed, the store closed on a dead disk, or SQLite could not hold a row."""
-        return self._running().dropped
-
-    @property
-    def commits(self) -> int:
-        return self._running().commits
-
-    async def open(self) -> Opened:
-        opened = await asyncio.to_thread(self._book.open, self._wall_ms())
-        self._writer = Writer(self._book, asyncio.get_running_loop())
-        return opened
-
-    def post(self, posting: Posting) -> None:
-        self._running().post(posting)
-
-    async def post_durably(self, posting: Posting) -> None:
-        await self._running().post_durably(posting)
-
-    async def flush(self) -> None:
-        await self._running().post_durably(Posting())
-
-    async def aclose(self) -> None:
-        writer = self._writer
-        if writer is not None and not writer.is_closing:
-            await asyncio.to_thread(self._close, writer)
-
-    def _close(self, writer: Writer) -> None:
-        writer.close()
-        self._book.close(self._wall_ms())
-
-    def _running(self) -> Writer:
-        if self._writer is None:
-            raise LedgerUnavailable("the ledger is not open")
-        return self._writer
-
-    def _wall_ms(self) -> int:
-        return int(self._clock.wall() * 1000)
-
-    async def usage(self, *, group_by: str, since_day: str, until_day: str) -> list[UsageRow]:
-        Grouping.parse(group_by)
-        return await self._read(lambda db: reports.usage(db, group_by=group_by, since_day=since_day, until_day=until_day))
-
-    async def requests(self, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:
-        return await self._read(lambda db: reports.requests(db, limit=limit, before=before, only=only))
-
-    async def request(self, request_id: str) -> RequestRow | None:
-        return await self._read(lambda db: reports.request(db, request_id))
-
-    async def attempts(self, request_id: str) -> list[AttemptRow]:
-        return await self._read(lambda db: reports.attempts(db, request_id))
-
-    async def entries(self, request_id: str) -> list[Entry]:
-        return await self._read(lambda db: reports.entries(db, request_id))
-
-    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        found = await self._read(lambda db: reports.binding(db, kind, upstream_id))
-        return found if found is not None and found.expires_wall_ms > self._wall_ms() else None
-
-    async def claim(self, scope: str) -> ClaimRow | None:
-        return await self._read(lambda db: claims.find(db, scope, self._wall_ms()))
-
-    async def verify(self) -> list[str]:
-        return await self._read(verification.problems)
-
-    async def retire(self, *, before_wall_ms: int, limit: int) -> int:
-        before, wall_ms = first_id(before_wall_ms), self._wall_ms()
-        return await self._running().do_between(lambda: self._book.retire(before=before, wall_ms=wall_ms, limit=limit))
-
-    async def _read(self, report: Callable[[sqlite3.Connection], Found]) -> Found:
-        return await asyncio.to_thread(self._report, report)
-
-    def _report(self, report: Callable[[sqlite3.Connection], Found]) -> Found:
-        connection = database.connect_to_read(self._path)
-        try:
-            return report(connection)
-        except sqlite3.Error as error:
-            raise LedgerUnavailable(f"the ledger {self._path} cannot be read: {error}") from error
-        finally:
-            connection.close()
+        super().__init__(SqliteDatabase(path, busy_s=busy_s), clock=clock, durability=durability)

@@ -1,7 +1,6 @@
 """The proof that the ledger's sums are those of its rows: SQL that finds what should not be, and the sentence that says it."""
 
-import sqlite3
-
+from omnillm.stores.connection import Connection
 from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS, TAG_COLUMNS
 from omnillm.usage import Usage
 
@@ -10,18 +9,18 @@ MAX_PROBLEMS = 100
 
 _KEY = ", ".join(KEY_COLUMNS)
 _COUNTS = ", ".join(COUNT_COLUMNS)
-_SUMS = ", ".join(f"sum({column}) AS {column}" for column in COUNT_COLUMNS)
-_USAGE = ", ".join(f"coalesce(a.usage ->> '$.{name}', 0)" for name in Usage.__struct_fields__)
+_SUMS = ", ".join(f"CAST(sum({column}) AS bigint) AS {column}" for column in COUNT_COLUMNS)
+_USAGE = ", ".join(f"CAST(coalesce(a.usage ->> '{name}', '0') AS bigint)" for name in Usage.__struct_fields__)
 _NO_COUNTS = ", ".join(f"0 AS {column}" for column in COUNT_COLUMNS[1:])
 _REPLAYED_DAILY = f"""SELECT {_KEY}, {_SUMS} FROM (
     SELECT {_KEY}, 1 AS requests, {_NO_COUNTS} FROM requests UNION ALL
     SELECT r.day, r.caller, r.model, a.provider, a.key, 0, 1, a.cost_nanousd, {_USAGE} FROM attempts a JOIN requests r USING (request_id)
-    ) GROUP BY {_KEY}"""
+    ) AS lines GROUP BY {_KEY}"""
 _TAGS = ", ".join(TAG_COLUMNS)
 _REPLAYED_TAGS = f"""SELECT {_TAGS}, {_SUMS} FROM (
     SELECT {_TAGS}, 1 AS requests, {_NO_COUNTS} FROM requests WHERE tags <> '' UNION ALL
     SELECT r.day, r.tags, 0, 1, a.cost_nanousd, {_USAGE} FROM attempts a JOIN requests r USING (request_id) WHERE r.tags <> ''
-    ) GROUP BY {_TAGS}"""
+    ) AS lines GROUP BY {_TAGS}"""
 _RETIRED = "(SELECT day FROM retired_days)"
 """Days of which rows were deleted."""
 
@@ -41,8 +40,9 @@ ROW_CHECKS: Checks = (
         "request {0}, attempt {1}, budget {2!r}: {3} nano-USD are still reserved by a run that has ended",
     ),
     (
-        """SELECT r.request_id, e.budget, r.cost_nanousd, sum(e.amount_nanousd) AS settled FROM requests AS r
-            JOIN entries AS e USING (request_id) WHERE e.kind = 1 GROUP BY r.request_id, e.budget HAVING settled <> r.cost_nanousd""",
+        """SELECT r.request_id, e.budget, r.cost_nanousd, CAST(sum(e.amount_nanousd) AS bigint)
+            FROM requests AS r JOIN entries AS e USING (request_id) WHERE e.kind = 1
+            GROUP BY r.request_id, e.budget HAVING sum(e.amount_nanousd) <> r.cost_nanousd""",
         "request {0} cost {2} nano-USD, but {3} were settled to budget {1!r}",
     ),
     (
@@ -53,13 +53,13 @@ ROW_CHECKS: Checks = (
         "request {0}: attempt {1} has a row, the request has none and holds no reservation",
     ),
     (
-        """SELECT r.request_id, r.attempts, count(a.attempt) AS found FROM requests AS r LEFT JOIN attempts AS a USING (request_id)
-            GROUP BY r.request_id HAVING found <> r.attempts""",
+        """SELECT r.request_id, r.attempts, count(a.attempt) FROM requests AS r LEFT JOIN attempts AS a USING (request_id)
+            GROUP BY r.request_id HAVING count(a.attempt) <> r.attempts""",
         "request {0} says {1} attempts, {2} have rows",
     ),
     (
-        """SELECT r.request_id, r.cost_nanousd, coalesce(sum(a.cost_nanousd), 0) AS found FROM requests AS r
-            LEFT JOIN attempts AS a USING (request_id) GROUP BY r.request_id HAVING found <> r.cost_nanousd""",
+        """SELECT r.request_id, r.cost_nanousd, CAST(coalesce(sum(a.cost_nanousd), 0) AS bigint) FROM requests AS r
+            LEFT JOIN attempts AS a USING (request_id) GROUP BY r.request_id HAVING coalesce(sum(a.cost_nanousd), 0) <> r.cost_nanousd""",
         "request {0} cost {1} nano-USD, its attempts {2}",
     ),
 )
@@ -67,46 +67,44 @@ ROW_CHECKS: Checks = (
 
 SUM_CHECKS: Checks = (
     (
-        """SELECT budget, period, sum(booked), sum(replayed) FROM (
+        """SELECT budget, period, CAST(sum(booked) AS bigint), CAST(sum(replayed) AS bigint) FROM (
             SELECT budget, period, settled_nanousd AS booked, 0 AS replayed FROM balances UNION ALL
             SELECT budget, period, 0, amount_nanousd FROM entries WHERE kind IN (1, 3) UNION ALL
             SELECT budget, period, 0, settled_nanousd FROM retired_balances
-        ) GROUP BY budget, period HAVING sum(booked) <> sum(replayed)""",
+        ) AS sides GROUP BY budget, period HAVING sum(booked) <> sum(replayed)""",
         "budget {0!r} in period {1!r}: the balance says {2} nano-USD, its entries {3}",
     ),
     (
-        f"""SELECT {_KEY} FROM (SELECT {_KEY}, {_COUNTS} FROM daily UNION ALL SELECT * FROM ({_REPLAYED_DAILY}))
+        f"""SELECT {_KEY} FROM (SELECT {_KEY}, {_COUNTS} FROM daily UNION ALL SELECT * FROM ({_REPLAYED_DAILY}) AS replayed) AS sides
             WHERE day NOT IN {_RETIRED} GROUP BY {_KEY}, {_COUNTS} HAVING count(*) <> 2""",
         "usage of {0}, caller {1!r}, model {2!r}, key {3}/{4}: the daily sums are not those of the rows",
     ),
     (
-        f"""SELECT {_TAGS} FROM (SELECT {_TAGS}, {_COUNTS} FROM daily_tags UNION ALL SELECT * FROM ({_REPLAYED_TAGS}))
+        f"""SELECT {_TAGS} FROM (SELECT {_TAGS}, {_COUNTS} FROM daily_tags UNION ALL SELECT * FROM ({_REPLAYED_TAGS}) AS replayed) AS sides
             WHERE day NOT IN {_RETIRED} GROUP BY {_TAGS}, {_COUNTS} HAVING count(*) <> 2""",
         "usage of {0}, tags {1!r}: the daily sums are not those of the rows",
     ),
     (
-        f"""SELECT day, sum(requests), sum(attempts), sum(cost_nanousd) FROM (
+        f"""SELECT day, CAST(sum(requests) AS bigint), CAST(sum(attempts) AS bigint), CAST(sum(cost_nanousd) AS bigint) FROM (
             SELECT day, requests, attempts, cost_nanousd FROM daily UNION ALL
             SELECT day, -requests, -attempts, -cost_nanousd FROM retired_days UNION ALL
             SELECT day, -1, 0, 0 FROM requests UNION ALL
             SELECT r.day, 0, -1, -a.cost_nanousd FROM attempts a JOIN requests r USING (request_id)
-        ) WHERE day IN {_RETIRED} GROUP BY day HAVING sum(requests) <> 0 OR sum(attempts) <> 0 OR sum(cost_nanousd) <> 0""",
+        ) AS sides WHERE day IN {_RETIRED} GROUP BY day HAVING sum(requests) <> 0 OR sum(attempts) <> 0 OR sum(cost_nanousd) <> 0""",
         "usage of {0}, of which rows are deleted: the daily sums are {1} requests, {2} attempts, {3} nano-USD above those of all rows",
     ),
 )
 """Sums against the rows that they are made of."""
 
 
-def problems(connection: sqlite3.Connection, checks: Checks = ROW_CHECKS + SUM_CHECKS) -> list[str]:
+def problems(connection: Connection, checks: Checks = ROW_CHECKS + SUM_CHECKS) -> list[str]:
     """One sentence a problem; at most `MAX_PROBLEMS` of each kind."""
     found = [sentence.format(*values) for query, sentence in checks for values in connection.execute(f"{query} LIMIT {MAX_PROBLEMS}")]
-    damages = [damage for (damage,) in connection.execute(f"PRAGMA quick_check({MAX_PROBLEMS})") if damage != "ok"]
-    return list(dict.fromkeys(found)) + [f"the file is damaged: {damage}" for damage in damages]
+    return [*dict.fromkeys(found), *connection.damages(MAX_PROBLEMS)]
 
 
-def extent(connection: sqlite3.Connection) -> str:
+def extent(connection: Connection) -> str:
     """How much there was to prove."""
-    counts = [
-        connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("requests", "attempts", "entries", "balances")
-    ]
+    tables = ("requests", "attempts", "entries", "balances")
+    counts = [count for table in tables for (count,) in connection.execute(f"SELECT count(*) FROM {table}")]
     return "{:,} requests, {:,} attempts, {:,} entries, {:,} balances".format(*counts)

@@ -2,9 +2,7 @@
 
 import asyncio
 import secrets
-import sqlite3
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -12,9 +10,10 @@ from msgspec.structs import replace
 
 from omnillm.records import Posting, VirtualKey
 from omnillm.stores import pepper
+from omnillm.stores.connection import Connection
 
 PostDurably = Callable[[Posting], Awaitable[None]]
-Read = Callable[[Callable[[sqlite3.Connection], list[VirtualKey]]], Awaitable[list[VirtualKey]]]
+Read = Callable[[Callable[[Connection], list[VirtualKey]]], Awaitable[list[VirtualKey]]]
 
 
 class VirtualKeys(Protocol):
@@ -74,11 +73,11 @@ class MemoryVirtualKeys:
         return self._pepper
 
 
-class SqliteVirtualKeys:
-    """Written through the ledger's one writer. The lock file keeps other processes out, so what is new is known without a look."""
+class SqlVirtualKeys:
+    """Written through the ledger's one writer. Its lock keeps other processes out, so what is new is known without a look."""
 
-    def __init__(self, path: Path, post_durably: PostDurably, read: Read) -> None:
-        self._path = path
+    def __init__(self, keep_pepper: Callable[[], bytes], post_durably: PostDurably, read: Read) -> None:
+        self._keep_pepper = keep_pepper
         self._post_durably = post_durably
         self._read = read
         self._latest: int | None = None
@@ -110,7 +109,7 @@ class SqliteVirtualKeys:
         return found
 
     async def pepper(self) -> bytes:
-        return await asyncio.to_thread(pepper.keep, self._path)
+        return await asyncio.to_thread(self._keep_pepper)
 
     async def _first(self, condition: str, value: str) -> VirtualKey | None:
         return next(iter(await self._read(lambda db: _rows(db, condition, value))), None)
@@ -123,7 +122,7 @@ UPDATE: Final = f"""UPDATE virtual_keys SET digest = ?, previous_digest = ?, rec
     WHERE name = ? AND revision = ?"""
 
 
-def write(connection: sqlite3.Connection, key: VirtualKey) -> None:
+def write(connection: Connection, key: VirtualKey) -> None:
     """Within the transaction of its posting."""
     record = msgspec.json.encode(replace(key, revision=0)).decode()
     values = (key.digest, key.previous_digest, record, key.name)
@@ -133,7 +132,7 @@ def write(connection: sqlite3.Connection, key: VirtualKey) -> None:
         connection.execute(INSERT, values)
 
 
-def _rows(connection: sqlite3.Connection, condition: str, *values: Any) -> list[VirtualKey]:
+def _rows(connection: Connection, condition: str, *values: Any) -> list[VirtualKey]:
     found = connection.execute(f"SELECT record, revision FROM virtual_keys WHERE {condition}", values).fetchall()
     return [replace(msgspec.json.decode(record, type=VirtualKey), revision=revision) for record, revision in found]
 

@@ -15,6 +15,8 @@ from typing import Final
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting
 from omnillm.stores.book import Book
+from omnillm.stores.connection import CommitUnknown
+from omnillm.stores.waiting import MAX_BACKOFF_S, Awaited, Chore, fulfil, resolve, to_apply_again
 
 logger = logging.getLogger(__name__)
 
@@ -27,27 +29,6 @@ GATHER_BEHIND_S: Final = 0.02
 IDLE_S: Final = 1.0
 """An idle thread looks this often whether the program has ended without closing its store."""
 FIRST_BACKOFF_S: Final = 0.05
-MAX_BACKOFF_S: Final = 1.0
-
-
-class Awaited:
-    """A posting in the queue that somebody waits for."""
-
-    __slots__ = ("done", "posting")
-
-    def __init__(self, posting: Posting, done: asyncio.Future[None]) -> None:
-        self.posting = posting
-        self.done = done
-
-
-class Chore:
-    """Work on the connection between two batches, for somebody who waits for its result."""
-
-    __slots__ = ("done", "work")
-
-    def __init__(self, work: Callable[[], int], done: asyncio.Future[int]) -> None:
-        self.work = work
-        self.done = done
 
 
 class Writer:
@@ -121,7 +102,7 @@ class Writer:
             oldest = self._queue.popleft()
             self.dropped += 1
             if isinstance(oldest, Awaited):
-                _resolve([oldest.done], "the ledger is too slow: its queue is full")
+                resolve([oldest.done], "the ledger is too slow: its queue is full")
 
     def _run(self) -> None:
         try:
@@ -160,8 +141,7 @@ class Writer:
             self._closing.wait(GATHER_S)
 
     def _sleep(self) -> None:
-        """Until something is posted or the store closes. The first idle second ends with a checkpoint."""
-        is_checkpointed = False
+        """Until something is posted or the store closes."""
         while True:
             self._is_asleep = True
             # A program that ends without closing its store would wait for this thread for ever.
@@ -169,9 +149,8 @@ class Writer:
                 break
             is_woken = self._wake.wait(IDLE_S)
             self._wake.clear()
-            if not is_woken and not is_checkpointed:
-                is_checkpointed = True
-                self._checkpoint()
+            if not is_woken:
+                self._rest()
         self._is_asleep = False
 
     def _take(self) -> list[Posting | Awaited]:
@@ -193,7 +172,8 @@ class Writer:
             self._book.write(postings, is_awaited=bool(waiting))
         except LedgerUnavailable as error:
             self.is_healthy = False
-            self._queue.extendleft(item for item in reversed(batch) if isinstance(item, Posting))
+            is_unknown = isinstance(error, CommitUnknown)
+            self._queue.extendleft(reversed([again for item in batch if (again := to_apply_again(item, is_unknown=is_unknown))]))
             self._tell(waiting, str(error))
             self._recover(error)
         except ValueError as error:
@@ -231,11 +211,11 @@ class Writer:
 
     def _answer(self, done: asyncio.Future[int], answer: int | LedgerUnavailable) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_fulfil, done, answer)
+            self._loop.call_soon_threadsafe(fulfil, done, answer)
 
-    def _checkpoint(self) -> None:
+    def _rest(self) -> None:
         try:
-            self._book.checkpoint()
+            self._book.rest()
         except LedgerUnavailable as error:
             self._recover(error)
 
@@ -275,23 +255,4 @@ class Writer:
     def _tell(self, waiting: list[asyncio.Future[None]], refusal: str = "") -> None:
         """One wake-up of the loop for all who wait."""
         if waiting and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, waiting, refusal)
-
-
-def _fulfil(done: asyncio.Future[int], answer: int | LedgerUnavailable) -> None:
-    if done.done():  # its caller was cancelled
-        return
-    if isinstance(answer, LedgerUnavailable):
-        done.set_exception(answer)
-    else:
-        done.set_result(answer)
-
-
-def _resolve(waiting: list[asyncio.Future[None]], refusal: str) -> None:
-    for done in waiting:
-        if done.done():  # its caller was cancelled
-            continue
-        if refusal:
-            done.set_exception(LedgerUnavailable(refusal, retry_after_s=MAX_BACKOFF_S))
-        else:
-            done.set_result(None)
+            self._loop.call_soon_threadsafe(resolve, waiting, refusal)

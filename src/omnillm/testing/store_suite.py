@@ -135,6 +135,13 @@ class StoreSuite(ClaimSuite, ReportSuite, RetentionSuite, VirtualKeySuite):
         assert await balances(store) == {("team", "2026-11"): 37, ("everything", "2026-11"): 9}
         assert await store.verify() == []
 
+    async def test_balances_are_told_in_order(self, store: Store) -> None:
+        """By budget and period, whichever moved last."""
+        await store.open()
+        for budget in ("team", "everything", "team"):
+            await post_all(store, Posting(entries=(entry(len(budget), EntryKind.ADJUST, budget=budget, amount=1),)))
+        assert list(await balances(store)) == [("everything", "2026-11"), ("team", "2026-11")]
+
     async def test_usage_is_grouped_by_who_and_what(self, store: Store) -> None:
         """By virtual key, model, provider, provider key and day; the total is the sum of each."""
         await store.open()

@@ -1,0 +1,85 @@
+"""What the ledger's SQL needs of a database, so that it stands once: SQLite's own connection has it, and one to PostgreSQL is given it.
+
+The SQL keeps to what both understand: `?` marks, `RETURNING`, `json ->> 'member'`, sums cast to bigint, and no alias in WHERE or HAVING.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from omnillm.errors import LedgerUnavailable
+from omnillm.stores.insert import Insert
+
+
+class CommitUnknown(LedgerUnavailable):
+    """The database went away while it was committing: the transaction is done whole or not at all, and nobody can say which."""
+
+
+class Found(Protocol):
+    """What a statement found, row by row."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were written."""
+        ...
+
+    def __iter__(self) -> Iterator[Sequence[Any]]: ...
+    def fetchone(self) -> Sequence[Any] | None: ...
+    def fetchall(self) -> Sequence[Sequence[Any]]: ...
+
+
+class Connection(Protocol):
+    """Used by one thread after another, never by two at once."""
+
+    def execute(self, query: str, values: Sequence[Any] = (), /) -> Found: ...
+
+    def insert(self, insert: Insert, cells: list[Any]) -> int:
+        """Insert the rows that lie end to end in `cells`; returns how many were inserted or updated."""
+        ...
+
+    def damages(self, limit: int) -> list[str]:
+        """What a look at the whole of the storage finds wrong, where the database has such a look."""
+        ...
+
+
+class Database(Protocol):
+    """Where a ledger lies: its lock, its schema, the one connection that writes and those that read."""
+
+    @property
+    def name(self) -> str:
+        """For messages; it holds no password."""
+        ...
+
+    def open(self) -> Connection:
+        """Lock it, create or migrate it. Raises ConfigError for a database that cannot be used as it is, and LedgerUnavailable."""
+        ...
+
+    def reopen(self) -> Connection:
+        """A new connection that writes, after the last one failed. Raises LedgerUnavailable."""
+        ...
+
+    def release(self) -> None:
+        """Close the connection, give the lock back. May be called twice."""
+        ...
+
+    def transaction(self, *, epoch: int, is_synced: bool) -> AbstractContextManager[Connection]:
+        """Whole or not at all, and as the run `epoch`; 0: of none. Raises LedgerUnavailable, and ValueError for rows that it cannot hold.
+
+        `is_synced`: on disk when it is over, and so is all that was committed before. An empty one proves that it can be written.
+        """
+        ...
+
+    def rest(self) -> None:
+        """For an idle second. Raises LedgerUnavailable."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One state of it, beside the connection that writes. Raises LedgerUnavailable."""
+        ...
+
+    def pepper(self) -> bytes:
+        """Kept for as long as the ledger lives. Raises ConfigError when it is damaged."""
+        ...
+
+
+Read = Callable[[Connection], Any]

@@ -1,0 +1,220 @@
+"""A PostgreSQL schema: its lock, its tables, the connection that writes, and idle ones to read with.
+
+One process, one writer, as with a file. An advisory lock that belongs to the writer's session keeps a second process out; and each
+transaction of a run first locks the row of its epoch, so that whoever ends that epoch waits for it, and no later one is taken.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg
+
+from omnillm.errors import ConfigError, LedgerUnavailable
+from omnillm.secret import Secret
+from omnillm.stores import pepper, postgres_schema
+from omnillm.stores.connection import CommitUnknown
+from omnillm.stores.postgres_connection import BAD_ROW, NO_CONNECTION, REFUSALS, PostgresConnection, reason
+from omnillm.stores.postgres_url import name_of
+
+REPORT_S: Final = 300.0
+"""As long may a report take."""
+OF_THE_WRITER: Final = {
+    "synchronous_commit": "on",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""It asks by key only, for a few rows, while calls wait for it: no plan may read a table, whatever the statistics say or do not say yet."""
+IDLE_READERS: Final = 4
+READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class PostgresDatabase:
+    """A `Database` in the first schema of the search path."""
+
+    def __init__(self, url: Secret, *, patience_s: float) -> None:
+        """`patience_s`: how long the writer waits for a connection, a statement or the lock before it calls the ledger unavailable."""
+        self.name = name_of(url)
+        self._url = url
+        self._patience_s = patience_s
+        self._connection: PostgresConnection | None = None
+        self._session = 0
+        self._is_open = False
+        self._is_taken_over = False
+        self._idle: deque[PostgresConnection] = deque(maxlen=IDLE_READERS)
+
+    def open(self) -> PostgresConnection:
+        self._is_taken_over = False
+        try:
+            connection = self._connect()
+            postgres_schema.lock(connection, self.name, patience_s=self._patience_s)
+            postgres_schema.migrate(connection, self.name)
+        except NO_CONNECTION as error:
+            self.release()
+            raise self._refused(error) from error
+        self._is_open = True
+        return connection
+
+    def reopen(self) -> PostgresConnection:
+        self._disconnect()
+        if self._is_taken_over:
+            raise self._taken_over()
+        try:
+            abandoned, connection = self._session, self._connect()
+            postgres_schema.end_session(connection, abandoned)
+            postgres_schema.lock(connection, self.name, patience_s=self._patience_s)
+        except REFUSALS as error:
+            self._disconnect()
+            raise self._unavailable(error) from error
+        except ConfigError as error:
+            self._disconnect()
+            raise LedgerUnavailable(error.message, retry_after_s=1.0) from error
+        return connection
+
+    def release(self) -> None:
+        self._is_open = False
+        self._disconnect()
+        while (idle := self._idle_one()) is not None:
+            idle.close()
+
+    @contextmanager
+    def transaction(self, *, epoch: int, is_synced: bool) -> Iterator[PostgresConnection]:
+        connection = self._open_connection()
+        try:
+            self._begin(connection, epoch=epoch, is_synced=is_synced)
+            yield connection
+        except BAD_ROW as error:
+            self._roll_back(connection)
+            raise ValueError(f"the ledger {self.name} cannot hold a row: {reason(error)}") from error
+        except REFUSALS as error:
+            raise self._failed(error, is_opening=not epoch) from error
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        try:
+            connection.script("COMMIT")
+        except REFUSALS as error:
+            raise CommitUnknown(f"the ledger {self.name} cannot be written: {reason(error)}", retry_after_s=1.0) from error
+
+    def _begin(self, connection: PostgresConnection, *, epoch: int, is_synced: bool) -> None:
+        begin = "BEGIN" if is_synced else "BEGIN; SET LOCAL synchronous_commit = off"
+        if not epoch:
+            connection.script(begin)
+            return
+        # The row's lock is a write: it proves that the server takes one, and its commit is synced even when nothing else is written.
+        mine = connection.script(f"{begin}; SELECT 1 FROM epochs WHERE epoch = {epoch:d} AND ended_wall_ms IS NULL FOR SHARE")
+        if mine != "SELECT 1":
+            self._is_taken_over = True
+            raise self._taken_over()
+
+    def _roll_back(self, connection: PostgresConnection) -> None:
+        try:
+            connection.script("ROLLBACK")
+        except REFUSALS as error:
+            raise self._unavailable(error) from error
+
+    def rest(self) -> None:
+        """Is it still there? Whoever asks the ledger's health shall know without a call that fails."""
+        try:
+            self._open_connection().script("SELECT 1")
+        except REFUSALS as error:
+            raise self._unavailable(error) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresConnection]:
+        connection = self._reader()
+        try:
+            yield connection
+            connection.script("COMMIT")
+        except REFUSALS as error:
+            connection.terminate()
+            raise self._unreadable(error) from error
+        except BaseException:
+            connection.terminate()
+            raise
+        if self._is_open and len(self._idle) < IDLE_READERS:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _reader(self) -> PostgresConnection:
+        """One that has begun to read. An idle one may have died meanwhile; a new one tells what is the matter."""
+        while (connection := self._idle_one()) is not None:
+            try:
+                connection.script(READ, patience_s=self._patience_s)
+            except REFUSALS:
+                connection.terminate()
+            else:
+                return connection
+        try:
+            connection = PostgresConnection(self._url, patience_s=self._patience_s, statement_s=REPORT_S)
+        except NO_CONNECTION as error:
+            raise self._unreadable(error) if self._is_open else self._refused(error, "read") from error
+        try:
+            connection.script(READ)
+        except REFUSALS as error:
+            connection.terminate()
+            raise self._unreadable(error) from error
+        return connection
+
+    def _idle_one(self) -> PostgresConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # another thread was faster, or there was none
+            return None
+
+    def pepper(self) -> bytes:
+        with self.reading() as connection:
+            found = [bytes.fromhex(kept) for (kept,) in connection.execute("SELECT pepper FROM pepper")]
+        if [len(kept) for kept in found] != [pepper.BYTES]:
+            raise ConfigError(f"the table pepper of {self.name} is damaged: bring it back from a backup", path="store.url")
+        return found[0]
+
+    def _connect(self) -> PostgresConnection:
+        self._connection = PostgresConnection(self._url, patience_s=self._patience_s, settings=OF_THE_WRITER)
+        self._session = self._connection.session
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open_connection(self) -> PostgresConnection:
+        if self._connection is None:
+            raise LedgerUnavailable(f"the ledger {self.name} is not open")
+        return self._connection
+
+    def _refused(self, error: BaseException, done: str = "opened") -> ConfigError | LedgerUnavailable:
+        """Why it cannot be opened or looked at: the configuration's fault, or that of the moment."""
+        for kind, remedy in REMEDIES:
+            if isinstance(error, kind):
+                return ConfigError(f"the ledger {self.name} cannot be used ({reason(error)}): {remedy}", path="store.url")
+        return LedgerUnavailable(f"the ledger {self.name} cannot be {done}: {reason(error)}")
+
+    def _failed(self, error: BaseException, *, is_opening: bool) -> ConfigError | LedgerUnavailable:
+        return self._refused(error) if is_opening else self._unavailable(error)
+
+    def _unavailable(self, error: BaseException) -> LedgerUnavailable:
+        return LedgerUnavailable(f"the ledger {self.name} cannot be written: {reason(error)}", retry_after_s=1.0)
+
+    def _unreadable(self, error: BaseException) -> LedgerUnavailable:
+        return LedgerUnavailable(f"the ledger {self.name} cannot be read: {reason(error)}", retry_after_s=1.0)
+
+    def _taken_over(self) -> LedgerUnavailable:
+        return LedgerUnavailable(f"another process has taken the ledger {self.name} over: this one writes it no more; stop it")
+
+
+REMEDIES: Final = (
+    (asyncpg.InvalidAuthorizationSpecificationError, "correct the user and the password of the URL, or the server's pg_hba.conf"),
+    (asyncpg.InvalidCatalogNameError, "create the database, or correct its name in the URL"),
+    (asyncpg.InsufficientPrivilegeError, "let the user create tables in the schema (GRANT CREATE, USAGE ON SCHEMA ...)"),
+    (asyncpg.ReadOnlySQLTransactionError, "it takes no writes; give the URL of the primary server"),
+    (asyncpg.DuplicateTableError, "the schema has tables of another program; give the ledger a database or a schema of its own"),
+    (asyncpg.ClientConfigurationError, "correct the URL"),
+    (ValueError, "correct the URL"),
+)
+"""What to do about it, by what the server or the driver said."""

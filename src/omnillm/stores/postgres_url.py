@@ -1,0 +1,35 @@
+"""The name of a ledger in PostgreSQL: what of its URL may be told."""
+
+from urllib.parse import parse_qsl, urlsplit
+
+from omnillm.errors import ConfigError
+from omnillm.secret import Secret
+
+
+def name_of(url: Secret) -> str:
+    """`postgresql://host:port/database`, without user, password and options. Raises ConfigError, which holds no part of the URL."""
+    try:
+        split = urlsplit(url.reveal())
+        options = dict(parse_qsl(split.query, strict_parsing=True)) if split.query else {}
+    except ValueError:
+        raise _unreadable() from None
+    places = split.netloc.rpartition("@")[2]
+    # An unescaped character ends the password early, and the rest of it would be taken for a port, a database or an option.
+    if split.fragment or "@" in split.path or not all(_is_place(place) for place in places.split(",")):
+        raise _unreadable()
+    place = places or options.get("host", "localhost")
+    schema = options.get("search_path", "")
+    return f"postgresql://{place}{split.path}{f' (schema {schema})' if schema else ''}"
+
+
+def _is_place(text: str) -> bool:
+    """host, host:port, [v6]:port."""
+    host, colon, port = text.rpartition(":")
+    return not colon or port.isdigit() or (text.startswith("[") and text.endswith("]")) or (not host and not port)
+
+
+def _unreadable() -> ConfigError:
+    return ConfigError(
+        "is no postgresql://USER:PASSWORD@HOST:PORT/DATABASE: write special characters in the password as %XX (@ is %40, / is %2F)",
+        path="store.url",
+    )

@@ -1,0 +1,94 @@
+"""A gateway whose ledger is in PostgreSQL, as its callers and its administrator see it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.journeys.running import Running, Serve, configuration, until
+from tests.journeys.test_operations import get
+from tests.journeys.test_virtual_keys import admin
+from tests.journeys.wire import ask, exchange
+from tests.postgres import GUARDED, PASSWORD, Postgres
+from tests.stores.postgres_wire import Wire
+
+from omnillm.testing import FakeProvider
+
+QUESTION = ask("openai_chat", "hello", cap=20)
+
+
+@pytest.fixture
+def schema(postgres: Postgres) -> str:
+    """Where a user who needs a password may make tables."""
+    name = postgres.schema()
+    postgres.administer(f'GRANT ALL ON SCHEMA "{name}" TO {GUARDED}')
+    return name
+
+
+@pytest.fixture
+async def wire(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Wire]:
+    async with Wire(tmp_path, postgres.directory) as wire:
+        yield wire
+
+
+def text(postgres: Postgres, provider: FakeProvider, wire: Wire, schema: str, durability: str = "strict") -> str:
+    url = postgres.url(schema, user=GUARDED, password=PASSWORD, host=str(wire.here)).reveal()
+    return configuration(provider, store=url, durability=durability)
+
+
+async def readiness(gateway: Running) -> int:
+    return (await get(gateway, "/readyz", key="")).status
+
+
+async def test_ledger_is_kept_over_restarts(wire: Wire, postgres: Postgres, serve: Serve, provider: FakeProvider, schema: str) -> None:
+    """What was spent and who may call: both are there when the gateway starts again, and the admin API reports them."""
+    gateway = await serve(text(postgres, provider, wire, schema))
+    made = await admin(gateway, "POST", "/admin/v1/virtual-keys", {"name": "ada"})
+    assert (await exchange(gateway.port, ask("openai_chat", "hello", cap=20, key=made.json["secret"]))).is_answer
+    cost, settled, reserved = await gateway.books()
+    assert (cost, reserved) == (settled, 0)
+    assert cost == provider.invoice.total_nanousd > 0
+    await gateway.service.aclose()
+    again = await serve(text(postgres, provider, wire, schema))
+    assert await again.books() == (cost, cost, 0)
+    assert (await exchange(again.port, ask("openai_chat", "hello", cap=20, key=made.json["secret"]))).is_answer
+    await again.program.store.flush()
+    usage = (await get(again, "/admin/v1/usage?group_by=virtual_key")).json
+    assert [(row["virtual_key"], row["requests"]) for row in usage["rows"]] == [("ada", 2)]
+
+
+async def test_lost_database_refuses_who_has_a_budget(
+    wire: Wire, postgres: Postgres, serve: Serve, provider: FakeProvider, schema: str
+) -> None:
+    """503, nothing sent, nothing held, not ready; and when it is back, so is the gateway, without a restart."""
+    gateway = await serve(text(postgres, provider, wire, schema))
+    assert (await exchange(gateway.port, QUESTION)).is_answer
+    await wire.cut()
+    reply = await exchange(gateway.port, QUESTION)
+    assert (reply.status, reply.error["code"]) == (503, "ledger_unavailable")
+    assert await readiness(gateway) == 503
+    assert (len(provider.log), gateway.in_flight) == (1, 0)
+    await wire.mend()
+    await until(lambda: gateway.program.store.is_healthy)
+    assert await readiness(gateway) == 200
+    assert (await exchange(gateway.port, QUESTION)).is_answer
+    cost, settled, reserved = await gateway.books()
+    assert cost == settled == provider.invoice.total_nanousd
+    assert reserved == 0
+
+
+async def test_calls_go_on_without_the_database_where_that_is_allowed(
+    wire: Wire, postgres: Postgres, serve: Serve, provider: FakeProvider, schema: str
+) -> None:
+    """`when_down: allow`: they are answered, and booked once it is back."""
+    gateway = await serve(text(postgres, provider, wire, schema, "strict, when_down: allow"))
+    await wire.cut()
+    await exchange(gateway.port, QUESTION)
+    await until(lambda: not gateway.program.store.is_healthy)
+    sent = len(provider.log)
+    replies = [await exchange(gateway.port, QUESTION) for _ in range(3)]
+    assert all(reply.is_answer for reply in replies)
+    await wire.mend()
+    await until(lambda: gateway.program.store.is_healthy)
+    cost, settled, reserved = await gateway.books()
+    assert cost == settled == provider.invoice.total_nanousd
+    assert (len(provider.log), reserved) == (sent + 3, 0)

@@ -1,0 +1,81 @@
+"""What every store with a writer's thread must do, beside the shared suite."""
+
+import asyncio
+
+import pytest
+
+from omnillm.errors import LedgerUnavailable
+from omnillm.records import EntryKind, Posting
+from omnillm.testing.store_suite import COST, balances, call, entry, usage
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+class SqlSuite:
+    async def test_many_waiters_share_few_commits(self, store):
+        """A thousand durable postings at once are a handful of transactions."""
+        await store.open()
+        await asyncio.gather(*(store.post_durably(call(number)) for number in range(1_000)))
+        assert (await usage(store, "total"))["total"].requests == 1_000
+        assert store.commits <= 4
+
+    async def test_reader_sees_whole_postings_while_the_writer_writes(self, store):
+        """Requests, attempts and money of one posting appear together."""
+        await store.open()
+        seen = 0
+        for number in range(0, 3_000, 300):
+            for offset in range(300):
+                store.post(call(number + offset))
+            total = (await usage(store, "total"))["total"]
+            assert total.requests == total.attempts >= seen
+            assert await store.verify() == []
+            seen = total.requests
+
+    async def test_posting_that_cannot_be_held_does_not_keep_others_out(self, store, caplog):
+        """A number beyond 64 bits and half a character are lost, told and counted; their neighbours are written."""
+        await store.open()
+        store.post(call(1))
+        store.post(Posting(entries=(entry(2, EntryKind.SETTLE, amount=2**63),)))
+        store.post(Posting(entries=(entry(3, EntryKind.SETTLE, budget="\ud800"),)))
+        store.post(call(4))
+        await store.flush()
+        assert (await usage(store, "total"))["total"].requests == 2
+        assert store.dropped == 2
+        assert store.is_healthy
+        assert caplog.text.count("a posting is lost") == 2
+        with pytest.raises(LedgerUnavailable, match="cannot hold a row"):
+            await store.post_durably(Posting(entries=(entry(5, EntryKind.SETTLE, amount=2**63),)))
+        assert await store.verify() == []
+
+    async def test_cancelled_waiter_does_not_disturb_the_others(self, store):
+        """Its posting is written all the same; its reservation is the business of whoever closes the case."""
+        await store.open()
+        waiting = [asyncio.create_task(store.post_durably(call(number))) for number in range(3)]
+        await asyncio.sleep(0)
+        waiting[1].cancel()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(result) for result in results] == [type(None), asyncio.CancelledError, type(None)]
+        await store.flush()
+        assert (await usage(store, "total"))["total"].requests == 3
+
+    async def test_ledger_is_written_again_after_it_was_closed(self, store):
+        """The same object opens, closes and opens."""
+        await store.open()
+        await store.post_durably(call(1))
+        assert await balances(store) == {("team", "2026-11"): COST}
+        await store.post_durably(call(2))
+        assert await balances(store) == {("team", "2026-11"): 2 * COST}
+
+    async def test_closed_ledger_takes_nothing(self, store):
+        """Neither behind nor durably; it says that it is closed."""
+        await store.open()
+        await store.aclose()
+        assert not store.is_healthy
+        with pytest.raises(LedgerUnavailable, match="closed"):
+            store.post(call(1))
+        with pytest.raises(LedgerUnavailable):
+            await store.post_durably(call(1))

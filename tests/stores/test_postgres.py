@@ -1,0 +1,412 @@
+"""The store in PostgreSQL: the shared suite, and what a server, a session and a lock add to it."""
+
+import sys
+
+import pytest
+from msgspec.structs import replace
+from tests.postgres import GUARDED, PASSWORD
+from tests.stores.postgres_wire import Loss, Wire
+from tests.stores.sql_suite import SqlSuite, until
+
+from omnillm.errors import ConfigError, LedgerUnavailable
+from omnillm.records import EntryKind, Posting, RequestFilter
+from omnillm.secret import Secret
+from omnillm.stores import writer
+from omnillm.stores.postgres import PostgresStore
+from omnillm.testing.clock import ManualClock
+from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, request_id, request_row, usage
+
+
+def make(url, **options):
+    return PostgresStore(url, clock=ManualClock(wall=WALL_S), **options)
+
+
+@pytest.fixture
+def schema(postgres):
+    return postgres.schema()
+
+
+@pytest.fixture
+def url(postgres, schema):
+    return postgres.url(schema)
+
+
+@pytest.fixture
+async def store(url):
+    store = make(url)
+    yield store
+    await store.aclose()
+
+
+@pytest.fixture
+async def wire(postgres, tmp_path):
+    async with Wire(tmp_path, postgres.directory) as wire:
+        yield wire
+
+
+@pytest.fixture
+async def wired(postgres, schema, wire):
+    store = make(postgres.url(schema, host=wire.here), patience_s=0.4)
+    yield store
+    await store.aclose()
+
+
+def reserve(number):
+    return Posting(entries=(entry(number, EntryKind.RESERVE),))
+
+
+async def ids(store):
+    return [int(row.request_id, 16) for row in await store.requests(limit=100, before="")]
+
+
+class TestPostgresStore(StoreSuite, SqlSuite):
+    """Passes the shared suites."""
+
+
+@pytest.mark.parametrize(("durability", "expected"), [("strict", ["on", "on"]), ("relaxed", ["off", "on"])])
+async def test_commit_is_as_durable_as_it_must_be(postgres, schema, url, durability, expected):
+    """A trigger writes down how each transaction will be committed: strict waits for the disk, relaxed only when somebody waits."""
+    store = make(url, durability=durability)
+    await store.open()
+    postgres.administer("CREATE TABLE commits (at SERIAL, how TEXT)", schema)
+    note = "BEGIN INSERT INTO commits (how) VALUES (current_setting('synchronous_commit')); RETURN NULL; END"
+    postgres.administer(f"CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $${note}$$", schema)
+    postgres.administer("CREATE TRIGGER note AFTER INSERT ON entries EXECUTE FUNCTION note()", schema)
+    store.post(call(1))
+    await until(lambda: postgres.administer("SELECT how FROM commits", schema))
+    await store.post_durably(call(2))
+    assert [how for (how,) in postgres.administer("SELECT how FROM commits ORDER BY at", schema)] == expected
+    await store.aclose()
+
+
+# one writer
+
+
+async def test_second_process_is_kept_out(url):
+    """The error names the session that holds the ledger; the first one goes on, and its end lets another in."""
+    store, other = make(url), make(url, patience_s=0.2)
+    await store.open()
+    with pytest.raises(ConfigError, match=r"in use by another process \(PostgreSQL's session \d+\).*pg_terminate_backend\(\d+\)"):
+        await other.open()
+    await store.post_durably(call(1))
+    await store.aclose()
+    assert (await other.open()).epoch == 2
+    await other.aclose()
+
+
+async def test_two_schemas_of_a_database_are_two_ledgers(postgres, url):
+    """Each with its own lock and its own books."""
+    stores = [make(url), make(postgres.url(postgres.schema()))]
+    for number, store in enumerate(stores):
+        await store.open()
+        await store.post_durably(call(number))
+    assert [await ids(store) for store in stores] == [[0], [1]]
+    for store in stores:
+        await store.aclose()
+
+
+async def test_late_writer_of_an_ended_run_writes_nothing(url, wired, wire, caplog):
+    """Who lost the wire and the ledger is refused for good, also once the wire is back and nobody holds the ledger."""
+    opened = await wired.open()
+    await wired.post_durably(Posting(entries=(replace(entry(1, EntryKind.RESERVE), epoch=opened.epoch),)))
+    await wire.cut()
+    wired.post(call(2))
+    await until(lambda: not wired.is_healthy)
+    other = make(url)
+    assert {balance.settled_nanousd for balance in (await other.open()).balances} == {COST}
+    await wire.mend()
+    await until(lambda: "cannot be written" in caplog.text)
+    await other.aclose()
+    with pytest.raises(LedgerUnavailable, match=r"has taken the ledger .* over"):
+        await wired.aclose()
+    await other.open()
+    assert await ids(other) == [1]
+    assert await other.verify() == []
+    await other.aclose()
+
+
+async def test_writer_whose_run_was_ended_behind_its_back_is_fenced(postgres, schema, url):
+    """Its session and its lock are whole, but the row of its epoch says that it is over: no transaction is taken."""
+    store = make(url)
+    await store.open()
+    postgres.administer("UPDATE epochs SET ended_wall_ms = 1", schema)
+    with pytest.raises(LedgerUnavailable, match="has taken the ledger"):
+        await store.post_durably(call(1))
+    assert not store.is_healthy
+    assert await ids(store) == []
+    with pytest.raises(LedgerUnavailable):
+        await store.aclose()
+
+
+# a server that goes away
+
+
+async def test_killed_session_is_replaced_and_nothing_is_lost(postgres, schema, store):
+    """What was acknowledged is there, what is written behind comes through, and the run goes on as the same epoch."""
+    opened = await store.open()
+    await store.post_durably(call(1))
+    postgres.kill_sessions(schema)
+    with pytest.raises(LedgerUnavailable, match="cannot be written"):
+        await store.post_durably(call(2))
+    store.post(call(3))
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert await ids(store) == [3, 1]
+    assert store.dropped == 0
+    assert await store.verify() == []
+    assert await balances(store) == {("team", "2026-11"): 2 * COST}
+    assert opened.epoch == 1
+
+
+async def test_ledger_heals_when_the_network_is_back(wired, wire):
+    """While it is gone what is durable is refused at once, and what is written behind waits."""
+    await wired.open()
+    await wired.post_durably(call(1))
+    await wire.cut()
+    wired.post(call(2))
+    await until(lambda: not wired.is_healthy)
+    with pytest.raises(LedgerUnavailable):
+        await wired.post_durably(call(3))
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        await wired.requests(limit=1, before="")
+    await wire.mend()
+    await until(lambda: wired.is_healthy)
+    await wired.flush()
+    assert await ids(wired) == [2, 1]
+    assert await wired.verify() == []
+
+
+async def test_server_that_does_not_answer_is_given_up(wired, wire):
+    """A connection on which nothing comes back is as good as none: whoever waits is told within the patience."""
+    await wired.open()
+    wire.is_held = True
+    with pytest.raises(LedgerUnavailable, match="it does not answer"):
+        await wired.post_durably(call(1))
+    wire.is_held = False
+    await until(lambda: wired.is_healthy)
+    await wired.post_durably(call(2))
+    assert await ids(wired) == [2]
+
+
+async def test_session_that_the_server_still_believes_in_is_ended(wired, wire):
+    """The network forgot the connection and only this end knows: the lock must not be waited for until the server finds out."""
+    await wired.open()
+    await wired.post_durably(call(1))
+    wire.abandon()
+    wired.post(call(2))
+    await until(lambda: not wired.is_healthy)
+    await until(lambda: wired.is_healthy)
+    await wired.flush()
+    assert await ids(wired) == [2, 1]
+
+
+async def test_idle_ledger_notices_that_its_server_is_gone(wired, wire, monkeypatch):
+    """Without a call that fails."""
+    monkeypatch.setattr(writer, "IDLE_S", 0.02)
+    await wired.open()
+    await wire.cut()
+    await until(lambda: not wired.is_healthy)
+    await wire.mend()
+    await until(lambda: wired.is_healthy)
+
+
+@pytest.mark.parametrize("loss", Loss)
+async def test_commit_that_nobody_can_tell_is_applied_again(wired, wire, loss):
+    """Whether the question was lost or only its answer: what is written behind is booked once."""
+    await wired.open()
+    wire.lose = loss
+    wired.post(call(1))
+    await until(lambda: wire.lose is None)
+    await until(lambda: not wired.is_healthy)
+    await until(lambda: wired.is_healthy)
+    await wired.flush()
+    assert await ids(wired) == [1]
+    assert await wired.verify() == []
+    assert await balances(wired) == {("team", "2026-11"): COST}
+
+
+@pytest.mark.parametrize(("loss", "kinds"), [(Loss.QUESTION, [EntryKind.VOID]), (Loss.ANSWER, [EntryKind.RESERVE, EntryKind.VOID])])
+async def test_reservation_that_was_refused_is_given_back_if_it_was_written(wired, wire, loss, kinds):
+    """Its call is not sent, so a run that ends must not settle it in full."""
+    await wired.open()
+    wire.lose = loss
+    with pytest.raises(LedgerUnavailable):
+        await wired.post_durably(reserve(1))
+    await until(lambda: wired.is_healthy)
+    await wired.flush()
+    assert [found.kind for found in await wired.entries(request_id(1))] == kinds
+    assert await balances(wired) == {}
+    assert await wired.verify() == []
+
+
+async def test_idle_sessions_that_were_killed_are_replaced(postgres, schema, store):
+    """Reports come as before, and the run is ended as if nothing had been."""
+    await store.open()
+    await store.post_durably(call(1))
+    assert await ids(store) == [1]
+    postgres.kill_sessions(schema)
+    assert await ids(store) == [1]
+    await store.aclose()
+    assert (await store.open()).epoch == 2
+
+
+# what cannot be used
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"user": GUARDED, "password": "canary-wrong-1"}, r"password authentication failed.*correct the user and the password"),
+        ({"user": "nobody_here"}, r"role .* does not exist.*correct the user"),
+        ({"database": "nowhere"}, r"database .nowhere. does not exist.*create the database"),
+    ],
+)
+async def test_what_the_server_refuses_is_a_configuration_error(postgres, schema, options, words):
+    """With what to do, and without the password."""
+    with pytest.raises(ConfigError, match=words) as refused:
+        await make(postgres.url(schema, **options)).open()
+    assert refused.value.path == "store.url"
+    assert "canary" not in str(refused.value)
+
+
+async def test_user_without_rights_is_a_configuration_error(postgres, schema):
+    """Its password is right; the schema is another's."""
+    postgres.administer(f"GRANT USAGE ON SCHEMA {schema} TO {GUARDED}")
+    with pytest.raises(ConfigError, match=r"permission denied.*GRANT CREATE, USAGE ON SCHEMA"):
+        await make(postgres.url(schema, user=GUARDED, password=PASSWORD)).open()
+
+
+async def test_missing_schema_is_a_configuration_error(postgres):
+    """Tables would land nowhere, and the lock would hold nothing."""
+    with pytest.raises(ConfigError, match="names no schema that exists"):
+        await make(postgres.url("not_there")).open()
+
+
+async def test_read_only_server_is_a_configuration_error(url):
+    """A standby takes no writes, whether or not the ledger is there; one that exists can be read, though."""
+    reader = make(Secret(f"{url.reveal()}&default_transaction_read_only=on"))
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"read-only transaction.*URL of the primary"):
+            await reader.open()
+        store = make(url)
+        await store.open()
+        await store.post_durably(call(1))
+        await store.aclose()
+    assert await ids(reader) == [1]
+
+
+async def test_newer_schema_is_refused(postgres, schema, url):
+    """An old program must not write a ledger that it does not understand; the lock is given back."""
+    store = make(url)
+    await store.open()
+    await store.aclose()
+    postgres.administer("UPDATE ledger_schema SET version = 77", schema)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"has schema 77, this omnillm knows \d"):
+            await store.open()
+
+
+async def test_tables_of_another_program_are_left_alone(postgres, schema, url):
+    """The message says to give the ledger a place of its own; nothing is half made."""
+    postgres.administer("CREATE TABLE requests (title TEXT)", schema)
+    with pytest.raises(ConfigError, match=r"tables of another program"):
+        await make(url).open()
+    assert len(postgres.administer(f"SELECT 1 FROM pg_tables WHERE schemaname = '{schema}'")) == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "postgresql://user:canary/rest-1@host/db",
+        "postgresql://user:canary#rest-1@host/db",
+        "postgresql://user:canary?rest-1@host/db",
+        "postgresql://user:1234/canary-rest-1@host/db",
+        "postgresql://[user:canary-rest-1@host/db",
+        "postgresql://host:canary-port-1/db",
+    ],
+)
+def test_url_that_cannot_be_read_is_refused_without_a_word_of_it(written):
+    """A password with a special character would else end up in a host's or a database's name."""
+    with pytest.raises(ConfigError, match=r"special characters in the password") as refused:
+        make(Secret(written))
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("postgresql://user:canary-url-1@host/db", "postgresql://host/db"),
+        ("postgresql://user@host:5433/db?sslmode=require", "postgresql://host:5433/db"),
+        ("postgresql://a:1,b:2/db", "postgresql://a:1,b:2/db"),
+        ("postgresql://[::1]:5432/db", "postgresql://[::1]:5432/db"),
+        ("postgresql://[::1]/db", "postgresql://[::1]/db"),
+        ("postgresql:///db?host=/run/postgresql&search_path=gateway", "postgresql:///run/postgresql/db (schema gateway)"),
+    ],
+)
+def test_ledger_is_named_without_user_and_password(written, name):
+    """In every message and log line."""
+    assert make(Secret(written))._database.name == name
+
+
+def test_missing_driver_is_a_configuration_error(monkeypatch):
+    """The extra is named."""
+    for module in ("asyncpg", "omnillm.stores.postgres_database", "omnillm.stores.postgres_connection"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(ConfigError, match=r"pip install 'omnillm\[postgres\]'"):
+        make(Secret("postgresql://host/db"))
+
+
+async def test_server_that_is_not_there_is_told(tmp_path):
+    """At the start it is an error that names the place; verbs of a store that was never opened say so."""
+    store = make(Secret(f"postgresql:///db?host={tmp_path}"))
+    with pytest.raises(LedgerUnavailable, match="cannot be opened"):
+        await store.open()
+    assert not store.is_healthy
+    with pytest.raises(LedgerUnavailable, match="not open"):
+        store.post(call(1))
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        await store.requests(limit=1, before="")
+
+
+# rows
+
+
+async def test_odd_characters_are_held(store):
+    """PostgreSQL has no NUL: it is kept, and found, as the character that stands for what cannot be shown."""
+    await store.open()
+    odd = replace(request_row(1), model="a\0b", session="\U0001f600 ä", attempts=0, cost_nanousd=0)
+    await store.post_durably(Posting(request=odd))
+    [found] = await store.requests(limit=1, before="", only=RequestFilter(model="a\0b"))
+    assert found == replace(odd, model="a\ufffdb")
+    assert await store.verify() == []
+
+
+async def test_name_that_no_index_can_hold_keeps_nobody_out(store, caplog):
+    """That one posting is lost and told; its neighbours are written."""
+    await store.open()
+    endless = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(9_000))
+    store.post(Posting(request=replace(request_row(1), model=endless)))
+    store.post(call(2))
+    await store.flush()
+    assert (await ids(store), store.dropped, store.is_healthy) == ([2], 1, True)
+    assert "a posting is lost" in caplog.text
+
+
+async def test_tampering_is_found(postgres, schema, store):
+    """The replay of the rows proves balances and both roll-ups, also of days whose rows are deleted."""
+    await store.open()
+    for number, tags in enumerate(("team=a", "", "")):
+        posting = call(number)
+        store.post(replace(posting, request=replace(posting.request, tags=tags)))
+    await store.flush()
+    for change, problem in (
+        ("UPDATE balances SET settled_nanousd = 1", f"the balance says 1 nano-USD, its entries {3 * COST}"),
+        ("UPDATE daily SET cost_nanousd = 1", "key openai/prod-1: the daily sums are not those of the rows"),
+        ("UPDATE daily_tags SET output = 1", "tags 'team=a': the daily sums are not those of the rows"),
+    ):
+        postgres.administer(change, schema)
+        assert problem in (await store.verify())[-1]
+    assert await store.retire(before_wall_ms=WALL_MS, limit=2) == 2
+    assert "of which rows are deleted" in (await store.verify())[-1]
+    assert (await usage(store, "total"))["total"].requests == 3
