@@ -40,6 +40,9 @@ COUNTED = {
     ),
 }
 NAMES = {"gemini_generate_content": "gemini"}
+CLAUDES = {"bedrock": "us.anthropic.claude-x", "vertex_ai": "claude-x"}
+"""Clouds where a model's name tells in which protocols it can be asked."""
+PLACES = {"vertex_ai": "/v1/projects/p/locations/global"}
 
 
 class Asking:
@@ -63,8 +66,12 @@ class Asking:
         return reply
 
 
+def _model(row: Support) -> str:
+    return CLAUDES.get(row.provider, "fake-small") if row.wire_format == "anthropic_messages" else "fake-small"
+
+
 async def generation(asking: Asking, row: Support) -> None:
-    reply = await exchange(asking.gateway.port, ask(NAMES.get(row.wire_format, row.wire_format), PROMPT, model="host/fake-small"))
+    reply = await exchange(asking.gateway.port, ask(NAMES.get(row.wire_format, row.wire_format), PROMPT, model=f"host/{_model(row)}"))
     assert reply.is_answer
     spoken = KINDS[row.provider].protocols
     asked = asking.fake.log[-1].protocol
@@ -73,6 +80,7 @@ async def generation(asking: Asking, row: Support) -> None:
 
 async def count_tokens(asking: Asking, row: Support) -> None:
     path, body = COUNTED[row.wire_format]
+    body = body | ({"model": f"host/{_model(row)}"} if "model" in body else {})
     told = (await asking.call("POST", path, body)).json
     assert told.get("input_tokens") or told.get("totalTokens")
     assert asking.fake.log[-1].protocol == row.wire_format
@@ -150,7 +158,7 @@ async def test_every_row_of_a_kind_is_so(kind: str, serve: Serve) -> None:
     keys = "" if is_keyless else ", keys: [{label: good, key: sk-good}]"
     good = {"keyless" if is_keyless else "sk-good": Behaviour()}
     async with FakeProvider(keys=good, prices=PRICES, clock=SystemClock(), poses_as=kind if kind in HOSTS else "") as fake:
-        gateway = await serve(CONFIG.format(kind=kind, base_url=fake.base_url, keys=keys, virtual_key=VIRTUAL_KEY))
+        gateway = await serve(CONFIG.format(kind=kind, base_url=fake.base_url + PLACES.get(kind, ""), keys=keys, virtual_key=VIRTUAL_KEY))
         asking = Asking(gateway, fake, kind)
         rows = [row for row in ROWS if row.provider == kind and row.level != "planned"]
         assert rows
