@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
+# The tests start the program dozens of times: without bytecode each of them would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo serve test coverage check lint types layers sizes fix bench bench-quick instructions bench-codecs fuzz soak matrix lock clean
 
 help:  ## this list
