@@ -196,15 +196,16 @@ def test_the_fake_provider_lists_its_faults(run: Run) -> None:
     assert {line.split()[0] for line in listed.stdout.splitlines()} == set(FAULTS)
 
 
-def test_the_fake_provider_tells_where_it_serves(run: Run) -> None:
-    """The port that it got; one that is taken is one message."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_fake_provider_tells_where_it_serves(run: Run, number: signal.Signals) -> None:
+    """The port that it got; one that is taken is one message. Either signal ends it well."""
     command = [sys.executable, "-m", "omnillm", "fake-provider", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as serving:
         told = serving.stdout.readline()
         port = int(told.partition("http://127.0.0.1:")[2].partition(";")[0])
         with socket.create_connection(("127.0.0.1", port)):
             taken = run("fake-provider", "--port", str(port))
-        serving.send_signal(signal.SIGINT)
+        serving.send_signal(number)
         assert serving.wait(10) == 0
         assert serving.stdout.read() == "Ended.\n"
     assert taken.returncode == 2

@@ -19,14 +19,13 @@ def fake_provider(
         for name, fault in FAULTS.items():
             typer.echo(f"{name:24} {fault.effect}")
         return
-    try:
-        asyncio.run(_serve(host, port))
-    except KeyboardInterrupt:
-        typer.echo("Ended.")
+    asyncio.run(_serve(host, port))
 
 
 async def _serve(host: str, port: int) -> None:
+    """Until SIGINT or SIGTERM, also where a shell's background job was told to ignore the first."""
     import asyncio
+    import signal
 
     from omnillm.assemble import SystemClock
     from omnillm.testing import FakeProvider
@@ -38,6 +37,10 @@ async def _serve(host: str, port: int) -> None:
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     try:
         typer.echo(f"A fake provider serves on {provider.base_url}; any API key will do. Ctrl-C ends it.")
-        await asyncio.get_running_loop().create_future()
+        ended = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await ended.wait()
     finally:
         await provider.aclose()  # the loop must see the open sockets closed before it ends
+    typer.echo("Ended.")
