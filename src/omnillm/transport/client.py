@@ -1,19 +1,26 @@
 """The face of the transport."""
 
 import asyncio
+import base64
+import secrets
 import ssl
 from collections.abc import Callable
+
+import msgspec
+from websockets.protocol import Side
 
 from omnillm.clock import Clock
 from omnillm.errors import NotSent, UpstreamLost
 from omnillm.transport.connection import Connection
 from omnillm.transport.connector import Connector
 from omnillm.transport.exchange import Exchange
+from omnillm.transport.handshake import ASK, SWITCHING, check_switch
 from omnillm.transport.limits import DEFAULT_LIMITS, TransportLimits
 from omnillm.transport.outgoing import Origin, Outgoing
 from omnillm.transport.pool import Pool
 from omnillm.transport.proxy import Proxies
 from omnillm.transport.timeouts import Deadlines
+from omnillm.transport.websocket import WebSocket
 
 __all__ = ["Exchange", "HttpClient", "Origin", "Outgoing", "Proxies", "TransportLimits"]
 
@@ -40,6 +47,7 @@ class HttpClient:
         self._limits = limits
         self._connector = Connector(clock=clock, limits=limits, tls=tls, proxies=proxies)
         self._pools: dict[Origin, Pool] = {}
+        self._sockets: set[WebSocket] = set()
         self._is_closed = False
 
     async def send(self, outgoing: Outgoing, *, on_begin: Callable[[], None] | None = None) -> Exchange:
@@ -67,6 +75,36 @@ class HttpClient:
             connection.fail(UpstreamLost("The exchange was given up."))
             raise
 
+    async def switch(self, outgoing: Outgoing, *, on_begin: Callable[[], None]) -> WebSocket | Exchange:
+        """Open a WebSocket, on a connection of its own; or the reply with which the provider refuses one. Raises as `send` does.
+
+        `outgoing` is a GET without the handshake's own fields.
+        """
+        key = base64.b64encode(secrets.token_bytes(16))
+        asked = msgspec.structs.replace(outgoing, head=outgoing.head + ASK % key, is_stream=True, is_upgrade=True)
+        pool = self._pools.get(outgoing.origin) or self._open_pool(outgoing.origin)
+        connection = await self._connect(asked, pool, is_tunnel=True)
+        on_begin()
+        try:
+            connection.begin(asked, self._clock.now())
+            await connection.arrival(is_patient=False)
+            reader = connection.reader
+            if not reader.has_head:
+                connection.raise_fault()
+            if reader.status != SWITCHING:
+                return Exchange(connection, sent_at=self._clock.now(), limits=self._limits)
+            check_switch(reader.headers, key)
+        except BaseException:
+            connection.fail(UpstreamLost("The handshake was given up."))
+            raise
+        return self._adopt(connection)
+
+    def _adopt(self, connection: Connection) -> WebSocket:
+        socket = WebSocket(Side.CLIENT, clock=self._clock, deadlines=self._deadlines, on_lost=lambda _: self._sockets.discard(socket))
+        self._sockets.add(socket)
+        socket.adopt(*connection.switch())
+        return socket
+
     def idle_count(self, origin: Origin) -> int:
         pool = self._pools.get(origin)
         return 0 if pool is None else pool.idle_count
@@ -74,6 +112,8 @@ class HttpClient:
     async def aclose(self) -> None:
         """Close every connection, and wait a moment for TLS to say farewell. Exchanges that are still open fail."""
         self._is_closed = True
+        for socket in tuple(self._sockets):
+            socket.cut()
         closing = [connection for pool in self._pools.values() for connection in pool.close()]
         gone = [connection.arrival(is_patient=True) for connection in closing]
         if gone:
@@ -84,10 +124,12 @@ class HttpClient:
         pool = self._pools[origin] = Pool(deadlines=self._deadlines, limits=self._limits, proxy=proxy)
         return pool
 
-    async def _connect(self, outgoing: Outgoing, pool: Pool) -> Connection:
+    async def _connect(self, outgoing: Outgoing, pool: Pool, *, is_tunnel: bool = False) -> Connection:
         pool.reserve()
         try:
-            connection = await self._connector.connect(outgoing.origin, pool=pool, timeout_s=outgoing.timeouts.connect_s)
+            connection = await self._connector.connect(
+                outgoing.origin, pool=pool, timeout_s=outgoing.timeouts.connect_s, is_tunnel=is_tunnel
+            )
         finally:
             pool.unreserve()
         if self._is_closed or not connection.is_open:

@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
         self._is_busy = True
         self._unread = 0
         method, body = outgoing.method, outgoing.body
-        self.reader.begin(is_bodiless=method in ENDS_AT_HEAD)
+        self.reader.begin(is_bodiless=method in ENDS_AT_HEAD, is_upgrade=outgoing.is_upgrade)
         if not body and method in WITHOUT_CONTENT:
             self._transport.write(outgoing.head + b"\r\n")
         elif isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
@@ -174,6 +174,12 @@ class Connection(asyncio.Protocol):
             raise NotSent(f"No tunnel to the provider: {status}.") from self.fault
         return self._transport
 
+    def switch(self) -> tuple[asyncio.Transport, bytes]:
+        """After 101: the transport, for another protocol to take over, and what came behind the head. The pool has it no more."""
+        self._is_busy = False
+        self._owner.leave(self)
+        return self._transport, self.reader.surplus
+
     def _cut(self) -> None:
         self._unsent = None
         self._owner.forget(self)
@@ -200,6 +206,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        if self.reader.is_switched:
+            self.reader.surplus += data
+            return
         if not self._is_busy:
             # Nobody asked: a reply to nothing, or more than the reply. The connection is not to be trusted any more.
             self.reader.has_surplus = True

@@ -40,26 +40,30 @@ class Connector:
     def proxy(self, origin: Origin) -> Proxy | None:
         return None if self._proxies is None else self._proxies.find(origin)
 
-    async def connect(self, origin: Origin, *, pool: Pool, timeout_s: float) -> Connection:
-        """Connect within `timeout_s` seconds, for `pool`; raises NotSent, from its cause."""
+    async def connect(self, origin: Origin, *, pool: Pool, timeout_s: float, is_tunnel: bool = False) -> Connection:
+        """Connect within `timeout_s` seconds, for `pool`; raises NotSent, from its cause. `is_tunnel`: past a proxy to http, too."""
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._connect(origin, pool)
+                return await self._connect(origin, pool, is_tunnel=is_tunnel)
         except TimeoutError as error:
             raise NotSent(f"No connection to {origin.host} within {timeout_s:g} s.") from error
         except (OSError, UnicodeError) as error:
             raise NotSent(f"No connection to {origin.host}: {type(error).__name__}.") from error
 
-    async def _connect(self, origin: Origin, pool: Pool) -> Connection:
+    async def _connect(self, origin: Origin, pool: Pool, *, is_tunnel: bool) -> Connection:
         proxy = self.proxy(origin)
         connection = Connection(pool, clock=self._clock, limits=self._limits)
         if proxy is None:
             await self._open(origin, connection)
-        elif origin.scheme == "http":
-            await self._open(proxy.origin, connection)
-        else:
+        elif origin.scheme == "https":
             tunnel = await self._tunnel(origin, proxy)
             await self._secure(tunnel, connection, origin)
+        elif is_tunnel:
+            tunnel = await self._tunnel(origin, proxy)
+            tunnel.set_protocol(connection)
+            connection.connection_made(tunnel)
+        else:
+            await self._open(proxy.origin, connection)
         return connection
 
     async def _open(self, origin: Origin, connection: Connection) -> None:

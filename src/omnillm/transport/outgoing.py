@@ -55,6 +55,8 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     is_stream: bool
     needs_new_connection: bool = False
     """A reused one may die first, and then nobody can say whether the request had arrived."""
+    is_upgrade: bool = False
+    """It asks to switch protocols."""
 
     def __repr__(self) -> str:
         """Without head and body: the one holds the provider key, the other the prompt."""

@@ -5,9 +5,10 @@ refused here: transfer codings other than plain `chunked`, a transfer coding und
 without end. It has no end-of-file call, so close-delimited bodies are the connection's to finish.
 """
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from omnillm.errors import UpstreamLost
+from omnillm.transport.handshake import SWITCHING
 from omnillm.transport.limits import TransportLimits
 
 INTERIM = frozenset({100, 102, 103})
@@ -21,6 +22,7 @@ class ReplyReader:
         "_bodiless",
         "_fields",
         "_is_interim",
+        "_is_upgrade",
         "_limits",
         "_parser",
         "_received",
@@ -34,6 +36,7 @@ class ReplyReader:
         "on_body",
         "pieces",
         "status",
+        "surplus",
     )
 
     def __init__(self, limits: TransportLimits) -> None:
@@ -49,11 +52,17 @@ class ReplyReader:
         self.has_surplus = False
         self.has_head = False
         self.is_complete = True
-        self._is_interim = False
+        self._is_interim = self._is_upgrade = False
+        self.surplus = b""
+        """What came behind the head that switched protocols."""
         self._parser = HttpResponseParser(self)
 
-    def begin(self, *, is_bodiless: bool) -> None:
-        """Expect one reply; `is_bodiless` when it ends at its head whatever the head says (HEAD, CONNECT)."""
+    def begin(self, *, is_bodiless: bool, is_upgrade: bool = False) -> None:
+        """Expect one reply; `is_bodiless` when it ends at its head whatever the head says (HEAD, CONNECT).
+
+        `is_upgrade`: 101 was asked for. It is then a reply, and the last.
+        """
+        self._is_upgrade = is_upgrade
         self.pieces.clear()
         self._fields: dict[bytes, bytes] = {}
         self._bodiless = is_bodiless
@@ -67,6 +76,11 @@ class ReplyReader:
         return self._bodiless or self.status in WITHOUT_BODY
 
     @property
+    def is_switched(self) -> bool:
+        """Whether what comes now is of another protocol."""
+        return self._is_upgrade and self.has_head and self.status == SWITCHING
+
+    @property
     def has_begun(self) -> bool:
         """Whether a byte of the reply, or of an interim one, has come."""
         return self.has_head or self._received > 0
@@ -78,6 +92,10 @@ class ReplyReader:
         self._received += len(piece)
         try:
             self._parser.feed_data(piece)
+        except HttpParserUpgrade as end:
+            if not self.is_complete:
+                raise UpstreamLost("The provider's reply is garbled: it switched protocols unasked.") from end
+            self.surplus = piece[end.args[0] :]
         except HttpParserError as error:
             if not self.is_complete:
                 blame = error.__context__
@@ -117,7 +135,7 @@ class ReplyReader:
         # From here on the parser's fields are trailers, and those are dropped.
         self._fields = {}
         if status < 200:
-            self._skip_interim(status)
+            self._skip_interim(status, headers)
             return
         self.is_close_delimited = self._is_until_close(status, headers, parser.get_http_version())
         # After a HEAD the parser waits for a body that does not come.
@@ -134,7 +152,11 @@ class ReplyReader:
         else:
             self.is_complete = True
 
-    def _skip_interim(self, status: int) -> None:
+    def _skip_interim(self, status: int, headers: dict[bytes, bytes]) -> None:
+        if status == SWITCHING and self._is_upgrade:
+            self.status, self.headers = status, headers
+            self.has_head = self.is_complete = True
+            return
         if status not in INTERIM:
             raise UpstreamLost(f"The provider answered with the interim status {status}, which nobody asked for.")
         self._is_interim = True

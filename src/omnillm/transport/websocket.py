@@ -1,0 +1,286 @@
+"""One end of an open WebSocket: whole messages in and out, over `websockets`' sans-io protocol, which begins open.
+
+    open -> closing (a close frame is out, or one has come) -> gone
+    anything unexpected -> `ended` says what, the socket is closed or aborted -> gone
+
+Frames become messages here and messages frames: boundaries and kinds are kept, fragments are put together, nothing is compressed. Too
+large a message closes with 1009, what is not the protocol with 1002, text that is not UTF-8 with 1007. A slow reader pauses the socket.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final, cast
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import Protocol, Side, State
+
+from omnillm.clock import Clock
+from omnillm.transport.message import DEFAULT_LIMITS, LOST, Ended, Message, WebSocketLimits, is_sendable, shortened
+from omnillm.transport.timeouts import Deadlines
+
+__all__ = ["DEFAULT_LIMITS", "LOST", "Ended", "Message", "WebSocket", "WebSocketLimits"]
+
+NEVER: Final = float("inf")
+HIGH_WATER: Final = 262_144
+QUIET: Final = logging.Logger("websocket", level=logging.CRITICAL)  # noqa: LOG001  outside of the tree, whose levels are the user's
+"""The library's own lines hold what was said."""
+
+
+class WebSocket(asyncio.Protocol):
+    """One task reads, any may write. `close` and `cut` are synchronous and idempotent. `due` and `expire` are for its keep-alive."""
+
+    # fmt: off
+    __slots__ = (
+        "_clock", "_deadlines", "_is_alive", "_is_paused", "_is_retired", "_is_write_paused", "_kind", "_limits", "_loop",
+        "_messages", "_on_lost", "_pieces", "_protocol", "_reader", "_room", "_transport", "_unread", "_unsent", "due", "ended",
+        "is_gone", "on_retire",
+    )
+    # fmt: on
+
+    def __init__(
+        self,
+        side: Side,
+        *,
+        clock: Clock,
+        deadlines: Deadlines,
+        limits: WebSocketLimits = DEFAULT_LIMITS,
+        on_lost: Callable[[Exception | None], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._deadlines = deadlines
+        self._limits = limits
+        self._on_lost = on_lost
+        self._protocol = Protocol(side, state=State.OPEN, max_size=limits.message_bytes, logger=QUIET)
+        self._loop = asyncio.get_running_loop()
+        self._messages: deque[Message] = deque()
+        self._pieces: list[bytes] = []
+        self._kind = Opcode.TEXT
+        self._unread = 0
+        self._unsent = 0
+        self._reader: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._is_alive = True
+        self._is_paused = self._is_write_paused = self._is_retired = False
+        self.due = NEVER
+        self.ended: Ended | None = None
+        self.is_gone = False
+        self.on_retire: Callable[[], None] | None = None
+        """Called when the listener drains; without one the socket closes itself."""
+
+    def adopt(self, transport: asyncio.Transport, surplus: bytes = b"", *, is_write_paused: bool = False) -> None:
+        """Take a connection over, with what came behind the handshake."""
+        self._transport = transport
+        self._is_write_paused = is_write_paused
+        transport.set_protocol(self)
+        if transport.is_closing():
+            self.connection_lost(None)
+            return
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        self.due = self._clock.now() + self._limits.ping_s
+        self._deadlines.add(self)
+        if surplus:
+            self.data_received(surplus)
+
+    # what its user does
+
+    async def read(self) -> Message | None:
+        """The next message; None after the last, when `ended` says why."""
+        while not self._messages:
+            if self.ended is not None:
+                return None
+            self._reader = self._loop.create_future()
+            await self._reader
+        message = self._messages.popleft()
+        self._unread -= len(message.data)
+        if self._is_paused and self._unread <= self._limits.unread_bytes // 2:
+            self._is_paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+        return message
+
+    def write(self, message: Message) -> None:
+        """Send it; dropped when the socket is closing."""
+        if self._protocol.state is State.OPEN:
+            (self._protocol.send_text if message.is_text else self._protocol.send_binary)(message.data)
+            self._flush()
+
+    async def drain(self) -> None:
+        """Wait while more than the high-water mark is unsent."""
+        while self._is_write_paused and not self.is_gone:
+            if self._room is None or self._room.done():
+                self._room = self._loop.create_future()
+            await self._room
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say farewell, and wait for the other's only so long. What has come and was not read is dropped."""
+        self._end(Ended(code=code, reason=reason, is_ours=True))
+        if self._protocol.state is State.OPEN:
+            if is_sendable(code):
+                self._protocol.send_close(code, shortened(reason))
+            else:
+                self._protocol.send_close()
+            self._flush()
+        self._part()
+
+    def cut(self, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
+        """Close now: the farewell leaves if the kernel takes it."""
+        self.close(code, reason)
+        if self.is_gone:
+            return
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def retire(self) -> None:
+        """The listener drains: whoever uses the socket is told, and closes it when it can."""
+        self._is_retired = True
+        if self.on_retire is not None:
+            self.on_retire()
+        else:
+            self.close(CloseCode.GOING_AWAY, "the gateway is shutting down")
+
+    @property
+    def unread(self) -> tuple[Message, ...]:
+        """What has come and was not read."""
+        return tuple(self._messages)
+
+    @property
+    def is_retired(self) -> bool:
+        return self._is_retired
+
+    # asyncio's side
+
+    def data_received(self, data: bytes) -> None:
+        self._is_alive = True
+        protocol = self._protocol
+        if protocol.state is State.CLOSED:
+            return
+        protocol.receive_data(data)
+        for frame in protocol.events_received():
+            self._take(cast("Frame", frame))
+        self._flush()
+        if protocol.parser_exc is not None:
+            sent = protocol.close_sent
+            self._end(Ended(code=LOST if sent is None else sent.code, reason="" if sent is None else sent.reason, is_ours=True))
+            self._part()
+
+    def eof_received(self) -> None:
+        """Without a close frame before it, the peer is gone."""
+        self._end(Ended(code=LOST))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(Ended(code=LOST))
+        self.is_gone = True
+        self.due = NEVER
+        self._deadlines.discard(self)
+        self._wake_writer()
+        if self._on_lost is not None:
+            self._on_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+        self._unsent = self._transport.get_write_buffer_size()
+        self._await(self._limits.write_stall_s)
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        self._is_alive = True
+        self._await(self._limits.ping_s)
+        self._wake_writer()
+
+    def expire(self, now: float) -> None:
+        limits = self._limits
+        if self._protocol.state is not State.OPEN:
+            self._transport.abort()
+            return
+        if self._is_write_paused:
+            unsent = self._transport.get_write_buffer_size()
+            is_stalled, self._unsent = unsent >= self._unsent, unsent
+            self.due = now + limits.write_stall_s
+        elif self._is_paused:  # its pongs lie unread, and that is our own slowness
+            is_stalled, self.due = False, now + limits.ping_s
+        else:
+            is_stalled, self._is_alive = not self._is_alive, False
+            self.due = now + limits.ping_s
+            self._protocol.send_ping(b"")
+            self._flush()
+        if is_stalled:
+            self._end(Ended(code=LOST))
+            self._transport.abort()
+
+    # within
+
+    def _take(self, frame: Frame) -> None:
+        opcode = frame.opcode
+        if opcode is Opcode.CLOSE:
+            told = self._protocol.close_rcvd
+            assert told is not None
+            self._end(Ended(code=told.code, reason=told.reason))
+            self._part()
+        elif opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT} and self.ended is None:
+            if opcode is not Opcode.CONT:
+                self._kind = opcode
+            self._pieces.append(bytes(frame.data))
+            if frame.fin:
+                self._complete()
+
+    def _complete(self) -> None:
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        is_text = self._kind is Opcode.TEXT
+        if is_text and not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.close(CloseCode.INVALID_DATA, "text that is not UTF-8")
+                return
+        self._messages.append(Message(data, is_text))
+        self._unread += len(data)
+        if self._unread > self._limits.unread_bytes and not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._wake_reader()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        for piece in self._protocol.data_to_send():
+            if transport.is_closing():
+                return
+            if piece:
+                transport.write(piece)
+            elif transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+
+    def _await(self, most_s: float) -> None:
+        if self._protocol.state is State.OPEN:
+            self.due = self._clock.now() + most_s
+
+    def _part(self) -> None:
+        """The closing handshake has begun: read on for its other half, but not for long."""
+        self.due = min(self.due, self._clock.now() + self._limits.close_s)
+        if self._is_paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._is_paused = False
+
+    def _end(self, ended: Ended) -> None:
+        """The first end stands. What was said before the peer's own farewell is still read."""
+        if self.ended is None:
+            self.ended = ended
+            if ended.is_ours:
+                self._messages.clear()
+                self._unread = 0
+            self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    def _wake_writer(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
