@@ -111,6 +111,10 @@ class Verbs(RuleBasedStateMachine):
     def sent(self, which):
         self.world.sent(self.lease_id(which))
 
+    @rule(which=WHICH)
+    def prove(self, which):
+        self.world.prove(self.lease_id(which))
+
     @rule(which=WHICH, outcome=OUTCOMES)
     def release(self, which, outcome):
         lease_id = self.lease_id(which)

@@ -216,6 +216,10 @@ class World:
         if lease_id in self.out:
             self.out[lease_id].entry.at = self.now
 
+    def prove(self, lease_id):
+        self._take(self.controller.prove(lease_id, self.now))
+        assert not self._servable()
+
     def release(self, lease_id, outcome):
         out = self.out.pop(lease_id, None)
         served = self.controller.release(lease_id, outcome, self.now)

@@ -41,6 +41,9 @@ class Desk:
     def end(self, grant, verdict=Verdict.SUCCESS, **outcome):
         return self.pool.release(grant, Outcome(verdict=verdict, **outcome), self.now)
 
+    def prove(self, grant):
+        return self.pool.prove(grant, self.now)
+
     def call(self, verdict=Verdict.SUCCESS, *, on="", model="m", **outcome):
         """One whole call, on the key labelled `on` if given; its grant."""
         grant = self.lease(model, pinned=on)

@@ -67,6 +67,23 @@ def test_a_tripped_key_returns_with_one_probe():
     assert desk.lease() is not None
 
 
+@pytest.mark.parametrize("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.RATE_LIMITED, Verdict.NOT_FOUND])
+def test_a_probe_that_goes_on_for_long_does_not_keep_its_key_from_others(verdict):
+    """A live session that has been opened has answered the question; how it ends is judged then, as any call is."""
+    desk = Desk(key("a"))
+    for grant in [desk.lease() for _ in range(5)]:
+        desk.end(grant, verdict)
+    assert desk.lease() is None
+    desk.now += 3700.0
+    session = desk.lease()
+    assert desk.lease() is None
+    assert desk.prove(session)
+    desk.call()
+    assert not desk.prove(session)
+    desk.end(session, Verdict.LOST)
+    assert desk.pool.keys["a"].breaker.consecutive == 1
+
+
 def test_a_key_dead_and_tripped_at_once_rests_for_the_longer():
     """And one probe answers for both."""
     desk = Desk(key("a"))

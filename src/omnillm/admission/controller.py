@@ -79,6 +79,13 @@ class AdmissionController:
         if grant is not None:
             grant.send(now)
 
+    def prove(self, lease_id: int, now: float) -> list[Served]:
+        """The attempt has succeeded so far, and goes on for long (a live session): its key may serve others meanwhile."""
+        grant = self._leasing.grants.get(lease_id)
+        if grant is not None and grant.pool.prove(grant, now):
+            self._needs.stir()
+        return self._serve(now) if self._needs.waiters or self._served else []
+
     def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:  # noqa: ARG002  every verb takes the time
         """Money for another attempt that may be billed, in every budget of the ticket, or in none. False, too, when there is no ticket."""
         case = self._cases.get(case_id)

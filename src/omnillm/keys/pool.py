@@ -203,6 +203,20 @@ class Pool:
             self._stir(grant, outcome.verdict)
         return is_stirring
 
+    def prove(self, grant: Grant, now: float) -> bool:
+        """A live session is open: its key has answered, and is nobody's probe from here on. True: waiters may be better off."""
+        grant.key.breaker.succeeded(grant, now)
+        self.outage.succeeded(grant.key, now)
+        if not grant.probes:
+            return False
+        self._probed_well(grant)
+        for circuit in grant.probes:
+            circuit.free(grant)
+        grant.probes = ()
+        self._place(grant.key)
+        self._searches.clear()
+        return True
+
     def _stir(self, grant: Grant, verdict: Verdict) -> None:
         """There may be room in the key's group. When its health changed as well, every search begins anew."""
         group = grant.key.group
