@@ -72,7 +72,8 @@ fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
 soak: $(VENV)/dev.stamp  ## the long tests, fifty times as long: a million admissions, a million movements of money, 100,000 calls against the invoice, 2,000 kills of a gateway
 	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/admission/test_simulation.py tests/admission/test_machine.py \
 		tests/stores/test_crash.py tests/stores/test_model.py tests/stores/test_movements.py \
-		tests/journeys/test_money.py tests/journeys/test_invoice.py tests/journeys/test_kill.py
+		tests/journeys/test_money.py tests/journeys/test_invoice.py tests/journeys/test_kill.py \
+		tests/journeys/test_realtime_load.py
 
 bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is linear
 	$(BIN)/python -m benchmarks.codecs --check

@@ -13,7 +13,7 @@ from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
 from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
-from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
+from omnillm.server.paths import GEMINI_LIVE, PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
 from omnillm.server.requests import Request
 from omnillm.server.uploads import Uploads
 from omnillm.testing import ManualClock
@@ -21,6 +21,7 @@ from omnillm.testing import ManualClock
 PEPPER, ADMIN, VIRTUAL = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key"
 OPEN = PROBES | {"/metrics"}
 """Asked by anybody; everything else needs a credential."""
+SESSIONS = ("/v1/realtime", *GEMINI_LIVE)
 
 
 def request(method: str, path: str, **fields: str) -> Request:
@@ -59,10 +60,12 @@ def test_every_page_of_the_operations_has_a_policy(page: Page) -> None:
         assert app().open(request(method, path, authorization=f"Bearer {ADMIN.decode()}")).caller is None
 
 
-@pytest.mark.parametrize("path", [*ROUTES, "/v1beta/models/x:generateContent", "/v1/models", "/v1beta/models/x", "/v1/models/a/b"])
+@pytest.mark.parametrize(
+    "path", [*ROUTES, *SESSIONS, "/v1beta/models/x:generateContent", "/v1/models", "/v1beta/models/x", "/v1/models/a/b"]
+)
 def test_every_path_of_a_client_needs_a_virtual_key(path: str) -> None:
     """At the root and under each drop-in prefix; the administrator's key is none."""
-    method = "GET" if "models" in path and ":" not in path else "POST"
+    method = "GET" if ("models" in path and ":" not in path) or path in SESSIONS else "POST"
     for prefix in ("", *PREFIXES):
         for fields in ({}, {"authorization": f"Bearer {ADMIN.decode()}"}, {"x_api_key": "wrong"}):
             with pytest.raises(Unauthenticated):
@@ -89,9 +92,21 @@ def test_what_is_in_no_table_is_a_404(path: str) -> None:
 def test_calls_are_posted(method: str) -> None:
     """Any other method is a 405, before anybody is authenticated."""
     for path in (*ROUTES, "/v1/models/x:streamGenerateContent"):
+        if path in SESSIONS and method == "GET":
+            continue  # a WebSocket begins with it
         with pytest.raises(CallerFault) as refused:
             app().open(request(method, path))
         assert (refused.value.status, refused.value.code) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["client_secrets", "calls", "sessions", "transcription_sessions", "calls/x/accept"])
+def test_what_would_pass_the_gateway_by_is_forbidden(path: str) -> None:
+    """Tokens and calls of WebRTC: nobody could meter such a session. 403, and only to those who may ask."""
+    with pytest.raises(Unauthenticated):
+        app().open(request("POST", f"/v1/realtime/{path}"))
+    with pytest.raises(CallerFault) as refused:
+        app().open(request("POST", f"/openai/v1/realtime/{path}", x_api_key=VIRTUAL.decode()))
+    assert (refused.value.status, refused.value.code) == (403, "webrtc_not_supported")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

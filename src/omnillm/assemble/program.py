@@ -30,6 +30,7 @@ from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Bindings
 from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
+from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.engine import Engine
@@ -166,6 +167,14 @@ class Program:
             dispatch=dispatch,
             drains=self.drains,
             idempotency=self._idempotency,
+            dialling=Dialling(
+                admission=self.admission,
+                client=self.client,
+                upstreams=self.upstreams,
+                journal=self._journal,
+                dispatch=dispatch,
+                deadlines=self.deadlines,
+            ),
             queue_s=settings.calls.queue_s,
         )
 

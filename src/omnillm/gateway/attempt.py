@@ -35,6 +35,7 @@ class Attempt:
         "has_content",
         "is_sent",
         "lease",
+        "metered",
         "number",
         "observed_bytes",
         "price",
@@ -61,6 +62,8 @@ class Attempt:
         self.exchange: Exchange | None = None
         self.has_content = False
         """Of a stream that failed: it had generated something before."""
+        self.metered: tuple[int, bool] | None = None
+        """Of a live session: (nano-USD, whether a part of it is an estimate), counted as it went."""
         self.observed_bytes = -1
         """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
 
@@ -89,6 +92,8 @@ class Attempt:
     def charge(self, outcome: Outcome, status: int, quote: Quote) -> tuple[int, bool]:
         """(nano-USD, whether it is an estimate). A reported usage is exact; an answer that was an error is free; the rest is bounded."""
         price = self.price
+        if self.metered is not None:
+            return self.metered
         if price is None or not self.has_begun:
             return 0, False
         if outcome.is_usage_known:

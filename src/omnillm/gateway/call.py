@@ -12,6 +12,8 @@ from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
 GENERATE: Final = "generate"
 COUNT_TOKENS: Final = "count_tokens"
+REALTIME: Final = "realtime"
+"""A live session over WebSocket."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ class Case:
         "provider_protocol",
         "quote",
         "request_id",
+        "slices",
         "targets",
         "ticket",
         "usage",
@@ -90,6 +91,8 @@ class Case:
         self.cost_nanousd = 0
         self.covered_nanousd = 0
         """Of the cost: for how much of it the reservation was extended, so that the next attempt is covered whole."""
+        self.slices = 0
+        """Of a live session: how often its reservation was topped up. Each slice is in the ledger as an attempt's would be."""
         self.is_estimated = False
         self.is_handed_over = False
         self.provider_body = b""
@@ -119,6 +122,10 @@ class Case:
             self.close(status=500, outcome="internal_error")
         else:
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
+
+    @property
+    def settlement(self) -> "Settlement":
+        return self._settlement
 
     @property
     def periods(self) -> tuple[tuple[str, str], ...]:
@@ -196,6 +203,11 @@ class Case:
                 wall_ms=attempt.wall_ms,
                 is_estimated=is_estimated,
             )
+        for number in range(1, self.slices + 1):
+            self._entries += journal.entries(
+                self, attempt=attempt.number + number, kind=EntryKind.VOID, amount_nanousd=0, wall_ms=attempt.wall_ms
+            )
+        self.slices = 0
 
     def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], told: tuple[int, str]) -> AttemptRow:
         """`told`: the provider's status (0: none came), and the error's code."""

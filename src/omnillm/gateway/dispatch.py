@@ -5,6 +5,8 @@ retry can hide is hidden.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -35,6 +37,7 @@ from omnillm.transport.client import Exchange, HttpClient
 ERROR_BODY_LIMIT = 1024 * 1024
 SHORTEST_ATTEMPT_S = 0.005
 """With less time left another attempt is not worth its price; timers, too, are a little early."""
+AnswerT = TypeVar("AnswerT")
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -56,11 +59,15 @@ class Dispatch:
 
     async def send(self, case: Case) -> Answer:
         """The first attempt that answers, its lease and exchange still open under the case."""
+        return await self.over_keys(case, self._attempt)
+
+    async def over_keys(self, case: Case, attempt: Callable[[Case, Lease], Awaitable[AnswerT | Failure]]) -> AnswerT:
+        """Leases and attempts until one answers, or what failed cannot be hidden any more: then raises."""
         round_ = Round(case, self.settings)
         while True:
             lease = await self._lease(case, round_)
-            answer = await self._attempt(case, lease)
-            if isinstance(answer, Answer):
+            answer = await attempt(case, lease)
+            if not isinstance(answer, Failure):
                 return answer
             await self._consider(case, round_, lease, answer)
 

@@ -5,9 +5,11 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
+from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.idempotency import Claim, Idempotency, Replay
+from omnillm.gateway.realtime import Session
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.settlement import Settlement
@@ -25,9 +27,11 @@ class Engine:
         dispatch: Dispatch,
         drains: Drains,
         idempotency: Idempotency,
+        dialling: Dialling,
         queue_s: float,
     ) -> None:
         self._router = router
+        self._dialling = dialling
         self._drains = drains
         self._idempotency = idempotency
         self._settlement = settlement
@@ -60,6 +64,13 @@ class Engine:
         if call.provider:
             return self._router.plan_at(call.provider, call.model, protocol=protocol, operation=operation, allowed=allowed)
         return self._router.plan(call.model, protocol=protocol, operation=operation, allowed=allowed)
+
+    async def converse(self, call: Call) -> Session:
+        """Open a live session, on the same straight line. The session then owns what the case holds: close it."""
+        plan = self._plan(call)
+        with self._settlement.open(call, plan) as case:
+            await self._admit(case)
+            return await self._dialling.open(case)
 
     async def _admit(self, case: Case) -> None:
         call = case.call

@@ -1,23 +1,22 @@
 """What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridge
-from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_members, spelling
+from omnillm.gateway.call import GENERATE, REALTIME, Call, has_repeated_members, read_members, spelling
+from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price, bound
 from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.priced import Asked, read_asked, served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
+from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.routing.target import Plan, Target
-
-LONGEST_CONTEXT: Final = 2**21
-"""Tokens, of a model whose own is not known."""
 
 
 class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -107,6 +106,8 @@ class Quoter:
 
     def quote(self, call: Call, plan: Plan, bridge: Bridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
         """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
+        if call.operation == REALTIME:
+            return self._quote_session(call, plan)
         if call.operation != GENERATE:
             return FREE, plan.targets
         prompt_tokens, prompt_bound = _weigh(call.protocol, call.members)
@@ -130,6 +131,24 @@ class Quoter:
         if quote.injected_cap is not None and bridge is not None:
             bridge.cap(quote.injected_cap)
         return quote, plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
+
+    def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, tuple[Target, ...]]:
+        """Of a live session: its first turn. What comes after is reserved as it comes."""
+        quote = Quote(tokens=self._default_output_tokens)
+        if not call.caller.budgets and self._unknown != "refuse":
+            return quote, plan.targets
+        session = SESSIONS[call.protocol.name]
+        watch = session.watch()
+        if call.body:
+            watch.hear(call.body)
+            unbounded = session.unbounded_cost(call.body)
+            if unbounded and call.caller.budgets:
+                raise BadRequest(f"The session has a budget, and its cost has no upper bound: {unbounded}.", code="unbounded_cost")
+        priced = self._priced(call, plan, quote)
+        if call.caller.budgets:
+            most = max((turn_bound(watch, price) for _, price in priced if price is not None), default=0)
+            quote = msgspec.structs.replace(quote, amount_nanousd=most)
+        return quote, tuple(target for target, _ in priced)
 
     def _bounded(self, priced: Sequence[tuple[Target, Price | None]], quote: Quote, *, uncapped_choices: int, is_budgeted: bool) -> Quote:
         """The quote with the money of the dearest target, and the cap that makes it a bound."""

@@ -156,6 +156,16 @@ class Upstream:
         timeouts = self._stream_timeouts
         return msgspec.structs.replace(timeouts, connect_s=min(timeouts.connect_s, left_s), first_byte_s=first_s)
 
+    def opening(self, call: Call, model: str) -> Outgoing:
+        """The handshake of a live session; it must have begun by the call's deadline, and may last as long as a stream."""
+        timeouts = self._stream_timeouts
+        left = max(call.deadline - self._clock.now(), 0.0)
+        timeouts = msgspec.structs.replace(timeouts, connect_s=min(left, timeouts.connect_s), first_byte_s=min(left, timeouts.first_byte_s))
+        head = self.sender.head(call.headers, protocol=self.protocol.name, operation=call.operation, model=model, is_stream=True)
+        if self.credential is not None:
+            head += self.credential.fields(head, b"")
+        return Outgoing(origin=self.origin, method=b"GET", head=head, body=b"", timeouts=timeouts, is_stream=True)
+
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())
 

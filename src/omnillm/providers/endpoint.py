@@ -2,7 +2,7 @@
 
 URL rule. A base URL without a path gets the version segment (`/v1`, `/v1beta`); one with a path is used as it stands and only the
 operation is appended; an operation that it already ends with is kept, not doubled. Its query is kept. With `is_compat` it is the whole
-URL, in which `{model}` and `{method}` are filled in. Operations are "generate", "count_tokens" and "models".
+URL, in which `{model}` and `{method}` are filled in. Operations are "generate", "count_tokens", "models" and "realtime".
 """
 
 import re
@@ -21,6 +21,7 @@ from omnillm.secret import Secret
 PATHS = {
     (OPENAI_CHAT, "generate"): "/chat/completions",
     (OPENAI_CHAT, "models"): "/models",
+    (OPENAI_CHAT, "realtime"): "/realtime",
     (OPENAI_RESPONSES, "generate"): "/responses",
     (OPENAI_RESPONSES, "count_tokens"): "/responses/input_tokens",
     (OPENAI_RESPONSES, "models"): "/models",
@@ -30,6 +31,7 @@ PATHS = {
     (GEMINI_GENERATE_CONTENT, "generate"): "/{model}:{method}",
     (GEMINI_GENERATE_CONTENT, "count_tokens"): "/{model}:{method}",
     (GEMINI_GENERATE_CONTENT, "models"): "/models",
+    (GEMINI_GENERATE_CONTENT, "realtime"): "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
 }
 GEMINI_METHODS = {
     ("generate", False): "generateContent",
@@ -107,6 +109,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """parts, or string: it takes a message's content as one string only, in what is written for it."""
     paths: Mapping[tuple[str, str], str] = {}
     """Where it differs from `PATHS`."""
+    has_sessions: bool = False
+    """It holds live sessions over WebSocket."""
     is_keyless: bool = False
     """It may be asked without a key."""
 
@@ -143,15 +147,20 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.is_compat:
             return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
-        return self.has_path(protocol, operation)
+        return self.has_path(protocol, operation) and self._offers(operation)
 
     def has_path(self, protocol: str, operation: str) -> bool:
         """Whether there is an address for it, of whatever model."""
         return (protocol, operation, False) in self.cloud_paths if self.cloud_paths else (protocol, operation) in PATHS
 
+    def _offers(self, operation: str) -> bool:
+        return operation != "realtime" or self.has_sessions
+
     def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False) -> bytes:
         """Path and query of the request line. BadRequest: a model name that could leave its place in the path."""
         url = urlsplit(self.base_url.reveal())
+        if operation == "realtime":
+            return self._session_target(url, protocol, model)
         is_gemini = protocol == GEMINI_GENERATE_CONTENT
         method = GEMINI_METHODS.get((operation, is_stream), "") if is_gemini else operation
         template = url.path if self.is_compat else self._root(url) + self._path(protocol, operation, is_stream=is_stream)
@@ -210,9 +219,19 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         deployed = DEPLOYMENT.fullmatch(below) if self.kind == "azure_openai" else None
         model, below = ("", below) if deployed is None else (deployed[1], deployed[2])
         for (protocol, operation), template in PATHS.items():
-            if template == below and operation != "models" and protocol in self.protocols:
+            if template == below and operation != "models" and self._offers(operation) and protocol in self.protocols:
                 return protocol, operation, model, False
         return None
+
+    def _session_target(self, url: SplitResult, protocol: str, model: str) -> bytes:
+        """Of a live session: OpenAI's names its model here; Gemini's stands beside the versions, and names it in its first message."""
+        root, operation, query = self._root(url), PATHS[protocol, "realtime"], url.query
+        if protocol == GEMINI_GENERATE_CONTENT:
+            root, _, version = root.rpartition("/")
+            operation = operation.replace("{version}", version)
+        else:
+            query = f"{query}&model={quote(model, safe='')}" if query else f"model={quote(model, safe='')}"
+        return (f"{root}{operation}?{query}" if query else f"{root}{operation}").encode("ascii")
 
     def _root(self, url: SplitResult) -> str:
         """The path to which operations are appended."""

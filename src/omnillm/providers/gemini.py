@@ -10,4 +10,5 @@ GEMINI = Endpoint(
     base_url=Secret("https://generativelanguage.googleapis.com/v1beta"),
     version="v1beta",
     auth=Header("x-goog-api-key"),
+    has_sessions=True,
 )

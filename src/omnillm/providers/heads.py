@@ -166,7 +166,7 @@ class Sender:
         target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream)
         if self._auth_query:
             target += (b"&" if b"?" in target else b"?") + self._auth_query
-        if operation == "models":
+        if operation in {"models", "realtime"}:
             prefix = b"GET %b HTTP/1.1\r\n%b" % (target, self._fixed)
         else:
             # Every inference body was read as JSON, whatever its sender called it (curl says it is a form).

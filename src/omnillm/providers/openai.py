@@ -10,5 +10,6 @@ OPENAI = Endpoint(
     base_url=Secret("https://api.openai.com/v1"),
     version="v1",
     asks_usage=True,
+    has_sessions=True,
     system_role="developer",
 )

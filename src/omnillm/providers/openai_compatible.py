@@ -12,4 +12,5 @@ OPENAI_COMPATIBLE = Endpoint(
     version="v1",
     chat_cap_member="max_tokens",
     asks_usage=True,
+    has_sessions=True,
 )

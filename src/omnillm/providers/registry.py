@@ -13,8 +13,12 @@ Level = Literal["native", "compatible", "planned"]
 GENERATION: Final = "generation"
 NATIVE: Final = "native"
 COUNT_TOKENS: Final = "count_tokens"
-PLANNED: Final = ("embeddings", "images", "speech", "transcriptions", "moderations", "rerank", "realtime")
-"""Families that a later version knows. What a provider's own paths have of them passes, unread, below `/providers`."""
+REALTIME: Final = "realtime"
+PLANNED: Final = ("embeddings", "images", "speech", "transcriptions", "moderations", "rerank", REALTIME)
+"""Families that a later version knows, or (live sessions) knows of more kinds.
+
+What a provider's own paths have of them passes, unread, below `/providers`.
+"""
 
 
 class Support(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,4 +48,5 @@ def _rows(kind: str) -> Iterator[Support]:
             yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native")
     passed = dict.fromkeys(operation.family for operation in operations(kind))
     for family in (*(each for each in passed if each not in PLANNED), *PLANNED):
-        yield Support(provider=kind, family=family, wire_format=NATIVE, level="planned" if family in PLANNED else "native")
+        is_planned = family in PLANNED and not (family == REALTIME and KINDS[kind].has_sessions)
+        yield Support(provider=kind, family=family, wire_format=NATIVE, level="planned" if is_planned else "native")

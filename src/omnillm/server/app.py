@@ -7,12 +7,12 @@ from typing import Protocol as Interface
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import CallerFault, MethodNotAllowed, OmniError
-from omnillm.gateway.call import Caller
+from omnillm.errors import CallerFault, Forbidden, MethodNotAllowed, OmniError
+from omnillm.gateway.call import REALTIME, Caller
 from omnillm.gateway.counters import Counters
-from omnillm.server import inference, models, passthrough
+from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.live import Live
-from omnillm.server.paths import METHODS, Route, inference_route, protocol_of, provider_route, split_provider, without_prefix
+from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, split_provider, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
@@ -21,6 +21,8 @@ class Bridge(Interface):
     async def respond(self, request: Request, reply: Reply) -> None: ...
 
 
+BESIDE_REALTIME = "/v1/realtime/"
+"""Ephemeral tokens, and calls over WebRTC or SIP: sessions that would pass the gateway by."""
 PROBES = frozenset({"/", "/healthz", "/readyz"})
 """Open to everybody, on every listener."""
 
@@ -77,9 +79,10 @@ class App:
         route = inference_route(path) or self._provider_route(path)
         if route is None and not models.is_models_path(without_prefix(path), method):
             return self._open_native(request)
-        methods = models.METHODS if route is None else METHODS
+        methods = models.METHODS if route is None else methods_of(route)
         if method not in methods:
             raise MethodNotAllowed(path, method, methods)
+        request.takes_websocket = route is not None and route.operation == REALTIME
         return Context(route, self._authenticate(request), self.live)
 
     def _open_native(self, request: Request) -> passthrough.Native | None:
@@ -88,7 +91,12 @@ class App:
         if upload is not None and upload.provider in live.endpoints:
             return passthrough.open_upload(request, upload, live)
         place = passthrough.place_of(request, live)
-        return None if place is None else passthrough.open_native(request, place, self._authenticate(request), live)
+        if place is not None:
+            return passthrough.open_native(request, place, self._authenticate(request), live)
+        if without_prefix(request.path).startswith(BESIDE_REALTIME):
+            self._authenticate(request)
+            raise Forbidden(realtime.WEBSOCKET_ONLY, code="webrtc_not_supported")
+        return None
 
     def _authenticate(self, request: Request) -> Caller:
         return self.live.authenticator.authenticate(request.headers, request.query, self._clock.wall())
@@ -114,7 +122,12 @@ class App:
             await passthrough.respond(context, request, reply, self._clock)
             return
         assert isinstance(context, Context)
-        if context.route is not None:
+        if request.takes_websocket:
+            assert context.route is not None
+            assert context.caller is not None
+            opening = realtime.Opening(request=request, route=context.route, caller=context.caller, live=context.live, clock=self._clock)
+            await realtime.respond(opening, reply)
+        elif context.route is not None:
             assert context.caller is not None
             call = inference.read_call(request, context.route, context.caller, context.live, self._clock)
             await inference.respond(call, context.live, reply)

@@ -2,6 +2,7 @@
 
     HEAD  ->  BODY  ->  CALL  ->  HEAD ...           a request refused, the last one, or silence:  -> CLOSING
       └─ whole request in one read ─┘                the client hangs up, takes nothing, or floods: cut, the task cancelled
+                         └─ 101 ->  SWITCHED         the socket is a `WebSocket`'s from here on, and the task's; its loss cancels the task
 
 The connection never stops reading during a call, because the end of the input is how a hang-up shows.
 """
@@ -11,15 +12,20 @@ import logging
 import traceback
 from typing import Final, cast
 
+from websockets.frames import CloseCode
+from websockets.protocol import Side
+
 from omnillm.errors import BadRequest, OmniError, RequestTimeout, TooLarge, Unavailable
 from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
 from omnillm.server.crowd import Crowd
-from omnillm.server.head import CHUNKED, frame, read_head, refuse_websocket
+from omnillm.server.handshake import answer_upgrade, note_credential
+from omnillm.server.head import CHUNKED, frame, read_head
 from omnillm.server.requests import Reply, Request
 from omnillm.transport.spool import MEMORY_BYTES, Spool
+from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
 LOG = logging.getLogger("omnillm.server")
-HEAD, BODY, CALL, CLOSING = range(4)
+HEAD, BODY, CALL, CLOSING, SWITCHED = range(5)
 NEVER: Final = float("inf")
 CR: Final = ord("\r")
 HIGH_WATER = 256 * 1024
@@ -34,8 +40,8 @@ class Connection(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_arrived", "_body", "_closes", "_crowd", "_held", "_input", "_loop", "_peer", "_reply", "_request", "_room", "_state", "_task",
-        "_transport", "_unsent", "due", "is_paused",
+        "_arrived", "_body", "_closes", "_crowd", "_held", "_input", "_loop", "_peer", "_reply", "_request", "_room", "_socket", "_state",
+        "_task", "_transport", "_unsent", "due", "is_paused",
     )
     # fmt: on
     _loop: asyncio.AbstractEventLoop
@@ -51,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._room: asyncio.Future[None] | None = None
+        self._socket: WebSocket | None = None
         self._peer = ""
         self._held = 0
         self._unsent = 0
@@ -143,12 +150,15 @@ class Connection(asyncio.Protocol):
         self._request = request = read_head(head, peer=self._peer, most_fields=limits.fields)
         frame(request)
         length = request.length
+        offers_upgrade = b"upgrade" in request.headers
+        if offers_upgrade:
+            note_credential(request)
         request.context = crowd.application.open(request)
         most = limits.upload_bytes if request.is_spooled else limits.body_bytes
         if length > most:
             raise TooLarge(f"The body is larger than {most} bytes.")
-        if b"upgrade" in request.headers:
-            refuse_websocket(request)
+        if offers_upgrade:
+            answer_upgrade(request)
         if CHUNKED < length <= len(rest):
             if length:
                 self._hold(length)
@@ -260,6 +270,10 @@ class Connection(asyncio.Protocol):
                 self.cut()
 
     def _finish(self, reply: Reply, failure: OmniError | None) -> None:
+        if self._state == SWITCHED:
+            self._task = self._request = self._reply = None
+            assert self._socket is not None
+            self._socket.close(CloseCode.INTERNAL_ERROR)  # unless who served it has closed it already
         if self._state != CALL:
             return
         if not reply.is_ended:
@@ -297,6 +311,25 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(piece)
 
+    def switch(self, head: bytes) -> WebSocket:
+        """Another protocol takes the socket over. What the client sent ahead of the answer is its first input."""
+        crowd = self._crowd
+        self._state = SWITCHED
+        self.due = NEVER
+        surplus, self._input = self._input, b""
+        self.write(b"%b%b\r\n" % (head, crowd.date_field))
+        self._socket = WebSocket(
+            Side.SERVER,
+            clock=crowd.clock,
+            deadlines=crowd.deadlines,
+            limits=WebSocketLimits(write_stall_s=crowd.limits.write_stall_s),
+            on_lost=self.connection_lost,
+        )
+        self._socket.adopt(self._transport, surplus, is_write_paused=self.is_paused)
+        if crowd.is_draining:
+            self._socket.retire()
+        return self._socket
+
     async def room(self) -> None:
         self._unsent = self._transport.get_write_buffer_size()
         if self._room is None or self._room.done():
@@ -306,7 +339,10 @@ class Connection(asyncio.Protocol):
     def cut(self) -> None:
         self._state = CLOSING
         self.due = NEVER
-        self._transport.abort()
+        if self._socket is not None:
+            self._socket.cut(reason="the gateway is shutting down")
+        else:
+            self._transport.abort()
 
     # ends
 
@@ -336,6 +372,8 @@ class Connection(asyncio.Protocol):
         """The front drains: an idle connection ends now, a busy one after its request."""
         if self._state == HEAD and not self._input:
             self._close(lingers=False)
+        elif self._socket is not None:
+            self._socket.retire()
 
     def hang_up(self) -> None:
         self._cancel()

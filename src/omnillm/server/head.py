@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
-from omnillm.errors import BadRequest, OmniError, TooLarge
+from omnillm.errors import BadRequest, TooLarge
 from omnillm.server.requests import Request
 
 CHUNKED = -1
@@ -135,11 +135,3 @@ def frame(request: Request) -> None:
 @lru_cache(maxsize=1024)
 def is_host(host: bytes) -> bool:
     return HOST.fullmatch(host) is not None
-
-
-def refuse_websocket(request: Request) -> None:
-    """An offer to upgrade is free to ignore (`h2c` is); a WebSocket client can do nothing with any other answer."""
-    offers = [offer.strip().lower() for offer in request.headers[b"upgrade"].split(b",")]
-    options = [option.strip().lower() for option in request.headers.get(b"connection", b"").split(b",")]
-    if b"websocket" in offers and b"upgrade" in options:
-        raise OmniError("WebSocket is not served on this path.", code="websocket_not_implemented", status=501)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from omnillm.gateway.call import COUNT_TOKENS, GENERATE
+from omnillm.gateway.call import COUNT_TOKENS, GENERATE, REALTIME
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
@@ -28,13 +28,19 @@ ROUTES = {
     "/v1/responses/input_tokens": Route(protocol=RESPONSES, operation=COUNT_TOKENS),
     "/v1/messages": Route(protocol=MESSAGES, operation=GENERATE),
     "/v1/messages/count_tokens": Route(protocol=MESSAGES, operation=COUNT_TOKENS),
+    "/v1/realtime": Route(protocol=CHAT, operation=REALTIME),
 }
 METHODS = ("POST",)
+HANDSHAKE = ("GET",)
+"""What a WebSocket begins with."""
 PREFIXES = ("/openai", "/anthropic", "/gemini")
 """Drop-in prefixes: an inference path acts under them as at the root."""
 PROVIDERS = "/providers/"
 """Below it and a provider's name: the provider's own paths."""
 GEMINI_MODELS = ("/v1beta/models/", "/v1/models/")
+GEMINI_LIVE = frozenset(
+    f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent" for version in ("v1beta", "v1alpha", "v1")
+)
 GEMINI_METHODS: dict[str, tuple[str, bool]] = {
     "generateContent": (GENERATE, False),
     "streamGenerateContent": (GENERATE, True),
@@ -51,7 +57,13 @@ def inference_route(path: str) -> Route | None:
     return ROUTES.get(path) or _gemini_route(path)
 
 
+def methods_of(route: Route) -> tuple[str, ...]:
+    return HANDSHAKE if route.operation == REALTIME else METHODS
+
+
 def _gemini_route(path: str) -> Route | None:
+    if path in GEMINI_LIVE:
+        return Route(protocol=GEMINI, operation=REALTIME)
     for prefix in GEMINI_MODELS:
         if path.startswith(prefix):
             model, colon, method = path[len(prefix) :].rpartition(":")
@@ -94,6 +106,6 @@ def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
         return route.protocol
     if path.startswith("/v1/messages") or b"anthropic-version" in headers:
         return MESSAGES
-    if path.startswith("/v1beta/") or ":" in path or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers:
+    if path.startswith(("/v1beta/", "/ws/google.")) or ":" in path or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers:
         return GEMINI
     return RESPONSES if path.startswith("/v1/responses") else CHAT

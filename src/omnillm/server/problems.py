@@ -9,6 +9,7 @@ from omnillm.protocols.protocol import Protocol
 from omnillm.server.requests import Rendered
 
 IN_FLIGHT = "idempotency_in_flight"
+UPGRADE_REQUIRED = 426
 
 
 def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Rendered:
@@ -27,6 +28,8 @@ def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Ren
         fields += b"retry-after: %d\r\nretry-after-ms: %d\r\n" % (-(-milliseconds // 1000), milliseconds)
     if isinstance(error, MethodNotAllowed):
         fields += b"allow: %b\r\n" % ", ".join(error.allowed).encode()
+    if error.status == UPGRADE_REQUIRED:
+        fields += b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
     return Rendered(status=status, fields=fields, body=error_body(error, protocol, request_id))
 
 

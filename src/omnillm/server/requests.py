@@ -7,8 +7,10 @@ import msgspec
 
 from omnillm.errors import OmniError
 from omnillm.transport.spool import Spool
+from omnillm.transport.websocket import WebSocket
 
 BODILESS = frozenset({204, 304})
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "
 ONE_WRITE = 64 * 1024
 """A body above this is written behind its head instead of being copied into one piece with it."""
 
@@ -34,6 +36,12 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     context: object = None
     length: int = 0
     is_last: bool = False
+    takes_websocket: bool = False
+    """Said by the application's `open`: this path is for WebSocket."""
+    accept: bytes = b""
+    """What a WebSocket handshake is answered with; b"": none was begun."""
+    subprotocol: bytes = b""
+    """Of the offered ones, the one that is answered."""
 
     def __repr__(self) -> str:
         """Without query, headers and body: they hold credentials and prompts."""
@@ -57,6 +65,7 @@ class Wire(Protocol):
     def write(self, piece: bytes) -> None: ...
     async def room(self) -> None: ...
     def cut(self) -> None: ...
+    def switch(self, head: bytes) -> WebSocket: ...
 
 
 class Reply:
@@ -131,6 +140,15 @@ class Reply:
         self._head = b""
         if last:
             self._wire.write(last)
+
+    def switch(self, fields: bytes) -> WebSocket:
+        """Answer a handshake with 101: the connection is a WebSocket from here on. It is closed with the task that serves it."""
+        if self.is_started:
+            raise RuntimeError("a protocol was switched behind a reply")
+        self.is_started = self.is_ended = True
+        chosen = self._request.subprotocol
+        protocol = b"sec-websocket-protocol: %b\r\n" % chosen if chosen else b""
+        return self._wire.switch(b"".join((SWITCHED, self._request.accept, b"\r\n", protocol, fields)))
 
     def abort(self) -> None:
         """Cut the connection: the only honest end of a stream that cannot be finished."""

@@ -11,6 +11,7 @@ import httptools
 import msgspec
 
 from omnillm.testing.exchange import Exchange
+from omnillm.testing.live.session import LiveSession
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -25,6 +26,8 @@ class Arrived(msgspec.Struct):
     headers: dict[bytes, bytes]
     body: bytes
     keeps_alive: bool
+    websocket_key: bytes = b""
+    """Of a WebSocket's handshake."""
 
 
 class Connection(asyncio.Protocol):
@@ -36,6 +39,7 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_exchange",
         "_headers",
+        "_live",
         "_on_lost",
         "_parser",
         "_target",
@@ -45,7 +49,9 @@ class Connection(asyncio.Protocol):
         "number",
     )
 
-    def __init__(self, number: int, answer: Callable[[Arrived, "Connection"], Exchange], on_lost: Callable[["Connection"], None]) -> None:
+    def __init__(
+        self, number: int, answer: Callable[[Arrived, "Connection"], Exchange | LiveSession], on_lost: Callable[["Connection"], None]
+    ) -> None:
         self.number = number
         self._answer = answer
         self._on_lost = on_lost
@@ -53,7 +59,8 @@ class Connection(asyncio.Protocol):
         self._drained = asyncio.Event()
         self._drained.set()
         self._waiting: deque[Arrived] = deque()
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | LiveSession | None = None
+        self._live: LiveSession | None = None
         self._start()
 
     def _start(self) -> None:
@@ -68,11 +75,21 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS pauses at the mark, the others above it
 
     def data_received(self, data: bytes) -> None:
+        if self._live is not None:
+            self._live.feed(data)
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._transport.write(BAD_REQUEST)
-            self._transport.close()
+        except httptools.HttpParserUpgrade as end:
+            if self._live is not None:
+                self._live.feed(data[end.args[0] :])
+            elif not self._websocket_key():
+                self._refuse()
+        except httptools.HttpParserError:
+            self._refuse()
 
     def eof_received(self) -> None:
         self._abandon()
@@ -108,7 +125,8 @@ class Connection(asyncio.Protocol):
         self._body.append(piece)
 
     def on_message_complete(self) -> None:
-        if self._upgrades:
+        websocket_key = self._websocket_key() if self._upgrades else b""
+        if self._upgrades and not websocket_key:
             return
         self._waiting.append(
             Arrived(
@@ -117,10 +135,12 @@ class Connection(asyncio.Protocol):
                 self._target.decode("latin-1"),
                 self._headers,
                 b"".join(self._body),
-                self._parser.should_keep_alive(),
+                self._parser.should_keep_alive() and not self._upgrades,
+                websocket_key,
             )
         )
-        self._start()
+        if not self._upgrades:
+            self._start()
         if self._exchange is None:
             self.free()
 
@@ -138,8 +158,10 @@ class Connection(asyncio.Protocol):
         self._exchange = None
         if self._waiting and not self._transport.is_closing():
             arrived = self._waiting.popleft()
-            self._exchange = self._answer(arrived, self)
-            if self._exchange.is_ended:
+            self._exchange = answering = self._answer(arrived, self)
+            if isinstance(answering, LiveSession):
+                self._live = answering
+            elif answering.is_ended:
                 self.free()
 
     def close(self) -> None:
@@ -156,6 +178,13 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """The provider shuts down."""
         self._transport.abort()
+
+    def _websocket_key(self) -> bytes:
+        return self._headers.get(b"sec-websocket-key", b"") if self._headers.get(b"upgrade", b"").lower() == b"websocket" else b""
+
+    def _refuse(self) -> None:
+        self._transport.write(BAD_REQUEST)
+        self._transport.close()
 
     def _abandon(self) -> None:
         self._waiting.clear()

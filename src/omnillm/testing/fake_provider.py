@@ -1,4 +1,4 @@
-"""A scriptable LLM provider on a real loopback socket: four protocols and two clouds, every fault, its own log and invoice."""
+"""A scriptable LLM provider on a real loopback socket: four protocols, live sessions, two clouds, every fault, its own log and invoice."""
 
 import asyncio
 import ssl
@@ -18,11 +18,14 @@ from omnillm.testing.faults import Fault
 from omnillm.testing.hosts import HOSTS, ITSELF
 from omnillm.testing.invoice import Invoice, Rates
 from omnillm.testing.judge import Call, Judge
+from omnillm.testing.live.session import SPEAKERS, LiveSession, Plan
 from omnillm.testing.log import Logged
 from omnillm.testing.script import Behaviour, Script
+from omnillm.usage import Usage
 
 MODELS = ("fake-small", "fake-large")
 """What it lists when no model has a price."""
+SWITCHED = 101
 NEVER_WHOLE = frozenset({"long_length", "unended_chunks"})
 
 
@@ -49,6 +52,8 @@ class FakeProvider:
         self.invoice = Invoice(prices or {})
         self.log: list[Logged] = []
         self.base_url = ""
+        self.sessions: list[LiveSession] = []
+        """The live ones, in the order in which they were opened."""
         self.accepted = 0
         """Connections so far."""
         self._judge = Judge(self.script, self.clock, self.invoice.models or MODELS, HOSTS[poses_as] if poses_as else ITSELF)
@@ -134,7 +139,7 @@ class FakeProvider:
         self._connections.discard(connection)
         self._notify()
 
-    def _answer(self, arrived: Arrived, connection: Connection) -> Exchange:
+    def _answer(self, arrived: Arrived, connection: Connection) -> Exchange | LiveSession:
         number = len(self.log) + 1
         call = self._judge.judge(arrived, number)
         call.reply.keeps_alive = arrived.keeps_alive
@@ -142,22 +147,52 @@ class FakeProvider:
         self.log.append(_logged(arrived, call, number, self.clock.now()))
         self._open[number] = call
         self._notify()
+        if call.behaviour is not None and arrived.websocket_key:
+            return self._converse(call, number, arrived.websocket_key, connection)
         exchange = Exchange(number, plan(call.reply, call.fault), gate=self.gate(call.fault.name), on_end=self._end)
         delay_s = call.delay_s
         exchange.begin(connection, None if delay_s is None else lambda: self._sleep(delay_s))
         return exchange
 
-    def _end(self, exchange: Exchange) -> None:
+    def _converse(self, call: Call, number: int, key: bytes, connection: Connection) -> LiveSession:
+        assert call.behaviour is not None
+        delay_s = call.delay_s
+        protocol = call.route.speaker.protocol
+        speaker = SPEAKERS[protocol](call.model, f"{number:06d}", call.behaviour)
+
+        def bill(usage: Usage, is_partial: bool) -> None:  # noqa: FBT001  called with what it says
+            model = getattr(speaker, "model", "") or call.model
+            self.invoice.add(number=number, key=call.key, model=model, usage=usage, is_partial=is_partial)
+
+        session = LiveSession(
+            number,
+            speaker,
+            Plan(
+                fault=call.fault,
+                gate=self.gate(call.fault.name),
+                pause=None if delay_s is None else lambda: self._sleep(delay_s),
+                lag_tokens=self._lag,
+            ),
+            on_bill=bill,
+            on_end=self._end,
+        )
+        self.sessions.append(session)
+        session.begin(connection, key)
+        return session
+
+    def _end(self, exchange: Exchange | LiveSession) -> None:
         call = self._open.pop(exchange.number)
         place = exchange.number - 1
+        is_live = isinstance(exchange, LiveSession)
         self.log[place] = replace(
             self.log[place],
-            status=call.reply.status if exchange.has_sent else 0,
+            status=0 if not exchange.has_sent else SWITCHED if is_live else call.reply.status,
             is_ended=True,
             completed=not exchange.is_aborted and _is_whole(call.fault),
             aborted_by_client=exchange.is_aborted,
         )
-        self._bill(exchange, call)
+        if not isinstance(exchange, LiveSession):
+            self._bill(exchange, call)
         self._notify()
 
     def _bill(self, exchange: Exchange, call: Call) -> None:

@@ -74,10 +74,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """Pause before each piece; 0 only lets other tasks run."""
     surplus: bytes = b""
     """Bytes after a complete reply."""
+    close_code: int = 0
+    """A live session: it ends after so many messages with this close frame, `message` its reason, when not 0."""
     action: Action = ""
     point: Point = "end"
     after: int = 0
-    """`events`: the action follows so many content events (plain: half of the body). `bytes`: so many bytes after the head."""
+    """`events`: the action follows so many content events (plain: half of the body). `bytes`: so many bytes after the head.
+
+    Of a live session: so many messages of the provider, and then what is inserted, too large (`comment_bytes`) or broken off.
+    """
     is_generated: bool = True
     """False: the provider failed before it generated anything, so it bills nothing."""
 

@@ -7,7 +7,8 @@ import msgspec
 from omnillm.usage import Usage
 
 Rates = Mapping[str, int]
-"""nano-USD per million tokens: input, output; optional cache_read, cache_write (like input), reasoning (like output)."""
+"""nano-USD per million tokens: input and output; optional cache_read, cache_write and input_audio (like input), reasoning and output_audio
+(like output)."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,8 @@ def bill(usage: Usage, rates: Rates) -> int:
         + usage.cache_write_short * rates.get("cache_write", fresh)
         + usage.output * said
         + usage.reasoning * rates.get("reasoning", said)
+        + usage.input_audio * rates.get("input_audio", fresh)
+        + usage.output_audio * rates.get("output_audio", said)
     )
     whole, rest = divmod(micro, 1_000_000)
     return whole + (rest > 0)

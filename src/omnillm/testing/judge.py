@@ -43,6 +43,8 @@ class Call(msgspec.Struct, kw_only=True):
     model: str = ""
     is_stream: bool = False
     delay_s: float | None = None
+    behaviour: Behaviour | None = None
+    """Of the key, for a live session."""
     generation: Generation | None = None
     """None: there is nothing to bill."""
 
@@ -68,10 +70,8 @@ class Judge:
         behaviour = self._script.behaviour(key)
         if behaviour is None:
             return self._refuse(way, key, _unknown(way, arrived), number)
-        if way.operation == "nothing":
-            return self._fetch(way, key, arrived, number) or self._refuse(way, key, NO_ROUTE, number)
-        if way.operation == "models":
-            return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
+        if way.operation in {"nothing", "models", "live"}:
+            return self._judge_other(way, key, behaviour, arrived, number)
         try:
             _demand_version(way, arrived)
             asked = self._read(way, host.completed(arrived.target, arrived.body))
@@ -101,6 +101,14 @@ class Judge:
         call.delay_s = _delay_s(fault, behaviour)
         return call
 
+    def _judge_other(self, way: Route, key: str, behaviour: Behaviour, arrived: Arrived, number: int) -> Call:
+        """What is no single generation."""
+        if way.operation == "live":
+            return self._admit(way, key, behaviour, number)
+        if way.operation == "models":
+            return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
+        return self._fetch(way, key, arrived, number) or self._refuse(way, key, NO_ROUTE, number)
+
     def _fetch(self, way: Route, key: str, arrived: Arrived, number: int) -> Call | None:
         """What is kept for the key, or is to be; its faults are the queue's and the key's."""
         behaviour = self._script.behaviour(key)
@@ -116,6 +124,14 @@ class Judge:
         fields = way.speaker.fields(self._standing(key, number)) | {"content-type": found.content_type} | found.fields
         reply = Reply(status=found.status, fields=fields, pieces=[Piece(found.body, 0, "terminal")], is_chunked=False)
         return Call(route=way, key=key, fault=fault, reply=reply)
+
+    def _admit(self, way: Route, key: str, behaviour: Behaviour, number: int) -> Call:
+        """A live session, or the refusal of its handshake."""
+        fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, b"")
+        call = self._refuse(way, key, fault, number) if fault.http_status else self._tell(way, key, {}, number)
+        call.fault, call.model, call.is_stream, call.delay_s = fault, way.model, True, _delay_s(fault, behaviour)
+        call.behaviour = None if fault.http_status else behaviour
+        return call
 
     def _refuse(self, way: Route, key: str, fault: Fault, number: int) -> Call:
         return Call(route=way, key=key, fault=fault, model=way.model, reply=answer.fail(way.speaker, fault, self._standing(key, number)))

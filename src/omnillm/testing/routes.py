@@ -19,7 +19,7 @@ from omnillm.testing.replies import (
     Speaker,
 )
 
-Operation = Literal["generate", "count", "models", "nothing"]
+Operation = Literal["generate", "count", "models", "live", "nothing"]
 
 PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
     ("POST", "/v1/chat/completions"): (OPENAI_CHAT, "generate"),
@@ -28,6 +28,7 @@ PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
     ("POST", "/v1/messages"): (ANTHROPIC_MESSAGES, "generate"),
     ("POST", "/v1/messages/count_tokens"): (ANTHROPIC_MESSAGES, "count"),
 }
+LIVE = re.compile(r"/ws/google\.ai\.generativelanguage\.v1(?:beta|alpha)?\.GenerativeService\.BidiGenerateContent")
 GEMINI = re.compile(r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<method>generateContent|streamGenerateContent|countTokens)")
 
 BEDROCK = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream|invoke|invoke-with-response-stream)")
@@ -61,6 +62,10 @@ def route(method: str, target: str, headers: Mapping[bytes, bytes]) -> Route:
         return _gemini(match, query)
     if method == "POST" and (cloud := _cloud(path, query)) is not None:
         return cloud
+    if method == "GET" and path == "/v1/realtime":
+        return Route(speaker=OPENAI_CHAT, operation="live", model=parse_qs(query).get("model", [""])[0])
+    if method == "GET" and LIVE.fullmatch(path):
+        return Route(speaker=GEMINI_GENERATE_CONTENT, operation="live")
     is_list = method == "GET" and path in {"/v1/models", "/v1beta/models"}
     return Route(speaker=_speaker_of(path, query, headers), operation="models" if is_list else "nothing")
 

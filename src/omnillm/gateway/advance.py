@@ -1,0 +1,75 @@
+"""What a live session has reserved, topped up in slices: ahead while there is room, so that a message seldom waits for the disk."""
+
+import asyncio
+from contextlib import suppress
+
+from omnillm.errors import BudgetExceeded, LedgerUnavailable
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.case import Case
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.meter import Meter
+
+
+class Advance:
+    """Of one session. Whoever holds it closes it; what was reserved is the case's, and settled with it."""
+
+    __slots__ = ("_admission", "_attempt", "_case", "_growing", "_held", "_is_closed", "_is_short", "_journal", "_meter", "_task")
+
+    def __init__(self, case: Case, attempt: Attempt, meter: Meter, *, admission: Admission, journal: Journal) -> None:
+        self._case = case
+        self._attempt = attempt
+        self._meter = meter
+        self._admission = admission
+        self._journal = journal
+        self._held = case.quote.amount_nanousd
+        self._growing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._is_short = False
+        """The last slice that could have waited found no room."""
+        self._is_closed = not case.periods
+
+    async def cover(self) -> None:
+        """Return once what may be spent next is reserved, and in `strict` on disk. Raises BudgetExceeded or LedgerUnavailable."""
+        if self._is_closed:
+            return
+        lack, turn = self._meter.needed_nanousd - self._held, self._meter.turn_nanousd
+        if lack > 0:
+            await self._grow()
+        elif lack > -turn // 2 and self._task is None and not self._is_short:
+            self._task = asyncio.get_running_loop().create_task(self._grow_ahead(), name="advance")
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _grow(self) -> None:
+        """By a turn where a turn fits, else by what is needed now."""
+        async with self._growing:
+            lack = self._meter.needed_nanousd - self._held
+            if lack <= 0 or self._is_closed:
+                return
+            for amount in dict.fromkeys((max(lack, self._meter.turn_nanousd), lack)):
+                if await self._add(amount):
+                    return
+            raise BudgetExceeded("The budget has no room for another turn of the session.", code="budget_exceeded")
+
+    async def _grow_ahead(self) -> None:
+        with suppress(LedgerUnavailable):  # whoever needs the slice finds the same, and says so
+            async with self._growing:
+                self._is_short = not self._is_closed and not await self._add(self._meter.turn_nanousd)
+        self._task = None
+
+    async def _add(self, amount: int) -> bool:
+        """Counted as held only when it is on disk."""
+        case = self._case
+        if not await self._admission.extend(case.request_id, amount):
+            return False
+        if self._journal.is_strict and not self._is_closed:
+            case.slices += 1
+            attempt = self._attempt
+            await self._journal.reserve(case, attempt=attempt.number + case.slices, amount_nanousd=amount, wall_ms=attempt.wall_ms)
+        self._held += amount
+        self._is_short = False
+        return True

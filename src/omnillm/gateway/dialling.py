@@ -1,0 +1,116 @@
+"""Attempts over the plan until a provider has opened a live session.
+
+A handshake that it refuses, or a first message that does, is hidden by another key or target as an error reply would be. Nothing of a
+session is relayed before its provider has said something.
+"""
+
+import asyncio
+
+import msgspec
+
+from omnillm.admission.asks import Lease
+from omnillm.errors import UpstreamLost, UpstreamTimeout
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.case import Case
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, cut, garbled, late
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.realtime import Dialled, Session
+from omnillm.gateway.rounds import VISIBLE
+from omnillm.gateway.translation import Upstream, Upstreams
+from omnillm.outcome import Verdict
+from omnillm.protocols.protocol import Failure
+from omnillm.protocols.sessions.registry import SESSIONS
+from omnillm.transport.client import Exchange, HttpClient
+from omnillm.transport.timeouts import Deadlines, Timeouts
+from omnillm.transport.websocket import LOST, Message, WebSocket
+
+NOT_HERE = frozenset({Verdict.NOT_FOUND, Verdict.DENIED})
+
+
+class Dialling:
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        client: HttpClient,
+        upstreams: Upstreams,
+        journal: Journal,
+        dispatch: Dispatch,
+        deadlines: Deadlines,
+    ) -> None:
+        self._deadlines = deadlines
+        self._admission = admission
+        self._client = client
+        self._upstreams = upstreams
+        self._journal = journal
+        self._dispatch = dispatch
+
+    async def open(self, case: Case) -> Session:
+        """With the first provider that opens one."""
+        dialled = await self._dispatch.over_keys(case, self._attempt)
+        return Session(case, dialled, admission=self._admission, journal=self._journal, deadlines=self._deadlines)
+
+    async def _attempt(self, case: Case, lease: Lease) -> Dialled | Failure:
+        upstream = self._upstreams.find(lease.provider, lease.key, case.call.protocol.name)
+        attempt = case.begin(lease)
+        if self._journal.is_strict and case.periods:
+            amount = case.quote.amount_nanousd
+            await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=amount, wall_ms=attempt.wall_ms)
+        try:
+            answer = await self._dial(case, attempt, upstream)
+        except (UpstreamLost, UpstreamTimeout) as error:
+            answer = Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+        if isinstance(answer, Failure):
+            # A model without sessions is another target's turn, and says nothing about the key's calls of that model.
+            verdict = Verdict.CALLER_FAULT if answer.verdict in NOT_HERE else answer.verdict
+            case.end(attempt.outcome(msgspec.structs.replace(answer, verdict=verdict)), status=answer.status, error=answer.code)
+        return answer
+
+    async def _dial(self, case: Case, attempt: Attempt, upstream: Upstream) -> Dialled | Failure:
+        outgoing = upstream.opening(case.call, attempt.lease.model)
+        attempt.is_sent = True
+        attempt.sent_at = self._upstreams.now()
+        self._admission.sent(attempt.lease.lease_id)
+        answer = await self._client.switch(outgoing, on_begin=attempt.begin)
+        if isinstance(answer, Exchange):
+            attempt.exchange = answer
+            return self._judge(case, upstream, answer, await answer.read_all(ERROR_BODY_LIMIT))
+        try:
+            greeted = await self._greet(case, attempt, answer, outgoing.timeouts)
+        except BaseException:
+            answer.cut()
+            raise
+        if isinstance(greeted, Failure):
+            answer.cut()
+        return greeted
+
+    async def _greet(self, case: Case, attempt: Attempt, socket: WebSocket, timeouts: Timeouts) -> Dialled | Failure:
+        """Say what the client has said first, and wait for the provider's first message."""
+        session = SESSIONS[case.call.protocol.name]
+        opening = case.call.body
+        if opening:
+            socket.write(Message(session.with_model(opening, attempt.lease.model)))
+        try:
+            async with asyncio.timeout(timeouts.first_byte_s):
+                first = await socket.read()
+        except TimeoutError:
+            return late()
+        attempt.first_byte_s = self._upstreams.now() - attempt.sent_at
+        if first is None:
+            ended = socket.ended
+            assert ended is not None
+            return cut() if ended.is_ours or ended.code == LOST else session.read_end(ended.code, ended.reason)
+        refusal = session.read_refusal(first.data)
+        if refusal is not None:
+            return refusal
+        self._admission.prove(attempt.lease.lease_id)
+        return Dialled(socket=socket, attempt=attempt, first=first, timeouts=timeouts)
+
+    def _judge(self, case: Case, upstream: Upstream, exchange: Exchange, body: bytes) -> Failure:
+        if exchange.status < 400:
+            return garbled()
+        failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        case.provider_body = body if failure.status in VISIBLE else b""
+        case.provider_protocol = upstream.protocol.name
+        return msgspec.structs.replace(failure, verdict=Verdict.SERVER_FAULT) if failure.verdict is Verdict.SUCCESS else failure

@@ -1,0 +1,123 @@
+"""What a live session has cost so far, and what must be reserved before it goes on. Pure.
+
+At every moment the reservation covers what was spent, every turn that is open, and one more: the provider begins turns by itself when it
+hears the end of a sentence, and is told to stop only after it has begun.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from omnillm.gateway.turns import longest_output, prompt_bound, turn_bound
+from omnillm.pricing.cost import Price, bound, cost
+from omnillm.protocols.sessions.session import Report, Watch
+from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
+
+SLACK_TOKENS: Final = 16
+"""What a provider may generate and bill between our closing and its noticing."""
+TOKENS_A_SECOND: Final = 20
+"""Of audio that is billed by its duration: no provider counts more, and none charges more for a second than for its tokens."""
+
+
+class Meter:
+    """Of one session on one target. `price` None: it costs nothing that anybody knows."""
+
+    __slots__ = ("_beside", "_find", "_graded", "_price", "_unsent", "_watch", "has_estimates", "usage")
+
+    def __init__(self, watch: Watch, price: Price | None, find: Callable[[str], Price | None]) -> None:
+        """`find`: the price of another model of the same provider."""
+        self._watch = watch
+        self._price = price
+        self._find = find
+        self._unsent = 0
+        """Turns that were asked for in messages which have not left."""
+        self.usage: Usage = NO_USAGE
+        """Of the session's own model, as reported."""
+        self._graded = 0
+        """nano-USD of the turns, where the length of each decides its rates."""
+        self._beside = 0
+        """nano-USD of other models, and of turns that reported nothing."""
+        self.has_estimates = False
+
+    @property
+    def open_turns(self) -> int:
+        return self._watch.open_turns
+
+    @property
+    def spent_nanousd(self) -> int:
+        """Rounded up once, unless the rates depend on the length of a turn's prompt."""
+        price = self._price
+        if price is None:
+            return 0
+        return self._beside + (self._graded if price.steps else cost(self.usage, price) if self.usage != NO_USAGE else 0)
+
+    @property
+    def turn_nanousd(self) -> int:
+        """Of the next turn at most."""
+        return 0 if self._price is None else turn_bound(self._watch, self._price)
+
+    @property
+    def needed_nanousd(self) -> int:
+        return self.spent_nanousd + (self.open_turns + 1) * self.turn_nanousd
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the usage of the session's own model tells the whole cost."""
+        return not self._beside and not (self._price is not None and self._price.steps)
+
+    @property
+    def billable_turns(self) -> int:
+        """Of the open ones, those that the provider knows of."""
+        return max(self.open_turns - self._unsent, 0)
+
+    def hear(self, message: bytes) -> None:
+        """A message that is about to be sent to the provider; `sent` follows when it has left."""
+        before = self.open_turns
+        self._watch.hear(message)
+        self._unsent += max(self.open_turns - before, 0)
+
+    def sent(self) -> None:
+        self._unsent = 0
+
+    def see(self, message: bytes) -> None:
+        """A message of the provider."""
+        for report in self._watch.see(message):
+            if report.model:
+                self._add_beside(report)
+            elif report.usage is None or report.usage.total_tokens >= MAX_COUNT:
+                self._add_unreported()  # a count beyond all bounds is a lie
+            else:
+                self.usage = self.usage + report.usage
+                if self._price is not None and self._price.steps:
+                    self._graded += cost(report.usage, self._price)
+
+    def close(self) -> None:
+        """The session is over: turns that are still open are billed for their prompt and for what was generated."""
+        turns = self.billable_turns
+        if turns and self._price is not None:
+            prompt = prompt_bound(self._watch, self._price)
+            self._estimate(turns * bound(prompt, SLACK_TOKENS, self._price) + bound(0, self._observed(turns), self._price))
+
+    def _add_beside(self, report: Report) -> None:
+        """A transcription, at its own model's price; where nobody knows that, at the session's, which is dearer."""
+        own = self._find(report.model)
+        usage = report.usage
+        if usage is None and own is not None and not own.input_audio:
+            own = None  # billed by the second alone
+        price = own or self._price
+        if usage is None:
+            usage = Usage(input_audio=int(report.audio_s * TOKENS_A_SECOND) + 1)
+        if price is not None:
+            self._beside += cost(usage, price)
+        self.has_estimates = self.has_estimates or own is None or report.usage is None
+
+    def _add_unreported(self) -> None:
+        if self._price is not None:
+            self._estimate(bound(prompt_bound(self._watch, self._price), self._observed(1) + SLACK_TOKENS, self._price))
+
+    def _estimate(self, amount: int) -> None:
+        self._beside += amount
+        self.has_estimates = True
+
+    def _observed(self, turns: int) -> int:
+        assert self._price is not None
+        return min(self._watch.observed_tokens, turns * longest_output(self._price))

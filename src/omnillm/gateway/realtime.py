@@ -1,0 +1,217 @@
+"""One live session: messages both ways, metered as they pass, and settled exactly once by whichever side ends it.
+
+`send` and `receive` may be awaited by a task each. A session that cannot be paid for any further, was silent for too long or lost its
+provider is over at that moment: `failure` says why, and both raise it. Messages pass untouched.
+"""
+
+import msgspec
+
+from omnillm.errors import BudgetExceeded, LedgerUnavailable, OmniError, RequestTimeout, Unavailable, UpstreamLost
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.advance import Advance
+from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.meter import Meter
+from omnillm.outcome import Outcome, Verdict
+from omnillm.protocols.sessions.registry import SESSIONS
+from omnillm.protocols.sessions.session import SessionProtocol
+from omnillm.transport.timeouts import Deadlines, Timeouts
+from omnillm.transport.websocket import LOST, Ended, Message, WebSocket
+from omnillm.usage import Usage
+
+SWITCHED = 101
+"""The status of a request that became a session and ended well."""
+NORMAL, SHUTDOWN = 1000, 1001
+
+
+class Dialled(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider that has opened a session, its attempt still open under the case."""
+
+    socket: WebSocket
+    attempt: Attempt
+    first: Message
+    timeouts: Timeouts
+
+
+class Session:
+    """Whoever opens it closes it. `due` and `expire` are for its idle and its total limit."""
+
+    __slots__ = (
+        "_advance",
+        "_deadlines",
+        "_idle_s",
+        "_is_retiring",
+        "_is_settled",
+        "_meter",
+        "_now",
+        "_seen_at",
+        "_total_due",
+        "_waiting",
+        "attempt",
+        "case",
+        "due",
+        "failure",
+        "protocol",
+        "socket",
+    )
+
+    def __init__(self, case: Case, dialled: Dialled, *, admission: Admission, journal: Journal, deadlines: Deadlines) -> None:
+        settlement = case.settlement
+        case.is_handed_over = True
+        self.case = case
+        self.attempt = dialled.attempt
+        self.socket = dialled.socket
+        self.protocol: SessionProtocol = SESSIONS[case.call.protocol.name]
+        self.failure: OmniError | None = None
+        self._waiting: Message | None = dialled.first
+        self._deadlines = deadlines
+        provider = dialled.attempt.lease.provider
+        self._meter = Meter(self.protocol.watch(), dialled.attempt.price, lambda model: settlement.quoter.prices.find(provider, model))
+        if case.call.body:
+            self._meter.hear(case.call.body)
+            self._meter.sent()
+        self._advance = Advance(case, dialled.attempt, self._meter, admission=admission, journal=journal)
+        self._is_retiring = self._is_settled = False
+        self._now = settlement.clock.now
+        self._seen_at = now = self._now()
+        self._idle_s = dialled.timeouts.idle_s
+        self._total_due = now + dialled.timeouts.total_s
+        self.due = min(self._total_due, now + self._idle_s)
+        deadlines.add(self)
+
+    # messages
+
+    async def send(self, message: Message) -> None:
+        """To the provider, once what it may cost is reserved; waits while the provider takes nothing."""
+        self._check()
+        self._seen_at = self._now()
+        self._meter.hear(message.data)
+        await self._cover()
+        self._check()
+        self._meter.sent()
+        self.socket.write(message)
+        await self.socket.drain()
+
+    async def receive(self) -> Message | None:
+        """From the provider. None: it, or the caller, has ended the session; `ended` says how."""
+        message, self._waiting = self._waiting, None
+        if message is None:
+            self._check()
+            message = await self.socket.read()
+        if message is None:
+            self._check()
+            self._finish()
+            return None
+        self._seen_at = self._now()
+        if not self._is_settled:
+            self._meter.see(message.data)
+            await self._cover()
+            if self._is_retiring and not self._meter.open_turns:
+                self._fail(_shutdown(), Verdict.SUCCESS)
+        return message
+
+    @property
+    def usage(self) -> Usage:
+        """Reported so far."""
+        return self._meter.usage
+
+    @property
+    def cost_nanousd(self) -> int:
+        """So far; final when it is settled."""
+        return self._meter.spent_nanousd
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the provider's side ended."""
+        return self.socket.ended
+
+    async def _cover(self) -> None:
+        """A session that cannot be paid for any further is over; what was said so far is still delivered."""
+        try:
+            await self._advance.cover()
+        except (BudgetExceeded, LedgerUnavailable) as error:
+            self._fail(error, Verdict.ABORTED)
+
+    # endings
+
+    def close(self, client: Ended | None = None) -> None:
+        """The caller's side is over: `client` is its farewell, None for an orderly one. Idempotent, and settles at once."""
+        if client is None:
+            self._settle(Verdict.SUCCESS, SWITCHED, SUCCESS)
+            self.socket.close(NORMAL)
+        elif client.code == LOST:
+            self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
+            self.socket.close(NORMAL)
+        elif client.is_ours and client.code == SHUTDOWN:
+            self._fail(_shutdown(), Verdict.ABORTED)
+        elif client.is_ours:
+            self._settle(Verdict.ABORTED, SWITCHED, f"closed_{client.code}")
+            self.socket.close(NORMAL)
+        else:
+            self._settle(Verdict.SUCCESS, SWITCHED, SUCCESS)
+            self.socket.close(client.code, client.reason)
+
+    def retire(self) -> None:
+        """The gateway drains: end between two turns."""
+        self._is_retiring = True
+        if not self._meter.open_turns:
+            self._fail(_shutdown(), Verdict.SUCCESS)
+
+    def expire(self, now: float) -> None:
+        idle_due = self._seen_at + self._idle_s
+        if now >= self._total_due:
+            self._fail(RequestTimeout("The session has lasted as long as one may.", code="session_expired"), Verdict.SUCCESS)
+        elif now >= idle_due:
+            self._fail(RequestTimeout(f"Nobody has said anything for {self._idle_s:g} s.", code="session_idle"), Verdict.SUCCESS)
+        else:
+            self.due = min(self._total_due, idle_due)
+
+    def _finish(self) -> None:
+        """The provider has nothing more to say."""
+        ended = self.socket.ended
+        if self._is_settled or ended is None:
+            return
+        if ended.is_ours or ended.code == LOST:
+            code = "garbled_reply" if ended.is_ours else "upstream_lost"
+            raise self._fail(UpstreamLost("The provider's side of the session broke off.", code=code), Verdict.LOST)
+        if ended.is_orderly:
+            self._settle(Verdict.SUCCESS, SWITCHED, SUCCESS)
+        else:
+            failure = self.protocol.read_end(ended.code, ended.reason)
+            self._settle(failure.verdict, SWITCHED, f"provider_closed_{ended.code}")
+
+    def _fail(self, error: OmniError, verdict: Verdict) -> OmniError:
+        if not self._is_settled:
+            self.failure = error
+            error.request_id, error.attempts = self.case.request_id, self.case.attempts
+            self._settle(verdict, error.status, error.code)
+        self.socket.close(NORMAL)
+        return error
+
+    def _settle(self, verdict: Verdict, status: int, outcome: str) -> None:
+        if self._is_settled:
+            return
+        self._is_settled = True
+        self._advance.close()
+        self._deadlines.discard(self)
+        self.due = float("inf")
+        meter, attempt, case = self._meter, self.attempt, self.case
+        for message in self.socket.unread:
+            meter.see(message.data)  # a report that has come is one, though nobody reads it any more
+        is_whole = not meter.billable_turns
+        meter.close()
+        attempt.metered = (meter.spent_nanousd, meter.has_estimates)
+        if not meter.is_exact and attempt.price_version:
+            attempt.price_version = f"{attempt.price_version};metered"
+        told = Outcome(verdict=verdict, usage=meter.usage, is_usage_known=is_whole, first_byte_s=attempt.first_byte_s)
+        case.end(told, status=SWITCHED, error="" if outcome == SUCCESS else outcome)
+        case.close(status=status, outcome=outcome)
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def _shutdown() -> Unavailable:
+    return Unavailable("The gateway is shutting down.", code="shutting_down")

@@ -1,0 +1,193 @@
+"""A live session of a client: the call made of its handshake (OpenAI) or of its first message (Gemini), and both sides joined.
+
+With OpenAI's protocol the provider has opened the session before the client's handshake is answered, so that whatever goes wrong until
+then is an HTTP error. Gemini's clients name their model in a message: they are answered first, and errors are a message and a close frame.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from websockets.frames import CloseCode
+
+from omnillm.clock import Clock
+from omnillm.errors import BadRequest, CallerFault, Forbidden, OmniError, ProviderError, Refused, RequestTimeout
+from omnillm.gateway.call import Call, Caller, has_repeated_members, read_members
+from omnillm.gateway.faults import fault_of
+from omnillm.gateway.realtime import Session
+from omnillm.protocols.protocol import RequestPeek
+from omnillm.protocols.sessions.gemini_live import read_setup
+from omnillm.protocols.sessions.registry import SESSIONS
+from omnillm.server.handshake import upgrade_required
+from omnillm.server.inference import text_of, timeout_s
+from omnillm.server.live import Live
+from omnillm.server.paths import Route
+from omnillm.server.requests import Reply, Request
+from omnillm.transport.websocket import Message, WebSocket
+
+SETUP_S: Final = 10.0
+"""How long the first message may take of a client that names its model in it."""
+WEBSOCKET_ONLY: Final = (
+    "Sessions over WebRTC or SIP, and tokens for them, are not served, because nobody could meter them here: connect by WebSocket to "
+    "/v1/realtime?model=NAME."
+)
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_OF_ERROR: Final = {
+    "shutting_down": CloseCode.GOING_AWAY,
+    "garbled_reply": CloseCode.BAD_GATEWAY,
+}
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """A handshake whose client is known."""
+
+    request: Request
+    route: Route
+    caller: Caller
+    live: Live
+    clock: Clock
+
+    def call(self, model: str, body: bytes = b"") -> Call:
+        """`body`: the first message, where a client must send one."""
+        now, headers, provider = self.clock.now(), self.request.headers, self.route.provider
+        return Call(
+            provider=provider,
+            protocol=self.route.protocol,
+            operation=self.route.operation,
+            caller=self.caller,
+            model=f"{provider}/{model}" if provider else model,
+            is_stream=True,
+            peek=RequestPeek(model=model, is_stream=True),
+            members={},
+            body=body,
+            headers=headers,
+            started_at=now,
+            wall=self.clock.wall(),
+            deadline=now + timeout_s(headers, self.live.deadline_s),
+            session=text_of(headers, b"x-omnillm-session"),
+            tags=text_of(headers, b"x-omnillm-tags") or self.caller.tags,
+        )
+
+
+async def respond(opening: Opening, reply: Reply) -> None:
+    request = opening.request
+    if not request.accept:
+        raise upgrade_required("This path is for WebSocket: connect with a client that speaks it.")
+    _check_origin(request, opening.caller)
+    if opening.route.protocol.name == "gemini_generate_content":
+        await _respond_late(opening, reply.switch(b""))
+        return
+    session = await opening.live.engine.converse(opening.call(_asked_model(request.query)))
+    try:
+        await _join(session, reply.switch(_fields(session)))
+    finally:
+        session.close()
+
+
+async def _respond_late(opening: Opening, socket: WebSocket) -> None:
+    """The client says in its first message what it wants."""
+    try:
+        first = await _first(socket)
+        if first is None:
+            return
+        session = await opening.live.engine.converse(opening.call(_named_model(first), first))
+    except OmniError as error:
+        _tell(socket, opening.route.protocol.name, error)
+        return
+    try:
+        await _join(session, socket)
+    finally:
+        session.close()
+
+
+async def _first(socket: WebSocket) -> bytes | None:
+    try:
+        async with asyncio.timeout(SETUP_S):
+            message = await socket.read()
+    except TimeoutError as error:
+        raise RequestTimeout("The setup of the session did not come in time.") from error
+    return None if message is None else message.data
+
+
+async def _join(session: Session, socket: WebSocket) -> None:
+    """Messages both ways until either side ends. A client that vanishes cancels the task that runs this."""
+    socket.on_retire = session.retire
+    listening = asyncio.get_running_loop().create_task(_listen(session, socket), name="session")
+    try:
+        while (message := await session.receive()) is not None:
+            socket.write(message)
+            await socket.drain()
+        ended = session.ended
+        if ended is not None and not ended.is_ours:
+            socket.close(ended.code, ended.reason)
+    except OmniError as error:
+        _tell(socket, session.case.call.protocol.name, error)
+    finally:
+        listening.cancel()
+        session.close(socket.ended)
+
+
+async def _listen(session: Session, socket: WebSocket) -> None:
+    with suppress(OmniError):  # `receive` raises the same, and the client is told
+        while (message := await socket.read()) is not None:
+            await session.send(message)
+        session.close(socket.ended)
+
+
+def _tell(socket: WebSocket, protocol: str, error: OmniError) -> None:
+    """Why the session ends, as a message of its protocol and as a close frame."""
+    code = close_code(error)
+    if code != CloseCode.GOING_AWAY:
+        fault = fault_of(error, error.status, error.request_id)
+        socket.write(Message(SESSIONS[protocol].write_fault(fault)))
+    socket.close(code, f"{error.code}: {error.message}")
+
+
+def close_code(error: OmniError) -> int:
+    """Of the end that an error makes: policy where the caller can do something about it, else ours."""
+    if error.code in _OF_ERROR:
+        return _OF_ERROR[error.code]
+    is_policy = isinstance(error, Refused | CallerFault) or (isinstance(error, ProviderError) and error.status < 500)
+    return CloseCode.POLICY_VIOLATION if is_policy else CloseCode.INTERNAL_ERROR
+
+
+def _asked_model(query: str) -> str:
+    asked = parse_qs(query)
+    if "call_id" in asked:
+        raise Forbidden(WEBSOCKET_ONLY, code="webrtc_not_supported")
+    model = asked.get("model", [""])[0]
+    if not model:
+        raise BadRequest("The request names no model: connect to /v1/realtime?model=NAME.", code="missing_model")
+    return model
+
+
+def _named_model(setup: bytes) -> str:
+    members = read_members(setup)
+    model, _ = read_setup(setup)
+    if has_repeated_members(setup, members) or has_repeated_members(bytes(members["setup"]), read_members(bytes(members["setup"]))):
+        raise BadRequest("A member stands twice in the setup; it must be unambiguous.", code="repeated_member")
+    return model
+
+
+def _check_origin(request: Request, caller: Caller) -> None:
+    """Where nobody needs a key, any page that a browser shows could open sessions: only pages of this host or machine may."""
+    origin = request.headers.get(b"origin")
+    if origin is None or caller.name:
+        return
+    try:
+        page = urlsplit(origin.decode("latin-1"))
+        is_near = page.hostname in LOOPBACK or page.netloc.encode("latin-1") == request.headers.get(b"host")
+    except ValueError:
+        is_near = False
+    if not is_near:
+        raise Forbidden("A page of another host may not open sessions without a virtual key.", code="foreign_origin")
+
+
+def _fields(session: Session) -> bytes:
+    case, lease = session.case, session.attempt.lease
+    return (
+        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
+        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
+    ).encode()
