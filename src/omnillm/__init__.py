@@ -41,6 +41,8 @@ if TYPE_CHECKING:
         PrimitiveReply,
         PrimitiveRequest,
         ProviderEndpoint,
+        RealtimeMessage,
+        RealtimeSession,
         StreamFrame,
         StreamUsage,
     )
@@ -129,6 +131,8 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "PrimitiveReply",
     "StreamFrame",
     "StreamUsage",
+    "RealtimeSession",
+    "RealtimeMessage",
     "Completed",
     "Usage",
     # translation
@@ -189,6 +193,7 @@ _HOMES = {
     "omnillm.library": (
         *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "KeyStatus", "ModelHealth"),
         *("GatewayResponse", "PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed"),
+        *("RealtimeSession", "RealtimeMessage"),
     ),
     "omnillm.providers.endpoint": ("AuthScheme", "Bearer", "Header", "Query"),
     "omnillm.providers.registry": ("Support", "embedded_provider_registry"),

@@ -6,6 +6,7 @@ from omnillm.library.generation import GatewayResponse
 from omnillm.library.pool import KeyConfig, KeyStatus, ModelHealth, PoolConfig
 from omnillm.library.prices import PriceConfig
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
+from omnillm.library.realtime import RealtimeMessage, RealtimeSession
 
 __all__ = [
     "Completed",
@@ -19,6 +20,8 @@ __all__ = [
     "PrimitiveReply",
     "PrimitiveRequest",
     "ProviderEndpoint",
+    "RealtimeMessage",
+    "RealtimeSession",
     "StreamFrame",
     "StreamUsage",
 ]

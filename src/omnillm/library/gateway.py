@@ -27,8 +27,9 @@ from omnillm.config.settings import (
 )
 from omnillm.errors import BadRequest, ConfigError, ProtocolError
 from omnillm.framing.sse import SseReader
-from omnillm.gateway.call import Call, affinity_of, read_idempotency_key, read_members
+from omnillm.gateway.call import REALTIME, Call, affinity_of, read_idempotency_key, read_members
 from omnillm.gateway.idempotency import Replay
+from omnillm.gateway.realtime import Session
 from omnillm.gateway.relay import Relay
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
 from omnillm.library.generation import GatewayResponse, read_events, read_response
@@ -45,12 +46,13 @@ from omnillm.library.pool import (
 )
 from omnillm.library.prices import PriceConfig, price_settings, read_usd
 from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, raw_usage
+from omnillm.library.realtime import WEBSOCKET, RealtimeSession, read_opening
 from omnillm.library.replays import replay_error, replay_reply, replay_response
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.request import LlmRequest
 from omnillm.money import NANO_PER_USD
 from omnillm.protocols import canonical
-from omnillm.protocols.protocol import Members, Protocol
+from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.protocol_names import parse_protocol
 from omnillm.secret import Secret
@@ -102,6 +104,7 @@ class Gateway:
         self._program = Program(settings, clock=clock)
         self._caller = make_caller(settings, None)
         self._is_started = self._is_closed = False
+        self._sessions: set[Session] = set()
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -123,6 +126,8 @@ class Gateway:
     async def aclose(self) -> None:
         """Close connections and the ledger, for good. Idempotent."""
         self._is_closed = True
+        for session in self._sessions:
+            session.close()
         if self._is_started:
             self._is_started = False
             await self._program.aclose()
@@ -187,6 +192,25 @@ class Gateway:
         finally:
             relay.close()
 
+    @asynccontextmanager
+    async def primitive_realtime(self, request: PrimitiveRequest, *, transport: str = WEBSOCKET) -> AsyncIterator[RealtimeSession]:
+        """A live session in the provider's own protocol: `async with gateway.primitive_realtime(request) as session`.
+
+        `request.model` says with which model (OpenAI); Gemini's `setup` is the request's body. What the body holds is said first. The block
+        begins when the provider has opened the session, on whichever key; leaving it hangs up. Raises OmniError.
+        """
+        await self._start()
+        protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
+        model = read_opening(request, protocol.name, transport)
+        call = self._made(replace(request, operation=REALTIME, model=model), protocol, {}, is_stream=True)
+        session = await self._program.engine.converse(call)
+        self._sessions.add(session)
+        try:
+            yield RealtimeSession(session)
+        finally:
+            self._sessions.discard(session)
+            session.close()
+
     def pool_status(self) -> list[KeyStatus]:
         """Every provider key now."""
         program = self._program
@@ -236,7 +260,8 @@ class Gateway:
         return self._made(request, protocol, members, is_stream=is_stream)
 
     def _made(self, request: PrimitiveRequest, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
-        program, peek = self._program, protocol.peek_request(members)
+        program, is_session = self._program, request.operation == REALTIME
+        peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(members)
         key = request.idempotency_key
         now = program.clock.now()
         return Call(

@@ -15,7 +15,8 @@ from omnillm.usage import Usage
 class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request body in a provider's own protocol."""
 
-    body: bytes
+    body: bytes = b""
+    """Of a live session: what is said first, if anything."""
     protocol: str = ""
     """A wire protocol's name in any known spelling; "": the endpoint's default."""
     model: str = ""
