@@ -130,6 +130,20 @@ async def test_messages_pass_as_they_are(serve: Serve, provider: FakeProvider) -
     await talk.close()
 
 
+async def test_a_provider_may_be_asked_by_name(serve: Serve, provider: FakeProvider) -> None:
+    """Below `/providers` and the drop-in prefix, with the provider's own name of the model, metered all the same."""
+    gateway = await serve(configuration(provider))
+    for path in ("/providers/openai/v1/realtime?model=fake-small", "/openai/v1/realtime?model=openai/fake-small"):
+        talk = await began(gateway.port, handshake(path))
+        talk.say({"type": "response.create"})
+        await talk.until("response.done")
+        await talk.close()
+        request, [attempt] = await gateway.last()
+        assert (attempt.provider, attempt.model, request.model) == ("openai", "fake-small", "openai/fake-small")
+    ledger, _, reserved = await gateway.books()
+    assert (ledger, reserved) == (provider.invoice.total_nanousd, 0)
+
+
 async def test_the_setup_is_the_clients_own_but_for_the_model(serve: Serve, provider: FakeProvider) -> None:
     """An alias becomes the provider's name; a name that goes through leaves the message untouched."""
     gateway = await serve(configuration(provider))
