@@ -130,6 +130,31 @@ async def test_messages_pass_as_they_are(serve: Serve, provider: FakeProvider) -
     await talk.close()
 
 
+ORIGINS = {
+    "none": (None, 101),
+    "this machine": ("http://localhost:3000", 101),
+    "its address": ("http://[::1]:8080", 101),
+    "another host": ("https://evil.example", 403),
+    "a name that points here": ("http://gateway", 403),
+    "a file": ("null", 403),
+    "garbage": ("http://[", 403),
+}
+
+
+@pytest.mark.parametrize("case", ORIGINS)
+async def test_where_nobody_needs_a_key_pages_of_other_hosts_open_nothing(serve: Serve, provider: FakeProvider, case: str) -> None:
+    """A browser says whose page it is; with a virtual key it does not matter."""
+    origin, status = ORIGINS[case]
+    gateway = await serve(configuration(provider).replace("auth: required", "auth: none"))
+    talk = await Talk.open(gateway.port, handshake(fields={"authorization": None, "origin": origin}))
+    assert await talk.answer() == status
+    talk.reset()
+    await until(lambda: gateway.in_flight == 0)
+    talk = await Talk.open(gateway.port, handshake(fields={"origin": origin}))
+    assert await talk.answer() == 101
+    talk.reset()
+
+
 async def test_a_provider_may_be_asked_by_name(serve: Serve, provider: FakeProvider) -> None:
     """Below `/providers` and the drop-in prefix, with the provider's own name of the model, metered all the same."""
     gateway = await serve(configuration(provider))

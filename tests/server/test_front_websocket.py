@@ -193,6 +193,27 @@ async def test_pings_are_answered_and_farewells_returned(house):
     assert talk.protocol.close_rcvd.code == 1001
 
 
+async def test_what_waits_is_counted_with_the_bodies(house):
+    """Of all connections together: whoever brings too much is told to try later, and what is gone is counted no more."""
+    app = await house.open(Echo(), buffered_bytes=100_000)
+    first, second = await open_talk(house), await open_talk(house)
+    first.protocol.send_binary(bytes(60_000), fin=False)
+    first.flush()
+    await house.until(lambda: house.front.held_bytes >= 60_000)
+    second.protocol.send_binary(bytes(60_000), fin=False)
+    second.flush()
+    code, reason, _ = await second.end()
+    assert (code, reason) == (1013, "too many messages are being held")
+    first.protocol.send_continuation(b"!", fin=True)
+    first.flush()
+    heard = await first.hear()
+    assert heard is not None
+    assert len(heard[0]) == 60_001
+    assert house.front.held_bytes == 0
+    await first.close()
+    await house.until(lambda: len(app.ended) == 2)
+
+
 async def test_a_lost_client_ends_its_task(house):
     """It is cancelled, and what it held is its own to give back."""
     app = await house.open(Echo())

@@ -235,6 +235,13 @@ class Connection(asyncio.Protocol):
         if crowd.held_bytes > crowd.limits.buffered_bytes:
             raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
 
+    def _count_held(self, size: int) -> bool:
+        """Messages that wait count with the bodies; False: too much is held in the process."""
+        crowd = self._crowd
+        crowd.held_bytes += size - self._held
+        self._held = size
+        return not size or crowd.held_bytes <= crowd.limits.buffered_bytes
+
     def _release(self) -> None:
         self._crowd.held_bytes -= self._held
         self._held = 0
@@ -325,6 +332,7 @@ class Connection(asyncio.Protocol):
             limits=WebSocketLimits(write_stall_s=crowd.limits.write_stall_s),
             on_lost=self.connection_lost,
         )
+        self._socket.on_hold = self._count_held
         self._socket.adopt(self._transport, surplus, is_write_paused=self.is_paused)
         if crowd.is_draining:
             self._socket.retire()

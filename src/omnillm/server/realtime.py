@@ -119,6 +119,8 @@ async def _join(session: Session, socket: WebSocket) -> None:
         while (message := await session.receive()) is not None:
             socket.write(message)
             await socket.drain()
+        if listening.done():
+            listening.result()  # a defect is told, not swallowed
         ended = session.ended
         if ended is not None and not ended.is_ours:
             socket.close(ended.code, ended.reason)
@@ -130,9 +132,11 @@ async def _join(session: Session, socket: WebSocket) -> None:
 
 
 async def _listen(session: Session, socket: WebSocket) -> None:
-    with suppress(OmniError):  # `receive` raises the same, and the client is told
-        while (message := await socket.read()) is not None:
-            await session.send(message)
+    try:
+        with suppress(OmniError):  # `receive` raises the same, and the client is told
+            while (message := await socket.read()) is not None:
+                await session.send(message)
+    finally:
         session.close(socket.ended)
 
 
@@ -172,16 +176,18 @@ def _named_model(setup: bytes) -> str:
 
 
 def _check_origin(request: Request, caller: Caller) -> None:
-    """Where nobody needs a key, any page that a browser shows could open sessions: only pages of this host or machine may."""
+    """Where nobody needs a key, any page that a browser shows could open sessions: only those of this machine may.
+
+    That the page is of the same host is not enough: whoever owns a name can let it point here (DNS rebinding).
+    """
     origin = request.headers.get(b"origin")
     if origin is None or caller.name:
         return
     try:
-        page = urlsplit(origin.decode("latin-1"))
-        is_near = page.hostname in LOOPBACK or page.netloc.encode("latin-1") == request.headers.get(b"host")
+        page = urlsplit(origin.decode("latin-1")).hostname
     except ValueError:
-        is_near = False
-    if not is_near:
+        page = None
+    if page not in LOOPBACK:
         raise Forbidden("A page of another host may not open sessions without a virtual key.", code="foreign_origin")
 
 

@@ -35,7 +35,7 @@ class WebSocket(asyncio.Protocol):
     __slots__ = (
         "_clock", "_deadlines", "_is_alive", "_is_paused", "_is_retired", "_is_write_paused", "_kind", "_limits", "_loop",
         "_messages", "_on_lost", "_pieces", "_protocol", "_reader", "_room", "_transport", "_unread", "_unsent", "due", "ended",
-        "is_gone", "on_retire",
+        "is_gone", "on_hold", "on_retire",
     )
     # fmt: on
 
@@ -68,6 +68,8 @@ class WebSocket(asyncio.Protocol):
         self.is_gone = False
         self.on_retire: Callable[[], None] | None = None
         """Called when the listener drains; without one the socket closes itself."""
+        self.on_hold: Callable[[int], bool] | None = None
+        """Told the bytes of messages that wait here, whole or not; False: that is too much, and the peer is told to try later."""
 
     def adopt(self, transport: asyncio.Transport, surplus: bytes = b"", *, is_write_paused: bool = False) -> None:
         """Take a connection over, with what came behind the handshake."""
@@ -94,6 +96,7 @@ class WebSocket(asyncio.Protocol):
             await self._reader
         message = self._messages.popleft()
         self._unread -= len(message.data)
+        self._count_held()
         if self._is_paused and self._unread <= self._limits.unread_bytes // 2:
             self._is_paused = False
             if not self._transport.is_closing():
@@ -166,6 +169,7 @@ class WebSocket(asyncio.Protocol):
             sent = protocol.close_sent
             self._end(Ended(code=LOST if sent is None else sent.code, reason="" if sent is None else sent.reason, is_ours=True))
             self._part()
+        self._count_held()
 
     def eof_received(self) -> None:
         """Without a close frame before it, the peer is gone."""
@@ -244,6 +248,13 @@ class WebSocket(asyncio.Protocol):
             self._is_paused = True
             self._transport.pause_reading()
         self._wake_reader()
+
+    def _count_held(self) -> None:
+        if self.on_hold is not None:
+            held = len(self._protocol.reader.buffer) + sum(map(len, self._pieces)) + self._unread
+            if not self.on_hold(held):
+                self._pieces.clear()
+                self.close(CloseCode.TRY_AGAIN_LATER, "too many messages are being held")
 
     def _flush(self) -> None:
         transport = self._transport
