@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.forks import FORKS
+from tests.journeys import serving_process
 from tests.journeys.live import LIVE, SETUP, Talk, began, began_live, handshake
 from tests.journeys.running import PRICES, Running, Serve, configuration, still, until
 from tests.journeys.wire import ask, exchange
@@ -400,13 +402,14 @@ async def test_draining_ends_an_idle_session_at_once(gateway: Running) -> None:
 
 # money
 
+BOUNDED = "{input: 0.4, output: 1.6, context: 4000, max_output: 100}"
+
 
 @pytest.mark.parametrize("durability", ["relaxed", "strict"])
 async def test_a_session_is_cut_when_its_budget_is(serve: Serve, durability: str) -> None:
     """Reserved a turn ahead, never over the limit: the turn that does not fit is never asked of the provider."""
     async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
-        price = "{input: 0.4, output: 1.6, context: 4000, max_output: 100}"
-        gateway = await serve(configuration(fake, keys=ONE_KEY, price=price, limit_usd="0.01", durability=durability))
+        gateway = await serve(configuration(fake, keys=ONE_KEY, price=BOUNDED, limit_usd="0.01", durability=durability))
         talk = await began(gateway.port)
         turns = 0
         while True:
@@ -455,6 +458,35 @@ async def test_every_slice_is_on_disk_before_it_is_used(serve: Serve, fake: Fake
     closed = lock.execute("SELECT attempt, kind FROM entries WHERE kind <> 0 AND budget = 'everything' ORDER BY attempt").fetchall()
     assert closed == [(1, EntryKind.SETTLE), *((attempt, EntryKind.VOID) for attempt, _ in reserved[1:])]
     lock.close()
+
+
+async def test_a_kill_leaves_all_slices_counted(serve: Serve, tmp_path: Path) -> None:
+    """kill -9 of a gateway that holds a session: what was reserved is settled in full, so it is not below what the provider bills."""
+    async with FakeProvider(prices=PRICES, clock=SystemClock()) as fake:
+        path = tmp_path / "ledger.db"
+        text = configuration(fake, keys=ONE_KEY, store=f"sqlite:///{path}", durability="strict", price=BOUNDED)
+        ours, theirs = FORKS.Pipe(duplex=False)
+        process = FORKS.Process(target=serving_process.serve_until_killed, args=(text, theirs))
+        with ours:
+            await asyncio.to_thread(process.start)
+            theirs.close()
+            talk = await began(await asyncio.to_thread(ours.recv))
+            for _ in range(5):
+                talk.say({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "w" * 3000}]}})
+                talk.say(ASK)
+                await talk.until("response.done")
+            process.kill()
+            await asyncio.to_thread(process.join)
+        process.close()
+        talk.reset()
+        await fake.ended(1)
+        gateway = await serve(text)
+        ledger, settled, reserved = await gateway.books()
+        assert reserved == 0
+        assert ledger == settled >= fake.invoice.total_nanousd > 0
+        request, attempts = await gateway.last()
+        assert request.outcome == "process_lost"
+        assert len(attempts) > 2
 
 
 async def test_turns_of_the_providers_own_are_covered_too(serve: Serve) -> None:
