@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.journeys.live import began, began_live, handshake
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.wire import Question, Reply, ask, exchange
 
@@ -146,8 +147,24 @@ async def caches(asking: Asking, row: Support) -> None:
         await asking.call(method, f"{asking.root}/{path}", {} if method == "PATCH" else None)
 
 
+async def realtime(asking: Asking, row: Support) -> None:
+    """A turn of a live session, in the protocol of the kind."""
+    if asking.kind == "gemini":
+        talk = await began_live(asking.gateway.port, {"setup": {"model": "models/host/fake-small"}})
+        talk.say({"clientContent": {"turns": [{"role": "user", "parts": [{"text": PROMPT}]}], "turnComplete": True}})
+        while "turnComplete" not in (await talk.event()).get("serverContent", {}):
+            pass
+    else:
+        talk = await began(asking.gateway.port, handshake("/v1/realtime?model=host/fake-small"))
+        talk.say({"type": "response.create"})
+        await talk.until("response.done")
+    await talk.close()
+    assert asking.fake.invoice.lines
+
+
 ASKED: dict[str, Callable[[Asking, Support], Awaitable[None]]] = {
-    each.__name__: each for each in (generation, count_tokens, models, files, uploads, batches, stored_responses, conversations, caches)
+    each.__name__: each
+    for each in (generation, count_tokens, models, files, uploads, batches, stored_responses, conversations, caches, realtime)
 }
 
 
