@@ -50,6 +50,7 @@ LITELLM_RATES: Final = {
     "output_cost_per_audio_token": "output_audio",
     "input_cost_per_image_token": "input_image",
     "output_cost_per_image_token": "output_image",
+    "input_cost_per_character": "character",
 }
 LITELLM_KEY: Final = re.compile(
     rf"({'|'.join(LITELLM_RATES)})(_above_1hr|_above_12hr)?(?:_above_(\d+)k_tokens)?(?:_(batches|flex|priority|ultrafast))?"
@@ -66,7 +67,7 @@ GENAI_RATES: Final = {
     "input_image_mtok": "input_image",
     "output_image_mtok": "output_image",
 }
-ORDER: Final = tuple(dict.fromkeys((*GENAI_RATES.values(), "image")))
+ORDER: Final = tuple(dict.fromkeys((*GENAI_RATES.values(), "image", "character", "audio_ms")))
 GENAI_FEES: Final = {"web_searches_kcount": "web_search", "storage_searches_kcount": "file_search"}
 TIERS: Final = {"batches": "batch"}
 CHEAPER: Final = frozenset({"flex", "batch"})
@@ -101,6 +102,11 @@ NOT_PRICED_BY_CALL: Final = frozenset(
 IMAGE_MODES: Final = frozenset({"image_generation", "image_edit"})
 READING_MODES: Final = frozenset({"embedding", "rerank", "moderation", "audio_transcription", "ocr"})
 """They write no tokens, so that an output rate of 0 is true."""
+SPEAKING_MODES: Final = frozenset({"audio_speech"})
+FREE: Final = frozenset({"openai/omni-moderation-latest", "openai/omni-moderation-2024-09-26"})
+"""OpenAI charges nothing for moderation. An amount of 0 that a source states proves nothing elsewhere."""
+SIZED: Final = re.compile(r"(?:(low|medium|high|standard|hd)/)?(\d+)-x-(\d+)/(.+)")
+"""Quality and size before the name of a model that draws."""
 SEARCHING: Final = re.compile(r"gpt-[\w.-]*-search-(preview|api)[\w.-]*|sonar[\w-]*")
 """Models that search in every call, whether the reply tells it or not."""
 SNAPSHOT: Final = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})(-v\d+:\d+)?")
@@ -115,6 +121,7 @@ class Model:
         self.tools: dict[str, int] = {}
         self.uplifts: dict[str, int] = {}
         self.limits: dict[str, int] = {}
+        self.images: dict[str, int] = {}
         self.request = 0
         self.mode = ""
 
@@ -126,7 +133,12 @@ class Model:
     def absorb(self, other: "Model") -> None:
         for place, amount in other.rates.items():
             self.put(place, amount)
-        for mine, theirs in ((self.tools, other.tools), (self.uplifts, other.uplifts), (self.limits, other.limits)):
+        for mine, theirs in (
+            (self.tools, other.tools),
+            (self.uplifts, other.uplifts),
+            (self.limits, other.limits),
+            (self.images, other.images),
+        ):
             for name, amount in theirs.items():
                 mine[name] = max(amount, mine.get(name, 0))
         self.request = max(self.request, other.request)
@@ -162,6 +174,9 @@ def read_litellm(text: str) -> tuple[Sections, Aliases]:
         if not entry.get("litellm_provider"):
             continue
         section, name = place_of(key, entry["litellm_provider"])
+        sized = SIZED.fullmatch(name)
+        if sized is not None and is_name(name):
+            litellm_size(sections[section].setdefault(sized[4], Model()), sized, entry)
         if is_name(name) and not re.search(r"-x-|\d-steps", name):  # a size or a quality before the name: not what an API is asked for
             model = litellm_model(entry, section, name)
             sections[section].setdefault(name, model).absorb(model)
@@ -196,6 +211,17 @@ def litellm_model(entry: Mapping[str, Any], section: str, name: str) -> Model:
     return model
 
 
+def litellm_size(model: Model, sized: re.Match[str], entry: Mapping[str, Any]) -> None:
+    """One size of what a model draws, in one quality."""
+    pixels = int(sized[2]) * int(sized[3])
+    amounts = [entry.get(f"{side}_cost_per_{what}") or 0 for side in ("input", "output") for what in ("image", "pixel")]
+    fee = max(nanousd(amount * factor, PER_UNIT) for amount, factor in zip(amounts, (1, pixels, 1, pixels), strict=True))
+    if fee:
+        name = f"{sized[1] or 'standard'}/{sized[2]}x{sized[3]}"
+        model.images[name] = max(fee, model.images.get(name, 0))
+        model.mode = model.mode or "image_generation"
+
+
 def litellm_step(model: Model, step: Mapping[str, Any]) -> None:
     for key, rate in LITELLM_RATES.items():
         if isinstance(step.get(key), Decimal | int) and step.get("range"):
@@ -208,6 +234,11 @@ def litellm_fees(model: Model, entry: Mapping[str, Any], section: str, name: str
     maps = nanousd(entry.get("google_maps_grounding_cost_per_query") or 0, PER_UNIT)
     model.tools = {tool: fee for tool, fee in (("web_search", search), ("google_maps", maps)) if fee}
     model.request = nanousd(entry.get("input_cost_per_request") or 0, PER_UNIT)
+    searched = nanousd(entry.get("input_cost_per_query") or 0, PER_UNIT)
+    if model.mode == "rerank" and searched:
+        model.tools["search_unit"] = searched
+    if model.mode in READING_MODES:  # by the second, and then not by the token
+        model.put(("", 0, "audio_ms"), nanousd(entry.get("input_cost_per_second") or 0, PER_UNIT / 1000))
     if section in {"openai", "azure_openai", "perplexity"} and SEARCHING.fullmatch(name):
         model.request = max(model.request, search)
     factors = entry.get("provider_specific_entry") or {}
@@ -359,7 +390,7 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
     if CLAUDE.search(name) and ("", 0, "cache_write_short") in rates:
         # Anthropic's rule for every model and host: an hour costs twice the input. Sources leave it out for many hosts.
         model.put(("", 0, "cache_write_long"), 2 * rates.get(("", 0, "input"), 0))
-    if not is_priced(model):
+    if not is_priced(name, model):
         return None
     base = table(rates, "", 0)
     base.setdefault("input", 0)
@@ -371,16 +402,26 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
     tiers = {tier: tier_record(rates, tier, base, steps) for tier in sorted({tier for tier, _, _ in rates if tier})}
     if tiers := {tier: each for tier, each in tiers.items() if each}:
         record["tiers"] = tiers
-    extra = {"tools": model.tools, "uplifts": model.uplifts, "request": model.request, **model.limits}
+    tokens = max(base.get("output_image", 0), base.get("output", 0))
+    if tokens and model.images:  # paid by tokens: the fee of the dearest image says how many it has at most
+        model.limits["max_output"] = max(-(-fee // tokens) for fee in model.images.values())
+        model.images = {}
+    if base.get("audio_ms") and (base["input"] or base["output"]):
+        del record["audio_ms"]  # the same again, in the other of two units that it is told in
+    extra = {"tools": model.tools, "images": model.images, "uplifts": model.uplifts, "request": model.request, **model.limits}
     return record | {key: value for key, value in extra.items() if value}
 
 
-def is_priced(model: Model) -> bool:
+def is_priced(name: str, model: Model) -> bool:
+    if model.mode == "moderation" and f"openai/{name}" in FREE:
+        return True
     has_input, has_output = ("", 0, "input") in model.rates, ("", 0, "output") in model.rates
     if model.mode in IMAGE_MODES:
-        return has_output or bool({("", 0, "image"), ("", 0, "output_image")} & model.rates.keys())
+        return has_output or bool(model.images) or bool({("", 0, "image"), ("", 0, "output_image")} & model.rates.keys())
+    if model.mode in SPEAKING_MODES and ("", 0, "character") in model.rates:
+        return True
     if model.mode in READING_MODES:
-        return has_input
+        return has_input or ("", 0, "audio_ms") in model.rates or "search_unit" in model.tools
     return has_output and (has_input or model.request > 0)
 
 

@@ -8,6 +8,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from omnillm.endpoints.api import (
+        ApiRequest,
+        ApiResponse,
+        EmbeddingRequest,
+        EmbeddingResponse,
+        ImageRequest,
+        ImageResponse,
+        ModerationRequest,
+        ModerationResponse,
+        RerankRequest,
+        RerankResponse,
+        SpeechRequest,
+        SpeechResponse,
+        TranscriptionRequest,
+        TranscriptionResponse,
+    )
+    from omnillm.endpoints.forms import File
+    from omnillm.endpoints.registry import WireFormat
+    from omnillm.endpoints.transcode import (
+        emit_api_request,
+        emit_api_response,
+        parse_api_request,
+        parse_api_response,
+        transcode_api_request,
+        transcode_api_response,
+    )
     from omnillm.errors import (
         BadRequest,
         BudgetExceeded,
@@ -30,6 +56,7 @@ if TYPE_CHECKING:
         UpstreamTimeout,
     )
     from omnillm.library import (
+        ApiReply,
         Completed,
         Gateway,
         GatewayResponse,
@@ -45,6 +72,8 @@ if TYPE_CHECKING:
         RealtimeSession,
         StreamFrame,
         StreamUsage,
+        emit_transport_request,
+        parse_transport_response,
     )
     from omnillm.model import (
         CapabilitySet,
@@ -135,6 +164,32 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "RealtimeMessage",
     "Completed",
     "Usage",
+    # the endpoint families beside generation
+    "ApiRequest",
+    "ApiResponse",
+    "ApiReply",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
+    "ModerationRequest",
+    "ModerationResponse",
+    "RerankRequest",
+    "RerankResponse",
+    "ImageRequest",
+    "ImageResponse",
+    "SpeechRequest",
+    "SpeechResponse",
+    "TranscriptionRequest",
+    "TranscriptionResponse",
+    "File",
+    "WireFormat",
+    "parse_api_request",
+    "emit_api_request",
+    "parse_api_response",
+    "emit_api_response",
+    "transcode_api_request",
+    "transcode_api_response",
+    "emit_transport_request",
+    "parse_transport_response",
     # translation
     "transcode_request",
     "transcode_response",
@@ -194,6 +249,18 @@ _HOMES = {
         *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "KeyStatus", "ModelHealth"),
         *("GatewayResponse", "PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed"),
         *("RealtimeSession", "RealtimeMessage"),
+    ),
+    "omnillm.library.families": ("ApiReply", "emit_transport_request", "parse_transport_response"),
+    "omnillm.endpoints.api": (
+        *("ApiRequest", "ApiResponse", "EmbeddingRequest", "EmbeddingResponse", "ModerationRequest", "ModerationResponse"),
+        *("RerankRequest", "RerankResponse", "ImageRequest", "ImageResponse", "SpeechRequest", "SpeechResponse"),
+        *("TranscriptionRequest", "TranscriptionResponse"),
+    ),
+    "omnillm.endpoints.forms": ("File",),
+    "omnillm.endpoints.registry": ("WireFormat",),
+    "omnillm.endpoints.transcode": (
+        *("parse_api_request", "emit_api_request", "parse_api_response", "emit_api_response"),
+        *("transcode_api_request", "transcode_api_response"),
     ),
     "omnillm.providers.endpoint": ("AuthScheme", "Bearer", "Header", "Query"),
     "omnillm.providers.registry": ("Support", "embedded_provider_registry"),

@@ -11,7 +11,7 @@ MAX_COUNT = 2**53
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Counts of one attempt (or their sum). Tokens, but for the last two."""
+    """Counts of one attempt (or their sum). Tokens, but for the last four."""
 
     input: int = 0
     """Uncached input."""
@@ -27,7 +27,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     output_audio: int = 0
     images: int = 0
     tool_calls: int = 0
-    """Server-side tool calls that the provider charges for (web searches and the like)."""
+    """Server-side tool calls that the provider charges for (web searches and the like); of rerank: search units."""
+    characters: int = 0
+    """Of a text that was spoken, where the provider charges by them."""
+    audio_ms: int = 0
+    """Length of audio that was read, where the provider charges by it."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -41,6 +45,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
             output_audio=self.output_audio + other.output_audio,
             images=self.images + other.images,
             tool_calls=self.tool_calls + other.tool_calls,
+            characters=self.characters + other.characters,
+            audio_ms=self.audio_ms + other.audio_ms,
         )
 
     @property

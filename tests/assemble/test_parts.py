@@ -9,6 +9,7 @@ from omnillm.config import configured
 from omnillm.config.load import parse
 from omnillm.config.settings import Settings
 from omnillm.errors import ConfigError, UnknownModel
+from omnillm.providers.families import formats_of
 from omnillm.stores.memory import MemoryStore
 from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sqlite import SqliteStore
@@ -50,6 +51,9 @@ def test_every_key_can_be_sent_with_in_every_protocol_of_its_provider() -> None:
         ("local", "a", "openai_chat"),
         ("anthropic", "a", "anthropic_messages"),
         ("gemini", "a", "gemini_generate_content"),
+        *(("openai", key, spoken) for key in "ab" for spoken in formats_of("openai")),
+        *(("local", "a", spoken) for spoken in formats_of("openai_compatible")),
+        *(("gemini", "a", spoken) for spoken in formats_of("gemini")),
     }
     assert [made[name].wording.asks_usage for name in (("openai", "a", "openai_chat"), ("openai", "a", "openai_responses"))] == [
         True,

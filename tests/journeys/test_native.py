@@ -136,14 +136,14 @@ async def test_a_hard_budget_is_told_what_has_no_bound(fake: FakeProvider, gatew
 async def test_usage_is_taken_on_the_side(fake: FakeProvider, gateway: Running) -> None:
     """The provider's bytes for the client; tokens and cost for the ledger and a budget that counts."""
     body = json.dumps({"model": "fake-small", "input": "How deep is the lake?"}).encode()
-    reply = await ask(gateway, "POST", "/openai/v1/embeddings", body)
-    assert reply.json["usage"] == {"prompt_tokens": 5, "total_tokens": 5}
-    assert reply.headers["x-omnillm-cost-usd"] == "0.000002"
+    reply = await ask(gateway, "POST", "/providers/openai/v1/embeddings", body)
+    assert reply.json["usage"] == {"prompt_tokens": 6, "total_tokens": 6}
+    assert reply.headers["x-omnillm-cost-usd"] == "0.0000024"
     assert fake.log[0].body == body
     request, [attempt] = await gateway.last()
     assert (request.operation, request.model, request.outcome) == ("embeddings", "openai/fake-small", "success")
-    assert (attempt.usage.input, attempt.cost_nanousd, attempt.is_usage_known) == (5, 2000, True)
-    assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [2000]
+    assert (attempt.usage.input, attempt.cost_nanousd, attempt.is_usage_known) == (6, 2400, True)
+    assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [2400]
     assert await gateway.program.store.verify() == []
 
 
@@ -151,9 +151,9 @@ async def test_a_key_for_some_models_spends_on_these_only(fake: FakeProvider, ga
     """Where the model cannot be told, the call is refused; files are no model's."""
     for model, status in (("fake-small", 200), ("fake-large", 403), ("", 403)):
         body = json.dumps({"model": model, "input": "Hello"} if model else {"input": "Hello"}).encode()
-        assert (await ask(gateway, "POST", "/openai/v1/embeddings", body, key=CAROL)).status == status
+        assert (await ask(gateway, "POST", "/providers/openai/v1/embeddings", body, key=CAROL)).status == status
     twice = b'{"model": "fake-large", "model": "fake-small", "input": "Hello"}'
-    reply = await ask(gateway, "POST", "/openai/v1/embeddings", twice, key=CAROL)
+    reply = await ask(gateway, "POST", "/providers/openai/v1/embeddings", twice, key=CAROL)
     assert (reply.status, reply.error["code"]) == (400, "repeated_member")
     assert (await upload(gateway, key=CAROL)).status == 200
 

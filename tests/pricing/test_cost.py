@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, bound, cost
+from omnillm.pricing.cost import MAX_COST_NANOUSD, Price, Units, bound, cost
 from omnillm.usage import MAX_COUNT, Usage
 
 KINDS = {
@@ -66,7 +66,7 @@ def test_cost_is_the_exact_sum_rounded_up_once(usage, price):
 def test_cost_is_an_integer(usage, price):
     """Nothing in it has been a float."""
     assert type(cost(usage, price)) is int
-    assert type(bound(usage.prompt_tokens, usage.completion_tokens, price, usage.tool_calls)) is int
+    assert type(bound(usage.prompt_tokens, usage.completion_tokens, price, Units(usage.tool_calls))) is int
 
 
 @given(usage=usages, price=prices, kind=st.sampled_from(list(KINDS)), more=counts)
@@ -79,9 +79,8 @@ def test_cost_is_never_negative_and_rises_with_each_count(usage, price, kind, mo
 @given(usage=usages, price=prices, slack=st.tuples(counts, counts, counts))
 def test_bound_holds_for_every_split_of_the_tokens(usage, price, slack):
     """No matter what the prompt and the completion turn out to consist of."""
-    usage = replace(usage, images=0)
     most = (usage.prompt_tokens + slack[0], usage.completion_tokens + slack[1])
-    assert cost(usage, price) <= bound(*most, price, usage.tool_calls + slack[2])
+    assert cost(usage, price) <= bound(*most, price, Units(usage.tool_calls + slack[2], usage.images, usage.characters, usage.audio_ms))
 
 
 @given(price=prices, prompt=counts, output=counts, calls=counts)
@@ -92,7 +91,7 @@ def test_bound_is_reached_by_the_dearest_usage(price, prompt, output, calls):
         for into in ("input", "cache_read", "cache_write_short", "cache_write_long", "input_audio"):
             for out in ("output", "reasoning", "output_audio"):
                 reached = max(reached, cost(Usage(**{into: within, out: output}, tool_calls=calls), price))
-    assert reached == bound(prompt, output, price, calls)
+    assert reached == bound(prompt, output, price, Units(calls))
 
 
 def test_part_of_a_nano_dollar_is_a_whole_one():

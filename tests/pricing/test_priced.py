@@ -173,10 +173,10 @@ def test_the_reservation_covers_whatever_the_call_may_use(protocol, extra, terms
     quoter, quote = quoted(protocol, **extra)
     price = quoter.price(quote, ("p", "m"))
     assert price == ENTRY.price(terms, price.version.partition(";")[0])
-    prompt, completion, calls = quote.bounds(("p", "m"), price)
-    assert quote.amount_nanousd == bound(prompt, completion, price, calls)
+    prompt, completion, units = quote.bounds(("p", "m"), price)
+    assert quote.amount_nanousd == bound(prompt, completion, price, units)
     for kind in ("input", "cache_read", "cache_write_long", "input_audio"):
-        assert cost(Usage(**{kind: prompt}, reasoning=completion, tool_calls=calls), price) <= quote.amount_nanousd
+        assert cost(Usage(**{kind: prompt}, reasoning=completion, tool_calls=units.tool_calls), price) <= quote.amount_nanousd
 
 
 def test_unseen_input_is_the_whole_context():

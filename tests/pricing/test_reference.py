@@ -11,6 +11,7 @@ from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.quote import Extras, Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.cost import Units
 from omnillm.pricing.listing import Listing
 from omnillm.pricing.reference import bounded, recompute
 from omnillm.pricing.terms import PLAIN, Terms
@@ -20,7 +21,16 @@ OWN = Listing(input=3, output=5, tool_call=11)
 CATALOG = Catalog({"p/own": OWN}, files("omnillm.pricing").joinpath("catalog.json").read_bytes)
 counts = st.integers(0, 10**6)
 usages = st.builds(
-    Usage, input=counts, cache_read=counts, cache_write_long=counts, output=counts, reasoning=counts, tool_calls=st.integers(0, 50)
+    Usage,
+    input=counts,
+    cache_read=counts,
+    cache_write_long=counts,
+    output=counts,
+    reasoning=counts,
+    tool_calls=st.integers(0, 50),
+    images=st.integers(0, 9),
+    characters=counts,
+    audio_ms=counts,
 )
 models = st.sampled_from(
     [
@@ -30,6 +40,9 @@ models = st.sampled_from(
         ("anthropic", "claude-opus-5-5", Terms(tier="fast", place="us", tools=("web_search",))),
         ("gemini", "gemini-2.5-pro", Terms(tools=("google_maps",))),
         ("k", "own", Terms(tools=("anything",))),
+        ("openai", "tts-1", PLAIN),
+        ("openai", "whisper-1", PLAIN),
+        ("azure_openai", "dall-e-3", Terms(image="hd/1024x1792")),
     ]
 )
 verdicts = st.sampled_from([Verdict.SUCCESS, Verdict.ABORTED, Verdict.SERVER_FAULT, Verdict.RATE_LIMITED])
@@ -46,17 +59,24 @@ def test_every_row_is_computed_again_bit_for_bit(model, usage, verdict, is_known
     attempt.has_begun = True
     attempt.observed_bytes = observed
     outcome = Outcome(verdict=verdict, usage=usage, is_usage_known=True) if is_known else Outcome(verdict=verdict)
-    quote = Quote(prompt_bound=bounds[0], output_bound=bounds[1], extras={("p", name): Extras(terms=terms, tool_calls=3)})
+    quote = Quote(prompt_bound=bounds[0], output_bound=bounds[1], extras={("p", name): Extras(terms=terms, units=Units(3, *bounds))})
     charged, _ = attempt.charge(outcome, 200, quote)
     assert recompute(attempt.price_version, outcome.usage if outcome.is_usage_known else None, CATALOG.figures) == charged
 
 
 def test_terms_are_read_as_they_are_written():
     """In the form that stands in a version."""
-    for terms in (PLAIN, Terms(tier="flex"), Terms(place="us"), Terms(tier="fast", place="us", tools=("a", "b"))):
+    for terms in (
+        PLAIN,
+        Terms(tier="flex"),
+        Terms(place="us"),
+        Terms(tier="fast", place="us", tools=("a", "b")),
+        Terms(image="hd/1024x1792"),
+    ):
         assert Terms.parse(str(terms)) == terms
     assert str(PLAIN) == ""
-    assert bounded("v:s/m;tier=flex", (1, 2, 3)) == "v:s/m;tier=flex;bound=1+2+3"
+    assert bounded("v:s/m;tier=flex", 1, 2, Units(3)) == "v:s/m;tier=flex;bound=1+2+3"
+    assert bounded("v:s/m", 1, 2, Units(audio_ms=7)) == "v:s/m;bound=1+2+0+0+0+7"
 
 
 def test_figures_that_have_changed_are_not_taken_for_those_of_the_row():

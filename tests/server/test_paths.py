@@ -70,7 +70,17 @@ def test_every_path_of_a_client_needs_a_virtual_key(path: str) -> None:
         for fields in ({}, {"authorization": f"Bearer {ADMIN.decode()}"}, {"x_api_key": "wrong"}):
             with pytest.raises(Unauthenticated):
                 app().open(request(method, prefix + path, **fields))
-        assert app().open(request(method, prefix + path, x_api_key=VIRTUAL.decode())).caller.name == "someone"
+        form = "multipart/form-data; boundary=b"
+        assert app().open(request(method, prefix + path, x_api_key=VIRTUAL.decode(), content_type=form)).caller.name == "someone"
+
+
+@pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.is_upload])
+def test_an_upload_that_is_no_form_is_refused_before_its_body(path: str) -> None:
+    """But nobody learns that without a virtual key."""
+    with pytest.raises(Unauthenticated):
+        app().open(request("POST", path, content_type="application/json"))
+    with pytest.raises(CallerFault, match="multipart/form-data"):
+        app().open(request("POST", path, x_api_key=VIRTUAL.decode(), content_type="application/json"))
 
 
 NOWHERE = (

@@ -64,7 +64,7 @@ async def test_newer_schema_is_refused(store, tmp_path):
         db.execute("PRAGMA user_version = 7")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 5"):
+        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 6"):
             await store.open()
 
 
@@ -268,7 +268,8 @@ async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
         db.executescript(
-            "DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; DROP TABLE claims; PRAGMA user_version = 3;"
+            "DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; DROP TABLE claims; "
+            "ALTER TABLE daily DROP COLUMN characters; ALTER TABLE daily DROP COLUMN audio_ms; PRAGMA user_version = 3;"
         )
     db.close()
     await store.open()

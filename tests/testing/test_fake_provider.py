@@ -130,7 +130,7 @@ async def test_key_is_found_wherever_an_sdk_puts_it(headers, query):
     [
         ("GET", "/v1/nowhere", {}, "Unknown request URL."),
         ("POST", "/v1/v1/messages", {"anthropic-version": "1"}, "Not found"),
-        ("POST", "/v1beta/models/m:embedContent", {}, "The model is not found for API version v1."),
+        ("POST", "/v1beta/models/m:predict", {}, "The model is not found for API version v1."),
         ("GET", "/v1/chat/completions", {}, "Unknown request URL."),
     ],
 )

@@ -12,6 +12,7 @@ from omnillm.config.settings import BudgetSettings, Settings, TimeoutSettings, V
 from omnillm.config.values import window_s
 from omnillm.credentials.aws import aws_credential
 from omnillm.credentials.google import google_credential
+from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
@@ -20,9 +21,11 @@ from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.quote import PriceBook
 from omnillm.gateway.translation import Credential, Upstream, Wording
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of
 from omnillm.providers.endpoint import Bearer, Endpoint
+from omnillm.providers.families import formats_of
 from omnillm.providers.heads import Sender
 from omnillm.routing.router import Router
 from omnillm.routing.target import Target
@@ -88,9 +91,9 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
                 error.path = f"providers.{name}." + (f"keys[{place}].key" if error.path == "key" else error.path)
                 raise
             sender = Sender(profile, secret if credential is None else configured.NO_SECRET)
-            for protocol in profile.protocols:
+            for protocol in (*profile.protocols, *formats_of(profile.kind, is_compat=profile.is_compat)):
                 upstreams[name, key.label, protocol] = Upstream(
-                    protocol=PROTOCOLS[protocol],
+                    protocol=spoken(protocol),
                     endpoint=profile,
                     credential=credential,
                     sender=sender,
@@ -113,7 +116,7 @@ def _credential(profile: Endpoint, secret: Secret, clock: Clock, *, told: str) -
 
 
 def _wording(profile: Endpoint, protocol: str) -> Wording:
-    own = PROTOCOLS[protocol].output_cap_member
+    own = spoken(protocol).output_cap_member
     if protocol != "openai_chat":
         return Wording(output_cap_member=own)
     cap = profile.chat_cap_member or own
@@ -123,6 +126,11 @@ def _wording(profile: Endpoint, protocol: str) -> Wording:
         renamed=dict.fromkeys(CHAT_CAPS - {cap}, cap) if profile.has_one_cap else {},
         refused=frozenset(profile.refused),
     )
+
+
+def spoken(name: str) -> Protocol:
+    """A protocol of generations, or the wire format of an endpoint family."""
+    return PROTOCOLS[name] if name in PROTOCOLS else FORMATS[name].protocol
 
 
 def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:

@@ -35,14 +35,18 @@ def read_catalog() -> bytes:
 
 def listing_of(price: PriceSettings) -> Listing:
     given = {
-        name: value for name in ("tools", "tool_call", "request", "max_output", "context") if (value := getattr(price, name)) is not None
+        name: value
+        for name in ("tools", "images", "tool_call", "request", "max_output", "context")
+        if (value := getattr(price, name)) is not None
     }
     tiers = {name: Tier(**_rates(tier), steps=_steps(tier)) for name, tier in price.tiers.items()}
     return Listing(**_rates(price), steps=_steps(price), tiers=tiers, **given)
 
 
 def _rates(given: RateSettings) -> dict[str, Any]:
-    return {name: value for name in RateSettings.__struct_fields__ if (value := getattr(given, name)) is not None}
+    rates = {name: value for name in RateSettings.__struct_fields__ if (value := getattr(given, name)) is not None}
+    second = rates.pop("audio_second", None)
+    return rates if second is None else rates | {"audio_ms": -(-second // 1000)}
 
 
 def _steps(given: TierSettings) -> dict[str, Rates]:

@@ -249,6 +249,10 @@ class RateSettings(Struct, frozen=True, kw_only=True):
     input_audio: Rate | None = None
     output_audio: Rate | None = None
     image: NanoUsdEach | None = field(default=None, name="per_image")
+    character: Rate | None = field(default=None, name="characters")
+    """USD per million characters of a text that is spoken."""
+    audio_second: NanoUsdEach | None = field(default=None, name="per_second")
+    """USD per second of audio that is read."""
 
 
 class StepSettings(RateSettings, frozen=True, kw_only=True):
@@ -271,6 +275,8 @@ class PriceSettings(TierSettings, frozen=True, kw_only=True):
     """The provider's tool -> USD a call."""
     tool_call: NanoUsdEach | None = field(default=None, name="per_tool_call")
     """Of any other tool."""
+    images: dict[ModelName, NanoUsdEach] = field(default_factory=dict, name="per_image_of")
+    """Quality and size ("hd/1024x1792") -> USD an image; one that is not named costs as the dearest."""
     request: NanoUsdEach | None = field(default=None, name="per_request")
     max_output: Tokens | None = None
     context: Tokens | None = None

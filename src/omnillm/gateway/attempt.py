@@ -99,10 +99,10 @@ class Attempt:
         if outcome.is_usage_known:
             return cost(outcome.usage, price), False
         is_refusal = outcome.verdict in UNBILLED or status >= 400
-        if not quote.prompt_bound or (is_refusal and not self.has_content):
+        if not quote.is_charged or (is_refusal and not self.has_content):
             return 0, False
-        prompt, output, tool_calls = quote.bounds((self.lease.provider, self.lease.model), price)
-        if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0:
+        prompt, output, units = quote.bounds((self.lease.provider, self.lease.model), price)
+        if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
             output = min(output, self.observed_bytes + ABORT_SLACK_TOKENS)
-        self.price_version = bounded(price.version, (prompt, output, tool_calls))
-        return bound(prompt, output, price, tool_calls), True
+        self.price_version = bounded(price.version, prompt, output, units)
+        return bound(prompt, output, price, units), True

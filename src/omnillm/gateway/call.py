@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from omnillm.errors import BadRequest
+from omnillm.gateway.upload import Upload
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
 GENERATE: Final = "generate"
@@ -64,6 +65,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A hash: calls with the same one prefer the same key; 0: none."""
     tags: str = ""
     idempotency_key: IdempotencyKey | None = None
+    upload: Upload | None = None
+    """A form with files, in the place of `body`, which then is its digest."""
 
     def __repr__(self) -> str:
         """Without headers, members and body: they hold credentials and prompts."""

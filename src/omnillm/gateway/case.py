@@ -12,6 +12,7 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.bound_reasoning import readable
 from omnillm.gateway.bridge import Bridge, Bridged
 from omnillm.gateway.call import Call
+from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
@@ -71,7 +72,7 @@ class Case:
         quote: Quote,
         targets: tuple[Target, ...],
         pin: Pin | None,
-        bridge: Bridge | None = None,
+        bridge: Bridge | FamilyBridge | None = None,
     ) -> None:
         self._settlement = settlement
         self.bridge = bridge

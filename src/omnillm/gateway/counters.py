@@ -35,6 +35,8 @@ class Counts(NamedTuple):
     output_audio: int = 0
     images: int = 0
     tool_calls: int = 0
+    characters: int = 0
+    audio_ms: int = 0
 
     @classmethod
     def of(cls, row: RequestRow) -> "Counts":

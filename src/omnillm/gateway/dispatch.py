@@ -29,7 +29,7 @@ from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round
 from omnillm.gateway.translation import Upstream, Upstreams
-from omnillm.outcome import FAILOVERS, RETRIES, Verdict
+from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.transport.client import Exchange, HttpClient
@@ -99,7 +99,7 @@ class Dispatch:
             answer = await self._exchange(case, attempt, upstream, bridged)
             if isinstance(answer, Answer):
                 return answer
-            case.end(attempt.outcome(answer), status=answer.status, error=answer.code)
+            case.end(_outcome(case, attempt, answer), status=answer.status, error=answer.code)
             if answer.verdict is not Verdict.STALE:
                 return answer
             await self._cover(case)
@@ -146,7 +146,7 @@ class Dispatch:
         exchange = attempt.exchange
         assert exchange is not None
         body = await exchange.read_all(self.settings.buffered_bytes)
-        if case.call.operation != GENERATE:
+        if case.call.operation != GENERATE and not case.call.protocol.family:
             is_told = tells_something(body)
             return Answer(exchange=exchange, upstream=upstream, body=body) if is_told else self._judge(case, exchange, upstream, body)
         peek = upstream.protocol.peek_reply(body)
@@ -169,14 +169,15 @@ class Dispatch:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""
         exchange = attempt.exchange
         assert exchange is not None
-        if not exchange.headers.get(b"content-type", b"").startswith(upstream.streaming.content_type):
+        reader = upstream.reader_of(exchange.headers)
+        if reader is None:
             body = await exchange.read_all(ERROR_BODY_LIMIT)
             failure = self._judge(case, exchange, upstream, body)
             return failure if failure.verdict is not Verdict.SUCCESS else garbled()
         answer = Answer(
             exchange=exchange,
             upstream=upstream,
-            reader=upstream.streaming.reader(),
+            reader=reader,
             watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.wording.asks_usage),
             translator=None if bridged is None else case.translator(bridged, attempt.lease),
         )
@@ -226,12 +227,21 @@ class Dispatch:
                 raise BudgetExceeded("The budget has no room for another attempt after one that may be billed.", code="budget_exceeded")
 
 
+OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
 TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
     NotSent: Verdict.NOT_SENT,
     StaleConnection: Verdict.STALE,
     UpstreamLost: Verdict.LOST,
     UpstreamTimeout: Verdict.TIMEOUT,
 }
+
+
+def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
+    """What it means for the key. One that may not embed with a model, or whose host does not, can still generate with it."""
+    outcome = attempt.outcome(failure)
+    if failure.verdict in OF_A_MODEL and case.call.protocol.family:
+        return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
+    return outcome
 
 
 def tells_something(body: bytes) -> bool:

@@ -8,27 +8,38 @@ import msgspec
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridge
 from omnillm.gateway.call import GENERATE, REALTIME, Call, has_repeated_members, read_members, spelling
+from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.catalog import Catalog
-from omnillm.pricing.cost import Price, bound
+from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.priced import Asked, read_asked, served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.routing.target import Plan, Target
+from omnillm.usage import Usage
 
 
 class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a call asks of one target beyond tokens that its body shows. Counts are upper bounds."""
 
     terms: Terms = PLAIN
-    tool_calls: int = 0
+    units: Units = NO_UNITS
     turns: int = 0
     """How often the whole context may be read as prompt; 0: only the body is."""
     output_turns: int = 1
     unbounded: str = ""
     """What has no bound."""
+    unbounded_output: str = ""
+    """What has none where output is paid and the model's own maximum is not known; and `unbounded_audio` where audio is."""
+    unbounded_audio: str = ""
+
+    def why_unbounded(self, price: Price) -> str:
+        """What has no bound at this price; nothing: all of it has one."""
+        if self.unbounded_output and price.dearest_output and not price.max_output:
+            return self.unbounded_output
+        return self.unbounded or (self.unbounded_audio if price.audio_ms else "")
 
 
 NO_EXTRAS = Extras()
@@ -49,16 +60,26 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     extras: Mapping[tuple[str, str], Extras] = {}
     """(provider, model) -> what it is asked beyond tokens; most calls ask nothing."""
 
-    def bounds(self, target: tuple[str, str], price: Price) -> tuple[int, int, int]:
-        """(tokens of prompt and of completion, tool calls) that an attempt at this target can take at most."""
+    is_charged: bool = True
+    """False: counting tokens, which is free, and native calls, which settle themselves."""
+    is_paid_by_piece: bool = True
+    """A stream that was given up costs what was seen of it. An endpoint family is made as a whole, and paid as one."""
+
+    def counted(self, target: tuple[str, str], price: Price) -> Usage | None:
+        """What a call that went well has used by its request alone, where nothing else is paid: characters."""
+        characters = self.extras[target].units.characters if target in self.extras else 0
+        return Usage(characters=characters) if characters and price.character else None
+
+    def bounds(self, target: tuple[str, str], price: Price) -> tuple[int, int, Units]:
+        """(tokens of prompt and of completion, units) that an attempt at this target can take at most."""
         output = price.max_output * self.uncapped_choices or self.output_bound
         if target not in self.extras:
-            return self.prompt_bound, output, 0
+            return self.prompt_bound, output, NO_UNITS
         extras = self.extras[target]
-        return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.tool_calls
+        return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.units
 
 
-FREE = Quote()
+FREE = Quote(is_charged=False)
 
 
 class PriceBook:
@@ -104,16 +125,16 @@ class Quoter:
             return None
         return self.prices.find(*target, msgspec.structs.replace(asked, tier=tier))
 
-    def quote(self, call: Call, plan: Plan, bridge: Bridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
+    def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
         """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
         if call.operation == REALTIME:
             return self._quote_session(call, plan)
-        if call.operation != GENERATE:
+        if call.operation != GENERATE and not call.protocol.family:
             return FREE, plan.targets
         prompt_tokens, prompt_bound = _weigh(call.protocol, call.members)
         if bridge is None:
             peek, extras = call.peek, {}
-            if peek.price_members:
+            if peek.price_members or call.protocol.asks is not None:
                 extras = _extras(plan.targets, dict.fromkeys(plan.targets, Body(call.protocol, call.members, peek)))
         else:
             bodies = {target: _body(call, bridge, target) for target in plan.targets}
@@ -121,13 +142,22 @@ class Quoter:
             peek, extras = _widest([body.peek for body in bodies.values()] or [call.peek]), _extras(plan.targets, bodies)
         is_capped = peek.output_cap is not None
         output = (peek.output_cap or self._default_output_tokens) * peek.n
-        quote = Quote(tokens=prompt_tokens + output, prompt_bound=prompt_bound, output_bound=output, extras=extras)
+        quote = Quote(
+            tokens=prompt_tokens + output,
+            prompt_bound=prompt_bound,
+            output_bound=output,
+            extras=extras,
+            is_paid_by_piece=not call.protocol.family,
+        )
         if not call.caller.budgets and self._unknown != "refuse":
             return quote, plan.targets
         if call.caller.budgets and _is_ambiguous(call):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
         priced = self._priced(call, plan, quote)
-        quote = self._bounded(priced, quote, uncapped_choices=0 if is_capped else peek.n, is_budgeted=bool(call.caller.budgets))
+        is_cappable = not is_capped and bool(call.protocol.output_cap_member)
+        quote = self._bounded(
+            priced, quote, uncapped_choices=0 if is_capped else peek.n, is_cappable=is_cappable, is_budgeted=bool(call.caller.budgets)
+        )
         if quote.injected_cap is not None and bridge is not None:
             bridge.cap(quote.injected_cap)
         return quote, plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
@@ -150,9 +180,17 @@ class Quoter:
             quote = msgspec.structs.replace(quote, amount_nanousd=most)
         return quote, tuple(target for target, _ in priced)
 
-    def _bounded(self, priced: Sequence[tuple[Target, Price | None]], quote: Quote, *, uncapped_choices: int, is_budgeted: bool) -> Quote:
+    def _bounded(
+        self,
+        priced: Sequence[tuple[Target, Price | None]],
+        quote: Quote,
+        *,
+        uncapped_choices: int,
+        is_cappable: bool,
+        is_budgeted: bool,
+    ) -> Quote:
         """The quote with the money of the dearest target, and the cap that makes it a bound."""
-        needs_cap = uncapped_choices and any(price is not None and not price.max_output for _, price in priced)
+        needs_cap = is_cappable and any(price is not None and not price.max_output for _, price in priced)
         quote = msgspec.structs.replace(
             quote, uncapped_choices=uncapped_choices, injected_cap=self._default_output_tokens if needs_cap else None
         )
@@ -172,8 +210,8 @@ class Quoter:
             if price is None:
                 if self._unknown == "allow":
                     priced.append((target, self.price(quote, key)))
-            elif call.caller.budgets and extras.unbounded:
-                unbounded = unbounded or extras.unbounded
+            elif call.caller.budgets and (why := extras.why_unbounded(price)):
+                unbounded = unbounded or why
             else:
                 priced.append((target, price))
         if priced:
@@ -189,8 +227,8 @@ class Quoter:
 
 def bound_of(quote: Quote, target: tuple[str, str], price: Price) -> int:
     """nano-USD of an attempt at most."""
-    prompt, completion, tool_calls = quote.bounds(target, price)
-    return bound(prompt, completion, price, tool_calls)
+    prompt, completion, units = quote.bounds(target, price)
+    return bound(prompt, completion, price, units)
 
 
 def _told(quote: Quote) -> str:
@@ -207,7 +245,7 @@ class Body(NamedTuple):
     peek: RequestPeek
 
 
-def _body(call: Call, bridge: Bridge, target: Target) -> Body:
+def _body(call: Call, bridge: Bridge | FamilyBridge, target: Target) -> Body:
     bridged = bridge.find(target)
     if bridged is None:
         return Body(call.protocol, call.members, call.peek)
@@ -228,18 +266,22 @@ def _extras(targets: tuple[Target, ...], bodies: Mapping[Target, Body]) -> dict[
     found: dict[tuple[str, str], Extras] = {}
     for target in targets:
         protocol, members, peek = bodies[target]
-        if peek.price_members:
+        if protocol.asks is not None:
+            found[target.provider, target.model] = _extras_of(protocol.asks(members))
+        elif peek.price_members:
             found[target.provider, target.model] = _extras_of(read_asked(protocol.name, members, peek.price_members, peek.n))
     return found
 
 
 def _extras_of(asked: Asked) -> Extras:
     return Extras(
-        terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools))),
-        tool_calls=asked.calls,
+        terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools)), image=asked.image),
+        units=Units(asked.calls, asked.images, asked.characters, asked.audio_ms),
         turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
         output_turns=asked.output_turns,
         unbounded=asked.unbounded,
+        unbounded_output=asked.unbounded_output,
+        unbounded_audio=asked.unbounded_audio,
     )
 
 
@@ -259,6 +301,8 @@ def _heaviest(bodies: Iterable[Body], tokens: int, most: int) -> tuple[int, int]
 
 def _is_ambiguous(call: Call) -> bool:
     """Whether a member stands twice where two readers may differ: at the top level, or in the object that holds the output cap (Gemini)."""
+    if call.upload is not None:
+        return False  # the form was refused, if a name stood in it twice
     if has_repeated_members(call.body, call.members):
         return True
     holder, dot, _ = call.protocol.output_cap_member.partition(".")

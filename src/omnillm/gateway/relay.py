@@ -2,13 +2,14 @@
 
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
+from omnillm.framing.pieces import PieceReader
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
-from omnillm.usage import MAX_COUNT, NO_USAGE
+from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
 
 class Relay:
@@ -48,6 +49,11 @@ class Relay:
         if answer.reader is None or answer.upstream.streaming is SSE:
             return headers
         return {**headers, b"content-type": SSE.content_type}
+
+    @property
+    def is_raw(self) -> bool:
+        """A stream of plain bytes, in which no error can be told: only cutting it says that it is not whole."""
+        return isinstance(self._answer.reader, PieceReader)
 
     @property
     def next_sequence(self) -> int:
@@ -136,6 +142,14 @@ class Relay:
             status, outcome = CLIENT_CLOSED, ABORTED
         self._case.close(status=status, outcome=outcome)
 
+    def _is_lie(self, usage: Usage, answer: Answer) -> bool:
+        """Nothing asked, nothing said though something came, and counts beyond all bounds. What families count is not always tokens."""
+        if usage.total_tokens >= MAX_COUNT:
+            return True
+        if self._case.call.protocol.family:
+            return usage == NO_USAGE
+        return not usage.prompt_tokens or (not usage.completion_tokens and bool(answer.seen & Sight.CONTENT))
+
     def _end(self, verdict: Verdict, error: str) -> None:
         answer = self._answer
         exchange = answer.exchange
@@ -143,13 +157,13 @@ class Relay:
             self._case.losses = tuple(sorted({*self._case.losses, *answer.translator.losses.reasons}))
         # What a stream reported before its end is a part of the truth, not the whole.
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
-        if usage is not None and (
-            not usage.prompt_tokens or usage.total_tokens >= MAX_COUNT or (not usage.completion_tokens and answer.seen & Sight.CONTENT)
-        ):
-            # Nothing asked, nothing said though something came, and counts beyond all bounds are lies: the attempt is charged by estimate.
-            usage = None
+        if usage is not None and self._is_lie(usage, answer):
+            usage = None  # the attempt is charged by estimate
         if usage is not None and answer.tier is not None:
             self._case.served_under(answer.tier)
+        if usage is None and verdict is Verdict.SUCCESS and self._attempt.price is not None:
+            lease = self._attempt.lease
+            usage = self._case.quote.counted((lease.provider, lease.model), self._attempt.price)
         outcome = Outcome(
             verdict=verdict,
             usage=usage or NO_USAGE,

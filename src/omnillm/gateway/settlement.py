@@ -6,9 +6,10 @@ from random import Random
 from omnillm.clock import Clock
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import Bindings, Pin
-from omnillm.gateway.bridge import Bridges
+from omnillm.gateway.bridge import Bridge, Bridges
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
+from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quoter
 from omnillm.records import RequestRow
@@ -46,7 +47,12 @@ class Settlement:
 
     def open(self, call: Call, plan: Plan, pin: Pin | None = None) -> Case:
         """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
-        plan, bridge = self._bridges.open(call, plan)
+        bridge: Bridge | FamilyBridge | None
+        if call.protocol.family:
+            bridge = FamilyBridge(call, plan) if plan.is_bridged else None
+            plan = plan if bridge is None else bridge.plan
+        else:
+            plan, bridge = self._bridges.open(call, plan)
         if bridge is None:
             return Case(self, call, *self.quoter.quote(call, plan), pin)
         return Case(self, call, *self.quoter.quote(call, plan, bridge), pin or bridge.pin, bridge)

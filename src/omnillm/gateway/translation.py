@@ -11,6 +11,7 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, NoAvailableKey
+from omnillm.framing.sse import FrameReader
 from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import Call, emit, spelling
 from omnillm.gateway.quote import Quote
@@ -21,6 +22,7 @@ from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import SSE, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.transport.client import Origin, Outgoing
+from omnillm.transport.spool import Spliced, Spool
 from omnillm.transport.timeouts import Timeouts
 
 _OF_A_PROTOCOL = (b"anthropic-", b"openai-", b"x-stainless-")
@@ -129,12 +131,13 @@ class Upstream:
             operation=call.operation,
             model=model,
             is_stream=call.is_stream,
+            content_type=b"" if call.upload is None else call.upload.content_type,
         )
-        body = bridged.body if bridged is not None else splice(call, quote, model, self.wording)
-        if self._anthropic_body is not None:
+        body = self._body(call, quote, model, bridged)
+        if self._anthropic_body is not None and isinstance(body, bytes):
             headers = call.headers if bridged is None or bridged.protocol is call.protocol else {}
             body = self._anthropic_body.fit(body, operation=call.operation, headers=headers)
-        if self.credential is not None:
+        if self.credential is not None and isinstance(body, bytes):  # no cloud has a family that uploads
             head += self.credential.fields(head, body)
         return Outgoing(
             origin=self.origin,
@@ -144,6 +147,13 @@ class Upstream:
             timeouts=timeouts,
             is_stream=call.is_stream,
         )
+
+    def reader_of(self, headers: Mapping[bytes, bytes]) -> FrameReader | None:
+        """Of a stream's reply; None: it is no stream."""
+        if self.protocol.reader is not None:
+            return self.protocol.reader(headers)
+        streaming = self.streaming
+        return streaming.reader() if headers.get(b"content-type", b"").startswith(streaming.content_type) else None
 
     def error_protocol(self, body: bytes) -> Protocol:
         """The protocol in whose words an error is: a cloud's own errors are not those of the model that it serves."""
@@ -165,6 +175,13 @@ class Upstream:
         if self.credential is not None:
             head += self.credential.fields(head, b"")
         return Outgoing(origin=self.origin, method=b"GET", head=head, body=b"", timeouts=timeouts, is_stream=True)
+
+    def _body(self, call: Call, quote: Quote, model: str, bridged: Bridged | None) -> bytes | Spool | Spliced:
+        if call.upload is not None:
+            return call.upload.body(None if model == (call.peek.model or call.model) else model)
+        if bridged is not None:
+            return bridged.body
+        return splice(call, quote, model, self.wording)
 
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())
@@ -198,7 +215,10 @@ def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
     members = wording.reword(call.members)
     changes: dict[str, bytes] = {}
-    if model != (call.peek.model or call.model) and "model" in members:
+    asked = call.peek.model or call.model
+    if model != asked and call.protocol.rename is not None:
+        changes |= call.protocol.rename(members, model)
+    elif model != asked and "model" in members:
         changes["model"] = msgspec.json.encode(model)
     if quote.injected_cap is not None:
         _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)

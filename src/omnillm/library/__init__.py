@@ -1,6 +1,7 @@
 """What a Python user holds: `Gateway`, on the same engine as the server."""
 
 from omnillm.library.endpoints import ProviderEndpoint
+from omnillm.library.families import ApiReply, emit_transport_request, parse_transport_response
 from omnillm.library.gateway import Gateway
 from omnillm.library.generation import GatewayResponse
 from omnillm.library.pool import KeyConfig, KeyStatus, ModelHealth, PoolConfig
@@ -9,6 +10,7 @@ from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveReques
 from omnillm.library.realtime import RealtimeMessage, RealtimeSession
 
 __all__ = [
+    "ApiReply",
     "Completed",
     "Gateway",
     "GatewayResponse",
@@ -24,4 +26,6 @@ __all__ = [
     "RealtimeSession",
     "StreamFrame",
     "StreamUsage",
+    "emit_transport_request",
+    "parse_transport_response",
 ]

@@ -25,13 +25,17 @@ from omnillm.config.settings import (
     TargetSettings,
     TimeoutSettings,
 )
+from omnillm.endpoints.api import ApiRequest
+from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ConfigError, ProtocolError
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.call import REALTIME, Call, affinity_of, read_idempotency_key, read_members
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.realtime import Session
 from omnillm.gateway.relay import Relay
+from omnillm.library import families
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
+from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.pool import (
     KeyConfig,
@@ -165,6 +169,43 @@ class Gateway:
             yield read_events(relay)
         finally:
             relay.close()
+
+    async def api_call(self, request: ApiRequest, *, session: str = "", tags: str = "") -> ApiReply:
+        """Embed, moderate, rerank, draw, speak or transcribe: a family's canonical request, in whichever format its provider has of it.
+
+        Its whole reply, also of speech; what asks for events is refused. BadRequest: the provider does not have the family, or a member
+        does not fit; ProtocolError: it cannot be said in the provider's format. Raises OmniError.
+        """
+        await self._start()
+        if families.accepted(request) == "text/event-stream":
+            raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
+        written = families.write(request)
+        relay = await self._serve(self._family_call(request, written, session, tags))
+        assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
+        try:
+            return await families.read_reply(relay, written)
+        finally:
+            relay.close()
+
+    @asynccontextmanager
+    async def api_stream(self, request: ApiRequest, *, session: str = "", tags: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
+        """The same, as its bytes come: audio, or whole server-sent events. A cut one raises. Leaving the block early hangs up."""
+        await self._start()
+        if not families.is_stream(request):
+            raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
+        relay = await self._serve(self._family_call(request, families.write(request), session, tags))
+        assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
+        try:
+            yield families.pieces(relay)
+        finally:
+            relay.close()
+
+    def _family_call(self, request: ApiRequest, written: families.Written, session: str, tags: str) -> Call:
+        spoken = FORMATS[written.wire_format]
+        headers = {"accept": families.accepted(request)}
+        raw = PrimitiveRequest(body=written.body, operation=spoken.operation, headers=headers, session=session, tags=tags)
+        call = self._made(raw, spoken.protocol, written.members, is_stream=families.is_stream(request))
+        return replace(call, upload=written.upload)
 
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
         """A raw call in the provider's own protocol, its reply whole. A body that asks for a stream is refused. Raises OmniError."""

@@ -3,7 +3,7 @@
 A rate is integer nano-USD per 1,000,000 units, so 0.4 USD per million tokens is 400,000,000.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -30,6 +30,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Per million images."""
     tool_call: int
     """Per million calls of the dearest tool that the call may use."""
+    character: int = 0
+    """Per million characters of a text that is spoken."""
+    audio_ms: int = 0
+    """Per million milliseconds of audio that is read."""
     request: int = 0
     """Per million attempts: of models that search in every call."""
     max_output: int = 0
@@ -84,16 +88,36 @@ def cost(usage: Usage, price: Price) -> int:
         + usage.output_audio * rates.output_audio
         + usage.images * rates.image
         + usage.tool_calls * rates.tool_call
+        + usage.characters * rates.character
+        + usage.audio_ms * rates.audio_ms
         + price.request
     )
     return min(-(-total // MILLION), MAX_COST_NANOUSD)
 
 
-def bound(input_tokens: int, output_tokens: int, price: Price, tool_calls: int = 0) -> int:
-    """nano-USD that no usage of at most so many prompt tokens, completion tokens and tool calls can exceed; images come on top."""
-    total = input_tokens * price.dearest_input + output_tokens * price.dearest_output + tool_calls * price.tool_call
+class Units(NamedTuple):
+    """Upper bounds of what is no token."""
+
+    tool_calls: int = 0
+    images: int = 0
+    characters: int = 0
+    audio_ms: int = 0
+
+
+NO_UNITS: Final = Units()
+
+
+def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO_UNITS) -> int:
+    """nano-USD that no usage of at most so many prompt tokens, completion tokens and units can exceed."""
+    total = _most(input_tokens, output_tokens, price, units)
     for above, rates in price.steps:
         if input_tokens > above:
-            dearer = input_tokens * rates.dearest_input + output_tokens * rates.dearest_output + tool_calls * rates.tool_call
-            total = max(total, dearer)
+            total = max(total, _most(input_tokens, output_tokens, rates, units))
     return min(-(-(total + price.request) // MILLION), MAX_COST_NANOUSD)
+
+
+def _most(input_tokens: int, output_tokens: int, rates: Price, units: Units) -> int:
+    """Millionths of a nano-USD."""
+    tokens = input_tokens * rates.dearest_input + output_tokens * rates.dearest_output
+    made = units.tool_calls * rates.tool_call + units.images * rates.image
+    return tokens + made + units.characters * rates.character + units.audio_ms * rates.audio_ms

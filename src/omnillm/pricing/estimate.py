@@ -13,7 +13,7 @@ HIDDEN_TOKENS = {
     "bedrock_converse": 700,
     "canonical": 0,
 }
-"""Upper bounds of what stands in a provider's count but not in the body."""
+"""Upper bounds of what stands in a provider's count but not in the body. The endpoint families weigh it with each text."""
 
 
 MEDIA_SHARE = {
@@ -28,8 +28,8 @@ MEDIA_SHARE = {
 
 
 def estimated_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:
-    return (text_bytes + 3) // 4 + (media_tokens // MEDIA_SHARE[protocol] if media_tokens else 0)
+    return (text_bytes + 3) // 4 + (media_tokens // MEDIA_SHARE.get(protocol, 1) if media_tokens else 0)
 
 
 def bounded_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:
-    return text_bytes + media_tokens + HIDDEN_TOKENS[protocol]
+    return text_bytes + media_tokens + HIDDEN_TOKENS.get(protocol, 0)

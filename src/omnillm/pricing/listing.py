@@ -39,6 +39,8 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     """Image tokens, in and out: usage does not split them off, so where they are dearer they are the rate of all (`_folded`)."""
     output_image: Rate | None = None
     image: Fee | None = None
+    character: Rate | None = None
+    audio_ms: Rate | None = None
 
 
 class Tier(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -58,6 +60,8 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     """Fee of a call of any tool that `tools` does not name."""
     uplifts: dict[str, Permille] = {}
     """Place of inference -> thousandths that every token costs there."""
+    images: dict[str, Fee] = {}
+    """Quality and size, "hd/1024x1792" -> fee of such an image; one that is not named here costs as the dearest."""
     request: Fee = 0
     max_output: Tokens = 0
     context: Tokens = 0
@@ -70,6 +74,8 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
         if uplift is None or fee is None or (terms.tier and tier is None and terms.tier not in NEVER_DEARER):
             return None
         own = _stated(self)
+        if self.images:
+            own["image"] = self.images.get(terms.image, max(self.images.values()))
         base = own if tier is None else own | _stated(tier)
         steps = self.steps if tier is None else tier.steps
         common: dict[str, Any] = {"tool_call": fee, "request": self.request, "version": f"{version}{terms}"}

@@ -1,12 +1,13 @@
 """The cost of a ledger's row, computed again from the row and the figures that it names.
 
 A row's `price_version` is `<figures>:<section>/<model><terms><bound>`, as in `2026-11-28:openai/gpt-5;tier=priority`. A row that was
-charged by its bound, because nobody reported a usage, names it: `;bound=5123+1024+0`, tokens of prompt and completion and tool calls.
+charged by its bound, because nobody reported a usage, names it: `;bound=5123+1024+0`, tokens of prompt and completion and tool calls, and
+for the endpoint families images, characters and milliseconds of audio.
 """
 
 from collections.abc import Callable
 
-from omnillm.pricing.cost import bound, cost
+from omnillm.pricing.cost import Units, bound, cost
 from omnillm.pricing.listing import Listing
 from omnillm.pricing.terms import Terms
 from omnillm.usage import NO_USAGE, Usage
@@ -17,9 +18,10 @@ ListingOf = Callable[[str, str, str], Listing | None]
 """(figures, section or provider, model) -> the entry."""
 
 
-def bounded(version: str, counts: tuple[int, int, int]) -> str:
+def bounded(version: str, prompt: int, completion: int, units: Units) -> str:
     """The version of a row that was charged by its bound."""
-    return f"{version}{_BOUND}{'+'.join(map(str, counts))}"
+    told = units if any(units[1:]) else units[:1]
+    return f"{version}{_BOUND}{'+'.join(map(str, (prompt, completion, *told)))}"
 
 
 def recompute(price_version: str, usage: Usage | None, find: ListingOf) -> int:
@@ -41,5 +43,5 @@ def recompute(price_version: str, usage: Usage | None, find: ListingOf) -> int:
         raise LookupError(f"no such figures: {price_version!r}")
     if not counts:
         return cost(usage or NO_USAGE, price)
-    prompt, completion, tool_calls = map(int, counts.split("+"))
-    return bound(prompt, completion, price, tool_calls)
+    prompt, completion, *units = map(int, counts.split("+"))
+    return bound(prompt, completion, price, Units(*units))

@@ -11,9 +11,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tools: tuple[str, ...] = ()
     """The provider's own tools that are paid by the call and that the call may use, in order; empty: none named."""
 
+    image: str = ""
+    """Quality and size of an image that is asked for, "high/1024x1536"; "": not said."""
+
     def __str__(self) -> str:
         """As it stands in a price's version: "" for the plain terms, else ";tier=priority;tools=file_search+web_search"."""
-        parts = (("tier", self.tier), ("place", self.place), ("tools", "+".join(self.tools)))
+        parts = (("tier", self.tier), ("place", self.place), ("tools", "+".join(self.tools)), ("image", self.image))
         return "".join(f";{name}={value}" for name, value in parts if value)
 
     @classmethod
@@ -21,7 +24,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """From the form of `str`."""
         parts = dict(part.split("=", 1) for part in written.split(";") if part)
         tools = parts.get("tools", "")
-        return cls(tier=parts.get("tier", ""), place=parts.get("place", ""), tools=tuple(tools.split("+")) if tools else ())
+        return cls(
+            tier=parts.get("tier", ""),
+            place=parts.get("place", ""),
+            tools=tuple(tools.split("+")) if tools else (),
+            image=parts.get("image", ""),
+        )
 
 
 PLAIN = Terms()

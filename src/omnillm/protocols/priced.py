@@ -35,6 +35,17 @@ class Asked(msgspec.Struct, kw_only=True, gc=False):
     """The prompt may be as long as the model's context, whatever the body holds."""
     unbounded: str = ""
     """The first member whose cost has no bound, and how to give it one."""
+    images: int = 0
+    image: str = ""
+    """Quality and size of each, as `pricing/terms.py` has it."""
+    characters: int = 0
+    """Exactly so many are spoken."""
+    audio_ms: int = 0
+    """At most so much is read."""
+    unbounded_output: str = ""
+    """Why the output has no bound, unless the model's own is known."""
+    unbounded_audio: str = ""
+    """Why `audio_ms` is no bound, where audio is paid by its length."""
 
     def refuse(self, member: str, hint: str = "") -> None:
         self.unbounded = self.unbounded or member + (f" ({hint})" if hint else "")

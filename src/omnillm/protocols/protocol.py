@@ -1,14 +1,17 @@
 """What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from typing import Protocol as Interface
 
 import msgspec
 
-from omnillm.framing.sse import Frame
+from omnillm.framing.sse import Frame, FrameReader
 from omnillm.outcome import Headroom, Verdict
 from omnillm.usage import Usage
+
+if TYPE_CHECKING:
+    from omnillm.protocols.priced import Asked
 
 Members = dict[str, msgspec.Raw]
 """The top level of a JSON body, its values verbatim: `msgspec.json.decode(body, type=dict[str, msgspec.Raw])`."""
@@ -149,3 +152,12 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """What a plain reply, or a stream's last event, made; never raises. None: replies make nothing."""
     is_upstream_only: bool = False
     """True: no client speaks it to the gateway."""
+    reader: Callable[[Mapping[bytes, bytes]], FrameReader | None] | None = None
+    """Of a stream's reply, by its header fields; None: it is no stream, and so perhaps an error. Without it: server-sent events, or as the
+    provider frames them."""
+    family: str = ""
+    """Of a wire format of an endpoint family: which; "": it is a protocol of generations."""
+    asks: "Callable[[Members], Asked] | None" = None
+    """What a request asks for beside tokens that its body shows, of an endpoint family; never raises. None: see `priced.py`."""
+    rename: Callable[[Members, str], dict[str, bytes]] | None = None
+    """The members that name the model, as they name another, where `model` is not all (Gemini's batches)."""

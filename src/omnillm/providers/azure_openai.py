@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import Endpoint, Header
+from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND
 from omnillm.providers.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
@@ -27,7 +28,9 @@ SCOPE: Final = "https://cognitiveservices.azure.com/.default"
 """What an Entra token must be for."""
 _DATED: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:-preview)?")
 _UNDATED: Final = frozenset({"preview", "latest"})
-_BY_DEPLOYMENT: Final = {(OPENAI_CHAT, "generate"): "/deployments/{model}/chat/completions"}
+_BY_DEPLOYMENT: Final = {(OPENAI_CHAT, "generate"): "/deployments/{model}/chat/completions"} | {
+    asked: f"/deployments/{{model}}{path}" for asked, path in FAMILY_PATHS.items() if asked[0] in FORMATS_OF_KIND["azure_openai"]
+}
 
 
 def with_version(endpoint: Endpoint, version: str) -> Endpoint:

@@ -15,6 +15,7 @@ import msgspec
 from omnillm.errors import BadRequest, ConfigError
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.providers.anthropic_body import AnthropicBody
+from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
@@ -32,6 +33,7 @@ PATHS = {
     (GEMINI_GENERATE_CONTENT, "count_tokens"): "/{model}:{method}",
     (GEMINI_GENERATE_CONTENT, "models"): "/models",
     (GEMINI_GENERATE_CONTENT, "realtime"): "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
+    **FAMILY_PATHS,
 }
 GEMINI_METHODS = {
     ("generate", False): "generateContent",
@@ -143,6 +145,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(name for name in self.protocols if name not in serves or serves[name].search(model)) if serves else self.protocols
 
     def speaks(self, protocol: str, operation: str = "generate", *, model: str = "") -> bool:
+        if operation in FAMILIES:
+            return self.format_for(protocol, operation) == protocol
         if protocol not in self.protocols_for(model):
             return False
         if self.is_compat:
@@ -156,12 +160,21 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     def _offers(self, operation: str) -> bool:
         return operation != "realtime" or self.has_sessions
 
+    def format_for(self, client_format: str, family: str) -> str:
+        """The wire format in which it is asked for an endpoint family; "": it does not have that."""
+        return format_for(self.kind, client_format, family, is_compat=self.is_compat)
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """What it can be asked for, for people."""
+        return ("generate", *families_of(self.kind, is_compat=self.is_compat))
+
     def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False) -> bytes:
         """Path and query of the request line. BadRequest: a model name that could leave its place in the path."""
         url = urlsplit(self.base_url.reveal())
         if operation == "realtime":
             return self._session_target(url, protocol, model)
-        is_gemini = protocol == GEMINI_GENERATE_CONTENT
+        is_gemini = protocol.startswith("gemini_")
         method = GEMINI_METHODS.get((operation, is_stream), "") if is_gemini else operation
         template = url.path if self.is_compat else self._root(url) + self._path(protocol, operation, is_stream=is_stream)
         query = url.query

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
+from omnillm.providers.families import UPLOADS
 from omnillm.secret import Secret
 
 PASSED: Final = (
@@ -125,10 +126,12 @@ class Sender:
         )
         self._prefixes.clear()
 
-    def head(self, headers: Mapping[bytes, bytes], *, protocol: str, operation: str, model: str, is_stream: bool) -> bytes:
+    def head(
+        self, headers: Mapping[bytes, bytes], *, protocol: str, operation: str, model: str, is_stream: bool, content_type: bytes = b""
+    ) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
-        `headers` are the client's (lower-cased names). BadRequest: the model name cannot stand in a URL.
+        `headers` are the client's (lower-cased names); `content_type`: of an upload. BadRequest: the model name cannot stand in a URL.
         """
         asked = (protocol, operation, model, is_stream)
         pieces = [self._prefixes.get(asked) or self._prefix(asked)]
@@ -140,6 +143,8 @@ class Sender:
                 pieces.append(value)
             elif label is None and name.startswith(STAINLESS):
                 pieces.append(b"\r\n" + name + b": " + value)
+        if content_type:
+            pieces += (b"\r\ncontent-type: ", content_type)
         for name, field in self._fallbacks:
             if name not in headers:
                 pieces.append(field)
@@ -166,7 +171,9 @@ class Sender:
         target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream)
         if self._auth_query:
             target += (b"&" if b"?" in target else b"?") + self._auth_query
-        if operation in {"models", "realtime"}:
+        if operation in UPLOADS:
+            prefix = b"POST %b HTTP/1.1\r\n%b" % (target, self._fixed)  # its content type names the boundary of its parts
+        elif operation in {"models", "realtime"}:
             prefix = b"GET %b HTTP/1.1\r\n%b" % (target, self._fixed)
         else:
             # Every inference body was read as JSON, whatever its sender called it (curl says it is a form).

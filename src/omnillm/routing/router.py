@@ -10,6 +10,7 @@ import msgspec
 from omnillm.errors import BadRequest, Forbidden, UnknownModel
 from omnillm.keys.demand import Dice
 from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.families import FAMILIES
 from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
 from omnillm.spelling import nearest
@@ -86,8 +87,13 @@ class Router:
         if allowed:
             self._permit(f"{provider}/{name}", allowed)
 
-    def protocol_for(self, target: Target, client_protocol: str) -> str:
-        """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's first."""
+    def protocol_for(self, target: Target, client_protocol: str, operation: str = GENERATE) -> str:
+        """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's first of the operation.
+
+        "": the provider does not have this endpoint family.
+        """
+        if operation in FAMILIES:
+            return self._endpoints[target.provider].format_for(client_protocol, operation)
         protocols = self._endpoints[target.provider].protocols_for(target.model)
         return client_protocol if client_protocol in protocols else protocols[0]
 
@@ -139,7 +145,9 @@ class Router:
         )
 
     def _can_serve(self, target: Target, protocol: str, operation: str) -> bool:
-        """Generations are translated; counting tokens is asked of whoever counts them in the client's own words."""
+        """Generations and families are translated; counting tokens is asked of whoever counts them in the client's own words."""
+        if operation in FAMILIES:
+            return bool(self.protocol_for(target, protocol, operation))
         return self._endpoints[target.provider].speaks(
             self.protocol_for(target, protocol) if operation == GENERATE else protocol, operation, model=target.model
         )
@@ -152,7 +160,7 @@ class Router:
         if not kept:
             raise BadRequest(self._unspoken(model, match, protocol, operation), code="unsupported_protocol")
         chosen = [match.targets[at] for at in kept]
-        targets = [msgspec.structs.replace(target, protocol=self.protocol_for(target, protocol)) for target in chosen]
+        targets = [msgspec.structs.replace(target, protocol=self.protocol_for(target, protocol, operation)) for target in chosen]
         is_bridged = any(target.protocol != protocol for target in targets)
         weights = [match.weights[at] for at in kept] if match.weights else []
         choice = Choice(
@@ -186,6 +194,12 @@ class Router:
         raise UnknownModel(f"no model {_shown(model)} here" + (f"; did you mean {close}?" if close else ""))
 
     def _unspoken(self, model: str, match: Match, protocol: str, operation: str) -> str:
+        if operation in FAMILIES:
+            having = "; ".join(
+                f"{name} ({self._endpoints[name].kind}) has {', '.join(self._endpoints[name].operations)}"
+                for name in dict.fromkeys(target.provider for target in match.targets)
+            )
+            return f"the providers of the model {_shown(model)} have no {operation}: {having}"
         spoken = dict.fromkeys(name for target in match.targets for name in self._endpoints[target.provider].protocols_for(target.model))
         if protocol in spoken:
             return f"the providers of the model {_shown(model)} have no {operation}"

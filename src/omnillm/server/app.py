@@ -10,6 +10,7 @@ from omnillm.clock import Clock
 from omnillm.errors import CallerFault, Forbidden, MethodNotAllowed, OmniError
 from omnillm.gateway.call import REALTIME, Caller
 from omnillm.gateway.counters import Counters
+from omnillm.gateway.upload import Upload
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, split_provider, without_prefix
@@ -83,7 +84,10 @@ class App:
         if method not in methods:
             raise MethodNotAllowed(path, method, methods)
         request.takes_websocket = route is not None and route.operation == REALTIME
-        return Context(route, self._authenticate(request), self.live)
+        caller = self._authenticate(request)
+        if route is not None and route.is_upload:
+            request.sink, request.is_spooled = Upload(request.headers.get(b"content-type", b"")), True
+        return Context(route, caller, self.live)
 
     def _open_native(self, request: Request) -> passthrough.Native | None:
         live = self.live

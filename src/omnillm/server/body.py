@@ -12,7 +12,7 @@ TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
 
 
 class Content(Protocol):
-    """A bytearray, or a spool."""
+    """A bytearray, a spool, or what the application gave to take the body."""
 
     def __iadd__(self, piece: bytes, /) -> Self: ...
     def __len__(self) -> int: ...
@@ -31,7 +31,7 @@ class SizedBody:
     __slots__ = ("_missing", "content")
 
     def __init__(self, length: int, content: Content | None = None) -> None:
-        self.content = bytearray() if content is None else content
+        self.content: Content = bytearray() if content is None else content
         self._missing = length
 
     def feed(self, piece: bytes) -> bytes | None:
@@ -50,7 +50,7 @@ class ChunkedBody:
     __slots__ = ("_is_behind_chunk", "_is_in_trailers", "_kept", "_limit", "_missing", "_trailer_bytes", "content")
 
     def __init__(self, limit: int, content: Content | None = None) -> None:
-        self.content = bytearray() if content is None else content
+        self.content: Content = bytearray() if content is None else content
         self._limit = limit
         self._missing = 0
         self._kept = b""

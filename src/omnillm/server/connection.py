@@ -163,7 +163,7 @@ class Connection(asyncio.Protocol):
             if length:
                 self._hold(length)
             self._input = rest[length:]
-            self._call(request, rest[:length])
+            self._call(request, _poured(request, rest[:length]))
         else:
             self._expect_body(request, rest)
 
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
         limits = self._crowd.limits
         self._state = BODY
         self._input = b""
-        content: Content = Spool() if request.is_spooled else bytearray()
+        content: Content = request.sink if request.sink is not None else Spool() if request.is_spooled else bytearray()
         most = limits.upload_bytes if request.is_spooled else limits.body_bytes
         self._body = ChunkedBody(most, content) if request.length == CHUNKED else SizedBody(request.length, content)
         self._arrived = 0
@@ -202,18 +202,22 @@ class Connection(asyncio.Protocol):
         assert request is not None
         surplus = body.feed(piece)
         content = body.content
-        if isinstance(content, Spool):
-            self._hold(content.held)
-            if surplus is None:
-                self._note_progress(len(content))
-        else:
+        spooled = content if isinstance(content, Spool) else request.sink
+        if spooled is None:
             self._hold(len(content))
+        else:
+            self._hold(spooled.held)
+            if surplus is None:
+                self._note_progress(len(spooled))
         if surplus is not None:
             self._input = surplus
             self._call(request, self._whole(request, content))
             del self._body
 
     def _whole(self, request: Request, content: Content) -> bytes:
+        if request.sink is not None:
+            request.sink.finish()
+            return b""
         if isinstance(content, bytearray):
             return bytes(content)
         assert isinstance(content, Spool)
@@ -408,6 +412,16 @@ class Connection(asyncio.Protocol):
             self._close(lingers=False)
         else:
             self._refuse(RequestTimeout("The request did not arrive in time."))
+
+
+def _poured(request: Request, body: bytes) -> bytes:
+    """A body that came with its head: into the sink, if there is one."""
+    sink = request.sink
+    if sink is None:
+        return body
+    sink += body
+    sink.finish()
+    return b""
 
 
 def _spell(peername: object) -> str:

@@ -6,10 +6,11 @@ from msgspec import Raw
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.call import GENERATE, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key, read_members
+from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key, read_members
 from omnillm.gateway.faults import client_status, fault_of
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
+from omnillm.gateway.upload import Upload
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
 from omnillm.protocols.protocol import Members
@@ -25,7 +26,9 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
     """Decode and peek the body once; anything wrong with it is a BadRequest that names the member."""
     now = clock.now()
     headers = request.headers
-    members = read_members(request.body)
+    upload = request.sink if isinstance(request.sink, Upload) else None
+    body = request.body if upload is None else upload.digest
+    members = read_members(body) if upload is None else upload.members
     protocol = route.protocol
     peek = protocol.peek_request(_with_model(members, route))
     model = route.model or peek.model
@@ -43,7 +46,7 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         is_stream=route.is_stream or peek.is_stream,
         peek=peek,
         members=members,
-        body=request.body,
+        body=body,
         headers=headers,
         started_at=now,
         wall=clock.wall(),
@@ -52,12 +55,13 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         affinity=affinity_of(live.affinity, session, request.body),
         tags=text_of(headers, b"x-omnillm-tags") or caller.tags,
         idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
+        upload=upload,
     )
 
 
 def _idempotency_key(request: Request, route: Route) -> IdempotencyKey | None:
     """Counting tokens is free, however often it is repeated."""
-    if route.operation != GENERATE:
+    if route.operation == COUNT_TOKENS:
         return None
     return read_idempotency_key(request.headers[b"idempotency-key"].decode("latin-1"), without_prefix(request.path))
 
@@ -111,6 +115,9 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
     except OmniError as error:
         if not reply.is_started:
             raise
+        if relay.is_raw:
+            reply.abort()
+            return
         if relay.response_id:
             error.details = {**error.details, "response_id": relay.response_id}
         fault = fault_of(error, client_status(error, protocol), relay.case.request_id)

@@ -47,6 +47,8 @@ def _calls(counters: Counters) -> Iterator[Metric]:
     tokens = CounterMetricFamily("omnillm_tokens", "Their tokens.", labels=[*CALL_LABELS, "kind"])
     images = CounterMetricFamily("omnillm_images", "Images that they made.", labels=CALL_LABELS)
     tool_calls = CounterMetricFamily("omnillm_tool_calls", "Server-side tool calls that the provider charges for.", labels=CALL_LABELS)
+    characters = CounterMetricFamily("omnillm_characters", "Characters spoken, of models paid by them.", labels=CALL_LABELS)
+    audio = CounterMetricFamily("omnillm_audio_seconds", "Length of audio read, of models paid by it.", labels=CALL_LABELS)
     duration = HistogramMetricFamily("omnillm_call_duration_seconds", "From the body's last byte to the reply's.", labels=CALL_LABELS)
     for labels, series in list(counters.series.items()):
         counts = series.counts
@@ -56,6 +58,8 @@ def _calls(counters: Counters) -> Iterator[Metric]:
         _add_tokens(tokens, labels, counts)
         images.add_metric(labels, counts.images)
         tool_calls.add_metric(labels, counts.tool_calls)
+        characters.add_metric(labels, counts.characters)
+        audio.add_metric(labels, counts.audio_ms / 1000)
         duration.add_metric(list(labels), _cumulative(series.buckets), counts.duration_ms / 1000)
     refusals = CounterMetricFamily("omnillm_refusals", "Requests refused before any attempt, by error code.", labels=["code"])
     for code, count in counters.refusals.items():
@@ -63,7 +67,7 @@ def _calls(counters: Counters) -> Iterator[Metric]:
     losses = CounterMetricFamily("omnillm_losses", "What translations could not carry, by what became of it.", labels=LOSS_LABELS)
     for lost, count in counters.losses.items():
         losses.add_metric(lost, count)
-    yield from (calls, attempts, cost, tokens, images, tool_calls, duration, refusals, losses)
+    yield from (calls, attempts, cost, tokens, images, tool_calls, characters, audio, duration, refusals, losses)
 
 
 def _callers(counters: Counters) -> Iterator[Metric]:

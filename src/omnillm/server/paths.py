@@ -2,10 +2,13 @@
 
 import msgspec
 
+from omnillm.endpoints.format import EMBEDDINGS, Format
+from omnillm.endpoints.registry import FORMATS
 from omnillm.gateway.call import COUNT_TOKENS, GENERATE, REALTIME
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.families import UPLOADS
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
@@ -20,6 +23,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_stream: bool = False
     provider: str = ""
     """The only one that may answer: the path names it."""
+    is_upload: bool = False
+    """Its body is a form with files."""
+
+
+def _family(wire_format: Format) -> Route:
+    return Route(protocol=wire_format.protocol, operation=wire_format.operation, is_upload=wire_format.operation in UPLOADS)
 
 
 ROUTES = {
@@ -29,6 +38,15 @@ ROUTES = {
     "/v1/messages": Route(protocol=MESSAGES, operation=GENERATE),
     "/v1/messages/count_tokens": Route(protocol=MESSAGES, operation=COUNT_TOKENS),
     "/v1/realtime": Route(protocol=CHAT, operation=REALTIME),
+    "/v1/embeddings": _family(FORMATS["openai_embeddings"]),
+    "/v1/moderations": _family(FORMATS["openai_moderations"]),
+    "/v1/rerank": _family(FORMATS["openai_rerank"]),
+    "/v1/images/generations": _family(FORMATS["openai_image_generations"]),
+    "/v1/images/edits": _family(FORMATS["openai_image_edits"]),
+    "/v1/images/variations": _family(FORMATS["openai_image_variations"]),
+    "/v1/audio/speech": _family(FORMATS["openai_speech"]),
+    "/v1/audio/transcriptions": _family(FORMATS["openai_transcriptions"]),
+    "/v1/audio/translations": _family(FORMATS["openai_translations"]),
 }
 METHODS = ("POST",)
 HANDSHAKE = ("GET",)
@@ -46,6 +64,7 @@ GEMINI_METHODS: dict[str, tuple[str, bool]] = {
     "streamGenerateContent": (GENERATE, True),
     "countTokens": (COUNT_TOKENS, False),
 }
+GEMINI_FORMATS = {"embedContent": "gemini_embed_content", "batchEmbedContents": "gemini_batch_embed_contents"}
 
 
 def inference_route(path: str) -> Route | None:
@@ -67,6 +86,8 @@ def _gemini_route(path: str) -> Route | None:
     for prefix in GEMINI_MODELS:
         if path.startswith(prefix):
             model, colon, method = path[len(prefix) :].rpartition(":")
+            if colon and model and method in GEMINI_FORMATS:
+                return Route(protocol=FORMATS[GEMINI_FORMATS[method]].protocol, operation=EMBEDDINGS, model=model)
             if colon and model and method in GEMINI_METHODS:
                 operation, is_stream = GEMINI_METHODS[method]
                 return Route(protocol=GEMINI, operation=operation, model=model, is_stream=is_stream)
@@ -102,7 +123,7 @@ def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
     below = split_provider(path)
     path = path if below is None else below[1]
     route = inference_route(path)
-    if route is not None:
+    if route is not None and (below is None or not route.protocol.family):  # below a provider a family is a native call
         return route.protocol
     if path.startswith("/v1/messages") or b"anthropic-version" in headers:
         return MESSAGES

@@ -1,7 +1,7 @@
 """What a front and its application say to each other: a request, its reply, and the application's three verbs."""
 
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 
@@ -34,6 +34,8 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     is_spooled: bool = False
     """Said by the application at the end of the headers: the body may be large."""
     context: object = None
+    sink: "Sink | None" = None
+    """Takes the body as it arrives, in the place of `body`; the application gives it at `open`."""
     length: int = 0
     is_last: bool = False
     takes_websocket: bool = False
@@ -46,6 +48,21 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     def __repr__(self) -> str:
         """Without query, headers and body: they hold credentials and prompts."""
         return f"Request({self.method} {self.path!r})"
+
+
+class Sink(Protocol):
+    """What a body is added to, a piece at a time. An OmniError from it refuses the request."""
+
+    def __iadd__(self, piece: bytes, /) -> Self: ...
+    def __len__(self) -> int: ...
+    def finish(self) -> None:
+        """It is whole."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        ...
 
 
 class Rendered(msgspec.Struct, frozen=True):

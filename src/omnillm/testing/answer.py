@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from omnillm.testing.composition import compose
 from omnillm.testing.delivery import Reply
+from omnillm.testing.families.provided import Provided
 from omnillm.testing.faults import Fault, Hint
 from omnillm.testing.generation import Generation, told_usage
 from omnillm.testing.replies import gemini_generate_content
@@ -69,6 +70,16 @@ def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: St
         pieces = gemini_generate_content.as_array(pieces)
     fields |= dict(fault.fields) if is_array else {"content-type": speaker.stream_type, "cache-control": "no-cache"} | dict(fault.fields)
     return Reply(status=200, fields=fields, pieces=pieces, is_chunked=True, generated=generation.hidden)
+
+
+def provide(speaker: Speaker, provided: Provided, fault: Fault, standing: Standing) -> Reply:
+    """The reply of an endpoint family, as the fault's content changes it."""
+    fields = speaker.fields(standing) | {"date": http_date(standing.wall), "content-type": provided.content_type} | dict(fault.fields)
+    pieces = provided.delivered()
+    if fault.truncates_json:
+        pieces = pieces[: max(1, len(pieces) // 2)]
+        pieces[-1].raw = pieces[-1].raw[: len(pieces[-1].raw) // 2]
+    return Reply(status=200, fields=fields, pieces=pieces, is_chunked=provided.is_stream)
 
 
 def _altered(speaker: Speaker, generation: Generation, fault: Fault) -> list[Piece]:

@@ -197,6 +197,9 @@ class FakeProvider:
 
     def _bill(self, exchange: Exchange, call: Call) -> None:
         generation, fault = call.generation, call.fault
+        if call.provided is not None and (fault.is_generated or exchange.is_aborted):
+            # Families are billed for what was asked, whether or not it was waited for.
+            self.invoice.add_provided(number=exchange.number, key=call.key, provided=call.provided, is_partial=exchange.is_aborted)
         if generation is None or (fault.error_after == 0) or not (fault.is_generated or exchange.is_aborted):
             return
         usage = generation.usage

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import msgspec
 
+from omnillm.testing.families.provided import Provided
 from omnillm.usage import Usage
 
 Rates = Mapping[str, int]
 """nano-USD per million tokens: input and output; optional cache_read, cache_write and input_audio (like input), reasoning and output_audio
-(like output)."""
+(like output); per million too: search (units), image, character, audio_ms."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,15 @@ class Invoice:
 
     def add(self, *, number: int, key: str, model: str, usage: Usage, is_partial: bool) -> None:
         rates = self._prices.get(model) or self._prices.get("*") or {}
+        cost = bill(usage, rates)
+        self.lines.append(Line(number=number, key=key, model=model, usage=usage, cost_nanousd=cost, is_partial=is_partial))
+
+    def add_provided(self, *, number: int, key: str, provided: Provided, is_partial: bool) -> None:
+        """A call of an endpoint family; images are priced by their size and quality where `image SIZE` is a rate."""
+        model, usage = provided.model, provided.usage
+        rates = self._prices.get(model) or self._prices.get("*") or {}
+        if f"image {provided.unit}" in rates:
+            rates = {**rates, "image": rates[f"image {provided.unit}"]}
         cost = bill(usage, rates)
         self.lines.append(Line(number=number, key=key, model=model, usage=usage, cost_nanousd=cost, is_partial=is_partial))
 
@@ -67,6 +77,10 @@ def bill(usage: Usage, rates: Rates) -> int:
         + usage.reasoning * rates.get("reasoning", said)
         + usage.input_audio * rates.get("input_audio", fresh)
         + usage.output_audio * rates.get("output_audio", said)
+        + usage.tool_calls * rates.get("search", 0)
+        + usage.images * rates.get("image", 0)
+        + usage.characters * rates.get("character", 0)
+        + usage.audio_ms * rates.get("audio_ms", 0)
     )
     whole, rest = divmod(micro, 1_000_000)
     return whole + (rest > 0)

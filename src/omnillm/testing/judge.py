@@ -9,6 +9,7 @@ from omnillm.clock import Clock
 from omnillm.testing import answer
 from omnillm.testing.connection import Arrived
 from omnillm.testing.delivery import Reply
+from omnillm.testing.families.provided import Provided, Wanted
 from omnillm.testing.faults import NO_FAULT, Fault
 from omnillm.testing.generation import Generation, count_tokens
 from omnillm.testing.hosts import ITSELF, Host
@@ -46,7 +47,9 @@ class Call(msgspec.Struct, kw_only=True):
     behaviour: Behaviour | None = None
     """Of the key, for a live session."""
     generation: Generation | None = None
-    """None: there is nothing to bill."""
+    """None: no generation is to be billed."""
+    provided: Provided | None = None
+    """Of an endpoint family; None: nothing of one is to be billed."""
 
 
 class Judge:
@@ -70,7 +73,7 @@ class Judge:
         behaviour = self._script.behaviour(key)
         if behaviour is None:
             return self._refuse(way, key, _unknown(way, arrived), number)
-        if way.operation in {"nothing", "models", "live"}:
+        if way.operation not in {"generate", "count"}:
             return self._judge_other(way, key, behaviour, arrived, number)
         try:
             _demand_version(way, arrived)
@@ -105,6 +108,8 @@ class Judge:
         """What is no single generation."""
         if way.operation == "live":
             return self._admit(way, key, behaviour, number)
+        if way.family is not None:
+            return self._provide(way, key, behaviour, arrived, number)
         if way.operation == "models":
             return self._tell(way, key, way.speaker.models(self._models, int(self._clock.wall())), number)
         return self._fetch(way, key, arrived, number) or self._refuse(way, key, NO_ROUTE, number)
@@ -131,6 +136,22 @@ class Judge:
         call = self._refuse(way, key, fault, number) if fault.http_status else self._tell(way, key, {}, number)
         call.fault, call.model, call.is_stream, call.delay_s = fault, way.model, True, _delay_s(fault, behaviour)
         call.behaviour = None if fault.http_status else behaviour
+        return call
+
+    def _provide(self, way: Route, key: str, behaviour: Behaviour, arrived: Arrived, number: int) -> Call:
+        """A call of an endpoint family."""
+        assert way.family is not None
+        try:
+            provided = way.family(Wanted(body=arrived.body, headers=arrived.headers, model=way.model, number=number))
+        except Malformed as problem:
+            return self._refuse(way, key, Fault.status(400, code=problem.code, message=str(problem)), number)
+        fault = self._script.refusal(key, behaviour, self._clock.now()) or self._script.fault(key, behaviour, arrived.body)
+        if fault.http_status or fault.error_after is not None:
+            call = self._refuse(way, key, fault, number)
+        else:
+            reply = answer.provide(way.speaker, provided, fault, self._standing(key, number))
+            call = Call(route=way, key=key, fault=fault, reply=reply, provided=provided)
+        call.model, call.is_stream, call.delay_s = provided.model, provided.is_stream, _delay_s(fault, behaviour)
         return call
 
     def _refuse(self, way: Route, key: str, fault: Fault, number: int) -> Call:

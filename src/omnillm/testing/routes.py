@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
+from omnillm.testing.families import pictures, sounds, texts, vectors
+from omnillm.testing.families.provided import Family
 from omnillm.testing.replies import (
     ANTHROPIC_MESSAGES,
     BEDROCK_CONVERSE,
@@ -19,7 +21,7 @@ from omnillm.testing.replies import (
     Speaker,
 )
 
-Operation = Literal["generate", "count", "models", "live", "nothing"]
+Operation = Literal["generate", "count", "models", "live", "family", "nothing"]
 
 PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
     ("POST", "/v1/chat/completions"): (OPENAI_CHAT, "generate"),
@@ -29,7 +31,21 @@ PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
     ("POST", "/v1/messages/count_tokens"): (ANTHROPIC_MESSAGES, "count"),
 }
 LIVE = re.compile(r"/ws/google\.ai\.generativelanguage\.v1(?:beta|alpha)?\.GenerativeService\.BidiGenerateContent")
-GEMINI = re.compile(r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<method>generateContent|streamGenerateContent|countTokens)")
+FAMILIES: Mapping[tuple[str, str], Family] = {
+    ("POST", "/v1/embeddings"): vectors.openai,
+    ("POST", "/v1/moderations"): texts.moderation,
+    ("POST", "/v1/rerank"): texts.rerank,
+    ("POST", "/v1/images/generations"): pictures.generation,
+    ("POST", "/v1/images/edits"): pictures.edit,
+    ("POST", "/v1/images/variations"): pictures.variation,
+    ("POST", "/v1/audio/speech"): sounds.speech,
+    ("POST", "/v1/audio/transcriptions"): sounds.transcription,
+    ("POST", "/v1/audio/translations"): sounds.translation,
+}
+GEMINI_FAMILIES: Mapping[str, Family] = {"embedContent": vectors.gemini, "batchEmbedContents": vectors.gemini_batch}
+GEMINI = re.compile(
+    r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<method>generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)"
+)
 
 BEDROCK = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream|invoke|invoke-with-response-stream)")
 VERTEX_PLACE = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/[^/]+/publishers/(?P<rest>.+)")
@@ -46,10 +62,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_stream: bool = False
     is_array: bool = False
     """Gemini streaming without `alt=sse`."""
+    family: Family | None = None
 
 
 ROUTES: Mapping[tuple[str, str], Route] = {
-    line: Route(speaker=speaker, operation=operation) for line, (speaker, operation) in PATHS.items()
+    **{line: Route(speaker=speaker, operation=operation) for line, (speaker, operation) in PATHS.items()},
+    **{line: Route(speaker=OPENAI_CHAT, operation="family", family=family) for line, family in FAMILIES.items()},
 }
 
 
@@ -59,6 +77,8 @@ def route(method: str, target: str, headers: Mapping[bytes, bytes]) -> Route:
     if (known := ROUTES.get((method, path))) is not None:
         return known
     if method == "POST" and (match := GEMINI.fullmatch(unquote(path))) is not None:
+        if (family := GEMINI_FAMILIES.get(match["method"])) is not None:
+            return Route(speaker=GEMINI_GENERATE_CONTENT, operation="family", model=match["model"], family=family)
         return _gemini(match, query)
     if method == "POST" and (cloud := _cloud(path, query)) is not None:
         return cloud

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from typing import Final, Self
 
+from omnillm.errors import Unavailable
+
 MEMORY_BYTES: Final = 1024 * 1024
 
 
@@ -57,9 +59,36 @@ class Spool:
 
 
 def _write(file: int, piece: bytes) -> None:
+    """Unavailable: the disk is full, or cannot be written."""
     view = memoryview(piece)
-    while view:
-        view = view[os.write(file, view) :]
+    try:
+        while view:
+            view = view[os.write(file, view) :]
+    except OSError as error:
+        raise Unavailable(f"The upload cannot be kept on disk: {error.strerror}.", code="overloaded", retry_after_s=1.0) from error
+
+
+class Spliced:
+    """A spool of which one part is said in other words."""
+
+    __slots__ = ("_end", "_spool", "_start", "_words")
+
+    def __init__(self, spool: Spool, start: int, end: int, words: bytes) -> None:
+        """`words` stand in the place of what lies from `start` to `end`."""
+        self._spool = spool
+        self._start, self._end, self._words = start, end, words
+
+    def __len__(self) -> int:
+        return len(self._spool) - (self._end - self._start) + len(self._words)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Perhaps less than `size`, but something, unless it is the end."""
+        if offset < self._start:
+            return self._spool.read_at(offset, min(size, self._start - offset))
+        behind = offset - self._start - len(self._words)
+        if behind < 0:
+            return self._words[offset - self._start :][:size]
+        return self._spool.read_at(self._end + behind, size)
 
 
 class Unsent:
@@ -67,8 +96,8 @@ class Unsent:
 
     __slots__ = ("_at", "_read_at", "_size")
 
-    def __init__(self, body: "bytes | Spool") -> None:
-        self._read_at: Callable[[int, int], bytes | memoryview] = body.read_at if isinstance(body, Spool) else _slicing(body)
+    def __init__(self, body: "bytes | Spool | Spliced") -> None:
+        self._read_at: Callable[[int, int], bytes | memoryview] = _slicing(body) if isinstance(body, bytes) else body.read_at
         self._size = len(body)
         self._at = 0
 

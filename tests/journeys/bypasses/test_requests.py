@@ -314,18 +314,18 @@ async def test_b5_tools_of_the_provider_are_bounded_or_refused(serve: Serve, fak
 
 
 UNMETERED = (
-    *("/v1/completions", "/v1/embeddings", "/v1/images/generations", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/moderations"),
+    *("/v1/completions", "/v1/embeddings/", "/v1/images", "/v1/images/generation", "/v1/audio", "/v1/audio/speech/x", "/v1/moderation"),
     *("/v1/batches", "/v1/files", "/v1/fine_tuning/jobs", "/v1/realtime", "/v1/realtime/sessions", "/v1/videos", "/v1/assistants"),
     *("/v1/responses/resp_1/cancel", "/v1/responses/compact", "/v1/conversations", "/v1/messages/batches", "/v1/complete"),
-    *("/v1beta/models/gemini:embedContent", "/v1beta/models/gemini:batchEmbedContents", "/v1beta/models/gemini:batchGenerateContent"),
+    *("/v1beta/models/gemini:embedContents", "/v1beta/models/gemini:embedText", "/v1beta/models/gemini:batchGenerateContent"),
     *("/v1beta/models/gemini:predict", "/v1beta/cachedContents", "/v1beta/models/gemini:generateContent/x", "/v1/chat/completions/"),
     *(
         "//v1/chat/completions",
         "/v1/chat/completions/../embeddings",
-        "/openai/v1/embeddings",
+        "/openai/v1/embedding",
         "/openai/openai/v1",
     ),
-    *("/anthropic/v1/messages/batches", "/gemini/v1beta/models/gemini:embedContent", "/proxy/http://host/v1/x", "/v1"),
+    *("/anthropic/v1/messages/batches", "/gemini/v1beta/models/gemini:asyncBatchEmbedContent", "/proxy/http://host/v1/x", "/v1"),
 )
 
 

@@ -1,0 +1,207 @@
+"""The formats of embeddings, as the straight line and the translation need them."""
+
+from typing import Any, Final
+
+from msgspec import Raw, Struct
+from msgspec.structs import replace
+
+from omnillm.endpoints import embedding_gemini as gemini
+from omnillm.endpoints import embedding_hosts as hosts
+from omnillm.endpoints import embeddings
+from omnillm.endpoints.format import ABSENT, EMBEDDINGS, Format, openai_protocol, reply_peek, request_peek
+from omnillm.protocols.gemini_generate_content import PROTOCOL as GEMINI_PROTOCOL
+from omnillm.protocols.protocol import Members, RequestPeek, no_ids
+from omnillm.usage import Usage, count
+
+TOKENS_AROUND: Final = 16
+"""At most so many does a model put around one text: markers, and the words that say what it is for."""
+
+
+def text_weight(texts: list[str] | tuple[str, ...]) -> int:
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) + TOKENS_AROUND * len(texts)
+
+
+def raw_weight(members: Members, name: str, texts: list[str]) -> int:
+    """Of texts in objects, where a member that stands twice could hide one: at least all that is written."""
+    return max(text_weight(texts), len(members[name]) + TOKENS_AROUND * len(texts))
+
+
+def _usage(tokens: Any) -> Usage | None:
+    counted = count(tokens)
+    return Usage(input=counted) if counted else None
+
+
+# OpenAI
+
+
+class _Counts(Struct, frozen=True):
+    prompt_tokens: Any = None
+    total_tokens: Any = None
+
+
+class _OpenAiSeen(Struct, frozen=True):
+    data: Raw = ABSENT
+    usage: _Counts | None = None
+    error: Raw = ABSENT
+
+
+def _peek_openai(members: Members) -> RequestPeek:
+    asked = embeddings.OPENAI.read(members)
+    embeddings.openai_inputs(asked)
+    return RequestPeek(model=asked.model, output_cap=0)
+
+
+def _openai_text(members: Members) -> int:
+    inputs = embeddings.openai_inputs(embeddings.OPENAI.read(members))
+    return text_weight([given for given in inputs if isinstance(given, str)])
+
+
+def _openai_tokens(members: Members) -> int:
+    inputs = embeddings.openai_inputs(embeddings.OPENAI.read(members))
+    return sum(len(given) + TOKENS_AROUND for given in inputs if not isinstance(given, str))
+
+
+OPENAI_EMBEDDINGS: Final = Format(
+    protocol=openai_protocol(
+        "openai_embeddings",
+        peek_request=_peek_openai,
+        peek_reply=reply_peek(
+            _OpenAiSeen, lambda seen: _usage(seen.usage.prompt_tokens or seen.usage.total_tokens) if seen.usage else None, whole=("data",)
+        ),
+        text_bytes=_openai_text,
+        media_tokens=_openai_tokens,
+    ),
+    operation=EMBEDDINGS,
+    parse_request=embeddings.parse_openai_request,
+    emit_request=embeddings.emit_openai_request,
+    parse_response=embeddings.parse_openai_response,
+    emit_response=embeddings.emit_openai_response,
+)
+
+
+# Gemini
+
+
+class _GeminiCounts(Struct, frozen=True, rename="camel"):
+    prompt_token_count: Any = None
+
+
+class _GeminiSeen(Struct, frozen=True, rename="camel"):
+    embedding: Raw = ABSENT
+    embeddings: Raw = ABSENT
+    usage_metadata: _GeminiCounts | None = None
+    error: Raw = ABSENT
+
+
+_peek_gemini_reply = reply_peek(
+    _GeminiSeen,
+    lambda seen: _usage(seen.usage_metadata.prompt_token_count) if seen.usage_metadata else None,
+    whole=("embedding", "embeddings"),
+    read_failure=GEMINI_PROTOCOL.read_failure,
+)
+
+
+def _peek_gemini(members: Members) -> RequestPeek:
+    gemini.GEMINI.read(members)
+    return RequestPeek(model="", output_cap=0)
+
+
+def _gemini_text(members: Members) -> int:
+    asked = gemini.GEMINI.read(members)
+    return raw_weight(members, "content", [asked.title, *(part.text for part in asked.content.parts)])
+
+
+def _peek_gemini_batch(members: Members) -> RequestPeek:
+    gemini.GEMINI_BATCH.read(members)
+    return RequestPeek(model="", output_cap=0)
+
+
+def _gemini_batch_text(members: Members) -> int:
+    asked = gemini.GEMINI_BATCH.read(members).requests
+    return raw_weight(members, "requests", [text for each in asked for text in (each.title, *(part.text for part in each.content.parts))])
+
+
+GEMINI_EMBED: Final = Format(
+    protocol=replace(
+        GEMINI_PROTOCOL,
+        name="gemini_embed_content",
+        peek_request=_peek_gemini,
+        peek_reply=_peek_gemini_reply,
+        output_cap_member="",
+        text_bytes=_gemini_text,
+        media_tokens=lambda _: 0,
+        named_ids=no_ids,
+        rename=gemini.rename_gemini,
+    ),
+    operation=EMBEDDINGS,
+    parse_request=gemini.parse_gemini_request,
+    emit_request=gemini.emit_gemini_request,
+    parse_response=gemini.parse_gemini_response,
+    emit_response=gemini.emit_gemini_response,
+)
+GEMINI_BATCH_EMBED: Final = Format(
+    protocol=replace(
+        GEMINI_EMBED.protocol, name="gemini_batch_embed_contents", peek_request=_peek_gemini_batch, text_bytes=_gemini_batch_text
+    ),
+    operation=EMBEDDINGS,
+    parse_request=gemini.parse_gemini_batch_request,
+    emit_request=gemini.emit_gemini_batch_request,
+    parse_response=gemini.parse_gemini_response,
+    emit_response=gemini.emit_gemini_batch_response,
+)
+
+
+# Cohere and Titan
+
+
+class _Units(Struct, frozen=True):
+    input_tokens: Any = None
+
+
+class _Meta(Struct, frozen=True):
+    billed_units: _Units | None = None
+
+
+class _CohereSeen(Struct, frozen=True):
+    embeddings: Raw = ABSENT
+    meta: _Meta | None = None
+    error: Raw = ABSENT
+
+
+class _TitanSeen(Struct, frozen=True, rename="camel"):
+    embedding: Raw = ABSENT
+    input_text_token_count: Any = None
+    error: Raw = ABSENT
+
+
+def _cohere_usage(seen: _CohereSeen) -> Usage | None:
+    units = seen.meta.billed_units if seen.meta else None
+    return _usage(units.input_tokens) if units else None
+
+
+COHERE_EMBED: Final = Format(
+    protocol=openai_protocol(
+        "cohere_embed",
+        peek_request=request_peek(hosts.COHERE),
+        peek_reply=reply_peek(_CohereSeen, _cohere_usage, whole=("embeddings",)),
+        text_bytes=lambda members: text_weight(hosts.COHERE.read(members).texts),
+    ),
+    operation=EMBEDDINGS,
+    parse_request=hosts.parse_cohere_request,
+    emit_request=hosts.emit_cohere_request,
+    parse_response=hosts.parse_cohere_response,
+    emit_response=hosts.emit_cohere_response,
+)
+TITAN_EMBED: Final = Format(
+    protocol=openai_protocol(
+        "titan_embed",
+        peek_request=request_peek(hosts.TITAN),
+        peek_reply=reply_peek(_TitanSeen, lambda seen: _usage(seen.input_text_token_count), whole=("embedding",)),
+        text_bytes=lambda members: text_weight([hosts.TITAN.read(members).input_text]),
+    ),
+    operation=EMBEDDINGS,
+    parse_request=hosts.parse_titan_request,
+    emit_request=hosts.emit_titan_request,
+    parse_response=hosts.parse_titan_response,
+    emit_response=hosts.emit_titan_response,
+)

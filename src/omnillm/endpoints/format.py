@@ -1,0 +1,160 @@
+"""What each wire format of an endpoint family supplies: for the straight line a `Protocol`, for translation a codec. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from omnillm.endpoints.shapes import Shape
+from omnillm.framing.sse import Frame
+from omnillm.outcome import Verdict
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.openai_chat.failure import failure_of as openai_failure_of
+from omnillm.protocols.openai_chat.failure import read_failure as read_openai_failure
+from omnillm.protocols.openai_chat.failure import write_fault as write_openai_fault
+from omnillm.protocols.openai_chat.failure import write_stream_fault as write_openai_stream_fault
+from omnillm.protocols.openai_chat.headroom import read_headroom as read_openai_headroom
+from omnillm.protocols.protocol import Failure, Members, Protocol, ReplyPeek, RequestPeek, Sight
+from omnillm.usage import Usage
+
+T = TypeVar("T", bound=msgspec.Struct)
+ReadFailure = Callable[[int, Mapping[bytes, bytes], bytes, float], Failure]
+
+ABSENT = msgspec.Raw(b"null")
+"""Of a member that is only looked for."""
+ABSENT_TEXT = b"null"
+CONTAINERS = b"[{"
+EMBEDDINGS = "embeddings"
+MODERATIONS = "moderations"
+RERANK = "rerank"
+IMAGE_GENERATIONS = "image_generations"
+IMAGE_EDITS = "image_edits"
+IMAGE_VARIATIONS = "image_variations"
+SPEECH = "speech"
+TRANSCRIPTIONS = "transcriptions"
+TRANSLATIONS = "translations"
+
+
+class Format(msgspec.Struct, frozen=True, kw_only=True):
+    """One wire format of one family. Who asks and who answers in the same format is not translated at all."""
+
+    protocol: Protocol
+    """Its name is the format's."""
+    operation: str
+    """The family."""
+    parse_request: Callable[..., Any]
+    """(members, model="") -> the family's canonical request. BadRequest names a member that does not fit; ProtocolError what only this
+    format can say."""
+    emit_request: Callable[[Any, Losses], dict[str, Any]]
+    """ProtocolError: it cannot be said."""
+    parse_response: Callable[[bytes], Any]
+    """Of JSON. Raises ValueError, or what decoding raises."""
+    emit_response: Callable[[Any, Any, Losses], dict[str, Any]]
+    """(response, the request that it answers)."""
+
+    @property
+    def name(self) -> str:
+        return self.protocol.name
+
+
+def is_there(raw: msgspec.Raw) -> bool:
+    return len(raw) != len(ABSENT) or bytes(raw) != ABSENT_TEXT
+
+
+class EventWatch:
+    """Follows a stream of server-sent events whose `type` says what they are. The end is an event of type `...done` or `...completed`."""
+
+    next_sequence: ClassVar = 0
+    response_id: ClassVar = ""
+    tier: ClassVar = None
+
+    def __init__(self, read_usage: Callable[[Any], Usage | None]) -> None:
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+        self._read_usage = read_usage
+        self._ends = 0
+
+    def see(self, frame: Frame) -> int:
+        if not frame.data or frame.data == b"[DONE]":
+            return Sight.NOTHING
+        try:
+            event = _event(frame.data)
+        except UNREADABLE:
+            return self._fail(Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message=""))
+        if is_there(event.error):
+            return self._fail(openai_failure_of(200, msgspec.json.decode(event.error)))
+        if event.type.endswith((".done", ".completed")):
+            self._ends += 1
+            found = None if not is_there(event.usage) else self._read_usage(msgspec.json.decode(event.usage))
+            if found is not None:
+                self.usage = found if self.usage is None else self.usage + found
+        return Sight.CONTENT
+
+    def _fail(self, failure: Failure) -> int:
+        self.failure = failure
+        return Sight.FAILED
+
+    def at_end_of_stream(self) -> bool:
+        return self._ends > 0
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: str = ""
+    usage: msgspec.Raw = ABSENT
+    error: msgspec.Raw = ABSENT
+
+
+_event = msgspec.json.Decoder(_Event).decode
+
+
+def nothing_reported(_: Any) -> Usage | None:
+    return None
+
+
+def no_media(_: Members) -> int:
+    return 0
+
+
+def openai_protocol(name: str, **parts: Any) -> Protocol:
+    """A format whose errors, limits and streams are OpenAI's."""
+    defaults: dict[str, Any] = {
+        "watch": lambda _: EventWatch(nothing_reported),
+        "read_failure": read_openai_failure,
+        "write_fault": write_openai_fault,
+        "write_stream_fault": write_openai_stream_fault,
+        "output_cap_member": "",
+        "read_headroom": read_openai_headroom,
+        "media_tokens": no_media,
+    }
+    return Protocol(name=name, **(defaults | parts))
+
+
+def request_peek(shape: Shape[T], **fixed: Any) -> Callable[[Members], RequestPeek]:
+    """For families that write no tokens: the whole request is read, so that what does not fit is told before anything is reserved."""
+
+    def peek(members: Members) -> RequestPeek:
+        asked = shape.read(members)
+        return RequestPeek(model=getattr(asked, "model", ""), output_cap=0, **fixed)
+
+    return peek
+
+
+def reply_peek(
+    shape: type[T], usage_of: Callable[[T], Usage | None], *, whole: tuple[str, ...], read_failure: ReadFailure = read_openai_failure
+) -> Callable[[bytes], ReplyPeek]:
+    """`shape` has an `error`; one of its fields `whole`, an array or an object, makes a reply of this format of it."""
+    decode = msgspec.json.Decoder(shape).decode
+
+    def peek(body: bytes) -> ReplyPeek:
+        try:
+            seen = decode(body)
+            if is_there(getattr(seen, "error", ABSENT)):
+                return ReplyPeek(usage=None, is_complete=False, failure=read_failure(200, {}, body, 0.0))
+            if any(memoryview(getattr(seen, name))[0] in CONTAINERS for name in whole):
+                return ReplyPeek(usage=usage_of(seen), is_complete=True)
+        except UNREADABLE:
+            pass  # it is none of this format
+        return ReplyPeek(usage=None, is_complete=False)
+
+    return peek

@@ -1,0 +1,119 @@
+"""Images: made of a prompt, edited, varied: the canonical types, and what OpenAI answers."""
+
+from base64 import b64decode, b64encode
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from omnillm.endpoints.format import (
+    ABSENT,
+)
+from omnillm.endpoints.forms import File
+from omnillm.protocols.loss import Losses
+from omnillm.usage import NO_USAGE, Usage, count
+
+
+class ImageRequest(Struct, frozen=True, kw_only=True, tag="images", tag_field="family", omit_defaults=True):
+    """`images` and `mask`: what is to be edited (with a prompt) or varied (without one); none: made anew."""
+
+    model: str
+    prompt: str = ""
+    images: tuple[File, ...] = ()
+    mask: File | None = None
+    n: int = 1
+    size: str = ""
+    quality: str = ""
+    response_format: Literal["", "url", "b64_json"] = ""
+    is_stream: bool = False
+    user: str = ""
+    vendor_extensions: dict[str, Any] = {}
+    """background, output_format, style, moderation, partial_images, ..., as OpenAI names them."""
+
+
+class MadeImage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`content`, or where it can be fetched."""
+
+    content: bytes = b""
+    url: str = ""
+    revised_prompt: str = ""
+
+
+class ImageResponse(Struct, frozen=True, kw_only=True, tag="images", tag_field="family", omit_defaults=True):
+    images: tuple[MadeImage, ...]
+    created: int = 0
+    usage: Usage = NO_USAGE
+
+
+def emit_request(request: ImageRequest, _: Losses) -> dict[str, Any]:
+    """Of a generation: JSON. Of an edit or variation: the members of the form, its files as `File`."""
+    members: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": request.n, "size": request.size}
+    members |= {"quality": request.quality, "response_format": request.response_format, "user": request.user}
+    members = {name: value for name, value in members.items() if value} | request.vendor_extensions
+    if request.is_stream:
+        members["stream"] = True
+    if request.images:
+        members["image[]" if len(request.images) > 1 else "image"] = request.images if len(request.images) > 1 else request.images[0]
+    if request.mask is not None:
+        members["mask"] = request.mask
+    return members
+
+
+class _Counts(Struct, frozen=True):
+    input_tokens: Any = None
+    output_tokens: Any = None
+
+
+class _Made(Struct, frozen=True):
+    b64_json: str | None = None
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+class _Reply(Struct, frozen=True):
+    data: list[_Made]
+    created: int = 0
+    usage: _Counts | None = None
+
+
+class SeenImages(Struct, frozen=True):
+    data: Raw = ABSENT
+    usage: Raw = ABSENT
+    svg_usage: Raw = ABSENT
+    error: Raw = ABSENT
+
+
+_elements = msgspec.json.Decoder(list[Raw]).decode
+
+
+def usage_of(counts: Any) -> Usage | None:
+    """Of a decoded usage object; None: it counts nothing."""
+    told = counts if isinstance(counts, dict) else {}
+    found = Usage(input=count(told.get("input_tokens")), output=count(told.get("output_tokens")))
+    return found if found != NO_USAGE else None
+
+
+def usage_seen(seen: SeenImages) -> Usage | None:
+    """By tokens, and otherwise by the image."""
+    told = [found for raw in (seen.usage, seen.svg_usage) if (found := usage_of(msgspec.json.decode(raw))) is not None]
+    return sum(told[1:], start=told[0]) if told else Usage(images=len(_elements(seen.data)))
+
+
+def parse_response(body: bytes) -> ImageResponse:
+    reply = msgspec.json.decode(body, type=_Reply)
+    images = tuple(
+        MadeImage(content=b64decode(each.b64_json or ""), url=each.url or "", revised_prompt=each.revised_prompt or "")
+        for each in reply.data
+    )
+    told = None if reply.usage is None else usage_of(msgspec.to_builtins(reply.usage))
+    return ImageResponse(images=images, created=reply.created, usage=told or Usage(images=len(images)))
+
+
+def emit_response(response: ImageResponse, _: ImageRequest, __: Losses) -> dict[str, Any]:
+    data = []
+    for each in response.images:
+        made = {"b64_json": b64encode(each.content).decode(), "url": each.url, "revised_prompt": each.revised_prompt}
+        data.append({name: value for name, value in made.items() if value})
+    usage = response.usage
+    counts = {"input_tokens": usage.input, "output_tokens": usage.output, "total_tokens": usage.total_tokens}
+    return {"created": response.created, "data": data} | ({"usage": counts} if usage.total_tokens else {})

@@ -1,0 +1,93 @@
+"""Speech: a text spoken. One wire format, OpenAI's."""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+from omnillm.endpoints.audio import AudioFormat, AudioWatch, ModelName, SpeechRequest, read_framed
+from omnillm.endpoints.embedding_formats import text_weight
+from omnillm.endpoints.format import SPEECH, Format, openai_protocol
+from omnillm.endpoints.images import usage_of as tokens_of
+from omnillm.endpoints.shapes import Shape
+from omnillm.errors import ProtocolError
+from omnillm.protocols.loss import Losses
+from omnillm.protocols.priced import Asked
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+
+UNBOUNDED_SPEECH: Final = "the length of the speech (max_output of the model under pricing.overrides says how many tokens it has at most)"
+
+
+class _Voice(Struct, frozen=True):
+    id: str
+
+
+class WireSpeech(Struct, frozen=True):
+    model: ModelName
+    input: Annotated[str, Meta(min_length=1)]
+    voice: str | _Voice
+    instructions: str = ""
+    response_format: AudioFormat = "mp3"
+    speed: float | None = None
+    stream_format: Literal["audio", "sse"] = "audio"
+
+
+SPOKEN: Final = Shape(WireSpeech)
+
+
+def _peek_speech(members: Members) -> RequestPeek:
+    """Always a stream: audio is passed on as it comes."""
+    return RequestPeek(model=SPOKEN.read(members).model, is_stream=True)
+
+
+def _speech_asks(members: Members) -> Asked:
+    return Asked(characters=len(SPOKEN.read(members).input), unbounded_output=UNBOUNDED_SPEECH)
+
+
+def _speech_text(members: Members) -> int:
+    asked = SPOKEN.read(members)
+    return text_weight([asked.input, asked.instructions])
+
+
+def parse_speech(members: Members, *, model: str = "") -> SpeechRequest:
+    asked = SPOKEN.read(members)
+    return SpeechRequest(
+        model=model or asked.model,
+        text=asked.input,
+        voice=asked.voice if isinstance(asked.voice, str) else asked.voice.id,
+        instructions=asked.instructions,
+        audio_format=asked.response_format,
+        speed=asked.speed,
+        is_events=asked.stream_format == "sse",
+        vendor_extensions=SPOKEN.rest(members),
+    )
+
+
+def emit_speech(request: SpeechRequest, _: Losses) -> dict[str, Any]:
+    members: dict[str, Any] = {"model": request.model, "input": request.text, "voice": request.voice, "speed": request.speed}
+    members |= {"instructions": request.instructions, "response_format": request.audio_format}
+    if request.is_events:
+        members["stream_format"] = "sse"
+    return {name: value for name, value in members.items() if value} | request.vendor_extensions
+
+
+def _no_json(*_: Any) -> Any:
+    """Audio is no JSON, so that it is never translated."""
+    raise ProtocolError("Speech is told in one wire format only.", reason="unsupported_wire_format")
+
+
+OPENAI_SPEECH: Final = Format(
+    protocol=openai_protocol(
+        "openai_speech",
+        peek_request=_peek_speech,
+        peek_reply=lambda _: ReplyPeek(usage=None, is_complete=False),
+        watch=lambda _: AudioWatch(tokens_of, None),
+        reader=lambda headers: read_framed(headers, (b"application/json", b"text/html")),
+        text_bytes=_speech_text,
+        asks=_speech_asks,
+    ),
+    operation=SPEECH,
+    parse_request=parse_speech,
+    emit_request=emit_speech,
+    parse_response=_no_json,
+    emit_response=_no_json,
+)

@@ -1,0 +1,83 @@
+"""From one wire format of a family to another, through the family's canonical types, with a report of what was lost."""
+
+from typing import Any
+
+import msgspec
+
+from omnillm.endpoints.format import Format
+from omnillm.endpoints.registry import FORMATS
+from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.loss import ConversionReport, Losses
+from omnillm.protocols.protocol import Members
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def format_of(name: str) -> Format:
+    """ProtocolError: there is no such wire format."""
+    found = FORMATS.get(name)
+    if found is None:
+        raise ProtocolError(f"There is no wire format {name[:64]!r}; those known: {', '.join(FORMATS)}.", reason="unsupported_wire_format")
+    return found
+
+
+def parse_api_request(wire_format: str, request: bytes | Members, *, model: str = "") -> Any:
+    """A request's JSON body as the family's canonical request; `model` where the body names none.
+
+    BadRequest names a member that does not fit; ProtocolError says what no other format has.
+    """
+    return format_of(wire_format).parse_request(_read(request) if isinstance(request, bytes) else request, model=model)
+
+
+def emit_api_request(wire_format: str, request: Any) -> ConversionReport[bytes]:
+    """A canonical request as the JSON body of a format. ProtocolError: it cannot be said in it."""
+    losses = Losses()
+    body = format_of(wire_format).emit_request(request, losses)
+    for name in request.vendor_extensions:
+        losses.drop(name, f"{wire_format} has no such member")
+    return ConversionReport(value=msgspec.json.encode(body), bridged=True, loss_reasons=losses.reasons)
+
+
+def parse_api_response(wire_format: str, body: bytes) -> Any:
+    """A reply's body as the family's canonical response. UpstreamLost: it is none of this format."""
+    try:
+        return format_of(wire_format).parse_response(body)
+    except (*UNREADABLE, ValueError) as error:
+        raise UpstreamLost("The provider's reply is not one of its format.", code="garbled_reply") from error
+
+
+def emit_api_response(wire_format: str, response: Any, request: Any) -> ConversionReport[bytes]:
+    """A canonical response as the body of a reply in a format; `request` is what it answers."""
+    losses = Losses()
+    body = format_of(wire_format).emit_response(response, request, losses)
+    return ConversionReport(value=msgspec.json.encode(body), bridged=True, loss_reasons=losses.reasons)
+
+
+def transcode_api_request(source: str, target: str, body: bytes, *, model: str = "") -> ConversionReport[bytes]:
+    """ProtocolError `endpoint_mismatch`: the formats are of two families."""
+    _check_family(source, target)
+    if source == target:
+        return ConversionReport(value=body, bridged=False)
+    return emit_api_request(target, parse_api_request(source, body, model=model))
+
+
+def transcode_api_response(source: str, target: str, body: bytes, *, request: Any) -> ConversionReport[bytes]:
+    """`source`: the format that the reply is in; `request`: the canonical request that it answers."""
+    _check_family(source, target)
+    if source == target:
+        return ConversionReport(value=body, bridged=False)
+    return emit_api_response(target, parse_api_response(source, body), request)
+
+
+def _check_family(source: str, target: str) -> None:
+    one, other = format_of(source).operation, format_of(target).operation
+    if one != other:
+        raise ProtocolError(f"{source} is of {one}, {target} of {other}.", reason="endpoint_mismatch")
+
+
+def _read(body: bytes) -> Members:
+    try:
+        return _members(body)
+    except UNREADABLE as error:
+        raise BadRequest(f"The request body is not a JSON object: {error}.", code="invalid_json") from error

@@ -1,0 +1,79 @@
+"""A call of an endpoint family whose provider has another wire format of it: read once, said again for each such target.
+
+What stands to `bridge.py` as `endpoints/transcode.py` stands to `protocols/transcode.py`.
+"""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from omnillm.admission.asks import Lease
+from omnillm.endpoints import transcode
+from omnillm.endpoints.registry import FORMATS
+from omnillm.errors import BadRequest, ProtocolError
+from omnillm.gateway.bridge import Bridged
+from omnillm.gateway.call import Call, read_members
+from omnillm.protocols.loss import LossReason
+from omnillm.protocols.stream_transcoder import StreamTranscoder
+from omnillm.routing.target import Plan, Target
+
+
+class FamilyBridge:
+    """One call, said to several targets. `plan` has those to which it can be said."""
+
+    __slots__ = ("_bridged", "_call", "_request", "pin", "plan")
+
+    def __init__(self, call: Call, plan: Plan) -> None:
+        """Raises ProtocolError, or BadRequest, when it can be said to none of the targets."""
+        self._call = call
+        self._bridged: dict[tuple[str, str], Bridged] = {}
+        self.pin = None
+        kept: list[Target] = []
+        refused: ProtocolError | BadRequest | None = None
+        self._request: Any = None
+        for target in plan.targets:
+            if target.protocol != call.protocol.name:
+                try:
+                    self._bridged[target.provider, target.model] = self._say(target)
+                except (ProtocolError, BadRequest) as error:
+                    refused = error
+                    continue
+            kept.append(target)
+        if refused is not None and not kept:
+            raise refused
+        self.plan = replace(plan, targets=tuple(kept))
+
+    def _say(self, target: Target) -> Bridged:
+        if self._request is None:
+            self._request = transcode.parse_api_request(self._call.protocol.name, self._call.members, model=self._call.model)
+        emitted = transcode.emit_api_request(target.protocol, replace(self._request, model=target.model))
+        protocol, members = FORMATS[target.protocol].protocol, read_members(emitted.value)
+        return Bridged(
+            protocol=protocol,
+            body=emitted.value,
+            members=members,
+            peek=protocol.peek_request(members),
+            reasons=emitted.loss_reasons,
+            names={},
+        )
+
+    def find(self, target: Target) -> Bridged | None:
+        """None: the target is sent the client's own body."""
+        return self._bridged.get((target.provider, target.model))
+
+    def find_for(self, lease: Lease) -> Bridged | None:
+        return self._bridged.get((lease.provider, lease.model))
+
+    def cap(self, tokens: int) -> None:
+        """No family's request has an output cap."""
+        raise NotImplementedError(tokens)
+
+    def reply(self, bridged: Bridged, lease: Lease, request_id: str, body: bytes) -> tuple[bytes, tuple[LossReason, ...]]:  # noqa: ARG002 - the signature of `Bridge.reply`
+        """A whole reply for the client, and what was lost in it. UpstreamLost: it is garbled."""
+        response = transcode.parse_api_response(bridged.protocol.name, body)
+        report = transcode.emit_api_response(self._call.protocol.name, response, self._request)
+        return report.value, report.loss_reasons
+
+    def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:
+        """No family's stream is translated: those that have streams have one format."""
+        raise NotImplementedError(bridged.protocol.name)

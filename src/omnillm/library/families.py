@@ -1,0 +1,176 @@
+"""Calls of the endpoint families in their canonical types, and the exchanges that they would be with a provider."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from omnillm.endpoints import transcode
+from omnillm.endpoints.api import ApiRequest, ApiResponse, called_in
+from omnillm.endpoints.audio import ACCEPTED, SpeechRequest, SpeechResponse, TranscriptionRequest
+from omnillm.endpoints.embedding_gemini import gemini_resource
+from omnillm.endpoints.forms import File
+from omnillm.endpoints.images import ImageRequest
+from omnillm.endpoints.registry import FORMATS
+from omnillm.errors import ProtocolError, UpstreamLost
+from omnillm.framing.multipart import Field, write_form
+from omnillm.gateway.call import read_members
+from omnillm.gateway.relay import Relay
+from omnillm.gateway.upload import Upload
+from omnillm.money import format_usd
+from omnillm.protocols.loss import Losses, LossReason
+from omnillm.protocols.protocol import Members
+from omnillm.providers.families import FAMILY_PATHS, UPLOADS
+from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportRequest, TransportResponse
+from omnillm.usage import Usage
+
+
+class ApiReply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider answered, and what it cost."""
+
+    response: ApiResponse
+    usage: Usage
+    cost_nanousd: int
+    request_id: str
+    provider: str
+    model: str
+    key: str
+    """Label of the provider key that answered."""
+    attempts: int
+    loss_reasons: tuple[LossReason, ...] = ()
+
+    @property
+    def cost_usd(self) -> str:
+        """Exact decimal USD."""
+        return format_usd(self.cost_nanousd)
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it enters the gateway."""
+
+    wire_format: str
+    body: bytes
+    members: Members
+    upload: Upload | None = None
+
+
+def write(request: ApiRequest) -> Written:
+    """BadRequest names a member that does not fit."""
+    wire_format = called_in(request)
+    emitted = FORMATS[wire_format].emit_request(request, Losses())
+    if FORMATS[wire_format].operation not in UPLOADS:
+        body = msgspec.json.encode(emitted)
+        return Written(wire_format=wire_format, body=body, members=read_members(body))
+    parts, content_type = form_of(emitted)
+    upload = Upload(content_type.encode())
+    for piece in parts:
+        upload += piece
+    upload.finish()
+    return Written(wire_format=wire_format, body=upload.digest, members=upload.members, upload=upload)
+
+
+def accepted(request: ApiRequest) -> str:
+    """What `accept` says."""
+    if is_stream(request) and not (isinstance(request, SpeechRequest) and not request.is_events):
+        return "text/event-stream"
+    if isinstance(request, SpeechRequest):
+        return ACCEPTED[request.audio_format]
+    return ACCEPTED.get(request.response_format, "application/json") if isinstance(request, TranscriptionRequest) else "application/json"
+
+
+def is_stream(request: ApiRequest) -> bool:
+    """Whether its reply comes in pieces. Speech always does."""
+    return isinstance(request, SpeechRequest) or (isinstance(request, TranscriptionRequest | ImageRequest) and request.is_stream)
+
+
+def form_of(members: Mapping[str, Any]) -> tuple[list[bytes], str]:
+    """(pieces of the body, content type). The boundary is made of what it must not stand in."""
+    fields = [field for name, value in members.items() for field in _fields(name, value)]
+    digest = blake2b(digest_size=16)
+    for field in fields:
+        digest.update(field.content)
+    boundary = f"omnillm-{digest.hexdigest()}"
+    return write_form(boundary, fields), f"multipart/form-data; boundary={boundary}"
+
+
+def _fields(name: str, value: Any) -> Iterator[Field]:
+    if isinstance(value, File):
+        yield Field(name=name, content=value.content, filename=value.filename, content_type=value.content_type)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _fields(name, each)
+    else:
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        yield Field(name=name, content=text.encode())
+
+
+async def pieces(relay: Relay) -> AsyncIterator[bytes]:
+    while piece := await relay.read():
+        yield piece
+
+
+async def read_reply(relay: Relay, written: Written) -> ApiReply:
+    """UpstreamLost: the reply is none of its family."""
+    body = b"".join([piece async for piece in pieces(relay)])
+    case, lease = relay.case, relay.lease
+    response: ApiResponse
+    if FORMATS[written.wire_format].operation == "speech":
+        content_type = relay.upstream_headers.get(b"content-type", b"").decode("latin-1")
+        response = SpeechResponse(audio=body, content_type=content_type, usage=case.usage)
+    else:
+        response = transcode.parse_api_response(written.wire_format, body)
+    return ApiReply(
+        response=response,
+        usage=case.usage,
+        cost_nanousd=case.cost_nanousd,
+        request_id=case.request_id,
+        provider=lease.provider,
+        model=lease.model,
+        key=lease.key,
+        attempts=case.attempts,
+        loss_reasons=case.losses,
+    )
+
+
+# Exchanges
+
+
+def emit_transport_request(wire_format: str, request: ApiRequest, *, base_url: str) -> TransportRequest:
+    """The HTTP request that says it to a provider at `base_url`, without a credential. ProtocolError: the format cannot say it."""
+    spoken = transcode.format_of(wire_format)
+    losses = Losses()
+    emitted = spoken.emit_request(request, losses)
+    path = FAMILY_PATHS.get((wire_format, spoken.operation))
+    if path is None:
+        raise ProtocolError(f"No provider is asked in {wire_format}.", reason="unsupported_wire_format")
+    name = gemini_resource(request.model) if wire_format.startswith("gemini_") else quote(request.model, safe="")
+    url = base_url.rstrip("/") + path.replace("{model}", name)
+    accept = accepted(request)
+    if spoken.operation not in UPLOADS:
+        headers = (("content-type", "application/json"), ("accept", accept))
+        return TransportRequest(method="POST", url=url, headers=headers, body=JsonBody(msgspec.to_builtins(emitted)))
+    parts, content_type = form_of(emitted)
+    headers = (("content-type", content_type), ("accept", accept))
+    return TransportRequest(method="POST", url=url, headers=headers, body=BinaryBody(b"".join(parts)))
+
+
+def parse_transport_response(wire_format: str, response: TransportResponse) -> ApiResponse:
+    """A provider's whole reply. UpstreamLost: it is an error, or none of this format."""
+    headers = {name.lower(): value for name, value in response.headers}
+    if response.status != 200:
+        raise UpstreamLost(f"The provider answered {response.status}.", code="upstream_failed")
+    match response.body:
+        case JsonBody(value):
+            body = msgspec.json.encode(value)
+        case TextBody(text):
+            body = text.encode()
+        case BinaryBody(data):
+            body = data
+        case _:
+            raise UpstreamLost("The provider's reply has no body that could be read.", code="garbled_reply")
+    if transcode.format_of(wire_format).operation == "speech":
+        return SpeechResponse(audio=body, content_type=headers.get("content-type", ""))
+    parsed: ApiResponse = transcode.parse_api_response(wire_format, body)
+    return parsed

@@ -1,0 +1,1 @@
+"""What the fake provider does beside generation: one module a family."""

@@ -1,0 +1,80 @@
+"""Images: a small picture each. A model whose name begins with "dall" is billed by the image, every other by tokens."""
+
+import base64
+import hashlib
+from typing import Any
+
+import msgspec
+
+from omnillm.testing.families.form import field, read_form
+from omnillm.testing.families.provided import Provided, Wanted, in_json
+from omnillm.testing.generation import count_tokens
+from omnillm.testing.replies.openai import sse
+from omnillm.testing.replies.speaker import Malformed, demand
+from omnillm.usage import Usage
+
+TOKENS = {"low": 272, "medium": 1056}
+MOST_TOKENS = 4160
+IMAGE_TOKENS = 323
+"""Of one that is read."""
+
+
+def generation(wanted: Wanted) -> Provided:
+    body = wanted.json()
+    model, prompt = demand(body, "model", str), demand(body, "prompt", str)
+    size, quality = body.get("size") or "1024x1024", body.get("quality") or "standard"
+    previews = body.get("partial_images", 0) if body.get("stream") else -1
+    return _made(wanted, model, prompt, n=body.get("n") or 1, look=f"{quality}/{size}", previews=previews)
+
+
+def edit(wanted: Wanted) -> Provided:
+    fields, files = read_form(wanted)
+    images = [*files.get("image", ()), *files.get("image[]", ()), *files.get("mask", ())]
+    if not images:
+        raise Malformed("image: Field required")
+    previews = int(field(fields, "partial_images", "0")) if field(fields, "stream") == "true" else -1
+    look = f"{field(fields, 'quality', 'standard')}/{field(fields, 'size', '1024x1024')}"
+    prompt = field(fields, "prompt") + "".join(hashlib.sha256(image).hexdigest()[:8] for image in images)
+    made = _made(wanted, field(fields, "model"), prompt, n=int(field(fields, "n", "1")), look=look, previews=previews)
+    return made if made.usage.images else _with_read(made, len(images))
+
+
+def variation(wanted: Wanted) -> Provided:
+    fields, files = read_form(wanted)
+    if "image" not in files:
+        raise Malformed("image: Field required")
+    look = f"standard/{field(fields, 'size', '1024x1024')}"
+    return _made(wanted, field(fields, "model"), "again", n=int(field(fields, "n", "1")), look=look, previews=-1)
+
+
+def _with_read(made: Provided, images: int) -> Provided:
+    """The images that are read are billed too; the reply said so, which is written anew."""
+    usage = msgspec.structs.replace(made.usage, input=made.usage.input + IMAGE_TOKENS * images)
+    before, after = msgspec.json.encode(_counts(made.usage)), msgspec.json.encode(_counts(usage))
+    pieces = tuple(piece.replace(before, after) for piece in made.pieces)
+    return msgspec.structs.replace(made, usage=usage, body=made.body.replace(before, after), pieces=pieces)
+
+
+def _counts(usage: Usage) -> dict[str, Any]:
+    details = {"text_tokens": usage.input, "image_tokens": 0}
+    return {"input_tokens": usage.input, "output_tokens": usage.output, "total_tokens": usage.total_tokens, "input_tokens_details": details}
+
+
+def _made(wanted: Wanted, model: str, prompt: str, *, n: int, look: str, previews: int) -> Provided:
+    """`previews` -1: not a stream."""
+    drawn = [base64.b64encode(f"{prompt}:{number}".encode()).decode() for number in range(n)]
+    if model.startswith("dall"):
+        data = [{"b64_json": each, "revised_prompt": prompt} for each in drawn]
+        return Provided(model=model, body=msgspec.json.encode({"created": wanted.number, "data": data}), usage=Usage(images=n), unit=look)
+    tokens = TOKENS.get(look.partition("/")[0], MOST_TOKENS) * n + 100 * max(previews, 0)
+    usage = Usage(input=count_tokens((prompt,)), output=tokens)
+    if previews < 0:
+        return in_json(model, {"created": wanted.number, "data": [{"b64_json": each} for each in drawn], "usage": _counts(usage)}, usage)
+    kind = "image_edit" if wanted.body[:1] == b"-" else "image_generation"
+    shared = {"created_at": wanted.number, "size": "1024x1024", "quality": "high", "background": "opaque", "output_format": "png"}
+    events = [
+        {"type": f"{kind}.partial_image", "b64_json": drawn[0], "partial_image_index": number, **shared} for number in range(previews)
+    ]
+    events.append({"type": f"{kind}.completed", "b64_json": drawn[0], "usage": _counts(usage), **shared})
+    pieces = tuple(b"event: %b\n%b" % (str(event["type"]).encode(), sse(event)) for event in events)
+    return Provided(model=model, pieces=pieces, content_type="text/event-stream; charset=utf-8", usage=usage)

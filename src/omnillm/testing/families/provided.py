@@ -1,0 +1,58 @@
+"""What one request of a family gets, and what it asks: values that the families' modules exchange with the judge."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from omnillm.testing.replies.speaker import Json, Malformed, Piece
+from omnillm.usage import NO_USAGE, Usage
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it arrived. `model` stands in the path, or is ""."""
+
+    body: bytes
+    headers: Mapping[bytes, bytes]
+    model: str = ""
+    number: int = 0
+
+    def json(self) -> Json:
+        """Raises Malformed."""
+        try:
+            body = msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as broken:
+            raise Malformed("We could not parse the JSON body of your request.") from broken
+        if not isinstance(body, dict):
+            raise Malformed("The body is not a JSON object.")
+        return body
+
+
+class Provided(msgspec.Struct, frozen=True, kw_only=True):
+    model: str
+    body: bytes = b""
+    pieces: tuple[bytes, ...] = ()
+    """Of a stream, or of a binary reply that comes in pieces; the last one ends it."""
+    content_type: str = "application/json"
+    usage: Usage = NO_USAGE
+    """The truth, which is billed."""
+    unit: str = ""
+    """What an image is priced by, beside being one: "hd/1024x1792"."""
+
+    @property
+    def is_stream(self) -> bool:
+        return bool(self.pieces)
+
+    def delivered(self) -> list[Piece]:
+        if not self.pieces:
+            return [Piece(self.body, 0, "terminal")]
+        *content, last = self.pieces
+        return [*(Piece(raw) for raw in content), Piece(last, 0, "terminal")]
+
+
+Family = Callable[[Wanted], Provided]
+"""Raises Malformed."""
+
+
+def in_json(model: str, reply: Any, usage: Usage = NO_USAGE) -> Provided:
+    return Provided(model=model, body=msgspec.json.encode(reply), usage=usage)

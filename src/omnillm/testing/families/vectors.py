@@ -1,0 +1,67 @@
+"""Embeddings: a vector is a function of its text, so that the same text has the same one through every format."""
+
+import base64
+import struct
+from typing import Any
+from zlib import crc32
+
+from omnillm.testing.families.provided import Provided, Wanted, in_json
+from omnillm.testing.generation import count_tokens
+from omnillm.testing.replies.speaker import Json, Malformed, demand
+from omnillm.usage import Usage
+
+DIMENSIONS = 8
+
+
+def vector(text: str, dimensions: int | None) -> list[float]:
+    """Whole 1024ths, which 32-bit floats hold exactly."""
+    return [(crc32(f"{place}\0{text}".encode()) % 2048 - 1024) / 1024 for place in range(dimensions or DIMENSIONS)]
+
+
+def openai(wanted: Wanted) -> Provided:
+    body = wanted.json()
+    model, given = demand(body, "model", str), body.get("input")
+    texts, tokens = _inputs(given)
+    vectors: list[Any] = [vector(text, body.get("dimensions")) for text in texts]
+    if body.get("encoding_format") == "base64":
+        vectors = [base64.b64encode(struct.pack(f"<{len(each)}f", *each)).decode() for each in vectors]
+    reply = {
+        "object": "list",
+        "data": [{"object": "embedding", "index": place, "embedding": each} for place, each in enumerate(vectors)],
+        "model": model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+    return in_json(model, reply, Usage(input=tokens))
+
+
+def _inputs(given: Any) -> tuple[list[str], int]:
+    """(what stands for each input, tokens of all)."""
+    inputs = given if isinstance(given, list) and not all(isinstance(each, int) for each in given) else [given]
+    if not inputs or given in ("", []):
+        raise Malformed("'$.input' is invalid. Please check the API reference.")
+    texts = [each if isinstance(each, str) else " ".join(map(str, each)) for each in inputs]
+    return texts, sum(count_tokens((each,)) if isinstance(each, str) else len(each) for each in inputs)
+
+
+def gemini(wanted: Wanted) -> Provided:
+    body = wanted.json()
+    text = _text(body, wanted.model)
+    tokens = count_tokens((text,))
+    reply = {"embedding": {"values": vector(text, body.get("outputDimensionality"))}, "usageMetadata": {"promptTokenCount": tokens}}
+    return in_json(wanted.model, reply, Usage(input=tokens))
+
+
+def gemini_batch(wanted: Wanted) -> Provided:
+    requests = demand(wanted.json(), "requests", list)
+    texts = [_text(each, wanted.model) for each in requests]
+    tokens = sum(count_tokens((text,)) for text in texts)
+    vectors = [vector(text, each.get("outputDimensionality")) for text, each in zip(texts, requests, strict=True)]
+    reply = {"embeddings": [{"values": each} for each in vectors], "usageMetadata": {"promptTokenCount": tokens}}
+    return in_json(wanted.model, reply, Usage(input=tokens))
+
+
+def _text(body: Json, model: str) -> str:
+    named = body.get("model", f"models/{model}")
+    if named != f"models/{model}":
+        raise Malformed(f"Request contains an invalid argument: {named} is not the model of the path.")
+    return "".join(part["text"] for part in demand(demand(body, "content", dict), "parts", list))

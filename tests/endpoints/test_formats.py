@@ -1,0 +1,278 @@
+"""Every wire format of every family: what is said in one is read in it, what another cannot say is told, and bounds hold."""
+
+import json
+import struct
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omnillm import (
+    ConversionReport,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    File,
+    ImageRequest,
+    ImageResponse,
+    ModerationRequest,
+    ProtocolError,
+    RerankRequest,
+    RerankResponse,
+    SpeechRequest,
+    TranscriptionRequest,
+    Usage,
+    WireFormat,
+    emit_api_request,
+    emit_api_response,
+    emit_transport_request,
+    parse_api_request,
+    parse_api_response,
+    parse_transport_response,
+    transcode_api_request,
+    transcode_api_response,
+)
+from omnillm.endpoints.forms import longest_ms
+from omnillm.endpoints.images import MadeImage
+from omnillm.endpoints.registry import FORMATS
+from omnillm.endpoints.rerank import Ranked
+from omnillm.errors import BadRequest, UpstreamLost
+from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportResponse
+
+EMBEDDING_FORMATS = [name for name, each in FORMATS.items() if each.operation == "embeddings"]
+RERANK_FORMATS = [name for name, each in FORMATS.items() if each.operation == "rerank"]
+ONE = EmbeddingRequest(model="m", inputs=("a text",), dimensions=3)
+VECTORS = EmbeddingResponse(vectors=((0.5, -0.25, 1.0),), model="m", usage=Usage(input=2))
+RANKING = RerankRequest(model="m", query="q", documents=("a", "b"), top_n=1)
+RANKED = RerankResponse(results=(Ranked(index=1, score=0.5),), model="m", id="r", usage=Usage(input=4))
+
+
+def test_every_name_is_a_format() -> None:
+    """What a program may name, and what is known, are the same, but for the canonical ones."""
+    assert {each.value for each in WireFormat} == {name for name in FORMATS if not name.startswith("canonical_")}
+
+
+@pytest.mark.parametrize("name", EMBEDDING_FORMATS)
+def test_an_embedding_survives_its_format(name: str) -> None:
+    """Said and read again it is the same, request and reply; Cohere alone must be told what it is for."""
+    emitted = emit_api_request(name, ONE)
+    read = parse_api_request(name, emitted.value, model="m")
+    assert msgspec.structs.replace(read, vendor_extensions={}, task="") == ONE
+    assert [each.kind for each in emitted.loss_reasons] == (["defaulted"] if name == "cohere_embed" else [])
+    reply = emit_api_response(name, VECTORS, ONE)
+    assert msgspec.structs.replace(parse_api_response(name, reply.value), model="m") == VECTORS
+
+
+@pytest.mark.parametrize("source", EMBEDDING_FORMATS)
+@pytest.mark.parametrize("target", EMBEDDING_FORMATS)
+def test_embeddings_are_said_in_every_other_format(source: str, target: str) -> None:
+    """All to all: the texts, the dimensions and the vectors arrive."""
+    body = emit_api_request(source, ONE).value
+    report = transcode_api_request(source, target, body, model="m")
+    assert isinstance(report, ConversionReport)
+    assert report.bridged == (source != target)
+    assert parse_api_request(target, report.value, model="m").inputs == ONE.inputs
+    back = transcode_api_response(target, source, emit_api_response(target, VECTORS, ONE).value, request=ONE)
+    assert parse_api_response(source, back.value).vectors == VECTORS.vectors
+
+
+def test_texts_and_tokens_may_stand_side_by_side() -> None:
+    """In the canonical type; OpenAI takes both."""
+    both = EmbeddingRequest(model="m", inputs=("a", (1, 2)))
+    assert parse_api_request("openai_embeddings", emit_api_request("openai_embeddings", both).value).inputs == both.inputs
+    for name in ("gemini_batch_embed_contents", "cohere_embed", "titan_embed"):
+        with pytest.raises(ProtocolError, match="list of tokens"):
+            emit_api_request(name, both)
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=9))
+def test_vectors_in_base64_are_the_same_numbers(vector: list[float]) -> None:
+    """Little-endian 32-bit floats, as OpenAI writes them."""
+    asked = EmbeddingRequest(model="m", inputs=("a",), encoding="base64")
+    reply = emit_api_response("openai_embeddings", EmbeddingResponse(vectors=(tuple(vector),)), asked).value
+    assert isinstance(json.loads(reply)["data"][0]["embedding"], str)
+    assert parse_api_response("openai_embeddings", reply).vectors == (tuple(vector),)
+
+
+LOSSES = {
+    ("openai_embeddings", "task"): ("dropped", "taskType"),
+    ("openai_embeddings", "title"): ("dropped", "title"),
+    ("gemini_embed_content", "user"): ("dropped", "user"),
+    ("cohere_embed", "title"): ("dropped", "title"),
+    ("titan_embed", "task"): ("dropped", "taskType"),
+}
+
+
+@pytest.mark.parametrize(("case", "told"), LOSSES.items())
+def test_what_a_format_cannot_say_is_told(case: tuple[str, str], told: tuple[str, str]) -> None:
+    """And so is every member that only the client's own format has."""
+    name, member = case
+    request = msgspec.structs.replace(ONE, **{member: "CLUSTERING"}, vendor_extensions={"odd": 1})
+    reasons = emit_api_request(name, request).loss_reasons
+    assert {told, ("dropped", "odd")} <= {(each.kind, each.path) for each in reasons}
+
+
+def test_a_batch_of_unlike_requests_is_not_translated() -> None:
+    """One request of another format has one task and one size."""
+    requests = [{"content": {"parts": [{"text": "a"}]}, "taskType": task} for task in ("CLUSTERING", "CLASSIFICATION")]
+    with pytest.raises(ProtocolError, match="differ"):
+        parse_api_request("gemini_batch_embed_contents", json.dumps({"requests": requests}).encode(), model="m")
+
+
+@pytest.mark.parametrize("name", RERANK_FORMATS)
+def test_a_ranking_survives_its_format(name: str) -> None:
+    """Request and reply; Cohere's counts search units instead of tokens."""
+    request = parse_api_request(name, emit_api_request(name, RANKING).value)
+    assert request == RANKING
+    reply = parse_api_response(name, emit_api_response(name, RANKED, RANKING).value)
+    assert reply.results == RANKED.results
+
+
+def test_documents_are_brought_along_for_who_asked() -> None:
+    """Cohere's newer version does not return them: they are put to the reply from the request."""
+    asked = msgspec.structs.replace(RANKING, returns_documents=True)
+    assert json.loads(emit_api_response("openai_rerank", RANKED, asked).value)["results"][0]["document"] == {"text": "b"}
+
+
+@given(st.text(min_size=1, max_size=80), st.lists(st.text(max_size=900), min_size=1, max_size=30))
+def test_search_units_have_a_bound(query: str, documents: list[str]) -> None:
+    """However short a token is, Cohere's count of hundreds of pieces of 500 tokens is never above it."""
+    members = {
+        name: msgspec.Raw(msgspec.json.encode(value)) for name, value in (("model", "m"), ("query", query), ("documents", documents))
+    }
+    tokens = len(query.encode())
+    pieces = sum(max(-(-len(text.encode()) // max(500 - tokens, 1)), 1) for text in documents)
+    assert FORMATS["cohere_rerank"].protocol.asks(members).calls >= -(-pieces // 100)
+
+
+def test_families_are_not_mixed() -> None:
+    """And there are no formats but those known."""
+    with pytest.raises(ProtocolError, match="openai_embeddings is of embeddings") as caught:
+        transcode_api_request("openai_embeddings", "cohere_rerank", b"{}")
+    assert caught.value.reason == "endpoint_mismatch"
+    with pytest.raises(ProtocolError, match="no wire format"):
+        parse_api_request("smoke_signals", b"{}")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FORMATS if "transcri" not in name and "translat" not in name and name != "openai_speech"]
+)
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"{}", b'{"data":7,"results":7}', b'{"error":"x"}', b"\xff"])
+def test_garbage_is_no_reply(name: str, body: bytes) -> None:
+    """Neither when it is peeked at nor when it is read."""
+    assert not FORMATS[name].protocol.peek_reply(body).is_complete
+    with pytest.raises(UpstreamLost):
+        parse_api_response(name, body)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_request_without_members_names_the_first_that_is_missing(name: str) -> None:
+    """BadRequest, never anything else."""
+    with pytest.raises(BadRequest):
+        FORMATS[name].protocol.peek_request({})
+
+
+def wav(rate: int, block: int, *, coding: int = 1, seconds: int = 2) -> bytes:
+    size = rate * block * seconds
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, coding, 1, rate, rate * block, block, 16, b"data", size
+    )
+
+
+@pytest.mark.parametrize(
+    ("opening", "size", "most"),
+    [
+        (wav(16_000, 2), 16_000 * 2 * 2, 2_000),
+        (wav(8_000, 1, coding=7), 8_000 * 3, 3_000),
+        (wav(16_000, 2, coding=85), 64_000, None),
+        (wav(0, 2), 64_000, None),
+        (b"RIFF\0\0\0\0WAVE", 64_000, None),
+        (b"ID3\x04", 10_000, 10_000),
+        (b"\xff\xfb\x90\x00", 10_000, 10_000),
+        (b"OggS", 10_000, None),
+        (b"fLaC", 10_000, None),
+        (b"", 0, None),
+    ],
+)
+def test_only_what_bounds_its_length_has_a_bound(opening: bytes, size: int, most: int | None) -> None:
+    """WAV by its blocks, MP3 by its lowest rate; everything else may be silence of any length."""
+    assert longest_ms(opening, size) == most
+
+
+def test_usage_of_a_transcription_is_tokens_or_seconds() -> None:
+    """Or the duration of a verbose reply; subtitles tell nothing."""
+    peek = FORMATS["openai_transcriptions"].protocol.peek_reply
+    assert peek(b'{"text":"a","usage":{"type":"tokens","input_tokens":3,"output_tokens":2}}').usage == Usage(input=3, output=2)
+    assert peek(b'{"text":"a","usage":{"type":"duration","seconds":1.5}}').usage == Usage(audio_ms=1500)
+    assert peek(b'{"text":"a","duration":0.25}').usage == Usage(audio_ms=250)
+    assert peek(b"WEBVTT\n\n00:00").is_complete
+    assert peek(b"WEBVTT\n\n00:00").usage is None
+    assert not peek(b'{"text":').is_complete
+    assert not peek(b"<html>").is_complete
+    assert peek(b'{"error":{"message":"no"}}').failure is not None
+
+
+REQUESTS = [
+    ("openai_embeddings", ONE, "/embeddings", "application/json"),
+    ("gemini_embed_content", ONE, "/models/m:embedContent", "application/json"),
+    ("titan_embed", msgspec.structs.replace(ONE, model="amazon.titan:0"), "/model/amazon.titan%3A0/invoke", "application/json"),
+    ("cohere_rerank", RANKING, "/rerank", "application/json"),
+    ("openai_moderations", ModerationRequest(texts=("a",)), "/moderations", "application/json"),
+    ("openai_image_generations", ImageRequest(model="m", prompt="a"), "/images/generations", "application/json"),
+    ("openai_speech", SpeechRequest(model="m", text="a", voice="v", audio_format="wav"), "/audio/speech", "audio/wav"),
+    (
+        "openai_transcriptions",
+        TranscriptionRequest(
+            model="m", file=File(filename="a.wav", content=b"RIFF"), response_format="vtt", timestamp_granularities=("word",)
+        ),
+        "/audio/transcriptions",
+        "text/vtt",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "request_", "path", "accept"), REQUESTS)
+def test_a_request_becomes_an_exchange(name: str, request_: object, path: str, accept: str) -> None:
+    """Its URL, and what it accepts by its format; a file is in a form."""
+    sent = emit_transport_request(name, request_, base_url="https://host/v1/")
+    assert sent.url == f"https://host/v1{path}"
+    assert dict(sent.headers)["accept"] == accept
+    if isinstance(sent.body, BinaryBody):
+        assert b'name="timestamp_granularities[]"\r\n\r\nword\r\n' in sent.body.data
+        assert b'filename="a.wav"' in sent.body.data
+    else:
+        assert isinstance(sent.body, JsonBody)
+
+
+def test_a_reply_is_read_from_its_exchange() -> None:
+    """JSON, text and bytes; an error is none."""
+    fields = (("Content-Type", "audio/wav"),)
+    assert parse_transport_response("openai_speech", TransportResponse(status=200, headers=fields, body=BinaryBody(b"a"))).audio == b"a"
+    assert parse_transport_response("openai_transcriptions", TransportResponse(status=200, body=TextBody("hi"))).text == "hi"
+    images = ImageResponse(images=(MadeImage(content=b"png"),), created=1, usage=Usage(input=1, output=2))
+    body = json.loads(emit_api_response("openai_image_generations", images, None).value)
+    assert parse_transport_response("openai_image_generations", TransportResponse(status=200, body=JsonBody(body))) == images
+    with pytest.raises(UpstreamLost, match="500"):
+        parse_transport_response("openai_speech", TransportResponse(status=500))
+
+
+@pytest.mark.parametrize("name", EMBEDDING_FORMATS)
+@pytest.mark.parametrize("vectors", [(), ((0.5,), (0.25,))])
+def test_a_vector_for_each_input_or_none(name: str, vectors: tuple[tuple[float, ...], ...]) -> None:
+    """A provider that answers too few, or too many, is garbled: whoever asked could take one text's vector for another's."""
+    with pytest.raises(UpstreamLost):
+        emit_api_response(name, EmbeddingResponse(vectors=vectors), ONE)
+
+
+NESTED = {
+    "gemini_embed_content": b'{"content":{"parts":[{"text":"LONG","text":"s"}]}}',
+    "gemini_batch_embed_contents": b'{"requests":[{"content":{"parts":[{"text":"LONG"}]},"content":{"parts":[{"text":"s"}]}}]}',
+    "openai_rerank": b'{"model":"m","query":"q","documents":[{"text":"LONG","text":"s"}]}',
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_bound_counts_what_another_reader_may_read(name: str) -> None:
+    """A member that stands twice within another: the provider may take the longer."""
+    body = NESTED[name].replace(b"LONG", b"x" * 10_000)
+    assert FORMATS[name].protocol.text_bytes(msgspec.json.decode(body, type=dict[str, msgspec.Raw])) >= 10_000
