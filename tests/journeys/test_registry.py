@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.journeys.families import wav
 from tests.journeys.live import began, began_live, handshake
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.wire import Question, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
+from omnillm.providers.families import FAMILIES, FAMILY_PATHS, format_for
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import operations
-from omnillm.providers.registry import Support, embedded_provider_registry
+from omnillm.providers.registry import UNREAD, Support, embedded_provider_registry
 from omnillm.testing import Behaviour, FakeProvider
 from omnillm.testing.hosts import HOSTS
 
@@ -23,15 +25,23 @@ store: {{url: "memory://"}}
 providers: {{host: {{kind: {kind}, base_url: {base_url}{keys}}}}}
 virtual_keys: [{{name: journey, key: {virtual_key}}}]
 """
-FORM = (
-    b"--x\r\n"
-    + b"\r\n--x\r\n".join(
-        b'content-disposition: form-data; name="%b"%b\r\n\r\n%b' % part
-        for part in ((b"purpose", b"", b"batch"), (b"file", b'; filename="a"', b"{}"))
-    )
-    + b"\r\n--x--\r\n"
-)
 PROMPT = "How deep is the lake?"
+MODEL = "host/fake-small"
+
+
+def parts_of(*parts: tuple[bytes, bytes, bytes]) -> bytes:
+    """multipart/form-data of (name, what follows it, content)."""
+    told = (b'content-disposition: form-data; name="%b"%b\r\n\r\n%b' % part for part in parts)
+    return b"--x\r\n" + b"\r\n--x\r\n".join(told) + b"\r\n--x--\r\n"
+
+
+def form(name: bytes, content: bytes, **fields: str) -> bytes:
+    """An upload for a model."""
+    told = tuple((field.encode(), b"", value.encode()) for field, value in {"model": MODEL, **fields}.items())
+    return parts_of(*told, (name, b'; filename="a.wav"', content))
+
+
+FORM = parts_of((b"purpose", b"", b"batch"), (b"file", b'; filename="a"', b"{}"))
 COUNTED = {
     "openai_responses": ("/v1/responses/input_tokens", {"model": "host/fake-small", "input": PROMPT}),
     "anthropic_messages": ("/v1/messages/count_tokens", {"model": "host/fake-small", "messages": [{"role": "user", "content": PROMPT}]}),
@@ -39,6 +49,22 @@ COUNTED = {
         "/v1beta/models/host/fake-small:countTokens",
         {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]},
     ),
+}
+FAMILY_ASKED: dict[str, tuple[str, Any]] = {
+    "openai_embeddings": ("/v1/embeddings", {"model": MODEL, "input": PROMPT, "encoding_format": "float"}),
+    "gemini_embed_content": (f"/v1beta/models/{MODEL}:embedContent", {"content": {"parts": [{"text": PROMPT}]}}),
+    "gemini_batch_embed_contents": (
+        f"/v1beta/models/{MODEL}:batchEmbedContents",
+        {"requests": [{"model": f"models/{MODEL}", "content": {"parts": [{"text": PROMPT}]}}]},
+    ),
+    "openai_moderations": ("/v1/moderations", {"model": MODEL, "input": PROMPT}),
+    "openai_rerank": ("/v1/rerank", {"model": MODEL, "query": PROMPT, "documents": ["shallow", "deep"]}),
+    "openai_image_generations": ("/v1/images/generations", {"model": MODEL, "prompt": PROMPT}),
+    "openai_image_edits": ("/v1/images/edits", form(b"image", b"\x89PNG", prompt=PROMPT)),
+    "openai_image_variations": ("/v1/images/variations", form(b"image", b"\x89PNG")),
+    "openai_speech": ("/v1/audio/speech", {"model": MODEL, "input": PROMPT, "voice": "alloy"}),
+    "openai_transcriptions": ("/v1/audio/transcriptions", form(b"file", wav(1.0))),
+    "openai_translations": ("/v1/audio/translations", form(b"file", wav(1.0))),
 }
 NAMES = {"gemini_generate_content": "gemini"}
 CLAUDES = {"bedrock": "us.anthropic.claude-x", "vertex_ai": "claude-x"}
@@ -58,7 +84,7 @@ class Asking:
     async def call(self, method: str, path: str, body: Any = None, **fields: str) -> Reply:
         sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         told = {"host": "x", "authorization": f"Bearer {VIRTUAL_KEY}", "content-length": str(len(sent))}
-        told |= {"content-type": "multipart/form-data; boundary=x" if sent == FORM else "application/json"} | fields
+        told |= {"content-type": "multipart/form-data; boundary=x" if sent.startswith(b"--x") else "application/json"} | fields
         if self.kind == "anthropic":
             told["anthropic-version"] = "2023-06-01"
         head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in told.items()) + "\r\n"
@@ -85,6 +111,15 @@ async def count_tokens(asking: Asking, row: Support) -> None:
     told = (await asking.call("POST", path, body)).json
     assert told.get("input_tokens") or told.get("totalTokens")
     assert asking.fake.log[-1].protocol == row.wire_format
+
+
+async def family(asking: Asking, row: Support) -> None:
+    """At the path of the client's format; the provider is asked at that of the format it has."""
+    path, body = FAMILY_ASKED[row.wire_format]
+    await asking.call("POST", path, body)
+    said = format_for(row.provider, row.wire_format, row.family)
+    assert said == row.wire_format or row.level == "compatible"
+    assert asking.fake.log[-1].path.endswith(FAMILY_PATHS[said, row.family].removeprefix("/{model}"))
 
 
 async def models(asking: Asking, row: Support) -> None:
@@ -162,10 +197,11 @@ async def realtime(asking: Asking, row: Support) -> None:
     assert asking.fake.invoice.lines
 
 
+FAMILY_RUNNERS = dict.fromkeys(FAMILIES, family)
 ASKED: dict[str, Callable[[Asking, Support], Awaitable[None]]] = {
     each.__name__: each
     for each in (generation, count_tokens, models, files, uploads, batches, stored_responses, conversations, caches, realtime)
-}
+} | FAMILY_RUNNERS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -188,5 +224,8 @@ def test_every_kind_and_every_family_has_its_rows() -> None:
     assert len(set(map(repr, ROWS))) == len(ROWS)
     assert {row.provider for row in ROWS} == {*KINDS, *LATER}
     for kind in KINDS:
-        assert {row.family for row in ROWS if row.provider == kind} >= {operation.family for operation in operations(kind)}
+        assert {row.family for row in ROWS if row.provider == kind} >= {
+            *({operation.family for operation in operations(kind)} - UNREAD),
+            *FAMILIES,
+        }
     assert {row.level for row in ROWS if row.provider in LATER} <= {"planned"}

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from omnillm.providers.families import SERVED, format_for
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import operations
 from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
@@ -14,11 +15,8 @@ GENERATION: Final = "generation"
 NATIVE: Final = "native"
 COUNT_TOKENS: Final = "count_tokens"
 REALTIME: Final = "realtime"
-PLANNED: Final = ("embeddings", "images", "speech", "transcriptions", "moderations", "rerank", REALTIME)
-"""Families that a later version knows, or (live sessions) knows of more kinds.
-
-What a provider's own paths have of them passes, unread, below `/providers`.
-"""
+UNREAD: Final = frozenset({"embeddings", "images", "speech", "transcriptions", "moderations", "rerank"})
+"""Families of a provider's own paths that pass below `/providers` too, but are asked for at paths of their own."""
 
 
 class Support(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +44,19 @@ def _rows(kind: str) -> Iterator[Support]:
     for name in spoken:
         if KINDS[kind].has_path(name, COUNT_TOKENS):
             yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native")
-    passed = dict.fromkeys(operation.family for operation in operations(kind))
-    for family in (*(each for each in passed if each not in PLANNED), *PLANNED):
-        is_planned = family in PLANNED and not (family == REALTIME and KINDS[kind].has_sessions)
-        yield Support(provider=kind, family=family, wire_format=NATIVE, level="planned" if is_planned else "native")
+    for family in dict.fromkeys(operation.family for operation in operations(kind)):
+        if family not in UNREAD:
+            yield Support(provider=kind, family=family, wire_format=NATIVE, level="native")
+    yield from _families(kind)
+    yield Support(provider=kind, family=REALTIME, wire_format=NATIVE, level="native" if KINDS[kind].has_sessions else "planned")
+
+
+def _families(kind: str) -> Iterator[Support]:
+    """What is asked for at OpenAI's and Gemini's paths beside generation. A family that the kind does not have is planned."""
+    for family in dict.fromkeys(family for _, family in SERVED):
+        asked = {client: format_for(kind, client, family) for client, served in SERVED if served == family}
+        for client, said in asked.items():
+            if said:
+                yield Support(provider=kind, family=family, wire_format=client, level="native" if said == client else "compatible")
+        if not any(asked.values()):
+            yield Support(provider=kind, family=family, wire_format=NATIVE, level="planned")
