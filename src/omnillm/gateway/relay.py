@@ -159,8 +159,9 @@ class Relay:
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
         if usage is not None and self._is_lie(usage, answer):
             usage = None  # the attempt is charged by estimate
-        if usage is not None and answer.tier is not None:
-            self._case.served_under(answer.tier)
+        tier = answer.tier
+        if usage is not None and tier is not None and (tier != "default" or self._case.quote.extras):
+            self._case.served_under(tier)
         if usage is None and verdict is Verdict.SUCCESS and self._attempt.price is not None:
             lease = self._attempt.lease
             usage = self._case.quote.counted((lease.provider, lease.model), self._attempt.price)
