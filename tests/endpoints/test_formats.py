@@ -58,7 +58,7 @@ def test_an_embedding_survives_its_format(name: str) -> None:
     emitted = emit_api_request(name, ONE)
     read = parse_api_request(name, emitted.value, model="m")
     assert msgspec.structs.replace(read, vendor_extensions={}, task="") == ONE
-    assert [each.kind for each in emitted.loss_reasons] == (["defaulted"] if name == "cohere_embed" else [])
+    assert [each.kind for each in emitted.loss_reasons] == (["defaulted"] if "cohere_embed" in name else [])
     reply = emit_api_response(name, VECTORS, ONE)
     assert msgspec.structs.replace(parse_api_response(name, reply.value), model="m") == VECTORS
 

@@ -187,3 +187,47 @@ async def test_a_missing_family_does_not_set_the_model_aside(serve: Serve, provi
         assert len(provider.log) == 2, "both keys were asked"
         for _ in range(4):
             assert (await sdk.chat.completions.create(model="fast", messages=[{"role": "user", "content": "hello"}])).choices
+
+
+BEDROCK = """
+server: {{port: 0, auth: required}}
+store: {{url: "memory://"}}
+providers: {{bedrock: {{kind: bedrock, region: us-east-1, base_url: "{base_url}", keys: [{{label: a, key: "{key}"}}]}}}}
+models:
+  titan: {{targets: ["bedrock/amazon.titan-embed-text-v2:0"]}}
+  cohere: {{targets: ["bedrock/cohere.embed-v4:0"]}}
+  claude: {{targets: ["bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"]}}
+budgets: [{{name: everything, limit_usd: "1000", period: total, hard: true}}]
+virtual_keys: [{{name: journey, key: {virtual_key}}}]
+pricing:
+  overrides:
+    "bedrock/amazon.titan-embed-text-v2:0": {{input: 0.4, output: 0}}
+    "bedrock/cohere.embed-v4:0": {{input: 0.4, output: 0}}
+"""
+
+
+async def test_models_of_bedrock_embed_each_in_its_own_words(serve: Serve) -> None:
+    """Signed, asked with InvokeModel. Titan counts and is charged exactly; Cohere's models do not count there, and are charged by the bound."""
+    key = "AKIAFAKE0000:secret/with+signs"
+    async with FakeProvider(keys={key: Behaviour()}, prices={"*": {"input": 400_000_000, "output": 0}}) as cloud:
+        gateway = await serve(BEDROCK.format(base_url=cloud.base_url, key=key, virtual_key=VIRTUAL_KEY))
+        async with openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=VIRTUAL_KEY, max_retries=0) as sdk:
+            titan = await sdk.embeddings.create(model="titan", input="one", dimensions=4)
+            assert titan.data[0].embedding == vector("one", 4)
+            ledger, _, _ = await gateway.books()
+            assert ledger == cloud.invoice.total_nanousd > 0
+            cohere = await sdk.embeddings.create(model="cohere", input=["one", "two"])
+            assert [each.embedding for each in cohere.data] == [vector("one", None), vector("two", None)]
+            with pytest.raises(openai.BadRequestError, match="Titan embeds one text a call"):
+                await sdk.embeddings.create(model="titan", input=["one", "two"])
+            with pytest.raises(openai.BadRequestError, match="have no embeddings"):
+                await sdk.embeddings.create(model="claude", input="one")
+        assert [logged.path for logged in cloud.log] == [
+            "/model/amazon.titan-embed-text-v2%3A0/invoke",
+            "/model/cohere.embed-v4%3A0/invoke",
+        ]
+        _, [attempt] = await gateway.last()
+        ledger, settled, reserved = await gateway.books()
+    assert attempt.is_estimated
+    assert ledger == settled >= cloud.invoice.total_nanousd
+    assert reserved == 0

@@ -11,7 +11,7 @@ from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.wire import Question, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
-from omnillm.providers.families import FAMILIES, FAMILY_PATHS, format_for
+from omnillm.providers.families import FAMILIES, FAMILY_PATHS, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import operations
 from omnillm.providers.registry import UNREAD, Support, embedded_provider_registry
@@ -27,6 +27,7 @@ virtual_keys: [{{name: journey, key: {virtual_key}}}]
 """
 PROMPT = "How deep is the lake?"
 MODEL = "host/fake-small"
+TITAN = "amazon.titan-embed-text-v2:0"
 
 
 def parts_of(*parts: tuple[bytes, bytes, bytes]) -> bytes:
@@ -116,10 +117,12 @@ async def count_tokens(asking: Asking, row: Support) -> None:
 async def family(asking: Asking, row: Support) -> None:
     """At the path of the client's format; the provider is asked at that of the format it has."""
     path, body = FAMILY_ASKED[row.wire_format]
+    if row.provider == "bedrock":  # its models' names tell what they can
+        path, body = path.replace("fake-small", TITAN), json.loads(json.dumps(body).replace("fake-small", TITAN))
     await asking.call("POST", path, body)
-    said = format_for(row.provider, row.wire_format, row.family)
+    said = format_for(formats_of(row.provider), row.wire_format, row.family)
     assert said == row.wire_format or row.level == "compatible"
-    assert asking.fake.log[-1].path.endswith(FAMILY_PATHS[said, row.family].removeprefix("/{model}"))
+    assert asking.fake.log[-1].path.endswith(FAMILY_PATHS[said, row.family].rpartition("{model}")[2])
 
 
 async def models(asking: Asking, row: Support) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from omnillm.endpoints.registry import FORMATS
 from omnillm.providers.azure_openai import with_version
-from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND, families_of, format_for
+from omnillm.providers.bedrock import BEDROCK
+from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND, families_of, format_for, formats_of
 from omnillm.providers.kinds import KINDS, endpoint
 from omnillm.secret import Secret
 
@@ -35,10 +36,24 @@ def test_the_page_names_each_kind_beside_each_of_its_families(kind: str) -> None
 
 def test_a_call_is_asked_in_the_clients_format_or_in_the_kinds_first() -> None:
     """ "": the kind does not have the family."""
-    assert format_for("gemini", "gemini_embed_content", "embeddings") == "gemini_embed_content"
-    assert format_for("gemini", "openai_embeddings", "embeddings") == "gemini_batch_embed_contents"
-    assert format_for("anthropic", "openai_embeddings", "embeddings") == ""
-    assert format_for("openai", "openai_embeddings", "embeddings", is_compat=True) == ""
+    assert format_for(formats_of("gemini"), "gemini_embed_content", "embeddings") == "gemini_embed_content"
+    assert format_for(formats_of("gemini"), "openai_embeddings", "embeddings") == "gemini_batch_embed_contents"
+    assert format_for(formats_of("anthropic"), "openai_embeddings", "embeddings") == ""
+    assert format_for(formats_of("openai", is_compat=True), "openai_embeddings", "embeddings") == ""
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("amazon.titan-embed-text-v2:0", "titan_embed"),
+        ("us.cohere.embed-v4:0", "bedrock_cohere_embed"),
+        ("cohere.rerank-v3-5:0", ""),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", ""),
+    ],
+)
+def test_a_model_of_bedrock_embeds_in_its_own_format_or_not_at_all(model: str, said: str) -> None:
+    """Its name tells."""
+    assert BEDROCK.format_for("openai_embeddings", "embeddings", model=model) == said
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,12 @@ COHERE_EMBED: Final = Format(
     parse_response=hosts.parse_cohere_response,
     emit_response=hosts.emit_cohere_response,
 )
+BEDROCK_COHERE_EMBED: Final = replace(
+    COHERE_EMBED,
+    protocol=replace(COHERE_EMBED.protocol, name="bedrock_cohere_embed"),
+    emit_request=hosts.emit_bedrock_cohere_request,
+)
+"""Cohere's models inside Bedrock, whose replies count no tokens."""
 TITAN_EMBED: Final = Format(
     protocol=openai_protocol(
         "titan_embed",

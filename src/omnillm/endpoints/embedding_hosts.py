@@ -85,6 +85,13 @@ def emit_cohere_request(request: EmbeddingRequest, losses: Losses) -> dict[str, 
     return body
 
 
+def emit_bedrock_cohere_request(request: EmbeddingRequest, losses: Losses) -> dict[str, Any]:
+    """Which model is asked stands in the path, and in the body it is refused."""
+    body = emit_cohere_request(request, losses)
+    del body["model"]
+    return body
+
+
 class _ByType(Struct, frozen=True):
     floats: list[list[float]] | None = field(default=None, name="float")
     base64: list[str] | None = None

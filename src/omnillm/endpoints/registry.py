@@ -6,7 +6,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from omnillm.endpoints.api import CANONICAL_EMBEDDINGS, CANONICAL_RERANK
-from omnillm.endpoints.embedding_formats import COHERE_EMBED, GEMINI_BATCH_EMBED, GEMINI_EMBED, OPENAI_EMBEDDINGS, TITAN_EMBED
+from omnillm.endpoints.embedding_formats import (
+    BEDROCK_COHERE_EMBED,
+    COHERE_EMBED,
+    GEMINI_BATCH_EMBED,
+    GEMINI_EMBED,
+    OPENAI_EMBEDDINGS,
+    TITAN_EMBED,
+)
 from omnillm.endpoints.format import Format
 from omnillm.endpoints.image_formats import OPENAI_IMAGE_EDITS, OPENAI_IMAGE_GENERATIONS, OPENAI_IMAGE_VARIATIONS
 from omnillm.endpoints.moderation import OPENAI_MODERATIONS
@@ -21,6 +28,7 @@ FORMATS: Final[dict[str, Format]] = {
         GEMINI_EMBED,
         GEMINI_BATCH_EMBED,
         COHERE_EMBED,
+        BEDROCK_COHERE_EMBED,
         TITAN_EMBED,
         OPENAI_MODERATIONS,
         OPENAI_RERANK,
@@ -45,6 +53,7 @@ class WireFormat(enum.StrEnum):
     GEMINI_EMBED_CONTENT = "gemini_embed_content"
     GEMINI_BATCH_EMBED_CONTENTS = "gemini_batch_embed_contents"
     COHERE_EMBED = "cohere_embed"
+    BEDROCK_COHERE_EMBED = "bedrock_cohere_embed"
     TITAN_EMBED = "titan_embed"
     OPENAI_MODERATIONS = "openai_moderations"
     OPENAI_RERANK = "openai_rerank"

@@ -1,7 +1,7 @@
 """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html.
 
-Every model speaks Converse. Claude also speaks its own Messages API through InvokeModel: a client of that protocol stays in it. Its
-stream comes as event-stream chunks, each with one event in base64.
+Every model that writes speaks Converse, those that embed have formats of their own. Claude also speaks its own Messages API through
+InvokeModel: a client of that protocol stays in it. Its stream comes as event-stream chunks, each with one event in base64.
 """
 
 import binascii
@@ -101,8 +101,14 @@ BEDROCK = Endpoint(
         (BEDROCK_CONVERSE, "generate", True): "/model/{model}/converse-stream",
         (ANTHROPIC_MESSAGES, "generate", False): "/model/{model}/invoke",
         (ANTHROPIC_MESSAGES, "generate", True): "/model/{model}/invoke-with-response-stream",
+        ("titan_embed", "embeddings", False): "/model/{model}/invoke",
+        ("bedrock_cohere_embed", "embeddings", False): "/model/{model}/invoke",
     },
-    serves={ANTHROPIC_MESSAGES: re.compile(r"anthropic\.claude")},
+    serves={
+        ANTHROPIC_MESSAGES: re.compile(r"anthropic\.claude"),
+        "titan_embed": re.compile(r"amazon\.titan-embed"),
+        "bedrock_cohere_embed": re.compile(r"cohere\.embed"),
+    },
     streams={
         BEDROCK_CONVERSE: Streaming(CONTENT_TYPE, EventFrames),
         ANTHROPIC_MESSAGES: Streaming(CONTENT_TYPE, InvokeFrames),

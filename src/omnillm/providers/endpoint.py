@@ -15,7 +15,7 @@ import msgspec
 from omnillm.errors import BadRequest, ConfigError
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.providers.anthropic_body import AnthropicBody
-from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for
+from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for, formats_of
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
@@ -146,7 +146,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def speaks(self, protocol: str, operation: str = "generate", *, model: str = "") -> bool:
         if operation in FAMILIES:
-            return self.format_for(protocol, operation) == protocol
+            return self.format_for(protocol, operation, model=model) == protocol
         if protocol not in self.protocols_for(model):
             return False
         if self.is_compat:
@@ -160,9 +160,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     def _offers(self, operation: str) -> bool:
         return operation != "realtime" or self.has_sessions
 
-    def format_for(self, client_format: str, family: str) -> str:
-        """The wire format in which it is asked for an endpoint family; "": it does not have that."""
-        return format_for(self.kind, client_format, family, is_compat=self.is_compat)
+    def format_for(self, client_format: str, family: str, *, model: str) -> str:
+        """The wire format in which a model is asked for an endpoint family; "": it does not have that."""
+        formats, serves = formats_of(self.kind, is_compat=self.is_compat), self.serves
+        own = tuple(name for name in formats if name not in serves or serves[name].search(model)) if serves else formats
+        return format_for(own, client_format, family)
 
     @property
     def operations(self) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ FORMATS_OF_KIND: Final[dict[str, tuple[str, ...]]] = {
     "lm_studio": ("openai_embeddings",),
     # The batch first: whatever is translated for Gemini is said in it.
     "gemini": ("gemini_batch_embed_contents", "gemini_embed_content"),
+    # A model has one of them: `Endpoint.serves`.
+    "bedrock": ("titan_embed", "bedrock_cohere_embed"),
 }
 """Kind -> wire formats; of several in one family the first is what a call in a foreign format becomes."""
 FAMILY_PATHS: Final[dict[tuple[str, str], str]] = {
@@ -60,6 +62,7 @@ FAMILY_PATHS: Final[dict[tuple[str, str], str]] = {
     ("cohere_rerank", RERANK): "/rerank",
     ("jina_rerank", RERANK): "/rerank",
     ("titan_embed", EMBEDDINGS): "/model/{model}/invoke",
+    ("bedrock_cohere_embed", EMBEDDINGS): "/model/{model}/invoke",
 }
 """(wire format, family) -> upstream path, also of formats that no kind has yet."""
 SERVED: Final = tuple(key for key in FAMILY_PATHS if key[0].startswith(("openai_", "gemini_")))
@@ -74,9 +77,8 @@ def formats_of(kind: str, *, is_compat: bool = False) -> tuple[str, ...]:
     return () if is_compat else FORMATS_OF_KIND.get(kind, ())
 
 
-def format_for(kind: str, client_format: str, family: str, *, is_compat: bool = False) -> str:
-    """The format in which a provider of this kind is asked: the client's own where it has that; "": it does not have the family."""
-    formats = formats_of(kind, is_compat=is_compat)
+def format_for(formats: tuple[str, ...], client_format: str, family: str) -> str:
+    """The format in which a provider that has these is asked: the client's own where it has that; "": it does not have the family."""
     if client_format in formats:
         return client_format
     return next((each for each in formats if (each, family) in FAMILY_PATHS), "")

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from omnillm.providers.families import SERVED, format_for
+from omnillm.providers.families import SERVED, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import operations
 from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
@@ -54,7 +54,7 @@ def _rows(kind: str) -> Iterator[Support]:
 def _families(kind: str) -> Iterator[Support]:
     """What is asked for at OpenAI's and Gemini's paths beside generation. A family that the kind does not have is planned."""
     for family in dict.fromkeys(family for _, family in SERVED):
-        asked = {client: format_for(kind, client, family) for client, served in SERVED if served == family}
+        asked = {client: format_for(formats_of(kind), client, family) for client, served in SERVED if served == family}
         for client, said in asked.items():
             if said:
                 yield Support(provider=kind, family=family, wire_format=client, level="native" if said == client else "compatible")

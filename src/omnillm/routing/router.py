@@ -93,7 +93,7 @@ class Router:
         "": the provider does not have this endpoint family.
         """
         if operation in FAMILIES:
-            return self._endpoints[target.provider].format_for(client_protocol, operation)
+            return self._endpoints[target.provider].format_for(client_protocol, operation, model=target.model)
         protocols = self._endpoints[target.provider].protocols_for(target.model)
         return client_protocol if client_protocol in protocols else protocols[0]
 

@@ -43,6 +43,8 @@ FAMILIES: Mapping[tuple[str, str], Family] = {
     ("POST", "/v1/audio/translations"): sounds.translation,
 }
 GEMINI_FAMILIES: Mapping[str, Family] = {"embedContent": vectors.gemini, "batchEmbedContents": vectors.gemini_batch}
+BEDROCK_FAMILIES: Mapping[str, Family] = {"amazon.titan-embed": vectors.titan, "cohere.embed": vectors.bedrock_cohere}
+"""By a word of the model's name."""
 GEMINI = re.compile(
     r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<method>generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)"
 )
@@ -104,6 +106,9 @@ def _gemini(match: re.Match[str], query: str) -> Route:
 def _cloud(path: str, query: str) -> Route | None:
     """Bedrock, where a model's name is one encoded segment, and Vertex AI."""
     if (match := BEDROCK.fullmatch(path)) is not None:
+        family = next((each for word, each in BEDROCK_FAMILIES.items() if word in match["model"] and match["method"] == "invoke"), None)
+        if family is not None:
+            return Route(speaker=BEDROCK_CONVERSE, operation="family", model=unquote(match["model"]), family=family)
         speaker = BEDROCK_CONVERSE if match["method"].startswith("converse") else BEDROCK_INVOKED
         return Route(speaker=speaker, operation="generate", model=unquote(match["model"]), is_stream=match["method"].endswith("stream"))
     if (place := VERTEX_PLACE.fullmatch(unquote(path))) is None:

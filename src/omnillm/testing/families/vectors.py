@@ -60,6 +60,26 @@ def gemini_batch(wanted: Wanted) -> Provided:
     return in_json(wanted.model, reply, Usage(input=tokens))
 
 
+def titan(wanted: Wanted) -> Provided:
+    body = wanted.json()
+    text = demand(body, "inputText", str)
+    reply = {"embedding": vector(text, body.get("dimensions")), "inputTextTokenCount": count_tokens((text,))}
+    return in_json(wanted.model, reply, Usage(input=count_tokens((text,))))
+
+
+def bedrock_cohere(wanted: Wanted) -> Provided:
+    """As inside Bedrock: no model in the body, and no count in the reply."""
+    body = wanted.json()
+    if body.keys() - {"texts", "input_type", "embedding_types", "output_dimension", "truncate", "images"}:
+        raise Malformed(
+            f"Malformed input request: #: extraneous key {sorted(body)} is not permitted, please reformat your input and try again."
+        )
+    demand(body, "input_type", str)
+    texts = demand(body, "texts", list)
+    vectors = {"float": [vector(text, body.get("output_dimension")) for text in texts]}
+    return in_json(wanted.model, {"response_type": "embeddings_by_type", "embeddings": vectors}, Usage(input=count_tokens(tuple(texts))))
+
+
 def _text(body: Json, model: str) -> str:
     named = body.get("model", f"models/{model}")
     if named != f"models/{model}":
