@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     )
     from omnillm.library import (
         ApiReply,
+        BinaryChunk,
         Completed,
         Gateway,
         GatewayResponse,
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
         ModelHealth,
         PoolConfig,
         PriceConfig,
+        PrimitiveForm,
+        PrimitiveJob,
         PrimitiveReply,
         PrimitiveRequest,
         ProviderEndpoint,
@@ -111,7 +114,7 @@ if TYPE_CHECKING:
     )
     from omnillm.protocols.transcode_error import emit_error, parse_error, transcode_error
     from omnillm.providers.endpoint import AuthScheme, Bearer, Header, Query
-    from omnillm.providers.registry import Support, embedded_provider_registry
+    from omnillm.providers.registry import PrimitiveSupport, Support, embedded_primitive_provider_registry, embedded_provider_registry
     from omnillm.replay import (
         ReplayFixture,
         TransportRequest,
@@ -157,8 +160,11 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "user",
     # raw calls and replies
     "PrimitiveRequest",
+    "PrimitiveForm",
     "PrimitiveReply",
+    "PrimitiveJob",
     "StreamFrame",
+    "BinaryChunk",
     "StreamUsage",
     "RealtimeSession",
     "RealtimeMessage",
@@ -222,6 +228,8 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "ModelHealth",
     "Support",
     "embedded_provider_registry",
+    "PrimitiveSupport",
+    "embedded_primitive_provider_registry",
     # errors
     "OmniError",
     "CallerFault",
@@ -247,7 +255,8 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
 _HOMES = {
     "omnillm.library": (
         *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "KeyStatus", "ModelHealth"),
-        *("GatewayResponse", "PrimitiveRequest", "PrimitiveReply", "StreamFrame", "StreamUsage", "Completed"),
+        *("GatewayResponse", "PrimitiveRequest", "PrimitiveForm", "PrimitiveReply", "PrimitiveJob"),
+        *("StreamFrame", "BinaryChunk", "StreamUsage", "Completed"),
         *("RealtimeSession", "RealtimeMessage"),
     ),
     "omnillm.library.families": ("ApiReply", "emit_transport_request", "parse_transport_response"),
@@ -263,7 +272,7 @@ _HOMES = {
         *("transcode_api_request", "transcode_api_response"),
     ),
     "omnillm.providers.endpoint": ("AuthScheme", "Bearer", "Header", "Query"),
-    "omnillm.providers.registry": ("Support", "embedded_provider_registry"),
+    "omnillm.providers.registry": ("Support", "embedded_provider_registry", "PrimitiveSupport", "embedded_primitive_provider_registry"),
     "omnillm.secret": ("Secret",),
     "omnillm.usage": ("Usage", "TokenUsage"),
     "omnillm.model": (

@@ -76,6 +76,14 @@ EXPECTED = {
         r"^completed +\d+ \+ 12 tokens$",
         r"^cut: upstream_lost, after 1 attempt: ",
     ],
+    "primitive_async_job": [
+        r"^openai    succeeded, made by key (one|two), listed: True$",
+        r"^          \d+ bytes$",
+        r"^          completed$",
+        r"^anthropic succeeded, made by key (one|two), listed: True$",
+        r"^          completed$",
+        r"^gemini    succeeded, made by key (one|two), listed: True$",
+    ],
     "sdk_through_server": [
         r"^openai, chat: +You said: ",
         r"^openai, responses: You said: ",

@@ -158,6 +158,50 @@ async def test_a_key_for_some_models_spends_on_these_only(fake: FakeProvider, ga
     assert (await upload(gateway, key=CAROL)).status == 200
 
 
+async def test_a_batch_under_a_hard_budget_is_booked_and_settled(fake: FakeProvider, gateway: Running) -> None:
+    """By the lines of the file that went up through here, which its caller may ask for; then by what its provider tells."""
+    request = {"model": "fake-small", "max_tokens": 20, "messages": [{"role": "user", "content": "Hello"}]}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": request}
+    file = (await upload(gateway, json.dumps(line).encode(), key=BOB)).json["id"]
+    asked = json.dumps({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}).encode()
+    made = await ask(gateway, "POST", "/v1/batches", asked, key=BOB)
+    [kept] = [kept for key in ("sk-a", "sk-b") if (kept := fake.shelf(key).find("batches", made.json["id"])) is not None]
+
+    def settled() -> int:
+        return next(budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "hard")
+
+    assert settled() >= 20 * 1600
+    kept.told |= {"usage": {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}, "model": "fake-small"}
+    for _ in range(2):
+        assert (await ask(gateway, "GET", f"/v1/batches/{made.json['id']}", key=BOB)).status == 200
+        assert settled() == 5 * 400 + 7 * 1600
+    assert await gateway.program.store.verify() == []
+
+
+async def test_the_usage_of_an_event_stream_is_read_on_the_side(serve: Serve) -> None:
+    """Its bytes are the provider's own, however they are cut; tokens and cost are in the ledger."""
+    events = (
+        b'event: image_generation.partial_image\ndata: {"type":"image_generation.partial_image","b64_json":"AAAA"}\n\n'
+        b'data: {"type":"image_generation.completed","usage":{"total_tokens":100,"input_tokens":40,"output_tokens":60}}\n\n'
+    )
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(events))
+        for at in range(0, len(events), 50):
+            writer.write(events[at : at + 50])
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        gateway = await serve(CONFIG.replace("BASE", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        body = json.dumps({"model": "fake-small", "prompt": "A lake", "stream": True}).encode()
+        reply = await ask(gateway, "POST", "/openai/v1/images/generations", body)
+        assert (reply.status, reply.body) == (200, events)
+        request, [attempt] = await gateway.last()
+        assert (request.outcome, attempt.usage.total_tokens, attempt.cost_nanousd) == ("success", 100, 40 * 400 + 60 * 1600)
+
+
 @pytest.mark.parametrize("fault", ["reset_before_head", "status_500", "status_529"])
 async def test_what_may_have_been_received_is_not_repeated(fake: FakeProvider, gateway: Running, fault: str) -> None:
     """A second upload would be a second file. Reading twice is as good as once."""

@@ -14,7 +14,7 @@ from omnillm.assemble import SystemClock
 from omnillm.providers.families import FAMILIES, FAMILY_PATHS, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import operations
-from omnillm.providers.registry import UNREAD, Support, embedded_provider_registry
+from omnillm.providers.registry import UNREAD, Support, embedded_primitive_provider_registry, embedded_provider_registry
 from omnillm.testing import Behaviour, FakeProvider
 from omnillm.testing.hosts import HOSTS
 
@@ -156,6 +156,9 @@ async def uploads(asking: Asking, row: Support) -> None:
 
 
 async def batches(asking: Asking, row: Support) -> None:
+    if asking.kind == "gemini":
+        await operations_of(asking)
+        return
     if asking.kind == "anthropic":
         path, body = f"{asking.root}/messages/batches", {"requests": [{"custom_id": "a", "params": {}}]}
     else:
@@ -165,6 +168,14 @@ async def batches(asking: Asking, row: Support) -> None:
     assert [each["id"] for each in (await asking.call("GET", path)).json["data"]] == [made]
     await asking.call("GET", f"{path}/{made}")
     await asking.call("POST", f"{path}/{made}/cancel")
+
+
+async def operations_of(asking: Asking) -> None:
+    asked = {"batch": {"inputConfig": {"requests": {"requests": [{"request": {}}]}}}}
+    made = (await asking.call("POST", f"{asking.root}/models/fake-small:batchGenerateContent", asked)).json["name"]
+    assert [each["name"] for each in (await asking.call("GET", f"{asking.root}/batches")).json["operations"]] == [made]
+    for method, rest in (("GET", ""), ("POST", ":cancel"), ("DELETE", "")):
+        await asking.call(method, f"{asking.root}/{made}{rest}")
 
 
 async def stored_responses(asking: Asking, row: Support) -> None:
@@ -232,3 +243,17 @@ def test_every_kind_and_every_family_has_its_rows() -> None:
             *FAMILIES,
         }
     assert {row.level for row in ROWS if row.provider in LATER} <= {"planned"}
+
+
+def test_each_operation_has_its_row() -> None:
+    """With the mode, budget class and tier that the path table gives it; what is live is planned, and named."""
+    rows = embedded_primitive_provider_registry()
+    assert len({(row.provider, row.method, row.path, row.stream_mode) for row in rows}) == len(rows)
+    for kind in KINDS:
+        told = {(row.method, row.path): row for row in rows if row.provider == kind and row.tier == "native"}
+        for operation in operations(kind):
+            row = told[operation.method, operation.path]
+            assert (row.family, row.stream_mode, row.budget_class) == (operation.family, operation.stream or "none", operation.metering)
+        assert {row.stream_mode for row in told.values() if row.family == "generation"} == {"sse"}
+    live = {(row.provider, row.stream_mode, row.tier) for row in rows if row.family == "realtime"}
+    assert live == {*((kind, "websocket", "native") for kind in KINDS if KINDS[kind].has_sessions), ("openai", "webrtc", "planned")}

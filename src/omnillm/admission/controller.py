@@ -150,6 +150,11 @@ class AdmissionController:
         self._tickets.expire(budget, period)
         self._asks.stir()
 
+    def adjust(self, budget: str, period: str, amount_nanousd: int) -> None:
+        """What was settled in a period turned out to be more, or less. Of a period that no longer counts it changes nothing here."""
+        self._tickets.adjust(budget, period, amount_nanousd)
+        self._asks.stir()
+
     def configure(self, configured: ControllerConfigured, now: float) -> list[Served]:
         """Apply a configuration: state is kept by provider + label, caller and budget name; a removed key gets no more leases."""
         self._depth = configured.queue_depth

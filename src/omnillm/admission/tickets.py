@@ -56,6 +56,11 @@ class Tickets:
         """A bucket of a rolling budget has slid out."""
         self.budgets[budget].expire(period)
 
+    def adjust(self, budget: str, period: str, amount: int) -> None:
+        """A budget that is not there any more has nothing to adjust."""
+        if budget in self.budgets:
+            self.budgets[budget].adjust(period, amount)
+
     def admit(self, ask: Ask, now: float) -> Case | Refusal:
         """Opens a case, or says why not. A caller that is not configured has no limits; a budget that never was is a KeyError."""
         caller = self._callers.get(ask.caller)

@@ -27,6 +27,8 @@ from omnillm.config import configured
 from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.alerts import BudgetAlerts
+from omnillm.gateway.batch_bounds import BatchBounds
+from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Bindings
 from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
@@ -98,6 +100,8 @@ class Program:
         self._ticks = 0
         self._journal: Journal | None = None
         self._idempotency: Idempotency | None = None
+        self._batch_bounds = BatchBounds()
+        self._batches: BatchMoney | None = None
         self.pepper = b""
 
     async def start(self) -> None:
@@ -114,6 +118,7 @@ class Program:
         given = settings.store.pepper
         self.pepper = given.reveal().encode() if given is not None else await self.store.virtual_keys.pepper()
         self._idempotency = Idempotency(self._journal, self.clock, pepper=self.pepper)
+        self._batches = BatchMoney(journal=self._journal, admission=self.admission, clock=self.clock)
         self.build(settings)
         await self.renewals.start()
         self._tick()
@@ -126,6 +131,7 @@ class Program:
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
         assert self._journal is not None
+        assert self._batches is not None
         assert self._idempotency is not None
         settlement = Settlement(
             admission=self.admission,
@@ -159,7 +165,9 @@ class Program:
         self.endpoints = endpoints
         self.router = router
         self.settlement = settlement
-        self._build_native(settings, dispatch.settings)
+        self._batch_bounds.configure(quoter)
+        self._batches.configure(quoter.prices)
+        self._build_native(settings, dispatch)
         self.engine = Engine(
             router=router,
             settlement=settlement,
@@ -178,8 +186,9 @@ class Program:
             queue_s=settings.calls.queue_s,
         )
 
-    def _build_native(self, settings: Settings, dispatch: DispatchSettings) -> None:
+    def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._journal is not None
+        assert self._batches is not None
         self.native_engine = NativeEngine(
             router=self.router,
             settlement=self.settlement,
@@ -187,7 +196,9 @@ class Program:
             journal=self._journal,
             client=self.client,
             upstreams=self.upstreams,
-            settings=dispatch,
+            bounds=self._batch_bounds,
+            batches=self._batches,
+            dispatch=dispatch,
         )
         labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
         self.native_lists = NativeLists(self.native_engine, self.bindings, labels)

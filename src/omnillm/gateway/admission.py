@@ -20,6 +20,7 @@ class Admission(Protocol):
     def release(self, lease_id: int, outcome: Outcome) -> None: ...
     def settle(self, case_id: str, cost_nanousd: int, tokens: int | None) -> None: ...
     def cancel(self, case_id: str) -> None: ...
+    def adjust(self, budget: str, period: str, amount_nanousd: int) -> None: ...
 
 
 class LocalAdmission:
@@ -71,6 +72,9 @@ class LocalAdmission:
         served = self._controller.cancel(case_id, self._now())
         if served:
             self.deliver(served)
+
+    def adjust(self, budget: str, period: str, amount_nanousd: int) -> None:
+        self._controller.adjust(budget, period, amount_nanousd)
 
     def tick(self) -> None:
         """Serve or refuse the waiters whose moment has come; called every few dozen milliseconds."""

@@ -94,6 +94,9 @@ class Attempt:
         price = self.price
         if self.metered is not None:
             return self.metered
+        if quote.fixed_nanousd and self.has_begun:
+            is_refusal = outcome.verdict in UNBILLED or status >= 400
+            return (0, False) if is_refusal else (quote.fixed_nanousd, True)
         if price is None or not self.has_begun:
             return 0, False
         if outcome.is_usage_known:

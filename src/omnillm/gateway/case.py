@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CLIENT_CLOSED = 499
 SUCCESS = "success"
+BATCHES = "batches"
 ABORTED = "aborted"
 NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="", tokens=0)
 
@@ -193,8 +194,8 @@ class Case:
         self.cost_nanousd += cost
         self.usage = self.usage + outcome.usage if self._rows else outcome.usage
         journal = self._settlement.journal
-        # Without a durable reservation to close, an attempt that cost nothing moves nothing.
-        if self.periods and (cost or journal.is_strict):
+        # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
+        if self.periods and (cost or journal.is_strict or self.call.operation == BATCHES):
             is_void = not attempt.is_sent or outcome.verdict is Verdict.NOT_SENT
             self._entries += journal.entries(
                 self,

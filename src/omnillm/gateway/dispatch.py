@@ -61,15 +61,20 @@ class Dispatch:
         """The first attempt that answers, its lease and exchange still open under the case."""
         return await self.over_keys(case, self._attempt)
 
-    async def over_keys(self, case: Case, attempt: Callable[[Case, Lease], Awaitable[AnswerT | Failure]]) -> AnswerT:
-        """Leases and attempts until one answers, or what failed cannot be hidden any more: then raises."""
+    async def over_keys(
+        self, case: Case, attempt: Callable[[Case, Lease], Awaitable[AnswerT | Failure]], *, is_repeatable: bool = True
+    ) -> AnswerT:
+        """Leases and attempts until one answers, or what failed cannot be hidden any more: then raises.
+
+        What is not repeatable goes to another key only when it was refused, never when it may have been done.
+        """
         round_ = Round(case, self.settings)
         while True:
             lease = await self._lease(case, round_)
             answer = await attempt(case, lease)
             if not isinstance(answer, Failure):
                 return answer
-            await self._consider(case, round_, lease, answer)
+            await self._consider(case, round_, lease, answer, is_repeatable=is_repeatable)
 
     async def _lease(self, case: Case, round_: Round) -> Lease:
         answer = await self._admission.lease(round_.need())
@@ -207,11 +212,11 @@ class Dispatch:
                 return answer if answer.is_ended_well else cut()
         return answer
 
-    async def _consider(self, case: Case, round_: Round, lease: Lease, failure: Failure) -> None:
+    async def _consider(self, case: Case, round_: Round, lease: Lease, failure: Failure, *, is_repeatable: bool) -> None:
         """Go round again, or raise: what failed decides whether another key may hide it."""
         round_.note(lease, failure)
         if failure.verdict in RETRIES:
-            if round_.retries > self.settings.max_retries:
+            if not is_repeatable or round_.retries > self.settings.max_retries:
                 raise round_.error()
             await self._cover(case)
         elif failure.verdict not in FAILOVERS:

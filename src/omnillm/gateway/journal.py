@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from omnillm.errors import LedgerUnavailable
-from omnillm.records import ClaimRow, Entry, EntryKind, Posting
+from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
 
 
 class Ledger(Protocol):
@@ -22,6 +22,10 @@ class Ledger(Protocol):
 
     async def flush(self) -> None: ...
     async def claim(self, scope: str) -> ClaimRow | None: ...
+    async def request(self, request_id: str) -> RequestRow | None: ...
+    async def attempts(self, request_id: str) -> list[AttemptRow]: ...
+    async def entries(self, request_id: str) -> list[Entry]: ...
+    async def binding(self, kind: str, upstream_id: str) -> Binding | None: ...
 
 
 class Movement(Protocol):
@@ -115,3 +119,17 @@ class Journal:
 
     def post(self, posting: Posting) -> None:
         self._ledger.post(posting)
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        """The row of a call that has ended, what was written behind included. LedgerUnavailable."""
+        await self._ledger.flush()
+        return await self._ledger.request(request_id)
+
+    async def attempts(self, request_id: str) -> list[AttemptRow]:
+        return await self._ledger.attempts(request_id)
+
+    async def booked(self, request_id: str) -> list[Entry]:
+        return await self._ledger.entries(request_id)
+
+    async def binding(self, kind: str, upstream_id: str) -> Binding | None:
+        return await self._ledger.binding(kind, upstream_id)

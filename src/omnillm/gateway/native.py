@@ -10,26 +10,30 @@ from omnillm.admission.asks import Ask, Lease, Refusal
 from omnillm.errors import BadRequest, CallerFault, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
+from omnillm.gateway.batch_bounds import BatchBound, BatchBounds
+from omnillm.gateway.batch_lines import Results
+from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, has_repeated_members, read_members
-from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS
+from omnillm.gateway.case import BATCHES, Case
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.native_relay import NativeRelay
+from omnillm.gateway.native_weight import expected_tokens
 from omnillm.gateway.refusals import refusal_error
-from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round
+from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstream, Upstreams
-from omnillm.outcome import FAILOVERS, RETRIES, Verdict
-from omnillm.protocols.bound import files_named
+from omnillm.outcome import Verdict
+from omnillm.protocols.bound import FILE, files_named
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Failure
-from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import Asked
+from omnillm.providers.native import BATCH
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan, Target
 from omnillm.transport.client import Exchange, HttpClient, Outgoing
-from omnillm.transport.spool import MEMORY_BYTES, Spool
+from omnillm.transport.spool import MEMORY_BYTES, Body
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
@@ -45,20 +49,6 @@ class _Named(msgspec.Struct):
 _named = msgspec.json.Decoder(_Named).decode
 
 
-class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """What a native call asks for, beside who asks."""
-
-    provider: str
-    endpoint: Endpoint
-    asked: Asked
-    method: str
-    query: str = ""
-    """Without credentials."""
-    body: bytes | Spool = b""
-    pin: Pin | None = None
-    """Of an upload that goes on: the key that began it."""
-
-
 class NativeEngine:
     def __init__(  # noqa: PLR0913  the wiring of assemble, once
         self,
@@ -69,27 +59,58 @@ class NativeEngine:
         journal: Journal,
         client: HttpClient,
         upstreams: Upstreams,
-        settings: DispatchSettings,
+        bounds: BatchBounds,
+        batches: BatchMoney,
+        dispatch: Dispatch,
     ) -> None:
+        self._bounds = bounds
+        self._batches = batches
         self._router = router
         self._settlement = settlement
         self._admission = admission
         self._journal = journal
         self._client = client
         self._upstreams = upstreams
-        self._settings = settings
+        self._dispatch = dispatch
 
     async def serve(self, call: Call, ask: NativeAsk) -> NativeRelay:
         """Admit and send. The relay then owns what the case holds: close it."""
         named, model = self._read(ask)
-        self._check_cost(call, ask, model)
+        bound, upload = await self._bounds.of_batch(call, ask), await self._bounds.of_upload(call, ask)
+        for each in (model,) if bound is None else bound.models:
+            self._check_cost(call, ask, each, is_bounded=bound is not None)
+        if bound is not None and len(bound.models) == 1:
+            model = bound.models[0]
         if model:
             call = msgspec.structs.replace(call, model=f"{ask.provider}/{model}")
         pin = ask.pin or await self.pin(call, named)
         with self.open(call, ask, model, pin) as case:
+            amount = 0 if bound is None else bound.amount_nanousd
+            tokens = expected_tokens(ask.asked.operation, ask.endpoint, ask.body)
+            case.quote = msgspec.structs.replace(case.quote, tokens=tokens, amount_nanousd=amount, fixed_nanousd=amount)
             await self.admit(case, is_metered=not ask.asked.operation.metering.is_free)
             exchange = await self.send(case, ask)
-            return await NativeRelay.open(case, ask.asked, ask.endpoint, exchange)
+            relay = await NativeRelay.open(case, ask.asked, ask.endpoint, exchange)
+        try:
+            await self._hear(ask, relay, upload)
+        except BaseException:
+            relay.close()
+            raise
+        return relay
+
+    async def _hear(self, ask: NativeAsk, relay: NativeRelay, upload: BatchBound | None) -> None:
+        """What a reply says of batches: their files, their end, their results."""
+        operation, name = ask.asked.operation, next((name for kind, name in ask.asked.named if kind in {BATCH, FILE}), "")
+        is_results = operation.stream == "binary" and ask.method == "GET" and bool(name) and relay.status == 200
+        made_by = await self._batches.results_of(ask.provider, name) if is_results else None
+        if made_by is not None:
+            results = Results(ask.endpoint)
+            await relay.listen(results, lambda: self._batches.hear_results(made_by, results))
+        elif relay.whole is not None and upload is not None:
+            for _, file in relay.made:
+                self._bounds.remember(ask.provider, file, upload)
+        elif relay.whole is not None and operation.family == BATCHES:
+            await self._batches.hear(relay.case, ask.endpoint, relay.whole, is_new=operation.makes == BATCH, asked=name)
 
     def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
@@ -108,12 +129,12 @@ class NativeEngine:
         model = (told.model or "").removeprefix("models/")
         return (*named, *files), ask.asked.model or model
 
-    def _check_cost(self, call: Call, ask: NativeAsk, model: str) -> None:
+    def _check_cost(self, call: Call, ask: NativeAsk, model: str, *, is_bounded: bool) -> None:
         """Refuse what a hard budget cannot bound, and a model that the caller may not ask for."""
         operation = ask.asked.operation
         if operation.metering.is_free:
             return
-        if call.caller.is_hard:
+        if call.caller.is_hard and not is_bounded:
             raise BadRequest(
                 f"The call has a hard budget, and its cost has no upper bound: {operation.method} {operation.path} is billed by "
                 f"{operation.metering.value} that the provider counts, and it goes through unread.",
@@ -140,10 +161,10 @@ class NativeEngine:
             Ask(
                 case_id=case.request_id,
                 caller=call.caller.name,
-                tokens=0,
+                tokens=case.quote.tokens,
                 budgets=call.caller.budgets if is_metered else (),
-                amount_nanousd=0,
-                queue_until=min(call.started_at + self._settings.queue_s, call.deadline),
+                amount_nanousd=case.quote.amount_nanousd,
+                queue_until=min(call.started_at + self._dispatch.settings.queue_s, call.deadline),
             )
         )
         if isinstance(answer, Refusal):
@@ -152,35 +173,15 @@ class NativeEngine:
 
     async def send(self, case: Case, ask: NativeAsk) -> Exchange:
         """The first attempt that succeeds, its lease and exchange still open under the case."""
-        round_ = Round(case, self._settings)
-        while True:
-            lease = await self._lease(case, round_)
-            answer = await self._attempt(case, ask, lease)
-            if isinstance(answer, Exchange):
-                return answer
-            round_.note(lease, answer)
-            if not self._may_go_on(ask, round_, answer):
-                raise round_.error()
-            if self._upstreams.now() > case.call.deadline:
-                raise round_.error()
-
-    def _may_go_on(self, ask: NativeAsk, round_: Round, failure: Failure) -> bool:
-        if failure.verdict in FAILOVERS:
-            return True
-        is_repeatable = ask.method in REPEATABLE and failure.verdict in {*RETRIES, Verdict.STALE}
-        return is_repeatable and round_.retries <= self._settings.max_retries
-
-    async def _lease(self, case: Case, round_: Round) -> Lease:
-        answer = await self._admission.lease(round_.need())
-        if isinstance(answer, Lease):
-            return answer
-        if round_.failure is not None and answer.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
-            raise round_.error()
-        raise refusal_error(answer, case.call.model)
+        return await self._dispatch.over_keys(
+            case, lambda case, lease: self._attempt(case, ask, lease), is_repeatable=ask.method in REPEATABLE
+        )
 
     async def _attempt(self, case: Case, ask: NativeAsk, lease: Lease) -> Exchange | Failure:
         upstream = self._upstreams.find(lease.provider, lease.key, ask.endpoint.protocols[0])
         attempt = case.begin(lease)
+        if case.quote.amount_nanousd and self._journal.is_strict and case.periods:
+            await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=case.quote.amount_nanousd, wall_ms=attempt.wall_ms)
         answer = await self._exchange(case, attempt, upstream, ask)
         if isinstance(answer, Failure):
             # A stale connection ends its lease here: whoever may be asked again asks for another.
@@ -228,6 +229,6 @@ class NativeEngine:
         return failure
 
 
-def _is_ambiguous(body: bytes | Spool) -> bool:
+def _is_ambiguous(body: Body) -> bool:
     """Whether a JSON body names a member twice, so that its provider could read another model than we did."""
     return isinstance(body, bytes) and body[:1] == b"{" and has_repeated_members(body, read_members(body))

@@ -15,10 +15,11 @@ from omnillm.errors import BadRequest, UpstreamLost
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import SUCCESS, Case
-from omnillm.gateway.native import NativeAsk, NativeEngine
+from omnillm.gateway.native import NativeEngine
+from omnillm.gateway.native_asks import NativeAsk
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.providers.native import Listing, id_member, listing, made
+from omnillm.providers.native import Listing, id_member, list_member, listing, made
 
 MOST_PAGES: Final = 50
 """Of the provider's, for one of ours, beside one for each key."""
@@ -93,7 +94,7 @@ class NativeLists:
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
         try:
             page = _page(body)
-            name = ask.asked.operation.path.rpartition("/")[2] if how.has_tokens else "data"
+            name = list_member(ask.endpoint, ask.asked.operation)
             page.setdefault(name, msgspec.Raw(b"[]"))
             _entries(page[name])
         except UNREADABLE as error:

@@ -1,14 +1,21 @@
-"""A native reply on its way to the client: JSON whole, up to a mebibyte, so that what it made is known before anybody can ask for it."""
+"""A native reply on its way to the client: JSON whole, up to a mebibyte, so that what it made is known before anybody can ask for it.
 
+Any other goes through piece by piece; of server-sent events the usage is read on the side.
+"""
+
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
 
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
+from omnillm.gateway.batch_lines import Results
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
+from omnillm.gateway.native_watch import EVENTS, NativeWatch, usage_of
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import Bound, Failure
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import Asked, id_member, made
@@ -22,7 +29,22 @@ JSON: Final = b"application/json"
 class NativeRelay:
     """`whole` is a reply that was read to its end; any other is read piece by piece. Whoever opens a relay closes it."""
 
-    __slots__ = ("_asked", "_endpoint", "_exchange", "_held", "_is_settled", "case", "headers", "lease", "status", "whole")
+    __slots__ = (
+        "_asked",
+        "_done",
+        "_endpoint",
+        "_exchange",
+        "_held",
+        "_is_settled",
+        "_results",
+        "_watch",
+        "case",
+        "headers",
+        "lease",
+        "made",
+        "status",
+        "whole",
+    )
 
     def __init__(self, case: Case, asked: Asked, endpoint: Endpoint, exchange: Exchange) -> None:
         assert case.attempt is not None
@@ -32,18 +54,45 @@ class NativeRelay:
         self.status = exchange.status
         self.headers = exchange.headers
         self.whole: bytes | None = None
+        self.made: tuple[Bound, ...] = ()
+        """(kind, id) of what a whole reply made."""
         self._asked = asked
         self._endpoint = endpoint
         self._exchange = exchange
         self._held: list[bytes] = []
         self._is_settled = False
+        self._results: Results | None = None
+        self._done: Callable[[], Awaitable[None]] | None = None
+        self._watch = NativeWatch(endpoint) if self.content_type.startswith(EVENTS) else None
+
+    @property
+    def content_type(self) -> bytes:
+        return self.headers.get(b"content-type", b"")
+
+    @property
+    def is_events(self) -> bool:
+        """It streams server-sent events."""
+        return self._watch is not None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Of a stream that has ended: the error that it told of. Its bytes went through all the same."""
+        return None if self._watch is None else self._watch.failure
 
     @classmethod
     async def open(cls, case: Case, asked: Asked, endpoint: Endpoint, exchange: Exchange) -> "NativeRelay":
         relay = cls(case, asked, endpoint, exchange)
-        if exchange.headers.get(b"content-type", b"").startswith(JSON):
+        if relay.content_type.startswith(JSON):
             await relay._hold()
         return relay
+
+    async def listen(self, results: Results, done: Callable[[], Awaitable[None]]) -> None:
+        """Have every byte of the reply read on the side too; `done` is awaited once it has ended in good order."""
+        if self.whole is not None:
+            results.take(self.whole)
+            await done()
+        else:
+            self._results, self._done = results, done
 
     async def _hold(self) -> None:
         size = 0
@@ -58,12 +107,26 @@ class NativeRelay:
 
     async def read(self) -> bytes:
         """The next piece; b"" is the complete end. Raises UpstreamLost or UpstreamTimeout when it is cut."""
-        if self._held:
-            return self._held.pop(0)
-        piece = await self._next()
+        piece = self._held.pop(0) if self._held else await self._next()
+        watch = self._watch
+        if piece and watch is not None:
+            watch.take(piece)
+        if piece and self._results is not None:
+            self._results.take(piece)
         if not piece:
-            self._succeed(b"")
+            self._end_stream(watch)
+            if self._done is not None:
+                await self._done()
         return piece
+
+    def _end_stream(self, watch: NativeWatch | None) -> None:
+        """In good order, as the framing of the message says; the events in it may say otherwise."""
+        if watch is None or (watch.failure is None and watch.is_whole):
+            self._succeed(b"")
+        elif watch.failure is not None:
+            self._close_failed(watch.failure.verdict, "stream_failed", UpstreamLost.status)
+        else:
+            raise self._fail(Verdict.LOST, UpstreamLost("The provider's stream ended before it was complete.", code="stream_cut"))
 
     async def _next(self) -> bytes:
         try:
@@ -83,31 +146,31 @@ class NativeRelay:
         self._is_settled = True
         case, upstream_headers = self.case, self.headers
         reply = _decoded(body)
-        usage = None if self._asked.operation.metering.is_free else usage_of(self._endpoint, body)
-        bound = dict.fromkeys(made(self._asked.operation, reply, id_member(self._endpoint)))
-        if bound:
-            case.bind(self.lease, tuple(bound))
+        usage = None if self._asked.operation.metering.is_free else self._usage(body)
+        self.made = tuple(dict.fromkeys(made(self._asked.operation, reply, id_member(self._endpoint))))
+        if self.made:
+            case.bind(self.lease, self.made)
         headroom = PROTOCOLS[self._endpoint.protocols[0]].read_headroom(upstream_headers, case.call.wall)
         outcome = Outcome(verdict=Verdict.SUCCESS, usage=usage or NO_USAGE, is_usage_known=usage is not None, headroom=headroom)
         case.end(outcome, status=self.status)
         case.close(status=self.status, outcome=SUCCESS)
 
+    def _usage(self, body: bytes) -> Usage | None:
+        return usage_of(self._endpoint, body) if self._watch is None else self._watch.usage
+
     def _fail(self, verdict: Verdict, error: OmniError) -> OmniError:
-        self._is_settled = True
         case = self.case
         error.request_id, error.attempts = case.request_id, case.attempts
-        case.end(Outcome(verdict=verdict), status=self.status, error=error.code)
-        case.close(status=error.status, outcome=error.code)
+        self._close_failed(verdict, error.code, error.status)
         return error
 
-
-def usage_of(endpoint: Endpoint, body: bytes) -> Usage | None:
-    """What a reply says of tokens, in the words of a protocol that the provider speaks."""
-    for name in endpoint.protocols:
-        usage = PROTOCOLS[name].peek_reply(body).usage
-        if usage is not None:
-            return usage
-    return None
+    def _close_failed(self, verdict: Verdict, code: str, status: int) -> None:
+        """What the stream had told of its usage until then is charged: a part of the truth is more than nothing."""
+        self._is_settled = True
+        usage = None if self._watch is None or self._asked.operation.metering.is_free else self._watch.usage
+        outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, is_usage_known=usage is not None)
+        self.case.end(outcome, status=self.status, error=code)
+        self.case.close(status=status, outcome=code)
 
 
 def _decoded(body: bytes) -> object:

@@ -55,6 +55,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bound of one attempt, of the dearest target; 0 when no budget is drawn on."""
     injected_cap: int | None = None
     """An output cap to send because the call has none and the model's own maximum is not known."""
+    fixed_nanousd: int = 0
+    """Of a batch: what the whole of it may cost, and is charged until its provider tells."""
     uncapped_choices: int = 0
     """n of a call without a cap, each of which may be as long as the model's own maximum; 0: `output_bound` holds for all."""
     extras: Mapping[tuple[str, str], Extras] = {}

@@ -4,13 +4,15 @@ from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.families import ApiReply, emit_transport_request, parse_transport_response
 from omnillm.library.gateway import Gateway
 from omnillm.library.generation import GatewayResponse
+from omnillm.library.jobs import PrimitiveJob
 from omnillm.library.pool import KeyConfig, KeyStatus, ModelHealth, PoolConfig
 from omnillm.library.prices import PriceConfig
-from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
+from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveForm, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
 from omnillm.library.realtime import RealtimeMessage, RealtimeSession
 
 __all__ = [
     "ApiReply",
+    "BinaryChunk",
     "Completed",
     "Gateway",
     "GatewayResponse",
@@ -19,6 +21,8 @@ __all__ = [
     "ModelHealth",
     "PoolConfig",
     "PriceConfig",
+    "PrimitiveForm",
+    "PrimitiveJob",
     "PrimitiveReply",
     "PrimitiveRequest",
     "ProviderEndpoint",

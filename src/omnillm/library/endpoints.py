@@ -24,6 +24,8 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Of Azure's API."""
     auth: AuthScheme | None = None
     headers: Mapping[str, str] = {}
+    passthrough: tuple[str, ...] = ()
+    """Patterns of paths that raw calls may ask for beside those of the kind's table: `/vector_stores*`."""
     region: str | None = None
     """bedrock, vertex_ai: makes the base URL, if none is given."""
     project: str | None = None
@@ -76,6 +78,7 @@ def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
         api_version=endpoint.api_version,
         auth=None if endpoint.auth is None else _auth(endpoint.auth),
         headers={name: Secret(value) for name, value in endpoint.headers.items()},
+        passthrough=endpoint.passthrough,
         region=endpoint.region,
         project=endpoint.project,
     )

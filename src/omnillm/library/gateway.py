@@ -28,7 +28,6 @@ from omnillm.config.settings import (
 from omnillm.endpoints.api import ApiRequest
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ConfigError, ProtocolError
-from omnillm.framing.sse import SseReader
 from omnillm.gateway.call import REALTIME, Call, affinity_of, read_idempotency_key, read_members
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.realtime import Session
@@ -37,6 +36,8 @@ from omnillm.library import families
 from omnillm.library.endpoints import ProviderEndpoint, provider_settings
 from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
+from omnillm.library.jobs import PrimitiveJob, check_job, read_job
+from omnillm.library.native import NativeCalls, check_stream, inferring, place_of, read_native_events
 from omnillm.library.pool import (
     KeyConfig,
     KeyStatus,
@@ -49,9 +50,10 @@ from omnillm.library.pool import (
     secret_text,
 )
 from omnillm.library.prices import PriceConfig, price_settings, read_usd
-from omnillm.library.primitive import Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, raw_usage
+from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, body_of
 from omnillm.library.realtime import WEBSOCKET, RealtimeSession, read_opening
 from omnillm.library.replays import replay_error, replay_reply, replay_response
+from omnillm.library.streams import completed, read_frames
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.request import LlmRequest
 from omnillm.money import NANO_PER_USD
@@ -107,6 +109,7 @@ class Gateway:
     def _begin(self, settings: Settings, clock: Clock | None) -> None:
         self._program = Program(settings, clock=clock)
         self._caller = make_caller(settings, None)
+        self._native = NativeCalls(self._program, self._caller)
         self._is_started = self._is_closed = False
         self._sessions: set[Session] = set()
         self._starting = asyncio.Lock()
@@ -204,12 +207,22 @@ class Gateway:
         spoken = FORMATS[written.wire_format]
         headers = {"accept": families.accepted(request)}
         raw = PrimitiveRequest(body=written.body, operation=spoken.operation, headers=headers, session=session, tags=tags)
-        call = self._made(raw, spoken.protocol, written.members, is_stream=families.is_stream(request))
+        call = self._made(raw, written.body, spoken.protocol, written.members, is_stream=families.is_stream(request))
         return replace(call, upload=written.upload)
 
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
-        """A raw call in the provider's own protocol, its reply whole. A body that asks for a stream is refused. Raises OmniError."""
+        """A raw call in the provider's own words, its reply whole. A request that asks for a stream is refused. Raises OmniError.
+
+        With a `path`: any operation of the kind's path table, as `/providers/{name}` of the server has them.
+        """
         await self._start()
+        check_stream(request, is_stream=False)
+        if request.path:
+            place = place_of(request, self._program)
+            inference = inferring(request, place, is_stream=False)
+            if inference is None:
+                return await self._native.call(request, place)
+            request = inference
         relay = await self._serve(self._call(request, is_stream=False))
         if isinstance(relay, Replay):
             return replay_reply(relay)
@@ -220,13 +233,24 @@ class Gateway:
         return _reply(relay, body)
 
     @asynccontextmanager
-    async def primitive_stream(self, request: PrimitiveRequest) -> AsyncIterator[AsyncIterator[StreamFrame | StreamUsage | Completed]]:
+    async def primitive_stream(
+        self, request: PrimitiveRequest
+    ) -> AsyncIterator[AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]]:
         """A raw stream: `async with gateway.primitive_stream(request) as events: async for event in events`.
 
-        Each frame is followed by its usage where it reports one; the last event is `Completed`, or the iteration raises. Leaving the block
-        early hangs up: what was generated so far is settled.
+        Each frame is followed by its usage where it reports one; what is no event stream comes in chunks. The last event is `Completed`,
+        or the iteration raises. Leaving the block early hangs up: what was generated so far is settled.
         """
         await self._start()
+        check_stream(request, is_stream=True)
+        if request.path:
+            place = place_of(request, self._program)
+            inference = inferring(request, place, is_stream=True)
+            if inference is None:
+                async with self._native.stream(request, place) as native:
+                    yield read_native_events(native)
+                return
+            request = inference
         relay = await self._serve_stream(self._call(request, is_stream=True))
         try:
             yield _events(relay)
@@ -243,7 +267,7 @@ class Gateway:
         await self._start()
         protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
         model = read_opening(request, protocol.name, transport)
-        call = self._made(replace(request, operation=REALTIME, model=model), protocol, {}, is_stream=True)
+        call = self._made(replace(request, operation=REALTIME, model=model), body_of(request), protocol, {}, is_stream=True)
         session = await self._program.engine.converse(call)
         self._sessions.add(session)
         try:
@@ -251,6 +275,15 @@ class Gateway:
         finally:
             self._sessions.discard(session)
             session.close()
+
+    async def primitive_async_job(self, request: PrimitiveRequest) -> PrimitiveJob:
+        """Create, get, list or cancel a batch by its provider's own path; what is told of it, in one set of words. Raises OmniError."""
+        await self._start()
+        check_stream(request, is_stream=False)
+        place = place_of(request, self._program)
+        asked = self._native.asked(request, place)
+        check_job(asked)
+        return read_job(place, asked, await self._native.call(request, place))
 
     def pool_status(self) -> list[KeyStatus]:
         """Every provider key now."""
@@ -284,42 +317,44 @@ class Gateway:
     def _canonical_call(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
         """`raw` has all but the body."""
         body = msgspec.json.encode(replace(request, is_stream=is_stream))
-        raw = replace(raw, body=body)
-        return self._made(raw, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
+        return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
 
     def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
         protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
         if protocol.is_upstream_only:
             message = f"{protocol.name} is spoken by the gateway alone: use call and stream, or give the body in another protocol."
             raise ProtocolError(message, reason="unsupported_wire_format")
-        members = read_members(request.body)
+        body = body_of(request)
+        members = read_members(body)
         peek = protocol.peek_request(members)
         if peek.is_stream and not is_stream:
             raise BadRequest("The body asks for a stream: use primitive_stream.", code="wrong_stream_mode")
         if is_stream and not peek.is_stream and peek.model:
             raise BadRequest('The body does not ask for a stream: set "stream": true, or use primitive_call.', code="wrong_stream_mode")
-        return self._made(request, protocol, members, is_stream=is_stream)
+        return self._made(request, body, protocol, members, is_stream=is_stream)
 
-    def _made(self, request: PrimitiveRequest, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
+    def _made(self, request: PrimitiveRequest, body: bytes, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
         program, is_session = self._program, request.operation == REALTIME
         peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(members)
+        model = request.model or peek.model
         key = request.idempotency_key
         now = program.clock.now()
         return Call(
             protocol=protocol,
             operation=request.operation,
             caller=self._caller,
-            model=request.model or peek.model,
+            model=f"{request.provider}/{model}" if request.provider else model,
+            provider=request.provider,
             is_stream=is_stream,
             peek=peek,
             members=members,
-            body=request.body,
+            body=body,
             headers=request.wire_headers(),
             started_at=now,
             wall=program.clock.wall(),
             deadline=now + program.settings.calls.deadline_s,
             session=request.session,
-            affinity=affinity_of(program.settings.calls.affinity, request.session, request.body),
+            affinity=affinity_of(program.settings.calls.affinity, request.session, body),
             tags=request.tags,
             idempotency_key=read_idempotency_key(key, f"{protocol.name}/{request.operation}") if key else None,
         )
@@ -329,15 +364,9 @@ class Gateway:
 
 
 async def _events(relay: Relay) -> AsyncIterator[StreamFrame | StreamUsage | Completed]:
-    reader = SseReader()
-    while piece := await relay.read():
-        for frame in reader.feed(piece):
-            yield StreamFrame(raw=frame.raw, event=frame.event.decode("utf-8", "replace"), data=frame.data)
-            reported = raw_usage(frame)
-            if reported is not None:
-                yield StreamUsage(raw_usage=reported)
-    case = relay.case
-    yield Completed(usage=case.usage, cost_nanousd=case.cost_nanousd, request_id=case.request_id, attempts=case.attempts)
+    async for event in read_frames(relay):
+        yield event
+    yield completed(relay.case)
 
 
 def _reply(relay: Relay, body: bytes) -> PrimitiveReply:

@@ -1,7 +1,8 @@
-"""Raw provider-native calls: bodies go through untouched, usage is taken on the side."""
+"""What a raw provider-native call is made of and answered with: bodies go through untouched, usage is taken on the side."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -11,33 +12,98 @@ from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
 from omnillm.usage import Usage
 
+StreamMode = Literal["", "none", "sse", "binary", "websocket", "webrtc"]
+"""How a reply is meant to come; "": as the method that is called has it."""
+JSON_TYPE: Final = b"application/json"
+
+
+class PrimitiveForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A body of multipart/form-data: its fields, then one file, which is streamed from where it lies."""
+
+    file: bytes | Path
+    fields: Mapping[str, str] = {}
+    name: str = "file"
+    """Of the file's field."""
+    filename: str = ""
+    """"": the path's last part."""
+    content_type: str = "application/octet-stream"
+
 
 class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request body in a provider's own protocol."""
+    """A request in a provider's own words: a body for its inference, or any operation of its path table by `path`."""
 
-    body: bytes = b""
-    """Of a live session: what is said first, if anything."""
+    body: bytes | Path | PrimitiveForm = b""
+    """A `Path` is a file that is streamed from disk. Of a live session: what is said first, if anything."""
     protocol: str = ""
-    """A wire protocol's name in any known spelling; "": the endpoint's default."""
+    """A wire protocol's name in any known spelling; "": the endpoint's default. A path says its own."""
     model: str = ""
     """For protocols whose body names none (Gemini)."""
     operation: str = "generate"
     """generate or count_tokens."""
+    path: str = ""
+    """As the provider's own clients write it: `/v1/files`, `/batches/batch_1`. A whole URL must be of the provider's origin."""
+    method: str = "POST"
+    query: Mapping[str, str] | str = ""
+    """A `str` goes as it stands."""
+    provider: str = ""
+    """Whose path it is; "": the gateway's only provider."""
+    stream: StreamMode = ""
+    """What the caller means to get; another method than it belongs to refuses it."""
     headers: Mapping[str, str] = {}
-    """Passed on as far as the allowlist lets them."""
+    """Passed on as far as the allowlist lets them; with a path, all but credentials and what is of one hop."""
     session: str = ""
     tags: str = ""
     idempotency_key: str = ""
     """Done once, however often it is sent: see `Gateway.call`. A header of that name would go to the provider, and mean nothing here."""
 
     @classmethod
-    def json(cls, body: Mapping[str, Any] | bytes, *, protocol: str = "", model: str = "") -> "PrimitiveRequest":
+    def json(
+        cls,
+        body: Mapping[str, Any] | bytes,
+        *,
+        protocol: str = "",
+        model: str = "",
+        path: str = "",
+        method: str = "POST",
+        provider: str = "",
+    ) -> "PrimitiveRequest":
         """From JSON bytes, sent as they are, or from a mapping."""
         encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        return cls(body=encoded, protocol=protocol, model=model)
+        return cls(body=encoded, protocol=protocol, model=model, path=path, method=method, provider=provider)
+
+    @classmethod
+    def get(cls, path: str, *, query: Mapping[str, str] | str = "", provider: str = "") -> "PrimitiveRequest":
+        return cls(path=path, method="GET", query=query, provider=provider)
+
+    def with_path(self, path: str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, path=path)
+
+    def with_method(self, method: str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, method=method)
+
+    def with_query(self, query: Mapping[str, str] | str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, query=query)
+
+    def with_body(self, body: bytes | Path | PrimitiveForm) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, body=body)
+
+    def with_stream(self, mode: StreamMode) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, stream=mode)
 
     def with_headers(self, headers: Mapping[str, str]) -> "PrimitiveRequest":
         return msgspec.structs.replace(self, headers={**self.headers, **headers})
+
+    def with_header(self, name: str, value: str) -> "PrimitiveRequest":
+        return self.with_headers({name: value})
+
+    def with_idempotency_key(self, key: str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, idempotency_key=key)
+
+    def with_session(self, session: str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, session=session)
+
+    def with_tags(self, tags: str) -> "PrimitiveRequest":
+        return msgspec.structs.replace(self, tags=tags)
 
     def wire_headers(self) -> dict[bytes, bytes]:
         """BadRequest for what could not stand in one field: a line break in a value would be a field of its own."""
@@ -46,11 +112,12 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
                 raise BadRequest(f"The header {name[:64]!r} is not printable ASCII.", code="bad_header")
         return {name.lower().encode(): value.encode() for name, value in self.headers.items()}
 
-    def with_idempotency_key(self, key: str) -> "PrimitiveRequest":
-        return msgspec.structs.replace(self, idempotency_key=key)
 
-    def with_session(self, session: str) -> "PrimitiveRequest":
-        return msgspec.structs.replace(self, session=session)
+def body_of(request: PrimitiveRequest) -> bytes:
+    """Of an inference call, or what a live session says first. BadRequest: it is no bytes."""
+    if not isinstance(request.body, bytes):
+        raise BadRequest("Inference is sent JSON bytes; files and forms are for paths that take them.")
+    return request.body
 
 
 class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +133,8 @@ class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     """Label of the provider key that answered."""
     attempts: int
+    headers: Mapping[str, str] = {}
+    """Of the provider's reply to a path, those that a client may see."""
     is_replay: bool = False
     """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
 
@@ -90,6 +159,12 @@ class StreamFrame(msgspec.Struct, frozen=True, kw_only=True):
 
     def json(self) -> Any:
         return msgspec.json.decode(self.data)
+
+
+class BinaryChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a reply that is no event stream, as it came: audio, a file's content, a batch's results."""
+
+    data: bytes
 
 
 class StreamUsage(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.errors import BadRequest, Forbidden, ProviderError
 from omnillm.gateway.realtime import Session
-from omnillm.library.primitive import PrimitiveRequest
+from omnillm.library.primitive import PrimitiveRequest, body_of
 from omnillm.money import format_usd
 from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS
@@ -125,7 +125,7 @@ def read_opening(request: PrimitiveRequest, protocol: str, transport: str) -> st
     if protocol not in SESSIONS:
         raise BadRequest(f"There are no live sessions in {protocol}, only in {', '.join(SESSIONS)}.", code="unsupported_protocol")
     if protocol == "gemini_generate_content":
-        return request.model or read_setup(request.body)[0]
+        return request.model or read_setup(body_of(request))[0]
     if not request.model:
         raise BadRequest("The request names no model.", code="missing_model")
     return request.model

@@ -109,6 +109,12 @@ class Budget:
         bucket.has_slid_out = True
         bucket.span.settled -= bucket.settled
 
+    def adjust(self, period: str, amount: int) -> None:
+        """More, or (negative) less, was spent in a period than was settled there; one that counts no more is left as it is."""
+        found = self.current if self.current.pair[1] == period else self._older.get(period)
+        if found is not None:
+            found.settle(0, amount)
+
     def slides_at_wall(self, amount: int) -> float:
         """`Period.eases_at_wall` of a rolling budget."""
         excess, first = self.current.span.settled + amount - self.limit, 0.0

@@ -7,11 +7,12 @@ import enum
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from omnillm.protocols.bound import CACHED_CONTENT, CONVERSATION, FILE, RESPONSE
+from omnillm.providers.batches import result_files
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 
@@ -45,14 +46,16 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The kind of what its reply names by `id` (Gemini: `name`)."""
     lists: str = ""
     """The kind of what its reply lists."""
+    stream: Literal["", "sse", "binary"] = ""
+    """sse: events, to whoever asks for them. binary: a body of any size. "": a reply that is whole."""
 
 
 def _operations(table: str) -> tuple[Operation, ...]:
-    """Lines of `METHOD PATH FAMILY [METERING] [makes=KIND] [lists=KIND]`."""
+    """Lines of `METHOD PATH FAMILY [METERING] [makes=KIND] [lists=KIND] [stream=MODE]`."""
     found = []
     for line in table.strip().splitlines():
         method, path, family, *rest = line.split()
-        named = dict(each.split("=") for each in rest if "=" in each)
+        named: dict[str, Any] = dict(each.split("=") for each in rest if "=" in each)
         metering = next((Metering(each) for each in rest if "=" not in each), Metering.ZERO)
         found.append(Operation(method=method, path=path, family=family, metering=metering, **named))
     return tuple(found)
@@ -65,7 +68,7 @@ OPENAI: Final = _operations("""
     GET    /files                         files                 lists=file
     GET    /files/{file}                  files
     DELETE /files/{file}                  files
-    GET    /files/{file}/content          files
+    GET    /files/{file}/content          files                 stream=binary
     POST   /uploads                       uploads      storage  makes=upload
     POST   /uploads/{upload}/parts        uploads      storage
     POST   /uploads/{upload}/complete     uploads      storage
@@ -74,7 +77,7 @@ OPENAI: Final = _operations("""
     GET    /batches                       batches               lists=batch
     GET    /batches/{batch}               batches
     POST   /batches/{batch}/cancel        batches
-    GET    /responses/{response}          stored_responses
+    GET    /responses/{response}          stored_responses      stream=sse
     DELETE /responses/{response}          stored_responses
     POST   /responses/{response}/cancel   stored_responses
     GET    /responses/{response}/input_items  stored_responses
@@ -88,19 +91,19 @@ OPENAI: Final = _operations("""
     DELETE /conversations/{conversation}/items/{item}  conversations
     POST   /embeddings                    embeddings   tokens
     POST   /moderations                   moderations
-    POST   /images/generations            images       units
-    POST   /images/edits                  images       units
+    POST   /images/generations            images       units    stream=sse
+    POST   /images/edits                  images       units    stream=sse
     POST   /images/variations             images       units
-    POST   /audio/speech                  speech       units
-    POST   /audio/transcriptions          transcriptions  units
+    POST   /audio/speech                  speech       units    stream=binary
+    POST   /audio/transcriptions          transcriptions  units stream=sse
     POST   /audio/translations            transcriptions  units
 """)
 AZURE: Final = OPENAI + _operations("""
     POST   /deployments/{model}/embeddings            embeddings  tokens
-    POST   /deployments/{model}/images/generations    images      units
-    POST   /deployments/{model}/images/edits          images      units
-    POST   /deployments/{model}/audio/speech          speech      units
-    POST   /deployments/{model}/audio/transcriptions  transcriptions  units
+    POST   /deployments/{model}/images/generations    images      units  stream=sse
+    POST   /deployments/{model}/images/edits          images      units  stream=sse
+    POST   /deployments/{model}/audio/speech          speech      units  stream=binary
+    POST   /deployments/{model}/audio/transcriptions  transcriptions  units  stream=sse
     POST   /deployments/{model}/audio/translations    transcriptions  units
 """)
 COMPATIBLE: Final = _operations("""
@@ -116,12 +119,12 @@ ANTHROPIC: Final = _operations("""
     GET    /messages/batches/{batch}      batches
     DELETE /messages/batches/{batch}      batches
     POST   /messages/batches/{batch}/cancel   batches
-    GET    /messages/batches/{batch}/results  batches
+    GET    /messages/batches/{batch}/results  batches           stream=binary
     POST   /files                         files        storage  makes=file
     GET    /files                         files                 lists=file
     GET    /files/{file}                  files
     DELETE /files/{file}                  files
-    GET    /files/{file}/content          files
+    GET    /files/{file}/content          files                 stream=binary
 """)
 GEMINI: Final = _operations("""
     GET    /models                        models
@@ -129,7 +132,7 @@ GEMINI: Final = _operations("""
     POST   /upload/{version}/files        files        storage
     GET    /files                         files                 lists=file
     GET    /files/{file}                  files
-    GET    /files/{file}:download         files
+    GET    /files/{file}:download         files                 stream=binary
     DELETE /files/{file}                  files
     POST   /cachedContents                caches       priced   makes=cached_content
     GET    /cachedContents                caches                lists=cached_content
@@ -138,8 +141,13 @@ GEMINI: Final = _operations("""
     DELETE /cachedContents/{cached_content}     caches
     POST   /models/{model}:embedContent         embeddings  tokens
     POST   /models/{model}:batchEmbedContents   embeddings  tokens
+    POST   /models/{model}:batchGenerateContent  batches     tokens   makes=batch
+    GET    /batches                       batches               lists=batch
+    GET    /batches/{batch}               batches
+    DELETE /batches/{batch}               batches
+    POST   /batches/{batch}:cancel        batches
 """)
-COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents"}
+COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents", BATCH: "batches"}
 """Gemini's ids bear their collection: `files/abc`."""
 BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
 _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
@@ -217,6 +225,13 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """It is `nextPageToken` of the page before, not the id of its last entry."""
 
 
+def list_member(endpoint: Endpoint, operation: Operation) -> str:
+    """The member of a list's page that holds its entries."""
+    if GEMINI_GENERATE_CONTENT not in endpoint.protocols:
+        return "data"
+    return "operations" if operation.lists == BATCH else operation.path.rpartition("/")[2]
+
+
 def listing(endpoint: Endpoint) -> Listing:
     if GEMINI_GENERATE_CONTENT in endpoint.protocols:
         return Listing(cursor="pageToken", size="pageSize", has_tokens=True)
@@ -229,7 +244,7 @@ def made(operation: Operation, reply: object, member: str) -> Iterator[tuple[str
         return
     told = [(operation.makes, reply.get(member))] if operation.makes else []
     if operation.family == "batches":
-        told += [(FILE, reply.get(name)) for name in ("output_file_id", "error_file_id")]
+        told += [(FILE, file) for file in result_files(reply)]
     file = reply.get("file")
     if operation.family in {"files", "uploads"} and isinstance(file, dict):
         told.append((FILE, file.get(member)))

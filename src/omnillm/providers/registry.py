@@ -1,13 +1,14 @@
 """What is supported: provider x endpoint family x wire format x level. What can be is read off the data that the code runs on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 import msgspec
 
+from omnillm.providers.endpoint import GEMINI_METHODS, PATHS
 from omnillm.providers.families import SERVED, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
-from omnillm.providers.native import operations
+from omnillm.providers.native import Metering, Operation, operations
 from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
 
 Level = Literal["native", "compatible", "planned"]
@@ -32,6 +33,70 @@ class Support(msgspec.Struct, frozen=True, kw_only=True):
 def embedded_provider_registry() -> tuple[Support, ...]:
     """Every row, in the order of the kinds."""
     return tuple(row for kind in (*KINDS, *LATER) for row in _rows(kind))
+
+
+StreamMode = Literal["none", "sse", "binary", "websocket", "webrtc"]
+_INFERENCE: Final[Mapping[str, tuple[StreamMode, Metering]]] = {GENERATION: ("sse", Metering.TOKENS), COUNT_TOKENS: ("none", Metering.ZERO)}
+WEBRTC: Final = "/realtime/calls"
+
+
+class PrimitiveSupport(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be asked of a kind in its own words, over HTTP or by `PrimitiveRequest.path`."""
+
+    provider: str
+    """A kind."""
+    family: str
+    method: str
+    path: str
+    """Below the provider's root."""
+    stream_mode: StreamMode
+    """How its reply can come beside whole."""
+    budget_class: Metering
+    tier: Level
+    """native or planned: nothing of it is translated."""
+
+
+def embedded_primitive_provider_registry() -> tuple[PrimitiveSupport, ...]:
+    """Every row, in the order of the kinds: inference, the path table, and what is planned."""
+    return tuple(
+        PrimitiveSupport(
+            provider=kind, family=each.family, method=each.method, path=each.path, stream_mode=mode, budget_class=each.metering, tier=tier
+        )
+        for kind in KINDS
+        for each, mode, tier in (*_inference(kind), *_table(kind), *_live(kind))
+    )
+
+
+def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
+    profile = KINDS[kind]
+    for protocol in profile.protocols:
+        for family, (mode, metering) in _INFERENCE.items() if protocol != BEDROCK_CONVERSE else ():
+            operation = "generate" if family == GENERATION else COUNT_TOKENS
+            if not profile.has_path(protocol, operation):
+                continue
+            path = (
+                profile.cloud_paths.get((protocol, operation, False))
+                or profile.paths.get((protocol, operation))
+                or PATHS[protocol, operation]
+            )
+            written = path.replace("/{model}:{method}", f"/models/{{model}}:{GEMINI_METHODS[operation, False]}")
+            yield Operation(method="POST", path=written, family=family, metering=metering), mode, "native"
+
+
+def _table(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
+    for each in operations(kind):
+        yield each, each.stream or "none", "native"
+
+
+def _live(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
+    """Sessions over WebSocket, where the kind has them; over WebRTC nobody could meter them here."""
+    profile = KINDS[kind]
+    for protocol in profile.protocols if profile.has_sessions else ():
+        if (protocol, REALTIME) in PATHS:
+            path = PATHS[protocol, REALTIME]
+            yield Operation(method="GET", path=path, family=REALTIME, metering=Metering.TOKENS), "websocket", "native"
+    if kind == "openai":
+        yield Operation(method="POST", path=WEBRTC, family=REALTIME, metering=Metering.TOKENS), "webrtc", "planned"
 
 
 def _rows(kind: str) -> Iterator[Support]:

@@ -5,23 +5,23 @@ A path that two readers could read differently never goes upstream, and neither 
 
 import re
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import BadRequest, Forbidden, OmniError
+from omnillm.errors import OmniError
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
-from omnillm.gateway.native import NativeAsk
+from omnillm.gateway.native_asks import NativeAsk, check_path, read_asked, without_credentials
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.money import format_usd
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.endpoint import UPLOADS, Endpoint
 from omnillm.providers.heads import reply_fields
-from omnillm.providers.native import Asked, ask
+from omnillm.providers.native import Asked
 from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.live import Live
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
@@ -40,7 +40,6 @@ ROOTS: Final[tuple[tuple[str, str], ...]] = (
     ("/upload/", "gemini"),
 )
 """Paths without a prefix, and which prefix they stand for; with Anthropic's header, its own."""
-AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
 RESULTS_URL: Final = re.compile(rb'("results_url"\s*:\s*")https?://[^/"]+')
 UPLOAD_URL: Final = b"x-goog-upload-url"
 
@@ -88,33 +87,18 @@ def upload_of(request: Request, live: Live) -> Upload | None:
 
 def open_native(request: Request, place: Place, caller: Caller, live: Live) -> Native:
     """Raises BadRequest for a path that could be read in two ways, Forbidden for one that is in no table."""
-    written = request.target.partition(b"?")[0].decode("latin-1").lower()
-    is_dotted = any(unquote(segment) in {".", "..", ""} for segment in written.removesuffix("/").split("/")[1:])
-    if is_dotted or any(sign in written for sign in AMBIGUOUS):
-        raise BadRequest("The path holds an encoded slash, a backslash, or an empty or dotted segment.", code="ambiguous_path")
+    check_path(request.target.partition(b"?")[0].decode("latin-1"))
     endpoint = live.endpoints[place.provider]
-    asked = ask(endpoint, request.method, endpoint.native_path(place.path), live.passthrough.get(place.provider, ()))
-    if asked is None:
-        raise _not_allowed(request, place.provider, place.path)
+    asked = read_asked(place.provider, endpoint, request.method, place.path, live.passthrough.get(place.provider, ()))
     request.is_spooled = request.method not in {"GET", "HEAD", "DELETE"}
     return Native(place.provider, endpoint, asked, caller, live)
 
 
 def open_upload(request: Request, upload: Upload, live: Live) -> Native:
     endpoint = live.endpoints[upload.provider]
-    asked = ask(endpoint, "POST", upload.path, ())
-    if asked is None:
-        raise _not_allowed(request, upload.provider, upload.path)
+    asked = read_asked(upload.provider, endpoint, "POST", upload.path, ())
     request.is_spooled = True
     return Native(upload.provider, endpoint, asked, upload.caller, live, upload)
-
-
-def _not_allowed(request: Request, provider: str, path: str) -> Forbidden:
-    return Forbidden(
-        f"{request.method} {path[:200]} is not passed through to provider {provider!r}: an administrator can allow it under "
-        f"providers.{provider}.passthrough.",
-        code="path_not_allowed",
-    )
 
 
 async def respond(native: Native, request: Request, reply: Reply, clock: Clock) -> None:
@@ -189,11 +173,6 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         session=text_of(request.headers, b"x-omnillm-session"),
         tags=text_of(request.headers, b"x-omnillm-tags") or native.caller.tags,
     )
-
-
-def without_credentials(query: str) -> str:
-    """The query as it stands, without `key`, where Gemini's clients put theirs."""
-    return "&".join(part for part in query.split("&") if part and unquote(part.partition("=")[0]).lower() != "key")
 
 
 def _own_fields(case: Case, alerts: BudgetAlerts) -> bytes:

@@ -266,6 +266,6 @@ def _meets(row: RequestRow, only: RequestFilter) -> bool:
         all(want is None or want == have for want, have in zip(wanted, found, strict=True))
         and row.request_id >= first_id(only.since_wall_ms)
         and (not only.until_wall_ms or row.request_id < first_id(only.until_wall_ms))
-        and row.cost_nanousd >= only.min_cost_nanousd
+        and (not only.min_cost_nanousd or row.cost_nanousd >= only.min_cost_nanousd)
         and (not only.is_lossy or bool(row.loss))
     )

@@ -21,6 +21,7 @@ from omnillm.testing.judge import Call, Judge
 from omnillm.testing.live.session import SPEAKERS, LiveSession, Plan
 from omnillm.testing.log import Logged
 from omnillm.testing.script import Behaviour, Script
+from omnillm.testing.shelves import Shelf
 from omnillm.usage import Usage
 
 MODELS = ("fake-small", "fake-large")
@@ -76,6 +77,10 @@ class FakeProvider:
     def enqueue(self, *faults: Fault | None) -> None:
         """What the next requests get, whatever their key; None is a good reply."""
         self.script.queue.extend(faults)
+
+    def shelf(self, key: str) -> Shelf:
+        """What is kept for a key: files, batches and the like, to be looked at or changed."""
+        return self._judge.shelves.of(key)
 
     @property
     def open_connections(self) -> int:

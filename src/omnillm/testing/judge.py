@@ -55,13 +55,13 @@ class Call(msgspec.Struct, kw_only=True):
 class Judge:
     """One provider's judgement."""
 
-    __slots__ = ("_clock", "_host", "_memory", "_models", "_read", "_script", "_shelves")
+    __slots__ = ("_clock", "_host", "_memory", "_models", "_read", "_script", "shelves")
 
     def __init__(self, script: Script, clock: Clock, models: tuple[str, ...], host: Host = ITSELF) -> None:
         self._script = script
         self._host = host
         self._memory = Memory()
-        self._shelves = Shelves()
+        self.shelves = Shelves()
         self._clock = clock
         self._models = models
         self._read = lru_cache(maxsize=64)(_read)  # load tests repeat their bodies
@@ -98,7 +98,7 @@ class Judge:
             host.dress(protocol, call.reply)
             if protocol == OPENAI_RESPONSES.protocol and not asked.is_stream and asked.stored:
                 told = way.speaker.whole(generation)
-                self._shelves.of(key).keep("responses", told["id"], told)
+                self.shelves.of(key).keep("responses", told["id"], told)
         call.model = asked.model
         call.is_stream = asked.is_stream
         call.delay_s = _delay_s(fault, behaviour)
@@ -123,7 +123,7 @@ class Judge:
         fault = self._script.fault(key, behaviour, b"")
         if fault.http_status:
             return self._refuse(way, key, fault, number)
-        found = HANDLERS[way.speaker.protocol](self._shelves.of(key), asked)
+        found = HANDLERS[way.speaker.protocol](self.shelves.of(key), asked)
         if found is None:
             return None
         fields = way.speaker.fields(self._standing(key, number)) | {"content-type": found.content_type} | found.fields

@@ -293,6 +293,9 @@ class Connection(asyncio.Protocol):
     def _send_more(self) -> None:
         while self._unsent is not None and not self._is_write_paused and not self._transport.is_closing():
             piece = self._unsent.take(SLICE_BYTES)
+            if not piece and not self._unsent.is_empty:  # a file that became shorter: what was begun cannot be ended
+                self._transport.abort()
+                return
             if self._unsent.is_empty:
                 self._unsent = None
             self._transport.write(piece)

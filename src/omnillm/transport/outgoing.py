@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from omnillm.errors import ConfigError
-from omnillm.transport.spool import Spliced, Spool
+from omnillm.transport.spool import Body
 from omnillm.transport.timeouts import Timeouts
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -50,7 +50,7 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     origin: Origin
     method: bytes
     head: bytes
-    body: bytes | Spool | Spliced
+    body: Body
     timeouts: Timeouts
     is_stream: bool
     needs_new_connection: bool = False

@@ -1,4 +1,7 @@
-"""Bodies too large to hold: up to a mebibyte they stay in memory, then in a file without a name. Read from anywhere, often."""
+"""Bodies too large to hold: up to a mebibyte they stay in memory, then in a file without a name. Read from anywhere, often.
+
+A file of the caller's own is sent from where it lies.
+"""
 
 import os
 import tempfile
@@ -91,12 +94,45 @@ class Spliced:
         return self._spool.read_at(self._end + behind, size)
 
 
+class FileBody:
+    """A file that is sent from where it lies, between what is written before and after it (a form). OSError: it cannot be read."""
+
+    __slots__ = ("_after", "_before", "_file", "_size")
+
+    def __init__(self, path: str, before: bytes = b"", after: bytes = b"") -> None:
+        self._file = -1
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._size = os.fstat(self._file).st_size
+        self._before = before
+        self._after = after
+
+    def __len__(self) -> int:
+        return len(self._before) + self._size + len(self._after)
+
+    def __del__(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes; b"" before the end: the file became shorter."""
+        start = len(self._before)
+        if offset < start:
+            return self._before[offset : offset + size]
+        if offset < start + self._size:
+            return os.pread(self._file, min(size, start + self._size - offset), offset - start)
+        offset -= start + self._size
+        return self._after[offset : offset + size]
+
+
+Body = bytes | Spool | Spliced | FileBody
+
+
 class Unsent:
     """What is left of a body that is being sent, slice by slice."""
 
     __slots__ = ("_at", "_read_at", "_size")
 
-    def __init__(self, body: "bytes | Spool | Spliced") -> None:
+    def __init__(self, body: Body) -> None:
         self._read_at: Callable[[int, int], bytes | memoryview] = _slicing(body) if isinstance(body, bytes) else body.read_at
         self._size = len(body)
         self._at = 0

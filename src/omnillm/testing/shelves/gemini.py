@@ -1,4 +1,4 @@
-"""Gemini's files, uploaded in steps, and its cached contents."""
+"""Gemini's files, uploaded in steps, its cached contents, and batches, which are done at once."""
 
 import msgspec
 
@@ -13,7 +13,9 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
         return _upload(shelf, request)
     kind, _, rest = request.path.removeprefix("/v1beta/").partition("/")
     name, _, verb = rest.partition(":")
-    if kind not in {"files", "cachedContents"}:
+    if kind == "models" and verb == "batchGenerateContent":
+        return Answer.json(_batch(shelf, request, f"{kind}/{name}"))
+    if kind not in {"files", "cachedContents", "batches"}:
         return None
     match (request.method, kind, verb):
         case ("POST", "cachedContents", ""):
@@ -33,6 +35,8 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
             return Answer(body=kept.content, content_type="application/octet-stream")
         case ("GET", ""):
             return Answer.json(kept.told)
+        case ("POST", "cancel"):
+            return Answer.json({})
         case ("PATCH", ""):
             kept.told |= {name: value for name, value in request.json.items() if name == "expireTime"}
             return Answer.json(kept.told)
@@ -70,8 +74,30 @@ def _cache(shelf: Shelf, request: Request) -> Json:
     return shelf.keep("cachedContents", name, told)
 
 
+def _batch(shelf: Shelf, request: Request, model: str) -> Json:
+    """An operation, with a file of results for one that was given as a file."""
+    asked = request.json["batch"]["inputConfig"]
+    name = f"batches/b{shelf.serial()}"
+    if "fileName" in asked:
+        file: Json = {"name": f"files/batch-{shelf.serial()}", "mimeType": "jsonl", "state": "ACTIVE"}
+        shelf.keep(
+            "files", file["name"], file, b'{"key": "a", "response": {"usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}}}\n'
+        )
+        output: Json = {"responsesFile": file["name"]}
+    else:
+        reply = {"response": {"usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}}}
+        output = {"inlinedResponses": {"inlinedResponses": [reply for _ in asked["requests"]["requests"]]}}
+    told: Json = {
+        "name": name,
+        "done": True,
+        "response": output,
+        "metadata": {"model": model, "state": "BATCH_STATE_SUCCEEDED", "output": output},
+    }
+    return shelf.keep("batches", name, told)
+
+
 def _list(shelf: Shelf, request: Request, kind: str) -> Answer:
     limit = int(request.query.get("pageSize", "10"))
     data, has_more = shelf.newest(kind, request.query.get("pageToken", ""), limit)
-    page: Json = {kind: data} if data else {}
+    page: Json = {"operations" if kind == "batches" else kind: data} if data else {}
     return Answer.json(page | ({"nextPageToken": data[-1]["name"]} if has_more else {}))

@@ -1,0 +1,164 @@
+"""What a batch costs at most, before it is made: the sum over its requests, at the batch tier, or nothing that anybody knows."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from omnillm.errors import BadRequest, OmniError
+from omnillm.gateway.batch_lines import Line, uploaded_lines
+from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_members
+from omnillm.gateway.native_asks import NativeAsk
+from omnillm.gateway.quote import NO_EXTRAS, Quoter, bound_of
+from omnillm.pricing.terms import Terms
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import Members
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.native import BATCH
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+from omnillm.routing.target import Plan, Target
+
+MOST_FILES: Final = 4096
+"""Uploads whose bound is remembered; the oldest is forgotten, and with it what a batch of it may cost."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of a batch in one body, to be read whole."""
+TURN: Final = 64
+"""Requests from one turn of the loop to the next."""
+BATCH_TIER: Final = Terms(tier="batch")
+
+
+class BatchBound(msgspec.Struct, frozen=True, kw_only=True):
+    amount_nanousd: int
+    models: tuple[str, ...]
+    """Every model that it asks for."""
+
+
+class BatchBounds:
+    """Bounds batches, and remembers those of the files that were uploaded for them."""
+
+    def __init__(self) -> None:
+        self._quoter: Quoter | None = None
+        self._files: dict[tuple[str, str], BatchBound] = {}
+
+    def configure(self, quoter: Quoter) -> None:
+        """Bound what comes from now on with these prices."""
+        self._quoter = quoter
+
+    async def of_upload(self, call: Call, ask: NativeAsk) -> BatchBound | None:
+        """Of the lines in an uploaded file. None: it is none of a batch, or has no bound."""
+        if not (call.caller.budgets and ask.asked.operation.makes == "file" and ask.method == "POST"):
+            return None
+        if "openai_chat" not in ask.endpoint.protocols:
+            return None
+        try:
+            return await self._sum(call, ask.provider, uploaded_lines(ask.body, call.headers.get(b"content-type", b"")))
+        except OmniError:
+            return None  # whoever makes a batch of it under a hard budget is told
+
+    def remember(self, provider: str, file: str, bound: BatchBound) -> None:
+        self._files[provider, file] = bound
+        if len(self._files) > MOST_FILES:
+            del self._files[next(iter(self._files))]
+
+    async def of_batch(self, call: Call, ask: NativeAsk) -> BatchBound | None:
+        """Of what a request makes. None: nobody knows. Raises what a call for one of its requests would be refused with."""
+        if ask.asked.operation.makes != BATCH or not call.caller.budgets:
+            return None
+        try:
+            told = _read(_told(ask))
+            if "input_file_id" in told:
+                return self._files.get((ask.provider, msgspec.json.decode(told["input_file_id"], type=str)))
+            lines = _inline(ask, told)
+            return None if lines is None else await self._sum(call, ask.provider, _each(lines))
+        except OmniError:
+            if call.caller.is_hard:
+                raise
+            return None
+        except UNREADABLE:
+            return None
+
+    async def _sum(self, call: Call, provider: str, lines: AsyncIterator[Line | tuple[str, Line]]) -> BatchBound:
+        amount, models = 0, dict[str, None]()
+        async for each in lines:
+            model, line = each if isinstance(each, tuple) else ("", each)
+            amount_of_one, model = self._bound(call, provider, line, model)
+            amount += amount_of_one
+            models[model] = None
+        return BatchBound(amount_nanousd=amount, models=tuple(models))
+
+    def _bound(self, call: Call, provider: str, line: Line, model: str) -> tuple[int, str]:
+        """(nano-USD at most, model) of one request. BadRequest: it has no bound."""
+        protocol = PROTOCOLS[line.protocol]
+        members = read_members(line.body)
+        peek = protocol.peek_request(members)
+        model = model or peek.model
+        one = msgspec.structs.replace(
+            call, protocol=protocol, operation=GENERATE, model=model, peek=peek, members=members, body=line.body, is_stream=False
+        )
+        target = Target(provider=provider, model=model, protocol=protocol.name)
+        quoter = self._quoter
+        assert quoter is not None
+        quote, _ = quoter.quote(one, Plan(targets=(target,), public_model=model, route=provider))
+        if quote.injected_cap is not None:
+            raise BadRequest("A request of the batch has no output cap, and its model's own is not known.", code="unbounded_cost")
+        key = (provider, model)
+        terms = msgspec.structs.replace(quote.extras.get(key, NO_EXTRAS).terms, tier=BATCH_TIER.tier)
+        price = quoter.prices.find(*key, terms) or quoter.price(quote, key)
+        if price is None:
+            raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
+        return bound_of(quote, key, price), model
+
+
+def _told(ask: NativeAsk) -> bytes:
+    """The body in memory. BadRequest: it is too large for that."""
+    body = ask.body
+    if len(body) > MOST_BYTES:
+        raise BadRequest(f"A batch of over {MOST_BYTES} bytes has no bound that is known; give it as a file.", code="unbounded_cost")
+    return body if isinstance(body, bytes) else body.read_at(0, len(body))
+
+
+def _inline(ask: NativeAsk, told: Members) -> list[tuple[str, Line]] | None:
+    """(model, request) of each in the body. None: it names a file of them."""
+    if ANTHROPIC_MESSAGES in ask.endpoint.protocols:
+        return [("", Line(ANTHROPIC_MESSAGES, _only(entry, "params"))) for entry in _entries(_only_of(told, "requests"))]
+    if GEMINI_GENERATE_CONTENT not in ask.endpoint.protocols:
+        return None
+    config = _read(_only(_only_of(told, "batch"), "inputConfig"))
+    if len(config) != 1 or "requests" not in config:
+        return None
+    entries = _entries(_only(bytes(config["requests"]), "requests"))
+    return [(ask.asked.model, Line(GEMINI_GENERATE_CONTENT, _only(entry, "request"))) for entry in entries]
+
+
+def _read(body: bytes) -> Members:
+    members = read_members(body)
+    if has_repeated_members(body, members):
+        raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
+    return members
+
+
+def _only(body: bytes, name: str) -> bytes:
+    return _only_of(_read(body), name)
+
+
+def _only_of(members: Members, name: str) -> bytes:
+    """The member of that name, in whichever spelling it stands. BadRequest: in none, or in both."""
+    found = [each for each in members if each.replace("_", "").lower() == name.lower()]
+    if len(found) != 1:
+        raise BadRequest(f"The batch must have {name!r}, once.", code="unbounded_cost")
+    return bytes(members[found[0]])
+
+
+def _entries(body: bytes) -> list[bytes]:
+    try:
+        return [bytes(entry) for entry in msgspec.json.decode(body, type=list[msgspec.Raw])]
+    except UNREADABLE as error:
+        raise BadRequest("The batch's requests are no list.", code="unbounded_cost") from error
+
+
+async def _each(lines: list[tuple[str, Line]]) -> AsyncIterator[tuple[str, Line]]:
+    for place, line in enumerate(lines):
+        if place % TURN == 0:
+            await asyncio.sleep(0)
+        yield line

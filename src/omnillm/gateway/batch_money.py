@@ -1,0 +1,209 @@
+"""What a batch costs in the end: once a job, when its provider tells it. Until then it is booked at its upper bound.
+
+The bound is settled when the batch is made, so nothing stays reserved that a killed process could leave behind. What is told later is a
+row of its own, whose id follows from the id of the call that made the batch: the ledger takes it once, whichever process hears it.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.errors import LedgerUnavailable
+from omnillm.gateway.admission import Admission
+from omnillm.gateway.batch_bounds import BATCH_TIER
+from omnillm.gateway.batch_lines import Results
+from omnillm.gateway.bindings import OBJECT_KEPT_S
+from omnillm.gateway.case import SUCCESS, Case
+from omnillm.gateway.journal import Journal
+from omnillm.gateway.native_watch import usage_of
+from omnillm.gateway.quote import PriceBook
+from omnillm.outcome import Verdict
+from omnillm.pricing.cost import cost
+from omnillm.pricing.terms import PLAIN
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.providers.batches import FINAL, inline_results, job_status, result_files, succeeded
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.native import id_member
+from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow
+from omnillm.usage import NO_USAGE, Usage
+
+BILL: Final = "batch_bill"
+"""The kind of a binding from a batch, or its file of results, to the call that made it, whose id stands in the place of a caller."""
+MOST_SETTLED: Final = 16_384
+OPERATION: Final = "batch_settlement"
+
+_log = logging.getLogger("omnillm.batches")
+Usages = Mapping[str, Usage]
+"""By the model that a result names; "": the batch's own."""
+
+
+class BatchMoney:
+    def __init__(self, *, journal: Journal, admission: Admission, clock: Clock) -> None:
+        self._journal = journal
+        self._admission = admission
+        self._prices: PriceBook | None = None
+        self._clock = clock
+        self._bills: dict[tuple[str, str], str] = {}
+        self._settled: dict[str, None] = {}
+
+    def configure(self, prices: PriceBook) -> None:
+        """What is told from now on costs these."""
+        self._prices = prices
+
+    async def hear(self, case: Case, endpoint: Endpoint, body: bytes, *, is_new: bool, asked: str) -> None:
+        """What a provider told of a batch: when it was made, and whenever it is asked for. `asked`: its id, where the reply names none."""
+        told = _object(body)
+        name = str(told.get(id_member(endpoint)) or asked)
+        provider = case.last_lease.provider
+        if is_new:
+            self._bind(case, provider, name, case.request_id)
+        if job_status(endpoint, told) not in FINAL:
+            return
+        made_by = await self._made_by(provider, name)
+        if made_by is None:
+            return
+        for file in result_files(told):  # a file of errors has no usage, and settles nothing
+            self._bind(case, provider, file, made_by)
+        usages = _reported(endpoint, told, body)
+        if usages is not None:
+            await self.settle(made_by, usages)
+
+    async def results_of(self, provider: str, name: str) -> str | None:
+        """The call that made the batch which a path's results are of; None: it is settled, or nobody here made it."""
+        made_by = await self._made_by(provider, name)
+        return None if made_by in self._settled else made_by
+
+    async def hear_results(self, made_by: str, results: Results) -> None:
+        """A file of results that was read to its end. One that tells of no answer is none that anybody can settle by."""
+        results.finish()
+        if results.is_readable and results.usages:
+            await self.settle(made_by, results.usages)
+
+    async def settle(self, made_by: str, usages: Usages) -> None:
+        """Book the difference to what was booked, in the periods of the call that made the batch. Once, whoever says it again.
+
+        While the ledger cannot be read nothing is booked: the bound stands until the batch is asked for again.
+        """
+        if made_by in self._settled:
+            return
+        self._remember_settled(made_by)
+        try:
+            if await self._journal.request(settlement_id(made_by)) is None:
+                await self._book(made_by, usages)
+        except LedgerUnavailable:
+            del self._settled[made_by]
+
+    async def _book(self, made_by: str, usages: Usages) -> None:
+        making = await self._journal.request(made_by)
+        if making is None:
+            _log.warning("the call %s that made a batch is no longer in the ledger: its cost stays as it was booked", made_by)
+            return
+        attempt = (await self._journal.attempts(made_by))[-1]
+        real, version = self._cost(attempt, usages)
+        if real is None:
+            return  # without a price it stays at its bound
+        wall_ms = int(self._clock.wall() * 1000)
+        entries = tuple(
+            Entry(
+                request_id=settlement_id(made_by),
+                attempt=1,
+                kind=EntryKind.ADJUST,
+                budget=booked.budget,
+                period=booked.period,
+                amount_nanousd=real - booked.amount_nanousd,
+                wall_ms=wall_ms,
+                epoch=self._journal.epoch,
+            )
+            for booked in await self._journal.booked(made_by)
+            if booked.kind is EntryKind.SETTLE and booked.attempt == attempt.attempt
+        )
+        rows = self._rows(making, attempt, (real, version, _sum(usages)), wall_ms)
+        self._journal.post(Posting(entries=entries, request=rows[0], attempts=(rows[1],)))
+        for entry in entries:
+            self._admission.adjust(entry.budget, entry.period, entry.amount_nanousd)
+
+    def _cost(self, attempt: AttemptRow, usages: Usages) -> tuple[int | None, str]:
+        """(nano-USD at the batch tier; None: a model has no price, the figures)."""
+        prices, total, versions = self._prices, 0, dict[str, None]()
+        assert prices is not None
+        for named, usage in usages.items():
+            names = [name for name in (named, attempt.model) if name]
+            found = (prices.find(attempt.provider, name, terms) for name in names for terms in (BATCH_TIER, PLAIN))
+            price = next((each for each in found if each is not None), None)
+            if price is None:
+                return None, ""
+            total += cost(usage, price)
+            versions[price.version] = None
+        return total, "+".join(versions)
+
+    def _rows(self, making: RequestRow, attempt: AttemptRow, told: tuple[int, str, Usage], wall_ms: int) -> tuple[RequestRow, AttemptRow]:
+        """The rows of the difference: the sums of the day on which the batch was made are then what it cost."""
+        real, version, usage = told
+        replaced = {"request_id": settlement_id(making.request_id), "usage": usage, "cost_nanousd": real - attempt.cost_nanousd}
+        replaced |= {"wall_ms": wall_ms, "duration_ms": 0, "epoch": self._journal.epoch, "is_estimated": False}
+        request = msgspec.structs.replace(making, operation=OPERATION, outcome=SUCCESS, status=200, attempts=1, **replaced)
+        row = msgspec.structs.replace(
+            attempt, attempt=1, verdict=Verdict.SUCCESS.value, is_usage_known=True, price_version=version, first_byte_ms=-1, **replaced
+        )
+        return request, row
+
+    def _bind(self, case: Case, provider: str, name: str, made_by: str) -> None:
+        if (provider, name) in self._bills:
+            return
+        self._bills[provider, name] = made_by
+        while len(self._bills) > MOST_SETTLED:
+            del self._bills[next(iter(self._bills))]
+        expires = int((self._clock.wall() + OBJECT_KEPT_S) * 1000)
+        binding = Binding(kind=BILL, upstream_id=name, provider=provider, key=case.last_lease.key, caller=made_by, expires_wall_ms=expires)
+        self._journal.post(Posting(bindings=(binding,)))
+
+    async def _made_by(self, provider: str, name: str) -> str | None:
+        known = self._bills.get((provider, name))
+        if known is not None:
+            return known
+        try:
+            binding = await self._journal.binding(BILL, name)
+        except LedgerUnavailable:
+            return None
+        return binding.caller if binding is not None and binding.provider == provider else None
+
+    def _remember_settled(self, made_by: str) -> None:
+        self._settled[made_by] = None
+        while len(self._settled) > MOST_SETTLED:
+            del self._settled[next(iter(self._settled))]
+
+
+def settlement_id(made_by: str) -> str:
+    """The id of a batch's settlement, from that of the call that made it: its neighbour, which no call of any process has."""
+    return f"{int(made_by, 16) ^ 1:032x}"
+
+
+def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usages | None:
+    """By model, what a batch that is over has used, where it says so; None: its results will."""
+    usage = usage_of(endpoint, body)
+    if usage is not None and usage.total_tokens:
+        return {str(told.get("model") or ""): usage}
+    if not succeeded(endpoint, told):
+        return {}
+    inline = inline_results(told)
+    if inline is None:
+        return None
+    results = Results(endpoint)
+    for each in inline:
+        results.add(each)
+    return results.usages if results.is_readable else None
+
+
+def _sum(usages: Usages) -> Usage:
+    return sum(usages.values(), start=NO_USAGE)
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        told = msgspec.json.decode(body)
+    except UNREADABLE:
+        return {}
+    return told if isinstance(told, dict) else {}

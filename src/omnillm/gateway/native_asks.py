@@ -1,0 +1,53 @@
+"""What a path of a provider's own asks for, whoever wrote it, over HTTP or in the library: read in one way, or refused."""
+
+from typing import Final
+from urllib.parse import unquote
+
+import msgspec
+
+from omnillm.errors import BadRequest, Forbidden
+from omnillm.gateway.bindings import Pin
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.native import Asked, ask
+from omnillm.transport.spool import Body
+
+AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
+
+
+class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What a native call asks for, beside who asks."""
+
+    provider: str
+    endpoint: Endpoint
+    asked: Asked
+    method: str
+    query: str = ""
+    """Without credentials."""
+    body: Body = b""
+    pin: Pin | None = None
+    """Of an upload that goes on: the key that began it."""
+
+
+def check_path(written: str) -> None:
+    """BadRequest: a path, without its query, that two readers could read in two ways."""
+    lowered = written.lower()
+    is_dotted = any(unquote(segment) in {".", "..", ""} for segment in lowered.removesuffix("/").split("/")[1:])
+    if is_dotted or any(sign in lowered for sign in AMBIGUOUS):
+        raise BadRequest("The path holds an encoded slash, a backslash, or an empty or dotted segment.", code="ambiguous_path")
+
+
+def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) -> Asked:
+    """What a checked path of the provider's own clients asks for. Forbidden: it is in no table."""
+    asked = ask(endpoint, method, endpoint.native_path(path), allowed)
+    if asked is None:
+        raise Forbidden(
+            f"{method} {path[:200]} is not passed through to provider {provider!r}: an administrator can allow it under "
+            f"providers.{provider}.passthrough.",
+            code="path_not_allowed",
+        )
+    return asked
+
+
+def without_credentials(query: str) -> str:
+    """The query as it stands, without `key`, where Gemini's clients put theirs."""
+    return "&".join(part for part in query.split("&") if part and unquote(part.partition("=")[0]).lower() != "key")

@@ -1,0 +1,90 @@
+"""Batches as jobs: what any provider's batch says of itself, in one set of words."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from omnillm.errors import BadRequest, UpstreamLost
+from omnillm.library.native import Place
+from omnillm.library.primitive import PrimitiveReply, PrimitiveRequest
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.providers.batches import FINAL, JobStatus, job_status, result_paths
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.native import BATCH, Asked, id_member, list_member
+from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
+
+FAMILY = "batches"
+
+
+class PrimitiveJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch. Its requests are `primitive_call`'s, or `primitive_async_job`'s again."""
+
+    id: str
+    """The provider's; of a reply that names none, the request's."""
+    status: JobStatus
+    reply: PrimitiveReply
+    """What told of it, as it came."""
+    jobs: tuple["PrimitiveJob", ...] = ()
+    """Of a list: its entries, each with the list's own reply."""
+    status_request: PrimitiveRequest
+    cancel_request: PrimitiveRequest
+    result_requests: tuple[PrimitiveRequest, ...] = ()
+    """For what became of its requests; (): nothing yet, or (Gemini, inline) it stands in the reply."""
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+def check_job(asked: Asked) -> None:
+    """BadRequest: the operation is not of a batch, or its reply is its results."""
+    operation = asked.operation
+    if operation.family != FAMILY or operation.stream:
+        raise BadRequest(
+            f"{operation.method} {operation.path} tells of no job: create, get, list or cancel one; results are for primitive_call "
+            "and primitive_stream.",
+            code="no_job",
+        )
+
+
+def read_job(place: Place, asked: Asked, reply: PrimitiveReply) -> PrimitiveJob:
+    """UpstreamLost: the reply is none of a batch."""
+    try:
+        told = msgspec.json.decode(reply.body)
+    except UNREADABLE as error:
+        raise UpstreamLost("The provider's batch is none.", code="garbled_reply") from error
+    fallback = next((name for kind, name in asked.named if kind == BATCH), "")
+    job = _job(place, told, fallback, reply)
+    if not asked.operation.lists:
+        return job
+    entries = told.get(list_member(place.endpoint, asked.operation), ()) if isinstance(told, dict) else ()
+    return msgspec.structs.replace(job, jobs=tuple(_job(place, each, "", reply) for each in entries))
+
+
+def _job(place: Place, told: object, fallback: str, reply: PrimitiveReply) -> PrimitiveJob:
+    endpoint = place.endpoint
+    named = told.get(id_member(endpoint)) if isinstance(told, dict) else None
+    name = named if isinstance(named, str) and named else fallback
+    own, cancelled = _paths(endpoint, name)
+    get = PrimitiveRequest.get(own, provider=place.provider)
+    return PrimitiveJob(
+        id=name,
+        status=job_status(endpoint, told),
+        reply=reply,
+        status_request=get,
+        cancel_request=PrimitiveRequest(path=cancelled, provider=place.provider),
+        result_requests=tuple(_results(endpoint, name, told, get)),
+    )
+
+
+def _results(endpoint: Endpoint, name: str, told: object, get: PrimitiveRequest) -> Iterator[PrimitiveRequest]:
+    query = {"alt": "media"} if GEMINI_GENERATE_CONTENT in endpoint.protocols else ""
+    yield from (get.with_path(path).with_query(query) for path in result_paths(endpoint, name, told))
+
+
+def _paths(endpoint: Endpoint, name: str) -> tuple[str, str]:
+    """(where a batch is told of, where it is cancelled)."""
+    if GEMINI_GENERATE_CONTENT in endpoint.protocols:
+        return f"/{name}", f"/{name}:cancel"
+    own = f"/messages/batches/{name}" if endpoint.kind == "anthropic" else f"/batches/{name}"
+    return own, f"{own}/cancel"

@@ -1,0 +1,236 @@
+"""Raw calls by path, on the engine that `/providers/{name}` of the server has: same table, keys, limits, bindings and ledger."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.assemble import Program
+from omnillm.errors import BadRequest, Forbidden, OmniError, UpstreamLost
+from omnillm.gateway.bindings import Pin
+from omnillm.gateway.call import REALTIME, Call, Caller
+from omnillm.gateway.case import Case
+from omnillm.gateway.native_asks import NativeAsk, check_path, read_asked, without_credentials
+from omnillm.gateway.native_relay import NativeRelay
+from omnillm.library.bodies import asks_for_events, opened
+from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
+from omnillm.library.streams import completed, read_frames
+from omnillm.protocols.protocol import RequestPeek
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.endpoint import UPLOADS, Endpoint
+from omnillm.providers.heads import NATIVE_RETURNED, RETURNED
+from omnillm.providers.native import UNLISTED, UPLOAD, Asked, Operation
+
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
+UPLOAD_URL: Final = "x-goog-upload-url"
+CALLS: Final = frozenset({"", "none"})
+STREAMS: Final = frozenset({"", "sse", "binary"})
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a request with a path goes."""
+
+    provider: str
+    endpoint: Endpoint
+    path: str
+    """Checked, decoded."""
+    query: str
+    """Without credentials."""
+
+
+def place_of(request: PrimitiveRequest, program: Program) -> Place:
+    """BadRequest: no provider is named among several, or the path or its query is none, or of another origin."""
+    endpoints = program.endpoints
+    name = request.provider or (next(iter(endpoints)) if len(endpoints) == 1 else "")
+    if name not in endpoints:
+        raise BadRequest(f"PrimitiveRequest.provider must name one of: {', '.join(endpoints)}.")
+    endpoint = endpoints[name]
+    query = request.query if isinstance(request.query, str) else urlencode(request.query)
+    if not all(text.isascii() and text.isprintable() and " " not in text for text in (request.path, query)):
+        raise BadRequest("PrimitiveRequest.path and query must be printable ASCII without spaces.", code="invalid_path")
+    url = urlsplit(request.path)
+    if (url.scheme or url.netloc) and f"{url.scheme}://{url.netloc}" != endpoint.origin_url:
+        raise BadRequest(f"The path is of another origin than provider {name!r}.", code="wrong_origin")
+    if not url.path.startswith("/") or url.fragment or request.method not in METHODS:
+        raise BadRequest("A path begins with a slash and has no fragment; a method is GET, POST, ... in capitals.", code="invalid_path")
+    check_path(url.path)
+    joined = "&".join(part for part in (url.query, query) if part)
+    return Place(provider=name, endpoint=endpoint, path=unquote(url.path), query=without_credentials(joined))
+
+
+def inferring(request: PrimitiveRequest, place: Place, *, is_stream: bool) -> PrimitiveRequest | None:
+    """The request as one for inference, where that is what its path asks for."""
+    found = place.endpoint.operation_at(place.path) if request.method == "POST" else None
+    if found is None or found[1] == REALTIME:
+        return None
+    protocol, operation, model, path_streams = found
+    if path_streams != is_stream and ":" in place.path:
+        raise _wrong_mode("This path answers with a stream" if path_streams else "This path answers whole", is_stream=is_stream)
+    return replace(request, protocol=protocol, operation=operation, model=model or request.model, provider=place.provider)
+
+
+class NativeCalls:
+    """Asks by path, for one caller."""
+
+    def __init__(self, program: Program, caller: Caller) -> None:
+        self._program = program
+        self._caller = caller
+
+    def asked(self, request: PrimitiveRequest, place: Place) -> Asked:
+        """Forbidden: the path is in no table."""
+        allowed = self._program.settings.providers[place.provider].passthrough
+        return read_asked(place.provider, place.endpoint, request.method, place.path, allowed)
+
+    async def call(self, request: PrimitiveRequest, place: Place) -> PrimitiveReply:
+        call, ask = await self._read(request, place, is_stream=False)
+        if ask.asked.operation.lists and ask.method == "GET":
+            case, page = await self._program.native_lists.serve(call, ask)
+            return _reply(case, page, ask.asked.model, headers={"content-type": "application/json"})
+        relay = await self._program.native_engine.serve(call, ask)
+        try:
+            body = await self._whole(relay)
+        finally:
+            relay.close()
+        headers = _visible(relay)
+        self._note_upload(call, relay, headers)
+        return _reply(relay.case, body, ask.asked.model, headers=headers, status=relay.status)
+
+    @asynccontextmanager
+    async def stream(self, request: PrimitiveRequest, place: Place) -> AsyncIterator[NativeRelay]:
+        call, ask = await self._read(request, place, is_stream=True)
+        relay = await self._program.native_engine.serve(call, ask)
+        try:
+            yield relay
+        finally:
+            relay.close()
+
+    async def _whole(self, relay: NativeRelay) -> bytes:
+        if relay.whole is not None:
+            return relay.whole
+        most, pieces, size = self._program.settings.server.limits.body_bytes, list[bytes](), 0
+        while piece := await relay.read():
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                raise UpstreamLost(f"The reply is over {most} bytes: primitive_stream gives it in pieces.", code="upstream_too_large")
+        return b"".join(pieces)
+
+    async def _read(self, request: PrimitiveRequest, place: Place, *, is_stream: bool) -> tuple[Call, NativeAsk]:
+        asked = self.asked(request, place)
+        if request.idempotency_key:
+            raise BadRequest(
+                "An idempotency_key is for inference; what a path does once is the provider's to say, by a header.",
+                code="invalid_idempotency_key",
+            )
+        headers = request.wire_headers()
+        body, content_type = opened(request.body, self._program.dice)
+        if content_type:
+            headers.setdefault(b"content-type", content_type)
+        check_mode(request, asked.operation, place.query, is_stream=is_stream)
+        now, program = self._program.clock.now(), self._program
+        call = Call(
+            protocol=PROTOCOLS[place.endpoint.protocols[0]],
+            operation=asked.operation.family,
+            caller=self._caller,
+            model=place.provider,
+            is_stream=is_stream,
+            peek=RequestPeek(model=asked.model),
+            members={},
+            body=b"",
+            headers=headers,
+            started_at=now,
+            wall=program.clock.wall(),
+            deadline=now + program.settings.calls.deadline_s,
+            provider=place.provider,
+            session=request.session,
+            tags=request.tags,
+        )
+        pin = await self._begun(call, place)
+        return call, NativeAsk(
+            provider=place.provider, endpoint=place.endpoint, asked=asked, method=request.method, query=place.query, body=body, pin=pin
+        )
+
+    async def _begun(self, call: Call, place: Place) -> Pin | None:
+        """The key that began the upload which a request goes on with."""
+        found = parse_qs(place.query).get("upload_id") if UPLOADS in place.path else None
+        return await self._program.bindings.pin(call, ((UPLOAD, found[0]),)) if found else None
+
+    def _note_upload(self, call: Call, relay: NativeRelay, headers: Mapping[str, str]) -> None:
+        """Where an upload goes on is known to this process, as long as it is one of those begun lately."""
+        url = headers.get(UPLOAD_URL)
+        found = parse_qs(urlsplit(url).query).get("upload_id") if url else None
+        if found:
+            self._program.bindings.make(call, relay.lease, ((UPLOAD, found[0]),))
+
+
+def check_mode(request: PrimitiveRequest, operation: Operation, query: str, *, is_stream: bool) -> None:
+    """BadRequest, before anything is reserved: the method called is not the one that this reply needs."""
+    asks_events = asks_for_events(request, query)
+    check_stream(request, is_stream=is_stream)
+    what = f"{operation.method} {operation.path}"
+    if operation.family == UNLISTED:
+        return  # nobody knows how it answers
+    if not is_stream and asks_events:
+        raise _wrong_mode(f"This {what} asks for a stream", is_stream=False)
+    if is_stream and not operation.stream:
+        raise _wrong_mode(f"{what} answers whole", is_stream=True)
+    if is_stream and operation.stream == "sse" and asks_events is False:
+        raise _wrong_mode(f"This {what} does not ask for a stream", is_stream=True)
+
+
+def check_stream(request: PrimitiveRequest, *, is_stream: bool) -> None:
+    """BadRequest: what the request says that it means to get is for another method, or planned."""
+    if request.stream == "webrtc":
+        raise Forbidden("WebRTC sessions are planned, and not served in this version: use websocket.", code="webrtc_not_supported")
+    if request.stream not in (STREAMS if is_stream else CALLS):
+        raise _wrong_mode(f"The request says stream={request.stream!r}", is_stream=is_stream)
+
+
+def _wrong_mode(what: str, *, is_stream: bool) -> BadRequest:
+    called = "primitive_stream" if is_stream else "primitive_call"
+    return BadRequest(f"{what}, which is not for {called}.", code="wrong_stream_mode")
+
+
+async def read_native_events(relay: NativeRelay) -> AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]:
+    """Frames of an event stream, chunks of anything else; the last is `Completed`, or it raises."""
+    if relay.whole is not None:
+        yield BinaryChunk(data=relay.whole)
+    elif relay.is_events:
+        async for event in read_frames(relay):
+            yield event
+    else:
+        while piece := await relay.read():
+            yield BinaryChunk(data=piece)
+    failure = relay.failure
+    if failure is not None:
+        raise _failed(UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed"), relay.case)
+    yield completed(relay.case)
+
+
+def _failed(error: OmniError, case: Case) -> OmniError:
+    error.request_id, error.attempts = case.request_id, case.attempts
+    return error
+
+
+def _visible(relay: NativeRelay) -> dict[str, str]:
+    names = (*RETURNED, *NATIVE_RETURNED, UPLOAD_URL)
+    return {name: value.decode("latin-1") for name in names if (value := relay.headers.get(name.encode())) is not None}
+
+
+def _reply(case: Case, body: bytes, model: str, *, headers: Mapping[str, str], status: int = 200) -> PrimitiveReply:
+    lease = case.last_lease
+    return PrimitiveReply(
+        status=status,
+        body=body,
+        usage=case.usage,
+        cost_nanousd=case.cost_nanousd,
+        request_id=case.request_id,
+        provider=lease.provider,
+        model=lease.model or model,
+        key=lease.key,
+        attempts=case.attempts,
+        headers=headers,
+    )

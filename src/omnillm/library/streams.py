@@ -1,0 +1,28 @@
+"""A raw stream as its reader sees it: the frame, then its usage; `Completed` once, last."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from omnillm.framing.sse import SseReader
+from omnillm.gateway.case import Case
+from omnillm.library.primitive import Completed, StreamFrame, StreamUsage, raw_usage
+
+
+class Source(Protocol):
+    """Whatever gives out a stream piece by piece; b"" is its complete end."""
+
+    async def read(self) -> bytes: ...
+
+
+async def read_frames(source: Source) -> AsyncIterator[StreamFrame | StreamUsage]:
+    reader = SseReader()
+    while piece := await source.read():
+        for frame in reader.feed(piece):
+            yield StreamFrame(raw=frame.raw, event=frame.event.decode("utf-8", "replace"), data=frame.data)
+            reported = raw_usage(frame)
+            if reported is not None:
+                yield StreamUsage(raw_usage=reported)
+
+
+def completed(case: Case) -> Completed:
+    return Completed(usage=case.usage, cost_nanousd=case.cost_nanousd, request_id=case.request_id, attempts=case.attempts)

@@ -1,0 +1,107 @@
+"""What a provider's batch says of itself: how far it is, and where its results are."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+
+JobStatus = Literal["pending", "running", "succeeded", "failed", "cancelled", "unknown"]
+FINAL: Final = frozenset({"succeeded", "failed", "cancelled"})
+_OPENAI: Final[Mapping[str, JobStatus]] = {
+    "validating": "pending",
+    "in_progress": "running",
+    "finalizing": "running",
+    "cancelling": "running",
+    "completed": "succeeded",
+    "failed": "failed",
+    "expired": "failed",
+    "cancelled": "cancelled",
+}
+_ANTHROPIC: Final[Mapping[str, JobStatus]] = {"in_progress": "running", "canceling": "running"}
+_GEMINI: Final[Mapping[str, JobStatus]] = {
+    "PENDING": "pending",
+    "QUEUED": "pending",
+    "RUNNING": "running",
+    "CANCELLING": "running",
+    "SUCCEEDED": "succeeded",
+    "PARTIALLY_SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "EXPIRED": "failed",
+    "CANCELLED": "cancelled",
+}
+_CANCELLED_CODE: Final = 1
+"""Of an operation's error (google.rpc.Code)."""
+
+
+def job_status(endpoint: Endpoint, told: object) -> JobStatus:
+    """From the provider's own field; "unknown" where it has none, or one of a later version."""
+    if not isinstance(told, dict):
+        return "unknown"
+    if GEMINI_GENERATE_CONTENT in endpoint.protocols:
+        return _gemini(told)
+    if ANTHROPIC_MESSAGES in endpoint.protocols:
+        return _anthropic(told)
+    return _OPENAI.get(str(told.get("status")), "unknown")
+
+
+def _anthropic(told: dict[str, Any]) -> JobStatus:
+    """An ended batch is what most became of its requests, the best first: some that succeeded are results to be had."""
+    status = told.get("processing_status")
+    if status != "ended":
+        return _ANTHROPIC.get(str(status), "unknown")
+    counts = _object(told.get("request_counts"))
+    if counts.get("succeeded") or not any(counts.values()):
+        return "succeeded"
+    return "cancelled" if counts.get("canceled") else "failed"
+
+
+def _gemini(told: dict[str, Any]) -> JobStatus:
+    """An operation, or the batch that its metadata hold. What is done is done, whatever its state still says."""
+    error = told.get("error")
+    if isinstance(error, dict):
+        return "cancelled" if error.get("code") == _CANCELLED_CODE else "failed"
+    state = _object(told.get("metadata")).get("state") or told.get("state") or ""
+    status = _GEMINI.get(str(state).removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_"), "unknown")
+    return "succeeded" if told.get("done") is True and status not in FINAL else status
+
+
+def result_paths(endpoint: Endpoint, name: str, told: object) -> tuple[str, ...]:
+    """Where what became of a batch's requests can be got, below the provider's root; (): nowhere yet, or (Gemini) in what was told."""
+    if not isinstance(told, dict):
+        return ()
+    if GEMINI_GENERATE_CONTENT in endpoint.protocols:
+        return tuple(f"/{file}:download" for file in dict.fromkeys(result_files(told)))
+    if ANTHROPIC_MESSAGES in endpoint.protocols:
+        return (f"/messages/batches/{name}/results",) if told.get("results_url") else ()
+    return tuple(f"/files/{file}/content" for file in result_files(told))
+
+
+def result_files(told: dict[str, Any]) -> Iterator[str]:
+    """The files that a batch names as its results."""
+    places = (told, _object(told.get("metadata")).get("output"), told.get("response"))
+    for place in places:
+        named = (_object(place).get(member) for member in ("output_file_id", "error_file_id", "responsesFile"))
+        yield from (file for file in named if isinstance(file, str) and file)
+
+
+def succeeded(endpoint: Endpoint, told: dict[str, Any]) -> bool:
+    """Whether some of an ended batch's requests were answered, as far as it says: those cost something."""
+    if GEMINI_GENERATE_CONTENT in endpoint.protocols:
+        return job_status(endpoint, told) != "failed"
+    counts = _object(told.get("request_counts"))
+    count = counts.get("succeeded" if ANTHROPIC_MESSAGES in endpoint.protocols else "completed")
+    return bool(count) or (count is None and job_status(endpoint, told) != "failed")
+
+
+def inline_results(told: dict[str, Any]) -> list[object] | None:
+    """Gemini's, of a batch that was given in a body; None: they are elsewhere."""
+    for place in (_object(told.get("metadata")).get("output"), told.get("response")):
+        found = _object(_object(place).get("inlinedResponses")).get("inlinedResponses")
+        if isinstance(found, list):
+            return found
+    return None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

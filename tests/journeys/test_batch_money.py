@@ -1,0 +1,302 @@
+"""What batches cost: their bound when they are made, what was used when they are told to be over, once."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnillm import (
+    BadRequest,
+    BudgetExceeded,
+    Gateway,
+    KeyConfig,
+    OmniError,
+    PriceConfig,
+    PrimitiveForm,
+    PrimitiveJob,
+    PrimitiveRequest,
+    ProviderEndpoint,
+)
+from omnillm.gateway.batch_lines import Results, uploaded_lines
+from omnillm.providers.kinds import KINDS
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
+PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6", max_output=1000)}
+CHAT = {"model": "fake-small", "max_tokens": 20, "messages": [{"role": "user", "content": "Hello"}]}
+USED = {"input_tokens": 5, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 7, "total_tokens": 12}
+COST = 5 * 400 + 7 * 1600
+"""Without figures of its own the batch tier is charged as the standard one."""
+PROMPT = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}], "generationConfig": {"maxOutputTokens": 20}}
+
+
+def line(**changed: Any) -> bytes:
+    return json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": CHAT} | changed).encode()
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}) as fake:
+        yield fake
+
+
+def gateway(provider: FakeProvider, kind: str = "openai", *, limit: str = "1", store: str = "memory://") -> Gateway:
+    endpoint = ProviderEndpoint(kind=kind, base_url=provider.base_url)
+    return Gateway(endpoint, keys=KEYS, budget_limit_usd=limit, prices=PRICE, store=store)
+
+
+async def uploaded(gateway: Gateway, content: bytes) -> str:
+    form = PrimitiveForm(file=content, filename="in.jsonl", fields={"purpose": "batch"})
+    return (await gateway.primitive_call(PrimitiveRequest(path="/v1/files", body=form))).json()["id"]
+
+
+def of_file(file: str) -> PrimitiveRequest:
+    return PrimitiveRequest.json(
+        {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}, path="/v1/batches"
+    )
+
+
+def inline(*models: str) -> PrimitiveRequest:
+    requests = [{"custom_id": str(place), "params": {**CHAT, "model": model}} for place, model in enumerate(models)]
+    return PrimitiveRequest.json({"requests": requests}, path="/v1/messages/batches")
+
+
+def spent(gateway: Gateway) -> int:
+    return int(gateway.budget_used_usd() * 10**9)
+
+
+async def is_proven(gateway: Gateway) -> bool:
+    return await gateway._program.store.verify() == []
+
+
+def tell(provider: FakeProvider, kind: str, name: str, *, content: bytes | None = None, **told: Any) -> None:
+    """What the provider says of an object from now on, whichever key has it."""
+    found = [kept for key in ("key-a", "key-b") if (kept := provider.shelf(key).find(kind, name)) is not None]
+    assert len(found) == 1
+    found[0].told |= told
+    if content is not None:
+        found[0].content = content
+
+
+async def made_of_file(program: Gateway, provider: FakeProvider, *lines: bytes) -> PrimitiveJob:
+    """A batch that is still running."""
+    made = await program.primitive_async_job(of_file(await uploaded(program, b"\n".join(lines))))
+    tell(provider, "batches", made.id, status="in_progress")
+    return made
+
+
+async def test_a_batch_is_booked_at_its_bound_until_it_is_over(provider: FakeProvider) -> None:
+    """The sum over the lines of the file that went up; then what its provider says, once, however often it is asked."""
+    async with gateway(provider) as program:
+        made = await made_of_file(program, provider, line(), line(custom_id="b"))
+        bound = spent(program)
+        assert bound == made.reply.cost_nanousd >= 2 * 20 * 1600
+        assert (await program.primitive_async_job(made.status_request)).status == "running"
+        assert spent(program) == bound
+        tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+        for _ in range(3):
+            assert (await program.primitive_async_job(made.status_request)).status == "succeeded"
+            assert spent(program) == COST
+        assert program.budget_remaining_usd() * 10**9 == 10**9 - COST
+        rows = await program._program.store.requests(limit=9, before="")
+        assert [row.cost_nanousd for row in rows if row.operation == "batch_settlement"] == [COST - bound]
+        assert sum(row.cost_nanousd for row in rows) == COST
+        assert await is_proven(program)
+
+
+async def test_a_batch_that_is_over_at_once_is_settled_at_once(provider: FakeProvider) -> None:
+    """And one of which nothing was answered costs nothing."""
+    async with gateway(provider) as program:
+        made = await made_of_file(program, provider, line())
+        tell(provider, "batches", made.id, status="failed", request_counts={"total": 0, "completed": 0, "failed": 0})
+        await program.primitive_async_job(made.status_request)
+        assert spent(program) == 0
+        assert await is_proven(program)
+
+
+async def test_the_end_is_heard_after_a_restart(provider: FakeProvider, tmp_path: Path) -> None:
+    """What a run booked stays booked when it ends, is no orphan, and is settled once by a later one."""
+    store = f"sqlite:///{tmp_path / 'ledger.db'}"
+    async with gateway(provider, store=store) as program:
+        made = await made_of_file(program, provider, line())
+        bound = spent(program)
+    tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+    for _ in range(2):
+        async with gateway(provider, store=store) as program:
+            await program.primitive_async_job(made.status_request)
+            assert spent(program) == COST < bound
+            assert await is_proven(program)
+
+
+async def test_results_say_what_a_batch_cost(provider: FakeProvider) -> None:
+    """Where the batch itself does not: the sum over the lines, when they have been read to their end. In part they say nothing."""
+    results = b"".join(
+        json.dumps(
+            {"response": {"status_code": status, "body": {"model": "fake-small", "usage": {"prompt_tokens": 5, "completion_tokens": 7}}}}
+        ).encode()
+        + b"\n"
+        for status in (200, 200, 500)
+    )
+    async with gateway(provider) as program:
+        made = await made_of_file(program, provider, line(), line(), line())
+        tell(provider, "batches", made.id, status="completed")
+        job = await program.primitive_async_job(made.status_request)
+        [request] = job.result_requests
+        bound = spent(program)
+        tell(provider, "files", request.path.split("/")[2], content=results * 3000)
+        async with program.primitive_stream(request) as events:
+            await anext(events)
+        assert spent(program) == bound
+        tell(provider, "files", request.path.split("/")[2], content=results)
+        for _ in range(2):
+            await program.primitive_call(request)
+            assert spent(program) == 2 * COST
+        assert await is_proven(program)
+
+
+async def test_anthropics_requests_are_bounded_in_the_body(provider: FakeProvider) -> None:
+    """And settled by their results, each at the price of the model that answered it."""
+    async with gateway(provider, "anthropic") as program:
+        made = await program.primitive_async_job(inline("fake-small", "fake-small"))
+        assert spent(program) == made.reply.cost_nanousd >= 2 * 20 * 1600
+        message = {"type": "message", "model": "fake-small", "content": [], "usage": {"input_tokens": 5, "output_tokens": 7}}
+        lines = [{"custom_id": "0", "result": {"type": "succeeded", "message": message}}, {"custom_id": "1", "result": {"type": "errored"}}]
+        tell(provider, "messages/batches", made.id, content="\n".join(map(json.dumps, lines)).encode())
+        [request] = made.result_requests
+        await program.primitive_call(request)
+        assert spent(program) == COST
+        assert await is_proven(program)
+
+
+async def test_geminis_requests_are_bounded_in_the_body(provider: FakeProvider) -> None:
+    """And settled by the replies in what is told: the fake one's are done at once."""
+    batch = {"batch": {"inputConfig": {"requests": {"requests": [{"request": PROMPT}, {"request": PROMPT}]}}}}
+    async with gateway(provider, "gemini") as program:
+        path = "/v1beta/models/fake-small:batchGenerateContent"
+        made = await program.primitive_async_job(PrimitiveRequest.json(batch, path=path))
+        assert made.reply.cost_nanousd >= 2 * 20 * 1600
+        assert spent(program) == 2 * 3 * 400
+        assert await is_proven(program)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        line(url="/v1/images/generations"),
+        line(body={**CHAT, "model": "unknown-model"}),
+        line() + b"\nnot json",
+        line()[:-1] + b', "body": {"model": "fake-small", "messages": []}}',
+        b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "fake-small", "model": "fake-large", "messages": []}}',
+        line(body={**CHAT, "n": "three"}),
+    ],
+)
+async def test_what_has_no_bound_is_refused_under_a_hard_budget(provider: FakeProvider, content: bytes) -> None:
+    """One line that nobody can bound is enough, and so is a file that nobody saw."""
+    async with gateway(provider) as program:
+        for file in (await uploaded(program, line() + b"\n" + content), "file-of-yesterday"):
+            sent = len(provider.log)
+            with pytest.raises(OmniError) as refused:
+                await program.primitive_async_job(of_file(file))
+            assert refused.value.code == "unbounded_cost"
+            assert (len(provider.log), spent(program)) == (sent, 0)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename*=utf-8''a\r\n\r\n%b\r\n--x--\r\n",
+        b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--x  \r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--x--\r\n',
+    ],
+)
+async def test_every_part_of_a_form_that_may_be_the_file_counts(form: bytes) -> None:
+    """However its head is spelt, and wherever its delimiter is padded."""
+    lines = [each async for each in uploaded_lines(form % line(), b"multipart/form-data; boundary=x")]
+    assert [each.protocol for each in lines] == ["openai_chat"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b'--x\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\n--x\ncontent-disposition: form-data; name="purpose"\n\n{}\r\n--x--\r\n',
+        b'--y\r\ncontent-disposition: form-data; name="file"\r\n\r\n%b\r\n--y--\r\n',
+        b"",
+    ],
+)
+async def test_a_form_that_hides_its_file_has_no_bound(form: bytes) -> None:
+    """A delimiter that only we would see, or none that we know."""
+    with pytest.raises(BadRequest):
+        _ = [each async for each in uploaded_lines(form % line() if form else form, b"multipart/form-data; boundary=x")]
+
+
+async def test_a_look_at_the_head_of_results_settles_nothing(provider: FakeProvider) -> None:
+    """Nor do results in which nothing was answered, of a batch that says that something was."""
+    async with gateway(provider) as program:
+        made = await made_of_file(program, provider, line())
+        tell(provider, "batches", made.id, status="completed")
+        job = await program.primitive_async_job(made.status_request)
+        [request] = job.result_requests
+        bound = spent(program)
+        tell(provider, "files", request.path.split("/")[2], content=b"")
+        for each in (request.with_method("HEAD"), request):
+            with suppress(OmniError):
+                await program.primitive_call(each)
+            assert spent(program) == bound > 0
+
+
+async def test_a_batch_larger_than_the_budget_is_refused(provider: FakeProvider) -> None:
+    """Before it is sent, with nothing held."""
+    async with gateway(provider, "anthropic", limit="0.0001") as program:
+        with pytest.raises(BudgetExceeded):
+            await program.primitive_async_job(inline(*["fake-small"] * 100))
+        with pytest.raises(BudgetExceeded) as refused:
+            await program.primitive_async_job(inline("unknown-model"))
+        assert refused.value.code == "price_unknown"
+        assert (provider.log, spent(program)) == ([], 0)
+        assert program.budget_remaining_usd() * 10**9 == 100_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"requests": [], "requests": [{"custom_id": "a", "params": {}}]}',
+        b'{"requests": [{"params": {"model": "fake-small"}, "params": {"model": "fake-small"}}]}',
+        b'{"requests": {}}',
+        b"[]",
+    ],
+)
+async def test_a_body_that_can_be_read_in_two_ways_is_refused(provider: FakeProvider, body: bytes) -> None:
+    """What is bounded must be what is asked for."""
+    async with gateway(provider, "anthropic") as program:
+        with pytest.raises(BadRequest):
+            await program.primitive_async_job(PrimitiveRequest(body=body, path="/v1/messages/batches"))
+    assert provider.log == []
+
+
+async def test_a_refused_batch_costs_nothing(provider: FakeProvider) -> None:
+    """The next key's is the one that counts; a reply that never came may have been billed, and stays booked."""
+    async with gateway(provider, "anthropic") as program:
+        provider.enqueue(FAULTS["status_429"])
+        made = await program.primitive_async_job(inline("fake-small"))
+        assert (made.reply.attempts, spent(program)) == (2, made.reply.cost_nanousd)
+        provider.enqueue(FAULTS["reset_before_head"])
+        with pytest.raises(OmniError):
+            await program.primitive_async_job(inline("fake-small"))
+        assert spent(program) == 2 * made.reply.cost_nanousd
+        assert await is_proven(program)
+
+
+@pytest.mark.parametrize("cuts", [1, 7, 1000])
+def test_results_are_read_however_they_are_cut(cuts: int) -> None:
+    """A line that is none of a result makes the sum nobody's."""
+    results = Results(KINDS["openai"])
+    told = b'{"response": {"status_code": 200, "body": {"model": "m", "usage": {"prompt_tokens": 5, "completion_tokens": 7}}}}\n\n{"error": {}}'
+    for at in range(0, len(told), cuts):
+        results.take(told[at : at + cuts])
+    results.finish()
+    assert (results.is_readable, results.usages["m"].total_tokens) == (True, 12)
+    results.take(b"half a lin")
+    results.finish()
+    assert not results.is_readable

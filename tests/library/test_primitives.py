@@ -1,0 +1,272 @@
+"""Raw calls by path: every operation of the path table, on the server's own native engine."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from omnillm import (
+    BadRequest,
+    BinaryChunk,
+    Completed,
+    Forbidden,
+    Gateway,
+    KeyConfig,
+    PriceConfig,
+    PrimitiveForm,
+    PrimitiveRequest,
+    ProviderEndpoint,
+    ProviderError,
+    RateLimited,
+    StreamFrame,
+    StreamUsage,
+    UpstreamLost,
+)
+from omnillm.testing import FAULTS, Behaviour, FakeProvider
+
+KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
+CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
+PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
+IMAGE = {"model": "fake-small", "prompt": "A lake", "stream": True}
+FRAMES = (
+    b'event: image_generation.partial_image\ndata: {"type":"image_generation.partial_image","b64_json":"AAAA"}\n\n',
+    b'data: {"type":"image_generation.completed","b64_json":"AAAA","usage":{"total_tokens":100,"input_tokens":40,"output_tokens":60}}\n\n',
+)
+FAILED = b'event: error\ndata: {"type":"error","error":{"message":"no","type":"server_error","code":"server_error"}}\n\n'
+FORM = {"purpose": "batch"}
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(keys={"key-a": Behaviour(), "key-b": Behaviour()}) as fake:
+        yield fake
+
+
+@asynccontextmanager
+async def streaming(*pieces: bytes, content_type: str = "text/event-stream") -> AsyncIterator[str]:
+    """A host that answers every request with these bytes; its base URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(size)
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        for piece in (*pieces, b""):
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def openai(url: str, **more) -> Gateway:
+    return Gateway(ProviderEndpoint.openai(url), keys=KEYS, **more)
+
+
+async def test_a_file_goes_up_from_disk_and_comes_down_in_pieces(provider: FakeProvider, tmp_path: Path) -> None:
+    """Byte for byte, with the key that has it; the content is a chunk stream with one `Completed`, last."""
+    content = os.urandom(3_000_000)
+    (tmp_path / "deep.bin").write_bytes(content)
+    async with openai(provider.base_url) as gateway:
+        form = PrimitiveForm(file=tmp_path / "deep.bin", fields=FORM)
+        made = await gateway.primitive_call(PrimitiveRequest(path="/v1/files", body=form))
+        told = made.json()
+        assert (told["bytes"], told["filename"], told["purpose"]) == (len(content), "deep.bin", "batch")
+        request = PrimitiveRequest.get(f"/v1/files/{told['id']}/content")
+        async with gateway.primitive_stream(request) as events:
+            seen = [event async for event in events]
+        assert b"".join(event.data for event in seen if isinstance(event, BinaryChunk)) == content
+        assert [type(event) for event in seen[-2:]] == [BinaryChunk, Completed]
+        whole = await gateway.primitive_call(request)
+        assert (whole.body, whole.key, whole.cost_nanousd) == (content, made.key, 0)
+        assert whole.headers["content-type"] == "application/octet-stream"
+
+
+async def test_a_list_is_of_all_keys(provider: FakeProvider) -> None:
+    """And what is named in a path goes to the key that made it."""
+    async with openai(provider.base_url) as gateway:
+        replies = [
+            await gateway.primitive_call(PrimitiveRequest(path="/files", body=PrimitiveForm(file=b"x", fields=FORM))) for _ in range(8)
+        ]
+        assert {reply.key for reply in replies} == {"a", "b"}
+        listed = await gateway.primitive_call(PrimitiveRequest.get("/v1/files", query={"limit": "100"}))
+        assert {each["id"] for each in listed.json()["data"]} == {reply.json()["id"] for reply in replies}
+        for reply in replies:
+            deleted = await gateway.primitive_call(PrimitiveRequest(path=f"/v1/files/{reply.json()['id']}", method="DELETE"))
+            assert (deleted.json()["deleted"], deleted.key) == (True, reply.key)
+
+
+async def test_an_upload_in_steps_goes_on_with_its_key(provider: FakeProvider) -> None:
+    """Gemini names the URL to go on at; it is of the provider's origin, and leads to the key that began."""
+    async with Gateway(ProviderEndpoint.gemini(provider.base_url), keys=KEYS) as gateway:
+        for _ in range(4):
+            start = PrimitiveRequest.json({"file": {"mimeType": "text/plain"}}, path="/upload/v1beta/files")
+            begun = await gateway.primitive_call(start.with_header("x-goog-upload-command", "start"))
+            onward = PrimitiveRequest(path=begun.headers["x-goog-upload-url"], body=b"deep")
+            ended = await gateway.primitive_call(onward.with_header("x-goog-upload-command", "upload, finalize"))
+            assert (ended.json()["file"]["sizeBytes"], ended.key) == ("4", begun.key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "body", "model"),
+    [
+        ("openai", "/v1/chat/completions", CHAT, ""),
+        ("openai", "/responses", {"model": "fake-small", "input": "Hello"}, ""),
+        ("anthropic", "/v1/messages", CHAT, ""),
+        ("gemini", "/v1beta/models/fake-small:generateContent", {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}, ""),
+    ],
+)
+async def test_an_inference_path_is_an_ordinary_call(provider: FakeProvider, kind: str, path: str, body: dict, model: str) -> None:
+    """In the protocol that the path says, with cost and usage of any call."""
+    async with Gateway(getattr(ProviderEndpoint, kind)(provider.base_url), keys=KEYS, prices=PRICE, budget_limit_usd=1) as gateway:
+        reply = await gateway.primitive_call(PrimitiveRequest.json(body, path=path))
+        assert reply.usage.total_tokens > 0
+        assert reply.cost_nanousd > 0
+
+
+@pytest.mark.parametrize("fault", ["status_429", "status_401"])
+async def test_a_refusal_goes_to_another_key(provider: FakeProvider, fault: str) -> None:
+    """And a provider's own 404 comes as it was."""
+    provider.enqueue(FAULTS[fault])
+    async with openai(provider.base_url) as gateway:
+        reply = await gateway.primitive_call(PrimitiveRequest(path="/v1/files", body=PrimitiveForm(file=b"x", fields=FORM)))
+        assert (reply.status, reply.attempts) == (200, 2)
+        with pytest.raises(ProviderError) as missing:
+            await gateway.primitive_call(PrimitiveRequest.get("/files/file-nobodys"))
+        assert missing.value.status == 404
+        assert b"No such object" in missing.value.raw_body
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/v1/organization/users", "path_not_allowed"),
+        ("/v1/realtime/calls", "path_not_allowed"),
+        ("/v1/files/../models", "ambiguous_path"),
+        ("/v1/files/%2e%2e", "ambiguous_path"),
+        ("//elsewhere.example/v1/files", "wrong_origin"),
+        ("https://elsewhere.example/v1/files", "wrong_origin"),
+        ("v1/files", "invalid_path"),
+        ("/v1/files\r\nx: y", "invalid_path"),
+        ("/v1/files#x", "invalid_path"),
+    ],
+)
+async def test_a_path_that_leads_elsewhere_never_leaves(provider: FakeProvider, path: str, code: str) -> None:
+    """Same origin, in the table, read in one way only."""
+    async with openai(provider.base_url) as gateway:
+        with pytest.raises((BadRequest, Forbidden)) as refused:
+            await gateway.primitive_call(PrimitiveRequest.get(path))
+        assert refused.value.code == code
+    assert provider.log == []
+
+
+async def test_a_pattern_of_the_endpoint_opens_a_path(provider: FakeProvider) -> None:
+    """As `passthrough` of the configuration does."""
+    endpoint = ProviderEndpoint(kind="openai", base_url=provider.base_url, passthrough=("/vector_stores*",))
+    async with Gateway(endpoint, keys=KEYS) as gateway:
+        with pytest.raises(ProviderError) as missing:
+            await gateway.primitive_call(PrimitiveRequest.get("/v1/vector_stores/vs_1"))
+        assert missing.value.status == 404
+    assert [logged.path for logged in provider.log] == ["/v1/vector_stores/vs_1"]
+
+
+async def test_a_whole_url_of_the_provider_is_its_path(provider: FakeProvider) -> None:
+    """Its query is kept, and what `query` says is added."""
+    async with openai(provider.base_url) as gateway:
+        await gateway.primitive_call(PrimitiveRequest.get(f"{provider.base_url}/v1/models?a=1").with_query({"b": "x y"}))
+    assert provider.log[0].query == "a=1&b=x+y"
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_stream"),
+    [
+        (PrimitiveRequest.json(IMAGE, path="/v1/images/generations"), False),
+        (PrimitiveRequest.json({**IMAGE, "stream": False}, path="/v1/images/generations"), True),
+        (PrimitiveRequest.get("/v1/models"), True),
+        (PrimitiveRequest.get("/v1/responses/resp_1", query={"stream": "true"}), False),
+        (PrimitiveRequest.get("/v1/responses/resp_1"), True),
+        (PrimitiveRequest.get("/v1/models").with_stream("sse"), False),
+        (PrimitiveRequest.get("/v1/files/x/content").with_stream("websocket"), True),
+        (PrimitiveRequest.json({**CHAT, "stream": True}, path="/v1/chat/completions"), False),
+    ],
+)
+async def test_a_wrong_stream_mode_reserves_nothing(provider: FakeProvider, request_: PrimitiveRequest, is_stream: bool) -> None:
+    """The method called is not the one that the reply needs: refused before anything is held or sent."""
+    async with openai(provider.base_url) as gateway:
+        with pytest.raises(BadRequest) as refused:
+            if is_stream:
+                async with gateway.primitive_stream(request_):
+                    pass
+            else:
+                await gateway.primitive_call(request_)
+        assert refused.value.code == "wrong_stream_mode"
+    assert provider.log == []
+
+
+async def test_webrtc_is_refused_by_name(provider: FakeProvider) -> None:
+    """It is planned, and says so."""
+    async with openai(provider.base_url) as gateway:
+        with pytest.raises(Forbidden, match="WebRTC sessions are planned") as refused:
+            await gateway.primitive_call(PrimitiveRequest.get("/v1/models").with_stream("webrtc"))
+        assert refused.value.code == "webrtc_not_supported"
+
+
+async def test_the_usage_of_a_native_stream_is_read_on_the_side() -> None:
+    """The frames as they came, each followed by its usage verbatim; the cost is in `Completed`."""
+    async with streaming(FRAMES[0] + FRAMES[1][:40], FRAMES[1][40:]) as url, openai(url, prices=PRICE) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.json(IMAGE, path="/v1/images/generations")) as events:
+            seen = [event async for event in events]
+    assert [type(event) for event in seen] == [StreamFrame, StreamFrame, StreamUsage, Completed]
+    assert b"".join(event.raw for event in seen if isinstance(event, StreamFrame)) == b"".join(FRAMES)
+    assert seen[2].raw_usage == b'{"total_tokens":100,"input_tokens":40,"output_tokens":60}'
+    assert (seen[3].usage.prompt_tokens, seen[3].usage.completion_tokens, seen[3].cost_nanousd) == (40, 60, 40 * 400 + 60 * 1600)
+
+
+@pytest.mark.parametrize(("end", "code"), [(FAILED, "stream_failed"), (FRAMES[1][:60], "stream_cut")])
+async def test_a_native_stream_that_did_not_end_well_raises(end: bytes, code: str) -> None:
+    """An error event, or half an event before an end in good order: never `Completed`."""
+    async with streaming(FRAMES[0], end) as url, openai(url) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.json(IMAGE, path="/v1/images/generations")) as events:
+            with pytest.raises(UpstreamLost) as lost:
+                async for event in events:
+                    assert not isinstance(event, Completed)
+        assert (lost.value.code, lost.value.attempts) == (code, 1)
+        assert all(key.in_flight == 0 for key in gateway.pool_status())
+
+
+async def test_tokens_are_reserved_by_estimate_and_settled_to_what_was_reported(provider: FakeProvider) -> None:
+    """A key's TPM counts native calls too; one that is larger than the whole limit is refused before it is sent."""
+    keys = [KeyConfig(label="a", key="key-a", tpm=200)]
+    async with Gateway(ProviderEndpoint.openai(provider.base_url), keys=keys) as gateway:
+        small = PrimitiveRequest.json({"model": "fake-small", "input": "How deep is the lake?"}, path="/v1/embeddings")
+        reply = await gateway.primitive_call(small)
+        assert reply.usage.total_tokens == 5
+        assert [key.tpm_used for key in gateway.pool_status()] == [5]
+        large = PrimitiveRequest.json({"model": "fake-small", "input": "deep " * 1000}, path="/v1/embeddings")
+        with pytest.raises((BadRequest, RateLimited)) as refused:
+            await gateway.primitive_call(large)
+        assert refused.value.code == "call_too_large"
+    assert len(provider.log) == 1
+
+
+async def test_a_file_that_cannot_be_read_is_told(provider: FakeProvider, tmp_path: Path) -> None:
+    """By its name, before anything is held."""
+    async with openai(provider.base_url) as gateway:
+        with pytest.raises(BadRequest, match=r"'none\.bin' cannot be read") as refused:
+            await gateway.primitive_call(PrimitiveRequest(path="/v1/files", body=tmp_path / "none.bin"))
+        assert refused.value.code == "unreadable_file"
+
+
+def test_a_request_is_built_step_by_step() -> None:
+    """Each step is a new value."""
+    request = PrimitiveRequest.get("/v1/files").with_query({"limit": "2"}).with_header("x-a", "1").with_tags("t").with_session("s")
+    request = request.with_method("POST").with_path("/v1/x").with_body(b"{}").with_stream("sse")
+    told = (request.path, request.method, request.query, request.headers, request.tags, request.session, request.body, request.stream)
+    assert told == ("/v1/x", "POST", {"limit": "2"}, {"x-a": "1"}, "t", "s", b"{}", "sse")
+    assert msgspec.structs.replace(request, path="") != request
