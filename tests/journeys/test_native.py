@@ -196,7 +196,7 @@ async def test_the_usage_of_an_event_stream_is_read_on_the_side(serve: Serve) ->
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         gateway = await serve(CONFIG.replace("BASE", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
         body = json.dumps({"model": "fake-small", "prompt": "A lake", "stream": True}).encode()
-        reply = await ask(gateway, "POST", "/openai/v1/images/generations", body)
+        reply = await ask(gateway, "POST", "/providers/openai/v1/images/generations", body)
         assert (reply.status, reply.body) == (200, events)
         request, [attempt] = await gateway.last()
         assert (request.outcome, attempt.usage.total_tokens, attempt.cost_nanousd) == ("success", 100, 40 * 400 + 60 * 1600)

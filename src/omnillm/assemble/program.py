@@ -131,7 +131,6 @@ class Program:
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
         assert self._journal is not None
-        assert self._batches is not None
         assert self._idempotency is not None
         settlement = Settlement(
             admission=self.admission,
@@ -165,8 +164,6 @@ class Program:
         self.endpoints = endpoints
         self.router = router
         self.settlement = settlement
-        self._batch_bounds.configure(quoter)
-        self._batches.configure(quoter.prices)
         self._build_native(settings, dispatch)
         self.engine = Engine(
             router=router,
@@ -189,6 +186,8 @@ class Program:
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._journal is not None
         assert self._batches is not None
+        self._batch_bounds.configure(self.settlement.quoter)
+        self._batches.configure(self.settlement.quoter.prices)
         self.native_engine = NativeEngine(
             router=self.router,
             settlement=self.settlement,
