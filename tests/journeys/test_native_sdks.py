@@ -174,3 +174,24 @@ async def test_gemini_files_and_caches(fake: FakeProvider, gateway: Running) -> 
         await client.aclose()
         await other.aclose()
     assert len({logged.key for logged in fake.log if "files" in logged.path and logged.method != "GET"}) == 1
+
+
+async def test_gemini_batches(fake: FakeProvider, gateway: Running) -> None:
+    """An operation that only its maker finds, with the key that made it; Google's client reads its state and its replies."""
+    client, other = gemini_client(gateway).aio, gemini_client(gateway, "bob").aio
+    try:
+        request = types.InlinedRequest(contents=[types.Content(role="user", parts=[types.Part(text="Hello")])])
+        job = await client.batches.create(model="fake-small", src=[request])
+        done = await client.batches.get(name=job.name)
+        assert done.state is types.JobState.JOB_STATE_SUCCEEDED
+        assert len(done.dest.inlined_responses) == 1
+        assert [each.name async for each in await client.batches.list()] == [job.name]
+        assert [each.name async for each in await other.batches.list()] == []
+        with pytest.raises(errors.ClientError) as missing:
+            await other.batches.get(name=job.name)
+        assert missing.value.code == 404
+        await client.batches.cancel(name=job.name)
+        await client.batches.delete(name=job.name)
+    finally:
+        await client.aclose()
+        await other.aclose()

@@ -98,3 +98,26 @@ def test_settled_and_reserved_never_pass_a_hard_limit(calls):
             held.append(amount)
         assert period.settled + period.span.reserved <= LIMIT
         assert period.span.reserved == sum(held)
+
+
+def test_what_was_settled_turns_out_to_be_less() -> None:
+    """In its own period, if that still counts; a period that is over changes nothing, and neither does one that nobody knows."""
+    budget = Budget("b", 100, is_hard=True)
+    budget.renew("1", 80, 0.0)
+    budget.adjust("1", -50)
+    assert (budget.current.span.settled, budget.current.has_room(70), budget.current.has_room(71)) == (30, True, False)
+    budget.renew("2", 0, 0.0)
+    budget.adjust("1", -30)
+    budget.adjust("0", -30)
+    assert budget.current.span.settled == 0
+
+
+def test_a_bucket_that_still_counts_is_adjusted() -> None:
+    """And slides out with what is left of it."""
+    budget = Budget("b", 100, is_hard=True, window="rolling 24h")
+    budget.renew("1", 80, 0.0)
+    budget.renew("2", 10, 0.0)
+    budget.adjust("1", -50)
+    assert budget.current.span.settled == 40
+    budget.expire("1")
+    assert budget.current.span.settled == 10

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.errors import Unavailable
-from omnillm.transport.spool import MEMORY_BYTES, Spliced, Spool, Unsent
+from omnillm.errors import Unavailable, UpstreamLost
+from omnillm.transport.spool import MEMORY_BYTES, Body, FileBody, Spliced, Spool, Unsent
 
 
 def spool(content: bytes, *, pad: int = 0) -> Spool:
@@ -18,7 +18,7 @@ def spool(content: bytes, *, pad: int = 0) -> Spool:
     return made
 
 
-def read(body: bytes | Spool | Spliced, size: int) -> bytes:
+def read(body: Body, size: int) -> bytes:
     unsent, found = Unsent(body), b""
     while not unsent.is_empty:
         piece = unsent.take(size)
@@ -68,3 +68,30 @@ def test_a_full_disk_is_said() -> None:
     made._file = os.open("/dev/full", os.O_RDWR)
     with pytest.raises(Unavailable, match="cannot be kept on disk"):
         made += b"more"
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_a_file_is_sent_between_what_stands_around_it(size: int, tmp_path: Path) -> None:
+    """In slices of any size, as often as it takes; an empty one too."""
+    path = tmp_path / "deep"
+    for content in (b"0123456789", b""):
+        path.write_bytes(content)
+        body = FileBody(str(path), b"before", b"after")
+        assert len(body) == 11 + len(content)
+        assert read(body, size) == read(body, size) == b"before" + content + b"after"
+
+
+async def test_a_file_that_becomes_shorter_ends_the_connection(wire, tmp_path: Path) -> None:
+    """What was promised cannot be sent, so the request is broken off, and nothing waits for ever."""
+    path, heard = tmp_path / "deep", []
+
+    async def handler(reader, writer) -> None:
+        heard.append(await reader.read(-1))
+
+    path.write_bytes(bytes(3_000_000))
+    body = FileBody(str(path))
+    os.truncate(path, 1_000_000)
+    with pytest.raises(UpstreamLost):
+        await wire.client().send(wire.ask(await wire.serve(handler), body=body))
+    await wire.until(lambda: heard)
+    assert len(heard[0]) < 1_100_000
