@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from pathlib import Path
 from random import Random
 
 from tests.journeys.running import PRICES, Running, Serve, configuration, until
@@ -110,13 +111,13 @@ def number_of(logged: Logged) -> int:
     return int(logged.body.split(b"#")[1])
 
 
-async def test_the_ledger_is_the_invoice_call_by_call_with_every_fault_on(serve: Serve) -> None:
+async def test_the_ledger_is_the_invoice_call_by_call_with_every_fault_on(serve: Serve, tmp_path: Path) -> None:
     """2,000 calls, 250 at once, plain and streamed, in four protocols, with every fault and clients that leave.
 
     Where usage was reported, the ledger is the invoice to the nano-dollar; elsewhere it is never below it; and nothing is held at the end.
     """
     async with FakeProvider(prices=PRICES, clock=SystemClock(), sleep=lambda _: asyncio.sleep(0), billing_lag_tokens=16) as fake:
-        gateway = await serve(configuration(fake, keys=KEYS, calls="deadline: 120s"))
+        gateway = await serve(configuration(fake, keys=KEYS, calls="deadline: 120s", store=f"sqlite:///{tmp_path}/omnillm.db"))
         load = Load(gateway, fake)
         await load.run()
         ledger, settled, reserved = await gateway.books()
