@@ -87,6 +87,27 @@ def test_check_prints_what_is_in_force(run: Run, config: Path) -> None:
     assert "canary" not in checked.stdout + checked.stderr
 
 
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ("server: {auth: none, tls: {cert: /nowhere.pem, key: /nowhere.key}}\nproviders: {o: {kind: ollama}}", "server.tls"),
+        ("providers: {v: {kind: vertex_ai, project: p, region: global, keys: [{label: a, key: default}]}}", "providers.v.keys[0].key"),
+        ("providers: {b: {kind: bedrock, region: us-east-1, keys: [{label: a, key: default}]}}", "providers.b.keys[0].key"),
+        ("providers: {a: {kind: azure_openai, base_url: 'https://a.example', auth: entra}}", "providers.a.auth"),
+    ],
+)
+def test_check_refuses_what_serve_would(part: str, place: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extra that is not installed and a file that is not there are told before a start, in the same words."""
+    for package in ("google.auth", "botocore", "azure.identity"):
+        monkeypatch.setitem(sys.modules, package, None)
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(f"store: {{url: 'memory://'}}\n{part}")
+    checked = run("check", "-c", str(config))
+    assert (checked.returncode, checked.stdout) == (2, "")
+    assert checked.stderr.startswith(f"omnillm: {place}: ")
+    assert run("serve", "-c", str(config)) == checked
+
+
 @pytest.mark.parametrize("command", ["check", "serve", "explain"])
 def test_a_missing_variable_is_named(run: Run, config: Path, command: str) -> None:
     """Exit code 2, one message."""

@@ -1,5 +1,6 @@
 """Keys of Bedrock: what a key's text means, and AWS's own chain as botocore finds it."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -92,6 +93,35 @@ async def test_chain_without_credentials_says_what_to_do(machine: Path) -> None:
     missing = credential("profile:nobody")
     assert missing is not None
     assert "ProfileNotFound" in await missing.ready()
+
+
+async def test_role_that_may_not_be_assumed_is_told(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the word of AWS's token service, whose refusals are no errors of botocore's own."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    (machine / "credentials").write_text("[source]\naws_access_key_id = AKIA0\naws_secret_access_key = s1\n")
+    (machine / "config").write_text(
+        "[profile role]\nregion = us-east-1\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = source\n"
+    )
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        found = credential("profile:role")
+        assert found is not None
+        assert await found.ready() == "key bedrock/a: AWS's credential chain was refused (AccessDenied)"
+
+
+async def test_process_that_gives_no_credentials_is_told(machine: Path) -> None:
+    """A call is then answered by another key; nothing that botocore does not catch reaches it."""
+    (machine / "config").write_text("[default]\ncredential_process = echo nothing\n")
+    found = credential("default")
+    assert found is not None
+    assert "AWS's credential chain failed" in await found.ready()
 
 
 async def test_refused_credentials_are_sought_anew(machine: Path) -> None:

@@ -111,10 +111,11 @@ async def test_refused_account_says_whose_it_is(account: Path, server: TokenServ
     assert await found.ready() == "key vertex/a: Google's credentials cannot be had (RefreshError)"
 
 
-async def test_file_that_is_no_account_is_told_when_it_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{}", "[]", "no JSON"])
+async def test_file_that_is_no_account_is_told_when_it_is_read(text: str, tmp_path: Path) -> None:
     """As trouble, not as an exception."""
     path = tmp_path / "account.json"
-    path.write_text("{}")
+    path.write_text(text)
     found = google_credential(Secret(f"service_account:{path}"), clock=ManualClock(), told="key vertex/a")
     assert found is not None
     assert "Google's credentials cannot be had" in await found.ready()

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from omnillm.assemble.keyring import Keyring
-from omnillm.assemble.parts import make_caller
+from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
+from omnillm.assemble.renewals import Renewals
 from omnillm.clock import Clock
+from omnillm.config import configured
 from omnillm.config.settings import Settings
 from omnillm.errors import ConfigError
 from omnillm.server.app import App, Surface
@@ -154,6 +156,15 @@ def make_live(program: Program, keyring: Keyring, uploads: Uploads) -> Live:
         affinity=settings.calls.affinity,
         alerts=program.alerts,
     )
+
+
+def try_out(settings: Settings, clock: Clock) -> None:
+    """Make what a start makes, and open nothing. ConfigError: an extra is not installed, or a file is not there."""
+    open_store(settings, clock)
+    endpoints = configured.endpoints(settings)
+    make_upstreams(settings, endpoints, clock)
+    Renewals(clock).prepare(endpoints)
+    make_server_tls(settings)
 
 
 def make_server_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -10,12 +10,12 @@ def check(
     config: Path = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file."),
 ) -> None:
     """Validate the configuration without starting, and print what is in force."""
-    from omnillm.assemble.parts import open_store
+    from omnillm.assemble.service import try_out
     from omnillm.assemble.system import SystemClock
     from omnillm.config.describe import describe
     from omnillm.config.load import load
 
     settings = load(config, os.environ)
-    open_store(settings, SystemClock())  # made, not opened: its URL is one, and its driver is there
+    try_out(settings, SystemClock())
     for line in describe(settings):
         typer.echo(line)

@@ -93,7 +93,10 @@ class _Chain:
             if self._found is None or is_refused:
                 self._found = self._botocore.session.Session(profile=self._profile).get_credentials()
             frozen = None if self._found is None else self._found.get_frozen_credentials()
-        except self._botocore.exceptions.BotoCoreError as error:
+        except self._botocore.exceptions.ClientError as error:  # a role that may not be assumed; it is no BotoCoreError
+            code = error.response.get("Error", {}).get("Code") or type(error).__name__
+            raise Trouble(f"AWS's credential chain was refused ({code})") from error
+        except (self._botocore.exceptions.BotoCoreError, ValueError, OSError) as error:
             raise Trouble(f"AWS's credential chain failed ({type(error).__name__})") from error
         if frozen is None or not frozen.access_key:
             raise Trouble("AWS's credential chain found nothing: set AWS_PROFILE, AWS_ACCESS_KEY_ID or a role of the machine")

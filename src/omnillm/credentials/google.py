@@ -77,7 +77,7 @@ class _Tokens:
             credentials = self._found
             transport = self._google.transport.requests
             credentials.refresh(partial(transport.Request(), timeout=PATIENCE_S))
-        except (self._google.exceptions.GoogleAuthError, ValueError, OSError) as error:
+        except (self._google.exceptions.GoogleAuthError, ValueError, OSError, AttributeError) as error:  # JSON that is no object, too
             raise Trouble(f"Google's credentials cannot be had ({type(error).__name__})") from error
         if not credentials.token:
             raise Trouble("Google's credentials hold no token")
