@@ -239,6 +239,18 @@ async def test_reservation_that_was_refused_is_given_back_if_it_was_written(wire
     assert await wired.verify() == []
 
 
+@pytest.mark.parametrize("loss", Loss)
+async def test_end_of_a_run_that_nobody_can_tell_is_looked_up(postgres, schema, wired, wire, loss):
+    """A store that closes while its last commit is lost has ended its run, once, and takes nobody for its successor."""
+    await wired.open()
+    await wired.post_durably(reserve(1))
+    wire.lose = loss
+    await wired.aclose()
+    assert postgres.administer("SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL", schema) == []
+    kinds = postgres.administer("SELECT kind FROM entries ORDER BY kind", schema)
+    assert [kind for (kind,) in kinds] == [EntryKind.RESERVE, EntryKind.SETTLE]
+
+
 async def test_idle_sessions_that_were_killed_are_replaced(postgres, schema, store):
     """Reports come as before, and the run is ended as if nothing had been."""
     await store.open()

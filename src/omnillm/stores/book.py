@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import AttemptRow, Balance, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow, VirtualKey
 from omnillm.stores import claims, orphans, retirement, virtual_keys
-from omnillm.stores.connection import Connection, Database
+from omnillm.stores.connection import CommitUnknown, Connection, Database
 from omnillm.stores.daily import Daily
 from omnillm.stores.insert import Insert
 from omnillm.stores.store import Opened
@@ -67,11 +67,19 @@ class Book:
         """End the epoch. The database is given back even when that cannot be written."""
         try:
             self._end(wall_ms)
-        except LedgerUnavailable:  # of a connection that died while nobody used it
+        except LedgerUnavailable as error:  # of a connection that died while nobody used it, or at this very commit
             self._database.reopen()
-            self._end(wall_ms)
+            if not (isinstance(error, CommitUnknown) and self._has_ended()):
+                self._end(wall_ms)
         finally:
             self._database.release()
+
+    def _has_ended(self) -> bool:
+        with self._database.reading() as connection:
+            return (
+                connection.execute("SELECT 1 FROM epochs WHERE epoch = ? AND ended_wall_ms IS NOT NULL", (self._epoch,)).fetchone()
+                is not None
+            )
 
     def _end(self, wall_ms: int) -> None:
         with self._database.transaction(epoch=self._epoch, is_synced=True) as connection:
