@@ -247,3 +247,25 @@ def test_a_version_that_is_none_is_refused(kind, version):
     with pytest.raises(ConfigError) as refused:
         endpoint(kind, base_url=Secret("https://h"), api_version=version)
     assert refused.value.path == "api_version"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["https://h/openai/v1", "https://h/openai/deployments/d/chat/completions", "https://h/openai?api-version=2024-02-01"],
+)
+def test_an_azure_address_that_no_dated_version_can_follow_is_refused(base_url):
+    """As it is copied from a portal, it would be asked at a path that is not there."""
+    with pytest.raises(ConfigError) as refused:
+        endpoint("azure_openai", base_url=Secret(base_url), api_version="2024-10-21")
+    assert refused.value.path == "api_version"
+    assert "base_url" in refused.value.message
+
+
+@pytest.mark.parametrize("protocol", ["", "bedrock_converse"])
+def test_a_custom_host_is_told_what_it_may_speak(protocol):
+    """Whoever asks for a protocol that it cannot have gets the same list as who names none."""
+    with pytest.raises(ConfigError) as refused:
+        endpoint("custom", base_url=Secret("https://h/x"), protocol=protocol)
+    assert refused.value.path == "protocol"
+    assert "openai_chat, openai_responses, anthropic_messages, gemini_generate_content" in refused.value.message
+    assert "gemini_generate_content, bedrock_converse" not in refused.value.message

@@ -28,6 +28,7 @@ SCOPE: Final = "https://cognitiveservices.azure.com/.default"
 """What an Entra token must be for."""
 _DATED: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:-preview)?")
 _UNDATED: Final = frozenset({"preview", "latest"})
+_NO_ROOT: Final = re.compile(r"/openai/(?:v1|deployments)\b")
 _BY_DEPLOYMENT: Final = {(OPENAI_CHAT, "generate"): "/deployments/{model}/chat/completions"} | {
     asked: f"/deployments/{{model}}{path}" for asked, path in FAMILY_PATHS.items() if asked[0] in FORMATS_OF_KIND["azure_openai"]
 }
@@ -41,6 +42,12 @@ def with_version(endpoint: Endpoint, version: str) -> Endpoint:
     if not is_dated and version not in _UNDATED:
         raise ConfigError("must be like 2024-10-21 or 2025-04-01-preview, or preview or latest", path="api_version")
     address = endpoint.base_url.reveal()
+    if "api-version=" in address:
+        raise ConfigError("stands in base_url already: take it out there", path="api_version")
+    if is_dated and not endpoint.is_compat and _NO_ROOT.search(address):
+        raise ConfigError(
+            "with a date asks below /openai: take what follows that out of base_url; targets name the deployment", path="api_version"
+        )
     versioned = Secret(f"{address}{'&' if '?' in address else '?'}api-version={version}")
     if not is_dated or endpoint.is_compat:
         return replace(endpoint, base_url=versioned)

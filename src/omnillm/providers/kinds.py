@@ -13,7 +13,7 @@ from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI
 from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
 from omnillm.providers.presets import PRESETS
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, PROTOCOL_NAMES, parse_protocol
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES, parse_protocol
 from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
 from omnillm.spelling import hint
@@ -24,7 +24,12 @@ LATER: tuple[str, ...] = ()
 _OR_ELSE = {"bedrock": ", or a region", "vertex_ai": ", or a region and a project"}
 CUSTOM = "custom"
 """Any host, asked at exactly its base URL; the protocol says which kind's manners it has."""
-_MANNERS = {ANTHROPIC_MESSAGES: ANTHROPIC, GEMINI_GENERATE_CONTENT: GEMINI}
+_MANNERS = {
+    OPENAI_CHAT: OPENAI_COMPATIBLE,
+    OPENAI_RESPONSES: OPENAI_COMPATIBLE,
+    ANTHROPIC_MESSAGES: ANTHROPIC,
+    GEMINI_GENERATE_CONTENT: GEMINI,
+}
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,10 +47,18 @@ def profile_of(kind: str) -> Endpoint:
     if kind in KINDS:
         return KINDS[kind]
     if kind == CUSTOM:
-        raise ConfigError(f"a provider of kind {CUSTOM} needs one: {', '.join(PROTOCOL_NAMES)}", path="protocol")
+        raise ConfigError(f"a provider of kind {CUSTOM} needs one: {', '.join(_MANNERS)}", path="protocol")
     if kind in LATER:
         raise ConfigError(f"{kind} comes in a later version; this one has {', '.join(KINDS)}", path="kind")
     raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER, CUSTOM))}", path="kind")
+
+
+def _custom(protocol: str) -> Endpoint:
+    """The profile whose manners a host of its own has."""
+    name, _ = parse_protocol(protocol)
+    if name not in _MANNERS:
+        raise ConfigError(f"{CUSTOM} speaks {', '.join(_MANNERS)}, not {name}", path="protocol")
+    return _MANNERS[name]
 
 
 def endpoint(  # noqa: PLR0913  whatever a configuration may override
@@ -61,7 +74,7 @@ def endpoint(  # noqa: PLR0913  whatever a configuration may override
 ) -> Endpoint:
     """Return the kind's profile with these overrides; ConfigError, its `path` the parameter's name, where they do not fit."""
     is_custom = kind == CUSTOM and bool(protocol)
-    profile = _MANNERS.get(parse_protocol(protocol)[0], OPENAI_COMPATIBLE) if is_custom else profile_of(kind)
+    profile = _custom(protocol) if is_custom else profile_of(kind)
     is_compat = is_compat or is_custom
     protocols = profile.protocols
     if protocol:
