@@ -109,6 +109,12 @@ SIZED: Final = re.compile(r"(?:(low|medium|high|standard|hd)/)?(\d+)-x-(\d+)/(.+
 """Quality and size before the name of a model that draws."""
 SEARCHING: Final = re.compile(r"gpt-[\w.-]*-search-(preview|api)[\w.-]*|sonar[\w-]*")
 """Models that search in every call, whether the reply tells it or not."""
+UPLIFTS: Final = {
+    "regional_endpoint_uplift_multiplier": "regional",
+    "regional_processing_uplift_multiplier_eu": "eu",
+    "regional_processing_uplift_multiplier_us": "us",
+}
+"""Place of inference -> the factor of every token there."""
 SNAPSHOT: Final = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})(-v\d+:\d+)?")
 CLAUDE: Final = re.compile(r"claude")
 
@@ -242,7 +248,10 @@ def litellm_fees(model: Model, entry: Mapping[str, Any], section: str, name: str
     if section in {"openai", "azure_openai", "perplexity"} and SEARCHING.fullmatch(name):
         model.request = max(model.request, search)
     factors = entry.get("provider_specific_entry") or {}
-    model.uplifts = {"us": nanousd(factors["us"], Decimal(1000))} if "us" in factors else {}
+    uplifts = {place: entry[key] for key, place in UPLIFTS.items() if key in entry} | {
+        place: factors[place] for place in {"us"} & factors.keys()
+    }
+    model.uplifts = {place: nanousd(factor, Decimal(1000)) for place, factor in uplifts.items()}
     if "fast" in factors:
         for (tier, above, rate), amount in tuple(model.rates.items()):
             if not tier:

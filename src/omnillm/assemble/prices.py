@@ -10,14 +10,13 @@ from omnillm.gateway.quote import PriceBook, Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.hosts import section_of
 from omnillm.pricing.listing import Listing, Rates, Tier
+from omnillm.providers.places import place_of
 
 
 def make_prices(settings: Settings) -> PriceBook:
-    sections = {
-        name: section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "")
-        for name, endpoint in configured.endpoints(settings).items()
-    }
-    return PriceBook(make_catalog(settings), sections)
+    endpoints = configured.endpoints(settings)
+    sections = {name: section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "") for name, endpoint in endpoints.items()}
+    return PriceBook(make_catalog(settings), sections, {name: place_of(endpoint) for name, endpoint in endpoints.items()})
 
 
 def make_quoter(settings: Settings) -> Quoter:

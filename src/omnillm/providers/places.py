@@ -13,6 +13,8 @@ from omnillm.secret import Secret
 PLACED = ("bedrock", "vertex_ai")
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{0,126}")
+_LOCATION = re.compile(r"/locations/([a-z0-9-]+)")
+_OPENAI_HOST = re.compile(r"([a-z]+)\.api\.openai\.com")
 _MULTI_REGIONS = frozenset({"us", "eu"})
 
 
@@ -48,3 +50,13 @@ def placed(endpoint: Endpoint, region: str) -> Endpoint:
     if endpoint.kind not in PLACED:
         return endpoint
     return replace(endpoint, region=region or region_of(urlsplit(endpoint.base_url.reveal()).hostname or ""))
+
+
+def place_of(endpoint: Endpoint) -> str:
+    """Where its models always run, as price lists call it: `regional` for one of Vertex AI's, OpenAI's `us` or `eu`; "": anywhere."""
+    address = endpoint.base_url.reveal()
+    if endpoint.kind == "vertex_ai":
+        location = _LOCATION.search(address)
+        return "" if location is None or location[1] == "global" else "regional"
+    host = _OPENAI_HOST.fullmatch(urlsplit(address).hostname or "")
+    return "" if host is None else host[1]

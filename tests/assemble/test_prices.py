@@ -1,0 +1,49 @@
+"""Where a provider's models run is part of their price: regions of Vertex AI, OpenAI's regional hosts."""
+
+import pytest
+
+from omnillm.assemble.prices import make_prices
+from omnillm.config.load import parse
+from omnillm.pricing.reference import recompute
+from omnillm.usage import Usage
+
+VERTEX = "kind: vertex_ai, project: p, region: "
+OWN_VERTEX = "kind: vertex_ai, base_url: 'https://proxy.example/v1/projects/p/locations/us-east5'"
+OPENAI = "kind: openai, base_url: "
+
+
+def price(provider: str, model: str, more: str = ""):
+    settings = parse(f"server: {{auth: none}}\nproviders: {{p: {{{provider}, keys: [{{label: a, key: token}}]}}}}\n{more}", {})
+    prices = make_prices(settings)
+    return prices, prices.find("p", model)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usd_micros", "place"),
+    [
+        (VERTEX + "global", "claude-sonnet-4-5@20250929", 3_000_000, ""),
+        (VERTEX + "us-east5", "claude-sonnet-4-5@20250929", 3_300_000, ";place=regional"),
+        (VERTEX + "eu", "claude-sonnet-4-5@20250929", 3_300_000, ";place=regional"),
+        (OWN_VERTEX, "claude-sonnet-4-5", 3_300_000, ";place=regional"),
+        (VERTEX + "us-east5", "gemini-2.5-pro", 1_250_000, ""),
+        (OPENAI + "'https://api.openai.com'", "gpt-5.4", 2_500_000, ""),
+        (OPENAI + "'https://eu.api.openai.com'", "gpt-5.4", 2_750_000, ";place=eu"),
+        (OPENAI + "'https://us.api.openai.com/v1'", "gpt-5.4-2026-03-05", 2_750_000, ";place=us"),
+        (OPENAI + "'https://eu.api.openai.com'", "gpt-4.1-mini", 400_000, ""),
+    ],
+)
+def test_a_region_costs_what_it_does(provider: str, model: str, usd_micros: int, place: str) -> None:
+    """Models that cost the same everywhere do so there, too; a row says where it was charged, and can be computed again."""
+    prices, found = price(provider, model)
+    assert found is not None
+    assert found.input == usd_micros * 1000
+    assert found.version.partition(";")[2] == place.removeprefix(";")
+    assert recompute(found.version, Usage(input=1_000), prices.catalog.figures) == usd_micros
+
+
+def test_a_price_of_the_configurations_own_is_the_price() -> None:
+    """Nothing is added to it."""
+    own = "pricing: {overrides: {p/claude-sonnet-4-5: {input: 1, output: 2}}}"
+    _, found = price(VERTEX + "us-east5", "claude-sonnet-4-5", own)
+    assert found is not None
+    assert (found.input, found.output) == (1_000_000_000, 2_000_000_000)
