@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 from tests.protocols.bedrock_converse.oracle import CLAUDE, problems
 from tests.protocols.cases import REQUESTS, RequestCase
 
@@ -245,6 +246,34 @@ def test_marks_become_cache_points() -> None:
     assert body(few)["toolConfig"]["tools"][1] == {"cachePoint": {"type": "default", "ttl": "1h"}}
     llama = asked(*request.input[:2], model="meta.llama3-70b-instruct-v1:0")
     assert losses(llama) == {"dropped:input[0].parts[0].cache_control", "dropped:input[1].parts[0].cache_control"}
+
+
+def test_nova_takes_no_cache_points_of_tools() -> None:
+    """It refuses the whole call for one after a tool or its result, and knows no term; a policy that may choose takes the system text."""
+    mark = CacheControl(ttl="1h")
+    marked = asked(
+        Message(role=MessageRole.SYSTEM, parts=(Text(text="Long rules.", cache_control=mark),)),
+        user("hi"),
+        Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="c1", name="search", arguments="{}"),)),
+        ToolResult(call_id="c1", content=(Text(text="found"),), cache_control=mark),
+        model="us.amazon.nova-2-lite-v1:0",
+        capabilities=CapabilitySet(tools=(replace(SEARCH, cache_control=mark),)),
+    )
+    written = body(marked)
+    assert written["system"] == [{"text": "Long rules."}, {"cachePoint": {"type": "default"}}]
+    assert "cachePoint" not in json.dumps([written["messages"], written["toolConfig"]])
+    assert losses(marked) >= {
+        "approximated:input[0].parts[0].cache_control.ttl",
+        "dropped:capabilities.tools[0].cache_control",
+        "dropped:input[3].cache_control",
+    }
+    policy = CapabilitySet(tools=(SEARCH,), prompt_cache=PromptCachePolicy.required())
+    chosen = body(
+        asked(Message(role=MessageRole.SYSTEM, parts=(Text(text="Rules."),)), user("hi"), model="amazon.nova-pro-v1:0", capabilities=policy)
+    )
+    assert (chosen["system"][-1], len(chosen["toolConfig"]["tools"])) == ({"cachePoint": {"type": "default"}}, 1)
+    with pytest.raises(ProtocolError, match="cache"):
+        emit(replace(marked, capabilities=CapabilitySet(prompt_cache=replace(policy.prompt_cache, breakpoint=EndOfMessage(index=3)))))
 
 
 def test_cache_policy_is_kept_or_refused() -> None:

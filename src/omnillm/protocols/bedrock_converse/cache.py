@@ -49,8 +49,8 @@ def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: Writer) ->
     if policy.key is not None:
         losses.drop(f"{_PATH}.key", "Converse caches without a key")
     blocks = _anchor(policy.breakpoint, anchors)
-    if policy.mode == "required" and not (blocks and writer.is_caching):
-        reason = "there is nothing where its breakpoint is" if writer.is_caching else "the model takes no cache points"
+    if policy.mode == "required" and not (blocks and writer.takes_point(blocks)):
+        reason = "the model takes no cache points there" if blocks or not writer.is_caching else "there is nothing where its breakpoint is"
         raise ProtocolError(f"The required prompt cache cannot be had: {reason}.", reason="unsupported_feature")
     if not blocks:
         losses.drop(f"{_PATH}.breakpoint", "there is nothing where the mark would stand")

@@ -74,7 +74,8 @@ def _is_amid_tools(messages: list[dict[str, Any]]) -> bool:
 def _place_points(request: LlmRequest, writer: Writer, anchors: Anchors, tools: list[Block], system: list[Block]) -> set[int]:
     """Do what the cache policy asks; return which points come off again."""
     policy = request.capabilities.prompt_cache
-    anchors.tools, anchors.system = tools, system
+    anchors.tools = [] if writer.is_caching and not writer.takes_point(tools) else tools
+    anchors.system = system
     taken_off = place_policy(policy, anchors, writer) if policy is not None else set()
     return taken_off or excess(writer)
 

@@ -12,6 +12,7 @@ Place = tuple[str, int, str, int]
 
 _TTLS = frozenset({"5m", "1h"})
 _CACHING = frozenset({"claude", "nova"})
+_OF_TOOLS = frozenset({"toolSpec", "toolResult"})
 
 
 def family_of(model: str) -> str:
@@ -45,13 +46,20 @@ class Writer:
         self.marks: list[tuple[Block, str]] = []
         """Every cache point, in the order of the prompt, with its path."""
 
+    def takes_point(self, blocks: list[Block]) -> bool:
+        """Whether the model takes a cache point after these; Nova does not after tools and what they answered."""
+        return self.is_caching and not (self.family == "nova" and blocks and not _OF_TOOLS.isdisjoint(blocks[-1]))
+
     def mark(self, blocks: list[Block], mark: CacheControl, path: str) -> None:
         """Put a cache point after what is written."""
-        if not self.is_caching:
-            self.losses.drop(f"{path}.cache_control", "the model takes no cache points")
+        if not self.takes_point(blocks):
+            self.losses.drop(f"{path}.cache_control", "the model takes no cache points" + (" after tools" if self.is_caching else ""))
             return
         point: dict[str, Any] = {"type": "default"}
-        if mark.ttl:
+        if mark.ttl and self.family == "nova":
+            if mark.ttl != "5m":
+                self.losses.approximate(f"{path}.cache_control.ttl", "Nova caches for 5m")
+        elif mark.ttl:
             if mark.ttl not in _TTLS:
                 self.losses.approximate(f"{path}.cache_control.ttl", "Converse caches for 5m or 1h")
             point["ttl"] = mark.ttl if mark.ttl in _TTLS else "1h"
