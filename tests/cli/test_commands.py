@@ -180,6 +180,17 @@ def test_serve_tells_what_is_in_its_way(run: Run, config: Path, tmp_path: Path) 
             assert words in served.stderr
 
 
+@pytest.mark.parametrize(("protocol", "words"), [("foo", "unknown protocol 'foo'"), ("converse", "no client speaks bedrock_converse")])
+def test_explain_knows_the_protocols_of_clients(protocol: str, words: str, run: Run, config: Path) -> None:
+    """Another one is refused with the valid ones, and not said to be translated; any spelling of theirs is understood."""
+    refused = run("explain", "fast", "--protocol", protocol, "-c", str(config), DEMO_KEY="sk-x")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert words in refused.stderr
+    assert "anthropic_messages" in refused.stderr
+    spelt = run("explain", "fast", "--protocol", "Claude_Messages", "-c", str(config), DEMO_KEY="sk-x")
+    assert "translated from anthropic_messages" in spelt.stdout
+
+
 def test_explain_shows_the_plan_and_the_price(run: Run, config: Path) -> None:
     """Where a call would go, and at what price; for people and for programs; an unknown model is one message."""
     explained = run("explain", "fast", "-c", str(config), DEMO_KEY="sk-x")

@@ -17,7 +17,7 @@ def explain(
     from omnillm.assemble import explain_model
     from omnillm.config.load import load
 
-    explanation = explain_model(load(config, os.environ), model, protocol)
+    explanation = explain_model(load(config, os.environ), model, _client_protocol(protocol) if protocol else "")
     if as_json:
         typer.echo(msgspec.json.encode(explanation).decode())
         return
@@ -28,3 +28,16 @@ def explain(
         if line.input_usd:
             price = f"{line.input_usd} in, {line.output_usd} out USD per million tokens ({line.price_match}; {line.price_version})"
         typer.echo(f"  {number}. {line.target}  {line.protocol or '-'}  {line.reason}; {price}")
+
+
+def _client_protocol(spelt: str) -> str:
+    """Its name. ConfigError: there is none of that spelling, or no client speaks it."""
+    from omnillm.errors import ConfigError
+    from omnillm.protocols.registry import PROTOCOLS
+    from omnillm.providers.protocol_names import parse_protocol
+
+    name, _ = parse_protocol(spelt)
+    if PROTOCOLS[name].is_upstream_only:
+        spoken = ", ".join(each for each, protocol in PROTOCOLS.items() if not protocol.is_upstream_only)
+        raise ConfigError(f"no client speaks {name}; valid: {spoken}", path="protocol")
+    return name
