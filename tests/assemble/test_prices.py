@@ -25,6 +25,7 @@ def price(provider: str, model: str, more: str = ""):
         (VERTEX + "us-east5", "claude-sonnet-4-5@20250929", 3_300_000, ";place=regional"),
         (VERTEX + "eu", "claude-sonnet-4-5@20250929", 3_300_000, ";place=regional"),
         (OWN_VERTEX, "claude-sonnet-4-5", 3_300_000, ";place=regional"),
+        (VERTEX + "us-east5, base_url: 'https://proxy.example'", "claude-sonnet-4-5", 3_300_000, ";place=regional"),
         (VERTEX + "us-east5", "gemini-2.5-pro", 1_250_000, ""),
         (OPENAI + "'https://api.openai.com'", "gpt-5.4", 2_500_000, ""),
         (OPENAI + "'https://eu.api.openai.com'", "gpt-5.4", 2_750_000, ";place=eu"),

@@ -57,6 +57,6 @@ def place_of(endpoint: Endpoint) -> str:
     address = endpoint.base_url.reveal()
     if endpoint.kind == "vertex_ai":
         location = _LOCATION.search(address)
-        return "" if location is None or location[1] == "global" else "regional"
+        return "" if (location[1] if location else endpoint.region) in {"", "global"} else "regional"
     host = _OPENAI_HOST.fullmatch(urlsplit(address).hostname or "")
     return "" if host is None else host[1]
