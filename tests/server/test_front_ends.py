@@ -1,10 +1,15 @@
 """Hang-ups, limits, drains and storms: how connections end, and that nothing stays behind."""
 
 import asyncio
+import gc
 import socket
 import ssl
+import weakref
 
 import pytest
+from tests.server.conftest import Scripted
+
+from omnillm.errors import BadRequest
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello"
@@ -173,6 +178,34 @@ async def test_an_answered_connection_holds_no_body(house):
     connection = next(iter(house.front._crowd.connections))
     assert house.front.held_bytes == 0
     assert (connection._request, connection._reply, connection._task) == (None, None, None)
+
+
+class Context:
+    """Of one request; goes with it."""
+
+
+@pytest.mark.parametrize("error", [BadRequest("No."), KeyError("a defect")], ids=["refused", "broken"])
+async def test_a_request_that_failed_is_freed_at_once(house, error):
+    """Without the cycle collector, which looks seldom: each would hold its whole body until then."""
+    contexts = []
+
+    def accept(request):
+        context = Context()
+        contexts.append(weakref.ref(context))
+        return context
+
+    async def answer(request, reply):
+        raise type(error)(*error.args)
+
+    app = await house.open(Scripted(answer, accept))
+    gc.disable()
+    try:
+        assert (await house.say(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))[9:12] in {b"400", b"500"}
+        for kept in (app.opened, app.asked, app.faults):
+            kept.clear()
+        assert [context() for context in contexts] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_a_storm_of_resets_leaves_nothing(house, scripted):

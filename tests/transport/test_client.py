@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 
 import pytest
 
@@ -501,3 +502,30 @@ async def test_closed_client_fails_what_is_open_and_sends_no_more(wire, replies)
 async def test_client_knows_nothing_of_an_origin_it_never_saw(wire):
     """An empty count, not an error."""
     assert wire.client().idle_count(Origin("http", "nowhere", 80)) == 0
+
+
+class Caller:
+    """Whatever a caller's frame holds: a body, a case."""
+
+
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"], ids=["before the head", "in the body"])
+async def test_a_call_that_was_lost_is_freed_at_once(wire, replies, raw):
+    """Without the cycle collector: its connection does not keep the error, whose traceback has every frame down to the connection."""
+    origin, client, callers = await wire.serve(replies(raw, then="close")), wire.client(), []
+
+    async def is_lost():
+        caller = Caller()
+        callers.append(weakref.ref(caller))
+        try:
+            exchange = await client.send(wire.ask(origin))
+            await exchange.read_all(100)
+        except UpstreamLost:
+            return True
+        return False
+
+    gc.disable()
+    try:
+        assert await is_lost()
+        assert [caller() for caller in callers] == [None]
+    finally:
+        gc.enable()

@@ -267,15 +267,17 @@ class Connection(asyncio.Protocol):
         self._task = asyncio.Task(self._serve(request, reply), loop=self._loop, name="call")
 
     async def _serve(self, request: Request, reply: Reply) -> None:
-        failure = None
+        # No name here may outlive its error: error, traceback and this frame would be a cycle, and hold the body until a collection.
         try:
             try:
                 await self._crowd.application.respond(request, reply)
             except OmniError as error:
-                failure = error
+                self._finish(reply, error)
             except Exception as error:  # noqa: BLE001  # the server's last resort: logged, and answered with a 500
                 _report(error)
-            self._finish(reply, failure)
+                self._finish(reply, None)
+            else:
+                self._finish(reply, None)
         finally:
             if self._request is request:  # cancelled by somebody else, or even the problem could not be told
                 self.cut()

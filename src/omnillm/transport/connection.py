@@ -113,8 +113,12 @@ class Connection(asyncio.Protocol):
         return waiter
 
     def raise_fault(self) -> NoReturn:
-        """Raise what went wrong."""
-        raise self.fault or UpstreamLost("The reply did not begin.")
+        """Raise what went wrong, once: a connection that kept it would be in a cycle with all frames of the traceback, a body among them."""
+        raise self._take_fault() or UpstreamLost("The reply did not begin.")
+
+    def _take_fault(self) -> UpstreamLost | UpstreamTimeout | None:
+        fault, self.fault = self.fault, None
+        return fault
 
     def take(self) -> bytes:
         """All of the body that has come since the last time, joined."""

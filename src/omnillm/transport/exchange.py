@@ -97,7 +97,7 @@ class Exchange:
                 self._finish()
             elif connection.fault is not None:
                 self.close()
-                raise connection.fault
+                connection.raise_fault()
             else:
                 await connection.arrival(is_patient=is_patient)
         if not self._is_read:
