@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import ssl
+import sys
+from collections import deque
 
 import pytest
 import trustme
@@ -10,7 +12,7 @@ from tests.journeys.live import KEY, Talk, handshake
 from tests.server.conftest import Scripted
 
 from omnillm.errors import Unauthenticated
-from omnillm.transport.websocket import Message
+from omnillm.transport.websocket import Message, WebSocket
 
 OPENAI_OFFER = "realtime, openai-insecure-api-key.sk-browser, openai-beta.realtime-v1"
 
@@ -295,3 +297,57 @@ async def test_under_tls(house):
     talk.flush()
     await house.until(lambda: app.ended)
     assert app.ended[0].code == 1000
+
+
+class Deaf(Echo):
+    """Reads nothing."""
+
+    async def respond(self, request, reply):
+        self.sockets.append(reply.switch(b""))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.append(self.sockets[-1].ended)
+
+
+EMPTY, PART, PING = b"\x81\x80\0\0\0\0", b"\x01\x80\0\0\0\0", b"\x89\xfd\0\0\0\0" + bytes(125)
+
+
+async def test_empty_messages_are_not_for_nothing(house):
+    """Each is an object that waits: they count with the bodies, and their sender is told to try later."""
+    app = await house.open(Deaf(), buffered_bytes=100_000)
+    talk = await open_talk(house)
+    talk.writer.write(EMPTY * 5_000)
+    assert (await talk.end())[0] == 1013
+    talk.reset()
+    await house.until(lambda: app.ended)
+
+
+async def test_a_message_in_many_fragments_costs_what_it_holds(house):
+    """Not a list of them, which grows without a byte of data and is added up at each packet."""
+    app = await house.open(Echo())
+    talk = await open_talk(house)
+    talk.writer.write(PART + b"\x00\x80\0\0\0\0" * 20_000)
+    talk.writer.write(PING)
+    assert (await talk.reader.readexactly(127))[0] == 0x8A
+    [socket] = app.sockets
+    held = [getattr(socket, name) for name in WebSocket.__slots__]
+    assert sum(sys.getsizeof(each) for each in held if isinstance(each, list | deque | bytearray)) < 4096
+    talk.writer.write(b"\x80\x82\0\0\0\0{}")
+    assert await talk.event() == {}
+    await talk.close()
+
+
+async def test_a_peer_that_pings_and_takes_no_pong_is_lost(house):
+    """Its pongs would pile up as fast as it pings, uncounted, until it is found to have stalled."""
+    app = await house.open(Deaf())
+    talk = await open_talk(house)
+    talk.writer.transport.pause_reading()
+    most = 0
+    while not app.ended:
+        talk.writer.write(PING * 100)
+        await asyncio.sleep(0)
+        for connection in house.front._crowd.connections:
+            most = max(most, connection._transport.get_write_buffer_size())
+    assert most < 1024 * 1024
+    talk.reset()

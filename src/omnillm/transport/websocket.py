@@ -24,6 +24,8 @@ __all__ = ["DEFAULT_LIMITS", "LOST", "Ended", "Message", "WebSocket", "WebSocket
 
 NEVER: Final = float("inf")
 HIGH_WATER: Final = 262_144
+MESSAGE_BYTES: Final = 64
+"""What a message takes beside its data: an empty one is not for nothing."""
 QUIET: Final = logging.Logger("websocket", level=logging.CRITICAL)  # noqa: LOG001  outside of the tree, whose levels are the user's
 """The library's own lines hold what was said."""
 
@@ -34,8 +36,8 @@ class WebSocket(asyncio.Protocol):
     # fmt: off
     __slots__ = (
         "_clock", "_deadlines", "_is_alive", "_is_paused", "_is_retired", "_is_write_paused", "_kind", "_limits", "_loop",
-        "_messages", "_on_lost", "_pieces", "_protocol", "_reader", "_room", "_transport", "_unread", "_unsent", "due", "ended",
-        "is_gone", "on_hold", "on_retire",
+        "_messages", "_on_lost", "_partial", "_ponged", "_protocol", "_reader", "_room", "_transport", "_unread", "_unsent", "due",
+        "ended", "is_gone", "on_hold", "on_retire",
     )
     # fmt: on
 
@@ -55,8 +57,11 @@ class WebSocket(asyncio.Protocol):
         self._protocol = Protocol(side, state=State.OPEN, max_size=limits.message_bytes, logger=QUIET)
         self._loop = asyncio.get_running_loop()
         self._messages: deque[Message] = deque()
-        self._pieces: list[bytes] = []
+        self._partial = bytearray()
+        """Of a message in fragments: a list of them could be of any length."""
         self._kind = Opcode.TEXT
+        self._ponged = 0
+        """Bytes of pongs for a peer that takes nothing; too many, and it is lost."""
         self._unread = 0
         self._unsent = 0
         self._reader: asyncio.Future[None] | None = None
@@ -95,7 +100,7 @@ class WebSocket(asyncio.Protocol):
             self._reader = self._loop.create_future()
             await self._reader
         message = self._messages.popleft()
-        self._unread -= len(message.data)
+        self._unread -= len(message.data) + MESSAGE_BYTES
         self._count_held()
         if self._is_paused and self._unread <= self._limits.unread_bytes // 2:
             self._is_paused = False
@@ -164,7 +169,10 @@ class WebSocket(asyncio.Protocol):
         protocol.receive_data(data)
         for frame in protocol.events_received():
             self._take(cast("Frame", frame))
-        self._flush()
+        answered = self._flush()
+        self._ponged = self._ponged + answered if self._is_write_paused else 0
+        if self._ponged > HIGH_WATER:
+            self._lose()
         if protocol.parser_exc is not None:
             sent = protocol.close_sent
             self._end(Ended(code=LOST if sent is None else sent.code, reason="" if sent is None else sent.reason, is_ours=True))
@@ -212,10 +220,13 @@ class WebSocket(asyncio.Protocol):
             self._protocol.send_ping(b"")
             self._flush()
         if is_stalled:
-            self._end(Ended(code=LOST))
-            self._transport.abort()
+            self._lose()
 
     # within
+
+    def _lose(self) -> None:
+        self._end(Ended(code=LOST))
+        self._transport.abort()
 
     def _take(self, frame: Frame) -> None:
         opcode = frame.opcode
@@ -227,14 +238,13 @@ class WebSocket(asyncio.Protocol):
         elif opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT} and self.ended is None:
             if opcode is not Opcode.CONT:
                 self._kind = opcode
-            self._pieces.append(bytes(frame.data))
+            if not frame.fin or self._partial:
+                self._partial += frame.data
             if frame.fin:
-                self._complete()
+                data, self._partial = bytes(self._partial or frame.data), bytearray()
+                self._complete(data)
 
-    def _complete(self) -> None:
-        pieces = self._pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+    def _complete(self, data: bytes) -> None:
         is_text = self._kind is Opcode.TEXT
         if is_text and not data.isascii():
             try:
@@ -243,7 +253,7 @@ class WebSocket(asyncio.Protocol):
                 self.close(CloseCode.INVALID_DATA, "text that is not UTF-8")
                 return
         self._messages.append(Message(data, is_text))
-        self._unread += len(data)
+        self._unread += len(data) + MESSAGE_BYTES
         if self._unread > self._limits.unread_bytes and not self._is_paused and not self._transport.is_closing():
             self._is_paused = True
             self._transport.pause_reading()
@@ -251,22 +261,25 @@ class WebSocket(asyncio.Protocol):
 
     def _count_held(self) -> None:
         if self.on_hold is not None:
-            held = len(self._protocol.reader.buffer) + sum(map(len, self._pieces)) + self._unread
+            held = len(self._protocol.reader.buffer) + len(self._partial) + self._unread
             if not self.on_hold(held):
-                self._pieces.clear()
+                self._partial = bytearray()
                 self.close(CloseCode.TRY_AGAIN_LATER, "too many messages are being held")
 
-    def _flush(self) -> None:
-        transport = self._transport
+    def _flush(self) -> int:
+        """Return how many bytes left."""
+        transport, sent = self._transport, 0
         for piece in self._protocol.data_to_send():
             if transport.is_closing():
-                return
+                break
+            sent += len(piece)
             if piece:
                 transport.write(piece)
             elif transport.can_write_eof():
                 transport.write_eof()
             else:
                 transport.close()
+        return sent
 
     def _await(self, most_s: float) -> None:
         if self._protocol.state is State.OPEN:
