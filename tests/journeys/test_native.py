@@ -250,6 +250,16 @@ async def test_a_query_goes_through_without_its_key(fake: FakeProvider, gateway:
     assert (fake.log[0].path, fake.log[0].query) == ("/v1beta/models", "b=%20x&a=1&key=sk-a")
 
 
+async def test_a_call_is_what_its_path_says(fake: FakeProvider, gateway: Running) -> None:
+    """Google reads another method, other fields and a token from fields and parameters: a POST would list what others made."""
+    fields = {f"x_{name}": "GET" for name in ("http_method_override", "http_method", "method_override")}
+    query = "$httpMethod=GET&%24httpHeaders=authorization:x&access_token=ya29&oauth_token=y&x-http-method-override=GET&a=1"
+    reply = await ask(gateway, "POST", f"/providers/gemini/v1beta/cachedContents?{query}", b"{}", **fields)
+    assert reply.status == 200
+    assert fake.log[0].query == "a=1&key=sk-a"
+    assert not {name.replace("_", "-").encode() for name in fields} & fake.log[0].headers.keys()
+
+
 async def test_an_id_of_nobody_is_not_found(fake: FakeProvider, gateway: Running) -> None:
     """A virtual key finds what it made; what was made elsewhere could be anybody's."""
     reply = await ask(gateway, "GET", f"{FILE}/file-of-somebody")

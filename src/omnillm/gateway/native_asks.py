@@ -12,6 +12,10 @@ from omnillm.providers.native import Asked, ask
 from omnillm.transport.spool import Body
 
 AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
+CREDENTIALS: Final = frozenset({"key", "access_token", "oauth_token", "bearer_token"})
+"""Parameters that Google reads as one."""
+INSTEAD_OF_FIELDS: Final = ("$http", "x-http-method")
+"""Beginnings of parameters that stand for a request's method or its header fields (`$httpMethod`, `$httpHeaders`)."""
 
 
 class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,5 +53,9 @@ def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, allowe
 
 
 def without_credentials(query: str) -> str:
-    """The query as it stands, without `key`, where Gemini's clients put theirs."""
-    return "&".join(part for part in query.split("&") if part and unquote(part.partition("=")[0]).lower() != "key")
+    """The query as it stands, without `key`, where Gemini's clients put theirs, and what else is no parameter but a field or a method."""
+    return "&".join(part for part in query.split("&") if part and not _is_ours(unquote(part.partition("=")[0]).lower()))
+
+
+def _is_ours(name: str) -> bool:
+    return name in CREDENTIALS or name.startswith(INSTEAD_OF_FIELDS)

@@ -43,9 +43,9 @@ MOST_PREFIXES: Final = 512
 
 NOT_NATIVE: Final = RESERVED - {"content-type"} | {
     *("api-key", "authorization", "cookie", "forwarded", "openai-organization", "openai-project", "true-client-ip", "via"),
-    *("x-api-key", "x-goog-api-key", "x-goog-user-project", "x-real-ip"),
+    *("x-api-key", "x-goog-api-key", "x-goog-user-project", "x-http-method", "x-http-method-override", "x-method-override", "x-real-ip"),
 }
-"""What a native call does not pass on: what is of one hop, credentials and whom they bill, cookies, who forwarded it."""
+"""What a native call does not pass on: what is of one hop, credentials and whom they bill, cookies, who forwarded it, another method."""
 NOT_NATIVE_PREFIXES: Final = ("cf-", "x-forwarded-", "x-omnillm-")
 NATIVE_RETURNED: Final = ("content-disposition", "x-goog-upload-chunk-granularity", "x-goog-upload-size-received", "x-goog-upload-status")
 """Of a reply to a native call, beside `RETURNED`."""
