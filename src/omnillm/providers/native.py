@@ -245,7 +245,7 @@ def made(operation: Operation, reply: object, member: str) -> Iterator[tuple[str
     told = [(operation.makes, reply.get(member))] if operation.makes else []
     if operation.family == "batches":
         told += [(FILE, file) for file in result_files(reply)]
-    file = reply.get("file")
+    file = reply.get("file") if operation.method == "POST" else None  # what is read back is anybody's words, a file's content among them
     if operation.family in {"files", "uploads"} and isinstance(file, dict):
         told.append((FILE, file.get(member)))
     yield from ((kind, found) for kind, found in told if isinstance(found, str) and found)
