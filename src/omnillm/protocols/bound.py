@@ -99,9 +99,9 @@ def without_reasoning(members: Members, ids: Collection[str]) -> tuple[Members, 
         named = [_named(raw) for raw in items]
     except UNREADABLE:
         return members, ()  # the provider says what is wrong with it
-    left_out = tuple(place for place, item in enumerate(named) if item.type == "reasoning" and item.id in ids)
+    left_out = dict.fromkeys(place for place, item in enumerate(named) if item.type == "reasoning" and item.id in ids)
     kept = [raw for place, raw in enumerate(items) if place not in left_out]
-    return {**members, "input": msgspec.Raw(msgspec.json.encode(kept))}, left_out
+    return {**members, "input": msgspec.Raw(msgspec.json.encode(kept))}, tuple(left_out)
 
 
 MOST_ITEMS = 64
