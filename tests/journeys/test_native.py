@@ -13,7 +13,7 @@ from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 from omnillm.testing.faults import Fault
 
-ADA, BOB, CAROL = (f"sk-omni-{name}-0123456789" for name in ("ada", "bob", "carol"))
+ADA, BOB, CAROL, DORA = (f"sk-omni-{name}-0123456789" for name in ("ada", "bob", "carol", "dora"))
 CONFIG = f"""
 server: {{port: 0, auth: required, native: {{openai: openai}}}}
 store: {{url: "memory://"}}
@@ -31,6 +31,7 @@ virtual_keys:
   - {{name: ada, key: {ADA}, budgets: [soft]}}
   - {{name: bob, key: {BOB}, budgets: [hard]}}
   - {{name: carol, key: {CAROL}, models: ["openai/fake-small", fast]}}
+  - {{name: dora, key: {DORA}}}
 pricing: {{overrides: {{openai/fake-small: {{input: 0.4, output: 1.6}}}}}}
 """
 FILE = "/providers/openai/v1/files"
@@ -265,6 +266,61 @@ async def test_an_id_of_nobody_is_not_found(fake: FakeProvider, gateway: Running
     reply = await ask(gateway, "GET", f"{FILE}/file-of-somebody")
     assert (reply.status, reply.error["code"]) == (404, "not_found")
     assert fake.log == []
+
+
+PAD = b" " * 1_100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"input_file_id":"FILE"}', "not_found"),
+        (b' \r\n\t{"input_file_id":"FILE"}', "not_found"),
+        (b'\xef\xbb\xbf{"input_file_id":"FILE"}', "not_found"),
+        (b'{"model":5,"input_file_id":"FILE"}', "not_found"),
+        (b'{"input_file_id"\n: "FILE"}' + PAD, "not_found"),
+        (PAD + b'{"input_file_id":"FILE"}', "not_found"),
+        (b'{"pad":"' + PAD[: 1024 * 1024 - 14] + b'","input_file_id":"FILE"}', "not_found"),
+        (b'{"input_file_id":"FILE","x":[' + b",".join(b'{"file_id":"mine-%d"}' % each for each in range(100)) + b"]}", "not_found"),
+        (b'{"input_file_id":"\\u0066ile-00000001"}', "ambiguous_body"),
+        (b'{"input_file\\u005fid":"FILE"}' + PAD, "ambiguous_body"),
+        (b'{"input_file_id"' + PAD + b':"FILE"}', "ambiguous_body"),
+        (b'{"x":[' + b",".join(b'{"file_id":"mine-%d"}' % each for each in range(1100)) + b"]}", "too_many_files"),
+    ],
+)
+async def test_a_file_of_another_is_not_found_however_it_is_named(fake: FakeProvider, gateway: Running, body: bytes, code: str) -> None:
+    """A batch over it would show its results: not behind spaces, beside nonsense, in a body on the disk, nor as the first of many."""
+    made = (await upload(gateway)).json["id"]
+    reply = await ask(gateway, "POST", "/v1/batches", body.replace(b"FILE", made.encode()), key=DORA)
+    assert (reply.status, reply.error["code"]) == (404 if code == "not_found" else 400, code)
+    assert len(fake.log) == 1
+
+
+@pytest.mark.parametrize("pad", [b"", PAD])
+async def test_a_file_of_ones_own_is_found(fake: FakeProvider, gateway: Running, pad: bytes) -> None:
+    """With the key that has it; what only looks like a name is none."""
+    fake.enqueue(FAULTS["status_429"])
+    made = (await upload(gateway, b'{"custom_id": "1"}', key=DORA)).json["id"].encode()
+    body = b'{"input_file_id":"%b","metadata":{"my_file_id":"x","b":"\\\\u0066","c":"file_id"}}' % made + pad
+    reply = await ask(gateway, "POST", "/v1/batches", body, key=DORA)
+    assert reply.headers["x-omnillm-key"] == "b"
+    assert fake.log[-1].body == body
+
+
+@pytest.mark.parametrize("name", ["fileUri", "file_uri"])
+async def test_a_cache_shows_no_file_of_another(fake: FakeProvider, gateway: Running, name: str) -> None:
+    """Gemini's clients name files by URI."""
+    body = {"contents": [{"parts": [{"fileData": {name: "https://generativelanguage.googleapis.com/v1beta/files/of-ada"}}]}]}
+    reply = await ask(gateway, "POST", "/providers/gemini/v1beta/cachedContents", json.dumps(body).encode(), key=DORA)
+    assert (reply.status, fake.log) == (404, [])
+
+
+async def test_what_is_uploaded_names_nothing(fake: FakeProvider, gateway: Running) -> None:
+    """A document may speak of files."""
+    reply = await ask(
+        gateway, "POST", "/providers/gemini/upload/v1beta/files", b'{"file_id": "somebody-s"}', key=DORA, x_goog_upload_command="start"
+    )
+    assert (reply.status, len(fake.log)) == (200, 1)
 
 
 async def test_a_providers_refusal_goes_through_verbatim(fake: FakeProvider, gateway: Running) -> None:

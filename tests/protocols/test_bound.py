@@ -76,7 +76,6 @@ def test_one_id_may_stand_in_every_item() -> None:
     assert time.process_time() - began < 2
 
 
-
 def test_repeated_file_is_named_once_and_many_are_cut() -> None:
     """A body cannot cause any number of look-ups."""
     body = b"[" + b",".join(b'{"file_id": "file-%d"}' % (number // 2) for number in range(4 * MOST)) + b"]"

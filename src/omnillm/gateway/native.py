@@ -14,11 +14,12 @@ from omnillm.gateway.batch_bounds import BatchBound, BatchBounds
 from omnillm.gateway.batch_lines import Results
 from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
-from omnillm.gateway.call import Call, has_repeated_members, read_members
+from omnillm.gateway.call import Call
 from omnillm.gateway.case import BATCHES, Case
 from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
+from omnillm.gateway.native_names import files_named, is_ambiguous, is_object, model_named
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.gateway.native_weight import expected_tokens
 from omnillm.gateway.refusals import refusal_error
@@ -26,27 +27,16 @@ from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import Verdict
-from omnillm.protocols.bound import FILE, files_named
-from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.bound import FILE
 from omnillm.protocols.protocol import Bound, Failure
+from omnillm.providers.endpoint import UPLOADS
 from omnillm.providers.native import BATCH
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan, Target
 from omnillm.transport.client import Exchange, HttpClient, Outgoing
-from omnillm.transport.spool import MEMORY_BYTES, Body
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
-
-
-class _Named(msgspec.Struct):
-    """What of a JSON body says which key it needs, and what it costs."""
-
-    model: str | None = None
-    input_file_id: str | None = None
-
-
-_named = msgspec.json.Decoder(_Named).decode
 
 
 class NativeEngine:
@@ -75,7 +65,7 @@ class NativeEngine:
 
     async def serve(self, call: Call, ask: NativeAsk) -> NativeRelay:
         """Admit and send. The relay then owns what the case holds: close it."""
-        named, model = self._read(ask)
+        named, model = await self._read(ask)
         bound, upload = await self._bounds.of_batch(call, ask), await self._bounds.of_upload(call, ask)
         for each in (model,) if bound is None else bound.models:
             self._check_cost(call, ask, each, is_bounded=bound is not None)
@@ -116,18 +106,12 @@ class NativeEngine:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
         return self._settlement.open(call, Plan(targets=(target,), public_model=call.model, route=f"{ask.provider}/native"), pin)
 
-    def _read(self, ask: NativeAsk) -> tuple[tuple[Bound, ...], str]:
-        """(what only one key knows, model) of path and body."""
+    async def _read(self, ask: NativeAsk) -> tuple[tuple[Bound, ...], str]:
+        """(what only one key knows, model) of path and body. What is uploaded names nothing, whatever stands in it."""
         named, body = ask.asked.named, ask.body
-        if not (isinstance(body, bytes) and body[:1] == b"{" and len(body) <= MEMORY_BYTES):
+        if ask.asked.path.startswith(UPLOADS) or not is_object(body):
             return named, ask.asked.model
-        try:
-            told = _named(body)
-        except UNREADABLE:
-            return named, ask.asked.model
-        files = dict.fromkeys((*files_named({}, body), *((("file", told.input_file_id),) if told.input_file_id else ())))
-        model = (told.model or "").removeprefix("models/")
-        return (*named, *files), ask.asked.model or model
+        return (*named, *await files_named(body)), ask.asked.model or model_named(body)
 
     def _check_cost(self, call: Call, ask: NativeAsk, model: str, *, is_bounded: bool) -> None:
         """Refuse what a hard budget cannot bound, and a model that the caller may not ask for."""
@@ -140,7 +124,7 @@ class NativeEngine:
                 f"{operation.metering.value} that the provider counts, and it goes through unread.",
                 code="unbounded_cost",
             )
-        if call.caller.models and _is_ambiguous(ask.body):
+        if call.caller.models and is_ambiguous(ask.body):
             raise BadRequest("A member stands twice in the request body; which model is asked for must be sure.", code="repeated_member")
         self._router.check_spendable(ask.provider, model, call.caller.models)
 
@@ -227,8 +211,3 @@ class NativeEngine:
         case.provider_body = body if failure.status in VISIBLE else b""
         case.provider_protocol = case.call.protocol.name
         return failure
-
-
-def _is_ambiguous(body: Body) -> bool:
-    """Whether a JSON body names a member twice, so that its provider could read another model than we did."""
-    return isinstance(body, bytes) and body[:1] == b"{" and has_repeated_members(body, read_members(body))

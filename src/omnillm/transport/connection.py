@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         return waiter
 
     def raise_fault(self) -> NoReturn:
-        """Raise what went wrong, once: a connection that kept it would be in a cycle with all frames of the traceback, a body among them."""
+        """Raise what went wrong, once: one that kept it would be in a cycle with every frame of the traceback, and what they hold."""
         raise self._take_fault() or UpstreamLost("The reply did not begin.")
 
     def _take_fault(self) -> UpstreamLost | UpstreamTimeout | None:

@@ -6,6 +6,7 @@ A file of the caller's own is sent from where it lies.
 import os
 import tempfile
 from collections.abc import Callable
+from mmap import ACCESS_READ, mmap
 from typing import Final, Self
 
 from omnillm.errors import Unavailable
@@ -59,6 +60,10 @@ class Spool:
         if self._file >= 0:
             return os.pread(self._file, size, offset)
         return bytes(self._memory[offset : offset + size])
+
+    def view(self) -> mmap:
+        """All of one that is on disk, without holding it."""
+        return mmap(self._file, 0, access=ACCESS_READ)
 
 
 def _write(file: int, piece: bytes) -> None:
