@@ -10,6 +10,7 @@ from tests.journeys.wire import Line, Question, Reply, exchange
 from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
+from omnillm.gateway.native_relay import at_the_end
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 from omnillm.testing.faults import Fault
 
@@ -146,6 +147,34 @@ async def test_usage_is_taken_on_the_side(fake: FakeProvider, gateway: Running) 
     assert (attempt.usage.input, attempt.cost_nanousd, attempt.is_usage_known) == (6, 2400, True)
     assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [2400]
     assert await gateway.program.store.verify() == []
+
+
+async def test_the_usage_of_a_long_reply_counts_too(fake: FakeProvider, gateway: Running) -> None:
+    """It stands at the end of what went through in pieces: of many embeddings, of an image."""
+    body = json.dumps({"model": "fake-small", "input": ["How deep is the lake?"] * 19_000}).encode()
+    reply = await ask(gateway, "POST", "/providers/openai/v1/embeddings", body)
+    told = reply.json["usage"]["total_tokens"]
+    assert (len(reply.body) > 1024 * 1024, told > 19_000) == (True, True)
+    _, [attempt] = await gateway.last()
+    assert (attempt.usage.input, attempt.cost_nanousd, attempt.is_usage_known) == (told, told * 400, True)
+    assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [told * 400]
+
+
+@pytest.mark.parametrize(
+    ("tail", "usage"),
+    [
+        (b'AAA"}],"usage":{"input_tokens":1}}', b'{"usage": {"input_tokens": 1}}'),
+        (b'data: {"usage": {"a":1}}\n\ndata: {"type":"done","usage" :\t{"a":{"b":2}},"z":1}\n\n', b'{"usage": {"a": {"b": 2}}}'),
+        (b'"text":"\\"usage\\":{}"}', b""),
+        (b'"usage":{"a":', b""),
+        (b'"usage":null}', b""),
+        (b'"usage":{"a":' + b"[" * 16_000, b""),
+        (b"\xff\xfe", b""),
+    ],
+)
+def test_usage_at_the_end(tail: bytes, usage: bytes) -> None:
+    """The last that is whole; nothing is made of what is none."""
+    assert at_the_end(tail) == usage
 
 
 async def test_a_key_for_some_models_spends_on_these_only(fake: FakeProvider, gateway: Running) -> None:

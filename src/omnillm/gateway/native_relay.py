@@ -3,6 +3,8 @@
 Any other goes through piece by piece; of server-sent events the usage is read on the side.
 """
 
+import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -24,6 +26,10 @@ from omnillm.transport.spool import MEMORY_BYTES
 from omnillm.usage import NO_USAGE, Usage
 
 JSON: Final = b"application/json"
+TAIL_BYTES: Final = 16 * 1024
+"""Of a reply that is not held: its end, where its usage stands."""
+_USAGE: Final = re.compile(r'"usage"\s*:\s*(?=\{)')
+_scan: Final = json.JSONDecoder().raw_decode
 
 
 class NativeRelay:
@@ -37,6 +43,7 @@ class NativeRelay:
         "_held",
         "_is_settled",
         "_results",
+        "_tail",
         "_watch",
         "case",
         "headers",
@@ -62,6 +69,7 @@ class NativeRelay:
         self._held: list[bytes] = []
         self._is_settled = False
         self._results: Results | None = None
+        self._tail = b""
         self._done: Callable[[], Awaitable[None]] | None = None
         self._watch = NativeWatch(endpoint) if self.content_type.startswith(EVENTS) else None
 
@@ -130,11 +138,14 @@ class NativeRelay:
 
     async def _next(self) -> bytes:
         try:
-            return await self._exchange.read()
+            piece = await self._exchange.read()
         except UpstreamTimeout as error:
             raise self._fail(Verdict.TIMEOUT, error) from None
         except UpstreamLost as error:
             raise self._fail(Verdict.LOST, error) from None
+        if self._watch is None and not self._asked.operation.metering.is_free:
+            self._tail = (self._tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
+        return piece
 
     def close(self) -> None:
         """The client is served or gone."""
@@ -156,7 +167,7 @@ class NativeRelay:
         case.close(status=self.status, outcome=SUCCESS)
 
     def _usage(self, body: bytes) -> Usage | None:
-        return usage_of(self._endpoint, body) if self._watch is None else self._watch.usage
+        return usage_of(self._endpoint, body or at_the_end(self._tail)) if self._watch is None else self._watch.usage
 
     def _fail(self, verdict: Verdict, error: OmniError) -> OmniError:
         case = self.case
@@ -171,6 +182,18 @@ class NativeRelay:
         outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, is_usage_known=usage is not None)
         self.case.end(outcome, status=self.status, error=code)
         self.case.close(status=status, outcome=code)
+
+
+def at_the_end(tail: bytes) -> bytes:
+    """A reply of nothing but the usage that stands last in a long one; b"": there is none."""
+    text = tail.decode("latin-1")
+    found = None
+    for found in _USAGE.finditer(text):  # noqa: B007  the last one counts
+        pass
+    try:
+        return b"" if found is None else json.dumps({"usage": _scan(text, found.end())[0]}).encode()
+    except (ValueError, RecursionError):
+        return b""
 
 
 def _decoded(body: bytes) -> object:
