@@ -203,7 +203,15 @@ def _group(word: re.Match[str]) -> str:
 
 
 def _matches(pattern: str, path: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), path) is not None
+    return _pattern(pattern).fullmatch(path) is not None
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """What stands between two stars is found once, where it comes first: a client's path is long, and no other place is ever better."""
+    head, *middle = map(re.escape, text.split("*"))
+    tail = f".*{middle.pop()}" if middle else ""
+    return re.compile(head + "".join(f"(?>.*?{part})" for part in middle) + tail)
 
 
 def _bound_id(endpoint: Endpoint, kind: str, written: str) -> str:
