@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import ssl
 import sys
 from collections import deque
@@ -351,3 +352,25 @@ async def test_a_peer_that_pings_and_takes_no_pong_is_lost(house):
             most = max(most, connection._transport.get_write_buffer_size())
     assert most < 1024 * 1024
     talk.reset()
+
+
+async def test_a_session_that_ended_is_freed_at_once(house):
+    """Without the cycle collector, which looks seldom: its socket has a quarter of a megabyte to read into."""
+
+    def sockets():
+        return sum(isinstance(each, WebSocket) for each in gc.get_objects())
+
+    app = await house.open(Echo())
+    gc.collect()
+    gc.disable()
+    try:
+        before = sockets()
+        talk = await open_talk(house)
+        assert sockets() == before + 1
+        await talk.close()
+        await house.until(lambda: not house.front.open_connections)
+        app.sockets.clear()
+        await asyncio.sleep(0)
+        assert sockets() == before
+    finally:
+        gc.enable()

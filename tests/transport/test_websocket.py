@@ -1,6 +1,7 @@
 """WebSockets to a provider: the handshake past proxies and under TLS, and the socket's own limits. The server is `websockets`' sans-io one."""
 
 import asyncio
+import gc
 
 import pytest
 from websockets.frames import Opcode
@@ -278,3 +279,25 @@ def test_what_may_stand_in_a_close_frame():
 def test_nothing_that_was_said_is_shown():
     """Not in a repr."""
     assert "secret" not in repr(Message(b"secret"))
+
+
+async def test_a_socket_that_is_gone_is_freed_at_once(wire):
+    """Without the cycle collector, which looks seldom."""
+
+    def sockets():
+        return sum(isinstance(each, WebSocket) for each in gc.get_objects())
+
+    client, origin = wire.client(), await wire.serve(Echo())
+    gc.collect()
+    gc.disable()
+    try:
+        before = sockets()
+        socket = await open_socket(wire, client, origin)
+        socket.close(1000)
+        while not socket.is_gone:
+            await wire.settle()
+        del socket
+        await wire.settle()
+        assert sockets() == before
+    finally:
+        gc.enable()

@@ -189,8 +189,10 @@ class WebSocket(asyncio.Protocol):
         self.due = NEVER
         self._deadlines.discard(self)
         self._wake_writer()
-        if self._on_lost is not None:
-            self._on_lost(exc)
+        on_lost, self._on_lost = self._on_lost, None
+        self.on_hold = self.on_retire = None  # whoever these call holds this socket, and a transport is a quarter of a megabyte
+        if on_lost is not None:
+            on_lost(exc)
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
