@@ -111,6 +111,37 @@ def test_the_prompt_grows_with_what_was_sent() -> None:
     assert typed > 51_200
 
 
+@pytest.mark.parametrize(
+    ("plain", "hidden"),
+    [
+        (b'{"realtimeInput":{"text":"%b"}}' % (b"A" * 51_200), (b'"text"', b'"t\\u0065xt"')),
+        (b'{"realtimeInput":{"video":{"data":"A","mimeType":"image/png"}}}', (b'"video"', b'"v\\u0069deo"')),
+        (b'{"clientContent":{"turns":[{"parts":[{"inlineData":{"data":"A","mimeType":"image/png"}}]}]}}', (b"image/", b"image\\/")),
+        (b'{"clientContent":{"turns":[{"parts":[{"inlineData":{"data":"A","mimeType":"image/png"}}]}]}}', (b"image/", b"Image/")),
+    ],
+)
+def test_an_escape_hides_nothing_of_a_prompt(plain: bytes, hidden: tuple[bytes, bytes]) -> None:
+    """What is as good for the provider counts as much."""
+    watches = LiveWatch(), LiveWatch()
+    for watch, message in zip(watches, (plain, plain.replace(*hidden)), strict=True):
+        watch.hear(message)
+    assert watches[1].prompt_tokens >= watches[0].prompt_tokens
+
+
+def test_every_picture_of_a_message_counts() -> None:
+    """Each is a few bytes and hundreds of tokens."""
+    watch = LiveWatch()
+    watch.hear(say({"realtimeInput": {"mediaChunks": [{"data": "A", "mimeType": "image/png"}] * 50}}))
+    assert watch.prompt_tokens > OWN_TOKENS + 50 * IMAGE_TOKENS
+
+
+def test_a_file_that_is_named_has_no_length_here() -> None:
+    """Then only the context bounds it."""
+    watch = LiveWatch()
+    watch.hear(say({"clientContent": {"turns": [{"parts": [{"fileData": {"fileUri": "https://x/files/a"}}]}]}}))
+    assert watch.is_unbounded
+
+
 def test_a_session_that_is_taken_up_again_brings_its_past() -> None:
     """Then only the context bounds it."""
     watch = LiveWatch()

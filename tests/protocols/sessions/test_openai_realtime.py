@@ -128,6 +128,14 @@ def test_what_did_not_pass_here_has_the_context_as_its_bound(session: Any) -> No
     assert watch.is_unbounded
 
 
+@pytest.mark.parametrize(("word", "hidden"), [(b'"mcp"', b'"\\u006dcp"'), (b'"prompt"', b'"promp\\u0074"')], ids=["prompt", "mcp"])
+def test_an_escape_hides_no_bound(word: bytes, hidden: bytes) -> None:
+    """What is as good for the provider is as good for us."""
+    watch = RealtimeWatch()
+    watch.hear(event("session.update", session={"x": "WORD"}).replace(b'"WORD"', word).replace(word, hidden))
+    assert watch.is_unbounded
+
+
 def test_what_is_observed_of_an_open_turn() -> None:
     """Bytes of text, lengths of audio; forgotten when the turn is reported."""
     watch = RealtimeWatch()

@@ -11,7 +11,7 @@ from omnillm.protocols.gemini_generate_content.failure import read_failure, writ
 from omnillm.protocols.gemini_generate_content.peek import searches_of, usage_of
 from omnillm.protocols.gemini_generate_content.wire import Candidate, GroundingMetadata, ModalityCount, UsageMetadata
 from omnillm.protocols.protocol import Failure, Fault
-from omnillm.protocols.sessions.session import AUDIO_BYTES, IMAGE_TOKENS, OWN_TOKENS, Report, SessionProtocol
+from omnillm.protocols.sessions.session import AUDIO_BYTES, IMAGE_TOKENS, OWN_TOKENS, Report, SessionProtocol, spelled_out
 from omnillm.usage import Usage
 
 MODELS: Final = "models/"
@@ -86,17 +86,18 @@ class LiveWatch:
             self._asked += 1  # the provider will refuse it, or read it otherwise
             return
         is_spoken = len(heard.heard) + len(heard.heard_snake) > 0
-        is_picture = b"image/" in message or b'"video"' in message
-        if not is_spoken or b'"text"' in message:
-            self.prompt_tokens += len(message) + IMAGE_TOKENS * message.count(b"image/")
-        else:
-            self.prompt_tokens += len(message) // AUDIO_BYTES + 1 + IMAGE_TOKENS * is_picture
+        told = spelled_out(message)
+        pictures = max(told.lower().count(b"image/"), b'"video"' in told)
+        is_text = not is_spoken or b'"text"' in told
+        self.prompt_tokens += (len(message) if is_text else len(message) // AUDIO_BYTES + 1) + IMAGE_TOKENS * pictures
         content = heard.content or heard.content_snake
         is_asked = content is not None and (content.is_complete or content.is_complete_snake)
         if is_asked or len(heard.results) + len(heard.results_snake) > 0:
             self._asked += 1
         if len(heard.setup) > 0:
-            self.is_unbounded = b'"handle"' in message  # a session that is taken up again brings its past along
+            self.is_unbounded = b'"handle"' in told  # a session that is taken up again brings its past along
+        if b'"fileUri"' in told or b'"file_uri"' in told:
+            self.is_unbounded = True  # the provider fetches what it names
 
     def see(self, message: bytes) -> tuple[Report, ...]:
         is_audio = b"audio/" in message

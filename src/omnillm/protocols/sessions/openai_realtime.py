@@ -8,7 +8,7 @@ from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, Count, decode_clamped
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault
 from omnillm.protocols.protocol import Failure, Fault
-from omnillm.protocols.sessions.session import AUDIO_BYTES, IMAGE_TOKENS, OWN_TOKENS, Report, SessionProtocol
+from omnillm.protocols.sessions.session import AUDIO_BYTES, IMAGE_TOKENS, OWN_TOKENS, Report, SessionProtocol, spelled_out
 from omnillm.usage import Usage
 
 TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
@@ -90,13 +90,14 @@ class RealtimeWatch:
             self.prompt_tokens += len(message) // AUDIO_BYTES + 1
             return
         self.prompt_tokens += len(message)
-        if b"input_image" in message:
-            self.prompt_tokens += IMAGE_TOKENS * message.count(b"input_image")
-        if b'"mcp"' in message or b'"prompt"' in message or b"item_reference" in message:
+        told = spelled_out(message)
+        if b"input_image" in told:
+            self.prompt_tokens += IMAGE_TOKENS * told.count(b"input_image")
+        if b'"mcp"' in told or b'"prompt"' in told or b"item_reference" in told:
             self.is_unbounded = True  # what a tool's server, a stored prompt or an older item adds is not seen here
         if event.type == "response.create":
             self._asked.append(event.event_id or "")
-        if b"transcription" in message:
+        if b"transcription" in told:
             self._transcriber = _transcriber_in(message) or self._transcriber
 
     def see(self, message: bytes) -> tuple[Report, ...]:

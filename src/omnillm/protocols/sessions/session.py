@@ -11,6 +11,7 @@ from typing import Protocol as Interface
 
 import msgspec
 
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Fault
 from omnillm.usage import Usage
 
@@ -71,3 +72,13 @@ class SessionProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """What of the opening message has a price without a bound; "": nothing."""
     with_model: Callable[[bytes, str], bytes]
     """The opening message for another model; of a protocol whose model stands in the URL, as it is."""
+
+
+def spelled_out(message: bytes) -> bytes:
+    """A message that is searched for words: with escapes that hide some, once more without them."""
+    if b"\\u00" not in message and b"\\/" not in message:
+        return message
+    try:
+        return message + msgspec.json.encode(msgspec.json.decode(message))
+    except UNREADABLE:
+        return message
