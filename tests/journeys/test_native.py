@@ -344,6 +344,14 @@ async def test_a_cache_shows_no_file_of_another(fake: FakeProvider, gateway: Run
     assert (reply.status, fake.log) == (404, [])
 
 
+async def test_a_list_does_not_go_on_from_what_another_made(fake: FakeProvider, gateway: Running) -> None:
+    """Nor tell that it is there."""
+    made = (await upload(gateway)).json["id"]
+    replies = [await ask(gateway, "GET", f"{FILE}?after={name}", key=DORA) for name in (made, "file-of-nobody")]
+    assert [reply.status for reply in replies] == [400, 400]
+    assert replies[0].error["message"] == replies[1].error["message"]
+
+
 async def test_what_is_uploaded_names_nothing(fake: FakeProvider, gateway: Running) -> None:
     """A document may speak of files."""
     reply = await ask(

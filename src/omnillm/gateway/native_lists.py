@@ -54,7 +54,7 @@ class NativeLists:
 
     async def _walk(self, case: Case, ask: NativeAsk) -> bytes:
         labels, how = self._labels[ask.provider], listing(ask.endpoint)
-        place: Place | None = await self._start(ask, how, labels, is_named=bool(case.call.caller.name))
+        place: Place | None = await self._start(ask, how, labels, caller=case.call.caller.name)
         kept: list[msgspec.Raw] = []
         for _ in range(MOST_PAGES + len(labels)):
             assert place is not None
@@ -70,14 +70,14 @@ class NativeLists:
             place = following or Place(place.key + 1)
         raise UpstreamLost("The provider's list has too many pages.", code="upstream_too_large")
 
-    async def _start(self, ask: NativeAsk, how: Listing, labels: tuple[str, ...], *, is_named: bool) -> Place:
+    async def _start(self, ask: NativeAsk, how: Listing, labels: tuple[str, ...], *, caller: str) -> Place:
         cursor = dict(parse_qsl(ask.query)).get(how.cursor, "")
         if not cursor:
             return Place(0)
         binding = None if how.has_tokens else await self._bindings.owner((ask.asked.operation.lists, cursor))
-        if binding is not None and binding.key in labels:
+        if binding is not None and binding.key in labels and binding.caller == caller:
             return Place(labels.index(binding.key), cursor)
-        if binding is None and not is_named and len(labels) == 1:
+        if binding is None and not caller and len(labels) == 1:
             return Place(0, cursor)  # what was made elsewhere is nobody's, and shown to nobody else
         raise BadRequest(f"{how.cursor} names no page of this list.")
 
