@@ -344,6 +344,16 @@ async def test_a_cache_shows_no_file_of_another(fake: FakeProvider, gateway: Run
     assert (reply.status, fake.log) == (404, [])
 
 
+@pytest.mark.parametrize("name", ["fileName", "file_name"])
+async def test_a_batch_of_geminis_runs_over_no_file_of_another(fake: FakeProvider, gateway: Running, name: str) -> None:
+    """There the input is named; a document that only has a name is nobody's."""
+    path = "/providers/gemini/v1beta/models/fake-small:batchGenerateContent"
+    for value, status in (("files/of-ada", 404), ("lake.pdf", 0)):
+        body = json.dumps({"batch": {"inputConfig": {name: value}}}).encode()
+        reply = await ask(gateway, "POST", path, body, key=DORA)
+        assert (reply.status == 404 and "There is no file" in reply.body.decode()) == (status == 404)
+
+
 async def test_a_list_does_not_go_on_from_what_another_made(fake: FakeProvider, gateway: Running) -> None:
     """Nor tell that it is there."""
     made = (await upload(gateway)).json["id"]

@@ -25,9 +25,11 @@ LONGEST_MATCH: Final = 4096
 """No match of the patterns is longer."""
 _BEFORE: Final = b"\xef\xbb\xbf \t\r\n"
 """What may stand before an object: a byte order mark, too."""
-_MEMBER: Final = re.compile(rb'file(?:_id|_?[uU]ri)"(?:\s{0,512}:\s{0,512}"((?:[^"\\]|\\.){0,512})"|\s{0,511}:\s{512}|\s{512})', re.DOTALL)
-"""The end of a member's name, and its value; no value: more space than any writer leaves."""
-_LETTER: Final = re.compile(rb"\\u00(?:5[fF]|55|6[1-9a-fA-F]|7[0-9aA])")
+_MEMBER: Final = re.compile(
+    rb'file(?:_id|(_?[uU]ri|Name|_name))"(?:\s{0,512}:\s{0,512}"((?:[^"\\]|\\.){0,512})"|\s{0,511}:\s{512}|\s{512})', re.DOTALL
+)
+"""The end of a member's name, whether it is one of Gemini's, and its value; no value: more space than any writer leaves."""
+_LETTER: Final = re.compile(rb"\\u00(?:4[eE]|5[fF]|55|6[1-9a-fA-F]|7[0-9aA])")
 """A letter of such a name, as no writer spells it."""
 _OF_GEMINI: Final = re.compile(r"files/[\w-]{1,128}")
 
@@ -75,8 +77,8 @@ async def files_named(body: Body) -> tuple[Bound, ...]:
     return tuple(found)
 
 
-def _values(body: bytes | mmap, start: int, end: int) -> Iterator[bytes]:
-    """Of the members that begin within these places."""
+def _values(body: bytes | mmap, start: int, end: int) -> Iterator[tuple[bytes, bool]]:
+    """(value, is it Gemini's) of the members that begin within these places."""
     last = end + LONGEST_MATCH
     for letter in _LETTER.finditer(body, start, last):
         before = body[max(letter.start() - 64, 0) : letter.start()]
@@ -86,22 +88,25 @@ def _values(body: bytes | mmap, start: int, end: int) -> Iterator[bytes]:
         at = member.start()
         before = body[max(at - 7, 0) : at]
         if at < end and (before[-1:] == b'"' or before == b'"input_'):
-            if member[1] is None:
+            if member[2] is None:
                 raise _hidden()
-            yield member[1]
+            yield member[2], member[1] is not None
 
 
-def _bound(values: Iterator[bytes]) -> tuple[Bound, ...]:
-    names = {}
-    for value in values:
+def _bound(values: Iterator[tuple[bytes, bool]]) -> tuple[Bound, ...]:
+    names: dict[str, None] = {}
+    for value, is_gemini in values:
         try:
             text = _text(b'"%b"' % value)
         except UNREADABLE:
             continue  # the provider says what is wrong with it
-        uri = _OF_GEMINI.search(text)
-        names[uri[0] if uri else text] = uri or "/" not in text
+        found = _OF_GEMINI.search(text)
+        if found is not None:
+            names[found[0]] = None
+        elif text and not is_gemini:
+            names[text] = None
         _check_number(len(names))
-    return tuple((FILE, name) for name, is_file in names.items() if is_file and name)
+    return tuple((FILE, name) for name in names)
 
 
 def _check_number(number: int) -> None:
