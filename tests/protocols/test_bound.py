@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from omnillm.errors import BadRequest
 from omnillm.gateway.call import read_members
 from omnillm.protocols.bound import MOST, files_named, gemini_named, response_made, responses_named, without_reasoning
 from omnillm.protocols.protocol import Bound
@@ -76,11 +77,41 @@ def test_one_id_may_stand_in_every_item() -> None:
     assert time.process_time() - began < 2
 
 
-def test_repeated_file_is_named_once_and_many_are_cut() -> None:
-    """A body cannot cause any number of look-ups."""
-    body = b"[" + b",".join(b'{"file_id": "file-%d"}' % (number // 2) for number in range(4 * MOST)) + b"]"
-    named = files_named({}, body)
-    assert len(named) == len(set(named)) == MOST
+def test_repeated_file_is_named_once_and_too_many_are_refused() -> None:
+    """A body cannot cause any number of look-ups, and cannot hide one behind many."""
+
+    def body(count: int) -> bytes:
+        return b"[" + b",".join(b'{"file_id": "file-%d"}' % (number // 2) for number in range(2 * count)) + b"]"
+
+    assert len(files_named({}, body(MOST))) == MOST
+    with pytest.raises(BadRequest, match="more than 1024 files or items") as refused:
+        files_named({}, body(MOST + 1))
+    assert refused.value.code == "too_many_files"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"input":[{"type":"input_file","file\u005fid":"file-1"}]}',
+        rb'{"input":[{"type":"input_file","file_id":"\u0066ile-1"}]}',
+        rb'{"input":[{"type":"input_file","file_\u0069d":"file\u002d1","x":"\u00e9","y":1e999}]}',
+    ],
+)
+def test_an_escape_hides_no_file(body: bytes) -> None:
+    """Letters that need no escape are read as they are meant, whatever else stands there."""
+    assert responses_named(read_members(body), body) == files_named({}, body) == (("file", "file-1"),)
+
+
+def test_an_escaped_slash_hides_no_file_of_gemini() -> None:
+    """As PHP writes it."""
+    body = rb'{"contents":[{"parts":[{"fileData":{"fileUri":"https:\/\/x.test\/v1beta\/files\/one"}}]}]}'
+    assert gemini_named(read_members(body), body) == (("file", "files/one"),)
+
+
+def test_a_repeated_member_hides_nothing_behind_an_escape() -> None:
+    """What is spelt out forgets the first of two; what stood there is still looked at."""
+    body = rb'{"file_id":"file-1","file_id":"file-2","x":"\u0061"}'
+    assert files_named({}, body) == (("file", "file-1"), ("file", "file-2"))
 
 
 @pytest.mark.parametrize(

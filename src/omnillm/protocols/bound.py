@@ -3,17 +3,21 @@
 Found without decoding a body: only a request that has one of the few words is searched.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection
 
 import msgspec
 
+from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound, Members
 
-MOST = 64
-"""Ids of one kind in one body that are looked at, the last ones: each may be asked of the ledger."""
+MOST = 1024
+"""Ids of one kind in one body: each may be asked of the ledger."""
+MOST_REASONING = 64
+"""Of encrypted reasoning, whose owner is a wish and no right, the last ones are looked at."""
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
@@ -26,13 +30,33 @@ _REFERENCE = re.compile(
 _text = msgspec.json.Decoder(str | None).decode
 
 
+_ESCAPED = re.compile(rb"\\(?:u00[2-7]|/)")
+"""How what needs no escape can be spelt: a search would not see it."""
+
+
 def _found(kind: str, pattern: re.Pattern[bytes], body: bytes) -> tuple[Bound, ...]:
     ids = dict.fromkeys(match[1].decode() for match in pattern.finditer(body))
-    return tuple((kind, found) for found in list(ids)[-MOST:])
+    if len(ids) > MOST:
+        raise BadRequest(f"The body names more than {MOST} files or items.", code="too_many_files")
+    return tuple((kind, found) for found in ids)
+
+
+def _spelt_out(body: bytes) -> bytes:
+    """The body and, where it hides plain letters in escapes, what it says without them: whoever could hide an id would reach another's."""
+    if b"\\" not in body or _ESCAPED.search(body) is None:
+        return body
+    try:
+        return body + json.dumps(json.loads(body, parse_int=str, parse_constant=str), separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The request body is not valid JSON.", code="invalid_json") from error
 
 
 def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
     """OpenAI's and Anthropic's uploaded files."""
+    return _files(_spelt_out(body))
+
+
+def _files(body: bytes) -> tuple[Bound, ...]:
     return _found(FILE, _FILE_ID, body) if b'"file_id"' in body else ()
 
 
@@ -42,17 +66,19 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
     if "conversation" in members:
         found += _conversation_named(members["conversation"])
+    body = _spelt_out(body)
     if b'"item_reference"' in body:
         found += _found(ITEM, _REFERENCE, body)
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
-        found += _found(REASONING, _REASONING_ID, body)
-    return found + files_named(members, body)
+        found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
+    return found + _files(body)
 
 
 def gemini_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     """Cached content, and files of the File API."""
     cached = _member("cachedContent", members) or _member("cached_content", members)
     found: tuple[Bound, ...] = ((CACHED_CONTENT, cached),) if cached else ()
+    body = _spelt_out(body)
     return found + (_found(FILE, _FILE_URI, body) if b'"fileUri"' in body or b'"file_uri"' in body else ())
 
 

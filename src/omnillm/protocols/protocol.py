@@ -147,7 +147,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     overloaded_status: int = 503
     """What its clients know an overloaded provider by."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids
-    """What a request names that is bound to a provider key; never raises."""
+    """What a request names that is bound to a provider key. BadRequest: more than anybody would look for, or what cannot be read."""
     made_ids: Callable[[bytes], tuple[Bound, ...]] | None = None
     """What a plain reply, or a stream's last event, made; never raises. None: replies make nothing."""
     is_upstream_only: bool = False
