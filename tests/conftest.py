@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.soak import rounds
 
 SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+")
 """How provider keys, virtual keys and admin keys of the tests begin, and what stands for headers, peppers and prompts."""
@@ -16,7 +17,7 @@ def pytest_configure():
     # Every client of an SDK reads the roots that it trusts, 25 ms a time for all that the system has. The tests speak TLS with roots of their own.
     os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
     # The machine is shared: how long an example takes says nothing about the code.
-    settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("shared", max_examples=rounds(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("shared")
     logging.getLogger("omnillm").setLevel(logging.DEBUG)  # what is not shown by default is looked at too
 

@@ -181,7 +181,7 @@ def test_the_comments_of_the_template_load_too():
     assert "fast" in read.models
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=200) | st.text(alphabet="{}[]:,-&*!?|>'\"%@ \n\tab0${}~#<", max_size=80))
 @example(text="*a")
 @example(text="\ud800")
@@ -204,7 +204,7 @@ def told(text):
         return str(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_no_damage_to_a_valid_file_raises_anything_but_a_config_error(data):
     """A cut, repeated or overwritten piece of a whole configuration; no message shows a secret, and no settings do, unless somebody writes

@@ -66,7 +66,7 @@ def test_the_bytes_of_complete_events_pass_untouched(name):
     assert raw[len(joined) :] in {b"", b"data: 2\n"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from([b"data: x", b"data:", b"event: e", b": c", b"id: 1", b"\n", b"\r", b"\r\n", b"\n\n", b" ", b"\xef\xbb\xbf"])),
     st.data(),

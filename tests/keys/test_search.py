@@ -155,7 +155,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(STEPS, st.sampled_from(["power_of_two", "weighted", "priority", "random_first_fit"]))
 def test_a_call_finds_nothing_only_if_a_look_at_every_key_finds_nothing(steps, selection):
     """Nothing that is remembered ever hides a key; and where nothing is found, there is a moment in the future or none."""

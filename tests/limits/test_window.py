@@ -17,7 +17,7 @@ def most_in_any_minute(log):
     return max((sum(amount for at, amount in log if end - 60.0 < at <= end) for end, _ in log), default=0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(GAPS, st.integers(1, LIMIT)), max_size=40), st.floats(0.0, 1e6))
 def test_no_minute_ever_holds_more_than_the_limit(steps, start):
     """Whatever is granted and sent at once, an exact log of it never shows a minute over the limit."""
@@ -30,7 +30,7 @@ def test_no_minute_ever_holds_more_than_the_limit(steps, start):
     assert most_in_any_minute(log) <= LIMIT
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(GAPS, st.integers(1, LIMIT)), min_size=1, max_size=40), st.floats(0.0, 1e6))
 def test_room_is_free_at_most_a_second_late(steps, start):
     """What an exact log has room for a second ago is granted."""
@@ -44,7 +44,7 @@ def test_room_is_free_at_most_a_second_late(steps, start):
             log.append((now, amount))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.tuples(GAPS, st.sampled_from(["reserve", "stamp", "give_back", "correct"]), st.integers(1, LIMIT), st.integers(0, 7)),
@@ -77,7 +77,7 @@ def test_grants_stamps_and_corrections_keep_every_minute_under_the_limit(steps):
     assert most_in_any_minute(sent) <= LIMIT
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(GAPS, st.integers(1, 4)), max_size=20), st.integers(1, LIMIT), GAPS)
 def test_the_earliest_moment_is_the_first_with_room(steps, amount, later):
     """At `earliest` there is room, and a moment before there was not."""

@@ -140,7 +140,7 @@ async def say_noise(house, pieces):
     return statuses
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=NOISE)
 def test_any_bytes_are_answered_or_closed(stage, scripted, pieces):
     """Nothing crashes, nothing hangs: when its time is over, every connection has ended, and no failure was unforeseen."""

@@ -36,10 +36,10 @@ async def _serve(host: str, port: int) -> None:
     except OSError as error:
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     try:
-        typer.echo(f"A fake provider serves on {provider.base_url}; any API key will do. Ctrl-C ends it.")
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        typer.echo(f"A fake provider serves on {provider.base_url}; any API key will do. Ctrl-C ends it.")
         await ended.wait()
     finally:
         await provider.aclose()  # the loop must see the open sockets closed before it ends

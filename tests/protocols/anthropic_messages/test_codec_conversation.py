@@ -322,7 +322,7 @@ REQUESTS = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(REQUESTS, st.booleans(), st.booleans())
 def test_canonical_request_comes_back_or_the_report_says_why(request_, adaptively, takes_system):
     dialect = Dialect(thinks_adaptively=adaptively, accepts_system_messages=takes_system)

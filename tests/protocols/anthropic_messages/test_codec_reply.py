@@ -317,7 +317,7 @@ BLOCKS = st.dictionaries(st.sampled_from(BLOCK_MEMBERS), ANY_JSON).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(BODY)), ANY_JSON), st.lists(BLOCKS, max_size=3))
 def test_whatever_a_provider_answers_nothing_but_unfit_is_raised(change, blocks):
     """And what can be read can be written."""

@@ -378,7 +378,7 @@ def put(owner: Any, place: tuple, value: Any) -> None:
 PLACES = places(WHOLE)[1:]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), ANY_JSON), min_size=1, max_size=3))
 def test_whatever_the_client_sends_nothing_but_unfit_is_raised(changes):
     """And what can be read can be written."""

@@ -531,7 +531,7 @@ MEMBERS = st.dictionaries(st.sampled_from(["index", "message", "content_block", 
 ODD = MEMBERS.flatmap(lambda members: st.sampled_from(KINDS).map(lambda kind: {**members, "type": kind}))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ODD, max_size=4))
 def test_whatever_a_provider_streams_nothing_but_unfit_is_raised(odd):
     """And what can be read can be written."""

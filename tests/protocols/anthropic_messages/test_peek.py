@@ -106,7 +106,7 @@ def test_escaped_tool_type_is_seen():
     assert PROTOCOL.peek_request(decoded).price_members == ("tools",)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.dictionaries(st.sampled_from(["model", "max_tokens", "stream", "messages", "tools", "speed", "x"]), JSON, max_size=6))
 def test_whatever_comes_is_read_or_refused(body):
     """No JSON object makes peeking raise anything but BadRequest, nor its weighing anything at all."""
@@ -210,7 +210,7 @@ def test_error_under_a_success_status_is_a_failure():
     assert seen.failure.verdict is Verdict.OVERLOADED
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.one_of(st.binary(max_size=40), JSON.map(lambda value: json.dumps(value).encode()), JSON.map(reply)))
 def test_no_reply_raises(body):
     """Whatever a provider answers, peeking returns."""

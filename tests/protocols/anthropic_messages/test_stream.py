@@ -143,7 +143,7 @@ def test_text_that_looks_like_events_is_text():
     assert not watch.at_end_of_stream()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["type", "message", "usage", "content_block", "error"]),

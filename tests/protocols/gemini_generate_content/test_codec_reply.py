@@ -192,7 +192,7 @@ def test_member_unknown_to_the_sdk_is_kept_and_not_written() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*is not a valid")  # a word that the SDK does not know yet: it reads it, and warns
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_odd_reply_is_read_or_named(data: st.DataObject) -> None:
     """What is read the SDK can read."""

@@ -241,7 +241,7 @@ def test_enum_is_json_elsewhere() -> None:
 BODIES = list(SAME.values())
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_odd_request_is_read_or_named(data: st.DataObject) -> None:
     """Whatever stands in whatever place."""

@@ -529,7 +529,7 @@ def test_recorded_stream_cut_anywhere_is_no_success(google_stream: Any) -> None:
             decoder.finish()
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_odd_stream_is_read_or_named(data: st.DataObject) -> None:
     """And the SDK reads what is written of it."""

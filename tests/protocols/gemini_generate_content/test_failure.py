@@ -101,7 +101,7 @@ def test_hostile_body_is_judged_by_the_status(body):
     assert PROTOCOL.read_failure(429, {}, body, WALL).verdict is Verdict.RATE_LIMITED
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.integers(100, 599),
     st.dictionaries(

@@ -121,7 +121,7 @@ def test_members_that_decide_the_price_are_named():
     assert peek(generationConfig={"responseModalities": ["AUDIO"]}).price_members == ("generationConfig.responseModalities",)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["contents", "generationConfig", "generation_config", "tools", "model", "x"]),
@@ -230,7 +230,7 @@ def test_stream_that_came_as_an_array_is_read():
     assert seen.usage == Usage(input=4, output=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.one_of(st.binary(max_size=40), JSON.map(lambda value: json.dumps(value).encode()), JSON.map(reply)))
 def test_no_reply_raises(body):
     """Whatever a provider answers, peeking returns."""

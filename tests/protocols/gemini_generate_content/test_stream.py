@@ -165,7 +165,7 @@ def test_parts_of_an_unknown_shape_are_content():
     assert PROTOCOL.watch(False).see(Frame(raw=b": hello\n\n", data=b"")) is Sight.NOTHING
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["candidates", "usageMetadata", "error", "promptFeedback"]),

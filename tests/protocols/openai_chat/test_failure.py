@@ -152,7 +152,7 @@ def test_headroom_is_read_from_the_headers():
     assert PROTOCOL.read_headroom({b"content-type": b"x"}, 0.0) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.integers(100, 599), st.binary(max_size=30), st.sampled_from([b'{"error":%b}', b'{"error":{"message":%b}}', b'{"usage":%b}', b"%b"])
 )

@@ -105,7 +105,7 @@ def test_members_that_decide_the_price_are_named():
     assert peek(service_tier="flex", web_search_options={}, temperature=0.5).price_members == ("service_tier", "web_search_options")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["model", "messages", "stream", "max_tokens", "max_completion_tokens", "n", "stream_options"]), JSON)
 )
@@ -117,7 +117,7 @@ def test_any_request_is_read_or_refused(body):
     assert PROTOCOL.media_tokens(members(body)) >= 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(JSON, st.binary(max_size=20))
 def test_any_reply_is_read(value, noise):
     """Random bodies, and random values where usage, choices and error stand, raise nothing."""

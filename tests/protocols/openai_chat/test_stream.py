@@ -142,7 +142,7 @@ def test_stream_is_complete_only_after_done():
     assert watch.at_end_of_stream()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.sampled_from([HELLO, chunk(), chunk(choices=[], usage=USAGE), b'{"error":{}}', b"{", b"[DONE]"]) | st.binary(max_size=12))
 )

@@ -75,7 +75,7 @@ def test_members_that_decide_the_price_are_named():
     assert peek(tools=[{"type": "mcp"}]).price_members == ("tools",)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.sampled_from(["model", "input", "stream", "max_output_tokens", "tools", "prompt"]), JSON))
 def test_any_request_is_read_or_refused(body):
     """Random bodies raise nothing but BadRequest, and are weighed without raising at all."""
@@ -85,7 +85,7 @@ def test_any_request_is_read_or_refused(body):
     assert PROTOCOL.media_tokens(members(body)) >= 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(JSON, st.binary(max_size=20))
 def test_any_reply_is_read(value, noise):
     """Random bodies, and random values where usage, output and error stand, raise nothing."""

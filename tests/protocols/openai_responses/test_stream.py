@@ -121,7 +121,7 @@ def test_next_number_follows_the_last_event_that_was_forwarded():
     assert follow(CREATED, DELTA)[1].response_id == "resp_1"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.sampled_from([CREATED, DELTA, COMPLETED, event("error"), b"{", b"null", event("response.failed", response=None)])
