@@ -231,3 +231,10 @@ async def test_models_of_bedrock_embed_each_in_its_own_words(serve: Serve) -> No
     assert attempt.is_estimated
     assert ledger == settled >= cloud.invoice.total_nanousd
     assert reserved == 0
+
+
+async def test_a_key_with_a_small_limit_embeds(serve: Serve, provider: FakeProvider) -> None:
+    """Vectors are no tokens: of the key's TPM only the texts are reserved."""
+    gateway = await serve(configuration(provider, keys={"a": "key: sk-good, tpm: 500"}))
+    reply = await exchange(gateway.port, post("/v1/embeddings", {"model": "fast", "input": "one text"}))
+    assert reply.status == 200

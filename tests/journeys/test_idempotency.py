@@ -51,7 +51,7 @@ def check_refused(reply: Reply, status: int, code: str, *, should_retry: bool = 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_reply_that_is_kept_is_told_again(serve: Serve, provider: FakeProvider, dialect: str) -> None:
+async def test_b11_reply_that_is_kept_is_told_again(serve: Serve, provider: FakeProvider, dialect: str) -> None:
     """Status, body and content type as before; it costs nothing, is no call, and names the one that was."""
     gateway = await serve(configuration(provider, calls=KEPT, caller="rpm: 1"))
     first = await exchange(gateway.port, once(dialect))
@@ -69,7 +69,7 @@ async def test_reply_that_is_kept_is_told_again(serve: Serve, provider: FakeProv
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_reply_that_is_not_kept_is_not_made_again(serve: Serve, provider: FakeProvider, dialect: str, is_stream: bool) -> None:
+async def test_b11_reply_that_is_not_kept_is_not_made_again(serve: Serve, provider: FakeProvider, dialect: str, is_stream: bool) -> None:
     """A stream never is, and a plain reply only when the configuration says so: the ledger has what can be known of it."""
     gateway = await serve(configuration(provider, calls=KEPT if is_stream else ""))
     first = await exchange(gateway.port, once(dialect, is_stream=is_stream))
@@ -113,7 +113,7 @@ async def test_repetition_of_a_call_under_way_waits_for_it(serve: Serve, provide
     await check_once(gateway, provider)
 
 
-async def test_of_a_hundred_at_once_one_is_sent(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
+async def test_b11_of_a_hundred_at_once_one_is_sent(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:
     """All of them come before the ledger has said whether it knows the key."""
     gateway = await serve(configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict"))
     lines = [await Line.open(gateway.port, once()) for _ in range(100)]

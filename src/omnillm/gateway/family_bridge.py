@@ -65,8 +65,8 @@ class FamilyBridge:
         return self._bridged.get((lease.provider, lease.model))
 
     def cap(self, tokens: int) -> None:
-        """No family's request has an output cap."""
-        raise NotImplementedError(tokens)
+        """Never asked: no family's request can bear an output cap (`Protocol.output_cap_member`)."""
+        raise AssertionError(tokens)
 
     def reply(self, bridged: Bridged, lease: Lease, request_id: str, body: bytes) -> tuple[bytes, tuple[LossReason, ...]]:  # noqa: ARG002 - the signature of `Bridge.reply`
         """A whole reply for the client, and what was lost in it. UpstreamLost: it is garbled."""
@@ -74,6 +74,6 @@ class FamilyBridge:
         report = transcode.emit_api_response(self._call.protocol.name, response, self._request)
         return report.value, report.loss_reasons
 
-    def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:
-        """No family's stream is translated: those that have streams have one format."""
-        raise NotImplementedError(bridged.protocol.name)
+    def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:  # noqa: ARG002 - the signature of `Bridge.stream`
+        """Never asked: families that have streams have one format, and that is not translated."""
+        raise AssertionError(bridged.protocol.name)

@@ -154,7 +154,7 @@ class Quoter:
         is_capped = peek.output_cap is not None
         output = (peek.output_cap or self._default_output_tokens) * peek.n
         quote = Quote(
-            tokens=prompt_tokens + output,
+            tokens=prompt_tokens + (output if peek.output_cap != 0 else 0),  # a family whose reply is no text: vectors, scores
             prompt_bound=prompt_bound,
             output_bound=output,
             extras=extras,

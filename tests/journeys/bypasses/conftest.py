@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.journeys.bypasses.common import LAG_TOKENS
+from tests.journeys.bypasses.bypassing import LAG_TOKENS
 from tests.journeys.running import PRICES
 
 from omnillm.assemble import SystemClock

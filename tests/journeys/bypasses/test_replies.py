@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.journeys.bypasses.common import INPUT, OUTPUT, TEXT, WORDS, check_paid, said
+from tests.journeys.bypasses.bypassing import INPUT, OUTPUT, TEXT, WORDS, check_paid, said
 from tests.journeys.running import PRICES, Serve, configuration
 from tests.journeys.wire import DIALECTS, JSON, ask, exchange
 

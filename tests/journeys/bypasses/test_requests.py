@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.journeys.bypasses.common import LARGE, check_paid, said, with_large
+from tests.journeys.bypasses.bypassing import LARGE, check_paid, said, with_large
 from tests.journeys.money import NANO, held_by_one, usd, watched
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Serve, configuration, until
 from tests.journeys.wire import DIALECTS, JSON, Line, Question, ask, exchange

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.journeys.bypasses.common import KEYS, LARGE, admin, check_paid, with_large
+from tests.journeys.bypasses.bypassing import KEYS, LARGE, admin, check_paid, with_large
 from tests.journeys.money import held_by_one, usd
 from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import Line, Reply, ask, exchange
