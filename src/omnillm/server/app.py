@@ -44,6 +44,13 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     live: Live
 
 
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What a head led to, and the digest of the credential in it, whose caller may have changed since."""
+
+    context: Context
+    credential: bytes
+
+
 class App:
     """The front's application."""
 
@@ -68,12 +75,20 @@ class App:
     def open(self, request: Request) -> Context | passthrough.Native:
         """Route and authenticate, at the end of the headers. The policy hangs on the matched path, never on a header; no match: 404."""
         if self._has_calls:
-            context = self._open_call(request)
+            context = self._recall(request) or self._open_call(request)
             if context is not None:
                 return context
         if request.path not in PROBES:
             self._admit_to_operations(request)
         return Context(None, None, self.live)
+
+    def _recall(self, request: Request) -> Context | None:
+        """What this head led to before, if it does so still."""
+        known = None if request.memo is None else request.memo.found
+        if not isinstance(known, Known) or known.context.live is not self.live:
+            return None
+        caller = self.live.authenticator.recognise(known.credential, self._clock.wall())
+        return known.context if caller is known.context.caller else None
 
     def _open_call(self, request: Request) -> Context | passthrough.Native | None:
         path, method = request.path, request.method
@@ -84,10 +99,14 @@ class App:
         if method not in methods:
             raise MethodNotAllowed(path, method, methods)
         request.takes_websocket = route is not None and route.operation == REALTIME
-        caller = self._authenticate(request)
+        live = self.live
+        credential = live.authenticator.credential(request.headers, request.query)
+        context = Context(route, live.authenticator.recognise(credential, self._clock.wall()), live)
         if route is not None and route.is_upload:
             request.sink, request.is_spooled = Upload(request.headers.get(b"content-type", b"")), True
-        return Context(route, caller, self.live)
+        elif request.memo is not None:
+            request.memo.found = Known(context, credential)
+        return context
 
     def _open_native(self, request: Request) -> passthrough.Native | None:
         live = self.live

@@ -36,14 +36,22 @@ class Authenticator:
         self._pepper = pepper
         self._anonymous = anonymous
 
-    def authenticate(self, headers: Mapping[bytes, bytes], query: str, wall: float) -> Caller:
+    def credential(self, headers: Mapping[bytes, bytes], query: str) -> bytes:
+        """The digest of what a request bears, b"" when it bears nothing."""
         secret = presented_secret(headers, query)
+        return digest(self._pepper, secret) if secret else b""
+
+    def authenticate(self, headers: Mapping[bytes, bytes], query: str, wall: float) -> Caller:
+        return self.recognise(self.credential(headers, query), wall)
+
+    def recognise(self, credential: bytes, wall: float) -> Caller:
+        """Whose a digest is now."""
         # A digest keyed with the pepper is looked up, so the time of the look-up tells nothing about any secret.
-        caller = self._callers.get(digest(self._pepper, secret)) if secret else None
+        caller = self._callers.get(credential)
         if caller is None:
             if self._anonymous is not None:
                 return self._anonymous
-            raise Unauthenticated(_MISSING if not secret else _UNKNOWN)
+            raise Unauthenticated(_MISSING if not credential else _UNKNOWN)
         if wall >= caller.expires_wall:
             raise Unauthenticated(f"The virtual key {caller.name!r}, or this secret of it, has expired.", code="expired_api_key")
         return caller

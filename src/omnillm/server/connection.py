@@ -19,7 +19,7 @@ from omnillm.errors import BadRequest, OmniError, RequestTimeout, TooLarge, Unav
 from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
 from omnillm.server.crowd import Crowd
 from omnillm.server.handshake import answer_upgrade, note_credential
-from omnillm.server.head import CHUNKED, frame, read_head
+from omnillm.server.head import CHUNKED, KnownHead, frame, read_head
 from omnillm.server.requests import Reply, Request
 from omnillm.transport.spool import MEMORY_BYTES, Spool
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
@@ -40,8 +40,8 @@ class Connection(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_arrived", "_body", "_closes", "_crowd", "_held", "_input", "_loop", "_peer", "_reply", "_request", "_room", "_socket", "_state",
-        "_task", "_transport", "_unsent", "due", "is_paused",
+        "_arrived", "_body", "_closes", "_crowd", "_held", "_input", "_known", "_loop", "_peer", "_reply", "_request", "_room", "_socket",
+        "_state", "_task", "_transport", "_unsent", "due", "is_paused",
     )
     # fmt: on
     _loop: asyncio.AbstractEventLoop
@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._crowd = crowd
         self._state = HEAD
         self._input = b""
+        self._known: KnownHead | None = None
         self._request: Request | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
@@ -147,8 +148,12 @@ class Connection(asyncio.Protocol):
         limits = crowd.limits
         if len(head) > limits.header_bytes:
             raise _oversized(head, limits.header_bytes)
-        self._request = request = read_head(head, peer=self._peer, most_fields=limits.fields)
-        frame(request)
+        known = self._known
+        request = None if known is None else known.again(head)
+        if request is None:
+            request = self._read(head)
+        else:
+            self._request = request
         length = request.length
         offers_upgrade = b"upgrade" in request.headers
         if offers_upgrade:
@@ -166,6 +171,12 @@ class Connection(asyncio.Protocol):
             self._call(request, _poured(request, rest[:length]))
         else:
             self._expect_body(request, rest)
+
+    def _read(self, head: bytes) -> Request:
+        self._request = request = read_head(head, peer=self._peer, most_fields=self._crowd.limits.fields)
+        frame(request)
+        self._known = KnownHead.of(head, request) if request.length > 0 and b"upgrade" not in request.headers else None
+        return request
 
     def _keep_head(self, data: bytes) -> None:
         """Wait for the rest of a head; or, while replies lie unread, with a head that may be whole."""

@@ -15,6 +15,15 @@ ONE_WRITE = 64 * 1024
 """A body above this is written behind its head instead of being copied into one piece with it."""
 
 
+class Memo:
+    """Of a head that came, and may come again on its connection: what the application found out from it."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found: object = None
+
+
 class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """One request. `headers` has lower-cased names, repeated ones joined with a comma; `path` is percent-decoded once and not normalised.
 
@@ -34,6 +43,8 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     is_spooled: bool = False
     """Said by the application at the end of the headers: the body may be large."""
     context: object = None
+    memo: Memo | None = None
+    """Shared with the requests before and behind it that have the same head but for their length; None: the head will not be known again."""
     sink: "Sink | None" = None
     """Takes the body as it arrives, in the place of `body`; the application gives it at `open`."""
     length: int = 0
