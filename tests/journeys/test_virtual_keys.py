@@ -234,6 +234,27 @@ async def test_a_revoked_key_ends_and_its_calls_go_on(serve: Serve, provider: Fa
     assert reserved == 0
 
 
+async def test_a_connection_that_lives_on_does_not_keep_a_key_alive(serve: Serve, provider: FakeProvider) -> None:
+    """Call after call with the same head on one connection: what it led to before is asked for anew each time."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada")
+    question, longer = (ask("openai_chat", prompt, key=secret, cap=20) for prompt in ("Hello", "Hello again"))
+    line = await Line.open(gateway.port, question)
+    assert (await line.rest()).status == 200
+
+    async def again(each: Question) -> Reply:
+        line.status = 0
+        line.writer.write(each.raw)
+        return await line.rest()
+
+    for models, status in ((["claude"], 403), ([], 200)):
+        await admin(gateway, "PATCH", f"{KEYS}/ada", {"models": models})
+        assert [(await again(each)).status for each in (question, longer)] == [status, status]
+    await admin(gateway, "POST", f"{KEYS}/ada/revoke")
+    assert code(await again(longer)) == (401, "invalid_api_key")
+    await line.close()
+
+
 async def test_an_expired_key_is_told_so(serve: Serve, provider: FakeProvider) -> None:
     """As one in the file is; the list says so, too."""
     clock = ManualClock(wall=1_795_608_000.0)

@@ -158,6 +158,17 @@ async def test_an_ambiguous_request_is_refused_and_nothing_behind_it_is_read(hou
     assert app.asked == []
 
 
+@pytest.mark.parametrize(("status", "data"), REFUSED.values(), ids=REFUSED)
+async def test_it_is_refused_behind_a_request_that_was_none(house, status, data):
+    """A connection that knows a head well reads another one as strictly as its first."""
+    app = await house.open()
+    client = await house.dial(post(b"content-length: 5\r\n", b"hello"))
+    assert (await client.reply())[0] == 200
+    client.send(data + BEHIND)
+    assert (await client.rest()).startswith(b"HTTP/1.1 %d " % status)
+    assert len(app.asked) == 1
+
+
 @pytest.mark.parametrize("name", ["length and coding", "gzip, chunked", "bare LF between fields", "no host", "a field for a version"])
 async def test_the_same_is_refused_however_it_comes(house, name):
     """Byte by byte."""

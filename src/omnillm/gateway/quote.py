@@ -151,24 +151,22 @@ class Quoter:
             bodies = {target: _body(call, bridge, target) for target in plan.targets}
             prompt_tokens, prompt_bound = _heaviest(bodies.values(), prompt_tokens, prompt_bound)
             peek, extras = _widest([body.peek for body in bodies.values()] or [call.peek]), _extras(plan.targets, bodies)
-        is_capped = peek.output_cap is not None
         output = (peek.output_cap or self._default_output_tokens) * peek.n
+        needs_price = bool(call.caller.budgets) or self._unknown == "refuse"
         quote = Quote(
             tokens=prompt_tokens + (output if peek.output_cap != 0 else 0),  # a family whose reply is no text: vectors, scores
             prompt_bound=prompt_bound,
             output_bound=output,
+            uncapped_choices=peek.n if needs_price and peek.output_cap is None else 0,
             extras=extras,
             is_paid_by_piece=not call.protocol.family,
         )
-        if not call.caller.budgets and self._unknown != "refuse":
+        if not needs_price:
             return quote, plan.targets
         if call.caller.budgets and _is_ambiguous(call):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
         priced = self._priced(call, plan, quote)
-        is_cappable = not is_capped and bool(call.protocol.output_cap_member)
-        quote = self._bounded(
-            priced, quote, uncapped_choices=0 if is_capped else peek.n, is_cappable=is_cappable, is_budgeted=bool(call.caller.budgets)
-        )
+        quote = self._bounded(call, priced, quote)
         if quote.injected_cap is not None and bridge is not None:
             bridge.cap(quote.injected_cap)
         return quote, plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
@@ -191,24 +189,19 @@ class Quoter:
             quote = msgspec.structs.replace(quote, amount_nanousd=most)
         return quote, tuple(target for target, _ in priced)
 
-    def _bounded(
-        self,
-        priced: Sequence[tuple[Target, Price | None]],
-        quote: Quote,
-        *,
-        uncapped_choices: int,
-        is_cappable: bool,
-        is_budgeted: bool,
-    ) -> Quote:
+    def _bounded(self, call: Call, priced: Sequence[tuple[Target, Price | None]], quote: Quote) -> Quote:
         """The quote with the money of the dearest target, and the cap that makes it a bound."""
-        needs_cap = is_cappable and any(price is not None and not price.max_output for _, price in priced)
-        quote = msgspec.structs.replace(
-            quote, uncapped_choices=uncapped_choices, injected_cap=self._default_output_tokens if needs_cap else None
+        most, has_open_end = 0, False
+        for target, price in priced:
+            if price is not None:
+                has_open_end = has_open_end or not price.max_output
+                most = max(most, bound_of(quote, (target.provider, target.model), price))
+        needs_cap = has_open_end and quote.uncapped_choices and call.protocol.output_cap_member
+        return msgspec.structs.replace(
+            quote,
+            amount_nanousd=most if call.caller.budgets else 0,
+            injected_cap=self._default_output_tokens if needs_cap else None,
         )
-        if not is_budgeted:
-            return quote
-        most = (bound_of(quote, (target.provider, target.model), price) for target, price in priced if price is not None)
-        return msgspec.structs.replace(quote, amount_nanousd=max(most, default=0))
 
     def _priced(self, call: Call, plan: Plan, quote: Quote) -> Sequence[tuple[Target, Price | None]]:
         """The targets that may be tried, with their prices; where there are none, says why."""

@@ -83,7 +83,11 @@ class ModelClass:
 
     def load(self, tokens: int, now: float) -> float:
         """Share of the tightest limit in use with one more request of `tokens`, 0 to 1; FULL: no room for it."""
-        if (self.circuit.state is not CLOSED or now < self.capped_until) and self._is_barred(tokens, now):
+        is_in_doubt = self.circuit.state is not CLOSED or (
+            now < self.capped_until
+            and (self.requests_granted >= self.requests_cap.ceiling or self.tokens_granted + tokens > self.tokens_cap.ceiling)
+        )
+        if is_in_doubt and self._is_barred(tokens, now):
             return FULL
         load = 0.0
         for window in self.request_windows:
@@ -101,10 +105,7 @@ class ModelClass:
         return load if load <= 1.0 else FULL
 
     def _is_barred(self, tokens: int, now: float) -> bool:
-        if not self.circuit.admits(now):
-            return True
-        has_room = self.requests_granted < self.requests_cap.ceiling and self.tokens_granted + tokens <= self.tokens_cap.ceiling
-        return not has_room and self.held_until(tokens, now) > 0.0
+        return not self.circuit.admits(now) or self.held_until(tokens, now) > 0.0
 
     def held_until(self, tokens: int, now: float) -> float:
         """Until when the provider's headers say that there is no room; 0: they do not."""

@@ -138,7 +138,7 @@ def frame(request: Request) -> None:
 
 
 class KnownHead:
-    """The newest head of a connection, by the bytes before and behind its length; what it was read as is copied for one that is the same."""
+    """The newest head of a connection, by the bytes before and behind its length: one that is the same gets a copy of its request."""
 
     __slots__ = ("_after", "_before", "_request")
 

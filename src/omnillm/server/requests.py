@@ -44,7 +44,7 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """Said by the application at the end of the headers: the body may be large."""
     context: object = None
     memo: Memo | None = None
-    """Shared with the requests before and behind it that have the same head but for their length; None: the head will not be known again."""
+    """Shared with the requests of its connection that have the same head but for their length; None: the head will not be known again."""
     sink: "Sink | None" = None
     """Takes the body as it arrives, in the place of `body`; the application gives it at `open`."""
     length: int = 0
