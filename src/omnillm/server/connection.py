@@ -16,12 +16,11 @@ from websockets.frames import CloseCode
 from websockets.protocol import Side
 
 from omnillm.errors import BadRequest, OmniError, RequestTimeout, TooLarge, Unavailable
-from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
+from omnillm.server.arriving import Arriving, poured
 from omnillm.server.crowd import Crowd
 from omnillm.server.handshake import answer_upgrade, note_credential
-from omnillm.server.head import CHUNKED, KnownHead, frame, read_head
+from omnillm.server.head import CHUNKED, KnownHead, frame, oversized, read_head
 from omnillm.server.requests import Reply, Request
-from omnillm.transport.spool import MEMORY_BYTES, Spool
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
 LOG = logging.getLogger("omnillm.server")
@@ -40,14 +39,13 @@ class Connection(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_arrived", "_body", "_closes", "_crowd", "_held", "_input", "_known", "_loop", "_peer", "_reply", "_request", "_room", "_socket",
-        "_state", "_task", "_transport", "_unsent", "due", "is_paused",
+        "_arriving", "_closes", "_crowd", "_held", "_input", "_known", "_loop", "_peer", "_reply", "_request", "_room", "_socket", "_state",
+        "_task", "_transport", "_unsent", "due", "is_paused",
     )
     # fmt: on
     _loop: asyncio.AbstractEventLoop
     _transport: asyncio.Transport
-    _body: Body
-    _arrived: int
+    _arriving: Arriving
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
@@ -147,7 +145,7 @@ class Connection(asyncio.Protocol):
         crowd = self._crowd
         limits = crowd.limits
         if len(head) > limits.header_bytes:
-            raise _oversized(head, limits.header_bytes)
+            raise oversized(head, limits.header_bytes)
         known = self._known
         request = None if known is None else known.again(head)
         if request is None:
@@ -168,7 +166,7 @@ class Connection(asyncio.Protocol):
             if length:
                 self._hold(length)
             self._input = rest[length:]
-            self._call(request, _poured(request, rest[:length]))
+            self._call(request, poured(request, rest[:length]))
         else:
             self._expect_body(request, rest)
 
@@ -192,16 +190,13 @@ class Connection(asyncio.Protocol):
         if b"\n" in data and data.count(b"\n") != data.count(b"\r\n"):
             raise BadRequest("A line ends without CR.")
         if len(data) > limits.header_bytes:
-            raise _oversized(data, limits.header_bytes)
+            raise oversized(data, limits.header_bytes)
 
     def _expect_body(self, request: Request, rest: bytes) -> None:
         limits = self._crowd.limits
         self._state = BODY
         self._input = b""
-        content: Content = request.sink if request.sink is not None else Spool() if request.is_spooled else bytearray()
-        most = limits.upload_bytes if request.is_spooled else limits.body_bytes
-        self._body = ChunkedBody(most, content) if request.length == CHUNKED else SizedBody(request.length, content)
-        self._arrived = 0
+        self._arriving = Arriving(request, limits.upload_bytes if request.is_spooled else limits.body_bytes)
         self.due = self._crowd.clock.now() + limits.body_deadline_s
         if rest:
             self._take_body(rest)
@@ -209,38 +204,14 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
 
     def _take_body(self, piece: bytes) -> None:
-        body, request = self._body, self._request
-        assert request is not None
-        surplus = body.feed(piece)
-        content = body.content
-        spooled = content if isinstance(content, Spool) else request.sink
-        if spooled is None:
-            self._hold(len(content))
-        else:
-            self._hold(spooled.held)
-            if surplus is None:
-                self._note_progress(len(spooled))
+        arriving = self._arriving
+        surplus = arriving.feed(piece)
+        self._hold(arriving.held)
         if surplus is not None:
             self._input = surplus
-            self._call(request, self._whole(request, content))
-            del self._body
-
-    def _whole(self, request: Request, content: Content) -> bytes:
-        if request.sink is not None:
-            request.sink.finish()
-            return b""
-        if isinstance(content, bytearray):
-            return bytes(content)
-        assert isinstance(content, Spool)
-        if not content.is_on_disk:
-            return content.read_at(0, len(content))
-        request.spool = content
-        return b""
-
-    def _note_progress(self, arrived: int) -> None:
-        """A large body has its deadline for each mebibyte."""
-        if arrived - self._arrived >= MEMORY_BYTES:
-            self._arrived = arrived
+            del self._arriving
+            self._call(arriving.request, arriving.finish())
+        elif arriving.has_advanced():
             self.due = self._crowd.clock.now() + self._crowd.limits.body_deadline_s
 
     def _hold(self, size: int) -> None:
@@ -427,28 +398,12 @@ class Connection(asyncio.Protocol):
             self._refuse(RequestTimeout("The request did not arrive in time."))
 
 
-def _poured(request: Request, body: bytes) -> bytes:
-    """A body that came with its head: into the sink, if there is one."""
-    sink = request.sink
-    if sink is None:
-        return body
-    sink += body
-    sink.finish()
-    return b""
-
-
 def _spell(peername: object) -> str:
     """`host:port`; nothing for a Unix socket."""
     if not isinstance(peername, tuple):
         return ""
     host, port = peername[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _oversized(head: bytes, limit: int) -> TooLarge:
-    if b"\r\n" in head[:limit]:
-        return TooLarge(f"The head is larger than {limit} bytes.", code="header_too_large", status=431)
-    return TooLarge("The request line is too long.", code="uri_too_long", status=414)
 
 
 def _report(error: Exception) -> None:

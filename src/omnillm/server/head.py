@@ -12,6 +12,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
+from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, TooLarge
 from omnillm.server.requests import Memo, Request
@@ -155,7 +156,7 @@ class KnownHead:
         if start < len(LENGTH) or head[start:end] != b"%d" % request.length:
             return None
         request.memo = Memo()
-        return cls(head[:start], head[end:], request.__copy__())
+        return cls(head[:start], head[end:], replace(request))
 
     def again(self, head: bytes) -> Request | None:
         """The request of a head that is this one, whatever its length; None: it is another."""
@@ -165,10 +166,15 @@ class KnownHead:
         digits = head[len(before) : len(head) - len(after)]
         if not digits.isdigit() or len(digits) > MOST_DIGITS:
             return None
-        request = self._request.__copy__()
-        request.headers = {**request.headers, b"content-length": digits}
-        request.length = int(digits)
-        return request
+        request = self._request
+        return replace(request, headers={**request.headers, b"content-length": digits}, length=int(digits))
+
+
+def oversized(head: bytes, limit: int) -> TooLarge:
+    """The refusal of a head that is larger than `limit`, whole or not."""
+    if b"\r\n" in head[:limit]:
+        return TooLarge(f"The head is larger than {limit} bytes.", code="header_too_large", status=431)
+    return TooLarge("The request line is too long.", code="uri_too_long", status=414)
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,62 @@
+"""A request whose body is still on its way: where its pieces go, how much of them is in memory, and what it is once it is whole."""
+
+from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
+from omnillm.server.head import CHUNKED
+from omnillm.server.requests import Request
+from omnillm.transport.spool import MEMORY_BYTES, Spool
+
+
+class Arriving:
+    """The body goes into the sink that the application gave, into a spool where it may be large, else into memory."""
+
+    __slots__ = ("_body", "_content", "_mark", "request")
+
+    def __init__(self, request: Request, most: int) -> None:
+        """`most`: bytes of a body whose size was not announced."""
+        self.request = request
+        self._content: Content = request.sink if request.sink is not None else Spool() if request.is_spooled else bytearray()
+        self._body: Body = ChunkedBody(most, self._content) if request.length == CHUNKED else SizedBody(request.length, self._content)
+        self._mark = 0
+
+    def feed(self, piece: bytes) -> bytes | None:
+        """None: more is to come. Bytes: the body is whole, and these came behind it."""
+        return self._body.feed(piece)
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory."""
+        content = self._content
+        if isinstance(content, Spool):
+            return content.held
+        return len(content) if self.request.sink is None else self.request.sink.held
+
+    def has_advanced(self) -> bool:
+        """Whether a large body is a mebibyte further than at the last time: it has its deadline for each of them."""
+        if isinstance(self._content, bytearray) or len(self._content) - self._mark < MEMORY_BYTES:
+            return False
+        self._mark = len(self._content)
+        return True
+
+    def finish(self) -> bytes:
+        """The whole body; b"" where the request's sink or spool has it."""
+        content, request = self._content, self.request
+        if request.sink is not None:
+            request.sink.finish()
+            return b""
+        if not isinstance(content, Spool):
+            assert isinstance(content, bytearray)
+            return bytes(content)
+        if not content.is_on_disk:
+            return content.read_at(0, len(content))
+        request.spool = content
+        return b""
+
+
+def poured(request: Request, body: bytes) -> bytes:
+    """As `finish`, of a body that came with its head."""
+    sink = request.sink
+    if sink is None:
+        return body
+    sink += body
+    sink.finish()
+    return b""
