@@ -25,7 +25,7 @@ from omnillm.protocols.protocol import Bound
             b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}, {"type":"reasoning","id":"rs_2","encrypted_content":"y"}]}',
             (("reasoning", "rs_1"), ("reasoning", "rs_2")),
         ),
-        (b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "b21uaWxsbTF+AAAA"}]}', ()),
+        (b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "b21uaWxsbTE6AAAA"}]}', ()),
         (
             b'{"input": [{"type": "item_reference", "id": "msg_1"}, {"id": "rs_2"}, {"id":"fc_3", "type":"item_reference"}, {"id": "x", "a": 1}]}',
             (("item", "msg_1"), ("item", "rs_2"), ("item", "fc_3")),

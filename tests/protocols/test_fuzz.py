@@ -26,7 +26,7 @@ SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 FIRST = int(os.environ.get("FUZZ_FIRST", "0"))
 ROUNDS = 150
 ODD: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1.5, 2**53, 2**80, 1e300, "", "x", "\u0000", "omnillm", "b21uaWxsbTF+", "data:image/png;base64,###"),
+    *(None, True, False, 0, -1, 1.5, 2**53, 2**80, 1e300, "", "x", "\u0000", "omnillm", "b21uaWxsbTE6", "data:image/png;base64,###"),
     *([], [[]], [None], [{}], [{"type": "text"}], {}, {"type": "x"}, {"text": None}, {"type": "function", "function": {}}, {"parts": [{}]}),
 )
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)

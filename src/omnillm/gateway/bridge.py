@@ -16,8 +16,9 @@ from omnillm.gateway.bound_reasoning import has_bound, issuers_in, pin_of, prove
 from omnillm.gateway.call import GENERATE, Call, read_members
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
-from omnillm.protocols import envelope, transcode
+from omnillm.protocols import transcode
 from omnillm.protocols.codec import Dialect, ReplyContext
+from omnillm.protocols.envelope import MARK
 from omnillm.protocols.loss import ConversionReport, LossReason
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
@@ -54,7 +55,7 @@ class Bridge:
         self._bridged: dict[tuple[str, str], Bridged] = {}
         self._elsewhere: dict[tuple[str, str, str], Bridged] = {}
         """By provider, model and key: without what only another key of the provider can read."""
-        self._request = proven(parsed.value, self._ticket_of) if envelope.is_in(call.body) else parsed.value
+        self._request = proven(parsed.value, self._ticket_of) if MARK in call.body else parsed.value
         self._parsed = parsed.loss_reasons
         self._issuers = issuers_in(self._request)
         self.pin = pin_of(self._issuers, plan)
@@ -65,7 +66,7 @@ class Bridge:
         """Raises ProtocolError, or BadRequest, when it can be said to none of the targets."""
         kept: list[Target] = []
         refused: ProtocolError | BadRequest | None = None
-        is_sealed = envelope.is_in(self._call.body)
+        is_sealed = MARK in self._call.body
         for target in plan.targets:
             if target.protocol != self._call.protocol.name or is_sealed:
                 try:
@@ -173,7 +174,7 @@ class Bridges:
 
         A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
         """
-        is_sealed = envelope.is_in(call.body)
+        is_sealed = MARK in call.body
         if not plan.is_bridged and not is_sealed:
             return plan, None
         try:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.protocols import envelope
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound, Members
 
 MOST = 1024
@@ -70,7 +70,7 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     body = _spelt_out(body)
     if b'"item_reference"' in body:
         found += _found(ITEM, _REFERENCE, body)
-    if b'"encrypted_content"' in body and not envelope.is_in(body):  # an envelope tells itself whose it is
+    if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
         found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
     return found + _files(body)
 

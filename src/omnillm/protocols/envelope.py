@@ -13,9 +13,10 @@ import msgspec
 
 from omnillm.model.message import Issuer, Opaque
 
-_VERSION = b"omnillm1~"
+_VERSION = b"omnillm1:"
 MARK = binascii.b2a_base64(_VERSION, newline=False)
-"""With what every envelope begins: nine bytes are twelve whole characters. The last is a plus sign, which few texts hold: see `is_in`."""
+"""With what every envelope begins: nine bytes are twelve whole characters, the same in the alphabet for URLs, in which Gemini's clients
+may write it back."""
 _MARK = MARK.decode()
 
 
@@ -29,11 +30,6 @@ class _Sealed(msgspec.Struct, frozen=True, array_like=True):
 
 
 _decode = msgspec.json.Decoder(_Sealed).decode
-
-
-def is_in(body: bytes) -> bool:
-    """Tell whether a body may hold an envelope. One byte is found fifty times as fast as twelve."""
-    return b"+" in body and MARK in body
 
 
 def seal(opaque: Opaque) -> str:
