@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
+from tests import soak
 from tests.journeys.running import PRICES, Serve, configuration
 from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
 
@@ -37,7 +38,12 @@ def pool_of(names) -> dict[str, str]:
     return {name: f"key: {name}" for name in names}
 
 
-@pytest.mark.parametrize(("dialect", "is_stream"), [*((dialect, False) for dialect in DIALECTS), ("openai_chat", True)])
+ALL = [(dialect, is_stream) for dialect in DIALECTS for is_stream in (False, True)]
+SOME = [("openai_chat", False), ("anthropic_messages", True)]
+"""Pools know no protocol; what protocols tell of a failure is held against every fault in `test_faults.py`."""
+
+
+@pytest.mark.parametrize(("dialect", "is_stream"), SOME if soak.FACTOR == 1 else ALL)
 async def test_three_bad_keys_of_four_are_not_noticed(serve: Serve, dialect: str, is_stream: bool) -> None:
     """300 calls at once over keys that answer 401, 429 and 500 beside a good one all succeed; soon the bad ones are hardly asked."""
     async with FakeProvider(keys=FOUR, prices=PRICES, clock=SystemClock()) as fake:
