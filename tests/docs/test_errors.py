@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from tests.docs.pages import ERRORS, names, rows
@@ -30,13 +31,20 @@ def constants(node: ast.expr | None, kind: type) -> set:
     return {each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and type(each.value) is kind} if node else set()
 
 
-def calls() -> Iterator[tuple[str, dict[str | None, ast.expr]]]:
+@cache
+def calls() -> list[tuple[str, dict[str | None, ast.expr]]]:
     """Name and keywords of every call in the package, but for the fake provider's."""
-    for path in SRC.rglob("*.py"):
-        if "testing" not in path.relative_to(SRC).parts:
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    yield node.func.id, {keyword.arg: keyword.value for keyword in node.keywords}
+    nodes = (
+        node
+        for path in SRC.rglob("*.py")
+        if "testing" not in path.relative_to(SRC).parts
+        for node in ast.walk(ast.parse(path.read_text()))
+    )
+    return [
+        (node.func.id, {keyword.arg: keyword.value for keyword in node.keywords})
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
 
 
 def raised() -> Iterator[Raised]:
