@@ -35,10 +35,7 @@ def constants(node: ast.expr | None, kind: type) -> set:
 def calls() -> list[tuple[str, dict[str | None, ast.expr]]]:
     """Name and keywords of every call in the package, but for the fake provider's."""
     nodes = (
-        node
-        for path in SRC.rglob("*.py")
-        if "testing" not in path.relative_to(SRC).parts
-        for node in ast.walk(ast.parse(path.read_text()))
+        node for path in SRC.rglob("*.py") if "testing" not in path.relative_to(SRC).parts for node in ast.walk(ast.parse(path.read_text()))
     )
     return [
         (node.func.id, {keyword.arg: keyword.value for keyword in node.keywords})

@@ -1,6 +1,6 @@
 """The heads of requests to providers and of replies to clients: allowlists in both directions.
 
-Upstream a client's field passes only when `PASSED` names it (or it begins with `x-stainless-`): never its credential, cookie or
+Upstream a client's field passes only when `passing.py` names it (or it begins with `x-stainless-`): never its credential, cookie or
 forwarding headers. Downstream only `RETURNED` passes: never a provider's cookie, organisation or project id, rate limits of its key,
 request id, `server`, `via` or `cf-*`.
 """
@@ -12,22 +12,9 @@ from urllib.parse import quote, urlsplit
 from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
 from omnillm.providers.families import UPLOADS
+from omnillm.providers.passing import passing
 from omnillm.secret import Secret
 
-PASSED: Final = (
-    "accept",
-    "anthropic-beta",
-    "anthropic-version",
-    "idempotency-key",
-    "openai-beta",
-    "user-agent",
-)
-STAINLESS: Final = b"x-stainless-"
-STAINLESS_NAMES: Final = (
-    *("arch", "async", "helper-method", "lang", "os", "package-version", "poll-helper", "raw-response", "read-timeout"),
-    *("retry-count", "runtime", "runtime-version", "stream-helper", "timeout"),
-)
-"""The usual ones, so that most calls find them in the table."""
 RETURNED: Final = ("content-type", "openai-processing-ms", "openai-version")
 RESERVED: Final = frozenset(
     {
@@ -50,18 +37,8 @@ NOT_NATIVE_PREFIXES: Final = ("cf-", "x-forwarded-", "x-omnillm-")
 NATIVE_RETURNED: Final = ("content-disposition", "x-goog-upload-chunk-granularity", "x-goog-upload-size-received", "x-goog-upload-status")
 """Of a reply to a native call, beside `RETURNED`."""
 
-USUAL_DROPPED: Final = (
-    *("accept-encoding", "accept-language", "api-key", "authorization", "connection", "content-length", "content-type", "cookie"),
-    *("host", "openai-organization", "openai-project", "x-api-key", "x-goog-api-client", "x-goog-api-key"),
-)
-"""Whatever `PASSED` does not name is dropped; these stand in the table so that most heads are written without comparing prefixes."""
-
 _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
 _NATIVE_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
-_LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
-    name.encode(): f"\r\n{name}: ".encode() for name in (*PASSED, *(STAINLESS.decode() + name for name in STAINLESS_NAMES))
-}
-
 
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
     """ConfigError unless a configured header can be sent as it is; its value is never repeated."""
@@ -93,7 +70,7 @@ def _ascii(text: str, *, what: str, path: str) -> bytes:
 class Sender:
     """Writes the heads of requests to one endpoint with one provider key. Everything that a call cannot change is written once."""
 
-    __slots__ = ("_auth_query", "_endpoint", "_fallbacks", "_fixed", "_labels", "_own", "_prefixes")
+    __slots__ = ("_auth_query", "_endpoint", "_fixed", "_own", "_passing", "_prefixes")
 
     def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
         check_auth(endpoint.auth)
@@ -120,10 +97,7 @@ class Sender:
         self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) and key else b""
         self._fixed = b"\r\n".join(fields)
         self._own = frozenset(name.encode() for name in own)
-        self._labels = _LABELS | dict.fromkeys((name.encode() for name in (*own, *endpoint.unsent)), b"")
-        self._fallbacks = tuple(
-            (name.encode(), f"\r\n{name}: {value}".encode()) for name, value in endpoint.fallback_headers if name not in own
-        )
+        self._passing = passing(frozenset((*own, *endpoint.unsent)), endpoint.fallback_headers)
         self._prefixes.clear()
 
     def head(
@@ -134,22 +108,10 @@ class Sender:
         `headers` are the client's (lower-cased names); `content_type`: of an upload. BadRequest: the model name cannot stand in a URL.
         """
         asked = (protocol, operation, model, is_stream)
-        pieces = [self._prefixes.get(asked) or self._prefix(asked)]
-        labels = self._labels
-        for name, value in headers.items():
-            label = labels.get(name)
-            if label:
-                pieces.append(label)
-                pieces.append(value)
-            elif label is None and name.startswith(STAINLESS):
-                pieces.append(b"\r\n" + name + b": " + value)
+        prefix = self._prefixes.get(asked) or self._prefix(asked)
         if content_type:
-            pieces += (b"\r\ncontent-type: ", content_type)
-        for name, field in self._fallbacks:
-            if name not in headers:
-                pieces.append(field)
-        pieces.append(b"\r\n")
-        return b"".join(pieces)
+            prefix = b"%b\r\ncontent-type: %b" % (prefix, content_type)
+        return b"%b%b\r\n" % (prefix, self._passing.write(headers))
 
     def native_head(self, method: str, target: bytes, headers: Mapping[bytes, bytes]) -> bytes:
         """As `head`, of a call in the provider's own words: every field passes but those of `NOT_NATIVE`."""
@@ -162,7 +124,7 @@ class Sender:
             is_ours = text in NOT_NATIVE or text.startswith(NOT_NATIVE_PREFIXES) or name in hop or name in self._own
             if not is_ours:
                 pieces.append(b"\r\n%b: %b" % (name, value))
-        pieces += [field for name, field in self._fallbacks if name not in headers]
+        pieces += self._passing.fallbacks(headers)
         pieces.append(b"\r\n")
         return b"".join(pieces)
 

@@ -24,7 +24,7 @@ def note_credential(request: Request) -> None:
     """Put what a browser said in subprotocols where it is looked for; a field that is there already wins."""
     if not is_websocket(request):
         return
-    headers = request.headers
+    headers = request.headers  # its own: what offers an upgrade is never known again
     for offer in tokens(headers, b"sec-websocket-protocol"):
         if offer.startswith(KEY_PREFIX):
             headers.setdefault(b"authorization", b"Bearer " + offer[len(KEY_PREFIX) :])

@@ -15,6 +15,7 @@ from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserU
 from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, TooLarge
+from omnillm.providers.passing import Fields
 from omnillm.server.requests import Memo, Request
 
 CHUNKED = -1
@@ -125,7 +126,7 @@ def frame(request: Request) -> None:
             raise BadRequest("The only transfer coding is chunked, and only in HTTP/1.1.")
         request.length = CHUNKED
     else:
-        length = headers.get(b"content-length")
+        length = headers.pop(b"content-length", None)
         if length is not None:
             request.length = int(length)
     connection = headers.get(b"connection")
@@ -139,7 +140,10 @@ def frame(request: Request) -> None:
 
 
 class KnownHead:
-    """The newest head of a connection, by the bytes before and behind its length: one that is the same gets a copy of its request."""
+    """The newest head of a connection, by the bytes before and behind its length.
+
+    One that is the same gets a copy of its request, which shares the fields.
+    """
 
     __slots__ = ("_after", "_before", "_request")
 
@@ -156,6 +160,7 @@ class KnownHead:
         if start < len(LENGTH) or head[start:end] != b"%d" % request.length:
             return None
         request.memo = Memo()
+        request.headers = Fields(request.headers)
         return cls(head[:start], head[end:], replace(request))
 
     def again(self, head: bytes) -> Request | None:
@@ -166,8 +171,7 @@ class KnownHead:
         digits = head[len(before) : len(head) - len(after)]
         if not digits.isdigit() or len(digits) > MOST_DIGITS:
             return None
-        request = self._request
-        return replace(request, headers={**request.headers, b"content-length": digits}, length=int(digits))
+        return replace(self._request, length=int(digits))
 
 
 def oversized(head: bytes, limit: int) -> TooLarge:

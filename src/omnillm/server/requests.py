@@ -27,7 +27,8 @@ class Memo:
 class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """One request. `headers` has lower-cased names, repeated ones joined with a comma; `path` is percent-decoded once and not normalised.
 
-    `length` is the announced size of the body in bytes (-1: chunked), `is_last` that the client wants the connection closed.
+    `length` is the announced size of the body in bytes (-1: chunked), and stands in no field; `is_last`: the client wants the connection
+    closed. The fields are shared by all requests of a connection that have the same ones: nobody changes them.
     """
 
     method: str

@@ -1,0 +1,78 @@
+"""Which of a client's fields a provider is told: an allowlist, written once for the requests that share their fields."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+PASSED: Final = (
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "idempotency-key",
+    "openai-beta",
+    "user-agent",
+)
+STAINLESS: Final = b"x-stainless-"
+STAINLESS_NAMES: Final = (
+    *("arch", "async", "helper-method", "lang", "os", "package-version", "poll-helper", "raw-response", "read-timeout"),
+    *("retry-count", "runtime", "runtime-version", "stream-helper", "timeout"),
+)
+"""The usual ones, so that most calls find them in the table."""
+USUAL_DROPPED: Final = (
+    *("accept-encoding", "accept-language", "api-key", "authorization", "connection", "content-length", "content-type", "cookie"),
+    *("host", "openai-organization", "openai-project", "x-api-key", "x-goog-api-client", "x-goog-api-key"),
+)
+"""Whatever `PASSED` does not name is dropped; these stand in the table so that most heads are written without comparing prefixes."""
+
+_LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
+    name.encode(): f"\r\n{name}: ".encode() for name in (*PASSED, *(STAINLESS.decode() + name for name in STAINLESS_NAMES))
+}
+
+
+class Fields(dict[bytes, bytes]):
+    """A client's fields by lower-cased names. Requests share them, so nobody changes them; `told` is what was made of them, by rule."""
+
+    __slots__ = ("told",)
+
+    def __init__(self, found: Mapping[bytes, bytes]) -> None:
+        super().__init__(found)
+        self.told: dict[Passing, bytes] = {}
+
+
+class Passing:
+    """One provider's rule; those of the same rule are one (`passing`)."""
+
+    __slots__ = ("_fallbacks", "_labels")
+
+    def __init__(self, dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...]) -> None:
+        self._labels = _LABELS | dict.fromkeys((name.encode() for name in dropped), b"")
+        self._fallbacks = tuple((name.encode(), f"\r\n{name}: {value}".encode()) for name, value in fallbacks if name not in dropped)
+
+    def write(self, headers: Mapping[bytes, bytes]) -> bytes:
+        """What is passed on of these, and what is said in the place of those that are not there, each begun by CRLF."""
+        if not isinstance(headers, Fields):
+            return self._write(headers)
+        told = headers.told.get(self)
+        if told is None:
+            told = headers.told[self] = self._write(headers)
+        return told
+
+    def fallbacks(self, headers: Mapping[bytes, bytes]) -> list[bytes]:
+        return [field for name, field in self._fallbacks if name not in headers]
+
+    def _write(self, headers: Mapping[bytes, bytes]) -> bytes:
+        labels = self._labels
+        pieces: list[bytes] = []
+        for name, value in headers.items():
+            label = labels.get(name)
+            if label:
+                pieces += (label, value)
+            elif label is None and name.startswith(STAINLESS):
+                pieces.append(b"\r\n" + name + b": " + value)
+        return b"".join((*pieces, *self.fallbacks(headers)))
+
+
+@lru_cache(maxsize=256)
+def passing(dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...]) -> Passing:
+    """The rule that drops these names beside all that is dropped anyway, and says `fallbacks` where the client says nothing."""
+    return Passing(dropped, fallbacks)
