@@ -40,6 +40,7 @@ NATIVE_RETURNED: Final = ("content-disposition", "x-goog-upload-chunk-granularit
 _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
 _NATIVE_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
 
+
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
     """ConfigError unless a configured header can be sent as it is; its value is never repeated."""
     lowered = name.lower()
