@@ -4,7 +4,7 @@ Sources: the price map inside the `litellm` wheel, and the data of `genai-prices
 nothing of them is installed, imported or run. Money is read as decimal and written as integer nano-USD per million units; where the sources
 disagree the higher price stands.
 
-    python scripts/update_catalog.py --date 2026-11-28 [--wheels DIRECTORY]
+    python scripts/update_catalog.py --date 2026-11-29 [--wheels DIRECTORY]
 """
 
 import argparse
@@ -47,9 +47,13 @@ LITELLM_RATES: Final = {
     "cache_creation_input_token_cost": "cache_write_short",
     "output_cost_per_reasoning_token": "reasoning",
     "input_cost_per_audio_token": "input_audio",
+    "cache_read_input_audio_token_cost": "cache_read_audio",
     "output_cost_per_audio_token": "output_audio",
     "input_cost_per_image_token": "input_image",
+    "cache_read_input_image_token_cost": "cache_read_image",
     "output_cost_per_image_token": "output_image",
+    "input_cost_per_video_token": "input_video",
+    "output_cost_per_video_token": "output_video",
     "input_cost_per_character": "character",
 }
 LITELLM_KEY: Final = re.compile(
@@ -63,11 +67,23 @@ GENAI_RATES: Final = {
     "cache_write_1h_mtok": "cache_write_long",
     "output_reasoning_mtok": "reasoning",
     "input_audio_mtok": "input_audio",
+    "cache_audio_read_mtok": "cache_read_audio",
     "output_audio_mtok": "output_audio",
     "input_image_mtok": "input_image",
+    "cache_image_read_mtok": "cache_read_image",
     "output_image_mtok": "output_image",
+    "input_video_mtok": "input_video",
+    "output_video_mtok": "output_video",
 }
 ORDER: Final = tuple(dict.fromkeys((*GENAI_RATES.values(), "image", "character", "audio_ms")))
+MEDIA: Final = {
+    "input": ("input_audio", "input_image", "input_video"),
+    "output": ("output_audio", "output_image", "output_video"),
+}
+"""The rate of text -> those of what is no text."""
+SEEN: Final = {"input": ("input_image", "input_video"), "output": ("output_image", "output_video")}
+TOLD_APART: Final = frozenset({"openai", "azure_openai", "gemini", "vertex_ai"})
+"""Whose replies tell how many tokens were picture or film. Elsewhere the dearer rate is that of every token on its side."""
 GENAI_FEES: Final = {"web_searches_kcount": "web_search", "storage_searches_kcount": "file_search"}
 TIERS: Final = {"batches": "batch"}
 CHEAPER: Final = frozenset({"flex", "batch"})
@@ -393,17 +409,20 @@ def merge(*sources: Sections) -> Sections:
     return merged
 
 
-def complete(name: str, model: Model) -> dict[str, Any] | None:
+def complete(section: str, name: str, model: Model) -> dict[str, Any] | None:
     """The record as it stands in the catalogue; None: what it costs is not known."""
     rates = model.rates
+    drop_as_text(rates)
     if CLAUDE.search(name) and ("", 0, "cache_write_short") in rates:
         # Anthropic's rule for every model and host: an hour costs twice the input. Sources leave it out for many hosts.
         model.put(("", 0, "cache_write_long"), 2 * rates.get(("", 0, "input"), 0))
     if not is_priced(name, model):
         return None
+    if section not in TOLD_APART:
+        fold_sights(rates)
     base = table(rates, "", 0)
-    base.setdefault("input", 0)
-    base.setdefault("output", 0)
+    for text, sights in SEEN.items():
+        base.setdefault(text, max(base.get(sight, 0) for sight in sights))
     record: dict[str, Any] = dict(base)
     steps = rising(base, {above: dearer(base, table(rates, "", above)) for above in aboves(rates, "")})
     if steps:
@@ -419,6 +438,23 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
         del record["audio_ms"]  # the same again, in the other of two units that it is told in
     extra = {"tools": model.tools, "images": model.images, "uplifts": model.uplifts, "request": model.request, **model.limits}
     return record | {key: value for key, value in extra.items() if value}
+
+
+def drop_as_text(rates: Rates) -> None:
+    """Take out the rates that nowhere exceed those of text: text's is what an unstated one is, and no provider gives sound or film away."""
+    for text, media in MEDIA.items():
+        for medium in media:
+            stated = {place: amount for place, amount in rates.items() if place[2] == medium}
+            if all(amount <= rates.get((tier, above, text), 0) for (tier, above, _), amount in stated.items()):
+                for place in stated:
+                    del rates[place]
+
+
+def fold_sights(rates: Rates) -> None:
+    for text, sights in SEEN.items():
+        for tier, above, rate in [place for place in rates if place[2] in sights]:
+            place = tier, above, text
+            rates[place] = max(rates.pop((tier, above, rate)), rates.get(place, 0))
 
 
 def is_priced(name: str, model: Model) -> bool:
@@ -484,7 +520,7 @@ def differing(base: Mapping[str, int], rates: Mapping[str, int]) -> dict[str, in
     return {rate: amount for rate, amount in rates.items() if base.get(rate) != amount}
 
 
-def build(models: Mapping[str, Model], declared: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+def build(section: str, models: Mapping[str, Model], declared: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
     """(records, aliases, names without a price) of a section.
 
     A name is an alias where a source or its date says so, and the records are equal.
@@ -493,7 +529,7 @@ def build(models: Mapping[str, Model], declared: Mapping[str, str]) -> tuple[dic
     records: dict[str, Any] = {}
     unknown: list[str] = []
     for name, model in sorted(models.items()):
-        record = complete(name, model)
+        record = complete(section, name, model)
         if record is None:
             unknown.append(name)
         else:
@@ -616,7 +652,7 @@ def make(prices: str, data: str, today: date, source: str) -> None:
         if section in NOT_PRICED_BY_CALL:
             continue
         declared = names.get(section, {}) | pointers.get(section, {})
-        sections[section], aliases[section], unknown = build(models, declared)
+        sections[section], aliases[section], unknown = build(section, models, declared)
         counts[section] = (len(sections[section]), len(aliases[section]), len(unknown))
     write_catalog({name: models for name, models in sections.items() if models}, aliases, head)
     kept = [each for each in differ if each[1] in sections.get(each[0], {})]

@@ -144,11 +144,12 @@ class Relay:
 
     def _is_lie(self, usage: Usage, answer: Answer) -> bool:
         """Nothing asked, nothing said though something came, and counts beyond all bounds. What families count is not always tokens."""
-        if usage.total_tokens >= MAX_COUNT:
+        prompt, completion = usage.prompt_tokens, usage.completion_tokens
+        if prompt + completion >= MAX_COUNT:
             return True
         if self._case.call.protocol.family:
             return usage == NO_USAGE
-        return not usage.prompt_tokens or (not usage.completion_tokens and bool(answer.seen & Sight.CONTENT))
+        return not prompt or (not completion and bool(answer.seen & Sight.CONTENT))
 
     def _end(self, verdict: Verdict, error: str) -> None:
         answer = self._answer

@@ -25,7 +25,14 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cache_write_long: int
     reasoning: int
     input_audio: int
+    cache_read_audio: int
     output_audio: int
+    input_image: int
+    """Per million tokens; so are all above and the next three."""
+    cache_read_image: int
+    output_image: int
+    input_video: int
+    output_video: int
     image: int
     """Per million images."""
     tool_call: int
@@ -51,22 +58,37 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def of(cls, **stated: Any) -> "Price":
         """From the fields that are stated, at least `input` and `output`.
 
-        An unstated rate is that of what it is a kind of: cache reads and writes and audio in cost as input, a write for an hour at least as
-        one for five minutes, reasoning and audio out as output; images and tool calls are then free.
+        An unstated rate is that of what it is a kind of: cache reads and writes and whatever comes in cost as input, a write for an hour at
+        least as one for five minutes, reasoning and whatever goes out as output; images and tool calls are then free. Sound and pictures
+        that come from a cache cost as text from there, unless uncached ones are dearer than text: then as uncached, because nobody has
+        said that the provider takes less.
         """
-        written = stated.get("cache_write_short", stated["input"])
+        fresh, said = stated["input"], stated["output"]
+        cached = stated.get("cache_read", fresh)
+        seen = max(stated.get("input_image", fresh), stated.get("input_video", fresh))
         unstated: dict[str, Any] = {
-            **dict.fromkeys(("cache_read", "cache_write_short", "input_audio"), stated["input"]),
-            "cache_write_long": max(written, stated["input"]),
-            **dict.fromkeys(("reasoning", "output_audio"), stated["output"]),
+            **dict.fromkeys(("cache_read", "cache_write_short", "input_audio", "input_image", "input_video"), fresh),
+            "cache_write_long": max(stated.get("cache_write_short", fresh), fresh),
+            "cache_read_audio": _uncached(stated.get("input_audio", fresh), fresh, cached),
+            "cache_read_image": _uncached(seen, fresh, cached),
+            **dict.fromkeys(("reasoning", "output_audio", "output_image", "output_video"), said),
             **dict.fromkeys(("image", "tool_call"), 0),
         }
         return cls(**(unstated | stated))
 
     def __post_init__(self) -> None:
-        inputs = (self.input, self.cache_read, self.cache_write_short, self.cache_write_long, self.input_audio)
-        force_setattr(self, "dearest_input", max(inputs))
-        force_setattr(self, "dearest_output", max(self.output, self.reasoning, self.output_audio))
+        texts = (self.input, self.cache_read, self.cache_write_short, self.cache_write_long)
+        sounds = (self.input_audio, self.cache_read_audio)
+        sights = (self.input_image, self.cache_read_image, self.input_video)
+        force_setattr(self, "dearest_input", max(texts + sounds + sights))
+        force_setattr(
+            self, "dearest_output", max(self.output, self.reasoning, self.output_audio, self.output_image, self.output_video)
+        )
+
+
+def _uncached(rate: int, text: int, cached_text: int) -> int:
+    """What a token of sound or picture costs from a cache, where nobody states it."""
+    return max(rate, cached_text) if rate > text else cached_text
 
 
 def cost(usage: Usage, price: Price) -> int:
@@ -84,14 +106,19 @@ def cost(usage: Usage, price: Price) -> int:
         + usage.cache_write_long * rates.cache_write_long
         + usage.output * rates.output
         + usage.reasoning * rates.reasoning
-        + usage.input_audio * rates.input_audio
-        + usage.output_audio * rates.output_audio
-        + usage.images * rates.image
-        + usage.tool_calls * rates.tool_call
-        + usage.characters * rates.character
-        + usage.audio_ms * rates.audio_ms
         + price.request
     )
+    # Most calls are of text alone, and to ask takes half as long as to multiply and add.
+    if usage.input_audio or usage.cache_read_audio or usage.output_audio:
+        total += usage.input_audio * rates.input_audio
+        total += usage.cache_read_audio * rates.cache_read_audio + usage.output_audio * rates.output_audio
+    if usage.input_image or usage.cache_read_image or usage.output_image or usage.input_video or usage.output_video:
+        total += usage.input_image * rates.input_image + usage.input_video * rates.input_video
+        total += usage.cache_read_image * rates.cache_read_image
+        total += usage.output_image * rates.output_image + usage.output_video * rates.output_video
+    if usage.tool_calls or usage.images or usage.characters or usage.audio_ms:
+        total += usage.tool_calls * rates.tool_call + usage.images * rates.image
+        total += usage.characters * rates.character + usage.audio_ms * rates.audio_ms
     return min(-(-total // MILLION), MAX_COST_NANOUSD)
 
 

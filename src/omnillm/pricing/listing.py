@@ -34,10 +34,13 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     cache_write_long: Rate | None = None
     reasoning: Rate | None = None
     input_audio: Rate | None = None
+    cache_read_audio: Rate | None = None
     output_audio: Rate | None = None
     input_image: Rate | None = None
-    """Image tokens, in and out: usage does not split them off, so where they are dearer they are the rate of all (`_folded`)."""
+    cache_read_image: Rate | None = None
     output_image: Rate | None = None
+    input_video: Rate | None = None
+    output_video: Rate | None = None
     image: Fee | None = None
     character: Rate | None = None
     audio_ms: Rate | None = None
@@ -66,8 +69,8 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     max_output: Tokens = 0
     context: Tokens = 0
 
-    def price(self, terms: Terms, version: str) -> Price | None:
-        """None: what these terms cost is not known."""
+    def price(self, terms: Terms, version: str, *, is_folded: bool = False) -> Price | None:
+        """None: what these terms cost is not known. `is_folded`: as when usage did not tell image tokens apart (`_folded`)."""
         tier = self.tiers.get(terms.tier) if terms.tier else None
         uplift = self.uplifts.get(terms.place) if terms.place else THOUSAND
         fee = self._fee(terms.tools)
@@ -78,14 +81,15 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
             own["image"] = self.images.get(terms.image, max(self.images.values()))
         base = own if tier is None else own | _stated(tier)
         steps = self.steps if tier is None else tier.steps
+        of = _folded if is_folded else _uplifted
         common: dict[str, Any] = {"tool_call": fee, "request": self.request, "version": f"{version}{terms}"}
         return Price.of(
-            **_folded(base, uplift),
+            **of(base, uplift),
             **common,
             max_output=self.max_output,
             context=self.context,
             steps=tuple(
-                (int(above), Price.of(**_folded(own | _stated(rates), uplift), **common))
+                (int(above), Price.of(**of(own | _stated(rates), uplift), **common))
                 for above, rates in sorted(steps.items(), key=lambda each: int(each[0]))
             ),
         )
@@ -105,11 +109,16 @@ def _stated(rates: Rates) -> dict[str, int]:
     return {name: amount for name in _NAMES if (amount := getattr(rates, name)) is not None}
 
 
+def _uplifted(rates: Mapping[str, int], uplift: int) -> dict[str, int]:
+    """The rates of a `Price`, rounded up."""
+    return {name: -(-amount * uplift // THOUSAND) for name, amount in rates.items()}
+
+
 def _folded(rates: Mapping[str, int], uplift: int) -> dict[str, int]:
-    """The rates of a `Price`, uplifted and rounded up."""
-    folded = {name: -(-amount * uplift // THOUSAND) for name, amount in rates.items() if name not in {"input_image", "output_image"}}
+    """Where image tokens are dearer than text, their rate is that of all on their side."""
+    folded = _uplifted(rates, uplift)
     for name, image in (("input", "input_image"), ("output", "output_image")):
-        folded[name] = max(folded.get(name, 0), -(-rates.get(image, 0) * uplift // THOUSAND))
+        folded[name] = max(folded.get(name, 0), folded.pop(image, 0))
     for name in ("cache_write_short", "cache_write_long"):
         if name in folded and "input_image" in rates:
             folded[name] = max(folded[name], folded["input"])

@@ -14,6 +14,10 @@ from omnillm.usage import NO_USAGE, Usage
 
 _BOUND = ";bound="
 
+_LAST_FOLDED = "2026-11-28"
+"""The last list by which image tokens were charged together with text, at the dearer rate of the two."""
+_CONFIGURED = "configured-"
+
 ListingOf = Callable[[str, str, str], Listing | None]
 """(figures, section or provider, model) -> the entry."""
 
@@ -38,7 +42,8 @@ def recompute(price_version: str, usage: Usage | None, find: ListingOf) -> int:
     if not (colon and slash):
         raise ValueError(f"not the version of a price: {price_version!r}")
     listing = find(figures, section, model)
-    price = None if listing is None else listing.price(Terms.parse(terms), "")
+    is_folded = figures <= _LAST_FOLDED and not figures.startswith(_CONFIGURED)
+    price = None if listing is None else listing.price(Terms.parse(terms), "", is_folded=is_folded)
     if price is None:
         raise LookupError(f"no such figures: {price_version!r}")
     if not counts:
