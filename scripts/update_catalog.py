@@ -409,17 +409,14 @@ def merge(*sources: Sections) -> Sections:
     return merged
 
 
-def complete(section: str, name: str, model: Model) -> dict[str, Any] | None:
+def complete(name: str, model: Model) -> dict[str, Any] | None:
     """The record as it stands in the catalogue; None: what it costs is not known."""
     rates = model.rates
-    drop_as_text(rates)
     if CLAUDE.search(name) and ("", 0, "cache_write_short") in rates:
         # Anthropic's rule for every model and host: an hour costs twice the input. Sources leave it out for many hosts.
         model.put(("", 0, "cache_write_long"), 2 * rates.get(("", 0, "input"), 0))
     if not is_priced(name, model):
         return None
-    if section not in TOLD_APART:
-        fold_sights(rates)
     base = table(rates, "", 0)
     for text, sights in SEEN.items():
         base.setdefault(text, max(base.get(sight, 0) for sight in sights))
@@ -529,7 +526,10 @@ def build(section: str, models: Mapping[str, Model], declared: Mapping[str, str]
     records: dict[str, Any] = {}
     unknown: list[str] = []
     for name, model in sorted(models.items()):
-        record = complete(section, name, model)
+        drop_as_text(model.rates)
+        if section not in TOLD_APART:
+            fold_sights(model.rates)
+        record = complete(name, model)
         if record is None:
             unknown.append(name)
         else:

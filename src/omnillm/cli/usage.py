@@ -51,6 +51,7 @@ def _line(groups: Sequence[str], row: "UsageRow") -> tuple[str, ...]:
     from omnillm.money import format_usd
 
     used = row.usage
-    written = used.cache_write_short + used.cache_write_long
-    counts = (row.requests, row.attempts, used.input + used.input_audio + written, used.cache_read, used.output, used.reasoning)
+    cached = used.cache_read + used.cache_read_audio + used.cache_read_image
+    made = used.completion_tokens - used.reasoning
+    counts = (row.requests, row.attempts, used.prompt_tokens - cached, cached, made, used.reasoning)
     return (*groups, format_usd(row.cost_nanousd), *(f"{count:,}" for count in counts))

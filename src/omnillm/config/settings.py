@@ -247,7 +247,13 @@ class RateSettings(Struct, frozen=True, kw_only=True):
     cache_write_long: Rate | None = field(default=None, name="cache_write_1h")
     reasoning: Rate | None = None
     input_audio: Rate | None = None
+    cache_read_audio: Rate | None = None
     output_audio: Rate | None = None
+    input_image: Rate | None = None
+    cache_read_image: Rate | None = None
+    output_image: Rate | None = None
+    input_video: Rate | None = None
+    output_video: Rate | None = None
     image: NanoUsdEach | None = field(default=None, name="per_image")
     character: Rate | None = field(default=None, name="characters")
     """USD per million characters of a text that is spoken."""

@@ -11,6 +11,7 @@ from omnillm.endpoints.format import (
 )
 from omnillm.endpoints.forms import File
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.modalities import Media, split_completion, split_prompt
 from omnillm.usage import NO_USAGE, Usage, count
 
 
@@ -59,11 +60,6 @@ def emit_request(request: ImageRequest, _: Losses) -> dict[str, Any]:
     return members
 
 
-class _Counts(Struct, frozen=True):
-    input_tokens: Any = None
-    output_tokens: Any = None
-
-
 class _Made(Struct, frozen=True):
     b64_json: str | None = None
     url: str | None = None
@@ -73,7 +69,7 @@ class _Made(Struct, frozen=True):
 class _Reply(Struct, frozen=True):
     data: list[_Made]
     created: int = 0
-    usage: _Counts | None = None
+    usage: dict[str, Any] | None = None
 
 
 class SeenImages(Struct, frozen=True):
@@ -87,10 +83,21 @@ _elements = msgspec.json.Decoder(list[Raw]).decode
 
 
 def usage_of(counts: Any) -> Usage | None:
-    """Of a decoded usage object; None: it counts nothing."""
+    """Of a decoded usage object; None: it counts nothing. Tokens that are not told to be of text are of pictures, the dearer kind."""
     told = counts if isinstance(counts, dict) else {}
-    found = Usage(input=count(told.get("input_tokens")), output=count(told.get("output_tokens")))
-    return found if found != NO_USAGE else None
+    prompt, made = count(told.get("input_tokens")), count(told.get("output_tokens"))
+    if not prompt and not made:
+        return None
+    cached = min(count(told.get("cached_tokens")), prompt)
+    seen = Media(image=max(prompt - detail(told, "input_tokens_details", "text_tokens"), 0))
+    seen_cached = Media(image=max(cached - detail(told, "cached_tokens_details", "cached_text_tokens"), 0))
+    drawn = Media(image=max(made - detail(told, "output_tokens_details", "text_tokens"), 0))
+    return Usage(**split_prompt(prompt, cached, seen, seen_cached), **split_completion(made, drawn))
+
+
+def detail(counts: dict[str, Any], details: str, name: str) -> int:
+    told = counts.get(details)
+    return count(told.get(name)) if isinstance(told, dict) else 0
 
 
 def usage_seen(seen: SeenImages) -> Usage | None:
@@ -105,7 +112,7 @@ def parse_response(body: bytes) -> ImageResponse:
         MadeImage(content=b64decode(each.b64_json or ""), url=each.url or "", revised_prompt=each.revised_prompt or "")
         for each in reply.data
     )
-    told = None if reply.usage is None else usage_of(msgspec.to_builtins(reply.usage))
+    told = None if reply.usage is None else usage_of(reply.usage)
     return ImageResponse(images=images, created=reply.created, usage=told or Usage(images=len(images)))
 
 
@@ -114,6 +121,20 @@ def emit_response(response: ImageResponse, _: ImageRequest, __: Losses) -> dict[
     for each in response.images:
         made = {"b64_json": b64encode(each.content).decode(), "url": each.url, "revised_prompt": each.revised_prompt}
         data.append({name: value for name, value in made.items() if value})
-    usage = response.usage
-    counts = {"input_tokens": usage.input, "output_tokens": usage.output, "total_tokens": usage.total_tokens}
-    return {"created": response.created, "data": data} | ({"usage": counts} if usage.total_tokens else {})
+    return {"created": response.created, "data": data} | ({"usage": _counts(response.usage)} if response.usage.total_tokens else {})
+
+
+def _counts(usage: Usage) -> dict[str, Any]:
+    cached, prompt = usage.cache_read + usage.cache_read_image, usage.prompt_tokens
+    text = usage.input + usage.cache_read
+    counts: dict[str, Any] = {
+        "input_tokens": prompt,
+        "input_tokens_details": {"text_tokens": text, "image_tokens": prompt - text},
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"text_tokens": usage.output, "image_tokens": usage.completion_tokens - usage.output},
+        "total_tokens": usage.total_tokens,
+    }
+    if cached:
+        details = {"cached_text_tokens": usage.cache_read, "cached_image_tokens": usage.cache_read_image}
+        counts |= {"cached_tokens": cached, "cached_tokens_details": details}
+    return counts

@@ -7,12 +7,12 @@ from msgspec import Meta, Struct
 from omnillm.endpoints.audio import AudioFormat, AudioWatch, ModelName, SpeechRequest, read_framed
 from omnillm.endpoints.embedding_formats import text_weight
 from omnillm.endpoints.format import SPEECH, Format, openai_protocol
-from omnillm.endpoints.images import usage_of as tokens_of
 from omnillm.endpoints.shapes import Shape
 from omnillm.errors import ProtocolError
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.priced import Asked
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.usage import NO_USAGE, Usage, count
 
 UNBOUNDED_SPEECH: Final = "the length of the speech (max_output of the model under pricing.overrides says how many tokens it has at most)"
 
@@ -62,6 +62,13 @@ def parse_speech(members: Members, *, model: str = "") -> SpeechRequest:
     )
 
 
+def usage_of(counts: Any) -> Usage | None:
+    """Of a decoded usage object; None: it counts nothing. What is said is sound."""
+    told = counts if isinstance(counts, dict) else {}
+    found = Usage(input=count(told.get("input_tokens")), output_audio=count(told.get("output_tokens")))
+    return found if found != NO_USAGE else None
+
+
 def emit_speech(request: SpeechRequest, _: Losses) -> dict[str, Any]:
     members: dict[str, Any] = {"model": request.model, "input": request.text, "voice": request.voice, "speed": request.speed}
     members |= {"instructions": request.instructions, "response_format": request.audio_format}
@@ -80,7 +87,7 @@ OPENAI_SPEECH: Final = Format(
         "openai_speech",
         peek_request=_peek_speech,
         peek_reply=lambda _: ReplyPeek(usage=None, is_complete=False),
-        watch=lambda _: AudioWatch(tokens_of, None),
+        watch=lambda _: AudioWatch(usage_of, None),
         reader=lambda headers: read_framed(headers, (b"application/json", b"text/html")),
         text_bytes=_speech_text,
         asks=_speech_asks,

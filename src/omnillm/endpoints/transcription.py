@@ -10,7 +10,7 @@ from omnillm.endpoints.audio import AudioWatch, ModelName, TranscriptionRequest,
 from omnillm.endpoints.embedding_formats import text_weight
 from omnillm.endpoints.format import ABSENT, TRANSCRIPTIONS, TRANSLATIONS, Format, is_there, openai_protocol
 from omnillm.endpoints.forms import File, Flag, Part, UploadedFile
-from omnillm.endpoints.images import usage_of as tokens_of
+from omnillm.endpoints.images import detail
 from omnillm.endpoints.shapes import Shape, misfit
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.loss import Losses
@@ -122,9 +122,17 @@ def usage_of(counts: Any, duration: Any = None) -> Usage | None:
     told = counts if isinstance(counts, dict) else {}
     seconds = told.get("seconds") if told.get("type") == "duration" else None if told else duration
     if seconds is None:
-        return tokens_of(told)
+        return _tokens(told)
     milliseconds = count(ceil(seconds * 1000)) if isinstance(seconds, int | float) and isfinite(seconds) else 0
     return Usage(audio_ms=milliseconds) if milliseconds else None
+
+
+def _tokens(told: dict[str, Any]) -> Usage | None:
+    """Tokens that are not told to be of text are of sound, the dearer kind."""
+    prompt = count(told.get("input_tokens"))
+    text = min(detail(told, "input_token_details", "text_tokens"), prompt)
+    found = Usage(input=text, input_audio=prompt - text, output=count(told.get("output_tokens")))
+    return found if found != NO_USAGE else None
 
 
 def peek_transcription(body: bytes) -> ReplyPeek:

@@ -29,10 +29,16 @@ class Counts(NamedTuple):
     cache_read: int = 0
     cache_write_short: int = 0
     cache_write_long: int = 0
+    input_audio: int = 0
+    cache_read_audio: int = 0
+    input_image: int = 0
+    cache_read_image: int = 0
+    input_video: int = 0
     output: int = 0
     reasoning: int = 0
-    input_audio: int = 0
     output_audio: int = 0
+    output_image: int = 0
+    output_video: int = 0
     images: int = 0
     tool_calls: int = 0
     characters: int = 0

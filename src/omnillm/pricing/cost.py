@@ -81,9 +81,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         sounds = (self.input_audio, self.cache_read_audio)
         sights = (self.input_image, self.cache_read_image, self.input_video)
         force_setattr(self, "dearest_input", max(texts + sounds + sights))
-        force_setattr(
-            self, "dearest_output", max(self.output, self.reasoning, self.output_audio, self.output_image, self.output_video)
-        )
+        force_setattr(self, "dearest_output", max(self.output, self.reasoning, self.output_audio, self.output_image, self.output_video))
 
 
 def _uncached(rate: int, text: int, cached_text: int) -> int:

@@ -13,7 +13,11 @@ from omnillm.money import NANO_PER_USD
 CALL_LABELS = ["protocol", "provider", "model", "outcome"]
 CALLER_LABELS = ["caller", "provider", "model"]
 LOSS_LABELS = ["protocol", "provider", "kind"]
-TOKEN_KINDS = ("input", "cache_read", "output", "reasoning", "input_audio", "output_audio")
+TOKEN_KINDS = (
+    *("input", "cache_read", "input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"),
+    *("output", "reasoning", "output_audio", "output_image", "output_video"),
+)
+"""And `cache_write`, which is two counts of `Usage`."""
 KEY_LABELS = ["provider", "key"]
 
 

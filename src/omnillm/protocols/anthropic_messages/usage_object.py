@@ -5,6 +5,10 @@ from typing import Any
 from omnillm.protocols.loss import Losses
 from omnillm.usage import Usage
 
+_NOT_TOLD_APART = (
+    *("input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"),
+    *("output_audio", "output_image", "output_video", "images"),
+)
 _TIERS = frozenset({"standard", "priority", "batch"})
 
 
@@ -30,7 +34,7 @@ def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: st
     if usage is None:
         losses.default("usage", "unknown: counted as nothing")
         usage = Usage()
-    for name in ("input_audio", "output_audio", "images"):
+    for name in _NOT_TOLD_APART:
         if getattr(usage, name):
             losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
     written = counts_object(usage)
@@ -48,10 +52,10 @@ def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: st
 def counts_object(usage: Usage) -> dict[str, Any]:
     """Write the counts, in the form of a stream's last event."""
     written: dict[str, Any] = {
-        "input_tokens": usage.input + usage.input_audio,
+        "input_tokens": usage.input + usage.input_audio + usage.input_image + usage.input_video,
         "output_tokens": usage.completion_tokens,
         "cache_creation_input_tokens": usage.cache_write_short + usage.cache_write_long,
-        "cache_read_input_tokens": usage.cache_read,
+        "cache_read_input_tokens": usage.cache_read + usage.cache_read_audio + usage.cache_read_image,
     }
     if usage.reasoning:
         written["output_tokens_details"] = {"thinking_tokens": usage.reasoning}

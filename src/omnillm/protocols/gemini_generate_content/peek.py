@@ -22,6 +22,7 @@ from omnillm.protocols.gemini_generate_content.wire import (
     UsageMetadata,
 )
 from omnillm.protocols.members import read, require_array
+from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
 from omnillm.usage import Usage
 
@@ -167,30 +168,34 @@ def usage_of(reported: UsageMetadata, searches: int) -> Usage | None:
     prompt, output = reported.prompt_token_count, reported.candidates_token_count
     if prompt is None and output is None:
         return None
-    prompt, output, cached, heard, spoken = prompt or 0, output or 0, reported.cached_content_token_count or 0, 0, 0
+    prompt, output, cached = prompt or 0, output or 0, reported.cached_content_token_count or 0
     cached = cached and min(cached, prompt)
-    if reported.prompt_tokens_details:
-        heard = _audio(reported.prompt_tokens_details)
-        heard = heard and min(max(heard - _audio(reported.cache_tokens_details), 0), prompt - cached)
-    if reported.candidates_tokens_details:
-        spoken = min(_audio(reported.candidates_tokens_details), output)
-    return Usage(
-        input=prompt - cached - heard + (reported.tool_use_prompt_token_count or 0),
+    usage = Usage(
+        input=prompt - cached + (reported.tool_use_prompt_token_count or 0),
         cache_read=cached,
-        output=output - spoken,
+        output=output,
         reasoning=reported.thoughts_token_count or 0,
-        input_audio=heard,
-        output_audio=spoken,
         tool_calls=searches,
     )
+    seen, made = media_of(reported.prompt_tokens_details), media_of(reported.candidates_tokens_details)
+    if seen is NO_MEDIA and made is NO_MEDIA:
+        return usage
+    counts = split_prompt(prompt, cached, seen, media_of(reported.cache_tokens_details))
+    counts["input"] += reported.tool_use_prompt_token_count or 0
+    return msgspec.structs.replace(usage, **counts, **split_completion(output, made))
 
 
-def _audio(details: list[ModalityCount] | None) -> int:
-    tokens = 0
+def media_of(details: list[ModalityCount] | None) -> Media:
+    """What is no text. A document counts as text: it costs as much wherever it can be read."""
+    media = NO_MEDIA
     for detail in details or ():
-        if detail.modality == "AUDIO":
-            tokens += detail.token_count or 0
-    return tokens
+        modality = detail.modality
+        if modality == "TEXT" or not (tokens := detail.token_count):
+            continue
+        if modality in {"AUDIO", "IMAGE", "VIDEO"}:
+            name = modality.lower()
+            media = media._replace(**{name: getattr(media, name) + tokens})
+    return media
 
 
 def text_bytes(members: Members) -> int:

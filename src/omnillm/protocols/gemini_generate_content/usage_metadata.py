@@ -9,6 +9,7 @@ from omnillm.protocols.gemini_generate_content.peek import searches_of, usage_of
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import UsageReport, fitted
 from omnillm.protocols.gemini_generate_content.wire import Candidate, UsageMetadata
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.modalities import Media
 from omnillm.usage import Usage
 
 
@@ -41,21 +42,26 @@ def write_usage(usage: Usage | None, raw: Any, losses: Losses) -> dict[str, Any]
     if usage is None:
         return None
     _drop_unsaid(usage, losses)
-    written = {"promptTokenCount": usage.prompt_tokens, "candidatesTokenCount": usage.output + usage.output_audio}
-    if usage.cache_read:
-        written["cachedContentTokenCount"] = usage.cache_read
+    said = usage.completion_tokens - usage.reasoning
+    written = {"promptTokenCount": usage.prompt_tokens, "candidatesTokenCount": said}
+    cached = usage.cache_read + usage.cache_read_audio + usage.cache_read_image
+    if cached:
+        written["cachedContentTokenCount"] = cached
     if usage.reasoning:
         written["thoughtsTokenCount"] = usage.reasoning
     written["totalTokenCount"] = usage.total_tokens
-    if usage.input_audio:
-        written["promptTokensDetails"] = _details(usage.prompt_tokens, usage.input_audio)
-    if usage.output_audio:
-        written["candidatesTokensDetails"] = _details(usage.output + usage.output_audio, usage.output_audio)
+    kept = Media(usage.cache_read_audio, usage.cache_read_image)
+    seen = Media(usage.input_audio + kept.audio, usage.input_image + kept.image, usage.input_video)
+    made = Media(usage.output_audio, usage.output_image, usage.output_video)
+    for name, total, media in (("prompt", usage.prompt_tokens, seen), ("cache", cached, kept), ("candidates", said, made)):
+        if any(media):
+            written[f"{name}TokensDetails"] = _details(total, media)
     return written
 
 
-def _details(total: int, audio: int) -> list[dict[str, Any]]:
-    return [{"modality": "TEXT", "tokenCount": total - audio}, {"modality": "AUDIO", "tokenCount": audio}]
+def _details(total: int, media: Media) -> list[dict[str, Any]]:
+    counts = {"TEXT": total - sum(media), "AUDIO": media.audio, "IMAGE": media.image, "VIDEO": media.video}
+    return [{"modality": name, "tokenCount": tokens} for name, tokens in counts.items() if tokens or name == "TEXT"]
 
 
 def _drop_unsaid(usage: Usage, losses: Losses) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from omnillm.protocols.counts import UNREADABLE, convert_clamped
+from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.openai_chat.wire import ChatUsage, CompletionDetails, PromptDetails
 from omnillm.usage import Usage
 
@@ -31,25 +32,28 @@ def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Us
     usage = Usage(
         input=prompt - cached, cache_read=cached, output=completion - reasoning, reasoning=reasoning, images=images, tool_calls=tool_calls
     )
-    if heard.audio_tokens or heard.cache_write_tokens or said.audio_tokens:
+    is_mixed = heard.cache_write_tokens or heard.audio_tokens or heard.image_tokens or heard.video_tokens
+    if is_mixed or said.audio_tokens or said.image_tokens:
         return _split_further(usage, heard, said)
     return usage
 
 
 def _split_further(usage: Usage, heard: PromptDetails, said: CompletionDetails) -> Usage:
-    """Take what was heard, spoken and written to the cache out of the plain input and output."""
-    input_audio = min(heard.audio_tokens or 0, usage.input)
-    short, long = _cache_writes(heard, usage.input - input_audio)
-    output_audio = min(said.audio_tokens or 0, usage.output)
+    """Take what was heard, seen, spoken, drawn and written to the cache out of the plain input and output."""
+    prompt = split_prompt(usage.input + usage.cache_read, usage.cache_read, *media_of(heard), written=heard.cache_write_tokens or 0)
+    written = usage.input + usage.cache_read - sum(prompt.values())
+    long = _written_long(heard, written)
+    drawn = Media(audio=said.audio_tokens or 0, image=said.image_tokens or 0)
     return msgspec.structs.replace(
-        usage,
-        input=usage.input - input_audio - short - long,
-        cache_write_short=short,
-        cache_write_long=long,
-        input_audio=input_audio,
-        output=usage.output - output_audio,
-        output_audio=output_audio,
+        usage, **prompt, **split_completion(usage.output, drawn), cache_write_short=written - long, cache_write_long=long
     )
+
+
+def media_of(heard: PromptDetails) -> tuple[Media, Media]:
+    """In the prompt, and in the part of it that was cached."""
+    cached = heard.cached_tokens_details
+    told = Media(heard.audio_tokens or 0, heard.image_tokens or 0, heard.video_tokens or 0)
+    return told, NO_MEDIA if cached is None else Media(cached.audio_tokens or 0, cached.image_tokens or 0)
 
 
 def usage_in(reply: Any) -> Usage | None:
@@ -63,11 +67,7 @@ def usage_in(reply: Any) -> Usage | None:
         return None
 
 
-def _cache_writes(details: PromptDetails, most: int) -> tuple[int, int]:
-    """Tokens written to the cache for 30 minutes (or the provider's only term) and for 12 hours, together at most `most`."""
-    written = min(details.cache_write_tokens or 0, most)
-    if not written:
-        return 0, 0
+def _written_long(details: PromptDetails, written: int) -> int:
+    """Of these tokens, those written to the cache for 12 hours; the others for 30 minutes (or the provider's only term)."""
     terms = details.cache_write_tokens_details
-    long = min(terms.ttl_12h_tokens or 0, written) if terms else 0
-    return written - long, long
+    return min(terms.ttl_12h_tokens or 0, written) if terms else 0

@@ -12,20 +12,32 @@ class CacheWrites(msgspec.Struct, frozen=True, gc=False):
     ttl_12h_tokens: Count | None = None
 
 
+class CachedDetails(msgspec.Struct, frozen=True, gc=False):
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
 class PromptDetails(msgspec.Struct, frozen=True, gc=False):
     cached_tokens: Count | None = None
+    cached_tokens_details: CachedDetails | None = None
+    """Of the Realtime API; audio and image tokens count them too."""
     cache_write_tokens: Count | None = None
     cache_write_tokens_details: CacheWrites | None = None
     audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+    video_tokens: Count | None = None
+    """OpenRouter."""
 
 
 class CompletionDetails(msgspec.Struct, frozen=True, gc=False):
     reasoning_tokens: Count | None = None
     audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+    """OpenRouter."""
 
 
 class ChatUsage(msgspec.Struct, frozen=True, gc=False):
-    """The prompt includes what was cached, written to the cache and heard; the completion what was reasoned and spoken."""
+    """The prompt includes what was cached, written to the cache, heard and seen; the completion what was reasoned, spoken and drawn."""
 
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None

@@ -12,10 +12,35 @@ def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
     """`raw`: the provider's own object where it is one of this protocol; else None."""
     if type(raw) is dict and "prompt_tokens" in raw and _is_fit(raw):
         return _whole(raw, usage)
+    _drop_unsaid(usage, losses)
+    said = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.output_audio}
+    if usage.output_image:
+        said["image_tokens"] = usage.output_image
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": _heard(usage),
+        "completion_tokens_details": said,
+    }
+
+
+def _drop_unsaid(usage: Usage, losses: Losses) -> None:
     for name in ("images", "tool_calls"):
         if getattr(usage, name):
             losses.drop(f"usage.{name}", "Chat does not count them")
-    heard: dict[str, Any] = {"cached_tokens": usage.cache_read, "audio_tokens": usage.input_audio}
+    for name in ("cache_read_audio", "cache_read_image", "input_video", "output_video"):
+        if getattr(usage, name):
+            losses.approximate(f"usage.{name}", "counted with the rest")
+
+
+def _heard(usage: Usage) -> dict[str, Any]:
+    heard: dict[str, Any] = {
+        "cached_tokens": usage.cache_read + usage.cache_read_audio + usage.cache_read_image,
+        "audio_tokens": usage.input_audio + usage.cache_read_audio,
+    }
+    if usage.input_image or usage.cache_read_image:
+        heard["image_tokens"] = usage.input_image + usage.cache_read_image
     written = usage.cache_write_short + usage.cache_write_long
     if written:
         heard["cache_write_tokens"] = written
@@ -24,13 +49,7 @@ def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
             "ttl_30m_tokens": usage.cache_write_short,
             "ttl_12h_tokens": usage.cache_write_long,
         }
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": heard,
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.output_audio},
-    }
+    return heard
 
 
 def _whole(raw: dict[str, Any], usage: Usage) -> dict[str, Any]:

@@ -35,10 +35,14 @@ def note_miscount(usage: Usage, response: dict[str, Any], losses: Losses) -> Non
     for name in ("images", "tool_calls"):
         if getattr(read, name) != getattr(usage, name):
             losses.approximate(f"usage.{name}", "Responses counts the items of hosted tools")
+    for name in ("cache_read_audio", "cache_read_image", "input_video", "output_video"):
+        if getattr(read, name) != getattr(usage, name):
+            losses.approximate(f"usage.{name}", "counted with the rest")
 
 
 def _counted(usage: Usage) -> dict[str, Any]:
-    heard = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write_short + usage.cache_write_long}
+    cached = usage.cache_read + usage.cache_read_audio + usage.cache_read_image
+    heard = {"cached_tokens": cached, "cache_write_tokens": usage.cache_write_short + usage.cache_write_long}
     said = {"reasoning_tokens": usage.reasoning}
     out: dict[str, Any] = {
         "input_tokens": usage.prompt_tokens,
@@ -50,10 +54,10 @@ def _counted(usage: Usage) -> dict[str, Any]:
     if usage.cache_write_long:
         terms = {"ttl_30m_tokens": usage.cache_write_short, "ttl_12h_tokens": usage.cache_write_long}
         out["input_tokens_details"] = {**heard, "cache_write_tokens_details": terms}
-    if usage.input_audio:
-        out["input_tokens_details"] = {**out["input_tokens_details"], "audio_tokens": usage.input_audio}
-    if usage.output_audio:
-        said["audio_tokens"] = usage.output_audio
+    media = {"audio_tokens": usage.input_audio + usage.cache_read_audio, "image_tokens": usage.input_image + usage.cache_read_image}
+    out["input_tokens_details"] |= {name: tokens for name, tokens in media.items() if tokens}
+    media = {"audio_tokens": usage.output_audio, "image_tokens": usage.output_image}
+    said.update({name: tokens for name, tokens in media.items() if tokens})
     return out
 
 

@@ -6,7 +6,10 @@ import msgspec
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE, Count, decode_clamped
+from omnillm.protocols.modalities import Media, split_completion, split_prompt
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault
+from omnillm.protocols.openai_chat.usage import media_of
+from omnillm.protocols.openai_chat.wire import CompletionDetails, PromptDetails
 from omnillm.protocols.protocol import Failure, Fault
 from omnillm.protocols.sessions.session import AUDIO_BYTES, IMAGE_TOKENS, OWN_TOKENS, Report, SessionProtocol, spelled_out
 from omnillm.usage import Usage
@@ -15,28 +18,12 @@ TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
 ALREADY_RUNNING: Final = "conversation_already_has_active_response"
 
 
-class CachedDetails(msgspec.Struct, frozen=True, gc=False):
-    audio_tokens: Count | None = None
-
-
-class InputDetails(msgspec.Struct, frozen=True, gc=False):
-    """The cached tokens are a part of the others."""
-
-    audio_tokens: Count | None = None
-    cached_tokens: Count | None = None
-    cached_tokens_details: CachedDetails | None = None
-
-
-class OutputDetails(msgspec.Struct, frozen=True, gc=False):
-    audio_tokens: Count | None = None
-
-
 class RealtimeUsage(msgspec.Struct, frozen=True, gc=False):
     type: str = "tokens"
     input_tokens: Count | None = None
     output_tokens: Count | None = None
-    input_token_details: InputDetails | None = None
-    output_token_details: OutputDetails | None = None
+    input_token_details: PromptDetails | None = None
+    output_token_details: CompletionDetails | None = None
     seconds: float | None = None
     """Of a transcription that is billed by the duration of the audio."""
 
@@ -143,16 +130,13 @@ class RealtimeWatch:
 
 
 def usage_of(reported: RealtimeUsage | None) -> Usage | None:
-    """Disjoint counts; None when neither side is named. Cached audio counts as cached."""
+    """Disjoint counts; None when neither side is named. What is cached is told by what it is of."""
     if reported is None or (reported.input_tokens is None and reported.output_tokens is None):
         return None
     prompt, completion = reported.input_tokens or 0, reported.output_tokens or 0
-    details, said = reported.input_token_details or InputDetails(), reported.output_token_details or OutputDetails()
-    cached = min(details.cached_tokens or 0, prompt)
-    cached_audio = (details.cached_tokens_details or CachedDetails()).audio_tokens or 0
-    heard = min(max((details.audio_tokens or 0) - cached_audio, 0), prompt - cached)
-    spoken = min(said.audio_tokens or 0, completion)
-    return Usage(input=prompt - cached - heard, cache_read=cached, input_audio=heard, output=completion - spoken, output_audio=spoken)
+    heard, said = reported.input_token_details or PromptDetails(), reported.output_token_details or CompletionDetails()
+    counts = split_prompt(prompt, min(heard.cached_tokens or 0, prompt), *media_of(heard))
+    return Usage(**counts, **split_completion(completion, Media(audio=said.audio_tokens or 0)))
 
 
 def _event_in(message: bytes) -> ClientEvent:
