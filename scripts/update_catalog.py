@@ -437,14 +437,20 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
     return record | {key: value for key, value in extra.items() if value}
 
 
-def drop_as_text(rates: Rates) -> None:
-    """Take out the rates that nowhere exceed those of text: text's is what an unstated one is, and no provider gives sound or film away."""
+def settle_media(rates: Rates) -> None:
+    """Take out the rates that nowhere exceed those of text: text's is what an unstated one is, and no provider gives sound or film away.
+
+    Those of a cache are raised to text's instead: unstated, they would be those of what is not cached.
+    """
     for text, media in MEDIA.items():
         for medium in media:
             stated = {place: amount for place, amount in rates.items() if place[2] == medium}
             if all(amount <= rates.get((tier, above, text), 0) for (tier, above, _), amount in stated.items()):
                 for place in stated:
                     del rates[place]
+    for (tier, above, rate), amount in tuple(rates.items()):
+        if rate.startswith("cache_read_"):
+            rates[tier, above, rate] = max(amount, rates.get((tier, above, "cache_read"), 0))
 
 
 def fold_sights(rates: Rates) -> None:
@@ -526,7 +532,7 @@ def build(section: str, models: Mapping[str, Model], declared: Mapping[str, str]
     records: dict[str, Any] = {}
     unknown: list[str] = []
     for name, model in sorted(models.items()):
-        drop_as_text(model.rates)
+        settle_media(model.rates)
         if section not in TOLD_APART:
             fold_sights(model.rates)
         record = complete(name, model)

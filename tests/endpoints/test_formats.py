@@ -199,10 +199,27 @@ def test_only_what_bounds_its_length_has_a_bound(opening: bytes, size: int, most
     assert longest_ms(opening, size) == most
 
 
+def test_tokens_of_an_image_are_of_pictures_unless_they_are_told_to_be_of_text() -> None:
+    """The dearer of the two; what was cached likewise, and text told beyond the total is no more than the total."""
+    peek = FORMATS["openai_image_edits"].protocol.peek_reply
+    counts = b'{"input_tokens":90,"output_tokens":70'
+    assert peek(b'{"data":[{}],"usage":%b}}' % counts).usage == Usage(input_image=90, output_image=70)
+    told = b',"input_tokens_details":{"text_tokens":30,"image_tokens":60},"output_tokens_details":{"text_tokens":5,"image_tokens":65}'
+    assert peek(b'{"data":[{}],"usage":%b%b}}' % (counts, told)).usage == Usage(input=30, input_image=60, output=5, output_image=65)
+    cached = told + b',"cached_tokens":50,"cached_tokens_details":{"cached_text_tokens":20,"cached_image_tokens":30}'
+    found = peek(b'{"data":[{}],"usage":%b%b}}' % (counts, cached)).usage
+    assert found == Usage(input=10, cache_read=20, input_image=30, cache_read_image=30, output=5, output_image=65)
+    lie = b',"input_tokens_details":{"text_tokens":300},"output_tokens_details":[]'
+    assert peek(b'{"data":[{}],"usage":%b%b}}' % (counts, lie)).usage == Usage(input=90, output_image=70)
+    assert peek(b'{"data":[{}],"usage":{"input_tokens":0}}').usage == Usage(images=1)
+
+
 def test_usage_of_a_transcription_is_tokens_or_seconds() -> None:
     """Or the duration of a verbose reply; subtitles tell nothing."""
     peek = FORMATS["openai_transcriptions"].protocol.peek_reply
-    assert peek(b'{"text":"a","usage":{"type":"tokens","input_tokens":3,"output_tokens":2}}').usage == Usage(input=3, output=2)
+    assert peek(b'{"text":"a","usage":{"type":"tokens","input_tokens":3,"output_tokens":2}}').usage == Usage(input_audio=3, output=2)
+    told = b'{"text":"a","usage":{"type":"tokens","input_tokens":9,"input_token_details":{"text_tokens":4,"audio_tokens":5}}}'
+    assert peek(told).usage == Usage(input=4, input_audio=5)
     assert peek(b'{"text":"a","usage":{"type":"duration","seconds":1.5}}').usage == Usage(audio_ms=1500)
     assert peek(b'{"text":"a","duration":0.25}').usage == Usage(audio_ms=250)
     assert peek(b"WEBVTT\n\n00:00").is_complete

@@ -80,6 +80,24 @@ HAND = [
     ("gemini", "gemini-2.5-pro", PLAIN, Usage(input=200_001, output=10_000), "0.6500025"),
     # 1,000 x 0.3 + 2,000 x 1.0 of sound + 100 x 2.5
     ("gemini", "gemini-2.5-flash", PLAIN, Usage(input=1_000, input_audio=2_000, output=100), "0.00255"),
+    # 1,000 x 0.03 and 4,000 x 0.1 of sound from the cache
+    ("gemini", "gemini-2.5-flash", PLAIN, Usage(cache_read=1_000, cache_read_audio=4_000), "0.00043"),
+    # a picture of 1,290 x 30, what it was made of at 0.3, and 10 x 2.5 of text
+    ("gemini", "gemini-2.5-flash-image", PLAIN, Usage(input=8, input_image=258, output=10, output_image=1_290), "0.0388048"),
+    # 100 x 4 + 200 x 0.4; 300 x 32 + 400 x 0.4 of sound; 500 x 5 + 600 x 0.5 of pictures; 10 x 16 and 20 x 64 said
+    (
+        "openai",
+        "gpt-realtime",
+        PLAIN,
+        Usage(input=100, cache_read=200, input_audio=300, cache_read_audio=400, input_image=500, cache_read_image=600)
+        + Usage(output=10, output_audio=20),
+        "0.01448",
+    ),
+    # 50 x 5 + 323 x 10, and 4,160 x 40 of the picture that is made
+    ("openai", "gpt-image-1", PLAIN, Usage(input=50, input_image=323, output_image=4_160), "0.16988"),
+    # film: 1,000 x 12 in, 1,000 x 17.5 out
+    ("gemini", "gemini-embedding-2", PLAIN, Usage(input_video=1_000, input_image=1_000, input=1_000), "0.01265"),
+    ("gemini", "gemini-omni-1.1-flash", PLAIN, Usage(output_video=1_000), "0.0175"),
     # a search in every call: 0.025 beside 1,000 x 2.5 and 100 x 10
     ("openai", "gpt-4o-search-preview", PLAIN, Usage(input=1_000, output=100), "0.0285"),
 ]
@@ -183,9 +201,22 @@ def test_terms_without_a_figure_have_no_price():
     assert entry.price(Terms(tools=("web_search",)), "v").tool_call == 7
 
 
-def test_image_tokens_that_usage_does_not_tell_apart_are_never_too_cheap():
-    """The dearer of text and image is the rate of all."""
-    assert Listing(input=1, output=2, output_image=30).price(PLAIN, "v").output == 30
+def test_image_tokens_have_their_own_rate_where_replies_tell_them_apart():
+    """Elsewhere the dearer of text and image is the rate of all: in the list, not in the arithmetic."""
+    assert Listing(input=1, output=2, output_image=30).price(PLAIN, "v").output == 2
+    for (section, model), listing in ENTRIES.items():
+        for rates in (listing, *listing.tiers.values(), *listing.steps.values()):
+            seen = (rates.input_image, rates.output_image, rates.input_video, rates.output_video)
+            assert not any(seen) or section in {"openai", "azure_openai", "gemini", "vertex_ai"}, (section, model)
+
+
+def test_sound_pictures_and_film_are_never_cheaper_than_text():
+    """Where a source says so it is wrong, or of another time."""
+    for place, listing in ENTRIES.items():
+        for price in prices_of(listing):
+            assert min(price.input_image, price.input_video) >= price.input, place
+            assert min(price.output_image, price.output_video) >= price.output, place
+            assert min(price.cache_read_audio, price.cache_read_image) >= price.cache_read, place
 
 
 @pytest.mark.parametrize(

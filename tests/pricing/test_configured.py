@@ -43,6 +43,15 @@ def test_every_figure_of_a_configured_price_is_used():
     assert cost(short, own.find("openai", "openai", "own", Terms(tier="priority", tools=("web_search",)))) == 2_400_000 + 25_000_000
     assert cost(long, own.find("openai", "openai", "own", Terms(tier="priority"))) == 6_006_000 + 200_000 + 5_000_000
     found = own.find("openai", "openai", "own", PLAIN)
+    heard = catalog(
+        "{input: 4, output: 16, cache_read: 0.4, input_audio: 32, cache_read_audio: 0.5, input_image: 5, cache_read_image: 0.6}"
+    )
+    price = heard.find("openai", "openai", "own")
+    assert (
+        cost(Usage(cache_read=10, cache_read_audio=100, cache_read_image=1_000, input_image=10), price) == 4_000 + 50_000 + 600_000 + 50_000
+    )
+    made = catalog("{input: 1, output: 2, output_image: 30, input_video: 12, output_video: 17.5}").find("openai", "openai", "own")
+    assert cost(Usage(output=10, output_image=10, input_video=10, output_video=10), made) == 20_000 + 300_000 + 120_000 + 175_000
     assert (found.max_output, found.context, found.cache_write_long, found.image) == (500, 9000, 1_500_000_000, 40_000 * 10**9)
 
 

@@ -20,17 +20,29 @@ KINDS = {
     "output": "output",
     "reasoning": "reasoning",
     "input_audio": "input_audio",
+    "cache_read_audio": "cache_read_audio",
     "output_audio": "output_audio",
+    "input_image": "input_image",
+    "cache_read_image": "cache_read_image",
+    "output_image": "output_image",
+    "input_video": "input_video",
+    "output_video": "output_video",
     "images": "image",
     "tool_calls": "tool_call",
+    "characters": "character",
+    "audio_ms": "audio_ms",
 }
 """What is counted -> the rate that it costs."""
+
+INPUTS = ("input", "cache_read", "cache_write_short", "cache_write_long", "input_audio", "cache_read_audio", "input_image")
+INPUTS = (*INPUTS, "cache_read_image", "input_video")
+OUTPUTS = ("output", "reasoning", "output_audio", "output_image", "output_video")
 
 rates = st.integers(0, 10**12)
 counts = st.integers(0, 10**7)
 flat_prices = st.builds(
     lambda values, request: Price.of(**dict(zip(KINDS.values(), values, strict=True)), request=request),
-    st.lists(rates, min_size=10, max_size=10),
+    st.lists(rates, min_size=len(KINDS), max_size=len(KINDS)),
     rates,
 )
 
@@ -50,7 +62,7 @@ def stepped(price, steps):
 
 steps = st.lists(st.tuples(st.integers(1, 10**7), st.integers(1, 4)), min_size=1, max_size=3)
 prices = flat_prices | st.builds(stepped, flat_prices, steps)
-usages = st.builds(Usage, **dict.fromkeys(KINDS, counts))
+usages = st.builds(Usage, **dict.fromkeys(KINDS, counts | st.just(0)))
 
 
 @given(usage=usages, price=flat_prices)
@@ -88,8 +100,8 @@ def test_bound_is_reached_by_the_dearest_usage(price, prompt, output, calls):
     """It is no larger than it must be: some usage within it costs as much, on some side of each step."""
     reached = 0
     for within in {prompt, *(above for above, _ in price.steps if above < prompt)}:
-        for into in ("input", "cache_read", "cache_write_short", "cache_write_long", "input_audio"):
-            for out in ("output", "reasoning", "output_audio"):
+        for into in INPUTS:
+            for out in OUTPUTS:
                 reached = max(reached, cost(Usage(**{into: within, out: output}, tool_calls=calls), price))
     assert reached == bound(prompt, output, price, Units(calls))
 
@@ -107,14 +119,25 @@ def test_example_of_a_cached_call():
 
 
 def test_unstated_rate_is_that_of_its_kind():
-    """Cache and audio in cost as input, reasoning and audio out as output; images and tool calls are free."""
+    """Cache and whatever comes in cost as input, reasoning and whatever goes out as output; images, tool calls and units are free."""
     stated = asdict(Price.of(input=3, output=7))
     assert {name: stated[name] for name in KINDS.values()} == {
-        **dict.fromkeys(("input", "cache_read", "cache_write_short", "cache_write_long", "input_audio"), 3),
-        **dict.fromkeys(("output", "reasoning", "output_audio"), 7),
-        **dict.fromkeys(("image", "tool_call"), 0),
+        **dict.fromkeys(INPUTS, 3),
+        **dict.fromkeys(OUTPUTS, 7),
+        **dict.fromkeys(("image", "tool_call", "character", "audio_ms"), 0),
     }
     assert Price.of(input=3, output=7, cache_write_short=5).cache_write_long == 5
+
+
+def test_cached_media_are_cheap_only_where_somebody_says_so():
+    """As cached text where uncached ones cost as text; as uncached where they are dearer: the provider may take no less."""
+    flat = Price.of(input=30, output=90, cache_read=3, input_image=30)
+    assert (flat.cache_read_audio, flat.cache_read_image) == (3, 3)
+    dear = Price.of(input=30, output=90, cache_read=3, input_audio=100, input_image=40, input_video=50)
+    assert (dear.cache_read_audio, dear.cache_read_image) == (100, 50)
+    told = Price.of(input=30, output=90, cache_read=3, input_audio=100, cache_read_audio=10, input_image=40, cache_read_image=4)
+    assert (told.cache_read_audio, told.cache_read_image) == (10, 4)
+    assert Price.of(input=30, output=90, cache_read=200, input_audio=100).cache_read_audio == 200
 
 
 def test_misspelt_rate_is_an_error():

@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,14 @@ usages = st.builds(
     cache_write_long=counts,
     output=counts,
     reasoning=counts,
+    input_audio=counts,
+    cache_read_audio=counts,
+    output_audio=counts,
+    input_image=counts,
+    cache_read_image=counts,
+    output_image=counts,
+    input_video=counts,
+    output_video=counts,
     tool_calls=st.integers(0, 50),
     images=st.integers(0, 9),
     characters=counts,
@@ -41,6 +50,9 @@ models = st.sampled_from(
         ("gemini", "gemini-2.5-pro", Terms(tools=("google_maps",))),
         ("k", "own", Terms(tools=("anything",))),
         ("openai", "tts-1", PLAIN),
+        ("openai", "gpt-realtime", PLAIN),
+        ("openai", "gpt-image-1.5", Terms(tier="batch")),
+        ("gemini", "gemini-3-flash-preview", Terms(tier="priority")),
         ("openai", "whisper-1", PLAIN),
         ("azure_openai", "dall-e-3", Terms(image="hd/1024x1792")),
     ]
@@ -86,6 +98,23 @@ def test_figures_that_have_changed_are_not_taken_for_those_of_the_row():
             recompute(version, Usage(input=1), CATALOG.figures)
     with pytest.raises(ValueError, match="not the version"):
         recompute("configured", Usage(input=1), CATALOG.figures)
+
+
+def test_a_row_of_before_image_tokens_were_told_apart_is_computed_as_it_was():
+    """By the figures of that list every token of a side cost the dearer rate; by later ones, and by configured ones, each its own."""
+    tier = {"flex": {"input": 50, "output": 100, "cache_write_short": 110, "steps": {"1000": {"input": 70, "output_image": 1000}}}}
+    figures = {"input": 100, "output": 200, "cache_read": 10, "cache_write_short": 120, "input_image": 300, "output_image": 900}
+    listing = msgspec.convert({**figures, "tiers": tier}, Listing)
+    millions = Usage(input=10**6, cache_read=10**6, cache_write_short=10**6, output=10**6, reasoning=10**6)
+
+    def charged(version, usage=millions):
+        return recompute(version, usage, lambda *_: listing)
+
+    assert charged("2026-11-28:s/m") == 300 + 10 + 300 + 900 + 900
+    assert charged("2026-11-28:s/m;tier=flex") == 300 + 10 + 300 + 1000 + 1000
+    assert charged("2026-11-28:s/m;bound=1000000+2000000+0", None) == 300 + 2 * 900
+    assert charged("2026-11-29:s/m") == charged("configured-000000000000:s/m") == 100 + 10 + 120 + 200 + 200
+    assert charged("2026-11-29:s/m;tier=flex", Usage(input=500, output=10**6)) == 100 + 1
 
 
 def test_what_had_no_price_or_was_free_costs_nothing():

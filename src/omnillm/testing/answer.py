@@ -23,19 +23,27 @@ ANY_TIER = frozenset({"", "auto", "standard_only"})
 
 def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, created: int, seal: str) -> Generation:
     """What the model says, and what that costs."""
-    tokens = asked.prompt_tokens
+    text = asked.prompt_tokens - asked.image_tokens
+    heard, drawn = (behaviour.heard_tokens, behaviour.drawn_tokens) if asked.tells_media else (0, 0)
     most = asked.max_output
     hidden = behaviour.reasoning_tokens if most is None else min(behaviour.reasoning_tokens, most)
     said = compose(asked, behaviour.words, None if most is None else most - hidden)
-    cached = min(behaviour.cached_tokens, tokens)
-    written = min(behaviour.cache_write_tokens, tokens - cached)
+    cached = min(behaviour.cached_tokens, text)
+    cached_seen = min(behaviour.cached_tokens - cached, asked.image_tokens)
+    cached_heard = min(behaviour.cached_tokens - cached - cached_seen, heard)
+    written = min(behaviour.cache_write_tokens, text - cached)
     thought = sum([len(block.words) for block in said.blocks if block.kind == "reasoning"])
     usage = Usage(
-        input=tokens - cached - written,
+        input=text - cached - written,
         cache_read=cached,
+        input_image=asked.image_tokens - cached_seen,
+        cache_read_image=cached_seen,
+        input_audio=heard - cached_heard,
+        cache_read_audio=cached_heard,
         cache_write_short=written,
         output=(sum([len(block.words) for block in said.blocks]) - thought) * asked.choices,
         reasoning=hidden + thought * asked.choices,
+        output_image=drawn,
     )
     return Generation(
         number=number,
@@ -165,6 +173,7 @@ def http_date(wall: float) -> str:
 
 
 def partial(usage: Usage, generated: int) -> Usage:
-    """The part of a usage that holds once so many output tokens were generated; a model reasons before it speaks."""
+    """The part of a usage that holds once so many output tokens were generated; a model reasons before it speaks, and draws last."""
     reasoning = min(usage.reasoning, generated)
-    return replace(usage, reasoning=reasoning, output=min(usage.output, generated - reasoning))
+    output = min(usage.output, generated - reasoning)
+    return replace(usage, reasoning=reasoning, output=output, output_image=usage.output_image if output == usage.output else 0)

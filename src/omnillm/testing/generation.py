@@ -95,7 +95,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
         if self.told is None or self.told is not self.usage:
             return self.told
         reasoning = min(self.usage.reasoning, self.hidden + words * self.choices)
-        return msgspec.structs.replace(self.usage, reasoning=reasoning, output=self.hidden + words * self.choices - reasoning)
+        output = self.hidden + words * self.choices - reasoning
+        return msgspec.structs.replace(self.usage, reasoning=reasoning, output=output, output_image=0)
 
 
 def count_tokens(texts: Iterable[str]) -> int:

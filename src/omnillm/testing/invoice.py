@@ -8,8 +8,9 @@ from omnillm.testing.families.provided import Provided
 from omnillm.usage import Usage
 
 Rates = Mapping[str, int]
-"""nano-USD per million tokens: input and output; optional cache_read, cache_write and input_audio (like input), reasoning and output_audio
-(like output); per million too: search (units), image, character, audio_ms."""
+"""nano-USD per million tokens: input and output; optional cache_read, cache_write, input_audio, input_image and input_video (like input),
+reasoning, output_audio, output_image and output_video (like output), cache_read_audio and cache_read_image (like their uncached ones where
+those are stated, else like cache_read); per million too: search (units), image, character, audio_ms."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,14 +70,21 @@ def bill(usage: Usage, rates: Rates) -> int:
     if not rates:
         return 0
     fresh, said = rates["input"], rates["output"]
+    cached = rates.get("cache_read", fresh)
     micro = (
         usage.input * fresh
-        + usage.cache_read * rates.get("cache_read", fresh)
+        + usage.cache_read * cached
         + usage.cache_write_short * rates.get("cache_write", fresh)
         + usage.output * said
         + usage.reasoning * rates.get("reasoning", said)
         + usage.input_audio * rates.get("input_audio", fresh)
+        + usage.cache_read_audio * rates.get("cache_read_audio", rates.get("input_audio", cached))
         + usage.output_audio * rates.get("output_audio", said)
+        + usage.input_image * rates.get("input_image", fresh)
+        + usage.cache_read_image * rates.get("cache_read_image", rates.get("input_image", cached))
+        + usage.output_image * rates.get("output_image", said)
+        + usage.input_video * rates.get("input_video", fresh)
+        + usage.output_video * rates.get("output_video", said)
         + usage.tool_calls * rates.get("search", 0)
         + usage.images * rates.get("image", 0)
         + usage.characters * rates.get("character", 0)

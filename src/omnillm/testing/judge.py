@@ -212,5 +212,7 @@ def _read(way: Route, raw: bytes) -> Asked:
     is_count = way.speaker is ANTHROPIC_MESSAGES and way.operation == "count"
     asked = (read_count if is_count else way.speaker.read)(body)
     tools = [msgspec.json.encode(tool).decode() for tool in asked.tools]
-    asked = replace(asked, prompt_tokens=count_tokens((*asked.texts, *tools)) + IMAGE_TOKENS * len(asked.images))
+    seen, tells_media = IMAGE_TOKENS * len(asked.images), way.speaker.tells_media
+    tokens = count_tokens((*asked.texts, *tools)) + seen
+    asked = replace(asked, prompt_tokens=tokens, image_tokens=seen if tells_media else 0, tells_media=tells_media)
     return replace(asked, model=way.model, is_stream=way.is_stream) if way.model else asked

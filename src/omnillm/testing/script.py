@@ -25,7 +25,11 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     words: int = 20
     """Of a reply, unless the request caps it."""
     cached_tokens: int = 0
-    """Of the prompt, that are read from a cache."""
+    """Of the prompt, that are read from a cache: text first, then pictures, then sound."""
+    heard_tokens: int = 0
+    """Of sound, in every prompt beside its text, where the protocol tells them apart."""
+    drawn_tokens: int = 0
+    """Of a picture, in every reply after its words, where the protocol tells them apart."""
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     tier: str = ""

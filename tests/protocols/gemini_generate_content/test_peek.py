@@ -153,8 +153,26 @@ def test_usage_is_disjoint():
     }
     seen = PROTOCOL.peek_reply(reply(usage))
     assert seen.is_complete
-    assert seen.usage == Usage(input=47, cache_read=40, input_audio=20, output=20, output_audio=10, reasoning=12)
+    assert seen.usage == Usage(input=47, cache_read=35, input_audio=20, cache_read_audio=5, output=20, output_audio=10, reasoning=12)
     assert seen.usage.total_tokens == usage["totalTokenCount"]
+
+
+def test_pictures_and_film_are_told_apart():
+    """Cached or not, read or made; a document is text, and so is what nobody knows."""
+    usage = {
+        "promptTokenCount": 1000,
+        "cachedContentTokenCount": 400,
+        "candidatesTokenCount": 1300,
+        "promptTokensDetails": modalities(TEXT=100, IMAGE=516, VIDEO=300, DOCUMENT=80, SMELL=4),
+        "cacheTokensDetails": modalities(IMAGE=258, VIDEO=100, TEXT=42),
+        "candidatesTokensDetails": modalities(IMAGE=1290, VIDEO=6),
+    }
+    prompt = Usage(input=142, cache_read=42, input_image=258, input_video=200, cache_read_image=358)
+    assert PROTOCOL.peek_reply(reply(usage)).usage == prompt + Usage(output=4, output_image=1290, output_video=6)
+
+
+def modalities(**counts):
+    return [{"modality": name, "tokenCount": tokens} for name, tokens in counts.items()]
 
 
 def test_searches_are_counted():

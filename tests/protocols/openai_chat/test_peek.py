@@ -128,17 +128,33 @@ def test_any_reply_is_read(value, noise):
 
 
 def test_usage_is_split_into_disjoint_counts():
-    """Cached, written, heard, reasoned and spoken tokens are taken out of the totals that include them."""
+    """Cached, written, heard, seen, reasoned, spoken and drawn tokens are taken out of the totals that include them."""
     usage = usage_of(
         {
             "prompt_tokens": 100,
             "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 10, "cache_write_tokens": 20, "image_tokens": 5},
             "completion_tokens": 50,
-            "completion_tokens_details": {"reasoning_tokens": 30, "audio_tokens": 5, "accepted_prediction_tokens": 3},
+            "completion_tokens_details": {"reasoning_tokens": 30, "audio_tokens": 5, "image_tokens": 9, "accepted_prediction_tokens": 3},
             "total_tokens": 150,
         }
     )
-    assert usage == Usage(input=30, cache_read=40, cache_write_short=20, input_audio=10, output=15, reasoning=30, output_audio=5)
+    prompt = Usage(input=25, cache_read=40, cache_write_short=20, input_audio=10, input_image=5)
+    assert usage == prompt + Usage(output=6, reasoning=30, output_audio=5, output_image=9)
+
+
+def test_media_that_must_have_been_cached_are_charged_as_such():
+    """A chat does not tell what was cached: text, unless there is more of sound and pictures than was not cached."""
+    details = {"cached_tokens": 80, "audio_tokens": 30, "image_tokens": 25, "video_tokens": 5}
+    usage = usage_of({"prompt_tokens": 100, "prompt_tokens_details": details})
+    assert usage == Usage(cache_read=40, input_audio=20, cache_read_audio=10, cache_read_image=30)
+    told = usage_of({"prompt_tokens": 100, "prompt_tokens_details": {**details, "cached_tokens_details": {"audio_tokens": 30}}})
+    assert told == Usage(cache_read=40, cache_read_audio=30, input_image=20, cache_read_image=10)
+
+
+def test_a_picture_that_is_written_to_a_cache_costs_what_a_write_does():
+    """A write is the dearer of the two, and the details do not tell what was written."""
+    details = {"cache_write_tokens": 90, "image_tokens": 50}
+    assert usage_of({"prompt_tokens": 100, "prompt_tokens_details": details}) == Usage(cache_write_short=90, input_image=10)
 
 
 def test_cache_writes_are_split_by_term():
@@ -171,7 +187,7 @@ def test_details_never_exceed_their_total():
             "completion_tokens_details": {"reasoning_tokens": 9, "audio_tokens": 9},
         }
     )
-    assert usage == Usage(cache_read=7, reasoning=3)
+    assert usage == Usage(cache_read_audio=7, reasoning=3)
 
 
 @pytest.mark.parametrize(("lie", "said"), [(-5, 0), (2**63, MAX_COUNT), (1e30, MAX_COUNT), (1.9, 1), (True, 0), (None, 0)])

@@ -103,15 +103,16 @@ def test_usage_is_split_into_disjoint_counts():
             "cached_tokens": 40,
             "cache_write_tokens": 20,
             "cache_write_tokens_details": {"ttl_12h_tokens": 15, "ttl_30m_tokens": 5},
+            "image_tokens": 12,
         },
         "output_tokens": 50,
-        "output_tokens_details": {"reasoning_tokens": 30},
+        "output_tokens_details": {"reasoning_tokens": 30, "image_tokens": 8},
         "total_tokens": 150,
     }
     output = [{"type": kind} for kind in ("reasoning", "web_search_call", "web_search_call", "image_generation_call", "message")]
-    assert PROTOCOL.peek_reply(reply(usage, output=output)).usage == Usage(
-        input=40, cache_read=40, cache_write_short=5, cache_write_long=15, output=20, reasoning=30, tool_calls=2, images=1
-    )
+    prompt = Usage(input=28, cache_read=40, cache_write_short=5, cache_write_long=15, input_image=12)
+    made = Usage(output=12, reasoning=30, output_image=8, tool_calls=2, images=1)
+    assert PROTOCOL.peek_reply(reply(usage, output=output)).usage == prompt + made
 
 
 def test_lying_or_missing_usage_is_clamped_or_unknown():

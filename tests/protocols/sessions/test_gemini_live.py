@@ -39,11 +39,13 @@ def test_usage_is_split_into_disjoint_counts() -> None:
         cachedContentTokenCount=10,
         thoughtsTokenCount=5,
         promptTokensDetails=audio,
+        cacheTokensDetails=[{"modality": "AUDIO", "tokenCount": 4}, {"modality": "TEXT", "tokenCount": 6}],
         responseTokensDetails=[{"modality": "AUDIO", "tokenCount": 25}],
     )
     told["serverContent"] = {"turnComplete": True, "groundingMetadata": {"webSearchQueries": ["a", "b"]}}
     [found] = reports(watch, told)
-    assert found == Usage(input=30, cache_read=10, input_audio=60, output=5, output_audio=25, reasoning=5, tool_calls=2)
+    prompt = Usage(input=34, cache_read=6, input_audio=56, cache_read_audio=4)
+    assert found == prompt + Usage(output=5, output_audio=25, reasoning=5, tool_calls=2)
 
 
 def test_turns_are_reported_one_by_one() -> None:

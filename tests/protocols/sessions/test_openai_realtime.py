@@ -16,11 +16,11 @@ USAGE = {
     "input_tokens": 132,
     "output_tokens": 121,
     "input_token_details": {
-        "text_tokens": 119,
+        "text_tokens": 100,
         "audio_tokens": 13,
-        "image_tokens": 0,
+        "image_tokens": 19,
         "cached_tokens": 64,
-        "cached_tokens_details": {"text_tokens": 60, "audio_tokens": 4, "image_tokens": 0},
+        "cached_tokens_details": {"text_tokens": 50, "audio_tokens": 4, "image_tokens": 10},
     },
     "output_token_details": {"text_tokens": 30, "audio_tokens": 91},
 }
@@ -39,11 +39,12 @@ def done(number: str, usage: Any = USAGE) -> bytes:
 
 
 def test_usage_is_split_into_disjoint_counts() -> None:
-    """What was cached is counted once, as cached, whatever it was; audio has its own rates."""
+    """What was cached is counted once, as cached; audio and pictures have rates of their own, cached ones too."""
     watch = RealtimeWatch()
     watch.see(created("a"))
     [report] = watch.see(done("a"))
-    assert report.usage == Usage(input=59, cache_read=64, input_audio=9, output=30, output_audio=91)
+    prompt = Usage(input=50, cache_read=50, input_audio=9, cache_read_audio=4, input_image=9, cache_read_image=10)
+    assert report.usage == prompt + Usage(output=30, output_audio=91)
     assert report.usage.total_tokens == 253
 
 

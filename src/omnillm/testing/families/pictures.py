@@ -49,15 +49,19 @@ def variation(wanted: Wanted) -> Provided:
 
 def _with_read(made: Provided, images: int) -> Provided:
     """The images that are read are billed too; the reply said so, which is written anew."""
-    usage = msgspec.structs.replace(made.usage, input=made.usage.input + IMAGE_TOKENS * images)
+    usage = msgspec.structs.replace(made.usage, input_image=IMAGE_TOKENS * images)
     before, after = msgspec.json.encode(_counts(made.usage)), msgspec.json.encode(_counts(usage))
     pieces = tuple(piece.replace(before, after) for piece in made.pieces)
     return msgspec.structs.replace(made, usage=usage, body=made.body.replace(before, after), pieces=pieces)
 
 
 def _counts(usage: Usage) -> dict[str, Any]:
-    details = {"text_tokens": usage.input, "image_tokens": 0}
-    return {"input_tokens": usage.input, "output_tokens": usage.output, "total_tokens": usage.total_tokens, "input_tokens_details": details}
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "output_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "input_tokens_details": {"text_tokens": usage.input, "image_tokens": usage.input_image},
+    }
 
 
 def _made(wanted: Wanted, model: str, prompt: str, *, n: int, look: str, previews: int) -> Provided:
@@ -67,7 +71,7 @@ def _made(wanted: Wanted, model: str, prompt: str, *, n: int, look: str, preview
         data = [{"b64_json": each, "revised_prompt": prompt} for each in drawn]
         return Provided(model=model, body=msgspec.json.encode({"created": wanted.number, "data": data}), usage=Usage(images=n), unit=look)
     tokens = TOKENS.get(look.partition("/")[0], MOST_TOKENS) * n + 100 * max(previews, 0)
-    usage = Usage(input=count_tokens((prompt,)), output=tokens)
+    usage = Usage(input=count_tokens((prompt,)), output_image=tokens)
     if previews < 0:
         return in_json(model, {"created": wanted.number, "data": [{"b64_json": each} for each in drawn], "usage": _counts(usage)}, usage)
     kind = "image_edit" if wanted.body[:1] == b"-" else "image_generation"

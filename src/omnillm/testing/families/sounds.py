@@ -30,11 +30,11 @@ def speech(wanted: Wanted) -> Provided:
     body = wanted.json()
     model, text = demand(body, "model", str), demand(body, "input", str)
     audio = spoken(text)
-    usage = Usage(characters=len(text)) if model.startswith("tts") else Usage(input=count_tokens((text,)), output=len(text))
+    usage = Usage(characters=len(text)) if model.startswith("tts") else Usage(input=count_tokens((text,)), output_audio=len(text))
     pieces = [audio[at : at + 4096] for at in range(0, len(audio), 4096)]
     kind = TYPES[body.get("response_format") or "mp3"]
     if body.get("stream_format") == "sse":
-        counts = {"input_tokens": usage.input, "output_tokens": usage.output, "total_tokens": usage.total_tokens}
+        counts = {"input_tokens": usage.input, "output_tokens": usage.output_audio, "total_tokens": usage.total_tokens}
         events = [sse({"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}) for piece in pieces]
         pieces, kind = [*events, sse({"type": "speech.audio.done", "usage": counts})], "text/event-stream; charset=utf-8"
     return Provided(model=model, pieces=tuple(pieces), content_type=kind, usage=usage)
@@ -52,10 +52,11 @@ def transcription(wanted: Wanted) -> Provided:
     text, seconds = heard(content), ceil(len(content) * 1000 / BYTES_A_SECOND) / 1000
     form = field(fields, "response_format", "json")
     is_whisper = model.startswith("whisper")
-    usage = Usage(audio_ms=round(seconds * 1000)) if is_whisper else Usage(input=ceil(seconds * 10), output=count_tokens((text,)))
+    usage = Usage(audio_ms=round(seconds * 1000)) if is_whisper else Usage(input_audio=ceil(seconds * 10), output=count_tokens((text,)))
     counts: dict[str, object] = {"type": "duration", "seconds": seconds}
     if not is_whisper:
-        counts = {"type": "tokens", "input_tokens": usage.input, "output_tokens": usage.output, "total_tokens": usage.total_tokens}
+        counts = {"type": "tokens", "input_tokens": usage.input_audio, "output_tokens": usage.output, "total_tokens": usage.total_tokens}
+        counts["input_token_details"] = {"audio_tokens": usage.input_audio, "text_tokens": 0}
     if field(fields, "stream") == "true" and not is_whisper:
         words = text.split(" ")
         events = [sse({"type": "transcript.text.delta", "delta": f"{word} "}) for word in words]

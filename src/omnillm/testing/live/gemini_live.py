@@ -106,10 +106,11 @@ def _camel(name: str) -> str:
 def usage_metadata(usage: Usage) -> Json:
     return {
         "promptTokenCount": usage.prompt_tokens,
-        "cachedContentTokenCount": usage.cache_read,
+        "cachedContentTokenCount": usage.cache_read + usage.cache_read_audio,
         "responseTokenCount": usage.completion_tokens,
         "totalTokenCount": usage.total_tokens,
-        "promptTokensDetails": _details(usage.input + usage.cache_read, usage.input_audio),
+        "promptTokensDetails": _details(usage.input + usage.cache_read, usage.input_audio + usage.cache_read_audio),
+        "cacheTokensDetails": _details(usage.cache_read, usage.cache_read_audio),
         "responseTokensDetails": _details(usage.output, usage.output_audio),
     }
 

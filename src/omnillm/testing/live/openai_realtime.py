@@ -143,16 +143,16 @@ class RealtimeSpeaker:
 
 
 def usage_object(usage: Usage) -> Event:
-    cached = {"text_tokens": usage.cache_read, "audio_tokens": 0, "image_tokens": 0}
+    cached = {"text_tokens": usage.cache_read, "audio_tokens": usage.cache_read_audio, "image_tokens": 0}
     return {
         "total_tokens": usage.total_tokens,
         "input_tokens": usage.prompt_tokens,
         "output_tokens": usage.completion_tokens,
         "input_token_details": {
             "text_tokens": usage.input + usage.cache_read,
-            "audio_tokens": usage.input_audio,
+            "audio_tokens": usage.input_audio + usage.cache_read_audio,
             "image_tokens": 0,
-            "cached_tokens": usage.cache_read,
+            "cached_tokens": usage.cache_read + usage.cache_read_audio,
             "cached_tokens_details": cached,
         },
         "output_token_details": {"text_tokens": usage.output, "audio_tokens": usage.output_audio},

@@ -56,9 +56,10 @@ class Ear:
         self._cached = cached_tokens
 
     def prompt(self) -> Usage:
-        """Of a turn that begins now: text is what is read from the cache first."""
+        """Of a turn that begins now: text is what is read from the cache first, then sound."""
         cached = min(self._cached, self.text)
-        return Usage(input=self.text - cached, cache_read=cached, input_audio=self.audio)
+        heard = min(self._cached - cached, self.audio)
+        return Usage(input=self.text - cached, cache_read=cached, input_audio=self.audio - heard, cache_read_audio=heard)
 
     def said(self, usage: Usage) -> None:
         """The answer is a part of the conversation."""

@@ -1,6 +1,7 @@
 """Gemini generateContent. Model and streaming are in the path, so `read` leaves them out."""
 
 from collections.abc import Iterable
+from operator import add
 from typing import Any
 
 import msgspec
@@ -100,14 +101,24 @@ def _response_schema(config: Json) -> Any:
 
 
 def _usage(usage: Usage) -> Json:
-    return {
+    kept = (usage.cache_read, usage.cache_read_image, usage.cache_read_audio)
+    prompt = (usage.input + usage.cache_write_short, usage.input_image, usage.input_audio)
+    told = {
         "promptTokenCount": usage.prompt_tokens,
-        "candidatesTokenCount": usage.output,
+        "candidatesTokenCount": usage.output + usage.output_image,
         "totalTokenCount": usage.total_tokens,
-        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": usage.prompt_tokens}],
-        **({"cachedContentTokenCount": usage.cache_read} if usage.cache_read else {}),
-        **({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {}),
+        "promptTokensDetails": _details(*map(add, prompt, kept)),
     }
+    if any(kept):
+        told |= {"cachedContentTokenCount": sum(kept), "cacheTokensDetails": _details(*kept)}
+    if usage.output_image:
+        told["candidatesTokensDetails"] = _details(usage.output, usage.output_image, 0)
+    return told | ({"thoughtsTokenCount": usage.reasoning} if usage.reasoning else {})
+
+
+def _details(text: int, image: int, audio: int) -> list[Json]:
+    counts = {"TEXT": text, "IMAGE": image, "AUDIO": audio}
+    return [{"modality": name, "tokenCount": tokens} for name, tokens in counts.items() if tokens]
 
 
 def _reply(generation: Generation, parts: list[Json], told: Usage | None, finish: str | None) -> Json:
@@ -245,4 +256,5 @@ SPEAKER = Speaker(
     fields=fields,
     models=models,
     counted=counted,
+    tells_media=True,
 )

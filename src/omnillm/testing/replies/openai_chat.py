@@ -64,10 +64,16 @@ def _usage(usage: Usage) -> Json:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write_short, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read + usage.cache_read_image + usage.cache_read_audio,
+            "cache_write_tokens": usage.cache_write_short,
+            "audio_tokens": usage.input_audio + usage.cache_read_audio,
+            "image_tokens": usage.input_image + usage.cache_read_image,
+        },
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,
+            **({"image_tokens": usage.output_image} if usage.output_image else {}),
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },
@@ -204,4 +210,5 @@ SPEAKER = Speaker(
     fields=fields,
     models=models,
     counted=counted,
+    tells_media=True,
 )

@@ -70,7 +70,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Responses: the reply may be referred to."""
     echo: Mapping[str, Any] = {}
     prompt_tokens: int = 0
-    """Of the texts, the tools and the images; counted once `read` is done."""
+    """Of the texts, the tools and the images; counted once `read` is done, like the next two."""
+    image_tokens: int = 0
+    """Of them, those of images, where the protocol tells them apart."""
+    tells_media: bool = False
 
 
 class Piece(msgspec.Struct):
@@ -121,6 +124,8 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     """Header fields of an error, beside `fields`."""
     stream_type: str = "text/event-stream; charset=utf-8"
     """The content type of a stream."""
+    tells_media: bool = False
+    """Its usage tells tokens of sound and pictures from those of text."""
 
 
 TEXT_MEMBERS = (
