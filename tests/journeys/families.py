@@ -12,20 +12,20 @@ from omnillm.testing import Behaviour, FakeProvider
 
 PRICES = {
     "fake-small": {"input": 400_000_000, "output": 1_600_000_000},
-    "gpt-image-1": {"input": 5_000_000_000, "output": 40_000_000_000},
+    "gpt-image-1": {"input": 5_000_000_000, "output": 20_000_000_000, "input_image": 10_000_000_000, "output_image": 40_000_000_000},
     "dall-e-3": {"input": 0, "output": 0, "image": 80_000_000_000_000, "image hd/1024x1792": 120_000_000_000_000},
     "tts-1": {"input": 0, "output": 0, "character": 15_000_000_000},
-    "gpt-4o-mini-tts": {"input": 600_000_000, "output": 12_000_000_000},
+    "gpt-4o-mini-tts": {"input": 600_000_000, "output": 2_400_000_000, "output_audio": 12_000_000_000},
     "whisper-1": {"input": 0, "output": 0, "audio_ms": 100_000_000},
-    "gpt-4o-transcribe": {"input": 2_500_000_000, "output": 10_000_000_000},
+    "gpt-4o-transcribe": {"input": 2_500_000_000, "output": 10_000_000_000, "input_audio": 6_000_000_000},
 }
 OVERRIDES = """
-    openai/gpt-image-1: {input: 5, output: 40, max_output: 6250}
+    openai/gpt-image-1: {input: 5, output: 20, input_image: 10, output_image: 40, max_output: 6250}
     openai/dall-e-3: {input: 0, output: 0, per_image: 0.08, per_image_of: {standard/1024x1024: 0.08, hd/1024x1792: 0.12}}
     openai/tts-1: {input: 0, output: 0, characters: 15}
-    openai/gpt-4o-mini-tts: {input: 0.6, output: 12}
+    openai/gpt-4o-mini-tts: {input: 0.6, output: 2.4, output_audio: 12}
     openai/whisper-1: {input: 0, output: 0, per_second: 0.0001}
-    openai/gpt-4o-transcribe: {input: 2.5, output: 10, max_output: 2000, context: 16000}
+    openai/gpt-4o-transcribe: {input: 2.5, output: 10, input_audio: 6, max_output: 2000, context: 16000}
 """
 
 

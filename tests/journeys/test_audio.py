@@ -49,7 +49,7 @@ async def test_speech_arrives_byte_for_byte_and_is_paid_by_characters(gateway: R
 
 async def test_speech_as_events(serve: Serve, provider: FakeProvider) -> None:
     """Server-sent events, whose last one tells the tokens."""
-    gateway = await serve(family_configuration(provider).replace("output: 12}", "output: 12, max_output: 2000}"))
+    gateway = await serve(family_configuration(provider).replace("output_audio: 12}", "output_audio: 12, max_output: 2000}"))
     asked = {"model": "openai/gpt-4o-mini-tts", "input": TEXT, "voice": "alloy", "stream_format": "sse"}
     reply = await exchange(gateway.port, post("/v1/audio/speech", asked))
     assert reply.body.rstrip().rsplit(b"data: ", 1)[1].startswith(b'{"type":"speech.audio.done"')

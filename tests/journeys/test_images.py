@@ -41,7 +41,7 @@ async def test_images_are_made_and_paid_by_tokens(gateway: Running, provider: Fa
     assert [base64.b64decode(each.b64_json) for each in reply.data] == [b"a lake:0", b"a lake:1"]
     await check_books(gateway, provider)
     request, attempts = await gateway.last()
-    assert (request.operation, request.usage.output, len(attempts)) == ("image_generations", reply.usage.output_tokens, 2)
+    assert (request.operation, request.usage.output_image, len(attempts)) == ("image_generations", reply.usage.output_tokens, 2)
 
 
 @pytest.mark.parametrize(("size", "quality", "usd"), [("1024x1024", "standard", 0.08), ("1024x1792", "hd", 0.12)])

@@ -20,11 +20,13 @@ from omnillm.config.settings import TlsSettings
 from omnillm.testing import Behaviour, FakeProvider
 
 AUDIO_RATES = {"input": 4_000_000_000, "cache_read": 400_000_000, "output": 16_000_000_000, "input_audio": 32_000_000_000}
+AUDIO_RATES |= {"cache_read_audio": 500_000_000}
 AUDIO_PRICES = {
     "fake-small": AUDIO_RATES | {"output_audio": 64_000_000_000},
     "whisper-small": {"input": 2_000_000_000, "output": 1_000_000},
 }
-AUDIO_PRICE = "{input: 4, cache_read: 0.4, output: 16, input_audio: 32, output_audio: 64, context: 32000, max_output: 4096}"
+AUDIO_PRICE = "{input: 4, cache_read: 0.4, output: 16, input_audio: 32, cache_read_audio: 0.5, output_audio: 64, %s}"
+AUDIO_PRICE %= "context: 32000, max_output: 4096"
 
 
 async def test_the_openai_sdk_holds_a_session_of_text(serve: Serve, provider: FakeProvider) -> None:
@@ -55,8 +57,8 @@ async def test_the_openai_sdk_holds_a_session_of_text(serve: Serve, provider: Fa
 
 
 async def test_the_openai_sdk_holds_a_session_of_speech(serve: Serve) -> None:
-    """Audio both ways, turns that the provider begins itself, and cached text: every kind of token has its rate."""
-    keys = {"sk-good": Behaviour(words=5, cached_tokens=3)}
+    """Audio both ways, turns that the provider begins itself, cached text and sound: every kind of token has its rate."""
+    keys = {"sk-good": Behaviour(words=5, cached_tokens=8)}
     async with FakeProvider(keys=keys, prices=AUDIO_PRICES, clock=SystemClock()) as provider:
         gateway = await serve(configuration(provider, price=AUDIO_PRICE))
         heard = b""
@@ -78,7 +80,8 @@ async def test_the_openai_sdk_holds_a_session_of_speech(serve: Serve) -> None:
         assert ledger == settled == provider.invoice.total_nanousd > 0
         _, [attempt] = await gateway.last()
         assert attempt.usage == provider.invoice.lines[0].usage + provider.invoice.lines[1].usage
-        assert min(attempt.usage.cache_read, attempt.usage.input_audio, attempt.usage.output_audio) > 0
+        heard = (attempt.usage.cache_read, attempt.usage.input_audio, attempt.usage.cache_read_audio)
+        assert min(*heard, attempt.usage.output_audio) > 0
 
 
 async def test_the_google_sdk_holds_a_session(serve: Serve, provider: FakeProvider, tmp_path: Path) -> None:

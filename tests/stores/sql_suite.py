@@ -3,10 +3,34 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
-from omnillm.testing.store_suite import COST, balances, call, entry, usage
+from omnillm.testing.store_suite import COST, balances, call, entry, post_all, usage
+from omnillm.usage import Usage
+
+MEDIA = Usage(
+    input=1,
+    input_audio=2,
+    cache_read_audio=3,
+    input_image=5,
+    cache_read_image=7,
+    input_video=11,
+    output=13,
+    output_audio=17,
+    output_image=19,
+    output_video=23,
+)
+MEDIA_COLUMNS = ("cache_read_audio", "input_image", "cache_read_image", "input_video", "output_image", "output_video")
+"""That were added when media were told apart."""
+
+
+def media_call(number):
+    """A call with every kind of token that is no text."""
+    posting = call(number)
+    attempts = tuple(replace(attempt, usage=MEDIA) for attempt in posting.attempts)
+    return replace(posting, attempts=attempts, request=replace(posting.request, usage=MEDIA))
 
 
 async def until(condition):
@@ -49,6 +73,17 @@ class SqlSuite:
         assert caplog.text.count("a posting is lost") == 2
         with pytest.raises(LedgerUnavailable, match="cannot hold a row"):
             await store.post_durably(Posting(entries=(entry(5, EntryKind.SETTLE, amount=2**63),)))
+        assert await store.verify() == []
+
+    async def test_every_kind_of_token_has_its_column(self, store):
+        """Rows, daily sums and reports by tag give back what was counted."""
+        await store.open()
+        posting = media_call(1)
+        await post_all(store, replace(posting, request=replace(posting.request, tags="team=a")), media_call(2))
+        [first, second] = await store.requests(limit=2, before="")
+        assert first.usage == second.usage == (await store.attempts(first.request_id))[0].usage == MEDIA
+        assert (await usage(store, "total"))["total"].usage == MEDIA + MEDIA
+        assert (await usage(store, "tag:team"))["a"].usage == MEDIA
         assert await store.verify() == []
 
     async def test_cancelled_waiter_does_not_disturb_the_others(self, store):

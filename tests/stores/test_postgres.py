@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.postgres import GUARDED, PASSWORD
 from tests.stores.postgres_wire import Loss, Wire
-from tests.stores.sql_suite import SqlSuite, until
+from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, SqlSuite, media_call, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting, RequestFilter
@@ -14,7 +14,7 @@ from omnillm.secret import Secret
 from omnillm.stores import writer
 from omnillm.stores.postgres import PostgresStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, request_id, request_row, usage
+from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, post_all, request_id, request_row, usage
 
 
 def make(url, **options):
@@ -305,6 +305,26 @@ async def test_read_only_server_is_a_configuration_error(url):
         await store.post_durably(call(1))
         await store.aclose()
     assert await ids(reader) == [1]
+
+
+async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(postgres, schema, url):
+    """Its rows and sums stay what they were, new kinds of tokens are counted from then on, and the proof agrees."""
+    store = make(url)
+    await store.open()
+    await post_all(store, replace(call(1), request=replace(call(1).request, tags="team=a")), call(2))
+    before = await store.usage(group_by="total", since_day="", until_day="")
+    await store.aclose()
+    for table in ("daily", "daily_tags"):
+        dropped = ", ".join(f"DROP COLUMN {column}" for column in MEDIA_COLUMNS)
+        postgres.administer(f"ALTER TABLE {table} {dropped}", schema)
+    postgres.administer("UPDATE ledger_schema SET version = 3", schema)
+    await store.open()
+    assert await store.usage(group_by="total", since_day="", until_day="") == before
+    await post_all(store, media_call(3))
+    [total] = await store.usage(group_by="total", since_day="", until_day="")
+    assert total.usage == before[0].usage + MEDIA
+    assert await store.verify() == []
+    await store.aclose()
 
 
 async def test_newer_schema_is_refused(postgres, schema, url):

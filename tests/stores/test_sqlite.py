@@ -6,14 +6,15 @@ import stat
 
 import pytest
 from msgspec.structs import replace
-from tests.stores.sql_suite import SqlSuite, until
+from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, SqlSuite, media_call, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import writer
 from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite_database import reading
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, request_id, usage
+from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
 
 
 def make(path, **options):
@@ -61,10 +62,10 @@ async def test_newer_schema_is_refused(store, tmp_path):
     await store.open()
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.execute("PRAGMA user_version = 7")
+        db.execute("PRAGMA user_version = 8")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 7, this omnillm knows 6"):
+        with pytest.raises(ConfigError, match=r"has schema 8, this omnillm knows 7"):
             await store.open()
 
 
@@ -269,7 +270,8 @@ async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
         db.executescript(
             "DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; DROP TABLE claims; "
-            "ALTER TABLE daily DROP COLUMN characters; ALTER TABLE daily DROP COLUMN audio_ms; PRAGMA user_version = 3;"
+            + "".join(f"ALTER TABLE daily DROP COLUMN {column}; " for column in ("characters", "audio_ms", *MEDIA_COLUMNS))
+            + "PRAGMA user_version = 3;"
         )
     db.close()
     await store.open()
@@ -281,6 +283,28 @@ async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
     ]
     assert await store.verify() == []
     await store.aclose()
+
+
+async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(store, tmp_path):
+    """Its rows and sums stay what they were, new kinds of tokens are counted from then on, and the proof agrees."""
+    await store.open()
+    tagged = replace(call(1), request=replace(call(1).request, tags="team=a"))
+    await post_all(store, tagged, call(2))
+    before = await store.usage(group_by="total", since_day="", until_day="")
+    await store.aclose()
+    with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        for table in ("daily", "daily_tags"):
+            db.executescript("".join(f"ALTER TABLE {table} DROP COLUMN {column}; " for column in MEDIA_COLUMNS))
+        db.execute("PRAGMA user_version = 6")
+    db.close()
+    with pytest.raises(ConfigError, match="brings it up to date"), reading(tmp_path / "omnillm.db"):
+        pass
+    await store.open()
+    assert await store.usage(group_by="total", since_day="", until_day="") == before
+    await post_all(store, media_call(3))
+    [total] = await store.usage(group_by="total", since_day="", until_day="")
+    assert total.usage == before[0].usage + MEDIA
+    assert await store.verify() == []
 
 
 async def test_tampering_with_what_outlived_its_rows_is_found(store, tmp_path):
