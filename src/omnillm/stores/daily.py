@@ -17,7 +17,6 @@ KEY_COLUMNS = ("day", "caller", "model", "provider", "key")
 TAG_COLUMNS = ("day", "tags")
 COUNT_COLUMNS = ("requests", "attempts", "cost_nanousd", *Usage.__struct_fields__)
 NOTHING: Line = (0,) * len(COUNT_COLUMNS)
-ONE_REQUEST: Line = (1, *NOTHING[1:])
 FOLD: Final = 128
 """Lines of one group that are kept before they are added up: columns add up fastest many at a time."""
 
@@ -25,10 +24,15 @@ FOLD: Final = 128
 class Sums(Generic[Group]):
     """Lines of counts, added up by group."""
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_parts", "_requests")
 
     def __init__(self) -> None:
         self._parts: dict[Group, list[Line]] = {}
+        self._requests: dict[Group, int] = {}
+
+    def add_request(self, group: Group) -> None:
+        """A line of one request and nothing else: half of all lines, so they are counted and not added up."""
+        self._requests[group] = self._requests.get(group, 0) + 1
 
     def add(self, group: Group, counts: Line) -> None:
         parts = self._parts.get(group)
@@ -40,6 +44,9 @@ class Sums(Generic[Group]):
             parts[:] = [_sum(parts)]
 
     def lines(self) -> dict[Group, Line]:
+        while self._requests:
+            group, requests = self._requests.popitem()
+            self.add(group, (requests, *NOTHING[1:]))
         return {group: _sum(parts) for group, parts in self._parts.items()}
 
 
@@ -61,9 +68,9 @@ class Daily:
         self.tags = Sums[TagKey]()
 
     def add_request(self, request: RequestRow) -> None:
-        self.keys.add((request.day, request.caller, request.model, request.provider, request.key), ONE_REQUEST)
+        self.keys.add_request((request.day, request.caller, request.model, request.provider, request.key))
         if request.tags:
-            self.tags.add((request.day, request.tags), ONE_REQUEST)
+            self.tags.add_request((request.day, request.tags))
 
     def add_attempt(self, request: RequestRow, attempt: AttemptRow) -> None:
         counts = (0, 1, attempt.cost_nanousd, *astuple(attempt.usage))

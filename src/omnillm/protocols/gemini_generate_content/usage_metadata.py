@@ -42,7 +42,7 @@ def write_usage(usage: Usage | None, raw: Any, losses: Losses) -> dict[str, Any]
     if usage is None:
         return None
     _drop_unsaid(usage, losses)
-    said = usage.completion_tokens - usage.reasoning
+    said = usage.output + usage.output_audio + usage.output_image + usage.output_video
     written = {"promptTokenCount": usage.prompt_tokens, "candidatesTokenCount": said}
     cached = usage.cache_read + usage.cache_read_audio + usage.cache_read_image
     if cached:
@@ -50,12 +50,15 @@ def write_usage(usage: Usage | None, raw: Any, losses: Losses) -> dict[str, Any]
     if usage.reasoning:
         written["thoughtsTokenCount"] = usage.reasoning
     written["totalTokenCount"] = usage.total_tokens
-    kept = Media(usage.cache_read_audio, usage.cache_read_image)
-    seen = Media(usage.input_audio + kept.audio, usage.input_image + kept.image, usage.input_video)
-    made = Media(usage.output_audio, usage.output_image, usage.output_video)
-    for name, total, media in (("prompt", usage.prompt_tokens, seen), ("cache", cached, kept), ("candidates", said, made)):
-        if any(media):
-            written[f"{name}TokensDetails"] = _details(total, media)
+    if cached != usage.cache_read or usage.input_audio or usage.input_image or usage.input_video:
+        kept = Media(usage.cache_read_audio, usage.cache_read_image)
+        seen = Media(usage.input_audio + kept.audio, usage.input_image + kept.image, usage.input_video)
+        written["promptTokensDetails"] = _details(usage.prompt_tokens, seen)
+        if any(kept):
+            written["cacheTokensDetails"] = _details(cached, kept)
+    if said != usage.output:
+        made = Media(usage.output_audio, usage.output_image, usage.output_video)
+        written["candidatesTokensDetails"] = _details(said, made)
     return written
 
 

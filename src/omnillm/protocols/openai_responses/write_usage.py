@@ -30,7 +30,7 @@ def write_usage(usage: Usage, raw: Any) -> dict[str, Any]:
 def note_miscount(usage: Usage, response: dict[str, Any], losses: Losses) -> None:
     """Note counts that a reader of the response will not find: hosted tools are counted by their items, and by nothing else."""
     read = read_usage(response)
-    if read is None:
+    if read is None or read == usage:
         return
     for name in ("images", "tool_calls"):
         if getattr(read, name) != getattr(usage, name):
@@ -54,10 +54,15 @@ def _counted(usage: Usage) -> dict[str, Any]:
     if usage.cache_write_long:
         terms = {"ttl_30m_tokens": usage.cache_write_short, "ttl_12h_tokens": usage.cache_write_long}
         out["input_tokens_details"] = {**heard, "cache_write_tokens_details": terms}
-    media = {"audio_tokens": usage.input_audio + usage.cache_read_audio, "image_tokens": usage.input_image + usage.cache_read_image}
-    out["input_tokens_details"] |= {name: tokens for name, tokens in media.items() if tokens}
-    media = {"audio_tokens": usage.output_audio, "image_tokens": usage.output_image}
-    said.update({name: tokens for name, tokens in media.items() if tokens})
+    heard = out["input_tokens_details"]
+    if usage.input_audio or usage.cache_read_audio:
+        heard["audio_tokens"] = usage.input_audio + usage.cache_read_audio
+    if usage.input_image or usage.cache_read_image:
+        heard["image_tokens"] = usage.input_image + usage.cache_read_image
+    if usage.output_audio:
+        said["audio_tokens"] = usage.output_audio
+    if usage.output_image:
+        said["image_tokens"] = usage.output_image
     return out
 
 
