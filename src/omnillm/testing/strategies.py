@@ -71,13 +71,20 @@ files = st.builds(
     source=st.builds(InlineSource, data=st.binary(min_size=1, max_size=12), media_type=st.just("application/pdf")),
     filename=names.map(lambda name: f"{name}.pdf"),
 )
-usages = st.builds(
-    Usage,
-    input=st.integers(1, 10_000),
-    cache_read=st.integers(0, 1_000),
-    output=st.integers(0, 10_000),
-    reasoning=st.integers(0, 1_000),
+_texts_used = {
+    "input": st.integers(1, 10_000),
+    "cache_read": st.integers(0, 1_000),
+    "output": st.integers(0, 10_000),
+    "reasoning": st.integers(0, 1_000),
+}
+_media_used = dict.fromkeys(
+    (
+        *("input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"),
+        *("output_audio", "output_image", "output_video"),
+    ),
+    st.just(0) | st.integers(1, 500),
 )
+usages = st.builds(Usage, **_texts_used) | st.builds(Usage, **_texts_used, **_media_used)
 
 
 def messages(role: MessageRole, parts: SearchStrategy[MessagePart]) -> SearchStrategy[Message]:

@@ -190,7 +190,7 @@ class MessageEncoder:
             return own_object({name: count for name, count in self._raw.items() if name in _OWN_COUNTS})
         if self._usage is None:
             self._losses.default("usage", "unknown: counted as nothing")
-        return counts_object(self._usage or Usage())
+        return counts_object(self._usage or Usage(), self._losses)
 
     def _fail(self, event: Failed) -> bytes:
         fault = Fault(status=event.status, code=event.code, message=event.message, request_id=self._context.id)

@@ -34,10 +34,7 @@ def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: st
     if usage is None:
         losses.default("usage", "unknown: counted as nothing")
         usage = Usage()
-    for name in _NOT_TOLD_APART:
-        if getattr(usage, name):
-            losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
-    written = counts_object(usage)
+    written = counts_object(usage, losses)
     written["cache_creation"] = {
         "ephemeral_5m_input_tokens": usage.cache_write_short,
         "ephemeral_1h_input_tokens": usage.cache_write_long,
@@ -49,8 +46,11 @@ def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: st
     return written
 
 
-def counts_object(usage: Usage) -> dict[str, Any]:
+def counts_object(usage: Usage, losses: Losses) -> dict[str, Any]:
     """Write the counts, in the form of a stream's last event."""
+    for name in _NOT_TOLD_APART:
+        if getattr(usage, name):
+            losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
     written: dict[str, Any] = {
         "input_tokens": usage.input + usage.input_audio + usage.input_image + usage.input_video,
         "output_tokens": usage.completion_tokens,
