@@ -90,6 +90,14 @@ def test_the_library_refuses_the_same(price):
         price_settings("m", PriceConfig(**({"input": Decimal(1), "output": 2} | price)))
 
 
+def test_every_rate_of_the_library_is_that_of_the_configuration():
+    """Under the same name, in the same unit: no field is read into another's place."""
+    named = [name for name in PriceConfig.__struct_fields__ if name != "max_output"]
+    given = {name: f"{number}.5" for number, name in enumerate(named, 1)}
+    written = "{" + ", ".join(f"{name}: {usd}" for name, usd in given.items()) + "}"
+    assert price_settings("m", PriceConfig(**given)) == parse(TEXT % written, {}).pricing.overrides["openai/own"]
+
+
 def test_a_compatible_host_is_priced_as_its_vendor():
     """A known host's models are listed; a host at home has only what is configured."""
     book = make_prices(parse(TEXT % "{input: 1, output: 2}", {}))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -22,8 +23,22 @@ class PriceConfig(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: Usd | None = None
     cache_write_1h: Usd | None = None
     reasoning: Usd | None = None
+    input_audio: Usd | None = None
+    cache_read_audio: Usd | None = None
+    output_audio: Usd | None = None
+    input_image: Usd | None = None
+    cache_read_image: Usd | None = None
+    output_image: Usd | None = None
+    input_video: Usd | None = None
+    output_video: Usd | None = None
     max_output: int | None = None
     """Tokens; without it a call that has no output cap of its own gets one when a budget must be kept."""
+
+
+_AS_NAMED: Final = (
+    *("cache_read", "reasoning", "input_audio", "cache_read_audio", "output_audio"),
+    *("input_image", "cache_read_image", "output_image", "input_video", "output_video"),
+)
 
 
 def price_settings(model: str, price: PriceConfig) -> PriceSettings:
@@ -34,10 +49,9 @@ def price_settings(model: str, price: PriceConfig) -> PriceSettings:
     return PriceSettings(
         input=read_usd(price.input, f"prices.{model}.input", values.rate),
         output=read_usd(price.output, f"prices.{model}.output", values.rate),
-        cache_read=rate("cache_read"),
         cache_write_short=rate("cache_write"),
         cache_write_long=rate("cache_write_1h"),
-        reasoning=rate("reasoning"),
+        **{name: rate(name) for name in _AS_NAMED},
         max_output=None if price.max_output is None else read(values.tokens, price.max_output, f"prices.{model}.max_output"),
     )
 

@@ -22,30 +22,26 @@ def split_prompt(prompt: int, cached: int, told: Media, told_cached: Media = NO_
     and less than sound: pictures are therefore looked for in what is left of both.
     """
     fresh, kept = prompt - cached, cached
-    audio, cached_audio = _placed(told.audio, told_cached.audio, fresh, kept, 0)
+    heard = max(told.audio - told_cached.audio, 0)
+    audio = min(heard, fresh)
+    cached_audio = min(told_cached.audio + heard - audio, kept)
     fresh, kept = fresh - audio, kept - cached_audio
     written = min(written, fresh)
     fresh -= written
-    image, cached_image = _placed(told.image, told_cached.image, fresh, kept, written)
-    fresh, kept = fresh - image, kept - cached_image
-    video, cached_video = _placed(told.video, told_cached.video, fresh, kept, written)
+    pictures, film = max(told.image - told_cached.image, 0), max(told.video - told_cached.video, 0)
+    image = min(pictures, fresh)
+    video = min(film, fresh - image)
+    elsewhere = max(pictures + film - image - video - written, 0)
+    cached_seen = min(told_cached.image + told_cached.video + elsewhere, kept)
     return {
-        "input": fresh - video,
-        "cache_read": kept - cached_video,
+        "input": fresh - image - video,
+        "cache_read": kept - cached_seen,
         "input_audio": audio,
         "cache_read_audio": cached_audio,
         "input_image": image,
-        "cache_read_image": cached_image + cached_video,
+        "cache_read_image": cached_seen,
         "input_video": video,
     }
-
-
-def _placed(told: int, told_cached: int, fresh: int, kept: int, written: int) -> tuple[int, int]:
-    """Tokens of one kind in what is fresh and in what is kept, of which there are so many."""
-    cached = min(told_cached, kept)
-    rest = max(told - told_cached, 0)
-    uncached = min(rest, fresh)
-    return uncached, min(cached + max(rest - uncached - written, 0), kept)
 
 
 def split_completion(visible: int, told: Media) -> dict[str, int]:

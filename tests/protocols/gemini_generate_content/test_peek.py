@@ -187,6 +187,10 @@ def test_searches_are_counted():
         ({"promptTokenCount": -5, "candidatesTokenCount": 7}, Usage(output=7)),
         ({"promptTokenCount": 2**63, "candidatesTokenCount": 7}, Usage(input=MAX_COUNT, output=7)),
         ({"promptTokenCount": 3, "cachedContentTokenCount": 9}, Usage(cache_read=3)),
+        (
+            {"promptTokenCount": 9, "cachedContentTokenCount": 7, "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 4}]},
+            Usage(input=2, cache_read=3, cache_read_audio=4),
+        ),
         ({"candidatesTokenCount": 3, "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 9}]}, Usage(output_audio=3)),
         ({"promptTokenCount": 0}, Usage()),
         ({"trafficType": "ON_DEMAND"}, None),

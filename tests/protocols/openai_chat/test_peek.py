@@ -155,6 +155,10 @@ def test_a_picture_that_is_written_to_a_cache_costs_what_a_write_does():
     """A write is the dearer of the two, and the details do not tell what was written."""
     details = {"cache_write_tokens": 90, "image_tokens": 50}
     assert usage_of({"prompt_tokens": 100, "prompt_tokens_details": details}) == Usage(cache_write_short=90, input_image=10)
+    more = {**details, "cached_tokens": 100, "cache_write_tokens": 30, "video_tokens": 40}
+    assert usage_of({"prompt_tokens": 130, "prompt_tokens_details": more}) == Usage(
+        cache_write_short=30, cache_read=40, cache_read_image=60
+    )
 
 
 def test_cache_writes_are_split_by_term():

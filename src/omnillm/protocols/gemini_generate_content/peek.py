@@ -178,7 +178,7 @@ def usage_of(reported: UsageMetadata, searches: int) -> Usage | None:
         tool_calls=searches,
     )
     seen, made = media_of(reported.prompt_tokens_details), media_of(reported.candidates_tokens_details)
-    if seen is NO_MEDIA and made is NO_MEDIA:
+    if seen is NO_MEDIA and made is NO_MEDIA and not reported.cache_tokens_details:
         return usage
     counts = split_prompt(prompt, cached, seen, media_of(reported.cache_tokens_details))
     counts["input"] += reported.tool_use_prompt_token_count or 0
