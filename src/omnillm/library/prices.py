@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -46,12 +46,13 @@ def price_settings(model: str, price: PriceConfig) -> PriceSettings:
         given = getattr(price, name)
         return None if given is None else read_usd(given, f"prices.{model}.{name}", values.rate)
 
+    as_named: dict[str, Any] = {name: rate(name) for name in _AS_NAMED}
     return PriceSettings(
         input=read_usd(price.input, f"prices.{model}.input", values.rate),
         output=read_usd(price.output, f"prices.{model}.output", values.rate),
         cache_write_short=rate("cache_write"),
         cache_write_long=rate("cache_write_1h"),
-        **{name: rate(name) for name in _AS_NAMED},
+        **as_named,
         max_output=None if price.max_output is None else read(values.tokens, price.max_output, f"prices.{model}.max_output"),
     )
 
