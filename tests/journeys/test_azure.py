@@ -116,13 +116,19 @@ async def test_a_filtered_prompt_is_told_as_azure_tells_it(azure: FakeProvider, 
     assert (await gateway.books())[1:] == (0, 0)
 
 
-async def test_embeddings_of_a_deployment_pass_natively(azure: FakeProvider, gateway: Running) -> None:
-    """The older path names the deployment; what it costs has no bound here, and the virtual key's budget is hard."""
-    async with azure_client(gateway, "legacy") as client:
-        with pytest.raises(BadRequestError) as refused:
-            await client.embeddings.create(model="fake-small", input="How deep?")
-    assert refused.value.code == "unbounded_cost"
-    assert azure.log == []
+@pytest.mark.parametrize("provider", ["legacy", ""])
+async def test_embeddings_of_a_deployment_are_priced(azure: FakeProvider, serve: Serve, provider: str) -> None:
+    """The older path names the deployment; its cost has a bound, so a hard budget allows it. Below the drop-in prefix too."""
+    text = CONFIG.format(base_url=azure.base_url, virtual_key=VIRTUAL_KEY)
+    gateway = await serve(text.replace("auth: required", "auth: required, native: {openai: legacy}"))
+    endpoint = f"{gateway.base_url}/providers/{provider}" if provider else gateway.base_url
+    async with AsyncAzureOpenAI(azure_endpoint=endpoint, api_version=VERSION, api_key=VIRTUAL_KEY, max_retries=0) as client:
+        assert (await client.embeddings.create(model="fake-small", input="How deep?")).data
+        assert (await client.chat.completions.create(**ASKED)).choices
+    assert [logged.path for logged in azure.log] == [
+        f"/openai/deployments/fake-small/{operation}" for operation in ("embeddings", "chat/completions")
+    ]
+    assert (await gateway.books())[0] == azure.invoice.total_nanousd > 0
 
 
 async def test_filter_results_pass_a_translated_stream(azure: FakeProvider, gateway: Running) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from tests.journeys.running import PRICES, Running, Serve, until
@@ -37,7 +38,26 @@ pricing: {{overrides: {{openai/fake-small: {{input: 0.4, output: 1.6}}}}}}
 """
 FILE = "/providers/openai/v1/files"
 FORM = b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--x--\r\n'
+SEARCH = "/providers/openai/v1/vector_stores/vs_1/search"
+"""Opened by the configuration: what it costs is known by its reply alone."""
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
+
+
+@asynccontextmanager
+async def answering(told: bytes, content_type: str) -> AsyncIterator[str]:
+    """A host that answers every request with these bytes, in pieces; its base URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        size = max(50, len(told) // 20)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (content_type.encode(), len(told)))
+        for at in range(0, len(told), size):
+            writer.write(told[at : at + size])
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @pytest.fixture
@@ -124,8 +144,8 @@ async def test_a_pattern_of_the_configuration_opens_a_path(fake: FakeProvider, g
 
 
 async def test_a_hard_budget_is_told_what_has_no_bound(fake: FakeProvider, gateway: Running) -> None:
-    """Batches, images and what only the configuration opened are refused by name; files and lists cost nothing."""
-    for method, path in (("POST", "batches"), ("POST", "images/generations"), ("POST", "embeddings"), ("GET", "vector_stores")):
+    """Batches and what only the configuration opened are refused by name; files and lists cost nothing."""
+    for method, path in (("POST", "batches"), ("GET", "vector_stores")):
         reply = await ask(gateway, method, f"/providers/openai/v1/{path}", b"{}", key=BOB)
         assert (reply.status, reply.error["code"]) == (400, "unbounded_cost")
         assert f"{method} /{path} is billed by" in reply.error["message"]
@@ -149,15 +169,16 @@ async def test_usage_is_taken_on_the_side(fake: FakeProvider, gateway: Running) 
     assert await gateway.program.store.verify() == []
 
 
-async def test_the_usage_of_a_long_reply_counts_too(fake: FakeProvider, gateway: Running) -> None:
-    """It stands at the end of what went through in pieces: of many embeddings, of an image."""
-    body = json.dumps({"model": "fake-small", "input": ["How deep is the lake?"] * 19_000}).encode()
-    reply = await ask(gateway, "POST", "/providers/openai/v1/embeddings", body)
-    told = reply.json["usage"]["total_tokens"]
-    assert (len(reply.body) > 1024 * 1024, told > 19_000) == (True, True)
-    _, [attempt] = await gateway.last()
-    assert (attempt.usage.input, attempt.cost_nanousd, attempt.is_usage_known) == (told, told * 400, True)
-    assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [told * 400]
+async def test_the_usage_of_a_long_reply_counts_too(serve: Serve) -> None:
+    """It stands at the end of what went through in pieces."""
+    told = b'{"found":["%b"],"usage":{"prompt_tokens":19000,"completion_tokens":0,"total_tokens":19000}}' % (b"deep " * 220_000)
+    async with answering(told, "application/json") as url:
+        gateway = await serve(CONFIG.replace("BASE", url))
+        reply = await ask(gateway, "POST", SEARCH, b'{"model": "fake-small"}')
+        assert reply.body == told
+        _, [attempt] = await gateway.last()
+        assert (attempt.usage.input, attempt.cost_nanousd, attempt.is_usage_known) == (19_000, 19_000 * 400, True)
+        assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [19_000 * 400]
 
 
 @pytest.mark.parametrize(
@@ -179,11 +200,11 @@ def test_usage_at_the_end(tail: bytes, usage: bytes) -> None:
 
 async def test_a_key_for_some_models_spends_on_these_only(fake: FakeProvider, gateway: Running) -> None:
     """Where the model cannot be told, the call is refused; files are no model's."""
-    for model, status in (("fake-small", 200), ("fake-large", 403), ("", 403)):
-        body = json.dumps({"model": model, "input": "Hello"} if model else {"input": "Hello"}).encode()
-        assert (await ask(gateway, "POST", "/providers/openai/v1/embeddings", body, key=CAROL)).status == status
-    twice = b'{"model": "fake-large", "model": "fake-small", "input": "Hello"}'
-    reply = await ask(gateway, "POST", "/providers/openai/v1/embeddings", twice, key=CAROL)
+    for model, status in (("fake-small", 404), ("fake-large", 403), ("", 403)):
+        body = json.dumps({"model": model, "query": "Hello"} if model else {"query": "Hello"}).encode()
+        assert (await ask(gateway, "POST", SEARCH, body, key=CAROL)).status == status
+    twice = b'{"model": "fake-large", "model": "fake-small", "query": "Hello"}'
+    reply = await ask(gateway, "POST", SEARCH, twice, key=CAROL)
     assert (reply.status, reply.error["code"]) == (400, "repeated_member")
     assert (await upload(gateway, key=CAROL)).status == 200
 
@@ -215,18 +236,9 @@ async def test_the_usage_of_an_event_stream_is_read_on_the_side(serve: Serve) ->
         b'data: {"type":"image_generation.completed","usage":{"total_tokens":100,"input_tokens":40,"output_tokens":60}}\n\n'
     )
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"}")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(events))
-        for at in range(0, len(events), 50):
-            writer.write(events[at : at + 50])
-            await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        gateway = await serve(CONFIG.replace("BASE", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
-        body = json.dumps({"model": "fake-small", "prompt": "A lake", "stream": True}).encode()
-        reply = await ask(gateway, "POST", "/providers/openai/v1/images/generations", body)
+    async with answering(events, "text/event-stream") as url:
+        gateway = await serve(CONFIG.replace("BASE", url))
+        reply = await ask(gateway, "POST", SEARCH, b'{"model": "fake-small", "stream": true}')
         assert (reply.status, reply.body) == (200, events)
         request, [attempt] = await gateway.last()
         assert (request.outcome, attempt.usage.total_tokens, attempt.cost_nanousd) == ("success", 100, 40 * 400 + 60 * 1600)

@@ -11,10 +11,10 @@ from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 from tests.journeys.wire import Question, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
-from omnillm.providers.families import FAMILIES, FAMILY_PATHS, format_for, formats_of
+from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import operations
-from omnillm.providers.registry import UNREAD, Support, embedded_primitive_provider_registry, embedded_provider_registry
+from omnillm.providers.registry import Support, embedded_primitive_provider_registry, embedded_provider_registry
 from omnillm.testing import Behaviour, FakeProvider
 from omnillm.testing.hosts import HOSTS
 
@@ -239,7 +239,7 @@ def test_every_kind_and_every_family_has_its_rows() -> None:
     assert {row.provider for row in ROWS} == {*KINDS, *LATER}
     for kind in KINDS:
         assert {row.family for row in ROWS if row.provider == kind} >= {
-            *({operation.family for operation in operations(kind)} - UNREAD),
+            *(operation.family for operation in operations(kind)),
             *FAMILIES,
         }
     assert {row.level for row in ROWS if row.provider in LATER} <= {"planned"}
@@ -255,5 +255,7 @@ def test_each_operation_has_its_row() -> None:
             row = told[operation.method, operation.path]
             assert (row.family, row.stream_mode, row.budget_class) == (operation.family, operation.stream or "none", operation.metering)
         assert {row.stream_mode for row in told.values() if row.family == "generation"} == {"sse"}
+        if not KINDS[kind].cloud_paths:
+            assert {row.family for row in told.values()} >= set(families_of(kind))
     live = {(row.provider, row.stream_mode, row.tier) for row in rows if row.family == "realtime"}
     assert live == {*((kind, "websocket", "native") for kind in KINDS if KINDS[kind].has_sessions), ("openai", "webrtc", "planned")}

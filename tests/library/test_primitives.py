@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.journeys.families import wav
 
 from omnillm import (
     BadRequest,
@@ -27,6 +28,7 @@ from omnillm import (
     UpstreamLost,
 )
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing.families.sounds import spoken
 
 KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
 CHAT = {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20}
@@ -38,6 +40,15 @@ FRAMES = (
 )
 FAILED = b'event: error\ndata: {"type":"error","error":{"message":"no","type":"server_error","code":"server_error"}}\n\n'
 FORM = {"purpose": "batch"}
+BY_UNITS = """
+store: {{url: "memory://"}}
+providers: {{openai: {{kind: openai, base_url: {base_url}, keys: [{{label: a, key: key-a}}]}}}}
+budgets: [{{name: all, limit_usd: 1}}]
+pricing:
+  overrides:
+    openai/tts-1: {{input: 0, output: 0, characters: 15}}
+    openai/whisper-1: {{input: 0, output: 0, per_second: 0.0001}}
+"""
 
 
 @pytest.fixture
@@ -67,6 +78,11 @@ async def streaming(*pieces: bytes, content_type: str = "text/event-stream") -> 
 
 def openai(url: str, **more) -> Gateway:
     return Gateway(ProviderEndpoint.openai(url), keys=KEYS, **more)
+
+
+def opened(url: str, **more) -> Gateway:
+    """With a path that only the configuration knows."""
+    return Gateway(ProviderEndpoint(kind="openai", base_url=url, passthrough=("/drawings",)), keys=KEYS, **more)
 
 
 async def test_a_file_goes_up_from_disk_and_comes_down_in_pieces(provider: FakeProvider, tmp_path: Path) -> None:
@@ -219,8 +235,8 @@ async def test_webrtc_is_refused_by_name(provider: FakeProvider) -> None:
 
 async def test_the_usage_of_a_native_stream_is_read_on_the_side() -> None:
     """The frames as they came, each followed by its usage verbatim; the cost is in `Completed`."""
-    async with streaming(FRAMES[0] + FRAMES[1][:40], FRAMES[1][40:]) as url, openai(url, prices=PRICE) as gateway:
-        async with gateway.primitive_stream(PrimitiveRequest.json(IMAGE, path="/v1/images/generations")) as events:
+    async with streaming(FRAMES[0] + FRAMES[1][:40], FRAMES[1][40:]) as url, opened(url, prices=PRICE) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.json(IMAGE, path="/v1/drawings")) as events:
             seen = [event async for event in events]
     assert [type(event) for event in seen] == [StreamFrame, StreamFrame, StreamUsage, Completed]
     assert b"".join(event.raw for event in seen if isinstance(event, StreamFrame)) == b"".join(FRAMES)
@@ -231,8 +247,8 @@ async def test_the_usage_of_a_native_stream_is_read_on_the_side() -> None:
 @pytest.mark.parametrize(("end", "code"), [(FAILED, "stream_failed"), (FRAMES[1][:60], "stream_cut")])
 async def test_a_native_stream_that_did_not_end_well_raises(end: bytes, code: str) -> None:
     """An error event, or half an event before an end in good order: never `Completed`."""
-    async with streaming(FRAMES[0], end) as url, openai(url) as gateway:
-        async with gateway.primitive_stream(PrimitiveRequest.json(IMAGE, path="/v1/images/generations")) as events:
+    async with streaming(FRAMES[0], end) as url, opened(url) as gateway:
+        async with gateway.primitive_stream(PrimitiveRequest.json(IMAGE, path="/v1/drawings")) as events:
             with pytest.raises(UpstreamLost) as lost:
                 async for event in events:
                     assert not isinstance(event, Completed)
@@ -253,6 +269,29 @@ async def test_tokens_are_reserved_by_estimate_and_settled_to_what_was_reported(
             await gateway.primitive_call(large)
         assert refused.value.code == "call_too_large"
     assert len(provider.log) == 1
+
+
+async def test_a_family_by_its_path_is_priced_by_its_units(tmp_path: Path) -> None:
+    """A form from disk, audio in pieces, JSON as it stands: what the provider would bill is what it cost."""
+    rates = {
+        "tts-1": {"input": 0, "output": 0, "character": 15_000_000_000},
+        "whisper-1": {"input": 0, "output": 0, "audio_ms": 100_000_000},
+    }
+    (tmp_path / "a.wav").write_bytes(wav(1.5))
+    async with FakeProvider(keys={"key-a": Behaviour()}, prices=rates) as fake:
+        (tmp_path / "omnillm.yaml").write_text(BY_UNITS.format(base_url=fake.base_url))
+        async with Gateway.from_config(tmp_path / "omnillm.yaml") as gateway:
+            form = PrimitiveForm(file=tmp_path / "a.wav", fields={"model": "whisper-1"}, content_type="audio/wav")
+            heard = await gateway.primitive_call(PrimitiveRequest(path="/v1/audio/transcriptions", body=form))
+            assert (heard.usage.audio_ms, bool(heard.json()["text"])) == (1502, True)
+            asked = PrimitiveRequest.json({"model": "tts-1", "input": "Hello", "voice": "alloy"}, path="/v1/audio/speech")
+            whole = await gateway.primitive_call(asked)
+            async with gateway.primitive_stream(asked) as events:
+                *pieces, last = [event async for event in events]
+            assert b"".join(piece.data for piece in pieces) == whole.body == spoken("Hello")
+            assert whole.headers["content-type"] == "audio/mpeg"
+            assert isinstance(last, Completed)
+            assert gateway.budget_used_usd() * 1_000_000_000 == fake.invoice.total_nanousd > 0
 
 
 async def test_a_file_that_cannot_be_read_is_told(provider: FakeProvider, tmp_path: Path) -> None:

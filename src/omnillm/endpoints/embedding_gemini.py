@@ -92,12 +92,13 @@ def emit_gemini_batch_request(request: EmbeddingRequest, losses: Losses) -> dict
 
 
 def rename_gemini(members: Members, model: str) -> dict[str, bytes]:
-    """Each request of a batch names the model that the path names too, and Google refuses two names."""
+    """Each request of a batch names the model that the path names too, and Google refuses two names. What names it already stays."""
     name = msgspec.json.encode(gemini_resource(model))
-    changes = {"model": name} if "model" in members else {}
+    changes = {"model": name} if "model" in members and bytes(members["model"]) != name else {}
     if "requests" in members:
         requests = _objects(members["requests"])
-        changes["requests"] = msgspec.json.encode([each | {"model": msgspec.Raw(name)} for each in requests])
+        if any(bytes(each.get("model", b"")) != name for each in requests):
+            changes["requests"] = msgspec.json.encode([each | {"model": msgspec.Raw(name)} for each in requests])
     return changes
 
 

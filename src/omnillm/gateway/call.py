@@ -96,6 +96,11 @@ def read_members(body: bytes) -> Members:
         raise _too_deep() from error
 
 
+def with_model(members: Members, model: str) -> Members:
+    """The members as they are peeked where the path may name the model (Azure's older paths), and the body need not; "": it does not."""
+    return {"model": msgspec.Raw(msgspec.json.encode(model)), **members} if model and "model" not in members else members
+
+
 def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes]) -> bytes:
     """A JSON object of `members`, with `changes` in their places or, where they are new, at the end."""
     pieces: list[bytes | msgspec.Raw] = []

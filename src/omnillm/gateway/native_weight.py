@@ -30,7 +30,7 @@ def expected_tokens(operation: Operation, endpoint: Endpoint, body: Body) -> int
 
 
 def _weigh(name: str, members: Members, size: int) -> int:
-    """In the words of one protocol. A body in which it finds no prompt (embeddings) is taken for all prompt."""
+    """In the words of one protocol. A body in which it finds no prompt is taken for all prompt."""
     protocol = PROTOCOLS[name]
     try:
         peek = protocol.peek_request(members)

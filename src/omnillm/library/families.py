@@ -1,8 +1,10 @@
-"""Calls of the endpoint families in their canonical types, and the exchanges that they would be with a provider."""
+"""Calls of the endpoint families, in their canonical types or in bytes, and the exchanges that they would be with a provider."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import blake2b
-from typing import Any
+from random import Random
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -14,17 +16,22 @@ from omnillm.endpoints.embedding_gemini import gemini_resource
 from omnillm.endpoints.forms import File
 from omnillm.endpoints.images import ImageRequest
 from omnillm.endpoints.registry import FORMATS
-from omnillm.errors import ProtocolError, UpstreamLost
+from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.framing.multipart import Field, write_form
 from omnillm.gateway.call import read_members
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
+from omnillm.library.bodies import opened
+from omnillm.library.primitive import PrimitiveRequest
 from omnillm.money import format_usd
 from omnillm.protocols.loss import Losses, LossReason
 from omnillm.protocols.protocol import Members
 from omnillm.providers.families import FAMILY_PATHS, UPLOADS
 from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportRequest, TransportResponse
+from omnillm.transport.spool import Body
 from omnillm.usage import Usage
+
+SLICE_BYTES: Final = 256 * 1024
 
 
 class ApiReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +76,33 @@ def write(request: ApiRequest) -> Written:
         upload += piece
     upload.finish()
     return Written(wire_format=wire_format, body=upload.digest, members=upload.members, upload=upload)
+
+
+async def read(request: PrimitiveRequest, dice: Random) -> Written:
+    """A raw request in the wire format that its path asks for, in whichever form its body is; nothing of it changes.
+
+    BadRequest: it is none, or its file cannot be read.
+    """
+    body, content_type = opened(request.body, dice)
+    if request.operation not in UPLOADS:
+        read = b"".join([piece async for piece in _slices(body)])
+        return Written(wire_format=request.protocol, body=read, members=read_members(read))
+    upload = Upload(request.wire_headers().get(b"content-type", content_type))
+    async for piece in _slices(body):
+        upload += piece
+    upload.finish()
+    return Written(wire_format=request.protocol, body=upload.digest, members=upload.members, upload=upload)
+
+
+async def _slices(body: Body) -> AsyncIterator[bytes]:
+    at = 0
+    while at < len(body):
+        piece = body[at : at + SLICE_BYTES] if isinstance(body, bytes) else body.read_at(at, SLICE_BYTES)
+        if not piece:
+            raise BadRequest("The file became shorter while it was read.", code="unreadable_file")
+        at += len(piece)
+        yield piece
+        await asyncio.sleep(0)
 
 
 def accepted(request: ApiRequest) -> str:

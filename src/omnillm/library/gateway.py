@@ -28,7 +28,7 @@ from omnillm.config.settings import (
 from omnillm.endpoints.api import ApiRequest
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ConfigError, ProtocolError
-from omnillm.gateway.call import REALTIME, Call, affinity_of, read_idempotency_key, read_members
+from omnillm.gateway.call import REALTIME, Call, affinity_of, read_idempotency_key, read_members, with_model
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.realtime import Session
 from omnillm.gateway.relay import Relay
@@ -37,7 +37,7 @@ from omnillm.library.endpoints import ProviderEndpoint, provider_settings
 from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
-from omnillm.library.native import NativeCalls, check_stream, inferring, place_of, read_native_events
+from omnillm.library.native import NativeCalls, check_stream, inferring, place_of, read_native_events, visible
 from omnillm.library.pool import (
     KeyConfig,
     KeyStatus,
@@ -60,6 +60,7 @@ from omnillm.money import NANO_PER_USD
 from omnillm.protocols import canonical
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.families import FAMILIES
 from omnillm.providers.protocol_names import parse_protocol
 from omnillm.secret import Secret
 
@@ -223,14 +224,14 @@ class Gateway:
             if inference is None:
                 return await self._native.call(request, place)
             request = inference
-        relay = await self._serve(self._call(request, is_stream=False))
+        relay = await self._serve(await self._raw_call(request, is_stream=False))
         if isinstance(relay, Replay):
             return replay_reply(relay)
         try:
-            body = await relay.read()
+            body = b"".join([piece async for piece in families.pieces(relay)])
         finally:
             relay.close()
-        return _reply(relay, body)
+        return _reply(relay, body, visible(relay.upstream_headers) if request.path else {})
 
     @asynccontextmanager
     async def primitive_stream(
@@ -251,7 +252,7 @@ class Gateway:
                     yield read_native_events(native)
                 return
             request = inference
-        relay = await self._serve_stream(self._call(request, is_stream=True))
+        relay = await self._serve_stream(await self._raw_call(request, is_stream=True))
         try:
             yield _events(relay)
         finally:
@@ -319,6 +320,14 @@ class Gateway:
         body = msgspec.json.encode(replace(request, is_stream=is_stream))
         return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
 
+    async def _raw_call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
+        if request.operation not in FAMILIES:
+            return self._call(request, is_stream=is_stream)
+        written = await families.read(request, self._program.dice)
+        protocol = FORMATS[written.wire_format].protocol
+        call = self._made(request, written.body, protocol, written.members, is_stream=False)
+        return replace(call, is_stream=call.peek.is_stream, upload=written.upload)
+
     def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
         protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
         if protocol.is_upstream_only:
@@ -335,7 +344,8 @@ class Gateway:
 
     def _made(self, request: PrimitiveRequest, body: bytes, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
         program, is_session = self._program, request.operation == REALTIME
-        peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(members)
+        named = with_model(members, request.model if request.provider else "")
+        peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
         model = request.model or peek.model
         key = request.idempotency_key
         now = program.clock.now()
@@ -363,13 +373,17 @@ class Gateway:
         return next(iter(self._program.endpoints.values())).protocols[0]
 
 
-async def _events(relay: Relay) -> AsyncIterator[StreamFrame | StreamUsage | Completed]:
-    async for event in read_frames(relay):
-        yield event
+async def _events(relay: Relay) -> AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]:
+    if relay.is_raw or relay.whole is not None:
+        async for piece in families.pieces(relay):
+            yield BinaryChunk(data=piece)
+    else:
+        async for event in read_frames(relay):
+            yield event
     yield completed(relay.case)
 
 
-def _reply(relay: Relay, body: bytes) -> PrimitiveReply:
+def _reply(relay: Relay, body: bytes, headers: Mapping[str, str]) -> PrimitiveReply:
     case, lease = relay.case, relay.lease
     return PrimitiveReply(
         status=200,
@@ -381,6 +395,7 @@ def _reply(relay: Relay, body: bytes) -> PrimitiveReply:
         model=lease.model,
         key=lease.key,
         attempts=case.attempts,
+        headers=headers,
     )
 
 

@@ -21,13 +21,14 @@ from omnillm.library.streams import completed, read_frames
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import UPLOADS, Endpoint
+from omnillm.providers.families import FAMILIES, STREAMS
 from omnillm.providers.heads import NATIVE_RETURNED, RETURNED
 from omnillm.providers.native import UNLISTED, UPLOAD, Asked, Operation
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
 UPLOAD_URL: Final = "x-goog-upload-url"
 CALLS: Final = frozenset({"", "none"})
-STREAMS: Final = frozenset({"", "sse", "binary"})
+STREAMED: Final = frozenset({"", "sse", "binary"})
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +63,15 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
 
 
 def inferring(request: PrimitiveRequest, place: Place, *, is_stream: bool) -> PrimitiveRequest | None:
-    """The request as one for inference, where that is what its path asks for."""
+    """The request as one for inference, or an endpoint family, where that is what its path asks for."""
     found = place.endpoint.operation_at(place.path) if request.method == "POST" else None
     if found is None or found[1] == REALTIME:
         return None
     protocol, operation, model, path_streams = found
-    if path_streams != is_stream and ":" in place.path:
+    if operation in FAMILIES:
+        asked = Operation(method="POST", path=place.path, family=operation, stream=STREAMS.get(operation, ""))
+        check_mode(request, asked, place.query, is_stream=is_stream)
+    elif path_streams != is_stream and ":" in place.path:
         raise _wrong_mode("This path answers with a stream" if path_streams else "This path answers whole", is_stream=is_stream)
     return replace(request, protocol=protocol, operation=operation, model=model or request.model, provider=place.provider)
 
@@ -94,7 +98,7 @@ class NativeCalls:
             body = await self._whole(relay)
         finally:
             relay.close()
-        headers = _visible(relay)
+        headers = visible(relay.headers)
         self._note_upload(call, relay, headers)
         return _reply(relay.case, body, ask.asked.model, headers=headers, status=relay.status)
 
@@ -185,7 +189,7 @@ def check_stream(request: PrimitiveRequest, *, is_stream: bool) -> None:
     """BadRequest: what the request says that it means to get is for another method, or planned."""
     if request.stream == "webrtc":
         raise Forbidden("WebRTC sessions are planned, and not served in this version: use websocket.", code="webrtc_not_supported")
-    if request.stream not in (STREAMS if is_stream else CALLS):
+    if request.stream not in (STREAMED if is_stream else CALLS):
         raise _wrong_mode(f"The request says stream={request.stream!r}", is_stream=is_stream)
 
 
@@ -215,9 +219,10 @@ def _failed(error: OmniError, case: Case) -> OmniError:
     return error
 
 
-def _visible(relay: NativeRelay) -> dict[str, str]:
+def visible(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Of a provider's reply to a path, what its client may see."""
     names = (*RETURNED, *NATIVE_RETURNED, UPLOAD_URL)
-    return {name: value.decode("latin-1") for name in names if (value := relay.headers.get(name.encode())) is not None}
+    return {name: value.decode("latin-1") for name in names if (value := headers.get(name.encode())) is not None}
 
 
 def _reply(case: Case, body: bytes, model: str, *, headers: Mapping[str, str], status: int = 200) -> PrimitiveReply:

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 
+from omnillm.endpoints.format import EMBEDDINGS
 from omnillm.errors import BadRequest, ConfigError
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.providers.anthropic_body import AnthropicBody
@@ -40,6 +41,8 @@ GEMINI_METHODS = {
     ("generate", True): "streamGenerateContent",
     ("count_tokens", False): "countTokens",
 }
+GEMINI_FORMATS = {"embedContent": "gemini_embed_content", "batchEmbedContents": "gemini_batch_embed_contents"}
+"""Method -> the wire format of embeddings that it is asked in."""
 _CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
 """Where an operation begins in a base URL that was copied whole."""
 DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
@@ -227,14 +230,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return (f"{target}?{joined}" if joined else target).encode("ascii")
 
     def operation_at(self, path: str) -> tuple[str, str, str, bool] | None:
-        """(protocol, operation, model, streams) of an inference path of this provider's own; None for any other path."""
+        """(protocol or wire format, operation, model, streams) of a path of this provider's own for inference, or an endpoint family."""
         below = self.below_root(path)
         if GEMINI_GENERATE_CONTENT in self.protocols:
             return _gemini_operation(below)
         deployed = DEPLOYMENT.fullmatch(below) if self.kind == "azure_openai" else None
         model, below = ("", below) if deployed is None else (deployed[1], deployed[2])
+        spoken = (*self.protocols, *formats_of(self.kind, is_compat=self.is_compat))
         for (protocol, operation), template in PATHS.items():
-            if template == below and operation != "models" and self._offers(operation) and protocol in self.protocols:
+            if template == below and operation != "models" and self._offers(operation) and protocol in spoken:
                 return protocol, operation, model, False
         return None
 
@@ -271,6 +275,8 @@ def _gemini_operation(path: str) -> tuple[str, str, str, bool] | None:
     name, colon, method = path.removeprefix("/models/").rpartition(":")
     if not (path.startswith("/models/") and colon and name):
         return None
+    if method in GEMINI_FORMATS:
+        return GEMINI_FORMATS[method], EMBEDDINGS, name, False
     for (operation, is_stream), known in GEMINI_METHODS.items():
         if known == method:
             return GEMINI_GENERATE_CONTENT, operation, name, is_stream

@@ -1,6 +1,6 @@
 """Which endpoint families a kind of provider has beside generation, in which wire formats, and where."""
 
-from typing import Final
+from typing import Final, Literal
 
 from omnillm.endpoints.format import (
     EMBEDDINGS,
@@ -69,6 +69,13 @@ SERVED: Final = tuple(key for key in FAMILY_PATHS if key[0].startswith(("openai_
 """(wire format, family) in which clients can ask: of these there is an SDK, or a path that everybody uses."""
 UPLOADS: Final = frozenset({IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS})
 """Families whose requests are multipart/form-data."""
+STREAMS: Final[dict[str, Literal["sse", "binary"]]] = {
+    SPEECH: "binary",
+    IMAGE_GENERATIONS: "sse",
+    IMAGE_EDITS: "sse",
+    TRANSCRIPTIONS: "sse",
+}
+"""How the reply of a family may come beside whole; one that does not stand here: only so."""
 FAMILIES: Final = frozenset(family for _, family in FAMILY_PATHS)
 
 

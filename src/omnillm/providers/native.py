@@ -1,4 +1,4 @@
-"""What may be asked of a provider in its own words, beside inference: one table a kind. What is in no table is refused.
+"""What may be asked of a provider in its own words, beside inference and endpoint families: one table a kind. What is in none is refused.
 
 A `{word}` in a pattern is an id of that kind, which only the provider key that made it knows; `{model}` is a model's name.
 """
@@ -89,27 +89,10 @@ OPENAI: Final = _operations("""
     POST   /conversations/{conversation}/items         conversations  storage
     GET    /conversations/{conversation}/items/{item}  conversations
     DELETE /conversations/{conversation}/items/{item}  conversations
-    POST   /embeddings                    embeddings   tokens
-    POST   /moderations                   moderations
-    POST   /images/generations            images       units    stream=sse
-    POST   /images/edits                  images       units    stream=sse
-    POST   /images/variations             images       units
-    POST   /audio/speech                  speech       units    stream=binary
-    POST   /audio/transcriptions          transcriptions  units stream=sse
-    POST   /audio/translations            transcriptions  units
-""")
-AZURE: Final = OPENAI + _operations("""
-    POST   /deployments/{model}/embeddings            embeddings  tokens
-    POST   /deployments/{model}/images/generations    images      units  stream=sse
-    POST   /deployments/{model}/images/edits          images      units  stream=sse
-    POST   /deployments/{model}/audio/speech          speech      units  stream=binary
-    POST   /deployments/{model}/audio/transcriptions  transcriptions  units  stream=sse
-    POST   /deployments/{model}/audio/translations    transcriptions  units
 """)
 COMPATIBLE: Final = _operations("""
     GET    /models                        models
     GET    /models/{model}                models
-    POST   /embeddings                    embeddings   tokens
 """)
 ANTHROPIC: Final = _operations("""
     GET    /models                        models
@@ -139,8 +122,6 @@ GEMINI: Final = _operations("""
     GET    /cachedContents/{cached_content}     caches
     PATCH  /cachedContents/{cached_content}     caches   priced
     DELETE /cachedContents/{cached_content}     caches
-    POST   /models/{model}:embedContent         embeddings  tokens
-    POST   /models/{model}:batchEmbedContents   embeddings  tokens
     POST   /models/{model}:batchGenerateContent  batches     tokens   makes=batch
     GET    /batches                       batches               lists=batch
     GET    /batches/{batch}               batches
@@ -152,7 +133,7 @@ COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedC
 BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
 _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
     "openai": OPENAI,
-    "azure_openai": AZURE,
+    "azure_openai": OPENAI,
     "anthropic": ANTHROPIC,
     "gemini": GEMINI,
     "bedrock": (),

@@ -5,8 +5,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
 from omnillm.providers.endpoint import GEMINI_METHODS, PATHS
-from omnillm.providers.families import SERVED, format_for, formats_of
+from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import Metering, Operation, operations
 from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
@@ -16,8 +17,6 @@ GENERATION: Final = "generation"
 NATIVE: Final = "native"
 COUNT_TOKENS: Final = "count_tokens"
 REALTIME: Final = "realtime"
-UNREAD: Final = frozenset({"embeddings", "images", "speech", "transcriptions", "moderations", "rerank"})
-"""Families of a provider's own paths that pass below `/providers` too, but are asked for at paths of their own."""
 
 
 class Support(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +36,7 @@ def embedded_provider_registry() -> tuple[Support, ...]:
 
 StreamMode = Literal["none", "sse", "binary", "websocket", "webrtc"]
 _INFERENCE: Final[Mapping[str, tuple[StreamMode, Metering]]] = {GENERATION: ("sse", Metering.TOKENS), COUNT_TOKENS: ("none", Metering.ZERO)}
+_BY_TOKENS: Final = frozenset({EMBEDDINGS, MODERATIONS})
 WEBRTC: Final = "/realtime/calls"
 
 
@@ -57,13 +57,13 @@ class PrimitiveSupport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def embedded_primitive_provider_registry() -> tuple[PrimitiveSupport, ...]:
-    """Every row, in the order of the kinds: inference, the path table, and what is planned."""
+    """Every row, in the order of the kinds: inference, endpoint families, the path table, and what is planned."""
     return tuple(
         PrimitiveSupport(
             provider=kind, family=each.family, method=each.method, path=each.path, stream_mode=mode, budget_class=each.metering, tier=tier
         )
         for kind in KINDS
-        for each, mode, tier in (*_inference(kind), *_table(kind), *_live(kind))
+        for each, mode, tier in (*_inference(kind), *_own_families(kind), *_table(kind), *_live(kind))
     )
 
 
@@ -81,6 +81,15 @@ def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
             )
             written = path.replace("/{model}:{method}", f"/models/{{model}}:{GEMINI_METHODS[operation, False]}")
             yield Operation(method="POST", path=written, family=family, metering=metering), mode, "native"
+
+
+def _own_families(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
+    """In the kind's own wire formats, at its own paths."""
+    for spoken in () if KINDS[kind].cloud_paths else formats_of(kind):
+        for family in (family for each, family in FAMILY_PATHS if each == spoken):
+            path = FAMILY_PATHS[spoken, family].replace("/{model}:", "/models/{model}:")
+            metering = Metering.TOKENS if family in _BY_TOKENS else Metering.UNITS
+            yield Operation(method="POST", path=path, family=family, metering=metering), STREAMS.get(family, "none"), "native"
 
 
 def _table(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
@@ -110,8 +119,7 @@ def _rows(kind: str) -> Iterator[Support]:
         if KINDS[kind].has_path(name, COUNT_TOKENS):
             yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native")
     for family in dict.fromkeys(operation.family for operation in operations(kind)):
-        if family not in UNREAD:
-            yield Support(provider=kind, family=family, wire_format=NATIVE, level="native")
+        yield Support(provider=kind, family=family, wire_format=NATIVE, level="native")
     yield from _families(kind)
     yield Support(provider=kind, family=REALTIME, wire_format=NATIVE, level="native" if KINDS[kind].has_sessions else "planned")
 

@@ -13,7 +13,7 @@ from omnillm.gateway.counters import Counters
 from omnillm.gateway.upload import Upload
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.live import Live
-from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, split_provider, without_prefix
+from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
@@ -92,7 +92,7 @@ class App:
 
     def _open_call(self, request: Request) -> Context | passthrough.Native | None:
         path, method = request.path, request.method
-        route = inference_route(path) or self._provider_route(path)
+        route = inference_route(path) or self._own_route(request)
         if route is None and not models.is_models_path(without_prefix(path), method):
             return self._open_native(request)
         methods = models.METHODS if route is None else methods_of(route)
@@ -124,10 +124,10 @@ class App:
     def _authenticate(self, request: Request) -> Caller:
         return self.live.authenticator.authenticate(request.headers, request.query, self._clock.wall())
 
-    def _provider_route(self, path: str) -> Route | None:
-        below = split_provider(path)
-        endpoint = None if below is None else self.live.endpoints.get(below[0])
-        return None if below is None or endpoint is None else provider_route(below[0], endpoint, below[1])
+    def _own_route(self, request: Request) -> Route | None:
+        """Of a provider's own path for inference: below its name, or the drop-in prefix that stands for it."""
+        place = passthrough.place_of(request, self.live)
+        return None if place is None else provider_route(place.provider, self.live.endpoints[place.provider], place.path)
 
     def _admit_to_operations(self, request: Request) -> None:
         path = request.path

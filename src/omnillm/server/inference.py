@@ -1,19 +1,15 @@
 """An inference request: the call made of it, and its reply written as the relay gives it out."""
 
-import msgspec
-from msgspec import Raw
-
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key, read_members
+from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key, read_members, with_model
 from omnillm.gateway.faults import client_status, fault_of
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
-from omnillm.protocols.protocol import Members
 from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
@@ -30,7 +26,7 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
     body = request.body if upload is None else upload.digest
     members = read_members(body) if upload is None else upload.members
     protocol = route.protocol
-    peek = protocol.peek_request(_with_model(members, route))
+    peek = protocol.peek_request(with_model(members, route.model if route.provider else ""))
     model = route.model or peek.model
     if not model:
         raise BadRequest("The request names no model.", code="missing_model")
@@ -64,13 +60,6 @@ def _idempotency_key(request: Request, route: Route) -> IdempotencyKey | None:
     if route.operation == COUNT_TOKENS:
         return None
     return read_idempotency_key(request.headers[b"idempotency-key"].decode("latin-1"), without_prefix(request.path))
-
-
-def _with_model(members: Members, route: Route) -> Members:
-    """Azure's older paths name the model, and their bodies need not."""
-    if route.provider and route.model and "model" not in members:
-        return {"model": Raw(msgspec.json.encode(route.model)), **members}
-    return members
 
 
 def timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:

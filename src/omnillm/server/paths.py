@@ -7,7 +7,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.gateway.call import COUNT_TOKENS, GENERATE, REALTIME
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.endpoint import GEMINI_FORMATS, Endpoint
 from omnillm.providers.families import UPLOADS
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
@@ -64,7 +64,6 @@ GEMINI_METHODS: dict[str, tuple[str, bool]] = {
     "streamGenerateContent": (GENERATE, True),
     "countTokens": (COUNT_TOKENS, False),
 }
-GEMINI_FORMATS = {"embedContent": "gemini_embed_content", "batchEmbedContents": "gemini_batch_embed_contents"}
 
 
 def inference_route(path: str) -> Route | None:
@@ -95,12 +94,14 @@ def _gemini_route(path: str) -> Route | None:
 
 
 def provider_route(provider: str, endpoint: Endpoint, rest: str) -> Route | None:
-    """The inference route of a path below `/providers/{provider}`, in a protocol that this provider speaks."""
+    """The inference route of a path of this provider's own, in a protocol that it speaks, or a wire format of a family that it has."""
     found = endpoint.operation_at(rest)
     if found is None:
         return None
-    protocol, operation, model, is_stream = found
-    return Route(protocol=PROTOCOLS[protocol], operation=operation, model=model, is_stream=is_stream, provider=provider)
+    spoken, operation, model, is_stream = found
+    if spoken in FORMATS:
+        return msgspec.structs.replace(_family(FORMATS[spoken]), model=model, provider=provider)
+    return Route(protocol=PROTOCOLS[spoken], operation=operation, model=model, is_stream=is_stream, provider=provider)
 
 
 def split_provider(path: str) -> tuple[str, str] | None:
@@ -123,7 +124,7 @@ def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
     below = split_provider(path)
     path = path if below is None else below[1]
     route = inference_route(path)
-    if route is not None and (below is None or not route.protocol.family):  # below a provider a family is a native call
+    if route is not None:
         return route.protocol
     if path.startswith("/v1/messages") or b"anthropic-version" in headers:
         return MESSAGES

@@ -113,7 +113,8 @@ ITSELF: Final = Host()
 OPENAI_ONLY: Final = frozenset({"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity", "store", "metadata"})
 ONE_CAP: Final = frozenset({"max_completion_tokens"})
 DEPLOYMENT: Final = re.compile(
-    r"/openai/(?:deployments/[\w.-]+/(chat/completions)|(responses))\?api-version=\d{4}-\d{2}-\d{2}(?:-preview)?"
+    r"/openai/(?:deployments/[\w.-]+/(chat/completions|embeddings|images/(?:generations|edits)|audio/(?:speech|transcriptions|translations))"
+    r"|(responses))\?api-version=\d{4}-\d{2}-\d{2}(?:-preview)?"
 )
 DEPLOYED: Final = re.compile(r"/openai/deployments/([\w.-]+)/")
 FILTERS: Final = (
