@@ -109,8 +109,17 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     key: str
     """The provider key's label."""
     caller: str
-    """Name of the virtual key that it was made for: nobody else may use it."""
+    """Name of the virtual key that it was made for: nobody else may use it. Of the gateway's own notes on an object: what is noted."""
     expires_wall_ms: int
+
+
+BATCH_BILL = "batch_bill"
+"""The kind of a binding from a batch to the call that made it, whose id stands in the place of a caller."""
+
+
+def settlement_id(made_by: str) -> str:
+    """The id of a batch's settlement, from that of the call that made it: its neighbour, which no call of any process has."""
+    return f"{int(made_by, 16) ^ 1:032x}"
 
 
 class ClaimState(enum.IntEnum):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from omnillm.admission.controller import AdmissionController
+from omnillm.assemble.batch_looks import BatchLooks
 from omnillm.assemble.parts import (
     check_unchangeable,
     idempotency_rules,
@@ -28,6 +29,7 @@ from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.batch_bounds import BatchBounds
+from omnillm.gateway.batch_look import BatchLook
 from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Bindings
 from omnillm.gateway.budgets import BudgetCalendar
@@ -93,7 +95,8 @@ class Program:
         self.upstreams = Upstreams(self.clock)
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.renewals = Renewals(self.clock)
-        self.on_tick: list[Callable[[], None]] = [self.retention.tick, self.renewals.tick]
+        self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
+        self.on_tick: list[Callable[[], None]] = [self.retention.tick, self.renewals.tick, self.batch_looks.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -201,6 +204,12 @@ class Program:
         )
         labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
         self.native_lists = NativeLists(self.native_engine, self.bindings, labels)
+        self.batch_looks.configure(BatchLook(self.native_engine, self._batches, self.clock), self._batches, self.endpoints)
+
+    def _is_well(self, provider: str, label: str) -> bool:
+        """Plainly ready: whether a key has recovered is for a caller's call to find out, which others can serve if not."""
+        keys = self.controller.keys(self.clock.now())
+        return any(key.state == "ready" and key.is_available for key in keys if (key.provider, key.label) == (provider, label))
 
     def apply(self, settings: Settings) -> None:
         """Apply a changed configuration: key and budget state is kept by label and name. The store and the listeners stay as they are."""
@@ -232,6 +241,7 @@ class Program:
             self._ticker = None
         await self.drains.aclose()
         await self.retention.aclose()
+        await self.batch_looks.aclose()
         await self.renewals.aclose()
         await self.client.aclose()
         await self.store.aclose()

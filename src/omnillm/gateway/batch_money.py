@@ -27,11 +27,11 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.batches import FINAL, inline_results, job_status, result_files, succeeded
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import id_member
-from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow
+from omnillm.records import BATCH_BILL, AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow, settlement_id
 from omnillm.usage import NO_USAGE, Usage
 
-BILL: Final = "batch_bill"
-"""The kind of a binding from a batch, or its file of results, to the call that made it, whose id stands in the place of a caller."""
+RESULTS: Final = "batch_results"
+"""The kind of a binding from a batch's file of results, as `BATCH_BILL` is that of the batch."""
 MOST_SETTLED: Final = 16_384
 OPERATION: Final = "batch_settlement"
 
@@ -59,17 +59,21 @@ class BatchMoney:
         name = str(told.get(id_member(endpoint)) or asked)
         provider = case.last_lease.provider
         if is_new:
-            self._bind(case, provider, name, case.request_id)
+            self._bind(case, (BATCH_BILL, provider, name), case.request_id)
         if job_status(endpoint, told) not in FINAL:
             return
         made_by = await self._made_by(provider, name)
         if made_by is None:
             return
         for file in result_files(told):  # a file of errors has no usage, and settles nothing
-            self._bind(case, provider, file, made_by)
+            self._bind(case, (RESULTS, provider, file), made_by)
         usages = _reported(endpoint, told, body)
         if usages is not None:
             await self.settle(made_by, usages)
+
+    def is_settled(self, made_by: str) -> bool:
+        """Whether there is no more to be heard of the batch that a call made, as far as this process knows."""
+        return made_by in self._settled
 
     async def results_of(self, provider: str, name: str) -> str | None:
         """The call that made the batch which a path's results are of; None: it is settled, or nobody here made it."""
@@ -150,14 +154,16 @@ class BatchMoney:
         )
         return request, row
 
-    def _bind(self, case: Case, provider: str, name: str, made_by: str) -> None:
+    def _bind(self, case: Case, bill: tuple[str, str, str], made_by: str) -> None:
+        """`bill`: (kind, provider, name)."""
+        kind, provider, name = bill
         if (provider, name) in self._bills:
             return
         self._bills[provider, name] = made_by
         while len(self._bills) > MOST_SETTLED:
             del self._bills[next(iter(self._bills))]
         expires = int((self._clock.wall() + OBJECT_KEPT_S) * 1000)
-        binding = Binding(kind=BILL, upstream_id=name, provider=provider, key=case.last_lease.key, caller=made_by, expires_wall_ms=expires)
+        binding = Binding(kind=kind, upstream_id=name, provider=provider, key=case.last_lease.key, caller=made_by, expires_wall_ms=expires)
         self._journal.post(Posting(bindings=(binding,)))
 
     async def _made_by(self, provider: str, name: str) -> str | None:
@@ -165,7 +171,7 @@ class BatchMoney:
         if known is not None:
             return known
         try:
-            binding = await self._journal.binding(BILL, name)
+            binding = await self._journal.binding(BATCH_BILL, name) or await self._journal.binding(RESULTS, name)
         except LedgerUnavailable:
             return None
         return binding.caller if binding is not None and binding.provider == provider else None
@@ -174,11 +180,6 @@ class BatchMoney:
         self._settled[made_by] = None
         while len(self._settled) > MOST_SETTLED:
             del self._settled[next(iter(self._settled))]
-
-
-def settlement_id(made_by: str) -> str:
-    """The id of a batch's settlement, from that of the call that made it: its neighbour, which no call of any process has."""
-    return f"{int(made_by, 16) ^ 1:032x}"
 
 
 def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usages | None:

@@ -238,3 +238,9 @@ def made(operation: Operation, reply: object, member: str) -> Iterator[tuple[str
     if operation.family in {"files", "uploads"} and isinstance(file, dict):
         told.append((FILE, file.get(member)))
     yield from ((kind, found) for kind, found in told if isinstance(found, str) and found)
+
+
+def batch_path(kind: str, name: str) -> str:
+    """Where a batch tells of itself, below the provider's root; "": this kind has none."""
+    found = next((each.path for each in operations(kind) if each.method == "GET" and each.path.endswith("/{batch}")), "")
+    return found.replace("{batch}", name.rpartition("/")[2])

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from omnillm.clock import Clock
 from omnillm.records import (
+    BATCH_BILL,
     EVERY_REQUEST,
     AttemptRow,
     Balance,
@@ -20,6 +21,7 @@ from omnillm.records import (
     RequestRow,
     UsageRow,
     first_id,
+    settlement_id,
 )
 from omnillm.stores import orphans, verification
 from omnillm.stores.claims import MemoryClaims
@@ -195,6 +197,12 @@ class MemoryStore:
     async def binding(self, kind: str, upstream_id: str) -> Binding | None:
         found = self._bindings.get((kind, upstream_id))
         return found if found is not None and found.expires_wall_ms > self._clock.wall() * 1000 else None
+
+    async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
+        first, requests = first_id(since_wall_ms), self._requests
+        bills = (bill for (kind, _), bill in self._bindings.items() if kind == BATCH_BILL and bill.caller >= first)
+        found = [bill for bill in bills if bill.caller in requests and settlement_id(bill.caller) not in requests]
+        return sorted(found, key=lambda bill: bill.caller, reverse=True)
 
     async def claim(self, scope: str) -> ClaimRow | None:
         return self._claims.find(scope, self._clock.wall() * 1000)

@@ -1,6 +1,6 @@
 """What people read from the ledger: each function takes a read-only connection and sees one state of it."""
 
-from omnillm.records import EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
+from omnillm.records import BATCH_BILL, EVERY_REQUEST, AttemptRow, Binding, Entry, RequestFilter, RequestRow, UsageRow, first_id
 from omnillm.stores.connection import Connection, Found
 from omnillm.stores.daily import COUNT_COLUMNS, NOTHING, Sums, rest_of, usage_row
 from omnillm.stores.grouping import DAY, TAG, TOTAL, Grouping
@@ -18,6 +18,12 @@ GROUP_SQL = {
     "day": "day",
     "total": "'total'",
 }
+LAST_DIGITS = " ".join(f"WHEN '{digit}' THEN '{int(digit, 16) ^ 1:x}'" for digit in "0123456789abcdef")
+SETTLEMENT_ID = f"substr(bill.caller, 1, 31) || CASE substr(bill.caller, 32, 1) {LAST_DIGITS} END"
+"""As `records.settlement_id`."""
+OPEN_BILLS = f"""{BINDINGS.select} AS bill WHERE kind = ? AND caller >= ? AND EXISTS (SELECT 1 FROM requests WHERE request_id = bill.caller)
+    AND NOT EXISTS (SELECT 1 FROM requests WHERE request_id = {SETTLEMENT_ID}) ORDER BY caller DESC LIMIT ?"""
+MOST_BILLS = 10_000
 SUMS = ", ".join(f"CAST(sum({column}) AS bigint)" for column in COUNT_COLUMNS)
 
 
@@ -91,3 +97,7 @@ def entries(connection: Connection, request_id: str) -> list[Entry]:
 
 def binding(connection: Connection, kind: str, upstream_id: str) -> Binding | None:
     return next(iter(BINDINGS.rows(connection.execute(BINDINGS.find, (kind, upstream_id)))), None)
+
+
+def open_bills(connection: Connection, *, since_wall_ms: int) -> list[Binding]:
+    return BINDINGS.rows(connection.execute(OPEN_BILLS, (BATCH_BILL, first_id(since_wall_ms), MOST_BILLS)))

@@ -97,6 +97,9 @@ class SqlStore:
         found = await self._read(lambda db: reports.binding(db, kind, upstream_id))
         return found if found is not None and found.expires_wall_ms > self._wall_ms() else None
 
+    async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
+        return await self._read(lambda db: reports.open_bills(db, since_wall_ms=since_wall_ms))
+
     async def claim(self, scope: str) -> ClaimRow | None:
         return await self._read(lambda db: claims.find(db, scope, self._wall_ms()))
 

@@ -77,6 +77,10 @@ class Store(Protocol):
         """Whose an upstream object is; None when it is unknown, or has expired."""
         ...
 
+    async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
+        """Of the batches made since a moment whose call stands in the ledger and is not settled yet: their bills, the newest first."""
+        ...
+
     async def claim(self, scope: str) -> ClaimRow | None:
         """What came of an idempotency key; None when it is unknown, free, or has expired.
 

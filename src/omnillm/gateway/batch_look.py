@@ -1,0 +1,107 @@
+"""A look at a batch that nobody asks for: is it over, and what has it cost?
+
+The gateway's own call, with the key that made the batch: no caller's limits and no budget take part in it, and it makes nobody the owner
+of anything. Its row is that of nobody, and its operation `batch_look`.
+"""
+
+from typing import Final
+
+import msgspec
+
+from omnillm.clock import Clock
+from omnillm.gateway.batch_lines import Results
+from omnillm.gateway.batch_money import BatchMoney
+from omnillm.gateway.bindings import Pin
+from omnillm.gateway.call import Call, Caller
+from omnillm.gateway.case import SUCCESS, Case
+from omnillm.gateway.native import NativeEngine
+from omnillm.gateway.native_asks import NativeAsk
+from omnillm.outcome import Outcome, Verdict
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import RequestPeek
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.batches import FINAL, job_status, result_paths
+from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.native import Asked, Operation, batch_path
+from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
+from omnillm.records import Binding
+
+OPERATION: Final = "batch_look"
+WAIT_S: Final = 60.0
+"""For the key, and for the head of each reply."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of what a batch says of itself: Gemini's holds its results."""
+
+
+class BatchLook:
+    def __init__(self, engine: NativeEngine, batches: BatchMoney, clock: Clock) -> None:
+        self._engine = engine
+        self._batches = batches
+        self._clock = clock
+
+    async def look(self, bill: Binding, endpoint: Endpoint) -> None:
+        """Ask, and book what is told. Raises OmniError: the provider, or this key, does not say it now."""
+        path = batch_path(endpoint.kind, bill.upstream_id)
+        if not path:
+            return
+        ask = _ask(bill, endpoint, path)
+        with self._engine.open(self._call(bill, endpoint), ask, "", ask.pin) as case:
+            told = await self._told(case, ask)
+            await self._batches.hear(case, endpoint, told, is_new=False, asked=bill.upstream_id)
+            if not self._batches.is_settled(bill.caller):
+                for place in _results(bill, endpoint, told):
+                    await self._read(case, ask, place, bill.caller)
+            case.is_handed_over = True
+            case.close(status=200, outcome=SUCCESS)
+
+    async def _told(self, case: Case, ask: NativeAsk) -> bytes:
+        exchange = await self._engine.send(case, ask)
+        body = await exchange.read_all(MOST_BYTES)
+        case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
+        return body
+
+    async def _read(self, case: Case, ask: NativeAsk, path: str, made_by: str) -> None:
+        """One file of results, however large."""
+        query = "alt=media" if GEMINI_GENERATE_CONTENT in ask.endpoint.protocols else ""
+        exchange = await self._engine.send(case, msgspec.structs.replace(ask, asked=_asked(path), query=query))
+        results = Results(ask.endpoint)
+        while piece := await exchange.read():
+            results.take(piece)
+        case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
+        await self._batches.hear_results(made_by, results)
+
+    def _call(self, bill: Binding, endpoint: Endpoint) -> Call:
+        now = self._clock.now()
+        return Call(
+            protocol=PROTOCOLS[endpoint.protocols[0]],
+            operation=OPERATION,
+            caller=Caller(),
+            model=bill.provider,
+            is_stream=False,
+            peek=RequestPeek(model=""),
+            members={},
+            body=b"",
+            headers={},
+            started_at=now,
+            wall=self._clock.wall(),
+            deadline=now + WAIT_S,
+            provider=bill.provider,
+        )
+
+
+def _ask(bill: Binding, endpoint: Endpoint, path: str) -> NativeAsk:
+    pin = Pin(provider=bill.provider, key=bill.key, is_must=True)
+    return NativeAsk(provider=bill.provider, endpoint=endpoint, asked=_asked(path), method="GET", pin=pin)
+
+
+def _asked(path: str) -> Asked:
+    return Asked(operation=Operation(method="GET", path=path, family=OPERATION), path=path)
+
+
+def _results(bill: Binding, endpoint: Endpoint, body: bytes) -> tuple[str, ...]:
+    """Where they are, of a batch that is over."""
+    try:
+        told = msgspec.json.decode(body)
+    except UNREADABLE:
+        return ()
+    return result_paths(endpoint, bill.upstream_id, told) if job_status(endpoint, told) in FINAL else ()
