@@ -131,6 +131,26 @@ async def test_the_end_is_heard_after_a_restart(provider: FakeProvider, tmp_path
             assert await is_proven(program)
 
 
+async def test_the_bound_of_a_file_outlives_a_restart(provider: FakeProvider, tmp_path: Path) -> None:
+    """The ledger has it; but once its model costs something else, nobody knows what a batch of it may cost, and it must go up again."""
+    store = f"sqlite:///{tmp_path / 'ledger.db'}"
+    async with gateway(provider, store=store) as program:
+        file = await uploaded(program, line())
+        bound = (await program.primitive_async_job(of_file(file))).reply.cost_nanousd
+    async with gateway(provider, store=store) as program:
+        booked = spent(program)
+        assert (await program.primitive_async_job(of_file(file))).reply.cost_nanousd == bound >= 20 * 1600
+        assert spent(program) == booked + bound
+    dearer = {"fake-small": PriceConfig(input="0.4", output="1.7", max_output=1000)}
+    endpoint = ProviderEndpoint(kind="openai", base_url=provider.base_url)
+    async with Gateway(endpoint, keys=KEYS, budget_limit_usd="1", prices=dearer, store=store) as program:
+        with pytest.raises(BadRequest) as refused:
+            await program.primitive_async_job(of_file(file))
+        assert refused.value.code == "unbounded_cost"
+        again = await program.primitive_async_job(of_file(await uploaded(program, line())))
+        assert again.reply.cost_nanousd > bound
+
+
 async def test_results_say_what_a_batch_cost(provider: FakeProvider) -> None:
     """Where the batch itself does not: the sum over the lines, when they have been read to their end. In part they say nothing."""
     results = b"".join(

@@ -103,7 +103,7 @@ class Program:
         self._ticks = 0
         self._journal: Journal | None = None
         self._idempotency: Idempotency | None = None
-        self._batch_bounds = BatchBounds()
+        self._batch_bounds: BatchBounds | None = None
         self._batches: BatchMoney | None = None
         self.pepper = b""
 
@@ -121,6 +121,7 @@ class Program:
         given = settings.store.pepper
         self.pepper = given.reveal().encode() if given is not None else await self.store.virtual_keys.pepper()
         self._idempotency = Idempotency(self._journal, self.clock, pepper=self.pepper)
+        self._batch_bounds = BatchBounds(self._journal, self.clock)
         self._batches = BatchMoney(journal=self._journal, admission=self.admission, clock=self.clock)
         self.build(settings)
         await self.renewals.start()
@@ -189,6 +190,7 @@ class Program:
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._journal is not None
         assert self._batches is not None
+        assert self._batch_bounds is not None
         self._batch_bounds.configure(self.settlement.quoter)
         self._batches.configure(self.settlement.quoter.prices)
         self.native_engine = NativeEngine(

@@ -2,25 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
+from omnillm.admission.asks import Lease
+from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.batch_lines import Line, uploaded_lines
+from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_members
+from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.quote import NO_EXTRAS, Quoter, bound_of
-from omnillm.pricing.terms import Terms
+from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.native import BATCH
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+from omnillm.records import Binding, Posting
 from omnillm.routing.target import Plan, Target
 
 MOST_FILES: Final = 4096
-"""Uploads whose bound is remembered; the oldest is forgotten, and with it what a batch of it may cost."""
+"""Uploads whose bound is in memory too."""
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Of a batch in one body, to be read whole."""
 TURN: Final = 64
@@ -28,16 +34,37 @@ TURN: Final = 64
 BATCH_TIER: Final = Terms(tier="batch")
 
 
+NOTE: Final = "batch_bound"
+"""The kind of a binding from an uploaded file to its bound, which stands as JSON in the place of a caller."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What some requests of a batch were bounded with: only while a model costs just that under these terms, the bound is one."""
+
+    model: str
+    terms: tuple[str, ...]
+    digest: str
+
+
 class BatchBound(msgspec.Struct, frozen=True, kw_only=True):
     amount_nanousd: int
-    models: tuple[str, ...]
-    """Every model that it asks for."""
+    figures: tuple[Figures, ...] = ()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that it asks for."""
+        return tuple(dict.fromkeys(each.model for each in self.figures))
+
+
+_read_note = msgspec.json.Decoder(BatchBound).decode
 
 
 class BatchBounds:
-    """Bounds batches, and remembers those of the files that were uploaded for them."""
+    """Bounds batches, and notes those of the files that were uploaded for them: the latest in memory, all in the ledger."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
         self._quoter: Quoter | None = None
         self._files: dict[tuple[str, str], BatchBound] = {}
 
@@ -56,10 +83,31 @@ class BatchBounds:
         except OmniError:
             return None  # whoever makes a batch of it under a hard budget is told
 
-    def remember(self, provider: str, file: str, bound: BatchBound) -> None:
-        self._files[provider, file] = bound
+    def remember(self, lease: Lease, file: str, bound: BatchBound) -> None:
+        """Of a file that was uploaded just now. Written behind: a kill may lose it, and then the file must go up again."""
+        self._files[lease.provider, file] = bound
         if len(self._files) > MOST_FILES:
             del self._files[next(iter(self._files))]
+        expires = int((self._clock.wall() + OBJECT_KEPT_S) * 1000)
+        note = msgspec.json.encode(bound).decode()
+        binding = Binding(kind=NOTE, upstream_id=file, provider=lease.provider, key=lease.key, caller=note, expires_wall_ms=expires)
+        self._journal.post(Posting(bindings=(binding,)))
+
+    async def _of_file(self, provider: str, file: str) -> BatchBound | None:
+        """None: nobody here saw it go up, or what its models cost has changed since. Raises LedgerUnavailable."""
+        found = self._files.get((provider, file))
+        if found is None:
+            binding = await self._journal.binding(NOTE, file)
+            found = None if binding is None or binding.provider != provider else _read_note(binding.caller)
+        if found is None or any(self._digest((provider, each.model), each.terms) != each.digest for each in found.figures):
+            return None
+        return found
+
+    def _digest(self, target: tuple[str, str], terms: tuple[str, ...]) -> str:
+        """Of everything that a model costs under any of these terms."""
+        assert self._quoter is not None
+        prices = [self._quoter.prices.find(*target, Terms.parse(each)) for each in terms]
+        return blake2b(msgspec.json.encode(prices), digest_size=16).hexdigest()
 
     async def of_batch(self, call: Call, ask: NativeAsk) -> BatchBound | None:
         """Of what a request makes. None: nobody knows. Raises what a call for one of its requests would be refused with."""
@@ -68,7 +116,7 @@ class BatchBounds:
         try:
             told = _read(_told(ask))
             if "input_file_id" in told:
-                return self._files.get((ask.provider, msgspec.json.decode(told["input_file_id"], type=str)))
+                return await self._of_file(ask.provider, msgspec.json.decode(told["input_file_id"], type=str))
             lines = _inline(ask, told)
             return None if lines is None else await self._sum(call, ask.provider, _each(lines))
         except OmniError:
@@ -79,16 +127,17 @@ class BatchBounds:
             return None
 
     async def _sum(self, call: Call, provider: str, lines: AsyncIterator[Line | tuple[str, Line]]) -> BatchBound:
-        amount, models = 0, dict[str, None]()
+        amount, asked = 0, dict[tuple[str, tuple[str, ...]], None]()
         async for each in lines:
             model, line = each if isinstance(each, tuple) else ("", each)
-            amount_of_one, model = self._bound(call, provider, line, model)
+            amount_of_one, model, terms = self._bound(call, provider, line, model)
             amount += amount_of_one
-            models[model] = None
-        return BatchBound(amount_nanousd=amount, models=tuple(models))
+            asked[model, terms] = None
+        figures = tuple(Figures(model, terms, self._digest((provider, model), terms)) for model, terms in asked)
+        return BatchBound(amount_nanousd=amount, figures=figures)
 
-    def _bound(self, call: Call, provider: str, line: Line, model: str) -> tuple[int, str]:
-        """(nano-USD at most, model) of one request. BadRequest: it has no bound."""
+    def _bound(self, call: Call, provider: str, line: Line, model: str) -> tuple[int, str, tuple[str, ...]]:
+        """(nano-USD at most, model, the terms that it may be priced by) of one request. BadRequest: it has no bound."""
         protocol = PROTOCOLS[line.protocol]
         members = read_members(line.body)
         peek = protocol.peek_request(members)
@@ -103,11 +152,12 @@ class BatchBounds:
         if quote.injected_cap is not None:
             raise BadRequest("A request of the batch has no output cap, and its model's own is not known.", code="unbounded_cost")
         key = (provider, model)
-        terms = msgspec.structs.replace(quote.extras.get(key, NO_EXTRAS).terms, tier=BATCH_TIER.tier)
+        asked = quote.extras.get(key, NO_EXTRAS).terms
+        terms = msgspec.structs.replace(asked, tier=BATCH_TIER.tier)
         price = quoter.prices.find(*key, terms) or quoter.price(quote, key)
         if price is None:
             raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
-        return bound_of(quote, key, price), model
+        return bound_of(quote, key, price), model, (str(terms), str(asked), str(PLAIN))
 
 
 def _told(ask: NativeAsk) -> bytes:

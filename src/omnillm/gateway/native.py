@@ -98,7 +98,7 @@ class NativeEngine:
             await relay.listen(results, lambda: self._batches.hear_results(made_by, results))
         elif relay.whole is not None and upload is not None:
             for _, file in relay.made:
-                self._bounds.remember(ask.provider, file, upload)
+                self._bounds.remember(relay.lease, file, upload)
         elif relay.whole is not None and operation.family == BATCHES:
             await self._batches.hear(relay.case, ask.endpoint, relay.whole, is_new=operation.makes == BATCH, asked=name)
 
