@@ -198,7 +198,7 @@ async def caches(asking: Asking, row: Support) -> None:
 
 async def realtime(asking: Asking, row: Support) -> None:
     """A turn of a live session, in the protocol of the kind."""
-    if asking.kind == "gemini":
+    if "gemini_generate_content" in KINDS[row.provider].protocols:
         talk = await began_live(asking.gateway.port, {"setup": {"model": "models/host/fake-small"}})
         talk.say({"clientContent": {"turns": [{"role": "user", "parts": [{"text": PROMPT}]}], "turnComplete": True}})
         while "turnComplete" not in (await talk.event()).get("serverContent", {}):

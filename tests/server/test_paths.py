@@ -9,11 +9,12 @@ from omnillm.errors import CallerFault, Unauthenticated
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
+from omnillm.providers.endpoint import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
 from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
-from omnillm.server.paths import GEMINI_LIVE, PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
+from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
 from omnillm.server.requests import Request
 from omnillm.server.uploads import Uploads
 from omnillm.testing import ManualClock
@@ -21,7 +22,7 @@ from omnillm.testing import ManualClock
 PEPPER, ADMIN, VIRTUAL = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key"
 OPEN = PROBES | {"/metrics"}
 """Asked by anybody; everything else needs a credential."""
-SESSIONS = ("/v1/realtime", *GEMINI_LIVE)
+SESSIONS = ("/v1/realtime", *GEMINI_SESSIONS)
 
 
 def request(method: str, path: str, **fields: str) -> Request:

@@ -13,7 +13,7 @@ from omnillm.errors import UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, cut, garbled, late
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, cut, garbled, late, unauthenticated
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.realtime import Dialled, Session
 from omnillm.gateway.rounds import VISIBLE
@@ -52,22 +52,32 @@ class Dialling:
         return Session(case, dialled, admission=self._admission, journal=self._journal, deadlines=self._deadlines)
 
     async def _attempt(self, case: Case, lease: Lease) -> Dialled | Failure:
+        """One dispatch on a lease; what an expired token lost is tried again on the same lease, a row each."""
         upstream = self._upstreams.find(lease.provider, lease.key, case.call.protocol.name)
-        attempt = case.begin(lease)
-        if self._journal.is_strict and case.periods:
-            amount = case.quote.amount_nanousd
-            await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=amount, wall_ms=attempt.wall_ms)
-        try:
-            answer = await self._dial(case, attempt, upstream)
-        except (UpstreamLost, UpstreamTimeout) as error:
-            answer = Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
-        if isinstance(answer, Failure):
+        while True:
+            attempt = case.begin(lease)
+            if self._journal.is_strict and case.periods:
+                amount = case.quote.amount_nanousd
+                await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=amount, wall_ms=attempt.wall_ms)
+            try:
+                answer = await self._dial(case, attempt, upstream)
+            except (UpstreamLost, UpstreamTimeout) as error:
+                answer = Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+            if not isinstance(answer, Failure):
+                return answer
             # A model without sessions is another target's turn, and says nothing about the key's calls of that model.
             verdict = Verdict.CALLER_FAULT if answer.verdict in NOT_HERE else answer.verdict
             case.end(attempt.outcome(msgspec.structs.replace(answer, verdict=verdict)), status=answer.status, error=answer.code)
-        return answer
+            if answer.verdict is not Verdict.STALE:
+                return answer
 
     async def _dial(self, case: Case, attempt: Attempt, upstream: Upstream) -> Dialled | Failure:
+        credential = upstream.credential
+        if credential is not None:
+            trouble = await credential.ready(case.call.deadline - self._upstreams.now())
+            if trouble:
+                return unauthenticated(trouble) if self._upstreams.now() < case.call.deadline else late()
+            attempt.credential_version = credential.version
         outgoing = upstream.opening(case.call, attempt.lease.model)
         attempt.is_sent = True
         attempt.sent_at = self._upstreams.now()
@@ -75,9 +85,11 @@ class Dialling:
         answer = await self._client.switch(outgoing, on_begin=attempt.begin)
         if isinstance(answer, Exchange):
             attempt.exchange = answer
-            return self._judge(case, upstream, answer, await answer.read_all(ERROR_BODY_LIMIT))
+            failure = self._judge(case, upstream, answer, await answer.read_all(ERROR_BODY_LIMIT))
+            is_stale = failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version)
+            return msgspec.structs.replace(failure, verdict=Verdict.STALE) if is_stale else failure
         try:
-            greeted = await self._greet(case, attempt, answer, outgoing.timeouts)
+            greeted = await self._greet(case, (attempt, upstream), answer, outgoing.timeouts)
         except BaseException:
             answer.cut()
             raise
@@ -85,12 +97,13 @@ class Dialling:
             answer.cut()
         return greeted
 
-    async def _greet(self, case: Case, attempt: Attempt, socket: WebSocket, timeouts: Timeouts) -> Dialled | Failure:
+    async def _greet(self, case: Case, tried: tuple[Attempt, Upstream], socket: WebSocket, timeouts: Timeouts) -> Dialled | Failure:
         """Say what the client has said first, and wait for the provider's first message."""
+        attempt, upstream = tried
         session = SESSIONS[case.call.protocol.name]
         opening = case.call.body
         if opening:
-            socket.write(Message(session.with_model(opening, attempt.lease.model)))
+            socket.write(Message(session.with_model(opening, upstream.session_name(attempt.lease.model))))
         try:
             async with asyncio.timeout(timeouts.first_byte_s):
                 first = await socket.read()

@@ -166,6 +166,10 @@ class Upstream:
         timeouts = self._stream_timeouts
         return msgspec.structs.replace(timeouts, connect_s=min(timeouts.connect_s, left_s), first_byte_s=first_s)
 
+    def session_name(self, model: str) -> str:
+        """The model as the first message of a live session names it."""
+        return self._endpoint.session_name(model)
+
     def opening(self, call: Call, model: str) -> Outgoing:
         """The handshake of a live session; it must have begun by the call's deadline, and may last as long as a stream."""
         timeouts = self._stream_timeouts

@@ -22,6 +22,7 @@ AZURE_OPENAI: Final = Endpoint(
     version="openai/v1",
     auth=Header("api-key"),
     asks_usage=True,
+    has_sessions=True,
     system_role="developer",
 )
 SCOPE: Final = "https://cognitiveservices.azure.com/.default"
@@ -51,4 +52,4 @@ def with_version(endpoint: Endpoint, version: str) -> Endpoint:
     versioned = Secret(f"{address}{'&' if '?' in address else '?'}api-version={version}")
     if not is_dated or endpoint.is_compat:
         return replace(endpoint, base_url=versioned)
-    return replace(endpoint, base_url=versioned, version="openai", paths=_BY_DEPLOYMENT)
+    return replace(endpoint, base_url=versioned, version="openai", paths=_BY_DEPLOYMENT, session_parameter="deployment")

@@ -45,6 +45,15 @@ GEMINI_FORMATS = {"embedContent": "gemini_embed_content", "batchEmbedContents": 
 """Method -> the wire format of embeddings that it is asked in."""
 _CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
 """Where an operation begins in a base URL that was copied whole."""
+_PLACE = re.compile(r"/projects/[^/]+/locations/[^/]+")
+"""Of Vertex AI, in a base URL."""
+GEMINI_SESSIONS = frozenset(
+    (
+        *(f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent" for version in ("v1beta", "v1alpha", "v1")),
+        *(f"/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent" for version in ("v1beta1", "v1")),
+    )
+)
+"""Where clients open live sessions, of Gemini's own API and of Vertex AI."""
 DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
 """Azure's older paths name the model."""
 UPLOADS = "/upload/"
@@ -116,6 +125,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Where it differs from `PATHS`."""
     has_sessions: bool = False
     """It holds live sessions over WebSocket."""
+    session_parameter: str = "model"
+    """The parameter that names the model of an OpenAI session."""
     is_keyless: bool = False
     """It may be asked without a key."""
 
@@ -158,7 +169,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def has_path(self, protocol: str, operation: str) -> bool:
         """Whether there is an address for it, of whatever model."""
-        return (protocol, operation, False) in self.cloud_paths if self.cloud_paths else (protocol, operation) in PATHS
+        return bool(self.own_path(protocol, operation))
+
+    def own_path(self, protocol: str, operation: str) -> str:
+        """Of a reply that is whole, or a session; "": there is none."""
+        if self.cloud_paths:
+            return self.cloud_paths.get((protocol, operation, False), "")
+        return self.paths.get((protocol, operation)) or PATHS.get((protocol, operation), "")
 
     def _offers(self, operation: str) -> bool:
         return operation != "realtime" or self.has_sessions
@@ -233,6 +250,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """(protocol or wire format, operation, model, streams) of a path of this provider's own for inference, or an endpoint family."""
         below = self.below_root(path)
         if GEMINI_GENERATE_CONTENT in self.protocols:
+            if self.has_sessions and path in GEMINI_SESSIONS:
+                return GEMINI_GENERATE_CONTENT, "realtime", "", True
             return _gemini_operation(below)
         deployed = DEPLOYMENT.fullmatch(below) if self.kind == "azure_openai" else None
         model, below = ("", below) if deployed is None else (deployed[1], deployed[2])
@@ -244,13 +263,19 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def _session_target(self, url: SplitResult, protocol: str, model: str) -> bytes:
         """Of a live session: OpenAI's names its model here; Gemini's stands beside the versions, and names it in its first message."""
-        root, operation, query = self._root(url), PATHS[protocol, "realtime"], url.query
+        root, operation, query = self._root(url), self._path(protocol, "realtime", is_stream=False), url.query
         if protocol == GEMINI_GENERATE_CONTENT:
-            root, _, version = root.rpartition("/")
+            root, _, version = _PLACE.split(root, maxsplit=1)[0].rpartition("/")
             operation = operation.replace("{version}", version)
         else:
-            query = f"{query}&model={quote(model, safe='')}" if query else f"model={quote(model, safe='')}"
+            named = f"{self.session_parameter}={quote(model, safe='')}"
+            query = f"{query}&{named}" if query else named
         return (f"{root}{operation}?{query}" if query else f"{root}{operation}").encode("ascii")
+
+    def session_name(self, model: str) -> str:
+        """A model as the first message of a Gemini session names it: a cloud's stands in a place."""
+        place = _PLACE.search(self._root(urlsplit(self.base_url.reveal()))) if self.cloud_paths else None
+        return model if place is None or "/" in model else f"{place[0].removeprefix('/')}/publishers/google/models/{model}"
 
     def _root(self, url: SplitResult) -> str:
         """The path to which operations are appended."""

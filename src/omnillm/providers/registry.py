@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
-from omnillm.providers.endpoint import GEMINI_METHODS, PATHS
+from omnillm.providers.endpoint import GEMINI_METHODS
 from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import Metering, Operation, operations
@@ -74,12 +74,9 @@ def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
             operation = "generate" if family == GENERATION else COUNT_TOKENS
             if not profile.has_path(protocol, operation):
                 continue
-            path = (
-                profile.cloud_paths.get((protocol, operation, False))
-                or profile.paths.get((protocol, operation))
-                or PATHS[protocol, operation]
+            written = profile.own_path(protocol, operation).replace(
+                "/{model}:{method}", f"/models/{{model}}:{GEMINI_METHODS[operation, False]}"
             )
-            written = path.replace("/{model}:{method}", f"/models/{{model}}:{GEMINI_METHODS[operation, False]}")
             yield Operation(method="POST", path=written, family=family, metering=metering), mode, "native"
 
 
@@ -101,8 +98,7 @@ def _live(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
     """Sessions over WebSocket, where the kind has them; over WebRTC nobody could meter them here."""
     profile = KINDS[kind]
     for protocol in profile.protocols if profile.has_sessions else ():
-        if (protocol, REALTIME) in PATHS:
-            path = PATHS[protocol, REALTIME]
+        if path := profile.own_path(protocol, REALTIME):
             yield Operation(method="GET", path=path, family=REALTIME, metering=Metering.TOKENS), "websocket", "native"
     if kind == "openai":
         yield Operation(method="POST", path=WEBRTC, family=REALTIME, metering=Metering.TOKENS), "webrtc", "planned"

@@ -38,6 +38,7 @@ VERTEX_AI = Endpoint(
         (GEMINI_GENERATE_CONTENT, "generate", False): _GOOGLE,
         (GEMINI_GENERATE_CONTENT, "generate", True): _GOOGLE,
         (GEMINI_GENERATE_CONTENT, "count_tokens", False): _GOOGLE,
+        (GEMINI_GENERATE_CONTENT, "realtime", False): "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent",
         (ANTHROPIC_MESSAGES, "generate", False): f"{_ANTHROPIC}{{model}}:rawPredict",
         (ANTHROPIC_MESSAGES, "generate", True): f"{_ANTHROPIC}{{model}}:streamRawPredict",
         (ANTHROPIC_MESSAGES, "count_tokens", False): f"{_ANTHROPIC}count-tokens:rawPredict",
@@ -46,5 +47,6 @@ VERTEX_AI = Endpoint(
     anthropic_body=AnthropicBody(version="vertex-2023-10-16", left_out=("model",)),
     error_protocol=_error_protocol,
     unsent=("anthropic-version",),
+    has_sessions=True,
     credentials="google",
 )

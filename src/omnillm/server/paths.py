@@ -7,7 +7,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.gateway.call import COUNT_TOKENS, GENERATE, REALTIME
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.endpoint import GEMINI_FORMATS, Endpoint
+from omnillm.providers.endpoint import GEMINI_FORMATS, GEMINI_SESSIONS, Endpoint
 from omnillm.providers.families import UPLOADS
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
@@ -56,9 +56,6 @@ PREFIXES = ("/openai", "/anthropic", "/gemini")
 PROVIDERS = "/providers/"
 """Below it and a provider's name: the provider's own paths."""
 GEMINI_MODELS = ("/v1beta/models/", "/v1/models/")
-GEMINI_LIVE = frozenset(
-    f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent" for version in ("v1beta", "v1alpha", "v1")
-)
 GEMINI_METHODS: dict[str, tuple[str, bool]] = {
     "generateContent": (GENERATE, False),
     "streamGenerateContent": (GENERATE, True),
@@ -80,7 +77,7 @@ def methods_of(route: Route) -> tuple[str, ...]:
 
 
 def _gemini_route(path: str) -> Route | None:
-    if path in GEMINI_LIVE:
+    if path in GEMINI_SESSIONS:
         return Route(protocol=GEMINI, operation=REALTIME)
     for prefix in GEMINI_MODELS:
         if path.startswith(prefix):

@@ -161,7 +161,7 @@ def _asked_model(query: str) -> str:
     asked = parse_qs(query)
     if "call_id" in asked:
         raise Forbidden(WEBSOCKET_ONLY, code="webrtc_not_supported")
-    model = asked.get("model", [""])[0]
+    model = (asked.get("model") or asked.get("deployment") or [""])[0]  # as Azure's older path names it
     if not model:
         raise BadRequest("The request names no model: connect to /v1/realtime?model=NAME.", code="missing_model")
     return model

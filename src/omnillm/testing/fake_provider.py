@@ -18,6 +18,7 @@ from omnillm.testing.faults import Fault
 from omnillm.testing.hosts import HOSTS, ITSELF
 from omnillm.testing.invoice import Invoice, Rates
 from omnillm.testing.judge import Call, Judge
+from omnillm.testing.live.gemini_live import VertexSpeaker
 from omnillm.testing.live.session import SPEAKERS, LiveSession, Plan
 from omnillm.testing.log import Logged
 from omnillm.testing.script import Behaviour, Script
@@ -163,7 +164,7 @@ class FakeProvider:
         assert call.behaviour is not None
         delay_s = call.delay_s
         protocol = call.route.speaker.protocol
-        speaker = SPEAKERS[protocol](call.model, f"{number:06d}", call.behaviour)
+        speaker = (VertexSpeaker if call.route.is_placed else SPEAKERS[protocol])(call.model, f"{number:06d}", call.behaviour)
 
         def bill(usage: Usage, is_partial: bool) -> None:  # noqa: FBT001  called with what it says
             model = getattr(speaker, "model", "") or call.model

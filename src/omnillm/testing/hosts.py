@@ -64,6 +64,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         """The target as OpenAI's own host would be asked; "" where nothing of this host's is."""
         if self.root == "/v1":
             return target
+        if self.has_deployments and (found := SESSION.fullmatch(target)):
+            return f"/v1/realtime?model={found[1]}"
         if self.has_deployments and (found := DEPLOYMENT.fullmatch(target)):
             return f"/v1/{found[1] or found[2]}"
         return "/v1" + target[len(self.root) :] if target.startswith(f"{self.root}/") else ""
@@ -116,6 +118,7 @@ DEPLOYMENT: Final = re.compile(
     r"/openai/(?:deployments/[\w.-]+/(chat/completions|embeddings|images/(?:generations|edits)|audio/(?:speech|transcriptions|translations))"
     r"|(responses))\?api-version=\d{4}-\d{2}-\d{2}(?:-preview)?"
 )
+SESSION: Final = re.compile(r"/openai/realtime\?api-version=\d{4}-\d{2}-\d{2}(?:-preview)?&deployment=([\w.-]+)")
 DEPLOYED: Final = re.compile(r"/openai/deployments/([\w.-]+)/")
 FILTERS: Final = (
     b'data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,'

@@ -31,6 +31,7 @@ PATHS: Mapping[tuple[str, str], tuple[Speaker, Operation]] = {
     ("POST", "/v1/messages/count_tokens"): (ANTHROPIC_MESSAGES, "count"),
 }
 LIVE = re.compile(r"/ws/google\.ai\.generativelanguage\.v1(?:beta|alpha)?\.GenerativeService\.BidiGenerateContent")
+VERTEX_LIVE = re.compile(r"/ws/google\.cloud\.aiplatform\.v1(?:beta1)?\.LlmBidiService/BidiGenerateContent")
 FAMILIES: Mapping[tuple[str, str], Family] = {
     ("POST", "/v1/embeddings"): vectors.openai,
     ("POST", "/v1/moderations"): texts.moderation,
@@ -65,6 +66,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_array: bool = False
     """Gemini streaming without `alt=sse`."""
     family: Family | None = None
+    is_placed: bool = False
+    """A live session at Vertex AI."""
 
 
 ROUTES: Mapping[tuple[str, str], Route] = {
@@ -86,8 +89,8 @@ def route(method: str, target: str, headers: Mapping[bytes, bytes]) -> Route:
         return cloud
     if method == "GET" and path == "/v1/realtime":
         return Route(speaker=OPENAI_CHAT, operation="live", model=parse_qs(query).get("model", [""])[0])
-    if method == "GET" and LIVE.fullmatch(path):
-        return Route(speaker=GEMINI_GENERATE_CONTENT, operation="live")
+    if method == "GET" and (LIVE.fullmatch(path) or VERTEX_LIVE.fullmatch(path)):
+        return Route(speaker=GEMINI_GENERATE_CONTENT, operation="live", is_placed=LIVE.fullmatch(path) is None)
     is_list = method == "GET" and path in {"/v1/models", "/v1beta/models"}
     return Route(speaker=_speaker_of(path, query, headers), operation="models" if is_list else "nothing")
 

@@ -15,20 +15,24 @@ from omnillm.protocols.sessions.session import AUDIO_BYTES, IMAGE_TOKENS, OWN_TO
 from omnillm.usage import Usage
 
 MODELS: Final = "models/"
+IN_A_PLACE: Final = "publishers/google/models/"
+"""Before it, in Vertex AI: project and location."""
 ABSENT: Final = msgspec.Raw()
 
 
 class LiveUsage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """As in generateContent, but for what is said: responses instead of candidates."""
+    """As in generateContent; what is said has the name of responses, in Vertex AI that of candidates."""
 
     prompt_token_count: Count | None = None
     cached_content_token_count: Count | None = None
     tool_use_prompt_token_count: Count | None = None
     response_token_count: Count | None = None
+    candidates_token_count: Count | None = None
     thoughts_token_count: Count | None = None
     prompt_tokens_details: list[ModalityCount] | None = None
     cache_tokens_details: list[ModalityCount] | None = None
     response_tokens_details: list[ModalityCount] | None = None
+    candidates_tokens_details: list[ModalityCount] | None = None
 
 
 class ServerContent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -149,16 +153,17 @@ class LiveWatch:
 def live_usage(reported: LiveUsage, grounding: GroundingMetadata | None) -> Usage | None:
     """Disjoint counts; None when neither side is named."""
     searches = 0 if grounding is None else searches_of([Candidate(grounding_metadata=grounding)])
+    said = reported.response_token_count if reported.response_token_count is not None else reported.candidates_token_count
     return usage_of(
         UsageMetadata(
             prompt_token_count=reported.prompt_token_count,
             cached_content_token_count=reported.cached_content_token_count,
             tool_use_prompt_token_count=reported.tool_use_prompt_token_count,
-            candidates_token_count=reported.response_token_count,
+            candidates_token_count=said,
             thoughts_token_count=reported.thoughts_token_count,
             prompt_tokens_details=reported.prompt_tokens_details,
             cache_tokens_details=reported.cache_tokens_details,
-            candidates_tokens_details=reported.response_tokens_details,
+            candidates_tokens_details=reported.response_tokens_details or reported.candidates_tokens_details,
         ),
         searches,
     )
@@ -176,7 +181,9 @@ _TELLING = (
     ("quota", Verdict.RATE_LIMITED),
     ("resource has been exhausted", Verdict.RATE_LIMITED),
     ("billing", Verdict.QUOTA_EXHAUSTED),
+    ("authentication credentials", Verdict.KEY_DEAD),
     ("is not found", Verdict.NOT_FOUND),
+    ("was not found", Verdict.NOT_FOUND),
     ("not supported for bidigeneratecontent", Verdict.NOT_FOUND),
     ("permission", Verdict.DENIED),
     ("overloaded", Verdict.OVERLOADED),
@@ -221,7 +228,8 @@ def read_setup(message: bytes) -> tuple[str, tuple[str, ...]]:
     if not setup.model:
         raise BadRequest("The setup names no model.", code="missing_model")
     tools = {name for tool in setup.tools or () for name in tool if name not in _FREE_TOOLS}
-    return setup.model.removeprefix(MODELS), tuple(sorted(tools))
+    _, is_placed, model = setup.model.rpartition(IN_A_PLACE)
+    return model if is_placed else setup.model.removeprefix(MODELS), tuple(sorted(tools))
 
 
 def unbounded_cost(message: bytes) -> str:
@@ -231,11 +239,12 @@ def unbounded_cost(message: bytes) -> str:
 
 def with_model(message: bytes, model: str) -> bytes:
     """The setup for another model: its other members verbatim."""
-    if read_setup(message)[0] == model:
-        return message
     members = _members(message)
+    setup = _members(members["setup"])
     name = model if "/" in model else f"{MODELS}{model}"
-    members["setup"] = msgspec.Raw(msgspec.json.encode({**_members(members["setup"]), "model": name}))
+    if msgspec.json.decode(setup["model"]) in {model, name}:
+        return message
+    members["setup"] = msgspec.Raw(msgspec.json.encode({**setup, "model": name}))
     return msgspec.json.encode(members)
 
 

@@ -1,6 +1,7 @@
 """Gemini's Live API, as far as its SDK and a session's money see it."""
 
 import base64
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ Json = dict[str, Any]
 
 class LiveApiSpeaker:
     """Turns are ended by `turnComplete`, `activityEnd`, `audioStreamEnd`, a text in real time, or a tool's answer."""
+
+    _named = re.compile(r"models/(.+)")
 
     def __init__(self, model: str, session_id: str, behaviour: Behaviour) -> None:
         self.model = model
@@ -54,10 +57,11 @@ class LiveApiSpeaker:
         raise Hangup(INVALID, f"Unknown name {name!r}.")
 
     def _set_up(self, setup: Any) -> list[Said]:
-        if not isinstance(setup, dict) or not str(setup.get("model", "")).startswith("models/"):
+        named = self._named.fullmatch(str(setup.get("model", ""))) if isinstance(setup, dict) else None
+        if named is None:
             raise Hangup(INVALID, "setup must be the first message and only the first")
         self._is_set_up = True
-        self.model = setup["model"].removeprefix("models/")
+        self.model = named[1]
         config = setup.get("generationConfig", setup.get("generation_config")) or {}
         self._is_audio = "AUDIO" in config.get("responseModalities", config.get("response_modalities", ["AUDIO"]))
         self._take_text(setup.get("systemInstruction", setup.get("system_instruction")))
@@ -81,6 +85,9 @@ class LiveApiSpeaker:
         self._heard = 0
         return self._speak()
 
+    def _told(self, usage: Usage) -> Json:
+        return usage_metadata(usage)
+
     def _speak(self) -> list[Said]:
         prompt = usage = self._ear.prompt()
         said = []
@@ -90,8 +97,17 @@ class LiveApiSpeaker:
             said.append(msgspec.structs.replace(_say(serverContent={"modelTurn": {"parts": [part]}}), so_far=usage))
         self._ear.said(usage)
         said.append(msgspec.structs.replace(_say(serverContent={"generationComplete": True}), so_far=usage))
-        last = _say(serverContent={"turnComplete": True}, usageMetadata=usage_metadata(usage))
+        last = _say(serverContent={"turnComplete": True}, usageMetadata=self._told(usage))
         return [*said, msgspec.structs.replace(last, so_far=usage, is_last=True)]
+
+
+class VertexSpeaker(LiveApiSpeaker):
+    """The same at Vertex AI: the model stands in a place, and what was said is counted as candidates."""
+
+    _named = re.compile(r"projects/[^/]+/locations/[^/]+/publishers/google/models/([^/]+)")
+
+    def _told(self, usage: Usage) -> Json:
+        return {name.replace("response", "candidates", 1): value for name, value in usage_metadata(usage).items()}
 
 
 def _say(**fields: Any) -> Said:
