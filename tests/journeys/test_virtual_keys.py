@@ -255,6 +255,35 @@ async def test_a_connection_that_lives_on_does_not_keep_a_key_alive(serve: Serve
     await line.close()
 
 
+async def piece(gateway: Running, target: str, body: bytes, command: str, key: str = "") -> Reply:
+    """Of a resumable upload of Gemini's. What goes on bears no credential."""
+    own = f"x-goog-api-key: {key}\r\n" if key else ""
+    head = f"POST {target} HTTP/1.1\r\nhost: x\r\n{own}x-goog-upload-command: {command}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return await exchange(gateway.port, Question("gemini", head.encode() + body))
+
+
+async def test_an_upload_ends_with_its_key(serve: Serve, provider: FakeProvider) -> None:
+    """The address where it goes on is its beginner's: revoked, expired or rotated, he cannot send another piece; a grace holds for it too."""
+    clock = ManualClock()
+    gateway = await serve(configuration(provider), clock=clock)
+    secrets = {name: await make(gateway, name) for name in ("ada", "bob", "eve")}
+    secrets["late"] = await make(gateway, "late", expires="2025-10-10")
+    places = {}
+    for name, secret in secrets.items():
+        begun = await piece(gateway, "/providers/gemini/upload/v1beta/files", b'{"file": {}}', "start", secret)
+        places[name] = begun.headers["x-goog-upload-url"].removeprefix("http://x")
+        assert (await piece(gateway, places[name], b"deep ", "upload")).status == 200
+    await admin(gateway, "POST", f"{KEYS}/ada/revoke")
+    await admin(gateway, "POST", f"{KEYS}/bob/rotate", {"grace": "1h"})
+    await admin(gateway, "POST", f"{KEYS}/eve/rotate")
+    assert [(await piece(gateway, places[name], b"water", "upload")).status for name in secrets] == [401, 200, 401, 200]
+    clock.advance(HOUR)
+    assert [(await piece(gateway, places[name], b"water", "upload")).status for name in secrets] == [401, 401, 401, 200]
+    clock.advance(16 * HOUR)
+    assert (await piece(gateway, places["late"], b"", "upload, finalize")).status == 401
+    assert [logged.body for logged in provider.log if logged.query] == [b"deep "] * 4 + [b"water"] * 3
+
+
 async def test_an_expired_key_is_told_so(serve: Serve, provider: FakeProvider) -> None:
     """As one in the file is; the list says so, too."""
     clock = ManualClock(wall=1_795_608_000.0)

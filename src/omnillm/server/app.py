@@ -112,7 +112,7 @@ class App:
         live = self.live
         upload = passthrough.upload_of(request, live)
         if upload is not None and upload.provider in live.endpoints:
-            return passthrough.open_upload(request, upload, live)
+            return passthrough.open_upload(request, upload, live, self._clock.wall())
         place = passthrough.place_of(request, live)
         if place is not None:
             return passthrough.open_native(request, place, self._authenticate(request), live)

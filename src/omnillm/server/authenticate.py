@@ -52,9 +52,19 @@ class Authenticator:
             if self._anonymous is not None:
                 return self._anonymous
             raise Unauthenticated(_MISSING if not credential else _UNKNOWN)
-        if wall >= caller.expires_wall:
-            raise Unauthenticated(f"The virtual key {caller.name!r}, or this secret of it, has expired.", code="expired_api_key")
-        return caller
+        return _unexpired(caller, wall)
+
+    def holder(self, headers: Mapping[bytes, bytes], query: str) -> bytes:
+        """What a request that was let in is known by later, when it bears no credential any more: its digest; b"": it was anybody's."""
+        credential = self.credential(headers, query)
+        return credential if credential in self._callers else b""
+
+    def still(self, holder: bytes, wall: float) -> Caller:
+        """Who such a request is now. Unauthenticated: nobody; the virtual key was revoked, rotated or taken out, or has expired."""
+        caller = self._callers.get(holder) if holder else self._anonymous
+        if caller is None:
+            raise Unauthenticated(_ENDED)
+        return _unexpired(caller, wall)
 
 
 class AdminAuthenticator:
@@ -75,6 +85,12 @@ class AdminAuthenticator:
             )
 
 
+def _unexpired(caller: Caller, wall: float) -> Caller:
+    if wall >= caller.expires_wall:
+        raise Unauthenticated(f"The virtual key {caller.name!r}, or this secret of it, has expired.", code="expired_api_key")
+    return caller
+
+
 def digest(pepper: bytes, secret: bytes) -> bytes:
     """Keyed BLAKE2b: a MAC like HMAC-SHA-256, but one that does not give up the interpreter lock in the middle of every call."""
     return blake2b(secret, key=pepper[:64], digest_size=32).digest()
@@ -82,3 +98,4 @@ def digest(pepper: bytes, secret: bytes) -> bytes:
 
 _MISSING = "No API key was sent. Use a virtual key of this gateway as the API key of your SDK."
 _UNKNOWN = "The API key is not a virtual key of this gateway."
+_ENDED = "The virtual key that began this is not one of this gateway any more."

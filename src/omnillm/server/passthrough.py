@@ -51,6 +51,8 @@ class Native(msgspec.Struct, frozen=True, gc=False):
     endpoint: Endpoint
     asked: Asked
     caller: Caller
+    holder: bytes
+    """Of the caller, for what he is told to go on with."""
     live: Live
     upload: Upload | None = None
 
@@ -81,7 +83,7 @@ def place_of(request: Request, live: Live) -> Place | None:
 
 
 def upload_of(request: Request, live: Live) -> Upload | None:
-    """The upload that a request goes on with: its URL, which only its beginner was told, is its credential."""
+    """The upload that a request goes on with: its URL, which only its beginner was told, stands for his credential."""
     return live.uploads.find(request.query) if UPLOADS in request.path else None
 
 
@@ -91,14 +93,16 @@ def open_native(request: Request, place: Place, caller: Caller, live: Live) -> N
     endpoint = live.endpoints[place.provider]
     asked = read_asked(place.provider, endpoint, request.method, place.path, live.passthrough.get(place.provider, ()))
     request.is_spooled = request.method not in {"GET", "HEAD", "DELETE"}
-    return Native(place.provider, endpoint, asked, caller, live)
+    return Native(place.provider, endpoint, asked, caller, live.authenticator.holder(request.headers, request.query), live)
 
 
-def open_upload(request: Request, upload: Upload, live: Live) -> Native:
+def open_upload(request: Request, upload: Upload, live: Live, wall: float) -> Native:
+    """Raises Unauthenticated where who began it may not call any more."""
+    caller = live.authenticator.still(upload.holder, wall)
     endpoint = live.endpoints[upload.provider]
     asked = read_asked(upload.provider, endpoint, "POST", upload.path, ())
     request.is_spooled = True
-    return Native(upload.provider, endpoint, asked, upload.caller, live, upload)
+    return Native(upload.provider, endpoint, asked, caller, upload.holder, live, upload)
 
 
 async def respond(native: Native, request: Request, reply: Reply, clock: Clock) -> None:
@@ -192,7 +196,7 @@ def _upload_field(native: Native, relay: NativeRelay, request: Request) -> bytes
     url = relay.headers.get(UPLOAD_URL)
     if url is None:
         return b""
-    upload = Upload.of(url.decode("latin-1"), provider=native.provider, key=relay.lease.key, caller=native.caller)
+    upload = Upload.of(url.decode("latin-1"), provider=native.provider, key=relay.lease.key, holder=native.holder)
     if upload is None:
         raise OmniError("The provider names a place for the upload that is none of its own paths.", code="internal_error")
     token = native.live.uploads.add(upload)

@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from omnillm.gateway.call import Caller
 from omnillm.providers.endpoint import UPLOADS
 
 MOST: Final = 4096
@@ -17,18 +16,19 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     key: str
     """The label of the one that began it."""
-    caller: Caller
+    holder: bytes
+    """Who began it, as `Authenticator.holder` tells: asked anew at each piece."""
     path: str
     query: str
     """As the provider wrote it."""
 
     @classmethod
-    def of(cls, url: str, *, provider: str, key: str, caller: Caller) -> "Upload | None":
+    def of(cls, url: str, *, provider: str, key: str, holder: bytes) -> "Upload | None":
         """None: the URL has no path of an upload."""
         parts = urlsplit(url)
         if not parts.path.startswith(UPLOADS) or not url.isascii():
             return None
-        return cls(provider=provider, key=key, caller=caller, path=parts.path, query=parts.query)
+        return cls(provider=provider, key=key, holder=holder, path=parts.path, query=parts.query)
 
 
 class Uploads:
