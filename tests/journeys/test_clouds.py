@@ -2,9 +2,11 @@
 
 import json
 import sys
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
@@ -166,20 +168,86 @@ async def test_claudes_own_client_sees_claudes_own_reply(gateway: Running) -> No
         assert stream.body.startswith(b"event: message_start\ndata: {")
 
 
+def counting(dialect: str, path: str, body: object) -> Question:
+    raw = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(raw)}\r\n\r\n"
+    return Question(dialect, head.encode() + raw)
+
+
+COUNT_PATH = "/v1/messages/count_tokens"
+HI = [{"role": "user", "content": "hi"}]
+
+
 async def test_tokens_are_counted_by_vertex(gateway: Running, cloud_provider: FakeProvider) -> None:
-    """By Claude's own count, its model in the body; Bedrock is told to have none."""
-    body = json.dumps({"model": "vertex_claude", "messages": [{"role": "user", "content": "hi"}]}).encode()
-    head = (
-        f"POST /v1/messages/count_tokens HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    counted = await exchange(gateway.port, Question("anthropic_messages", head.encode() + body))
+    """By Claude's own count, its model in the body."""
+    counted = await exchange(gateway.port, counting("anthropic_messages", COUNT_PATH, {"model": "vertex_claude", "messages": HI}))
     assert counted.json == {"input_tokens": 1}
     assert cloud_provider.log[0].path.endswith("/publishers/anthropic/models/count-tokens:rawPredict")
     assert json.loads(cloud_provider.log[0].body)["model"] == VERTEX_CLAUDE
-    other = body.replace(b'"vertex_claude"', b'"bedrock_claude"')
-    head = head.replace(f"length: {len(body)}", f"length: {len(other)}")
-    refused = await exchange(gateway.port, Question("anthropic_messages", head.encode() + other))
-    assert refused.status == 400
+
+
+THINKING = {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+TOOLS = [{"name": "depth", "description": "of a lake", "input_schema": {"type": "object"}}]
+
+
+async def test_claudes_tokens_are_counted_by_bedrock(gateway: Running, cloud_provider: FakeProvider) -> None:
+    """In Claude's own words, by the model behind its inference profile, signed; free, and a row all the same."""
+    asked = {"model": "bedrock_claude", "system": "Be brief.", "messages": HI, "tools": TOOLS, **THINKING}
+    counted = await exchange(gateway.port, counting("anthropic_messages", COUNT_PATH, asked))
+    assert counted.json["input_tokens"] >= 4
+    assert "x-omnillm-loss" not in counted.headers
+    [logged] = cloud_provider.log
+    assert logged.path == f"/model/{quote(CLAUDE.removeprefix('us.'), safe='')}/count-tokens"
+    invoked = json.loads(b64decode(json.loads(logged.body)["input"]["invokeModel"]["body"]))
+    sent = {name: value for name, value in asked.items() if name != "model"}
+    assert invoked == {**sent, "anthropic_version": "bedrock-2023-05-31", "max_tokens": 2001}
+    request, _ = await gateway.last()
+    assert (request.operation, request.cost_nanousd, request.outcome) == ("count_tokens", 0, "success")
+
+
+GEMINI_ASKED = {
+    "contents": [{"role": "user", "parts": [{"text": "hi there"}]}],
+    "systemInstruction": {"parts": [{"text": "Be brief."}]},
+    "tools": [{"functionDeclarations": [{"name": "depth", "description": "of a lake"}]}],
+}
+
+
+@pytest.mark.parametrize("model", ["bedrock_claude", "nova"])
+@pytest.mark.parametrize(
+    ("dialect", "path", "body", "told"),
+    [
+        ("gemini", "/v1beta/models/MODEL:countTokens", {"contents": GEMINI_ASKED["contents"]}, "totalTokens"),
+        ("gemini", "/v1beta/models/MODEL:countTokens", {"generateContentRequest": {"model": "models/x", **GEMINI_ASKED}}, "totalTokens"),
+        ("openai_responses", "/v1/responses/input_tokens", {"model": "MODEL", "input": "hi there"}, "input_tokens"),
+        ("anthropic_messages", COUNT_PATH, {"model": "MODEL", "messages": HI}, "input_tokens"),
+    ],
+)
+async def test_every_clients_tokens_are_counted_by_bedrock(
+    gateway: Running, cloud_provider: FakeProvider, model: str, dialect: str, path: str, body: object, told: str
+) -> None:
+    """What has other words is said as a conversation of Converse, and the number comes back in the client's."""
+    asked = json.loads(json.dumps(body).replace("MODEL", model))
+    counted = await exchange(gateway.port, counting(dialect, path.replace("MODEL", model), asked))
+    assert (counted.status, counted.json[told] >= 1) == (200, True)
+    is_own = dialect == "anthropic_messages" and model == "bedrock_claude"
+    [(form, said)] = json.loads(cloud_provider.log[0].body)["input"].items()
+    assert form == ("invokeModel" if is_own else "converse")
+    if "generateContentRequest" in asked:
+        assert said["system"] == [{"text": "Be brief."}]
+        assert said["toolConfig"]["tools"][0]["toolSpec"]["name"] == "depth"
+    assert (await gateway.books())[0] == 0
+
+
+async def test_a_count_that_is_none_is_no_success(gateway: Running, cloud_provider: FakeProvider) -> None:
+    """A refusal comes in the client's own words; a reply without a number is a fault, and another attempt hides it."""
+    question = counting("gemini", "/v1beta/models/nova:countTokens", {"contents": GEMINI_ASKED["contents"]})
+    cloud_provider.enqueue(Fault.status(400, message="The provided model doesn't support counting tokens."))
+    refused = await exchange(gateway.port, question)
+    assert (refused.status, refused.json["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert "doesn't support counting" in refused.json["error"]["message"]
+    cloud_provider.enqueue(Fault(name="odd", http_status=200, body=b'{"outputTokens": 1}'))
+    counted = await exchange(gateway.port, question)
+    assert (counted.json, counted.headers["x-omnillm-attempts"]) == ({"totalTokens": 2}, "2")
 
 
 FAULTY = {

@@ -111,7 +111,7 @@ async def count_tokens(asking: Asking, row: Support) -> None:
     body = body | ({"model": f"host/{_model(row)}"} if "model" in body else {})
     told = (await asking.call("POST", path, body)).json
     assert told.get("input_tokens") or told.get("totalTokens")
-    assert asking.fake.log[-1].protocol == row.wire_format
+    assert asking.fake.log[-1].protocol == ("bedrock_converse" if row.provider == "bedrock" else row.wire_format)
 
 
 async def family(asking: Asking, row: Support) -> None:

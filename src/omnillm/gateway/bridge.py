@@ -13,7 +13,7 @@ from omnillm.admission.asks import Lease
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.bound_reasoning import has_bound, issuers_in, pin_of, proven, ticket, without_bound
-from omnillm.gateway.call import GENERATE, Call, read_members
+from omnillm.gateway.call import GENERATE, Call, read_members, spelling
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import transcode
@@ -27,6 +27,7 @@ from omnillm.routing.target import Plan, Target
 
 DialectOf = Callable[[Target], tuple[Dialect, bool]]
 """Of a target: its dialect, and whether its streams must be asked for usage."""
+HELD = "generateContentRequest"
 _BETAS = (b"anthropic-beta", b"openai-beta")
 
 
@@ -86,7 +87,8 @@ class Bridge:
         names = {sent: own for own, sent in transcode.renames(target.protocol, request).items()}
         protocol, members, body = PROTOCOLS[target.protocol], read_members(emitted.value), emitted.value
         is_generation = self._call.operation == GENERATE
-        if not is_generation:  # a count of tokens takes fewer members than a generation, and makes nothing
+        if not is_generation and target.protocol == self._call.protocol.name:
+            # A count of tokens takes fewer members than a generation, and makes nothing.
             members = {name: value for name, value in members.items() if name in self._call.members}
             body = msgspec.json.encode(members)
         return Bridged(
@@ -178,7 +180,7 @@ class Bridges:
         if not plan.is_bridged and not is_sealed:
             return plan, None
         try:
-            parsed = transcode.parse_request(call.protocol.name, call.body, model=call.model, is_stream=call.is_stream)
+            parsed = transcode.parse_request(call.protocol.name, _generation_of(call), model=call.model, is_stream=call.is_stream)
         except BadRequest:
             native = tuple(target for target in plan.targets if target.protocol == call.protocol.name)
             if not native or (is_sealed and call.operation == GENERATE):
@@ -186,3 +188,11 @@ class Bridges:
             return replace(plan, targets=native, is_bridged=False), None
         bridge = Bridge(call, plan, parsed, dialect_of=self._dialect_of, pepper=self._pepper)
         return bridge.plan, bridge
+
+
+def _generation_of(call: Call) -> bytes:
+    """The body of the generation whose tokens are counted, where a count (Gemini's) holds all of it in one member."""
+    if call.operation == GENERATE:
+        return call.body
+    held = call.members.get(spelling(call.members, HELD))
+    return call.body if held is None or bytes(held) == b"null" else bytes(held)

@@ -152,8 +152,11 @@ class Dispatch:
         assert exchange is not None
         body = await exchange.read_all(self.settings.buffered_bytes)
         if case.call.operation != GENERATE and not case.call.protocol.family:
-            is_told = tells_something(body)
-            return Answer(exchange=exchange, upstream=upstream, body=body) if is_told else self._judge(case, exchange, upstream, body)
+            if not tells_something(body):
+                return self._judge(case, exchange, upstream, body)
+            told = upstream.told_count(case.call, body)
+            case.losses = () if bridged is None else bridged.reasons
+            return garbled() if told is None else Answer(exchange=exchange, upstream=upstream, body=told)
         peek = upstream.protocol.peek_reply(body)
         if peek.failure is not None:
             return self._judge(case, exchange, upstream, body)

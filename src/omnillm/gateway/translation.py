@@ -13,13 +13,14 @@ from omnillm.clock import Clock
 from omnillm.errors import BadRequest, NoAvailableKey
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import Call, emit, spelling
+from omnillm.gateway.call import COUNT_TOKENS, Call, emit, spelling
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
 from omnillm.protocols.protocol import Members, Protocol
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.protocols.token_counts import write_count
 from omnillm.providers.anthropic_body import AnthropicBody
-from omnillm.providers.endpoint import SSE, Endpoint
+from omnillm.providers.endpoint import SSE, Counter, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.spool import Spliced, Spool
@@ -137,6 +138,9 @@ class Upstream:
         if self._anthropic_body is not None and isinstance(body, bytes):
             headers = call.headers if bridged is None or bridged.protocol is call.protocol else {}
             body = self._anthropic_body.fit(body, operation=call.operation, headers=headers)
+        counter = self._counter_for(call)
+        if counter is not None and isinstance(body, bytes):
+            body = counter.ask(self.protocol.name, body)
         if self.credential is not None and isinstance(body, bytes):  # no cloud has a family that uploads
             head += self.credential.fields(head, body)
         return Outgoing(
@@ -147,6 +151,20 @@ class Upstream:
             timeouts=timeouts,
             is_stream=call.is_stream,
         )
+
+    def _counter_for(self, call: Call) -> Counter | None:
+        """None: the call is none for a count of tokens, or the provider's words of it are the client's own."""
+        if call.operation != COUNT_TOKENS or call.protocol.is_upstream_only:
+            return None
+        return self._endpoint.counter
+
+    def told_count(self, call: Call, body: bytes) -> bytes | None:
+        """A reply that is no generation, in the client's words; None: it is none."""
+        counter = self._counter_for(call)
+        if counter is None:
+            return body
+        tokens = counter.read(body)
+        return None if tokens is None else write_count(call.protocol.name, tokens)
 
     def reader_of(self, headers: Mapping[bytes, bytes]) -> FrameReader | None:
         """Of a stream's reply; None: it is no stream."""

@@ -17,6 +17,7 @@ from omnillm.protocols.bedrock_converse.failure import failure_of
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION, EventFrames
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.anthropic_body import AnthropicBody
+from omnillm.providers.bedrock_count import COUNTER
 from omnillm.providers.endpoint import Endpoint, Streaming
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE
 from omnillm.secret import Secret
@@ -99,8 +100,10 @@ BEDROCK = Endpoint(
     cloud_paths={
         (BEDROCK_CONVERSE, "generate", False): "/model/{model}/converse",
         (BEDROCK_CONVERSE, "generate", True): "/model/{model}/converse-stream",
+        (BEDROCK_CONVERSE, "count_tokens", False): "/model/{model}/count-tokens",
         (ANTHROPIC_MESSAGES, "generate", False): "/model/{model}/invoke",
         (ANTHROPIC_MESSAGES, "generate", True): "/model/{model}/invoke-with-response-stream",
+        (ANTHROPIC_MESSAGES, "count_tokens", False): "/model/{model}/count-tokens",
         ("titan_embed", "embeddings", False): "/model/{model}/invoke",
         ("bedrock_cohere_embed", "embeddings", False): "/model/{model}/invoke",
     },
@@ -114,6 +117,7 @@ BEDROCK = Endpoint(
         ANTHROPIC_MESSAGES: Streaming(CONTENT_TYPE, InvokeFrames),
     },
     anthropic_body=AnthropicBody(version="bedrock-2023-05-31", left_out=("model", "stream"), has_betas=True),
+    counter=COUNTER,
     error_protocol=lambda _protocol, _body: BEDROCK_CONVERSE,
     unsent=("accept", "anthropic-beta", "anthropic-version", "openai-beta"),
     credentials="aws",

@@ -15,6 +15,7 @@ import msgspec
 from omnillm.endpoints.format import EMBEDDINGS
 from omnillm.errors import BadRequest, ConfigError
 from omnillm.framing.sse import FrameReader, SseReader
+from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for, formats_of
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
@@ -91,6 +92,19 @@ class Streaming(msgspec.Struct, frozen=True):
 SSE = Streaming(b"text/event-stream", SseReader)
 
 
+class Counter(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's count of tokens that has words of its own: what clients ask for is said in them, and its number in theirs."""
+
+    protocol: str
+    """In which a request is said for it that a client has in a protocol which the provider does not speak."""
+    name: Callable[[str], str]
+    """What it calls a model."""
+    ask: Callable[[str, bytes], bytes]
+    """(protocol, body of a generation) -> the question."""
+    read: Callable[[bytes], int | None]
+    """The number in a reply; None: it has none."""
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """How one provider is spoken to; the kinds' own profiles are values of this type, overridden by the configuration."""
 
@@ -139,6 +153,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Protocol -> how its streams arrive; one that does not stand here: as server-sent events."""
     anthropic_body: AnthropicBody | None = None
     """What becomes of a body of the Messages API."""
+    counter: Counter | None = None
+    """None: tokens are counted in a protocol that it speaks, or not at all."""
     error_protocol: Callable[[str, bytes], str] | None = None
     """(protocol, body of an error) -> the protocol whose words the error is in; None: the same."""
     unsent: tuple[str, ...] = ()
@@ -167,11 +183,17 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
         return self.has_path(protocol, operation) and self._offers(operation)
 
+    def counts_in(self, client_protocol: str, *, model: str) -> str:
+        """The protocol in which it is asked to count tokens for a client; "": it does not count."""
+        if self.speaks(client_protocol, "count_tokens", model=model):
+            return client_protocol
+        return "" if self.counter is None or client_protocol not in COUNTS else self.counter.protocol
+
     def has_path(self, protocol: str, operation: str) -> bool:
         """Whether there is an address for it, of whatever model."""
-        return bool(self.own_path(protocol, operation))
+        return bool(self.path_of(protocol, operation))
 
-    def own_path(self, protocol: str, operation: str) -> str:
+    def path_of(self, protocol: str, operation: str) -> str:
         """Of a reply that is whole, or a session; "": there is none."""
         if self.cloud_paths:
             return self.cloud_paths.get((protocol, operation, False), "")
@@ -202,6 +224,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         query = url.query
         if is_gemini and is_stream and "{method}" in template and "alt=" not in query:
             query = f"{query}&alt=sse" if query else "alt=sse"
+        if operation == "count_tokens" and self.counter is not None:
+            model = self.counter.name(model)
         if "{model}" in template:
             name = self._name(model, is_gemini=is_gemini)
             template = template.replace("{model}", name)

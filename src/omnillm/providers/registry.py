@@ -6,6 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
+from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.endpoint import GEMINI_METHODS
 from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
@@ -74,7 +75,7 @@ def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
             operation = "generate" if family == GENERATION else COUNT_TOKENS
             if not profile.has_path(protocol, operation):
                 continue
-            written = profile.own_path(protocol, operation).replace(
+            written = profile.path_of(protocol, operation).replace(
                 "/{model}:{method}", f"/models/{{model}}:{GEMINI_METHODS[operation, False]}"
             )
             yield Operation(method="POST", path=written, family=family, metering=metering), mode, "native"
@@ -98,7 +99,7 @@ def _live(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
     """Sessions over WebSocket, where the kind has them; over WebRTC nobody could meter them here."""
     profile = KINDS[kind]
     for protocol in profile.protocols if profile.has_sessions else ():
-        if path := profile.own_path(protocol, REALTIME):
+        if path := profile.path_of(protocol, REALTIME):
             yield Operation(method="GET", path=path, family=REALTIME, metering=Metering.TOKENS), "websocket", "native"
     if kind == "openai":
         yield Operation(method="POST", path=WEBRTC, family=REALTIME, metering=Metering.TOKENS), "webrtc", "planned"
@@ -111,9 +112,9 @@ def _rows(kind: str) -> Iterator[Support]:
     spoken = KINDS[kind].protocols
     for name in (name for name in PROTOCOL_NAMES if name != BEDROCK_CONVERSE):  # no client speaks it
         yield Support(provider=kind, family=GENERATION, wire_format=name, level="native" if name in spoken else "compatible")
-    for name in spoken:
-        if KINDS[kind].has_path(name, COUNT_TOKENS):
-            yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native")
+    counted = [name for name in spoken if name in COUNTS and KINDS[kind].has_path(name, COUNT_TOKENS)]
+    for name in counted if KINDS[kind].counter is None else dict.fromkeys((*counted, *COUNTS)):
+        yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native" if name in counted else "compatible")
     for family in dict.fromkeys(operation.family for operation in operations(kind)):
         yield Support(provider=kind, family=family, wire_format=NATIVE, level="native")
     yield from _families(kind)

@@ -16,6 +16,7 @@ from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, 
 from omnillm.spelling import nearest
 
 GENERATE = "generate"
+COUNT_TOKENS = "count_tokens"
 LONGEST_NAME = 256
 MOST_KNOWN = 4096
 """Asked names remembered; strangers can ask for any number."""
@@ -90,10 +91,12 @@ class Router:
     def protocol_for(self, target: Target, client_protocol: str, operation: str = GENERATE) -> str:
         """Return what goes upstream: the client's own protocol where the provider speaks it, else the provider's first of the operation.
 
-        "": the provider does not have this endpoint family.
+        "": the provider does not have this endpoint family, or does not count tokens.
         """
         if operation in FAMILIES:
             return self._endpoints[target.provider].format_for(client_protocol, operation, model=target.model)
+        if operation == COUNT_TOKENS:
+            return self._endpoints[target.provider].counts_in(client_protocol, model=target.model)
         protocols = self._endpoints[target.provider].protocols_for(target.model)
         return client_protocol if client_protocol in protocols else protocols[0]
 
@@ -145,8 +148,8 @@ class Router:
         )
 
     def _can_serve(self, target: Target, protocol: str, operation: str) -> bool:
-        """Generations and families are translated; counting tokens is asked of whoever counts them in the client's own words."""
-        if operation in FAMILIES:
+        """Generations, families and counts of tokens are translated, where they can be; live sessions are not."""
+        if operation in FAMILIES or operation == COUNT_TOKENS:
             return bool(self.protocol_for(target, protocol, operation))
         return self._endpoints[target.provider].speaks(
             self.protocol_for(target, protocol) if operation == GENERATE else protocol, operation, model=target.model

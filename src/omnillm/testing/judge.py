@@ -15,7 +15,14 @@ from omnillm.testing.generation import Generation, count_tokens
 from omnillm.testing.hosts import ITSELF, Host
 from omnillm.testing.images import IMAGE_TOKENS
 from omnillm.testing.memory import Memory, seal_for
-from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, BEDROCK_INVOKED, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
+from omnillm.testing.replies import (
+    ANTHROPIC_MESSAGES,
+    BEDROCK_CONVERSE,
+    BEDROCK_COUNTED,
+    BEDROCK_INVOKED,
+    GEMINI_GENERATE_CONTENT,
+    OPENAI_RESPONSES,
+)
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing
 from omnillm.testing.routes import Route, key_of, route
@@ -50,6 +57,10 @@ class Call(msgspec.Struct, kw_only=True):
     """None: no generation is to be billed."""
     provided: Provided | None = None
     """Of an endpoint family; None: nothing of one is to be billed."""
+
+
+GEOGRAPHIES = frozenset({"us", "eu", "apac", "global"})
+"""Of inference profiles, before the model's name."""
 
 
 class Judge:
@@ -182,7 +193,7 @@ def _unknown(way: Route, arrived: Arrived) -> Fault:
     """How a key that is nobody's is refused."""
     if is_signed(arrived.headers):
         return BAD_SIGNATURE
-    if way.speaker is BEDROCK_CONVERSE or way.speaker is BEDROCK_INVOKED:
+    if way.speaker in (BEDROCK_CONVERSE, BEDROCK_COUNTED, BEDROCK_INVOKED):
         return UNKNOWN_BEDROCK_KEY
     if way.speaker is GEMINI_GENERATE_CONTENT:
         return UNKNOWN_TOKEN if b"authorization" in arrived.headers else UNKNOWN_GEMINI_KEY
@@ -197,8 +208,11 @@ def _delay_s(fault: Fault, behaviour: Behaviour) -> float | None:
 
 
 def _demand_version(way: Route, arrived: Arrived) -> None:
+    """And that what is counted at Bedrock is counted for a model, not for an inference profile."""
     if way.speaker is ANTHROPIC_MESSAGES and b"anthropic-version" not in arrived.headers:
         raise Malformed("anthropic-version: header is required")
+    if way.speaker is BEDROCK_COUNTED and way.model.partition(".")[0] in GEOGRAPHIES:
+        raise Malformed("The provided model doesn't support counting tokens.")
 
 
 def _read(way: Route, raw: bytes) -> Asked:

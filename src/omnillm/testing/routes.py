@@ -12,6 +12,7 @@ from omnillm.testing.families.provided import Family
 from omnillm.testing.replies import (
     ANTHROPIC_MESSAGES,
     BEDROCK_CONVERSE,
+    BEDROCK_COUNTED,
     BEDROCK_INVOKED,
     GEMINI_GENERATE_CONTENT,
     OPENAI_CHAT,
@@ -50,7 +51,7 @@ GEMINI = re.compile(
     r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<method>generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)"
 )
 
-BEDROCK = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream|invoke|invoke-with-response-stream)")
+BEDROCK = re.compile(r"/model/(?P<model>[^/]+)/(?P<method>converse|converse-stream|count-tokens|invoke|invoke-with-response-stream)")
 VERTEX_PLACE = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/[^/]+/publishers/(?P<rest>.+)")
 VERTEX_GEMINI = re.compile(r"google/models/(?P<model>[^/:]+):(?P<method>generateContent|streamGenerateContent|countTokens)")
 VERTEX_CLAUDES = re.compile(r"anthropic/models/(?P<model>[^/:]+):(?P<method>rawPredict|streamRawPredict)")
@@ -112,6 +113,8 @@ def _cloud(path: str, query: str) -> Route | None:
         family = next((each for word, each in BEDROCK_FAMILIES.items() if word in match["model"] and match["method"] == "invoke"), None)
         if family is not None:
             return Route(speaker=BEDROCK_CONVERSE, operation="family", model=unquote(match["model"]), family=family)
+        if match["method"] == "count-tokens":
+            return Route(speaker=BEDROCK_COUNTED, operation="count", model=unquote(match["model"]))
         speaker = BEDROCK_CONVERSE if match["method"].startswith("converse") else BEDROCK_INVOKED
         return Route(speaker=speaker, operation="generate", model=unquote(match["model"]), is_stream=match["method"].endswith("stream"))
     if (place := VERTEX_PLACE.fullmatch(unquote(path))) is None:

@@ -50,6 +50,7 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "per_day_quota": ("ThrottlingException", "Too many tokens per day, please wait before trying again."),
     "insufficient_quota": ("ServiceQuotaExceededException", "Your request exceeds the service quota for your account."),
 }
+COUNTED_MEMBERS = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
 INVOKE_VERSIONS = frozenset({"bedrock-2023-05-31", "2026-10-21"})
 """The second is what newer SDKs say to newer models."""
 NO_CALL = "The number of toolResult blocks exceeds the number of toolUse blocks of previous turn."
@@ -238,6 +239,19 @@ def read_invoked(body: Json) -> Asked:
         if name in body:
             raise Malformed(f"#: extraneous key [{name}] is not permitted")
     return replace(anthropic_messages.read({**body, "model": "in-the-path"}), model="")
+
+
+def read_counted(body: Json) -> Asked:
+    """A question for the tokens of a prompt: a body of Converse, or one of InvokeModel in base64."""
+    asked = demand(body, "input", dict)
+    if isinstance(conversation := asked.get("converse"), dict):
+        if unknown := conversation.keys() - COUNTED_MEMBERS:
+            raise Malformed(f"#/input/converse: extraneous key {sorted(unknown)} is not permitted")
+        return read(conversation)
+    return read_invoked(msgspec.json.decode(base64.b64decode(demand(demand(asked, "invokeModel", dict), "body", str))))
+
+
+COUNTED = replace(SPEAKER, read=read_counted)
 
 
 def stream_invoked(generation: Generation) -> list[Piece]:
