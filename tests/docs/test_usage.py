@@ -22,7 +22,8 @@ from omnillm.config.problems import Problems
 from omnillm.config.schema import FAILED, Schema, wanted
 from omnillm.config.substitution import Substitution
 from omnillm.gateway.counters import Counters, Series
-from omnillm.providers.heads import PASSED, RETURNED
+from omnillm.providers.heads import RETURNED
+from omnillm.providers.passing import PASSED
 from omnillm.server.metrics import CALL_LABELS, render_metrics
 from omnillm.testing import FAULTS, FakeProvider
 

@@ -79,7 +79,12 @@ def test_models_decide_the_protocols() -> None:
     pinned = endpoint("bedrock", base_url=Secret("http://h"), protocol=MESSAGES_API)
     assert pinned.protocols_for(arn) == (MESSAGES_API,)
     assert endpoint("bedrock", base_url=Secret("http://h"), protocol="converse").protocols_for(claude) == (CONVERSE,)
-    assert not BEDROCK.speaks(MESSAGES_API, "count_tokens", model=claude)
+    assert BEDROCK.counts_in(MESSAGES_API, model=claude) == MESSAGES_API
+    assert BEDROCK.counts_in(GEMINI, model=claude) == BEDROCK.counts_in(MESSAGES_API, model="amazon.nova-pro-v1:0") == CONVERSE
+    assert (BEDROCK.counts_in("openai_chat", model=claude), VERTEX_AI.counts_in(GEMINI, model="claude-opus-4-7")) == ("", "")
+    assert (
+        BEDROCK.target(MESSAGES_API, "count_tokens", model="eu.anthropic.claude-x-v1:0") == b"/model/anthropic.claude-x-v1%3A0/count-tokens"
+    )
     assert VERTEX_AI.speaks(MESSAGES_API, "count_tokens", model="claude-opus-4-7")
     assert not VERTEX_AI.speaks(GEMINI, "models", model="gemini-2.5-pro")
 
