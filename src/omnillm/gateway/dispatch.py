@@ -152,11 +152,7 @@ class Dispatch:
         assert exchange is not None
         body = await exchange.read_all(self.settings.buffered_bytes)
         if case.call.operation != GENERATE and not case.call.protocol.family:
-            if not tells_something(body):
-                return self._judge(case, exchange, upstream, body)
-            told = upstream.told_count(case.call, body)
-            case.losses = () if bridged is None else bridged.reasons
-            return garbled() if told is None else Answer(exchange=exchange, upstream=upstream, body=told)
+            return self._read_count(case, exchange, upstream, body, bridged)
         peek = upstream.protocol.peek_reply(body)
         if peek.failure is not None:
             return self._judge(case, exchange, upstream, body)
@@ -172,6 +168,15 @@ class Dispatch:
         if peek.has_content:
             answer.seen = Sight.CONTENT
         return answer
+
+    def _read_count(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes, bridged: Bridged | None) -> Answer | Failure:
+        """A reply that is no generation, in the client's words."""
+        if not tells_something(body):
+            return self._judge(case, exchange, upstream, body)
+        told = upstream.told_count(case.call, body)
+        if bridged is not None:
+            case.losses = bridged.reasons
+        return garbled() if told is None else Answer(exchange=exchange, upstream=upstream, body=told)
 
     async def _read_stream(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""
