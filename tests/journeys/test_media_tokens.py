@@ -6,7 +6,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from tests.journeys.families import family_configuration, provider_of_families
+from tests.journeys.families import family_configuration, provider_of_families, wav
 from tests.journeys.running import VIRTUAL_KEY, Serve, configuration
 from tests.journeys.test_images import PNG
 from tests.journeys.wire import Reply, ask, exchange
@@ -112,8 +112,8 @@ async def test_a_translated_call_is_charged_by_what_the_provider_told(serve: Ser
     assert [(each.cache_read_image, each.cache_read_audio, each.output_image) for each in usages] == [(IMAGE, 20, DRAWN)] * 2
 
 
-async def test_native_calls_of_images_and_speech_are_charged_as_such(serve: Serve) -> None:
-    """Below /providers a reply is read in the words of its family too: pictures, and sound that is made."""
+async def test_images_and_audio_at_a_providers_own_path_are_charged_as_such(serve: Serve) -> None:
+    """Below /providers a reply is read in the words of its family too: pictures, sound that is made, sound that is heard, by tokens or seconds."""
     async with provider_of_families() as fake:
         text = family_configuration(fake, hard=False).replace("output_audio: 12}", "output_audio: 12, max_output: 2000}")
         gateway = await serve(text)
@@ -124,12 +124,18 @@ async def test_native_calls_of_images_and_speech_are_charged_as_such(serve: Serv
             async for _ in await client.images.generate(model="gpt-image-1", prompt="a lake", quality="low", stream=True):
                 pass
             expected += [Usage(input=2, output_image=272)] * 2
+            await client.images.edit(model="gpt-image-1", prompt="a lake", quality="low", image=("a.png", PNG))
+            expected.append(Usage(input=4, input_image=323, output_image=272))
             spoken = client.audio.speech.with_streaming_response.create(
                 model="gpt-4o-mini-tts", input="Seven herons.", voice="alloy", stream_format="sse"
             )
             async with spoken as reply:
                 await reply.read()
             expected.append(Usage(input=4, output_audio=13))
+            await client.audio.transcriptions.create(model="gpt-4o-transcribe", file=("a.wav", wav(1)))
+            expected.append(Usage(input_audio=11, output=8))
+            await client.audio.transcriptions.create(model="whisper-1", file=("a.wav", wav(1)))
+            expected.append(Usage(audio_ms=1002))
         ledger, settled, _ = await gateway.books()
         assert [line.usage for line in fake.invoice.lines] == expected
         assert ledger == settled == fake.invoice.total_nanousd

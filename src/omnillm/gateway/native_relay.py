@@ -71,7 +71,7 @@ class NativeRelay:
         self._results: Results | None = None
         self._tail = b""
         self._done: Callable[[], Awaitable[None]] | None = None
-        self._watch = NativeWatch(endpoint, asked.operation.family) if self.content_type.startswith(EVENTS) else None
+        self._watch = NativeWatch(endpoint) if self.content_type.startswith(EVENTS) else None
 
     @property
     def content_type(self) -> bytes:
@@ -167,9 +167,7 @@ class NativeRelay:
         case.close(status=self.status, outcome=SUCCESS)
 
     def _usage(self, body: bytes) -> Usage | None:
-        if self._watch is not None:
-            return self._watch.usage
-        return usage_of(self._endpoint, body or at_the_end(self._tail), self._asked.operation.family)
+        return usage_of(self._endpoint, body or at_the_end(self._tail)) if self._watch is None else self._watch.usage
 
     def _fail(self, verdict: Verdict, error: OmniError) -> OmniError:
         case = self.case

@@ -1,15 +1,7 @@
 """What a native stream says of its cost and its end, read on the side while its bytes go through."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
-
-import msgspec
-from msgspec import Struct
-
-from omnillm.endpoints import images, speech, transcription
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import SseReader
-from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
@@ -20,27 +12,13 @@ UNREAD = "malformed_event"
 """How a watch calls an event that its protocol does not know; here it may be another family's."""
 
 
-class _Told(Struct, frozen=True):
-    usage: Any = None
-
-
-_told: Final = msgspec.json.Decoder(_Told).decode
-_FAMILIES: Final[Mapping[str, Callable[[Any], Usage | None]]] = {
-    "images": images.usage_of,
-    "speech": speech.usage_of,
-    "transcriptions": transcription.usage_of,
-}
-"""Families whose tokens are not of text unless they are told to be: native family -> reader of a usage object."""
-
-
 class NativeWatch:
     """Follows server-sent events in all protocols that the provider speaks: images, speech and the like report usage in their words too."""
 
-    __slots__ = ("_endpoint", "_family", "_reader", "_usage", "_watches", "failure")
+    __slots__ = ("_endpoint", "_reader", "_usage", "_watches", "failure")
 
-    def __init__(self, endpoint: Endpoint, family: str) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._family = family
         self._reader: SseReader | None = SseReader()
         self._watches = [PROTOCOLS[name].watch(False) for name in endpoint.protocols]
         self._usage: Usage | None = None
@@ -63,13 +41,11 @@ class NativeWatch:
                 if watch.failure is not None and watch.failure.code != UNREAD:
                     self.failure = watch.failure
             if b"_tokens" in frame.data:
-                self._usage = usage_of(self._endpoint, frame.data, self._family) or self._usage
+                self._usage = usage_of(self._endpoint, frame.data) or self._usage
 
     @property
     def usage(self) -> Usage | None:
         """The last that was told; None: nothing was."""
-        if self._family in _FAMILIES:
-            return self._usage
         told = [watch.usage for watch in self._watches if watch.usage is not None and watch.usage.total_tokens]
         return told[0] if told else self._usage
 
@@ -79,13 +55,8 @@ class NativeWatch:
         return self._reader is None or self._reader.finish()
 
 
-def usage_of(endpoint: Endpoint, body: bytes, family: str = "") -> Usage | None:
-    """What a reply, or an event, says of tokens, in the words of its family, or of a protocol that the provider speaks."""
-    if read := _FAMILIES.get(family):
-        try:
-            return read(_told(body).usage)
-        except UNREADABLE:
-            return None
+def usage_of(endpoint: Endpoint, body: bytes) -> Usage | None:
+    """What a reply, or an event, says of tokens, in the words of a protocol that the provider speaks."""
     for name in endpoint.protocols:
         usage = PROTOCOLS[name].peek_reply(body).usage
         if usage is not None:
