@@ -19,8 +19,8 @@ def one_provider(rest, keys=KEY):
         ("providers: {p: {kind: openai, keys: []}}", "providers.p.keys (line 1): is missing or empty"),
         (one_provider("kind: openai, passthrough: [vector_stores]"), "providers.p.passthrough[0] (line 1): must be a path such as"),
         (
-            one_provider("kind: bedrock, region: us-east-1, passthrough: [/guardrails]"),
-            "providers.p.passthrough (line 1): is not for bedrock",
+            one_provider("kind: vertex_ai, region: global, project: p, passthrough: [/cachedContents]"),
+            "providers.p.passthrough (line 1): is not for vertex_ai",
         ),
         (one_provider("kind: opena1"), "providers.p.kind (line 1): unknown kind 'opena1'; did you mean openai?"),
         (one_provider("kind: bedrock"), "a provider of kind bedrock needs one, or a region"),

@@ -14,6 +14,7 @@ from tests.journeys.talking import CLIENTS, Wish
 from tests.journeys.wire import Question, Reply, ask, exchange
 
 from omnillm import (
+    BadRequest,
     Completed,
     Gateway,
     GenerationConfig,
@@ -23,6 +24,7 @@ from omnillm import (
     PrimitiveRequest,
     ProtocolError,
     ProviderEndpoint,
+    StreamFrame,
     user,
 )
 from omnillm.framing.eventstream import event
@@ -386,6 +388,26 @@ async def test_expired_credentials_are_renewed_and_the_call_sent_again(serve: Se
         assert gateway.in_flight == 0
 
 
+@pytest.mark.usefixtures("chain")
+async def test_expired_credentials_are_renewed_for_what_goes_through_unread_too(serve: Serve) -> None:
+    """A refusal for them says that nothing was done: the POST is signed anew and sent again, on the same key."""
+    keys = {"ASIA1:s:t": Behaviour(fault=Fault.status(403, code="expired_token")), "ASIA2:s:t": Behaviour()}
+    async with FakeProvider(keys=keys, prices={"*": RATES}) as fake:
+        gateway = await serve(configuration(fake, "default").replace("hard: true", "hard: false"))
+        body = b'{"prompt": "hi"}'
+        head = (
+            "POST /providers/bedrock/model/meta.llama4/invoke HTTP/1.1\r\nhost: x\r\n"
+            f"authorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        reply = await exchange(gateway.port, Question("openai_chat", head.encode() + body))
+        assert reply.status == 200
+        assert [logged.key for logged in fake.log] == ["ASIA1:s:t", "ASIA2:s:t"]
+        _, attempts = await gateway.last()
+        assert [attempt.verdict for attempt in attempts] == ["stale", "success"]
+        assert gateway.keys("bedrock")["k0"].state == "ready"
+        assert gateway.in_flight == 0
+
+
 async def test_credentials_that_cannot_be_had_send_nothing(
     serve: Serve, cloud_provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -405,7 +427,7 @@ async def test_credentials_that_cannot_be_had_send_nothing(
 
 
 async def test_library_reaches_bedrock(cloud_provider: FakeProvider) -> None:
-    """By the canonical model, or by a body in a client's protocol; a body of Converse's own is refused, for nothing bounds its cost."""
+    """By the canonical model, by a body in a client's protocol, or by a path of Bedrock's own."""
     endpoint = ProviderEndpoint.bedrock("us-east-1", base_url=cloud_provider.base_url)
     prices = {CLAUDE: PriceConfig(input="0.4", output="1.6", cache_read="0.04", cache_write="0.5")}
     request = LlmRequest(model=CLAUDE, input=(user("How deep?"),), generation=GenerationConfig(max_output_tokens=50))
@@ -416,10 +438,37 @@ async def test_library_reaches_bedrock(cloud_provider: FakeProvider) -> None:
         body = b'{"model":"%b","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}' % CLAUDE.encode()
         raw = await library.primitive_call(PrimitiveRequest(body=body, protocol="anthropic_messages"))
         assert json.loads(raw.body)["type"] == "message"
-        with pytest.raises(ProtocolError, match="spoken by the gateway alone"):
+        with pytest.raises(ProtocolError, match="asked by path"):
             await library.primitive_call(PrimitiveRequest(body=b'{"messages":[]}', model=CLAUDE))
+        path, said = f"/model/{CLAUDE.replace(':', '%3A')}", b'{"messages":[{"role":"user","content":[{"text":"hi"}]}]}'
+        converse = PrimitiveRequest(path=f"{path}/converse", body=said)
+        assert json.loads((await library.primitive_call(converse)).body)["stopReason"] == "end_turn"
+        async with library.primitive_stream(converse.with_path(f"{path}/converse-stream")) as events:
+            *frames, last = [each async for each in events]
+        assert isinstance(last, Completed)
+        assert [frame.event for frame in frames if isinstance(frame, StreamFrame)][-1] == "metadata"
+        with pytest.raises(BadRequest, match="answers whole"):
+            async with library.primitive_stream(converse):
+                pass
         assert library.budget_used_usd() * 10**9 == cloud_provider.invoice.total_nanousd
-    assert [logged.path.rpartition("/")[2] for logged in cloud_provider.log] == ["converse", "converse-stream", "invoke"]
+        with pytest.raises(BadRequest, match="no upper bound"):
+            await library.primitive_call(PrimitiveRequest(path="/model/meta.llama4/invoke", body=b'{"prompt":"hi"}'))
+    methods = ["converse", "converse-stream", "invoke", "converse", "converse-stream"]
+    assert [logged.path.rpartition("/")[2] for logged in cloud_provider.log] == methods
+
+
+async def test_library_reads_event_streams_of_models_that_go_through_unread(cloud_provider: FakeProvider) -> None:
+    """Frame by frame; a method that is not the one for the reply is refused."""
+    endpoint = ProviderEndpoint.bedrock("us-east-1", base_url=cloud_provider.base_url)
+    asked = PrimitiveRequest(path="/model/meta.llama4/invoke-with-response-stream", body=b'{"prompt":"hi"}')
+    async with Gateway(endpoint, keys=[KeyConfig(label="a", key=SIGNED)]) as library:
+        async with library.primitive_stream(asked.with_stream("eventstream")) as events:
+            *frames, last = [each async for each in events]
+        assert isinstance(last, Completed)
+        assert {frame.event for frame in frames if isinstance(frame, StreamFrame)} == {"chunk"}
+        assert last.usage == cloud_provider.invoice.lines[0].usage
+        with pytest.raises(BadRequest, match="answers with a stream"):
+            await library.primitive_call(asked)
 
 
 async def test_guardrail_passes_and_is_told(gateway: Running, cloud_provider: FakeProvider) -> None:

@@ -9,8 +9,10 @@ import pytest
 from omnillm.errors import BadRequest, ConfigError, UpstreamLost
 from omnillm.framing.eventstream import event, exception
 from omnillm.protocols.anthropic_messages import PROTOCOL as MESSAGES
+from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import Sight
-from omnillm.providers.bedrock import BEDROCK, InvokeFrames
+from omnillm.providers.bedrock import BEDROCK, InvokedFrames, InvokeFrames, read_usage, streamed_usage
+from omnillm.providers.endpoint import OwnPath
 from omnillm.providers.kinds import endpoint
 from omnillm.providers.places import base_url_of, placed
 from omnillm.providers.vertex_ai import VERTEX_AI
@@ -165,3 +167,133 @@ def test_chunk_without_an_event_is_the_providers_mistake(payload: bytes) -> None
     """Never an exception of another kind."""
     with pytest.raises(UpstreamLost):
         InvokeFrames().feed(event("chunk", payload))
+
+
+CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+ARN = "arn:aws:bedrock:us-east-1:1:application-inference-profile/a"
+PLACED_VERTEX = placed(endpoint("vertex_ai", base_url=base_url_of("vertex_ai", region="global", project="p-1")), "global")
+
+
+@pytest.mark.parametrize(
+    ("path", "protocol", "operation", "model", "is_stream"),
+    [
+        (f"/model/{CLAUDE}/converse", CONVERSE, "generate", CLAUDE, False),
+        (f"/model/{ARN}/converse-stream", CONVERSE, "generate", ARN, True),
+        (f"/model/{CLAUDE[3:]}/count-tokens", CONVERSE, "count_tokens", CLAUDE[3:], False),
+        (f"/model/{CLAUDE}/invoke", "bedrock_invoke", "generate", CLAUDE, False),
+        (f"/model/{CLAUDE}/invoke-with-response-stream", "bedrock_invoke", "generate", CLAUDE, True),
+    ],
+)
+def test_bedrocks_own_paths_are_read(path: str, protocol: str, operation: str, model: str, is_stream: bool) -> None:
+    """With the decoded name, whatever it holds; and what they ask for is asked at the same path, encoded."""
+    own = BEDROCK.operation_at(path)
+    assert own == OwnPath(protocol=protocol, operation=operation, model=model, is_stream=is_stream)
+    placed_here = endpoint("bedrock", base_url=base_url_of("bedrock", region="us-east-1", project=""))
+    told = placed_here.target(protocol, operation, model=model, is_stream=is_stream).decode()
+    assert told == path.replace(model, model.replace(":", "%3A").replace("/", "%2F"))
+
+
+def test_invoked_model_is_claude_by_its_name_or_by_the_configuration() -> None:
+    """Of others nobody knows the words; an ARN tells nothing, unless the provider is pinned."""
+    for model in ("meta.llama4", ARN, "amazon.titan-embed-text-v2:0"):
+        assert BEDROCK.operation_at(f"/model/{model}/invoke") is None
+    pinned = endpoint("bedrock", base_url=Secret("https://b"), protocol=MESSAGES_API)
+    assert pinned.operation_at(f"/model/{ARN}/invoke") == OwnPath(protocol="bedrock_invoke", operation="generate", model=ARN)
+    assert pinned.operation_at(f"/model/{ARN}/converse") == OwnPath(protocol=CONVERSE, operation="generate", model=ARN)
+    assert BEDROCK.operation_at("/guardrail/g/version/1/apply") is None
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+@pytest.mark.parametrize("place", ["", "/projects/x/locations/us-east5"])
+def test_vertex_own_paths_are_read(version: str, place: str) -> None:
+    """Of both publishers, with the client's version and location; the project is not looked at."""
+    location = "us-east5" if place else ""
+    publishers = f"/{version}{place}/publishers"
+    for path, protocol, operation, model, is_stream in (
+        (f"{publishers}/google/models/g-3:generateContent", GEMINI, "generate", "g-3", False),
+        (f"{publishers}/google/models/g-3:streamGenerateContent", GEMINI, "generate", "g-3", True),
+        (f"{publishers}/google/models/g-3:countTokens", GEMINI, "count_tokens", "g-3", False),
+        (f"{publishers}/anthropic/models/claude-x@1:rawPredict", MESSAGES_API, "generate", "claude-x@1", False),
+        (f"{publishers}/anthropic/models/claude-x@1:streamRawPredict", MESSAGES_API, "generate", "claude-x@1", True),
+        (f"{publishers}/anthropic/models/count-tokens:rawPredict", MESSAGES_API, "count_tokens", "", False),
+    ):
+        asked = OwnPath(protocol=protocol, operation=operation, model=model, is_stream=is_stream, version=version, location=location)
+        assert PLACED_VERTEX.operation_at(path) == asked
+        told = PLACED_VERTEX.target(protocol, operation, model=model, is_stream=is_stream, version=version).decode()
+        assert told.startswith(f"/{version}/projects/p-1/locations/global/publishers/")
+    for path in ("google/models/g:predict", "google/models/a/b:generateContent", "meta/models/m:rawPredict", "anthropic/models/c:predict"):
+        assert PLACED_VERTEX.operation_at(f"{publishers}/{path}") is None
+
+
+def test_another_location_is_no_place_of_the_provider() -> None:
+    """A provider whose base URL names none takes any."""
+    PLACED_VERTEX.check_request({}, "global")
+    PLACED_VERTEX.check_request({}, "")
+    with pytest.raises(BadRequest, match="global"):
+        PLACED_VERTEX.check_request({}, "us-east5")
+    placed(endpoint("vertex_ai", base_url=Secret("https://aiplatform.googleapis.com/v1")), "").check_request({}, "us-east5")
+
+
+@pytest.mark.parametrize(
+    ("members", "is_foreign"),
+    [
+        ({"cachedContent": "projects/p-1/locations/global/cachedContents/1"}, False),
+        ({"cachedContent": "projects/123/locations/global/cachedContents/1"}, True),
+        ({"cached_content": "projects/p-12/x"}, True),
+        ({"tools": [{"retrieval": {"vertexRagStore": {"ragResources": [{"ragCorpus": "projects/o/x/ragCorpora/1"}]}}}]}, True),
+        ({"tools": [{"retrieval": {"x": "//discoveryengine.googleapis.com/projects/o/x"}}]}, True),
+        ({"tools": [{"functionDeclarations": [{"description": "projects/o/x"}]}]}, False),
+        ({"contents": [{"parts": [{"text": "projects/o/x"}]}]}, False),
+    ],
+)
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_names_of_another_project_are_found(members: dict[str, Any], is_foreign: bool, is_hidden: bool) -> None:
+    """In members that name what is kept, written plainly or with escapes; not in what is only said."""
+    body = json.dumps(members)
+    if is_hidden:
+        body = body.replace("projects/", "\\u0070rojects\\/")
+    assert PLACED_VERTEX.check_body is not None
+    if not is_foreign:
+        PLACED_VERTEX.check_body(PLACED_VERTEX, body.encode())
+        return
+    with pytest.raises(BadRequest) as caught:
+        PLACED_VERTEX.check_body(PLACED_VERTEX, body.encode())
+    assert caught.value.code == "foreign_project"
+
+
+def test_events_of_invoke_model_keep_their_messages_bytes() -> None:
+    """Cut anywhere, the frames are the same; their bytes together are what came, what tells nothing included."""
+    raw = (
+        chunk({"type": "message_start", "message": {"usage": {"input_tokens": 1}}}) + event("ping", b"{}") + chunk({"type": "message_stop"})
+    )
+    for cut in range(len(raw)):
+        frames = InvokedFrames()
+        told = [*frames.feed(raw[:cut]), *frames.feed(raw[cut:])]
+        assert b"".join(frame.raw for frame in told) == raw
+        assert [frame.event for frame in told] == [b"message_start", b"", b"message_stop"]
+        assert frames.finish()
+
+
+def test_tokens_of_models_that_go_through_unread() -> None:
+    """In the header of a whole reply, in the last chunk of a stream; nonsense there is nothing."""
+    headers = {b"x-amzn-bedrock-input-token-count": b"7", b"x-amzn-bedrock-output-token-count": b"9"}
+    usage = read_usage(headers | {b"x-amzn-bedrock-cache-read-input-token-count": b"2"})
+    assert usage is not None
+    assert (usage.input, usage.output, usage.cache_read) == (7, 9, 2)
+    assert read_usage({}) is None
+    assert read_usage({b"x-amzn-bedrock-input-token-count": b"-1"}) is None
+    told = {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 7, "outputTokenCount": 9, "invocationLatency": 1}}
+    for last, expected in ((told, 16), ({"outputText": "x"}, 0), ([], 0)):
+        [frame] = EventFrames().feed(chunk(last))
+        read = streamed_usage(frame)
+        assert (0 if read is None else read.total_tokens) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "word"), [("x-amzn-bedrock-service-tier", "priority"), ("x-amzn-bedrock-performanceconfig-latency", "optimized")]
+)
+def test_header_fields_that_change_the_price_are_refused(field: str, word: str) -> None:
+    """By name; the words for the usual price are not."""
+    with pytest.raises(BadRequest, match=field):
+        BEDROCK.check_request({field.encode(): word.encode()})
+    BEDROCK.check_request({b"x-amzn-bedrock-service-tier": b"default", b"x-amzn-bedrock-performanceconfig-latency": b"standard"})

@@ -91,7 +91,10 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
                 error.path = f"providers.{name}." + (f"keys[{place}].key" if error.path == "key" else error.path)
                 raise
             sender = Sender(profile, secret if credential is None else configured.NO_SECRET)
-            for protocol in (*profile.protocols, *formats_of(profile.kind, is_compat=profile.is_compat)):
+            for protocol in (
+                *dict.fromkeys((*profile.protocols, *profile.own_protocols)),
+                *formats_of(profile.kind, is_compat=profile.is_compat),
+            ):
                 upstreams[name, key.label, protocol] = Upstream(
                     protocol=spoken(protocol),
                     endpoint=profile,

@@ -37,7 +37,7 @@ def _client_protocol(spelt: str) -> str:
     from omnillm.providers.protocol_names import parse_protocol
 
     name, _ = parse_protocol(spelt)
-    if PROTOCOLS[name].is_upstream_only:
-        spoken = ", ".join(each for each, protocol in PROTOCOLS.items() if not protocol.is_upstream_only)
+    if PROTOCOLS[name].is_native_only:
+        spoken = ", ".join(each for each, protocol in PROTOCOLS.items() if not protocol.is_native_only)
         raise ConfigError(f"no client speaks {name}; valid: {spoken}", path="protocol")
     return name

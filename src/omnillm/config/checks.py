@@ -11,7 +11,6 @@ from omnillm.config.configured import endpoint_of, needs_no_key
 from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError
-from omnillm.providers.kinds import KINDS
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
 from omnillm.spelling import hint
@@ -61,10 +60,8 @@ def check_providers(settings: Settings, problems: Problems) -> None:
         except ConfigError as error:
             problems.add(f"{path}.{error.path}", error.message)
         _check_keys(provider, at(path, "keys"), problems)
-        if provider.passthrough and provider.kind in KINDS and KINDS[provider.kind].credentials:
-            problems.add(
-                at(path, "passthrough"), f"is not for {provider.kind}: its requests are signed or need a token, and these would not be"
-            )
+        if provider.passthrough and provider.kind == "vertex_ai":
+            problems.add(at(path, "passthrough"), "is not for vertex_ai: a path or a body can name what is of another project")
         for place, pattern in enumerate(provider.passthrough):
             if not pattern.startswith("/") or ".." in pattern:
                 problems.add(at(at(path, "passthrough"), place), "must be a path such as /vector_stores*")

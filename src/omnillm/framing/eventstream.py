@@ -76,15 +76,20 @@ class EventStreamReader:
 
     def feed(self, piece: bytes) -> list[Message]:
         """Return the messages that this piece completes. Raises UpstreamLost when one is damaged, or larger than 16 MiB."""
+        return [message for _, message in self.cut(piece)]
+
+    def cut(self, piece: bytes) -> list[tuple[bytes, Message]]:
+        """As `feed`, each with its bytes as they came."""
         tail = self._tail
         tail += piece
-        messages: list[Message] = []
+        messages: list[tuple[bytes, Message]] = []
         start = 0
         while len(tail) - start >= _PRELUDE.size:
             size, header_size = _sizes(tail, start)
             if len(tail) - start < size:
                 break
-            messages.append(_message(bytes(tail[start : start + size]), header_size))
+            raw = bytes(tail[start : start + size])
+            messages.append((raw, _message(raw, header_size)))
             start += size
         del tail[:start]
         return messages

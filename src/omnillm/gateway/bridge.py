@@ -177,7 +177,7 @@ class Bridges:
         A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
         """
         is_sealed = MARK in call.body
-        if not plan.is_bridged and not is_sealed:
+        if call.protocol.is_native_only or not (plan.is_bridged or is_sealed):
             return plan, None
         try:
             parsed = transcode.parse_request(call.protocol.name, _generation_of(call), model=call.model, is_stream=call.is_stream)

@@ -60,6 +60,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Monotonic seconds."""
     provider: str = ""
     """The only one that may answer; "": whichever the model's route names."""
+    version: str = ""
+    """Of a cloud's API, as the client's path has it; "": that of the provider's base URL."""
     session: str = ""
     affinity: int = 0
     """A hash: calls with the same one prefer the same key; 0: none."""

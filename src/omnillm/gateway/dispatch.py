@@ -23,7 +23,7 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import GENERATE
+from omnillm.gateway.call import COUNT_TOKENS, GENERATE
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
@@ -250,9 +250,9 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 
 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
-    """What it means for the key. One that may not embed with a model, or whose host does not, can still generate with it."""
+    """What it means for the key. One that may not embed or count with a model, or whose host does not, can still generate with it."""
     outcome = attempt.outcome(failure)
-    if failure.verdict in OF_A_MODEL and case.call.protocol.family:
+    if failure.verdict in OF_A_MODEL and (case.call.protocol.family or case.call.operation == COUNT_TOKENS):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome
 

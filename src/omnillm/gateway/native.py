@@ -16,7 +16,7 @@ from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import BATCHES, Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, late, unauthenticated
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.native_names import files_named, is_ambiguous, is_object, model_named
@@ -29,7 +29,7 @@ from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.bound import FILE
 from omnillm.protocols.protocol import Bound, Failure
-from omnillm.providers.endpoint import UPLOADS
+from omnillm.providers.endpoint import SIGNING, UPLOADS
 from omnillm.providers.native import BATCH
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan, Target
@@ -65,6 +65,9 @@ class NativeEngine:
 
     async def serve(self, call: Call, ask: NativeAsk) -> NativeRelay:
         """Admit and send. The relay then owns what the case holds: close it."""
+        ask.endpoint.check_request(call.headers)
+        if ask.endpoint.credentials == SIGNING and not isinstance(ask.body, bytes):
+            raise BadRequest("A request that is signed is sent from memory: give its body as bytes.", code="unsigned_body")
         named, model = await self._read(ask)
         bound, upload = await self._bounds.of_batch(call, ask), await self._bounds.of_upload(call, ask)
         for each in (model,) if bound is None else bound.models:
@@ -163,20 +166,28 @@ class NativeEngine:
 
     async def _attempt(self, case: Case, ask: NativeAsk, lease: Lease) -> Exchange | Failure:
         upstream = self._upstreams.find(lease.provider, lease.key, ask.endpoint.protocols[0])
-        attempt = case.begin(lease)
-        if case.quote.amount_nanousd and self._journal.is_strict and case.periods:
-            await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=case.quote.amount_nanousd, wall_ms=attempt.wall_ms)
-        answer = await self._exchange(case, attempt, upstream, ask)
-        if isinstance(answer, Failure):
-            # A stale connection ends its lease here: whoever may be asked again asks for another.
-            verdict = Verdict.LOST if answer.verdict is Verdict.STALE else answer.verdict
-            failure = msgspec.structs.replace(answer, verdict=verdict)
+        while True:
+            attempt = case.begin(lease)
+            if case.quote.amount_nanousd and self._journal.is_strict and case.periods:
+                await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=case.quote.amount_nanousd, wall_ms=attempt.wall_ms)
+            answer = await self._exchange(case, attempt, upstream, ask)
+            if not isinstance(answer, Failure):
+                return answer
+            is_renewed = answer.verdict is Verdict.STALE and answer.status > 0
+            # A stale connection ends its lease here: whoever may be asked again asks for another. Renewed credentials keep it.
+            failure = answer if is_renewed or answer.verdict is not Verdict.STALE else msgspec.structs.replace(answer, verdict=Verdict.LOST)
             case.end(attempt.outcome(failure), status=answer.status, error=answer.code)
-            return failure
-        return answer
+            if not is_renewed:
+                return failure
 
     async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, ask: NativeAsk) -> Exchange | Failure:
+        credential = upstream.credential
         try:
+            if credential is not None:
+                trouble = await credential.ready(case.call.deadline - self._upstreams.now())
+                if trouble:
+                    return unauthenticated(trouble) if self._upstreams.now() < case.call.deadline else late()
+                attempt.credential_version = credential.version
             outgoing = self._outgoing(case.call, upstream, ask)
             attempt.is_sent = True
             attempt.sent_at = self._upstreams.now()
@@ -186,17 +197,22 @@ class NativeEngine:
             attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
             if exchange.status < 400:
                 return exchange
-            return self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+            failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+            is_renewed = failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version)
+            return msgspec.structs.replace(failure, verdict=Verdict.STALE) if is_renewed else failure
         except (UpstreamLost, UpstreamTimeout) as error:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
     def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk) -> Outgoing:
         timeouts = upstream.native_timeouts(max(call.deadline - self._upstreams.now(), 0.0))
-        target = ask.endpoint.native_target(ask.asked.path, ask.query)
+        target = ask.endpoint.native_target(ask.asked.path, ask.query, encoded=ask.asked.encoded)
+        head = upstream.sender.native_head(ask.method, target, call.headers)
+        if upstream.credential is not None:
+            head += upstream.credential.fields(head, ask.body if isinstance(ask.body, bytes) else b"")
         return Outgoing(
             origin=upstream.origin,
             method=ask.method.encode(),
-            head=upstream.sender.native_head(ask.method, target, call.headers),
+            head=head,
             body=ask.body,
             timeouts=timeouts,
             is_stream=True,
@@ -205,7 +221,7 @@ class NativeEngine:
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
         """What an error means for the key. That something is not there is the caller's affair, not a model's."""
-        failure = upstream.protocol.read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
+        failure = upstream.error_protocol(body).read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
         if failure.verdict is Verdict.NOT_FOUND:
             failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)
         case.provider_body = body if failure.status in VISIBLE else b""

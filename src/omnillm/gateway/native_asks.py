@@ -8,7 +8,7 @@ import msgspec
 from omnillm.errors import BadRequest, Forbidden
 from omnillm.gateway.bindings import Pin
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import Asked, ask
+from omnillm.providers.native import UNLISTED, WRITTEN_ANEW, Asked, ask, is_planned
 from omnillm.transport.spool import Body
 
 AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
@@ -40,10 +40,27 @@ def check_path(written: str) -> None:
         raise BadRequest("The path holds an encoded slash, a backslash, or an empty or dotted segment.", code="ambiguous_path")
 
 
-def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) -> Asked:
-    """What a checked path of the provider's own clients asks for. Forbidden: it is in no table."""
+def check_written(endpoint: Endpoint, path: str, written: str) -> None:
+    """As `check_path`, but for what is read whole and written anew. `path`: the same, decoded."""
+    if not path.startswith(WRITTEN_ANEW.get(endpoint.kind, "\0")):
+        check_path(written)
+
+
+def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, *, written: str, allowed: tuple[str, ...] = ()) -> Asked:
+    """What a path of the provider's own clients asks for. BadRequest: it can be read in two ways. Forbidden: it is in no table.
+
+    `written`: the path as it came, not decoded.
+    """
+    check_written(endpoint, path, written)
     asked = ask(endpoint, method, endpoint.native_path(path), allowed)
+    if asked is None or asked.operation.family == UNLISTED:
+        check_path(written)
     if asked is None:
+        if is_planned(endpoint, path):
+            raise Forbidden(
+                f"{method} {path[:200]} is not passed through to provider {provider!r} in this version: it is planned.",
+                code="path_not_allowed",
+            )
         raise Forbidden(
             f"{method} {path[:200]} is not passed through to provider {provider!r}: an administrator can allow it under "
             f"providers.{provider}.passthrough.",

@@ -14,7 +14,7 @@ from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.batch_lines import Results
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
-from omnillm.gateway.native_watch import EVENTS, NativeWatch, usage_of
+from omnillm.gateway.native_watch import NativeWatch, Watch, usage_of, watch_of
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Failure
@@ -71,7 +71,7 @@ class NativeRelay:
         self._results: Results | None = None
         self._tail = b""
         self._done: Callable[[], Awaitable[None]] | None = None
-        self._watch = NativeWatch(endpoint) if self.content_type.startswith(EVENTS) else None
+        self._watch = watch_of(endpoint, self.content_type)
 
     @property
     def content_type(self) -> bytes:
@@ -80,7 +80,12 @@ class NativeRelay:
     @property
     def is_events(self) -> bool:
         """It streams server-sent events."""
-        return self._watch is not None
+        return isinstance(self._watch, NativeWatch)
+
+    @property
+    def takes_fault(self) -> bool:
+        """It streams whole messages of AWS's, after which an error can be told."""
+        return self._watch is not None and not self.is_events
 
     @property
     def failure(self) -> Failure | None:
@@ -114,20 +119,28 @@ class NativeRelay:
             size += len(piece)
 
     async def read(self) -> bytes:
-        """The next piece; b"" is the complete end. Raises UpstreamLost or UpstreamTimeout when it is cut."""
-        piece = self._held.pop(0) if self._held else await self._next()
-        watch = self._watch
-        if piece and watch is not None:
-            watch.take(piece)
-        if piece and self._results is not None:
-            self._results.take(piece)
-        if not piece:
-            self._end_stream(watch)
-            if self._done is not None:
-                await self._done()
-        return piece
+        """The next piece; b"" is the complete end. Raises UpstreamLost or UpstreamTimeout when it is cut or damaged."""
+        while piece := self._held.pop(0) if self._held else await self._next():
+            if self._results is not None:
+                self._results.take(piece)
+            told = self._look_at(piece)
+            if told:
+                return told
+        self._end_stream(self._watch)
+        if self._done is not None:
+            await self._done()
+        return b""
 
-    def _end_stream(self, watch: NativeWatch | None) -> None:
+    def _look_at(self, piece: bytes) -> bytes:
+        """What of it may go on."""
+        if self._watch is None:
+            return piece
+        try:
+            return self._watch.take(piece)
+        except UpstreamLost as error:
+            raise self._fail(Verdict.LOST, error) from None
+
+    def _end_stream(self, watch: Watch | None) -> None:
         """In good order, as the framing of the message says; the events in it may say otherwise."""
         if watch is None or (watch.failure is None and watch.is_whole):
             self._succeed(b"")
@@ -167,7 +180,11 @@ class NativeRelay:
         case.close(status=self.status, outcome=SUCCESS)
 
     def _usage(self, body: bytes) -> Usage | None:
-        return usage_of(self._endpoint, body or at_the_end(self._tail)) if self._watch is None else self._watch.usage
+        if self._watch is not None:
+            return self._watch.usage
+        read = self._endpoint.read_usage
+        told = None if read is None else read(self.headers)
+        return told or usage_of(self._endpoint, body or at_the_end(self._tail))
 
     def _fail(self, verdict: Verdict, error: OmniError) -> OmniError:
         case = self.case

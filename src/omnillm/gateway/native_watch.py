@@ -1,15 +1,69 @@
 """What a native stream says of its cost and its end, read on the side while its bytes go through."""
 
+from typing import Protocol
+
 from omnillm.errors import UpstreamLost
+from omnillm.framing.eventstream import CONTENT_TYPE
 from omnillm.framing.sse import SseReader
+from omnillm.protocols.bedrock_converse.frames import EXCEPTION, EventFrames
+from omnillm.protocols.bedrock_converse.stream import failure_in
 from omnillm.protocols.protocol import Failure
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.bedrock import streamed_usage
 from omnillm.providers.endpoint import Endpoint
 from omnillm.usage import Usage
 
 EVENTS = b"text/event-stream"
 UNREAD = "malformed_event"
 """How a watch calls an event that its protocol does not know; here it may be another family's."""
+
+
+class Watch(Protocol):
+    """Follows one native stream."""
+
+    @property
+    def failure(self) -> Failure | None: ...
+    @property
+    def usage(self) -> Usage | None: ...
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last event was complete."""
+        ...
+
+    def take(self, piece: bytes) -> bytes:
+        """Look at what came; return what may go on. UpstreamLost: it is damaged."""
+        ...
+
+
+def watch_of(endpoint: Endpoint, content_type: bytes) -> Watch | None:
+    """None: it is no stream of events."""
+    if content_type.startswith(EVENTS):
+        return NativeWatch(endpoint)
+    return MessageWatch() if content_type.startswith(CONTENT_TYPE) else None
+
+
+class MessageWatch:
+    """Follows an event stream of AWS's: whole messages go on, so that an error can follow them; the last one counts the tokens."""
+
+    __slots__ = ("_frames", "failure", "usage")
+
+    def __init__(self) -> None:
+        self._frames = EventFrames()
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+
+    def take(self, piece: bytes) -> bytes:
+        frames = self._frames.feed(piece)
+        for frame in frames:
+            if frame.event.startswith(EXCEPTION):
+                self.failure = failure_in(frame)
+            else:
+                self.usage = streamed_usage(frame) or self.usage
+        return b"".join(frame.raw for frame in frames)
+
+    @property
+    def is_whole(self) -> bool:
+        return self._frames.finish()
 
 
 class NativeWatch:
@@ -25,7 +79,11 @@ class NativeWatch:
         self.failure: Failure | None = None
         """An event that tells of an error: the stream ended, but not well."""
 
-    def take(self, piece: bytes) -> None:
+    def take(self, piece: bytes) -> bytes:
+        self._look_at(piece)
+        return piece
+
+    def _look_at(self, piece: bytes) -> None:
         if self._reader is None:
             return
         try:

@@ -3,6 +3,7 @@
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.framing.pieces import PieceReader
+from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
@@ -43,12 +44,17 @@ class Relay:
 
     @property
     def upstream_headers(self) -> dict[bytes, bytes]:
-        """What the provider said, but for the framing of its stream: every client gets server-sent events."""
+        """What the provider said, but for the framing of its stream: server-sent events, unless the client reads the provider's own."""
         answer = self._answer
         headers = answer.exchange.headers
-        if answer.reader is None or answer.upstream.streaming is SSE:
+        if answer.reader is None or answer.upstream.streaming is SSE or self._case.call.protocol.is_native_only:
             return headers
         return {**headers, b"content-type": SSE.content_type}
+
+    def new_reader(self) -> FrameReader:
+        """What reads the bytes of this stream as its client gets them."""
+        is_own = self._case.call.protocol.is_native_only and self._answer.reader is not None
+        return self._answer.upstream.streaming.reader() if is_own else SseReader()
 
     @property
     def is_raw(self) -> bool:

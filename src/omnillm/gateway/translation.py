@@ -77,6 +77,7 @@ class Upstream:
 
     __slots__ = (
         "_anthropic_body",
+        "_check_body",
         "_clock",
         "_endpoint",
         "_plain_timeouts",
@@ -107,6 +108,7 @@ class Upstream:
         """None: the sender's heads authenticate."""
         self.streaming = endpoint.streams.get(protocol.name, SSE)
         self._endpoint = endpoint
+        self._check_body = endpoint.check_body if protocol.name == "gemini_generate_content" else None
         self._anthropic_body: AnthropicBody | None = endpoint.anthropic_body if protocol.name == "anthropic_messages" else None
         self.wording = wording
         self.sender = sender
@@ -133,16 +135,13 @@ class Upstream:
             model=model,
             is_stream=call.is_stream,
             content_type=b"" if call.upload is None else call.upload.content_type,
+            version=call.version,
         )
         body = self._body(call, quote, model, bridged)
-        if self._anthropic_body is not None and isinstance(body, bytes):
-            headers = call.headers if bridged is None or bridged.protocol is call.protocol else {}
-            body = self._anthropic_body.fit(body, operation=call.operation, headers=headers)
-        counter = self._counter_for(call)
-        if counter is not None and isinstance(body, bytes):
-            body = counter.ask(self.protocol.name, body)
-        if self.credential is not None and isinstance(body, bytes):  # no cloud has a family that uploads
-            head += self.credential.fields(head, body)
+        if isinstance(body, bytes):  # no cloud has a family that uploads
+            body = self._fit(call, body, bridged)
+            if self.credential is not None:
+                head += self.credential.fields(head, body)
         return Outgoing(
             origin=self.origin,
             method=b"POST",
@@ -152,9 +151,21 @@ class Upstream:
             is_stream=call.is_stream,
         )
 
+    def _fit(self, call: Call, body: bytes, bridged: Bridged | None) -> bytes:
+        """The body as this host wants it. BadRequest: it names what its caller must not reach."""
+        if self._anthropic_body is not None:
+            headers = call.headers if bridged is None or bridged.protocol is call.protocol else {}
+            body = self._anthropic_body.fit(body, operation=call.operation, headers=headers)
+        counter = self._counter_for(call)
+        if counter is not None:
+            body = counter.ask(self.protocol.name, body)
+        if self._check_body is not None:
+            self._check_body(self._endpoint, body)
+        return body
+
     def _counter_for(self, call: Call) -> Counter | None:
         """None: the call is none for a count of tokens, or the provider's words of it are the client's own."""
-        if call.operation != COUNT_TOKENS or call.protocol.is_upstream_only:
+        if call.operation != COUNT_TOKENS or call.protocol.is_native_only:
             return None
         return self._endpoint.counter
 

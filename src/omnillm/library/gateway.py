@@ -329,9 +329,10 @@ class Gateway:
         return replace(call, is_stream=call.peek.is_stream, upload=written.upload)
 
     def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
-        protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
-        if protocol.is_upstream_only:
-            message = f"{protocol.name} is spoken by the gateway alone: use call and stream, or give the body in another protocol."
+        name = request.protocol or self._default_protocol()
+        protocol = PROTOCOLS.get(name) or PROTOCOLS[parse_protocol(name)[0]]
+        if protocol.is_native_only and not request.path:
+            message = f"{protocol.name} is asked by path: give one (/model/...), use call and stream, or give the body in another protocol."
             raise ProtocolError(message, reason="unsupported_wire_format")
         body = body_of(request)
         members = read_members(body)
@@ -344,7 +345,7 @@ class Gateway:
 
     def _made(self, request: PrimitiveRequest, body: bytes, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
         program, is_session = self._program, request.operation == REALTIME
-        named = with_model(members, request.model if request.provider else "")
+        named = with_model(members, request.model if request.provider and not protocol.is_native_only else "")
         peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
         model = request.model or peek.model
         key = request.idempotency_key
@@ -378,7 +379,7 @@ async def _events(relay: Relay) -> AsyncIterator[StreamFrame | BinaryChunk | Str
         async for piece in families.pieces(relay):
             yield BinaryChunk(data=piece)
     else:
-        async for event in read_frames(relay):
+        async for event in read_frames(relay, relay.new_reader()):
             yield event
     yield completed(relay.case)
 

@@ -10,14 +10,16 @@ from msgspec.structs import replace
 
 from omnillm.assemble import Program
 from omnillm.errors import BadRequest, Forbidden, OmniError, UpstreamLost
+from omnillm.framing.sse import SseReader
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import REALTIME, Call, Caller
 from omnillm.gateway.case import Case
-from omnillm.gateway.native_asks import NativeAsk, check_path, read_asked, without_credentials
+from omnillm.gateway.native_asks import NativeAsk, check_written, read_asked, without_credentials
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.library.bodies import asks_for_events, opened
 from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
 from omnillm.library.streams import completed, read_frames
+from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import UPLOADS, Endpoint
@@ -28,7 +30,7 @@ from omnillm.providers.native import UNLISTED, UPLOAD, Asked, Operation
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
 UPLOAD_URL: Final = "x-goog-upload-url"
 CALLS: Final = frozenset({"", "none"})
-STREAMED: Final = frozenset({"", "sse", "binary"})
+STREAMED: Final = frozenset({"", "sse", "binary", "eventstream"})
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +39,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     endpoint: Endpoint
     path: str
-    """Checked, decoded."""
+    """Decoded."""
+    written: str
+    """Not decoded."""
     query: str
     """Without credentials."""
 
@@ -57,23 +61,24 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
         raise BadRequest(f"The path is of another origin than provider {name!r}.", code="wrong_origin")
     if not url.path.startswith("/") or url.fragment or request.method not in METHODS:
         raise BadRequest("A path begins with a slash and has no fragment; a method is GET, POST, ... in capitals.", code="invalid_path")
-    check_path(url.path)
     joined = "&".join(part for part in (url.query, query) if part)
-    return Place(provider=name, endpoint=endpoint, path=unquote(url.path), query=without_credentials(joined))
+    check_written(endpoint, unquote(url.path), url.path)
+    return Place(provider=name, endpoint=endpoint, path=unquote(url.path), written=url.path, query=without_credentials(joined))
 
 
 def inferring(request: PrimitiveRequest, place: Place, *, is_stream: bool) -> PrimitiveRequest | None:
     """The request as one for inference, or an endpoint family, where that is what its path asks for."""
     found = place.endpoint.operation_at(place.path) if request.method == "POST" else None
-    if found is None or found[1] == REALTIME:
+    if found is None or found.operation == REALTIME:
         return None
-    protocol, operation, model, path_streams = found
-    if operation in FAMILIES:
-        asked = Operation(method="POST", path=place.path, family=operation, stream=STREAMS.get(operation, ""))
+    place.endpoint.check_request(request.wire_headers(), found.location)
+    is_said = ":" in place.path or PROTOCOLS[found.protocol].is_native_only if found.protocol in PROTOCOLS else False
+    if found.operation in FAMILIES:
+        asked = Operation(method="POST", path=place.path, family=found.operation, stream=STREAMS.get(found.operation, ""))
         check_mode(request, asked, place.query, is_stream=is_stream)
-    elif path_streams != is_stream and ":" in place.path:
-        raise _wrong_mode("This path answers with a stream" if path_streams else "This path answers whole", is_stream=is_stream)
-    return replace(request, protocol=protocol, operation=operation, model=model or request.model, provider=place.provider)
+    elif found.is_stream != is_stream and is_said:
+        raise _wrong_mode("This path answers with a stream" if found.is_stream else "This path answers whole", is_stream=is_stream)
+    return replace(request, protocol=found.protocol, operation=found.operation, model=found.model or request.model, provider=place.provider)
 
 
 class NativeCalls:
@@ -86,7 +91,7 @@ class NativeCalls:
     def asked(self, request: PrimitiveRequest, place: Place) -> Asked:
         """Forbidden: the path is in no table."""
         allowed = self._program.settings.providers[place.provider].passthrough
-        return read_asked(place.provider, place.endpoint, request.method, place.path, allowed)
+        return read_asked(place.provider, place.endpoint, request.method, place.path, written=place.written, allowed=allowed)
 
     async def call(self, request: PrimitiveRequest, place: Place) -> PrimitiveReply:
         call, ask = await self._read(request, place, is_stream=False)
@@ -177,6 +182,8 @@ def check_mode(request: PrimitiveRequest, operation: Operation, query: str, *, i
     what = f"{operation.method} {operation.path}"
     if operation.family == UNLISTED:
         return  # nobody knows how it answers
+    if not is_stream and operation.stream == "eventstream":
+        raise _wrong_mode(f"{what} answers with a stream", is_stream=False)
     if not is_stream and asks_events:
         raise _wrong_mode(f"This {what} asks for a stream", is_stream=False)
     if is_stream and not operation.stream:
@@ -202,8 +209,8 @@ async def read_native_events(relay: NativeRelay) -> AsyncIterator[StreamFrame | 
     """Frames of an event stream, chunks of anything else; the last is `Completed`, or it raises."""
     if relay.whole is not None:
         yield BinaryChunk(data=relay.whole)
-    elif relay.is_events:
-        async for event in read_frames(relay):
+    elif relay.is_events or relay.takes_fault:
+        async for event in read_frames(relay, SseReader() if relay.is_events else EventFrames()):
             yield event
     else:
         while piece := await relay.read():

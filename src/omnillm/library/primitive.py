@@ -12,7 +12,7 @@ from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
 from omnillm.usage import Usage
 
-StreamMode = Literal["", "none", "sse", "binary", "websocket", "webrtc"]
+StreamMode = Literal["", "none", "sse", "binary", "eventstream", "websocket", "webrtc"]
 """How a reply is meant to come; "": as the method that is called has it."""
 JSON_TYPE: Final = b"application/json"
 

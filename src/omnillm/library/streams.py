@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from omnillm.framing.sse import SseReader
+from omnillm.framing.sse import FrameReader
 from omnillm.gateway.case import Case
 from omnillm.library.primitive import Completed, StreamFrame, StreamUsage, raw_usage
 
@@ -14,8 +14,7 @@ class Source(Protocol):
     async def read(self) -> bytes: ...
 
 
-async def read_frames(source: Source) -> AsyncIterator[StreamFrame | StreamUsage]:
-    reader = SseReader()
+async def read_frames(source: Source, reader: FrameReader) -> AsyncIterator[StreamFrame | StreamUsage]:
     while piece := await source.read():
         for frame in reader.feed(piece):
             yield StreamFrame(raw=frame.raw, event=frame.event.decode("utf-8", "replace"), data=frame.data)

@@ -11,6 +11,7 @@ HIDDEN_TOKENS = {
     "anthropic_messages": 700,
     "gemini_generate_content": 20,
     "bedrock_converse": 700,
+    "bedrock_invoke": 700,
     "canonical": 0,
 }
 """Upper bounds of what stands in a provider's count but not in the body. The endpoint families weigh it with each text."""
@@ -22,6 +23,7 @@ MEDIA_SHARE = {
     "anthropic_messages": 3,
     "gemini_generate_content": 16,
     "bedrock_converse": 3,
+    "bedrock_invoke": 3,
     "canonical": 1,
 }
 """Media are weighed by their specification's maxima; what they usually count is one part in so many."""

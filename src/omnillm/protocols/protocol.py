@@ -77,6 +77,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     details: Mapping[str, str | int | None] = {}
 
 
+def no_fields(fault: Fault) -> bytes:  # noqa: ARG001 - the signature of `Protocol.write_fault_fields`
+    """Of a protocol whose errors stand in their bodies alone."""
+    return b""
+
+
 class Sight:
     """What a stream's watch saw in one frame, as bits of an int.
 
@@ -150,8 +155,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """What a request names that is bound to a provider key. BadRequest: more than anybody would look for, or what cannot be read."""
     made_ids: Callable[[bytes], tuple[Bound, ...]] | None = None
     """What a plain reply, or a stream's last event, made; never raises. None: replies make nothing."""
-    is_upstream_only: bool = False
-    """True: no client speaks it to the gateway."""
+    is_native_only: bool = False
+    """True: clients speak it at a provider's own paths alone, and nothing of theirs is translated into another."""
     reader: Callable[[Mapping[bytes, bytes]], FrameReader | None] | None = None
     """Of a stream's reply, by its header fields; None: it is no stream, and so perhaps an error. Without it: server-sent events, or as the
     provider frames them."""
@@ -159,5 +164,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """Of a wire format of an endpoint family: which; "": it is a protocol of generations."""
     asks: "Callable[[Members], Asked] | None" = None
     """What a request asks for beside tokens that its body shows, of an endpoint family; never raises. None: see `priced.py`."""
+    write_fault_fields: Callable[[Fault], bytes] = no_fields
+    """Header fields of an error reply, each ended by CRLF, where the body alone does not tell its clients what it is."""
     rename: Callable[[Members, str], dict[str, bytes]] | None = None
     """The members that name the model, as they name another, where `model` is not all (Gemini's batches)."""

@@ -1,9 +1,16 @@
 """The wire protocols by name: adding one means adding a line here."""
 
-from omnillm.protocols import anthropic_messages, bedrock_converse, gemini_generate_content, openai_chat, openai_responses
+from omnillm.protocols import (
+    anthropic_messages,
+    bedrock_converse,
+    bedrock_invoke,
+    gemini_generate_content,
+    openai_chat,
+    openai_responses,
+)
 from omnillm.protocols.protocol import Protocol
 
 PROTOCOLS: dict[str, Protocol] = {
     package.PROTOCOL.name: package.PROTOCOL
-    for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse)
+    for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, bedrock_invoke)
 }

@@ -18,13 +18,15 @@ class AnthropicBody(msgspec.Struct, frozen=True, kw_only=True):
     """True: betas stand in the body, and the header is not read."""
 
     def fit(self, body: bytes, *, operation: str, headers: Mapping[bytes, bytes]) -> bytes:
-        """Return the body as the cloud wants it. `headers` are the client's."""
+        """Return the body as the cloud wants it, itself where it is so already. `headers` are the client's."""
         members: dict[str, object] = dict(_decode(body))
-        if operation == _GENERATE:
-            for name in self.left_out:
-                members.pop(name, None)
+        left_out = [name for name in self.left_out if name in members] if operation == _GENERATE else []
+        betas = headers.get(b"anthropic-beta") if self.has_betas and "anthropic_beta" not in members else None
+        if not left_out and "anthropic_version" in members and betas is None:
+            return body
+        for name in left_out:
+            del members[name]
         members.setdefault("anthropic_version", self.version)
-        betas = headers.get(b"anthropic-beta") if self.has_betas else None
-        if betas is not None and "anthropic_beta" not in members:
+        if betas is not None:
             members["anthropic_beta"] = [word.strip() for word in betas.decode("latin-1").split(",") if word.strip()]
         return _encode(members)

@@ -6,6 +6,8 @@ InvokeModel: a client of that protocol stays in it. Its stream comes as event-st
 
 import binascii
 import re
+from collections.abc import Mapping
+from typing import ClassVar
 
 import msgspec
 
@@ -15,14 +17,18 @@ from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.bedrock_converse.failure import failure_of
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION, EventFrames
-from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.counts import UNREADABLE, Count
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.bedrock_count import COUNTER
-from omnillm.providers.endpoint import Endpoint, Streaming
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE
+from omnillm.providers.endpoint import Endpoint, OwnPath, Streaming
+from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, BEDROCK_INVOKE
 from omnillm.secret import Secret
+from omnillm.usage import Usage
 
 _HOST_REGION = re.compile(r"\bbedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
+_CLAUDE = re.compile(r"anthropic\.claude")
+_OWN = re.compile(r"/model/(.{1,2048})/(converse|converse-stream|count-tokens|invoke|invoke-with-response-stream)")
+"""Of a decoded path: an ARN has slashes."""
 _ERROR_TYPES = {
     Verdict.CALLER_FAULT: "invalid_request_error",
     Verdict.RATE_LIMITED: "rate_limit_error",
@@ -47,16 +53,33 @@ class InvokeFrames:
     """Bytes of an InvokeModelWithResponseStream in; the Messages API's own events out, framed as server-sent ones."""
 
     __slots__ = ("_frames",)
+    is_told_as_it_came: ClassVar = False
+    """Whether a frame's bytes are the message's own, for a client that reads event streams itself."""
 
     def __init__(self) -> None:
         self._frames = EventFrames()
 
     def feed(self, piece: bytes) -> list[Frame]:
         """The frames that this piece completes. Raises UpstreamLost where a message, or what is in it, is damaged."""
-        return [_own(frame) for frame in self._frames.feed(piece) if frame.event == b"chunk" or frame.event.startswith(EXCEPTION)]
+        told = [self._read(frame) for frame in self._frames.feed(piece)]
+        return [frame for frame in told if frame is not None]
+
+    def _read(self, frame: Frame) -> Frame | None:
+        """None: it tells nothing, and nobody is sent it."""
+        if frame.event == b"chunk" or frame.event.startswith(EXCEPTION):
+            read = _own(frame)
+            return Frame(frame.raw, read.data, read.event) if self.is_told_as_it_came else read
+        return Frame(frame.raw, b"") if self.is_told_as_it_came else None
 
     def finish(self) -> bool:
         return self._frames.finish()
+
+
+class InvokedFrames(InvokeFrames):
+    """The same events, each with the bytes of its message."""
+
+    __slots__ = ()
+    is_told_as_it_came: ClassVar = True
 
 
 def _own(frame: Frame) -> Frame:
@@ -86,10 +109,71 @@ def _error(frame: Frame) -> bytes:
     return msgspec.json.encode({"type": "error", "error": {"type": kind, "message": failure.message}})
 
 
+class _Metrics(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    input_token_count: Count | None = None
+    output_token_count: Count | None = None
+    cache_read_input_token_count: Count | None = None
+    cache_write_input_token_count: Count | None = None
+
+
+class _Last(msgspec.Struct, frozen=True, gc=False):
+    metrics: _Metrics | None = msgspec.field(default=None, name="amazon-bedrock-invocationMetrics")
+
+
+_last = msgspec.json.Decoder(_Last).decode
+_COUNTS = {
+    "inputTokenCount": b"x-amzn-bedrock-input-token-count",
+    "outputTokenCount": b"x-amzn-bedrock-output-token-count",
+    "cacheReadInputTokenCount": b"x-amzn-bedrock-cache-read-input-token-count",
+    "cacheWriteInputTokenCount": b"x-amzn-bedrock-cache-write-input-token-count",
+}
+
+
+def read_usage(headers: Mapping[bytes, bytes]) -> Usage | None:
+    """What the header fields of InvokeModel's reply say, whatever the model's words are; None: nothing."""
+    told = {name: int(headers[field]) for name, field in _COUNTS.items() if headers.get(field, b"").isdigit()}
+    return _usage(msgspec.convert(told, _Metrics)) if told else None
+
+
+def streamed_usage(frame: Frame) -> Usage | None:
+    """What a frame of InvokeModelWithResponseStream says, whatever the model's words are: the last chunk does, and the others nothing."""
+    try:
+        metrics = _last(binascii.a2b_base64(_chunk(frame.data).bytes)).metrics if frame.event == b"chunk" else None
+    except (*UNREADABLE, ValueError):
+        return None
+    return None if metrics is None else _usage(metrics)
+
+
+def _usage(metrics: _Metrics) -> Usage | None:
+    if metrics.input_token_count is None and metrics.output_token_count is None:
+        return None
+    return Usage(
+        input=metrics.input_token_count or 0,
+        cache_read=metrics.cache_read_input_token_count or 0,
+        cache_write_short=metrics.cache_write_input_token_count or 0,
+        output=metrics.output_token_count or 0,
+    )
+
+
 def region_of(host: str) -> str:
     """The region in the name of one of Bedrock's own hosts, "" in another's."""
     found = _HOST_REGION.search(host)
     return "" if found is None else found[1]
+
+
+def _own_path(endpoint: Endpoint, path: str) -> OwnPath | None:
+    """What a path of AWS's SDKs asks for. InvokeModel is read where it is Claude's; of other models nobody knows the words."""
+    found = _OWN.fullmatch(path)
+    if found is None:
+        return None
+    model, action = found[1], found[2]
+    if action == "count-tokens":
+        return OwnPath(protocol=BEDROCK_CONVERSE, operation="count_tokens", model=model)
+    is_claude = bool(_CLAUDE.search(model)) or endpoint.protocols == (ANTHROPIC_MESSAGES,)
+    if action.startswith("invoke") and not is_claude:
+        return None
+    protocol = BEDROCK_CONVERSE if action.startswith("converse") else BEDROCK_INVOKE
+    return OwnPath(protocol=protocol, operation="generate", model=model, is_stream=action.endswith("stream"))
 
 
 BEDROCK = Endpoint(
@@ -101,6 +185,8 @@ BEDROCK = Endpoint(
         (BEDROCK_CONVERSE, "generate", False): "/model/{model}/converse",
         (BEDROCK_CONVERSE, "generate", True): "/model/{model}/converse-stream",
         (BEDROCK_CONVERSE, "count_tokens", False): "/model/{model}/count-tokens",
+        (BEDROCK_INVOKE, "generate", False): "/model/{model}/invoke",
+        (BEDROCK_INVOKE, "generate", True): "/model/{model}/invoke-with-response-stream",
         (ANTHROPIC_MESSAGES, "generate", False): "/model/{model}/invoke",
         (ANTHROPIC_MESSAGES, "generate", True): "/model/{model}/invoke-with-response-stream",
         (ANTHROPIC_MESSAGES, "count_tokens", False): "/model/{model}/count-tokens",
@@ -108,17 +194,29 @@ BEDROCK = Endpoint(
         ("bedrock_cohere_embed", "embeddings", False): "/model/{model}/invoke",
     },
     serves={
-        ANTHROPIC_MESSAGES: re.compile(r"anthropic\.claude"),
+        ANTHROPIC_MESSAGES: _CLAUDE,
         "titan_embed": re.compile(r"amazon\.titan-embed"),
         "bedrock_cohere_embed": re.compile(r"cohere\.embed"),
     },
     streams={
         BEDROCK_CONVERSE: Streaming(CONTENT_TYPE, EventFrames),
         ANTHROPIC_MESSAGES: Streaming(CONTENT_TYPE, InvokeFrames),
+        BEDROCK_INVOKE: Streaming(CONTENT_TYPE, InvokedFrames),
     },
     anthropic_body=AnthropicBody(version="bedrock-2023-05-31", left_out=("model", "stream"), has_betas=True),
     counter=COUNTER,
     error_protocol=lambda _protocol, _body: BEDROCK_CONVERSE,
     unsent=("accept", "anthropic-beta", "anthropic-version", "openai-beta"),
+    passed=(
+        *("x-amzn-bedrock-trace", "x-amzn-bedrock-guardrailidentifier", "x-amzn-bedrock-guardrailversion"),
+        "x-amzn-bedrock-request-metadata",
+    ),
+    dearer_fields={
+        "x-amzn-bedrock-service-tier": frozenset({"default"}),
+        "x-amzn-bedrock-performanceconfig-latency": frozenset({"standard"}),
+    },
+    own_protocols=(BEDROCK_CONVERSE, BEDROCK_INVOKE),
+    own_path=_own_path,
+    read_usage=read_usage,
     credentials="aws",
 )

@@ -20,6 +20,7 @@ from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for, formats_of
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
+from omnillm.usage import Usage
 
 PATHS = {
     (OPENAI_CHAT, "generate"): "/chat/completions",
@@ -44,6 +45,8 @@ GEMINI_METHODS = {
 }
 GEMINI_FORMATS = {"embedContent": "gemini_embed_content", "batchEmbedContents": "gemini_batch_embed_contents"}
 """Method -> the wire format of embeddings that it is asked in."""
+_VERSION = re.compile(r"/v1(?:beta1)?/(?=projects/|publishers/)")
+"""Of Google's cloud, in a path."""
 _CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
 """Where an operation begins in a base URL that was copied whole."""
 _PLACE = re.compile(r"/projects/[^/]+/locations/[^/]+")
@@ -58,6 +61,8 @@ GEMINI_SESSIONS = frozenset(
 DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
 """Azure's older paths name the model."""
 UPLOADS = "/upload/"
+SIGNING = "aws"
+"""Credentials that sign a request with its body."""
 GEMINI_COLLECTIONS = ("models/", "tunedModels/")
 
 
@@ -103,6 +108,20 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
     """(protocol, body of a generation) -> the question."""
     read: Callable[[bytes], int | None]
     """The number in a reply; None: it has none."""
+
+
+class OwnPath(msgspec.Struct, frozen=True, kw_only=True):
+    """What an inference path asks for, as a provider's own clients write it."""
+
+    protocol: str
+    operation: str
+    model: str = ""
+    """"": it stands in the body."""
+    is_stream: bool = False
+    version: str = ""
+    """Of a cloud's API, where its clients choose one; "": that of the base URL."""
+    location: str = ""
+    """Where a cloud's client wants it computed, where its path says so."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,9 +178,23 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """(protocol, body of an error) -> the protocol whose words the error is in; None: the same."""
     unsent: tuple[str, ...] = ()
     """Header fields of the client that mean something else here."""
+    passed: tuple[str, ...] = ()
+    """Header fields of the client that mean something here alone."""
+    dearer_fields: Mapping[str, frozenset[str]] = {}
+    """Header fields of the client that change the price, each with the words that do not."""
+    own_protocols: tuple[str, ...] = ()
+    """Those that its clients can speak at `own_path`, whatever `protocol:` pins. Only what is in `protocols` is translated into."""
+    own_path: "Callable[[Endpoint, str], OwnPath | None] | None" = None
+    """What a path of its own clients asks for, where that is no path of `PATHS`."""
+    read_usage: Callable[[Mapping[bytes, bytes]], Usage | None] | None = None
+    """What the header fields of a native reply say of tokens."""
+    check_body: "Callable[[Endpoint, bytes], None] | None" = None
+    """BadRequest: a body names what its caller must not reach with the provider's credentials."""
     credentials: Literal["", "aws", "google"] = ""
     """Whose credentials a key may name in place of being one."""
     region: str = ""
+    location: str = ""
+    """Where a base URL of Google's says that it computes."""
 
     @property
     def origin_url(self) -> str:
@@ -177,7 +210,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     def speaks(self, protocol: str, operation: str = "generate", *, model: str = "") -> bool:
         if operation in FAMILIES:
             return self.format_for(protocol, operation, model=model) == protocol
-        if protocol not in self.protocols_for(model):
+        if protocol not in self.protocols_for(model) and protocol not in self.own_protocols:
             return False
         if self.is_compat:
             return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
@@ -213,8 +246,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """What it can be asked for, for people."""
         return ("generate", *families_of(self.kind, is_compat=self.is_compat))
 
-    def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False) -> bytes:
-        """Path and query of the request line. BadRequest: a model name that could leave its place in the path."""
+    def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False, version: str = "") -> bytes:
+        """Path and query of the request line. BadRequest: a model name that could leave its place in the path.
+
+        `version`: of a cloud's API, as its client chose it; "": that of the base URL.
+        """
         url = urlsplit(self.base_url.reveal())
         if operation == "realtime":
             return self._session_target(url, protocol, model)
@@ -231,6 +267,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             template = template.replace("{model}", name)
         if "{model}" in query:
             query = query.replace("{model}", quote(path_name(model), safe="%"))
+        if version:
+            template = _VERSION.sub(f"/{version}/", template, count=1)
         path, query = template.replace("{method}", method) or "/", query.replace("{method}", method)
         return (f"{path}?{query}" if query else path).encode("ascii")
 
@@ -260,30 +298,53 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The path of a native call, below the root; one whole URL has none, and its paths stand at its origin."""
         return path if self.is_compat else self.below_root(path)
 
-    def native_target(self, path: str, query: str) -> bytes:
-        """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin."""
+    def native_target(self, path: str, query: str, *, encoded: str = "") -> bytes:
+        """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin.
+
+        `encoded`: the path as it is to be sent, where not every slash of it divides.
+        """
         url = urlsplit(self.base_url.reveal())
         root = "" if self.is_compat or path.startswith(UPLOADS) else self._root(url)
         base = "" if self.is_compat else url.query
         fixed = {part.partition("=")[0] for part in base.split("&")} | ({"api-version"} if self.kind == "azure_openai" else set())
         joined = "&".join([*([base] if base else []), *(part for part in query.split("&") if part and part.partition("=")[0] not in fixed)])
-        target = quote(root + path, safe="/:@!$&'()*+,;=~-._")
+        target = root + encoded if encoded else quote(root + path, safe="/:@!$&'()*+,;=~-._")
         return (f"{target}?{joined}" if joined else target).encode("ascii")
 
-    def operation_at(self, path: str) -> tuple[str, str, str, bool] | None:
-        """(protocol or wire format, operation, model, streams) of a path of this provider's own for inference, or an endpoint family."""
+    def operation_at(self, path: str) -> OwnPath | None:
+        """What a path of this provider's own asks for, that is for inference or an endpoint family; None for any other path."""
+        own = self.own_path(self, path) if self.own_path is not None and not self.is_compat else None
+        if own is not None:
+            return own
         below = self.below_root(path)
         if GEMINI_GENERATE_CONTENT in self.protocols:
             if self.has_sessions and path in GEMINI_SESSIONS:
-                return GEMINI_GENERATE_CONTENT, "realtime", "", True
+                return OwnPath(protocol=GEMINI_GENERATE_CONTENT, operation="realtime", is_stream=True)
             return _gemini_operation(below)
         deployed = DEPLOYMENT.fullmatch(below) if self.kind == "azure_openai" else None
         model, below = ("", below) if deployed is None else (deployed[1], deployed[2])
         spoken = (*self.protocols, *formats_of(self.kind, is_compat=self.is_compat))
         for (protocol, operation), template in PATHS.items():
             if template == below and operation != "models" and self._offers(operation) and protocol in spoken:
-                return protocol, operation, model, False
+                return OwnPath(protocol=protocol, operation=operation, model=model)
         return None
+
+    def check_request(self, headers: Mapping[bytes, bytes], location: str = "") -> None:
+        """BadRequest: a field asks for what costs another price than the ledger would have, or the path for another location."""
+        if location and self.location not in {"", location}:
+            raise BadRequest(
+                f"This provider computes in {self.location}, and the path asks for {location}: set the client's location (region) to "
+                f"{self.location}. Which project it names does not matter: the provider's own is asked.",
+                code="wrong_location",
+            )
+        for name, harmless in self.dearer_fields.items():
+            value = headers.get(name.encode())
+            if value is not None and value.decode("latin-1").lower() not in harmless:
+                raise BadRequest(
+                    f"The header {name} changes the price, and only {', '.join(sorted(harmless))} is taken: ask by the body instead, "
+                    "in an operation whose body can say it.",
+                    code="unsupported_header",
+                )
 
     def _session_target(self, url: SplitResult, protocol: str, model: str) -> bytes:
         """Of a live session: OpenAI's names its model here; Gemini's stands beside the versions, and names it in its first message."""
@@ -320,15 +381,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return path
 
 
-def _gemini_operation(path: str) -> tuple[str, str, str, bool] | None:
+def _gemini_operation(path: str) -> OwnPath | None:
     name, colon, method = path.removeprefix("/models/").rpartition(":")
     if not (path.startswith("/models/") and colon and name):
         return None
     if method in GEMINI_FORMATS:
-        return GEMINI_FORMATS[method], EMBEDDINGS, name, False
+        return OwnPath(protocol=GEMINI_FORMATS[method], operation=EMBEDDINGS, model=name)
     for (operation, is_stream), known in GEMINI_METHODS.items():
         if known == method:
-            return GEMINI_GENERATE_CONTENT, operation, name, is_stream
+            return OwnPath(protocol=GEMINI_GENERATE_CONTENT, operation=operation, model=name, is_stream=is_stream)
     return None
 
 

@@ -30,11 +30,21 @@ MOST_PREFIXES: Final = 512
 
 NOT_NATIVE: Final = RESERVED - {"content-type"} | {
     *("api-key", "authorization", "cookie", "forwarded", "openai-organization", "openai-project", "true-client-ip", "via"),
+    *("x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amzn-bedrock-projectidentifier"),
     *("x-api-key", "x-goog-api-key", "x-goog-user-project", "x-http-method", "x-http-method-override", "x-method-override", "x-real-ip"),
 }
 """What a native call does not pass on: what is of one hop, credentials and whom they bill, cookies, who forwarded it, another method."""
 NOT_NATIVE_PREFIXES: Final = ("cf-", "x-forwarded-", "x-omnillm-")
-NATIVE_RETURNED: Final = ("content-disposition", "x-goog-upload-chunk-granularity", "x-goog-upload-size-received", "x-goog-upload-status")
+BEDROCK_RETURNED: Final = (
+    *("x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count"),
+    *("x-amzn-bedrock-cache-read-input-token-count", "x-amzn-bedrock-cache-write-input-token-count"),
+    *("x-amzn-bedrock-invocation-latency", "x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"),
+)
+"""Of a reply to AWS's SDKs, which read counts there."""
+NATIVE_RETURNED: Final = (
+    *BEDROCK_RETURNED,
+    *("content-disposition", "x-goog-upload-chunk-granularity", "x-goog-upload-size-received", "x-goog-upload-status"),
+)
 """Of a reply to a native call, beside `RETURNED`."""
 
 _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
@@ -76,7 +86,7 @@ class Sender:
     def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
         check_auth(endpoint.auth)
         self._endpoint = endpoint
-        self._prefixes: dict[tuple[str, str, str, bool], bytes] = {}
+        self._prefixes: dict[tuple[str, str, str, bool, str], bytes] = {}
         self.renew(secret)
 
     def renew(self, secret: Secret) -> None:
@@ -98,17 +108,27 @@ class Sender:
         self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) and key else b""
         self._fixed = b"\r\n".join(fields)
         self._own = frozenset(name.encode() for name in own)
-        self._passing = passing(frozenset((*own, *endpoint.unsent)), endpoint.fallback_headers)
+        dropped = frozenset((*own, *endpoint.unsent))
+        self._passing = passing(dropped, endpoint.fallback_headers, endpoint.passed)
         self._prefixes.clear()
 
-    def head(
-        self, headers: Mapping[bytes, bytes], *, protocol: str, operation: str, model: str, is_stream: bool, content_type: bytes = b""
+    def head(  # noqa: PLR0913  what a request line says, and a form's content type
+        self,
+        headers: Mapping[bytes, bytes],
+        *,
+        protocol: str,
+        operation: str,
+        model: str,
+        is_stream: bool,
+        content_type: bytes = b"",
+        version: str = "",
     ) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
-        `headers` are the client's (lower-cased names); `content_type`: of an upload. BadRequest: the model name cannot stand in a URL.
+        `headers` are the client's (lower-cased names); `content_type`: of an upload; `version`: of a cloud's API, as its client chose it.
+        BadRequest: the model name cannot stand in a URL.
         """
-        asked = (protocol, operation, model, is_stream)
+        asked = (protocol, operation, model, is_stream, version)
         prefix = self._prefixes.get(asked) or self._prefix(asked)
         if content_type:
             prefix = b"%b\r\ncontent-type: %b" % (prefix, content_type)
@@ -129,9 +149,9 @@ class Sender:
         pieces.append(b"\r\n")
         return b"".join(pieces)
 
-    def _prefix(self, asked: tuple[str, str, str, bool]) -> bytes:
-        protocol, operation, model, is_stream = asked
-        target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream)
+    def _prefix(self, asked: tuple[str, str, str, bool, str]) -> bytes:
+        protocol, operation, model, is_stream, version = asked
+        target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream, version=version)
         if self._auth_query:
             target += (b"&" if b"?" in target else b"?") + self._auth_query
         if operation in UPLOADS:

@@ -6,14 +6,14 @@ A `{word}` in a pattern is an id of that kind, which only the provider key that 
 import enum
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, Literal
 
 import msgspec
 
 from omnillm.protocols.bound import CACHED_CONTENT, CONVERSATION, FILE, RESPONSE
 from omnillm.providers.batches import result_files
-from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.endpoint import Endpoint, segment_name
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 
 BATCH: Final = "batch"
@@ -46,8 +46,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The kind of what its reply names by `id` (Gemini: `name`)."""
     lists: str = ""
     """The kind of what its reply lists."""
-    stream: Literal["", "sse", "binary"] = ""
-    """sse: events, to whoever asks for them. binary: a body of any size. "": a reply that is whole."""
+    stream: Literal["", "sse", "binary", "eventstream"] = ""
+    """sse: events, to whoever asks for them. eventstream: AWS's. binary: a body of any size. "": a reply that is whole."""
 
 
 def _operations(table: str) -> tuple[Operation, ...]:
@@ -128,6 +128,34 @@ GEMINI: Final = _operations("""
     DELETE /batches/{batch}               batches
     POST   /batches/{batch}:cancel        batches
 """)
+BEDROCK: Final = _operations("""
+    POST   /model/{model}/invoke                        invoke_model  tokens
+    POST   /model/{model}/invoke-with-response-stream   invoke_model  tokens  stream=eventstream
+""")
+"""Of models that are not Claude: their words are their own."""
+PLANNED: Final[Mapping[str, tuple[Operation, ...]]] = {
+    "bedrock": _operations("""
+    POST   /guardrail/{guardrail}/version/{version}/apply    guardrails  units
+    POST   /guardrail-checks/invoke       guardrails  units
+    POST   /async-invoke                  async_invoke  units
+    GET    /async-invoke                  async_invoke
+    GET    /async-invoke/{invocation}     async_invoke
+"""),
+    "vertex_ai": _operations("""
+    POST   /publishers/google/models/{model}:predict             predictions  units
+    POST   /publishers/google/models/{model}:predictLongRunning  predictions  units
+    POST   /publishers/google/models/{model}:embedContent        predictions  tokens
+    GET    /publishers/google/models      models
+    GET    /publishers/google/models/{model}  models
+    POST   /cachedContents                caches  priced
+    GET    /cachedContents                caches
+    POST   /batchPredictionJobs           batches  tokens
+    GET    /batchPredictionJobs           batches
+"""),
+}
+"""Known, refused by name, and told apart from what nobody knows."""
+WRITTEN_ANEW: Final[Mapping[str, str]] = {"bedrock": "/model/"}
+"""Kind -> how paths begin whose model may be an ARN, with slashes: they are read whole, and written anew with the model as one segment."""
 COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents", BATCH: "batches"}
 """Gemini's ids bear their collection: `files/abc`."""
 BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
@@ -136,11 +164,12 @@ _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
     "azure_openai": OPENAI,
     "anthropic": ANTHROPIC,
     "gemini": GEMINI,
-    "bedrock": (),
+    "bedrock": BEDROCK,
     "vertex_ai": (),
 }
-"""The clouds' other paths are signed, or need a token: none passes yet."""
 _ID: Final = r"[A-Za-z0-9_.\-]{1,256}"
+_PLACE: Final = re.compile(r"^/v1(?:beta1)?(?:/projects/[^/]+/locations/[^/]+)?(?=/)")
+"""What Google's clients write before a path."""
 _WORD: Final = re.compile(r"\\{(\w+)\\}")
 UNLISTED: Final = "unlisted"
 
@@ -150,7 +179,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     operation: Operation
     path: str
-    """Below the root, as it goes upstream."""
+    """Below the root, decoded."""
+    encoded: str = ""
+    """As it goes upstream, where a name in it has slashes."""
     named: tuple[tuple[str, str], ...] = ()
     """(kind, id) of what only one key knows."""
     model: str = ""
@@ -168,19 +199,33 @@ def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) ->
         if found is not None:
             words = found.groupdict()
             named = tuple((kind, _bound_id(endpoint, kind, words[kind])) for kind in words if kind in BOUND)
-            return Asked(operation=operation, path=path, named=named, model=words.get("model", ""))
+            model = words.get("model", "")
+            encoded = operation.path.replace("{model}", segment_name(model)) if endpoint.kind in WRITTEN_ANEW else ""
+            return Asked(operation=operation, path=path, encoded=encoded, named=named, model=model)
     if any(_matches(pattern, path) for pattern in allowed):
         return Asked(operation=Operation(method=method, path=path, family=UNLISTED, metering=Metering.TOKENS), path=path)
     return None
 
 
+def is_planned(endpoint: Endpoint, path: str) -> bool:
+    """Whether a path, with or without what a cloud's clients write before it, is one of a later version."""
+    below = _PLACE.sub("", path)
+    return any(_known(each.path).fullmatch(below) for each in PLANNED.get(endpoint.kind, ()))
+
+
+@cache
+def _known(template: str) -> re.Pattern[str]:
+    return re.compile(_WORD.sub(".{1,512}", re.escape(template)) + "(?:/.*)?")
+
+
 @cache
 def _compiled(kind: str) -> tuple[tuple[Operation, re.Pattern[str]], ...]:
-    return tuple((each, re.compile(_WORD.sub(_group, re.escape(each.path)))) for each in operations(kind))
+    return tuple((each, re.compile(_WORD.sub(partial(_group, kind=kind), re.escape(each.path)))) for each in operations(kind))
 
 
-def _group(word: re.Match[str]) -> str:
-    return f"(?P<{word[1]}>{'[^:]{1,256}' if word[1] == 'model' else _ID})"
+def _group(word: re.Match[str], *, kind: str) -> str:
+    model = ".{1,256}" if kind in WRITTEN_ANEW else "[^:]{1,256}"
+    return f"(?P<{word[1]}>{model if word[1] == 'model' else _ID})"
 
 
 def _matches(pattern: str, path: str) -> bool:

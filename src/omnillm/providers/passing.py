@@ -44,8 +44,9 @@ class Passing:
 
     __slots__ = ("_fallbacks", "_labels")
 
-    def __init__(self, dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...]) -> None:
-        self._labels = _LABELS | dict.fromkeys((name.encode() for name in dropped), b"")
+    def __init__(self, dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...], passed: tuple[str, ...] = ()) -> None:
+        own = {name.encode(): f"\r\n{name}: ".encode() for name in passed}
+        self._labels = _LABELS | own | dict.fromkeys((name.encode() for name in dropped), b"")
         self._fallbacks = tuple((name.encode(), f"\r\n{name}: {value}".encode()) for name, value in fallbacks if name not in dropped)
 
     def write(self, headers: Mapping[bytes, bytes]) -> bytes:
@@ -73,6 +74,9 @@ class Passing:
 
 
 @lru_cache(maxsize=256)
-def passing(dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...]) -> Passing:
-    """The rule that drops these names beside all that is dropped anyway, and says `fallbacks` where the client says nothing."""
-    return Passing(dropped, fallbacks)
+def passing(dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...], passed: tuple[str, ...] = ()) -> Passing:
+    """The rule that drops these names beside all that is dropped anyway, and says `fallbacks` where the client says nothing.
+
+    `passed`: what goes through beside all that does anyway.
+    """
+    return Passing(dropped, fallbacks, passed)

@@ -49,7 +49,9 @@ def placed(endpoint: Endpoint, region: str) -> Endpoint:
     """Return the endpoint with its region: the one given, else the one in the name of its host."""
     if endpoint.kind not in PLACED:
         return endpoint
-    return replace(endpoint, region=region or region_of(urlsplit(endpoint.base_url.reveal()).hostname or ""))
+    url = urlsplit(endpoint.base_url.reveal())
+    found = _LOCATION.search(url.path)
+    return replace(endpoint, region=region or region_of(url.hostname or ""), location=found[1] if found else "")
 
 
 def place_of(endpoint: Endpoint) -> str:

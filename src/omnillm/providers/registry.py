@@ -7,10 +7,10 @@ import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
 from omnillm.protocols.token_counts import COUNTS
-from omnillm.providers.endpoint import GEMINI_METHODS
+from omnillm.providers.endpoint import GEMINI_METHODS, Endpoint
 from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
-from omnillm.providers.native import Metering, Operation, operations
+from omnillm.providers.native import PLANNED, Metering, Operation, operations
 from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
 
 Level = Literal["native", "compatible", "planned"]
@@ -35,7 +35,7 @@ def embedded_provider_registry() -> tuple[Support, ...]:
     return tuple(row for kind in (*KINDS, *LATER) for row in _rows(kind))
 
 
-StreamMode = Literal["none", "sse", "binary", "websocket", "webrtc"]
+StreamMode = Literal["none", "sse", "binary", "eventstream", "websocket", "webrtc"]
 _INFERENCE: Final[Mapping[str, tuple[StreamMode, Metering]]] = {GENERATION: ("sse", Metering.TOKENS), COUNT_TOKENS: ("none", Metering.ZERO)}
 _BY_TOKENS: Final = frozenset({EMBEDDINGS, MODERATIONS})
 WEBRTC: Final = "/realtime/calls"
@@ -64,19 +64,23 @@ def embedded_primitive_provider_registry() -> tuple[PrimitiveSupport, ...]:
             provider=kind, family=each.family, method=each.method, path=each.path, stream_mode=mode, budget_class=each.metering, tier=tier
         )
         for kind in KINDS
-        for each, mode, tier in (*_inference(kind), *_own_families(kind), *_table(kind), *_live(kind))
+        for each, mode, tier in (*_inference(kind), *_own_families(kind), *_table(kind), *_live(kind), *_later(kind))
     )
 
 
 def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
     profile = KINDS[kind]
+    if BEDROCK_CONVERSE in profile.own_protocols:
+        yield from _converse(profile)
+        return
     for protocol in profile.protocols:
-        for family, (mode, metering) in _INFERENCE.items() if protocol != BEDROCK_CONVERSE else ():
+        for family, (mode, metering) in _INFERENCE.items():
             operation = "generate" if family == GENERATION else COUNT_TOKENS
             if not profile.has_path(protocol, operation):
                 continue
+            collection = "" if profile.cloud_paths else "/models"
             written = profile.path_of(protocol, operation).replace(
-                "/{model}:{method}", f"/models/{{model}}:{GEMINI_METHODS[operation, False]}"
+                "/{model}:{method}", f"{collection}/{{model}}:{GEMINI_METHODS[operation, False]}"
             )
             yield Operation(method="POST", path=written, family=family, metering=metering), mode, "native"
 
@@ -88,6 +92,20 @@ def _own_families(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
             path = FAMILY_PATHS[spoken, family].replace("/{model}:", "/models/{model}:")
             metering = Metering.TOKENS if family in _BY_TOKENS else Metering.UNITS
             yield Operation(method="POST", path=path, family=family, metering=metering), STREAMS.get(family, "none"), "native"
+
+
+def _converse(profile: Endpoint) -> Iterator[tuple[Operation, StreamMode, Level]]:
+    """InvokeModel, be it Claude's or another model's, stands in the path table."""
+    for (protocol, operation, is_stream), path in profile.cloud_paths.items():
+        if protocol == BEDROCK_CONVERSE:
+            family = COUNT_TOKENS if operation == COUNT_TOKENS else GENERATION
+            asked = Operation(method="POST", path=path, family=family, metering=_INFERENCE[family][1])
+            yield asked, "eventstream" if is_stream else "none", "native"
+
+
+def _later(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
+    for each in PLANNED.get(kind, ()):
+        yield each, "none", "planned"
 
 
 def _table(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
@@ -110,13 +128,15 @@ def _rows(kind: str) -> Iterator[Support]:
         yield Support(provider=kind, family=GENERATION, wire_format=NATIVE, level="planned")
         return
     spoken = KINDS[kind].protocols
-    for name in (name for name in PROTOCOL_NAMES if name != BEDROCK_CONVERSE):  # no client speaks it
+    for name in (name for name in PROTOCOL_NAMES if name != BEDROCK_CONVERSE or name in spoken):  # its clients speak it to nobody else
         yield Support(provider=kind, family=GENERATION, wire_format=name, level="native" if name in spoken else "compatible")
-    counted = [name for name in spoken if name in COUNTS and KINDS[kind].has_path(name, COUNT_TOKENS)]
+    counted = [name for name in spoken if name in {*COUNTS, BEDROCK_CONVERSE} and KINDS[kind].has_path(name, COUNT_TOKENS)]
     for name in counted if KINDS[kind].counter is None else dict.fromkeys((*counted, *COUNTS)):
         yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native" if name in counted else "compatible")
     for family in dict.fromkeys(operation.family for operation in operations(kind)):
         yield Support(provider=kind, family=family, wire_format=NATIVE, level="native")
+    for family in dict.fromkeys(operation.family for operation in PLANNED.get(kind, ()) if operation.family != REALTIME):
+        yield Support(provider=kind, family=family, wire_format=NATIVE, level="planned")
     yield from _families(kind)
     yield Support(provider=kind, family=REALTIME, wire_format=NATIVE, level="native" if KINDS[kind].has_sessions else "planned")
 

@@ -1,18 +1,30 @@
 """https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest: Gemini, and Claude in its own Messages API."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
+from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.anthropic_body import AnthropicBody
-from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.endpoint import GEMINI_METHODS, Endpoint, OwnPath
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.secret import Secret
 
 _GOOGLE = "/publishers/google/models/{model}:{method}"
 _ANTHROPIC = "/publishers/anthropic/models/"
 _CLAUDE = re.compile(r"^claude-")
+_OWN = re.compile(r"/(v1|v1beta1)(?:/projects/[^/]+/locations/([^/]+))?/publishers/(google|anthropic)/models/([^/:]+):([A-Za-z]+)")
+_CLAUDE_METHODS = {"rawPredict": False, "streamRawPredict": True}
+_COUNTING = "count-tokens"
+_PLACE = re.compile(r"/projects/([^/]+)/")
+_PROJECT = re.compile(r"\s*(?://[a-z.-]+/)?projects/([^/]+)/")
+_NAMING = ("cachedContent", "cached_content", "tools", "model")
+"""Members that name what is kept in a project."""
+_FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 
 
 class _Told(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +39,63 @@ def _error_protocol(protocol: str, body: bytes) -> str:
         return ANTHROPIC_MESSAGES if msgspec.json.decode(body, type=_Told).type == "error" else GEMINI_GENERATE_CONTENT
     except UNREADABLE:
         return GEMINI_GENERATE_CONTENT
+
+
+def _own_path(endpoint: Endpoint, path: str) -> OwnPath | None:
+    """What a path of Google's SDK, or of Anthropic's for Vertex AI, asks for. Whose project it names does not matter: it is not asked."""
+    del endpoint
+    found = _OWN.fullmatch(path)
+    if found is None:
+        return None
+    version, location, publisher, model, method = found.groups(default="")
+    if publisher == "google":
+        for (operation, is_stream), known in GEMINI_METHODS.items():
+            if known == method:
+                return OwnPath(
+                    protocol=GEMINI_GENERATE_CONTENT,
+                    operation=operation,
+                    model=model,
+                    is_stream=is_stream,
+                    version=version,
+                    location=location,
+                )
+        return None
+    if method not in _CLAUDE_METHODS:
+        return None
+    if model == _COUNTING:
+        return OwnPath(protocol=ANTHROPIC_MESSAGES, operation="count_tokens", version=version, location=location)
+    is_stream = _CLAUDE_METHODS[method]
+    return OwnPath(protocol=ANTHROPIC_MESSAGES, operation="generate", model=model, is_stream=is_stream, version=version, location=location)
+
+
+def _check_body(endpoint: Endpoint, body: bytes) -> None:
+    """BadRequest: a member names something of another project, which these credentials might reach and the caller must not."""
+    place = _PLACE.search(urlsplit(endpoint.base_url.reveal()).path)
+    if place is None or (b"projects" not in body and b"\\u00" not in body):
+        return
+    members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    for name in (name for name in _NAMING if name in members):
+        for text in _texts(msgspec.json.decode(members[name])):
+            found = _PROJECT.match(text)
+            if found is not None and found[1] != place[1]:
+                raise BadRequest(
+                    f"`{name}` names something of another project, by its id or its number; what is of the provider's own project is named "
+                    "by that project's id.",
+                    code="foreign_project",
+                )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in it, but for what a client's own functions are called and described by."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            waiting += [each[name] for name in each if name not in _FUNCTIONS]
+        elif isinstance(each, list):
+            waiting += each
 
 
 VERTEX_AI = Endpoint(
@@ -49,4 +118,6 @@ VERTEX_AI = Endpoint(
     unsent=("anthropic-version",),
     has_sessions=True,
     credentials="google",
+    own_path=_own_path,
+    check_body=_check_body,
 )

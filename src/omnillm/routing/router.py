@@ -75,8 +75,8 @@ class Router:
         if not name or len(model) > LONGEST_NAME or not model.isascii() or not model.isprintable():
             self._refuse(model, allowed)
         target = Target(provider=provider, model=name, protocol=protocol)
-        if not self._endpoints[provider].speaks(protocol, operation):
-            raise BadRequest(f"the provider {provider} has no {operation} in {protocol}", code="unsupported_protocol")
+        if not self._endpoints[provider].speaks(protocol, operation, model=name):
+            raise BadRequest(f"the provider {provider} has no {operation} of {_shown(name)} in {protocol}", code="unsupported_protocol")
         return Plan(targets=(target,), public_model=model, route=f"{provider}/{ASKED}")
 
     def check_spendable(self, provider: str, name: str, allowed: tuple[str, ...]) -> None:

@@ -37,8 +37,10 @@ class Authenticator:
         self._anonymous = anonymous
 
     def credential(self, headers: Mapping[bytes, bytes], query: str) -> bytes:
-        """The digest of what a request bears, b"" when it bears nothing."""
+        """The digest of what a request bears, b"" when it bears nothing. Unauthenticated: it bears a signature, which nobody can check."""
         secret = presented_secret(headers, query)
+        if not secret and self._anonymous is None and headers.get(b"authorization", b"").startswith(_SIGNATURE):
+            raise Unauthenticated(_SIGNED)
         return digest(self._pepper, secret) if secret else b""
 
     def authenticate(self, headers: Mapping[bytes, bytes], query: str, wall: float) -> Caller:
@@ -96,6 +98,11 @@ def digest(pepper: bytes, secret: bytes) -> bytes:
     return blake2b(secret, key=pepper[:64], digest_size=32).digest()
 
 
+_SIGNATURE = b"AWS4-"
+_SIGNED = (
+    "The request bears an AWS signature, which nobody can check here. Give the client a virtual key of this gateway as its Bedrock API "
+    "key: set AWS_BEARER_TOKEN_BEDROCK to it."
+)
 _MISSING = "No API key was sent. Use a virtual key of this gateway as the API key of your SDK."
 _UNKNOWN = "The API key is not a virtual key of this gateway."
 _ENDED = "The virtual key that began this is not one of this gateway any more."

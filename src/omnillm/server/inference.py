@@ -22,11 +22,13 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
     """Decode and peek the body once; anything wrong with it is a BadRequest that names the member."""
     now = clock.now()
     headers = request.headers
+    if route.provider:
+        live.endpoints[route.provider].check_request(headers, route.location)
     upload = request.sink if isinstance(request.sink, Upload) else None
     body = request.body if upload is None else upload.digest
     members = read_members(body) if upload is None else upload.members
     protocol = route.protocol
-    peek = protocol.peek_request(with_model(members, route.model if route.provider else ""))
+    peek = protocol.peek_request(with_model(members, route.model if route.provider and not protocol.is_native_only else ""))
     model = route.model or peek.model
     if not model:
         raise BadRequest("The request names no model.", code="missing_model")
@@ -35,6 +37,7 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         model = f"{route.provider}/{model}"
     return Call(
         provider=route.provider,
+        version=route.version,
         protocol=protocol,
         operation=route.operation,
         caller=caller,
@@ -131,7 +134,10 @@ def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
         f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
         f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n{cost}"
     )
-    fields = reply_fields(relay.upstream_headers) + own.encode()
+    is_native = case.call.protocol.is_native_only
+    fields = reply_fields(relay.upstream_headers, is_native=is_native) + own.encode()
+    if is_native:
+        fields += b"x-amzn-requestid: %b\r\n" % case.request_id.encode()
     if case.losses:
         fields += b"x-omnillm-loss: %b\r\n" % short_form(case.losses).encode("ascii", "replace")
     warned = alerts.header(case.call.caller.budgets)

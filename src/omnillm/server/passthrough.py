@@ -15,11 +15,12 @@ from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
-from omnillm.gateway.native_asks import NativeAsk, check_path, read_asked, without_credentials
+from omnillm.gateway.faults import fault_of
+from omnillm.gateway.native_asks import NativeAsk, read_asked, without_credentials
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.money import format_usd
 from omnillm.protocols.protocol import RequestPeek
-from omnillm.providers.endpoint import UPLOADS, Endpoint
+from omnillm.providers.endpoint import SIGNING, UPLOADS, Endpoint
 from omnillm.providers.heads import reply_fields
 from omnillm.providers.native import Asked
 from omnillm.server.inference import text_of, timeout_s
@@ -89,10 +90,11 @@ def upload_of(request: Request, live: Live) -> Upload | None:
 
 def open_native(request: Request, place: Place, caller: Caller, live: Live) -> Native:
     """Raises BadRequest for a path that could be read in two ways, Forbidden for one that is in no table."""
-    check_path(request.target.partition(b"?")[0].decode("latin-1"))
     endpoint = live.endpoints[place.provider]
-    asked = read_asked(place.provider, endpoint, request.method, place.path, live.passthrough.get(place.provider, ()))
-    request.is_spooled = request.method not in {"GET", "HEAD", "DELETE"}
+    written, allowed = request.target.partition(b"?")[0].decode("latin-1"), live.passthrough.get(place.provider, ())
+    asked = read_asked(place.provider, endpoint, request.method, place.path, written=written, allowed=allowed)
+    # What is signed is hashed whole before its first byte leaves: it stays in memory, and within that limit.
+    request.is_spooled = request.method not in {"GET", "HEAD", "DELETE"} and endpoint.credentials != SIGNING
     return Native(place.provider, endpoint, asked, caller, live.authenticator.holder(request.headers, request.query), live)
 
 
@@ -100,7 +102,7 @@ def open_upload(request: Request, upload: Upload, live: Live, wall: float) -> Na
     """Raises Unauthenticated where who began it may not call any more."""
     caller = live.authenticator.still(upload.holder, wall)
     endpoint = live.endpoints[upload.provider]
-    asked = read_asked(upload.provider, endpoint, "POST", upload.path, ())
+    asked = read_asked(upload.provider, endpoint, "POST", upload.path, written=upload.path)
     request.is_spooled = True
     return Native(upload.provider, endpoint, asked, caller, upload.holder, live, upload)
 
@@ -148,13 +150,19 @@ def _here(native: Native, request: Request, prefix: str) -> str:
 
 
 async def _stream(relay: NativeRelay, fields: bytes, reply: Reply) -> None:
-    """Piece by piece. One that breaks off is cut: there is no other honest end."""
-    piece = await relay.read()
-    reply.start(relay.status, fields)
-    while piece:
-        reply.write(piece)
-        await reply.drain()
+    """Piece by piece. One that breaks off is cut, unless it is of whole messages, after which an error can be told."""
+    try:
         piece = await relay.read()
+        reply.start(relay.status, fields)
+        while piece:
+            reply.write(piece)
+            await reply.drain()
+            piece = await relay.read()
+    except OmniError as error:
+        if not (reply.is_started and relay.takes_fault):
+            raise
+        protocol = relay.case.call.protocol
+        reply.write(protocol.write_stream_fault(fault_of(error, error.status, relay.case.request_id), 0))
     reply.end()
 
 

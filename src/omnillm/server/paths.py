@@ -12,6 +12,12 @@ from omnillm.providers.families import UPLOADS
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
+CONVERSE = PROTOCOLS["bedrock_converse"]
+BEDROCKS = ("/model/", "/guardrail/", "/guardrail-checks/", "/async-invoke")
+"""How paths of Bedrock's begin."""
+CLAUDE_ON_VERTEX = "/publishers/anthropic/"
+GOOGLES = ("/v1beta/", "/v1beta1/", "/v1/projects/", "/ws/google.")
+"""How paths of Google's begin, and of nobody else's."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +29,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_stream: bool = False
     provider: str = ""
     """The only one that may answer: the path names it."""
+    version: str = ""
+    """Of a cloud's API, where its clients choose one."""
+    location: str = ""
+    """Where a cloud's client wants it computed."""
     is_upload: bool = False
     """Its body is a form with files."""
 
@@ -95,10 +105,17 @@ def provider_route(provider: str, endpoint: Endpoint, rest: str) -> Route | None
     found = endpoint.operation_at(rest)
     if found is None:
         return None
-    spoken, operation, model, is_stream = found
-    if spoken in FORMATS:
-        return msgspec.structs.replace(_family(FORMATS[spoken]), model=model, provider=provider)
-    return Route(protocol=PROTOCOLS[spoken], operation=operation, model=model, is_stream=is_stream, provider=provider)
+    if found.protocol in FORMATS:
+        return msgspec.structs.replace(_family(FORMATS[found.protocol]), model=found.model, provider=provider)
+    return Route(
+        protocol=PROTOCOLS[found.protocol],
+        operation=found.operation,
+        model=found.model,
+        is_stream=found.is_stream,
+        provider=provider,
+        version=found.version,
+        location=found.location,
+    )
 
 
 def split_provider(path: str) -> tuple[str, str] | None:
@@ -123,8 +140,10 @@ def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
     route = inference_route(path)
     if route is not None:
         return route.protocol
-    if path.startswith("/v1/messages") or b"anthropic-version" in headers:
+    if path.startswith(BEDROCKS):
+        return CONVERSE
+    if path.startswith("/v1/messages") or CLAUDE_ON_VERTEX in path or b"anthropic-version" in headers:
         return MESSAGES
-    if path.startswith(("/v1beta/", "/ws/google.")) or ":" in path or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers:
+    if path.startswith(GOOGLES) or ":" in path or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers:
         return GEMINI
     return RESPONSES if path.startswith("/v1/responses") else CHAT

@@ -3,7 +3,7 @@
 from math import ceil
 
 from omnillm.errors import CallerFault, MethodNotAllowed, OmniError, Refused
-from omnillm.gateway.faults import client_status, error_body
+from omnillm.gateway.faults import client_status, error_body, fault_of
 from omnillm.gateway.idempotency import ORIGINAL
 from omnillm.protocols.protocol import Protocol
 from omnillm.server.requests import Rendered
@@ -15,6 +15,7 @@ UPGRADE_REQUIRED = 426
 def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Rendered:
     status = client_status(error, protocol)
     fields = b"content-type: application/json\r\nx-omnillm-request-id: %b\r\n" % request_id.encode()
+    fields += protocol.write_fault_fields(fault_of(error, status, request_id))
     if error.attempts:
         fields += b"x-omnillm-attempts: %d\r\n" % error.attempts
     if error.code == IN_FLIGHT:

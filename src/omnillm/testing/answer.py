@@ -72,7 +72,8 @@ def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: St
         raw = msgspec.json.encode(speaker.whole(generation))
         total = generation.usage.completion_tokens
         pieces = [Piece(raw[: len(raw) // 2] if fault.truncates_json else raw, total, "terminal")]
-        return Reply(status=200, fields=fields | dict(fault.fields), pieces=pieces, is_chunked=False, generated=total)
+        fields |= speaker.reply_fields(generation) | dict(fault.fields)
+        return Reply(status=200, fields=fields, pieces=pieces, is_chunked=False, generated=total)
     pieces = _altered(speaker, generation, fault)
     if is_array:
         pieces = gemini_generate_content.as_array(pieces)
@@ -82,7 +83,8 @@ def succeed(speaker: Speaker, generation: Generation, fault: Fault, standing: St
 
 def provide(speaker: Speaker, provided: Provided, fault: Fault, standing: Standing) -> Reply:
     """The reply of an endpoint family, as the fault's content changes it."""
-    fields = speaker.fields(standing) | {"date": http_date(standing.wall), "content-type": provided.content_type} | dict(fault.fields)
+    told = {"date": http_date(standing.wall), "content-type": provided.content_type} | dict(provided.fields)
+    fields = speaker.fields(standing) | told | dict(fault.fields)
     pieces = provided.delivered()
     if fault.truncates_json:
         pieces = pieces[: max(1, len(pieces) // 2)]

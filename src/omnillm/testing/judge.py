@@ -15,14 +15,7 @@ from omnillm.testing.generation import Generation, count_tokens
 from omnillm.testing.hosts import ITSELF, Host
 from omnillm.testing.images import IMAGE_TOKENS
 from omnillm.testing.memory import Memory, seal_for
-from omnillm.testing.replies import (
-    ANTHROPIC_MESSAGES,
-    BEDROCK_CONVERSE,
-    BEDROCK_COUNTED,
-    BEDROCK_INVOKED,
-    GEMINI_GENERATE_CONTENT,
-    OPENAI_RESPONSES,
-)
+from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK, BEDROCK_COUNTED, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.testing.replies.anthropic_messages import read_count
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing
 from omnillm.testing.routes import Route, key_of, route
@@ -193,7 +186,7 @@ def _unknown(way: Route, arrived: Arrived) -> Fault:
     """How a key that is nobody's is refused."""
     if is_signed(arrived.headers):
         return BAD_SIGNATURE
-    if way.speaker in (BEDROCK_CONVERSE, BEDROCK_COUNTED, BEDROCK_INVOKED):
+    if way.speaker in BEDROCK:
         return UNKNOWN_BEDROCK_KEY
     if way.speaker is GEMINI_GENERATE_CONTENT:
         return UNKNOWN_TOKEN if b"authorization" in arrived.headers else UNKNOWN_GEMINI_KEY

@@ -14,6 +14,7 @@ from omnillm.testing.replies import (
     BEDROCK_CONVERSE,
     BEDROCK_COUNTED,
     BEDROCK_INVOKED,
+    BEDROCK_LLAMA,
     GEMINI_GENERATE_CONTENT,
     OPENAI_CHAT,
     OPENAI_RESPONSES,
@@ -115,7 +116,8 @@ def _cloud(path: str, query: str) -> Route | None:
             return Route(speaker=BEDROCK_CONVERSE, operation="family", model=unquote(match["model"]), family=family)
         if match["method"] == "count-tokens":
             return Route(speaker=BEDROCK_COUNTED, operation="count", model=unquote(match["model"]))
-        speaker = BEDROCK_CONVERSE if match["method"].startswith("converse") else BEDROCK_INVOKED
+        invoked = BEDROCK_LLAMA if "meta.llama" in match["model"] else BEDROCK_INVOKED
+        speaker = BEDROCK_CONVERSE if match["method"].startswith("converse") else invoked
         return Route(speaker=speaker, operation="generate", model=unquote(match["model"]), is_stream=match["method"].endswith("stream"))
     if (place := VERTEX_PLACE.fullmatch(unquote(path))) is None:
         return None

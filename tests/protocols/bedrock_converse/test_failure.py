@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
+from msgspec.structs import replace
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.bedrock_converse import PROTOCOL
@@ -60,13 +61,23 @@ def test_no_body_raises(body: bytes) -> None:
 
 
 def test_faults_are_written_as_the_service_would() -> None:
-    """A body with its code, and an exception frame that botocore reads."""
-    assert json.loads(PROTOCOL.write_fault(FAULT)) == {"__type": "ThrottlingException", "message": "Slow down.", "requestId": "r1"}
+    """A body and a header with its code, and an exception frame that botocore reads."""
+    told = {"__type": "ThrottlingException", "message": "Slow down.", "code": FAULT.code, "requestId": "r1"}
+    assert json.loads(PROTOCOL.write_fault(FAULT)) == told
+    assert PROTOCOL.write_fault_fields(FAULT) == b"x-amzn-errortype: ThrottlingException\r\nx-amzn-requestid: r1\r\n"
     buffer = EventStreamBuffer()
     buffer.add_data(PROTOCOL.write_stream_fault(FAULT, 0))
     [message] = list(buffer)
     assert message.headers[":exception-type"] == "throttlingException"
     assert message.to_response_dict()["status_code"] == 400
+
+
+def test_waits_are_told_and_read_as_awss_sdks_do() -> None:
+    """In milliseconds, rounded up; nonsense there is nothing."""
+    fields = PROTOCOL.write_fault_fields(replace(FAULT, retry_after_s=1.2345))
+    assert fields.endswith(b"x-amz-retry-after: 1235\r\n")
+    for told, wait_s in ((b"1235", 1.235), (b"-1", 7.0), (b"9" * 30, 7.0), (b"", 7.0)):
+        assert PROTOCOL.read_failure(503, {b"x-amz-retry-after": told, b"retry-after": b"7"}, b"{}", 0.0).retry_after_s == wait_s
 
 
 def test_codes_are_words_never_text() -> None:

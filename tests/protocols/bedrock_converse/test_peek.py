@@ -75,3 +75,60 @@ def test_dearer_tiers_are_asked_for_by_name(body: dict[str, Any], tier: str) -> 
 def test_documents_and_videos_weigh_what_they_can(kind: str, media: dict[str, Any], least: int) -> None:
     """Where nothing is known of a length, the most that there can be."""
     assert PROTOCOL.media_tokens(conversation({kind: media})) >= least
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"additionalModelRequestFields": {"thinking": {"type": "enabled"}, "top_k": 5, "anthropic_beta": ["a"]}}, ""),
+        ({"additionalModelRequestFields": {"inferenceConfig": {"topK": 5}, "tools": [{"type": "computer_20250124"}]}}, ""),
+        ({"additionalModelRequestFields": {"max_tokens": 9}}, "additionalModelRequestFields.max_tokens"),
+        ({"additionalModelRequestFields": {"inferenceConfig": {"maxTokens": 9}}}, "additionalModelRequestFields.inferenceConfig"),
+        ({"additionalModelRequestFields": {"tools": [{"type": "web_search_20250305"}]}}, "additionalModelRequestFields.tools"),
+        ({"toolConfig": {"tools": [{"toolSpec": {"name": "systemTool"}}]}}, ""),
+        ({"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}}, "the tool systemTool"),
+        ({"promptVariables": {"x": {"text": "y"}}}, "promptVariables"),
+    ],
+)
+def test_what_could_hide_a_cost_is_named(body: dict[str, Any], named: str) -> None:
+    """What a client may tell a model beside Converse's words is bounded, or has no bound; escapes change nothing."""
+    for text in (json.dumps({"messages": [], **body}), json.dumps({"messages": [], **body}).replace("systemTool", "\\u0073ystemTool")):
+        asked = msgspec.json.decode(text, type=Members)
+        assert read_asked("bedrock_converse", asked, PROTOCOL.peek_request(asked).price_members, 1).unbounded == named
+
+
+@pytest.mark.parametrize("name", ["additionalModelRequestFields", "toolConfig"])
+def test_member_that_stands_twice_hides_nothing(name: str) -> None:
+    """Which of the two the service reads is not sure."""
+    twice = {
+        "additionalModelRequestFields": b'{"inferenceConfig":{"maxTokens":9},"inferenceConfig":{"topK":1}}',
+        "toolConfig": b'{"tools":[{"systemTool":{"name":"x"}}],"tools":[]}',
+    }
+    asked = msgspec.json.decode(b'{"messages":[],"%b":%b}' % (name.encode(), twice[name]), type=Members)
+    assert "twice" in read_asked("bedrock_converse", asked, PROTOCOL.peek_request(asked).price_members, 1).unbounded
+
+
+@pytest.mark.parametrize(
+    "messages", [[], [7], [{"content": 7}], [{"content": [7, None, {"image": 7}, {"toolResult": 7}, {"guardContent": 7}]}]]
+)
+def test_odd_conversations_are_weighed_and_left_to_the_service(messages: list[Any]) -> None:
+    """Whatever a client wrote, nothing raises but a BadRequest."""
+    odd = members(messages=messages)
+    assert PROTOCOL.peek_request(odd).output_cap is None
+    assert PROTOCOL.media_tokens(odd) == 0
+    assert PROTOCOL.text_bytes(odd) > 0
+
+
+def test_pictures_cannot_hide() -> None:
+    """In what is guarded, or behind escapes."""
+    guarded = conversation({"guardContent": IMAGE})
+    hidden = msgspec.json.decode(json.dumps({"messages": [{"content": [IMAGE]}]}).replace("source", "\\u0073ource"), type=Members)
+    assert PROTOCOL.media_tokens(guarded) == PROTOCOL.media_tokens(hidden) == 4784
+
+
+def test_body_that_counts_tokens_needs_no_messages() -> None:
+    """Its input stands in a member of its own."""
+    asked = msgspec.json.decode(b'{"input":{"converse":{}}}', type=Members)
+    assert PROTOCOL.peek_request(asked).price_members == ()
+    with pytest.raises(BadRequest):
+        PROTOCOL.peek_request(msgspec.json.decode(b"{}", type=Members))

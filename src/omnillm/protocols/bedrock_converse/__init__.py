@@ -1,7 +1,7 @@
-"""Amazon Bedrock's Converse API: `/model/{id}/converse`, `/model/{id}/converse-stream`. Spoken to providers only."""
+"""Amazon Bedrock's Converse API: `/model/{id}/converse`, `/model/{id}/converse-stream`. Clients speak it below `/providers` only."""
 
 from omnillm.protocols.bedrock_converse.codec import CODEC
-from omnillm.protocols.bedrock_converse.failure import read_failure, read_headroom, write_fault, write_stream_fault
+from omnillm.protocols.bedrock_converse.failure import read_failure, read_headroom, write_fault, write_fault_fields, write_stream_fault
 from omnillm.protocols.bedrock_converse.peek import media_tokens, peek_reply, peek_request, text_bytes
 from omnillm.protocols.bedrock_converse.stream import ConverseWatch
 from omnillm.protocols.bedrock_converse.writer import NAME
@@ -17,9 +17,10 @@ PROTOCOL = Protocol(
     read_failure=read_failure,
     write_fault=write_fault,
     write_stream_fault=write_stream_fault,
+    write_fault_fields=write_fault_fields,
     output_cap_member="inferenceConfig.maxTokens",
     read_headroom=read_headroom,
     text_bytes=text_bytes,
     media_tokens=media_tokens,
-    is_upstream_only=True,
+    is_native_only=True,
 )

@@ -5,6 +5,7 @@ is named by its frame. https://docs.aws.amazon.com/bedrock/latest/APIReference/C
 """
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -16,6 +17,10 @@ from omnillm.protocols.hints import retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
 
 _LONGEST_MESSAGE = 2_000
+_RETRY_AFTER = "x-amz-retry-after"
+"""Milliseconds, as AWS's SDKs read them."""
+_LONGEST_WAIT = 10
+"""Digits."""
 
 _VERDICTS = {
     "AccessDeniedException": Verdict.DENIED,
@@ -63,11 +68,18 @@ _NO_SUCH_MODEL = (
 _CODES = {
     400: "ValidationException",
     401: "UnrecognizedClientException",
+    402: "ServiceQuotaExceededException",
     403: "AccessDeniedException",
     404: "ResourceNotFoundException",
+    408: "RequestTimeoutException",
     429: "ThrottlingException",
     503: "ServiceUnavailableException",
+    504: "ModelTimeoutException",
 }
+_STREAM_CODES = {502: "ModelStreamErrorException", 504: "ModelStreamErrorException"}
+"""Where a stream that had begun can be told of less."""
+_EXCEPTION = "Exception"
+"""Ends every name of an error; none of the gateway's own codes ends so."""
 
 
 def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
@@ -79,7 +91,9 @@ def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall:
     fields: dict[str, Any] = reply if isinstance(reply, dict) else {}
     said = headers.get(b"x-amzn-errortype", b"").decode("latin-1") or fields.get("__type") or fields.get("code")
     code = said.partition(":")[0].rpartition("#")[2] if isinstance(said, str) else ""
-    return failure_of(code, fields, status=status, retry_after_s=retry_hint_s(headers, wall))
+    told = headers.get(_RETRY_AFTER.encode(), b"")
+    wait_s = int(told) / 1000 if told.isdigit() and len(told) < _LONGEST_WAIT else retry_hint_s(headers, wall)
+    return failure_of(code, fields, status=status, retry_after_s=wait_s)
 
 
 def failure_of(code: str, fields: Mapping[str, Any], *, status: int = 200, retry_after_s: float | None = None) -> Failure:
@@ -124,11 +138,23 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
 
 
 def write_fault(fault: Fault) -> bytes:
-    """The body of an AWS error; its code stands in it, for there is no header to put it into."""
-    return msgspec.json.encode({"__type": _code_of(fault.status), "message": fault.message, "requestId": fault.request_id})
+    """The body of an AWS error, with the gateway's own `code` for programs."""
+    told = {"__type": error_type(fault), "message": fault.message, "code": fault.code, "requestId": fault.request_id}
+    return msgspec.json.encode({**told, "details": fault.details} if fault.details else told)
+
+
+def write_fault_fields(fault: Fault) -> bytes:
+    """What names the error, for AWS's SDKs look there before they look at the body's `code`, which is ours; and when to come again."""
+    wait = "" if fault.retry_after_s is None else f"{_RETRY_AFTER}: {max(ceil(fault.retry_after_s * 1000), 1)}\r\n"
+    return f"x-amzn-errortype: {error_type(fault)}\r\nx-amzn-requestid: {fault.request_id}\r\n{wait}".encode("ascii", "replace")
+
+
+def error_type(fault: Fault) -> str:
+    """The name of the exception that an SDK raises: the service's own word where the error is the service's."""
+    return fault.code if fault.code.endswith(_EXCEPTION) else _code_of(fault.status)
 
 
 def write_stream_fault(fault: Fault, frames: int) -> bytes:  # noqa: ARG001 - this protocol numbers no events
     """The exception frame that ends a stream already begun."""
-    code = _code_of(fault.status)
+    code = _STREAM_CODES.get(fault.status) or error_type(fault)
     return exception(code[:1].lower() + code[1:], msgspec.json.encode({"message": fault.message}))

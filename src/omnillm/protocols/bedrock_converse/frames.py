@@ -19,18 +19,18 @@ class EventFrames:
 
     def feed(self, piece: bytes) -> list[Frame]:
         """The frames that this piece completes. Raises UpstreamLost where one is damaged."""
-        return [frame_of(message) for message in self._messages.feed(piece)]
+        return [frame_of(message, raw) for raw, message in self._messages.cut(piece)]
 
     def finish(self) -> bool:
         return self._messages.finish()
 
 
-def frame_of(message: Message) -> Frame:
-    """A frame without raw bytes: no client is sent an event stream."""
+def frame_of(message: Message, raw: bytes = b"") -> Frame:
+    """`raw`: the message's bytes, for a client that reads event streams itself."""
     kind = message.text(":message-type")
     if kind == "exception":
-        return Frame(b"", message.payload, EXCEPTION + message.text(":exception-type").encode())
+        return Frame(raw, message.payload, EXCEPTION + message.text(":exception-type").encode())
     if kind == "error":  # a failure of the framing service itself: no payload, but headers
         told = msgspec.json.encode({"message": message.text(":error-message")})
-        return Frame(b"", told, EXCEPTION + message.text(":error-code").encode())
-    return Frame(b"", message.payload, message.text(":event-type").encode())
+        return Frame(raw, told, EXCEPTION + message.text(":error-code").encode())
+    return Frame(raw, message.payload, message.text(":event-type").encode())

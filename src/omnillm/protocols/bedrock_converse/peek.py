@@ -1,5 +1,6 @@
-"""What routing, limits and money need of a Converse body (which the gateway itself wrote), and of a reply."""
+"""What routing, limits and money need of a Converse body, whether the gateway wrote it or a client, and of a reply."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -7,13 +8,13 @@ import msgspec
 from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_of
 from omnillm.protocols.counts import UNREADABLE, decode_clamped
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
+from omnillm.protocols.priced import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field, repeats
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
 
 _NOT_READ = frozenset(
     {"inferenceConfig", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig", "serviceTier", "guardrailConfig"}
 )
 """Members that configure: the model never reads them."""
-_PRICED = frozenset({"performanceConfig", "serviceTier"})
 _IMAGE_TOKENS = 4_784
 """The largest that an image weighs in any model of Bedrock: Claude's high resolution."""
 _PAGE_TOKENS = 4_600
@@ -47,18 +48,30 @@ class _Reply(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 _INFERENCE = msgspec.json.Decoder(_Inference | None)
 _REPLY = msgspec.json.Decoder(_Reply)
+_FIELDS = msgspec.json.Decoder(dict[str, Any] | None)
 _NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 
 
 def peek_request(members: Members) -> RequestPeek:
-    """Read a body of `converse`; the model stands in the path. Raises BadRequest."""
-    require_array(members, "messages")
+    """Read a body of `converse` or `count-tokens`; the model stands in the path. Raises BadRequest."""
+    if "input" not in members or "messages" in members:
+        require_array(members, "messages")
     inference = read(members, "inferenceConfig", _INFERENCE, f"an object with maxTokens, {OUTPUT_CAP_RANGE}")
     return RequestPeek(
         model="",
         output_cap=None if inference is None else inference.max_tokens,
-        price_members=tuple(name for name in members if name in _PRICED),
+        price_members=tuple(_price_members(members)),
     )
+
+
+def _price_members(members: Members) -> Iterator[str]:
+    """Those that change the rate, and those behind which output or input could hide that nothing else in the body shows."""
+    for name, raw in members.items():
+        if name in CONVERSE_PRICED or (name == TOOL_CONFIG and may_hold(bytes(raw), b"systemTool")):
+            yield name
+    fields = read(members, MODEL_FIELDS, _FIELDS, "an object")
+    if fields and (not all(map(is_bounded_field, fields.items())) or repeats(bytes(members[MODEL_FIELDS]))):
+        yield MODEL_FIELDS
 
 
 def peek_reply(body: bytes) -> ReplyPeek:
@@ -81,6 +94,11 @@ def _read_reply(body: bytes) -> _Reply:
         return _REPLY.decode(body)
     except msgspec.ValidationError:
         return decode_clamped(body, _Reply)
+
+
+def may_hold(raw: bytes, word: bytes) -> bool:
+    """Whether a name can stand in a JSON text, be it spelled with escapes."""
+    return word in raw or b"\\u00" in raw
 
 
 def text_bytes(members: Members) -> int:
@@ -115,22 +133,28 @@ def _tokens(media: _Media) -> int:
 def _media(members: Members) -> list[_Media]:
     """Every image, document, sound and video of the conversation, in the results of tools too."""
     raw = members.get("messages")
-    if raw is None or b'"source"' not in bytes(raw):
+    if raw is None or not may_hold(bytes(raw), b'"source"'):
         return []
     found: list[_Media] = []
-    for message in msgspec.json.decode(raw):
-        _search(message.get("content"), found)
+    conversation = msgspec.json.decode(raw, type=list[Any])
+    for message in conversation:
+        _search(message.get("content") if isinstance(message, dict) else None, found)
     return found
 
 
 def _search(content: Any, found: list[_Media]) -> None:
     for block in content if isinstance(content, list) else ():
+        if not isinstance(block, dict):
+            continue
         for kind in _KINDS:
             media = block.get(kind)
-            source = media.get("source") if isinstance(media, dict) else None
+            if not isinstance(media, dict):
+                continue
+            source = media.get("source")
             if isinstance(source, dict):
                 inline = source.get("bytes")
                 found.append(_Media(kind, str(media.get("format")), inline if isinstance(inline, str) else ""))
-        result = block.get("toolResult")
+        guarded, result = block.get("guardContent"), block.get("toolResult")
+        _search([guarded], found)
         if isinstance(result, dict):
             _search(result.get("content"), found)

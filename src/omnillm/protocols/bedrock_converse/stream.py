@@ -46,16 +46,15 @@ class ConverseWatch:
         return self._see_rarely(frame)
 
     def _see_rarely(self, frame: Frame) -> int:
-        is_failure = frame.event.startswith(EXCEPTION)
-        if not is_failure and frame.event != b"metadata":
+        if frame.event.startswith(EXCEPTION):
+            self.failure = failure_in(frame)
+            return _FAILED
+        if frame.event != b"metadata":
             return _NOTHING
         try:
             told = _decode(frame.data or b"{}")
         except UNREADABLE:
-            self.failure = _MALFORMED if not is_failure else failure_of(_code(frame), {})
-            return _FAILED
-        if is_failure:
-            self.failure = failure_of(_code(frame), told)
+            self.failure = _MALFORMED
             return _FAILED
         self.usage = usage_of_counts(told.get("usage")) or self.usage
         self.tier = tier_of(told.get("serviceTier"))
@@ -66,5 +65,10 @@ class ConverseWatch:
         return self._is_complete
 
 
-def _code(frame: Frame) -> str:
-    return frame.event.removeprefix(EXCEPTION).decode("utf-8", "replace")
+def failure_in(frame: Frame) -> Failure:
+    """What the exception in a frame says."""
+    code = frame.event.removeprefix(EXCEPTION).decode("utf-8", "replace")
+    try:
+        return failure_of(code, _decode(frame.data or b"{}"))
+    except UNREADABLE:
+        return failure_of(code, {})

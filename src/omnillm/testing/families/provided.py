@@ -34,6 +34,8 @@ class Provided(msgspec.Struct, frozen=True, kw_only=True):
     pieces: tuple[bytes, ...] = ()
     """Of a stream, or of a binary reply that comes in pieces; the last one ends it."""
     content_type: str = "application/json"
+    fields: Mapping[str, str] = {}
+    """Further header fields."""
     usage: Usage = NO_USAGE
     """The truth, which is billed."""
     unit: str = ""

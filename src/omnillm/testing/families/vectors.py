@@ -5,6 +5,8 @@ import struct
 from typing import Any
 from zlib import crc32
 
+from msgspec.structs import replace
+
 from omnillm.testing.families.provided import Provided, Wanted, in_json
 from omnillm.testing.generation import count_tokens
 from omnillm.testing.replies.speaker import Json, Malformed, demand
@@ -63,8 +65,8 @@ def gemini_batch(wanted: Wanted) -> Provided:
 def titan(wanted: Wanted) -> Provided:
     body = wanted.json()
     text = demand(body, "inputText", str)
-    reply = {"embedding": vector(text, body.get("dimensions")), "inputTextTokenCount": count_tokens((text,))}
-    return in_json(wanted.model, reply, Usage(input=count_tokens((text,))))
+    tokens = count_tokens((text,))
+    return _invoked(wanted.model, {"embedding": vector(text, body.get("dimensions")), "inputTextTokenCount": tokens}, tokens)
 
 
 def bedrock_cohere(wanted: Wanted) -> Provided:
@@ -77,7 +79,12 @@ def bedrock_cohere(wanted: Wanted) -> Provided:
     demand(body, "input_type", str)
     texts = demand(body, "texts", list)
     vectors = {"float": [vector(text, body.get("output_dimension")) for text in texts]}
-    return in_json(wanted.model, {"response_type": "embeddings_by_type", "embeddings": vectors}, Usage(input=count_tokens(tuple(texts))))
+    return _invoked(wanted.model, {"response_type": "embeddings_by_type", "embeddings": vectors}, count_tokens(tuple(texts)))
+
+
+def _invoked(model: str, reply: Json, tokens: int) -> Provided:
+    """What is invoked in Bedrock is counted in a header too, whatever its body says."""
+    return replace(in_json(model, reply, Usage(input=tokens)), fields={"x-amzn-bedrock-input-token-count": str(tokens)})
 
 
 def _text(body: Json, model: str) -> str:

@@ -1,6 +1,14 @@
 """What the fake provider says in each protocol."""
 
-from omnillm.testing.replies import anthropic_messages, bedrock_converse, gemini_generate_content, openai_chat, openai_responses, vertex_ai
+from omnillm.testing.replies import (
+    anthropic_messages,
+    bedrock_converse,
+    bedrock_llama,
+    gemini_generate_content,
+    openai_chat,
+    openai_responses,
+    vertex_ai,
+)
 from omnillm.testing.replies.speaker import Speaker
 
 OPENAI_CHAT = openai_chat.SPEAKER
@@ -10,14 +18,18 @@ GEMINI_GENERATE_CONTENT = gemini_generate_content.SPEAKER
 BEDROCK_CONVERSE = bedrock_converse.SPEAKER
 BEDROCK_COUNTED = bedrock_converse.COUNTED
 BEDROCK_INVOKED = bedrock_converse.INVOKED
+BEDROCK_LLAMA = bedrock_llama.LLAMA
+BEDROCK = (BEDROCK_CONVERSE, BEDROCK_COUNTED, BEDROCK_INVOKED, BEDROCK_LLAMA)
 VERTEX_CLAUDE = vertex_ai.CLAUDE
 VERTEX_COUNTED = vertex_ai.COUNTED
 
 __all__ = [
     "ANTHROPIC_MESSAGES",
+    "BEDROCK",
     "BEDROCK_CONVERSE",
     "BEDROCK_COUNTED",
     "BEDROCK_INVOKED",
+    "BEDROCK_LLAMA",
     "GEMINI_GENERATE_CONTENT",
     "OPENAI_CHAT",
     "OPENAI_RESPONSES",

@@ -51,6 +51,13 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "insufficient_quota": ("ServiceQuotaExceededException", "Your request exceeds the service quota for your account."),
 }
 COUNTED_MEMBERS = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
+METRICS = "amazon-bedrock-invocationMetrics"
+DASHED = {
+    "inputTokenCount": "input-token-count",
+    "outputTokenCount": "output-token-count",
+    "cacheReadInputTokenCount": "cache-read-input-token-count",
+    "cacheWriteInputTokenCount": "cache-write-input-token-count",
+}
 INVOKE_VERSIONS = frozenset({"bedrock-2023-05-31", "2026-10-21"})
 """The second is what newer SDKs say to newer models."""
 NO_CALL = "The number of toolResult blocks exceeds the number of toolUse blocks of previous turn."
@@ -231,6 +238,23 @@ SPEAKER = Speaker(
 )
 
 
+def metrics(generation: Generation) -> Json:
+    """What the last chunk of a stream, and the header of a whole reply, count; {}: nothing is told."""
+    usage = generation.told
+    if usage is None:
+        return {}
+    return {
+        "inputTokenCount": usage.input,
+        "outputTokenCount": usage.completion_tokens,
+        "cacheReadInputTokenCount": usage.cache_read,
+        "cacheWriteInputTokenCount": usage.cache_write_short,
+    }
+
+
+def invoked_fields(generation: Generation) -> dict[str, str]:
+    return {f"x-amzn-bedrock-{DASHED[name]}": str(count) for name, count in metrics(generation).items()}
+
+
 def read_invoked(body: Json) -> Asked:
     """A body of the Messages API, its version inside, the model and the stream in the path."""
     if body.get("anthropic_version") not in INVOKE_VERSIONS:
@@ -255,14 +279,26 @@ COUNTED = replace(SPEAKER, read=read_counted)
 
 
 def stream_invoked(generation: Generation) -> list[Piece]:
-    """Each event of the Messages API in base64, in a message of its own."""
-    return [replace(piece, raw=_chunks(piece.raw)) for piece in anthropic_messages.stream(generation)]
+    """Each event of the Messages API in base64, in a message of its own; the last one counts the tokens."""
+    return [Piece(_chunks(piece, generation), piece.output_tokens, piece.part) for piece in anthropic_messages.stream(generation)]
 
 
-def _chunks(raw: bytes) -> bytes:
-    lines = [line.removeprefix(b"data: ") for line in raw.split(b"\n") if line.startswith(b"data: ")]
-    return b"".join([_event("chunk", {"bytes": base64.b64encode(line).decode()}) for line in lines])
+def _chunks(piece: Piece, generation: Generation) -> bytes:
+    lines = [line.removeprefix(b"data: ") for line in piece.raw.split(b"\n") if line.startswith(b"data: ")]
+    told = METRICS if piece.part == "terminal" else ""
+    return b"".join([chunk(msgspec.json.decode(line) | ({told: metrics(generation)} if told else {})) for line in lines])
 
 
-INVOKED = replace(SPEAKER, protocol="anthropic_messages", read=read_invoked, whole=anthropic_messages.whole, stream=stream_invoked)
+def chunk(said: Json) -> bytes:
+    return _event("chunk", {"bytes": base64.b64encode(msgspec.json.encode(said)).decode()})
+
+
+INVOKED = replace(
+    SPEAKER,
+    protocol="anthropic_messages",
+    read=read_invoked,
+    whole=anthropic_messages.whole,
+    stream=stream_invoked,
+    reply_fields=invoked_fields,
+)
 """Claude by InvokeModel."""

@@ -122,6 +122,8 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a question for a prompt's tokens."""
     error_fields: Callable[[Trouble], dict[str, str]] = lambda _trouble: {}
     """Header fields of an error, beside `fields`."""
+    reply_fields: Callable[[Generation], dict[str, str]] = lambda _generation: {}
+    """Header fields of a whole reply, beside `fields`."""
     stream_type: str = "text/event-stream; charset=utf-8"
     """The content type of a stream."""
     tells_media: bool = False
