@@ -133,6 +133,26 @@ async def test_a_session_at_vertex(serve: Serve, path: str, named: str) -> None:
         assert (attempt.provider, attempt.model, attempt.usage.output, request.is_estimated) == ("vertex", "fake-small", 40, False)
 
 
+@pytest.mark.parametrize(
+    "setup",
+    [
+        {"model": "projects/other/locations/europe-west4/endpoints/1"},
+        {"model": PLACED, "tools": [{"retrieval": {"vertexRagStore": {"ragCorpora": ["projects/other/locations/x/ragCorpora/1"]}}}]},
+    ],
+)
+async def test_a_session_reaches_no_other_project(serve: Serve, setup: dict[str, object]) -> None:
+    """Whatever its first message names is of the provider's own project, or nothing is said with its credentials."""
+    async with cloud("") as fake:
+        gateway = await serve(configuration(fake).replace("budgets: [{name: everything, limit_usd: 5}]\n", ""))
+        talk = await Talk.open(gateway.port, handshake(f"/providers/vertex{VERTEX_PATH}"))
+        assert await talk.answer() == 101
+        talk.say({"setup": setup})
+        _, reason, _ = await talk.end()
+        assert "names something of another project" in reason
+        assert fake.log == []
+        await until(lambda: gateway.in_flight == 0)
+
+
 async def test_googles_own_client_holds_a_session_at_vertex(serve: Serve, tmp_path: Path) -> None:
     """As it connects to Vertex AI itself, by TLS and with a token: ours."""
     authority = trustme.CA()

@@ -78,7 +78,9 @@ class Dialling:
             if trouble:
                 return unauthenticated(trouble) if self._upstreams.now() < case.call.deadline else late()
             attempt.credential_version = credential.version
-        outgoing = upstream.opening(case.call, attempt.lease.model)
+        model, said = attempt.lease.model, case.call.body
+        outgoing = upstream.opening(case.call, model)
+        said = said and upstream.first_message(SESSIONS[case.call.protocol.name], said, model)
         attempt.is_sent = True
         attempt.sent_at = self._upstreams.now()
         self._admission.sent(attempt.lease.lease_id)
@@ -89,6 +91,8 @@ class Dialling:
             is_stale = failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version)
             return msgspec.structs.replace(failure, verdict=Verdict.STALE) if is_stale else failure
         try:
+            if said:
+                answer.write(Message(said))
             greeted = await self._greet(case, (attempt, upstream), answer, outgoing.timeouts)
         except BaseException:
             answer.cut()
@@ -98,12 +102,9 @@ class Dialling:
         return greeted
 
     async def _greet(self, case: Case, tried: tuple[Attempt, Upstream], socket: WebSocket, timeouts: Timeouts) -> Dialled | Failure:
-        """Say what the client has said first, and wait for the provider's first message."""
+        """Wait for the provider's first message, and read whether it is a refusal."""
         attempt, upstream = tried
         session = SESSIONS[case.call.protocol.name]
-        opening = case.call.body
-        if opening:
-            socket.write(Message(session.with_model(opening, upstream.session_name(attempt.lease.model))))
         try:
             async with asyncio.timeout(timeouts.first_byte_s):
                 first = await socket.read()

@@ -18,6 +18,7 @@ from omnillm.gateway.quote import Quote
 from omnillm.outcome import Headroom
 from omnillm.protocols.protocol import Members, Protocol
 from omnillm.protocols.registry import PROTOCOLS
+from omnillm.protocols.sessions.session import SessionProtocol
 from omnillm.protocols.token_counts import write_count
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import SSE, Counter, Endpoint
@@ -195,9 +196,12 @@ class Upstream:
         timeouts = self._stream_timeouts
         return msgspec.structs.replace(timeouts, connect_s=min(timeouts.connect_s, left_s), first_byte_s=first_s)
 
-    def session_name(self, model: str) -> str:
-        """The model as the first message of a live session names it."""
-        return self._endpoint.session_name(model)
+    def first_message(self, session: SessionProtocol, message: bytes, model: str) -> bytes:
+        """What a live session begins with, for this model. BadRequest: it names what these credentials reach and the caller must not."""
+        message = session.with_model(message, self._endpoint.session_name(model))
+        if self._check_body is not None:
+            self._check_body(self._endpoint, message)
+        return message
 
     def opening(self, call: Call, model: str) -> Outgoing:
         """The handshake of a live session; it must have begun by the call's deadline, and may last as long as a stream."""

@@ -74,6 +74,8 @@ def _check_body(endpoint: Endpoint, body: bytes) -> None:
     if place is None or (b"projects" not in body and b"\\u00" not in body):
         return
     members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    if "setup" in members:  # the first message of a live session
+        members = msgspec.json.decode(members["setup"], type=dict[str, msgspec.Raw])
     for name in (name for name in _NAMING if name in members):
         for text in _texts(msgspec.json.decode(members[name])):
             found = _PROJECT.match(text)
