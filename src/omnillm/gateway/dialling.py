@@ -93,7 +93,7 @@ class Dialling:
         try:
             if said:
                 answer.write(Message(said))
-            greeted = await self._greet(case, (attempt, upstream), answer, outgoing.timeouts)
+            greeted = await self._greet(case, attempt, answer, outgoing.timeouts)
         except BaseException:
             answer.cut()
             raise
@@ -101,9 +101,8 @@ class Dialling:
             answer.cut()
         return greeted
 
-    async def _greet(self, case: Case, tried: tuple[Attempt, Upstream], socket: WebSocket, timeouts: Timeouts) -> Dialled | Failure:
+    async def _greet(self, case: Case, attempt: Attempt, socket: WebSocket, timeouts: Timeouts) -> Dialled | Failure:
         """Wait for the provider's first message, and read whether it is a refusal."""
-        attempt, upstream = tried
         session = SESSIONS[case.call.protocol.name]
         try:
             async with asyncio.timeout(timeouts.first_byte_s):
