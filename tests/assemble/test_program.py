@@ -67,7 +67,7 @@ async def test_what_budgets_have_spent_survives_a_restart(tmp_path, clock: Manua
 
 async def test_what_a_rolling_budget_has_spent_survives_a_restart(tmp_path, clock: ManualClock) -> None:
     """What slides out while the program is down is gone, what is in the window counts, and it slides out on time."""
-    text = CONFIG.replace("memory://", f"sqlite:///{tmp_path}/ledger.db").replace("period: month", "period: rolling 24h")
+    text = CONFIG.replace("memory://", f"sqlite:///{tmp_path}/ledger.db").replace("period: month, tz: Europe/Berlin", "period: rolling 24h")
     before = Program(settings(text), clock=clock)
     await before.start()
     for number, hours in enumerate((0, 2, 6)):

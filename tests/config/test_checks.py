@@ -101,6 +101,15 @@ def test_names_that_point_nowhere_are_told_with_the_nearest(complaint, text, tol
         ("budgets: [{name: a, limit_usd: 1, period: rolling soon}]", "budgets[0].period (line 2): must be a duration"),
         ("budgets: [{name: a, limit_usd: 1, tz: Mars/X}]", "budgets[0].tz (line 2): must be a time zone"),
         (
+            "budgets: [{name: a, limit_usd: 1, period: rolling 24h, tz: Europe/Berlin}]",
+            "budgets[0].tz (line 2): means nothing beside period: rolling 24h, which has no midnight; remove it",
+        ),
+        ("budgets: [{name: a, limit_usd: 1, period: rolling 24h, tz: UTC}]", "budgets[0].tz (line 2): means nothing"),
+        (
+            "virtual_keys: [{name: a, key: x, budget: {limit_usd: 1, period: rolling 7d, tz: Asia/Tokyo}}]",
+            "virtual_keys[0].budget.tz (line 2): means nothing beside period: rolling 7d",
+        ),
+        (
             f"virtual_keys: [{{name: a, key: x, tags: {{a: {'x' * 1500}, b: {'x' * 600}}}}}]",
             "virtual_keys[0].tags (line 2): have more than 2048 bytes",
         ),

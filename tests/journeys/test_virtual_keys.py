@@ -343,6 +343,7 @@ async def test_keys_are_listed_by_name_page_by_page(serve: Serve, provider: Fake
         ({"name": "a", "tpm": float("nan")}, 422, "tpm must be a whole number"),
         ({"name": "a", "models": "fast"}, 422, "models must be a list"),
         ({"name": "a", "budget": {"limit_usd": 1e-12}}, 422, "budget.limit_usd must be decimal USD"),
+        ({"name": "a", "budget": {"limit_usd": "1", "period": "rolling 24h", "tz": "UTC"}}, 422, "budget.tz means nothing beside period"),
         ({"name": "a", "budget": {"limit_usd": "-1"}}, 422, "budget.limit_usd must not be negative"),
         ({"name": "a", "budget": {"period": "day"}}, 422, "budget.limit_usd is missing"),
         ({"name": "a", "budget": {"limit_usd": 1, "name": "mine"}}, 422, "has neither name nor scope"),

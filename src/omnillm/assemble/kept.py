@@ -11,6 +11,7 @@ from omnillm.assemble.parts import make_caller
 from omnillm.config.checks import check_terms
 from omnillm.config.problems import Problems
 from omnillm.config.settings import BudgetSettings, Settings, VirtualKeyTerms
+from omnillm.config.values import window_s
 from omnillm.gateway.call import Caller
 from omnillm.records import OwnBudget, VirtualKey
 from omnillm.secret import Secret
@@ -99,8 +100,13 @@ def check_change(before: VirtualKeyTerms, after: VirtualKeyTerms, problems: Prob
         return
     if other is None:
         problems.add("budget", "stays as long as the key: with hard: false it only counts")
-    elif (other.period, other.tz) != (own.period, own.tz):
-        problems.add("budget", f"must keep its period and its time zone: {own.period}, {own.tz}")
+    elif _calendar(other) != _calendar(own):
+        problems.add("budget", f"must keep its period and its time zone: {_calendar(own)}")
+
+
+def _calendar(budget: BudgetSettings) -> str:
+    """What its periods follow; a rolling one is nowhere."""
+    return budget.period if window_s(budget.period) else f"{budget.period}, {budget.tz}"
 
 
 def callers_of(key: VirtualKey, settings: Settings) -> Iterator[tuple[bytes, Caller]]:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from omnillm.config.configured import endpoint_of, needs_no_key
 from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
+from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
@@ -128,6 +129,13 @@ def check_budgets(settings: Settings, problems: Problems) -> None:
             _once(seen, budget.name, at(path, "name"), problems)
         else:
             problems.add(at(path, "name"), "is missing")
+        _check_zone(budget, path, problems)
+
+
+def _check_zone(budget: BudgetSettings, path: str, problems: Problems) -> None:
+    """Whoever writes a time zone expects a midnight."""
+    if window_s(budget.period) and at(path, "tz") in problems.lines:
+        problems.add(at(path, "tz"), f"means nothing beside period: {budget.period}, which has no midnight; remove it")
 
 
 def check_virtual_keys(settings: Settings, problems: Problems) -> None:
@@ -163,8 +171,11 @@ def _check_named(names: Iterable[str], path: str, scopes: Mapping[str, str], pro
 
 
 def _check_own(budget: BudgetSettings | None, path: str, problems: Problems) -> None:
-    if budget is not None and (budget.name or budget.scope != "gateway"):
+    if budget is None:
+        return
+    if budget.name or budget.scope != "gateway":
         problems.add(path, "is the key's own and has neither name nor scope")
+    _check_zone(budget, path, problems)
 
 
 def check_pricing(settings: Settings, problems: Problems) -> None:

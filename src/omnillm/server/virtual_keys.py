@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
+from omnillm.config.values import window_s
 from omnillm.errors import BadRequest
 from omnillm.money import format_usd
 from omnillm.records import VirtualKey
@@ -139,4 +140,6 @@ def _times(stored: VirtualKey | None) -> Callable[[str], float | None]:
 
 
 def _budget(budget: BudgetSettings) -> dict[str, object]:
-    return {"limit_usd": format_usd(budget.limit_nanousd), "period": budget.period, "hard": budget.is_hard, "tz": budget.tz}
+    """As it may be sent back: a rolling one takes no time zone."""
+    zone = {} if window_s(budget.period) else {"tz": budget.tz}
+    return {"limit_usd": format_usd(budget.limit_nanousd), "period": budget.period, "hard": budget.is_hard, **zone}
