@@ -183,6 +183,18 @@ async def test_a_key_that_changes_is_the_same_key(serve: Serve, provider: FakePr
     assert await again.program.store.verify() == []
 
 
+async def test_the_tags_of_a_call_stand_beside_those_of_its_key(serve: Serve, provider: FakeProvider) -> None:
+    """A call that names its run still counts for its key's cost centre; of the same name its own is taken."""
+    gateway = await serve(team(configuration(provider)))
+    secret = await make(gateway, "ada", tags={"cost_center": "a1", "env": "prod"})
+    headers = {"x-omnillm-tags": "run=7,env=test"}
+    assert (await call(gateway, secret, headers=headers)).status == 200
+    request, _ = await gateway.last()
+    assert request.tags == "run=7,env=test,cost_center=a1"
+    usage = await admin(gateway, "GET", "/admin/v1/usage?group_by=tag:env")
+    assert [(row["tag:env"], row["requests"]) for row in usage.json["rows"]] == [("test", 1)]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -331,6 +343,7 @@ async def test_keys_are_listed_by_name_page_by_page(serve: Serve, provider: Fake
         (b"[" * 50_000, 400, "not valid JSON"),
         (b" " * 70_000, 413, "larger than"),
         (b'{"name": "a", "name": "b"}', 422, "name stands twice"),
+        ({"name": "a", "budget": {"limit_usd": "1", "period": "rolling 24h", "tz": "UTC"}}, 422, "budget.tz means nothing beside period"),
         ({"name": "a", "rmp": 5}, 422, "rmp is not a key known here; did you mean rpm?"),
         ({"name": "a", "key": "sk-omni-mine"}, 422, "key is not a key known here"),
         ({"name": "a b"}, 422, "name must be 1 to 64"),
@@ -343,7 +356,6 @@ async def test_keys_are_listed_by_name_page_by_page(serve: Serve, provider: Fake
         ({"name": "a", "tpm": float("nan")}, 422, "tpm must be a whole number"),
         ({"name": "a", "models": "fast"}, 422, "models must be a list"),
         ({"name": "a", "budget": {"limit_usd": 1e-12}}, 422, "budget.limit_usd must be decimal USD"),
-        ({"name": "a", "budget": {"limit_usd": "1", "period": "rolling 24h", "tz": "UTC"}}, 422, "budget.tz means nothing beside period"),
         ({"name": "a", "budget": {"limit_usd": "-1"}}, 422, "budget.limit_usd must not be negative"),
         ({"name": "a", "budget": {"period": "day"}}, 422, "budget.limit_usd is missing"),
         ({"name": "a", "budget": {"limit_usd": 1, "name": "mine"}}, 422, "has neither name nor scope"),

@@ -14,6 +14,7 @@ from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
 from omnillm.server.requests import Reply, Request
+from omnillm.server.tags import merge_tags
 
 MAX_TAGS_BYTES = 1024
 
@@ -52,7 +53,7 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         deadline=now + timeout_s(headers, live.deadline_s),
         session=session,
         affinity=affinity_of(live.affinity, session, request.body),
-        tags=text_of(headers, b"x-omnillm-tags") or caller.tags,
+        tags=merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags),
         idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
         upload=upload,
     )

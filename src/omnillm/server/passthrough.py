@@ -27,6 +27,7 @@ from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.live import Live
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
 from omnillm.server.requests import Reply, Request
+from omnillm.server.tags import merge_tags
 from omnillm.server.uploads import Upload
 
 ROOTS: Final[tuple[tuple[str, str], ...]] = (
@@ -183,7 +184,7 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         deadline=now + timeout_s(request.headers, live.deadline_s),
         provider=native.provider,
         session=text_of(request.headers, b"x-omnillm-session"),
-        tags=text_of(request.headers, b"x-omnillm-tags") or native.caller.tags,
+        tags=merge_tags(text_of(request.headers, b"x-omnillm-tags"), native.caller.tags),
     )
 
 

@@ -25,6 +25,7 @@ from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.live import Live
 from omnillm.server.paths import Route
 from omnillm.server.requests import Reply, Request
+from omnillm.server.tags import merge_tags
 from omnillm.transport.websocket import Message, WebSocket
 
 SETUP_S: Final = 10.0
@@ -67,7 +68,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             wall=self.clock.wall(),
             deadline=now + timeout_s(headers, self.live.deadline_s),
             session=text_of(headers, b"x-omnillm-session"),
-            tags=text_of(headers, b"x-omnillm-tags") or self.caller.tags,
+            tags=merge_tags(text_of(headers, b"x-omnillm-tags"), self.caller.tags),
         )
 
 
