@@ -8,6 +8,7 @@
     │                   UpstreamLost 502 ─ NotSent (provably) · StaleConnection (a reused connection died first)
     ├─ ProviderError    the provider's own answer: status, protocol, code, raw body
     ├─ ProtocolError    400: a translation that cannot be made
+    ├─ Defect           500: the gateway's own; `__cause__` is the exception that ended the call
     └─ ConfigError      start-up only
 
 A message says what happened, where, and what to do. It never holds a secret, a prompt or a provider's raw text.
@@ -166,6 +167,14 @@ class ProtocolError(OmniError):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message, code=reason)
         self.reason = reason
+
+
+class Defect(OmniError):
+    """An exception that nobody foresaw ended a call: whoever answers it logs the cause."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__("The gateway failed to answer.")
+        self.request_id = request_id
 
 
 class ConfigError(OmniError):

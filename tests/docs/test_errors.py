@@ -18,8 +18,8 @@ Raised = tuple[str, int, str]
 CLASSES: Mapping[str, type[errors.OmniError]] = {
     name: each for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.OmniError)
 }
-WITHOUT_CODE = {"CallerFault", "Refused", "ProtocolError", "NotSent", "StaleConnection"}
-"""Never raised as such, or never told: before content every loss is `upstream_failed`."""
+WITHOUT_CODE = {"CallerFault", "Refused", "ProtocolError", "NotSent", "StaleConnection", "Defect"}
+"""Never raised as such, or never told: before content every loss is `upstream_failed`, and a defect is an OmniError to whoever meets it."""
 OF_STATUS = {400: "BadRequest", 402: "BudgetExceeded", 429: "RateLimited", 503: "NoAvailableKey"}
 """What the gateway makes of the controller's refusals."""
 SEARCH_ONLY = {"all_keys_tried", "retry_budget"}

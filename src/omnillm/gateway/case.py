@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from omnillm.admission.asks import Lease, Ticket
-from omnillm.errors import OmniError
+from omnillm.errors import Defect, OmniError
 from omnillm.gateway.attempt import UNBILLED, Attempt
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.bound_reasoning import readable
@@ -122,6 +122,7 @@ class Case:
             self.close(status=error.status, outcome=error.code)
         elif isinstance(error, Exception):
             self.close(status=500, outcome="internal_error")
+            raise Defect(self.request_id) from error
         else:
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
 

@@ -24,6 +24,7 @@ from omnillm.server.handshake import upgrade_required
 from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.live import Live
 from omnillm.server.paths import Route
+from omnillm.server.problems import report_defect
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
 from omnillm.transport.websocket import Message, WebSocket
@@ -143,6 +144,7 @@ async def _listen(session: Session, socket: WebSocket) -> None:
 
 def _tell(socket: WebSocket, protocol: str, error: OmniError) -> None:
     """Why the session ends, as a message of its protocol and as a close frame."""
+    report_defect(error)
     code = close_code(error)
     if code != CloseCode.GOING_AWAY:
         fault = fault_of(error, error.status, error.request_id)
