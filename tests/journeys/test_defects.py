@@ -1,11 +1,10 @@
 """What nobody foresaw, in the middle of a call: the reply and the log name the call that the ledger has."""
 
 import pytest
-
-from omnillm.testing import FakeProvider
 from tests.journeys.running import Running, Serve, configuration
 from tests.journeys.wire import ask, exchange
 
+from omnillm.testing import FakeProvider
 
 QUOTED = "sk-canary-of-a-defect"
 

@@ -98,7 +98,7 @@ def test_nothing_of_an_authenticator_shows_a_secret() -> None:
 
 
 def test_the_administrator_is_told_from_everybody_else() -> None:
-    """No key: 401; another: 403; without one configured (on loopback) operations are open."""
+    """No key: 401; another: 403."""
     admin = AdminAuthenticator(b"the-admin-key")
     admin.require({b"authorization": b"Bearer the-admin-key"})
     with pytest.raises(Unauthenticated):
@@ -106,4 +106,45 @@ def test_the_administrator_is_told_from_everybody_else() -> None:
     for wrong in (b"Bearer the-admin-ke", b"Bearer the-admin-keyy", b"Bearer THE-ADMIN-KEY", b"Bearer \xff"):
         with pytest.raises(Forbidden):
             admin.require({b"authorization": wrong})
-    AdminAuthenticator(None).require({})
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:4000", "LOCALHOST:4000", "127.0.0.1:4000", "127.0.0.1", "[::1]:4000", "[::1]"])
+def test_without_an_admin_key_this_machine_is_the_administrator(host: str) -> None:
+    """Programs say no origin; a page of the gateway's own says the gateway's."""
+    admin = AdminAuthenticator(None)
+    for headers in ({}, {b"origin": f"http://{host}".encode()}, {b"origin": f"https://{host}".encode()}):
+        admin.require({b"host": host.encode(), **headers})
+        assert admin.is_admin({b"host": host.encode(), **headers})
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "code"),
+    [
+        (b"rebound.example:4000", None, "foreign_host"),
+        (b"rebound.example:4000", b"http://rebound.example:4000", "foreign_host"),
+        (b"127.0.0.1.example", None, "foreign_host"),
+        (b"localhost.example:4000", None, "foreign_host"),
+        (b"192.168.1.5:4000", None, "foreign_host"),
+        (b"[::1", None, "foreign_host"),
+        (b"", None, "foreign_host"),
+        (None, None, "foreign_host"),
+        (b"localhost:4000", b"https://page.example", "foreign_origin"),
+        (b"localhost:4000", b"http://localhost:3000", "foreign_origin"),
+        (b"localhost:4000", b"http://127.0.0.1:4000", "foreign_origin"),
+        (b"localhost:4000", b"null", "foreign_origin"),
+        (b"localhost:4000", b"", "foreign_origin"),
+    ],
+)
+def test_without_an_admin_key_no_page_of_elsewhere_is(host: bytes | None, origin: bytes | None, code: str) -> None:
+    """Neither one whose name points here now, nor one that posts here across sites."""
+    headers = {name: value for name, value in ((b"host", host), (b"origin", origin)) if value is not None}
+    assert not AdminAuthenticator(None).is_admin(headers)
+    with pytest.raises(Forbidden) as refused:
+        AdminAuthenticator(None).require(headers)
+    assert refused.value.code == code
+
+
+def test_with_an_admin_key_the_key_alone_decides() -> None:
+    """A proxy may stand in front of it, under any name."""
+    headers = {b"authorization": b"Bearer the-admin-key", b"host": b"gateway.example", b"origin": b"https://gateway.example"}
+    AdminAuthenticator(b"the-admin-key").require(headers)

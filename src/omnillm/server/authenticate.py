@@ -3,8 +3,9 @@
 import hmac
 from collections.abc import Mapping
 from hashlib import blake2b
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
+from omnillm.config.checks import is_loopback
 from omnillm.errors import Forbidden, Unauthenticated
 from omnillm.gateway.call import Caller
 
@@ -70,21 +71,45 @@ class Authenticator:
 
 
 class AdminAuthenticator:
-    """The admin key, compared in constant time. Without one configured, operations are open on loopback only."""
+    """The admin key, compared in constant time. Without one configured, operations are open on loopback only, and to no web page:
+
+    whoever owns a name can let it point here (DNS rebinding), and any page can send a POST here.
+    """
 
     def __init__(self, admin_key: bytes | None) -> None:
         self._admin_key = admin_key
 
     def is_admin(self, headers: Mapping[bytes, bytes]) -> bool:
         if self._admin_key is None:
-            return True
+            return _is_asked_here(headers) and _is_own_page(headers)
         return hmac.compare_digest(presented_secret(headers, ""), self._admin_key)
 
     def require(self, headers: Mapping[bytes, bytes]) -> None:
-        if not self.is_admin(headers):
-            raise (Forbidden if presented_secret(headers, "") else Unauthenticated)(
-                "This path needs the admin key: send it as `Authorization: Bearer <server.admin_key>`.",
-            )
+        if self.is_admin(headers):
+            return
+        if self._admin_key is None:
+            raise Forbidden(_FOREIGN, code="foreign_origin" if _is_asked_here(headers) else "foreign_host")
+        raise (Forbidden if presented_secret(headers, "") else Unauthenticated)(
+            "This path needs the admin key: send it as `Authorization: Bearer <server.admin_key>`.",
+        )
+
+
+def is_of_this_machine(url: str) -> bool:
+    """Whether what stands at a URL is on loopback."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def _is_asked_here(headers: Mapping[bytes, bytes]) -> bool:
+    return is_of_this_machine("//" + headers.get(b"host", b"").decode("latin-1"))
+
+
+def _is_own_page(headers: Mapping[bytes, bytes]) -> bool:
+    """Browsers name the page's origin; whoever names none is a program."""
+    origin = headers.get(b"origin")
+    return origin is None or origin.partition(b"://")[2] == headers.get(b"host")
 
 
 def _unexpired(caller: Caller, wall: float) -> Caller:
@@ -102,6 +127,10 @@ _SIGNATURE = b"AWS4-"
 _SIGNED = (
     "The request bears an AWS signature, which nobody can check here. Give the client a virtual key of this gateway as its Bedrock API "
     "key: set AWS_BEARER_TOKEN_BEDROCK to it."
+)
+_FOREIGN = (
+    "No server.admin_key is configured, so this path is only for this machine: ask at localhost, 127.0.0.1 or [::1], and not from "
+    "the page of another host or port."
 )
 _MISSING = "No API key was sent. Use a virtual key of this gateway as the API key of your SDK."
 _UNKNOWN = "The API key is not a virtual key of this gateway."

@@ -7,7 +7,7 @@ then is an HTTP error. Gemini's clients name their model in a message: they are 
 import asyncio
 from contextlib import suppress
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import msgspec
 from websockets.frames import CloseCode
@@ -20,6 +20,7 @@ from omnillm.gateway.realtime import Session
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS
+from omnillm.server.authenticate import is_of_this_machine
 from omnillm.server.handshake import upgrade_required
 from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.live import Live
@@ -35,7 +36,6 @@ WEBSOCKET_ONLY: Final = (
     "Sessions over WebRTC or SIP, and tokens for them, are not served, because nobody could meter them here: connect by WebSocket to "
     "/v1/realtime?model=NAME."
 )
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OF_ERROR: Final = {
     "shutting_down": CloseCode.GOING_AWAY,
     "garbled_reply": CloseCode.BAD_GATEWAY,
@@ -184,13 +184,7 @@ def _check_origin(request: Request, caller: Caller) -> None:
     That the page is of the same host is not enough: whoever owns a name can let it point here (DNS rebinding).
     """
     origin = request.headers.get(b"origin")
-    if origin is None or caller.name:
-        return
-    try:
-        page = urlsplit(origin.decode("latin-1")).hostname
-    except ValueError:
-        page = None
-    if page not in LOOPBACK:
+    if origin is not None and not caller.name and not is_of_this_machine(origin.decode("latin-1")):
         raise Forbidden("A page of another host may not open sessions without a virtual key.", code="foreign_origin")
 
 
