@@ -118,7 +118,7 @@ def test_every_metric_is_told() -> None:
     counters.losses["openai_chat", "openai", "dropped"] = 1
     counters.refuse("bad_request")
     rendered = render_metrics(
-        counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, names_callers=True
+        counters, [sample(KeySnapshot)], [sample(BudgetSnapshot)], is_ledger_healthy=True, log_lines_dropped=0, names_callers=True
     ).decode()
     told = {names(cells[0])[0]: cells[1] for cells in rows(USAGE, "metric")}
     assert told.keys() == set(re.findall(r"^# TYPE (\w+)", rendered, re.MULTILINE))

@@ -6,7 +6,7 @@ import secrets
 import ssl
 import sys
 from collections.abc import Callable, Mapping
-from typing import BinaryIO
+from io import BufferedWriter
 
 from omnillm.assemble.keyring import Keyring
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
@@ -22,6 +22,7 @@ from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 from omnillm.server.calllog import CallLog
 from omnillm.server.front import Front, FrontLimits
 from omnillm.server.live import Live
+from omnillm.server.logwriter import Stream
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.run import Server
 from omnillm.server.uploads import Uploads
@@ -41,7 +42,7 @@ class Service:
         *,
         reload: Callable[[], Settings],
         clock: Clock | None = None,
-        log_to: BinaryIO | None = None,
+        log_to: Stream | None = None,
         store: Store | None = None,
     ) -> None:
         """`reload` reads the configuration again; `log_to` gets the lines of the calls; `store`: another than the configured one."""
@@ -111,6 +112,7 @@ class Service:
             reload=self.reload,
             is_draining=lambda: self.server.is_draining,
             is_admin=self._is_admin,
+            log_lines_dropped=lambda: self.call_log.dropped if self.call_log else 0,
         )
 
     def _is_admin(self, headers: Mapping[bytes, bytes]) -> bool:
@@ -133,7 +135,7 @@ class Service:
             await self.program.aclose()
         finally:
             if self.call_log:
-                self.call_log.flush()
+                self.call_log.close()
 
 
 def make_live(program: Program, keyring: Keyring, uploads: Uploads) -> Live:
@@ -197,7 +199,9 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    service = Service(settings, reload=reload, log_to=sys.stdout.buffer)
+    sys.stdout.flush()
+    stdout = sys.stdout.buffer
+    service = Service(settings, reload=reload, log_to=stdout.raw if isinstance(stdout, BufferedWriter) else stdout)
     try:
         await service.start()
         quieten_collector()

@@ -1,29 +1,31 @@
 """One structured line a call, never a prompt or a secret. Lines are gathered and written together, off the path of the call."""
 
 import json
-import logging
 from functools import lru_cache
-from typing import BinaryIO
 
 import msgspec
 
 from omnillm.gateway.settlement import civil_day
 from omnillm.money import format_usd
 from omnillm.records import RequestRow
+from omnillm.server.logwriter import LogWriter, Stream
 
-LOG = logging.getLogger("omnillm.server")
 GATHERED_BYTES = 64 * 1024
 
 
 class CallLog:
-    """`observe` is a settlement's observer; `flush` is called by the program's tick and at the end."""
+    """`observe` is a settlement's observer; `flush` is called by the program's tick, `close` at the end."""
 
-    def __init__(self, stream: BinaryIO, *, is_json: bool) -> None:
-        self._stream = stream
+    def __init__(self, stream: Stream, *, is_json: bool) -> None:
+        self._writer = LogWriter(stream)
         self._render = _json_line if is_json else _text_line
         self._lines: list[str] = []
         self._gathered = 0
-        self._is_failing = False
+
+    @property
+    def dropped(self) -> int:
+        """Lines that could not be written."""
+        return self._writer.dropped
 
     def observe(self, row: RequestRow) -> None:
         line = self._render(row)
@@ -34,22 +36,14 @@ class CallLog:
 
     def flush(self) -> None:
         if self._lines:
-            text = "".join(self._lines)
+            self._writer.write("".join(self._lines).encode("utf-8", "backslashreplace"), len(self._lines))
             self._lines.clear()
             self._gathered = 0
-            self._write(text.encode("utf-8", "backslashreplace"))
 
-    def _write(self, lines: bytes) -> None:
-        """A full disk, or a reader that went away, costs lines and never a call."""
-        try:
-            self._stream.write(lines)
-            self._stream.flush()
-        except OSError as error:
-            if not self._is_failing:
-                LOG.error("calls are not logged: %s", error.strerror)  # noqa: TRY400  a traceback says nothing more
-            self._is_failing = True
-        else:
-            self._is_failing = False
+    def close(self) -> None:
+        """All of it is written, unless nobody reads it."""
+        self.flush()
+        self._writer.close()
 
 
 def _text_line(row: RequestRow) -> str:

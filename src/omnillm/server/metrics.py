@@ -27,12 +27,15 @@ def render_metrics(
     budgets: Sequence[BudgetSnapshot],
     *,
     is_ledger_healthy: bool,
+    log_lines_dropped: int,
     names_callers: bool,
 ) -> bytes:
     """`budgets` is empty, and `names_callers` False, for a reader who may not know tenants' names."""
     callers = _callers(counters) if names_callers else ()
     registry = CollectorRegistry()
-    registry.register(_Snapshot([*_calls(counters), *callers, *_keys(keys), *_budgets(budgets), _ledger(is_ledger_healthy)]))
+    registry.register(
+        _Snapshot([*_calls(counters), *callers, *_keys(keys), *_budgets(budgets), _ledger(is_ledger_healthy), _log(log_lines_dropped)])
+    )
     return generate_latest(registry)
 
 
@@ -140,3 +143,7 @@ def _left(budget: BudgetSnapshot) -> int:
 
 def _ledger(is_healthy: bool) -> Metric:  # noqa: FBT001
     return GaugeMetricFamily("omnillm_ledger_healthy", "1: the ledger takes rows.", value=float(is_healthy))
+
+
+def _log(lines_dropped: int) -> Metric:
+    return CounterMetricFamily("omnillm_log_lines_dropped", "Lines of the call log that nobody took.", value=lines_dropped)

@@ -47,6 +47,7 @@ class Instruments(msgspec.Struct, frozen=True, kw_only=True):
     reload: Callable[[], Awaitable[None]]
     is_draining: Callable[[], bool]
     is_admin: Callable[[Mapping[bytes, bytes]], bool]
+    log_lines_dropped: Callable[[], int]
 
 
 def build_operations(instruments: Instruments) -> Starlette:
@@ -99,6 +100,7 @@ class Probes:
             instruments.keys(),
             instruments.budgets() if is_admin else [],
             is_ledger_healthy=instruments.reports.is_healthy,
+            log_lines_dropped=instruments.log_lines_dropped(),
             names_callers=is_admin,
         )
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")

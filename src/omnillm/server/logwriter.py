@@ -1,0 +1,105 @@
+"""Writes lines in a thread of its own: a reader who does not keep up costs lines, and the loop no moment."""
+
+import logging
+import select
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final, NamedTuple, Protocol
+
+LOG = logging.getLogger("omnillm.server")
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""That wait to be written; what comes on top is dropped."""
+LAST_S: Final = 1.0
+"""How long the end waits for a reader who does not read."""
+
+
+class Stream(Protocol):
+    """Unbuffered: nothing of it is held when the program ends."""
+
+    def write(self, piece: memoryview, /) -> int | None:
+        """How much of it was taken; None: it would block, and does not."""
+        ...
+
+    def fileno(self) -> int: ...
+
+
+class Piece(NamedTuple):
+    text: bytes
+    lines: int
+
+
+class LogWriter:
+    """`write` and `close` are the loop's, `_run` the thread's; a count is added to by one of them only."""
+
+    def __init__(self, stream: Stream, *, most_bytes: int = MOST_BYTES) -> None:
+        self._stream = stream
+        self._most_bytes = most_bytes
+        self._waiting: SimpleQueue[Piece | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._given_bytes = 0
+        self._done_bytes = 0
+        self._left_out = 0
+        self._failed = 0
+        self._is_failing = False
+        self._told = 0
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were not written: no room was left for them, or the stream refused them."""
+        return self._left_out + self._failed
+
+    def write(self, text: bytes, lines: int) -> None:
+        """Whole lines, and how many. Never waits."""
+        if self._given_bytes - self._done_bytes + len(text) > self._most_bytes:
+            self._left_out += lines
+            return
+        if self._thread is None:
+            # A daemon: a reader who reads no more must not keep the program from its end.
+            self._thread = Thread(target=self._run, name="call log", daemon=True)
+            self._thread.start()
+        self._given_bytes += len(text)
+        self._waiting.put(Piece(text, lines))
+
+    def close(self) -> None:
+        """Wait until all is written, or `LAST_S`."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join(LAST_S)
+            if not self._thread.is_alive():
+                self._thread = None
+
+    def _run(self) -> None:
+        while (piece := self._waiting.get()) is not None:
+            try:
+                self._put(piece.text)
+            except OSError as error:
+                self._fail(error, piece.lines)
+            else:
+                self._is_failing = False
+                if self._waiting.empty():
+                    self._tell_gap()
+            self._done_bytes += len(piece.text)
+        self._tell_gap()
+
+    def _put(self, text: bytes) -> None:
+        rest = memoryview(text)
+        while rest:
+            taken = self._stream.write(rest)
+            if taken is None:  # whoever shares the file with us lets it not block
+                select.select((), (self._stream,), ())
+            else:
+                rest = rest[taken:]
+
+    def _fail(self, error: OSError, lines: int) -> None:
+        """A full disk, or a reader who went away."""
+        self._failed += lines
+        if not self._is_failing:
+            LOG.error("calls are not logged: %s", error.strerror)
+        self._is_failing = True
+
+    def _tell_gap(self) -> None:
+        """From this thread, and once the reader has caught up: standard error may have the same one."""
+        left_out = self._left_out
+        if left_out != self._told:
+            LOG.warning("%d lines of the call log were dropped: nobody read them in time", left_out - self._told)
+            self._told = left_out

@@ -1,0 +1,84 @@
+"""Lines go out through a real pipe, whose reader reads, stands still, or is gone."""
+
+import os
+from collections.abc import Iterator
+from io import FileIO
+
+import pytest
+
+from omnillm.server.logwriter import LogWriter
+
+LINE = b"x" * 99 + b"\n"
+LINES = LINE * 100
+MOST = 100_000
+
+
+class Pipe:
+    """Both ends; the pipe itself takes 64 KiB."""
+
+    def __init__(self) -> None:
+        reading, writing = os.pipe()
+        self.reader, self.stream = FileIO(reading), FileIO(writing, "wb")
+
+    def read(self, length: int) -> bytes:
+        """Exactly so much."""
+        seen = b""
+        while len(seen) < length:
+            seen += self.reader.read(length - len(seen)) or b""
+        return seen
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.reader.close()
+    made.stream.close()
+
+
+def fill(writer: LogWriter) -> int:
+    """Write until something is dropped; how many lines were taken. The loop's side must never wait, or this would not end."""
+    taken = 0
+    while not writer.dropped:
+        writer.write(LINES, 100)
+        taken += 100
+    return taken - writer.dropped
+
+
+@pytest.mark.parametrize("is_blocking", [True, False])
+def test_a_reader_who_stands_still_costs_lines_and_no_moment(pipe: Pipe, is_blocking: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """What was taken arrives whole once he reads, also where somebody has let the pipe not block; the gap is told and counted."""
+    os.set_blocking(pipe.stream.fileno(), is_blocking)
+    writer = LogWriter(pipe.stream, most_bytes=MOST)
+    taken = fill(writer)
+    assert taken * len(LINE) >= MOST
+    assert writer.dropped == 100
+    assert not caplog.text
+    assert pipe.read(taken * len(LINE)) == LINE * taken
+    writer.close()
+    assert caplog.text.count("100 lines of the call log were dropped") == 1
+    writer.write(LINES, 100)
+    writer.close()
+    assert pipe.read(len(LINES)) == LINES
+    assert writer.dropped == 100
+
+
+def test_an_end_does_not_wait_for_a_reader_who_stands_still(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second, not for ever; the lines that he did not take are his loss."""
+    monkeypatch.setattr("omnillm.server.logwriter.LAST_S", 0.05)
+    writer = LogWriter(pipe.stream, most_bytes=MOST)
+    taken = fill(writer)
+    writer.close()
+    assert pipe.read(taken * len(LINE)) == LINE * taken
+    writer.close()
+
+
+def test_a_reader_who_is_gone_costs_lines_only(pipe: Pipe, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told once."""
+    pipe.reader.close()
+    writer = LogWriter(pipe.stream)
+    for _ in range(3):
+        writer.write(LINES, 100)
+    writer.close()
+    assert writer.dropped == 300
+    assert caplog.text.count("calls are not logged: Broken pipe") == 1
