@@ -104,6 +104,20 @@ async def test_call_larger_than_the_whole_limit_is_a_400(serve: Serve) -> None:
         assert (await gateway.books())[2] == 0
 
 
+@pytest.mark.parametrize("source", [{"type": "url", "url": "https://example.com/a.pdf"}, {"type": "file", "file_id": "file_1"}])
+async def test_a_document_of_unknown_length_fits_a_small_limit(serve: Serve, source: dict[str, str]) -> None:
+    """Its usual length is reserved of the tokens a minute and corrected by the reply; money is reserved for the longest."""
+    async with FakeProvider(prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a, tpm: 20000"}))
+        messages = [{"role": "user", "content": [{"type": "document", "source": source}, {"type": "text", "text": "hello"}]}]
+        question = ask("anthropic_messages", "", cap=20, more={"messages": messages}, headers={"anthropic-beta": "files-api-2025-04-14"})
+        for _ in range(3):
+            assert (await exchange(gateway.port, question)).is_answer
+        dear = configuration(fake, keys={"a": "key: sk-a, tpm: 20000"}, limit_usd="0.18")  # 460,000 tokens cost 0.184 USD
+        reply = await exchange((await serve(dear)).port, question)
+        assert reply.status == 402
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_callers_rpm(serve: Serve, dialect: str) -> None:
     """The fourth call of a minute is 429 in the caller's protocol, with the exact wait; after it the next one goes."""

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from omnillm.endpoints import embedding_gemini as gemini
 from omnillm.endpoints import embedding_hosts as hosts
 from omnillm.endpoints import embeddings
-from omnillm.endpoints.format import ABSENT, EMBEDDINGS, Format, openai_protocol, reply_peek, request_peek
+from omnillm.endpoints.format import ABSENT, EMBEDDINGS, Format, no_media, openai_protocol, reply_peek, request_peek
 from omnillm.protocols.gemini_generate_content import PROTOCOL as GEMINI_PROTOCOL
-from omnillm.protocols.protocol import Members, RequestPeek, no_ids
+from omnillm.protocols.protocol import Members, RequestPeek, Weight, no_ids
 from omnillm.usage import Usage, count
 
 TOKENS_AROUND: Final = 16
@@ -56,9 +56,11 @@ def _openai_text(members: Members) -> int:
     return text_weight([given for given in inputs if isinstance(given, str)])
 
 
-def _openai_tokens(members: Members) -> int:
+def _openai_tokens(members: Members) -> Weight:
+    """Inputs that are tokens already."""
     inputs = embeddings.openai_inputs(embeddings.OPENAI.read(members))
-    return sum(len(given) + TOKENS_AROUND for given in inputs if not isinstance(given, str))
+    tokens = sum(len(given) + TOKENS_AROUND for given in inputs if not isinstance(given, str))
+    return Weight(tokens, tokens)
 
 
 OPENAI_EMBEDDINGS: Final = Format(
@@ -129,7 +131,7 @@ GEMINI_EMBED: Final = Format(
         peek_reply=_peek_gemini_reply,
         output_cap_member="",
         text_bytes=_gemini_text,
-        media_tokens=lambda _: 0,
+        media_tokens=no_media,
         named_ids=no_ids,
         rename=gemini.rename_gemini,
     ),

@@ -15,7 +15,7 @@ from omnillm.protocols.openai_chat.failure import read_failure as read_openai_fa
 from omnillm.protocols.openai_chat.failure import write_fault as write_openai_fault
 from omnillm.protocols.openai_chat.failure import write_stream_fault as write_openai_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom as read_openai_headroom
-from omnillm.protocols.protocol import Failure, Members, Protocol, ReplyPeek, RequestPeek, Sight
+from omnillm.protocols.protocol import WEIGHTLESS, Failure, Members, Protocol, ReplyPeek, RequestPeek, Sight, Weight
 from omnillm.usage import Usage
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -112,8 +112,8 @@ def nothing_reported(_: Any) -> Usage | None:
     return None
 
 
-def no_media(_: Members) -> int:
-    return 0
+def no_media(_: Members) -> Weight:
+    return WEIGHTLESS
 
 
 def openai_protocol(name: str, **parts: Any) -> Protocol:

@@ -19,7 +19,7 @@ from omnillm.endpoints.forms import File, Flag, Part, UploadedFile, Whole, one
 from omnillm.endpoints.images import ImageRequest, SeenImages, emit_request, emit_response, parse_response, usage_of, usage_seen
 from omnillm.endpoints.shapes import Shape
 from omnillm.protocols.priced import Asked
-from omnillm.protocols.protocol import Members, RequestPeek
+from omnillm.protocols.protocol import Members, RequestPeek, Weight
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 INPUT_IMAGE_TOKENS: Final = 8192
@@ -124,10 +124,15 @@ def _edit_asks(members: Members) -> Asked:
     return _asked(n=one("n", asked.n, MOST_IMAGES), size=asked.size, quality=asked.quality, partial_images=partial_images)
 
 
-def _edit_tokens(members: Members) -> int:
+def _edit_tokens(members: Members) -> Weight:
     asked = EDIT.read(members)
     images = asked.image if isinstance(asked.image, list) else [asked.image]
-    return INPUT_IMAGE_TOKENS * (len(images) + (asked.mask is not None))
+    return _input_tokens(len(images) + (asked.mask is not None))
+
+
+def _input_tokens(images: int) -> Weight:
+    tokens = INPUT_IMAGE_TOKENS * images
+    return Weight(tokens, tokens)
 
 
 def _peek_variation(members: Members) -> RequestPeek:
@@ -208,7 +213,7 @@ OPENAI_IMAGE_VARIATIONS: Final = Format(
         "openai_image_variations",
         peek_request=_peek_variation,
         text_bytes=lambda _: 0,
-        media_tokens=lambda _: INPUT_IMAGE_TOKENS,
+        media_tokens=lambda _: _input_tokens(1),
         asks=_variation_asks,
         **_PARTS,
     ),

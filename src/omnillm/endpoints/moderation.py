@@ -9,7 +9,7 @@ from omnillm.endpoints.embedding_formats import text_weight
 from omnillm.endpoints.format import ABSENT, MODERATIONS, Format, openai_protocol, reply_peek
 from omnillm.endpoints.shapes import Shape, misfit
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.protocol import Members, RequestPeek
+from omnillm.protocols.protocol import Members, RequestPeek, Weight
 
 DEFAULT_MODEL: Final = "omni-moderation-latest"
 """What OpenAI takes when the request names none."""
@@ -131,13 +131,18 @@ def _text_bytes(members: Members) -> int:
     return text_weight([*texts, *(part.text or "" for part in parts)])
 
 
+def _media_tokens(members: Members) -> Weight:
+    tokens = IMAGE_TOKENS * sum(part.type == "image_url" for part in _read(members)[2])
+    return Weight(tokens, tokens)
+
+
 OPENAI_MODERATIONS: Final = Format(
     protocol=openai_protocol(
         "openai_moderations",
         peek_request=_peek,
         peek_reply=reply_peek(_Seen, lambda _: None, whole=("results",)),
         text_bytes=_text_bytes,
-        media_tokens=lambda members: IMAGE_TOKENS * sum(part.type == "image_url" for part in _read(members)[2]),
+        media_tokens=_media_tokens,
     ),
     operation=MODERATIONS,
     parse_request=parse_openai_request,

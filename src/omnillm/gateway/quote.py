@@ -292,7 +292,7 @@ def _extras_of(asked: Asked) -> Extras:
 def _weigh(protocol: Protocol, members: Members) -> tuple[int, int]:
     """(tokens by estimate, tokens at most) of a body's prompt."""
     text, media = protocol.text_bytes(members), protocol.media_tokens(members)
-    return estimated_prompt_tokens(text, media, protocol.name), bounded_prompt_tokens(text, media, protocol.name)
+    return estimated_prompt_tokens(text, media.usual), bounded_prompt_tokens(text, media.most, protocol.name)
 
 
 def _heaviest(bodies: Iterable[Body], tokens: int, most: int) -> tuple[int, int]:

@@ -17,21 +17,11 @@ HIDDEN_TOKENS = {
 """Upper bounds of what stands in a provider's count but not in the body. The endpoint families weigh it with each text."""
 
 
-MEDIA_SHARE = {
-    "openai_chat": 32,
-    "openai_responses": 32,
-    "anthropic_messages": 3,
-    "gemini_generate_content": 16,
-    "bedrock_converse": 3,
-    "bedrock_invoke": 3,
-    "canonical": 1,
-}
-"""Media are weighed by their specification's maxima; what they usually count is one part in so many."""
-
-
-def estimated_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:
-    return (text_bytes + 3) // 4 + (media_tokens // MEDIA_SHARE.get(protocol, 1) if media_tokens else 0)
+def estimated_prompt_tokens(text_bytes: int, media_tokens: int) -> int:
+    """`media_tokens`: what they usually weigh."""
+    return (text_bytes + 3) // 4 + media_tokens
 
 
 def bounded_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:
+    """`media_tokens`: the most that they can weigh."""
     return text_bytes + media_tokens + HIDDEN_TOKENS.get(protocol, 0)

@@ -20,7 +20,7 @@ from omnillm.protocols.codec import Codec, Dialect, ReplyContext
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import retry_hint_s, verdict_of_status
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.protocol import Failure, Fault, Members, Protocol, ReplyPeek, RequestPeek, Sight
+from omnillm.protocols.protocol import WEIGHTLESS, Failure, Fault, Members, Protocol, ReplyPeek, RequestPeek, Sight, Weight
 from omnillm.protocols.shapes import Unfit
 from omnillm.usage import Usage
 
@@ -168,6 +168,10 @@ def weightless(members: Members) -> int:  # noqa: ARG001 - it is weighed in the 
     return 0
 
 
+def no_media(members: Members) -> Weight:  # noqa: ARG001 - likewise
+    return WEIGHTLESS
+
+
 PROTOCOL = Protocol(
     name=NAME,
     peek_request=peek_request,
@@ -179,7 +183,7 @@ PROTOCOL = Protocol(
     output_cap_member="generation.max_output_tokens",
     read_headroom=read_headroom,
     text_bytes=weightless,
-    media_tokens=weightless,
+    media_tokens=no_media,
     named_ids=responses_named,
 )
 CODEC = Codec(

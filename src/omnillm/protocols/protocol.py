@@ -127,6 +127,20 @@ class StreamWatch(Interface):
         ...
 
 
+class Weight(msgspec.Struct, frozen=True, gc=False):
+    """Tokens of what is no text: money rests on the most, and a limit of tokens on what is usual, corrected once it is known."""
+
+    most: int = 0
+    """By the provider's specification."""
+    usual: int = 0
+
+    def __add__(self, other: "Weight") -> "Weight":
+        return Weight(self.most + other.most, self.usual + other.usual)
+
+
+WEIGHTLESS = Weight()
+
+
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """One wire protocol. `headers` are lower-cased names to values, bytes."""
 
@@ -147,8 +161,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     read_headroom: Callable[[Mapping[bytes, bytes], float], Headroom | None]
     text_bytes: Callable[[Members], int]
     """UTF-8 bytes of what the model will read: an upper bound of the input tokens, without base64 media; and see `media_tokens`."""
-    media_tokens: Callable[[Members], int]
-    """Spec maxima for images, audio and files in the request."""
+    media_tokens: Callable[[Members], Weight]
+    """Of images, audio and files in the request."""
     overloaded_status: int = 503
     """What its clients know an overloaded provider by."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids

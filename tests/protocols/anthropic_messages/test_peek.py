@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
 from omnillm.protocols.anthropic_messages import PROTOCOL
+from omnillm.protocols.protocol import WEIGHTLESS, Weight
 from omnillm.usage import MAX_COUNT, Usage
 
 ASK = {"model": "claude-sonnet-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Hello"}]}
@@ -112,7 +113,7 @@ def test_whatever_comes_is_read_or_refused(body):
     """No JSON object makes peeking raise anything but BadRequest, nor its weighing anything at all."""
     asked = members(body)
     assert PROTOCOL.text_bytes(asked) >= 0
-    assert PROTOCOL.media_tokens(asked) >= 0
+    assert PROTOCOL.media_tokens(asked).most >= 0
     with suppress(BadRequest):
         PROTOCOL.peek_request(asked)
 
@@ -238,9 +239,9 @@ def test_media_are_weighed_where_they_stand():
     notes = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "word " * 2000}}
 
     def weigh(*blocks: object) -> int:
-        return PROTOCOL.media_tokens(members({**ASK, "messages": [{"role": "user", "content": list(blocks)}]}))
+        return PROTOCOL.media_tokens(members({**ASK, "messages": [{"role": "user", "content": list(blocks)}]})).most
 
-    assert PROTOCOL.media_tokens(members(ASK)) == 0
+    assert PROTOCOL.media_tokens(members(ASK)) == WEIGHTLESS
     assert weigh(picture) == weigh(inline) == weigh(result) > 1600
     assert weigh(picture, inline, result) == 3 * weigh(picture)
     assert weigh(notes) >= 10_000
@@ -248,6 +249,26 @@ def test_media_are_weighed_where_they_stand():
         {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "A" * 9000}}
     )
     assert weigh({"type": "document", "source": {"type": "content", "content": [picture]}}) == weigh(picture)
+
+
+@pytest.mark.parametrize(
+    ("source", "most", "usual"),
+    [
+        ({"type": "url", "url": "https://example.com/a.pdf"}, 460_000, 11_500),
+        ({"type": "file", "file_id": "f"}, 460_000, 11_500),
+        ({"type": "base64", "media_type": "application/pdf", "data": "A" * 100_000}, 25 * 4_600, 2 * 2_300),
+        ({"type": "base64", "media_type": "application/pdf", "data": "A" * 9_000_000}, 460_000, 100 * 2_300),
+        ({"type": "text", "media_type": "text/plain", "data": "word " * 2000}, 10_002, 2_500),
+        ({"type": "content", "content": [{"type": "image", "source": {"type": "file", "file_id": "f"}}]}, 4_784, 1_600),
+    ],
+)
+def test_a_document_is_bounded_by_the_longest_and_expected_to_be_a_usual_one(source, most, usual):
+    """Money rests on the first; of a key's tokens a minute the second is reserved, until the provider has counted."""
+    block = {"type": "document", "source": source}
+    weighed = Weight(most, usual)
+    assert PROTOCOL.media_tokens(members({**ASK, "messages": [{"role": "user", "content": [block]}]})) == weighed
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
+    assert PROTOCOL.media_tokens(members({**ASK, "messages": [{"role": "user", "content": [block, result]}]})) == weighed + weighed
 
 
 def test_media_bytes_are_not_text():
@@ -260,4 +281,4 @@ def test_media_bytes_are_not_text():
 def test_unknown_shape_of_a_conversation_weighs_all_its_bytes():
     """A conversation that cannot be read cannot smuggle a picture past the budget."""
     odd = members({**ASK, "messages": [{"role": "user", "content": {"type": "image", "source": {"data": "A" * 9000}}}]})
-    assert PROTOCOL.media_tokens(odd) > 9000
+    assert PROTOCOL.media_tokens(odd).most > 9000

@@ -9,7 +9,7 @@ import pytest
 from omnillm.errors import BadRequest
 from omnillm.protocols.bedrock_converse import PROTOCOL
 from omnillm.protocols.priced import read_asked
-from omnillm.protocols.protocol import Members
+from omnillm.protocols.protocol import WEIGHTLESS, Members, Weight
 
 IMAGE = {"image": {"format": "png", "source": {"bytes": "A" * 8000}}}
 
@@ -35,12 +35,12 @@ def test_output_cap_and_priced_members_are_read() -> None:
 def test_media_weigh_as_media_and_text_as_text() -> None:
     """Base64 is taken off the text, wherever it stands, and only there."""
     text = conversation({"text": "x" * 5000})
-    assert PROTOCOL.media_tokens(text) == 0
+    assert PROTOCOL.media_tokens(text) == WEIGHTLESS
     assert PROTOCOL.text_bytes(text) > 5000
     for content in (IMAGE, {"toolResult": {"toolUseId": "t", "content": [IMAGE]}}):
         pictured = conversation({"text": "x" * 5000}, content)
         assert 5000 < PROTOCOL.text_bytes(pictured) < 5300
-        assert PROTOCOL.media_tokens(pictured) == 4784
+        assert PROTOCOL.media_tokens(pictured) == Weight(4784, 1600)
     hidden = conversation({"toolUse": {"toolUseId": "t", "name": "n", "input": {"image": IMAGE["image"]}}})
     assert PROTOCOL.text_bytes(hidden) > 8000
 
@@ -74,7 +74,9 @@ def test_dearer_tiers_are_asked_for_by_name(body: dict[str, Any], tier: str) -> 
 )
 def test_documents_and_videos_weigh_what_they_can(kind: str, media: dict[str, Any], least: int) -> None:
     """Where nothing is known of a length, the most that there can be."""
-    assert PROTOCOL.media_tokens(conversation({kind: media})) >= least
+    weighed = PROTOCOL.media_tokens(conversation({kind: media}))
+    assert weighed.most >= least
+    assert 0 < weighed.usual < weighed.most
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_odd_conversations_are_weighed_and_left_to_the_service(messages: list[An
     """Whatever a client wrote, nothing raises but a BadRequest."""
     odd = members(messages=messages)
     assert PROTOCOL.peek_request(odd).output_cap is None
-    assert PROTOCOL.media_tokens(odd) == 0
+    assert PROTOCOL.media_tokens(odd) == WEIGHTLESS
     assert PROTOCOL.text_bytes(odd) > 0
 
 
@@ -123,7 +125,7 @@ def test_pictures_cannot_hide() -> None:
     """In what is guarded, or behind escapes."""
     guarded = conversation({"guardContent": IMAGE})
     hidden = msgspec.json.decode(json.dumps({"messages": [{"content": [IMAGE]}]}).replace("source", "\\u0073ource"), type=Members)
-    assert PROTOCOL.media_tokens(guarded) == PROTOCOL.media_tokens(hidden) == 4784
+    assert PROTOCOL.media_tokens(guarded) == PROTOCOL.media_tokens(hidden) == Weight(4784, 1600)
 
 
 def test_body_that_counts_tokens_needs_no_messages() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
 from omnillm.protocols.gemini_generate_content import PROTOCOL
+from omnillm.protocols.protocol import WEIGHTLESS
 from omnillm.usage import MAX_COUNT, Usage
 
 ASK = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
@@ -133,7 +134,7 @@ def test_whatever_comes_is_read_or_refused(body):
     """No JSON object makes peeking raise anything but BadRequest, nor its weighing anything at all."""
     asked = members(body)
     assert PROTOCOL.text_bytes(asked) >= 0
-    assert PROTOCOL.media_tokens(asked) >= 0
+    assert PROTOCOL.media_tokens(asked).most >= 0
     with suppress(BadRequest):
         PROTOCOL.peek_request(asked)
 
@@ -279,12 +280,12 @@ def test_media_are_weighed_where_they_stand():
     returned = {"functionResponse": {"name": "f", "response": {}, "parts": [picture]}}
 
     def weigh(*parts: object) -> int:
-        return PROTOCOL.media_tokens(members({"contents": [{"parts": list(parts)}]}))
+        return PROTOCOL.media_tokens(members({"contents": [{"parts": list(parts)}]})).most
 
     def film(size: int) -> dict:
         return {"inlineData": {"mimeType": "video/mp4", "data": "A" * size}}
 
-    assert PROTOCOL.media_tokens(members(ASK)) == 0
+    assert PROTOCOL.media_tokens(members(ASK)) == WEIGHTLESS
     assert weigh(picture) == weigh(snake) == weigh(remote) == weigh(returned) > 258
     assert weigh(picture, remote, returned) == 3 * weigh(picture)
     assert weigh(film(1_000)) < weigh(film(1_000_000)) < weigh({"file_data": {"file_uri": "gs://film"}})
@@ -300,4 +301,4 @@ def test_media_bytes_are_not_text():
 def test_unknown_shape_of_a_conversation_weighs_all_its_bytes():
     """A conversation that cannot be read cannot smuggle a picture past the budget."""
     odd = members({"contents": [{"parts": {"inlineData": {"mimeType": "image/png", "data": "A" * 9000}}}]})
-    assert PROTOCOL.media_tokens(odd) > 9000
+    assert PROTOCOL.media_tokens(odd).most > 9000

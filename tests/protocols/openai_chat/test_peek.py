@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
 from omnillm.protocols.openai_chat import PROTOCOL
+from omnillm.protocols.protocol import WEIGHTLESS
 from omnillm.usage import MAX_COUNT, Usage
 
 ASK = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}]}
@@ -114,7 +115,7 @@ def test_any_request_is_read_or_refused(body):
     with suppress(BadRequest):
         PROTOCOL.peek_request(members(body))
     assert PROTOCOL.text_bytes(members(body)) >= 0
-    assert PROTOCOL.media_tokens(members(body)) >= 0
+    assert PROTOCOL.media_tokens(members(body)).most >= 0
 
 
 @settings(max_examples=100, deadline=None)
@@ -255,9 +256,9 @@ def test_media_weigh_their_maxima():
     """An image by its detail, audio by its length, a file by its pages; text and tool calls nothing."""
 
     def weight(*parts: object) -> int:
-        return PROTOCOL.media_tokens(members({"messages": [{"role": "user", "content": list(parts)}]}))
+        return PROTOCOL.media_tokens(members({"messages": [{"role": "user", "content": list(parts)}]})).most
 
-    assert PROTOCOL.media_tokens(members(ASK)) == 0
+    assert PROTOCOL.media_tokens(members(ASK)) == WEIGHTLESS
     assert weight({"type": "text", "text": "[image_url]"}) == 0
     low = weight({"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}})
     high = weight({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}})

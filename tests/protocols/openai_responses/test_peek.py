@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
 from omnillm.protocols.openai_responses import PROTOCOL
+from omnillm.protocols.protocol import WEIGHTLESS, Weight
 from omnillm.usage import MAX_COUNT, Usage
 
 ASK = {"model": "gpt-5-mini", "input": "Hello"}
@@ -82,7 +83,7 @@ def test_any_request_is_read_or_refused(body):
     with suppress(BadRequest):
         PROTOCOL.peek_request(members(body))
     assert PROTOCOL.text_bytes(members(body)) >= 0
-    assert PROTOCOL.media_tokens(members(body)) >= 0
+    assert PROTOCOL.media_tokens(members(body)).most >= 0
 
 
 @settings(max_examples=100, deadline=None)
@@ -159,7 +160,9 @@ def test_media_weigh_their_maxima():
         "acks": [],
     }
     one = PROTOCOL.media_tokens(members({"input": [message]}))
-    assert one > 0
-    assert PROTOCOL.media_tokens(members({"input": [message, screenshot]})) == 2 * one
-    assert PROTOCOL.media_tokens(members({"input": [{"content": [{"type": "input_file", "file_id": "file-1"}]}]})) == 400_000
-    assert PROTOCOL.media_tokens(members(ASK)) == PROTOCOL.media_tokens(members({"model": "m"})) == 0
+    assert one.most > one.usual > 0
+    assert PROTOCOL.media_tokens(members({"input": [message, screenshot]})) == one + one
+    assert PROTOCOL.media_tokens(members({"input": [{"content": [{"type": "input_file", "file_id": "file-1"}]}]})) == Weight(
+        400_000, 12_500
+    )
+    assert PROTOCOL.media_tokens(members(ASK)) == PROTOCOL.media_tokens(members({"model": "m"})) == WEIGHTLESS

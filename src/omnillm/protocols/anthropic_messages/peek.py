@@ -8,9 +8,10 @@ from omnillm.errors import BadRequest
 from omnillm.protocols import text
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
+from omnillm.protocols.claude_media import IMAGE, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_clamped
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -38,13 +39,6 @@ _PRICED_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "advisor_", "mc
 
 _BILLED_APART = frozenset({"compaction", "advisor_message"})
 """Iterations that the top level of `usage` leaves out (its other iterations are in it)."""
-
-_IMAGE_TOKENS = 4_784
-"""The largest that an image weighs, in the high-resolution models; 1,600 in older ones."""
-_PAGE_TOKENS = 4_600
-"""A page of a PDF: at most 3,000 tokens of text and 1,600 of picture."""
-_PAGE_BASE64_BYTES = 4_096
-_MAX_PAGES = 100
 
 
 class _Tool(msgspec.Struct, frozen=True, gc=False):
@@ -161,36 +155,36 @@ def text_bytes(members: Members) -> int:
     return text.text_bytes(members, _NOT_READ)
 
 
-def media_tokens(members: Members) -> int:
+def media_tokens(members: Members) -> Weight:
     messages = members.get("messages")
     if messages is None:
-        return 0
+        return WEIGHTLESS
     try:
         conversation = _CONVERSATION.decode(messages)
     except UNREADABLE:
-        return len(messages)  # of an unknown shape: every byte counts, as of text
-    tokens = 0
+        return plain(len(messages))  # of an unknown shape: every byte counts, as of text
+    tokens = WEIGHTLESS
     for message in conversation:
         if isinstance(message.content, list):
-            tokens += sum(map(_part_tokens, message.content))
+            tokens = _sum(message.content, tokens)
     return tokens
 
 
-def _part_tokens(part: Part) -> int:
-    source, content = part.source, part.content
-    tokens = _source_tokens(part.type, source) if isinstance(source, Source) else 0
-    if isinstance(content, list):
-        tokens += sum(map(_part_tokens, content))
+def _sum(parts: list[Part], tokens: Weight = WEIGHTLESS) -> Weight:
+    for part in parts:
+        source, content = part.source, part.content
+        if isinstance(source, Source):
+            tokens += _source_tokens(part.type, source)
+        if isinstance(content, list):
+            tokens = _sum(content, tokens)
     return tokens
 
 
-def _source_tokens(kind: str, source: Source) -> int:
+def _source_tokens(kind: str, source: Source) -> Weight:
     if kind == "image":
-        return _IMAGE_TOKENS
+        return IMAGE
     if isinstance(source.content, list):
-        return sum(map(_part_tokens, source.content))
-    size = len(source.data)
+        return _sum(source.content)
     if source.type == "text":  # plain text, which `text_bytes` took for base64
-        return size
-    pages = 1 + size // _PAGE_BASE64_BYTES if size else _MAX_PAGES  # by address alone nothing is known of its length
-    return min(pages, _MAX_PAGES) * _PAGE_TOKENS
+        return plain(len(source.data))
+    return pdf(len(source.data))

@@ -6,24 +6,20 @@ from typing import Annotated, Any
 import msgspec
 
 from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_of
+from omnillm.protocols.claude_media import IMAGE, UNKNOWN, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, decode_clamped
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.priced import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field, repeats
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 
 _NOT_READ = frozenset(
     {"inferenceConfig", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig", "serviceTier", "guardrailConfig"}
 )
 """Members that configure: the model never reads them."""
-_IMAGE_TOKENS = 4_784
-"""The largest that an image weighs in any model of Bedrock: Claude's high resolution."""
-_PAGE_TOKENS = 4_600
-_PAGE_BASE64_BYTES = 4_096
-_MAX_PAGES = 100
 _KINDS = ("image", "document", "video", "audio")
 _PLAIN = frozenset({"csv", "html", "txt", "md"})
 """Documents that are no longer than their bytes; the others are compressed, or pictured page by page."""
-_VIDEO_TOKENS = 300_000
+_VIDEO = Weight(most=300_000, usual=100_000)
 """Nova reads a video as at most so many."""
 
 
@@ -107,8 +103,8 @@ def text_bytes(members: Members) -> int:
     return total - sum(len(media.base64) for media in _media(members))
 
 
-def media_tokens(members: Members) -> int:
-    return sum(map(_tokens, _media(members)))
+def media_tokens(members: Members) -> Weight:
+    return sum(map(_tokens, _media(members)), WEIGHTLESS)
 
 
 class _Media(msgspec.Struct, frozen=True, gc=False):
@@ -118,16 +114,15 @@ class _Media(msgspec.Struct, frozen=True, gc=False):
     """"" at an address, where nothing is known of its length."""
 
 
-def _tokens(media: _Media) -> int:
+def _tokens(media: _Media) -> Weight:
     size = len(media.base64)
     if media.kind == "image":
-        return _IMAGE_TOKENS
+        return IMAGE
     if media.kind == "video":
-        return _VIDEO_TOKENS
+        return _VIDEO
     if media.kind == "document" and (media.form not in _PLAIN or not size):
-        pages = 1 + size // _PAGE_BASE64_BYTES if size and media.form == "pdf" else _MAX_PAGES
-        return min(pages, _MAX_PAGES) * _PAGE_TOKENS
-    return size
+        return pdf(size) if media.form == "pdf" else UNKNOWN
+    return plain(size)
 
 
 def _media(members: Members) -> list[_Media]:

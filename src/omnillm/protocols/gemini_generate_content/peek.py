@@ -23,7 +23,7 @@ from omnillm.protocols.gemini_generate_content.wire import (
 )
 from omnillm.protocols.members import read, require_array
 from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -40,6 +40,8 @@ _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 _IMAGE_TOKENS = 4_128
 """The largest picture of the tiled models: 16 tiles of 258 tokens."""
 _WINDOW_TOKENS = 1_048_576
+_SHARE = 16
+"""What media usually weigh is one part in so many of the most."""
 _TOKEN_BASE64_BYTES = 16
 """Sound, film and PDF pages weigh at least this much a token at the rates in use: 32 tokens a second of sound, 258 a frame or page."""
 
@@ -202,19 +204,19 @@ def text_bytes(members: Members) -> int:
     return text.text_bytes(members, _NOT_READ)
 
 
-def media_tokens(members: Members) -> int:
+def media_tokens(members: Members) -> Weight:
     contents = members.get("contents")
     if contents is None:
-        return 0
+        return WEIGHTLESS
     try:
         conversation = _CONVERSATION.decode(contents)
     except UNREADABLE:
-        return len(contents)  # of an unknown shape: every byte counts, as of text
-    tokens = 0
+        return Weight(len(contents), len(contents) // _SHARE)  # of an unknown shape: every byte counts, as of text
+    most = 0
     for content in conversation:
         if content.parts:
-            tokens += sum(map(_part_tokens, content.parts))
-    return tokens
+            most += sum(map(_part_tokens, content.parts))
+    return Weight(most, most // _SHARE) if most else WEIGHTLESS
 
 
 def _part_tokens(part: Part) -> int:

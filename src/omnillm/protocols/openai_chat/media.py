@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from omnillm.protocols.protocol import WEIGHTLESS, Weight
 from omnillm.protocols.text import content_parts
 
 _IMAGE_TOKENS = 48_169
@@ -17,12 +18,15 @@ _PAGE_TOKENS = 4_000
 """A page of a PDF is read as text and as a picture."""
 _PAGE_BASE64 = 4_096
 _MAX_PAGES = 100
+_SHARE = 32
+"""What media usually weigh is one part in so many of the most."""
 
 
-def media_tokens(conversation: msgspec.Raw | None) -> int:
+def media_tokens(conversation: msgspec.Raw | None) -> Weight:
     """The sum over all parts of `messages` or `input`."""
     parts = None if conversation is None else content_parts(conversation)
-    return sum(_part_tokens(part) for part in parts) if parts else 0
+    most = sum(_part_tokens(part) for part in parts) if parts else 0
+    return Weight(most, most // _SHARE) if most else WEIGHTLESS
 
 
 def _part_tokens(part: dict[str, Any]) -> int:

@@ -13,7 +13,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
-from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek
+from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek, Weight
 
 _NOT_READ = frozenset(
     {
@@ -133,5 +133,5 @@ def text_bytes(members: Members) -> int:
     return text.text_bytes(members, _NOT_READ)
 
 
-def media_tokens(members: Members) -> int:
+def media_tokens(members: Members) -> Weight:
     return media.media_tokens(members.get("messages"))

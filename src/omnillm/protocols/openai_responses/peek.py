@@ -10,7 +10,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -134,5 +134,5 @@ def text_bytes(members: Members) -> int:
     return text.text_bytes(members, _NOT_READ)
 
 
-def media_tokens(members: Members) -> int:
+def media_tokens(members: Members) -> Weight:
     return media.media_tokens(members.get("input"))
