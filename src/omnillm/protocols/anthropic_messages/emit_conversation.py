@@ -4,9 +4,9 @@ from typing import Any
 
 from omnillm.model.message import Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter
-from omnillm.protocols.anthropic_messages.cache import Anchors
+from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, Block, BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
+from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
@@ -118,7 +118,7 @@ class _Turns:
             self._add_system(message, number)
             return
         blocks = emit_blocks(message.parts, "input", number, "parts", writer)
-        self._anchors.see_message(self._count, blocks)
+        self._anchors.see_message(self._count, blocks, unmarked=UNMARKED)
         self._count += 1
         _drop_name(message, number, writer)
         if not blocks:

@@ -6,13 +6,14 @@ from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import CapabilitySet, OutputModality
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
-from omnillm.protocols.anthropic_messages.cache import Anchors, keep_few, place_policy
+from omnillm.protocols.anthropic_messages.cache import keep_few, place_policy
 from omnillm.protocols.anthropic_messages.emit_blocks import lone_text
 from omnillm.protocols.anthropic_messages.emit_conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit_tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.schema import strict_schema
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
+from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 

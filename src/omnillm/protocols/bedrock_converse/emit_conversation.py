@@ -4,9 +4,9 @@ from typing import Any
 
 from omnillm.model.message import Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.bedrock_converse.cache import Anchors
 from omnillm.protocols.bedrock_converse.emit_blocks import emit_block, emit_blocks, result_content, tool_result_block
 from omnillm.protocols.bedrock_converse.writer import Block, Writer, path_of
+from omnillm.protocols.cache_marks import Anchors
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 

@@ -8,11 +8,12 @@ import msgspec
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import CapabilitySet, OutputModality
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.bedrock_converse.cache import Anchors, excess, place_policy, without
+from omnillm.protocols.bedrock_converse.cache import excess, place_policy, without
 from omnillm.protocols.bedrock_converse.emit_conversation import emit_conversation
 from omnillm.protocols.bedrock_converse.emit_tools import emit_tools, tool_config
 from omnillm.protocols.bedrock_converse.model_fields import Plan, plan_fields, top_k_fields
 from omnillm.protocols.bedrock_converse.writer import Block, Writer
+from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 
