@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnillm.errors import BadRequest, ConfigError
-from omnillm.providers.endpoint import path_name
 from omnillm.providers.kinds import KINDS, endpoint
+from omnillm.providers.urls import path_name
 from omnillm.secret import Secret
 
 

@@ -7,13 +7,14 @@ from omnillm.errors import ConfigError
 from omnillm.providers.anthropic import ANTHROPIC
 from omnillm.providers.azure_openai import AZURE_OPENAI, with_version
 from omnillm.providers.bedrock import BEDROCK
-from omnillm.providers.endpoint import AuthScheme, Endpoint, check_base_url
+from omnillm.providers.endpoint import AuthScheme, Endpoint
 from omnillm.providers.gemini import GEMINI
 from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI
 from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
 from omnillm.providers.presets import PRESETS
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES, parse_protocol
+from omnillm.providers.urls import check_base_url
 from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
 from omnillm.spelling import hint
