@@ -18,41 +18,20 @@ from omnillm.model.events import (
     ToolCallDelta,
 )
 from omnillm.model.media import InlineSource
-from omnillm.model.message import Audio, ImageBase64, ImageUrl, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols import base64_text
+from omnillm.model.message import Audio, ImageBase64, ImageUrl, Reasoning, Refusal, Text, ToolCall
 from omnillm.protocols.openai_chat.annotations import write_annotation, write_annotations
 from omnillm.protocols.openai_chat.assistant import RANKS, audio_id_of
 from omnillm.protocols.openai_chat.calls import extra_content, write_call
 from omnillm.protocols.openai_chat.emit_parts import drop_marks, write_image, write_text
 from omnillm.protocols.openai_chat.finish import write_finish
 from omnillm.protocols.openai_chat.in_order import InOrder
+from omnillm.protocols.openai_chat.open_part import OpenPart
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.reasoning import block, text_of, written_opaque
 
 _encode = msgspec.json.Encoder().encode
 _END = b',"logprobs":null,"finish_reason":null}]}\n\n'
 _FIRST: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
-
-
-class _Open:
-    """A part that is being written."""
-
-    __slots__ = ("call", "length", "member", "offset", "opaque", "part", "pieces", "sound", "summary_index")
-
-    def __init__(self, part: Any, offset: int) -> None:
-        self.part = part
-        self.offset = offset
-        """Where a text begins in the whole content, in characters."""
-        self.length = 0
-        self.call = 0
-        """A call's index."""
-        self.member = "function"
-        self.pieces: list[str] = []
-        """Of reasoning."""
-        self.summary_index: int | None = None
-        self.opaque: Opaque | None = None
-        self.sound = b""
-        """Bytes that make no whole base64 yet: clients join the pieces before they decode them."""
 
 
 class CandidateWriter:
@@ -75,7 +54,7 @@ class CandidateWriter:
         self.is_finished = False
         self._place = place
         self._prefix = b'%b[{"index":%d,"delta":' % (head, number)
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenPart] = {}
         self._length = 0
         self._calls = 0
         self._rank = 0
@@ -141,7 +120,7 @@ class CandidateWriter:
             elif part.summary_index != event.summary_index:
                 said = "\n\n" + said
             part.summary_index = event.summary_index
-        part.pieces.append(said)
+        part.think(said)
         return self._prefix + b'{"reasoning_content":' + _encode(said) + b"}" + _END
 
     def _write_arguments(self, event: ToolCallDelta) -> bytes:
@@ -179,12 +158,10 @@ class CandidateWriter:
         part = self._open.get(event.index)
         if part is None:
             return b""
-        sound = part.sound + event.data
-        whole = len(sound) // 3 * 3
-        part.sound = sound[whole:]
         audio: dict[str, Any] = {}
-        if whole:
-            audio["data"] = base64_text.encode(sound[:whole])
+        sound = part.sound(event.data)
+        if sound:
+            audio["data"] = sound
         if event.transcript:
             audio["transcript"] = event.transcript
         return self._delta({"audio": audio}) if audio else b""
@@ -201,7 +178,7 @@ class CandidateWriter:
             place.losses.move(place.around(".message.parts"), "Chat has one order of reasoning, text and calls")
         self._rank = max(RANKS[kind], self._rank)
         marker = self._mark_end(kind)
-        opened = self._open[event.index] = _Open(part, self._length)
+        opened = self._open[event.index] = OpenPart(part, self._length)
         return marker + start(self, opened, place)
 
     def _mark_end(self, kind: type) -> bytes:
@@ -216,7 +193,7 @@ class CandidateWriter:
             place.losses.approximate(place.around(".message.parts"), "the content of a Chat answer is one text")
         self._seen.add(kind)
 
-    def _start_text(self, opened: _Open, place: Place) -> bytes:
+    def _start_text(self, opened: OpenPart, place: Place) -> bytes:
         part = opened.part
         self._tell_joined(Text, place)
         write_text(part, place)  # for what it tells as lost
@@ -230,21 +207,21 @@ class CandidateWriter:
             out += self._delta({"annotations": written})
         return out
 
-    def _start_refusal(self, opened: _Open, place: Place) -> bytes:
+    def _start_refusal(self, opened: OpenPart, place: Place) -> bytes:
         self._tell_joined(Refusal, place)
         drop_marks(opened.part, place)
         return self._delta({"refusal": opened.part.text}) if opened.part.text else b""
 
-    def _start_reasoning(self, opened: _Open, place: Place) -> bytes:
+    def _start_reasoning(self, opened: OpenPart, place: Place) -> bytes:
         part: Reasoning = opened.part
         opened.opaque = part.opaque
         said = text_of(part, place)
         if not said:
             return b""
-        opened.pieces.append(said)
+        opened.think(said)
         return self._delta({"reasoning_content": said})
 
-    def _start_call(self, opened: _Open, place: Place) -> bytes:
+    def _start_call(self, opened: OpenPart, place: Place) -> bytes:
         part: ToolCall = opened.part
         opened.call, opened.member = self._calls, part.kind
         self._calls += 1
@@ -253,11 +230,11 @@ class CandidateWriter:
             del written["type"]  # the SDK's type of a chunk knows no other than "function"
         return self._delta({"tool_calls": [{"index": opened.call, **written}]})
 
-    def _start_image(self, opened: _Open, place: Place) -> bytes:
+    def _start_image(self, opened: OpenPart, place: Place) -> bytes:
         drop_marks(opened.part, place)
         return self._delta({"images": [write_image(opened.part, place)]})
 
-    def _start_sound(self, opened: _Open, place: Place) -> bytes:
+    def _start_sound(self, opened: OpenPart, place: Place) -> bytes:
         part: Audio = opened.part
         self._tell_joined(Audio, place)
         drop_marks(part, place)
@@ -276,18 +253,19 @@ class CandidateWriter:
         opened = self._open.pop(event.index, None)
         if opened is None:
             return b""
-        if opened.sound:
-            return self._delta({"audio": {"data": base64_text.encode(opened.sound)}})
+        sound = opened.last_sound()
+        if sound:
+            return self._delta({"audio": {"data": sound}})
         if type(opened.part) is not Reasoning:
             return b""
         if opened.opaque is None:
-            self._unmarked = "".join(opened.pieces)
+            self._unmarked = opened.thought
             return b""
         value = written_opaque(opened.opaque, ".opaque", self._stand(event.index))
-        return self._delta({"thinking_blocks": [block("".join(opened.pieces), value, is_redacted=opened.part.is_redacted)]})
+        return self._delta({"thinking_blocks": [block(opened.thought, value, is_redacted=opened.part.is_redacted)]})
 
 
-_Start = Callable[[CandidateWriter, _Open, Place], bytes]
+_Start = Callable[[CandidateWriter, OpenPart, Place], bytes]
 _STARTS: dict[type, _Start] = {
     Text: CandidateWriter._start_text,  # noqa: SLF001 - the class's own tables
     Refusal: CandidateWriter._start_refusal,  # noqa: SLF001
