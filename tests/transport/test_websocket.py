@@ -213,7 +213,7 @@ async def test_a_slow_reader_pauses_the_socket(wire):
     while before != sent:
         before = sent
         await wire.settle()
-    assert socket._unread < 1024 * 1024
+    assert socket._inbox.unread_bytes < 1024 * 1024
     assert sent < 400
     for _ in range(400):
         assert len((await socket.read()).data) == 65535

@@ -9,7 +9,6 @@ large a message closes with 1009, what is not the protocol with 1002, text that 
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -17,6 +16,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 from omnillm.clock import Clock
+from omnillm.transport.inbox import Inbox
 from omnillm.transport.message import DEFAULT_LIMITS, LOST, Ended, Message, WebSocketLimits, is_sendable, shortened
 from omnillm.transport.timeouts import Deadlines
 
@@ -24,8 +24,6 @@ __all__ = ["DEFAULT_LIMITS", "LOST", "Ended", "Message", "WebSocket", "WebSocket
 
 NEVER: Final = float("inf")
 HIGH_WATER: Final = 262_144
-MESSAGE_BYTES: Final = 64
-"""What a message takes beside its data: an empty one is not for nothing."""
 QUIET: Final = logging.Logger("websocket", level=logging.CRITICAL)  # noqa: LOG001  outside of the tree, whose levels are the user's
 """The library's own lines hold what was said."""
 
@@ -35,9 +33,8 @@ class WebSocket(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_clock", "_deadlines", "_is_alive", "_is_paused", "_is_retired", "_is_write_paused", "_kind", "_limits", "_loop",
-        "_messages", "_on_lost", "_partial", "_ponged", "_protocol", "_reader", "_room", "_transport", "_unread", "_unsent", "due",
-        "ended", "is_gone", "on_hold", "on_retire",
+        "_clock", "_deadlines", "_inbox", "_is_alive", "_is_paused", "_is_retired", "_is_write_paused", "_limits", "_loop", "_on_lost",
+        "_ponged", "_protocol", "_reader", "_room", "_transport", "_unsent", "due", "ended", "is_gone", "on_hold", "on_retire",
     )
     # fmt: on
 
@@ -56,13 +53,9 @@ class WebSocket(asyncio.Protocol):
         self._on_lost = on_lost
         self._protocol = Protocol(side, state=State.OPEN, max_size=limits.message_bytes, logger=QUIET)
         self._loop = asyncio.get_running_loop()
-        self._messages: deque[Message] = deque()
-        self._partial = bytearray()
-        """Of a message in fragments: a list of them could be of any length."""
-        self._kind = Opcode.TEXT
+        self._inbox = Inbox()
         self._ponged = 0
         """Bytes of pongs for a peer that takes nothing; too many, and it is lost."""
-        self._unread = 0
         self._unsent = 0
         self._reader: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
@@ -94,15 +87,15 @@ class WebSocket(asyncio.Protocol):
 
     async def read(self) -> Message | None:
         """The next message; None after the last, when `ended` says why."""
-        while not self._messages:
+        inbox = self._inbox
+        while not inbox:
             if self.ended is not None:
                 return None
             self._reader = self._loop.create_future()
             await self._reader
-        message = self._messages.popleft()
-        self._unread -= len(message.data) + MESSAGE_BYTES
+        message = inbox.pop()
         self._count_held()
-        if self._is_paused and self._unread <= self._limits.unread_bytes // 2:
+        if self._is_paused and inbox.unread_bytes <= self._limits.unread_bytes // 2:
             self._is_paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()
@@ -153,7 +146,7 @@ class WebSocket(asyncio.Protocol):
     @property
     def unread(self) -> tuple[Message, ...]:
         """What has come and was not read."""
-        return tuple(self._messages)
+        return self._inbox.unread
 
     @property
     def is_retired(self) -> bool:
@@ -238,34 +231,27 @@ class WebSocket(asyncio.Protocol):
             self._end(Ended(code=told.code, reason=told.reason))
             self._part()
         elif opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT} and self.ended is None:
-            if opcode is not Opcode.CONT:
-                self._kind = opcode
-            if not frame.fin or self._partial:
-                self._partial += frame.data
-            if frame.fin:
-                data, self._partial = bytes(self._partial or frame.data), bytearray()
-                self._complete(data)
+            self._keep(frame)
 
-    def _complete(self, data: bytes) -> None:
-        is_text = self._kind is Opcode.TEXT
-        if is_text and not data.isascii():
-            try:
-                data.decode()
-            except UnicodeDecodeError:
-                self.close(CloseCode.INVALID_DATA, "text that is not UTF-8")
-                return
-        self._messages.append(Message(data, is_text))
-        self._unread += len(data) + MESSAGE_BYTES
-        if self._unread > self._limits.unread_bytes and not self._is_paused and not self._transport.is_closing():
+    def _keep(self, frame: Frame) -> None:
+        inbox = self._inbox
+        try:
+            is_whole = inbox.take(frame)
+        except UnicodeDecodeError:
+            self.close(CloseCode.INVALID_DATA, "text that is not UTF-8")
+            return
+        if not is_whole:
+            return
+        if inbox.unread_bytes > self._limits.unread_bytes and not self._is_paused and not self._transport.is_closing():
             self._is_paused = True
             self._transport.pause_reading()
         self._wake_reader()
 
     def _count_held(self) -> None:
         if self.on_hold is not None:
-            held = len(self._protocol.reader.buffer) + len(self._partial) + self._unread
+            held = len(self._protocol.reader.buffer) + self._inbox.held_bytes
             if not self.on_hold(held):
-                self._partial = bytearray()
+                self._inbox.drop_partial()
                 self.close(CloseCode.TRY_AGAIN_LATER, "too many messages are being held")
 
     def _flush(self) -> int:
@@ -299,8 +285,7 @@ class WebSocket(asyncio.Protocol):
         if self.ended is None:
             self.ended = ended
             if ended.is_ours:
-                self._messages.clear()
-                self._unread = 0
+                self._inbox.clear()
             self._wake_reader()
 
     def _wake_reader(self) -> None:

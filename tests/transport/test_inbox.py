@@ -1,0 +1,36 @@
+"""Frames become messages, however they were cut."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+
+from omnillm.transport.inbox import MESSAGE_BYTES, Inbox
+from omnillm.transport.message import Message
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.booleans(), st.integers(1, 5))))
+def test_messages_come_out_as_they_went_in(said: list[tuple[str, bool, int]]) -> None:
+    """Any number of fragments, empty ones too; what is held is counted, and nothing is left once all is read."""
+    inbox = Inbox()
+    for text, is_text, cuts in said:
+        data = text.encode()
+        size = len(data) // cuts + 1
+        pieces = [data[start : start + size] for start in range(0, len(data), size)] or [b""]
+        for number, piece in enumerate(pieces):
+            opcode = Opcode.CONT if number else Opcode.TEXT if is_text else Opcode.BINARY
+            is_last = number == len(pieces) - 1
+            assert inbox.take(Frame(opcode, piece, fin=is_last)) == is_last
+    messages = [Message(text.encode(), is_text) for text, is_text, _ in said]
+    assert inbox.unread == tuple(messages)
+    assert inbox.held_bytes == inbox.unread_bytes == sum(len(message.data) + MESSAGE_BYTES for message in messages)
+    assert [inbox.pop() for _ in messages] == messages
+    assert inbox.held_bytes == len(inbox) == 0
+
+
+def test_what_is_half_here_is_held_too() -> None:
+    """Until it is whole, or given up."""
+    inbox = Inbox()
+    assert not inbox.take(Frame(Opcode.TEXT, b"half", fin=False))
+    assert (inbox.held_bytes, inbox.unread_bytes) == (4, 0)
+    inbox.drop_partial()
+    assert inbox.held_bytes == 0
