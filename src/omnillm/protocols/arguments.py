@@ -1,8 +1,11 @@
 """A call's arguments between protocols that write them as text, and those that write them as an object."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from omnillm.model.message import ToolCall
 
 _RAW = "_raw"
 """Holds, as the only member, text that is no JSON object."""
@@ -32,3 +35,15 @@ def object_of(arguments: str) -> dict[str, Any] | None:
 def raw_object(arguments: str) -> dict[str, Any]:
     """Stand in for an object that the text is not."""
     return {_RAW: arguments}
+
+
+def input_of(call: ToolCall, approximate: Callable[[str, str], None]) -> dict[str, Any]:
+    """The input of a call where it has to be an object. `approximate` is told the member and what became of it."""
+    if call.kind == "custom":
+        approximate("kind", "free text is the one argument of a function")
+        return {"input": call.arguments}
+    arguments = object_of(call.arguments)
+    if arguments is None:
+        approximate("arguments", "arguments that are no JSON object stand in _raw")
+        return raw_object(call.arguments)
+    return arguments

@@ -3,7 +3,7 @@
 Both take four, each after (or on) what it covers, with Anthropic's two terms.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from omnillm.model.capabilities import (
     Auto,
@@ -15,12 +15,12 @@ from omnillm.model.capabilities import (
     PromptCacheRetention,
 )
 from omnillm.model.message import CacheControl
+from omnillm.protocols.turns import Block
 
 MOST: Final = 4
 POLICY: Final = "capabilities.prompt_cache"
 """Path of the policy, and of the mark that it sets."""
 _TTLS: Final = {PromptCacheRetention.PROVIDER_DEFAULT: "", PromptCacheRetention.SHORT: "5m", PromptCacheRetention.LONG: "1h"}
-Block = dict[str, Any]
 Mark = tuple[Block, str]
 """What bears it or is it, and its path."""
 

@@ -15,6 +15,14 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 T = TypeVar("T")
 
 
+def decode_lenient(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """Decode a reply; when a count in it lies, again with every number made a count. Raises one of `UNREADABLE`."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        return decode_clamped(body, decoder.type)
+
+
 def decode_clamped(body: bytes | msgspec.Raw, into: type[T]) -> T:
     """Decode JSON with every number in it made a count. Raises one of `UNREADABLE`."""
     return convert_clamped(msgspec.json.decode(body), into)

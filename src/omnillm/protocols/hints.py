@@ -1,9 +1,10 @@
-"""What providers say about waiting and about limits, in headers and in bodies, brought to seconds and counts.
+"""What providers say about waiting and about limits, in headers and in bodies, brought to seconds, counts and codes.
 
 Everything here reads text that a stranger wrote: whatever is negative, not a number, infinite or garbage is None, never an error.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from omnillm.outcome import Verdict
 
@@ -175,3 +176,8 @@ def _number(text: bytes | None) -> float | None:
         return float(text)
     trimmed = text.strip()
     return float(trimmed) if trimmed.replace(b".", b"", 1).isdigit() else None
+
+
+def plain_word(value: Any) -> str:
+    """A code as it came if it is a plain word, else "": free text is no code."""
+    return value if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isidentifier() else ""

@@ -12,6 +12,13 @@ class Unfit(Exception):
         self.expected = expected
 
 
+def inside(error: Unfit, place: str) -> Unfit:
+    """Put a place before the path of an error, on its way up."""
+    if error.path.startswith("["):
+        return Unfit(place + error.path, error.expected)
+    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)
+
+
 def text(value: Any, path: str) -> str:
     if type(value) is not str:
         raise Unfit(path, "a string")

@@ -4,20 +4,11 @@ from typing import Any
 
 from omnillm.model.message import CacheControl, VendorExtensions
 from omnillm.protocols.loss import Losses
-
-Block = dict[str, Any]
-Place = tuple[str, int, str, int]
-"""Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
+from omnillm.protocols.turns import Block, Place, path_of
 
 _TTLS = frozenset({"", "5m", "1h"})
 UNMARKED = frozenset({"thinking", "redacted_thinking"})
 """Blocks that bear no cache mark."""
-
-
-def path_of(place: Place, member: str = "") -> str:
-    outer, item, inner, part = place
-    path = f"{outer}[{item}].{inner}[{part}]"
-    return f"{path}.{member}" if member else path
 
 
 class BlockWriter:

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from omnillm.model.events import AudioDelta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta
 from omnillm.model.message import Audio, Citation, MessagePart, Native, Opaque, Reasoning, Refusal, Text, ToolCall
-from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter
+from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block
 from omnillm.protocols.anthropic_messages.emit_reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown, unsigned
 from omnillm.protocols.anthropic_messages.open_block import OpenBlock
 from omnillm.protocols.arguments import object_of
 from omnillm.protocols.tool_names import plain_id
+from omnillm.protocols.turns import Block
 
 _encode = msgspec.json.Encoder().encode
 _OWN_MEMBERS = frozenset({"caller", "toolset_name"})

@@ -25,12 +25,12 @@ from omnillm.model.message import Issuer, Native, Opaque, ToolCall
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.finish import read_finish
-from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS, parse_block, parse_citation, under
+from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS, parse_block, parse_citation
 from omnillm.protocols.anthropic_messages.parse_reply import opaque_reader, tier_of
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.arguments import object_of, raw_object
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, array, integer, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, inside, integer, mapping, optional_mapping, optional_text, rest, text
 
 _decode = msgspec.json.Decoder().decode
 _MESSAGE = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
@@ -149,7 +149,7 @@ class MessageDecoder:
         try:
             part = parse_block(_opening(value), self._read, REPLY_BLOCKS)
         except Unfit as error:
-            raise under(error, "content_block") from error
+            raise inside(error, "content_block") from error
         if type(part) is Native:
             self._open[wire_index] = _Block(-1, dict(value))
             return ()
@@ -208,7 +208,7 @@ class MessageDecoder:
             try:
                 part = parse_block(value, self._read, REPLY_BLOCKS)
             except Unfit as error:
-                raise under(error, f"message.content[{number}]") from error
+                raise inside(error, f"message.content[{number}]") from error
             events += [PartStarted(index=number, part=part), PartEnded(index=number)]
         self._next_index = len(events) // 2
         if message.get("stop_reason") is not None:

@@ -26,7 +26,7 @@ from omnillm.model.message import (
     ToolResult,
     Video,
 )
-from omnillm.protocols.anthropic_messages.block_writer import Block, BlockWriter, Place, path_of
+from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.emit_media import (
     emit_audio,
     emit_file,
@@ -37,9 +37,10 @@ from omnillm.protocols.anthropic_messages.emit_media import (
 )
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, block_of
-from omnillm.protocols.arguments import object_of, raw_object
+from omnillm.protocols.arguments import input_of
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.tool_names import plain_id
+from omnillm.protocols.turns import Block, Place, path_of
 
 _decode = msgspec.json.decode
 
@@ -122,18 +123,8 @@ def _tool_call(part: ToolCall, place: Place, writer: BlockWriter) -> Block:
     if part.signature is not None:
         writer.drop(place, "a signature on a tool call is another protocol's", "signature")
     writer.calls[part.call_id] = part.name
-    return {"type": "tool_use", "id": call_id_of(part.call_id, place, writer), "name": part.name, "input": _input_of(part, place, writer)}
-
-
-def _input_of(part: ToolCall, place: Place, writer: BlockWriter) -> dict[str, Any]:
-    if part.kind == "custom":
-        writer.approximate(place, "free text is the one argument of a function", "kind")
-        return {"input": part.arguments}
-    arguments = object_of(part.arguments)
-    if arguments is None:
-        writer.approximate(place, "arguments that are no JSON object stand in _raw", "arguments")
-        return raw_object(part.arguments)
-    return arguments
+    arguments = input_of(part, lambda member, detail: writer.approximate(place, detail, member))
+    return {"type": "tool_use", "id": call_id_of(part.call_id, place, writer), "name": part.name, "input": arguments}
 
 
 def _tool_result(part: ToolResult, place: Place, writer: BlockWriter) -> Block:

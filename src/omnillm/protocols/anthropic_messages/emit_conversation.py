@@ -4,10 +4,11 @@ from typing import Any
 
 from omnillm.model.message import Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, Block, BlockWriter
+from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
 from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.turns import Block, Turns
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 
@@ -20,13 +21,14 @@ def emit_conversation(
     The API refuses a request without messages, and a last word of the assistant's that ends in blanks: both can come from elsewhere.
     """
     system, start = _leading(request, writer)
-    turns = _Turns(dialect, writer, anchors)
+    conversation = _Conversation(dialect, writer, anchors)
+    turns = conversation.turns
     for number in range(start, len(request.input)):
         item = request.input[number]
         if type(item) is ToolResult:
-            turns.add_result(item, number)
+            conversation.add_result(item, number)
         elif type(item) is Message:
-            turns.add_message(item, number)
+            conversation.add_message(item, number)
     if not writer.is_own:
         turns.trim_last()
         if system and not turns.messages:
@@ -83,34 +85,24 @@ def _drop_message_extensions(item: Message, number: int, writer: BlockWriter) ->
         writer.losses.drop(f"input[{number}].vendor_extensions.{name}", "the system text is no message here")
 
 
-class _Turns:
-    """Adjacent items of one role are one message; in a user's, the results of tools come first."""
+class _Conversation:
+    """The turns, written item by item."""
 
-    __slots__ = ("_anchors", "_count", "_dialect", "_last", "_results", "_role", "_writer", "messages")
+    __slots__ = ("_anchors", "_count", "_dialect", "_writer", "turns")
 
     def __init__(self, dialect: Dialect, writer: BlockWriter, anchors: Anchors) -> None:
-        self.messages: list[dict[str, Any]] = []
+        self.turns = Turns(writer.losses)
         self._dialect = dialect
         self._writer = writer
         self._anchors = anchors
         self._count = 0
         """Messages up to now that are not the system's, as breakpoints count them."""
-        self._last = 0
-        """The number of the last message that was written."""
-        self._role = ""
-        self._results = 0
-        """Results of tools at the start of the last message."""
 
     def add_result(self, result: ToolResult, number: int) -> None:
         if not self._writer.is_own and result.call_id not in self._writer.calls:
-            self._content("user").extend(lost_result_blocks(result, number, self._writer))
+            self.turns.content("user").extend(lost_result_blocks(result, number, self._writer))
             return
-        block = tool_result_block(result, number, self._writer)
-        content = self._content("user")
-        if len(content) > self._results:
-            self._writer.losses.move(f"input[{number}]", "the results of tools come first")
-        content.insert(self._results, block)
-        self._results += 1
+        self.turns.answer([tool_result_block(result, number, self._writer)], number)
 
     def add_message(self, message: Message, number: int) -> None:
         writer = self._writer
@@ -124,22 +116,9 @@ class _Turns:
         if not blocks:
             writer.losses.drop(f"input[{number}]", "a message without content")
             return
-        role = message.role.value
-        content = self._content(role)
-        if len(content) > self._results:
-            writer.losses.move(f"input[{number}]", "joined with the message before it")
-        content += blocks
-        self._last = number
+        self.turns.say(message.role.value, blocks, number)
         if message.vendor_extensions:
-            writer.extend(self.messages[-1], message.vendor_extensions, f"input[{number}]")
-
-    def trim_last(self) -> None:
-        """Take the blanks off the end of what the assistant is to go on from."""
-        block = self.messages[-1]["content"][-1] if self._role == "assistant" else {}
-        words = block.get("text")
-        if words and words != words.rstrip():
-            self._writer.losses.approximate(f"input[{self._last}]", "without the blanks at its end")
-            block["text"] = words.rstrip()
+            writer.extend(self.turns.messages[-1], message.vendor_extensions, f"input[{number}]")
 
     def _add_system(self, message: Message, number: int) -> None:
         """Write a system message amid the conversation."""
@@ -151,23 +130,11 @@ class _Turns:
             writer.losses.drop(f"input[{number}]", "a message without content")
             return
         if self._dialect.accepts_system_messages:
-            content = self._content("system")
-            if content:
-                writer.losses.move(f"input[{number}]", "joined with the message before it")
-            content += blocks
-            writer.extend(self.messages[-1], message.vendor_extensions, f"input[{number}]")
+            self.turns.say("system", blocks, number)
+            writer.extend(self.turns.messages[-1], message.vendor_extensions, f"input[{number}]")
             return
         writer.losses.move(f"input[{number}]", "said by the user, inside <system>")
         blocks[0]["text"] = f"<system>\n{blocks[0]['text']}"
         blocks[-1]["text"] = f"{blocks[-1]['text']}\n</system>"
-        self._content("user").extend(blocks)
+        self.turns.content("user").extend(blocks)
         _drop_message_extensions(message, number, writer)
-
-    def _content(self, role: str) -> list[Block]:
-        """Return the content of the message that is being written, a new one where the role changes."""
-        if role != self._role:
-            self._role = role
-            self._results = 0
-            self.messages.append({"role": role, "content": []})
-        content: list[Block] = self.messages[-1]["content"]
-        return content

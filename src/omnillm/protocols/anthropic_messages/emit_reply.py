@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from omnillm.model.message import ImageBase64, Issuer, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
-from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, Block, BlockWriter, Place, path_of
+from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, reasoning_block
 from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import GEMINI, NAME
@@ -15,6 +15,7 @@ from omnillm.protocols.anthropic_messages.usage_object import usage_object
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.turns import Block, Place, path_of
 
 PREFIX = "msg_"
 _UNSHOWN = frozenset({"image", "document"})

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import http_date_s, int_or_none, limit_or_none, retry_hint_s, rfc3339_s, verdict_of_status
+from omnillm.protocols.hints import http_date_s, int_or_none, limit_or_none, plain_word, retry_hint_s, rfc3339_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
 
 _LONGEST_MESSAGE = 2_000
@@ -69,8 +69,8 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     """Classify the `error` of a body or of a stream event; the status is 200 where it came under one."""
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
     details = fields.get("details")
-    kind = _word(fields.get("type"))
-    error_code = _word(details.get("error_code")) if isinstance(details, dict) else ""
+    kind = plain_word(fields.get("type"))
+    error_code = plain_word(details.get("error_code")) if isinstance(details, dict) else ""
     message = fields.get("message")
     message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
     return Failure(
@@ -95,11 +95,6 @@ def _verdict(status: int, kind: str, error_code: str, message: str) -> Verdict:
     if status < 400:
         return Verdict.CALLER_FAULT if kind == "invalid_request_error" else Verdict.SERVER_FAULT
     return verdict_of_status(status)
-
-
-def _word(value: Any) -> str:
-    """A code as it came if it is a plain word, else "": free text is no code."""
-    return value if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isidentifier() else ""
 
 
 def _retry_after_s(headers: Mapping[bytes, bytes], wall: float) -> float | None:

@@ -28,6 +28,7 @@ from omnillm.protocols.anthropic_messages.retrieved import BLOCK, words_of
 from omnillm.protocols.arguments import text_of
 from omnillm.protocols.shapes import (
     Unfit,
+    inside,
     mapping,
     optional_array,
     optional_flag,
@@ -52,11 +53,6 @@ _IMAGE = frozenset({"type", "source", "cache_control"})
 _encode = msgspec.json.encode
 
 
-def under(error: Unfit, place: str) -> Unfit:
-    """Put a place before the path of an error."""
-    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)
-
-
 def parse_blocks(blocks: list[Any], read: ReadOpaque, place: str, kinds: "Kinds | None" = None) -> list[MessagePart]:
     """Read blocks; those whose kind is not among `kinds` become `Native`."""
     kinds = TURN_BLOCKS if kinds is None else kinds
@@ -65,7 +61,7 @@ def parse_blocks(blocks: list[Any], read: ReadOpaque, place: str, kinds: "Kinds 
         try:
             parts.append(parse_block(block, read, kinds))
         except Unfit as error:
-            raise under(error, f"{place}[{number}]") from error
+            raise inside(error, f"{place}[{number}]") from error
     return parts
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.message import VendorExtensions
-from omnillm.protocols.anthropic_messages.parse_blocks import NAME, parse_cache_control, under
+from omnillm.protocols.anthropic_messages.parse_blocks import NAME, parse_cache_control
 from omnillm.protocols.shapes import (
     Unfit,
     array,
+    inside,
     mapping,
     optional_array,
     optional_flag,
@@ -39,7 +40,7 @@ def parse_tools(body: dict[str, Any]) -> tuple[tuple[ToolDefinition, ...], tuple
             else:
                 builtins.append(_builtin(tool, kind, body))
         except Unfit as error:
-            raise under(error, f"tools[{number}]") from error
+            raise inside(error, f"tools[{number}]") from error
     return tuple(tools), tuple(builtins)
 
 

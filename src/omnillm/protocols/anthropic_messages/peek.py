@@ -9,7 +9,7 @@ from omnillm.protocols import text
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
 from omnillm.protocols.claude_media import IMAGE, pdf, plain
-from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
@@ -77,7 +77,7 @@ def _price_members(members: Members) -> tuple[str, ...]:
 
 def peek_reply(body: bytes) -> ReplyPeek:
     try:
-        reply = _read_reply(body)
+        reply = decode_lenient(_REPLY, body)
     except UNREADABLE:
         return _NOT_A_REPLY
     if reply.error is not None or reply.type == "error":
@@ -89,13 +89,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
         return ReplyPeek(usage=None, is_complete=True, has_content=bool(reply.content))
     tier = tier_of(reported.speed, reported.service_tier)
     return ReplyPeek(usage=usage_of(reported), is_complete=True, tier=tier, has_content=bool(reply.content))
-
-
-def _read_reply(body: bytes) -> Reply:
-    try:
-        return _REPLY.decode(body)
-    except msgspec.ValidationError:
-        return decode_clamped(body, Reply)
 
 
 def tier_of(speed: Any, service_tier: Any) -> Any:

@@ -24,7 +24,7 @@ from omnillm.model.message import (
     ToolResult,
     Video,
 )
-from omnillm.protocols.arguments import object_of, raw_object
+from omnillm.protocols.arguments import input_of
 from omnillm.protocols.bedrock_converse.emit_media import (
     emit_audio,
     emit_file,
@@ -33,9 +33,10 @@ from omnillm.protocols.bedrock_converse.emit_media import (
     emit_image_url,
     emit_video,
 )
-from omnillm.protocols.bedrock_converse.writer import NAME, Block, Place, Writer, path_of
+from omnillm.protocols.bedrock_converse.writer import NAME, Writer
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.tool_names import plain_id, short_id
+from omnillm.protocols.turns import Block, Place, path_of
 
 LONGEST_ID = 64
 
@@ -105,18 +106,8 @@ def _tool_call(part: ToolCall, place: Place, writer: Writer) -> Block:
         writer.drop(place, "a signature on a tool call is another protocol's", "signature")
     writer.calls[part.call_id] = part.name
     call_id = call_id_of(part.call_id, path_of(place), writer)
-    return {"toolUse": {"toolUseId": call_id, "name": part.name, "input": _input_of(part, place, writer)}}
-
-
-def _input_of(part: ToolCall, place: Place, writer: Writer) -> dict[str, Any]:
-    if part.kind == "custom":
-        writer.approximate(place, "free text is the one argument of a function", "kind")
-        return {"input": part.arguments}
-    arguments = object_of(part.arguments)
-    if arguments is None:
-        writer.approximate(place, "arguments that are no JSON object stand in _raw", "arguments")
-        return raw_object(part.arguments)
-    return arguments
+    arguments = input_of(part, lambda member, detail: writer.approximate(place, detail, member))
+    return {"toolUse": {"toolUseId": call_id, "name": part.name, "input": arguments}}
 
 
 def _tool_result(part: ToolResult, place: Place, writer: Writer) -> Block:

@@ -5,8 +5,9 @@ from typing import Any
 from omnillm.model.message import Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.bedrock_converse.emit_blocks import emit_block, emit_blocks, result_content, tool_result_block
-from omnillm.protocols.bedrock_converse.writer import Block, Writer, path_of
+from omnillm.protocols.bedrock_converse.writer import Writer
 from omnillm.protocols.cache_marks import Anchors
+from omnillm.protocols.turns import Block, Turns, path_of
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 
@@ -14,13 +15,14 @@ _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 def emit_conversation(request: LlmRequest, writer: Writer, anchors: Anchors) -> tuple[list[Block], list[dict[str, Any]]]:
     """(system blocks, messages)."""
     system, start = _leading(request, writer)
-    turns = _Turns(writer, anchors)
+    conversation = _Conversation(writer, anchors)
+    turns = conversation.turns
     for number in range(start, len(request.input)):
         item = request.input[number]
         if type(item) is ToolResult:
-            turns.add_result(item, number)
+            conversation.add_result(item, number)
         elif type(item) is Message:
-            turns.add_message(item, number)
+            conversation.add_message(item, number)
     turns.trim_last()
     if system and not turns.messages:
         writer.losses.move("instructions" if not start else f"input[{start - 1}]", "said by the user, for there is nobody else's word")
@@ -73,36 +75,27 @@ def _drop_words(item: Message, number: int, writer: Writer) -> None:
     writer.drop_extensions(item.vendor_extensions, f"input[{number}]")
 
 
-class _Turns:
-    """Adjacent items of one role are one message; in a user's, the results of tools come first."""
+class _Conversation:
+    """The turns, written item by item."""
 
-    __slots__ = ("_anchors", "_count", "_last", "_results", "_role", "_writer", "messages")
+    __slots__ = ("_anchors", "_count", "_writer", "turns")
 
     def __init__(self, writer: Writer, anchors: Anchors) -> None:
-        self.messages: list[dict[str, Any]] = []
+        self.turns = Turns(writer.losses)
         self._writer = writer
         self._anchors = anchors
         self._count = 0
         """Messages up to now that are not the system's, as breakpoints count them."""
-        self._last = 0
-        """The number of the last message that was written."""
-        self._role = ""
-        self._results = 0
-        """Blocks of tools' results, and their cache points, at the start of the last message."""
 
     def add_result(self, result: ToolResult, number: int) -> None:
         writer = self._writer
         if result.call_id not in writer.calls:
-            self._content("user").extend(_lost_result(result, number, writer))
+            self.turns.content("user").extend(_lost_result(result, number, writer))
             return
         blocks = [tool_result_block(result, number, writer)]
         if result.cache_control is not None:
             writer.mark(blocks, result.cache_control, f"input[{number}]")
-        content = self._content("user")
-        if len(content) > self._results:
-            writer.losses.move(f"input[{number}]", "the results of tools come first")
-        content[self._results : self._results] = blocks
-        self._results += len(blocks)
+        self.turns.answer(blocks, number)
 
     def add_message(self, message: Message, number: int) -> None:
         writer = self._writer
@@ -114,21 +107,8 @@ class _Turns:
         if not blocks:
             writer.losses.drop(f"input[{number}]", "a message without content")
         else:
-            content = self._content(message.role.value)
-            if len(content) > self._results:
-                writer.losses.move(f"input[{number}]", "joined with the message before it")
-            content += blocks
-            self._last = number
-            self._anchors.see_message(self._count, content)
+            self._anchors.see_message(self._count, self.turns.say(message.role.value, blocks, number))
         self._count += 1
-
-    def trim_last(self) -> None:
-        """Take the blanks off the end of what the assistant is to go on from."""
-        block = self.messages[-1]["content"][-1] if self._role == "assistant" else {}
-        words = block.get("text")
-        if words and words != words.rstrip():
-            self._writer.losses.approximate(f"input[{self._last}]", "without the blanks at its end")
-            block["text"] = words.rstrip()
 
     def _add_system(self, message: Message, number: int) -> None:
         """Write a system message amid the conversation."""
@@ -139,16 +119,7 @@ class _Turns:
         texts = [block for block in blocks if "text" in block]
         texts[0]["text"] = f"<system>\n{texts[0]['text']}"
         texts[-1]["text"] = f"{texts[-1]['text']}\n</system>"
-        self._content("user").extend(blocks)
-
-    def _content(self, role: str) -> list[Block]:
-        """Return the content of the message that is being written, a new one where the role changes."""
-        if role != self._role:
-            self._role = role
-            self._results = 0
-            self.messages.append({"role": role, "content": []})
-        content: list[Block] = self.messages[-1]["content"]
-        return content
+        self.turns.content("user").extend(blocks)
 
 
 def _lost_result(result: ToolResult, number: int, writer: Writer) -> list[Block]:

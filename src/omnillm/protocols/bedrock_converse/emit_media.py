@@ -8,7 +8,8 @@ from omnillm.model.media import FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
 from omnillm.protocols.anthropic_messages.media import kind_of
 from omnillm.protocols.base64_text import encode
-from omnillm.protocols.bedrock_converse.writer import Block, Place, Writer, path_of
+from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.turns import Block, Place, path_of
 
 IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 DOCUMENTS = {

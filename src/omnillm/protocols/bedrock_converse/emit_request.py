@@ -12,10 +12,11 @@ from omnillm.protocols.bedrock_converse.cache import excess, place_policy, witho
 from omnillm.protocols.bedrock_converse.emit_conversation import emit_conversation
 from omnillm.protocols.bedrock_converse.emit_tools import emit_tools, tool_config
 from omnillm.protocols.bedrock_converse.model_fields import Plan, plan_fields, top_k_fields
-from omnillm.protocols.bedrock_converse.writer import Block, Writer
+from omnillm.protocols.bedrock_converse.writer import Writer
 from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.turns import Block
 
 PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResponseFieldPaths", "requestMetadata"})
 """Members of Converse's own that a client of any protocol may add, for no client can speak Converse itself.

@@ -4,7 +4,8 @@ from typing import Any
 
 from omnillm.model.capabilities import ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.bedrock_converse.writer import Block, Writer
+from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.turns import Block
 
 _PATH = "capabilities.tool_choice"
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}

@@ -13,7 +13,7 @@ import msgspec
 from omnillm.framing.eventstream import exception
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import retry_hint_s, verdict_of_status
+from omnillm.protocols.hints import plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
 
 _LONGEST_MESSAGE = 2_000
@@ -98,7 +98,7 @@ def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall:
 
 def failure_of(code: str, fields: Mapping[str, Any], *, status: int = 200, retry_after_s: float | None = None) -> Failure:
     """Classify an error by its code; the status is 200 where it came in a stream."""
-    code = _word(code)
+    code = plain_word(code)
     code = code[:1].upper() + code[1:]  # a stream's frames spell them with a small letter
     message = fields.get("message") or fields.get("Message")
     message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
@@ -122,10 +122,6 @@ def _verdict(code: str, message: str, status: int) -> Verdict:
     if verdict is not None:
         return verdict
     return verdict_of_status(status) if status >= 400 else Verdict.SERVER_FAULT
-
-
-def _word(value: str) -> str:
-    return value if len(value) <= 64 and value.isascii() and value.isidentifier() else ""
 
 
 def _code_of(status: int) -> str:

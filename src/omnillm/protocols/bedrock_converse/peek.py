@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_of
 from omnillm.protocols.claude_media import IMAGE, UNKNOWN, pdf, plain
-from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.priced import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field, repeats
 from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
@@ -72,7 +72,7 @@ def _price_members(members: Members) -> Iterator[str]:
 
 def peek_reply(body: bytes) -> ReplyPeek:
     try:
-        reply = _read_reply(body)
+        reply = decode_lenient(_REPLY, body)
     except UNREADABLE:
         return _NOT_A_REPLY
     if reply.output is None or reply.output.message is None or not reply.stop_reason:
@@ -83,13 +83,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
         tier=tier_of(reply.service_tier),
         has_content=bool(reply.output.message.content),
     )
-
-
-def _read_reply(body: bytes) -> _Reply:
-    try:
-        return _REPLY.decode(body)
-    except msgspec.ValidationError:
-        return decode_clamped(body, _Reply)
 
 
 def may_hold(raw: bytes, word: bytes) -> bool:

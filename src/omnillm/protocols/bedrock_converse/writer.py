@@ -4,11 +4,9 @@ from typing import Any
 
 from omnillm.model.message import CacheControl, VendorExtensions
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.turns import Block, Place, path_of
 
 NAME = "bedrock_converse"
-Block = dict[str, Any]
-Place = tuple[str, int, str, int]
-"""Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
 
 _TTLS = frozenset({"5m", "1h"})
 _CACHING = frozenset({"claude", "nova"})
@@ -20,12 +18,6 @@ def family_of(model: str) -> str:
     if "anthropic.claude" in model:
         return "claude"
     return "nova" if "amazon.nova" in model else ""
-
-
-def path_of(place: Place, member: str = "") -> str:
-    outer, item, inner, part = place
-    path = f"{outer}[{item}].{inner}[{part}]"
-    return f"{path}.{member}" if member else path
 
 
 class Writer:

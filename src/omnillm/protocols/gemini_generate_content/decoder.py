@@ -16,11 +16,11 @@ from omnillm.protocols.gemini_generate_content.failure import failure_of
 from omnillm.protocols.gemini_generate_content.open_candidate import Events, OpenCandidate
 from omnillm.protocols.gemini_generate_content.parse_parts import ReplyReader
 from omnillm.protocols.gemini_generate_content.parse_reply import REPLY, blocks_prompt, id_source, known_members
-from omnillm.protocols.gemini_generate_content.place import NAME, inside
+from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_REPLY
 from omnillm.protocols.gemini_generate_content.usage_metadata import count_searches, read_usage_object
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, optional_array, optional_integer, optional_mapping, optional_text
+from omnillm.protocols.shapes import Unfit, inside, optional_array, optional_integer, optional_mapping, optional_text
 
 _decode = msgspec.json.Decoder().decode
 _MOST_CANDIDATES = 128

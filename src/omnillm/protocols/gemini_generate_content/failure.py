@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import duration_s, retry_hint_s, verdict_of_status
+from omnillm.protocols.hints import duration_s, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.protocol import Failure, Fault
 
 _LONGEST_MESSAGE = 2_000
@@ -78,7 +78,7 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
     own_code = fields.get("code")
     effective = own_code if status < 400 and isinstance(own_code, int) and 400 <= own_code < 600 else status
-    name, reason = _word(fields.get("status")), _reason(fields)
+    name, reason = plain_word(fields.get("status")), _reason(fields)
     message = fields.get("message")
     return Failure(
         verdict=_verdict(effective, name, reason, fields),
@@ -106,7 +106,7 @@ def _details(fields: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
 
 
 def _reason(fields: dict[str, Any]) -> str:
-    return next((word for info in _details(fields, _ERROR_INFO) if (word := _word(info.get("reason")))), "")
+    return next((word for info in _details(fields, _ERROR_INFO) if (word := plain_word(info.get("reason")))), "")
 
 
 def _retry_delay_s(fields: dict[str, Any]) -> float | None:
@@ -122,11 +122,6 @@ def _is_spent_for_the_day(fields: dict[str, Any]) -> bool:
             if isinstance(quota, str) and "PerDay" in quota:
                 return True
     return False
-
-
-def _word(value: Any) -> str:
-    """A code as it came if it is a plain word, else "": free text is no code."""
-    return value if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isidentifier() else ""
 
 
 def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - Gemini says nothing in headers

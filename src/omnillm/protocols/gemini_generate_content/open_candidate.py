@@ -22,11 +22,10 @@ from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs
 from omnillm.protocols.gemini_generate_content.parse_parts import ReplyReader, parse_part
 from omnillm.protocols.gemini_generate_content.parse_reply import CANDIDATE, known_members, lone_signature
 from omnillm.protocols.gemini_generate_content.partial_args import PartialCall
-from omnillm.protocols.gemini_generate_content.place import inside
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, mapping, optional_array, optional_mapping, optional_text
+from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_mapping, optional_text
 
 _CALL_PART = frozenset({"functionCall", "thoughtSignature"})
 Events = list[LlmStreamEvent]

@@ -6,10 +6,9 @@ from msgspec.structs import replace
 
 from omnillm.model.message import Message, MessagePart, MessageRole, RequestItem, Text, ToolCall, ToolResult, VendorExtensions
 from omnillm.protocols.gemini_generate_content.parse_parts import RequestReader, as_said_by_user, parse_part, parse_parts, reunited
-from omnillm.protocols.gemini_generate_content.place import inside
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, mapping, optional_text, rest
+from omnillm.protocols.shapes import Unfit, inside, mapping, optional_text, rest
 
 _CONTENT = frozenset({"role", "parts"})
 _ROLES = {"user": MessageRole.USER, "": MessageRole.USER, "function": MessageRole.USER, "model": MessageRole.ASSISTANT}

@@ -25,9 +25,9 @@ from omnillm.protocols.gemini_generate_content.call_ids import ReplyCalls, Reque
 from omnillm.protocols.gemini_generate_content.carrier import REDACTED, STAND_INS, SUMMARY, unpack
 from omnillm.protocols.gemini_generate_content.function_results import read_response
 from omnillm.protocols.gemini_generate_content.parse_media import parse_file, parse_inline
-from omnillm.protocols.gemini_generate_content.place import NAME, inside
+from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.spelling import camel
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_mapping, optional_text, rest, text
 
 _TEXT = frozenset({"text", "thought", "thoughtSignature"})
 _CALL_PART = frozenset({"functionCall", "thoughtSignature"})

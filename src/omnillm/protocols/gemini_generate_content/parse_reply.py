@@ -10,11 +10,11 @@ from omnillm.protocols.gemini_generate_content.finish import read_finish
 from omnillm.protocols.gemini_generate_content.grounding import read_citations
 from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs
 from omnillm.protocols.gemini_generate_content.parse_parts import ReplyReader, parse_parts
-from omnillm.protocols.gemini_generate_content.place import NAME, inside
+from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_REPLY, is_known
 from omnillm.protocols.gemini_generate_content.usage_metadata import count_searches, read_usage_object
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest
+from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest
 
 REPLY = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
 CANDIDATE = frozenset({"content", "finishReason", "index"})

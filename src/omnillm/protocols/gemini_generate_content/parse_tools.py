@@ -4,10 +4,10 @@ from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.message import VendorExtensions
-from omnillm.protocols.gemini_generate_content.place import NAME, inside
+from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.schema import json_schema
 from omnillm.protocols.gemini_generate_content.spelling import camel
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_array, optional_mapping, optional_text, rest, text
 
 _DECLARATION = frozenset({"name", "description", "parameters", "parametersJsonSchema"})
 _TOOL_CONFIG = frozenset({"functionCallingConfig"})

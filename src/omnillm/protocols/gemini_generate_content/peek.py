@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols import text
-from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_generate_content.content import has_content
 from omnillm.protocols.gemini_generate_content.failure import failure_of
 from omnillm.protocols.gemini_generate_content.wire import (
@@ -105,7 +105,7 @@ def _price_members(members: Members, config: GenerationConfig) -> tuple[str, ...
 def peek_reply(body: bytes) -> ReplyPeek:
     """Read a reply, or a stream that came as one JSON array of chunks, or an error, which also comes as an array of one."""
     try:
-        decoded = _read_reply(body)
+        decoded = decode_lenient(_REPLY, body)
     except UNREADABLE:
         return _NOT_A_REPLY
     usage: Usage | None = None
@@ -117,14 +117,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
         is_complete = is_complete or peek.is_complete
     is_doubtful = usage is not None and not usage.completion_tokens
     return ReplyPeek(usage=usage, is_complete=is_complete, has_content=is_doubtful and has_content(body))
-
-
-def _read_reply(body: bytes) -> Reply | list[Reply]:
-    try:
-        return _REPLY.decode(body)
-    except msgspec.ValidationError:
-        replies: Reply | list[Reply] = decode_clamped(body, _REPLIES)
-        return replies
 
 
 def _peek_one(reply: Reply) -> ReplyPeek:
@@ -153,16 +145,9 @@ def searches_of(candidates: Iterable[Candidate] | None) -> int:
 def read_usage(raw: msgspec.Raw, searches: int) -> Usage | None:
     """The usage of `usageMetadata` as it came in a chunk; None when it cannot be read or counts nothing."""
     try:
-        return usage_of(_read_metadata(raw), searches)
+        return usage_of(decode_lenient(_USAGE, raw), searches)
     except UNREADABLE:
         return None
-
-
-def _read_metadata(raw: msgspec.Raw) -> UsageMetadata:
-    try:
-        return _USAGE.decode(raw)
-    except msgspec.ValidationError:
-        return decode_clamped(raw, UsageMetadata)
 
 
 def usage_of(reported: UsageMetadata, searches: int) -> Usage | None:

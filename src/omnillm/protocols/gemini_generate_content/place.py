@@ -7,7 +7,6 @@ from omnillm.model.message import VendorExtensions
 from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_PART, fitted
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit
 
 NAME = "gemini_generate_content"
 _DIALECT = Dialect()
@@ -110,10 +109,3 @@ def merge(owner: dict[str, Any], name: str, value: Any) -> None:
         owner[name] = whole = dict(written)
         for inner, each in value.items():
             merge(whole, inner, each)
-
-
-def inside(error: Unfit, place: str) -> Unfit:
-    """Put a place before the path of an error, on its way up."""
-    if error.path.startswith("["):
-        return Unfit(place + error.path, error.expected)
-    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)

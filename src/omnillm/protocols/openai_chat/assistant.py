@@ -21,9 +21,9 @@ from omnillm.protocols.openai_chat.emit_parts import (
     written_content,
 )
 from omnillm.protocols.openai_chat.parse_parts import read_content, read_part
-from omnillm.protocols.openai_chat.place import Place, inside
+from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_integer, optional_text, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_array, optional_integer, optional_text, text
 
 MEMBERS = reasoning.MEMBERS | {"role", "content", "refusal", "audio", "images", "annotations", "tool_calls", "function_call", "name"}
 LEGACY_CALL_ID = "call_legacy"

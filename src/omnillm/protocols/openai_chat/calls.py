@@ -5,9 +5,9 @@ from typing import Any
 from omnillm.model.message import Native, ToolCall
 from omnillm.protocols.custom_tools import ARGUMENT
 from omnillm.protocols.openai_chat.emit_parts import add_extensions, json_text
-from omnillm.protocols.openai_chat.place import NAME, Place, inside
+from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf, written_opaque
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_mapping, optional_text, rest, text
 
 _MEMBERS = frozenset({"id", "type", "function", "custom", "index", "extra_content"})
 _GOOGLE = "google"

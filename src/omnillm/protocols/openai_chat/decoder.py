@@ -16,9 +16,9 @@ from omnillm.model.message import Issuer
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.open_candidate import OpenCandidate
-from omnillm.protocols.openai_chat.place import NAME, inside
+from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.usage import usage_in
-from omnillm.protocols.shapes import Unfit, integer, mapping, optional_array, optional_integer, optional_text
+from omnillm.protocols.shapes import Unfit, inside, integer, mapping, optional_array, optional_integer, optional_text
 
 _decode = msgspec.json.Decoder().decode
 _MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "obfuscation", "error"})

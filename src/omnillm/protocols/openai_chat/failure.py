@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.hints import duration_s, retry_hint_s, verdict_of_status
+from omnillm.protocols.hints import duration_s, plain_word, retry_hint_s, verdict_of_status
 from omnillm.protocols.openai_chat.headroom import exhausted_reset_s
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.protocol import Failure, Fault
@@ -86,7 +86,7 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
     number = fields.get("code")
     if status < 400 and type(number) is int and 400 <= number < 600:
         status = number  # OpenRouter puts the status of the model's host there
-    code, kind = _word(fields.get("code")), _word(fields.get("type"))
+    code, kind = plain_word(fields.get("code")), plain_word(fields.get("type"))
     message = fields.get("message")
     message = message[:_LONGEST_MESSAGE] if isinstance(message, str) else ""
     return Failure(
@@ -111,11 +111,6 @@ def _verdict(status: int, code: str, kind: str, message: str) -> Verdict:
     if status < 400:
         return Verdict.CALLER_FAULT if kind == "invalid_request_error" else Verdict.SERVER_FAULT
     return verdict_of_status(status)
-
-
-def _word(value: Any) -> str:
-    """A code as it came if it is a plain word, else "": free text is no code."""
-    return value if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isidentifier() else ""
 
 
 def _retry_info_s(error: Any) -> float | None:

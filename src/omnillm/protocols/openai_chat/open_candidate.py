@@ -11,9 +11,8 @@ from omnillm.protocols.openai_chat.finish import read_finish
 from omnillm.protocols.openai_chat.logprobs import read_logprobs
 from omnillm.protocols.openai_chat.open_parts import OpenAudio, OpenCalls, OpenParts
 from omnillm.protocols.openai_chat.parse_parts import read_part
-from omnillm.protocols.openai_chat.place import inside
 from omnillm.protocols.openai_chat.reasoning import read_block
-from omnillm.protocols.shapes import Unfit, array, mapping, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, text
 
 _MEMBERS = frozenset({"index", "delta", "finish_reason", "logprobs", "error"})
 _NO_TEXT = Text(text="")

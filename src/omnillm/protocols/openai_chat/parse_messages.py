@@ -9,8 +9,8 @@ from omnillm.model.message import Message, MessageRole, Opaque, Reasoning, Refus
 from omnillm.protocols.envelope import unseal
 from omnillm.protocols.openai_chat import assistant
 from omnillm.protocols.openai_chat.parse_parts import read_content
-from omnillm.protocols.openai_chat.place import NAME, inside
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_text, rest, text
+from omnillm.protocols.openai_chat.place import NAME
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_text, rest, text
 
 
 def read_messages(messages: Any) -> tuple[RequestItem, ...]:

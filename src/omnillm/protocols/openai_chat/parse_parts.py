@@ -17,9 +17,9 @@ from omnillm.model.message import (
 )
 from omnillm.protocols import base64_text
 from omnillm.protocols.envelope import unseal
-from omnillm.protocols.openai_chat.place import NAME, inside
+from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.prompt_cache import MARKS, mark_of
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_array, optional_text, rest, text
 
 _MEDIA_OF_FORMAT = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 

@@ -10,10 +10,10 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import assistant
 from omnillm.protocols.openai_chat.finish import read_finish
 from omnillm.protocols.openai_chat.logprobs import read_logprobs
-from omnillm.protocols.openai_chat.place import NAME, inside
+from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf
 from omnillm.protocols.openai_chat.usage import usage_in
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_integer, optional_text, rest
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_integer, optional_text, rest
 
 _MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
 _CHOICE_MEMBERS = frozenset({"index", "message", "finish_reason", "logprobs"})

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols import text
-from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
@@ -91,7 +91,7 @@ def _includes_usage(members: Members) -> bool:
 def peek_reply(body: bytes) -> ReplyPeek:
     """Read a completion, or an error that came under a success status."""
     try:
-        reply = _read_reply(body)
+        reply = decode_lenient(_REPLY, body)
     except UNREADABLE:
         return _NOT_A_REPLY
     usage = None if reply.usage is None else usage_of(reply.usage)
@@ -102,13 +102,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
     return ReplyPeek(
         usage=usage, is_complete=bool(reply.choices), tier=reply.service_tier, has_content=is_doubtful and _says_something(body)
     )
-
-
-def _read_reply(body: bytes) -> Reply:
-    try:
-        return _REPLY.decode(body)
-    except msgspec.ValidationError:
-        return decode_clamped(body, Reply)
 
 
 def _says_something(body: bytes) -> bool:

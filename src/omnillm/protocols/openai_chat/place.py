@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import short_id
 
 NAME = "openai_chat"
@@ -79,8 +78,3 @@ class Place:
     def drop_item_id(self) -> None:
         """Tell it once for all parts: these ids name what Responses keeps, and say nothing of the conversation."""
         self.losses.drop(f"{self._root}[*].{self.member}[*].item_id", "Chat has no ids of items")
-
-
-def inside(error: Unfit, place: str) -> Unfit:
-    """Put a place before the path of an error, on its way up."""
-    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)

@@ -7,7 +7,7 @@ import msgspec
 
 from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
-from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.openai_chat.peek import failed
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Chunk, ChunkChoice
@@ -56,7 +56,7 @@ class ChatWatch:
             self._is_complete = True
             return Sight.END
         try:
-            chunk = _read_chunk(data)
+            chunk = decode_lenient(_CHUNK, data)
         except UNREADABLE:
             return self._fail(_MALFORMED)
         self._report(chunk)
@@ -84,13 +84,6 @@ class ChatWatch:
     def _fail(self, failure: Failure) -> int:
         self.failure = msgspec.structs.replace(failure, usage=self.usage)
         return Sight.FAILED
-
-
-def _read_chunk(data: bytes) -> Chunk:
-    try:
-        return _CHUNK.decode(data)
-    except msgspec.ValidationError:
-        return decode_clamped(data, Chunk)
 
 
 def _has_content(choices: Sequence[ChunkChoice]) -> bool:

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
 from omnillm.model.message import CacheControl
 from omnillm.protocols.custom_tools import ARGUMENT
-from omnillm.protocols.openai_chat.place import NAME, Place, inside
+from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import mark_of
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_flag, optional_mapping, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_flag, optional_mapping, optional_text, rest, text
 
 WEB_SEARCH = "web_search"
 _FREE_TEXT = {"type": "object", "properties": {ARGUMENT: {"type": "string"}}, "required": [ARGUMENT]}

@@ -24,8 +24,8 @@ from omnillm.protocols.openai_responses.carrier import UNSIGNED, Carried, unpack
 from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of, unless_completed
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES, Spaces, flat_call
 from omnillm.protocols.openai_responses.parse_parts import read_parts
-from omnillm.protocols.openai_responses.place import NAME, inside
-from omnillm.protocols.shapes import Unfit, mapping, optional_text, rest, text
+from omnillm.protocols.openai_responses.place import NAME
+from omnillm.protocols.shapes import Unfit, inside, mapping, optional_text, rest, text
 
 USER_ITEMS = frozenset(
     {

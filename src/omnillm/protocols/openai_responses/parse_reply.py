@@ -12,9 +12,9 @@ from omnillm.protocols.openai_responses.envelope import ECHOES
 from omnillm.protocols.openai_responses.finish import finish_of, incomplete_reason
 from omnillm.protocols.openai_responses.logprobs import read_tokens
 from omnillm.protocols.openai_responses.model_items import assistant_parts, call_of, custom_call_of, reasoning_of
-from omnillm.protocols.openai_responses.place import NAME, inside
+from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.write_usage import read_usage
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_integer, optional_text, rest, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_integer, optional_text, rest, text
 
 _TYPED = frozenset({"id", "object", "created_at", "model", "output", "usage", "service_tier", "status", "incomplete_details", "error"})
 _LOGPROBS = "logprobs"

@@ -4,8 +4,19 @@ from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.protocols.openai_responses.namespaces import NAMESPACE, flattened
-from omnillm.protocols.openai_responses.place import NAME, inside
-from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
+from omnillm.protocols.openai_responses.place import NAME
+from omnillm.protocols.shapes import (
+    Unfit,
+    array,
+    inside,
+    mapping,
+    optional_array,
+    optional_flag,
+    optional_mapping,
+    optional_text,
+    rest,
+    text,
+)
 
 CODE_CONTAINER = {"type": "auto"}
 APPROVAL = "never"

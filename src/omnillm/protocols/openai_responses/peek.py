@@ -4,7 +4,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols import text
-from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read
 from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
@@ -101,7 +101,7 @@ def _price_members(members: Members) -> tuple[str, ...]:
 def peek_reply(body: bytes) -> ReplyPeek:
     """Read a response, or an error that came under a success status. A failed response is an error with usage."""
     try:
-        response = _read_response(body)
+        response = decode_lenient(_RESPONSE, body)
     except UNREADABLE:
         return _NOT_A_REPLY
     usage = usage_of_response(response)
@@ -110,13 +110,6 @@ def peek_reply(body: bytes) -> ReplyPeek:
     # A background response is complete as an answer although the provider has yet to write it.
     is_complete = response.output is not None and (response.status in _FINISHED or response.status in _ACCEPTED)
     return ReplyPeek(usage=usage, is_complete=is_complete, tier=response.service_tier, has_content=bool(response.output))
-
-
-def _read_response(body: bytes) -> Response:
-    try:
-        return _RESPONSE.decode(body)
-    except msgspec.ValidationError:
-        return decode_clamped(body, Response)
 
 
 def usage_of_response(response: Response) -> Usage | None:

@@ -3,7 +3,6 @@
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES
-from omnillm.protocols.shapes import Unfit
 
 NAME = "openai_responses"
 _DIALECT = Dialect()
@@ -70,8 +69,3 @@ class Place:
             else:
                 path = f"{self.around()}{around}" if around else self.here(".vendor_extensions")
                 self.losses.drop(f"{path}.{name}", "Responses has no such member here")
-
-
-def inside(error: Unfit, place: str) -> Unfit:
-    """Put a place before the path of an error, on its way up."""
-    return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)

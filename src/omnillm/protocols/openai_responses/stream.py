@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
-from omnillm.protocols.counts import UNREADABLE, decode_clamped
+from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_responses.peek import usage_of_response
 from omnillm.protocols.openai_responses.wire import OutputItem, Position, Response, StreamEvent
@@ -65,7 +65,7 @@ class ResponsesWatch:
 
     def _look(self, data: bytes) -> int:
         try:
-            event = _read_event(data)
+            event = decode_lenient(_EVENT, data)
         except UNREADABLE:
             return self._fail(_MALFORMED)
         if event.response is not None:
@@ -94,13 +94,6 @@ class ResponsesWatch:
         usage = self.usage
         self.failure = msgspec.structs.replace(self.failure or failure, usage=usage)
         return Sight.FAILED
-
-
-def _read_event(data: bytes) -> StreamEvent:
-    try:
-        return _EVENT.decode(data)
-    except msgspec.ValidationError:
-        return decode_clamped(data, StreamEvent)
 
 
 def _has_content(event: StreamEvent) -> bool:

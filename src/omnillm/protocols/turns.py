@@ -1,0 +1,64 @@
+"""Messages that take turns, as Claude and Converse want them, and where in the canonical conversation they come from."""
+
+from typing import Any
+
+from omnillm.protocols.loss import Losses
+
+Block = dict[str, Any]
+Place = tuple[str, int, str, int]
+"""Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
+
+
+def path_of(place: Place, member: str = "") -> str:
+    outer, item, inner, part = place
+    path = f"{outer}[{item}].{inner}[{part}]"
+    return f"{path}.{member}" if member else path
+
+
+class Turns:
+    """Adjacent items of one role are one message; in a user's, the results of tools come first. `number`: which item of the input."""
+
+    __slots__ = ("_last", "_losses", "_results", "_role", "messages")
+
+    def __init__(self, losses: Losses) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self._losses = losses
+        self._last = 0
+        """The number of the last item that was said."""
+        self._role = ""
+        self._results = 0
+        """Blocks of tools' results at the start of the last message."""
+
+    def content(self, role: str) -> list[Block]:
+        """Return the content of the message that is being written, a new one where the role changes."""
+        if role != self._role:
+            self._role = role
+            self._results = 0
+            self.messages.append({"role": role, "content": []})
+        content: list[Block] = self.messages[-1]["content"]
+        return content
+
+    def say(self, role: str, blocks: list[Block], number: int) -> list[Block]:
+        """Return the content that the blocks became a part of."""
+        content = self.content(role)
+        if len(content) > self._results:
+            self._losses.move(f"input[{number}]", "joined with the message before it")
+        content += blocks
+        self._last = number
+        return content
+
+    def answer(self, results: list[Block], number: int) -> None:
+        """Results of tools, with what belongs to them."""
+        content = self.content("user")
+        if len(content) > self._results:
+            self._losses.move(f"input[{number}]", "the results of tools come first")
+        content[self._results : self._results] = results
+        self._results += len(results)
+
+    def trim_last(self) -> None:
+        """Take the blanks off the end of what the assistant is to go on from."""
+        block = self.messages[-1]["content"][-1] if self._role == "assistant" else {}
+        words = block.get("text")
+        if words and words != words.rstrip():
+            self._losses.approximate(f"input[{self._last}]", "without the blanks at its end")
+            block["text"] = words.rstrip()
