@@ -2,6 +2,7 @@
 
 import pytest
 
+from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.explain import explain_model
 from omnillm.assemble.parts import check_unchangeable, make_caller, make_upstreams, needs_trust, open_store, scheduled_budgets
 from omnillm.assemble.prices import make_catalog
@@ -45,7 +46,7 @@ def settings(text: str = CONFIG) -> Settings:
 
 def test_every_key_can_be_sent_with_in_every_protocol_of_its_provider() -> None:
     """By the three names that a lease and a call hold."""
-    made = make_upstreams(settings(), configured.endpoints(settings()), CLOCK)
+    made = make_upstreams(settings(), configured.endpoints(settings()), Credentials(CLOCK), CLOCK)
     assert set(made) == {
         *(("openai", key, protocol) for key in "ab" for protocol in ("openai_chat", "openai_responses")),
         ("local", "a", "openai_chat"),
@@ -177,9 +178,28 @@ def test_credentials_that_cannot_be_are_told_at_start(kind: str, key: str, path:
     text = CLOUD.replace("KIND", kind).replace("KEY", key)
     configuration = parse(text.replace("AUTH", "bearer"), {})
     with pytest.raises(ConfigError) as caught:
-        make_upstreams(configuration, configured.endpoints(configuration), CLOCK)
+        make_upstreams(configuration, configured.endpoints(configuration), Credentials(CLOCK), CLOCK)
     assert caught.value.path == path
     assert "secret" not in str(caught.value)
     proxied = parse(text.replace("AUTH", "{header: x-key}"), {})
-    made = make_upstreams(proxied, configured.endpoints(proxied), CLOCK)
+    made = make_upstreams(proxied, configured.endpoints(proxied), Credentials(CLOCK), CLOCK)
     assert all(upstream.credential is None for upstream in made.values())
+
+
+def test_what_was_found_is_kept_as_long_as_it_is_sought() -> None:
+    """A changed configuration changes what a key is sent with only where it changes the key; what nobody seeks is nobody's any more."""
+    before = parse(CLOUD.replace("KIND", "bedrock").replace("KEY", "AKIA0:secret").replace("AUTH", "bearer, region: us-east-1"), {})
+    found = Credentials(CLOCK)
+    made = make_upstreams(before, configured.endpoints(before), found, CLOCK)
+    signing = {key: upstream.credential for (_, key, _), upstream in made.items() if upstream.credential is not None}
+    assert len(signing) == 1
+    again = Credentials(CLOCK, found.found)
+    assert {each.credential for each in make_upstreams(before, configured.endpoints(before), again, CLOCK).values()} >= set(
+        signing.values()
+    )
+    other = parse(CLOUD.replace("KIND", "bedrock").replace("KEY", "AKIA0:other").replace("AUTH", "bearer, region: us-east-1"), {})
+    changed = Credentials(CLOCK, again.found)
+    assert not {each.credential for each in make_upstreams(other, configured.endpoints(other), changed, CLOCK).values()} & set(
+        signing.values()
+    )
+    assert not set(signing.values()) & set(changed.found.values())

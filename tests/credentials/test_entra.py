@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from omnillm.credentials.entra import entra_tokens
+from omnillm.credentials.entra import entra_credential
 from omnillm.errors import ConfigError
+from omnillm.testing import ManualClock
 
 
 @pytest.mark.parametrize("how", ["tenant", "certificate"])
@@ -18,6 +19,6 @@ def test_environment_that_names_no_identity_is_told_at_start(how: str, tmp_path:
     else:
         monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(tmp_path / "missing.pem"))
     with pytest.raises(ConfigError, match=r"AZURE_\*") as caught:
-        entra_tokens("https://cognitiveservices.azure.com/.default")
+        entra_credential("https://cognitiveservices.azure.com/.default", clock=ManualClock(), told="provider azure")
     assert caught.value.path == "auth"
     assert "canary" not in str(caught.value)

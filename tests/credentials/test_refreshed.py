@@ -121,6 +121,18 @@ async def test_nobody_waits_beyond_his_own_time() -> None:
     assert bank.asked == [False]
 
 
+async def test_at_the_end_nobody_is_left_waiting() -> None:
+    """The thread ends by itself, and what it brings is nobody's."""
+    bank = Bank()
+    source = Refreshed(bank.fetch, clock=ManualClock(), told="key a")
+    bank.open.clear()
+    waiting = asyncio.create_task(source.ready())
+    await asyncio.sleep(0)
+    source.close()
+    assert await waiting == "key a: the gateway is closing"
+    bank.open.set()
+
+
 async def test_fixed_credentials_are_never_renewed() -> None:
     """They stand in the configuration."""
     fixed = Fixed("key")

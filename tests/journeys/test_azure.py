@@ -5,10 +5,11 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from openai import AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
+from openai import APIStatusError, AsyncAzureOpenAI, AsyncOpenAI, BadRequestError
 from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve
 
 from omnillm.assemble import SystemClock
+from omnillm.config.load import parse
 from omnillm.testing import Behaviour, FakeProvider
 from omnillm.testing.faults import Fault
 
@@ -151,28 +152,99 @@ async def test_a_body_need_not_repeat_the_deployment(azure: FakeProvider, gatewa
     assert (request.model, attempt.model, request.outcome) == ("legacy/fake-small", "fake-small", "success")
 
 
-async def test_a_token_of_entra(azure: FakeProvider, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real `azure-identity` asks the machine's identity endpoint, off the loop; the token goes upstream, and no key is configured."""
-    asked: list[bytes] = []
+class Identity:
+    """The machine's identity endpoint, as App Service has it: gives out `tokens` in their order, the last one again and again."""
 
-    async def identity(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        body = json.dumps({"access_token": "sk-good", "expires_on": "4102444800", "resource": "r", "token_type": "Bearer"}).encode()
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.tokens = ["sk-good"]
+        self.is_broken = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+        token = self.tokens.pop(0) if len(self.tokens) > 1 else self.tokens[0]
+        told = {"access_token": token, "expires_on": "4102444800", "resource": "r", "token_type": "Bearer"}
+        body = json.dumps({"error": "no identity"} if self.is_broken else told).encode()
+        status = b"400 Bad Request" if self.is_broken else b"200 OK"
         writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+            b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
+            % (status, len(body), body)
         )
         writer.close()
 
-    server = await asyncio.start_server(identity, "127.0.0.1", 0)
-    async with server:
+
+@pytest.fixture
+async def identity(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Identity]:
+    given = Identity()
+    async with await asyncio.start_server(given.serve, "127.0.0.1", 0) as server:
         monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/token")
         monkeypatch.setenv("IDENTITY_HEADER", "header")
-        gateway = await serve(
-            f'server: {{port: 0, auth: none}}\nstore: {{url: "memory://"}}\n'
-            f"providers: {{azure: {{kind: azure_openai, base_url: {azure.base_url}, auth: entra}}}}\n"
-        )
-        async with AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key="any", max_retries=0) as client:
-            await client.chat.completions.create(**ASKED | {"model": "azure/fake-small"})
-    assert b"cognitiveservices.azure.com" in asked[0]
+        yield given
+
+
+def entra(azure: FakeProvider, more: str = "") -> str:
+    return (
+        f'server: {{port: 0, auth: none}}\nstore: {{url: "memory://"}}\n'
+        f"providers:\n  azure: {{kind: azure_openai, base_url: {azure.base_url}, auth: entra}}\n{more}"
+    )
+
+
+async def ask(gateway: Running, model: str = "azure/fake-small") -> None:
+    async with AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key="any", max_retries=0) as client:
+        await client.chat.completions.create(**ASKED | {"model": model})
+
+
+async def test_a_token_of_entra(azure: FakeProvider, identity: Identity, serve: Serve) -> None:
+    """The real `azure-identity` asks the machine's identity endpoint, off the loop; the token goes upstream, and no key is configured."""
+    gateway = await serve(entra(azure))
+    await ask(gateway)
+    assert b"cognitiveservices.azure.com" in identity.asked[0]
     assert azure.log[0].headers[b"authorization"] == b"Bearer sk-good"
     assert b"api-key" not in azure.log[0].headers
+
+
+async def test_a_token_that_azure_refuses_is_fetched_anew(azure: FakeProvider, identity: Identity, serve: Serve) -> None:
+    """The same call is sent again with it: also an upload, and a call in Azure's own words."""
+    identity.tokens = ["sk-revoked", "sk-good"]
+    gateway = await serve(entra(azure))
+    await ask(gateway)
+    assert [logged.headers[b"authorization"] for logged in azure.log] == [b"Bearer sk-revoked", b"Bearer sk-good"]
+    async with AsyncOpenAI(base_url=f"{gateway.base_url}/providers/azure/openai/v1", api_key="any", max_retries=0) as client:
+        await client.files.create(file=("a.jsonl", b"{}"), purpose="batch")
+    assert azure.log[-1].headers[b"authorization"] == b"Bearer sk-good"
+    assert len(identity.asked) == 2
+
+
+async def test_without_a_token_another_target_answers_and_the_health_says_why(
+    azure: FakeProvider, identity: Identity, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is sent without one, and alone the provider is a 503."""
+    identity.is_broken = True
+    more = f"  other: {{kind: azure_openai, base_url: {azure.base_url}, keys: [{{label: good, key: sk-good}}]}}\n"
+    gateway = await serve(entra(azure, more + "models: {fast: {targets: [azure/fake-small, other/fake-small]}}"))
+    await ask(gateway, "fast")
+    assert [logged.headers.get(b"api-key") for logged in azure.log] == [b"sk-good"]
+    [key] = gateway.keys("azure").values()
+    assert key.state == "dead"
+    assert "provider azure: Microsoft Entra ID gave no token" in caplog.text
+    with pytest.raises(APIStatusError) as refused:
+        await ask(gateway)
+    assert refused.value.status_code == 503
+    assert len(azure.log) == 1
+
+
+async def test_a_reload_keeps_the_token_and_ends_it_with_its_provider(azure: FakeProvider, identity: Identity, serve: Serve) -> None:
+    """Nobody fetches for a provider that is gone; one that comes back begins anew."""
+    gateway = await serve(entra(azure))
+    program = gateway.program
+    await ask(gateway)
+    program.apply(parse(entra(azure, "models: {fast: {targets: [azure/fake-small]}}"), {}))
+    await ask(gateway)
+    assert len(identity.asked) == 1
+    program.apply(parse(entra(azure).replace("auth: entra", "keys: [{label: a, key: sk-good}]"), {}))
+    assert not program.credentials.found
+    await ask(gateway)
+    assert len(identity.asked) == 1
+    program.apply(parse(entra(azure), {}))
+    await ask(gateway)
+    assert len(identity.asked) == 2

@@ -6,12 +6,11 @@ from random import Random
 
 import msgspec
 
+from omnillm.assemble.credentials import Credentials
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import BudgetSettings, Settings, TimeoutSettings, VirtualKeyTerms
 from omnillm.config.values import window_s
-from omnillm.credentials.aws import aws_credential
-from omnillm.credentials.google import google_credential
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
@@ -19,17 +18,16 @@ from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.quote import PriceBook
-from omnillm.gateway.translation import Credential, Upstream, Wording
+from omnillm.gateway.translation import Upstream, Wording
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of
-from omnillm.providers.endpoint import Bearer, Endpoint
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import formats_of
 from omnillm.providers.heads import Sender
 from omnillm.routing.router import Router
 from omnillm.routing.target import Target
-from omnillm.secret import Secret
 from omnillm.stores.memory import MemoryStore
 from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sqlite import SqliteStore
@@ -77,20 +75,21 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     raise ConfigError("must be sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE or memory://", path="store.url")
 
 
-def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock: Clock) -> dict[tuple[str, str, str], Upstream]:
+def make_upstreams(
+    settings: Settings, endpoints: Mapping[str, Endpoint], credentials: Credentials, clock: Clock
+) -> dict[tuple[str, str, str], Upstream]:
     upstreams = {}
     for name, provider in settings.providers.items():
         profile = endpoints[name]
         origin = Origin.of(profile.origin_url)
         plain, stream = _timeouts(provider.timeouts)
         for place, key in enumerate(configured.keys_of(provider)):
-            secret = configured.secret_of(key)
             try:
-                credential = _credential(profile, secret, clock, told=f"key {name}/{key.label}")
+                credential = credentials.of(name, profile, key)
             except ConfigError as error:
                 error.path = f"providers.{name}." + (f"keys[{place}].key" if error.path == "key" else error.path)
                 raise
-            sender = Sender(profile, secret if credential is None else configured.NO_SECRET)
+            sender = Sender(profile, configured.secret_of(key) if credential is None else configured.NO_SECRET)
             for protocol in (
                 *dict.fromkeys((*profile.protocols, *profile.own_protocols)),
                 *formats_of(profile.kind, is_compat=profile.is_compat),
@@ -107,15 +106,6 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], clock:
                     clock=clock,
                 )
     return upstreams
-
-
-def _credential(profile: Endpoint, secret: Secret, clock: Clock, *, told: str) -> Credential | None:
-    """What authenticates for a key that is not sent as it stands; ConfigError where it cannot be had."""
-    if not isinstance(profile.auth, Bearer) or not profile.credentials:
-        return None  # a header of the configuration's own carries the key
-    if profile.credentials == "aws":
-        return aws_credential(secret, region=profile.region, clock=clock, told=told)
-    return google_credential(secret, clock=clock, told=told)
 
 
 def _wording(profile: Endpoint, protocol: str) -> Wording:

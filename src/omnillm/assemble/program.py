@@ -8,6 +8,7 @@ from random import Random
 
 from omnillm.admission.controller import AdmissionController
 from omnillm.assemble.batch_looks import BatchLooks
+from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.parts import (
     check_unchangeable,
     idempotency_rules,
@@ -20,7 +21,6 @@ from omnillm.assemble.parts import (
     scheduled_budgets,
 )
 from omnillm.assemble.prices import make_quoter
-from omnillm.assemble.renewals import Renewals
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.clock import Clock
@@ -94,9 +94,9 @@ class Program:
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
-        self.renewals = Renewals(self.clock)
+        self.credentials = Credentials(self.clock)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
-        self.on_tick: list[Callable[[], None]] = [self.retention.tick, self.renewals.tick, self.batch_looks.tick]
+        self.on_tick: list[Callable[[], None]] = [self.retention.tick, self.batch_looks.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
@@ -124,14 +124,13 @@ class Program:
         self._batch_bounds = BatchBounds(self._journal, self.clock)
         self._batches = BatchMoney(journal=self._journal, admission=self.admission, clock=self.clock)
         self.build(settings)
-        await self.renewals.start()
         self._tick()
 
     def build(self, settings: Settings) -> None:
         """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
         endpoints = configured.endpoints(settings)
-        self.renewals.prepare(endpoints)
-        upstreams = make_upstreams(settings, endpoints, self.clock)
+        credentials = Credentials(self.clock, self.credentials.found)
+        upstreams = make_upstreams(settings, endpoints, credentials, self.clock)
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
         assert self._journal is not None
@@ -162,7 +161,8 @@ class Program:
         known = configured.budgets(settings, self._enrolled.values())
         self.alerts.configure({name: budget.warn_permille for name, budget in known.items()})
         self.upstreams.replace(upstreams)
-        self.renewals.write_with(upstreams)
+        self.credentials = credentials
+        credentials.settle()
         self.drains.is_enabled = settings.calls.on_abort == "drain"
         self._idempotency.rules = idempotency_rules(settings)
         self.endpoints = endpoints
@@ -244,7 +244,7 @@ class Program:
         await self.drains.aclose()
         await self.retention.aclose()
         await self.batch_looks.aclose()
-        await self.renewals.aclose()
+        self.credentials.close()
         await self.client.aclose()
         await self.store.aclose()
 

@@ -40,6 +40,9 @@ class AwsSignature:
     def renew(self, version: int) -> bool:
         return self._source.renew(version)
 
+    def close(self) -> None:
+        self._source.close()
+
     def fields(self, head: bytes, body: bytes) -> bytes:
         line, *fields = head.decode("latin-1").split("\r\n")
         method, target, _ = line.split(" ")

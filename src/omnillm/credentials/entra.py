@@ -1,28 +1,54 @@
-"""Tokens of Microsoft Entra ID, from whatever identity the machine has: environment, workload identity, managed identity, `az login`."""
+"""Tokens of Microsoft Entra ID, from whatever identity the machine has: environment, workload identity, managed identity, `az login`.
 
-from omnillm.credentials.renewal import Fetch, Token
-from omnillm.errors import ConfigError, Unavailable
+They are azure-identity's (`pip install 'omnillm[azure]'`).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from omnillm.clock import Clock
+from omnillm.credentials.bearer import BearerToken, lasting
+from omnillm.credentials.refreshed import Fetched, Refreshed, Trouble
+from omnillm.errors import ConfigError
 from omnillm.secret import Secret
 
+if TYPE_CHECKING:
+    from types import ModuleType
 
-def entra_tokens(scope: str) -> Fetch:
+
+def entra_credential(scope: str, *, clock: Clock, told: str) -> BearerToken:
     """ConfigError: the extra is not installed, or the environment names an identity that is none."""
+    return BearerToken(Refreshed(_Tokens(_azure_identity(), scope, clock).fetch, clock=clock, told=told))
+
+
+class _Tokens:
+    """Of one identity, which keeps what it got last; it is found anew when that was refused."""
+
+    def __init__(self, azure: "ModuleType", scope: str, clock: Clock) -> None:
+        self._azure = azure
+        self._scope = scope
+        self._clock = clock
+        try:
+            self._found: Any = azure.identity.DefaultAzureCredential()
+        except (ValueError, OSError) as error:  # AZURE_TENANT_ID, AZURE_CLIENT_CERTIFICATE_PATH and the like
+            message = f"entra cannot use the identity that the environment's AZURE_* variables name: {error}"
+            raise ConfigError(message, path="auth") from error
+
+    def fetch(self, is_refused: bool) -> Fetched[Secret]:  # noqa: FBT001 - the shape of `Refreshed`'s fetch
+        """In a thread: it may read files, ask the machine, or run `az`."""
+        try:
+            if is_refused:
+                self._found = self._azure.identity.DefaultAzureCredential()
+            token = self._found.get_token(self._scope)
+        except (self._azure.core.exceptions.AzureError, ValueError, OSError) as error:
+            raise Trouble(f"Microsoft Entra ID gave no token ({type(error).__name__})") from error
+        return lasting(token.token, float(token.expires_on) - self._clock.wall())
+
+
+def _azure_identity() -> "ModuleType":
     try:
-        from azure.core.exceptions import AzureError
-        from azure.identity import DefaultAzureCredential
+        import azure.core.exceptions
+        import azure.identity
     except ImportError as error:
         raise ConfigError("entra needs the package azure-identity: pip install 'omnillm[azure]'", path="auth") from error
-    try:
-        credential = DefaultAzureCredential()
-    except (ValueError, OSError) as error:  # AZURE_TENANT_ID, AZURE_CLIENT_CERTIFICATE_PATH and the like
-        raise ConfigError(f"entra cannot use the identity that the environment's AZURE_* variables name: {error}", path="auth") from error
-
-    def fetch() -> Token:
-        try:
-            token = credential.get_token(scope)
-        except (AzureError, ValueError, OSError) as error:
-            # Its text names the identities that were tried, and no secret of them.
-            raise Unavailable(f"Microsoft Entra ID gave none ({type(error).__name__})") from error
-        return Token(secret=Secret(token.token), expires_wall=float(token.expires_on))
-
-    return fetch
+    module: ModuleType = azure
+    return module

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
-from omnillm.credentials.refreshed import LONGEST_S, Fetched, Refreshed, Source, Trouble
+from omnillm.credentials.bearer import BearerToken, lasting
+from omnillm.credentials.refreshed import Fetched, Refreshed, Trouble
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
 
@@ -20,32 +21,8 @@ if TYPE_CHECKING:
 DEFAULT: Final = "default"
 SERVICE_ACCOUNT: Final = "service_account:"
 SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
-EARLY_S: Final = 300.0
-"""Before its end a token is fetched anew."""
-LAST_S: Final = 10.0
-"""Before its end it is not used any more: it would expire on the way."""
 PATIENCE_S: Final = 20.0
 """With Google's token server."""
-
-
-class BearerToken:
-    """Authenticates with a token that is refreshed: Google's, or another cloud's."""
-
-    def __init__(self, source: Source[Secret]) -> None:
-        self._source = source
-
-    @property
-    def version(self) -> int:
-        return self._source.version
-
-    async def ready(self, longest_s: float = LONGEST_S) -> str:
-        return await self._source.ready(longest_s)
-
-    def renew(self, version: int) -> bool:
-        return self._source.renew(version)
-
-    def fields(self, head: bytes, body: bytes) -> bytes:  # noqa: ARG002 - a token is the same for every request
-        return b"authorization: Bearer %b\r\n" % self._source.value.reveal().encode("latin-1")
 
 
 def google_credential(key: Secret, *, clock: Clock, told: str) -> BearerToken | None:
@@ -82,7 +59,7 @@ class _Tokens:
         if not credentials.token:
             raise Trouble("Google's credentials hold no token")
         left_s = _left_s(credentials.expiry, self._clock.wall())
-        return Fetched(Secret(credentials.token), max(left_s - EARLY_S, left_s / 2), max(left_s - LAST_S, 0.0))
+        return lasting(credentials.token, left_s)
 
     def _find(self) -> Any:
         if self._path is not None:

@@ -46,6 +46,7 @@ class Source(Protocol[T_co]):
     def version(self) -> int: ...
     async def ready(self, longest_s: float = ...) -> str: ...
     def renew(self, version: int) -> bool: ...
+    def close(self) -> None: ...
 
 
 class Fixed(Generic[T]):
@@ -61,6 +62,9 @@ class Fixed(Generic[T]):
 
     def renew(self, version: int) -> bool:  # noqa: ARG002 - nobody renews them
         return False
+
+    def close(self) -> None:
+        pass
 
 
 class Refreshed(Generic[T]):
@@ -97,7 +101,9 @@ class Refreshed(Generic[T]):
         task = self._task
         longest_s = min(longest_s, LONGEST_S)
         done, _ = await asyncio.wait({task}, timeout=longest_s)  # a caller who leaves does not stop it: others wait for it too
-        return task.result() if done else f"{self._told}: no answer within {longest_s:g} s"
+        if not done:
+            return f"{self._told}: no answer within {longest_s:g} s"
+        return f"{self._told}: the gateway is closing" if task.cancelled() else task.result()
 
     def renew(self, version: int) -> bool:
         """Tell whether another try can succeed: something newer is at hand, or the next `ready` will fetch it; once."""
@@ -107,6 +113,11 @@ class Refreshed(Generic[T]):
             return False
         self._is_refused = True
         return True
+
+    def close(self) -> None:
+        """Nobody waits any more for the fetch under way; its thread ends by itself."""
+        if self._task is not None:
+            self._task.cancel()
 
     async def _refresh(self) -> str:
         was_refused = self._is_refused

@@ -51,6 +51,10 @@ class Credential(Interface):
         """Tell whether, after a refusal of what `version` authenticated, another try can succeed; the next `ready` refreshes."""
         ...
 
+    def close(self) -> None:
+        """Whatever is being refreshed is not waited for any more."""
+        ...
+
 
 class Wording(msgspec.Struct, frozen=True, kw_only=True):
     """Where a host's words differ from its protocol's own."""
@@ -139,10 +143,10 @@ class Upstream:
             version=call.version,
         )
         body = self._body(call, quote, model, bridged)
-        if isinstance(body, bytes):  # no cloud has a family that uploads
+        if isinstance(body, bytes):
             body = self._fit(call, body, bridged)
-            if self.credential is not None:
-                head += self.credential.fields(head, body)
+        if self.credential is not None:
+            head += self.credential.fields(head, body if isinstance(body, bytes) else b"")  # what is uploaded is not signed
         return Outgoing(
             origin=self.origin,
             method=b"POST",

@@ -87,11 +87,7 @@ class Sender:
         check_auth(endpoint.auth)
         self._endpoint = endpoint
         self._prefixes: dict[tuple[str, str, str, bool, str], bytes] = {}
-        self.renew(secret)
-
-    def renew(self, secret: Secret) -> None:
-        """Send with this secret from now on."""
-        endpoint, auth = self._endpoint, self._endpoint.auth
+        auth = endpoint.auth
         key = _ascii(secret.reveal(), what="a provider key", path="key")
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
         if not key:
@@ -110,7 +106,6 @@ class Sender:
         self._own = frozenset(name.encode() for name in own)
         dropped = frozenset((*own, *endpoint.unsent))
         self._passing = passing(dropped, endpoint.fallback_headers, endpoint.passed)
-        self._prefixes.clear()
 
     def head(  # noqa: PLR0913  what a request line says, and a form's content type
         self,
