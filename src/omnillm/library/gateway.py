@@ -9,31 +9,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
-from msgspec.structs import replace
-
 from omnillm.assemble import Program
 from omnillm.assemble.parts import make_caller
 from omnillm.clock import Clock
 from omnillm.config.load import load
 from omnillm.config.settings import (
-    BudgetSettings,
-    ModelSettings,
-    PricingSettings,
     Settings,
-    StoreSettings,
-    TargetSettings,
-    TimeoutSettings,
 )
 from omnillm.endpoints.api import ApiRequest
-from omnillm.endpoints.registry import FORMATS
-from omnillm.errors import BadRequest, ConfigError, ProtocolError
-from omnillm.gateway.call import REALTIME, Call, affinity_of, read_idempotency_key, read_members, with_model
+from omnillm.errors import BadRequest
+from omnillm.gateway.call import Call
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.realtime import Session
 from omnillm.gateway.relay import Relay
 from omnillm.library import families
-from omnillm.library.endpoints import ProviderEndpoint, provider_settings
+from omnillm.library.calls import Calls
+from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
@@ -42,30 +33,17 @@ from omnillm.library.pool import (
     KeyConfig,
     KeyStatus,
     PoolConfig,
-    call_settings,
-    key_settings,
     key_status,
-    pool_settings,
-    read_seconds,
-    secret_text,
 )
-from omnillm.library.prices import PriceConfig, price_settings, read_usd
-from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage, body_of
-from omnillm.library.realtime import WEBSOCKET, RealtimeSession, read_opening
+from omnillm.library.prices import PriceConfig
+from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
+from omnillm.library.realtime import WEBSOCKET, RealtimeSession
 from omnillm.library.replays import replay_error, replay_reply, replay_response
-from omnillm.library.streams import completed, read_frames
+from omnillm.library.settings import kept, pooled
+from omnillm.library.streams import read_raw
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.request import LlmRequest
 from omnillm.money import NANO_PER_USD
-from omnillm.protocols import canonical
-from omnillm.protocols.protocol import Members, Protocol, RequestPeek
-from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.families import FAMILIES
-from omnillm.providers.protocol_names import parse_protocol
-from omnillm.secret import Secret
-
-PROVIDER = "default"
-BUDGET = "gateway"
 
 
 class Gateway:
@@ -89,16 +67,8 @@ class Gateway:
         primitive_endpoint: ProviderEndpoint | None = None,
         clock: Clock | None = None,
     ) -> None:
-        settings = _settings(primitive_endpoint or endpoint, keys, pool, request_timeout_s)
-        settings = replace(
-            settings,
-            store=StoreSettings(url=Secret(store), durability="strict" if budget_limit_usd is not None else "relaxed"),
-            budgets=() if budget_limit_usd is None else (_budget(budget_limit_usd),),
-            pricing=PricingSettings(
-                overrides={f"{PROVIDER}/{model}": price_settings(model, price) for model, price in (prices or {}).items()}
-            ),
-        )
-        self._begin(settings, clock)
+        settings = pooled(primitive_endpoint or endpoint, keys, pool, request_timeout_s)
+        self._begin(kept(settings, store, budget_limit_usd, prices or {}), clock)
 
     @classmethod
     def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
@@ -109,8 +79,9 @@ class Gateway:
 
     def _begin(self, settings: Settings, clock: Clock | None) -> None:
         self._program = Program(settings, clock=clock)
-        self._caller = make_caller(settings, None)
-        self._native = NativeCalls(self._program, self._caller)
+        caller = make_caller(settings, None)
+        self._calls = Calls(self._program, caller)
+        self._native = NativeCalls(self._program, caller)
         self._is_started = self._is_closed = False
         self._sessions: set[Session] = set()
         self._starting = asyncio.Lock()
@@ -149,7 +120,7 @@ class Gateway:
         """
         await self._start()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
-        relay = await self._serve(self._canonical_call(request, raw, is_stream=False))
+        relay = await self._serve(self._calls.canonical(request, raw, is_stream=False))
         if isinstance(relay, Replay):
             return replay_response(relay)
         try:
@@ -168,7 +139,7 @@ class Gateway:
         """
         await self._start()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
-        relay = await self._serve_stream(self._canonical_call(request, raw, is_stream=True))
+        relay = await self._serve_stream(self._calls.canonical(request, raw, is_stream=True))
         try:
             yield read_events(relay)
         finally:
@@ -184,7 +155,7 @@ class Gateway:
         if families.accepted(request) == "text/event-stream":
             raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
         written = families.write(request)
-        relay = await self._serve(self._family_call(request, written, session, tags))
+        relay = await self._serve(self._calls.family(request, written, session, tags))
         assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
         try:
             return await families.read_reply(relay, written)
@@ -197,19 +168,12 @@ class Gateway:
         await self._start()
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
-        relay = await self._serve(self._family_call(request, families.write(request), session, tags))
+        relay = await self._serve(self._calls.family(request, families.write(request), session, tags))
         assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
         try:
             yield families.pieces(relay)
         finally:
             relay.close()
-
-    def _family_call(self, request: ApiRequest, written: families.Written, session: str, tags: str) -> Call:
-        spoken = FORMATS[written.wire_format]
-        headers = {"accept": families.accepted(request)}
-        raw = PrimitiveRequest(body=written.body, operation=spoken.operation, headers=headers, session=session, tags=tags)
-        call = self._made(raw, written.body, spoken.protocol, written.members, is_stream=families.is_stream(request))
-        return replace(call, upload=written.upload)
 
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
         """A raw call in the provider's own words, its reply whole. A request that asks for a stream is refused. Raises OmniError.
@@ -224,7 +188,7 @@ class Gateway:
             if inference is None:
                 return await self._native.call(request, place)
             request = inference
-        relay = await self._serve(await self._raw_call(request, is_stream=False))
+        relay = await self._serve(await self._calls.raw(request, is_stream=False))
         if isinstance(relay, Replay):
             return replay_reply(relay)
         try:
@@ -252,9 +216,9 @@ class Gateway:
                     yield read_native_events(native)
                 return
             request = inference
-        relay = await self._serve_stream(await self._raw_call(request, is_stream=True))
+        relay = await self._serve_stream(await self._calls.raw(request, is_stream=True))
         try:
-            yield _events(relay)
+            yield read_raw(relay)
         finally:
             relay.close()
 
@@ -266,10 +230,7 @@ class Gateway:
         begins when the provider has opened the session, on whichever key; leaving it hangs up. Raises OmniError.
         """
         await self._start()
-        protocol = PROTOCOLS[parse_protocol(request.protocol)[0] if request.protocol else self._default_protocol()]
-        model = read_opening(request, protocol.name, transport)
-        call = self._made(replace(request, operation=REALTIME, model=model), body_of(request), protocol, {}, is_stream=True)
-        session = await self._program.engine.converse(call)
+        session = await self._program.engine.converse(self._calls.session(request, transport))
         self._sessions.add(session)
         try:
             yield RealtimeSession(session)
@@ -315,74 +276,6 @@ class Gateway:
         assert isinstance(relay, Relay), "a stream was kept"
         return relay
 
-    def _canonical_call(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
-        """`raw` has all but the body."""
-        body = msgspec.json.encode(replace(request, is_stream=is_stream))
-        return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
-
-    async def _raw_call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
-        if request.operation not in FAMILIES:
-            return self._call(request, is_stream=is_stream)
-        written = await families.read(request, self._program.dice)
-        protocol = FORMATS[written.wire_format].protocol
-        call = self._made(request, written.body, protocol, written.members, is_stream=False)
-        return replace(call, is_stream=call.peek.is_stream, upload=written.upload)
-
-    def _call(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
-        name = request.protocol or self._default_protocol()
-        protocol = PROTOCOLS.get(name) or PROTOCOLS[parse_protocol(name)[0]]
-        if protocol.is_native_only and not request.path:
-            message = f"{protocol.name} is asked by path: give one (/model/...), use call and stream, or give the body in another protocol."
-            raise ProtocolError(message, reason="unsupported_wire_format")
-        body = body_of(request)
-        members = read_members(body)
-        peek = protocol.peek_request(members)
-        if peek.is_stream and not is_stream:
-            raise BadRequest("The body asks for a stream: use primitive_stream.", code="wrong_stream_mode")
-        if is_stream and not peek.is_stream and peek.model:
-            raise BadRequest('The body does not ask for a stream: set "stream": true, or use primitive_call.', code="wrong_stream_mode")
-        return self._made(request, body, protocol, members, is_stream=is_stream)
-
-    def _made(self, request: PrimitiveRequest, body: bytes, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
-        program, is_session = self._program, request.operation == REALTIME
-        named = with_model(members, request.model if request.provider and not protocol.is_native_only else "")
-        peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
-        model = request.model or peek.model
-        key = request.idempotency_key
-        now = program.clock.now()
-        return Call(
-            protocol=protocol,
-            operation=request.operation,
-            caller=self._caller,
-            model=f"{request.provider}/{model}" if request.provider else model,
-            provider=request.provider,
-            is_stream=is_stream,
-            peek=peek,
-            members=members,
-            body=body,
-            headers=request.wire_headers(),
-            started_at=now,
-            wall=program.clock.wall(),
-            deadline=now + program.settings.calls.deadline_s,
-            session=request.session,
-            affinity=affinity_of(program.settings.calls.affinity, request.session, body),
-            tags=request.tags,
-            idempotency_key=read_idempotency_key(key, f"{protocol.name}/{request.operation}") if key else None,
-        )
-
-    def _default_protocol(self) -> str:
-        return next(iter(self._program.endpoints.values())).protocols[0]
-
-
-async def _events(relay: Relay) -> AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]:
-    if relay.is_raw or relay.whole is not None:
-        async for piece in families.pieces(relay):
-            yield BinaryChunk(data=piece)
-    else:
-        async for event in read_frames(relay, relay.new_reader()):
-            yield event
-    yield completed(relay.case)
-
 
 def _reply(relay: Relay, body: bytes, headers: Mapping[str, str]) -> PrimitiveReply:
     case, lease = relay.case, relay.lease
@@ -398,35 +291,6 @@ def _reply(relay: Relay, body: bytes, headers: Mapping[str, str]) -> PrimitiveRe
         attempts=case.attempts,
         headers=headers,
     )
-
-
-def _settings(endpoint: ProviderEndpoint, keys: Sequence[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
-    if not keys:
-        raise ConfigError("at least one key is needed", path="keys")
-    _check_once([key.label for key in keys], "label")
-    _check_once([secret_text(key) for key in keys], "key")
-    provider = replace(
-        pool_settings(pool, provider_settings(endpoint)),
-        keys=tuple(key_settings(key) for key in keys),
-        timeouts=TimeoutSettings()
-        if request_timeout_s is None
-        else TimeoutSettings(total_s=read_seconds(request_timeout_s, "request_timeout_s")),
-    )
-    return Settings(
-        providers={PROVIDER: provider},
-        models={"*": ModelSettings(targets=(TargetSettings(target=f"{PROVIDER}/*"),))},
-        calls=call_settings(pool),
-    )
-
-
-def _check_once(values: list[str], what: str) -> None:
-    for place, value in enumerate(values):
-        if value in values[:place]:
-            raise ConfigError(f"the {what} stands twice", path=f"keys[{place}].{what}")
-
-
-def _budget(limit: Decimal | str | int) -> BudgetSettings:
-    return BudgetSettings(name=BUDGET, limit_nanousd=read_usd(limit, "budget_limit_usd"))
 
 
 def _usd(nanousd: int) -> Decimal:

@@ -5,7 +5,9 @@ from typing import Protocol
 
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.case import Case
-from omnillm.library.primitive import Completed, StreamFrame, StreamUsage, raw_usage
+from omnillm.gateway.relay import Relay
+from omnillm.library import families
+from omnillm.library.primitive import BinaryChunk, Completed, StreamFrame, StreamUsage, raw_usage
 
 
 class Source(Protocol):
@@ -25,3 +27,14 @@ async def read_frames(source: Source, reader: FrameReader) -> AsyncIterator[Stre
 
 def completed(case: Case) -> Completed:
     return Completed(usage=case.usage, cost_nanousd=case.cost_nanousd, request_id=case.request_id, attempts=case.attempts)
+
+
+async def read_raw(relay: Relay) -> AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]:
+    """All of a raw stream, and what it has cost."""
+    if relay.is_raw or relay.whole is not None:
+        async for piece in families.pieces(relay):
+            yield BinaryChunk(data=piece)
+    else:
+        async for event in read_frames(relay, relay.new_reader()):
+            yield event
+    yield completed(relay.case)

@@ -1,0 +1,99 @@
+"""The calls of the library: what a Python user asks for, as the engine serves it."""
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.assemble import Program
+from omnillm.endpoints.api import ApiRequest
+from omnillm.endpoints.registry import FORMATS
+from omnillm.errors import BadRequest, ProtocolError
+from omnillm.gateway.call import REALTIME, Call, Caller, affinity_of, read_idempotency_key, read_members, with_model
+from omnillm.library import families
+from omnillm.library.primitive import PrimitiveRequest, body_of
+from omnillm.library.realtime import read_opening
+from omnillm.model.request import LlmRequest
+from omnillm.protocols import canonical
+from omnillm.protocols.protocol import Members, Protocol, RequestPeek
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.providers.families import FAMILIES
+from omnillm.providers.protocol_names import parse_protocol
+
+
+class Calls:
+    """Made of the program's present configuration. BadRequest, ProtocolError: what is asked cannot be a call."""
+
+    def __init__(self, program: Program, caller: Caller) -> None:
+        self._program = program
+        self._caller = caller
+
+    def canonical(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
+        """`raw` has all but the body."""
+        body = msgspec.json.encode(replace(request, is_stream=is_stream))
+        return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
+
+    def family(self, request: ApiRequest, written: families.Written, session: str, tags: str) -> Call:
+        spoken = FORMATS[written.wire_format]
+        headers = {"accept": families.accepted(request)}
+        raw = PrimitiveRequest(body=written.body, operation=spoken.operation, headers=headers, session=session, tags=tags)
+        call = self._made(raw, written.body, spoken.protocol, written.members, is_stream=families.is_stream(request))
+        return replace(call, upload=written.upload)
+
+    async def raw(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
+        if request.operation not in FAMILIES:
+            return self._generation(request, is_stream=is_stream)
+        written = await families.read(request, self._program.dice)
+        protocol = FORMATS[written.wire_format].protocol
+        call = self._made(request, written.body, protocol, written.members, is_stream=False)
+        return replace(call, is_stream=call.peek.is_stream, upload=written.upload)
+
+    def _generation(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
+        protocol = self._protocol_of(request)
+        if protocol.is_native_only and not request.path:
+            message = f"{protocol.name} is asked by path: give one (/model/...), use call and stream, or give the body in another protocol."
+            raise ProtocolError(message, reason="unsupported_wire_format")
+        body = body_of(request)
+        members = read_members(body)
+        peek = protocol.peek_request(members)
+        if peek.is_stream and not is_stream:
+            raise BadRequest("The body asks for a stream: use primitive_stream.", code="wrong_stream_mode")
+        if is_stream and not peek.is_stream and peek.model:
+            raise BadRequest('The body does not ask for a stream: set "stream": true, or use primitive_call.', code="wrong_stream_mode")
+        return self._made(request, body, protocol, members, is_stream=is_stream)
+
+    def session(self, request: PrimitiveRequest, transport: str) -> Call:
+        """The opening of a live one."""
+        protocol = self._protocol_of(request)
+        model = read_opening(request, protocol.name, transport)
+        return self._made(replace(request, operation=REALTIME, model=model), body_of(request), protocol, {}, is_stream=True)
+
+    def _made(self, request: PrimitiveRequest, body: bytes, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
+        program, is_session = self._program, request.operation == REALTIME
+        named = with_model(members, request.model if request.provider and not protocol.is_native_only else "")
+        peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
+        model = request.model or peek.model
+        key = request.idempotency_key
+        now = program.clock.now()
+        return Call(
+            protocol=protocol,
+            operation=request.operation,
+            caller=self._caller,
+            model=f"{request.provider}/{model}" if request.provider else model,
+            provider=request.provider,
+            is_stream=is_stream,
+            peek=peek,
+            members=members,
+            body=body,
+            headers=request.wire_headers(),
+            started_at=now,
+            wall=program.clock.wall(),
+            deadline=now + program.settings.calls.deadline_s,
+            session=request.session,
+            affinity=affinity_of(program.settings.calls.affinity, request.session, body),
+            tags=request.tags,
+            idempotency_key=read_idempotency_key(key, f"{protocol.name}/{request.operation}") if key else None,
+        )
+
+    def _protocol_of(self, request: PrimitiveRequest) -> Protocol:
+        """Named, or the first provider's own."""
+        name = request.protocol or next(iter(self._program.endpoints.values())).protocols[0]
+        return PROTOCOLS.get(name) or PROTOCOLS[parse_protocol(name)[0]]

@@ -1,0 +1,64 @@
+"""What `Gateway` is made with, in the configuration's words: one provider, which has every model, and one budget."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from msgspec.structs import replace
+
+from omnillm.config.settings import (
+    BudgetSettings,
+    ModelSettings,
+    PricingSettings,
+    Settings,
+    StoreSettings,
+    TargetSettings,
+    TimeoutSettings,
+)
+from omnillm.errors import ConfigError
+from omnillm.library.endpoints import ProviderEndpoint, provider_settings
+from omnillm.library.pool import KeyConfig, PoolConfig, call_settings, key_settings, pool_settings, read_seconds, secret_text
+from omnillm.library.prices import PriceConfig, price_settings, read_usd
+from omnillm.secret import Secret
+
+PROVIDER: Final = "default"
+BUDGET: Final = "gateway"
+
+
+def pooled(endpoint: ProviderEndpoint, keys: Sequence[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
+    if not keys:
+        raise ConfigError("at least one key is needed", path="keys")
+    _check_once([key.label for key in keys], "label")
+    _check_once([secret_text(key) for key in keys], "key")
+    provider = replace(
+        pool_settings(pool, provider_settings(endpoint)),
+        keys=tuple(key_settings(key) for key in keys),
+        timeouts=TimeoutSettings()
+        if request_timeout_s is None
+        else TimeoutSettings(total_s=read_seconds(request_timeout_s, "request_timeout_s")),
+    )
+    return Settings(
+        providers={PROVIDER: provider},
+        models={"*": ModelSettings(targets=(TargetSettings(target=f"{PROVIDER}/*"),))},
+        calls=call_settings(pool),
+    )
+
+
+def _check_once(values: list[str], what: str) -> None:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ConfigError(f"the {what} stands twice", path=f"keys[{place}].{what}")
+
+
+def _budget(limit: Decimal | str | int) -> BudgetSettings:
+    return BudgetSettings(name=BUDGET, limit_nanousd=read_usd(limit, "budget_limit_usd"))
+
+
+def kept(settings: Settings, store: str, budget_limit_usd: Decimal | str | int | None, prices: Mapping[str, PriceConfig]) -> Settings:
+    """With a ledger, durable where money is limited, and what the limit is counted by."""
+    return replace(
+        settings,
+        store=StoreSettings(url=Secret(store), durability="strict" if budget_limit_usd is not None else "relaxed"),
+        budgets=() if budget_limit_usd is None else (_budget(budget_limit_usd),),
+        pricing=PricingSettings(overrides={f"{PROVIDER}/{model}": price_settings(model, price) for model, price in prices.items()}),
+    )
