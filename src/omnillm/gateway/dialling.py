@@ -13,7 +13,7 @@ from omnillm.errors import UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, cut, garbled, late, unauthenticated
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, authenticate, cut, garbled, late, renewed
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.realtime import Dialled, Session
 from omnillm.gateway.rounds import VISIBLE
@@ -72,12 +72,10 @@ class Dialling:
                 return answer
 
     async def _dial(self, case: Case, attempt: Attempt, upstream: Upstream) -> Dialled | Failure:
-        credential = upstream.credential
-        if credential is not None:
-            trouble = await credential.ready(case.call.deadline - self._upstreams.now())
-            if trouble:
-                return unauthenticated(trouble) if self._upstreams.now() < case.call.deadline else late()
-            attempt.credential_version = credential.version
+        if upstream.credential is not None:
+            trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
+            if trouble is not None:
+                return trouble
         model, said = attempt.lease.model, case.call.body
         outgoing = upstream.opening(case.call, model)
         said = said and upstream.first_message(SESSIONS[case.call.protocol.name], said, model)
@@ -88,8 +86,7 @@ class Dialling:
         if isinstance(answer, Exchange):
             attempt.exchange = answer
             failure = self._judge(case, upstream, answer, await answer.read_all(ERROR_BODY_LIMIT))
-            is_stale = failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version)
-            return msgspec.structs.replace(failure, verdict=Verdict.STALE) if is_stale else failure
+            return renewed(attempt, upstream.credential, failure)
         try:
             if said:
                 answer.write(Message(said))

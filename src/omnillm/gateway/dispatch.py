@@ -28,7 +28,7 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round
-from omnillm.gateway.translation import Upstream, Upstreams
+from omnillm.gateway.translation import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
@@ -112,12 +112,10 @@ class Dispatch:
     async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Send and judge; transport faults become failures here."""
         try:
-            credential = upstream.credential
-            if credential is not None:
-                trouble = await credential.ready(case.call.deadline - self._upstreams.now())
-                if trouble:
-                    return unauthenticated(trouble) if self._upstreams.now() < case.call.deadline else late()
-                attempt.credential_version = credential.version
+            if upstream.credential is not None:
+                trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
+                if trouble is not None:
+                    return trouble
             call = case.call if bridged is not None else case.call_for(attempt.lease)
             outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)
             attempt.is_sent = True
@@ -129,9 +127,7 @@ class Dispatch:
             attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
             if exchange.status != 200:
                 failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
-                if failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version):
-                    return msgspec.structs.replace(failure, verdict=Verdict.STALE)
-                return failure
+                return renewed(attempt, upstream.credential, failure)
             if case.call.is_stream:
                 return await self._read_stream(case, attempt, upstream, bridged)
             return await self._read_whole(case, attempt, upstream, bridged)
@@ -271,9 +267,20 @@ def garbled() -> Failure:
     )
 
 
-def unauthenticated(trouble: str) -> Failure:
-    """Nothing was sent: the key's credentials cannot be had."""
-    return Failure(verdict=Verdict.KEY_DEAD, status=0, code="credentials_unavailable", message=trouble)
+async def authenticate(attempt: Attempt, credential: Credential, deadline: float, now: Callable[[], float]) -> Failure | None:
+    """See to it that the attempt can be authenticated. A failure: nothing is sent, for the key's credentials cannot be had in time."""
+    trouble = await credential.ready(deadline - now())
+    if not trouble:
+        attempt.credential_version = credential.version
+        return None
+    return Failure(verdict=Verdict.KEY_DEAD, status=0, code="credentials_unavailable", message=trouble) if now() < deadline else late()
+
+
+def renewed(attempt: Attempt, credential: Credential | None, failure: Failure) -> Failure:
+    """What was refused because of credentials that can be newer is stale: it is sent again on the same lease."""
+    if failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version):
+        return msgspec.structs.replace(failure, verdict=Verdict.STALE)
+    return failure
 
 
 def cut() -> Failure:

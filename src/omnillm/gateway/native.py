@@ -16,7 +16,7 @@ from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import BATCHES, Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, late, unauthenticated
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, authenticate, renewed
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.native_names import files_named, is_ambiguous, is_object, model_named
@@ -181,13 +181,11 @@ class NativeEngine:
                 return failure
 
     async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, ask: NativeAsk) -> Exchange | Failure:
-        credential = upstream.credential
         try:
-            if credential is not None:
-                trouble = await credential.ready(case.call.deadline - self._upstreams.now())
-                if trouble:
-                    return unauthenticated(trouble) if self._upstreams.now() < case.call.deadline else late()
-                attempt.credential_version = credential.version
+            if upstream.credential is not None:
+                trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
+                if trouble is not None:
+                    return trouble
             outgoing = self._outgoing(case.call, upstream, ask)
             attempt.is_sent = True
             attempt.sent_at = self._upstreams.now()
@@ -198,8 +196,7 @@ class NativeEngine:
             if exchange.status < 400:
                 return exchange
             failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
-            is_renewed = failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version)
-            return msgspec.structs.replace(failure, verdict=Verdict.STALE) if is_renewed else failure
+            return renewed(attempt, upstream.credential, failure)
         except (UpstreamLost, UpstreamTimeout) as error:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
