@@ -137,7 +137,8 @@ async def test_a_slow_reader_holds_the_provider_back(serve: Serve) -> None:
         await asyncio.sleep(0)
 
     async with FakeProvider(keys={"*": Behaviour(words=120_000, delay_s=0.0)}, prices=PRICES, sleep=count) as fake:
-        gateway = await serve(configuration(fake, keys=ONE_KEY))
+        longest = "{input: 0.4, output: 1.6, max_output: 120000}"  # no bill is above what a turn can be at most
+        gateway = await serve(configuration(fake, keys=ONE_KEY, price=longest))
         talk = await began(gateway.port, limit=1024)
         talk.say(ASK)
         talk.writer.transport.pause_reading()
