@@ -1,7 +1,7 @@
 """`Answer`: an attempt that answered, its exchange still open; a stream with what was held back of it."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import Frame, FrameReader
@@ -14,17 +14,21 @@ from omnillm.transport.client import Exchange
 from omnillm.usage import Usage
 
 
+_RARE: Final = Sight.END | Sight.FAILED | Sight.WITHHOLD
+"""What a frame may show that makes it more than something to forward."""
+
+
 class Answer:
     """A plain reply has `body`, a stream `reader` and `watch`."""
 
     __slots__ = (
         "_garbled",
         "_held",
+        "_see_frame",
         "_tier",
         "body",
         "exchange",
         "final",
-        "held_bytes",
         "is_ended_well",
         "reader",
         "seen",
@@ -54,6 +58,8 @@ class Answer:
         self._tier = tier
         self.reader = reader
         self.watch = watch
+        if watch is not None:
+            self._see_frame = watch.see
         self.translator = translator
         """Of a stream whose client speaks another protocol."""
         self.final = final
@@ -61,7 +67,6 @@ class Answer:
         self.seen = Sight.NOTHING
         """Everything the watch has seen so far."""
         self.is_ended_well = False
-        self.held_bytes = 0
         self._held: list[bytes] = []
         self._garbled: Failure | None = None
         """What the translator could not read, where the watch saw nothing wrong."""
@@ -73,7 +78,7 @@ class Answer:
         if not piece:
             self.is_ended_well = self.reader.finish() and self.watch.at_end_of_stream()
             if self.is_ended_well and self.translator is not None:
-                self._hold(self.translator.finish())
+                self.hold(self.translator.finish())
             return Sight.NOTHING
         if self.translator is not None:
             return self._translate(self.reader.feed(piece), self.translator)
@@ -94,12 +99,12 @@ class Answer:
                 break
             try:
                 piece = translator.feed_frame(frame)
-                self._hold(piece)
+                self.hold(piece)
                 if piece and (self.seen | seen) & Sight.CONTENT and not translator.is_holding:
                     told |= Sight.CONTENT
                 if sight & Sight.END:
                     self.final = frame.data
-                    self._hold(translator.finish())
+                    self.hold(translator.finish())
                     self.is_ended_well = True
                     break
             except UpstreamLost as error:
@@ -110,10 +115,44 @@ class Answer:
         self.seen |= seen
         return told
 
-    def _hold(self, piece: bytes) -> None:
+    def hold(self, piece: bytes) -> None:
         if piece:
             self._held.append(piece)
-            self.held_bytes += len(piece)
+
+    @property
+    def held_bytes(self) -> int:
+        return sum(map(len, self._held))
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Of a stream: nothing waits to be forwarded, and only what comes next can tell more."""
+        return not self._held and self.is_running
+
+    @property
+    def is_running(self) -> bool:
+        """Of a stream: neither its terminal event nor a failure was seen."""
+        return not (self.is_ended_well or self.seen & Sight.FAILED)
+
+    def pass_on(self, piece: bytes) -> bytes:
+        """As `take` and `release`, for a piece that is most often one frame to forward and no more.
+
+        The last frames stay held: whoever forwards them knows whether the client was still there.
+        """
+        assert self.reader is not None
+        if self.translator is None:
+            frames = self.reader.feed(piece)
+            if len(frames) == 1:
+                [frame] = frames
+                sight = self._see_frame(frame)
+                if not sight & _RARE:
+                    return frame.raw
+                self.seen |= sight
+                self._note(frame, sight)
+            else:
+                self._see(frames)
+        else:
+            self._translate(self.reader.feed(piece), self.translator)
+        return self.release() if self.is_running else b""
 
     def _see(self, frames: Iterable[Frame]) -> int:
         assert self.watch is not None
@@ -122,17 +161,24 @@ class Answer:
         for frame in frames:
             sight = see(frame)
             seen |= sight
-            if sight & Sight.FAILED:
-                break  # nothing of a failed frame, or after it, is forwarded
-            if not sight & Sight.WITHHOLD:
+            if not sight & _RARE:
                 held.append(frame.raw)
-                self.held_bytes += len(frame.raw)
-            if sight & Sight.END:
-                self.final = frame.data
-                self.is_ended_well = True
+            elif self._note(frame, sight):
                 break
         self.seen |= seen
         return seen
+
+    def _note(self, frame: Frame, sight: int) -> bool:
+        """Of a frame that is more than something to forward: whether the stream ends with it."""
+        if sight & Sight.FAILED:
+            return True  # nothing of a failed frame, or after it, is forwarded
+        if not sight & Sight.WITHHOLD:
+            self._held.append(frame.raw)
+        if sight & Sight.END:
+            self.final = frame.data
+            self.is_ended_well = True
+            return True
+        return False
 
     @property
     def tier(self) -> Any:
@@ -151,7 +197,6 @@ class Answer:
             return b""
         joined = held[0] if len(held) == 1 else b"".join(held)
         held.clear()
-        self.held_bytes = 0
         return joined
 
     def failure(self) -> Failure:

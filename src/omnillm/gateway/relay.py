@@ -1,5 +1,7 @@
 """The reply on its way to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously."""
 
+from typing import Protocol
+
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.framing.pieces import PieceReader
@@ -13,10 +15,18 @@ from omnillm.providers.endpoint import SSE
 from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
 
+class Outlet(Protocol):
+    """Where whole events go as they come."""
+
+    def pour(self, piece: bytes) -> bool:
+        """Write it; False, and nothing written, when there is no room."""
+        ...
+
+
 class Relay:
     """`whole` is a plain reply's body, already settled; a stream is read piece by piece. Whoever opens a relay closes it."""
 
-    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "whole")
+    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "_outlet", "whole")
 
     def __init__(self, case: Case, answer: Answer, drains: Drains) -> None:
         assert case.attempt is not None
@@ -27,6 +37,7 @@ class Relay:
         self._drains = drains
         self._is_abandoned = False
         self._is_settled = False
+        self._outlet: Outlet | None = None
         self.whole = answer.body
         if answer.body is not None:
             if case.claim is not None:
@@ -73,8 +84,11 @@ class Relay:
         told = self._answer.told
         return "" if told is None else told.response_id
 
-    async def read(self) -> bytes:
-        """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure."""
+    async def read(self, outlet: Outlet | None = None) -> bytes:
+        """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure.
+
+        With an `outlet`, events go there as they come, without a wake-up, until one has no room there, ends the stream, or failed.
+        """
         answer = self._answer
         if answer.body is not None:
             body, answer.body = answer.body, b""
@@ -88,7 +102,22 @@ class Relay:
             if answer.is_ended_well:
                 self._succeed(answer)
                 return b""
-            await self._take(answer)
+            if outlet is not None:
+                self._outlet = outlet
+                await answer.exchange.pour(self._pass_on)
+            if outlet is None or answer.is_at_rest:
+                await self._take(answer)
+
+    def _pass_on(self, piece: bytes) -> bool:
+        """Called by the provider's connection: False ends the pouring."""
+        answer, outlet = self._answer, self._outlet
+        assert outlet is not None
+        self._attempt.observed_bytes += len(piece)
+        ready = answer.pass_on(piece)
+        if ready and not outlet.pour(ready):
+            answer.hold(ready)
+            return False
+        return bool(ready) or answer.is_running
 
     async def _take(self, answer: Answer) -> None:
         try:

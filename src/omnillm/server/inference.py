@@ -104,7 +104,7 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
         while piece:
             reply.write(piece)
             await reply.drain()
-            piece = await relay.read()
+            piece = await relay.read(reply)
     except OmniError as error:
         if not reply.is_started:
             raise

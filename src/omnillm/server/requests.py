@@ -156,6 +156,13 @@ class Reply:
             self._wire.write(self._head + piece)
         self._head = b""
 
+    def pour(self, piece: bytes) -> bool:
+        """As `write`; False, and nothing written, where `drain` would wait."""
+        if self._wire.is_paused:
+            return False
+        self.write(piece)
+        return True
+
     async def drain(self) -> None:
         """Wait while more than the high-water mark is unsent. A client that takes nothing for too long is cut off."""
         if self._wire.is_paused:

@@ -8,6 +8,7 @@ The waiter is a bare wake-up, made only when somebody must wait: never an except
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import NoReturn, Protocol, cast
 
 from omnillm.clock import Clock
@@ -50,6 +51,7 @@ class Connection(asyncio.Protocol):
         "_limits",
         "_loop",
         "_owner",
+        "_sink",
         "_total_due",
         "_transport",
         "_unread",
@@ -72,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
+        self._sink: Callable[[bytes], bool] | None = None
         self._unsent: Unsent | None = None
         self._unread = 0
         self._idle_s = self._total_due = NEVER
@@ -111,6 +114,17 @@ class Connection(asyncio.Protocol):
         self._is_patient = is_patient
         self._waiter = waiter = self._loop.create_future()
         return waiter
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> None:
+        """Hand each piece of the body to `sink` as it comes, until that returns False, the reply is complete, or it failed.
+
+        The sink is called from the socket's own callback: nobody is woken for a piece. What it raises as UpstreamLost fails the exchange.
+        """
+        self._sink = sink
+        try:
+            await self.arrival(is_patient=False)
+        finally:
+            self._sink = None
 
     def raise_fault(self) -> NoReturn:
         """Raise what went wrong, once: one that kept it would be in a cycle with every frame of the traceback, and what they hold."""
@@ -192,7 +206,7 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None:
-            self._waiter = None
+            self._waiter = self._sink = None
             if not waiter.done():
                 waiter.set_result(None)
 
@@ -210,23 +224,29 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self.reader.is_switched:
-            self.reader.surplus += data
-            return
+        reader = self.reader
         if not self._is_busy:
+            if reader.is_switched:
+                reader.surplus += data
+                return
             # Nobody asked: a reply to nothing, or more than the reply. The connection is not to be trusted any more.
-            self.reader.has_surplus = True
+            reader.has_surplus = True
             self._cut()
             return
-        reader = self.reader
         self.seen_at = now = self._clock.now()
+        sink = self._sink
         try:
             reader.feed(data)
+            if sink is not None and reader.pieces and not sink(self.take()):
+                self._wake()
         except UpstreamLost as fault:
             self.fail(fault)
             return
         if reader.is_complete:
             self._complete()
+        elif sink is not None:
+            due = now + self._idle_s
+            self.due = due if due < self._total_due else self._total_due
         elif reader.has_head:
             self._unread += len(data)
             if self._unread > self._limits.max_unread_bytes and reader.pieces:

@@ -1,6 +1,6 @@
 """One reply, from its head to its last byte."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from omnillm.errors import UpstreamLost
@@ -42,6 +42,18 @@ class Exchange:
     def read(self) -> Coroutine[Any, Any, bytes]:
         """Await what has come of the body; b"" is its complete end. Raises UpstreamLost when it is cut, or UpstreamTimeout."""
         return self._read_plain(is_patient=False) if self._inflater is None else self._read_inflated(is_patient=False)
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> None:
+        """Hand what comes of the body to `sink` as it comes, until that returns False, or there is something to `read`, if only the end.
+
+        Returns at once when there is already, or when the body has to be inflated.
+        """
+        connection = self._connection
+        if connection is None or self._inflater is not None:
+            return
+        reader = connection.reader
+        if not reader.pieces and not reader.is_complete and connection.fault is None:
+            await connection.pour(sink)
 
     async def read_all(self, limit: int) -> bytes:
         """Await the whole body; more than `limit` bytes are UpstreamLost `upstream_too_large`. Does not suspend when all has come."""
