@@ -80,6 +80,7 @@ class AudioWatch:
     """Follows events, or plain bytes, whose end is the transport's to tell."""
 
     next_sequence: ClassVar = 0
+    skims: ClassVar = None
     response_id: ClassVar = ""
     tier: ClassVar = None
 

@@ -66,6 +66,7 @@ class EventWatch:
     """Follows a stream of server-sent events whose `type` says what they are. The end is an event of type `...done` or `...completed`."""
 
     next_sequence: ClassVar = 0
+    skims: ClassVar = None
     response_id: ClassVar = ""
     tier: ClassVar = None
 

@@ -13,7 +13,8 @@ from omnillm.errors import UpstreamLost
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_NEWLINE = 10
+_NEWLINE = ord("\n")
+_RETURN = ord("\r")
 
 
 class Frame(msgspec.Struct, gc=False):
@@ -42,7 +43,7 @@ class FrameReader(Protocol):
 class SseReader:
     """Bytes in, complete frames out."""
 
-    __slots__ = ("_data", "_event", "_is_start", "_raw", "_size", "_tail")
+    __slots__ = ("_data", "_event", "_is_start", "_raw", "_size", "_tail", "is_open")
 
     def __init__(self) -> None:
         self._tail = bytearray()
@@ -53,11 +54,13 @@ class SseReader:
         self._data: list[bytes] = []
         self._event = b""
         self._is_start = True
+        self.is_open = False
+        """An event has begun and is not complete."""
 
     def feed(self, piece: bytes) -> list[Frame]:
         """The frames that this piece completes. Raises UpstreamLost when an event is larger than 16 MiB."""
         find = piece.find
-        if self._raw or self._tail or len(piece) > MAX_EVENT_BYTES or find(b"\r") >= 0:
+        if self.is_open or len(piece) > MAX_EVENT_BYTES or _RETURN in piece:
             frames: list[Frame] = []
             self._feed_lines(piece, frames)
             return frames
@@ -97,6 +100,7 @@ class SseReader:
         tail = self._tail
         was_return_last = tail.endswith(b"\r")
         tail += piece
+        self.is_open = True
         if not was_return_last and piece.find(b"\n") < 0 and piece.find(b"\r") < 0:
             self._check_size(len(tail))
             return
@@ -111,6 +115,7 @@ class SseReader:
             tail.clear()
             self._take_line(b"\r", frames)
         self._check_size(len(tail))
+        self.is_open = bool(tail or self._raw)
 
     def _take_line(self, line: bytes, frames: list[Frame]) -> None:
         if line == b"\r\n" and self._ends_in_bare_return():

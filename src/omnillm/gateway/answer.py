@@ -1,10 +1,10 @@
 """`Answer`: an attempt that answered, its exchange still open; a stream with what was held back of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from omnillm.errors import UpstreamLost
-from omnillm.framing.sse import Frame, FrameReader
+from omnillm.framing.sse import Frame, FrameReader, SseReader
 from omnillm.gateway.translation import Upstream
 from omnillm.outcome import Verdict
 from omnillm.protocols.codec import StreamEncoder
@@ -24,7 +24,8 @@ class Answer:
     __slots__ = (
         "_garbled",
         "_held",
-        "_see_frame",
+        "_skims",
+        "_sse",
         "_tier",
         "body",
         "exchange",
@@ -58,10 +59,11 @@ class Answer:
         self._tier = tier
         self.reader = reader
         self.watch = watch
-        if watch is not None:
-            self._see_frame = watch.see
         self.translator = translator
         """Of a stream whose client speaks another protocol."""
+        self._skims: Callable[[bytes], bool] | None = None
+        if watch is not None and translator is None and isinstance(reader, SseReader):
+            self._skims, self._sse = watch.skims, reader
         self.final = final
         """What the provider said last: its plain reply, or the last event of its stream."""
         self.seen = Sight.NOTHING
@@ -134,24 +136,14 @@ class Answer:
         return not (self.is_ended_well or self.seen & Sight.FAILED)
 
     def pass_on(self, piece: bytes) -> bytes:
-        """As `take` and `release`, for a piece that is most often one frame to forward and no more.
+        """As `take` and `release`, at the least price for what is most of a stream: whole frames that only have to be forwarded.
 
         The last frames stay held: whoever forwards them knows whether the client was still there.
         """
-        assert self.reader is not None
-        if self.translator is None:
-            frames = self.reader.feed(piece)
-            if len(frames) == 1:
-                [frame] = frames
-                sight = self._see_frame(frame)
-                if not sight & _RARE:
-                    return frame.raw
-                self.seen |= sight
-                self._note(frame, sight)
-            else:
-                self._see(frames)
-        else:
-            self._translate(self.reader.feed(piece), self.translator)
+        skims = self._skims
+        if skims is not None and not self._sse.is_open and skims(piece):
+            return piece
+        self.take(piece)
         return self.release() if self.is_running else b""
 
     def _see(self, frames: Iterable[Frame]) -> int:

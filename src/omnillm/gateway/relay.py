@@ -1,6 +1,6 @@
 """The reply on its way to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously."""
 
-from typing import Protocol
+from collections.abc import Callable
 
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
@@ -15,12 +15,8 @@ from omnillm.providers.endpoint import SSE
 from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
 
-class Outlet(Protocol):
-    """Where whole events go as they come."""
-
-    def pour(self, piece: bytes) -> bool:
-        """Write it; False, and nothing written, when there is no room."""
-        ...
+Outlet = Callable[[bytes], bool]
+"""Where whole events go as they come; False, and nothing is written, when there is no room."""
 
 
 class Relay:
@@ -114,7 +110,7 @@ class Relay:
         assert outlet is not None
         self._attempt.observed_bytes += len(piece)
         ready = answer.pass_on(piece)
-        if ready and not outlet.pour(ready):
+        if ready and not outlet(ready):
             answer.hold(ready)
             return False
         return bool(ready) or answer.is_running

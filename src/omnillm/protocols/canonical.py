@@ -63,6 +63,7 @@ class CanonicalEncoder:
 
 class CanonicalWatch:
     next_sequence: ClassVar = 0
+    skims: ClassVar = None
     response_id: ClassVar = ""
     tier: ClassVar = None
 

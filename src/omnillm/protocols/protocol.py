@@ -122,6 +122,12 @@ class StreamWatch(Interface):
         """Bits of `Sight`."""
         ...
 
+    @property
+    def skims(self) -> Callable[[bytes], bool] | None:
+        """Whether a piece of a stream of server-sent events, at whose start none is open, is nothing but whole ones of which `see` would
+        say `NOTHING`. False: it may be. None: the events of this protocol are seen one by one."""
+        ...
+
     def at_end_of_stream(self) -> bool:
         """Tell, at EOF, whether the reply is complete (Gemini has no terminal event: a finishReason must have been seen)."""
         ...

@@ -306,6 +306,15 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(piece)
 
+    def pour_chunk(self, piece: bytes) -> bool:
+        """Write a chunk of an open stream; False, and nothing written, while too much is unsent."""
+        if self.is_paused:
+            return False
+        transport = self._transport
+        if not transport.is_closing():
+            transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        return True
+
     def switch(self, head: bytes) -> WebSocket:
         """Another protocol takes the socket over. What the client sent ahead of the answer is its first input."""
         crowd = self._crowd

@@ -101,10 +101,11 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
     try:
         piece = await relay.read()
         reply.start(200, _fields(relay, alerts, with_cost=False))
+        outlet = reply.outlet()
         while piece:
             reply.write(piece)
             await reply.drain()
-            piece = await relay.read(reply)
+            piece = await relay.read(outlet)
     except OmniError as error:
         if not reply.is_started:
             raise

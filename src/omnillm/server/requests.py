@@ -1,5 +1,6 @@
 """What a front and its application say to each other: a request, its reply, and the application's three verbs."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol, Self
 
@@ -92,6 +93,7 @@ class Wire(Protocol):
 
     def own_fields(self, request: Request, *, closes: bool = False) -> bytes: ...
     def write(self, piece: bytes) -> None: ...
+    def pour_chunk(self, piece: bytes) -> bool: ...
     async def room(self) -> None: ...
     def cut(self) -> None: ...
     def switch(self, head: bytes) -> WebSocket: ...
@@ -156,8 +158,11 @@ class Reply:
             self._wire.write(self._head + piece)
         self._head = b""
 
-    def pour(self, piece: bytes) -> bool:
-        """As `write`; False, and nothing written, where `drain` would wait."""
+    def outlet(self) -> Callable[[bytes], bool]:
+        """As `write`, for what comes behind the first piece; False, and nothing written, where `drain` would wait."""
+        return self._wire.pour_chunk if self._is_chunked else self._pour
+
+    def _pour(self, piece: bytes) -> bool:
         if self._wire.is_paused:
             return False
         self.write(piece)

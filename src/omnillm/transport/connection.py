@@ -125,6 +125,8 @@ class Connection(asyncio.Protocol):
             await self.arrival(is_patient=False)
         finally:
             self._sink = None
+            if self._is_busy:
+                self.due = self._due_of_silence()
 
     def raise_fault(self) -> NoReturn:
         """Raise what went wrong, once: one that kept it would be in a cycle with every frame of the traceback, and what they hold."""
@@ -216,6 +218,11 @@ class Connection(asyncio.Protocol):
         if not self._is_busy:
             self.close()
             return
+        if self._sink is not None:
+            # Pieces that are poured move no deadline: `seen_at` tells.
+            self.due = self._due_of_silence()
+            if self.due > now:
+                return
         phase = "total" if now >= self._total_due else "idle" if self.reader.has_head else "first_byte"
         self.fail(UpstreamTimeout(f"The provider did not answer in time ({phase}).", phase=phase))
 
@@ -234,22 +241,19 @@ class Connection(asyncio.Protocol):
             self._cut()
             return
         self.seen_at = now = self._clock.now()
-        sink = self._sink
+        sink, pieces = self._sink, reader.pieces
         try:
             reader.feed(data)
-            if sink is not None and reader.pieces and not sink(self.take()):
+            if sink is not None and pieces and not sink(pieces.pop() if len(pieces) == 1 else self.take()):
                 self._wake()
         except UpstreamLost as fault:
             self.fail(fault)
             return
         if reader.is_complete:
             self._complete()
-        elif sink is not None:
-            due = now + self._idle_s
-            self.due = due if due < self._total_due else self._total_due
-        elif reader.has_head:
+        elif reader.has_head and sink is None:
             self._unread += len(data)
-            if self._unread > self._limits.max_unread_bytes and reader.pieces:
+            if self._unread > self._limits.max_unread_bytes and pieces:
                 self._pause()
             else:
                 self.due = min(self._total_due, now + self._idle_s)
@@ -297,6 +301,9 @@ class Connection(asyncio.Protocol):
             fault = UpstreamLost("The provider closed the connection before the reply was complete.")
         fault.__cause__ = cause
         self.fail(fault)
+
+    def _due_of_silence(self) -> float:
+        return min(self._total_due, self.seen_at + self._idle_s)
 
     def _pause(self) -> None:
         if not self._is_paused:

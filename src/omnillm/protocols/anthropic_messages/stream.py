@@ -30,6 +30,7 @@ class MessageWatch:
 
     __slots__ = ("_counts", "_is_complete", "_is_told", "failure", "usage")
     next_sequence: ClassVar = 0
+    skims: ClassVar = None
     response_id: ClassVar = ""
 
     def __init__(self) -> None:

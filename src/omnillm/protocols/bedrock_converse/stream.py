@@ -25,6 +25,7 @@ class ConverseWatch:
 
     __slots__ = ("_has_stopped", "_is_complete", "failure", "tier", "usage")
     next_sequence: ClassVar = 0
+    skims: ClassVar = None
     response_id: ClassVar = ""
 
     def __init__(self) -> None:

@@ -26,6 +26,7 @@ class GenerateContentWatch:
 
     __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_reported", "_searches", "_started", "failure")
     next_sequence: ClassVar = 0
+    skims: ClassVar = None
     response_id: ClassVar = ""
     tier: ClassVar = None
 

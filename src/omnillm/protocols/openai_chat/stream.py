@@ -16,6 +16,8 @@ from omnillm.usage import Usage
 
 _CHUNK = msgspec.json.Decoder(Chunk)
 _BRACE = ord("{")
+_RETURN = ord("\r")
+_BEGINNING = b"data: {"
 _MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not a chunk")
 
 
@@ -47,6 +49,19 @@ class ChatWatch:
         ):
             return Sight.NOTHING
         return self._look(data.strip(), frame.event) if data and not self._is_complete else Sight.NOTHING
+
+    def skims(self, piece: bytes) -> bool:
+        """Events of one line each, `data: {...`: as many line ends as that makes, and none of the words that `see` looks for."""
+        rfind = piece.rfind
+        return (
+            self._has_content
+            and piece.startswith(_BEGINNING)
+            and piece.endswith(b"\n\n")
+            and rfind(b'_tokens"') < 0
+            and rfind(b'"error"') < 0
+            and _RETURN not in piece
+            and (piece.find(b"\n") == len(piece) - 2 or piece.count(b"\n") == 2 + 2 * piece.count(b"\n\ndata: {"))
+        )
 
     def at_end_of_stream(self) -> bool:
         return self._is_complete

@@ -16,6 +16,7 @@ from omnillm.usage import Usage
 _EVENT = msgspec.json.Decoder(StreamEvent)
 _POSITION = msgspec.json.Decoder(Position)
 _BRACE = ord("{")
+_RETURN = ord("\r")
 _MALFORMED = Failure(
     verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
 )
@@ -50,6 +51,23 @@ class ResponsesWatch:
             self._last = data
             return Sight.NOTHING
         return self._look(data)
+
+    def skims(self, piece: bytes) -> bool:
+        """Events of two lines each, `event: ...` and `data: {...`: as many line ends as that makes, and none of the words of `see`."""
+        rfind = piece.rfind
+        if (
+            self._has_content
+            and piece.startswith(b"event: ")
+            and piece.endswith(b"}\n\n")
+            and rfind(b'"response"') < 0
+            and rfind(b'"error"') < 0
+            and _RETURN not in piece
+        ):
+            events = piece.count(b"\ndata: {")
+            if piece.count(b"\n") == 3 * events and piece.count(b"\n\nevent: ") == events - 1:
+                self._last = piece[rfind(b"\ndata: {") + 7 : -2]
+                return True
+        return False
 
     def at_end_of_stream(self) -> bool:
         return self._is_complete
