@@ -66,6 +66,16 @@ def test_the_bytes_of_complete_events_pass_untouched(name):
     assert raw[len(joined) :] in {b"", b"data: 2\n"}
 
 
+@pytest.mark.parametrize("name", TRANSCRIPTS)
+def test_an_event_is_open_from_its_first_byte_to_its_last(name):
+    """Wherever the stream is cut: exactly then the bytes of the complete frames are not all that came."""
+    raw, _ = TRANSCRIPTS[name]
+    for cut in range(len(raw) + 1):
+        reader = SseReader()
+        frames = reader.feed(raw[:cut])
+        assert reader.is_open is (b"".join(frame.raw for frame in frames) != raw[:cut])
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from([b"data: x", b"data:", b"event: e", b": c", b"id: 1", b"\n", b"\r", b"\r\n", b"\n\n", b" ", b"\xef\xbb\xbf"])),

@@ -13,7 +13,6 @@ from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.transport.client import Exchange
 from omnillm.usage import Usage
 
-
 _RARE: Final = Sight.END | Sight.FAILED | Sight.WITHHOLD
 """What a frame may show that makes it more than something to forward."""
 

@@ -14,7 +14,6 @@ from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
 from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
-
 Outlet = Callable[[bytes], bool]
 """Where whole events go as they come; False, and nothing is written, when there is no room."""
 

@@ -124,8 +124,10 @@ class StreamWatch(Interface):
 
     @property
     def skims(self) -> Callable[[bytes], bool] | None:
-        """Whether a piece of a stream of server-sent events, at whose start none is open, is nothing but whole ones of which `see` would
-        say `NOTHING`. False: it may be. None: the events of this protocol are seen one by one."""
+        """Whether a piece of server-sent events, at whose start none is open, is whole ones of which `see` would say `NOTHING`.
+
+        False: perhaps not. None: the events of this protocol are seen one by one.
+        """
         ...
 
     def at_end_of_stream(self) -> bool:

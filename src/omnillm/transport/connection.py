@@ -233,12 +233,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         reader = self.reader
         if not self._is_busy:
-            if reader.is_switched:
-                reader.surplus += data
-                return
-            # Nobody asked: a reply to nothing, or more than the reply. The connection is not to be trusted any more.
-            reader.has_surplus = True
-            self._cut()
+            self._take_unasked(data)
             return
         self.seen_at = now = self._clock.now()
         sink, pieces = self._sink, reader.pieces
@@ -252,13 +247,7 @@ class Connection(asyncio.Protocol):
         if reader.is_complete:
             self._complete()
         elif reader.has_head and sink is None:
-            self._unread += len(data)
-            if self._unread > self._limits.max_unread_bytes and pieces:
-                self._pause()
-            else:
-                self.due = min(self._total_due, now + self._idle_s)
-                if not self._is_patient:
-                    self._wake()
+            self._note_unread(len(data), now)
 
     def eof_received(self) -> None:
         self._end(None)
@@ -276,6 +265,23 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._is_write_paused = False
         self._send_more()
+
+    def _take_unasked(self, data: bytes) -> None:
+        if self.reader.is_switched:
+            self.reader.surplus += data
+            return
+        # A reply to nothing, or more than the reply: the connection is not to be trusted any more.
+        self.reader.has_surplus = True
+        self._cut()
+
+    def _note_unread(self, size: int, now: float) -> None:
+        self._unread += size
+        if self._unread > self._limits.max_unread_bytes and self.reader.pieces:
+            self._pause()
+        else:
+            self.due = min(self._total_due, now + self._idle_s)
+            if not self._is_patient:
+                self._wake()
 
     def _complete(self) -> None:
         self._is_busy = False

@@ -1,0 +1,168 @@
+"""A body that is poured: pieces handed on from the socket's own callback."""
+
+import asyncio
+import zlib
+
+import pytest
+
+from omnillm.errors import UpstreamLost, UpstreamTimeout
+
+STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class Provider:
+    """Says what the test puts into its queue; None closes."""
+
+    def __init__(self, read_one):
+        self.says = asyncio.Queue()
+        self._read_one = read_one
+
+    async def __call__(self, reader, writer):
+        await self._read_one(reader)
+        while (piece := await self.says.get()) is not None:
+            writer.write(piece)
+            await writer.drain()
+
+
+@pytest.fixture
+async def stream(wire, read_one):
+    """An exchange, its provider, and what was poured of it; "three" is refused."""
+
+    class Stream:
+        def __init__(self):
+            self.seen = []
+
+        async def open(self, head=STREAM):
+            self.provider = Provider(read_one)
+            self.provider.says.put_nowait(head)
+            ask = wire.ask(await wire.serve(self.provider), is_stream=True, idle_s=30, total_s=600)
+            self.exchange = await wire.client().send(ask)
+
+        def pour(self):
+            return asyncio.create_task(self.exchange.pour(self.take))
+
+        def take(self, piece):
+            self.seen.append(piece)
+            return piece != b"three"
+
+        async def say(self, *pieces):
+            for piece in pieces:
+                before = len(self.seen)
+                self.provider.says.put_nowait(piece)
+                await wire.until(lambda: len(self.seen) > before)  # noqa: B023 - awaited at once
+
+    stream = Stream()
+    await stream.open()
+    return stream
+
+
+async def test_pieces_reach_the_sink_until_it_wants_no_more(stream):
+    """What comes behind the refused one is read as ever, and so is the end."""
+    pouring = stream.pour()
+    await stream.say(b"3\r\ntwo\r\n", b"2\r\nth\r\n")
+    assert not pouring.done()
+    await stream.say(b"5\r\nthree\r\n")
+    await pouring
+    stream.provider.says.put_nowait(b"4\r\nfour\r\n0\r\n\r\n")
+    assert await stream.exchange.read() == b"four"
+    assert await stream.exchange.read() == b""
+    assert stream.seen == [b"two", b"th", b"three"]
+
+
+async def test_nothing_is_poured_while_something_waits_to_be_read(stream, wire):
+    """The order is kept: the reader reads first."""
+    stream.provider.says.put_nowait(b"3\r\none\r\n")
+    await wire.settle()
+    await stream.exchange.pour(stream.take)
+    assert await stream.exchange.read() == b"one"
+    assert stream.seen == []
+
+
+@pytest.mark.parametrize("last", [b"3\r\ntwo\r\n0\r\n\r\n", b"0\r\n\r\n"])
+async def test_the_end_ends_the_pouring(stream, last):
+    """With its last piece or alone; it is the reader's to see."""
+    pouring = stream.pour()
+    await stream.say(b"3\r\none\r\n")
+    stream.provider.says.put_nowait(last)
+    await pouring
+    assert await stream.exchange.read() == b""
+    assert stream.seen == [b"one", b"two"][: 1 + (b"two" in last)]
+
+
+@pytest.mark.parametrize("last", [None, b"nonsense\r\n"])
+async def test_a_stream_that_breaks_off_is_told_by_the_next_read(stream, last):
+    """Cut or garbled."""
+    pouring = stream.pour()
+    await stream.say(b"3\r\none\r\n")
+    stream.provider.says.put_nowait(last)
+    await pouring
+    with pytest.raises(UpstreamLost):
+        await stream.exchange.read()
+
+
+async def test_a_sink_that_cannot_read_a_piece_fails_the_exchange(stream):
+    """Its own words are what the reader is told."""
+
+    def refuse(piece):
+        raise UpstreamLost(f"{len(piece)} bytes of nonsense", code="nonsense")
+
+    pouring = asyncio.create_task(stream.exchange.pour(refuse))
+    await asyncio.sleep(0)
+    stream.provider.says.put_nowait(b"3\r\none\r\n")
+    await pouring
+    with pytest.raises(UpstreamLost, match="3 bytes of nonsense"):
+        await stream.exchange.read()
+
+
+async def test_silence_is_counted_from_the_last_piece(stream, wire):
+    """While it is poured, and when reading goes on after it was given up."""
+    pouring = stream.pour()
+    for _ in range(3):
+        wire.pass_time(29)
+        await stream.say(b"3\r\none\r\n")
+    wire.pass_time(29)
+    await wire.settle()
+    assert not pouring.done()
+    pouring.cancel()
+    await asyncio.wait([pouring])
+    reading = asyncio.create_task(stream.exchange.read())
+    await wire.settle()
+    assert not reading.done()
+    wire.pass_time(1)
+    with pytest.raises(UpstreamTimeout) as caught:
+        await reading
+    assert caught.value.phase == "idle"
+
+
+@pytest.mark.parametrize(("seconds", "phase"), [([30], "idle"), ([29] * 20 + [20], "total")])
+async def test_a_poured_stream_runs_into_its_timeouts(stream, wire, seconds, phase):
+    """Silence, or the whole time however lively it is."""
+    pouring = stream.pour()
+    for lasting in seconds:
+        await stream.say(b"3\r\none\r\n")
+        wire.pass_time(lasting)
+    await pouring
+    with pytest.raises(UpstreamTimeout) as caught:
+        await stream.exchange.read()
+    assert caught.value.phase == phase
+
+
+async def test_who_gives_up_is_handed_nothing_more(stream, wire):
+    """From the cancellation on pieces wait to be read."""
+    pouring = stream.pour()
+    await stream.say(b"3\r\none\r\n")
+    pouring.cancel()
+    await asyncio.wait([pouring])
+    stream.provider.says.put_nowait(b"3\r\ntwo\r\n")
+    await wire.settle()
+    assert await stream.exchange.read() == b"two"
+    assert stream.seen == [b"one"]
+
+
+async def test_a_compressed_body_is_read_instead(stream):
+    """Pouring it ends at once."""
+    packed = zlib.compress(b"hello", wbits=31)
+    await stream.open(STREAM[:-2] + b"content-encoding: gzip\r\n\r\n%x\r\n%b\r\n" % (len(packed), packed))
+    await stream.exchange.pour(stream.take)
+    assert await stream.exchange.read() == b"hello"
+    assert stream.seen == []
