@@ -32,13 +32,18 @@ class Rows:
         self.virtual_keys: list[VirtualKey] = []
         self.claims: list[ClaimRow] = []
         for posting in postings:
-            self.entries += posting.entries
-            self.attempts += posting.attempts
-            self.bindings += posting.bindings
-            self.virtual_keys += posting.virtual_keys
-            self.claims += posting.claims
             if posting.request is not None:
                 self.requests.append(posting.request)
+            if posting.attempts:
+                self.attempts += posting.attempts
+            if posting.entries:
+                self.entries += posting.entries
+            if posting.bindings:
+                self.bindings += posting.bindings
+            if posting.claims:
+                self.claims += posting.claims
+            if posting.virtual_keys:
+                self.virtual_keys += posting.virtual_keys
 
 
 class Known(Exception):

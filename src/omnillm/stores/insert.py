@@ -8,8 +8,8 @@ a row; binding the cells is cheaper than having SQLite parse them. PostgreSQL ta
 from collections.abc import Mapping
 from typing import Final
 
-CHUNKS: Final = (64, 8, 1)
-"""Rows a statement of VALUES, largest first: at most seven statements each of the smaller sizes, whatever the batch."""
+CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
+"""Rows a statement of VALUES, largest first: beside whole 64s, a batch needs at most one statement of each size."""
 
 
 class Insert:

@@ -44,10 +44,10 @@ class SqliteConnection(sqlite3.Connection):
     """A `Connection`."""
 
     def insert(self, insert: Insert, cells: list[Any]) -> int:
-        done = written = 0
+        done, count, written = 0, len(cells), 0
         for size, statement in insert.of_values:
-            while len(cells) - done >= size:
-                written += self.execute(statement, cells[done : done + size]).rowcount
+            while count - done >= size:
+                written += self.execute(statement, cells if size == count else cells[done : done + size]).rowcount
                 done += size
         return written
 
@@ -101,9 +101,11 @@ class SqliteDatabase:
                 connection.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
                 self._is_syncing = is_synced
             connection.execute("BEGIN IMMEDIATE")
-            # A page is written even when nothing else is: only a write proves that earlier commits are on disk, and that it takes more.
-            connection.execute("UPDATE epochs SET ended_wall_ms = NULL WHERE epoch = ?", (epoch,))
+            written = connection.total_changes
             yield connection
+            if connection.total_changes == written:
+                # A page is written even when nothing else is: only a write proves that earlier commits are on disk, and that it takes more.
+                connection.execute("UPDATE epochs SET ended_wall_ms = NULL WHERE epoch = ?", (epoch,))
         except BAD_ROW as error:
             connection.rollback()
             raise ValueError(f"the ledger {self._path} cannot hold a row: {error}") from error
