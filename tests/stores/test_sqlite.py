@@ -338,3 +338,14 @@ async def test_tampering_with_the_sums_by_tag_is_found(store, tmp_path):
     db.close()
     await store.open()
     assert await store.verify() == ["usage of 2026-11-25, tags 'team=a': the daily sums are not those of the rows"]
+
+
+async def test_a_transaction_of_nothing_writes_all_the_same(tmp_path):
+    """Only a write proves that the disk takes one, and that what was committed before is on it."""
+    store = SqliteStore(tmp_path / "ledger.db", clock=ManualClock(wall=WALL_S))
+    await store.open()
+    log = tmp_path / "ledger.db-wal"
+    before = log.stat().st_size
+    await store.flush()
+    assert log.stat().st_size > before
+    await store.aclose()

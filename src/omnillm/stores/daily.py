@@ -46,7 +46,13 @@ class Sums(Generic[Group]):
     def lines(self) -> dict[Group, Line]:
         while self._requests:
             group, requests = self._requests.popitem()
-            self.add(group, (requests, *NOTHING[1:]))
+            parts = self._parts.get(group)
+            if parts is None:
+                self._parts[group] = [(requests, *NOTHING[1:])]
+            else:
+                # Into the line that is there: of a crowd each group has one, and nothing is left to be added up.
+                first = parts[0]
+                parts[0] = (first[0] + requests, *first[1:])
         return {group: _sum(parts) for group, parts in self._parts.items()}
 
 
