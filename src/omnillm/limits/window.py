@@ -10,8 +10,6 @@ MINUTE_BUCKETS = 61
 """Of one second: the current one and the 60 before it. 60 would let the second half of one bucket meet the first half of its successor."""
 DAY_BUCKETS = 97
 DAY_BUCKET_S = 900.0
-SLICED = 8
-"""From so many buckets on they go by slices, one or two around the end of the ring: whoever is seldom asked pays no step for each."""
 
 
 class Window:
@@ -102,16 +100,12 @@ class Window:
         slot, gone = head % count, head - self._head
         if gone >= count:
             self.forget()
-        elif gone < SLICED:
-            for number in range(self._head + 1, head + 1):
-                self.used -= buckets[number % count]
-                buckets[number % count] = 0
         else:
-            first = self._slot + 1
-            straight = min(gone, count - first)
-            self.used -= sum(buckets[first : first + straight]) + sum(buckets[: gone - straight])
-            buckets[first : first + straight] = [0] * straight
-            buckets[: gone - straight] = [0] * (gone - straight)
+            # From a negative index on, they wrap around the end of the ring. Most of them are empty.
+            for number in range(slot - gone + 1, slot + 1):
+                if buckets[number]:
+                    self.used -= buckets[number]
+                    buckets[number] = 0
         self._head = head
         self._slot = slot
         self.ends = (head + 1) * self._width_s
