@@ -9,6 +9,7 @@ from functools import partial
 from importlib.resources import files
 from itertools import count
 from random import Random
+from typing import Any
 
 from benchmarks.codecs import CONTEXT, PROTOCOLS, deltas, reply_of, request_of
 from omnillm.admission.asks import (
@@ -24,6 +25,7 @@ from omnillm.admission.asks import (
 )
 from omnillm.admission.controller import AdmissionController
 from omnillm.framing.sse import SseReader
+from omnillm.gateway.answer import Answer
 from omnillm.gateway.call import has_repeated_members, read_members
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
@@ -35,6 +37,8 @@ from omnillm.server.head import frame, read_head
 from omnillm.usage import Usage
 
 Act = Callable[[], object]
+UNUSED: Any = None
+"""What a part has at hand and does not touch."""
 USAGE = Usage(input=100, cache_read=20, output=50, reasoning=10)
 OUTCOME = Outcome(verdict=Verdict.SUCCESS, usage=USAGE, is_usage_known=True, first_byte_s=0.01)
 HEAD = (
@@ -99,6 +103,18 @@ def frames(protocol: str) -> Act:
     return act
 
 
+def passed_on(protocol: str) -> Act:
+    """A hundred events of a stream, each come alone, as the relay passes them on."""
+    pieces = deltas(protocol, 98)
+
+    def act() -> None:
+        answer = Answer(exchange=UNUSED, upstream=UNUSED, reader=SseReader(), watch=KNOWN[protocol].watch(False))
+        for piece in pieces:
+            answer.pass_on(piece)
+
+    return act
+
+
 def events(source: str, target: str) -> Act:
     """A hundred events of a stream, translated."""
     piece = b"".join(deltas(source, 98))
@@ -136,6 +152,7 @@ WORKLOADS: dict[str, Callable[[], Act]] = {
     "cost": priced,
     **{f"peek, {protocol}": partial(peek, protocol) for protocol in PROTOCOLS},
     **{f"100 events, {protocol}": partial(frames, protocol) for protocol in PROTOCOLS},
+    **{f"100 events one by one, {protocol}": partial(passed_on, protocol) for protocol in PROTOCOLS},
     **{f"request, {source} to {target}": partial(_requests, source, target) for source, target in _around()},
     **{f"reply, {source} to {target}": partial(_replies, source, target) for source, target in _around()},
     **{f"100 events, {source} to {target}": partial(events, source, target) for source, target in _around()},
