@@ -67,6 +67,15 @@ class SseReader:
         if find(b"\n") == len(piece) - 2 and piece.startswith(b"data: ") and piece.endswith(b"\n"):
             self._is_start = False
             return [Frame(piece, piece[6:-2])]  # one event and nothing else, as most providers write it
+        data_at = find(b"\n") + 1
+        if (
+            find(b"\n", data_at) == len(piece) - 2
+            and piece.startswith(b"data: ", data_at)
+            and piece.startswith(b"event: ")
+            and piece.endswith(b"\n")
+        ):
+            self._is_start = False
+            return [Frame(piece, piece[data_at + 6 : -2], piece[7 : data_at - 1])]  # the same, named
         return self._cut_out(piece)
 
     def _cut_out(self, piece: bytes) -> list[Frame]:
