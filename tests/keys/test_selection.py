@@ -3,6 +3,8 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.keys.desk import Desk, key
 
 from omnillm.keys.selection import SELECTIONS
@@ -90,6 +92,33 @@ def test_power_of_two_prefers_the_quicker_of_equals():
         desk.call(on="quick", first_byte_s=0.2)
     assert desk.pool.keys["slow"].latency_s == pytest.approx(2.0)
     assert {desk.call().key.label for _ in range(50)} == {"quick"}
+
+
+KEYS = st.lists(
+    st.tuples(st.sampled_from([0, 8, 100]), st.sampled_from([0, 3, 50]), st.sampled_from([0.0, 0.1, 2.0])), min_size=2, max_size=5
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(KEYS, st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.4, 7.0, 70.0])), max_size=40), st.integers(0, 1000))
+def test_power_of_two_finds_the_same_key_with_one_look_as_with_two(terms, steps, seed):
+    """The shortcut is not taken for a call that passes keys over: with the same dice both ways lead to the same keys."""
+    keys = [key(f"k{at}", rpm=rpm, max_concurrency=most) for at, (rpm, most, _) in enumerate(terms)]
+    desks = [Desk(*keys, seed=seed), Desk(*keys, seed=seed)]
+    for desk in desks:
+        for at, (_, _, latency_s) in enumerate(terms):
+            desk.pool.keys[f"k{at}"].latency_s = latency_s
+    held = []
+    for is_kept, pause_s in steps:
+        short, long = desks[0].lease(), desks[1].lease(passed={"nobody"})
+        assert (short and short.key.label) == (long and long.key.label)
+        if short is not None:
+            held.append((short, long))
+        if held and not is_kept:
+            for desk, grant in zip(desks, held.pop(0), strict=True):
+                desk.end(grant)
+        for desk in desks:
+            desk.now += pause_s
 
 
 def test_priority_takes_the_first_with_room():

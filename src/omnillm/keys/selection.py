@@ -37,6 +37,11 @@ def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: flo
     first = pair % count
     one, other = ready[first], ready[first - 1 - pair // count]
     model, tokens = demand.model, demand.tokens
+    if not passed:
+        # Whoever wins a tie, and stands on the lowest step, cannot be beaten: the other's windows need not be looked at.
+        winner = one if _wins_tie(one, other) else other
+        if winner.load(model, tokens, now) * LOAD_STEPS < 1.0:
+            return winner
     one_load = one.load(model, tokens, now) if one.label not in passed else FULL
     other_load = other.load(model, tokens, now) if other.label not in passed else FULL
     if one_load < FULL and other_load < FULL:
@@ -48,7 +53,12 @@ def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: flo
 
 def _is_lighter(one: Key, one_load: float, other: Key, other_load: float) -> bool:
     """By share of the tightest limit in coarse steps, then calls in flight, then latency."""
-    ahead = int(other_load * LOAD_STEPS) - int(one_load * LOAD_STEPS) or other.slots.in_use - one.slots.in_use
+    ahead = int(other_load * LOAD_STEPS) - int(one_load * LOAD_STEPS)
+    return ahead > 0 if ahead else _wins_tie(one, other)
+
+
+def _wins_tie(one: Key, other: Key) -> bool:
+    ahead = other.slots.in_use - one.slots.in_use
     return ahead > 0 if ahead else one.latency_s <= other.latency_s
 
 
