@@ -79,6 +79,18 @@ async def test_acknowledged_reservation_in_postgres_survives_a_kill_at_any_momen
     await survive_kills(url.reveal(), Random(ledger), KILLS_OF_A_SCHEMA)
 
 
+async def crash_behind_a_settlement(postgres, store, epoch, number):
+    """At once after a commit that was not synced: the server forgets it, and who has written it knows."""
+    await store.post_durably(Posting(entries=(replace(entry(number, EntryKind.RESERVE), epoch=epoch),)))
+    before = store.commits
+    store.post(call(number))
+    await until(lambda: store.commits > before)
+    await asyncio.to_thread(postgres.crash)
+    await until(lambda: not store.is_healthy)
+    await asyncio.to_thread(postgres.start_again)
+    await until(lambda: store.is_healthy)
+
+
 @pytest.mark.parametrize("server", range(rounds(1)))
 async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_uid, server):
     """PostgreSQL is gone in the middle of it and comes back: the gateway's process goes on by itself, and nothing is lost or booked twice."""
@@ -86,6 +98,8 @@ async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_u
     store = open_store(postgres.url(postgres.schema()).reveal())
     epoch = (await store.open()).epoch
     told, numbers = [], count()
+    await crash_behind_a_settlement(postgres, store, epoch, next(numbers))
+    told.append(0)
 
     async def call_after_call():
         while len(told) < 200:

@@ -1,6 +1,7 @@
 """The transactions of the ledger: each is done whole or not at all. Not one line here knows of threads or loops, or of the database."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import AttemptRow, Balance, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow, VirtualKey
@@ -14,6 +15,9 @@ from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ADD_TO_DAILY_TA
 BEGIN_EPOCH = """INSERT INTO epochs (epoch, started_wall_ms) SELECT coalesce(max(epoch), 0) + 1, CAST(? AS bigint) FROM epochs
     RETURNING epoch"""
 BOOKED = frozenset({int(EntryKind.SETTLE), int(EntryKind.ADJUST)})
+CLOSING: Final = frozenset({int(EntryKind.SETTLE), int(EntryKind.VOID)})
+UNSYNCED_S: Final = 0.5
+"""What was committed without a sync is followed by one at the next commit after that, or in the first idle second."""
 OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind = 0 AND epoch < ?
     AND epoch IN (SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL) AND NOT EXISTS (SELECT 1 FROM entries
     WHERE request_id = reserve.request_id AND attempt = reserve.attempt AND kind IN (1, 2) AND budget = reserve.budget)"""
@@ -54,10 +58,11 @@ class Book:
     """The one read-write connection. Raises LedgerUnavailable when the database says no; then only `reopen` helps."""
 
     def __init__(self, database: Database, *, is_strict: bool) -> None:
-        """`is_strict`: every commit is synced to disk; otherwise those that somebody waits for."""
+        """`is_strict`: each commit is synced to disk but those that only close reservations; otherwise those that somebody waits for."""
         self._database = database
         self._is_strict = is_strict
         self._epoch = 0
+        self._unsynced_since: float | None = None
 
     def open(self, wall_ms: int) -> Opened:
         """Lock the database, create or migrate it, begin an epoch. Raises ConfigError for one that cannot be used as it is."""
@@ -93,14 +98,25 @@ class Book:
     def reopen(self) -> None:
         """A new connection, proven by a write."""
         self._database.reopen()
-        self.write([], is_awaited=True)
+        self._sync()
 
-    def write(self, postings: list[Posting], *, is_awaited: bool) -> None:
-        """All of it or nothing; on disk when this returns, if somebody waits. Raises ValueError for rows that cannot be held.
+    def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
+        """All of it or nothing. Returns whether it is on disk with all that was written before; if somebody waits, it is.
 
-        Rows are almost always all new: only if not is it asked which are.
+        Raises ValueError for rows that cannot be held. Rows are almost always all new: only if not is it asked which are.
         """
-        rows, is_synced = Rows(postings), self._is_strict or is_awaited
+        is_synced = is_awaited or self._is_overdue(now) or (self._is_strict and not all(map(_is_closing, postings)))
+        self._write(Rows(postings), is_synced=is_synced)
+        if is_synced:
+            self._unsynced_since = None
+        elif self._unsynced_since is None:
+            self._unsynced_since = now
+        return is_synced
+
+    def _is_overdue(self, now: float) -> bool:
+        return self._unsynced_since is not None and now - self._unsynced_since >= UNSYNCED_S
+
+    def _write(self, rows: Rows, *, is_synced: bool) -> None:
         try:
             with self._database.transaction(epoch=self._epoch, is_synced=is_synced) as connection:
                 self._apply(connection, rows)
@@ -118,8 +134,15 @@ class Book:
             return retirement.retire(connection, before=before, wall_ms=wall_ms, limit=limit)
 
     def rest(self) -> None:
-        """For an idle second."""
-        self._database.rest()
+        """For an idle second: all that was written is on disk afterwards."""
+        if not self._database.rest() and self._unsynced_since is not None:
+            self._sync()
+        self._unsynced_since = None
+
+    def _sync(self) -> None:
+        with self._database.transaction(epoch=self._epoch, is_synced=True):
+            pass
+        self._unsynced_since = None
 
     def _begin_epoch(self, wall_ms: int) -> Opened:
         with self._database.transaction(epoch=0, is_synced=True) as connection:
@@ -158,6 +181,12 @@ class Book:
         _add(connection, ADD_TO_DAILY, daily.keys.lines().items())
         _add(connection, ADD_TO_DAILY_TAGS, daily.tags.lines().items())
         _add(connection, ADD_TO_BALANCES, [(key, (amount,)) for key, amount in _booked(rows.entries).items()])
+
+
+def _is_closing(posting: Posting) -> bool:
+    """It closes reservations, which are on disk, and does no more: if a power cut takes it they are charged in full, never too little."""
+    has_more = posting.bindings or posting.claims or posting.virtual_keys
+    return bool(posting.entries) and not has_more and all(entry.kind in CLOSING for entry in posting.entries)
 
 
 def _add(connection: Connection, insert: Insert, lines: Iterable[tuple[tuple[str, ...], tuple[int, ...]]]) -> None:

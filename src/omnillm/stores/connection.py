@@ -69,8 +69,8 @@ class Database(Protocol):
         """
         ...
 
-    def rest(self) -> None:
-        """For an idle second. Raises LedgerUnavailable."""
+    def rest(self) -> bool:
+        """For an idle second. True: all that was committed is now on disk. Raises LedgerUnavailable."""
         ...
 
     def reading(self) -> AbstractContextManager[Connection]:

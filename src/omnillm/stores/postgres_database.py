@@ -116,12 +116,13 @@ class PostgresDatabase:
         except REFUSALS as error:
             raise self._unavailable(error) from error
 
-    def rest(self) -> None:
+    def rest(self) -> bool:
         """Is it still there? Whoever asks the ledger's health shall know without a call that fails."""
         try:
             self._open_connection().script("SELECT 1")
         except REFUSALS as error:
             raise self._unavailable(error) from error
+        return False
 
     @contextmanager
     def reading(self) -> Iterator[PostgresConnection]:

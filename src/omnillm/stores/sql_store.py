@@ -21,9 +21,9 @@ Found = TypeVar("Found")
 class SqlStore:
     """A `Store` in `database`.
 
-    `durability` "strict": every commit is synced to disk. "relaxed": one that nobody waits for is synced by the database later, within
-    about a second. A kill loses no more than the postings of the last moments that nobody waited for; in "relaxed", a power cut those of
-    the last second too.
+    `durability` "strict": every commit is synced to disk, but one that nobody waits for and that only closes reservations. "relaxed": those
+    that somebody waits for. What is not synced is so with the next commit that is, or within about a second. A kill loses no more than the
+    postings of the last moments that nobody waited for; a power cut those of the last second that were not synced, too.
     """
 
     def __init__(self, database: Database, *, clock: Clock, durability: str) -> None:
@@ -48,7 +48,7 @@ class SqlStore:
 
     async def open(self) -> Opened:
         opened = await asyncio.to_thread(self._book.open, self._wall_ms())
-        self._writer = Writer(self._book, asyncio.get_running_loop())
+        self._writer = Writer(self._book, asyncio.get_running_loop(), self._clock)
         return opened
 
     def post(self, posting: Posting) -> None:

@@ -124,15 +124,15 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise CommitUnknown(f"the ledger {self._path} cannot be written: {error}", retry_after_s=1.0) from error
 
-    def rest(self) -> None:
-        """Move the write-ahead log into the database, once."""
-        if self._is_log_moved:
-            return
-        try:
-            self._open_connection().execute("PRAGMA wal_checkpoint(PASSIVE)")
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from error
-        self._is_log_moved = True
+    def rest(self) -> bool:
+        """Move the write-ahead log into the database, synced; what a reader holds back waits for the next idle second."""
+        if not self._is_log_moved:
+            try:
+                [is_busy, in_log, moved] = self._open_connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            except sqlite3.Error as error:
+                raise self._unavailable(error) from error
+            self._is_log_moved = not is_busy and moved == in_log
+        return self._is_log_moved
 
     @contextmanager
     def reading(self) -> Iterator[SqliteConnection]:

@@ -35,7 +35,7 @@ class Store(Protocol):
         ...
 
     def post(self, posting: Posting) -> None:
-        """Written behind: never waits. A kill may lose what was posted last."""
+        """Written behind: never waits. A kill may lose what was posted last, and a power cut what was posted in the last second."""
         ...
 
     async def post_durably(self, posting: Posting) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting
 from omnillm.stores.book import Book
@@ -34,14 +35,17 @@ FIRST_BACKOFF_S: Final = 0.05
 class Writer:
     """`is_healthy` is False from a failed write or a drop to the next write that succeeds; `dropped` counts postings lost for good."""
 
-    def __init__(self, book: Book, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, book: Book, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self.is_healthy = True
         self.dropped = 0
         self.commits = 0
         self._book = book
         self._loop = loop
+        self._clock = clock
         self._queue: deque[Posting | Awaited] = deque()
         self._chores: deque[Chore] = deque()
+        self._unsynced: list[Posting] = []
+        """Committed, but a disk or a server that fails may still forget it."""
         self._wake = threading.Event()
         self._closing = threading.Event()
         # The thread raises a flag before it looks at the queue, a poster reads it after it has appended: no wake-up is lost.
@@ -169,7 +173,7 @@ class Writer:
         waiting = [item.done for item in batch if isinstance(item, Awaited)]
         postings = [item.posting if isinstance(item, Awaited) else item for item in batch]
         try:
-            self._book.write(postings, is_awaited=bool(waiting))
+            is_on_disk = self._book.write(postings, is_awaited=bool(waiting), now=self._clock.now())
         except LedgerUnavailable as error:
             self.is_healthy = False
             is_unknown = isinstance(error, CommitUnknown)
@@ -181,6 +185,10 @@ class Writer:
         else:
             self.commits += 1
             self.is_healthy = True
+            if is_on_disk:
+                self._unsynced.clear()
+            else:
+                self._unsynced += postings
             self._tell(waiting)
 
     def _suspect(self, batch: list[Posting | Awaited], error: ValueError) -> None:
@@ -218,6 +226,8 @@ class Writer:
             self._book.rest()
         except LedgerUnavailable as error:
             self._recover(error)
+        else:
+            self._unsynced.clear()
 
     def _recover(self, error: LedgerUnavailable) -> None:
         """Try until the disk takes a write again. A store that closes tries once more, then this raises."""
@@ -234,6 +244,8 @@ class Writer:
                     raise
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
             else:
+                self._queue.extendleft(reversed(self._unsynced))
+                self._unsynced.clear()
                 self.is_healthy = True
                 logger.warning("the ledger can be written again; %d postings were dropped so far", self.dropped)
                 return
