@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from tests.forks import FORKS
 from tests.postgres import Postgres
-from tests.soak import rounds
+from tests.soak import FACTOR, rounds
 from tests.stores import posting_process
 from tests.stores.posting_process import open_store
 from tests.stores.sql_suite import until
@@ -23,7 +23,9 @@ from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_S, balances, call, entry, request_id, usage
 
 LEDGERS, KILLS = 10, 20
-KILLS_OF_A_SCHEMA = 5
+KILLS_OF_A_SCHEMA = 5 if FACTOR == 1 else 40
+CRASHES = 1 if FACTOR == 1 else 10
+"""Of one server."""
 
 
 def start(*arguments):
@@ -68,13 +70,13 @@ async def survive_kills(place, dice, kills):
 
 @pytest.mark.parametrize("ledger", range(max(LEDGERS, rounds(2))))
 async def test_acknowledged_reservation_survives_a_kill_at_any_moment(tmp_path, ledger):
-    """Each of twenty, of a process that keeps a file."""
+    """200 kills in every run, 2,000 in `make soak`, of a process that keeps a file."""
     await survive_kills(tmp_path / "omnillm.db", Random(ledger), KILLS)
 
 
 @pytest.mark.parametrize("ledger", range(rounds(1)))
 async def test_acknowledged_reservation_in_postgres_survives_a_kill_at_any_moment(postgres, ledger):
-    """Each of five, of a process that keeps a schema: its session ends with it, and its run is ended by the next one."""
+    """5 kills in every run, 2,000 in `make soak`, of a process that keeps a schema: its session ends with it, and its run by the next one."""
     url = postgres.url(postgres.schema())
     await survive_kills(url.reveal(), Random(ledger), KILLS_OF_A_SCHEMA)
 
@@ -91,18 +93,16 @@ async def crash_behind_a_settlement(postgres, store, epoch, number):
     await until(lambda: store.is_healthy)
 
 
-@pytest.mark.parametrize("server", range(rounds(1)))
+@pytest.mark.parametrize("server", range(max(1, rounds(1) // CRASHES)))
 async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_uid, server):
     """PostgreSQL is gone in the middle of it and comes back: the gateway's process goes on by itself, and nothing is lost or booked twice."""
     postgres = Postgres(f"{testrun_uid}-own-{server}")
     store = open_store(postgres.url(postgres.schema()).reveal())
     epoch = (await store.open()).epoch
     told, numbers = [], count()
-    await crash_behind_a_settlement(postgres, store, epoch, next(numbers))
-    told.append(0)
 
-    async def call_after_call():
-        while len(told) < 200:
+    async def call_after_call(enough):
+        while len(told) < enough:
             number = next(numbers)
             with suppress(LedgerUnavailable):
                 await store.post_durably(Posting(entries=(replace(entry(number, EntryKind.RESERVE), epoch=epoch),)))
@@ -111,13 +111,17 @@ async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_u
             if not store.is_healthy:
                 await asyncio.sleep(0.01)
 
-    callers = [asyncio.create_task(call_after_call()) for _ in range(8)]
-    await until(lambda: len(told) >= 50)
-    await asyncio.to_thread(postgres.crash)
-    await until(lambda: not store.is_healthy)
-    await asyncio.to_thread(postgres.start_again)
-    await asyncio.gather(*callers)
-    await store.flush()
+    for _ in range(CRASHES):
+        await crash_behind_a_settlement(postgres, store, epoch, number := next(numbers))
+        told.append(number)
+        known = len(told)
+        callers = [asyncio.create_task(call_after_call(known + 200)) for _ in range(8)]
+        await until(lambda known=known: len(told) >= known + 50)
+        await asyncio.to_thread(postgres.crash)
+        await until(lambda: not store.is_healthy)
+        await asyncio.to_thread(postgres.start_again)
+        await asyncio.gather(*callers)
+        await store.flush()
     assert await store.verify() == []
     for number in told:
         kinds = [found.kind for found in await store.entries(request_id(number))]
