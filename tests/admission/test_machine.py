@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.admission.world import BUDGETS, CALLERS, KEYS, MODELS, SELECTIONS, World
-from tests.soak import rounds
+from tests.soak import some
 
 from omnillm.outcome import RETRIES, Headroom, Outcome, Verdict
 from omnillm.usage import Usage
@@ -206,4 +206,4 @@ class Verbs(RuleBasedStateMachine):
 
 
 TestVerbs = Verbs.TestCase
-TestVerbs.settings = settings(max_examples=rounds(100), stateful_step_count=40, deadline=None)
+TestVerbs.settings = settings(max_examples=some(100), stateful_step_count=40, deadline=None)

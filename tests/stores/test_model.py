@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.soak import rounds
+from tests.soak import some
 
 from omnillm.records import ClaimState, EntryKind, Posting
 from omnillm.stores.memory import MemoryStore
@@ -88,7 +88,7 @@ async def keep_the_same_books(store, batches):
         await memory.aclose()
 
 
-@settings(max_examples=rounds(25))
+@settings(max_examples=some(25))
 @given(batches=posted)
 async def test_sqlite_keeps_the_books_that_the_model_keeps(batches):
     """In a file."""
@@ -96,7 +96,7 @@ async def test_sqlite_keeps_the_books_that_the_model_keeps(batches):
         await keep_the_same_books(SqliteStore(Path(place) / "omnillm.db", clock=ManualClock(wall=WALL_S), durability="relaxed"), batches)
 
 
-@settings(max_examples=rounds(5))
+@settings(max_examples=some(5))
 @given(batches=posted)
 async def test_postgres_keeps_the_books_that_the_model_keeps(postgres, batches):
     """In a schema of its own."""
