@@ -127,11 +127,15 @@ class Book:
                 rows.entries = _unknown(connection, ENTRIES, rows.entries)
                 self._apply(connection, rows)
 
-    def retire(self, *, before: str, wall_ms: int, limit: int) -> int:
+    def retire(self, *, before: str, wall_ms: int, limit: int, now: float) -> int:
         """Delete the rows of the oldest `limit` requests below an id, and bindings and claims that have expired; returns how many."""
-        # It needs no sync: what a power cut brings back is deleted again.
-        with self._database.transaction(epoch=self._epoch, is_synced=False) as connection:
-            return retirement.retire(connection, before=before, wall_ms=wall_ms, limit=limit)
+        # It needs no sync for itself: what a power cut brings back is deleted again. But a ledger that is swept has no idle second.
+        is_synced = self._is_overdue(now)
+        with self._database.transaction(epoch=self._epoch, is_synced=is_synced) as connection:
+            gone = retirement.retire(connection, before=before, wall_ms=wall_ms, limit=limit)
+        if is_synced:
+            self._unsynced_since = None
+        return gone
 
     def rest(self) -> None:
         """For an idle second: all that was written is on disk afterwards."""
