@@ -5,6 +5,7 @@ An annotation is a struct, `tuple[T, ...]`, `dict[str, T]`, a `Literal`, a type 
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -139,7 +140,9 @@ class Schema:
         return FAILED
 
 
+@cache
 def _members(cls: type[Struct]) -> dict[str, FieldInfo]:
+    """Kept, because msgspec evaluates the annotations anew each time."""
     return {each.encode_name: each for each in fields(cls)}
 
 
