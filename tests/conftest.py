@@ -1,5 +1,6 @@
 """A canary over the whole suite: nothing that is logged or printed under a test may hold one of the secrets that tests use."""
 
+import gc
 import logging
 import os
 import re
@@ -17,9 +18,16 @@ def pytest_configure():
     # Every client of an SDK reads the roots that it trusts, 25 ms a time for all that the system has. The tests speak TLS with roots of their own.
     os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
     # The machine is shared: how long an example takes says nothing about the code.
-    settings.register_profile("shared", max_examples=rounds(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("shared", max_examples=rounds(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("shared")
     logging.getLogger("omnillm").setLevel(logging.DEBUG)  # what is not shown by default is looked at too
+
+
+def pytest_collection_finish():
+    """What was imported is there for good: the cycle collector need not look through it after every few hundred objects of a test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.hookimpl(wrapper=True)
