@@ -1,5 +1,6 @@
 """What batches cost: their bound when they are made, what was used when they are told to be over, once."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -129,6 +130,24 @@ async def test_the_end_is_heard_after_a_restart(provider: FakeProvider, tmp_path
             await program.primitive_async_job(made.status_request)
             assert spent(program) == COST < bound
             assert await is_proven(program)
+
+
+async def test_who_leaves_while_a_batch_is_settled_does_not_keep_it_from_being_settled(provider: FakeProvider, tmp_path: Path) -> None:
+    """Nothing was booked yet: the next who asks hears of its end."""
+    async with gateway(provider, store=f"sqlite:///{tmp_path / 'ledger.db'}") as program:
+        made = await made_of_file(program, provider, line())
+        await program._program.store.flush()
+        [bill] = await program._program.store.open_bills(since_wall_ms=0)
+        tell(provider, "batches", made.id, status="completed", usage=USED, model="fake-small")
+        asked = asyncio.create_task(program.primitive_async_job(made.status_request))
+        while not program._program._batches.is_settled(bill.caller):
+            await asyncio.sleep(0)
+        asked.cancel()
+        with suppress(asyncio.CancelledError):
+            await asked
+        await program.primitive_async_job(made.status_request)
+        assert spent(program) == COST
+        assert await is_proven(program)
 
 
 async def test_the_bound_of_a_file_outlives_a_restart(provider: FakeProvider, tmp_path: Path) -> None:

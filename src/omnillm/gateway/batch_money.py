@@ -4,6 +4,7 @@ The bound is settled when the batch is made, so nothing stays reserved that a ki
 row of its own, whose id follows from the id of the call that made the batch: the ledger takes it once, whichever process hears it.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -99,6 +100,9 @@ class BatchMoney:
                 await self._book(made_by, usages)
         except LedgerUnavailable:
             del self._settled[made_by]
+        except asyncio.CancelledError:  # whoever asked has left, and nothing was booked
+            del self._settled[made_by]
+            raise
 
     async def _book(self, made_by: str, usages: Usages) -> None:
         making = await self._journal.request(made_by)

@@ -23,7 +23,7 @@ from omnillm.records import (
     first_id,
     settlement_id,
 )
-from omnillm.stores import orphans, verification
+from omnillm.stores import orphans, retirement, verification
 from omnillm.stores.claims import MemoryClaims
 from omnillm.stores.daily import NOTHING, Daily, Sums, rest_of, usage_row
 from omnillm.stores.grouping import TAG, TOTAL, Grouping
@@ -210,10 +210,10 @@ class MemoryStore:
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
         before = first_id(before_wall_ms)
         ended = (request_id for request_id in self._requests if request_id < before and not self._holds_money(request_id))
-        ids = sorted(ended)[:limit]
+        ids = retirement.whole(sorted(ended), limit)
         for request_id in ids:
             self._forget(request_id)
-        reach = ids[-1] if len(ids) == limit else before
+        reach = ids[-1] if len(ids) >= limit else before
         strays = sorted(request_id for request_id in {*self._entries, *self._attempts} if request_id < reach and self._is_stray(request_id))
         for request_id in strays[:limit]:
             self._attempts.pop(request_id, None)

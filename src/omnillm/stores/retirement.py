@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final
 
+from omnillm.records import settlement_id
 from omnillm.stores import claims
 from omnillm.stores.connection import Connection
 from omnillm.stores.insert import add_to
@@ -29,9 +30,9 @@ EXPIRED: Final = """DELETE FROM bindings WHERE (kind, upstream_id) IN (
 
 def retire(connection: Connection, *, before: str, wall_ms: int, limit: int) -> int:
     """Within a transaction: delete the rows of the oldest `limit` requests below an id, and `limit` expired bindings and claims each."""
-    ids = [request_id for (request_id,) in connection.execute(OLDEST, (before, limit))]
+    ids = whole([request_id for (request_id,) in connection.execute(OLDEST, (before, limit + 1))], limit)
     # What is left behind is looked for as far as this batch reaches, not in all that is old: a batch costs what it deletes.
-    reach = ids[-1] if len(ids) == limit else before
+    reach = ids[-1] if len(ids) >= limit else before
     ids += [request_id for (request_id,) in connection.execute(LEFT_BEHIND, (reach, limit))]
     if ids:
         _remember(connection, ids)
@@ -39,6 +40,12 @@ def retire(connection: Connection, *, before: str, wall_ms: int, limit: int) -> 
             connection.execute(f"DELETE FROM {table} WHERE request_id IN ({_marks(ids)})", ids)
     expired = connection.execute(EXPIRED, (wall_ms, limit)).rowcount + claims.expire(connection, wall_ms=wall_ms, limit=limit)
     return len(ids) + expired
+
+
+def whole(ids: list[str], limit: int) -> list[str]:
+    """The first `limit`, and one more if that is the other row of a batch: a call without its settlement would be settled once more."""
+    is_torn = len(ids) > limit and ids[limit] == settlement_id(ids[limit - 1])
+    return ids[: limit + is_torn]
 
 
 def _remember(connection: Connection, ids: list[str]) -> None:

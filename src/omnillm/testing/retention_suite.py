@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from omnillm.records import Entry, EntryKind, Posting, first_id
+from omnillm.records import BATCH_BILL, Entry, EntryKind, Posting, first_id, settlement_id
 from omnillm.stores.store import Store
 from omnillm.testing.rows import COST, WALL_MS, binding, call, entry
 
@@ -71,6 +71,23 @@ class RetentionSuite:
             left.append(await ids(store))
         assert gone == [2, 2, 0, 0]
         assert left[:2] == [[made(0), made(1), made(2)], [made(0)]]
+        assert await store.verify() == []
+
+    async def test_a_batchs_settlement_goes_with_the_call_that_made_it(self, store: Store) -> None:
+        """Where a sweep ends between them too: a call without its settlement would be settled once more."""
+        await store.open()
+        call_made, settled = aged(9, number=1), aged(9)
+        assert call_made.request is not None
+        caller = call_made.request.request_id
+        assert settled.request is not None
+        assert settled.request.request_id == settlement_id(caller)
+        bill = replace(binding("batch_1"), kind=BATCH_BILL, caller=caller)
+        for posting in (aged(10), call_made, settled, Posting(bindings=(bill,)), aged(8)):
+            store.post(posting)
+        await store.flush()
+        assert await store.retire(before_wall_ms=WALL_MS, limit=2) == 3
+        assert await ids(store) == [made(8)]
+        assert await store.open_bills(since_wall_ms=0) == []
         assert await store.verify() == []
 
     async def test_an_open_reservation_is_kept(self, store: Store) -> None:
