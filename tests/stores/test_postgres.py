@@ -160,6 +160,24 @@ async def test_killed_session_is_replaced_and_nothing_is_lost(postgres, schema, 
     assert opened.epoch == 1
 
 
+async def test_what_was_retired_is_not_booked_anew(postgres, schema, store):
+    """A settlement that may have to be written again is on disk before its rows are deleted: what is deleted looks new."""
+    await store.open()
+    await store.post_durably(reserve(1))
+    store.post(call(1))
+    while await ids(store) != [1]:
+        pass
+    assert await store.retire(before_wall_ms=WALL_MS, limit=10) == 1
+    postgres.kill_sessions(schema)
+    with pytest.raises(LedgerUnavailable):
+        await store.post_durably(call(2))
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert (await usage(store, "total"))["total"].requests == 1
+    assert await balances(store) == {("team", "2026-11"): COST}
+    assert await store.verify() == []
+
+
 async def test_ledger_heals_when_the_network_is_back(wired, wire):
     """While it is gone what is durable is refused at once, and what is written behind waits."""
     await wired.open()

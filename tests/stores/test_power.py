@@ -167,8 +167,8 @@ async def test_sync_is_overdue_half_a_second_after_the_first_commit_without_one(
     await store.aclose()
 
 
-async def test_sweep_of_the_retention_syncs_what_is_overdue(tmp_path):
-    """Batch after batch of it leaves no idle second; it needs no sync for itself."""
+async def test_sweep_of_the_retention_begins_with_a_sync_of_what_has_none(tmp_path):
+    """What may have to be written again must not be deleted before; it needs no sync for itself."""
     database = WatchedDatabase(tmp_path / "omnillm.db")
     clock = ManualClock(wall=WALL_S)
     store = SqlStore(database, clock=clock, durability="strict")
@@ -179,7 +179,7 @@ async def test_sweep_of_the_retention_syncs_what_is_overdue(tmp_path):
     for _ in range(4):
         clock.advance(UNSYNCED_S / 2)
         await store.retire(before_wall_ms=0, limit=10)
-    assert database.commits == [False, False, True, False, False]
+    assert database.commits == [False, True, False, False, False, False]
     await store.aclose()
 
 

@@ -98,7 +98,7 @@ class Book:
     def reopen(self) -> None:
         """A new connection, proven by a write."""
         self._database.reopen()
-        self._sync()
+        self.sync()
 
     def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
         """All of it or nothing. Returns whether it is on disk with all that was written before; if somebody waits, it is.
@@ -127,23 +127,20 @@ class Book:
                 rows.entries = _unknown(connection, ENTRIES, rows.entries)
                 self._apply(connection, rows)
 
-    def retire(self, *, before: str, wall_ms: int, limit: int, now: float) -> int:
+    def retire(self, *, before: str, wall_ms: int, limit: int) -> int:
         """Delete the rows of the oldest `limit` requests below an id, and bindings and claims that have expired; returns how many."""
-        # It needs no sync for itself: what a power cut brings back is deleted again. But a ledger that is swept has no idle second.
-        is_synced = self._is_overdue(now)
-        with self._database.transaction(epoch=self._epoch, is_synced=is_synced) as connection:
-            gone = retirement.retire(connection, before=before, wall_ms=wall_ms, limit=limit)
-        if is_synced:
-            self._unsynced_since = None
-        return gone
+        # It needs no sync: what a power cut brings back is deleted again.
+        with self._database.transaction(epoch=self._epoch, is_synced=False) as connection:
+            return retirement.retire(connection, before=before, wall_ms=wall_ms, limit=limit)
 
     def rest(self) -> None:
         """For an idle second: all that was written is on disk afterwards."""
         if not self._database.rest() and self._unsynced_since is not None:
-            self._sync()
+            self.sync()
         self._unsynced_since = None
 
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """All that was written is on disk afterwards."""
         with self._database.transaction(epoch=self._epoch, is_synced=True):
             pass
         self._unsynced_since = None

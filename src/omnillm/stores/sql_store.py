@@ -108,9 +108,7 @@ class SqlStore:
 
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
         before, wall_ms = first_id(before_wall_ms), self._wall_ms()
-        return await self._running().do_between(
-            lambda: self._book.retire(before=before, wall_ms=wall_ms, limit=limit, now=self._clock.now())
-        )
+        return await self._running().do_between(lambda: self._book.retire(before=before, wall_ms=wall_ms, limit=limit))
 
     async def _read(self, report: Callable[[Connection], Found]) -> Found:
         return await asyncio.to_thread(self._report, report)

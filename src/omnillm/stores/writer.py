@@ -54,6 +54,8 @@ class Writer:
         self._is_awaited = False
         self._is_ended = False
         self._suspects = 0
+        self._again = 0
+        """The first of the queue that may stand in the ledger already."""
         self._thread = threading.Thread(target=self._run, name="omnillm-ledger", daemon=False)
         self._thread.start()
 
@@ -165,6 +167,7 @@ class Writer:
         queue = self._queue
         self._is_awaited = False
         batch = [queue.popleft() for _ in range(min(len(queue), size))]
+        self._again = max(self._again - len(batch), 0)
         if queue:
             self._is_awaited = True
         return batch
@@ -196,13 +199,17 @@ class Writer:
         if len(batch) > 1:
             self._queue.extendleft(reversed(batch))
             self._suspects = len(batch)
+            self._again += len(batch)
             return
         self.dropped += 1
         logger.error("a posting is lost: %s", error)
         self._tell([item.done for item in batch if isinstance(item, Awaited)], str(error))
 
     def _do_chore(self) -> None:
-        if not self._chores:
+        """It may delete rows, but none that may have to be written again: they would look new, and be booked twice."""
+        if not self._chores or (self._again and self._queue):
+            return
+        if self._unsynced and not self._ensure(self._book.sync):
             return
         chore = self._chores.popleft()
         try:
@@ -222,12 +229,17 @@ class Writer:
             self._loop.call_soon_threadsafe(fulfil, done, answer)
 
     def _rest(self) -> None:
+        self._ensure(self._book.rest)
+
+    def _ensure(self, sync: Callable[[], None]) -> bool:
+        """Whether all that was written is on disk; if not, what was not synced waits to be written again."""
         try:
-            self._book.rest()
+            sync()
         except LedgerUnavailable as error:
             self._recover(error)
-        else:
-            self._unsynced.clear()
+            return False
+        self._unsynced.clear()
+        return True
 
     def _recover(self, error: LedgerUnavailable) -> None:
         """Try until the disk takes a write again. A store that closes tries once more, then this raises."""
@@ -246,6 +258,7 @@ class Writer:
             else:
                 self._queue.extendleft(reversed(self._unsynced))
                 self._unsynced.clear()
+                self._again = len(self._queue)
                 self.is_healthy = True
                 logger.warning("the ledger can be written again; %d postings were dropped so far", self.dropped)
                 return
