@@ -297,6 +297,34 @@ async def test_a_batch_larger_than_the_budget_is_refused(provider: FakeProvider)
         assert program.budget_remaining_usd() * 10**9 == 100_000
 
 
+async def test_many_short_requests_are_not_one_long_one(provider: FakeProvider) -> None:
+    """Where a prompt of over 200,000 tokens is dearer, each request costs by its own length."""
+    model = "claude-sonnet-4-5"
+    params = {"model": model, "max_tokens": 100, "messages": [{"role": "user", "content": "x" * 6000}]}
+    asked = {"requests": [{"custom_id": str(number), "params": params} for number in range(100)]}
+    message = {"type": "message", "role": "assistant", "model": model, "content": [], "stop_reason": "end_turn"}
+    message |= {"usage": {"input_tokens": 5000, "output_tokens": 100}}
+    async with gateway(provider, "anthropic", limit="100") as program:
+        made = await program.primitive_async_job(PrimitiveRequest.json(asked, path="/v1/messages/batches"))
+        bound = spent(program)
+        results = Results(KINDS["anthropic"])
+        for _ in range(100):
+            results.add({"result": {"type": "succeeded", "message": message}})
+        await program._program._batches.hear_results(made.reply.request_id, results)
+        assert spent(program) == 100 * (5000 * 1500 + 100 * 7500) < bound
+        assert await is_proven(program)
+
+
+async def test_no_sum_costs_more_than_was_booked(provider: FakeProvider) -> None:
+    """Of one sum for all requests nobody knows which of them were long."""
+    async with gateway(provider) as program:
+        made = await made_of_file(program, provider, line(), line(custom_id="b"))
+        bound = spent(program)
+        tell(provider, "batches", made.id, status="completed", usage=USED | {"input_tokens": 900_000}, model="fake-small")
+        assert (await program.primitive_async_job(made.status_request)).status == "succeeded"
+        assert spent(program) == bound
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -335,7 +363,8 @@ def test_results_are_read_however_they_are_cut(cuts: int) -> None:
     for at in range(0, len(told), cuts):
         results.take(told[at : at + cuts])
     results.finish()
-    assert (results.is_readable, results.usages["m"].total_tokens) == (True, 12)
+    [(group, (usage, requests))] = results.usages.items()
+    assert (results.is_readable, group, usage.total_tokens, requests) == (True, ("m", 1000), 12, 1)
     results.take(b"half a lin")
     results.finish()
     assert not results.is_readable

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -87,15 +87,27 @@ def _text(members: Members, name: str) -> str:
         raise BadRequest(f"{name} of a line is no text.") from error
 
 
+STEP_TOKENS: Final = 1000
+"""Where prices rise with a prompt's length they do so at whole thousands; one that does not costs the dearer rate a little early."""
+
+
+class Together(NamedTuple):
+    """What requests of a batch have used together."""
+
+    usage: Usage = NO_USAGE
+    requests: int = 0
+
+
 class Results:
-    """What a file of results says of usage, by model, read on the side while it is on its way."""
+    """What a file of results says of usage, read on the side while it is on its way."""
 
     __slots__ = ("_endpoint", "_tail", "is_readable", "usages")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._tail = b""
-        self.usages: dict[str, Usage] = {}
+        self.usages: dict[tuple[str, int], Together] = {}
+        """By model, and by the longest prompt of them in whole thousands of tokens: a price may depend on how long each prompt is."""
         self.is_readable = True
         """False: a line is none of a result, so the sum is not the whole."""
 
@@ -127,8 +139,10 @@ class Results:
             if usage is None:
                 self.is_readable = False
                 return
-            model = reply.get("model") or reply.get("modelVersion") or ""
-            self.usages[str(model)] = self.usages.get(str(model), NO_USAGE) + usage
+            model = str(reply.get("model") or reply.get("modelVersion") or "")
+            group = (model, -(-usage.prompt_tokens // STEP_TOKENS) * STEP_TOKENS)
+            before = self.usages.get(group, Together())
+            self.usages[group] = Together(before.usage + usage, before.requests + 1)
 
 
 def replies_in(result: object) -> Iterator[dict[str, object]]:

@@ -15,14 +15,14 @@ from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.batch_bounds import BATCH_TIER
-from omnillm.gateway.batch_lines import Results
+from omnillm.gateway.batch_lines import Results, Together
 from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_watch import usage_of
 from omnillm.gateway.quote import PriceBook
 from omnillm.outcome import Verdict
-from omnillm.pricing.cost import cost
+from omnillm.pricing.cost import cost_of_many
 from omnillm.pricing.terms import PLAIN
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.batches import FINAL, inline_results, job_status, result_files, succeeded
@@ -37,8 +37,8 @@ MOST_SETTLED: Final = 16_384
 OPERATION: Final = "batch_settlement"
 
 _log = logging.getLogger("omnillm.batches")
-Usages = Mapping[str, Usage]
-"""By the model that a result names; "": the batch's own."""
+Usages = Mapping[tuple[str, int], Together]
+"""By the model that a result names ("": the batch's own), and the longest prompt among them."""
 
 
 class BatchMoney:
@@ -134,18 +134,21 @@ class BatchMoney:
             self._admission.adjust(entry.budget, entry.period, entry.amount_nanousd)
 
     def _cost(self, attempt: AttemptRow, usages: Usages) -> tuple[int | None, str]:
-        """(nano-USD at the batch tier; None: a model has no price, the figures)."""
+        """(nano-USD at the batch tier; None: a model has no price, the figures). At most the bound, if one was booked.
+
+        Where a provider tells one sum of all requests, nobody knows which of them were long.
+        """
         prices, total, versions = self._prices, 0, dict[str, None]()
         assert prices is not None
-        for named, usage in usages.items():
+        for (named, longest), (usage, requests) in usages.items():
             names = [name for name in (named, attempt.model) if name]
             found = (prices.find(attempt.provider, name, terms) for name in names for terms in (BATCH_TIER, PLAIN))
             price = next((each for each in found if each is not None), None)
             if price is None:
                 return None, ""
-            total += cost(usage, price)
+            total += cost_of_many(usage, price, requests=requests, longest=longest)
             versions[price.version] = None
-        return total, "+".join(versions)
+        return min(total, attempt.cost_nanousd or total), "+".join(versions)
 
     def _rows(self, making: RequestRow, attempt: AttemptRow, told: tuple[int, str, Usage], wall_ms: int) -> tuple[RequestRow, AttemptRow]:
         """The rows of the difference: the sums of the day on which the batch was made are then what it cost."""
@@ -190,7 +193,7 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
     """By model, what a batch that is over has used, where it says so; None: its results will."""
     usage = usage_of(endpoint, body)
     if usage is not None and usage.total_tokens:
-        return {str(told.get("model") or ""): usage}
+        return {(str(told.get("model") or ""), usage.prompt_tokens): Together(usage, 1)}
     if not succeeded(endpoint, told):
         return {}
     inline = inline_results(told)
@@ -203,7 +206,7 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
 
 
 def _sum(usages: Usages) -> Usage:
-    return sum(usages.values(), start=NO_USAGE)
+    return sum((each.usage for each in usages.values()), start=NO_USAGE)
 
 
 def _object(body: bytes) -> dict[str, object]:

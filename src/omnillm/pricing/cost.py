@@ -120,6 +120,12 @@ def cost(usage: Usage, price: Price) -> int:
     return min(-(-total // MILLION), MAX_COST_NANOUSD)
 
 
+def cost_of_many(usage: Usage, price: Price, *, requests: int, longest: int) -> int:
+    """As `cost`, of what so many requests used together, none of whose prompts is longer than `longest` tokens."""
+    rates = next((dearer for above, dearer in reversed(price.steps) if longest > above), price)
+    return cost(usage, msgspec.structs.replace(rates, request=price.request * requests, steps=()))
+
+
 class Units(NamedTuple):
     """Upper bounds of what is no token."""
 
