@@ -6,6 +6,7 @@ import zlib
 import pytest
 
 from omnillm.errors import UpstreamLost, UpstreamTimeout
+from omnillm.transport.limits import TransportLimits
 
 STREAM = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -132,6 +133,44 @@ async def test_silence_is_counted_from_the_last_piece(stream, wire):
     with pytest.raises(UpstreamTimeout) as caught:
         await reading
     assert caught.value.phase == "idle"
+
+
+async def test_a_sweep_between_the_last_poured_piece_and_the_reader_finds_no_silence(stream, wire):
+    """Pieces that are poured move no deadline, so the one that ends it does."""
+    wire.pass_time(29)
+
+    def refuse(piece):
+        stream.take(piece)
+        asyncio.get_running_loop().call_soon(wire.pass_time, 0)
+        return False
+
+    pouring = asyncio.create_task(stream.exchange.pour(refuse))
+    await asyncio.sleep(0)
+    wire.clock.advance(1)
+    await stream.say(b"3\r\none\r\n")
+    await pouring
+    stream.provider.says.put_nowait(b"4\r\nfour\r\n")
+    assert await stream.exchange.read() == b"four"
+
+
+async def test_the_time_in_which_nobody_read_is_no_silence(wire, read_one):
+    """A pouring given up behind it leaves the provider its whole time."""
+    provider = Provider(read_one)
+    provider.says.put_nowait(STREAM + b"c8\r\n" + b"x" * 200 + b"\r\n")
+    ask = wire.ask(await wire.serve(provider), is_stream=True, idle_s=30, total_s=600)
+    exchange = await wire.client(limits=TransportLimits(max_unread_bytes=100)).send(ask)
+    await wire.until(lambda: exchange._connection._is_paused)
+    wire.pass_time(100)
+    assert len(await exchange.read()) == 200
+    pouring = asyncio.create_task(exchange.pour(bool))
+    await wire.settle()
+    pouring.cancel()
+    await asyncio.wait([pouring])
+    reading = asyncio.create_task(exchange.read())
+    await wire.settle()
+    wire.pass_time(29)
+    provider.says.put_nowait(b"4\r\nfour\r\n")
+    assert await reading == b"four"
 
 
 @pytest.mark.parametrize(("seconds", "phase"), [([30], "idle"), ([29] * 20 + [20], "total")])

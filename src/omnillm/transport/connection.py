@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         self.reader = ReplyReader(limits)
         self.fault: UpstreamLost | UpstreamTimeout | None = None
         self.seen_at = 0.0
-        """When the last bytes came."""
+        """When the last bytes came, or were wanted again."""
         self._owner = owner
         self._clock = clock
         self._limits = limits
@@ -240,6 +240,7 @@ class Connection(asyncio.Protocol):
         try:
             reader.feed(data)
             if sink is not None and pieces and not sink(pieces.pop() if len(pieces) == 1 else self.take()):
+                self.due = self._due_of_silence()  # before a sweep can come: who is woken runs later
                 self._wake()
         except UpstreamLost as fault:
             self.fail(fault)
@@ -325,7 +326,8 @@ class Connection(asyncio.Protocol):
             return
         self._transport.resume_reading()
         if self._is_busy:
-            self.due = min(self._total_due, self._clock.now() + self._idle_s)
+            self.seen_at = self._clock.now()
+            self.due = self._due_of_silence()
 
     def _send_more(self) -> None:
         while self._unsent is not None and not self._is_write_paused and not self._transport.is_closing():
