@@ -408,6 +408,24 @@ async def test_expired_credentials_are_renewed_for_what_goes_through_unread_too(
         assert gateway.in_flight == 0
 
 
+@pytest.mark.parametrize("told", ["9" * 30, "9" * 5000])
+async def test_a_count_in_a_field_that_no_model_reaches_is_no_count(serve: Serve, told: str) -> None:
+    """What goes through unread is charged by what its body says then, and nothing stays held."""
+    fault = Fault(fields=(("x-amzn-bedrock-input-token-count", told),))
+    async with FakeProvider(keys={"AKIA:s": Behaviour(fault=fault)}, prices={"*": RATES}) as fake:
+        gateway = await serve(configuration(fake, "AKIA:s").replace("hard: true", "hard: false"))
+        body = b'{"prompt": "hi"}'
+        head = (
+            "POST /providers/bedrock/model/meta.llama4/invoke HTTP/1.1\r\nhost: x\r\n"
+            f"authorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        reply = await exchange(gateway.port, Question("openai_chat", head.encode() + body))
+        assert reply.status == 200
+        assert gateway.in_flight == 0
+        request, [attempt] = await gateway.last()
+        assert (request.outcome, attempt.verdict) == ("success", "success")
+
+
 async def test_credentials_that_cannot_be_had_send_nothing(
     serve: Serve, cloud_provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

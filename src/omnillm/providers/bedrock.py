@@ -131,8 +131,11 @@ _COUNTS = {
 
 def read_usage(headers: Mapping[bytes, bytes]) -> Usage | None:
     """What the header fields of InvokeModel's reply say, whatever the model's words are; None: nothing."""
-    told = {name: int(headers[field]) for name, field in _COUNTS.items() if headers.get(field, b"").isdigit()}
-    return _usage(msgspec.convert(told, _Metrics)) if told else None
+    try:
+        told = {name: int(headers[field]) for name, field in _COUNTS.items() if headers.get(field, b"").isdigit()}
+        return _usage(msgspec.convert(told, _Metrics)) if told else None
+    except (*UNREADABLE, ValueError):
+        return None
 
 
 def streamed_usage(frame: Frame) -> Usage | None:
