@@ -244,6 +244,10 @@ def test_another_location_is_no_place_of_the_provider() -> None:
         ({"tools": [{"retrieval": {"x": "//discoveryengine.googleapis.com/projects/o/x"}}]}, True),
         ({"tools": [{"functionDeclarations": [{"description": "projects/o/x"}]}]}, False),
         ({"contents": [{"parts": [{"text": "projects/o/x"}]}]}, False),
+        ({"modelArmorConfig": {"promptTemplateName": "projects/o/locations/l/templates/1"}}, True),
+        ({"setup": {"model": "projects/o/x"}}, True),
+        ({"setup": {}, "cachedContent": "projects/o/x"}, True),
+        ({"setup": 5, "labels": {"a": "projects/p-1/x"}}, False),
     ],
 )
 @pytest.mark.parametrize("is_hidden", [False, True])

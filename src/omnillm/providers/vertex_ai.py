@@ -22,7 +22,7 @@ _CLAUDE_METHODS = {"rawPredict": False, "streamRawPredict": True}
 _COUNTING = "count-tokens"
 _PLACE = re.compile(r"/projects/([^/]+)/")
 _PROJECT = re.compile(r"\s*(?://[a-z.-]+/)?projects/([^/]+)/")
-_NAMING = ("cachedContent", "cached_content", "tools", "model")
+_NAMING = ("cachedContent", "cached_content", "modelArmorConfig", "model_armor_config", "tools", "model")
 """Members that name what is kept in a project."""
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 
@@ -74,10 +74,11 @@ def _check_body(endpoint: Endpoint, body: bytes) -> None:
     if place is None or (b"projects" not in body and b"\\u00" not in body):
         return
     members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    if "setup" in members:  # the first message of a live session
-        members = msgspec.json.decode(members["setup"], type=dict[str, msgspec.Raw])
-    for name in (name for name in _NAMING if name in members):
-        for text in _texts(msgspec.json.decode(members[name])):
+    named = list(members.items())
+    if bytes(members.get("setup", b"")).startswith(b"{"):  # the first message of a live session
+        named += msgspec.json.decode(members["setup"], type=dict[str, msgspec.Raw]).items()
+    for name, value in named:
+        for text in _texts(msgspec.json.decode(value)) if name in _NAMING else ():
             found = _PROJECT.match(text)
             if found is not None and found[1] != place[1]:
                 raise BadRequest(
