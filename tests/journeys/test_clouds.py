@@ -408,12 +408,13 @@ async def test_expired_credentials_are_renewed_for_what_goes_through_unread_too(
         assert gateway.in_flight == 0
 
 
-@pytest.mark.parametrize("told", ["9" * 30, "9" * 5000])
+@pytest.mark.parametrize("told", [str(2**53), "9" * 30, "9" * 5000])
 async def test_a_count_in_a_field_that_no_model_reaches_is_no_count(serve: Serve, told: str) -> None:
     """What goes through unread is charged by what its body says then, and nothing stays held."""
     fault = Fault(fields=(("x-amzn-bedrock-input-token-count", told),))
     async with FakeProvider(keys={"AKIA:s": Behaviour(fault=fault)}, prices={"*": RATES}) as fake:
-        gateway = await serve(configuration(fake, "AKIA:s").replace("hard: true", "hard: false"))
+        text = configuration(fake, "AKIA:s").replace("hard: true", "hard: false")
+        gateway = await serve(text.replace("  overrides:\n", "  overrides:\n    bedrock/meta.llama4: {input: 0.4, output: 1.6}\n"))
         body = b'{"prompt": "hi"}'
         head = (
             "POST /providers/bedrock/model/meta.llama4/invoke HTTP/1.1\r\nhost: x\r\n"
@@ -424,6 +425,8 @@ async def test_a_count_in_a_field_that_no_model_reaches_is_no_count(serve: Serve
         assert gateway.in_flight == 0
         request, [attempt] = await gateway.last()
         assert (request.outcome, attempt.verdict) == ("success", "success")
+        assert request.cost_nanousd < 10**6
+        assert request.provider == "bedrock"
 
 
 async def test_credentials_that_cannot_be_had_send_nothing(

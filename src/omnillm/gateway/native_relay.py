@@ -23,7 +23,7 @@ from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import Asked, id_member, made
 from omnillm.transport.client import Exchange
 from omnillm.transport.spool import MEMORY_BYTES
-from omnillm.usage import NO_USAGE, Usage
+from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
 JSON: Final = b"application/json"
 TAIL_BYTES: Final = 16 * 1024
@@ -181,10 +181,10 @@ class NativeRelay:
 
     def _usage(self, body: bytes) -> Usage | None:
         if self._watch is not None:
-            return self._watch.usage
+            return _believed(self._watch.usage)
         read = self._endpoint.read_usage
         told = None if read is None else read(self.headers)
-        return told or usage_of(self._endpoint, body or at_the_end(self._tail))
+        return _believed(told or usage_of(self._endpoint, body or at_the_end(self._tail)))
 
     def _fail(self, verdict: Verdict, error: OmniError) -> OmniError:
         case = self.case
@@ -199,6 +199,11 @@ class NativeRelay:
         outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, is_usage_known=usage is not None)
         self.case.end(outcome, status=self.status, error=code)
         self.case.close(status=status, outcome=code)
+
+
+def _believed(usage: Usage | None) -> Usage | None:
+    """A count beyond all bounds is a lie, and tells nothing."""
+    return None if usage is None or usage.total_tokens >= MAX_COUNT else usage
 
 
 def at_the_end(tail: bytes) -> bytes:

@@ -128,6 +128,7 @@ class Relay:
 
     def close(self) -> None:
         """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
+        self._outlet = None  # whoever drains needs no client
         if self._is_settled:
             return
         if self._answer.is_ended_well:

@@ -86,7 +86,9 @@ class LogWriter:
         while rest:
             taken = self._stream.write(rest)
             if taken is None:  # whoever shares the file with us lets it not block
-                select.select((), (self._stream,), ())
+                ready = select.poll()  # `select.select` takes no descriptor above 1,023
+                ready.register(self._stream, select.POLLOUT)
+                ready.poll()
             else:
                 rest = rest[taken:]
 
