@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnillm.clock import Clock
-from omnillm.credentials.aws import AwsSignature
-from omnillm.credentials.refreshed import Fixed
+from omnillm.credentials.aws import signed
 from omnillm.credentials.sigv4 import AwsKeys, Unsigned, sign
 from omnillm.providers.bedrock import BEDROCK
 from omnillm.secret import Secret
@@ -59,7 +58,7 @@ def test_botocore_signs_the_same(model: str, body: bytes, is_stream: bool, token
     clock: Clock = ManualClock(wall=WALL)
     keys = AwsKeys(access_key_id="AKIDEXAMPLE", secret_access_key=Secret(SECRET), session_token=Secret(token))
     head = f"POST {target} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: identity\r\ncontent-type: application/json\r\nuser-agent: x\r\n"
-    written = AwsSignature(Fixed(keys), region="eu-west-1", clock=clock).fields(head.encode(), body)
+    written = signed(keys, head.encode(), body, region="eu-west-1", clock=clock)
     ours = dict(line.split(": ", 1) for line in written.decode().splitlines())
 
     request = AWSRequest("POST", f"https://{host}{target}", data=body, headers={"content-type": "application/json", "Host": host})

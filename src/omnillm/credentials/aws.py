@@ -4,10 +4,11 @@ A key is `ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]`; `default` is AWS's o
 single sign-on), `profile:NAME` that chain with another profile. The chain is botocore's (`pip install 'omnillm[aws]'`).
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
-from omnillm.credentials.refreshed import LONGEST_S, Fetched, Fixed, Refreshed, Source, Trouble
+from omnillm.credentials.refreshed import Fetched, Fixed, Refreshed, Renewing, Source, Trouble
 from omnillm.credentials.sigv4 import AwsKeys, Unsigned, sign
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
@@ -22,51 +23,31 @@ LOOK_S: Final = 60.0
 """How often the chain is asked whether it has something newer: it refreshes long before an end."""
 
 
-class AwsSignature:
-    """Signs the requests of one key."""
-
-    def __init__(self, source: Source[AwsKeys], *, region: str, clock: Clock) -> None:
-        self._source = source
-        self._region = region
-        self._clock = clock
-
-    @property
-    def version(self) -> int:
-        return self._source.version
-
-    async def ready(self, longest_s: float = LONGEST_S) -> str:
-        return await self._source.ready(longest_s)
-
-    def renew(self, version: int) -> bool:
-        return self._source.renew(version)
-
-    def close(self) -> None:
-        self._source.close()
-
-    def fields(self, head: bytes, body: bytes) -> bytes:
-        line, *fields = head.decode("latin-1").split("\r\n")
-        method, target, _ = line.split(" ")
-        path, _, query = target.partition("?")
-        named = dict(field.split(": ", 1) for field in fields if field)
-        request = Unsigned(
-            method=method,
-            path=path,
-            query=query,
-            headers=tuple((name, named[name]) for name in ("content-type", "host") if name in named),
-            body=body,
-        )
-        added = sign(request, self._source.value, region=self._region, service=SERVICE, wall=self._clock.wall())
-        return "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
+def signed(keys: AwsKeys, head: bytes, body: bytes, *, region: str, clock: Clock) -> bytes:
+    """The fields of a signature of this request."""
+    line, *fields = head.decode("latin-1").split("\r\n")
+    method, target, _ = line.split(" ")
+    path, _, query = target.partition("?")
+    named = dict(field.split(": ", 1) for field in fields if field)
+    request = Unsigned(
+        method=method,
+        path=path,
+        query=query,
+        headers=tuple((name, named[name]) for name in ("content-type", "host") if name in named),
+        body=body,
+    )
+    added = sign(request, keys, region=region, service=SERVICE, wall=clock.wall())
+    return "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
 
 
-def aws_credential(key: Secret, *, region: str, clock: Clock, told: str) -> AwsSignature | None:
+def aws_credential(key: Secret, *, region: str, clock: Clock, told: str) -> Renewing[AwsKeys] | None:
     """Return what signs for a key; None: it is an API key. ConfigError: no region, half a key, or botocore is needed and missing."""
     source = _source(key.reveal(), clock, told)
     if source is None:
         return None
     if not region:
         raise ConfigError("is missing: a signature names it, and the base URL does not tell", path="region")
-    return AwsSignature(source, region=region, clock=clock)
+    return Renewing(source, partial(signed, region=region, clock=clock))
 
 
 def _source(key: str, clock: Clock, told: str) -> Source[AwsKeys] | None:

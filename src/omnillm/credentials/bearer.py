@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from omnillm.credentials.refreshed import LONGEST_S, Fetched, Source
+from omnillm.credentials.refreshed import Fetched, Renewing, Source
 from omnillm.secret import Secret
 
 EARLY_S: Final = 300.0
@@ -16,24 +16,10 @@ def lasting(token: str, left_s: float) -> Fetched[Secret]:
     return Fetched(Secret(token), max(left_s - EARLY_S, left_s / 2), max(left_s - LAST_S, 0.0))
 
 
-class BearerToken:
+def bearer(source: Source[Secret]) -> Renewing[Secret]:
     """Authenticates with a token that is refreshed."""
+    return Renewing(source, _fields)
 
-    def __init__(self, source: Source[Secret]) -> None:
-        self._source = source
 
-    @property
-    def version(self) -> int:
-        return self._source.version
-
-    async def ready(self, longest_s: float = LONGEST_S) -> str:
-        return await self._source.ready(longest_s)
-
-    def renew(self, version: int) -> bool:
-        return self._source.renew(version)
-
-    def close(self) -> None:
-        self._source.close()
-
-    def fields(self, head: bytes, body: bytes) -> bytes:  # noqa: ARG002 - a token is the same for every request
-        return b"authorization: Bearer %b\r\n" % self._source.value.reveal().encode("latin-1")
+def _fields(token: Secret, head: bytes, body: bytes) -> bytes:  # noqa: ARG001 - a token is the same for every request
+    return b"authorization: Bearer %b\r\n" % token.reveal().encode("latin-1")

@@ -6,8 +6,8 @@ They are azure-identity's (`pip install 'omnillm[azure]'`).
 from typing import TYPE_CHECKING, Any
 
 from omnillm.clock import Clock
-from omnillm.credentials.bearer import BearerToken, lasting
-from omnillm.credentials.refreshed import Fetched, Refreshed, Trouble
+from omnillm.credentials.bearer import bearer, lasting
+from omnillm.credentials.refreshed import Fetched, Refreshed, Renewing, Trouble
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def entra_credential(scope: str, *, clock: Clock, told: str) -> BearerToken:
+def entra_credential(scope: str, *, clock: Clock, told: str) -> Renewing[Secret]:
     """ConfigError: the extra is not installed, or the environment names an identity that is none."""
-    return BearerToken(Refreshed(_Tokens(_azure_identity(), scope, clock).fetch, clock=clock, told=told))
+    return bearer(Refreshed(_Tokens(_azure_identity(), scope, clock).fetch, clock=clock, told=told))
 
 
 class _Tokens:

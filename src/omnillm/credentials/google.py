@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
-from omnillm.credentials.bearer import BearerToken, lasting
-from omnillm.credentials.refreshed import Fetched, Refreshed, Trouble
+from omnillm.credentials.bearer import bearer, lasting
+from omnillm.credentials.refreshed import Fetched, Refreshed, Renewing, Trouble
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
 
@@ -25,7 +25,7 @@ PATIENCE_S: Final = 20.0
 """With Google's token server."""
 
 
-def google_credential(key: Secret, *, clock: Clock, told: str) -> BearerToken | None:
+def google_credential(key: Secret, *, clock: Clock, told: str) -> Renewing[Secret] | None:
     """Return what fetches tokens for a key; None: it is one. ConfigError: the file cannot be read, or google-auth is missing."""
     text = key.reveal()
     if text != DEFAULT and not text.startswith(SERVICE_ACCOUNT):
@@ -34,7 +34,7 @@ def google_credential(key: Secret, *, clock: Clock, told: str) -> BearerToken | 
     path = None if text == DEFAULT else Path(text.removeprefix(SERVICE_ACCOUNT))
     if path is not None and not path.is_file():
         raise ConfigError(f"names a service account's file that is not there: {path}", path="key")
-    return BearerToken(Refreshed(_Tokens(google, path, clock).fetch, clock=clock, told=told))
+    return bearer(Refreshed(_Tokens(google, path, clock).fetch, clock=clock, told=told))
 
 
 class _Tokens:

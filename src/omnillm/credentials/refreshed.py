@@ -67,6 +67,30 @@ class Fixed(Generic[T]):
         pass
 
 
+class Renewing(Generic[T]):
+    """Authenticates requests with what a source holds: `write` makes the fields of it, each ended by CRLF, for a head and a body."""
+
+    def __init__(self, source: Source[T], write: Callable[[T, bytes, bytes], bytes]) -> None:
+        self._source = source
+        self._write = write
+
+    @property
+    def version(self) -> int:
+        return self._source.version
+
+    async def ready(self, longest_s: float = LONGEST_S) -> str:
+        return await self._source.ready(longest_s)
+
+    def renew(self, version: int) -> bool:
+        return self._source.renew(version)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def fields(self, head: bytes, body: bytes) -> bytes:
+        return self._write(self._source.value, head, body)
+
+
 class Refreshed(Generic[T]):
     """`fetch` runs in a thread and raises Trouble; it is told whether what is held was refused. `told`: whose credentials these are."""
 
