@@ -375,3 +375,35 @@ async def test_plain_http_on_a_tls_port_is_nobody(house, tls):
     await house.open(tls=tls[0])
     await house.say(GET)
     await house.until(lambda: not house.front.open_connections)
+
+
+async def test_replies_of_one_turn_are_whole_however_their_connections_end(house, scripted):
+    """They are sent together; a connection that closes, lingers or is cut behind its reply still sends all of it before."""
+    gate = asyncio.Event()
+
+    async def answer(request, reply):
+        await gate.wait()
+        if request.path == "/refused":
+            raise BadRequest("No.")
+        if request.path == "/cut":
+            reply.start(200, b"")
+            reply.write(b"half")
+            raise BadRequest("Too late.")
+        reply.send(200, b"", b"whole")
+
+    app = await house.open(scripted(answer))
+    paths = ["/kept", "/close", "/refused", "/cut"] * 4
+    clients = []
+    for path in paths:
+        closes = b"connection: close\r\n" if path == "/close" else b""
+        clients.append(await house.dial(b"GET %b HTTP/1.1\r\nhost: x\r\n%b\r\n" % (path.encode(), closes)))
+    await house.until(lambda: len(app.asked) == len(paths))
+    gate.set()
+    for path, client in zip(paths, clients, strict=True):
+        if path == "/kept":
+            assert (await client.reply())[2] == b"whole"
+        elif path == "/refused":
+            assert (await client.reply())[2] == b"bad_request: No."
+        else:
+            told = await client.rest()
+            assert told.endswith(b"whole" if path == "/close" else b"4\r\nhalf\r\n"), told

@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
         if rest:
             self._take_body(rest)
         elif request.http_minor and b"expect" in request.headers:
-            self._transport.write(CONTINUE)
+            self.write(CONTINUE)
 
     def _take_body(self, piece: bytes) -> None:
         arriving = self._arriving
@@ -303,16 +303,13 @@ class Connection(asyncio.Protocol):
         return crowd.date_field if request.http_minor else crowd.date_field + b"connection: keep-alive\r\n"
 
     def write(self, piece: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(piece)
+        self._crowd.burst.write(self._transport, piece)
 
     def pour_chunk(self, piece: bytes) -> bool:
         """Write a chunk of an open stream; False, and nothing written, while too much is unsent."""
         if self.is_paused:
             return False
-        transport = self._transport
-        if not transport.is_closing():
-            transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self._crowd.burst.write(self._transport, b"%x\r\n%b\r\n" % (len(piece), piece))
         return True
 
     def switch(self, head: bytes) -> WebSocket:
@@ -322,6 +319,7 @@ class Connection(asyncio.Protocol):
         self.due = NEVER
         surplus, self._input = self._input, b""
         self.write(b"%b%b\r\n" % (head, crowd.date_field))
+        crowd.burst.flush()
         self._socket = WebSocket(
             Side.SERVER,
             clock=crowd.clock,
@@ -336,6 +334,7 @@ class Connection(asyncio.Protocol):
         return self._socket
 
     async def room(self) -> None:
+        self._crowd.burst.flush()
         self._unsent = self._transport.get_write_buffer_size()
         if self._room is None or self._room.done():
             self._room = self._loop.create_future()
@@ -347,6 +346,7 @@ class Connection(asyncio.Protocol):
         if self._socket is not None:
             self._socket.cut(reason="the gateway is shutting down")
         else:
+            self._crowd.burst.flush()
             self._transport.abort()
 
     # ends
@@ -366,6 +366,7 @@ class Connection(asyncio.Protocol):
         """Close when all is sent. Lingering, the client is told that nothing more comes, and may finish what it was sending."""
         limits = self._crowd.limits
         self._state = CLOSING
+        self._crowd.burst.flush()
         self._unsent = self._transport.get_write_buffer_size()
         self.due = self._crowd.clock.now() + (LINGER_S if lingers else limits.write_stall_s)
         if not lingers:

@@ -7,6 +7,7 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.server.requests import Application
+from omnillm.transport.burst import Burst
 from omnillm.transport.timeouts import Deadlines
 
 
@@ -37,13 +38,18 @@ class Member(Protocol):
 class Crowd:
     """What the connections of one front share, and what they hold together."""
 
-    __slots__ = ("application", "clock", "connections", "date_field", "deadlines", "ending", "gone", "held_bytes", "is_draining", "limits")
+    # fmt: off
+    __slots__ = (
+        "application", "burst", "clock", "connections", "date_field", "deadlines", "ending", "gone", "held_bytes", "is_draining", "limits",
+    )
+    # fmt: on
 
     def __init__(self, application: Application, clock: Clock, deadlines: Deadlines, limits: FrontLimits) -> None:
         self.application = application
         self.clock = clock
         self.deadlines = deadlines
         self.limits = limits
+        self.burst = Burst()
         self.connections: set[Member] = set()
         self.ending: set[asyncio.Task[None]] = set()
         """Cancelled tasks whose connection is gone while they still clean up."""

@@ -13,6 +13,7 @@ from typing import NoReturn, Protocol, cast
 
 from omnillm.clock import Clock
 from omnillm.errors import NotSent, StaleConnection, UpstreamLost, UpstreamTimeout
+from omnillm.transport.burst import Burst
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.outgoing import Outgoing
 from omnillm.transport.reply import ReplyReader
@@ -40,6 +41,7 @@ class Connection(asyncio.Protocol):
     """A Watched item whose `due` is the nearest of its exchange's timeouts, or the end of its idle life."""
 
     __slots__ = (
+        "_burst",
         "_clock",
         "_idle_s",
         "_is_busy",
@@ -63,7 +65,7 @@ class Connection(asyncio.Protocol):
         "seen_at",
     )
 
-    def __init__(self, owner: Owner, *, clock: Clock, limits: TransportLimits) -> None:
+    def __init__(self, owner: Owner, *, clock: Clock, limits: TransportLimits, burst: Burst) -> None:
         self.due = NEVER
         self.reader = ReplyReader(limits)
         self.fault: UpstreamLost | UpstreamTimeout | None = None
@@ -71,6 +73,7 @@ class Connection(asyncio.Protocol):
         """When the last bytes came, or were wanted again."""
         self._owner = owner
         self._clock = clock
+        self._burst = burst
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
@@ -101,9 +104,9 @@ class Connection(asyncio.Protocol):
         method, body = outgoing.method, outgoing.body
         self.reader.begin(is_bodiless=method in ENDS_AT_HEAD, is_upgrade=outgoing.is_upgrade)
         if not body and method in WITHOUT_CONTENT:
-            self._transport.write(outgoing.head + b"\r\n")
+            self._burst.write(self._transport, outgoing.head + b"\r\n")
         elif isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
-            self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (outgoing.head, len(body), body))
+            self._burst.write(self._transport, b"%bcontent-length: %d\r\n\r\n%b" % (outgoing.head, len(body), body))
         else:
             self._transport.write(b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)))
             self._unsent = Unsent(body)

@@ -10,6 +10,7 @@ import aiohappyeyeballs
 
 from omnillm.clock import Clock
 from omnillm.errors import NotSent
+from omnillm.transport.burst import Burst
 from omnillm.transport.connection import Connection
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.outgoing import Origin, Outgoing
@@ -35,6 +36,7 @@ class Connector:
         self._clock = clock
         self._limits = limits
         self._tls = tls
+        self._burst = Burst()
         self._proxies = proxies
 
     def proxy(self, origin: Origin) -> Proxy | None:
@@ -52,7 +54,7 @@ class Connector:
 
     async def _connect(self, origin: Origin, pool: Pool, *, is_tunnel: bool) -> Connection:
         proxy = self.proxy(origin)
-        connection = Connection(pool, clock=self._clock, limits=self._limits)
+        connection = Connection(pool, clock=self._clock, limits=self._limits, burst=self._burst)
         if proxy is None:
             await self._open(origin, connection)
         elif origin.scheme == "https":
@@ -96,7 +98,7 @@ class Connector:
     async def _tunnel(self, origin: Origin, proxy: Proxy) -> asyncio.Transport:
         """A connection through `proxy` to `origin`, as its bare transport."""
         pool = Pool(deadlines=Deadlines(), limits=self._limits, proxy=None)
-        tunnel = Connection(pool, clock=self._clock, limits=self._limits)
+        tunnel = Connection(pool, clock=self._clock, limits=self._limits, burst=self._burst)
         await self._open(proxy.origin, tunnel)
         head = proxy.connect_head(origin)
         ask = Outgoing(origin=proxy.origin, method=b"CONNECT", head=head, body=b"", timeouts=UNHURRIED, is_stream=False)

@@ -1,0 +1,48 @@
+"""Writes in bursts: the kernel's work of many sockets done together, and not between two pieces of our own."""
+
+import asyncio
+
+MOST = 64
+"""Pieces that wait at most: more of them buy nothing, and whoever receives them could have begun."""
+LARGE_BYTES = 65_536
+"""A piece above this does not wait: its socket must say soon whether it takes more."""
+
+
+class Burst:
+    """What is written within one turn of the event loop, to whichever sockets.
+
+    The first piece is sent at once: a call that is alone waits for nothing. Those behind it are sent together, before the next turn's
+    callbacks. A socket's pieces keep their order as long as whoever uses its transport directly calls `flush` before.
+    """
+
+    __slots__ = ("_is_open", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+        self._is_open = False
+
+    def write(self, transport: asyncio.Transport, piece: bytes) -> None:
+        """Dropped if the transport is closing."""
+        if not self._is_open:
+            self._is_open = True
+            asyncio.get_running_loop().call_soon(self._end)
+            if not transport.is_closing():
+                transport.write(piece)
+            return
+        waiting = self._waiting
+        waiting.append((transport, piece))
+        if len(waiting) >= MOST or len(piece) > LARGE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        waiting = self._waiting
+        if not waiting:
+            return
+        self._waiting = []
+        for transport, piece in waiting:
+            if not transport.is_closing():
+                transport.write(piece)
+
+    def _end(self) -> None:
+        self._is_open = False
+        self.flush()
