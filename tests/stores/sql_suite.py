@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
+from omnillm.stores import writer
 from omnillm.testing.store_suite import COST, balances, call, entry, post_all, usage
 from omnillm.usage import Usage
 
@@ -46,6 +47,32 @@ class SqlSuite:
         await asyncio.gather(*(store.post_durably(call(number)) for number in range(1_000)))
         assert (await usage(store, "total"))["total"].requests == 1_000
         assert store.commits <= 4
+
+    async def test_postings_that_nobody_waits_for_gather_behind_a_transaction(self, store, monkeypatch):
+        """A gateway with a call now and then does not pay a transaction for each: the first is written at once, the others wait a moment."""
+        monkeypatch.setattr(writer, "GATHER_BEHIND_S", 60.0)
+        await store.open()
+        before = store.commits
+        store.post(call(0))
+        await until(lambda: store.commits == before + 1)
+        for number in range(1, 20):
+            store.post(call(number))
+            assert (await usage(store, "total"))["total"].requests == 1
+        await store.flush()
+        assert (await usage(store, "total"))["total"].requests == 20
+        assert store.commits == before + 2
+
+    async def test_posting_that_is_waited_for_does_not_gather(self, store, monkeypatch):
+        """It takes with it what was gathering."""
+        monkeypatch.setattr(writer, "GATHER_BEHIND_S", 60.0)
+        await store.open()
+        before = store.commits
+        for number in range(5):
+            store.post(call(number))
+            await until(lambda: store.commits > before)
+            async with asyncio.timeout(20):
+                await store.post_durably(Posting(entries=(entry(100 + number, EntryKind.RESERVE),)))
+            assert (await usage(store, "total"))["total"].requests == number + 1
 
     async def test_reader_sees_whole_postings_while_the_writer_writes(self, store):
         """Requests, attempts and money of one posting appear together."""

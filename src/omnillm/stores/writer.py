@@ -1,8 +1,8 @@
 """The thread that owns the ledger's only read-write connection, and the queue before it.
 
-The event loop appends to a deque and goes on; it wakes the thread only when that sleeps. The thread commits at once when it was idle. While
-more comes in, it lets postings gather: briefly when somebody waits for one, longer when nobody does, because a commit costs as much as a
-dozen postings.
+The event loop appends to a deque and goes on; it wakes the thread only when that sleeps. The thread commits at once when it was idle, or
+when somebody waits for what he posted alone. Otherwise it lets postings gather, behind a transaction and before the next: briefly when
+somebody waits for one, longer when nobody does, because a commit costs as much as a dozen postings.
 """
 
 import asyncio
@@ -52,6 +52,8 @@ class Writer:
         self._is_asleep = False
         self._is_lingering = False
         self._is_awaited = False
+        self._gathers = False
+        """Behind a transaction that nobody waited for, the next one waits for more, whether or not any has come yet."""
         self._is_ended = False
         self._suspects = 0
         self._again = 0
@@ -128,22 +130,24 @@ class Writer:
 
     def _await_work(self) -> bool:
         """False when the store is closing and nothing is left to write."""
-        if self._queue:
+        if self._queue or self._gathers:
             self._linger()
-        else:
+        if not self._queue:
             self._sleep()
         return bool(self._queue or self._chores)
 
     def _linger(self) -> None:
-        """Under load: lets more gather, unless a whole batch is there."""
-        if len(self._queue) >= BATCH:
+        """Behind a transaction: lets more gather before the next one, unless a whole batch is there."""
+        if len(self._queue) >= BATCH or self._chores:
             return
+        # More came in during the last transaction: so it will during the next, and whoever waits is not alone.
+        is_crowded = bool(self._queue)
         self._is_lingering = True
         if not self._is_awaited:
             self._wake.wait(GATHER_BEHIND_S)
         self._is_lingering = False
         self._wake.clear()
-        if self._is_awaited:
+        if self._is_awaited and is_crowded:
             self._closing.wait(GATHER_S)
 
     def _sleep(self) -> None:
@@ -174,6 +178,7 @@ class Writer:
 
     def _write(self, batch: list[Posting | Awaited]) -> None:
         waiting = [item.done for item in batch if isinstance(item, Awaited)]
+        self._gathers = not waiting
         postings = [item.posting if isinstance(item, Awaited) else item for item in batch]
         try:
             is_on_disk = self._book.write(postings, is_awaited=bool(waiting), now=self._clock.now())
