@@ -3,6 +3,8 @@
 Prices are integer nano-USD per 1,000,000 units, so 0.4 USD per million tokens is 400,000,000.
 """
 
+from functools import lru_cache
+
 NANO_PER_USD = 1_000_000_000
 MAX_NANOUSD = 2**63 - 1
 """What an int64 column holds: about 9.2 billion USD."""
@@ -28,6 +30,7 @@ def _is_decimal(digits: str) -> bool:
     return digits.isascii() and digits.isdigit() and len(digits) <= 30
 
 
+@lru_cache(maxsize=1024)  # what a call has cost is told twice at least: to who called, and to the log
 def format_usd(nanousd: int) -> str:
     """nano-USD -> the shortest exact decimal USD: 1_230_000 -> "0.00123"."""
     if nanousd < 0:

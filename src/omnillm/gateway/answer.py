@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import msgspec
+
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import Frame, FrameReader, SseReader
 from omnillm.gateway.translation import Upstream
@@ -17,60 +19,35 @@ _RARE: Final = Sight.END | Sight.FAILED | Sight.WITHHOLD
 """What a frame may show that makes it more than something to forward."""
 
 
-class Answer:
+class Answer(msgspec.Struct, kw_only=True, eq=False):
     """A plain reply has `body`, a stream `reader` and `watch`."""
 
-    __slots__ = (
-        "_garbled",
-        "_held",
-        "_skims",
-        "_sse",
-        "_tier",
-        "body",
-        "exchange",
-        "final",
-        "is_ended_well",
-        "reader",
-        "seen",
-        "translator",
-        "upstream",
-        "usage",
-        "watch",
-    )
+    exchange: Exchange
+    upstream: Upstream
+    body: bytes | None = None
+    usage: Usage | None = None
+    said_tier: Any = None
+    """The service tier that a plain reply names."""
+    reader: FrameReader | None = None
+    watch: StreamWatch | None = None
+    translator: StreamTranscoder | None = None
+    """Of a stream whose client speaks another protocol."""
+    final: bytes = b""
+    """What the provider said last: its plain reply, or the last event of its stream."""
+    seen: int = Sight.NOTHING
+    """Everything the watch has seen so far."""
+    is_ended_well: bool = False
+    _held: list[bytes] = []
+    _garbled: Failure | None = None
+    """What the translator could not read, where the watch saw nothing wrong."""
+    _skims: Callable[[bytes], bool] | None = None
+    _sse: Any = None
+    """Its `SseReader`, where there is something to skim."""
 
-    def __init__(  # noqa: PLR0913  what a plain reply needs, and what a stream needs
-        self,
-        *,
-        exchange: Exchange,
-        upstream: Upstream,
-        body: bytes | None = None,
-        usage: Usage | None = None,
-        tier: Any = None,
-        reader: FrameReader | None = None,
-        watch: StreamWatch | None = None,
-        translator: StreamTranscoder | None = None,
-        final: bytes = b"",
-    ) -> None:
-        self.exchange = exchange
-        self.upstream = upstream
-        self.body = body
-        self.usage = usage
-        self._tier = tier
-        self.reader = reader
-        self.watch = watch
-        self.translator = translator
-        """Of a stream whose client speaks another protocol."""
-        self._skims: Callable[[bytes], bool] | None = None
-        if watch is not None and translator is None and isinstance(reader, SseReader):
-            self._skims, self._sse = watch.skims, reader
-        self.final = final
-        """What the provider said last: its plain reply, or the last event of its stream."""
-        self.seen = Sight.NOTHING
-        """Everything the watch has seen so far."""
-        self.is_ended_well = False
-        self._held: list[bytes] = []
-        self._garbled: Failure | None = None
-        """What the translator could not read, where the watch saw nothing wrong."""
+    def __post_init__(self) -> None:
+        watch = self.watch
+        if watch is not None and self.translator is None and isinstance(self.reader, SseReader):
+            self._skims, self._sse = watch.skims, self.reader
 
     def take(self, piece: bytes) -> int:
         """Read one piece of a stream (b"": its end) into whole frames; tell what stood in them."""
@@ -174,7 +151,7 @@ class Answer:
     @property
     def tier(self) -> Any:
         """The service tier that the provider names."""
-        return self._tier if self.watch is None else self.watch.tier
+        return self.said_tier if self.watch is None else self.watch.tier
 
     @property
     def told(self) -> StreamWatch | StreamEncoder | None:

@@ -28,6 +28,7 @@ ABORT_SLACK_TOKENS = 16
 
 class Attempt:
     __slots__ = (
+        "charged",
         "credential_version",
         "exchange",
         "first_byte_s",
@@ -62,6 +63,8 @@ class Attempt:
         self.exchange: Exchange | None = None
         self.has_content = False
         """Of a stream that failed: it had generated something before."""
+        self.charged: tuple[int, bool] | None = None
+        """(nano-USD, whether it is an estimate), once its end is known."""
         self.metered: tuple[int, bool] | None = None
         """Of a live session: (nano-USD, whether a part of it is an estimate), counted as it went."""
         self.observed_bytes = -1
@@ -85,9 +88,9 @@ class Attempt:
             first_byte_s=self.first_byte_s,
         )
 
-    def may_be_billed(self, outcome: Outcome, cost_nanousd: int) -> bool:
+    def may_be_billed(self, verdict: Verdict, cost_nanousd: int) -> bool:
         """Whether repeating the call could be paid twice: all but what no provider bills, and what provably never left."""
-        return cost_nanousd > 0 or (self.has_begun and (self.has_content or outcome.verdict not in UNBILLED))
+        return cost_nanousd > 0 or (self.has_begun and (self.has_content or verdict not in UNBILLED))
 
     def charge(self, outcome: Outcome, status: int, quote: Quote) -> tuple[int, bool]:
         """(nano-USD, whether it is an estimate). A reported usage is exact; an answer that was an error is free; the rest is bounded."""

@@ -173,41 +173,52 @@ class Case:
             return
         self.attempt = None
         attempt.close_exchange()
-        settlement = self._settlement
-        charged = attempt.charge(outcome, status, self.quote)
+        charged = attempt.charged or self.charge(attempt, outcome, status)
         if outcome.verdict is not Verdict.STALE:
-            settlement.admission.release(attempt.lease.lease_id, outcome)
-        self._record(attempt, outcome, charged)
+            self._settlement.admission.release(attempt.lease.lease_id, outcome)
+        self._book(attempt, outcome.verdict, charged)
         if attempt.is_sent:
             self._rows += (self._attempt_row(attempt, outcome, charged, (status, error)),)
         else:
             self.attempts -= 1  # it was never dispatched
 
-    def _record(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool]) -> None:
-        """The attempt's part of the call's sums, and its entries in the ledger."""
+    def charge(self, attempt: Attempt, outcome: Outcome, status: int) -> tuple[int, bool]:
+        """Add what the attempt has cost to the call's sums, once. `end` does, unless a reply's head has to name it before.
+
+        Returns (nano-USD, whether it is an estimate).
+        """
+        charged = attempt.charged = attempt.charge(outcome, status, self.quote)
         cost, is_estimated = charged
         if self.claim is not None:
-            self._may_be_billed |= attempt.may_be_billed(outcome, cost)
+            self._may_be_billed |= attempt.may_be_billed(outcome.verdict, cost)
         if is_estimated:
             self.is_estimated = True
         if not outcome.is_usage_known and (attempt.has_content or outcome.verdict not in UNBILLED):
             self._is_usage_known = False
         self.cost_nanousd += cost
         self.usage = self.usage + outcome.usage if self._rows else outcome.usage
-        journal = self._settlement.journal
+        return charged
+
+    def _book(self, attempt: Attempt, verdict: Verdict, charged: tuple[int, bool]) -> None:
+        """The attempt's entries in the ledger."""
+        ticket, journal = self.ticket, self._settlement.journal
         # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
-        if self.periods and (cost or journal.is_strict or self.call.operation == BATCHES):
-            is_void = not attempt.is_sent or outcome.verdict is Verdict.NOT_SENT
+        if ticket is not None and ticket.periods and (charged[0] or journal.is_strict or self.call.operation == BATCHES):
+            is_void = not attempt.is_sent or verdict is Verdict.NOT_SENT
             self._entries += journal.entries(
                 self,
                 attempt=attempt.number,
                 kind=EntryKind.VOID if is_void else EntryKind.SETTLE,
-                amount_nanousd=cost,
+                amount_nanousd=charged[0],
                 wall_ms=attempt.wall_ms,
-                is_estimated=is_estimated,
+                is_estimated=charged[1],
             )
+        if self.slices:
+            self._void_slices(attempt)
+
+    def _void_slices(self, attempt: Attempt) -> None:
         for number in range(1, self.slices + 1):
-            self._entries += journal.entries(
+            self._entries += self._settlement.journal.entries(
                 self, attempt=attempt.number + number, kind=EntryKind.VOID, amount_nanousd=0, wall_ms=attempt.wall_ms
             )
         self.slices = 0
@@ -250,16 +261,16 @@ class Case:
             # A grant that its receiver never saw: cancelled while it stood in a queue.
             settlement.admission.cancel(self.request_id)
         row = self._request_row(status, outcome)
-        posting = Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=self._end_claim(outcome))
-        settlement.journal.post(posting)
+        claims = () if self.claim is None else self._end_claim(self.claim, outcome)
+        settlement.journal.post(
+            Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims),
+        )
         for observe in settlement.observers:
             observe(row)
 
-    def _end_claim(self, outcome: str) -> tuple[ClaimRow, ...]:
+    def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
         """What became of the idempotency key; the ledger knows of it once an attempt was begun."""
-        if self.claim is None:
-            return ()
-        row = self.claim.end(self.request_id, outcome, may_be_billed=self._may_be_billed)
+        row = claim.end(self.request_id, outcome, may_be_billed=self._may_be_billed)
         return () if self._last is None else (row,)
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:

@@ -44,10 +44,6 @@ class Counts(NamedTuple):
     characters: int = 0
     audio_ms: int = 0
 
-    @classmethod
-    def of(cls, row: RequestRow) -> "Counts":
-        return cls(1, row.attempts, row.cost_nanousd, row.duration_ms, *astuple(row.usage))
-
 
 class Series:
     """Calls that have their labels in common: their counts, and how many took how long (`BUCKETS_MS`)."""
@@ -62,10 +58,11 @@ class Series:
     def counts(self) -> Counts:
         return Counts._make(self._sums)
 
-    def observe(self, counts: Counts) -> None:
+    def observe(self, counts: tuple[int, ...], duration_ms: int) -> None:
+        """`counts`: of one call, in the order of `Counts`."""
         # Added up in C: it happens at the end of every call.
         self._sums = tuple(map(add, self._sums, counts))
-        self.buckets[bisect_left(BUCKETS_MS, counts.duration_ms)] += 1
+        self.buckets[bisect_left(BUCKETS_MS, duration_ms)] += 1
 
     def add(self, other: "Series") -> None:
         self._sums = tuple(map(add, self._sums, other.counts))
@@ -90,11 +87,12 @@ class Counters:
             if len(self.series) >= MAX_SERIES:
                 key = (row.protocol, row.provider, OTHER, row.outcome)
             series = self.series.setdefault(key, Series())
-        counts = Counts.of(row)
-        series.observe(counts)
+        duration_ms = row.duration_ms
+        counts = (1, row.attempts, row.cost_nanousd, duration_ms, *astuple(row.usage))
+        series.observe(counts, duration_ms)
         if row.attempts:
             caller = self.callers.get((row.caller, row.provider, row.upstream_model))
-            (caller or self._new_caller(row)).observe(counts)
+            (caller or self._new_caller(row)).observe(counts, duration_ms)
         else:
             self.refuse(row.outcome)
         if row.loss:

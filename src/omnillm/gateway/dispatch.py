@@ -160,7 +160,7 @@ class Dispatch:
                 told = case.translate(bridged, attempt.lease, body)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
-        answer = Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, tier=peek.tier, final=body)
+        answer = Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, said_tier=peek.tier, final=body)
         if peek.has_content:
             answer.seen = Sight.CONTENT
         return answer

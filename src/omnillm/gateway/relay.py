@@ -1,4 +1,8 @@
-"""The reply on its way to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously."""
+"""The reply on its way to the client, from what was held back on. Its `close()` settles the case: exactly once, synchronously.
+
+A plain reply's cost is known before it is told, because its head names it. All else that its end means is the client's to wait for no more:
+who serves it writes first, and closes in the same step of the loop, before anybody's next call is looked at.
+"""
 
 from collections.abc import Callable
 
@@ -19,9 +23,9 @@ Outlet = Callable[[bytes], bool]
 
 
 class Relay:
-    """`whole` is a plain reply's body, already settled; a stream is read piece by piece. Whoever opens a relay closes it."""
+    """`whole` is a plain reply's body, its cost already the case's; a stream is read piece by piece. Whoever opens a relay closes it."""
 
-    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "_outlet", "whole")
+    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "_outlet", "_told", "whole")
 
     def __init__(self, case: Case, answer: Answer, drains: Drains) -> None:
         assert case.attempt is not None
@@ -34,10 +38,8 @@ class Relay:
         self._is_settled = False
         self._outlet: Outlet | None = None
         self.whole = answer.body
-        if answer.body is not None:
-            if case.claim is not None:
-                case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), answer.body)
-            self._succeed(answer)
+        self._told = None if answer.body is None else self._charge(answer, Verdict.SUCCESS)
+        """What the attempt has used, once that is known and charged."""
 
     @property
     def case(self) -> Case:
@@ -83,9 +85,11 @@ class Relay:
         """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure.
 
         With an `outlet`, events go there as they come, without a wake-up, until one has no room there, ends the stream, or failed.
+        A plain reply comes whole, and the case is settled when it does.
         """
         answer = self._answer
         if answer.body is not None:
+            self._succeed(answer)
             body, answer.body = answer.body, b""
             return body
         while True:
@@ -131,7 +135,7 @@ class Relay:
         self._outlet = None  # whoever drains needs no client
         if self._is_settled:
             return
-        if self._answer.is_ended_well:
+        if self.whole is not None or self._answer.is_ended_well:
             self._is_abandoned = self._answer.held_bytes > 0
             self._succeed(self._answer)  # its cost is known to the last token, whoever read it
             return
@@ -148,9 +152,12 @@ class Relay:
             return
         self._is_settled = True
         answer.exchange.linger()
+        case = self._case
+        if case.claim is not None and self.whole is not None:
+            case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
         made_ids = answer.upstream.protocol.made_ids
         if made_ids is not None:
-            self._case.bind(self._attempt.lease, made_ids(answer.final))
+            case.bind(self._attempt.lease, made_ids(answer.final))
         self._end(Verdict.SUCCESS, "")
         self._close_case(200, SUCCESS)
 
@@ -182,26 +189,34 @@ class Relay:
             return usage == NO_USAGE
         return not prompt or (not completion and bool(answer.seen & Sight.CONTENT))
 
-    def _end(self, verdict: Verdict, error: str) -> None:
-        answer = self._answer
-        exchange = answer.exchange
-        if answer.translator is not None:
-            self._case.losses = tuple(sorted({*self._case.losses, *answer.translator.losses.reasons}))
+    def _charge(self, answer: Answer, verdict: Verdict) -> Outcome:
+        """Work out what the attempt has used, and add its cost to the case."""
+        case, attempt = self._case, self._attempt
         # What a stream reported before its end is a part of the truth, not the whole.
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
         if usage is not None and self._is_lie(usage, answer):
             usage = None  # the attempt is charged by estimate
         tier = answer.tier
-        if usage is not None and tier is not None and (tier != "default" or self._case.quote.extras):
-            self._case.served_under(tier)
-        if usage is None and verdict is Verdict.SUCCESS and self._attempt.price is not None:
-            lease = self._attempt.lease
-            usage = self._case.quote.counted((lease.provider, lease.model), self._attempt.price)
+        if usage is not None and tier is not None and (tier != "default" or case.quote.extras):
+            case.served_under(tier)
+        if usage is None and verdict is Verdict.SUCCESS and attempt.price is not None:
+            lease = attempt.lease
+            usage = case.quote.counted((lease.provider, lease.model), attempt.price)
+        told = Outcome(verdict=verdict, usage=usage or NO_USAGE, is_usage_known=usage is not None)
+        case.charge(attempt, told, answer.exchange.status)
+        return told
+
+    def _end(self, verdict: Verdict, error: str) -> None:
+        answer, case = self._answer, self._case
+        exchange = answer.exchange
+        if answer.translator is not None:
+            case.losses = tuple(sorted({*case.losses, *answer.translator.losses.reasons}))
+        told = self._told or self._charge(answer, verdict)
         outcome = Outcome(
             verdict=verdict,
-            usage=usage or NO_USAGE,
-            is_usage_known=usage is not None,
+            usage=told.usage,
+            is_usage_known=told.is_usage_known,
             first_byte_s=self._attempt.first_byte_s,
             headroom=answer.upstream.read_headroom(exchange.headers),
         )
-        self._case.end(outcome, status=exchange.status, error=error)
+        case.end(outcome, status=exchange.status, error=error)
