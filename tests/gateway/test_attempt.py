@@ -16,7 +16,7 @@ LEASE = Lease(lease_id=1, case_id="c", provider="p", key="k", model="m", tokens=
 
 
 def attempt(*, is_sent: bool = True, observed: int = -1, price: Price | None = PRICE) -> Attempt:
-    made = Attempt(LEASE, 1, price, 0)
+    made = Attempt(LEASE, 1, price, "" if price is None else price.version, 0)
     made.is_sent = made.has_begun = is_sent
     made.observed_bytes = observed
     return made

@@ -49,6 +49,10 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         if watch is not None and self.translator is None and isinstance(self.reader, SseReader):
             self._skims, self._sse = watch.skims, self.reader
 
+    def __repr__(self) -> str:
+        """Without what was said."""
+        return f"Answer({'plain' if self.watch is None else 'stream'})"
+
     def take(self, piece: bytes) -> int:
         """Read one piece of a stream (b"": its end) into whole frames; tell what stood in them."""
         assert self.reader is not None

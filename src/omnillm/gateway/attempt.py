@@ -1,5 +1,7 @@
 """One dispatch of a call to one target with one provider key: what it held, what came of it, what it costs."""
 
+import msgspec
+
 from omnillm.admission.asks import Lease
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
@@ -26,49 +28,30 @@ ABORT_SLACK_TOKENS = 16
 """What a provider may generate and bill between our closing and its noticing."""
 
 
-class Attempt:
-    __slots__ = (
-        "charged",
-        "credential_version",
-        "exchange",
-        "first_byte_s",
-        "has_begun",
-        "has_content",
-        "is_sent",
-        "lease",
-        "metered",
-        "number",
-        "observed_bytes",
-        "price",
-        "price_version",
-        "sent_at",
-        "wall_ms",
-    )
-
-    def __init__(self, lease: Lease, number: int, price: Price | None, wall_ms: int) -> None:
-        self.lease = lease
-        self.number = number
-        self.price = price
-        self.price_version = "" if price is None else price.version
-        """Of which figures, terms and bound the charge is."""
-        self.wall_ms = wall_ms
-        self.credential_version = 0
-        """Of what authenticated it, where that is refreshed."""
-        self.is_sent = False
-        """Whether it was handed to the transport, which may still be connecting."""
-        self.has_begun = False
-        """Whether a byte may have left."""
-        self.sent_at = 0.0
-        self.first_byte_s: float | None = None
-        self.exchange: Exchange | None = None
-        self.has_content = False
-        """Of a stream that failed: it had generated something before."""
-        self.charged: tuple[int, bool] | None = None
-        """(nano-USD, whether it is an estimate), once its end is known."""
-        self.metered: tuple[int, bool] | None = None
-        """Of a live session: (nano-USD, whether a part of it is an estimate), counted as it went."""
-        self.observed_bytes = -1
-        """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
+class Attempt(msgspec.Struct, eq=False):
+    lease: Lease
+    number: int
+    price: Price | None
+    price_version: str
+    """Of which figures, terms and bound the charge is; "" without a price."""
+    wall_ms: int
+    sent_at: float = 0.0
+    is_sent: bool = False
+    """Whether it was handed to the transport, which may still be connecting."""
+    has_begun: bool = False
+    """Whether a byte may have left."""
+    first_byte_s: float | None = None
+    exchange: Exchange | None = None
+    has_content: bool = False
+    """Of a stream that failed: it had generated something before."""
+    observed_bytes: int = -1
+    """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
+    charged: tuple[int, bool] | None = None
+    """(nano-USD, whether it is an estimate), once its end is known."""
+    metered: tuple[int, bool] | None = None
+    """Of a live session: (nano-USD, whether a part of it is an estimate), counted as it went."""
+    credential_version: int = 0
+    """Of what authenticated it, where that is refreshed."""
 
     def begin(self) -> None:
         self.has_begun = True

@@ -33,81 +33,46 @@ ABORTED = "aborted"
 NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="", tokens=0)
 
 
-class Case:
+class Case(msgspec.Struct, eq=False):
     """What one call holds: a ticket, at most one lease and exchange at a time, and the rows of what has been tried."""
 
-    __slots__ = (
-        "_bindings",
-        "_entries",
-        "_is_closed",
-        "_is_usage_known",
-        "_last",
-        "_may_be_billed",
-        "_rows",
-        "_settlement",
-        "attempt",
-        "attempts",
-        "bridge",
-        "call",
-        "claim",
-        "cost_nanousd",
-        "covered_nanousd",
-        "is_estimated",
-        "is_handed_over",
-        "losses",
-        "pin",
-        "provider_body",
-        "provider_protocol",
-        "quote",
-        "request_id",
-        "slices",
-        "targets",
-        "ticket",
-        "usage",
-    )
+    settlement: "Settlement"
+    call: Call
+    request_id: str
+    quote: Quote
+    targets: tuple[Target, ...]
+    pin: Pin | None = None
+    bridge: Bridge | FamilyBridge | None = None
+    ticket: Ticket | None = None
+    claim: Claim | None = None
+    """The call's hold on its idempotency key."""
+    attempt: Attempt | None = None
+    attempts: int = 0
+    usage: Usage = NO_USAGE
+    cost_nanousd: int = 0
+    covered_nanousd: int = 0
+    """Of the cost: for how much of it the reservation was extended, so that the next attempt is covered whole."""
+    slices: int = 0
+    """Of a live session: how often its reservation was topped up. Each slice is in the ledger as an attempt's would be."""
+    losses: tuple[LossReason, ...] = ()
+    """What the translation of the attempt that answered could not carry."""
+    is_estimated: bool = False
+    is_handed_over: bool = False
+    is_closed: bool = False
+    provider_body: bytes = b""
+    """The body of a provider's own refusal; verbatim for a client of the same protocol."""
+    provider_protocol: str = ""
+    _last: Attempt | None = None
+    _rows: tuple[AttemptRow, ...] = ()
+    _entries: tuple[Entry, ...] = ()
+    _bindings: tuple[Binding, ...] = ()
+    _is_usage_known: bool = True
+    _may_be_billed: bool = False
+    """An attempt may have been billed."""
 
-    def __init__(
-        self,
-        settlement: "Settlement",
-        call: Call,
-        quote: Quote,
-        targets: tuple[Target, ...],
-        pin: Pin | None,
-        bridge: Bridge | FamilyBridge | None = None,
-    ) -> None:
-        self._settlement = settlement
-        self.bridge = bridge
-        self.pin = pin
-        self._bindings: tuple[Binding, ...] = ()
-        self.losses: tuple[LossReason, ...] = ()
-        """What the translation of the attempt that answered could not carry."""
-        self.call = call
-        self.quote = quote
-        self.targets = targets
-        self.request_id = settlement.make_id(call.wall)
-        self.ticket: Ticket | None = None
-        self.attempt: Attempt | None = None
-        self._last: Attempt | None = None
-        self.attempts = 0
-        self.usage: Usage = NO_USAGE
-        self.cost_nanousd = 0
-        self.covered_nanousd = 0
-        """Of the cost: for how much of it the reservation was extended, so that the next attempt is covered whole."""
-        self.slices = 0
-        """Of a live session: how often its reservation was topped up. Each slice is in the ledger as an attempt's would be."""
-        self.is_estimated = False
-        self.is_handed_over = False
-        self.provider_body = b""
-        """The body of a provider's own refusal; verbatim for a client of the same protocol."""
-        self.provider_protocol = ""
-        self._entries: tuple[Entry, ...] = ()
-        self._rows: tuple[AttemptRow, ...] = ()
-        self._is_closed = False
-        self._is_usage_known = True
-        self._may_be_billed = False
-        """An attempt may have been billed."""
-        self.claim: Claim | None = None
-        """The call's hold on its idempotency key."""
+    def __repr__(self) -> str:
+        """Without what was asked and answered."""
+        return f"Case({self.request_id!r}, {self.call!r})"
 
     def __enter__(self) -> "Case":
         return self
@@ -127,10 +92,6 @@ class Case:
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     @property
-    def settlement(self) -> "Settlement":
-        return self._settlement
-
-    @property
     def periods(self) -> tuple[tuple[str, str], ...]:
         """(budget, period) of everything reserved for the case."""
         return () if self.ticket is None else self.ticket.periods
@@ -141,10 +102,6 @@ class Case:
         return () if self.claim is None else (self.claim.taken(self.request_id),)
 
     @property
-    def is_closed(self) -> bool:
-        return self._is_closed
-
-    @property
     def last_lease(self) -> Lease:
         """Of the newest attempt."""
         return NO_LEASE if self._last is None else self._last.lease
@@ -153,16 +110,18 @@ class Case:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
         self.attempts += 1
         self.losses = ()  # those of an attempt that failed are nobody's
-        settlement = self._settlement
+        settlement = self.settlement
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
-        self.attempt = self._last = attempt = Attempt(lease, self.attempts, price, int(settlement.clock.wall() * 1000))
+        self.attempt = self._last = attempt = Attempt(
+            lease, self.attempts, price, "" if price is None else price.version, int(settlement.clock.wall() * 1000)
+        )
         return attempt
 
     def served_under(self, tier: Any) -> None:
         """The attempt costs what the service tier costs that its reply names, whatever was asked for."""
         attempt = self.attempt
         if attempt is not None:
-            price = self._settlement.quoter.served(self.quote, (attempt.lease.provider, attempt.lease.model), tier)
+            price = self.settlement.quoter.served(self.quote, (attempt.lease.provider, attempt.lease.model), tier)
             if price is not None:
                 attempt.price, attempt.price_version = price, price.version
 
@@ -175,7 +134,7 @@ class Case:
         attempt.close_exchange()
         charged = attempt.charged or self.charge(attempt, outcome, status)
         if outcome.verdict is not Verdict.STALE:
-            self._settlement.admission.release(attempt.lease.lease_id, outcome)
+            self.settlement.admission.release(attempt.lease.lease_id, outcome)
         self._book(attempt, outcome.verdict, charged)
         if attempt.is_sent:
             self._rows += (self._attempt_row(attempt, outcome, charged, (status, error)),)
@@ -201,7 +160,7 @@ class Case:
 
     def _book(self, attempt: Attempt, verdict: Verdict, charged: tuple[int, bool]) -> None:
         """The attempt's entries in the ledger."""
-        ticket, journal = self.ticket, self._settlement.journal
+        ticket, journal = self.ticket, self.settlement.journal
         # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
         if ticket is not None and ticket.periods and (charged[0] or journal.is_strict or self.call.operation == BATCHES):
             is_void = not attempt.is_sent or verdict is Verdict.NOT_SENT
@@ -218,7 +177,7 @@ class Case:
 
     def _void_slices(self, attempt: Attempt) -> None:
         for number in range(1, self.slices + 1):
-            self._entries += self._settlement.journal.entries(
+            self._entries += self.settlement.journal.entries(
                 self, attempt=attempt.number + number, kind=EntryKind.VOID, amount_nanousd=0, wall_ms=attempt.wall_ms
             )
         self.slices = 0
@@ -226,12 +185,12 @@ class Case:
     def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], told: tuple[int, str]) -> AttemptRow:
         """`told`: the provider's status (0: none came), and the error's code."""
         lease, first_byte_s = attempt.lease, attempt.first_byte_s
-        settlement = self._settlement
+        settlement = self.settlement
         return AttemptRow(
-            request_id=self.request_id,
-            attempt=attempt.number,
-            provider=lease.provider,
-            model=lease.model,
+            self.request_id,
+            attempt.number,
+            lease.provider,
+            lease.model,
             key=lease.key,
             verdict=outcome.verdict.value,
             status=told[0],
@@ -249,12 +208,12 @@ class Case:
 
     def close(self, *, status: int, outcome: str) -> None:
         """Give back what is still held, book the cost, write the rows, tell the observers. Only the first close counts."""
-        if self._is_closed:
+        if self.is_closed:
             return
-        self._is_closed = True
+        self.is_closed = True
         if self.attempt is not None:
             self.end(Outcome(verdict=Verdict.ABORTED, first_byte_s=self.attempt.first_byte_s), error=outcome)
-        settlement = self._settlement
+        settlement = self.settlement
         if self.ticket is not None:
             settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._is_usage_known else None)
         if outcome != SUCCESS:
@@ -275,7 +234,7 @@ class Case:
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
         """Remember what the reply made, so that its ids find the key again."""
-        self._bindings += self._settlement.bindings.make(self.call, lease, made)
+        self._bindings += self.settlement.bindings.make(self.call, lease, made)
 
     def call_for(self, lease: Lease) -> Call:
         """The call as the key of a lease is sent it, where it is not translated; what that leaves out is noted."""
@@ -297,23 +256,23 @@ class Case:
         return self.bridge.stream(bridged, lease, self.request_id)
 
     def _request_row(self, status: int, outcome: str) -> RequestRow:
-        call, settlement = self.call, self._settlement
+        call, settlement = self.call, self.settlement
         lease = self.last_lease
         return RequestRow(
-            request_id=self.request_id,
-            wall_ms=int(call.wall * 1000),
-            day=settlement.day_of(call.wall),
-            duration_ms=int((settlement.clock.now() - call.started_at) * 1000),
-            caller=call.caller.name,
-            protocol=call.protocol.name,
-            operation=call.operation,
-            model=call.model,
-            provider=lease.provider,
-            upstream_model=lease.model,
-            key=lease.key,
-            status=status,
-            outcome=outcome,
-            is_stream=call.is_stream,
+            self.request_id,
+            int(call.wall * 1000),
+            settlement.day_of(call.wall),
+            int((settlement.clock.now() - call.started_at) * 1000),
+            call.caller.name,
+            call.protocol.name,
+            call.operation,
+            call.model,
+            lease.provider,
+            lease.model,
+            lease.key,
+            status,
+            outcome,
+            call.is_stream,
             attempts=self.attempts,
             usage=self.usage,
             cost_nanousd=self.cost_nanousd,

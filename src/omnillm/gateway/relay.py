@@ -135,7 +135,10 @@ class Relay:
         self._outlet = None  # whoever drains needs no client
         if self._is_settled:
             return
-        if self.whole is not None or self._answer.is_ended_well:
+        if self.whole is not None:
+            self._succeed(self._answer)
+            return
+        if self._answer.is_ended_well:
             self._is_abandoned = self._answer.held_bytes > 0
             self._succeed(self._answer)  # its cost is known to the last token, whoever read it
             return
