@@ -46,8 +46,9 @@ class Attempt(msgspec.Struct, eq=False):
     """Of a stream that failed: it had generated something before."""
     observed_bytes: int = -1
     """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
+    told: Outcome | None = None
+    """Once its end is known, as far as money goes; and `charged` for it: (nano-USD, whether it is an estimate)."""
     charged: tuple[int, bool] | None = None
-    """(nano-USD, whether it is an estimate), once its end is known."""
     metered: tuple[int, bool] | None = None
     """Of a live session: (nano-USD, whether a part of it is an estimate), counted as it went."""
     credential_version: int = 0

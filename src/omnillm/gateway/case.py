@@ -147,6 +147,7 @@ class Case(msgspec.Struct, eq=False):
         Returns (nano-USD, whether it is an estimate).
         """
         charged = attempt.charged = attempt.charge(outcome, status, self.quote)
+        attempt.told = outcome
         cost, is_estimated = charged
         if self.claim is not None:
             self._may_be_billed |= attempt.may_be_billed(outcome.verdict, cost)
@@ -211,8 +212,9 @@ class Case(msgspec.Struct, eq=False):
         if self.is_closed:
             return
         self.is_closed = True
-        if self.attempt is not None:
-            self.end(Outcome(verdict=Verdict.ABORTED, first_byte_s=self.attempt.first_byte_s), error=outcome)
+        attempt = self.attempt
+        if attempt is not None:
+            self.end(attempt.told or Outcome(verdict=Verdict.ABORTED, first_byte_s=attempt.first_byte_s), error=outcome)
         settlement = self.settlement
         if self.ticket is not None:
             settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._is_usage_known else None)

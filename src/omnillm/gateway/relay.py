@@ -25,7 +25,7 @@ Outlet = Callable[[bytes], bool]
 class Relay:
     """`whole` is a plain reply's body, its cost already the case's; a stream is read piece by piece. Whoever opens a relay closes it."""
 
-    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "_outlet", "_told", "whole")
+    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "_outlet", "whole")
 
     def __init__(self, case: Case, answer: Answer, drains: Drains) -> None:
         assert case.attempt is not None
@@ -38,8 +38,8 @@ class Relay:
         self._is_settled = False
         self._outlet: Outlet | None = None
         self.whole = answer.body
-        self._told = None if answer.body is None else self._charge(answer, Verdict.SUCCESS)
-        """What the attempt has used, once that is known and charged."""
+        if answer.body is not None:
+            self._charge(answer, Verdict.SUCCESS)
 
     @property
     def case(self) -> Case:
@@ -155,14 +155,14 @@ class Relay:
             return
         self._is_settled = True
         answer.exchange.linger()
-        case = self._case
-        if case.claim is not None and self.whole is not None:
-            case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
-        made_ids = answer.upstream.protocol.made_ids
-        if made_ids is not None:
-            case.bind(self._attempt.lease, made_ids(answer.final))
-        self._end(Verdict.SUCCESS, "")
-        self._close_case(200, SUCCESS)
+        with self._case as case:  # which gives back what it holds, even where this fails
+            if case.claim is not None and self.whole is not None:
+                case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
+            made_ids = answer.upstream.protocol.made_ids
+            if made_ids is not None:
+                case.bind(self._attempt.lease, made_ids(answer.final))
+            self._end(Verdict.SUCCESS, "")
+            self._close_case(200, SUCCESS)
 
     def _fail(self, failure: Failure) -> OmniError:
         error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
@@ -214,7 +214,7 @@ class Relay:
         exchange = answer.exchange
         if answer.translator is not None:
             case.losses = tuple(sorted({*case.losses, *answer.translator.losses.reasons}))
-        told = self._told or self._charge(answer, verdict)
+        told = self._attempt.told or self._charge(answer, verdict)
         outcome = Outcome(
             verdict=verdict,
             usage=told.usage,
