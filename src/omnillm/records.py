@@ -1,8 +1,8 @@
 """What the ledger keeps. Gateway and stores never meet: they share these structs, which travel as JSON arrays in batches.
 
-A row is immutable. Those of calls and attempts may be made by position: of more than 15 keywords CPython makes a dictionary, which costs
-more than the row (3.1 us to 0.5). Every key begins with the request id (16 bytes, time-ordered, as 32 hex digits here); `epoch` names the process that
-wrote it, so that what a killed process left open can be told from what is in flight now.
+A row is immutable. Every key begins with the request id (16 bytes, time-ordered, as 32 hex digits here); `epoch` names the process that
+wrote it, so that what a killed process left open can be told from what is in flight now. The rows of calls and attempts may be made by
+position: of more than 15 keywords CPython makes a dictionary, which costs more than the row (3 us to 0.5).
 """
 
 import enum

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from omnillm.records import RequestRow
-from omnillm.server.calllog import GATHERED_BYTES, CallLog
+from omnillm.server.calllog import MOST_GATHERED, CallLog
 from omnillm.usage import Usage
 
 ROW = RequestRow(
@@ -106,12 +106,11 @@ def test_lines_are_gathered() -> None:
     """Nothing is written on a call's own path until a good deal has come together."""
     stream = BytesIO()
     log = CallLog(stream, is_json=False)
-    log.observe(ROW)
-    for _ in range(GATHERED_BYTES // 100):
+    for _ in range(MOST_GATHERED + 1):
         log.observe(ROW)
     log.flush()
     log.close()
-    assert stream.getvalue().count(b"\n") == GATHERED_BYTES // 100 + 1
+    assert stream.getvalue().count(b"\n") == MOST_GATHERED + 1
 
 
 def test_a_full_disk_costs_lines_and_no_call(caplog: pytest.LogCaptureFixture) -> None:

@@ -96,7 +96,7 @@ class Program:
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
-        self.on_tick: list[Callable[[], None]] = [self.retention.tick, self.batch_looks.tick]
+        self.on_tick: list[Callable[[], None]] = [self.counters.fold, self.retention.tick, self.batch_looks.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None

@@ -193,7 +193,7 @@ class Case(msgspec.Struct, eq=False):
             lease.provider,
             lease.model,
             key=lease.key,
-            verdict=outcome.verdict.value,
+            verdict=outcome.verdict._value_,
             status=told[0],
             wall_ms=attempt.wall_ms,
             duration_ms=int((settlement.clock.now() - attempt.sent_at) * 1000),

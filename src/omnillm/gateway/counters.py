@@ -14,6 +14,8 @@ BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
 MAX_SERIES = 2_000
 """Models may be asked for by pattern, so their names are the callers' to choose: above this many series they are counted as "other"."""
 OTHER: Final = "other"
+MOST_WAITING: Final = 32
+"""Calls that have ended and are not added up yet."""
 
 decode_losses: Final = msgspec.json.Decoder(tuple[LossReason, ...]).decode
 
@@ -60,7 +62,7 @@ class Series:
 
     def observe(self, counts: tuple[int, ...], duration_ms: int) -> None:
         """`counts`: of one call, in the order of `Counts`."""
-        # Added up in C: it happens at the end of every call.
+        # Added up in C: it happens for every call.
         self._sums = tuple(map(add, self._sums, counts))
         self.buckets[bisect_left(BUCKETS_MS, duration_ms)] += 1
 
@@ -70,28 +72,63 @@ class Series:
 
 
 class Counters:
+    """`observe` is a settlement's observer; `fold` is called by the program's tick, and by whoever reads."""
+
     def __init__(self) -> None:
-        self.series: dict[tuple[str, str, str, str], Series] = {}
+        self._rows: list[RequestRow] = []
+        self._series: dict[tuple[str, str, str, str], Series] = {}
+        self._callers: dict[tuple[str, str, str], Series] = {}
+        self._losses: dict[tuple[str, str, str], int] = {}
+        self._refusals: dict[str, int] = {}
+
+    @property
+    def series(self) -> dict[tuple[str, str, str, str], Series]:
         """By protocol, provider, upstream model, outcome."""
-        self.callers: dict[tuple[str, str, str], Series] = {}
+        self.fold()
+        return self._series
+
+    @property
+    def callers(self) -> dict[tuple[str, str, str], Series]:
         """By caller, provider, upstream model."""
-        self.losses: dict[tuple[str, str, str], int] = {}
+        self.fold()
+        return self._callers
+
+    @property
+    def losses(self) -> dict[tuple[str, str, str], int]:
         """By protocol, provider, kind: what translations could not carry."""
-        self.refusals: dict[str, int] = {}
+        self.fold()
+        return self._losses
+
+    @property
+    def refusals(self) -> dict[str, int]:
         """By error code: calls that ended before any attempt."""
+        self.fold()
+        return self._refusals
 
     def observe(self, row: RequestRow) -> None:
+        # Many at once are added up in half the time that they take one by one, each behind a call that has filled the caches.
+        self._rows.append(row)
+        if len(self._rows) == MOST_WAITING:
+            self.fold()
+
+    def fold(self) -> None:
+        """Add up the calls that have ended since the last time."""
+        rows, self._rows = self._rows, []
+        for row in rows:
+            self._count(row)
+
+    def _count(self, row: RequestRow) -> None:
         key = (row.protocol, row.provider, row.upstream_model, row.outcome)
-        series = self.series.get(key)
+        series = self._series.get(key)
         if series is None:
-            if len(self.series) >= MAX_SERIES:
+            if len(self._series) >= MAX_SERIES:
                 key = (row.protocol, row.provider, OTHER, row.outcome)
-            series = self.series.setdefault(key, Series())
+            series = self._series.setdefault(key, Series())
         duration_ms = row.duration_ms
         counts = (1, row.attempts, row.cost_nanousd, duration_ms, *astuple(row.usage))
         series.observe(counts, duration_ms)
         if row.attempts:
-            caller = self.callers.get((row.caller, row.provider, row.upstream_model))
+            caller = self._callers.get((row.caller, row.provider, row.upstream_model))
             (caller or self._new_caller(row)).observe(counts, duration_ms)
         else:
             self.refuse(row.outcome)
@@ -101,16 +138,16 @@ class Counters:
     def _new_caller(self, row: RequestRow) -> Series:
         """The first call of a caller to a model; beyond the most, models count together, then callers."""
         key = (row.caller, row.provider, row.upstream_model)
-        if len(self.callers) >= MAX_SERIES:
+        if len(self._callers) >= MAX_SERIES:
             key = (row.caller, row.provider, OTHER)
-        if key not in self.callers and len(self.callers) >= 2 * MAX_SERIES:
+        if key not in self._callers and len(self._callers) >= 2 * MAX_SERIES:
             key = (OTHER, row.provider, OTHER)
-        return self.callers.setdefault(key, Series())
+        return self._callers.setdefault(key, Series())
 
     def _lose(self, row: RequestRow) -> None:
         for reason in decode_losses(row.loss):
             key = (row.protocol, row.provider, reason.kind)
-            self.losses[key] = self.losses.get(key, 0) + 1
+            self._losses[key] = self._losses.get(key, 0) + 1
 
     def refuse(self, code: str) -> None:
-        self.refusals[code] = self.refusals.get(code, 0) + 1
+        self._refusals[code] = self._refusals.get(code, 0) + 1

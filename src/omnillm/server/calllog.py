@@ -1,7 +1,8 @@
-"""One structured line a call, never a prompt or a secret. Lines are gathered and written together, off the path of the call."""
+"""One structured line a call, never a prompt or a secret. Calls are gathered, and their lines written together, off the path of each."""
 
 import json
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -10,7 +11,8 @@ from omnillm.money import format_usd
 from omnillm.records import RequestRow
 from omnillm.server.logwriter import LogWriter, Stream
 
-GATHERED_BYTES = 64 * 1024
+MOST_GATHERED: Final = 32
+"""Calls."""
 
 
 class CallLog:
@@ -19,8 +21,7 @@ class CallLog:
     def __init__(self, stream: Stream, *, is_json: bool) -> None:
         self._writer = LogWriter(stream)
         self._render = _json_line if is_json else _text_line
-        self._lines: list[str] = []
-        self._gathered = 0
+        self._rows: list[RequestRow] = []
 
     @property
     def dropped(self) -> int:
@@ -28,17 +29,14 @@ class CallLog:
         return self._writer.dropped
 
     def observe(self, row: RequestRow) -> None:
-        line = self._render(row)
-        self._lines.append(line)
-        self._gathered += len(line)
-        if self._gathered > GATHERED_BYTES:
+        self._rows.append(row)
+        if len(self._rows) == MOST_GATHERED:
             self.flush()
 
     def flush(self) -> None:
-        if self._lines:
-            self._writer.write("".join(self._lines).encode("utf-8", "backslashreplace"), len(self._lines))
-            self._lines.clear()
-            self._gathered = 0
+        if self._rows:
+            rows, self._rows = self._rows, []
+            self._writer.write("".join(map(self._render, rows)).encode("utf-8", "backslashreplace"), len(rows))
 
     def close(self) -> None:
         """All of it is written, unless nobody reads it."""
