@@ -52,8 +52,10 @@ async def test_a_client_whose_next_call_lies_behind_its_last_finds_its_slot_free
     assert (ledger, reserved) == (settled, 0)
 
 
-async def test_a_defect_behind_a_reply_gives_back_what_its_call_held(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client has its reply, the provider its money; the row says that something failed."""
+async def test_a_defect_behind_a_reply_gives_back_what_its_call_held(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client has its reply, the provider its money; the row and the log say that something failed."""
 
     def broken(*_: object) -> None:
         raise KeyError("unforeseen")
@@ -65,4 +67,5 @@ async def test_a_defect_behind_a_reply_gives_back_what_its_call_held(gateway: Ru
     assert (request.outcome, attempt.verdict, request.cost_nanousd) == ("internal_error", "success", attempt.cost_nanousd)
     ledger, settled, reserved = await gateway.books()
     assert ledger == settled > 0
+    assert f"Call {request.request_id} failed with KeyError:" in caplog.text
     assert (reserved, gateway.in_flight) == (0, 0)

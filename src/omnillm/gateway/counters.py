@@ -50,24 +50,32 @@ class Counts(NamedTuple):
 class Series:
     """Calls that have their labels in common: their counts, and how many took how long (`BUCKETS_MS`)."""
 
-    __slots__ = ("_sums", "buckets")
+    __slots__ = ("_parts", "buckets")
 
     def __init__(self) -> None:
-        self._sums: tuple[int, ...] = Counts()
+        self._parts: list[tuple[int, ...]] = [Counts()]
         self.buckets = [0] * (len(BUCKETS_MS) + 1)
 
     @property
     def counts(self) -> Counts:
-        return Counts._make(self._sums)
+        self.fold()
+        return Counts._make(self._parts[0])
 
     def observe(self, counts: tuple[int, ...], duration_ms: int) -> None:
-        """`counts`: of one call, in the order of `Counts`."""
-        # Added up in C: it happens for every call.
-        self._sums = tuple(map(add, self._sums, counts))
+        """`counts`: of one call, in the order of `Counts`. They are kept until `fold`."""
+        self._parts.append(counts)
         self.buckets[bisect_left(BUCKETS_MS, duration_ms)] += 1
 
+    def fold(self) -> None:
+        """Add them up: two as they are, more of them column by column."""
+        parts = self._parts
+        if len(parts) == 2:
+            parts[:] = [tuple(map(add, *parts))]
+        elif len(parts) > 2:
+            parts[:] = [tuple(map(sum, zip(*parts, strict=True)))]
+
     def add(self, other: "Series") -> None:
-        self._sums = tuple(map(add, self._sums, other.counts))
+        self._parts.append(other.counts)
         self.buckets = list(map(add, self.buckets, other.buckets))
 
 
@@ -106,7 +114,7 @@ class Counters:
         return self._refusals
 
     def observe(self, row: RequestRow) -> None:
-        # Many at once are added up in half the time that they take one by one, each behind a call that has filled the caches.
+        # Many at once take half the time that they take one by one, each behind a call that has filled the caches.
         self._rows.append(row)
         if len(self._rows) == MOST_WAITING:
             self.fold()
@@ -114,10 +122,11 @@ class Counters:
     def fold(self) -> None:
         """Add up the calls that have ended since the last time."""
         rows, self._rows = self._rows, []
-        for row in rows:
-            self._count(row)
+        for series in {series for row in rows for series in self._count(row)}:
+            series.fold()
 
-    def _count(self, row: RequestRow) -> None:
+    def _count(self, row: RequestRow) -> tuple[Series, ...]:
+        """Returns the series that the call belongs to."""
         key = (row.protocol, row.provider, row.upstream_model, row.outcome)
         series = self._series.get(key)
         if series is None:
@@ -127,13 +136,14 @@ class Counters:
         duration_ms = row.duration_ms
         counts = (1, row.attempts, row.cost_nanousd, duration_ms, *astuple(row.usage))
         series.observe(counts, duration_ms)
-        if row.attempts:
-            caller = self._callers.get((row.caller, row.provider, row.upstream_model))
-            (caller or self._new_caller(row)).observe(counts, duration_ms)
-        else:
-            self.refuse(row.outcome)
         if row.loss:
             self._lose(row)
+        if not row.attempts:
+            self.refuse(row.outcome)
+            return (series,)
+        caller = self._callers.get((row.caller, row.provider, row.upstream_model)) or self._new_caller(row)
+        caller.observe(counts, duration_ms)
+        return series, caller
 
     def _new_caller(self, row: RequestRow) -> Series:
         """The first call of a caller to a model; beyond the most, models count together, then callers."""

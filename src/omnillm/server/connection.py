@@ -20,6 +20,7 @@ from omnillm.server.arriving import Arriving, poured
 from omnillm.server.crowd import Crowd
 from omnillm.server.handshake import answer_upgrade, note_credential
 from omnillm.server.head import CHUNKED, KnownHead, frame, oversized, read_head
+from omnillm.server.problems import report_defect
 from omnillm.server.requests import Reply, Request
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
@@ -254,6 +255,8 @@ class Connection(asyncio.Protocol):
             try:
                 await self._crowd.application.respond(request, reply)
             except OmniError as error:
+                if reply.is_ended:  # so nobody will be told
+                    report_defect(error)
                 self._finish(reply, error)
             except Exception as error:  # noqa: BLE001  # the server's last resort: logged, and answered with a 500
                 _report(error)
