@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from omnillm.records import RequestRow
-from omnillm.server.calllog import MOST_GATHERED, CallLog
+from omnillm.server.calllog import MOST_GATHERED, WRITTEN_BYTES, CallLog
 from omnillm.usage import Usage
 
 ROW = RequestRow(
@@ -108,9 +108,21 @@ def test_lines_are_gathered() -> None:
     log = CallLog(stream, is_json=False)
     for _ in range(MOST_GATHERED + 1):
         log.observe(ROW)
-    log.flush()
+    assert stream.getvalue() == b""
     log.close()
     assert stream.getvalue().count(b"\n") == MOST_GATHERED + 1
+
+
+def test_many_lines_wait_for_no_tick() -> None:
+    """Beyond so many bytes they are handed over, and every call has its line."""
+    stream = BytesIO()
+    log = CallLog(stream, is_json=False)
+    calls = WRITTEN_BYTES // 100
+    for _ in range(calls):
+        log.observe(ROW)
+    assert len(log._text) < WRITTEN_BYTES
+    log.close()
+    assert stream.getvalue().count(b"\n") == calls
 
 
 def test_a_full_disk_costs_lines_and_no_call(caplog: pytest.LogCaptureFixture) -> None:

@@ -86,6 +86,14 @@ class SqlSuite:
             assert await store.verify() == []
             seen = total.requests
 
+    async def test_posting_behind_the_end_is_refused_and_counted(self, store):
+        """Nobody waits for it, so a figure must tell of it."""
+        await store.open()
+        await store.aclose()
+        with pytest.raises(LedgerUnavailable, match="closed"):
+            store.post(call(1))
+        assert store.dropped == 1
+
     async def test_posting_that_cannot_be_held_does_not_keep_others_out(self, store, caplog):
         """A number beyond 64 bits and half a character are lost, told and counted; their neighbours are written."""
         await store.open()

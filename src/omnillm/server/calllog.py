@@ -12,7 +12,8 @@ from omnillm.records import RequestRow
 from omnillm.server.logwriter import LogWriter, Stream
 
 MOST_GATHERED: Final = 32
-"""Calls."""
+"""Calls whose lines are made together: in half the time that they take one by one, each behind a call that has filled the caches."""
+WRITTEN_BYTES: Final = 64 * 1024
 
 
 class CallLog:
@@ -22,6 +23,8 @@ class CallLog:
         self._writer = LogWriter(stream)
         self._render = _json_line if is_json else _text_line
         self._rows: list[RequestRow] = []
+        self._text = ""
+        self._lines = 0
 
     @property
     def dropped(self) -> int:
@@ -31,12 +34,20 @@ class CallLog:
     def observe(self, row: RequestRow) -> None:
         self._rows.append(row)
         if len(self._rows) == MOST_GATHERED:
-            self.flush()
+            self._make_lines()
+            if len(self._text) > WRITTEN_BYTES:
+                self.flush()
 
     def flush(self) -> None:
-        if self._rows:
-            rows, self._rows = self._rows, []
-            self._writer.write("".join(map(self._render, rows)).encode("utf-8", "backslashreplace"), len(rows))
+        self._make_lines()
+        if self._lines:
+            self._writer.write(self._text.encode("utf-8", "backslashreplace"), self._lines)
+            self._text, self._lines = "", 0
+
+    def _make_lines(self) -> None:
+        rows, self._rows = self._rows, []
+        self._text += "".join(map(self._render, rows))
+        self._lines += len(rows)
 
     def close(self) -> None:
         """All of it is written, unless nobody reads it."""

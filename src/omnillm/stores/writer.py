@@ -101,6 +101,7 @@ class Writer:
     def _attend(self) -> None:
         """The rare part of posting: wake the thread, make room, or say that it is too late."""
         if self._is_ended:
+            self.dropped += len(self._queue)
             self._queue.clear()
             raise LedgerUnavailable("the ledger is closed")
         self._is_asleep = self._is_lingering = False
