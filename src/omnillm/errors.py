@@ -172,9 +172,10 @@ class ProtocolError(OmniError):
 class Defect(OmniError):
     """An exception that nobody foresaw ended a call: whoever answers it logs the cause."""
 
-    def __init__(self, request_id: str) -> None:
-        super().__init__("The gateway failed to answer.")
+    def __init__(self, request_id: str, attempts: int) -> None:
+        super().__init__(f"The gateway failed to answer. Its log tells more, under request id {request_id}.")
         self.request_id = request_id
+        self.attempts = attempts
 
 
 class ConfigError(OmniError):

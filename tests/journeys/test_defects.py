@@ -1,12 +1,19 @@
 """What nobody foresaw, in the middle of a call: the reply and the log name the call that the ledger has."""
 
 import pytest
-from tests.journeys.running import Running, Serve, configuration
-from tests.journeys.wire import ask, exchange
+from tests.journeys.live import began
+from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
+from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, ask, exchange
 
-from omnillm.testing import FakeProvider
+from omnillm.gateway.answer import Answer
+from omnillm.gateway.meter import Meter
+from omnillm.gateway.native_relay import NativeRelay
+from omnillm.server import inference
+from omnillm.testing import FakeProvider, Fault
 
 QUOTED = "sk-canary-of-a-defect"
+FILES = "/providers/openai/v1/files"
+FORM = b'--x\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\ndeep\r\n--x--\r\n'
 
 
 async def broken(*_: object) -> None:
@@ -33,4 +40,128 @@ async def test_a_defect_is_answered_and_logged_with_the_id_of_its_call(
     assert record.getMessage().startswith(f"Call {request.request_id} failed with KeyError:")
     assert "in broken" in record.getMessage()
     assert QUOTED not in caplog.text
+    assert gateway.in_flight == 0
+
+
+def broken_at_once(*_: object, **__: object) -> bytes:
+    raise KeyError(QUOTED)
+
+
+def native(method: str, path: str, body: bytes = b"") -> Question:
+    head = f"{method} {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {VIRTUAL_KEY}\r\ncontent-length: {len(body)}\r\n"
+    return Question("openai_chat", head.encode() + b"content-type: multipart/form-data; boundary=x\r\n\r\n" + body)
+
+
+def check_log(caplog: pytest.LogCaptureFixture, request_id: str) -> None:
+    """One record, with type and place, and nothing of the message."""
+    [record] = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert record.getMessage().startswith(f"Call {request_id} failed with KeyError:")
+    assert "in broken_at_once" in record.getMessage()
+    assert QUOTED not in caplog.text
+
+
+async def begun(gateway: Running, provider: FakeProvider, dialect: str, *, error_after: int | None = None) -> Line:
+    """A stream whose first three events have been read, and whose rest waits for the gate."""
+    provider.enqueue(Fault(name="later", action="stall", point="events", after=3, error_after=error_after))
+    line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True))
+    assert await line.head() == 200
+    await line.piece()
+    return line
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_defect_in_a_stream_that_has_begun_is_told_in_it_with_the_id_of_its_call(
+    gateway: Running, provider: FakeProvider, dialect: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error event; it is no fault of the provider, whose key stays as it was, and what was generated is charged."""
+    line = await begun(gateway, provider, dialect)
+    monkeypatch.setattr(Answer, "pass_on", broken_at_once)
+    provider.gate("later").set()
+    reply = await line.rest()
+    line.reset()
+    request, [attempt] = await gateway.last()
+    assert reply.is_whole
+    assert request.request_id in reply.error["message"]
+    assert line.headers["x-omnillm-request-id"] == request.request_id
+    assert (request.status, request.outcome, attempt.verdict) == (500, "internal_error", "aborted")
+    check_log(caplog, request.request_id)
+    assert {key.state for key in gateway.keys(PROVIDERS[dialect]).values()} == {"ready"}
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled > 0
+    assert (reserved, gateway.in_flight) == (0, 0)
+
+
+async def test_a_defect_that_cuts_a_stream_is_logged_with_the_id_of_its_call(
+    gateway: Running, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even the provider's error can be told: the connection is cut, and the log says of which call it was."""
+    line = await begun(gateway, provider, "openai_chat", error_after=5)
+    monkeypatch.setattr(inference, "fault_of", broken_at_once)
+    provider.gate("later").set()
+    reply = await line.rest()
+    line.reset()
+    request, _ = await gateway.last()
+    assert not reply.is_whole
+    assert request.outcome == "stream_failed"
+    check_log(caplog, request.request_id)
+    assert gateway.in_flight == 0
+
+
+async def test_a_defect_behind_a_whole_reply_is_told_with_the_id_of_its_call(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The provider has answered, and is paid: the row says so, and the client's error names it, and asks for no repetition."""
+    monkeypatch.setattr(inference, "reply_fields", broken_at_once)
+    reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+    request, _ = await gateway.last()
+    assert (reply.status, reply.json["error"]["code"], request.outcome) == (500, "internal_error", "success")
+    assert reply.headers["x-omnillm-request-id"] == request.request_id
+    assert reply.headers["x-should-retry"] == "false"
+    check_log(caplog, request.request_id)
+
+
+async def test_a_defect_while_an_abandoned_stream_is_drained_is_logged_with_the_id_of_its_call(
+    serve: Serve, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is there to be told."""
+    gateway = await serve(configuration(provider, calls="on_abort: drain"))
+    line = await begun(gateway, provider, "openai_chat")
+    line.reset()
+    await until(lambda: bool(gateway.program.drains._tasks))
+    monkeypatch.setattr(Answer, "take", broken_at_once)
+    provider.gate("later").set()
+    await until(lambda: gateway.in_flight == 0)
+    request, _ = await gateway.last()
+    assert (request.status, request.outcome) == (500, "internal_error")
+    check_log(caplog, request.request_id)
+
+
+async def test_a_defect_in_a_native_reply_bears_the_id_of_its_call(
+    gateway: Running, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before its first piece has left it is an error like any other."""
+    monkeypatch.setattr(NativeRelay, "_look_at", broken_at_once)
+    made = await exchange(gateway.port, native("POST", FILES, FORM))
+    reply = await exchange(gateway.port, native("GET", f"{FILES}/{made.json['id']}/content"))
+    request, _ = await gateway.last()
+    assert (reply.status, reply.json["error"]["code"], request.outcome) == (500, "internal_error", "internal_error")
+    assert reply.headers["x-omnillm-request-id"] == request.request_id
+    check_log(caplog, request.request_id)
+    assert gateway.in_flight == 0
+
+
+async def test_a_defect_in_a_live_session_bears_the_id_of_its_call(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Told as a message of its protocol, and in the close frame."""
+    talk = await began(gateway.port)
+    monkeypatch.setattr(Meter, "see", broken_at_once)
+    talk.say({"type": "response.create", "response": {"output_modalities": ["text"]}})
+    told = await talk.until("error")
+    request, _ = await gateway.last()
+    assert request.request_id in told["error"]["message"]
+    assert talk.headers["x-omnillm-request-id"] == request.request_id
+    assert (request.status, request.outcome) == (500, "internal_error")
+    check_log(caplog, request.request_id)
+    talk.reset()
     assert gateway.in_flight == 0

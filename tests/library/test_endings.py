@@ -4,14 +4,29 @@ import asyncio
 
 import pytest
 
-from omnillm import Gateway, KeyConfig, NoAvailableKey, PriceConfig, PrimitiveRequest, ProviderEndpoint, UpstreamLost
-from omnillm.testing import Behaviour, FakeProvider
+from omnillm import (
+    Gateway,
+    GenerationConfig,
+    KeyConfig,
+    LlmRequest,
+    NoAvailableKey,
+    PriceConfig,
+    PrimitiveRequest,
+    ProviderEndpoint,
+    UpstreamLost,
+    user,
+)
+from omnillm.errors import Defect
+from omnillm.gateway.answer import Answer
+from omnillm.model.assembly import ResponseAssembler
+from omnillm.testing import Behaviour, FakeProvider, Fault
 
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
 PRICE = {"fake-small": PriceConfig(input="0.4", output="1.6")}
 STREAM = PrimitiveRequest.json(
     {"model": "fake-small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4000, "stream": True},
 )
+ASKED = LlmRequest(model="fake-small", input=(user("Hello"),), generation=GenerationConfig(max_output_tokens=4000))
 
 
 @pytest.fixture
@@ -106,3 +121,33 @@ async def test_the_deadline_holds_while_connecting(silent_tls) -> None:
         async with asyncio.timeout(3):
             with pytest.raises((UpstreamLost, NoAvailableKey)):
                 await gateway.primitive_call(PrimitiveRequest.json({"model": "fake-small", "messages": [], "max_tokens": 5}))
+
+
+@pytest.mark.parametrize(("owner", "verb"), [(Answer, "take"), (ResponseAssembler, "feed")])
+async def test_a_defect_in_a_stream_bears_the_id_of_its_call(
+    provider: FakeProvider, owner: type, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody foresaw is the cause of the error, which names the call that the ledger has."""
+
+    def broken(*_: object) -> None:
+        raise KeyError("oops")
+
+    gateway = Gateway(
+        ProviderEndpoint.openai(provider.base_url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE
+    )
+    provider.enqueue(Fault(name="later", action="stall", point="events", after=3))
+    async with gateway:
+        async with gateway.stream(ASKED) as events:
+            await anext(events)
+            provider.gate("later").set()
+            monkeypatch.setattr(owner, verb, broken)
+            with pytest.raises(Defect) as raised:
+                async for _ in events:
+                    pass
+        assert isinstance(raised.value.__cause__, KeyError)
+        await gateway._program.store.flush()
+        [request] = await gateway._program.store.requests(limit=1, before="")
+        assert (raised.value.request_id, request.outcome) == (request.request_id, "internal_error")
+        settled, reserved, in_flight = books(gateway)
+        assert settled > 0
+        assert (reserved, in_flight) == (0, 0)

@@ -115,6 +115,21 @@ async def test_a_sink_that_cannot_read_a_piece_fails_the_exchange(stream):
         await stream.exchange.read()
 
 
+@pytest.mark.parametrize("last", [b"3\r\ntwo\r\n", b"3\r\ntwo\r\n0\r\n\r\n"])
+async def test_what_a_sink_raises_is_the_readers(stream, last, caplog):
+    """Whatever it is, and though the reply was whole with that piece. The loop has nothing to log."""
+
+    def raise_here(piece):
+        raise KeyError(piece)
+
+    pouring = asyncio.create_task(stream.exchange.pour(raise_here))
+    stream.provider.says.put_nowait(last)
+    await pouring
+    with pytest.raises(KeyError, match="two"):
+        await stream.exchange.read()
+    assert caplog.records == []
+
+
 async def test_silence_is_counted_from_the_last_piece(stream, wire):
     """While it is poured, and when reading goes on after it was given up."""
     pouring = stream.pour()

@@ -86,10 +86,15 @@ class Case(msgspec.Struct, eq=False):
                 self.claim.keep_failure(error)
             self.close(status=error.status, outcome=error.code)
         elif isinstance(error, Exception):
-            self.close(status=500, outcome="internal_error")
-            raise Defect(self.request_id) from error
+            self.raise_defect(error)
         else:
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
+
+    def raise_defect(self, error: BaseException) -> None:
+        """What nobody foresaw ends the case, and is raised as its Defect; anything else is not. Also after the case was handed over."""
+        if isinstance(error, Exception) and not isinstance(error, OmniError):
+            self.close(status=500, outcome=Defect.code)
+            raise Defect(self.request_id, self.attempts) from error
 
     @property
     def periods(self) -> tuple[tuple[str, str], ...]:

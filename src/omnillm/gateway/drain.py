@@ -4,6 +4,7 @@ import asyncio
 from typing import Protocol
 
 from omnillm.errors import OmniError
+from omnillm.gateway.faults import report_defect
 
 MAX_DRAINING = 100
 """Beyond this an abandoned stream is cut and settled by what was observed of it."""
@@ -47,7 +48,9 @@ async def _drain(relay: Readable) -> None:
         async with asyncio.timeout(MAX_DRAIN_S):
             while await relay.read():
                 pass
-    except (OmniError, TimeoutError):
-        return  # a failed stream has settled its case; one out of time is settled below
+    except OmniError as error:
+        report_defect(error)  # a failed stream has settled its case
+    except TimeoutError:
+        return  # it is settled below
     finally:
         relay.close()

@@ -1,7 +1,12 @@
-"""An error as the client reads it: its status and its body, in the client's own protocol."""
+"""An error as the client reads it, in the client's own protocol; and a defect as the log has it."""
 
-from omnillm.errors import OmniError, ProviderError
+import logging
+import traceback
+
+from omnillm.errors import Defect, OmniError, ProviderError
 from omnillm.protocols.protocol import Fault, Protocol
+
+_log = logging.getLogger("omnillm.server")
 
 
 def client_status(error: OmniError, protocol: Protocol) -> int:
@@ -24,3 +29,11 @@ def error_body(error: OmniError, protocol: Protocol, request_id: str) -> bytes:
     if isinstance(error, ProviderError) and error.raw_body and error.protocol == protocol.name:
         return error.raw_body
     return protocol.write_fault(fault_of(error, client_status(error, protocol), request_id))
+
+
+def report_defect(error: OmniError) -> None:
+    """Type and place of what ended a call, if that was a defect; not the message, which may quote the request."""
+    cause = error.__cause__
+    if isinstance(error, Defect) and cause is not None:
+        trace = "".join(traceback.format_tb(cause.__traceback__))
+        _log.error("Call %s failed with %s:\n%s", error.request_id, type(cause).__qualname__, trace)

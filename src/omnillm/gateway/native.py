@@ -86,7 +86,8 @@ class NativeEngine:
             relay = await NativeRelay.open(case, ask.asked, ask.endpoint, exchange)
         try:
             await self._hear(ask, relay, upload)
-        except BaseException:
+        except BaseException as error:
+            relay.case.raise_defect(error)
             relay.close()
             raise
         return relay

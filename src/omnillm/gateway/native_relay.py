@@ -120,15 +120,19 @@ class NativeRelay:
 
     async def read(self) -> bytes:
         """The next piece; b"" is the complete end. Raises UpstreamLost or UpstreamTimeout when it is cut or damaged."""
-        while piece := self._held.pop(0) if self._held else await self._next():
-            if self._results is not None:
-                self._results.take(piece)
-            told = self._look_at(piece)
-            if told:
-                return told
-        self._end_stream(self._watch)
-        if self._done is not None:
-            await self._done()
+        try:
+            while piece := self._held.pop(0) if self._held else await self._next():
+                if self._results is not None:
+                    self._results.take(piece)
+                told = self._look_at(piece)
+                if told:
+                    return told
+            self._end_stream(self._watch)
+            if self._done is not None:
+                await self._done()
+        except BaseException as error:
+            self.case.raise_defect(error)
+            raise
         return b""
 
     def _look_at(self, piece: bytes) -> bytes:

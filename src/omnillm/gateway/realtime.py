@@ -6,7 +6,7 @@ provider is over at that moment: `failure` says why, and both raise it. Messages
 
 import msgspec
 
-from omnillm.errors import BudgetExceeded, LedgerUnavailable, OmniError, RequestTimeout, Unavailable, UpstreamLost
+from omnillm.errors import BudgetExceeded, Defect, LedgerUnavailable, OmniError, RequestTimeout, Unavailable, UpstreamLost
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.advance import Advance
 from omnillm.gateway.attempt import Attempt
@@ -84,6 +84,13 @@ class Session:
 
     async def send(self, message: Message) -> None:
         """To the provider, once what it may cost is reserved; waits while the provider takes nothing."""
+        try:
+            await self._send(message)
+        except BaseException as error:
+            self._check_defect(error)
+            raise
+
+    async def _send(self, message: Message) -> None:
         self._check()
         self._seen_at = self._now()
         self._meter.hear(message.data)
@@ -95,6 +102,13 @@ class Session:
 
     async def receive(self) -> Message | None:
         """From the provider. None: it, or the caller, has ended the session; `ended` says how."""
+        try:
+            return await self._receive()
+        except BaseException as error:
+            self._check_defect(error)
+            raise
+
+    async def _receive(self) -> Message | None:
         message, self._waiting = self._waiting, None
         if message is None:
             self._check()
@@ -188,6 +202,16 @@ class Session:
             self._settle(verdict, error.status, error.code)
         self.socket.close(NORMAL)
         return error
+
+    def _check_defect(self, error: BaseException) -> None:
+        """What nobody foresaw ends the session as its Defect, which both sides are told. What was metered until then is charged."""
+        if isinstance(error, Exception) and not isinstance(error, OmniError):
+            defect = Defect(self.case.request_id, self.case.attempts)
+            try:
+                self._fail(defect, Verdict.ABORTED)
+            finally:  # the same defect may stand in the way of the settlement
+                self.case.close(status=defect.status, outcome=defect.code)
+                raise defect from error
 
     def _settle(self, verdict: Verdict, status: int, outcome: str) -> None:
         if self._is_settled:

@@ -92,6 +92,13 @@ class Relay:
             self._succeed(answer)
             body, answer.body = answer.body, b""
             return body
+        try:
+            return await self._read(answer, outlet)
+        except BaseException as error:
+            self._case.raise_defect(error)
+            raise
+
+    async def _read(self, answer: Answer, outlet: Outlet | None) -> bytes:
         while True:
             ready = answer.release()
             if ready:
@@ -133,7 +140,7 @@ class Relay:
     def close(self) -> None:
         """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
         self._outlet = None  # whoever drains needs no client
-        if self._is_settled:
+        if self._is_settled or self._case.is_closed:
             return
         if self.whole is not None:
             self._succeed(self._answer)

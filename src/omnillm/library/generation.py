@@ -59,12 +59,16 @@ def _known(relay: Relay, response: LlmResponse) -> GatewayResponse:
 async def read_events(relay: Relay) -> AsyncIterator[LlmStreamEvent | Completed]:
     """Every event, and instead of the provider's own end one `Completed` with the whole reply. A cut stream raises."""
     reader, assembler = SseReader(), ResponseAssembler()
-    while piece := await relay.read():
-        for frame in reader.feed(piece):
-            event = _EVENT.decode(frame.data)
-            assembler.feed(event)
-            if type(event) is not events.Completed:
-                yield event
+    try:
+        while piece := await relay.read():
+            for frame in reader.feed(piece):
+                event = _EVENT.decode(frame.data)
+                assembler.feed(event)
+                if type(event) is not events.Completed:
+                    yield event
+    except BaseException as error:
+        relay.case.raise_defect(error)
+        raise
     case = relay.case
     yield Completed(
         usage=case.usage,

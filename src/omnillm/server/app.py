@@ -14,7 +14,7 @@ from omnillm.gateway.upload import Upload
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, without_prefix
-from omnillm.server.problems import render_problem, report_defect
+from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 
 
@@ -163,7 +163,6 @@ class App:
 
     def problem(self, request: Request | None, error: OmniError) -> Rendered:
         """Any error, as a reply in the protocol that the path speaks."""
-        report_defect(error)
         path, headers = ("/", {}) if request is None else (without_prefix(request.path), request.headers)
         if not error.request_id:  # what had become a call was counted when its case closed
             self._counters.refuse(error.code)

@@ -16,6 +16,7 @@ from websockets.frames import CloseCode
 from websockets.protocol import Side
 
 from omnillm.errors import BadRequest, OmniError, RequestTimeout, TooLarge, Unavailable
+from omnillm.gateway.faults import report_defect
 from omnillm.server.arriving import Arriving, poured
 from omnillm.server.crowd import Crowd
 from omnillm.server.handshake import answer_upgrade, note_credential
@@ -255,8 +256,7 @@ class Connection(asyncio.Protocol):
             try:
                 await self._crowd.application.respond(request, reply)
             except OmniError as error:
-                if reply.is_ended:  # so nobody will be told
-                    report_defect(error)
+                report_defect(error)
                 self._finish(reply, error)
             except Exception as error:  # noqa: BLE001  # the server's last resort: logged, and answered with a 500
                 _report(error)

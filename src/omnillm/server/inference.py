@@ -4,7 +4,7 @@ from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key, read_members, with_model
-from omnillm.gateway.faults import client_status, fault_of
+from omnillm.gateway.faults import client_status, fault_of, report_defect
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
@@ -91,6 +91,9 @@ async def respond(call: Call, live: Live, reply: Reply) -> None:
             reply.send(200, _fields(relay, live.alerts, with_cost=True), relay.whole)
         else:
             await _stream(relay, reply, live.alerts)
+    except BaseException as error:
+        relay.case.raise_defect(error)
+        raise
     finally:
         relay.close()
 
@@ -109,6 +112,7 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
     except OmniError as error:
         if not reply.is_started:
             raise
+        report_defect(error)
         if relay.is_raw:
             reply.abort()
             return

@@ -15,7 +15,7 @@ from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
-from omnillm.gateway.faults import fault_of
+from omnillm.gateway.faults import fault_of, report_defect
 from omnillm.gateway.native_asks import NativeAsk, read_asked, without_credentials
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.money import format_usd
@@ -132,6 +132,9 @@ async def respond(native: Native, request: Request, reply: Reply, clock: Clock) 
             reply.send(relay.status, fields, _redirected(relay.whole, native, request))
         else:
             await _stream(relay, fields, reply)
+    except BaseException as error:
+        relay.case.raise_defect(error)
+        raise
     finally:
         relay.close()
 
@@ -162,6 +165,7 @@ async def _stream(relay: NativeRelay, fields: bytes, reply: Reply) -> None:
     except OmniError as error:
         if not (reply.is_started and relay.takes_fault):
             raise
+        report_defect(error)
         protocol = relay.case.call.protocol
         reply.write(protocol.write_stream_fault(fault_of(error, error.status, relay.case.request_id), 0))
     reply.end()

@@ -1,16 +1,13 @@
 """Errors as replies, in the client's own protocol, so that its SDK raises its own exception class."""
 
-import logging
-import traceback
 from math import ceil
 
-from omnillm.errors import CallerFault, Defect, MethodNotAllowed, OmniError, Refused
+from omnillm.errors import CallerFault, MethodNotAllowed, OmniError, Refused
 from omnillm.gateway.faults import client_status, error_body, fault_of
 from omnillm.gateway.idempotency import ORIGINAL
 from omnillm.protocols.protocol import Protocol
 from omnillm.server.requests import Rendered
 
-LOG = logging.getLogger("omnillm.server")
 IN_FLIGHT = "idempotency_in_flight"
 UPGRADE_REQUIRED = 426
 
@@ -35,14 +32,6 @@ def render_problem(error: OmniError, protocol: Protocol, request_id: str) -> Ren
     if error.status == UPGRADE_REQUIRED:
         fields += b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
     return Rendered(status=status, fields=fields, body=error_body(error, protocol, request_id))
-
-
-def report_defect(error: OmniError) -> None:
-    """Type and place of what ended a call, if that was a defect; not the message, which may quote the request."""
-    cause = error.__cause__
-    if isinstance(error, Defect) and cause is not None:
-        trace = "".join(traceback.format_tb(cause.__traceback__))
-        LOG.error("Call %s failed with %s:\n%s", error.request_id, type(cause).__qualname__, trace)
 
 
 def should_retry(error: OmniError) -> bool:

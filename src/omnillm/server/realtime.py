@@ -15,7 +15,7 @@ from websockets.frames import CloseCode
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, Forbidden, OmniError, ProviderError, Refused, RequestTimeout
 from omnillm.gateway.call import Call, Caller, has_repeated_members, read_members
-from omnillm.gateway.faults import fault_of
+from omnillm.gateway.faults import fault_of, report_defect
 from omnillm.gateway.realtime import Session
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.sessions.gemini_live import read_setup
@@ -25,7 +25,6 @@ from omnillm.server.handshake import upgrade_required
 from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.live import Live
 from omnillm.server.paths import Route
-from omnillm.server.problems import report_defect
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
 from omnillm.transport.websocket import Message, WebSocket

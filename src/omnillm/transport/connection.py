@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner, *, clock: Clock, limits: TransportLimits, burst: Burst) -> None:
         self.due = NEVER
         self.reader = ReplyReader(limits)
-        self.fault: UpstreamLost | UpstreamTimeout | None = None
+        self.fault: Exception | None = None
         self.seen_at = 0.0
         """When the last bytes came, or were wanted again."""
         self._owner = owner
@@ -121,7 +121,8 @@ class Connection(asyncio.Protocol):
     async def pour(self, sink: Callable[[bytes], bool]) -> None:
         """Hand each piece of the body to `sink` as it comes, until that returns False, the reply is complete, or it failed.
 
-        The sink is called from the socket's own callback: nobody is woken for a piece. What it raises as UpstreamLost fails the exchange.
+        The sink is called from the socket's own callback: nobody is woken for a piece. What it raises fails the exchange, whose reader
+        is told: in the callback nobody would be, and the loop would log the message.
         """
         self._sink = sink
         try:
@@ -135,7 +136,7 @@ class Connection(asyncio.Protocol):
         """Raise what went wrong, once: one that kept it would be in a cycle with every frame of the traceback, and what they hold."""
         raise self._take_fault() or UpstreamLost("The reply did not begin.")
 
-    def _take_fault(self) -> UpstreamLost | UpstreamTimeout | None:
+    def _take_fault(self) -> Exception | None:
         fault, self.fault = self.fault, None
         return fault
 
@@ -173,7 +174,7 @@ class Connection(asyncio.Protocol):
             self.due = self.seen_at + self._limits.keepalive_expiry_s
             self._owner.keep(self)
 
-    def fail(self, fault: UpstreamLost | UpstreamTimeout) -> None:
+    def fail(self, fault: Exception) -> None:
         """Cut the connection; idempotent, the first fault stands."""
         if self._is_busy:
             self._is_busy = False
@@ -245,7 +246,7 @@ class Connection(asyncio.Protocol):
             if sink is not None and pieces and not sink(pieces.pop() if len(pieces) == 1 else self.take()):
                 self.due = self._due_of_silence()  # before a sweep can come: who is woken runs later
                 self._wake()
-        except UpstreamLost as fault:
+        except Exception as fault:  # noqa: BLE001  # not only UpstreamLost: a defect is raised where the reply is read
             self.fail(fault)
             return
         if reader.is_complete:

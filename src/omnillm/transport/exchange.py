@@ -105,11 +105,11 @@ class Exchange:
             piece = connection.take()
             if piece:
                 return piece
-            if connection.reader.is_complete:
-                self._finish()
-            elif connection.fault is not None:
+            if connection.fault is not None:  # first: the sink of a pouring may have failed at the last piece
                 self.close()
                 connection.raise_fault()
+            elif connection.reader.is_complete:
+                self._finish()
             else:
                 await connection.arrival(is_patient=is_patient)
         if not self._is_read:
