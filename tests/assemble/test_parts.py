@@ -1,5 +1,7 @@
 """Settings become the parts of a program."""
 
+from random import Random
+
 import pytest
 
 from omnillm.assemble.credentials import Credentials
@@ -46,7 +48,7 @@ def settings(text: str = CONFIG) -> Settings:
 
 def test_every_key_can_be_sent_with_in_every_protocol_of_its_provider() -> None:
     """By the three names that a lease and a call hold."""
-    made = make_upstreams(settings(), configured.endpoints(settings()), Credentials(CLOCK), CLOCK)
+    made = make_upstreams(settings(), configured.endpoints(settings()), Credentials(CLOCK, Random(1)), CLOCK)
     assert set(made) == {
         *(("openai", key, protocol) for key in "ab" for protocol in ("openai_chat", "openai_responses")),
         ("local", "a", "openai_chat"),
@@ -178,27 +180,27 @@ def test_credentials_that_cannot_be_are_told_at_start(kind: str, key: str, path:
     text = CLOUD.replace("KIND", kind).replace("KEY", key)
     configuration = parse(text.replace("AUTH", "bearer"), {})
     with pytest.raises(ConfigError) as caught:
-        make_upstreams(configuration, configured.endpoints(configuration), Credentials(CLOCK), CLOCK)
+        make_upstreams(configuration, configured.endpoints(configuration), Credentials(CLOCK, Random(1)), CLOCK)
     assert caught.value.path == path
     assert "secret" not in str(caught.value)
     proxied = parse(text.replace("AUTH", "{header: x-key}"), {})
-    made = make_upstreams(proxied, configured.endpoints(proxied), Credentials(CLOCK), CLOCK)
+    made = make_upstreams(proxied, configured.endpoints(proxied), Credentials(CLOCK, Random(1)), CLOCK)
     assert all(upstream.credential is None for upstream in made.values())
 
 
 def test_what_was_found_is_kept_as_long_as_it_is_sought() -> None:
     """A changed configuration changes what a key is sent with only where it changes the key; what nobody seeks is nobody's any more."""
     before = parse(CLOUD.replace("KIND", "bedrock").replace("KEY", "AKIA0:secret").replace("AUTH", "bearer, region: us-east-1"), {})
-    found = Credentials(CLOCK)
+    found = Credentials(CLOCK, Random(1))
     made = make_upstreams(before, configured.endpoints(before), found, CLOCK)
     signing = {key: upstream.credential for (_, key, _), upstream in made.items() if upstream.credential is not None}
     assert len(signing) == 1
-    again = Credentials(CLOCK, found.found)
+    again = Credentials(CLOCK, Random(1), found.found)
     assert {each.credential for each in make_upstreams(before, configured.endpoints(before), again, CLOCK).values()} >= set(
         signing.values()
     )
     other = parse(CLOUD.replace("KIND", "bedrock").replace("KEY", "AKIA0:other").replace("AUTH", "bearer, region: us-east-1"), {})
-    changed = Credentials(CLOCK, again.found)
+    changed = Credentials(CLOCK, Random(1), again.found)
     assert not {each.credential for each in make_upstreams(other, configured.endpoints(other), changed, CLOCK).values()} & set(
         signing.values()
     )

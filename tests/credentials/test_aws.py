@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -16,7 +17,7 @@ HEAD = b"POST /model/m/converse HTTP/1.1\r\nhost: h\r\ncontent-type: application
 
 
 def credential(key: str, region: str = "us-east-1"):
-    return aws_credential(Secret(key), region=region, clock=ManualClock(), told="key bedrock/a")
+    return aws_credential(Secret(key), region=region, clock=ManualClock(), dice=Random(1), told="key bedrock/a")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Tokens of Microsoft Entra ID: what is wrong with the machine's identity is told, and is no traceback."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -19,6 +20,6 @@ def test_environment_that_names_no_identity_is_told_at_start(how: str, tmp_path:
     else:
         monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", str(tmp_path / "missing.pem"))
     with pytest.raises(ConfigError, match=r"AZURE_\*") as caught:
-        entra_credential("https://cognitiveservices.azure.com/.default", clock=ManualClock(), told="provider azure")
+        entra_credential("https://cognitiveservices.azure.com/.default", clock=ManualClock(), dice=Random(1), told="provider azure")
     assert caught.value.path == "auth"
     assert "canary" not in str(caught.value)

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -68,21 +69,21 @@ def account(tmp_path: Path, server: TokenServer, private_key: str) -> Path:
 
 def test_token_is_sent_as_it_stands() -> None:
     """Nothing of Google's is imported for it."""
-    assert google_credential(Secret("ya29.token"), clock=ManualClock(), told="key vertex/a") is None
+    assert google_credential(Secret("ya29.token"), clock=ManualClock(), dice=Random(1), told="key vertex/a") is None
 
 
 def test_missing_google_auth_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only where tokens have to be fetched."""
     monkeypatch.setitem(sys.modules, "google.auth", None)
-    assert google_credential(Secret("ya29.token"), clock=ManualClock(), told="key vertex/a") is None
+    assert google_credential(Secret("ya29.token"), clock=ManualClock(), dice=Random(1), told="key vertex/a") is None
     with pytest.raises(ConfigError, match=r"pip install 'omnillm\[google\]'"):
-        google_credential(Secret("default"), clock=ManualClock(), told="key vertex/a")
+        google_credential(Secret("default"), clock=ManualClock(), dice=Random(1), told="key vertex/a")
 
 
 def test_missing_file_is_told_at_start() -> None:
     """With its path, which is no secret."""
     with pytest.raises(ConfigError, match="not there: /nowhere"):
-        google_credential(Secret("service_account:/nowhere.json"), clock=ManualClock(), told="key vertex/a")
+        google_credential(Secret("service_account:/nowhere.json"), clock=ManualClock(), dice=Random(1), told="key vertex/a")
 
 
 @pytest.mark.parametrize("how", ["file", "default"])
@@ -93,7 +94,7 @@ async def test_account_gets_tokens_and_another_after_a_refusal(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     key = f"service_account:{account}" if how == "file" else "default"
-    found = google_credential(Secret(key), clock=ManualClock(wall=0.0), told="key vertex/a")
+    found = google_credential(Secret(key), clock=ManualClock(wall=0.0), dice=Random(1), told="key vertex/a")
     assert found is not None
     assert await asyncio.gather(*[found.ready() for _ in range(5)]) == [""] * 5
     assert found.fields(b"", b"") == b"authorization: Bearer t1\r\n"
@@ -106,7 +107,7 @@ async def test_account_gets_tokens_and_another_after_a_refusal(
 async def test_refused_account_says_whose_it_is(account: Path, server: TokenServer) -> None:
     """The kind of trouble, and no secret."""
     server.is_broken = True
-    found = google_credential(Secret(f"service_account:{account}"), clock=ManualClock(), told="key vertex/a")
+    found = google_credential(Secret(f"service_account:{account}"), clock=ManualClock(), dice=Random(1), told="key vertex/a")
     assert found is not None
     assert await found.ready() == "key vertex/a: Google's credentials cannot be had (RefreshError)"
 
@@ -116,6 +117,6 @@ async def test_file_that_is_no_account_is_told_when_it_is_read(text: str, tmp_pa
     """As trouble, not as an exception."""
     path = tmp_path / "account.json"
     path.write_text(text)
-    found = google_credential(Secret(f"service_account:{path}"), clock=ManualClock(), told="key vertex/a")
+    found = google_credential(Secret(f"service_account:{path}"), clock=ManualClock(), dice=Random(1), told="key vertex/a")
     assert found is not None
     assert "Google's credentials cannot be had" in await found.ready()

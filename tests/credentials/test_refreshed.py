@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import threading
+from random import Random
 
 import pytest
 
-from omnillm.credentials.refreshed import RENEWED_S, REST_S, Fetched, Fixed, Refreshed, Trouble
+from omnillm.credentials.refreshed import BACKOFF, RENEWED_S, REST_S, Fetched, Fixed, Refreshed, Trouble
 from omnillm.testing import ManualClock
 
 
@@ -40,7 +41,7 @@ async def settled(source: Refreshed[str]) -> None:
 async def test_many_who_need_it_wait_for_one_fetch_in_a_thread() -> None:
     """The loop goes on, and nobody fetches twice."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
     bank.open.clear()
     waiting = [asyncio.create_task(source.ready()) for _ in range(20)]
     await asyncio.sleep(0)
@@ -55,7 +56,7 @@ async def test_many_who_need_it_wait_for_one_fetch_in_a_thread() -> None:
 async def test_it_is_fetched_in_the_background_before_its_end() -> None:
     """While the old one is good nobody waits; when it is not, everybody does."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
     assert await source.ready() == ""
     clock.advance(299)
     assert await source.ready() == ""
@@ -71,12 +72,13 @@ async def test_it_is_fetched_in_the_background_before_its_end() -> None:
 
 
 async def test_a_failing_fetch_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    """A good value outlives it; without one the trouble is the answer, and the next call asks again."""
+    """A good value outlives it; without one the trouble is the answer, until it has rested."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
     bank.troubles = ["no chain"]
     with caplog.at_level(logging.WARNING, "omnillm.credentials"):
         assert await source.ready() == "key a: no chain"
+        clock.advance(BACKOFF.first_s)
         assert await source.ready() == ""
         clock.advance(301)
         bank.troubles = ["no server"]
@@ -91,10 +93,66 @@ async def test_a_failing_fetch_is_told_and_tried_again(caplog: pytest.LogCapture
     assert [record.message for record in caplog.records] == ["key a: no chain", "key a: no server"]
 
 
+async def test_what_cannot_be_had_is_not_asked_for_at_every_call() -> None:
+    """It rests, for longer after each failure, up to a bound; who calls meanwhile is told why, and for how long."""
+    bank, clock = Bank(), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    bank.troubles = [f"trouble {number}" for number in range(8)]
+    rests = []
+    for number in range(8):
+        assert await source.ready() == f"key a: trouble {number}"
+        asked, began = len(bank.asked), clock.now()
+        told = await source.ready()
+        assert told.startswith(f"key a: trouble {number}; asked for again in ")
+        rest_s = float(told.split()[-2])
+        clock.advance(rest_s - 0.2)
+        assert "asked for again in 0." in await source.ready()
+        assert len(bank.asked) == asked
+        clock.advance(0.3)
+        rests.append(clock.now() - began)
+    assert all(0.7 <= rest_s / min(2.0**number, BACKOFF.most_s) <= 1.2 for number, rest_s in enumerate(rests))
+    assert await source.ready() == ""
+    clock.advance(601)
+    bank.troubles = ["anew"]
+    assert await source.ready() == "key a: anew"
+    clock.advance(BACKOFF.first_s)  # a success has forgiven the failures before it
+    assert await source.ready() == ""
+
+
+async def test_a_rest_behind_a_good_value_ends_with_it() -> None:
+    """It serves to its end, and not beyond: then it is asked for again at once."""
+    bank, clock = Bank(fresh_s=5, good_s=8), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    assert await source.ready() == ""
+    clock.advance(6)
+    bank.troubles = ["no server"]
+    assert await source.ready() == ""
+    await settled(source)
+    clock.advance(1.5)
+    assert (await source.ready(), source.value) == ("", "t1")
+    clock.advance(1)
+    assert (await source.ready(), source.value) == ("", "t3")
+
+
+async def test_a_refused_value_that_cannot_be_renewed_rests_too() -> None:
+    """What the provider has refused does not serve meanwhile."""
+    bank, clock = Bank(), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    assert await source.ready() == ""
+    assert source.renew(source.version)
+    bank.troubles = ["no server"]
+    assert await source.ready() == "key a: no server"
+    assert "asked for again in" in await source.ready()
+    assert bank.asked == [False, True]
+    clock.advance(BACKOFF.first_s)
+    assert await source.ready() == ""
+    assert bank.asked == [False, True, True]
+
+
 async def test_a_refused_value_is_fetched_anew_once() -> None:
     """Whoever was refused with an older one tries again with the newer; a new one that is refused too is final."""
     bank, clock = Bank(), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, told="key a")
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
     await source.ready()
     assert source.renew(source.version)
     assert source.renew(source.version)  # another call that was refused with the same
@@ -113,7 +171,7 @@ async def test_a_refused_value_is_fetched_anew_once() -> None:
 async def test_nobody_waits_beyond_his_own_time() -> None:
     """The fetch goes on for those who come later."""
     bank = Bank()
-    source = Refreshed(bank.fetch, clock=ManualClock(), told="key a")
+    source = Refreshed(bank.fetch, clock=ManualClock(), dice=Random(1), told="key a")
     bank.open.clear()
     assert await source.ready(0.0) == "key a: no answer within 0 s"
     bank.open.set()
@@ -124,7 +182,7 @@ async def test_nobody_waits_beyond_his_own_time() -> None:
 async def test_at_the_end_nobody_is_left_waiting() -> None:
     """The thread ends by itself, and what it brings is nobody's."""
     bank = Bank()
-    source = Refreshed(bank.fetch, clock=ManualClock(), told="key a")
+    source = Refreshed(bank.fetch, clock=ManualClock(), dice=Random(1), told="key a")
     bank.open.clear()
     waiting = asyncio.create_task(source.ready())
     await asyncio.sleep(0)

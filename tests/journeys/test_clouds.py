@@ -432,7 +432,7 @@ async def test_a_count_in_a_field_that_no_model_reaches_is_no_count(serve: Serve
 async def test_credentials_that_cannot_be_had_send_nothing(
     serve: Serve, cloud_provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """503 without a request, the reason in the log; beside another key nobody notices."""
+    """503 without a request, the reason in the log and in the error; beside another key nobody notices."""
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     gateway = await serve(configuration(cloud_provider, "profile:nobody"))
@@ -440,7 +440,13 @@ async def test_credentials_that_cannot_be_had_send_nothing(
     assert (reply.status, reply.error["code"]) == (503, "no_available_key")
     assert cloud_provider.log == []
     assert gateway.keys("bedrock")["k0"].state == "dead"
-    assert "key bedrock/k0: AWS's credential chain failed (ProfileNotFound)" in caplog.text
+    reason = "key bedrock/k0: AWS's credential chain failed (ProfileNotFound)"
+    assert reason in caplog.text
+    assert reason in reply.error["message"]
+    gateway.program.controller.revive("bedrock", "k0", gateway.program.clock.now())
+    again = await put(gateway, "nova")
+    assert f"{reason}; asked for again in " in again.error["message"]
+    assert caplog.text.count(reason) == 1
     assert await gateway.books() == (0, 0, 0)
     mixed = await serve(configuration(cloud_provider, "profile:nobody", SIGNED))
     for _ in range(3):

@@ -1,6 +1,7 @@
 """What authenticates for the keys that are not sent as they stand."""
 
 from collections.abc import Mapping
+from random import Random
 from typing import NamedTuple
 
 from omnillm.clock import Clock
@@ -28,8 +29,9 @@ class Sought(NamedTuple):
 class Credentials:
     """Of one configuration. What the one before it had found is kept, as far as it is sought again; nobody asks the rest any more."""
 
-    def __init__(self, clock: Clock, before: Mapping[Sought, Credential | None] | None = None) -> None:
+    def __init__(self, clock: Clock, dice: Random, before: Mapping[Sought, Credential | None] | None = None) -> None:
         self._clock = clock
+        self._dice = dice
         self._before = before or {}
         self.found: dict[Sought, Credential | None] = {}
 
@@ -44,10 +46,10 @@ class Credentials:
 
     def _make(self, sought: Sought) -> Credential | None:
         if sought.issuer == "entra":
-            return entra_credential(SCOPE, clock=self._clock, told=sought.whose)
+            return entra_credential(SCOPE, clock=self._clock, dice=self._dice, told=sought.whose)
         if sought.issuer == "aws":
-            return aws_credential(sought.secret, region=sought.region, clock=self._clock, told=sought.whose)
-        return google_credential(sought.secret, clock=self._clock, told=sought.whose)
+            return aws_credential(sought.secret, region=sought.region, clock=self._clock, dice=self._dice, told=sought.whose)
+        return google_credential(sought.secret, clock=self._clock, dice=self._dice, told=sought.whose)
 
     def settle(self) -> None:
         """All that is sought was asked for: the rest is let go."""

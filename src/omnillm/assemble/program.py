@@ -94,7 +94,7 @@ class Program:
         self.drains = Drains()
         self.upstreams = Upstreams(self.clock)
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
-        self.credentials = Credentials(self.clock)
+        self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
         self.on_tick: list[Callable[[], None]] = [self.counters.fold, self.retention.tick, self.batch_looks.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
@@ -129,7 +129,7 @@ class Program:
     def build(self, settings: Settings) -> None:
         """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
         endpoints = configured.endpoints(settings)
-        credentials = Credentials(self.clock, self.credentials.found)
+        credentials = Credentials(self.clock, self.dice, self.credentials.found)
         upstreams = make_upstreams(settings, endpoints, credentials, self.clock)
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)

@@ -12,6 +12,7 @@ from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.keyring import Keyring
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
+from omnillm.assemble.system import system_dice
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
@@ -164,7 +165,7 @@ def try_out(settings: Settings, clock: Clock) -> None:
     """Make what a start makes, and open nothing. ConfigError: an extra is not installed, or a file is not there."""
     open_store(settings, clock)
     endpoints = configured.endpoints(settings)
-    make_upstreams(settings, endpoints, Credentials(clock), clock)
+    make_upstreams(settings, endpoints, Credentials(clock, system_dice()), clock)
     make_server_tls(settings)
 
 

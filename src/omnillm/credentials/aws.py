@@ -5,6 +5,7 @@ single sign-on), `profile:NAME` that chain with another profile. The chain is bo
 """
 
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
@@ -40,9 +41,9 @@ def signed(keys: AwsKeys, head: bytes, body: bytes, *, region: str, clock: Clock
     return "".join(f"{name}: {value}\r\n" for name, value in added).encode("latin-1")
 
 
-def aws_credential(key: Secret, *, region: str, clock: Clock, told: str) -> Renewing[AwsKeys] | None:
+def aws_credential(key: Secret, *, region: str, clock: Clock, dice: Random, told: str) -> Renewing[AwsKeys] | None:
     """Return what signs for a key; None: it is an API key. ConfigError: no region, half a key, or botocore is needed and missing."""
-    source = _source(key.reveal(), clock, told)
+    source = _source(key.reveal(), clock, dice, told)
     if source is None:
         return None
     if not region:
@@ -50,10 +51,10 @@ def aws_credential(key: Secret, *, region: str, clock: Clock, told: str) -> Rene
     return Renewing(source, partial(signed, region=region, clock=clock))
 
 
-def _source(key: str, clock: Clock, told: str) -> Source[AwsKeys] | None:
+def _source(key: str, clock: Clock, dice: Random, told: str) -> Source[AwsKeys] | None:
     if key == DEFAULT or key.startswith(PROFILE):
         chain = _Chain(key.removeprefix(PROFILE) if key != DEFAULT else None)
-        return Refreshed(chain.fetch, clock=clock, told=told)
+        return Refreshed(chain.fetch, clock=clock, dice=dice, told=told)
     if ":" not in key:
         return None
     access_key_id, _, rest = key.partition(":")

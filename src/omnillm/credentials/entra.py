@@ -3,6 +3,7 @@
 They are azure-identity's (`pip install 'omnillm[azure]'`).
 """
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from omnillm.clock import Clock
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def entra_credential(scope: str, *, clock: Clock, told: str) -> Renewing[Secret]:
+def entra_credential(scope: str, *, clock: Clock, dice: Random, told: str) -> Renewing[Secret]:
     """ConfigError: the extra is not installed, or the environment names an identity that is none."""
-    return bearer(Refreshed(_Tokens(_azure_identity(), scope, clock).fetch, clock=clock, told=told))
+    return bearer(Refreshed(_Tokens(_azure_identity(), scope, clock).fetch, clock=clock, dice=dice, told=told))
 
 
 class _Tokens:

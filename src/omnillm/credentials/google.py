@@ -7,6 +7,7 @@ account), or a token. Tokens are google-auth's (`pip install 'omnillm[google]'`)
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from omnillm.clock import Clock
@@ -25,7 +26,7 @@ PATIENCE_S: Final = 20.0
 """With Google's token server."""
 
 
-def google_credential(key: Secret, *, clock: Clock, told: str) -> Renewing[Secret] | None:
+def google_credential(key: Secret, *, clock: Clock, dice: Random, told: str) -> Renewing[Secret] | None:
     """Return what fetches tokens for a key; None: it is one. ConfigError: the file cannot be read, or google-auth is missing."""
     text = key.reveal()
     if text != DEFAULT and not text.startswith(SERVICE_ACCOUNT):
@@ -34,7 +35,7 @@ def google_credential(key: Secret, *, clock: Clock, told: str) -> Renewing[Secre
     path = None if text == DEFAULT else Path(text.removeprefix(SERVICE_ACCOUNT))
     if path is not None and not path.is_file():
         raise ConfigError(f"names a service account's file that is not there: {path}", path="key")
-    return bearer(Refreshed(_Tokens(google, path, clock).fetch, clock=clock, told=told))
+    return bearer(Refreshed(_Tokens(google, path, clock).fetch, clock=clock, dice=dice, told=told))
 
 
 class _Tokens:

@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from math import inf
+from random import Random
 from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from omnillm.clock import Clock
+from omnillm.keys.circuit import Backoff
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -16,6 +18,8 @@ _log = logging.getLogger("omnillm.credentials")
 
 REST_S: Final = 10.0
 """After a fetch that failed, while the value at hand is still good."""
+BACKOFF: Final = Backoff(first_s=1.0, most_s=30.0, jitter=0.25)
+"""After one without a good value."""
 RENEWED_S: Final = 30.0
 """So long a refusal of what was fetched because of a refusal is final. A key rests for longer, and what it finds then may be new."""
 LONGEST_S: Final = 30.0
@@ -94,13 +98,18 @@ class Renewing(Generic[T]):
 class Refreshed(Generic[T]):
     """`fetch` runs in a thread and raises Trouble; it is told whether what is held was refused. `told`: whose credentials these are."""
 
-    def __init__(self, fetch: Callable[[bool], Fetched[T]], *, clock: Clock, told: str) -> None:
+    def __init__(self, fetch: Callable[[bool], Fetched[T]], *, clock: Clock, dice: Random, told: str) -> None:
         self._fetch = fetch
         self._clock = clock
+        self._dice = dice
         self._told = told
         self._held: T | None = None
         self._fresh_until = -inf
         self._good_until = -inf
+        self._rest_until = -inf
+        self._failures = 0
+        """Without a good value, since the last fetch that succeeded."""
+        self._trouble = ""
         self._is_refused = False
         """The provider refused what is held: it is not used any more."""
         self._forced_at = -inf
@@ -114,13 +123,19 @@ class Refreshed(Generic[T]):
         return self._held
 
     async def ready(self, longest_s: float = LONGEST_S) -> str:
-        """Wait for a value where there is no good one; else only see to it that it will be. "" or what stands in the way."""
+        """Wait for a value where there is no good one; else only see to it that it will be. "" or what stands in the way.
+
+        After a failure nobody waits for the next try: another key may serve.
+        """
         now = self._clock.now()
         if now < self._fresh_until and not self._is_refused:
             return ""
+        is_good = now < self._good_until and not self._is_refused
+        if now < self._rest_until:
+            return "" if is_good else f"{self._trouble}; asked for again in {self._rest_until - now:.1f} s"
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._refresh())
-        if now < self._good_until and not self._is_refused:
+        if is_good:
             return ""
         task = self._task
         longest_s = min(longest_s, LONGEST_S)
@@ -148,15 +163,14 @@ class Refreshed(Generic[T]):
         try:
             fetched = await asyncio.to_thread(self._fetch, was_refused)
         except Trouble as error:
-            self._fresh_until = self._clock.now() + REST_S
-            trouble = f"{self._told}: {error}"
-            _log.warning("%s", trouble)
-            if was_refused or self._clock.now() >= self._good_until:
-                self._fresh_until = -inf
-            return trouble
+            self._trouble = f"{self._told}: {error}"
+            _log.warning("%s", self._trouble)
+            self._rest()
+            return self._trouble
         finally:
             self._task = None
         now = self._clock.now()
+        self._failures = 0
         self._fresh_until, self._good_until = now + fetched.fresh_s, now + fetched.good_s
         if fetched.value != self._held or was_refused:
             self.version += 1
@@ -165,3 +179,12 @@ class Refreshed(Generic[T]):
         self._held = fetched.value
         self._is_refused = False
         return ""
+
+    def _rest(self) -> None:
+        """Nobody asks again for a while; what is good serves on, and its end is the rest's."""
+        now = self._clock.now()
+        if now < self._good_until and not self._is_refused:
+            self._rest_until = min(now + REST_S, self._good_until)
+        else:
+            self._rest_until = now + BACKOFF.delay(self._failures, self._dice)
+            self._failures += 1

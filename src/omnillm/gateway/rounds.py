@@ -102,6 +102,8 @@ def _limited(failure: Failure, provider: str) -> OmniError:
 
 
 def _no_key(failure: Failure, provider: str) -> OmniError:
+    if failure.code == "credentials_unavailable":
+        return NoAvailableKey(f"Provider {provider!r} has no credentials for any key that could serve this call. {failure.message}.")
     return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call ({failure.verdict.value}).")
 
 
