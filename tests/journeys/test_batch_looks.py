@@ -1,15 +1,17 @@
 """Batches that nobody asks for: the gateway looks after them by itself, seldom, and books what they cost."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.journeys.running import Serve, until
+from tests.journeys.running import Running, Serve, until
 from tests.journeys.test_batch_money import COST, KEYS, PRICE, USED, inline, is_proven, line, made_of_file, spent, tell
 from tests.journeys.test_native import ADA, BOB, CONFIG, ask, upload
+from tests.journeys.test_reload import reload
 
 from omnillm import Gateway, OmniError, PrimitiveRequest, ProviderEndpoint
 from omnillm.gateway.batch_calendar import GIVEN_UP_MS, BatchCalendar
@@ -37,11 +39,43 @@ def looks(provider: FakeProvider) -> list[str]:
     return [logged.path for logged in provider.log if logged.method == "GET"]
 
 
+async def made_of_two_files(program: Gateway, provider: FakeProvider) -> list[PrimitiveRequest]:
+    """Gemini's batch, whose results lie in two files; what asks for it, and for these."""
+    asked = {"batch": {"inputConfig": {"fileName": "files/of-mine"}}}
+    made = await program.primitive_async_job(PrimitiveRequest.json(asked, path="/v1beta/models/fake-small:batchGenerateContent"))
+    shelf = provider.shelf(f"key-{made.reply.key}")
+    reply = {"key": "b", "response": {"usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5}}}
+    shelf.keep("files", "files/two", {"name": "files/two"}, json.dumps(reply).encode())
+    tell(provider, "batches", made.id, response={"responsesFile": "files/two"})
+    job = await program.primitive_async_job(made.status_request)
+    return [made.status_request, *job.result_requests]
+
+
+async def settlements(program: Gateway) -> list[int]:
+    """What batches were settled to, in nano-USD: nothing was booked for them before."""
+    store = program._program.store
+    await store.flush()
+    assert await store.verify() == []
+    return [row.cost_nanousd for row in await store.requests(limit=20, before="") if row.operation == "batch_settlement"]
+
+
+async def ticked(program: Gateway) -> None:
+    """Whatever was due has been told so."""
+    enough = program._program._ticks + 2
+    await until(lambda: program._program._ticks >= enough)
+
+
 async def swept(program: Gateway, clock: ManualClock, seconds: float) -> None:
     """Time passes, and the open batches have been read once more."""
     sweeps = program._program.batch_looks
     clock.advance(seconds)
     await until(lambda: sweeps._due > clock.now() and sweeps._task is None)
+
+
+async def of_uploaded(running: Running, *, key: str = ADA) -> bytes:
+    """What asks for a batch of a file that was just uploaded."""
+    file = (await upload(running, line(), key=key)).json["id"]
+    return json.dumps({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}).encode()
 
 
 async def test_a_batch_is_settled_though_nobody_asks(provider: FakeProvider, tmp_path: Path) -> None:
@@ -104,6 +138,89 @@ async def test_geminis_file_of_results_is_read(provider: FakeProvider) -> None:
         assert (row.cost_nanousd, row.usage.input) == (3 * 400, 3)
 
 
+async def test_a_batch_is_settled_over_all_of_its_files(provider: FakeProvider, tmp_path: Path) -> None:
+    """The first that is read settles nothing, whoever reads it and however often, before a restart or after; all of them do, once."""
+    endpoint, store = ProviderEndpoint(kind="gemini", base_url=provider.base_url), f"sqlite:///{tmp_path / 'ledger.db'}"
+    async with Gateway(endpoint, keys=KEYS, prices=PRICE, store=store) as program:
+        batch, first, second = await made_of_two_files(program, provider)
+        for request in (second, second):
+            await program.primitive_call(request)
+            assert await settlements(program) == []
+    async with Gateway(endpoint, keys=KEYS, prices=PRICE, store=store) as program:
+        for request in (second, batch, second):
+            await program.primitive_call(request)
+            assert await settlements(program) == []
+        for request in (first, first, second):
+            await program.primitive_call(request)
+            assert await settlements(program) == [(3 + 5) * 400]
+
+
+async def test_a_look_reads_all_files_before_it_settles(provider: FakeProvider) -> None:
+    """One that cannot be read now leaves the batch as it was booked, for a later look."""
+    clock = ManualClock()
+    endpoint = ProviderEndpoint(kind="gemini", base_url=provider.base_url)
+    async with Gateway(endpoint, keys=KEYS, prices=PRICE, clock=clock) as program:
+        await made_of_two_files(program, provider)
+        provider.enqueue(None, None, FAULTS["status_400"])
+        await swept(program, clock, HOUR_S)
+        assert [each.rpartition(":")[2] for each in looks(provider)][-2:] == ["download", "download"]
+        assert await settlements(program) == []
+        await swept(program, clock, 2 * HOUR_S)
+        assert await settlements(program) == [(3 + 5) * 400]
+
+
+async def test_a_batch_is_settled_when_its_model_gets_a_price(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """It was told of while there was none: a reload that brings one settles it, and nobody is asked again."""
+    caplog.set_level(logging.INFO, "omnillm.batches")
+    clock = ManualClock(wall=1_795_608_000.0)
+    async with FakeProvider(keys={"sk-a": Behaviour(), "sk-b": Behaviour()}, clock=clock) as fake:
+        unpriced = CONFIG.replace("BASE", fake.base_url).replace("openai/fake-small:", "openai/fake-large:")
+        running = await serve(unpriced, clock=clock)
+        made = (await ask(running, "POST", "/v1/batches", await of_uploaded(running), key=ADA)).json
+        [kept] = [kept for key in ("sk-a", "sk-b") if (kept := fake.shelf(key).find("batches", made["id"])) is not None]
+        kept.told |= {"usage": USED, "model": "fake-small"}
+        for _ in range(2):
+            await ask(running, "GET", f"/v1/batches/{made['id']}", key=ADA)
+        assert [each.getMessage() for each in caplog.records if "price" in each.getMessage()] == [
+            "a batch of openai stays as it was booked until model 'fake-small' has a price"
+        ]
+        sent = len(fake.log)
+
+        def settled() -> int:
+            return next(budget for budget in running.program.controller.budgets() if budget.name == "soft").settled_nanousd
+
+        await reload(running, unpriced)
+        await until(lambda: running.program.batch_looks._due > clock.now() and running.program.batch_looks._task is None)
+        assert settled() == 0
+        await reload(running, CONFIG.replace("BASE", fake.base_url))
+        await until(lambda: settled() == COST)
+        await reload(running, CONFIG.replace("BASE", fake.base_url))
+        await until(lambda: running.program.batch_looks._due > clock.now() and running.program.batch_looks._task is None)
+        assert settled() == COST
+        assert len(fake.log) == sent
+        assert await running.program.store.verify() == []
+
+
+async def test_each_reply_of_a_look_has_its_own_time(provider: FakeProvider) -> None:
+    """A minute for its head, and after that as long as something comes: what the reply before it took is not its fault."""
+    clock = ManualClock()
+    async with gateway(provider, clock, "anthropic") as program:
+        made = await program.primitive_async_job(inline("fake-small"))
+        message = {"type": "message", "model": "fake-small", "content": [], "usage": {"input_tokens": 5, "output_tokens": 7}}
+        results = json.dumps({"custom_id": "0", "result": {"type": "succeeded", "message": message}}).encode()
+        tell(provider, "messages/batches", made.id, content=results)
+        provider.enqueue(Fault(name="body", action="stall", point="bytes", after=9), Fault(name="head", action="stall", point="head"))
+        clock.advance(HOUR_S)
+        for asked, (gate, seconds) in enumerate([("body", 250), ("head", 50)], 1):
+            await until(lambda: len(looks(provider)) == asked)  # noqa: B023 - awaited at once
+            await ticked(program)
+            clock.advance(seconds)
+            await ticked(program)
+            provider.gate(gate).set()
+        await until(lambda: spent(program) == COST)
+        assert all(key.state == "ready" for key in program.pool_status())
+
+
 async def test_a_batch_waits_for_its_key(provider: FakeProvider) -> None:
     """A key that rests is not asked, and no other key in its place."""
     clock = ManualClock()
@@ -143,11 +260,7 @@ async def test_a_look_is_no_call_of_the_batchs_owner(serve: Serve, tmp_path: Pat
     async with FakeProvider(keys={"sk-a": Behaviour(), "sk-b": Behaviour()}, clock=clock) as fake:
         limited = CONFIG.replace(f"{{name: bob, key: {BOB}, ", f"{{name: bob, key: {BOB}, rpm: 3, ").replace("BASE", fake.base_url)
         running = await serve(limited, clock=clock)
-        request = {"model": "fake-small", "max_tokens": 20, "messages": [{"role": "user", "content": "Hello"}]}
-        asked = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": request}
-        file = (await upload(running, json.dumps(asked).encode(), key=BOB)).json["id"]
-        body = json.dumps({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}).encode()
-        made = (await ask(running, "POST", "/v1/batches", body, key=BOB)).json
+        made = (await ask(running, "POST", "/v1/batches", await of_uploaded(running, key=BOB), key=BOB)).json
         [kept] = [kept for key in ("sk-a", "sk-b") if (kept := fake.shelf(key).find("batches", made["id"])) is not None]
         kept.told |= {"usage": USED, "model": "fake-small"}
         clock.advance(HOUR_S)

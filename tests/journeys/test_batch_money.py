@@ -310,7 +310,7 @@ async def test_many_short_requests_are_not_one_long_one(provider: FakeProvider) 
         results = Results(KINDS["anthropic"])
         for _ in range(100):
             results.add({"result": {"type": "succeeded", "message": message}})
-        await program._program._batches.hear_results(made.reply.request_id, results)
+        await program._program._batches.hear_results(made.reply.request_id, made.id, results)
         assert spent(program) == 100 * (5000 * 1500 + 100 * 7500) < bound
         assert await is_proven(program)
 

@@ -41,8 +41,9 @@ class BatchLooks:
         self._task: asyncio.Task[None] | None = None
 
     def configure(self, look: BatchLook, batches: BatchMoney, endpoints: Mapping[str, Endpoint]) -> None:
-        """What is asked from now on is asked so."""
+        """What is asked from now on is asked so, and soon: a batch may have waited for a price."""
         self._look, self._batches, self._endpoints = look, batches, endpoints
+        self._due = 0.0
 
     def tick(self) -> None:
         """On the event loop; returns at once."""
@@ -54,6 +55,7 @@ class BatchLooks:
         batches = self._batches
         assert batches is not None
         try:
+            await batches.settle_unpriced()
             bills = await self._store.open_bills(since_wall_ms=max(self._wall_ms() - GIVEN_UP_MS, 0))
             self._calendar.learn(bill for bill in bills if not batches.is_settled(bill.caller))
             for bill in self._calendar.due(self._wall_ms()):

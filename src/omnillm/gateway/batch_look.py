@@ -20,15 +20,16 @@ from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.batches import FINAL, job_status, result_paths
+from omnillm.providers.batches import FINAL, answer_places, job_status
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import Asked, Operation, batch_path
 from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.records import Binding
+from omnillm.transport.client import Exchange
 
 OPERATION: Final = "batch_look"
 WAIT_S: Final = 60.0
-"""For the key, and for the head of each reply."""
+"""For the key, and for the head of each reply; what follows may take as long as the provider's `timeouts` say."""
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Of what a batch says of itself: Gemini's holds its results."""
 
@@ -49,26 +50,32 @@ class BatchLook:
             told = await self._told(case, ask)
             await self._batches.hear(case, endpoint, told, is_new=False, asked=bill.upstream_id)
             if not self._batches.is_settled(bill.caller):
-                for place in _results(bill, endpoint, told):
+                for place in _results(bill, endpoint, told).items():
                     await self._read(case, ask, place, bill.caller)
             case.is_handed_over = True
             case.close(status=200, outcome=SUCCESS)
 
+    async def _send(self, case: Case, ask: NativeAsk) -> Exchange:
+        """Each reply has its own time: what the one before it took is not its provider's silence."""
+        case.call = msgspec.structs.replace(case.call, deadline=self._clock.now() + WAIT_S)
+        return await self._engine.send(case, ask)
+
     async def _told(self, case: Case, ask: NativeAsk) -> bytes:
-        exchange = await self._engine.send(case, ask)
+        exchange = await self._send(case, ask)
         body = await exchange.read_all(MOST_BYTES)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
         return body
 
-    async def _read(self, case: Case, ask: NativeAsk, path: str, made_by: str) -> None:
-        """One file of results, however large."""
+    async def _read(self, case: Case, ask: NativeAsk, place: tuple[str, str], made_by: str) -> None:
+        """`place`: (name, path) of one file of results, however large."""
+        name, path = place
         query = "alt=media" if GEMINI_GENERATE_CONTENT in ask.endpoint.protocols else ""
-        exchange = await self._engine.send(case, msgspec.structs.replace(ask, asked=_asked(path), query=query))
+        exchange = await self._send(case, msgspec.structs.replace(ask, asked=_asked(path), query=query))
         results = Results(ask.endpoint)
         while piece := await exchange.read():
             results.take(piece)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
-        await self._batches.hear_results(made_by, results)
+        await self._batches.hear_results(made_by, name, results)
 
     def _call(self, bill: Binding, endpoint: Endpoint) -> Call:
         now = self._clock.now()
@@ -98,10 +105,10 @@ def _asked(path: str) -> Asked:
     return Asked(operation=Operation(method="GET", path=path, family=OPERATION), path=path)
 
 
-def _results(bill: Binding, endpoint: Endpoint, body: bytes) -> tuple[str, ...]:
+def _results(bill: Binding, endpoint: Endpoint, body: bytes) -> dict[str, str]:
     """Where they are, of a batch that is over."""
     try:
         told = msgspec.json.decode(body)
     except UNREADABLE:
-        return ()
-    return result_paths(endpoint, bill.upstream_id, told) if job_status(endpoint, told) in FINAL else ()
+        return {}
+    return answer_places(endpoint, bill.upstream_id, told) if job_status(endpoint, told) in FINAL else {}

@@ -6,8 +6,8 @@ row of its own, whose id follows from the id of the call that made the batch: th
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -25,7 +25,7 @@ from omnillm.outcome import Verdict
 from omnillm.pricing.cost import cost_of_many
 from omnillm.pricing.terms import PLAIN
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.providers.batches import FINAL, inline_results, job_status, result_files, succeeded
+from omnillm.providers.batches import FINAL, answer_files, inline_results, job_status, succeeded
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import id_member
 from omnillm.records import BATCH_BILL, AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow, settlement_id
@@ -37,6 +37,8 @@ MOST_SETTLED: Final = 16_384
 OPERATION: Final = "batch_settlement"
 
 _log = logging.getLogger("omnillm.batches")
+K = TypeVar("K")
+V = TypeVar("V")
 Usages = Mapping[tuple[str, int], Together]
 """By the model that a result names ("": the batch's own), and the longest prompt among them."""
 
@@ -49,10 +51,27 @@ class BatchMoney:
         self._clock = clock
         self._bills: dict[tuple[str, str], str] = {}
         self._settled: dict[str, None] = {}
+        self._unpriced: dict[str, Usages] = {}
+        """What was told of batches whose models have no price; they are among the settled, because nobody need tell it again."""
+        self._is_repriced = False
+        self._parts: dict[str, dict[str, Usages | None]] = {}
+        """By the call that made a batch with several files of results, what each of them says; None: not read yet. Never forgotten before
+        the files themselves, so that none of them stands for the whole."""
 
     def configure(self, prices: PriceBook) -> None:
         """What is told from now on costs these."""
         self._prices = prices
+        self._is_repriced = True
+
+    async def settle_unpriced(self) -> None:
+        """Those whose models have got a price since."""
+        if not self._is_repriced:
+            return
+        self._is_repriced = False
+        for made_by in tuple(self._unpriced):
+            usages = self._unpriced.pop(made_by)
+            self._settled.pop(made_by, None)
+            await self.settle(made_by, usages)
 
     async def hear(self, case: Case, endpoint: Endpoint, body: bytes, *, is_new: bool, asked: str) -> None:
         """What a provider told of a batch: when it was made, and whenever it is asked for. `asked`: its id, where the reply names none."""
@@ -66,8 +85,7 @@ class BatchMoney:
         made_by = await self._made_by(provider, name)
         if made_by is None:
             return
-        for file in result_files(told):  # a file of errors has no usage, and settles nothing
-            self._bind(case, (RESULTS, provider, file), made_by)
+        self._bind_results(case, answer_files(told), made_by)
         usages = _reported(endpoint, told, body)
         if usages is not None:
             await self.settle(made_by, usages)
@@ -81,11 +99,16 @@ class BatchMoney:
         made_by = await self._made_by(provider, name)
         return None if made_by in self._settled else made_by
 
-    async def hear_results(self, made_by: str, results: Results) -> None:
-        """A file of results that was read to its end. One that tells of no answer is none that anybody can settle by."""
+    async def hear_results(self, made_by: str, name: str, results: Results) -> None:
+        """What of that name was read to its end; of several files the last one settles. What tells of no answer is none to settle by."""
         results.finish()
-        if results.is_readable and results.usages:
-            await self.settle(made_by, results.usages)
+        if not results.is_readable:
+            return
+        parts = self._parts.get(made_by, {})
+        parts[name] = results.usages
+        read = [part for part in parts.values() if part is not None]
+        if len(read) == len(parts) and any(read):
+            await self.settle(made_by, _joined(read))
 
     async def settle(self, made_by: str, usages: Usages) -> None:
         """Book the difference to what was booked, in the periods of the call that made the batch. Once, whoever says it again.
@@ -94,7 +117,7 @@ class BatchMoney:
         """
         if made_by in self._settled:
             return
-        self._remember_settled(made_by)
+        _remember(self._settled, made_by, None)
         try:
             if await self._journal.request(settlement_id(made_by)) is None:
                 await self._book(made_by, usages)
@@ -112,7 +135,9 @@ class BatchMoney:
         attempt = (await self._journal.attempts(made_by))[-1]
         real, version = self._cost(attempt, usages)
         if real is None:
-            return  # without a price it stays at its bound
+            _remember(self._unpriced, made_by, usages)
+            _log.info("a batch of %s stays as it was booked until model %r has a price", attempt.provider, version)
+            return
         wall_ms = int(self._clock.wall() * 1000)
         entries = tuple(
             Entry(
@@ -134,7 +159,7 @@ class BatchMoney:
             self._admission.adjust(entry.budget, entry.period, entry.amount_nanousd)
 
     def _cost(self, attempt: AttemptRow, usages: Usages) -> tuple[int | None, str]:
-        """(nano-USD at the batch tier; None: a model has no price, the figures). At most the bound, if one was booked.
+        """(nano-USD at the batch tier, the figures), or (None, the model that has no price). At most the bound, if one was booked.
 
         Where a provider tells one sum of all requests, nobody knows which of them were long.
         """
@@ -145,7 +170,7 @@ class BatchMoney:
             found = (prices.find(attempt.provider, name, terms) for name in names for terms in (BATCH_TIER, PLAIN))
             price = next((each for each in found if each is not None), None)
             if price is None:
-                return None, ""
+                return None, names[0] if names else ""
             total += cost_of_many(usage, price, requests=requests, longest=longest)
             versions[price.version] = None
         return min(total, attempt.cost_nanousd or total), "+".join(versions)
@@ -166,12 +191,20 @@ class BatchMoney:
         kind, provider, name = bill
         if (provider, name) in self._bills:
             return
-        self._bills[provider, name] = made_by
-        while len(self._bills) > MOST_SETTLED:
-            del self._bills[next(iter(self._bills))]
+        _remember(self._bills, (provider, name), made_by)
         expires = int((self._clock.wall() + OBJECT_KEPT_S) * 1000)
         binding = Binding(kind=kind, upstream_id=name, provider=provider, key=case.last_lease.key, caller=made_by, expires_wall_ms=expires)
         self._journal.post(Posting(bindings=(binding,)))
+
+    def _bind_results(self, case: Case, files: tuple[str, ...], made_by: str) -> None:
+        """One file is bound to its batch for good. Of several only this process knows: later, none of them says what the whole is."""
+        provider = case.last_lease.provider
+        if len(files) == 1:
+            self._bind(case, (RESULTS, provider, files[0]), made_by)
+        elif files and made_by not in self._settled and self._parts.get(made_by, {}).keys() != set(files):
+            _remember(self._parts, made_by, dict.fromkeys(files))
+            for file in files:
+                _remember(self._bills, (provider, file), made_by)
 
     async def _made_by(self, provider: str, name: str) -> str | None:
         known = self._bills.get((provider, name))
@@ -183,10 +216,12 @@ class BatchMoney:
             return None
         return binding.caller if binding is not None and binding.provider == provider else None
 
-    def _remember_settled(self, made_by: str) -> None:
-        self._settled[made_by] = None
-        while len(self._settled) > MOST_SETTLED:
-            del self._settled[next(iter(self._settled))]
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    """Of so many the oldest is forgotten."""
+    known[key] = value
+    while len(known) > MOST_SETTLED:
+        del known[next(iter(known))]
 
 
 def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usages | None:
@@ -203,6 +238,16 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
     for each in inline:
         results.add(each)
     return results.usages if results.is_readable else None
+
+
+def _joined(parts: Iterable[Usages]) -> Usages:
+    """What the parts have used together."""
+    joined: dict[tuple[str, int], Together] = {}
+    for part in parts:
+        for group, (usage, requests) in part.items():
+            before = joined.get(group, Together())
+            joined[group] = Together(before.usage + usage, before.requests + requests)
+    return joined
 
 
 def _sum(usages: Usages) -> Usage:

@@ -99,7 +99,7 @@ class NativeEngine:
         made_by = await self._batches.results_of(ask.provider, name) if is_results else None
         if made_by is not None:
             results = Results(ask.endpoint)
-            await relay.listen(results, lambda: self._batches.hear_results(made_by, results))
+            await relay.listen(results, lambda: self._batches.hear_results(made_by, name, results))
         elif relay.whole is not None and upload is not None:
             for _, file in relay.made:
                 self._bounds.remember(relay.lease, file, upload)

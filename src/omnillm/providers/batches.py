@@ -1,6 +1,6 @@
 """What a provider's batch says of itself: how far it is, and where its results are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from omnillm.providers.endpoint import Endpoint
@@ -30,6 +30,9 @@ _GEMINI: Final[Mapping[str, JobStatus]] = {
     "EXPIRED": "failed",
     "CANCELLED": "cancelled",
 }
+_OF_ANSWERS: Final = ("output_file_id", "responsesFile")
+_OF_RESULTS: Final = (*_OF_ANSWERS, "error_file_id")
+"""OpenAI's errors have a file of their own, which tells of no usage."""
 _CANCELLED_CODE: Final = 1
 """Of an operation's error (google.rpc.Code)."""
 
@@ -68,21 +71,37 @@ def _gemini(told: dict[str, Any]) -> JobStatus:
 
 def result_paths(endpoint: Endpoint, name: str, told: object) -> tuple[str, ...]:
     """Where what became of a batch's requests can be got, below the provider's root; (): nowhere yet, or (Gemini) in what was told."""
+    return tuple(_places(endpoint, name, told, _OF_RESULTS).values())
+
+
+def answer_places(endpoint: Endpoint, name: str, told: object) -> dict[str, str]:
+    """Of those, where answers may stand, and with them what the batch has used: by the name of the file, or of the batch itself."""
+    return _places(endpoint, name, told, _OF_ANSWERS)
+
+
+def _places(endpoint: Endpoint, name: str, told: object, members: tuple[str, ...]) -> dict[str, str]:
     if not isinstance(told, dict):
-        return ()
-    if GEMINI_GENERATE_CONTENT in endpoint.protocols:
-        return tuple(f"/{file}:download" for file in dict.fromkeys(result_files(told)))
+        return {}
     if ANTHROPIC_MESSAGES in endpoint.protocols:
-        return (f"/messages/batches/{name}/results",) if told.get("results_url") else ()
-    return tuple(f"/files/{file}/content" for file in result_files(told))
+        return {name: f"/messages/batches/{name}/results"} if told.get("results_url") else {}
+    path = "/{}:download" if GEMINI_GENERATE_CONTENT in endpoint.protocols else "/files/{}/content"
+    return {file: path.format(file) for file in _files(told, members)}
 
 
-def result_files(told: dict[str, Any]) -> Iterator[str]:
-    """The files that a batch names as its results."""
+def result_files(told: dict[str, Any]) -> tuple[str, ...]:
+    """The files that a batch names as its results, each once."""
+    return _files(told, _OF_RESULTS)
+
+
+def answer_files(told: dict[str, Any]) -> tuple[str, ...]:
+    """Of those, the ones that answers may stand in."""
+    return _files(told, _OF_ANSWERS)
+
+
+def _files(told: dict[str, Any], members: tuple[str, ...]) -> tuple[str, ...]:
     places = (told, _object(told.get("metadata")).get("output"), told.get("response"))
-    for place in places:
-        named = (_object(place).get(member) for member in ("output_file_id", "error_file_id", "responsesFile"))
-        yield from (file for file in named if isinstance(file, str) and file)
+    named = (_object(place).get(member) for place in places for member in members)
+    return tuple(dict.fromkeys(file for file in named if isinstance(file, str) and file))
 
 
 def succeeded(endpoint: Endpoint, told: dict[str, Any]) -> bool:
