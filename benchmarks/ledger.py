@@ -21,18 +21,24 @@ from time import perf_counter, process_time
 
 from msgspec.structs import replace
 
+from omnillm.assemble.prices import read_catalog
 from omnillm.assemble.retention import BATCH
 from omnillm.gateway.settlement import civil_day
+from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.cost import cost
 from omnillm.records import EntryKind, Posting, first_id
 from omnillm.secret import Secret
 from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
-from omnillm.testing.rows import WALL_MS, WALL_S, call, entry
+from omnillm.testing.rows import USAGE, WALL_MS, WALL_S, call, entry
 
 ROWS, DAYS, DAY_MS = 1_000_000, 90, 86_400_000
 PARALLEL = 5_000
+PRICE = Catalog({}, read_catalog).find("", "openai", "gpt-4.1-mini")
+assert PRICE is not None
+VERSION, COST = PRICE.version, cost(USAGE, PRICE)
 CALLERS, PAIRS_S = (1, 16, 128), 5.0
 CONFIG = 'store: {{url: "{url}"}}\nproviders: {{openai: {{kind: openai, keys: [{{label: a, key: sk-a-0123456789}}]}}}}\n'
 COMMANDS = (
@@ -64,10 +70,14 @@ def posting(number: int, of: int, dice: Random) -> Posting:
         provider=provider,
         key=key,
         tags=f"team=team-{who % 7},env=prod",
+        cost_nanousd=COST,
     )
     return Posting(
-        entries=tuple(replace(row, request_id=request_id, wall_ms=wall_ms) for row in plain.entries),
-        attempts=tuple(replace(row, request_id=request_id, wall_ms=wall_ms, provider=provider, key=key) for row in plain.attempts),
+        entries=tuple(replace(row, request_id=request_id, wall_ms=wall_ms, amount_nanousd=COST) for row in plain.entries),
+        attempts=tuple(
+            replace(row, request_id=request_id, wall_ms=wall_ms, provider=provider, key=key, price_version=VERSION, cost_nanousd=COST)
+            for row in plain.attempts
+        ),
         request=request,
     )
 

@@ -114,6 +114,10 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     expires_wall_ms: int
 
 
+BATCHES = "batches"
+"""The operation of a call about batches: one that makes a batch costs the bound of all its requests."""
+BATCH_SETTLEMENT = "batch_settlement"
+"""The operation of the row by which a batch then costs what it cost."""
 BATCH_BILL = "batch_bill"
 """The kind of a binding from a batch to the call that made it, whose id stands in the place of a caller."""
 

@@ -12,7 +12,9 @@ import pytest
 from msgspec.structs import replace
 from tests.postgres import GUARDED
 
+from omnillm.assemble.prices import make_catalog
 from omnillm.cli.main import main
+from omnillm.config.load import load
 from omnillm.records import EntryKind, Posting
 from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sql_store import SqlStore
@@ -23,6 +25,8 @@ from omnillm.testing.rows import COST, WALL_S, call, entry, request_id, request_
 
 CONFIG = 'store: {{url: "{url}"}}\nproviders: {{openai: {{kind: openai, keys: [{{label: a, key: sk-a-0123456789}}]}}}}\n'
 TOTAL = 4 * COST + 1
+NOT_AT_HAND = "0 costs computed again, 4 not: their prices are not at hand"
+OWN = "pricing: {overrides: {openai/own: {input: 0.4, output: 1.6, cache_read: 0, reasoning: 0}}}\n"
 
 
 def postings() -> list[Posting]:
@@ -124,14 +128,14 @@ def test_wrong_questions_are_refused(run, ledger, arguments, words):
 def test_verify_proves_a_closed_ledger_and_an_open_one(run, ledger):
     """Of one that a gateway holds too, with calls under way; the file stays as it was."""
     code, told, _ = run("verify", "--ledger", str(ledger))
-    assert (code, told) == (0, "proven: 5 requests, 4 attempts, 4 entries, 1 balances\n")
+    assert (code, told) == (0, f"proven: 5 requests, 4 attempts, 4 entries, 1 balances; {NOT_AT_HAND}\n")
 
     async def beside() -> None:
         store = SqliteStore(ledger, clock=ManualClock(wall=WALL_S))
         opened = await store.open()
         await store.post_durably(Posting(entries=(replace(entry(9, EntryKind.RESERVE), epoch=opened.epoch),)))
         told = await asyncio.to_thread(run, "verify", "--ledger", str(ledger))
-        assert told[:2] == (0, "proven: 5 requests, 4 attempts, 5 entries, 1 balances\n")
+        assert told[:2] == (0, f"proven: 5 requests, 4 attempts, 5 entries, 1 balances; {NOT_AT_HAND}\n")
         assert (await asyncio.to_thread(run, "usage", "--ledger", str(ledger)))[0] == 0
         await store.aclose()
 
@@ -149,6 +153,36 @@ def test_verify_tells_each_problem(run, ledger):
     assert f"budget 'team' in period '2026-11': the balance says 1 nano-USD, its entries {4 * COST}" in told.splitlines()
     assert f"request {request_id(1)} says 1 attempts, 0 have rows" in told.splitlines()
     assert all(line.startswith(("budget", "request", "usage")) for line in told.splitlines())
+
+
+def test_verify_computes_each_cost_again(run, ledger, tmp_path):
+    """From the version of its price and its usage, by the configuration's prices too: a row that was changed by hand is found."""
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(CONFIG.format(url=f"sqlite:///{ledger}") + OWN)
+    catalog = make_catalog(load(config, {}))
+    price = catalog.find("openai", "openai", "own")
+    assert price is not None
+    listed = f"{catalog.price_list.version}:openai/gpt-4.1-mini"
+    rows = {2: (price.version, COST), 3: (f"{price.version};bound=300+12+0", COST), 5: (listed, 300 * 400 + 20 * 100 + 19 * 1600)}
+    with sqlite3.connect(ledger) as db:
+        for number, (version, cost) in rows.items():
+            db.execute("UPDATE attempts SET price_version = ?, cost_nanousd = ? WHERE request_id = ?", (version, cost, request_id(number)))
+        db.execute("UPDATE attempts SET is_usage_known = 0 WHERE request_id = ?", (request_id(3),))
+    db.close()
+    told = run("verify", "-c", str(config))[1].splitlines()
+    assert not [line for line in told if "and its usage" in line]
+    with sqlite3.connect(ledger) as db:
+        db.execute("UPDATE attempts SET cost_nanousd = cost_nanousd - 1 WHERE request_id = ?", (request_id(2),))
+        db.execute("UPDATE attempts SET usage = '{\"input\":299}' WHERE request_id = ?", (request_id(5),))
+        db.execute("UPDATE attempts SET price_version = '' WHERE request_id = ?", (request_id(1),))
+    db.close()
+    code, told, _ = run("verify", "-c", str(config))
+    assert code == 1
+    assert [line for line in told.splitlines() if "attempt 0: cost" in line] == [
+        f"request {request_id(1)}, attempt 0: cost {COST} nano-USD, without a price it is 0",
+        f"request {request_id(2)}, attempt 0: cost {COST - 1} nano-USD, by '{price.version}' and its usage it is {COST}",
+        f"request {request_id(5)}, attempt 0: cost {rows[5][1]} nano-USD, by '{listed}' and its usage it is {299 * 400}",
+    ]
 
 
 def test_what_is_no_ledger_is_told(run, ledger, tmp_path):

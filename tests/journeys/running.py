@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 
+import msgspec
+
 from omnillm.admission.asks import KeySnapshot
 from omnillm.assemble import Service
+from omnillm.assemble.prices import make_catalog
+from omnillm.pricing.reference import Reference
 from omnillm.records import AttemptRow, RequestRow
+from omnillm.stores.costs import Row, check_costs
 from omnillm.testing import FakeProvider
 
 VIRTUAL_KEY = "sk-omni-journey-0123456789abcdef"
@@ -103,12 +108,23 @@ class Running:
         self.base_url = f"http://127.0.0.1:{self.port}"
 
     async def books(self) -> tuple[int, int, int]:
-        """(ledger's total cost, budget's settled, budget's reserved) in nano-USD, the ledger verified."""
+        """(ledger's total cost, budget's settled, budget's reserved) in nano-USD, the ledger verified, and each cost in it."""
         await self.program.store.flush()
         assert await self.program.store.verify() == []
+        assert await self.wrong_costs() == []
         rows = await self.program.store.usage(group_by="total", since_day="", until_day="")
         [budget] = [each for each in self.program.controller.budgets() if each.name == "everything"]
         return (rows[0].cost_nanousd if rows else 0), budget.settled_nanousd, budget.reserved_nanousd
+
+    async def wrong_costs(self) -> list[str]:
+        """Attempts that did not cost what their price version and their usage say."""
+        store, rows = self.program.store, list[Row]()
+        for request in await store.requests(limit=1000, before=""):
+            for each in await store.attempts(request.request_id):
+                version, usage = each.price_version, msgspec.json.encode(each.usage)
+                told = (each.is_usage_known, each.cost_nanousd, version, each.error, request.operation)
+                rows.append((each.request_id, each.attempt, usage, *told))
+        return check_costs(rows, Reference(make_catalog(self.program.settings).figures)).problems
 
     def keys(self, provider: str = "openai") -> dict[str, KeySnapshot]:
         """The provider's keys as they stand, by label."""

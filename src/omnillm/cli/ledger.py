@@ -10,6 +10,7 @@ import typer
 from omnillm.errors import ConfigError
 
 if TYPE_CHECKING:
+    from omnillm.pricing.catalog import Catalog
     from omnillm.secret import Secret
     from omnillm.stores.connection import Connection
 
@@ -32,6 +33,15 @@ def looking(config: Path, ledger: Path | None) -> "AbstractContextManager[Connec
     if text.startswith("sqlite:///"):
         return sqlite_database.reading(Path(text.removeprefix("sqlite:///")))
     raise ConfigError("this ledger is another process's own: ask the running gateway, at /admin/v1", path="store.url")
+
+
+def prices(config: Path, ledger: Path | None) -> "Catalog":
+    """The built-in figures, and the configuration's own where one is read."""
+    from omnillm.assemble.prices import make_catalog, read_catalog
+    from omnillm.config.load import load
+    from omnillm.pricing.catalog import Catalog
+
+    return make_catalog(load(config, os.environ)) if ledger is None else Catalog({}, read_catalog)
 
 
 def _configured(config: Path) -> "Secret":

@@ -28,13 +28,12 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.batches import FINAL, answer_files, inline_results, job_status, succeeded
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import id_member
-from omnillm.records import BATCH_BILL, AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow, settlement_id
+from omnillm.records import BATCH_BILL, BATCH_SETTLEMENT, AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow, settlement_id
 from omnillm.usage import NO_USAGE, Usage
 
 RESULTS: Final = "batch_results"
 """The kind of a binding from a batch's file of results, as `BATCH_BILL` is that of the batch."""
 MOST_SETTLED: Final = 16_384
-OPERATION: Final = "batch_settlement"
 
 _log = logging.getLogger("omnillm.batches")
 K = TypeVar("K")
@@ -180,7 +179,7 @@ class BatchMoney:
         real, version, usage = told
         replaced = {"request_id": settlement_id(making.request_id), "usage": usage, "cost_nanousd": real - attempt.cost_nanousd}
         replaced |= {"wall_ms": wall_ms, "duration_ms": 0, "epoch": self._journal.epoch, "is_estimated": False}
-        request = msgspec.structs.replace(making, operation=OPERATION, outcome=SUCCESS, status=200, attempts=1, **replaced)
+        request = msgspec.structs.replace(making, operation=BATCH_SETTLEMENT, outcome=SUCCESS, status=200, attempts=1, **replaced)
         row = msgspec.structs.replace(
             attempt, attempt=1, verdict=Verdict.SUCCESS.value, is_usage_known=True, price_version=version, first_byte_ms=-1, **replaced
         )

@@ -19,7 +19,7 @@ from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import LossReason
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
-from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
+from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
 from omnillm.routing.target import Target
 from omnillm.usage import NO_USAGE, Usage
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 CLIENT_CLOSED = 499
 SUCCESS = "success"
-BATCHES = "batches"
 ABORTED = "aborted"
 NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="", tokens=0)
 

@@ -15,7 +15,7 @@ from omnillm.gateway.batch_lines import Results
 from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
-from omnillm.gateway.case import BATCHES, Case
+from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, authenticate, renewed
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
@@ -31,6 +31,7 @@ from omnillm.protocols.bound import FILE
 from omnillm.protocols.protocol import Bound, Failure
 from omnillm.providers.endpoint import SIGNING, UPLOADS
 from omnillm.providers.native import BATCH
+from omnillm.records import BATCHES
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan, Target
 from omnillm.transport.client import Exchange, HttpClient, Outgoing

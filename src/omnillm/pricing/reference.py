@@ -7,7 +7,7 @@ for the endpoint families images, characters and milliseconds of audio.
 
 from collections.abc import Callable
 
-from omnillm.pricing.cost import Units, bound, cost
+from omnillm.pricing.cost import Price, Units, bound, cost
 from omnillm.pricing.listing import Listing
 from omnillm.pricing.terms import Terms
 from omnillm.usage import NO_USAGE, Usage
@@ -29,24 +29,42 @@ def bounded(version: str, prompt: int, completion: int, units: Units) -> str:
 
 
 def recompute(price_version: str, usage: Usage | None, find: ListingOf) -> int:
-    """nano-USD. `usage`: None where the row says that it is not known; without a bound such an attempt was free, as is one without a price.
+    """One row's, as `Reference.cost`."""
+    return Reference(find).cost(price_version, usage)
 
-    ValueError: the version is none of this form. LookupError: `find` does not know the figures.
-    """
-    if not price_version or (usage is None and _BOUND not in price_version):
-        return 0
-    version, _, counts = price_version.partition(_BOUND)
-    figures, colon, rest = version.partition(":")
-    place, _, terms = rest.partition(";")
-    section, slash, model = place.partition("/")
-    if not (colon and slash):
-        raise ValueError(f"not the version of a price: {price_version!r}")
-    listing = find(figures, section, model)
-    is_folded = figures <= _LAST_FOLDED and not figures.startswith(_CONFIGURED)
-    price = None if listing is None else listing.price(Terms.parse(terms), "", is_folded=is_folded)
-    if price is None:
-        raise LookupError(f"no such figures: {price_version!r}")
-    if not counts:
-        return cost(usage or NO_USAGE, price)
-    prompt, completion, *units = map(int, counts.split("+"))
-    return bound(prompt, completion, price, Units(*units))
+
+class Reference:
+    """Remembers the prices that versions name: a ledger has many rows of few."""
+
+    def __init__(self, find: ListingOf) -> None:
+        self._find = find
+        self._prices: dict[str, Price] = {}
+
+    def cost(self, price_version: str, usage: Usage | None) -> int:
+        """nano-USD. `usage`: None where the row says that it is not known: without a bound in its version such an attempt was free.
+
+        ValueError: the version is none of this form. LookupError: nobody knows the figures.
+        """
+        if not price_version or (usage is None and _BOUND not in price_version):
+            return 0
+        version, _, counts = price_version.partition(_BOUND)
+        price = self._prices.get(version)
+        if price is None:
+            price = self._prices[version] = self._price(version)
+        if not counts:
+            return cost(usage or NO_USAGE, price)
+        prompt, completion, *units = map(int, counts.split("+"))
+        return bound(prompt, completion, price, Units(*units))
+
+    def _price(self, version: str) -> Price:
+        figures, colon, rest = version.partition(":")
+        place, _, terms = rest.partition(";")
+        section, slash, model = place.partition("/")
+        if not (colon and slash):
+            raise ValueError(f"not the version of a price: {version!r}")
+        listing = self._find(figures, section, model)
+        is_folded = figures <= _LAST_FOLDED and not figures.startswith(_CONFIGURED)
+        price = None if listing is None else listing.price(Terms.parse(terms), "", is_folded=is_folded)
+        if price is None:
+            raise LookupError(f"no such figures: {version!r}")
+        return price

@@ -1,0 +1,70 @@
+"""The proof that each attempt cost what its price version and its usage say, computed again from these alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from omnillm.pricing.reference import Reference
+from omnillm.records import BATCH_SETTLEMENT, BATCHES
+from omnillm.stores.connection import Connection
+from omnillm.stores.orphans import OUTCOME
+from omnillm.stores.tables import decode_usage
+from omnillm.stores.verification import MAX_PROBLEMS
+
+PAGE: Final = 2_000
+METERED: Final = ";metered"
+"""Of a live session whose turns had prices of their own, none of which stands in its row."""
+Row = Sequence[Any]
+"""request_id, attempt, usage as JSON, whether it is known, cost, version of the price, error; and the operation of the request."""
+_ROWS: Final = f"""SELECT a.request_id, a.attempt, a.usage, a.is_usage_known, a.cost_nanousd, a.price_version, a.error, r.operation
+    FROM attempts AS a LEFT JOIN requests AS r ON r.request_id = a.request_id
+    WHERE (a.request_id, a.attempt) > (?, ?) ORDER BY a.request_id, a.attempt LIMIT {PAGE}"""
+
+
+class Costs(msgspec.Struct):
+    """What came of it."""
+
+    problems: list[str]
+    proven: int = 0
+    """Attempts whose cost is the one that was computed."""
+    unknown: int = 0
+    """Attempts of figures that are not at hand any more."""
+    apart: int = 0
+    """Attempts whose cost is not made of one price and one usage: batches, live sessions by the turn, calls of a run that was killed."""
+
+    @property
+    def extent(self) -> str:
+        told = f"{self.proven:,} costs computed again"
+        if self.unknown:
+            told += f", {self.unknown:,} not: their prices are not at hand"
+        return told if not self.apart else f"{told}, {self.apart:,} not: of batches, sessions by the turn, or lost processes"
+
+
+def check_costs(rows: Iterable[Row], reference: Reference) -> Costs:
+    """At most `MAX_PROBLEMS` are told; all rows are read."""
+    costs = Costs(problems=[])
+    for request_id, attempt, usage, is_known, booked, version, error, operation in rows:
+        if operation == BATCH_SETTLEMENT or version.endswith(METERED) or (booked and (operation == BATCHES or error == OUTCOME)):
+            costs.apart += 1
+            continue
+        used = decode_usage(usage) if is_known else None
+        try:
+            computed = reference.cost(version, used)
+        except (LookupError, ValueError):
+            costs.unknown += 1
+            continue
+        if computed == booked:
+            costs.proven += 1
+        elif len(costs.problems) < MAX_PROBLEMS:
+            by = f"by {version!r} and its usage" if version else "without a price"
+            costs.problems.append(f"request {request_id}, attempt {attempt}: cost {booked} nano-USD, {by} it is {computed}")
+    return costs
+
+
+def cost_rows(connection: Connection) -> Iterator[Row]:
+    """A page at a time: not every database gives its rows one by one."""
+    place: tuple[str, int] = ("", -1)
+    while page := connection.execute(_ROWS, place).fetchall():
+        yield from page
+        place = page[-1][0], page[-1][1]
