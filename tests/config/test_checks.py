@@ -106,6 +106,12 @@ def test_names_that_point_nowhere_are_told_with_the_nearest(complaint, text, tol
         ),
         ("budgets: [{name: a, limit_usd: 1, period: rolling 24h, tz: UTC}]", "budgets[0].tz (line 2): means nothing"),
         (
+            "budgets: [{name: a, limit_usd: 1, period: total, tz: Europe/Berlin}]",
+            "budgets[0].tz (line 2): means nothing beside period: total, which has no midnight; remove it",
+        ),
+        ("budgets: [{name: a, limit_usd: 1, tz: UTC}]", "budgets[0].tz (line 2): means nothing beside period: total"),
+        ("virtual_keys: [{name: a, key: x, budget: {limit_usd: 1, tz: UTC}}]", "virtual_keys[0].budget.tz (line 2): means nothing"),
+        (
             "virtual_keys: [{name: a, key: x, budget: {limit_usd: 1, period: rolling 7d, tz: Asia/Tokyo}}]",
             "virtual_keys[0].budget.tz (line 2): means nothing beside period: rolling 7d",
         ),

@@ -43,7 +43,7 @@ NEW_KEY = {
     "name": "ada",
     "models": ["fast"],
     "budgets": ["team-x"],
-    "budget": {"limit_usd": 5},
+    "budget": {"limit_usd": 5, "period": "month"},
     "tags": {"cost_center": "a1"},
     "metadata": {"owner": "Ada"},
 }

@@ -11,7 +11,7 @@ from omnillm.assemble.parts import make_caller
 from omnillm.config.checks import check_terms
 from omnillm.config.problems import Problems
 from omnillm.config.settings import BudgetSettings, Settings, VirtualKeyTerms
-from omnillm.config.values import window_s
+from omnillm.config.values import has_midnight
 from omnillm.gateway.call import Caller
 from omnillm.records import OwnBudget, VirtualKey
 from omnillm.secret import Secret
@@ -105,8 +105,8 @@ def check_change(before: VirtualKeyTerms, after: VirtualKeyTerms, problems: Prob
 
 
 def _calendar(budget: BudgetSettings) -> str:
-    """What its periods follow; a rolling one is nowhere."""
-    return budget.period if window_s(budget.period) else f"{budget.period}, {budget.tz}"
+    """What its periods follow; one without a midnight is nowhere."""
+    return f"{budget.period}, {budget.tz}" if has_midnight(budget.period) else budget.period
 
 
 def callers_of(key: VirtualKey, settings: Settings) -> Iterator[tuple[bytes, Caller]]:

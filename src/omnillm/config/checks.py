@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from omnillm.config.configured import endpoint_of, needs_no_key
 from omnillm.config.problems import Problems, at
 from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
-from omnillm.config.values import window_s
+from omnillm.config.values import has_midnight
 from omnillm.errors import ConfigError
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
@@ -134,7 +134,7 @@ def check_budgets(settings: Settings, problems: Problems) -> None:
 
 def _check_zone(budget: BudgetSettings, path: str, problems: Problems) -> None:
     """Whoever writes a time zone expects a midnight."""
-    if window_s(budget.period) and at(path, "tz") in problems.lines:
+    if not has_midnight(budget.period) and at(path, "tz") in problems.lines:
         problems.add(at(path, "tz"), f"means nothing beside period: {budget.period}, which has no midnight; remove it")
 
 

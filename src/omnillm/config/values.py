@@ -205,6 +205,11 @@ def window_s(period: str) -> int:
     return int(seconds(period.removeprefix(ROLLING))) if period.startswith(ROLLING) else 0
 
 
+def has_midnight(period: str) -> bool:
+    """Whether a period as `period` returns it begins at a midnight, so that a time zone says which."""
+    return period in CALENDAR_PERIODS and period != "total"
+
+
 def time_zone(written: str) -> str:
     try:
         ZoneInfo(written)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
-from omnillm.config.values import window_s
+from omnillm.config.values import has_midnight
 from omnillm.errors import BadRequest
 from omnillm.money import format_usd
 from omnillm.records import VirtualKey
@@ -140,6 +140,6 @@ def _times(stored: VirtualKey | None) -> Callable[[str], float | None]:
 
 
 def _budget(budget: BudgetSettings) -> dict[str, object]:
-    """As it may be sent back: a rolling one takes no time zone."""
-    zone = {} if window_s(budget.period) else {"tz": budget.tz}
+    """As it may be sent back: one whose period has no midnight takes no time zone."""
+    zone = {"tz": budget.tz} if has_midnight(budget.period) else {}
     return {"limit_usd": format_usd(budget.limit_nanousd), "period": budget.period, "hard": budget.is_hard, **zone}
