@@ -1,6 +1,8 @@
 """A changed configuration is applied to a running gateway: state is kept by name, open calls keep their snapshot, a bad file changes nothing."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from tests.journeys.running import Running, Serve, configuration
@@ -69,6 +71,27 @@ async def test_health_is_kept_by_label_and_a_changed_secret_is_well(serve: Serve
     assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 503
     await reload(gateway, configuration(provider, queue="0s", keys={"good": "key: sk-other"}))
     assert (await exchange(gateway.port, ask("openai_chat", "Hello"))).status == 200
+
+
+async def test_nothing_of_the_old_configuration_is_held_by_who_waits(serve: Serve, provider: FakeProvider) -> None:
+    """Connections that are idle let it go at once; one with a call under way when that ends, and answers by the new one from then on."""
+    gateway = await serve(configuration(provider))
+    idle, busy = await Line.open(gateway.port, ask("openai_chat", "Hello")), await Line.open(gateway.port, ask("openai_chat", "Hello"))
+    for line in (idle, busy):
+        assert await line.head() == 200
+        await line.piece()
+    busy.writer.write(ask("openai_chat", "Hello [[fault:stall_mid_body]]", is_stream=True).raw)
+    assert await busy.head() == 200
+    old = weakref.ref(gateway.program.engine)
+    await reload(gateway, configuration(provider, limit_usd="999"))
+    provider.gate("stall_mid_body").set()
+    assert (await busy.rest()).is_answer
+    gc.collect()
+    assert old() is None
+    for line in (idle, busy):
+        line.writer.write(ask("openai_chat", "Hello").raw)
+        assert await line.head() == 200
+        line.reset()
 
 
 async def test_a_budget_keeps_what_it_spent(serve: Serve, provider: FakeProvider) -> None:

@@ -127,6 +127,7 @@ class Service:
         live = make_live(self.program, self.keyring, self.uploads)
         for app in self._apps:
             app.live = live
+        self.server.forget_heads()
 
     async def aclose(self) -> None:
         """Drain first: what still runs is cut."""

@@ -388,6 +388,10 @@ class Connection(asyncio.Protocol):
         self._cancel()
         self.cut()
 
+    def forget_head(self) -> None:
+        """What the newest head led to is the application's no more: the next one is read anew."""
+        self._known = None
+
     def _cancel(self) -> None:
         """Cancel the task once; what it still does belongs to the front, not to this connection."""
         task = self._task

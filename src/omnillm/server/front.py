@@ -68,6 +68,11 @@ class Front:
         await self._gone()
         crowd.deadlines.discard(self)
 
+    def forget_heads(self) -> None:
+        """The application answers from something else now: what heads led to before is held no longer, also by who is idle."""
+        for connection in self._crowd.connections:
+            connection.forget_head()
+
     def close(self) -> None:
         """Cut everything now."""
         self._stop_listening()

@@ -36,6 +36,11 @@ class Server:
         for front in self._fronts:
             front.close()
 
+    def forget_heads(self) -> None:
+        """Another configuration is live."""
+        for front in self._fronts:
+            front.forget_heads()
+
     async def drain(self) -> None:
         """Accept nothing more; let what runs finish within the grace."""
         self.is_draining = True
