@@ -170,7 +170,11 @@ def test_verify_computes_each_cost_again(run, ledger, tmp_path):
         db.execute("UPDATE attempts SET is_usage_known = 0 WHERE request_id = ?", (request_id(3),))
     db.close()
     told = run("verify", "-c", str(config))[1].splitlines()
-    assert not [line for line in told if "and its usage" in line]
+    assert not [line for line in told if "its usage" in line or "a usage" in line]
+    with sqlite3.connect(ledger) as db:
+        db.execute('UPDATE attempts SET usage = \'{"input":"many"}\' WHERE request_id = ?', (request_id(5),))
+    db.close()
+    assert f"request {request_id(5)}, attempt 0: has a usage that is none" in run("verify", "-c", str(config))[1].splitlines()
     with sqlite3.connect(ledger) as db:
         db.execute("UPDATE attempts SET cost_nanousd = cost_nanousd - 1 WHERE request_id = ?", (request_id(2),))
         db.execute("UPDATE attempts SET usage = '{\"input\":299}' WHERE request_id = ?", (request_id(5),))

@@ -10,6 +10,7 @@ from omnillm.errors import LedgerUnavailable, OmniError
 from omnillm.gateway.batch_calendar import GIVEN_UP_MS, BatchCalendar
 from omnillm.gateway.batch_look import BatchLook
 from omnillm.gateway.batch_money import BatchMoney
+from omnillm.gateway.faults import report_defect
 from omnillm.providers.endpoint import Endpoint
 from omnillm.records import Binding
 
@@ -74,6 +75,7 @@ class BatchLooks:
         except LedgerUnavailable:
             raise
         except OmniError as error:
+            report_defect(error)
             logger.info("batch %s of %s is looked at again later: %s", bill.upstream_id, bill.provider, error.message)
 
     def _wall_ms(self) -> int:

@@ -48,17 +48,20 @@ def check_costs(rows: Iterable[Row], reference: Reference) -> Costs:
         if operation == BATCH_SETTLEMENT or version.endswith(METERED) or (booked and (operation == BATCHES or error == OUTCOME)):
             costs.apart += 1
             continue
-        used = decode_usage(usage) if is_known else None
         try:
-            computed = reference.cost(version, used)
+            computed = reference.cost(version, decode_usage(usage) if is_known else None)
+        except msgspec.DecodeError:
+            told = "has a usage that is none"
         except (LookupError, ValueError):
             costs.unknown += 1
             continue
-        if computed == booked:
-            costs.proven += 1
-        elif len(costs.problems) < MAX_PROBLEMS:
-            by = f"by {version!r} and its usage" if version else "without a price"
-            costs.problems.append(f"request {request_id}, attempt {attempt}: cost {booked} nano-USD, {by} it is {computed}")
+        else:
+            if computed == booked:
+                costs.proven += 1
+                continue
+            told = f"cost {booked} nano-USD, {f'by {version!r} and its usage' if version else 'without a price'} it is {computed}"
+        if len(costs.problems) < MAX_PROBLEMS:
+            costs.problems.append(f"request {request_id}, attempt {attempt}: {told}")
     return costs
 
 
