@@ -8,7 +8,6 @@ import msgspec
 
 from omnillm.admission.asks import KeySnapshot
 from omnillm.assemble import Service
-from omnillm.assemble.prices import make_catalog
 from omnillm.pricing.reference import Reference
 from omnillm.records import AttemptRow, RequestRow
 from omnillm.stores.costs import Row, check_costs
@@ -124,7 +123,7 @@ class Running:
                 version, usage = each.price_version, msgspec.json.encode(each.usage)
                 told = (each.is_usage_known, each.cost_nanousd, version, each.error, request.operation)
                 rows.append((each.request_id, each.attempt, usage, *told))
-        return check_costs(rows, Reference(make_catalog(self.program.settings).figures)).problems
+        return check_costs(rows, Reference(self.program.settlement.quoter.prices.catalog.figures)).problems
 
     def keys(self, provider: str = "openai") -> dict[str, KeySnapshot]:
         """The provider's keys as they stand, by label."""

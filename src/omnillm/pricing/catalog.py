@@ -83,11 +83,11 @@ class Catalog:
 
     def figures(self, version: str, section: str, model: str) -> Listing | None:
         """The entry that a ledger's row names, if these are still the figures that it was charged by (`reference.recompute`)."""
-        if version == self.price_list.version:
-            listed = self.price_list.find(section, model)
-            return None if listed is None else listed[1]
         configured = self._overrides.get(f"{section}/{model}")
-        return configured if configured is not None and version == f"configured-{digest(configured)}" else None
+        if configured is not None and version == f"configured-{digest(configured)}":
+            return configured
+        listed = self.price_list.find(section, model) if version == self.price_list.version else None
+        return None if listed is None else listed[1]
 
 
 def digest(listing: Listing) -> str:
