@@ -21,7 +21,6 @@ from omnillm.server.arriving import Arriving, poured
 from omnillm.server.crowd import Crowd
 from omnillm.server.handshake import answer_upgrade, note_credential
 from omnillm.server.head import CHUNKED, KnownHead, frame, oversized, read_head
-from omnillm.server.problems import report_defect
 from omnillm.server.requests import Reply, Request
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
