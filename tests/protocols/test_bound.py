@@ -7,6 +7,7 @@ import pytest
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import read_members
 from omnillm.protocols.bound import MOST, files_named, gemini_named, response_made, responses_named, without_reasoning
+from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound
 
 
@@ -25,7 +26,7 @@ from omnillm.protocols.protocol import Bound
             b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}, {"type":"reasoning","id":"rs_2","encrypted_content":"y"}]}',
             (("reasoning", "rs_1"), ("reasoning", "rs_2")),
         ),
-        (b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "b21uaWxsbTE6AAAA"}]}', ()),
+        (b'{"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "%bAAAA"}]}' % MARK, ()),
         (
             b'{"input": [{"type": "item_reference", "id": "msg_1"}, {"id": "rs_2"}, {"id":"fc_3", "type":"item_reference"}, {"id": "x", "a": 1}]}',
             (("item", "msg_1"), ("item", "rs_2"), ("item", "fc_3")),

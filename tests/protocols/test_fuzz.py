@@ -18,6 +18,7 @@ from tests.protocols.directions import CONTEXT, events_of, is_failure, sdk_reads
 from omnillm.assemble import SystemClock
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.framing.sse import Frame, SseReader
+from omnillm.protocols import envelope
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response
 
@@ -26,7 +27,7 @@ SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 FIRST = int(os.environ.get("FUZZ_FIRST", "0"))
 ROUNDS = 150
 ODD: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1.5, 2**53, 2**80, 1e300, "", "x", "\u0000", "omnillm", "b21uaWxsbTE6", "data:image/png;base64,###"),
+    *(None, True, False, 0, -1, 1.5, 2**53, 2**80, 1e300, "", "x", "\u0000", "omnillm", envelope.MARK.decode(), "data:image/png;base64,###"),
     *([], [[]], [None], [{}], [{"type": "text"}], {}, {"type": "x"}, {"text": None}, {"type": "function", "function": {}}, {"parts": [{}]}),
 )
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -5,19 +5,23 @@ reply in another protocol carries it in an envelope that names the issuer, at th
 verbatim (an Anthropic signature, a Responses encrypted_content, a Gemini thoughtSignature). The envelope is standard base64, because
 Gemini's clients decode it, and begins with a fixed mark, so that it is found in a body without parsing it. An empty value in it is
 no signature: it says only whose the reasoning is that has none, for clients that replay nothing without an opaque value.
+
+Every body is searched for the mark, and such a search leaps: as far as from the mark's end to the last place where the letter that it met
+stands in it, or by its whole length. So the mark is long, and of letters that prose, code and numbers seldom have.
 """
 
 import binascii
+from typing import Final
 
 import msgspec
 
 from omnillm.model.message import Issuer, Opaque
 
-_VERSION = b"omnillm1:"
-MARK = binascii.b2a_base64(_VERSION, newline=False)
-"""With what every envelope begins: nine bytes are twelve whole characters, the same in the alphabet for URLs, in which Gemini's clients
-may write it back."""
+MARK: Final = b"OMNILLM1SEALEDVALUEFORITSISSUERANDNOBODYELSE"
+"""With what every envelope begins: 44 characters of base64, which are 33 whole bytes, the same in the alphabet for URLs, in which
+Gemini's clients may write it back, and never escaped in JSON."""
 _MARK = MARK.decode()
+_MARK_BYTES = binascii.a2b_base64(MARK)
 
 
 class _Sealed(msgspec.Struct, frozen=True, array_like=True):
@@ -36,14 +40,14 @@ def seal(opaque: Opaque) -> str:
     """Put an opaque value into an envelope."""
     issuer = opaque.issuer
     sealed = _Sealed(opaque.value, issuer.protocol, issuer.provider, issuer.key, issuer.model, issuer.ticket)
-    return binascii.b2a_base64(_VERSION + msgspec.json.encode(sealed), newline=False).decode()
+    return binascii.b2a_base64(_MARK_BYTES + msgspec.json.encode(sealed), newline=False).decode()
 
 
 def unseal(text: str, protocol: str) -> Opaque:
     """Read what a client of `protocol` brought back: the content of an envelope, else a value of that protocol's own."""
     if text.startswith(_MARK):
         try:
-            sealed = _decode(binascii.a2b_base64(text)[len(_VERSION) :])
+            sealed = _decode(binascii.a2b_base64(text)[len(_MARK_BYTES) :])
         except (ValueError, msgspec.DecodeError, UnicodeDecodeError):
             return Opaque(value=text, issuer=Issuer(protocol="omnillm"))  # damaged: nobody's any more
         issuer = Issuer(protocol=sealed.protocol, provider=sealed.provider, key=sealed.key, model=sealed.model, ticket=sealed.ticket)

@@ -21,7 +21,7 @@ from omnillm.transport.spool import Unsent
 
 NEVER = float("inf")
 ONE_WRITE_BYTES = 65_536
-"""Up to here a copy of the body is cheaper than a second system call."""
+"""Up to here the body is copied behind its head, so that one piece can wait in a burst; above, the system call gathers the two."""
 SLICE_BYTES = 262_144
 LINGER_S = 1.0
 """How long the last chunk may follow a stream's terminal event."""
@@ -107,9 +107,11 @@ class Connection(asyncio.Protocol):
             self._burst.write(self._transport, outgoing.head + b"\r\n")
         elif isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
             self._burst.write(self._transport, b"%bcontent-length: %d\r\n\r\n%b" % (outgoing.head, len(body), body))
+        elif isinstance(body, bytes) and len(body) <= SLICE_BYTES:
+            self._transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)), body))
         else:
-            self._transport.write(b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)))
             self._unsent = Unsent(body)
+            self._send_slice(b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)))
             self._send_more()
 
     def arrival(self, *, is_patient: bool) -> asyncio.Future[None]:
@@ -335,10 +337,19 @@ class Connection(asyncio.Protocol):
 
     def _send_more(self) -> None:
         while self._unsent is not None and not self._is_write_paused and not self._transport.is_closing():
-            piece = self._unsent.take(SLICE_BYTES)
-            if not piece and not self._unsent.is_empty:  # a file that became shorter: what was begun cannot be ended
-                self._transport.abort()
-                return
-            if self._unsent.is_empty:
-                self._unsent = None
-            self._transport.write(piece)
+            self._send_slice()
+
+    def _send_slice(self, head: bytes = b"") -> None:
+        """The next slice of the body; the first one in one system call with the head."""
+        unsent = self._unsent
+        assert unsent is not None
+        piece = unsent.take(SLICE_BYTES)
+        if not piece and not unsent.is_empty:  # a file that became shorter: what was begun cannot be ended
+            self._transport.abort()
+            return
+        if unsent.is_empty:
+            self._unsent = None
+        if head and piece:
+            self._transport.writelines((head, piece))
+        else:
+            self._transport.write(head or piece)
