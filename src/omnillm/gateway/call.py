@@ -9,6 +9,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.gateway.upload import Upload
+from omnillm.protocols.outline import Outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
 GENERATE: Final = "generate"
@@ -52,6 +53,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     peek: RequestPeek
     members: Members
     body: bytes
+    outline: Outline | None = None
+    """Of a long conversation: to be looked through for ids and media in the place of members and body."""
     headers: Mapping[bytes, bytes]
     started_at: float
     """Monotonic seconds."""

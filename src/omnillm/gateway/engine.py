@@ -49,7 +49,8 @@ class Engine:
     async def _serve(self, call: Call, claim: Claim | None) -> Relay:
         """Route, admit, dispatch. The relay then owns what the case holds. An error gives back everything, seen or not."""
         plan = self._plan(call)
-        named = call.protocol.named_ids(call.members, call.body)
+        seen = call.outline or call
+        named = call.protocol.named_ids(seen.members, seen.body)
         pin = await self._settlement.bindings.pin(call, named) if named else None
         if pin is not None:
             plan = pinned(plan, pin, call)

@@ -142,7 +142,7 @@ class Quoter:
             return self._quote_session(call, plan)
         if call.operation != GENERATE and not call.protocol.family:
             return FREE, plan.targets
-        prompt_tokens, prompt_bound = _weigh(call.protocol, call.members)
+        prompt_tokens, prompt_bound = _weigh_call(call)
         if bridge is None:
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
@@ -289,9 +289,16 @@ def _extras_of(asked: Asked) -> Extras:
     )
 
 
-def _weigh(protocol: Protocol, members: Members) -> tuple[int, int]:
-    """(tokens by estimate, tokens at most) of a body's prompt."""
-    text, media = protocol.text_bytes(members), protocol.media_tokens(members)
+def _weigh_call(call: Call) -> tuple[int, int]:
+    """As `_weigh`. What an outline leaves out is text, and read by the model."""
+    if call.outline is None:
+        return _weigh(call.protocol, call.members)
+    return _weigh(call.protocol, call.outline.members, len(call.body) - len(call.outline.body))
+
+
+def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, int]:
+    """(tokens by estimate, tokens at most) of a body's prompt, and of so many bytes of prose beside it."""
+    text, media = protocol.text_bytes(members) + prose, protocol.media_tokens(members)
     return estimated_prompt_tokens(text, media.usual), bounded_prompt_tokens(text, media.most, protocol.name)
 
 

@@ -13,6 +13,7 @@ from omnillm.library.primitive import PrimitiveRequest, body_of
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
+from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.families import FAMILIES
@@ -83,6 +84,7 @@ class Calls:
             peek=peek,
             members=members,
             body=body,
+            outline=None if protocol.family else outline(members, body),
             headers=request.wire_headers(),
             started_at=now,
             wall=program.clock.wall(),

@@ -48,15 +48,16 @@ def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
         items = msgspec.json.decode(conversation)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    pending: list[Any] = [items] if isinstance(items, dict | list) else []
+    pending: list[Any] = [items]
     parts: list[dict[str, Any]] = []
     while pending:
         value = pending.pop()
-        if isinstance(value, dict):
+        kind = type(value)
+        if kind is dict:
             parts.append(value)
-            pending.extend(inner for name, inner in value.items() if isinstance(inner, dict | list) and name not in _FREE_FORM)
-        else:
-            pending.extend(inner for inner in value if isinstance(inner, dict | list))
+            pending += [inner for name, inner in value.items() if (type(inner) is dict or type(inner) is list) and name not in _FREE_FORM]
+        elif kind is list:
+            pending += [inner for inner in value if type(inner) is dict or type(inner) is list]
     return parts
 
 

@@ -10,6 +10,7 @@ from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
+from omnillm.protocols.outline import outline
 from omnillm.providers.heads import reply_fields
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
@@ -47,6 +48,7 @@ def read_call(request: Request, route: Route, caller: Caller, live: Live, clock:
         peek=peek,
         members=members,
         body=body,
+        outline=None if protocol.family else outline(members, body),
         headers=headers,
         started_at=now,
         wall=clock.wall(),
