@@ -1,6 +1,7 @@
 """`Call`: what enters the gateway. A value; server, library and pass-through calls differ in it, not in the path they take."""
 
 import json
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
@@ -9,6 +10,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.gateway.upload import Upload
+from omnillm.protocols.members import is_compact
 from omnillm.protocols.outline import Outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
@@ -83,6 +85,8 @@ AFFINITY_PREFIX_BYTES = 4096
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_MEMBER = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
+"""What stands before a value: brace or comma, a name without escapes, a colon."""
 
 
 def read_members(body: bytes) -> Members:
@@ -132,12 +136,22 @@ def read_idempotency_key(value: str, route: str) -> IdempotencyKey:
 def has_repeated_members(body: bytes, members: Members) -> bool:
     """Whether a member name stands twice at the top level, so that a price check could read another value than the provider.
 
-    The compact form that every SDK sends is settled by arithmetic: its length is the sum of its parts. Only other spellings are decoded
-    once more, name by name.
+    The compact form that every SDK sends is settled by arithmetic, one with blanks is compared with its members, one by one. Only other
+    spellings are decoded once more, name by name.
     """
-    punctuation = 1 + 4 * len(members)  # braces, and quotes, colon and comma of each
-    compact = punctuation + sum(map(len, members)) + sum(map(len, members.values()))
-    return len(body) != compact and _count_members(body) != len(members)
+    return not is_compact(members, body) and not _is_all(members, body) and _count_members(body) != len(members)
+
+
+def _is_all(members: Members, body: bytes) -> bool:
+    """Whether the body is seen to be these members, one after the other and nothing else; a value is valid JSON, and so ends where it says."""
+    at = 0
+    for name, raw in members.items():
+        value = bytes(raw)
+        opening = _MEMBER.match(body, at)
+        if opening is None or opening[1] != name.encode() or not body.startswith(value, opening.end()):
+            return False
+        at = opening.end() + len(value)
+    return body[at:].strip() == b"}"
 
 
 def _count_members(body: bytes) -> int:

@@ -35,3 +35,9 @@ def require_array(members: Members, name: str) -> None:
     # A view, since the conversation can be megabytes; the decoder has checked its syntax and skipped the blanks before it.
     if raw is None or memoryview(raw)[0] != _OPENING_BRACKET:
         raise BadRequest(f"`{name}` must be an array")
+
+
+def is_compact(members: Members, body: bytes) -> bool:
+    """Whether the body's length is the sum of its parts: no member stands in it twice, no blank between them, no escape in a name."""
+    punctuation = 1 + 4 * len(members)  # braces, and quotes, colon and comma of each
+    return len(body) == punctuation + sum(map(len, members)) + sum(map(len, members.values()))

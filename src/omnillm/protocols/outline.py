@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.members import is_compact
 from omnillm.protocols.protocol import Members
 
 _LONG: Final = 8_192
@@ -38,7 +39,7 @@ def outline(members: Members, body: bytes) -> Outline | None:
     The outline is shown to be all of the request but its prose by its length: what is encoded has no shorter spelling, so the two lengths
     differ by more than the prose wherever a blank, a repeated member or an escape in a name was lost on the way.
     """
-    if len(body) < _LONG or _is_plain(body):
+    if len(body) < _LONG or _is_plain(body) or not is_compact(members, body):
         return None
     shortened = dict(members)
     left_out = 0
