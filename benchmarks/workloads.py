@@ -11,7 +11,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from benchmarks.codecs import CONTEXT, PROTOCOLS, deltas, reply_of, request_of
+from benchmarks.codecs import CONTEXT, PROTOCOLS, deltas, reply_of, request_of, user
 from omnillm.admission.asks import (
     Ask,
     BudgetConfigured,
@@ -27,9 +27,12 @@ from omnillm.admission.controller import AdmissionController
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.call import has_repeated_members, read_members
+from omnillm.model.request import LlmRequest
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import cost
+from omnillm.protocols.envelope import MARK
+from omnillm.protocols.outline import outline
 from omnillm.protocols.registry import PROTOCOLS as KNOWN
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, transcode_request, transcode_response
@@ -80,6 +83,26 @@ def peek(protocol: str) -> Act:
         members = read_members(body)
         KNOWN[protocol].peek_request(members)
         has_repeated_members(body, members)
+
+    return act
+
+
+def long_prompt(protocol: str) -> Act:
+    """All that is looked for in a prompt of 100 KB, once: members, ids, media, its length, and what may be sealed in it."""
+    words = "".join(f'{number}: the_name[{number}] = "said \\n"\n' for number in range(3_600))
+    body = emit_request(protocol, LlmRequest(model="model-1", input=(user(words),), is_stream=False)).value
+    spoken = KNOWN[protocol]
+
+    def act() -> None:
+        members = read_members(body)
+        spoken.peek_request(members)
+        has_repeated_members(body, members)
+        seen = outline(members, body)
+        assert seen is not None
+        spoken.named_ids(seen.members, seen.body)
+        spoken.text_bytes(seen.members)
+        spoken.media_tokens(seen.members)
+        assert MARK not in body
 
     return act
 
@@ -151,6 +174,7 @@ WORKLOADS: dict[str, Callable[[], Act]] = {
     "head": head,
     "cost": priced,
     **{f"peek, {protocol}": partial(peek, protocol) for protocol in PROTOCOLS},
+    **{f"100 KB, {protocol}": partial(long_prompt, protocol) for protocol in PROTOCOLS},
     **{f"100 events, {protocol}": partial(frames, protocol) for protocol in PROTOCOLS},
     **{f"100 events one by one, {protocol}": partial(passed_on, protocol) for protocol in PROTOCOLS},
     **{f"request, {source} to {target}": partial(_requests, source, target) for source, target in _around()},

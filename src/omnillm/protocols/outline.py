@@ -16,37 +16,38 @@ _LONG: Final = 8_192
 """Below this the walk costs more than it saves."""
 _LONG_ITEM: Final = 1_024
 """Of many items that are shorter, each would cost as much as reading its words."""
-_LEVELS: Final = 3
-"""Items, their parts, and the parts of a tool's result: each level is a walk of its own over what lies below it."""
-_SPOKEN: Final = ("messages", "input", "contents", "system", "instructions")
+_NAMED_IN_TWO_WORDS: Final = ("messages", "input", "system", "instructions")
+"""Conversations in whose protocols each name that tells an id has an underscore, and media stand in an array of parts."""
+_SPOKEN: Final = (*_NAMED_IN_TWO_WORDS, "contents")
 _PROSE: Final = ("content", "text", "parts")
-_NOTHING: Final = msgspec.Raw(b'""')
 _QUOTE, _BRACKET = b'"['
+_EMPTY: Final = {_QUOTE: msgspec.Raw(b'""'), _BRACKET: msgspec.Raw(b"[]")}
 
 _objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     members: Members
-    """All of the request's; those of the conversation have "" for each of its longer texts."""
+    """All of the request's; those of the conversation without their longer texts."""
     body: bytes
     """The same as a JSON object."""
 
 
 def outline(members: Members, body: bytes) -> Outline | None:
-    """None: look at the request itself. It is short or plain, or says something twice or with blanks, so that the outline might hide it.
+    """None: look at the request itself. It is short, or it says something twice or with blanks, and the outline might hide that.
 
     The outline is shown to be all of the request but its prose by its length: what is encoded has no shorter spelling, so the two lengths
     differ by more than the prose wherever a blank, a repeated member or an escape in a name was lost on the way.
     """
-    if len(body) < _LONG or _is_plain(body) or not is_compact(members, body):
+    if len(body) < _LONG or not is_compact(members, body):
         return None
     shortened = dict(members)
     left_out = 0
+    names, shorten = (_NAMED_IN_TWO_WORDS, _emptied) if _is_plain(body) else (_SPOKEN, _without_prose)
     try:
-        for name in _SPOKEN:
+        for name in names:
             if name in members:
-                shortened[name], less = _without_prose(members[name], _LEVELS)
+                shortened[name], less = shorten(members[name])
                 left_out += less
     except UNREADABLE:
         return None
@@ -57,15 +58,26 @@ def outline(members: Members, body: bytes) -> Outline | None:
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether one look at single bytes tells that there is nothing to be found: no array in an array, no name of two words, no escape."""
+    """Whether single bytes tell that there is nothing to be found: no array in another, no name of two words, no escape."""
     return body.find(b"[", body.find(b"[") + 1) < 0 and b"_" not in body and b"\\" not in body
 
 
-def _without_prose(value: msgspec.Raw, levels: int) -> tuple[msgspec.Raw, int]:
-    """A member that may hold prose, and by how many bytes it became shorter. One of `UNREADABLE`: its items are no objects."""
+def _emptied(value: msgspec.Raw) -> tuple[msgspec.Raw, int]:
+    """As `_without_prose`, of a conversation that is nothing else."""
+    first = memoryview(value)[0]
+    if first not in _EMPTY:
+        return value, 0
+    return _EMPTY[first], len(value) - 2
+
+
+def _without_prose(value: msgspec.Raw, levels: int = 3) -> tuple[msgspec.Raw, int]:
+    """A member that may hold prose, and by how many bytes it became shorter. One of `UNREADABLE`: its items are no objects.
+
+    `levels`: items, their parts, and the parts of a tool's result. Each is a walk of its own over all that lies below it.
+    """
     first = memoryview(value)[0]
     if first == _QUOTE:
-        return _NOTHING, len(value) - len(_NOTHING)
+        return _emptied(value)
     if first != _BRACKET or not levels:
         return value, 0
     items = _objects(value)

@@ -1,9 +1,23 @@
 """A request whose body is still on its way: where its pieces go, how much of them is in memory, and what it is once it is whole."""
 
+from io import BytesIO
+from typing import Self
+
 from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
 from omnillm.server.head import CHUNKED
 from omnillm.server.requests import Request
 from omnillm.transport.spool import MEMORY_BYTES, Spool
+
+
+class Memory(BytesIO):
+    """A body that is gathered in memory, and handed over without a copy."""
+
+    def __iadd__(self, piece: bytes) -> Self:
+        self.write(piece)
+        return self
+
+    def __len__(self) -> int:
+        return self.tell()
 
 
 class Arriving:
@@ -14,7 +28,7 @@ class Arriving:
     def __init__(self, request: Request, most: int) -> None:
         """`most`: bytes of a body whose size was not announced."""
         self.request = request
-        self._content: Content = request.sink if request.sink is not None else Spool() if request.is_spooled else bytearray()
+        self._content: Content = request.sink if request.sink is not None else Spool() if request.is_spooled else Memory()
         self._body: Body = ChunkedBody(most, self._content) if request.length == CHUNKED else SizedBody(request.length, self._content)
         self._mark = 0
 
@@ -32,7 +46,7 @@ class Arriving:
 
     def has_advanced(self) -> bool:
         """Whether a large body is a mebibyte further than at the last time: it has its deadline for each of them."""
-        if isinstance(self._content, bytearray) or len(self._content) - self._mark < MEMORY_BYTES:
+        if isinstance(self._content, Memory) or len(self._content) - self._mark < MEMORY_BYTES:
             return False
         self._mark = len(self._content)
         return True
@@ -44,8 +58,8 @@ class Arriving:
             request.sink.finish()
             return b""
         if not isinstance(content, Spool):
-            assert isinstance(content, bytearray)
-            return bytes(content)
+            assert isinstance(content, Memory)
+            return content.getvalue()
         if not content.is_on_disk:
             return content.read_at(0, len(content))
         request.spool = content

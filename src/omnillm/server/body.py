@@ -12,7 +12,7 @@ TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
 
 
 class Content(Protocol):
-    """A bytearray, a spool, or what the application gave to take the body."""
+    """What is gathered in memory, a spool, or what the application gave to take the body."""
 
     def __iadd__(self, piece: bytes, /) -> Self: ...
     def __len__(self) -> int: ...
