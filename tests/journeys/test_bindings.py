@@ -82,6 +82,16 @@ async def test_response_that_is_not_kept_binds_nothing(serve: Serve, three_keys:
 
 WITH_FILES = {
     "openai_chat": ("file", "file-1", {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}),
+    "openai_chat, long": (
+        "file",
+        "file-1",
+        {
+            "messages": [
+                {"role": "user", "content": 'How deep is the_lake["north"]?' * 1000},
+                {"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]},
+            ]
+        },
+    ),
     "openai_responses": ("file", "file-1", {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]}),
     "anthropic_messages": (
         "file",

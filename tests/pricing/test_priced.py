@@ -10,6 +10,7 @@ from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import bound, cost
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.protocols.outline import outline
 from omnillm.protocols.priced import ANTHROPIC_TURNS, GEMINI_CALLS, read_asked
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.routing.target import Plan, Target
@@ -110,10 +111,10 @@ def test_what_has_no_bound_is_named(protocol, extra, named):
     assert named in asked(protocol, **extra).unbounded
 
 
-def quoted(protocol, *, budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted", **extra):
+def quoted(protocol, *, budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted", is_outlined=False, **extra):
     catalog = Catalog({"p/m": entry}, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
     quoter = Quoter(PriceBook(catalog, {"p": "k"}), default_output_tokens=50, unknown=unknown)
-    read = members(protocol, **extra)
+    read, body = members(protocol, **extra), msgspec.json.encode(BODIES[protocol] | extra)
     target = Target(provider="p", model="m", protocol=protocol)
     call = Call(
         protocol=PROTOCOLS[protocol],
@@ -123,7 +124,8 @@ def quoted(protocol, *, budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted
         is_stream=False,
         peek=PROTOCOLS[protocol].peek_request(read),
         members=read,
-        body=msgspec.json.encode(BODIES[protocol] | extra),
+        body=body,
+        outline=outline(read, body) if is_outlined else None,
         headers={},
         started_at=0.0,
         wall=0.0,
@@ -140,6 +142,17 @@ def test_a_budgeted_call_without_a_bound_is_refused(protocol, extra, named):
         quoted(protocol, **extra)
     assert refused.value.code == "unbounded_cost"
     assert quoted(protocol, budgets=(), **extra)[1].amount_nanousd == 0
+
+
+def test_a_long_prompt_is_quoted_by_all_of_it():
+    """The outline of its call leaves out nothing that is paid."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0KGgo" * 1000}}
+    parts = [{"type": "text", "text": "the_lake[7]\n" * 1000}, picture]
+    long = [{"role": "user", "content": "word_" * 2000}, {"role": "user", "content": parts}]
+    _, whole = quoted(CHAT, messages=long)
+    _, outlined = quoted(CHAT, messages=long, is_outlined=True)
+    assert outlined == whole
+    assert whole.prompt_bound > 22_000
 
 
 def test_a_tier_without_a_price_is_none_for_a_budgeted_call():

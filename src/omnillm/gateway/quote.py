@@ -142,7 +142,8 @@ class Quoter:
             return self._quote_session(call, plan)
         if call.operation != GENERATE and not call.protocol.family:
             return FREE, plan.targets
-        prompt_tokens, prompt_bound = _weigh_call(call)
+        seen = call.outline or call
+        prompt_tokens, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
         if bridge is None:
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
@@ -287,13 +288,6 @@ def _extras_of(asked: Asked) -> Extras:
         unbounded_output=asked.unbounded_output,
         unbounded_audio=asked.unbounded_audio,
     )
-
-
-def _weigh_call(call: Call) -> tuple[int, int]:
-    """As `_weigh`. What an outline leaves out is text, and read by the model."""
-    if call.outline is None:
-        return _weigh(call.protocol, call.members)
-    return _weigh(call.protocol, call.outline.members, len(call.body) - len(call.outline.body))
 
 
 def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, int]:
