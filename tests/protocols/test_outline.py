@@ -126,6 +126,16 @@ def test_an_id_stands_in_the_outline_wherever_it_stood(conversation: str) -> Non
     assert seen is None or seen.body.count(HIDDEN.encode()) == body.count(HIDDEN.encode())
 
 
+def test_a_conversation_that_begins_with_an_image_is_not_walked() -> None:
+    """Its prose is little; that of another one is left out, and an image behind it stays."""
+    picture = [{"type": "image_url", "image_url": {"url": URL}}, {"type": "text", "text": PROSE}]
+    for request, is_outlined in ((said(picture), False), (said(picture, PROSE), False), (said(PROSE, picture), True)):
+        body = compact(request)
+        seen = outline(read_members(body), body)
+        assert (seen is not None) is is_outlined
+        assert seen is None or URL.encode() in seen.body
+
+
 def test_nothing_is_encoded_longer_than_it_could_be_spelt() -> None:
     """An outline rests on it: if a name became longer, it could make up for a member that was lost."""
     short = {'"': 2, "\\": 2, "\b": 2, "\f": 2, "\n": 2, "\r": 2, "\t": 2}

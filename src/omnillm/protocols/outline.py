@@ -16,6 +16,8 @@ _LONG: Final = 8_192
 """Below this the walk costs more than it saves."""
 _LONG_ITEM: Final = 1_024
 """Of many items that are shorter, each would cost as much as reading its words."""
+_BEGINNING: Final = 512
+"""A list in which an image stands so near the beginning is left as it is: it is more image than prose, and would be walked for nothing."""
 _NAMED_IN_TWO_WORDS: Final = ("messages", "input", "system", "instructions")
 """Conversations in whose protocols each name that tells an id has an underscore, and media stand in an array of parts."""
 _SPOKEN: Final = (*_NAMED_IN_TWO_WORDS, "contents")
@@ -78,7 +80,7 @@ def _without_prose(value: msgspec.Raw, levels: int = 3) -> tuple[msgspec.Raw, in
     first = memoryview(value)[0]
     if first == _QUOTE:
         return _emptied(value)
-    if first != _BRACKET or not levels:
+    if first != _BRACKET or not levels or b"base64" in bytes(memoryview(value)[:_BEGINNING]):
         return value, 0
     items = _objects(value)
     if len(value) < _LONG_ITEM * len(items):

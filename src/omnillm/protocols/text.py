@@ -16,6 +16,7 @@ _FREE_FORM = frozenset(
 )
 """Values below these names are the application's own objects, which the model reads as text whatever they look like."""
 _DATA_URLS = ("url", "image_url", "file_data", "file_url")
+_MEDIA_NAMES = frozenset({*_DATA_URLS, "data"})
 _DATA_TYPES = ("format", "media_type", "mimeType", "mime_type")
 """Beside one of these, `data` is base64: OpenAI's input_audio, Anthropic's source, Gemini's inlineData."""
 
@@ -64,6 +65,8 @@ def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
 def _media_bytes(conversation: msgspec.Raw) -> int:
     total = 0
     for part in content_parts(conversation):
+        if _MEDIA_NAMES.isdisjoint(part):
+            continue
         for name in _DATA_URLS:
             url = part.get(name)
             if isinstance(url, str) and (name == "file_data" or url.startswith("data:")):
