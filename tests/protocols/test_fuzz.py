@@ -27,7 +27,8 @@ SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 FIRST = int(os.environ.get("FUZZ_FIRST", "0"))
 ROUNDS = 150
 ODD: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1.5, 2**53, 2**80, 1e300, "", "x", "\u0000", "omnillm", envelope.MARK.decode(), "data:image/png;base64,###"),
+    *(None, True, False, 0, -1, 1.5, 2**53, 2**80, 1e300, "", "x", "\u0000", "omnillm", "data:image/png;base64,###"),
+    envelope.MARK.decode(),
     *([], [[]], [None], [{}], [{"type": "text"}], {}, {"type": "x"}, {"text": None}, {"type": "function", "function": {}}, {"parts": [{}]}),
 )
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)

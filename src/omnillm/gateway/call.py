@@ -143,7 +143,7 @@ def has_repeated_members(body: bytes, members: Members) -> bool:
 
 
 def _is_all(members: Members, body: bytes) -> bool:
-    """Whether the body is seen to be these members, one after the other and nothing else; a value is valid JSON, and so ends where it says."""
+    """Whether the body is seen to be these members, one after the other, and nothing else. A value is valid JSON, so its end is certain."""
     at = 0
     for name, raw in members.items():
         value = bytes(raw)
