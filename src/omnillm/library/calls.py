@@ -84,7 +84,8 @@ class Calls:
             peek=peek,
             members=members,
             body=body,
-            outline=None if protocol.family else outline(members, body),
+            # the canonical words are weighed as each target is told them
+            outline=None if protocol.family or protocol is canonical.PROTOCOL else outline(members, body),
             headers=request.wire_headers(),
             started_at=now,
             wall=program.clock.wall(),
