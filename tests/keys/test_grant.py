@@ -4,7 +4,7 @@ import pytest
 from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import ModelLimits
-from omnillm.keys.charge import CHARGES
+from omnillm.keys.charge import STAYS_CHARGED
 from omnillm.outcome import Verdict
 from omnillm.usage import Usage
 
@@ -23,7 +23,7 @@ def test_what_stays_charged_when_nothing_was_reported(verdict):
     desk = Desk(LIMITED)
     desk.end(desk.lease(tokens=300), verdict)
     assert used(desk) == ((0, 0) if verdict is Verdict.NOT_SENT else (1, 300))
-    assert CHARGES[verdict] == (verdict is not Verdict.NOT_SENT,) * 2
+    assert STAYS_CHARGED[verdict] == (verdict is not Verdict.NOT_SENT)
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -46,7 +46,7 @@ class Case:
         if caller is not None:
             caller.slots.in_use -= 1
         if charged is not None and tokens is not None:
-            charged.correct(tokens - self.ask.tokens, at=self.opened_at, now=now)
+            charged.correct(tokens - self.ask.tokens, self.opened_at, now)
 
 
 def bare(case_id: str) -> Case:

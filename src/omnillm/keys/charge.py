@@ -1,34 +1,22 @@
 """What of an attempt stays charged in the provider's windows, by verdict."""
 
-from typing import NamedTuple
-
 from omnillm.outcome import Verdict
 
-
-class Charge(NamedTuple):
-    """True: stays charged. Tokens are then the usage that was reported, or else the reservation."""
-
-    slot: bool
-    tokens: bool
-
-
-ALL = Charge(slot=True, tokens=True)
-NOTHING = Charge(slot=False, tokens=False)
-
 # Providers count refused requests too, and what they count of an aborted one is theirs to say: only an attempt that never left is free.
-CHARGES: dict[Verdict, Charge] = {
-    Verdict.SUCCESS: ALL,
-    Verdict.CALLER_FAULT: ALL,
-    Verdict.ABORTED: ALL,
-    Verdict.NOT_SENT: NOTHING,
-    Verdict.STALE: ALL,
-    Verdict.RATE_LIMITED: ALL,
-    Verdict.QUOTA_EXHAUSTED: ALL,
-    Verdict.KEY_DEAD: ALL,
-    Verdict.DENIED: ALL,
-    Verdict.NOT_FOUND: ALL,
-    Verdict.OVERLOADED: ALL,
-    Verdict.SERVER_FAULT: ALL,
-    Verdict.TIMEOUT: ALL,
-    Verdict.LOST: ALL,
+STAYS_CHARGED: dict[Verdict, bool] = {
+    Verdict.SUCCESS: True,
+    Verdict.CALLER_FAULT: True,
+    Verdict.ABORTED: True,
+    Verdict.NOT_SENT: False,
+    Verdict.STALE: True,
+    Verdict.RATE_LIMITED: True,
+    Verdict.QUOTA_EXHAUSTED: True,
+    Verdict.KEY_DEAD: True,
+    Verdict.DENIED: True,
+    Verdict.NOT_FOUND: True,
+    Verdict.OVERLOADED: True,
+    Verdict.SERVER_FAULT: True,
+    Verdict.TIMEOUT: True,
+    Verdict.LOST: True,
 }
+"""True: its slot and its tokens do. The tokens are then the usage that was reported, or else the reservation."""

@@ -8,9 +8,6 @@ from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
 from omnillm.outcome import Headroom
 
 FULL = inf
-RESET_S = 60.0
-"""When a header tells what is left and not until when: providers' windows are a minute."""
-RESET_MOST_S = 3600.0
 
 
 class Limits:
@@ -132,18 +129,12 @@ class ModelClass:
         self.requests_cap, self.tokens_cap = Cap(), Cap()
         self.capped_until = 0.0
 
-    def hear(self, headroom: Headroom, *, requests_mark: int, tokens_mark: int, at: float) -> bool:
+    def hear(self, headroom: Headroom, requests_mark: int, tokens_mark: int, at: float) -> bool:
         """Headers made at `at`, when the running totals stood at the marks. True: they loosened what was in force."""
         is_looser = False
         if headroom.requests_left is not None:
-            until = at + _reset_s(headroom.requests_reset_s)
-            is_looser = self.requests_cap.hear(requests_mark + headroom.requests_left, until=until, at=at)
+            is_looser = self.requests_cap.hear(requests_mark + headroom.requests_left, headroom.requests_reset_s, at)
         if headroom.tokens_left is not None:
-            until = at + _reset_s(headroom.tokens_reset_s)
-            is_looser = self.tokens_cap.hear(tokens_mark + headroom.tokens_left, until=until, at=at) or is_looser
+            is_looser = self.tokens_cap.hear(tokens_mark + headroom.tokens_left, headroom.tokens_reset_s, at) or is_looser
         self.capped_until = max(self.requests_cap.until, self.tokens_cap.until)
         return is_looser
-
-
-def _reset_s(seconds: float | None) -> float:
-    return RESET_S if seconds is None else min(max(seconds, 0.0), RESET_MOST_S)

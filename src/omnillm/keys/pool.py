@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from omnillm.keys.affinity import favourite
-from omnillm.keys.circuit import OPEN
+from omnillm.keys.circuit import CLOSED, HALF_OPEN, OPEN
 from omnillm.keys.demand import Demand, Dice, KeyTerms, PoolTerms, Wish
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group
@@ -127,16 +127,18 @@ class Pool:
             search = self._searches.get(demand.model)
             if search is not None and search.covers(demand, now):
                 return search.pick(demand, passed, now)
-        return self._search(wish, demand, passed, now)
+        if self._awaiting:
+            return self._pick_or_probe(wish, demand, passed, now)
+        return self._select(self._ready, demand, passed, now, self.dice) if self._ready else None
 
-    def _search(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
-        if self._awaiting and not wish.tried:
-            # A call that has already failed once is not risked on a probe while a ready key has room.
+    def _pick_or_probe(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
+        """A call that has already failed once is not risked on a probe while a ready key has room."""
+        if not wish.tried:
             key = self._probe(demand, passed, now, most=PROBES_LOOKED_AT)
             if key is not None:
                 return key
         key = self._select(self._ready, demand, passed, now, self.dice) if self._ready else None
-        return key or (self._probe(demand, passed, now, most=len(self._awaiting)) if self._awaiting else None)
+        return key or self._probe(demand, passed, now, most=len(self._awaiting))
 
     def _preferred(self, wish: Wish, demand: Demand) -> Key | None:
         if wish.pinned:
@@ -144,11 +146,41 @@ class Pool:
         return self._favourite(wish.affinity, demand)
 
     def grant(self, key: Key, wish: Wish, demand: Demand, lease_id: int, now: float) -> Grant:
-        """Leases the key that `pick` found."""
-        grant = Grant(lease_id, wish, demand, key, self, now=now)
-        if grant.probes:
-            self._awaiting.pop(key.label, None)
+        """Leases the key that `pick` found: takes its slot, and room for the call in the windows that bind it."""
+        model, tokens, group = demand.model, demand.tokens, key.group
+        model_class = group.class_by_model.get(model) or group.class_of(model, now)
+        request_windows, token_windows = model_class.request_windows, model_class.token_windows
+        for window in request_windows:
+            window.used += 1
+        for window in token_windows:
+            window.used += tokens
+        model_class.requests_granted += 1
+        model_class.tokens_granted += tokens
+        key.slots.in_use += 1
+        key.tokens_in_flight += tokens
+        grant = Grant(
+            lease_id=lease_id,
+            case_id=wish.case_id,
+            key=key,
+            pool=self,
+            model=model,
+            tokens=tokens,
+            model_class=model_class,
+            request_windows=request_windows,
+            token_windows=token_windows,
+        )
+        if not (key.is_ready and model_class.circuit.state is CLOSED and self.outage.circuit.state is CLOSED) or key.denials:
+            self._probe_with(grant)
         return grant
+
+    def _probe_with(self, grant: Grant) -> None:
+        """Whatever keeps the key back and may be tried out is tried out by this grant."""
+        circuits = [*grant.key.circuits(grant.model, grant.model_class), self.outage.circuit]
+        grant.probes = tuple(circuit for circuit in circuits if circuit.state is HALF_OPEN and circuit.probe is None)
+        for circuit in grant.probes:
+            circuit.probe = grant
+        if grant.probes:
+            self._awaiting.pop(grant.key.label, None)
 
     def outlook(self, wish: Wish, demand: Demand, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
         """After `pick` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""

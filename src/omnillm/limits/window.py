@@ -15,16 +15,19 @@ DAY_BUCKET_S = 900.0
 class Window:
     """`limit` units in any span of `(buckets - 1) * width_s` seconds. Amortised O(1). A correction may exceed the limit: debt blocks."""
 
-    __slots__ = ("_buckets", "_head", "_slot", "_width_s", "ends", "limit", "used")
+    __slots__ = ("_buckets", "_head", "_sent", "_slot", "_width_s", "ends", "limit", "used")
 
     def __init__(self, limit: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
         self.limit = limit
         self.used = 0
+        self._sent = 0
+        """What the current bucket holds; the ring has the older ones."""
         self._buckets = [0] * buckets
         self._width_s = width_s
         self._head = 0
         self._slot = 0
-        """Where the current bucket stands in the ring; the older ones stand before it, and wrap as negative indices do."""
+        """Where the current bucket will stand in the ring, empty until it is over; older ones stand before it, and wrap as negative
+        indices do."""
         self.ends = width_s
         """When the current bucket is over: `advance` before `used` is read from then on."""
 
@@ -46,26 +49,28 @@ class Window:
         """What was reserved is sent now."""
         if now >= self.ends:
             self.advance(now)
-        self._buckets[self._slot] += amount
+        self._sent += amount
 
     def charge(self, amount: int, now: float) -> None:
         """Reserved and sent at once."""
         if now >= self.ends:
             self.advance(now)
-        self._buckets[self._slot] += amount
+        self._sent += amount
         self.used += amount
 
-    def correct(self, delta: int, *, at: float, now: float) -> None:
+    def correct(self, delta: int, at: float, now: float) -> None:
         """The truth about what was stamped at `at`. Its bucket gone: a surplus is charged now, a refund dropped."""
         if now >= self.ends:
             self.advance(now)
-        buckets = self._buckets
-        age = self._head - int(at / self._width_s)
-        if age >= len(buckets):
+        age = 0 if at >= self.ends - self._width_s else self._head - int(at / self._width_s)
+        if age >= len(self._buckets):
             if delta < 0:
                 return
             age = 0
-        buckets[self._slot - age] += delta
+        if age:
+            self._buckets[self._slot - age] += delta
+        else:
+            self._sent += delta
         self.used += delta
 
     def earliest(self, amount: int, now: float) -> float:
@@ -85,11 +90,12 @@ class Window:
     @property
     def pending(self) -> int:
         """Units granted and not yet sent."""
-        return self.used - sum(self._buckets)
+        return self.used - self._sent - sum(self._buckets)
 
     def forget(self) -> None:
         """Empties every bucket; what is pending stays."""
         self.used = self.pending
+        self._sent = 0
         self._buckets = [0] * len(self._buckets)
 
     def advance(self, now: float) -> None:
@@ -101,6 +107,8 @@ class Window:
         if gone >= count:
             self.forget()
         else:
+            buckets[self._slot] = self._sent
+            self._sent = 0
             # From a negative index on, they wrap around the end of the ring. Most of them are empty.
             for number in range(slot - gone + 1, slot + 1):
                 if buckets[number]:
