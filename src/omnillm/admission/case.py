@@ -1,30 +1,29 @@
 """The open file of one call: what it was admitted with, and the leases that it holds now."""
 
+from msgspec import Struct
+
 from omnillm.admission.asks import Ask, Ticket
 from omnillm.admission.callers import Caller
 from omnillm.keys.grant import Grant
 from omnillm.limits.budget import Period
+from omnillm.limits.window import Window
 
 
-class Case:
-    """Opened by `admit`, or by a bare `lease`; forgotten once it is settled and its last lease released."""
+class Case(Struct, kw_only=True, eq=False):
+    """Opened by `admit`, or by a bare `lease`; forgotten once it is settled and its last lease released. What its ticket grants is taken."""
 
-    __slots__ = ("ask", "caller", "charged", "failed_over", "grants", "is_settled", "opened_at", "periods", "reserved", "ticket")
-
-    def __init__(self, ask: Ask, ticket: Ticket, caller: Caller | None, periods: tuple[Period, ...], *, now: float) -> None:
-        """All that the ticket grants is taken already."""
-        self.ask = ask
-        self.ticket = ticket
-        self.caller = caller
-        self.charged = caller.tokens if caller is not None else None
-        """The window that the ask's tokens were charged to, whatever the caller's limits are later."""
-        self.periods = periods
-        self.reserved = ask.amount_nanousd
-        self.opened_at = now
-        self.is_settled = False
-        self.grants: list[Grant] = []
-        self.failed_over: tuple[tuple[str, str], ...] = ()
-        """(provider, label) of the keys that this call left for good."""
+    ask: Ask
+    ticket: Ticket
+    caller: Caller | None = None
+    charged: Window | None = None
+    """The window that the ask's tokens were charged to, whatever the caller's limits are later."""
+    periods: tuple[Period, ...] = ()
+    reserved: int = 0
+    opened_at: float = 0.0
+    is_settled: bool = False
+    grants: list[Grant] = []
+    failed_over: tuple[tuple[str, str], ...] = ()
+    """(provider, label) of the keys that this call left for good."""
 
     def extend(self, amount: int) -> bool:
         """More money in every budget of the ticket, all or nothing. In a rolling one, all that the case holds counts from now on."""
@@ -45,12 +44,10 @@ class Case:
             period.settle(reserved, cost)
         if caller is not None:
             caller.slots.in_use -= 1
-        if charged is not None and tokens is not None:
-            charged.correct(tokens - self.ask.tokens, self.opened_at, now)
+            if charged is not None and tokens is not None:
+                charged.correct(tokens - self.ask.tokens, self.opened_at, now)
 
 
 def bare(case_id: str) -> Case:
     """A case that was never admitted: it holds leases and nothing else."""
-    case = Case(Ask(case_id=case_id), Ticket(case_id=case_id), None, (), now=0.0)
-    case.is_settled = True
-    return case
+    return Case(ask=Ask(case_id=case_id), ticket=Ticket(case_id=case_id), is_settled=True)

@@ -75,8 +75,10 @@ class Tickets:
                 return _short(ask, periods)
         for period in periods:
             period.reserve(amount)
-        ticket = Ticket(case_id=ask.case_id, periods=pairs) if caller is None else caller.take(ask, pairs, now)
-        return Case(ask, ticket, caller, periods, now=now)
+        if caller is None:
+            return Case(ask=ask, ticket=Ticket(case_id=ask.case_id, periods=pairs), periods=periods, reserved=amount)
+        ticket = caller.take(ask, pairs, now)
+        return Case(ask=ask, ticket=ticket, caller=caller, charged=caller.tokens, periods=periods, reserved=amount, opened_at=now)
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
