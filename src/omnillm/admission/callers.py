@@ -6,65 +6,65 @@ from omnillm.limits.window import Window, resized
 
 
 class Caller:
-    """Its windows count from the moment of admission."""
+    """Its window counts from the moment of admission."""
 
-    __slots__ = ("name", "requests", "slots", "tokens")
+    __slots__ = ("slots", "terms", "window")
 
     def __init__(self, configured: CallerConfigured) -> None:
-        self.name = configured.name
-        self.requests: Window | None = None
-        self.tokens: Window | None = None
         self.slots = Concurrency(0)
+        self.window: Window | None = None
         self.configure(configured)
 
     def configure(self, configured: CallerConfigured) -> None:
         """Changed limits; what is counted stays."""
-        self.requests = resized(self.requests, configured.rpm)
-        self.tokens = resized(self.tokens, configured.tpm)
+        self.terms = configured
+        self.window = resized(self.window, configured.rpm, configured.tpm)
         self.slots.limit = configured.max_concurrency
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """The first limit without room, or None."""
-        slots = self.slots
+        slots, window = self.slots, self.window
         if slots.limit and slots.in_use >= slots.limit:
             return Refusal(
                 case_id=ask.case_id,
                 code="concurrency_limit",
                 status=429,
                 retry_after_s=1.0,
-                scope=self.name,
+                scope=self.terms.name,
                 limit=slots.limit,
                 used=slots.in_use,
             )
-        requests = self.requests
-        if requests is not None and requests.left(now) < 1:
-            return self._short(ask, "requests_limit", requests, 1, now)
-        tokens = self.tokens
-        if tokens is not None and tokens.left(now) < ask.tokens:
-            if ask.tokens > tokens.limit:
-                return Refusal(case_id=ask.case_id, code="call_too_large", status=400, scope=self.name, limit=tokens.limit)
-            return self._short(ask, "tokens_limit", tokens, ask.tokens, now)
+        if window is None:
+            return None
+        if now >= window.ends:
+            window.advance(now)
+        if window.requests >= window.requests_limit or window.tokens + ask.tokens > window.tokens_limit:
+            return self._short(ask, window, now)
         return None
 
-    def _short(self, ask: Ask, code: str, window: Window, amount: int, now: float) -> Refusal:
-        retry_after_s = window.earliest(amount, now) - now
-        return Refusal(
-            case_id=ask.case_id, code=code, status=429, retry_after_s=retry_after_s, scope=self.name, limit=window.limit, used=window.used
-        )
+    def _short(self, ask: Ask, window: Window, now: float) -> Refusal:
+        name, rpm, tpm = self.terms.name, self.terms.rpm, self.terms.tpm
+        if window.requests_left(now) < 1:
+            code, moment, limit, used = "requests_limit", window.request_at(now), rpm, window.requests
+        elif ask.tokens > tpm:
+            return Refusal(case_id=ask.case_id, code="call_too_large", status=400, scope=name, limit=tpm)
+        else:
+            code, moment, limit, used = "tokens_limit", window.tokens_at(ask.tokens, now), tpm, window.tokens
+        return Refusal(case_id=ask.case_id, code=code, status=429, retry_after_s=moment - now, scope=name, limit=limit, used=used)
 
     def take(self, ask: Ask, periods: tuple[tuple[str, str], ...], now: float) -> Ticket:
         """Takes what `refuse` had nothing against; the case gives it back."""
         self.slots.in_use += 1
-        requests, tokens = self.requests, self.tokens
-        if requests is not None:
-            requests.charge(1, now)
-        if tokens is not None:
-            tokens.charge(ask.tokens, now)
+        window = self.window
+        if window is None:
+            return Ticket(case_id=ask.case_id, periods=periods)
+        window.charge(ask.tokens, now)
+        rpm, tpm = self.terms.rpm, self.terms.tpm
         return Ticket(
             case_id=ask.case_id,
             periods=periods,
-            requests_limit=requests.limit if requests is not None else 0,
-            requests_left=requests.limit - requests.used if requests is not None else 0,
-            tokens_limit=tokens.limit if tokens is not None else 0,
-            tokens_left=tokens.limit - tokens.used if tokens is not None else 0,
+            requests_limit=rpm,
+            requests_left=rpm and rpm - window.requests,
+            tokens_limit=tpm,
+            tokens_left=tpm and tpm - window.tokens,
         )

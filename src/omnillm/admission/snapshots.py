@@ -1,5 +1,7 @@
 """What people and metrics see of keys and budgets."""
 
+from math import inf
+
 from omnillm.admission.asks import BudgetSnapshot, KeyHealth, KeySnapshot
 from omnillm.keys.circuit import CLOSED, OPEN
 from omnillm.keys.key import Key
@@ -27,7 +29,8 @@ def of_key(pool: Pool, key: Key, now: float) -> KeySnapshot:
     group = key.group
     classes = group.classes()
     cool_down_s = max((model_class.circuit.rest_s(now) for model_class in classes), default=0.0)
-    is_room = _left(group.rpm, now) > 0 and _left(group.tpm, now) > 0 and not key.slots.is_full
+    window = group.window
+    is_room = (window is None or (window.requests_left(now) > 0 and window.tokens_left(now) > 0)) and not key.slots.is_full
     is_open_for_some = not classes or any(model_class.circuit.admits(now) for model_class in classes)
     return KeySnapshot(
         provider=pool.provider,
@@ -38,10 +41,7 @@ def of_key(pool: Pool, key: Key, now: float) -> KeySnapshot:
         in_flight=key.slots.in_use,
         max_concurrency=key.slots.limit,
         tpm_inflight=key.tokens_in_flight,
-        tpm_used=_used(group.tpm, now),
-        tpm_limit=_limit(group.tpm),
-        rpm_used=_used(group.rpm, now),
-        rpm_limit=_limit(group.rpm),
+        **_minute(group.window, now),
         cool_down_s=cool_down_s,
         failure_cool_down_s=max(key.dead.rest_s(now), key.breaker.circuit.rest_s(now)),
         consecutive_failures=key.breaker.consecutive,
@@ -84,20 +84,21 @@ def _health(name: str, state: str, until_s: float, model_class: ModelClass, now:
         model=name,
         state=state,
         until_s=until_s,
-        rpm_used=_used(model_class.rpm, now),
-        rpm_limit=_limit(model_class.rpm),
-        tpm_used=_used(model_class.tpm, now),
-        tpm_limit=_limit(model_class.tpm),
+        **_minute(model_class.minute, now),
     )
 
 
-def _used(window: Window | None, now: float) -> int:
-    return window.limit - window.left(now) if window is not None else 0
-
-
-def _limit(window: Window | None) -> int:
-    return window.limit if window is not None else 0
-
-
-def _left(window: Window | None, now: float) -> int:
-    return window.left(now) if window is not None else 1
+def _minute(window: Window | None, now: float) -> dict[str, int]:
+    """A window in a snapshot's words. What is not limited is not shown as used either."""
+    rpm = tpm = left_requests = left_tokens = 0.0
+    if window is not None:
+        if window.requests_limit < inf:
+            rpm, left_requests = window.requests_limit, window.requests_left(now)
+        if window.tokens_limit < inf:
+            tpm, left_tokens = window.tokens_limit, window.tokens_left(now)
+    return {
+        "rpm_used": int(rpm - left_requests),
+        "rpm_limit": int(rpm),
+        "tpm_used": int(tpm - left_tokens),
+        "tpm_limit": int(tpm),
+    }

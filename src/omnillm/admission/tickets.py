@@ -78,7 +78,7 @@ class Tickets:
         if caller is None:
             return Case(ask=ask, ticket=Ticket(case_id=ask.case_id, periods=pairs), periods=periods, reserved=amount)
         ticket = caller.take(ask, pairs, now)
-        return Case(ask=ask, ticket=ticket, caller=caller, charged=caller.tokens, periods=periods, reserved=amount, opened_at=now)
+        return Case(ask=ask, ticket=ticket, caller=caller, charged=caller.window, periods=periods, reserved=amount, opened_at=now)
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""

@@ -1,5 +1,7 @@
 """A key's breaker: trips on failures in a row, or on a share of failures in a window. 429s and callers' faults never come here."""
 
+from math import inf
+
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, Backoff, Circuit
 from omnillm.keys.demand import BreakerTerms, Dice
 from omnillm.limits.window import Window
@@ -10,7 +12,7 @@ JITTER = 0.25
 class Breaker:
     """Counts while closed; while half-open only the probe decides. k, the number of times it tripped, decays with health."""
 
-    __slots__ = ("_backoff", "_calls", "_closed_at", "_failures", "_terms", "circuit", "consecutive")
+    __slots__ = ("_backoff", "_closed_at", "_terms", "_window", "circuit", "consecutive")
 
     def __init__(self, terms: BreakerTerms) -> None:
         self.circuit = Circuit()
@@ -33,14 +35,13 @@ class Breaker:
             self._closed_at = now
             self._clear()
         self.consecutive = 0
-        self._calls.charge(1, now)
+        self._window.charge(0, now)
 
     def failed(self, grant: object, now: float, dice: Dice) -> None:
         circuit = self.circuit
         if circuit.state is CLOSED:
             self.consecutive += 1
-            self._calls.charge(1, now)
-            self._failures.charge(1, now)
+            self._window.charge(1, now)
             if self._is_tripped:
                 healthy_for = now - self._closed_at
                 circuit.strikes = max(0, circuit.strikes - int(healthy_for / self._terms.max_open_s))
@@ -59,12 +60,12 @@ class Breaker:
         terms = self._terms
         if self.consecutive >= terms.failures:
             return True
-        return self._calls.used >= terms.window_min and self._failures.used >= terms.window_ratio * self._calls.used
+        window = self._window
+        return window.requests >= terms.window_min and window.tokens >= terms.window_ratio * window.requests
 
     def _open(self, now: float, dice: Dice) -> None:
         self.circuit.fail(now + self.circuit.delay(self._backoff, dice))
 
     def _clear(self) -> None:
-        buckets = int(self._terms.window_s) + 1
-        self._calls = Window(0, buckets=buckets)
-        self._failures = Window(0, buckets=buckets)
+        self._window = Window(inf, inf, buckets=int(self._terms.window_s) + 1)
+        """Of calls, in which a failure weighs one token."""

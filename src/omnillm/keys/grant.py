@@ -29,8 +29,7 @@ class Grant(Struct, kw_only=True, eq=False):
     model: str
     tokens: int
     model_class: ModelClass
-    request_windows: tuple[Window, ...]
-    token_windows: tuple[Window, ...]
+    windows: tuple[Window, ...]
     probes: tuple[Circuit, ...] = ()
     """The circuits that it tries out."""
     sent_at: float = UNSENT
@@ -46,15 +45,13 @@ class Grant(Struct, kw_only=True, eq=False):
         model_class = self.model_class
         self.requests_mark = model_class.requests_granted
         self.tokens_mark = model_class.tokens_granted
-        for window in self.request_windows:
-            window.stamp(1, now)
-        for window in self.token_windows:
-            window.stamp(self.tokens, now)
+        for window in self.windows:
+            window.send(self.tokens, now)
 
     def _unsend(self, now: float) -> None:
-        for window, amount in self._charges():
-            window.correct(-amount, self.sent_at, now)
-            window.reserve(amount)
+        for window in self.windows:
+            window.take_back(self.tokens, self.sent_at, now)
+            window.reserve(self.tokens)
 
     def close(self, outcome: Outcome, now: float) -> bool:
         """Gives back what the verdict does not keep, and corrects the tokens. True: there is more room than before."""
@@ -71,16 +68,15 @@ class Grant(Struct, kw_only=True, eq=False):
             is_looser = self.model_class.hear(outcome.headroom, self.requests_mark, self.tokens_mark, at)
             is_roomier = is_looser or is_roomier
         if not STAYS_CHARGED[verdict]:
-            for window in self.request_windows:
-                window.correct(-1, self.sent_at, now)
-            surplus = -self.tokens
-            is_roomier = True
-        else:
-            surplus = outcome.usage.total_tokens - self.tokens if outcome.is_usage_known else 0
-        if surplus:
-            for window in self.token_windows:
-                window.correct(surplus, self.sent_at, now)
-                is_roomier = is_roomier or surplus < 0
+            for window in self.windows:
+                window.take_back(self.tokens, self.sent_at, now)
+            return True
+        if outcome.is_usage_known:
+            surplus = outcome.usage.total_tokens - self.tokens
+            if surplus:
+                for window in self.windows:
+                    window.correct(surplus, self.sent_at, now)
+                    is_roomier = is_roomier or surplus < 0
         return is_roomier
 
     def _has_left(self, verdict: Verdict, now: float) -> bool:
@@ -88,9 +84,6 @@ class Grant(Struct, kw_only=True, eq=False):
         if verdict not in NEVER_LEFT:
             self.send(now)
             return True
-        for window, amount in self._charges():
-            window.give_back(amount)
+        for window in self.windows:
+            window.give_back(self.tokens)
         return False
-
-    def _charges(self) -> list[tuple[Window, int]]:
-        return [(window, 1) for window in self.request_windows] + [(window, self.tokens) for window in self.token_windows]

@@ -16,15 +16,14 @@ MODELS_MOST = 1000
 
 
 class Group:
-    """Windows for all models together, and a `ModelClass` for each pattern, or for each model that no pattern names."""
+    """A window for all models together, and a `ModelClass` for each pattern, or for each model that no pattern names."""
 
-    __slots__ = ("_classes", "_limits", "class_by_model", "keys", "name", "rpm", "tpm")
+    __slots__ = ("_classes", "_limits", "class_by_model", "keys", "name", "window")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.keys: list[Key] = []
-        self.rpm: Window | None = None
-        self.tpm: Window | None = None
+        self.window: Window | None = None
         self._limits: dict[str, Limits] = {}
         self._classes: dict[str, ModelClass] = {}
         self.class_by_model: dict[str, ModelClass] = {}
@@ -38,13 +37,12 @@ class Group:
             whole.tighten(terms.rpm, terms.tpm)
             for limits in terms.limits:
                 self._limits.setdefault(limits.pattern, Limits()).tighten(limits.rpm, limits.tpm, limits.rpd)
-        self.rpm = resized(self.rpm, whole.rpm)
-        self.tpm = resized(self.tpm, whole.tpm)
+        self.window = resized(self.window, whole.rpm, whole.tpm)
         self.class_by_model = {}
         for name in self._limits:
             self._classes.setdefault(name, ModelClass(name))
         for name, model_class in self._classes.items():
-            model_class.configure(self._limits.get(name, NO_LIMITS), self.rpm, self.tpm)
+            model_class.configure(self._limits.get(name, NO_LIMITS), self.window)
 
     def class_of(self, model: str, now: float) -> ModelClass:
         """The class of the first pattern that matches, else the model's own."""
@@ -64,7 +62,7 @@ class Group:
         model_class = self._classes.get(name)
         if model_class is None:
             model_class = self._classes[name] = ModelClass(name)
-            model_class.configure(NO_LIMITS, self.rpm, self.tpm)
+            model_class.configure(NO_LIMITS, self.window)
         self.class_by_model[model] = model_class
         return model_class
 

@@ -41,42 +41,36 @@ class ModelClass:
     __slots__ = (
         "capped_until",
         "circuit",
+        "day",
         "is_exhausted",
+        "minute",
         "name",
-        "request_windows",
         "requests_cap",
         "requests_granted",
-        "rpd",
-        "rpm",
-        "token_windows",
         "tokens_cap",
         "tokens_granted",
-        "tpm",
+        "windows",
     )
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.circuit = Circuit()
         self.is_exhausted = False
-        self.rpm: Window | None = None
-        self.tpm: Window | None = None
-        self.rpd: Window | None = None
-        self.request_windows: tuple[Window, ...] = ()
+        self.minute: Window | None = None
+        self.day: Window | None = None
+        self.windows: tuple[Window, ...] = ()
         """All that bind it."""
-        self.token_windows: tuple[Window, ...] = ()
         self.requests_cap = Cap()
         self.tokens_cap = Cap()
         self.capped_until = 0.0
         self.requests_granted = 0
         self.tokens_granted = 0
 
-    def configure(self, limits: Limits, rpm: Window | None, tpm: Window | None) -> None:
-        """Its own limits, and the group's windows."""
-        self.rpm = resized(self.rpm, limits.rpm)
-        self.tpm = resized(self.tpm, limits.tpm)
-        self.rpd = resized(self.rpd, limits.rpd, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
-        self.request_windows = tuple(window for window in (rpm, self.rpm, self.rpd) if window)
-        self.token_windows = tuple(window for window in (tpm, self.tpm) if window)
+    def configure(self, limits: Limits, group: Window | None) -> None:
+        """Its own limits, and the group's window."""
+        self.minute = resized(self.minute, limits.rpm, limits.tpm)
+        self.day = resized(self.day, limits.rpd, 0, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
+        self.windows = tuple([window for window in (group, self.minute, self.day) if window])
 
     def load(self, tokens: int, now: float) -> float:
         """Share of the tightest limit in use with one more request of `tokens`, 0 to 1; FULL: no room for it."""
@@ -87,16 +81,13 @@ class ModelClass:
         if is_in_doubt and self._is_barred(tokens, now):
             return FULL
         load = 0.0
-        for window in self.request_windows:
+        for window in self.windows:
             if now >= window.ends:
                 window.advance(now)
-            share = (window.used + 1) / window.limit
+            share = (window.requests + 1) / window.requests_limit
             if share > load:  # noqa: PLR1730 - max() is a call, and this runs for every key looked at
                 load = share
-        for window in self.token_windows:
-            if now >= window.ends:
-                window.advance(now)
-            share = (window.used + tokens) / window.limit
+            share = (window.tokens + tokens) / window.tokens_limit
             if share > load:  # noqa: PLR1730
                 load = share
         return load if load <= 1.0 else FULL
@@ -112,12 +103,12 @@ class ModelClass:
 
     def largest(self) -> float:
         """Tokens of the largest call that fits a whole limit; inf: any."""
-        return min([window.limit for window in self.token_windows], default=inf)
+        return min([window.tokens_limit for window in self.windows], default=inf)
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""
         has_past = self.circuit.state is not CLOSED or self.circuit.strikes or now < self.capped_until
-        return not (has_past or self.rpm or self.tpm or self.rpd)
+        return not (has_past or self.minute or self.day)
 
     def recovered(self) -> None:
         """Its probe went well: the next 429 is the first again."""

@@ -68,15 +68,14 @@ def _limits(key: Key, model_class: ModelClass, demand: Demand, now: float, in_fl
     held_until = model_class.held_until(demand.tokens, now)
     if held_until:
         yield held_until, held_until
-    for window in model_class.request_windows:
-        if window.left(now) < 1:
-            earliest = window.earliest(1, now)
-            yield earliest, earliest
-    for window in model_class.token_windows:
-        left = window.left(now)
+    for window in model_class.windows:
+        if window.requests_left(now) < 1:
+            moment = window.request_at(now)
+            yield moment, moment
+        left = window.tokens_left(now)
         if left < demand.tokens:
-            earliest = window.earliest(demand.tokens, now)
-            yield (now if left + in_flight >= demand.tokens else earliest), earliest
+            moment = window.tokens_at(demand.tokens, now)
+            yield (now if left + in_flight >= demand.tokens else moment), moment
 
 
 def outlook(keys: Iterable[Key], demand: Demand, passed: Collection[str], now: float) -> Outlook:

@@ -149,11 +149,9 @@ class Pool:
         """Leases the key that `pick` found: takes its slot, and room for the call in the windows that bind it."""
         model, tokens, group = demand.model, demand.tokens, key.group
         model_class = group.class_by_model.get(model) or group.class_of(model, now)
-        request_windows, token_windows = model_class.request_windows, model_class.token_windows
-        for window in request_windows:
-            window.used += 1
-        for window in token_windows:
-            window.used += tokens
+        for window in model_class.windows:
+            window.requests += 1
+            window.tokens += tokens
         model_class.requests_granted += 1
         model_class.tokens_granted += tokens
         key.slots.in_use += 1
@@ -166,8 +164,7 @@ class Pool:
             model=model,
             tokens=tokens,
             model_class=model_class,
-            request_windows=request_windows,
-            token_windows=token_windows,
+            windows=model_class.windows,
         )
         if not (key.is_ready and model_class.circuit.state is CLOSED and self.outage.circuit.state is CLOSED) or key.denials:
             self._probe_with(grant)

@@ -1,7 +1,9 @@
-"""A sliding window in buckets: never over its limit in any minute (or day), at most one bucket late to free.
+"""A sliding window in buckets: never over a limit in any minute (or day), at most one bucket late to free.
 
-What is granted but not yet sent counts in the present: it is inside `used` and in no bucket, until `stamp` puts it into the bucket of
-the moment of sending. So `used` minus the buckets is what is pending, and nothing pending ever slides out.
+It counts requests and their tokens together, because whatever limits the one limits the other, and both move on at the same moments.
+
+What is granted but not yet sent counts in the present: it is inside the totals and in no bucket, until `send` puts it into the bucket of
+that moment. So a total minus its buckets is what is pending, and nothing pending ever slides out.
 """
 
 from math import inf
@@ -13,117 +15,167 @@ DAY_BUCKET_S = 900.0
 
 
 class Window:
-    """`limit` units in any span of `(buckets - 1) * width_s` seconds. Amortised O(1). A correction may exceed the limit: debt blocks."""
+    """At most `requests_limit` and `tokens_limit` in any span of `(buckets - 1) * width_s` seconds; inf: no limit, counted all the same.
 
-    __slots__ = ("_buckets", "_head", "_sent", "_slot", "_width_s", "ends", "limit", "used")
+    A correction may exceed a limit: debt blocks.
+    """
 
-    def __init__(self, limit: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
-        self.limit = limit
-        self.used = 0
-        self._sent = 0
-        """What the current bucket holds; the ring has the older ones."""
-        self._buckets = [0] * buckets
+    __slots__ = (
+        "_head",
+        "_requests_before",
+        "_requests_sent",
+        "_slot",
+        "_tokens_before",
+        "_tokens_sent",
+        "_width_s",
+        "ends",
+        "requests",
+        "requests_limit",
+        "tokens",
+        "tokens_limit",
+    )
+
+    def __init__(self, requests_limit: float, tokens_limit: float, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
+        self.requests_limit = requests_limit
+        self.tokens_limit = tokens_limit
+        self.requests = 0
+        self.tokens = 0
+        self._requests_sent = 0
+        """What the current bucket holds, as `_tokens_sent`; two rings have the older ones."""
+        self._tokens_sent = 0
+        self._requests_before = [0] * buckets
+        self._tokens_before = [0] * buckets
         self._width_s = width_s
         self._head = 0
         self._slot = 0
-        """Where the current bucket will stand in the ring, empty until it is over; older ones stand before it, and wrap as negative
+        """Where the current bucket will stand in the rings, empty until it is over; older ones stand before it, and wrap as negative
         indices do."""
         self.ends = width_s
-        """When the current bucket is over: `advance` before `used` is read from then on."""
+        """When the current bucket is over: `advance` before the totals are read from then on."""
 
-    def left(self, now: float) -> int:
-        """Units that may still be granted now; negative in debt."""
-        if now >= self.ends:
-            self.advance(now)
-        return self.limit - self.used
+    def reserve(self, tokens: int) -> None:
+        """Grants a request, not yet sent. The caller has seen that there is room."""
+        self.requests += 1
+        self.tokens += tokens
 
-    def reserve(self, amount: int) -> None:
-        """Grants `amount`, not yet sent. The caller has asked `left`."""
-        self.used += amount
+    def give_back(self, tokens: int) -> None:
+        """Takes back a request that was reserved and never sent."""
+        self.requests -= 1
+        self.tokens -= tokens
 
-    def give_back(self, amount: int) -> None:
-        """Takes back what was reserved and never sent."""
-        self.used -= amount
-
-    def stamp(self, amount: int, now: float) -> None:
+    def send(self, tokens: int, now: float) -> None:
         """What was reserved is sent now."""
         if now >= self.ends:
             self.advance(now)
-        self._sent += amount
+        self._requests_sent += 1
+        self._tokens_sent += tokens
 
-    def charge(self, amount: int, now: float) -> None:
+    def charge(self, tokens: int, now: float) -> None:
         """Reserved and sent at once."""
         if now >= self.ends:
             self.advance(now)
-        self._sent += amount
-        self.used += amount
+        self._requests_sent += 1
+        self._tokens_sent += tokens
+        self.requests += 1
+        self.tokens += tokens
 
-    def correct(self, delta: int, at: float, now: float) -> None:
-        """The truth about what was stamped at `at`. Its bucket gone: a surplus is charged now, a refund dropped."""
+    def correct(self, tokens: int, at: float, now: float) -> None:
+        """So many tokens more, or (negative) less, were in what was sent at `at`. Its bucket gone: more is charged now, less dropped."""
         if now >= self.ends:
             self.advance(now)
         age = 0 if at >= self.ends - self._width_s else self._head - int(at / self._width_s)
-        if age >= len(self._buckets):
-            if delta < 0:
+        if age >= len(self._tokens_before):
+            if tokens < 0:
                 return
             age = 0
         if age:
-            self._buckets[self._slot - age] += delta
+            self._tokens_before[self._slot - age] += tokens
         else:
-            self._sent += delta
-        self.used += delta
+            self._tokens_sent += tokens
+        self.tokens += tokens
 
-    def earliest(self, amount: int, now: float) -> float:
-        """When time alone makes room for `amount`; what is pending is taken to be sent now. inf: larger than the limit."""
-        if amount > self.limit:
-            return inf
-        excess = amount - self.left(now)
+    def take_back(self, tokens: int, at: float, now: float) -> None:
+        """What was sent at `at` was not: it counts no more. Its bucket gone: it does not anyway."""
+        if now >= self.ends:
+            self.advance(now)
+        age = 0 if at >= self.ends - self._width_s else self._head - int(at / self._width_s)
+        if age >= len(self._tokens_before):
+            return
+        if age:
+            self._requests_before[self._slot - age] -= 1
+            self._tokens_before[self._slot - age] -= tokens
+        else:
+            self._requests_sent -= 1
+            self._tokens_sent -= tokens
+        self.give_back(tokens)
+
+    def requests_left(self, now: float) -> float:
+        """That may still be granted now."""
+        if now >= self.ends:
+            self.advance(now)
+        return self.requests_limit - self.requests
+
+    def tokens_left(self, now: float) -> float:
+        """That may still be granted now; negative in debt."""
+        if now >= self.ends:
+            self.advance(now)
+        return self.tokens_limit - self.tokens
+
+    def request_at(self, now: float) -> float:
+        """When time alone makes room for a request; what is pending is taken to be sent now."""
+        return self._room_at(self._requests_before, 1 - self.requests_left(now), now)
+
+    def tokens_at(self, tokens: int, now: float) -> float:
+        """When time alone makes room for so many tokens; what is pending is taken to be sent now. inf: more than the limit."""
+        return inf if tokens > self.tokens_limit else self._room_at(self._tokens_before, tokens - self.tokens_left(now), now)
+
+    def _room_at(self, before: list[int], excess: float, now: float) -> float:
+        """When `excess` of what a ring's buckets hold has slid out."""
         if excess <= 0:
             return now
-        oldest = len(self._buckets) - 1
+        oldest = len(before) - 1
         for age in range(oldest, 0, -1):
-            excess -= self._buckets[self._slot - age]
+            excess -= before[self._slot - age]
             if excess <= 0:
                 return (self._head - age + oldest + 1) * self._width_s
         return (self._head + oldest + 1) * self._width_s
 
     @property
-    def pending(self) -> int:
-        """Units granted and not yet sent."""
-        return self.used - self._sent - sum(self._buckets)
-
-    def forget(self) -> None:
-        """Empties every bucket; what is pending stays."""
-        self.used = self.pending
-        self._sent = 0
-        self._buckets = [0] * len(self._buckets)
+    def pending(self) -> tuple[int, int]:
+        """(requests, tokens) granted and not yet sent."""
+        return (
+            self.requests - self._requests_sent - sum(self._requests_before),
+            self.tokens - self._tokens_sent - sum(self._tokens_before),
+        )
 
     def advance(self, now: float) -> None:
         """Lets the buckets that have slid out go."""
         head = int(now / self._width_s)
-        buckets = self._buckets
-        count = len(buckets)
+        requests, tokens = self._requests_before, self._tokens_before
+        count = len(requests)
         slot, gone = head % count, head - self._head
         if gone >= count:
-            self.forget()
+            self.requests, self.tokens = self.pending
+            self._requests_before, self._tokens_before = [0] * count, [0] * count
         else:
-            buckets[self._slot] = self._sent
-            self._sent = 0
+            requests[self._slot], tokens[self._slot] = self._requests_sent, self._tokens_sent
             # From a negative index on, they wrap around the end of the ring. Most of them are empty.
             for number in range(slot - gone + 1, slot + 1):
-                if buckets[number]:
-                    self.used -= buckets[number]
-                    buckets[number] = 0
+                if requests[number] or tokens[number]:
+                    self.requests -= requests[number]
+                    self.tokens -= tokens[number]
+                    requests[number] = tokens[number] = 0
+        self._requests_sent = self._tokens_sent = 0
         self._head = head
         self._slot = slot
         self.ends = (head + 1) * self._width_s
 
 
-def resized(window: Window | None, limit: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:
-    """The window under a changed limit: its content stays, 0 takes it away."""
-    if not limit:
+def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:
+    """The window under changed limits, 0 for none of that kind: its content stays. Without any limit it is taken away."""
+    if not (requests or tokens):
         return None
     if window is None:
-        return Window(limit, buckets=buckets, width_s=width_s)
-    window.limit = limit
+        return Window(requests or inf, tokens or inf, buckets=buckets, width_s=width_s)
+    window.requests_limit, window.tokens_limit = requests or inf, tokens or inf
     return window
