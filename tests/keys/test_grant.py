@@ -14,7 +14,7 @@ LIMITED = key("a", rpm=10, tpm=1000)
 def used(desk):
     """(requests, tokens) charged in the group's windows."""
     group = desk.pool.keys["a"].group
-    return 10 - group.rpm.left(desk.now), 1000 - group.tpm.left(desk.now)
+    return 10 - group.window.requests_left(desk.now), 1000 - group.window.tokens_left(desk.now)
 
 
 @pytest.mark.parametrize("verdict", Verdict)
@@ -100,6 +100,6 @@ def test_all_windows_that_bind_are_charged_together():
     desk = Desk(key("a", rpm=10, tpm=1000, limits=(ModelLimits(pattern="m*", rpm=5, tpm=900, rpd=3),)))
     desk.end(desk.lease("m1", tokens=300))
     model_class = desk.pool.keys["a"].group.class_of("m2", desk.now)
-    lefts = [window.left(desk.now) for window in (model_class.rpm, model_class.tpm, model_class.rpd)]
-    assert lefts == [4, 600, 2]
+    minute, day = model_class.minute, model_class.day
+    assert (minute.requests_left(desk.now), minute.tokens_left(desk.now), day.requests_left(desk.now)) == (4, 600, 2)
     assert used(desk) == (1, 300)

@@ -251,7 +251,7 @@ def test_a_changed_secret_starts_the_keys_health_anew():
     changed = key("a", rpm=9)
     desk.configure(type(changed)(label="a", secret_id="another", rpm=9))
     assert all(desk.is_leasable("a", model) for model in ("m", "n", "o"))
-    assert desk.pool.keys["a"].group.rpm.left(desk.now) == 6
+    assert desk.pool.keys["a"].group.window.requests_left(desk.now) == 6
 
 
 def test_a_changed_secret_in_a_group_leaves_the_groups_cooldown():
@@ -305,7 +305,17 @@ def test_windows_are_those_of_the_moment_of_the_lease():
     desk.configure(key("a"))
     desk.configure(key("a", tpm=100))
     desk.end(grant, Verdict.NOT_SENT)
-    assert desk.pool.keys["a"].group.tpm.left(desk.now) == 100
+    assert desk.pool.keys["a"].group.window.tokens_left(desk.now) == 100
+
+
+def test_a_limit_that_comes_beside_another_holds_for_the_minute_before_too():
+    """The provider has counted those tokens, whether anybody limited them here or not."""
+    desk = Desk(key("a", rpm=10))
+    grant = desk.lease(tokens=80)
+    desk.configure(key("a", rpm=10, tpm=100))
+    assert desk.lease(tokens=30) is None
+    desk.end(grant, Verdict.NOT_SENT)
+    assert desk.lease(tokens=30) is not None
 
 
 def test_limits_of_a_class_follow_the_configuration():

@@ -21,10 +21,10 @@ def most_in_any_minute(log):
 @given(st.lists(st.tuples(GAPS, st.integers(1, LIMIT)), max_size=40), st.floats(0.0, 1e6))
 def test_no_minute_ever_holds_more_than_the_limit(steps, start):
     """Whatever is granted and sent at once, an exact log of it never shows a minute over the limit."""
-    window, now, log = Window(LIMIT), start, []
+    window, now, log = Window(inf, LIMIT), start, []
     for gap, amount in steps:
         now += gap
-        if window.left(now) >= amount:
+        if window.tokens_left(now) >= amount:
             window.charge(amount, now)
             log.append((now, amount))
     assert most_in_any_minute(log) <= LIMIT
@@ -34,12 +34,12 @@ def test_no_minute_ever_holds_more_than_the_limit(steps, start):
 @given(st.lists(st.tuples(GAPS, st.integers(1, LIMIT)), min_size=1, max_size=40), st.floats(0.0, 1e6))
 def test_room_is_free_at_most_a_second_late(steps, start):
     """What an exact log has room for a second ago is granted."""
-    window, now, log = Window(LIMIT), start, []
+    window, now, log = Window(inf, LIMIT), start, []
     for gap, amount in steps:
         now += gap
         if sum(size for at, size in log if now - 61.0 < at) + amount <= LIMIT:
-            assert window.left(now) >= amount
-        if window.left(now) >= amount:
+            assert window.tokens_left(now) >= amount
+        if window.tokens_left(now) >= amount:
             window.charge(amount, now)
             log.append((now, amount))
 
@@ -47,31 +47,31 @@ def test_room_is_free_at_most_a_second_late(steps, start):
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(
-        st.tuples(GAPS, st.sampled_from(["reserve", "stamp", "give_back", "correct"]), st.integers(1, LIMIT), st.integers(0, 7)),
+        st.tuples(GAPS, st.sampled_from(["reserve", "send", "give_back", "correct"]), st.integers(1, LIMIT), st.integers(0, 7)),
         max_size=60,
     )
 )
 def test_grants_stamps_and_corrections_keep_every_minute_under_the_limit(steps):
     """Sent late, never sent, or found to be smaller: no minute of what was sent is over the limit, and `used` is never less than it."""
-    window, now = Window(LIMIT), 100.0
+    window, now = Window(inf, LIMIT), 100.0
     pending, sent = [], []  # amounts; [moment, amount]
     for gap, verb, amount, which in steps:
         now += gap
-        if verb == "reserve" and window.left(now) >= amount:
+        if verb == "reserve" and window.tokens_left(now) >= amount:
             window.reserve(amount)
             pending.append(amount)
-        elif verb == "stamp" and pending:
+        elif verb == "send" and pending:
             sent.append([now, pending.pop(which % len(pending))])
-            window.stamp(sent[-1][1], now)
+            window.send(sent[-1][1], now)
         elif verb == "give_back" and pending:
             window.give_back(pending.pop(which % len(pending)))
         elif verb == "correct" and sent:
             entry = sent[which % len(sent)]
             smaller = min(entry[1], amount)
-            window.correct(smaller - entry[1], at=entry[0], now=now)
+            window.correct(smaller - entry[1], entry[0], now)
             entry[1] = smaller
-        used = LIMIT - window.left(now)
-        assert window.pending == sum(pending)
+        used = LIMIT - window.tokens_left(now)
+        assert window.pending == (len(pending), sum(pending))
         assert used >= sum(pending) + sum(size for at, size in sent if now - 60.0 < at)
         assert 0 <= used <= LIMIT
     assert most_in_any_minute(sent) <= LIMIT
@@ -81,113 +81,158 @@ def test_grants_stamps_and_corrections_keep_every_minute_under_the_limit(steps):
 @given(st.lists(st.tuples(GAPS, st.integers(1, 4)), max_size=20), st.integers(1, LIMIT), GAPS)
 def test_the_earliest_moment_is_the_first_with_room(steps, amount, later):
     """At `earliest` there is room, and a moment before there was not."""
-    window, now = Window(LIMIT), 50.0
+    window, now = Window(inf, LIMIT), 50.0
     for gap, size in steps:
         now += gap
-        if window.left(now) >= size:
+        if window.tokens_left(now) >= size:
             window.charge(size, now)
     now += later
-    earliest = window.earliest(amount, now)
-    if window.left(now) >= amount:
+    earliest = window.tokens_at(amount, now)
+    if window.tokens_left(now) >= amount:
         assert earliest == now
         return
     assert now < earliest <= now + 61.0
-    assert window.left(earliest - 1e-6) < amount
-    assert window.left(earliest) >= amount
+    assert window.tokens_left(earliest - 1e-6) < amount
+    assert window.tokens_left(earliest) >= amount
 
 
 def test_what_is_pending_never_slides_out():
     """A grant counts in the present until it is sent, and for a minute from then on."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.reserve(7)
-    assert window.left(1000.0) == 3
-    assert window.left(5000.0) == 3
-    window.stamp(7, 5000.0)
-    assert window.left(5060.9) == 3
-    assert window.left(5061.0) == 10
+    assert window.tokens_left(1000.0) == 3
+    assert window.tokens_left(5000.0) == 3
+    window.send(7, 5000.0)
+    assert window.tokens_left(5060.9) == 3
+    assert window.tokens_left(5061.0) == 10
 
 
 def test_the_earliest_moment_takes_what_is_pending_to_be_sent_now():
     """Nobody knows when it will be sent: if now, then room is free in 61 seconds at the latest."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.reserve(10)
-    assert window.earliest(1, 100.5) == 161.0
-    assert window.earliest(11, 100.5) == inf
+    assert window.tokens_at(1, 100.5) == 161.0
+    assert window.tokens_at(11, 100.5) == inf
 
 
 def test_a_refund_goes_to_the_bucket_that_was_charged():
     """Room is there at once, and does not come twice when the bucket slides out."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.charge(10, 100.0)
-    window.correct(-6, at=100.0, now=130.0)
-    assert window.left(130.0) == 6
-    assert window.left(161.0) == 10
+    window.correct(-6, 100.0, 130.0)
+    assert window.tokens_left(130.0) == 6
+    assert window.tokens_left(161.0) == 10
 
 
 def test_a_refund_of_a_bucket_that_is_gone_is_dropped():
     """It was given back by time already."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.charge(10, 100.0)
-    window.correct(-6, at=100.0, now=161.0)
-    assert window.left(161.0) == 10
+    window.correct(-6, 100.0, 161.0)
+    assert window.tokens_left(161.0) == 10
 
 
 def test_a_surplus_is_debt_that_blocks():
     """More than was reserved is charged all the same, in its own bucket while that lives."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.charge(10, 100.0)
-    window.correct(5, at=100.0, now=110.0)
-    assert window.left(110.0) == -5
-    assert window.earliest(1, 110.0) == 161.0
-    assert window.left(161.0) == 10
+    window.correct(5, 100.0, 110.0)
+    assert window.tokens_left(110.0) == -5
+    assert window.tokens_at(1, 110.0) == 161.0
+    assert window.tokens_left(161.0) == 10
 
 
 def test_a_surplus_of_a_bucket_that_is_gone_is_charged_now():
     """A long stream's true size is never forgotten."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.charge(10, 100.0)
-    window.correct(15, at=100.0, now=300.0)
-    assert window.left(300.0) == -5
-    assert window.left(360.9) == -5
-    assert window.left(361.0) == 10
+    window.correct(15, 100.0, 300.0)
+    assert window.tokens_left(300.0) == -5
+    assert window.tokens_left(360.9) == -5
+    assert window.tokens_left(361.0) == 10
 
 
 def test_a_day_counts_in_quarters_of_an_hour():
     """Requests a day: full until the first quarter of yesterday slides out."""
-    window = Window(3, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
+    window = Window(3, inf, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
     for at in (0.0, 10.0, 40_000.0):
-        window.charge(1, at)
-    assert window.left(86_400.0) == 0
-    assert window.earliest(1, 86_400.0) == 87_300.0
-    assert window.left(87_299.0) == 0
-    assert window.left(87_300.0) == 2
+        window.charge(500, at)
+    assert window.requests_left(86_400.0) == 0
+    assert window.request_at(86_400.0) == 87_300.0
+    assert window.requests_left(87_299.0) == 0
+    assert window.requests_left(87_300.0) == 2
 
 
-def test_forgetting_keeps_what_is_pending():
+def test_what_is_pending_outlives_a_long_silence():
     """Only what was sent is forgotten."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.charge(4, 10.0)
     window.reserve(3)
-    window.forget()
-    assert window.left(10.0) == 7
-    assert window.pending == 3
+    assert window.tokens_left(1000.0) == 7
+    assert window.pending == (1, 3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(GAPS, st.sampled_from(["charge", "reserve", "send", "give_back", "take_back", "look"]), st.integers(0, 7)), max_size=60
+    )
+)
+def test_requests_are_counted_as_tokens_are(steps):
+    """Where every request has one token the two are never apart: granted, sent, taken back, slid out, and when there is room again."""
+    window, now = Window(LIMIT, LIMIT), 100.0
+    pending, sent = 0, []
+    for gap, verb, which in steps:
+        now += gap
+        if verb == "charge":
+            window.charge(1, now)
+            sent.append(now)
+        elif verb == "reserve":
+            window.reserve(1)
+            pending += 1
+        elif verb == "send" and pending:
+            window.send(1, now)
+            pending -= 1
+            sent.append(now)
+        elif verb == "give_back" and pending:
+            window.give_back(1)
+            pending -= 1
+        elif verb == "take_back" and sent:
+            window.take_back(1, sent.pop(which % len(sent)), now)
+        assert window.requests_left(now) == window.tokens_left(now)
+        assert window.request_at(now) == window.tokens_at(1, now)
+        assert window.pending == (pending, pending)
+        assert window.requests >= pending + sum(now - 60.0 < at for at in sent)
+
+
+def test_what_was_not_sent_after_all_counts_no_more():
+    """Its request and its tokens, in the bucket of its moment; once that is gone, there is nothing to take back."""
+    window = Window(LIMIT, 100)
+    window.charge(30, 100.0)
+    window.charge(40, 130.0)
+    window.take_back(30, 100.0, 140.0)
+    assert (window.requests_left(140.0), window.tokens_left(140.0)) == (LIMIT - 1, 60)
+    window.take_back(40, 130.0, 191.0)
+    assert (window.requests_left(191.0), window.tokens_left(191.0)) == (LIMIT, 100)
 
 
 def test_a_changed_limit_keeps_the_content():
-    """A window is resized in place; a limit of 0 takes it away, and a limit after that begins empty."""
-    window = Window(LIMIT)
+    """A window is resized in place. A limit that comes beside another finds what was counted; without any the window is taken away."""
+    window = Window(inf, LIMIT)
     window.charge(8, 10.0)
-    assert resized(window, 5) is window
-    assert window.left(10.0) == -3
-    assert resized(window, 0) is None
-    fresh = resized(None, 20)
+    assert resized(window, 0, 5) is window
+    assert window.tokens_left(10.0) == -3
+    assert resized(window, 3, 5) is window
+    assert window.requests_left(10.0) == 2
+    assert resized(window, 0, 0) is None
+    fresh = resized(None, 0, 20)
     assert fresh is not None
-    assert fresh.left(10.0) == 20
+    assert (fresh.requests_left(10.0), fresh.tokens_left(10.0)) == (inf, 20)
 
 
 @pytest.mark.parametrize("idle", [60.0, 61.0, 3600.0, 1e7])
 def test_an_idle_window_is_empty(idle):
     """However long nobody asked."""
-    window = Window(LIMIT)
+    window = Window(inf, LIMIT)
     window.charge(10, 0.5)
-    assert window.left(0.5 + idle) == (0 if idle == 60.0 else 10)
+    assert window.tokens_left(0.5 + idle) == (0 if idle == 60.0 else 10)

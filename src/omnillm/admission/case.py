@@ -10,7 +10,7 @@ from omnillm.limits.window import Window
 
 
 class Case(Struct, kw_only=True, eq=False):
-    """Opened by `admit`, or by a bare `lease`; forgotten once it is settled and its last lease released. What its ticket grants is taken."""
+    """Opened by `admit`, or by a bare `lease`; forgotten once it is settled and its last lease released."""
 
     ask: Ask
     ticket: Ticket
