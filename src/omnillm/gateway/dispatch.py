@@ -27,7 +27,7 @@ from omnillm.gateway.call import COUNT_TOKENS, GENERATE
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
-from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round
+from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, begun
 from omnillm.gateway.translation import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
@@ -68,7 +68,7 @@ class Dispatch:
 
         What is not repeatable goes to another key only when it was refused, never when it may have been done.
         """
-        round_ = Round(case, self.settings)
+        round_ = begun(case, self.settings.queue_s)
         while True:
             lease = await self._lease(case, round_)
             answer = await attempt(case, lease)

@@ -4,6 +4,7 @@ import msgspec
 
 from omnillm.admission.asks import Candidate, Lease, Need
 from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
+from omnillm.gateway.bindings import Pin
 from omnillm.gateway.case import Case
 from omnillm.outcome import RETRIES, Verdict
 from omnillm.protocols.protocol import Failure
@@ -23,42 +24,45 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     buffered_bytes: int = 64 * 1024 * 1024
 
 
-class Round:
+class Round(msgspec.Struct, kw_only=True):
     """What one call has tried so far, and what it would be told if nothing else is left."""
 
-    __slots__ = ("_candidates", "_case", "_limited", "_settings", "_tried", "failure", "is_wishing", "provider", "retries", "retry_of")
-
-    def __init__(self, case: Case, settings: DispatchSettings) -> None:
-        self._case = case
-        self._settings = settings
-        tokens = case.quote.tokens
-        self._candidates = tuple([Candidate(provider=target.provider, model=target.model, tokens=tokens) for target in case.targets])
-        self._tried: tuple[tuple[str, str], ...] = ()
-        self._limited: tuple[tuple[str, str], ...] = ()
-        self.is_wishing = case.pin is not None and not case.pin.is_must
-        """One key is better than the others, and has not failed yet: it is asked for alone, without waiting."""
-        self.failure: Failure | None = None
-        self.provider = ""
-        self.retries = 0
-        self.retry_of = ""
+    case: Case
+    candidates: tuple[Candidate, ...]
+    queue_until: float
+    tried: tuple[tuple[str, str], ...] = ()
+    limited: tuple[tuple[str, str], ...] = ()
+    is_wishing: bool = False
+    """One key is better than the others, and has not failed yet: it is asked for alone, without waiting."""
+    failure: Failure | None = None
+    provider: str = ""
+    retries: int = 0
+    retry_of: str = ""
 
     def need(self) -> Need:
-        case = self._case
-        pin = case.pin
+        case = self.case
+        if case.pin is not None:
+            return self._pinned(case.pin)
         return Need(
             case_id=case.request_id,
-            candidates=self._candidates if not self.is_wishing else self._wished(),
-            tried=self._tried,
+            candidates=self.candidates,
+            tried=self.tried,
             retry_of=self.retry_of,
             affinity=case.call.affinity,
-            pinned=pin.key if pin is not None and (pin.is_must or self.is_wishing) else "",
-            queue_until=0.0 if self.is_wishing else min(case.call.started_at + self._settings.queue_s, case.call.deadline),
+            queue_until=self.queue_until,
         )
 
-    def _wished(self) -> tuple[Candidate, ...]:
-        assert self._case.pin is not None
-        provider = self._case.pin.provider
-        return tuple(candidate for candidate in self._candidates if candidate.provider == provider)
+    def _pinned(self, pin: Pin) -> Need:
+        theirs = tuple(candidate for candidate in self.candidates if candidate.provider == pin.provider)
+        return Need(
+            case_id=self.case.request_id,
+            candidates=theirs if self.is_wishing else self.candidates,
+            tried=self.tried,
+            retry_of=self.retry_of,
+            affinity=self.case.call.affinity,
+            pinned=pin.key if pin.is_must or self.is_wishing else "",
+            queue_until=0.0 if self.is_wishing else self.queue_until,
+        )
 
     def give_up_wish(self) -> None:
         self.is_wishing = False
@@ -68,11 +72,11 @@ class Round:
         self.failure = failure
         self.provider = lease.provider
         key = (lease.provider, lease.key)
-        if failure.verdict is Verdict.RATE_LIMITED and key not in self._limited:
+        if failure.verdict is Verdict.RATE_LIMITED and key not in self.limited:
             # Its cooldown keeps it away. If that ends within the queue time, the call comes back to it: once, whatever the provider hints.
-            self._limited += (key,)
+            self.limited += (key,)
         else:
-            self._tried += (key,)
+            self.tried += (key,)
         is_retry = failure.verdict in RETRIES
         self.retries += is_retry
         self.retry_of = lease.provider if is_retry else ""
@@ -86,11 +90,22 @@ class Round:
                 failure.message,
                 status=failure.status,
                 provider=provider,
-                protocol=self._case.provider_protocol,
+                protocol=self.case.provider_protocol,
                 code=failure.code,
-                raw_body=self._case.provider_body,
+                raw_body=self.case.provider_body,
             )
         return _ERRORS.get(failure.verdict, _lost)(failure, provider)
+
+
+def begun(case: Case, queue_s: float) -> Round:
+    """Nothing is tried yet."""
+    call, tokens, pin = case.call, case.quote.tokens, case.pin
+    return Round(
+        case=case,
+        candidates=tuple([Candidate(provider=target.provider, model=target.model, tokens=tokens) for target in case.targets]),
+        queue_until=min(call.started_at + queue_s, call.deadline),
+        is_wishing=pin is not None and not pin.is_must,
+    )
 
 
 def _limited(failure: Failure, provider: str) -> OmniError:

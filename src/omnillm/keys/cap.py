@@ -1,34 +1,54 @@
 """What a provider's rate-limit headers said is left: an upper bound beside our own windows, until it resets."""
 
+from omnillm.outcome import Headroom
+
 RESET_S = 60.0
 """When a header tells what is left and not until when: providers' windows are a minute."""
 RESET_MOST_S = 3600.0
 
 
 class Cap:
-    """Counted on a running total of grants, so that what was granted after the header was made is subtracted from it.
+    """Counted on running totals of grants, so that what was granted after the header was made is subtracted from it.
 
     It only ever narrows: our own windows hold whatever it says. The latest header wins; one that was made earlier and read later, as at
     the end of a long stream, changes nothing.
     """
 
-    __slots__ = ("_heard_at", "ceiling", "until")
+    __slots__ = ("_requests_heard_at", "_requests_until", "_tokens_heard_at", "_tokens_until", "requests", "tokens", "until")
 
     def __init__(self) -> None:
-        self.ceiling = 0
+        self.requests = 0
+        """How far the running total of requests may grow, and `tokens` that of tokens."""
+        self.tokens = 0
         self.until = 0.0
-        self._heard_at = -1.0
+        """When neither holds any more."""
+        self._requests_until = 0.0
+        self._tokens_until = 0.0
+        self._requests_heard_at = -1.0
+        self._tokens_heard_at = -1.0
 
-    def hear(self, ceiling: int, reset_s: float | None, at: float) -> bool:
-        """At `at` the provider said that the running total may grow to `ceiling` until its reset. True: looser than what was in force."""
-        if at < self._heard_at:
-            return False
-        until = at + (RESET_S if reset_s is None else min(max(reset_s, 0.0), RESET_MOST_S))
-        is_looser = self.until > at and (ceiling > self.ceiling or until < self.until)
-        self._heard_at = at
-        self.ceiling = ceiling
-        self.until = until
+    def hear(self, headroom: Headroom, requests_mark: int, tokens_mark: int, at: float) -> bool:
+        """What the provider said at `at`, when the totals stood at the marks. True: looser than what was in force."""
+        is_looser = False
+        left = headroom.requests_left
+        if left is not None and at >= self._requests_heard_at:
+            ceiling, until = requests_mark + left, at + _reset_s(headroom.requests_reset_s)
+            is_looser = self._requests_until > at and (ceiling > self.requests or until < self._requests_until)
+            self._requests_heard_at, self.requests, self._requests_until = at, ceiling, until
+        left = headroom.tokens_left
+        if left is not None and at >= self._tokens_heard_at:
+            ceiling, until = tokens_mark + left, at + _reset_s(headroom.tokens_reset_s)
+            is_looser = is_looser or (self._tokens_until > at and (ceiling > self.tokens or until < self._tokens_until))
+            self._tokens_heard_at, self.tokens, self._tokens_until = at, ceiling, until
+        self.until = max(self._requests_until, self._tokens_until)
         return is_looser
 
-    def blocks(self, total: int, now: float) -> bool:
-        return total > self.ceiling and now < self.until
+    def holds_until(self, requests: int, tokens: int, now: float) -> float:
+        """Until when the running totals may not grow to these; 0: they may."""
+        of_requests = self._requests_until if requests > self.requests and now < self._requests_until else 0.0
+        of_tokens = self._tokens_until if tokens > self.tokens and now < self._tokens_until else 0.0
+        return max(of_requests, of_tokens)
+
+
+def _reset_s(seconds: float | None) -> float:
+    return RESET_S if seconds is None else min(max(seconds, 0.0), RESET_MOST_S)

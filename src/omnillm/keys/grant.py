@@ -65,7 +65,7 @@ class Grant(Struct, kw_only=True, eq=False):
         if outcome.headroom is not None:
             # Headers tell of the moment of the first byte; whatever was granted since this one was sent comes off what was left then.
             at = now if outcome.first_byte_s is None else min(now, self.sent_at + outcome.first_byte_s)
-            is_looser = self.model_class.hear(outcome.headroom, self.requests_mark, self.tokens_mark, at)
+            is_looser = self.model_class.cap.hear(outcome.headroom, self.requests_mark, self.tokens_mark, at)
             is_roomier = is_looser or is_roomier
         if not STAYS_CHARGED[verdict]:
             for window in self.windows:

@@ -5,7 +5,6 @@ from math import inf
 from omnillm.keys.cap import Cap
 from omnillm.keys.circuit import CLOSED, Circuit
 from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
-from omnillm.outcome import Headroom
 
 FULL = inf
 
@@ -39,15 +38,13 @@ class ModelClass:
     """
 
     __slots__ = (
-        "capped_until",
+        "cap",
         "circuit",
         "day",
         "is_exhausted",
         "minute",
         "name",
-        "requests_cap",
         "requests_granted",
-        "tokens_cap",
         "tokens_granted",
         "windows",
     )
@@ -60,9 +57,7 @@ class ModelClass:
         self.day: Window | None = None
         self.windows: tuple[Window, ...] = ()
         """All that bind it."""
-        self.requests_cap = Cap()
-        self.tokens_cap = Cap()
-        self.capped_until = 0.0
+        self.cap = Cap()
         self.requests_granted = 0
         self.tokens_granted = 0
 
@@ -74,9 +69,9 @@ class ModelClass:
 
     def load(self, tokens: int, now: float) -> float:
         """Share of the tightest limit in use with one more request of `tokens`, 0 to 1; FULL: no room for it."""
+        cap = self.cap
         is_in_doubt = self.circuit.state is not CLOSED or (
-            now < self.capped_until
-            and (self.requests_granted >= self.requests_cap.ceiling or self.tokens_granted + tokens > self.tokens_cap.ceiling)
+            now < cap.until and (self.requests_granted >= cap.requests or self.tokens_granted + tokens > cap.tokens)
         )
         if is_in_doubt and self._is_barred(tokens, now):
             return FULL
@@ -97,9 +92,7 @@ class ModelClass:
 
     def held_until(self, tokens: int, now: float) -> float:
         """Until when the provider's headers say that there is no room; 0: they do not."""
-        requests = self.requests_cap.until if self.requests_cap.blocks(self.requests_granted + 1, now) else 0.0
-        of_tokens = self.tokens_cap.until if self.tokens_cap.blocks(self.tokens_granted + tokens, now) else 0.0
-        return max(requests, of_tokens)
+        return self.cap.holds_until(self.requests_granted + 1, self.tokens_granted + tokens, now)
 
     def largest(self) -> float:
         """Tokens of the largest call that fits a whole limit; inf: any."""
@@ -107,7 +100,7 @@ class ModelClass:
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""
-        has_past = self.circuit.state is not CLOSED or self.circuit.strikes or now < self.capped_until
+        has_past = self.circuit.state is not CLOSED or self.circuit.strikes or now < self.cap.until
         return not (has_past or self.minute or self.day)
 
     def recovered(self) -> None:
@@ -117,15 +110,4 @@ class ModelClass:
 
     def forget_health(self) -> None:
         self.recovered()
-        self.requests_cap, self.tokens_cap = Cap(), Cap()
-        self.capped_until = 0.0
-
-    def hear(self, headroom: Headroom, requests_mark: int, tokens_mark: int, at: float) -> bool:
-        """Headers made at `at`, when the running totals stood at the marks. True: they loosened what was in force."""
-        is_looser = False
-        if headroom.requests_left is not None:
-            is_looser = self.requests_cap.hear(requests_mark + headroom.requests_left, headroom.requests_reset_s, at)
-        if headroom.tokens_left is not None:
-            is_looser = self.tokens_cap.hear(tokens_mark + headroom.tokens_left, headroom.tokens_reset_s, at) or is_looser
-        self.capped_until = max(self.requests_cap.until, self.tokens_cap.until)
-        return is_looser
+        self.cap = Cap()

@@ -150,8 +150,7 @@ class Pool:
         model, tokens, group = demand.model, demand.tokens, key.group
         model_class = group.class_by_model.get(model) or group.class_of(model, now)
         for window in model_class.windows:
-            window.requests += 1
-            window.tokens += tokens
+            window.reserve(tokens)
         model_class.requests_granted += 1
         model_class.tokens_granted += tokens
         key.slots.in_use += 1

@@ -2,8 +2,8 @@
 
 It counts requests and their tokens together, because whatever limits the one limits the other, and both move on at the same moments.
 
-What is granted but not yet sent counts in the present: it is inside the totals and in no bucket, until `send` puts it into the bucket of
-that moment. So a total minus its buckets is what is pending, and nothing pending ever slides out.
+What is granted but not yet sent is pending: it counts in the present, in no bucket, until `send` puts it into the bucket of that moment.
+So nothing pending ever slides out. The current bucket is what of a total is neither pending nor in an older one.
 """
 
 from math import inf
@@ -23,16 +23,18 @@ class Window:
     __slots__ = (
         "_head",
         "_requests_before",
-        "_requests_sent",
+        "_requests_ring",
         "_slot",
         "_tokens_before",
-        "_tokens_sent",
+        "_tokens_ring",
         "_width_s",
         "ends",
         "requests",
         "requests_limit",
+        "requests_pending",
         "tokens",
         "tokens_limit",
+        "tokens_pending",
     )
 
     def __init__(self, requests_limit: float, tokens_limit: float, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
@@ -40,11 +42,13 @@ class Window:
         self.tokens_limit = tokens_limit
         self.requests = 0
         self.tokens = 0
-        self._requests_sent = 0
-        """What the current bucket holds, as `_tokens_sent`; two rings have the older ones."""
-        self._tokens_sent = 0
-        self._requests_before = [0] * buckets
-        self._tokens_before = [0] * buckets
+        self.requests_pending = 0
+        self.tokens_pending = 0
+        self._requests_ring = [0] * buckets
+        self._tokens_ring = [0] * buckets
+        self._requests_before = 0
+        """What the rings hold, the buckets before the current one, all together; as `_tokens_before`."""
+        self._tokens_before = 0
         self._width_s = width_s
         self._head = 0
         self._slot = 0
@@ -57,25 +61,27 @@ class Window:
         """Grants a request, not yet sent. The caller has seen that there is room."""
         self.requests += 1
         self.tokens += tokens
+        self.requests_pending += 1
+        self.tokens_pending += tokens
 
     def give_back(self, tokens: int) -> None:
         """Takes back a request that was reserved and never sent."""
         self.requests -= 1
         self.tokens -= tokens
+        self.requests_pending -= 1
+        self.tokens_pending -= tokens
 
     def send(self, tokens: int, now: float) -> None:
         """What was reserved is sent now."""
         if now >= self.ends:
             self.advance(now)
-        self._requests_sent += 1
-        self._tokens_sent += tokens
+        self.requests_pending -= 1
+        self.tokens_pending -= tokens
 
     def charge(self, tokens: int, now: float) -> None:
         """Reserved and sent at once."""
         if now >= self.ends:
             self.advance(now)
-        self._requests_sent += 1
-        self._tokens_sent += tokens
         self.requests += 1
         self.tokens += tokens
 
@@ -84,14 +90,12 @@ class Window:
         if now >= self.ends:
             self.advance(now)
         age = 0 if at >= self.ends - self._width_s else self._head - int(at / self._width_s)
-        if age >= len(self._tokens_before):
+        if age >= len(self._tokens_ring):
             if tokens < 0:
                 return
-            age = 0
-        if age:
-            self._tokens_before[self._slot - age] += tokens
-        else:
-            self._tokens_sent += tokens
+        elif age:
+            self._tokens_ring[self._slot - age] += tokens
+            self._tokens_before += tokens
         self.tokens += tokens
 
     def take_back(self, tokens: int, at: float, now: float) -> None:
@@ -99,15 +103,15 @@ class Window:
         if now >= self.ends:
             self.advance(now)
         age = 0 if at >= self.ends - self._width_s else self._head - int(at / self._width_s)
-        if age >= len(self._tokens_before):
+        if age >= len(self._tokens_ring):
             return
         if age:
-            self._requests_before[self._slot - age] -= 1
-            self._tokens_before[self._slot - age] -= tokens
-        else:
-            self._requests_sent -= 1
-            self._tokens_sent -= tokens
-        self.give_back(tokens)
+            self._requests_ring[self._slot - age] -= 1
+            self._requests_before -= 1
+            self._tokens_ring[self._slot - age] -= tokens
+            self._tokens_before -= tokens
+        self.requests -= 1
+        self.tokens -= tokens
 
     def requests_left(self, now: float) -> float:
         """That may still be granted now."""
@@ -123,49 +127,44 @@ class Window:
 
     def request_at(self, now: float) -> float:
         """When time alone makes room for a request; what is pending is taken to be sent now."""
-        return self._room_at(self._requests_before, 1 - self.requests_left(now), now)
+        return self._room_at(self._requests_ring, 1 - self.requests_left(now), now)
 
     def tokens_at(self, tokens: int, now: float) -> float:
         """When time alone makes room for so many tokens; what is pending is taken to be sent now. inf: more than the limit."""
-        return inf if tokens > self.tokens_limit else self._room_at(self._tokens_before, tokens - self.tokens_left(now), now)
+        return inf if tokens > self.tokens_limit else self._room_at(self._tokens_ring, tokens - self.tokens_left(now), now)
 
-    def _room_at(self, before: list[int], excess: float, now: float) -> float:
-        """When `excess` of what a ring's buckets hold has slid out."""
+    def _room_at(self, ring: list[int], excess: float, now: float) -> float:
+        """When `excess` of what a ring holds has slid out."""
         if excess <= 0:
             return now
-        oldest = len(before) - 1
+        oldest = len(ring) - 1
         for age in range(oldest, 0, -1):
-            excess -= before[self._slot - age]
+            excess -= ring[self._slot - age]
             if excess <= 0:
                 return (self._head - age + oldest + 1) * self._width_s
         return (self._head + oldest + 1) * self._width_s
 
-    @property
-    def pending(self) -> tuple[int, int]:
-        """(requests, tokens) granted and not yet sent."""
-        return (
-            self.requests - self._requests_sent - sum(self._requests_before),
-            self.tokens - self._tokens_sent - sum(self._tokens_before),
-        )
-
     def advance(self, now: float) -> None:
         """Lets the buckets that have slid out go."""
         head = int(now / self._width_s)
-        requests, tokens = self._requests_before, self._tokens_before
+        requests, tokens = self._requests_ring, self._tokens_ring
         count = len(requests)
         slot, gone = head % count, head - self._head
         if gone >= count:
-            self.requests, self.tokens = self.pending
-            self._requests_before, self._tokens_before = [0] * count, [0] * count
+            self._requests_ring, self._tokens_ring = [0] * count, [0] * count
+            self.requests, self.tokens = self.requests_pending, self.tokens_pending
+            self._requests_before = self._tokens_before = 0
         else:
-            requests[self._slot], tokens[self._slot] = self._requests_sent, self._tokens_sent
+            requests[self._slot] = self.requests - self.requests_pending - self._requests_before
+            tokens[self._slot] = self.tokens - self.tokens_pending - self._tokens_before
             # From a negative index on, they wrap around the end of the ring. Most of them are empty.
             for number in range(slot - gone + 1, slot + 1):
                 if requests[number] or tokens[number]:
                     self.requests -= requests[number]
                     self.tokens -= tokens[number]
                     requests[number] = tokens[number] = 0
-        self._requests_sent = self._tokens_sent = 0
+            self._requests_before = self.requests - self.requests_pending
+            self._tokens_before = self.tokens - self.tokens_pending
         self._head = head
         self._slot = slot
         self.ends = (head + 1) * self._width_s
