@@ -21,12 +21,11 @@ class Window:
     """
 
     __slots__ = (
+        "_count",
         "_head",
-        "_requests_before",
-        "_requests_ring",
-        "_slot",
-        "_tokens_before",
-        "_tokens_ring",
+        "_past",
+        "_requests_past",
+        "_tokens_past",
         "_width_s",
         "ends",
         "requests",
@@ -44,16 +43,15 @@ class Window:
         self.tokens = 0
         self.requests_pending = 0
         self.tokens_pending = 0
-        self._requests_ring = [0] * buckets
-        self._tokens_ring = [0] * buckets
-        self._requests_before = 0
-        """What the rings hold, the buckets before the current one, all together; as `_tokens_before`."""
-        self._tokens_before = 0
+        self._past: dict[int, tuple[int, int]] = {}
+        """(requests, tokens) of the buckets before the current one, by their number since the clock's zero, oldest first; no empty ones."""
+        self._requests_past = 0
+        """Of all of them together, as `_tokens_past`."""
+        self._tokens_past = 0
+        self._count = buckets
         self._width_s = width_s
         self._head = 0
-        self._slot = 0
-        """Where the current bucket will stand in the rings, empty until it is over; older ones stand before it, and wrap as negative
-        indices do."""
+        """The number of the current bucket."""
         self.ends = width_s
         """When the current bucket is over: `advance` before the totals are read from then on."""
 
@@ -89,29 +87,29 @@ class Window:
         """So many tokens more, or (negative) less, were in what was sent at `at`. Its bucket gone: more is charged now, less dropped."""
         if now >= self.ends:
             self.advance(now)
-        age = 0 if at >= self.ends - self._width_s else self._head - int(at / self._width_s)
-        if age >= len(self._tokens_ring):
-            if tokens < 0:
-                return
-        elif age:
-            self._tokens_ring[self._slot - age] += tokens
-            self._tokens_before += tokens
+        if at < self.ends - self._width_s and not self._amend(0, tokens, at) and tokens < 0:
+            return
         self.tokens += tokens
 
     def take_back(self, tokens: int, at: float, now: float) -> None:
         """What was sent at `at` was not: it counts no more. Its bucket gone: it does not anyway."""
         if now >= self.ends:
             self.advance(now)
-        age = 0 if at >= self.ends - self._width_s else self._head - int(at / self._width_s)
-        if age >= len(self._tokens_ring):
+        if at < self.ends - self._width_s and not self._amend(-1, -tokens, at):
             return
-        if age:
-            self._requests_ring[self._slot - age] -= 1
-            self._requests_before -= 1
-            self._tokens_ring[self._slot - age] -= tokens
-            self._tokens_before -= tokens
         self.requests -= 1
         self.tokens -= tokens
+
+    def _amend(self, requests: int, tokens: int, at: float) -> bool:
+        """The truth about the past bucket of a moment. False: it is gone."""
+        number = int(at / self._width_s)
+        bucket = self._past.get(number)
+        if bucket is None:
+            return False
+        self._past[number] = bucket[0] + requests, bucket[1] + tokens
+        self._requests_past += requests
+        self._tokens_past += tokens
+        return True
 
     def requests_left(self, now: float) -> float:
         """That may still be granted now."""
@@ -127,47 +125,42 @@ class Window:
 
     def request_at(self, now: float) -> float:
         """When time alone makes room for a request; what is pending is taken to be sent now."""
-        return self._room_at(self._requests_ring, 1 - self.requests_left(now), now)
+        return self._room_at(0, 1 - self.requests_left(now), now)
 
     def tokens_at(self, tokens: int, now: float) -> float:
         """When time alone makes room for so many tokens; what is pending is taken to be sent now. inf: more than the limit."""
-        return inf if tokens > self.tokens_limit else self._room_at(self._tokens_ring, tokens - self.tokens_left(now), now)
+        return inf if tokens > self.tokens_limit else self._room_at(1, tokens - self.tokens_left(now), now)
 
-    def _room_at(self, ring: list[int], excess: float, now: float) -> float:
-        """When `excess` of what a ring holds has slid out."""
+    def _room_at(self, kind: int, excess: float, now: float) -> float:
+        """When `excess` has slid out, of requests (0) or tokens (1)."""
         if excess <= 0:
             return now
-        oldest = len(ring) - 1
-        for age in range(oldest, 0, -1):
-            excess -= ring[self._slot - age]
+        for number, bucket in self._past.items():
+            excess -= bucket[kind]
             if excess <= 0:
-                return (self._head - age + oldest + 1) * self._width_s
-        return (self._head + oldest + 1) * self._width_s
+                return (number + self._count) * self._width_s
+        return (self._head + self._count) * self._width_s
 
     def advance(self, now: float) -> None:
-        """Lets the buckets that have slid out go."""
-        head = int(now / self._width_s)
-        requests, tokens = self._requests_ring, self._tokens_ring
-        count = len(requests)
-        slot, gone = head % count, head - self._head
-        if gone >= count:
-            self._requests_ring, self._tokens_ring = [0] * count, [0] * count
-            self.requests, self.tokens = self.requests_pending, self.tokens_pending
-            self._requests_before = self._tokens_before = 0
-        else:
-            requests[self._slot] = self.requests - self.requests_pending - self._requests_before
-            tokens[self._slot] = self.tokens - self.tokens_pending - self._tokens_before
-            # From a negative index on, they wrap around the end of the ring. Most of them are empty.
-            for number in range(slot - gone + 1, slot + 1):
-                if requests[number] or tokens[number]:
-                    self.requests -= requests[number]
-                    self.tokens -= tokens[number]
-                    requests[number] = tokens[number] = 0
-            self._requests_before = self.requests - self.requests_pending
-            self._tokens_before = self.tokens - self.tokens_pending
-        self._head = head
-        self._slot = slot
+        """Begins the bucket of this moment, and lets those that have slid out go."""
+        past = self._past
+        requests = self.requests - self.requests_pending - self._requests_past
+        tokens = self.tokens - self.tokens_pending - self._tokens_past
+        if requests or tokens:
+            past[self._head] = requests, tokens
+            self._requests_past += requests
+            self._tokens_past += tokens
+        self._head = head = int(now / self._width_s)
         self.ends = (head + 1) * self._width_s
+        while past:
+            oldest = next(iter(past))
+            if oldest > head - self._count:
+                return
+            requests, tokens = past.pop(oldest)
+            self.requests -= requests
+            self.tokens -= tokens
+            self._requests_past -= requests
+            self._tokens_past -= tokens
 
 
 def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:
