@@ -96,6 +96,10 @@ class Desk:
         self.controller.sent(answer.lease_id, self.now)
         return answer
 
+    def is_probe(self, lease):
+        """Whether it tries something out: a key, a class of models, a provider."""
+        return bool(self.controller._leasing.grants[lease.lease_id].probes)
+
     def release(self, lease, verdict=Verdict.SUCCESS, *, used=None, **outcome):
         if used is not None:
             outcome |= {"usage": Usage(output=used), "is_usage_known": True}

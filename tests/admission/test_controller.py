@@ -60,7 +60,7 @@ def test_cancel_alone_gives_everything_back():
     desk.lease(pinned="a")
     desk.ask_lease(case, tokens=900, queue=50.0)
     desk.cancel(case)
-    assert [out.case_id for out in desk.controller._leasing.grants.values()] == ["case-2"]
+    assert [out.lease.case_id for out in desk.controller._leasing.grants.values()] == ["case-2"]
     desk.cancel("case-2")
     assert is_empty(desk)
     desk.tick(100.0)

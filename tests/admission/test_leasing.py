@@ -26,7 +26,7 @@ def test_a_lease_names_all_that_the_sender_needs():
     """And nothing live."""
     desk = Desk(pool(key("a"), provider="p"))
     assert desk.ask_lease("x", targets=("p/gpt",), tokens=30) == Lease(
-        lease_id=1, case_id="x", provider="p", key="a", model="gpt", tokens=30, is_probe=False
+        lease_id=1, case_id="x", provider="p", key="a", model="gpt", tokens=30
     )
 
 
@@ -140,11 +140,11 @@ def test_a_provider_that_is_set_aside_comes_back_with_one_probe():
     broken(desk, labels="ab")
     desk.now += 1.0
     probe = desk.lease(targets=TWO)
-    assert (probe.provider, probe.is_probe) == ("p", True)
+    assert (probe.provider, desk.is_probe(probe)) == ("p", True)
     assert desk.lease(targets=TWO).provider == "q"
     desk.release(probe)
     answer = desk.lease(targets=TWO)
-    assert (answer.provider, answer.is_probe) == ("p", False)
+    assert (answer.provider, desk.is_probe(answer)) == ("p", False)
 
 
 # -- refusals and waits
@@ -171,7 +171,7 @@ def test_broken_keys_refuse_with_the_exact_wait():
     refusal = desk.ask_lease()
     assert (refusal.code, refusal.status, refusal.retry_after_s) == ("all_keys_broken", 503, 46.0)
     desk.now += 46.0
-    assert desk.lease().is_probe
+    assert desk.is_probe(desk.lease())
 
 
 def test_one_limited_key_among_broken_ones_is_429():

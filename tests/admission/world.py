@@ -392,7 +392,7 @@ class World:
         used = (lease.provider, lease.key)
         assert used not in need.tried or (need.retry_of == lease.provider and used not in self.left[lease.case_id])
         for circuit in grant.key.circuits(lease.model, grant.model_class):
-            assert circuit.state is CLOSED or (circuit.state is HALF_OPEN and circuit.probe is grant and lease.is_probe)
+            assert circuit.state is CLOSED or (circuit.state is HALF_OPEN and circuit.probe is grant and circuit in grant.probes)
         entry = Entry(self.number, lease.tokens)
         self.out[lease.lease_id] = Out(lease, need, entry, grant)
         assert not terms.max_concurrency or grant.key.slots.in_use <= terms.max_concurrency

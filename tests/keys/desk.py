@@ -2,7 +2,7 @@
 
 from random import Random
 
-from omnillm.admission.asks import Candidate, KeyConfigured, Need, PoolConfigured
+from omnillm.admission.asks import Candidate, KeyConfigured, Lease, Need, PoolConfigured
 from omnillm.keys.pool import Pool
 from omnillm.outcome import Outcome, Verdict
 
@@ -32,7 +32,8 @@ class Desk:
         found = self.pool.pick(need, demand, passed, self.now)
         if found is None:
             return None
-        grant = self.pool.grant(found, need, demand, self._last_id, self.now)
+        lease = Lease(lease_id=self._last_id, case_id=need.case_id, provider="p", key=found.label, model=model, tokens=tokens)
+        grant = self.pool.grant(found, lease, self.now)
         self.pool.outage.call(self.now)
         if is_sent:
             grant.send(self.now)

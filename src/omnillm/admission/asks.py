@@ -74,7 +74,6 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """The key's label; the secret is looked up by whoever sends."""
     model: str
     tokens: int
-    is_probe: bool = False
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):

@@ -4,7 +4,6 @@ from msgspec import Struct
 
 from omnillm.admission.asks import Ask, Ticket
 from omnillm.admission.callers import Caller
-from omnillm.keys.grant import Grant
 from omnillm.limits.budget import Period
 from omnillm.limits.window import Window
 
@@ -21,7 +20,8 @@ class Case(Struct, kw_only=True, eq=False):
     reserved: int = 0
     opened_at: float = 0.0
     is_settled: bool = False
-    grants: list[Grant] = []
+    leases: list[int] = []
+    """Those that are out."""
     failed_over: tuple[tuple[str, str], ...] = ()
     """(provider, label) of the keys that this call left for good."""
 

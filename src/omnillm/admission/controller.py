@@ -96,12 +96,13 @@ class AdmissionController:
         grant = self._leasing.grants.pop(lease_id, None)
         if grant is not None:
             self._release(grant, outcome, now)
-            case = self._cases[grant.case_id]
-            case.grants.remove(grant)
+            case_id = grant.lease.case_id
+            case = self._cases[case_id]
+            case.leases.remove(lease_id)
             if outcome.verdict in FAILOVERS:
                 case.failed_over += ((grant.pool.provider, grant.key.label),)
-            if case.is_settled and not case.grants:
-                del self._cases[grant.case_id]
+            if case.is_settled and not case.leases:
+                del self._cases[case_id]
         return self._serve(now) if self._needs.waiters or self._served else []
 
     def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None = None) -> list[Served]:
@@ -109,7 +110,7 @@ class AdmissionController:
         case = self._cases.get(case_id)
         if case is not None and not case.is_settled:
             case.settle(cost_nanousd, tokens, now)
-            if not case.grants:
+            if not case.leases:
                 del self._cases[case_id]
             if self._asks.waiters:
                 self._asks.stir()
@@ -123,9 +124,8 @@ class AdmissionController:
             self._served = [served for served in self._served if served.case_id != case_id]
         case = self._cases.pop(case_id, None)
         if case is not None:
-            for grant in case.grants:
-                del self._leasing.grants[grant.lease_id]
-                self._release(grant, ABORTED, now)
+            for lease_id in case.leases:
+                self._release(self._leasing.grants.pop(lease_id), ABORTED, now)
             if not case.is_settled:
                 case.settle(0, None, now)
                 self._asks.stir()
@@ -203,26 +203,17 @@ class AdmissionController:
         if isinstance(case, Refusal):
             return inf if case.code == "budget_held" and now < ask.queue_until else case
         if before is not None:
-            case.grants, case.failed_over = before.grants, before.failed_over
+            case.leases, case.failed_over = before.leases, before.failed_over
         self._cases[ask.case_id] = case
         return case.ticket
 
     def _lease(self, need: Need, now: float) -> Lease | Refusal | float:
         case = self._cases.get(need.case_id)
         found = self._leasing.find(need, case.failed_over if case is not None else (), now)
-        if isinstance(found, Grant):
+        if isinstance(found, Lease):
             if case is None:
                 case = self._cases[need.case_id] = bare(need.case_id)
-            case.grants.append(found)
-            return Lease(
-                lease_id=found.lease_id,
-                case_id=need.case_id,
-                provider=found.pool.provider,
-                key=found.key.label,
-                model=found.model,
-                tokens=found.tokens,
-                is_probe=bool(found.probes),
-            )
+            case.leases.append(found.lease_id)
         return found
 
     def _refuse(self, need: Need, now: float) -> Refusal | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from math import isfinite
 
-from omnillm.admission.asks import Candidate, Need, PoolConfigured, Refusal
+from omnillm.admission.asks import Candidate, Lease, Need, PoolConfigured, Refusal
 from omnillm.keys.circuit import CLOSED
 from omnillm.keys.demand import Dice
 from omnillm.keys.grant import Grant
@@ -44,8 +44,8 @@ class Leasing:
         if self.pools[provider].is_empty:
             del self.pools[provider]
 
-    def find(self, need: Need, failed_over: Tried, now: float) -> Grant | Refusal | float:
-        """A grant on the first target with a key; else what `judge` says. `failed_over`: keys that this call left for good."""
+    def find(self, need: Need, failed_over: Tried, now: float) -> Lease | Refusal | float:
+        """A lease on the first target with a key; else what `judge` says. `failed_over`: keys that this call left for good."""
         if need.retry_of and not self._has_retry(need, now):
             return _no_retry(need)
         is_any_set_aside = False
@@ -60,11 +60,11 @@ class Leasing:
                 continue
             key = pool.pick(need, candidate, labels_of(tried, candidate.provider) if tried else NONE, now)
             if key is not None:
-                return self._grant(pool, key, need, candidate, now)
+                return self._lease(pool, key, need, candidate, now)
         if is_any_set_aside or need.retry_of:
-            grant = self._last_resort(need, failed_over, now)
-            if grant is not None:
-                return grant
+            lease = self._last_resort(need, failed_over, now)
+            if lease is not None:
+                return lease
         return self.judge(need, failed_over, now)
 
     def judge(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
@@ -78,7 +78,7 @@ class Leasing:
         pool = self.pools.get(need.retry_of)
         return pool is None or pool.outage.has_retry(now)
 
-    def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Grant | None:
+    def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Lease | None:
         """A provider that was set aside rather than none; then, for a retry, the key that failed rather than none."""
         for passed_by in (need.tried, failed_over) if need.retry_of else (need.tried,):
             for candidate in need.candidates:
@@ -87,17 +87,20 @@ class Leasing:
                     continue
                 key = pool.pick(need, candidate, labels_of(passed_by, candidate.provider), now)
                 if key is not None:
-                    return self._grant(pool, key, need, candidate, now)
+                    return self._lease(pool, key, need, candidate, now)
         return None
 
-    def _grant(self, pool: Pool, key: Key, need: Need, candidate: Candidate, now: float) -> Grant:
+    def _lease(self, pool: Pool, key: Key, need: Need, candidate: Candidate, now: float) -> Lease:
         self._last_id = lease_id = self._last_id + 1
-        grant = self.grants[lease_id] = pool.grant(key, need, candidate, lease_id, now)
+        lease = Lease(
+            lease_id=lease_id, case_id=need.case_id, provider=pool.provider, key=key.label, model=candidate.model, tokens=candidate.tokens
+        )
+        self.grants[lease_id] = pool.grant(key, lease, now)
         if need.retry_of:
             self.pools.get(need.retry_of, pool).outage.retry(now)
         else:
             pool.outage.call(now)
-        return grant
+        return lease
 
     def _outlook(self, need: Need, failed_over: Tried, now: float, *, is_bound_enough: bool) -> Outlook:
         """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""

@@ -74,16 +74,17 @@ class Engine:
             return await self._dialling.open(case)
 
     async def _admit(self, case: Case) -> None:
-        call = case.call
-        if case.quote.amount_nanousd:
+        call, quote = case.call, case.quote
+        amount = quote.amount_nanousd
+        if amount:
             self._settlement.journal.check()
         answer = await self._admission.admit(
             Ask(
                 case_id=case.request_id,
                 caller=call.caller.name,
-                tokens=case.quote.tokens,
-                budgets=call.caller.budgets if case.quote.amount_nanousd else (),
-                amount_nanousd=case.quote.amount_nanousd,
+                tokens=quote.tokens,
+                budgets=call.caller.budgets if amount else (),
+                amount_nanousd=amount,
                 queue_until=min(call.started_at + self._queue_s, call.deadline),
             ),
         )

@@ -18,6 +18,17 @@ class Demand(Protocol):
     def tokens(self) -> int: ...
 
 
+class Leased(Protocol):
+    """What was promised to one call: a `Lease`."""
+
+    @property
+    def case_id(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def tokens(self) -> int: ...
+
+
 class Wish(Protocol):
     """Which keys will do: a `Need`."""
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from omnillm.keys.charge import STAYS_CHARGED
 from omnillm.keys.circuit import Circuit
+from omnillm.keys.demand import Leased
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
 from omnillm.limits.window import Window
@@ -22,12 +23,9 @@ NEVER_LEFT = frozenset({Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT}
 class Grant(Struct, kw_only=True, eq=False):
     """What `Pool.grant` took: a slot, and room in windows. They are those of that moment, whatever is configured later."""
 
-    lease_id: int
-    case_id: str
+    lease: Leased
     key: Key
     pool: "Pool"
-    model: str
-    tokens: int
     model_class: ModelClass
     windows: tuple[Window, ...]
     probes: tuple[Circuit, ...] = ()
@@ -39,44 +37,45 @@ class Grant(Struct, kw_only=True, eq=False):
 
     def send(self, now: float) -> None:
         """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""
+        tokens = self.lease.tokens
         if self.sent_at != UNSENT:
-            self._unsend(now)
+            self._take_back(now)
+            for window in self.windows:
+                window.reserve(tokens)
         self.sent_at = now
         model_class = self.model_class
         self.requests_mark = model_class.requests_granted
         self.tokens_mark = model_class.tokens_granted
         for window in self.windows:
-            window.send(self.tokens, now)
+            window.send(tokens, now)
 
-    def _unsend(self, now: float) -> None:
+    def _take_back(self, now: float) -> None:
         for window in self.windows:
-            window.take_back(self.tokens, self.sent_at, now)
-            window.reserve(self.tokens)
+            window.take_back(self.lease.tokens, self.sent_at, now)
 
     def close(self, outcome: Outcome, now: float) -> bool:
         """Gives back what the verdict does not keep, and corrects the tokens. True: there is more room than before."""
-        key, verdict = self.key, outcome.verdict
+        key = self.key
         slots = key.slots
         is_roomier = 0 < slots.limit <= slots.in_use
         slots.in_use -= 1
-        key.tokens_in_flight -= self.tokens
-        if self.sent_at == UNSENT and not self._has_left(verdict, now):
+        key.tokens_in_flight -= self.lease.tokens
+        if self.sent_at == UNSENT and not self._has_left(outcome.verdict, now):
             return True
         if outcome.headroom is not None:
             # Headers tell of the moment of the first byte; whatever was granted since this one was sent comes off what was left then.
             at = now if outcome.first_byte_s is None else min(now, self.sent_at + outcome.first_byte_s)
-            is_looser = self.model_class.cap.hear(outcome.headroom, self.requests_mark, self.tokens_mark, at)
-            is_roomier = is_looser or is_roomier
-        if not STAYS_CHARGED[verdict]:
-            for window in self.windows:
-                window.take_back(self.tokens, self.sent_at, now)
+            if self.model_class.cap.hear(outcome.headroom, self.requests_mark, self.tokens_mark, at):
+                is_roomier = True
+        if not STAYS_CHARGED[outcome.verdict]:
+            self._take_back(now)
             return True
         if outcome.is_usage_known:
-            surplus = outcome.usage.total_tokens - self.tokens
+            surplus = outcome.usage.total_tokens - self.lease.tokens
             if surplus:
                 for window in self.windows:
                     window.correct(surplus, self.sent_at, now)
-                    is_roomier = is_roomier or surplus < 0
+                return is_roomier or (surplus < 0 and bool(self.windows))
         return is_roomier
 
     def _has_left(self, verdict: Verdict, now: float) -> bool:
@@ -85,5 +84,5 @@ class Grant(Struct, kw_only=True, eq=False):
             self.send(now)
             return True
         for window in self.windows:
-            window.give_back(self.tokens)
+            window.give_back(self.lease.tokens)
         return False

@@ -45,7 +45,7 @@ def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # 
 
 
 def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001
-    circuit = grant.key.denial(grant.model)
+    circuit = grant.key.denial(grant.lease.model)
     circuit.fail(now + circuit.delay(REST, pool.dice))
 
 

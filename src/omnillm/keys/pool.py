@@ -10,7 +10,7 @@ from itertools import islice
 
 from omnillm.keys.affinity import favourite
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, OPEN
-from omnillm.keys.demand import Demand, Dice, KeyTerms, PoolTerms, Wish
+from omnillm.keys.demand import Demand, Dice, KeyTerms, Leased, PoolTerms, Wish
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group
 from omnillm.keys.judgement import JUDGEMENTS
@@ -145,9 +145,9 @@ class Pool:
             return self.keys.get(wish.pinned)
         return self._favourite(wish.affinity, demand)
 
-    def grant(self, key: Key, wish: Wish, demand: Demand, lease_id: int, now: float) -> Grant:
+    def grant(self, key: Key, lease: Leased, now: float) -> Grant:
         """Leases the key that `pick` found: takes its slot, and room for the call in the windows that bind it."""
-        model, tokens, group = demand.model, demand.tokens, key.group
+        model, tokens, group = lease.model, lease.tokens, key.group
         model_class = group.class_by_model.get(model) or group.class_of(model, now)
         for window in model_class.windows:
             window.reserve(tokens)
@@ -155,23 +155,14 @@ class Pool:
         model_class.tokens_granted += tokens
         key.slots.in_use += 1
         key.tokens_in_flight += tokens
-        grant = Grant(
-            lease_id=lease_id,
-            case_id=wish.case_id,
-            key=key,
-            pool=self,
-            model=model,
-            tokens=tokens,
-            model_class=model_class,
-            windows=model_class.windows,
-        )
+        grant = Grant(lease=lease, key=key, pool=self, model_class=model_class, windows=model_class.windows)
         if not (key.is_ready and model_class.circuit.state is CLOSED and self.outage.circuit.state is CLOSED) or key.denials:
             self._probe_with(grant)
         return grant
 
     def _probe_with(self, grant: Grant) -> None:
         """Whatever keeps the key back and may be tried out is tried out by this grant."""
-        circuits = [*grant.key.circuits(grant.model, grant.model_class), self.outage.circuit]
+        circuits = [*grant.key.circuits(grant.lease.model, grant.model_class), self.outage.circuit]
         grant.probes = tuple(circuit for circuit in circuits if circuit.state is HALF_OPEN and circuit.probe is None)
         for circuit in grant.probes:
             circuit.probe = grant
@@ -248,7 +239,7 @@ class Pool:
     def _stir(self, grant: Grant, verdict: Verdict) -> None:
         """There may be room in the key's group. When its health changed as well, every search begins anew."""
         group = grant.key.group
-        if verdict in HARMLESS and not grant.key.is_removed and group.class_by_model.get(grant.model) is grant.model_class:
+        if verdict in HARMLESS and not grant.key.is_removed and group.class_by_model.get(grant.lease.model) is grant.model_class:
             for search in self._searches.values():
                 search.stirred[group] = None
         else:
@@ -271,9 +262,9 @@ class Pool:
             key.dead.revive()
         if model_class.circuit.probe is grant:
             model_class.recovered()
-        denial = key.denials.get(grant.model)
+        denial = key.denials.get(grant.lease.model)
         if denial is not None and denial.probe is grant:
-            del key.denials[grant.model]
+            del key.denials[grant.lease.model]
 
     # -- places
 
