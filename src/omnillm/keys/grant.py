@@ -1,5 +1,6 @@
 """A lease that is out: what it holds of the key and of its group's windows, until it is closed, once."""
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -75,7 +76,7 @@ class Grant(Struct, kw_only=True, eq=False):
             if surplus:
                 for window in self.windows:
                     window.correct(surplus, self.sent_at, now)
-                return is_roomier or (surplus < 0 and bool(self.windows))
+                    is_roomier = is_roomier or (surplus < 0 and window.tokens_limit < inf)
         return is_roomier
 
     def _has_left(self, verdict: Verdict, now: float) -> bool:
