@@ -32,7 +32,10 @@ class Cap:
         is_looser = False
         left = headroom.requests_left
         if left is not None and at >= self._requests_heard_at:
-            ceiling, until = requests_mark + left, at + (RESET_S if headroom.requests_reset_s is None else _bounded(headroom.requests_reset_s))
+            ceiling, until = (
+                requests_mark + left,
+                at + (RESET_S if headroom.requests_reset_s is None else _bounded(headroom.requests_reset_s)),
+            )
             is_looser = self._requests_until > at and (ceiling > self.requests or until < self._requests_until)
             self._requests_heard_at, self.requests, self._requests_until = at, ceiling, until
         left = headroom.tokens_left
