@@ -100,7 +100,7 @@ class Entry:
 
 
 class Log:
-    """The grants that count against one scope's limits. A limit that is given anew begins with what is granted from then on."""
+    """The grants that count against one scope's limits: those since it has had one. Of a minute, requests and tokens count for each other."""
 
     def __init__(self):
         self.entries = []
@@ -108,9 +108,9 @@ class Log:
         self.since = {}
 
     def follow(self, limits, number):
-        for name, limit in limits.items():
-            if limit and not self.limits.get(name):
-                self.since[name] = number
+        for names in (("rpm", "tpm"), ("rpd",)):
+            if not any(self.limits.get(name) for name in names):
+                self.since |= dict.fromkeys(names, number)
         self.limits = limits
 
     def total(self, name, now):

@@ -32,15 +32,14 @@ class Cap:
         is_looser = False
         left = headroom.requests_left
         if left is not None and at >= self._requests_heard_at:
-            ceiling, until = (
-                requests_mark + left,
-                at + (RESET_S if headroom.requests_reset_s is None else _bounded(headroom.requests_reset_s)),
-            )
+            reset_s = headroom.requests_reset_s
+            ceiling, until = requests_mark + left, at + (RESET_S if reset_s is None else _bounded(reset_s))
             is_looser = self._requests_until > at and (ceiling > self.requests or until < self._requests_until)
             self._requests_heard_at, self.requests, self._requests_until = at, ceiling, until
         left = headroom.tokens_left
         if left is not None and at >= self._tokens_heard_at:
-            ceiling, until = tokens_mark + left, at + (RESET_S if headroom.tokens_reset_s is None else _bounded(headroom.tokens_reset_s))
+            reset_s = headroom.tokens_reset_s
+            ceiling, until = tokens_mark + left, at + (RESET_S if reset_s is None else _bounded(reset_s))
             is_looser = is_looser or (self._tokens_until > at and (ceiling > self.tokens or until < self._tokens_until))
             self._tokens_heard_at, self.tokens, self._tokens_until = at, ceiling, until
         self.until = max(self._requests_until, self._tokens_until)
