@@ -1,12 +1,13 @@
 """A lease that is out: what it holds of the key and of its group's windows, until it is closed, once."""
 
+from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from omnillm.keys.charge import STAYS_CHARGED
-from omnillm.keys.circuit import Circuit
+from omnillm.keys.circuit import HALF_OPEN, Circuit
 from omnillm.keys.demand import Leased
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
@@ -35,6 +36,12 @@ class Grant(Struct, kw_only=True, eq=False):
     requests_mark: int = 0
     """How far its class's running totals were when it was sent."""
     tokens_mark: int = 0
+
+    def try_out(self, circuits: Iterable[Circuit]) -> None:
+        """It is the probe of each that is half-open and has none."""
+        self.probes = tuple(circuit for circuit in circuits if circuit.state is HALF_OPEN and circuit.probe is None)
+        for circuit in self.probes:
+            circuit.probe = self
 
     def send(self, now: float) -> None:
         """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""

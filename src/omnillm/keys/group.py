@@ -72,3 +72,8 @@ class Group:
         if len(kept) >= len(self._limits) + MODELS_MOST:
             kept = {name: self._classes[name] for name in self._limits}
         self._classes = kept
+
+
+def group_name(terms: KeyTerms) -> str:
+    """A key without a group is one of its own, whose name no configured group can have."""
+    return terms.group or f"\0{terms.label}"

@@ -9,10 +9,10 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from omnillm.keys.affinity import favourite
-from omnillm.keys.circuit import CLOSED, HALF_OPEN, OPEN
+from omnillm.keys.circuit import CLOSED, OPEN
 from omnillm.keys.demand import Demand, Dice, KeyTerms, Leased, PoolTerms, Wish
 from omnillm.keys.grant import Grant
-from omnillm.keys.group import Group
+from omnillm.keys.group import Group, group_name
 from omnillm.keys.judgement import JUDGEMENTS
 from omnillm.keys.key import Key
 from omnillm.keys.outage import Outage
@@ -60,7 +60,7 @@ class Pool:
         for group in self._groups.values():
             group.keys.clear()
         for rank, key_terms in enumerate(terms.keys):
-            group = self._groups[_group_name(key_terms)]
+            group = self._groups[group_name(key_terms)]
             key = before.get(key_terms.label)
             if key is None or key.secret_id != key_terms.secret_id:
                 key = Key(key_terms, terms.breaker, group, rank)
@@ -77,14 +77,14 @@ class Pool:
     def _regroup(self, terms: PoolTerms, before: dict[str, Key]) -> None:
         members: dict[str, list[KeyTerms]] = {}
         for key_terms in terms.keys:
-            members.setdefault(_group_name(key_terms), []).append(key_terms)
+            members.setdefault(group_name(key_terms), []).append(key_terms)
         self._groups = {name: self._groups.get(name) or Group(name) for name in members}
         for name, group in self._groups.items():
             group.configure(members[name])
         for key_terms in terms.keys:
             key = before.get(key_terms.label)
             if key is not None and key.secret_id != key_terms.secret_id and not key_terms.group:
-                self._groups[_group_name(key_terms)].forget_health()
+                self._groups[group_name(key_terms)].forget_health()
 
     def _retire(self, keys: dict[str, Key]) -> None:
         for key in keys.values():
@@ -118,7 +118,7 @@ class Pool:
         if self._resting and self._resting[0][0] <= now:
             self._wake(now)
         if wish.pinned or wish.affinity:
-            key = self._preferred(wish, demand)
+            key = self.keys.get(wish.pinned) if wish.pinned else self._favourite(wish.affinity, demand)
             if key is not None and key.fits(demand, passed, now):
                 return key
             if wish.pinned:
@@ -140,11 +140,6 @@ class Pool:
         key = self._select(self._ready, demand, passed, now, self.dice) if self._ready else None
         return key or self._probe(demand, passed, now, most=len(self._awaiting))
 
-    def _preferred(self, wish: Wish, demand: Demand) -> Key | None:
-        if wish.pinned:
-            return self.keys.get(wish.pinned)
-        return self._favourite(wish.affinity, demand)
-
     def grant(self, key: Key, lease: Leased, now: float) -> Grant:
         """Leases the key that `pick` found: takes its slot, and room for the call in the windows that bind it."""
         model, tokens, group = lease.model, lease.tokens, key.group
@@ -157,17 +152,10 @@ class Pool:
         key.tokens_in_flight += tokens
         grant = Grant(lease=lease, key=key, pool=self, model_class=model_class, windows=model_class.windows)
         if not (key.is_ready and model_class.circuit.state is CLOSED and self.outage.circuit.state is CLOSED) or key.denials:
-            self._probe_with(grant)
+            grant.try_out([*key.circuits(model, model_class), self.outage.circuit])
+            if grant.probes:
+                self._awaiting.pop(key.label, None)
         return grant
-
-    def _probe_with(self, grant: Grant) -> None:
-        """Whatever keeps the key back and may be tried out is tried out by this grant."""
-        circuits = [*grant.key.circuits(grant.lease.model, grant.model_class), self.outage.circuit]
-        grant.probes = tuple(circuit for circuit in circuits if circuit.state is HALF_OPEN and circuit.probe is None)
-        for circuit in grant.probes:
-            circuit.probe = grant
-        if grant.probes:
-            self._awaiting.pop(grant.key.label, None)
 
     def outlook(self, wish: Wish, demand: Demand, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
         """After `pick` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
@@ -309,8 +297,3 @@ class Pool:
             key = heappop(self._resting)[2]
             if not key.is_removed and not key.is_ready and key.can_probe(now):
                 self._awaiting[key.label] = key
-
-
-def _group_name(terms: KeyTerms) -> str:
-    """A key without a group is one of its own, whose name no configured group can have."""
-    return terms.group or f"\0{terms.label}"
