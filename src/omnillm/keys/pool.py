@@ -197,17 +197,17 @@ class Pool:
     def release(self, grant: Grant, outcome: Outcome, now: float) -> bool:
         """Closes the grant and judges it. True: waiters may be better or worse off now."""
         is_stirring = grant.close(outcome, now)
-        key = grant.key
-        if outcome.first_byte_s is not None:
-            key.note_latency(outcome.first_byte_s)
-        if outcome.verdict is SUCCESS:
+        key, verdict, first_byte_s = grant.key, outcome.verdict, outcome.first_byte_s
+        if first_byte_s is not None:
+            key.note_latency(first_byte_s)
+        if verdict is SUCCESS:
             key.breaker.succeeded(grant, now)
             self.outage.succeeded(key, now)
-        if outcome.verdict is not SUCCESS or grant.probes or key.is_removed:
+        if verdict is not SUCCESS or grant.probes or key.is_removed:
             self._judge(grant, outcome, now)
             is_stirring = True
         if is_stirring and self._searches:
-            self._stir(grant, outcome.verdict)
+            self._stir(grant, verdict)
         return is_stirring
 
     def prove(self, grant: Grant, now: float) -> bool:

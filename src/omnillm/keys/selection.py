@@ -36,12 +36,12 @@ def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: flo
     pair = int(dice.random() * (count * (count - 1)))
     first = pair % count
     one, other = ready[first], ready[first - 1 - pair // count]
-    model, tokens = demand.model, demand.tokens
     if not passed:
         # Whoever wins a tie, and stands on the lowest step, cannot be beaten: the other's windows need not be looked at.
         winner = one if _wins_tie(one, other) else other
-        if winner.load(model, tokens, now) * LOAD_STEPS < 1.0:
+        if winner.load(demand.model, demand.tokens, now) * LOAD_STEPS < 1.0:
             return winner
+    model, tokens = demand.model, demand.tokens
     one_load = one.load(model, tokens, now) if one.label not in passed else FULL
     other_load = other.load(model, tokens, now) if other.label not in passed else FULL
     if one_load < FULL and other_load < FULL:
