@@ -1,6 +1,7 @@
 """Keys die, providers vanish, connections go stale: the next one answers, and nobody notices."""
 
 import asyncio
+import socket
 from collections import Counter
 
 import pytest
@@ -252,3 +253,14 @@ async def test_count_of_tokens_fails_over_too(serve: Serve, name: str, dialect: 
         fake.enqueue(*[FAULTS[name]] * 8)
         assert (await exchange(gateway.port, count)).status in {502, 503, 429}
         assert gateway.in_flight == 0
+
+
+async def test_a_call_whose_time_ends_while_it_connects_is_late_and_not_lost(serve: Serve) -> None:
+    """A host that takes no connection: 504 as for one that does not answer, and nothing is charged."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.create_connection(deaf.getsockname()):
+        base_url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        routed = ROUTED.format(first=base_url, second=base_url, keys=ONE_KEY).replace("queue: 0s", "queue: 0s, deadline: 300ms")
+        gateway = await serve(routed)
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert (reply.status, reply.json["error"]["code"]) == (504, "upstream_timeout")
+        assert await gateway.books() == (0, 0, 0)

@@ -226,7 +226,7 @@ class Dispatch:
         elif failure.verdict not in FAILOVERS:
             raise round_.error()
         if self._upstreams.now() > case.call.deadline - SHORTEST_ATTEMPT_S:
-            raise round_.error()
+            raise round_.error() if failure.verdict is not Verdict.NOT_SENT else round_.overdue()
 
     async def _cover(self, case: Case) -> None:
         """Reserve for another attempt when the last one may be billed."""

@@ -96,6 +96,10 @@ class Round(msgspec.Struct, kw_only=True):
             )
         return _ERRORS.get(failure.verdict, _lost)(failure, provider)
 
+    def overdue(self) -> OmniError:
+        """The call's time ran out while a connection was being made: that is no failure of the provider's."""
+        return UpstreamTimeout(f"No connection to provider {self.provider!r} within the call's time.", phase="total")
+
 
 def begun(case: Case, queue_s: float) -> Round:
     """Nothing is tried yet."""
