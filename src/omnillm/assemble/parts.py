@@ -1,6 +1,7 @@
 """Settings -> the single parts of the program."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
@@ -138,6 +139,7 @@ def _timeouts(configured: TimeoutSettings) -> tuple[Timeouts, Timeouts]:
 
 
 def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: PriceBook, *, pepper: bytes) -> Bridges:
+    @lru_cache(maxsize=1024)
     def dialect(target: Target) -> tuple[Dialect, bool]:
         endpoint = endpoints[target.provider]
         price = prices.find(target.provider, target.model)

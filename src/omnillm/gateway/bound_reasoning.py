@@ -7,7 +7,9 @@ the caller.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,9 +27,15 @@ KEY_BOUND = frozenset({"openai_responses"})
 """Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
 NOBODY = Issuer(protocol="omnillm")
 ISSUERS_ONLY = "only the key that issued it can read it"
+_OPAQUE_OF: dict[type, Callable[[Any], Opaque | None]] = {
+    Reasoning: attrgetter("opaque"),
+    Text: attrgetter("signature"),
+    ToolCall: attrgetter("signature"),
+}
 
 
-def ticket(pepper: bytes, *, caller: str, provider: str, key: str) -> str:
+@lru_cache(maxsize=1024)
+def ticket(pepper: bytes, caller: str, provider: str, key: str) -> str:
     """Prove that the gateway has answered this caller by this provider key."""
     return blake2b(f"{caller}\0{provider}\0{key}".encode(), key=pepper[:64], digest_size=12, person=b"envelope").hexdigest()
 
@@ -71,8 +79,8 @@ def issuers_in(request: LlmRequest) -> tuple[Issuer, ...]:
     found: list[Issuer] = []
     for item in reversed(request.input):
         for part in reversed(item.parts) if type(item) is Message else ():
-            opaque = part.opaque if type(part) is Reasoning else part.signature if isinstance(part, Text | ToolCall) else None
-            if opaque is not None:
+            opaque_of = _OPAQUE_OF.get(type(part))
+            if opaque_of is not None and (opaque := opaque_of(part)) is not None:
                 found.append(opaque.issuer)
     return tuple(found)
 
@@ -89,7 +97,7 @@ def readable(call: Call, pin: Pin | None, lease: Lease) -> tuple[Call, tuple[Los
 
 def has_bound(issuers: Sequence[Issuer], lease: Lease) -> bool:
     """Whether something can be read with another key of the same provider only."""
-    return any(_is_bound(issuer, lease) for issuer in issuers)
+    return bool(issuers) and any(_is_bound(issuer, lease) for issuer in issuers)
 
 
 def _is_bound(issuer: Issuer, lease: Lease) -> bool:

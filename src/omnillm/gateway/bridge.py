@@ -4,7 +4,7 @@ Also for a call whose body holds an envelope of ours (`protocols/envelope.py`): 
 Everything that can be refused is refused here, before anything is reserved or sent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -28,7 +28,7 @@ from omnillm.routing.target import Plan, Target
 DialectOf = Callable[[Target], tuple[Dialect, bool]]
 """Of a target: its dialect, and whether its streams must be asked for usage."""
 HELD = "generateContentRequest"
-_BETAS = (b"anthropic-beta", b"openai-beta")
+_BETAS = frozenset({b"anthropic-beta", b"openai-beta"})
 
 
 class Bridged(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,19 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
 class Bridge:
     """One call, said to several targets. `plan` has those to which it can be said."""
 
-    __slots__ = ("_bridged", "_call", "_dialect_of", "_elsewhere", "_issuers", "_parsed", "_pepper", "_request", "pin", "plan")
+    __slots__ = (
+        "_bridged",
+        "_call",
+        "_dialect_of",
+        "_elsewhere",
+        "_is_sealed",
+        "_issuers",
+        "_parsed",
+        "_pepper",
+        "_request",
+        "pin",
+        "plan",
+    )
 
     def __init__(self, call: Call, plan: Plan, parsed: ConversionReport[LlmRequest], *, dialect_of: DialectOf, pepper: bytes) -> None:
         self._call = call
@@ -56,7 +68,8 @@ class Bridge:
         self._bridged: dict[tuple[str, str], Bridged] = {}
         self._elsewhere: dict[tuple[str, str, str], Bridged] = {}
         """By provider, model and key: without what only another key of the provider can read."""
-        self._request = proven(parsed.value, self._ticket_of) if MARK in call.body else parsed.value
+        self._is_sealed = MARK in call.body
+        self._request = proven(parsed.value, self._ticket_of) if self._is_sealed else parsed.value
         self._parsed = parsed.loss_reasons
         self._issuers = issuers_in(self._request)
         self.pin = pin_of(self._issuers, plan)
@@ -67,9 +80,8 @@ class Bridge:
         """Raises ProtocolError, or BadRequest, when it can be said to none of the targets."""
         kept: list[Target] = []
         refused: ProtocolError | BadRequest | None = None
-        is_sealed = MARK in self._call.body
         for target in plan.targets:
-            if target.protocol != self._call.protocol.name or is_sealed:
+            if target.protocol != self._call.protocol.name or self._is_sealed:
                 try:
                     self._bridged[target.provider, target.model] = self._say(target, self._request)
                 except (ProtocolError, BadRequest) as error:
@@ -84,7 +96,6 @@ class Bridge:
         dialect, asks_usage = self._dialect_of(target)
         request = replace(request, model=target.model, wants_stream_usage=asks_usage)
         emitted = transcode.emit_request(target.protocol, request, dialect=dialect)
-        names = {sent: own for own, sent in transcode.renames(target.protocol, request).items()}
         protocol, members, body = PROTOCOLS[target.protocol], read_members(emitted.value), emitted.value
         is_generation = self._call.operation == GENERATE
         if not is_generation and target.protocol == self._call.protocol.name:
@@ -97,15 +108,18 @@ class Bridge:
             members=members,
             peek=protocol.peek_request(members) if is_generation else self._call.peek,
             reasons=tuple(sorted({*self._parsed, *emitted.loss_reasons, *self._betas_lost(target)})),
-            names=names,
+            names=emitted.names,
         )
 
-    def _betas_lost(self, target: Target) -> list[LossReason]:
+    def _betas_lost(self, target: Target) -> Sequence[LossReason]:
         """A beta of the client's protocol means nothing to another."""
-        if target.protocol == self._call.protocol.name:
-            return []
-        asked = [name.decode() for name in _BETAS if name in self._call.headers]
-        return [LossReason(path=f"headers.{name}", kind="dropped", detail="another protocol's beta") for name in asked]
+        headers = self._call.headers
+        if _BETAS.isdisjoint(headers) or target.protocol == self._call.protocol.name:
+            return ()
+        return [
+            LossReason(path=f"headers.{name.decode()}", kind="dropped", detail="another protocol's beta")
+            for name in _BETAS.intersection(headers)
+        ]
 
     def find(self, target: Target) -> Bridged | None:
         """None: the target is sent the client's own body."""
@@ -157,11 +171,11 @@ class Bridge:
         return StreamTranscoder(bridged.protocol.name, self._call.protocol.name, context=context, issuer=issuer)
 
     def _issuer(self, bridged: Bridged, lease: Lease) -> Issuer:
-        issuer = Issuer(protocol=bridged.protocol.name, provider=lease.provider, key=lease.key, model=lease.model)
-        return replace(issuer, ticket=self._ticket_of(issuer))
+        proof = ticket(self._pepper, self._call.caller.name, lease.provider, lease.key)
+        return Issuer(protocol=bridged.protocol.name, provider=lease.provider, key=lease.key, model=lease.model, ticket=proof)
 
     def _ticket_of(self, issuer: Issuer) -> str:
-        return ticket(self._pepper, caller=self._call.caller.name, provider=issuer.provider, key=issuer.key)
+        return ticket(self._pepper, self._call.caller.name, issuer.provider, issuer.key)
 
 
 class Bridges:
@@ -176,14 +190,13 @@ class Bridges:
 
         A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
         """
-        is_sealed = MARK in call.body
-        if call.protocol.is_native_only or not (plan.is_bridged or is_sealed):
+        if call.protocol.is_native_only or not (plan.is_bridged or MARK in call.body):
             return plan, None
         try:
             parsed = transcode.parse_request(call.protocol.name, _generation_of(call), model=call.model, is_stream=call.is_stream)
         except BadRequest:
             native = tuple(target for target in plan.targets if target.protocol == call.protocol.name)
-            if not native or (is_sealed and call.operation == GENERATE):
+            if not native or (call.operation == GENERATE and MARK in call.body):
                 raise
             return replace(plan, targets=native, is_bridged=False), None
         bridge = Bridge(call, plan, parsed, dialect_of=self._dialect_of, pepper=self._pepper)

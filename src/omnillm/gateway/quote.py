@@ -1,6 +1,7 @@
 """What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import msgspec
@@ -259,12 +260,13 @@ def _body(call: Call, bridge: Bridge | FamilyBridge, target: Target) -> Body:
 
 def _widest(peeks: Sequence[RequestPeek]) -> RequestPeek:
     """The longest cap, or none if one of them has none, and the most choices."""
-    caps = [peek.output_cap for peek in peeks]
-    return msgspec.structs.replace(
-        peeks[0],
-        output_cap=None if None in caps else max(cap for cap in caps if cap is not None),
-        n=max(peek.n for peek in peeks),
-    )
+    return reduce(_wider, peeks)
+
+
+def _wider(one: RequestPeek, other: RequestPeek) -> RequestPeek:
+    is_open = one.output_cap is None or other.output_cap is None
+    cap = None if is_open else max(one.output_cap or 0, other.output_cap or 0)
+    return msgspec.structs.replace(one, output_cap=cap, n=max(one.n, other.n))
 
 
 def _extras(targets: tuple[Target, ...], bodies: Mapping[Target, Body]) -> dict[tuple[str, str], Extras]:

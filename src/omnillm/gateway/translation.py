@@ -27,7 +27,6 @@ from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.spool import Spliced, Spool
 from omnillm.transport.timeouts import Timeouts
 
-_OF_A_PROTOCOL = (b"anthropic-", b"openai-", b"x-stainless-")
 STREAM_OPTIONS = "stream_options"
 
 
@@ -134,13 +133,14 @@ class Upstream:
         elif left < timeouts.total_s:
             timeouts = msgspec.structs.replace(timeouts, total_s=left)
         head = self.sender.head(
-            call.headers if bridged is None or bridged.protocol is call.protocol else _neutral(call.headers),
+            call.headers,
             protocol=self.protocol.name,
             operation=call.operation,
             model=model,
             is_stream=call.is_stream,
             content_type=b"" if call.upload is None else call.upload.content_type,
             version=call.version,
+            is_translated=bridged is not None and bridged.protocol is not call.protocol,
         )
         body = self._body(call, quote, model, bridged)
         if isinstance(body, bytes):
@@ -245,11 +245,6 @@ class Upstreams:
         if upstream is None:
             raise NoAvailableKey(f"Provider {provider!r} was reconfigured while the call waited, and no longer speaks {protocol}.")
         return upstream
-
-
-def _neutral(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """Without what only the client's own protocol understands."""
-    return {name: value for name, value in headers.items() if not name.startswith(_OF_A_PROTOCOL)}
 
 
 def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:

@@ -1,7 +1,7 @@
 """What a request asks of the model beside an answer: tools, structured output, reasoning, modalities, a prompt cache."""
 
 import enum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -165,3 +165,6 @@ class CapabilitySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     safety: tuple[Any, ...] = ()
     """Gemini's safetySettings, verbatim."""
     prompt_cache: PromptCachePolicy | None = None
+
+
+NO_CAPABILITIES: Final = CapabilitySet()

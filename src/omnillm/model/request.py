@@ -1,10 +1,10 @@
 """`LlmRequest`: a request in no protocol's words. `input` is the truth; `messages` is a view of it."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from omnillm.model.capabilities import CapabilitySet
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet
 from omnillm.model.message import Message, MessageRole, RequestItem, Text, VendorExtensions
 
 
@@ -27,14 +27,17 @@ class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """As the client's protocol says it; emitters map the words that they share (auto, flex, priority, default/standard)."""
 
 
+NO_GENERATION: Final = GenerationConfig()
+
+
 class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str
     input: tuple[RequestItem, ...] = ()
     """Messages and tool results, oldest first, in the normal form of `model/message.py`."""
     instructions: str | None = None
     """System text said apart from the conversation (Responses, or the library). It comes before every system message of `input`."""
-    capabilities: CapabilitySet = CapabilitySet()
-    generation: GenerationConfig = GenerationConfig()
+    capabilities: CapabilitySet = NO_CAPABILITIES
+    generation: GenerationConfig = NO_GENERATION
     metadata: dict[str, str] = {}
     user_id: str = ""
     """Of the end user, hashed or not: safety_identifier, user, metadata.user_id."""

@@ -1,6 +1,7 @@
 """What a translation could not carry, said by machine-readable reasons."""
 
 import re
+from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -69,6 +70,8 @@ class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     bridged: bool
     """Whether the two sides speak different protocols."""
     loss_reasons: tuple[LossReason, ...] = ()
+    names: Mapping[str, str] = {}
+    """Of a request, the functions that had to be renamed: the name that is sent -> the client's own."""
 
     @property
     def lossy(self) -> bool:
@@ -82,7 +85,10 @@ def short_form(reasons: tuple[LossReason, ...], limit: int = 512) -> str:
     ASCII becomes "?".
     """
     told = sorted(reasons, key=lambda reason: (".vendor_extensions." in f".{reason.path}", reason))
-    words = dict.fromkeys(_UNPRINTABLE.sub("?", f"{reason.kind}:{reason.path}") for reason in told)
+    words = dict.fromkeys([_UNPRINTABLE.sub("?", f"{reason.kind}:{reason.path}") for reason in told])
+    text = ", ".join(words)
+    if len(text) <= limit:
+        return text
     text = ""
     for number, word in enumerate(words):
         longer = f"{text}, {word}" if text else word

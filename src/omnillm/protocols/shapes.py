@@ -61,34 +61,44 @@ def flag(value: Any, path: str) -> bool:
 def optional_text(body: dict[str, Any], name: str, path: str = "") -> str:
     """Read a member that may be absent or null: "" then."""
     value = body.get(name)
-    return "" if value is None else text(value, f"{path}.{name}" if path else name)
+    if type(value) is str:
+        return value
+    return "" if value is None else text(value, _member(name, path))
 
 
 def optional_array(body: dict[str, Any], name: str, path: str = "") -> list[Any]:
     value = body.get(name)
-    return [] if value is None else array(value, f"{path}.{name}" if path else name)
+    return [] if value is None else array(value, _member(name, path))
 
 
 def optional_mapping(body: dict[str, Any], name: str, path: str = "") -> dict[str, Any] | None:
     value = body.get(name)
-    return None if value is None else mapping(value, f"{path}.{name}" if path else name)
+    if value is None or type(value) is dict:
+        return value
+    return mapping(value, _member(name, path))
 
 
 def optional_integer(body: dict[str, Any], name: str, path: str = "", *, lowest: int = -(2**53)) -> int | None:
     value = body.get(name)
-    return None if value is None else integer(value, f"{path}.{name}" if path else name, lowest)
+    return None if value is None else integer(value, _member(name, path), lowest)
 
 
 def optional_number(body: dict[str, Any], name: str, path: str = "") -> float | None:
     value = body.get(name)
-    return None if value is None else number(value, f"{path}.{name}" if path else name)
+    return None if value is None else number(value, _member(name, path))
 
 
 def optional_flag(body: dict[str, Any], name: str, path: str = "") -> bool | None:
     value = body.get(name)
-    return None if value is None else flag(value, f"{path}.{name}" if path else name)
+    return None if value is None else flag(value, _member(name, path))
+
+
+def _member(name: str, path: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def rest(body: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """The members that no typed field took: vendor extensions. Nulls say nothing and are left out."""
+    if body.keys() <= known:
+        return {}
     return {name: value for name, value in body.items() if name not in known and value is not None}

@@ -42,21 +42,22 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
         request = codec(protocol).parse_request(_object(body), losses)
     except Unfit as error:
         raise client_mistake(error) from error
-    if model:
-        request = msgspec.structs.replace(request, model=model)
-    if is_stream is not None:
-        request = msgspec.structs.replace(request, is_stream=is_stream)
+    if (model and request.model != model) or is_stream not in {None, request.is_stream}:
+        is_stream = request.is_stream if is_stream is None else is_stream
+        request = msgspec.structs.replace(request, model=model or request.model, is_stream=is_stream)
     return ConversionReport(value=request, bridged=False, loss_reasons=losses.reasons)
 
 
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
-    """Write a request for a provider. ProtocolError when something required cannot be said. See `renames` for function names."""
+    """Write a request for a provider. ProtocolError when something required cannot be said."""
     losses = Losses()
     if request.protocol not in {"", protocol}:
         _refuse_kept(request)
     request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
-    value = codec(protocol).emit_request(_renamed(request, renames(protocol, request)), dialect, losses)
-    return ConversionReport(value=msgspec.json.encode(value), bridged=request.protocol != protocol, loss_reasons=losses.reasons)
+    sent = renames(protocol, request)
+    value = msgspec.json.encode(codec(protocol).emit_request(_renamed(request, sent) if sent else request, dialect, losses))
+    names = {name: own for own, name in sent.items()} if sent else NO_NAMES
+    return ConversionReport(value=value, bridged=request.protocol != protocol, loss_reasons=losses.reasons, names=names)
 
 
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
@@ -71,17 +72,21 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
 
 def _refuse_kept(request: LlmRequest) -> None:
     """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
-    kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
-    if any(part.kind == "item_reference" for item in request.messages for part in item.parts if type(part) is Native):
-        kept.append("item_reference")
+    kept = next(filter(request.vendor_extensions.get, _KEPT), "") or ("item_reference" if _has_reference(request) else "")
     if kept:
-        message = (
-            f"`{kept[0]}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
-        )
+        message = f"`{kept}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
         raise ProtocolError(message, reason="unsupported_feature")
 
 
 _KEPT = ("conversation", "prompt", "background")
+
+
+def _has_reference(request: LlmRequest) -> bool:
+    for item in request.input:
+        for part in item.parts if type(item) is Message else ():
+            if type(part) is Native and part.kind == "item_reference":
+                return True
+    return False
 
 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
@@ -118,20 +123,19 @@ def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
     rule = _NAME_RULES.get(protocol)
     if rule is None or request.protocol == protocol:
         return NO_NAMES
-    return rename(_function_names(request), rule)
+    names = _function_names(request)
+    return rename(names, rule) if names else NO_NAMES
 
 
 def _function_names(request: LlmRequest) -> list[str]:
     names = [tool.name for tool in request.capabilities.tools]
     for item in request.input:
         if type(item) is Message:
-            names += [call.name for call in item.tool_calls]
+            names += [part.name for part in item.parts if type(part) is ToolCall]
     return names
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:
-    if not names:
-        return request
     replace = msgspec.structs.replace
     capabilities = request.capabilities
     tools = tuple(replace(tool, name=names.get(tool.name, tool.name)) for tool in capabilities.tools)

@@ -81,7 +81,7 @@ def _ascii(text: str, *, what: str, path: str) -> bytes:
 class Sender:
     """Writes the heads of requests to one endpoint with one provider key. Everything that a call cannot change is written once."""
 
-    __slots__ = ("_auth_query", "_endpoint", "_fixed", "_own", "_passing", "_prefixes")
+    __slots__ = ("_auth_query", "_endpoint", "_fixed", "_neutral", "_own", "_passing", "_prefixes")
 
     def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
         check_auth(endpoint.auth)
@@ -106,6 +106,7 @@ class Sender:
         self._own = frozenset(name.encode() for name in own)
         dropped = frozenset((*own, *endpoint.unsent))
         self._passing = passing(dropped, endpoint.fallback_headers, endpoint.passed)
+        self._neutral = passing(dropped, endpoint.fallback_headers, endpoint.passed, is_neutral=True)
 
     def head(  # noqa: PLR0913  what a request line says, and a form's content type
         self,
@@ -117,17 +118,18 @@ class Sender:
         is_stream: bool,
         content_type: bytes = b"",
         version: str = "",
+        is_translated: bool = False,
     ) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
-        `headers` are the client's (lower-cased names); `content_type`: of an upload; `version`: of a cloud's API, as its client chose it.
-        BadRequest: the model name cannot stand in a URL.
+        `headers` are the client's (lower-cased names); `content_type`: of an upload; `version`: of a cloud's API, as its client chose it;
+        `is_translated`: the client speaks another protocol. BadRequest: the model name cannot stand in a URL.
         """
         asked = (protocol, operation, model, is_stream, version)
         prefix = self._prefixes.get(asked) or self._prefix(asked)
         if content_type:
             prefix = b"%b\r\ncontent-type: %b" % (prefix, content_type)
-        return b"%b%b\r\n" % (prefix, self._passing.write(headers))
+        return b"%b%b\r\n" % (prefix, (self._neutral if is_translated else self._passing).write(headers))
 
     def native_head(self, method: str, target: bytes, headers: Mapping[bytes, bytes]) -> bytes:
         """As `head`, of a call in the provider's own words: every field passes but those of `NOT_NATIVE`."""

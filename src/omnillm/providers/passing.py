@@ -23,6 +23,8 @@ USUAL_DROPPED: Final = (
     *("host", "openai-organization", "openai-project", "x-api-key", "x-goog-api-client", "x-goog-api-key"),
 )
 """Whatever `PASSED` does not name is dropped; these stand in the table so that most heads are written without comparing prefixes."""
+OF_A_PROTOCOL: Final = (b"anthropic-", b"openai-", STAINLESS)
+"""Beginnings of the fields that only a client's own protocol understands."""
 
 _LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
     name.encode(): f"\r\n{name}: ".encode() for name in (*PASSED, *(STAINLESS.decode() + name for name in STAINLESS_NAMES))
@@ -42,9 +44,12 @@ class Fields(dict[bytes, bytes]):
 class Passing:
     """One provider's rule; those of the same rule are one (`passing`)."""
 
-    __slots__ = ("_fallbacks", "_labels")
+    __slots__ = ("_fallbacks", "_is_neutral", "_labels")
 
-    def __init__(self, dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...], passed: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...], passed: tuple[str, ...] = (), *, is_neutral: bool = False
+    ) -> None:
+        self._is_neutral = is_neutral
         own = {name.encode(): f"\r\n{name}: ".encode() for name in passed}
         self._labels = _LABELS | own | dict.fromkeys((name.encode() for name in dropped), b"")
         self._fallbacks = tuple((name.encode(), f"\r\n{name}: {value}".encode()) for name, value in fallbacks if name not in dropped)
@@ -62,6 +67,8 @@ class Passing:
         return [field for name, field in self._fallbacks if name not in headers]
 
     def _write(self, headers: Mapping[bytes, bytes]) -> bytes:
+        if self._is_neutral:
+            headers = {name: value for name, value in headers.items() if not name.startswith(OF_A_PROTOCOL)}
         labels = self._labels
         pieces: list[bytes] = []
         for name, value in headers.items():
@@ -74,9 +81,12 @@ class Passing:
 
 
 @lru_cache(maxsize=256)
-def passing(dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...], passed: tuple[str, ...] = ()) -> Passing:
+def passing(
+    dropped: frozenset[str], fallbacks: tuple[tuple[str, str], ...], passed: tuple[str, ...] = (), *, is_neutral: bool = False
+) -> Passing:
     """The rule that drops these names beside all that is dropped anyway, and says `fallbacks` where the client says nothing.
 
-    `passed`: what goes through beside all that does anyway.
+    `passed`: what goes through beside all that does anyway. `is_neutral`: the client speaks another protocol than the provider, to which
+    nothing is said of what only the client's own understands.
     """
-    return Passing(dropped, fallbacks, passed)
+    return Passing(dropped, fallbacks, passed, is_neutral=is_neutral)

@@ -1,8 +1,9 @@
 """A request of the Messages API, read to the canonical model."""
 
+from collections.abc import Callable
 from typing import Any
 
-from omnillm.model.capabilities import CapabilitySet, StructuredOutputConfig
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, StructuredOutputConfig
 from omnillm.model.message import Message, MessagePart, MessageRole, Opaque, RequestItem, Text, ToolResult, VendorExtensions
 from omnillm.model.request import GenerationConfig, LlmRequest
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME, parse_blocks, reunited
@@ -13,12 +14,12 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import (
     Unfit,
     array,
+    inside,
+    integer,
     mapping,
-    optional_array,
+    number,
     optional_flag,
-    optional_integer,
     optional_mapping,
-    optional_number,
     optional_text,
     rest,
     text,
@@ -43,6 +44,8 @@ _KNOWN = frozenset(
         "service_tier",
     }
 )
+_CAPABLE = frozenset({"tools", "tool_choice", "thinking", "output_config"})
+"""What is asked of the model beside an answer."""
 _MESSAGE = frozenset({"role", "content"})
 _USER_ID = frozenset({"user_id"})
 _OUTPUT_CONFIG = frozenset({"effort", "format"})
@@ -51,20 +54,11 @@ _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT, "system"
 
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
-    extensions: VendorExtensions = {} if body.keys() <= _KNOWN else rest(body, _KNOWN)
-    tools, builtins = parse_tools(body)
-    choice, parallel = parse_tool_choice(body)
+    extensions = rest(body, _KNOWN)
     return LlmRequest(
         model=text(body.get("model"), "model"),
         input=(*_system(body), *_conversation(array(body.get("messages"), "messages"), losses)),
-        capabilities=CapabilitySet(
-            tools=tools,
-            builtin_tools=builtins,
-            tool_choice=choice,
-            parallel_tool_calls=parallel,
-            structured_output=_output(body, extensions),
-            reasoning=parse_reasoning(body, extensions),
-        ),
+        capabilities=NO_CAPABILITIES if _CAPABLE.isdisjoint(body) else _capabilities(body, extensions),
         generation=_generation(body),
         user_id=_user_id(body, extensions),
         is_stream=optional_flag(body, "stream") or False,
@@ -73,19 +67,51 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     )
 
 
-def _generation(body: dict[str, Any]) -> GenerationConfig:
-    return GenerationConfig(
-        max_output_tokens=optional_integer(body, "max_tokens", lowest=0),
-        temperature=optional_number(body, "temperature"),
-        top_p=optional_number(body, "top_p"),
-        top_k=optional_integer(body, "top_k"),
-        stop=tuple(text(word, f"stop_sequences[{number}]") for number, word in enumerate(optional_array(body, "stop_sequences"))),
-        service_tier=optional_text(body, "service_tier"),
+def _capabilities(body: dict[str, Any], extensions: VendorExtensions) -> CapabilitySet:
+    tools, builtins = parse_tools(body)
+    choice, parallel = parse_tool_choice(body)
+    return CapabilitySet(
+        tools=tools,
+        builtin_tools=builtins,
+        tool_choice=choice,
+        parallel_tool_calls=parallel,
+        structured_output=_output(body, extensions),
+        reasoning=parse_reasoning(body, extensions),
     )
 
 
+def _generation(body: dict[str, Any]) -> GenerationConfig:
+    said: dict[str, Any] = {}
+    for name, value in body.items():
+        known = _GENERATION.get(name)
+        if known is not None and value is not None:
+            field, read = known
+            said[field] = read(value, name)
+    return GenerationConfig(**said)
+
+
+def _cap(value: Any, path: str) -> int:
+    return integer(value, path, 0)
+
+
+def _words(value: Any, path: str) -> tuple[str, ...]:
+    return tuple(text(word, f"{path}[{n}]") for n, word in enumerate(array(value, path)))
+
+
+_GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "max_tokens": ("max_output_tokens", _cap),
+    "temperature": ("temperature", number),
+    "top_p": ("top_p", number),
+    "top_k": ("top_k", integer),
+    "stop_sequences": ("stop", _words),
+    "service_tier": ("service_tier", text),
+}
+
+
 def _user_id(body: dict[str, Any], extensions: VendorExtensions) -> str:
-    metadata = optional_mapping(body, "metadata") or {}
+    metadata = optional_mapping(body, "metadata")
+    if not metadata:
+        return ""
     if more := rest(metadata, _USER_ID):
         extensions["metadata"] = more
     return optional_text(metadata, "user_id", "metadata")
@@ -132,41 +158,43 @@ class _Conversation:
         self.items: list[RequestItem] = []
         self.losses = losses
 
-    def add(self, number: int, message: dict[str, Any]) -> None:
-        role = _ROLES.get(text(message.get("role"), f"messages[{number}].role"))
+    def add(self, message: dict[str, Any], n: int) -> None:
+        role = _ROLES.get(text(message.get("role"), "role"))
         if role is None:
-            raise Unfit(f"messages[{number}].role", '"user", "assistant" or "system"')
-        place = f"messages[{number}].content"
-        parts = _parts(message.get("content"), place)
-        if role is MessageRole.ASSISTANT:
+            raise Unfit("role", '"user", "assistant" or "system"')
+        content = message.get("content")
+        parts = _parts(content, "content")
+        if role is MessageRole.ASSISTANT and type(content) is list:
             parts = tuple(reunited(list(parts)))
         extensions = {} if len(message) == 2 else rest(message, _MESSAGE)
-        results = [part for part in parts if type(part) is ToolResult] if type(message["content"]) is list else []
-        if results:
-            self._add_results(results, parts, place)
-            parts = tuple(part for part in parts if type(part) is not ToolResult)
-        if parts or extensions or not results:
-            self._add_message(Message(role=role, parts=parts, vendor_extensions=extensions))
+        if ToolResult in map(type, parts):
+            parts = self._add_results(parts, n)
+            if not parts and not extensions:
+                return
+        self._add_message(role, parts, extensions)
 
-    def _add_results(self, results: list[ToolResult], parts: tuple[MessagePart, ...], place: str) -> None:
+    def _add_results(self, parts: tuple[MessagePart, ...], n: int) -> tuple[MessagePart, ...]:
+        """Return what stands beside them."""
+        results = [part for part in parts if type(part) is ToolResult]
         if any(type(part) is not ToolResult for part in parts[: len(results)]):
-            self.losses.move(place, "the results of tools come first")
+            self.losses.move(f"messages[{n}].content", "the results of tools come first")
         self.items += results
+        return tuple(part for part in parts if type(part) is not ToolResult)
 
-    def _add_message(self, message: Message) -> None:
+    def _add_message(self, role: MessageRole, parts: tuple[MessagePart, ...], extensions: VendorExtensions) -> None:
         last = self.items[-1] if self.items else None
-        if type(last) is Message and last.role is message.role:
-            message = Message(
-                role=message.role,
-                parts=last.parts + message.parts,
-                vendor_extensions={**last.vendor_extensions, **message.vendor_extensions},
-            )
+        if type(last) is Message and last.role is role:
+            parts = last.parts + parts
+            extensions = {**last.vendor_extensions, **extensions}
             self.items.pop()
-        self.items.append(message)
+        self.items.append(Message(role=role, parts=parts, vendor_extensions=extensions))
 
 
 def _conversation(messages: list[Any], losses: Losses) -> list[RequestItem]:
     conversation = _Conversation(losses)
-    for number, message in enumerate(messages):
-        conversation.add(number, mapping(message, f"messages[{number}]"))
+    for n, message in enumerate(messages):
+        try:
+            conversation.add(mapping(message, ""), n)
+        except Unfit as error:
+            raise inside(error, f"messages[{n}]") from error
     return conversation.items

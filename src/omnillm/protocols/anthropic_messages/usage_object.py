@@ -1,5 +1,6 @@
 """The usage object of a reply, as the SDK's types want it. What a provider reported is read in `peek.py`."""
 
+from operator import attrgetter
 from typing import Any
 
 from omnillm.protocols.loss import Losses
@@ -9,6 +10,7 @@ _NOT_TOLD_APART = (
     *("input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"),
     *("output_audio", "output_image", "output_video", "images"),
 )
+_not_told_apart = attrgetter(*_NOT_TOLD_APART)
 _TIERS = frozenset({"standard", "priority", "batch"})
 
 
@@ -48,9 +50,11 @@ def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: st
 
 def counts_object(usage: Usage, losses: Losses) -> dict[str, Any]:
     """Write the counts, in the form of a stream's last event."""
-    for name in _NOT_TOLD_APART:
-        if getattr(usage, name):
-            losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
+    more = _not_told_apart(usage)
+    if any(more):
+        for name, count in zip(_NOT_TOLD_APART, more, strict=True):
+            if count:
+                losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
     written: dict[str, Any] = {
         "input_tokens": usage.input + usage.input_audio + usage.input_image + usage.input_video,
         "output_tokens": usage.completion_tokens,

@@ -1,5 +1,6 @@
 """Results of tools: where they stand among the messages, and what they say."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
@@ -12,11 +13,13 @@ _ERROR = "Error: "
 _NO_CALL = "Result of a tool call"
 
 
-def behind_their_calls(items: list[RequestItem], first: int) -> list[tuple[int, RequestItem]]:
+def behind_their_calls(items: Sequence[RequestItem], first: int) -> Iterable[tuple[int, RequestItem]]:
     """Number the items from `first`, and put each result directly behind the message that calls for it.
 
     OpenAI refuses a conversation where anything stands between. Results without a call stay where they are.
     """
+    if ToolResult not in map(type, items):
+        return enumerate(items, first)
     groups: list[list[tuple[int, RequestItem]]] = []
     calling: dict[str, list[tuple[int, RequestItem]]] = {}
     for number, item in enumerate(items, first):

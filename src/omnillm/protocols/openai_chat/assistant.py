@@ -42,21 +42,27 @@ def read_parts(message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[MessagePar
         return parts
     if message.get("annotations"):
         parts = _cited(parts, array(message["annotations"], "annotations"))
-    refusal = optional_text(message, "refusal")
-    calls = message.get("tool_calls")
-    legacy = message.get("function_call")
-    return (
-        *parts,
-        *((Refusal(text=refusal),) if refusal else ()),
-        *((_read_audio(mapping(message["audio"], "audio")),) if message.get("audio") is not None else ()),
-        *_read_images(message),
-        *(read_calls(calls, opaque_of) if calls is not None else ()),
-        *((_read_legacy_call(mapping(legacy, "function_call")),) if legacy is not None else ()),
-    )
+    return (*parts, *_beside(message, opaque_of))
 
 
 _THINKING = reasoning.MEMBERS | {"reasoning_details"}
 _FURTHER = frozenset({"annotations", "refusal", "audio", "images", "tool_calls", "function_call"})
+
+
+def _beside(message: dict[str, Any], opaque_of: OpaqueOf) -> list[MessagePart]:
+    """Read what the members beside the content hold."""
+    parts: list[MessagePart] = []
+    if refusal := optional_text(message, "refusal"):
+        parts.append(Refusal(text=refusal))
+    if (audio := message.get("audio")) is not None:
+        parts.append(_read_audio(mapping(audio, "audio")))
+    if "images" in message:
+        parts += _read_images(message)
+    if (calls := message.get("tool_calls")) is not None:
+        parts += read_calls(calls, opaque_of)
+    if (legacy := message.get("function_call")) is not None:
+        parts.append(_read_legacy_call(mapping(legacy, "function_call")))
+    return parts
 
 
 def _cited(parts: tuple[MessagePart, ...], annotations: list[Any]) -> tuple[MessagePart, ...]:

@@ -1,6 +1,6 @@
 """The conversation, written for a provider."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
@@ -15,10 +15,11 @@ from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 
 def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
     writer = _Writer(place)
-    items, first = list(request.input), 0
+    items: Sequence[RequestItem] = request.input
+    first = 0
     if request.instructions is not None:
         place.losses.move("instructions", "said as the first message")
-        items.insert(0, Message(role=MessageRole.DEVELOPER, parts=(Text(text=request.instructions),)))
+        items = (Message(role=MessageRole.DEVELOPER, parts=(Text(text=request.instructions),)), *items)
         first = -1
     policy = request.capabilities.prompt_cache
     if policy is not None:

@@ -36,16 +36,17 @@ def write_part(part: Any, place: Place) -> dict[str, Any] | None:
         place.drop("", f"a Chat message has no place for a part of type {part.__struct_config__.tag}")
         return None
     written: dict[str, Any] | None = write(part, place)
-    return written if written is None else with_common(written, part, place)
+    if written is not None and (part.cache_control is not None or part.vendor_extensions):
+        with_common(written, part, place)
+    return written
 
 
-def with_common(written: dict[str, Any], part: Any, place: Place) -> dict[str, Any]:
+def with_common(written: dict[str, Any], part: Any, place: Place) -> None:
     """Add what any part may have: the mark, and members of this protocol that have no field."""
     if part.cache_control is not None:
         write_mark(written, part.cache_control, place)
     if part.vendor_extensions:
         add_extensions(written, part, place)
-    return written
 
 
 def add_extensions(written: dict[str, Any], part: Any, place: Place) -> None:
@@ -194,10 +195,10 @@ _WRITERS: dict[type, Callable[[Any, Place], dict[str, Any] | None]] = {
 
 def written_content(written: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """A single plain text is a string, as every host knows it."""
-    if len(written) == 1 and len(written[0]) == 2 and written[0].get("type") == "text" and written[0].get("text"):
-        plain: str = written[0]["text"]
-        return plain
-    return written or ""
+    if len(written) != 1:
+        return written or ""
+    one = written[0]
+    return (one.get("text") or written) if len(one) == 2 and one.get("type") == "text" else written
 
 
 def joined_text(written: list[dict[str, Any]], between: str, member: str, place: Place) -> str | list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """A request, written for a provider."""
 
+from operator import attrgetter
 from typing import Any
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import CapabilitySet, OutputModality, StructuredOutputConfig
-from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality, StructuredOutputConfig
+from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit_effort import write_effort
@@ -28,8 +29,8 @@ _PLAIN = (
 _MOST_STOPS = 4
 _TIERS = {"standard": "default", "standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
-_DEFAULT_GENERATION = GenerationConfig()
-_DEFAULT_CAPABILITIES = CapabilitySet()
+_plain = attrgetter(*_PLAIN)
+_NOTHING_PLAIN = (None,) * len(_PLAIN)
 
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
@@ -40,9 +41,9 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         )
     place = Place(losses, protocol=request.protocol, dialect=dialect)
     body: dict[str, Any] = {"model": request.model, "messages": write_messages(request, place)}
-    if request.generation is not _DEFAULT_GENERATION:
+    if request.generation is not NO_GENERATION:
         _write_generation(request.generation, body, place)
-    if request.capabilities is not _DEFAULT_CAPABILITIES:
+    if request.capabilities is not NO_CAPABILITIES:
         _write_capabilities(request.capabilities, body, place)
     if request.is_stream:
         _write_stream(request, body)
@@ -76,10 +77,9 @@ def _write_openai_member(name: str, value: Any, path: str, body: dict[str, Any],
 
 
 def _write_generation(generation: GenerationConfig, body: dict[str, Any], place: Place) -> None:
-    for name in _PLAIN:
-        value = getattr(generation, name)
-        if value is not None:
-            body[name] = value
+    said = _plain(generation)
+    if said != _NOTHING_PLAIN:
+        body |= {name: value for name, value in zip(_PLAIN, said, strict=True) if value is not None}
     assert place.dialect is not None
     if generation.max_output_tokens is not None:
         body[place.dialect.output_cap_member] = generation.max_output_tokens

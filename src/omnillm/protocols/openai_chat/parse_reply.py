@@ -49,11 +49,11 @@ def _read_choice(choice: dict[str, Any], opaque_of: OpaqueOf, mark: str) -> Cand
         parts = assistant.read_parts(message, opaque_of)
     except Unfit as error:
         raise inside(error, "message") from error
-    has_calls = False
-    if any(type(part) is ToolCall for part in parts):
-        has_calls, parts = True, _with_ids(parts, mark)
-    is_refused = any(type(part) is Refusal for part in parts)
-    reason, native = read_finish(optional_text(choice, "finish_reason"), has_calls=has_calls, is_refused=is_refused)
+    kinds = set(map(type, parts))
+    has_calls = ToolCall in kinds
+    if has_calls:
+        parts = _with_ids(parts, mark)
+    reason, native = read_finish(optional_text(choice, "finish_reason"), has_calls=has_calls, is_refused=Refusal in kinds)
     return Candidate(
         message=Message(role=MessageRole.ASSISTANT, parts=parts, vendor_extensions=rest(message, assistant.MEMBERS)),
         finish_reason=reason,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from omnillm.model.capabilities import (
+    NO_CAPABILITIES,
     BuiltinTool,
     CapabilitySet,
     OutputModality,
@@ -11,7 +12,7 @@ from omnillm.model.capabilities import (
     StructuredOutputConfig,
     ToolDefinition,
 )
-from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.parse_messages import read_messages
 from omnillm.protocols.openai_chat.place import NAME
@@ -52,7 +53,7 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
         model=text(body.get("model"), "model"),
         input=read_messages(body.get("messages")),
         capabilities=draft.capability_set(body),
-        generation=GenerationConfig(**draft.generation),
+        generation=GenerationConfig(**draft.generation) if draft.generation else NO_GENERATION,
         protocol=NAME,
         vendor_extensions=extensions,
         **fields,
@@ -75,15 +76,12 @@ class _Draft:
         policy = policy_of(body)
         if policy is not None:
             self.capabilities["prompt_cache"] = policy
-        return CapabilitySet(**self.capabilities) if self.capabilities else _NO_CAPABILITIES
+        return CapabilitySet(**self.capabilities) if self.capabilities else NO_CAPABILITIES
 
     def add_tools(self, own: tuple[ToolDefinition, ...], builtin: tuple[BuiltinTool, ...]) -> None:
         for field, more in (("tools", own), ("builtin_tools", builtin)):
             if more:
                 self.capabilities[field] = (*self.capabilities.get(field, ()), *more)
-
-
-_NO_CAPABILITIES = CapabilitySet()
 
 
 def _fields(body: dict[str, Any], draft: _Draft) -> dict[str, Any]:

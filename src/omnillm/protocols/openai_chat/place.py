@@ -24,11 +24,7 @@ class Place:
         "names",
         "number",
         "part",
-        "shortens_ids",
-        "takes_arrays",
-        "takes_free_text",
         "takes_marks",
-        "takes_openai_members",
     )
 
     def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect | None = None, names: Mapping[str, str] = NO_NAMES) -> None:
@@ -41,13 +37,6 @@ class Place:
         self.has_own_extensions = protocol == NAME or (not protocol and dialect is not None)
         self.takes_marks = True
         """Whether marks of the prompt cache may be written at all."""
-        self.takes_free_text = self.is_native or dialect is None or dialect.is_openai
-        """Whether tools may be custom ones: compatible hosts know functions only."""
-        self.takes_openai_members = self.has_own_extensions or self.is_openai
-        """Whether members of the body may be OpenAI's own: a compatible host may refuse those that it does not know."""
-        self.takes_arrays = self.is_native or dialect is None or dialect.is_openai
-        """Whether messages of the system and of tools may be arrays of texts: compatible hosts often take strings alone."""
-        self.shortens_ids = self.is_openai and not self.is_native
         self._root = "input" if dialect is not None else "candidates"
         self.number = 0
         self.part = 0
@@ -58,6 +47,21 @@ class Place:
         """Whether the reader is OpenAI's own host, which refuses members that it does not know."""
         return self.dialect is not None and self.dialect.is_openai
 
+    @property
+    def takes_free_text(self) -> bool:
+        """Whether tools may be custom ones: compatible hosts know functions only."""
+        return self.is_native or self.dialect is None or self.dialect.is_openai
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether messages of the system and of tools may be arrays of texts: compatible hosts often take strings alone."""
+        return self.is_native or self.dialect is None or self.dialect.is_openai
+
+    @property
+    def takes_openai_members(self) -> bool:
+        """Whether members of the body may be OpenAI's own: a compatible host may refuse those that it does not know."""
+        return self.has_own_extensions or self.is_openai
+
     def here(self, member: str = "") -> str:
         return f"{self._root}[{self.number}].{self.member}[{self.part}]{member}"
 
@@ -67,7 +71,7 @@ class Place:
 
     def written_id(self, call_id: str) -> str:
         """Return the id of a call as the reader takes it."""
-        if not self.shortens_ids or len(call_id) <= _LONGEST_ID:
+        if len(call_id) <= _LONGEST_ID or self.is_native or not self.is_openai:
             return call_id
         self.losses.approximate(f"{self._root}[*].{self.member}[*].call_id", "shortened: OpenAI takes 40 characters")
         return short_id(call_id, _LONGEST_ID)

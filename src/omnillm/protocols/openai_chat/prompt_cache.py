@@ -3,6 +3,7 @@
 OpenAI's own breakpoints are `prompt_cache_breakpoint`; clients of OpenRouter and LiteLLM write `cache_control`, as Anthropic's do.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -124,7 +125,7 @@ def _write_options(policy: PromptCachePolicy, body: dict[str, Any], place: Place
         body["prompt_cache_options"] = written
 
 
-def with_breakpoint(items: list[RequestItem], policy: PromptCachePolicy, place: Place) -> list[RequestItem]:
+def with_breakpoint(items: Sequence[RequestItem], policy: PromptCachePolicy, place: Place) -> Sequence[RequestItem]:
     """Put the policy's breakpoint as a mark on the last part before it."""
     wanted = policy.breakpoint
     if wanted == Auto() or policy.mode == "disabled":
@@ -144,7 +145,7 @@ def with_breakpoint(items: list[RequestItem], policy: PromptCachePolicy, place: 
     return [*items[:number], _marked(items[number]), *items[number + 1 :]]
 
 
-def _end_of_instructions(items: list[RequestItem]) -> int | None:
+def _end_of_instructions(items: Sequence[RequestItem]) -> int | None:
     found = None
     for number, item in enumerate(items):
         if type(item) is not Message or item.role not in _SYSTEM_ROLES:
@@ -154,7 +155,7 @@ def _end_of_instructions(items: list[RequestItem]) -> int | None:
     return found
 
 
-def _end_of_message(items: list[RequestItem], wanted: Any) -> int | None:
+def _end_of_message(items: Sequence[RequestItem], wanted: Any) -> int | None:
     turns = -1
     for number, item in enumerate(items):
         if type(item) is Message and item.role not in _SYSTEM_ROLES:

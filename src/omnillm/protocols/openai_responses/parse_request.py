@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.message import Message, MessageRole, RequestItem, Text
-from omnillm.model.request import GenerationConfig, LlmRequest
+from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.prompt_cache import policy_of
 from omnillm.protocols.openai_responses.namespaces import Spaces, spaces_of
@@ -59,16 +59,14 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     return LlmRequest(
         model=draft.fields.pop("model", ""),
         input=() if given is None else _read_input(given, losses, spaces_of(draft.capabilities.get("tools", ()))),
-        capabilities=CapabilitySet(**draft.capabilities) if draft.capabilities else _NO_CAPABILITIES,
-        generation=GenerationConfig(**draft.generation) if draft.generation else _NO_GENERATION,
+        capabilities=CapabilitySet(**draft.capabilities) if draft.capabilities else NO_CAPABILITIES,
+        generation=GenerationConfig(**draft.generation) if draft.generation else NO_GENERATION,
         protocol=NAME,
         vendor_extensions=draft.extensions,
         **draft.fields,
     )
 
 
-_NO_CAPABILITIES = CapabilitySet()
-_NO_GENERATION = GenerationConfig()
 _CACHE = frozenset(_CACHE_MEMBERS)
 
 
