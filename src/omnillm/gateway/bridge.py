@@ -72,41 +72,45 @@ class Bridge:
         self._request = proven(parsed.value, self._ticket_of) if self._is_sealed else parsed.value
         self._parsed = parsed.loss_reasons
         self._issuers = issuers_in(self._request)
-        self.pin = pin_of(self._issuers, plan)
+        self.pin = pin_of(self._issuers, plan) if self._issuers else None
         """Who issued the newest opaque value of the conversation: the one who can read it."""
         self.plan = self._say_to(plan if self.pin is None else pinned(plan, self.pin, call))
 
     def _say_to(self, plan: Plan) -> Plan:
         """Raises ProtocolError, or BadRequest, when it can be said to none of the targets."""
-        kept: list[Target] = []
-        refused: ProtocolError | BadRequest | None = None
+        refused: dict[Target, ProtocolError | BadRequest] = {}
         for target in plan.targets:
             if target.protocol != self._call.protocol.name or self._is_sealed:
                 try:
                     self._bridged[target.provider, target.model] = self._say(target, self._request)
                 except (ProtocolError, BadRequest) as error:
-                    refused = error
-                    continue
-            kept.append(target)
-        if refused is not None and not kept:
-            raise refused
-        return plan if len(kept) == len(plan.targets) else replace(plan, targets=tuple(kept))
+                    refused[target] = error
+        if not refused:
+            return plan
+        kept = tuple(target for target in plan.targets if target not in refused)
+        if not kept:
+            raise refused[plan.targets[-1]]
+        return replace(plan, targets=kept)
 
     def _say(self, target: Target, request: LlmRequest) -> Bridged:
         dialect, asks_usage = self._dialect_of(target)
         request = replace(request, model=target.model, wants_stream_usage=asks_usage)
         emitted = transcode.emit_request(target.protocol, request, dialect=dialect)
-        protocol, members, body = PROTOCOLS[target.protocol], read_members(emitted.value), emitted.value
-        is_generation = self._call.operation == GENERATE
-        if not is_generation and target.protocol == self._call.protocol.name:
-            # A count of tokens takes fewer members than a generation, and makes nothing.
-            members = {name: value for name, value in members.items() if name in self._call.members}
-            body = msgspec.json.encode(members)
+        call, protocol, body = self._call, PROTOCOLS[target.protocol], emitted.value
+        members = read_members(body)
+        if call.operation == GENERATE:
+            peek = protocol.peek_request(members)
+        else:
+            peek = call.peek
+            if protocol is call.protocol:
+                # A count of tokens takes fewer members than a generation, and makes nothing.
+                members = {name: value for name, value in members.items() if name in call.members}
+                body = msgspec.json.encode(members)
         return Bridged(
             protocol=protocol,
             body=body,
             members=members,
-            peek=protocol.peek_request(members) if is_generation else self._call.peek,
+            peek=peek,
             reasons=tuple(sorted({*self._parsed, *emitted.loss_reasons, *self._betas_lost(target)})),
             names=emitted.names,
         )

@@ -1,6 +1,6 @@
 """What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -143,16 +143,17 @@ class Quoter:
             return self._quote_session(call, plan)
         if call.operation != GENERATE and not call.protocol.family:
             return FREE, plan.targets
-        seen = call.outline or call
-        prompt_tokens, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
         if bridge is None:
+            seen = call.outline or call
+            prompt_tokens, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
                 extras = _extras(plan.targets, dict.fromkeys(plan.targets, Body(call.protocol, call.members, peek)))
         else:
             bodies = {target: _body(call, bridge, target) for target in plan.targets}
-            prompt_tokens, prompt_bound = _heaviest(bodies.values(), prompt_tokens, prompt_bound)
-            peek, extras = _widest([body.peek for body in bodies.values()] or [call.peek]), _extras(plan.targets, bodies)
+            sent = tuple(bodies.values()) or (Body(call.protocol, call.members, call.peek),)
+            prompt_tokens, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent])
+            peek, extras = reduce(_wider, [body.peek for body in sent]), _extras(plan.targets, bodies)
         output = (peek.output_cap or self._default_output_tokens) * peek.n
         needs_price = bool(call.caller.budgets) or self._unknown == "refuse"
         quote = Quote(
@@ -258,12 +259,13 @@ def _body(call: Call, bridge: Bridge | FamilyBridge, target: Target) -> Body:
     return Body(bridged.protocol, bridged.members, bridged.peek)
 
 
-def _widest(peeks: Sequence[RequestPeek]) -> RequestPeek:
-    """The longest cap, or none if one of them has none, and the most choices."""
-    return reduce(_wider, peeks)
+def _heavier(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Of what two targets are sent, which count in their own ways."""
+    return max(one[0], other[0]), max(one[1], other[1])
 
 
 def _wider(one: RequestPeek, other: RequestPeek) -> RequestPeek:
+    """The longer cap, or none if one of them has none, and more choices."""
     is_open = one.output_cap is None or other.output_cap is None
     cap = None if is_open else max(one.output_cap or 0, other.output_cap or 0)
     return msgspec.structs.replace(one, output_cap=cap, n=max(one.n, other.n))
@@ -296,14 +298,6 @@ def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, i
     """(tokens by estimate, tokens at most) of a body's prompt, and of so many bytes of prose beside it."""
     text, media = protocol.text_bytes(members) + prose, protocol.media_tokens(members)
     return estimated_prompt_tokens(text, media.usual), bounded_prompt_tokens(text, media.most, protocol.name)
-
-
-def _heaviest(bodies: Iterable[Body], tokens: int, most: int) -> tuple[int, int]:
-    """The larger of what the client wrote and of what is written for any of the targets: they count in their own way."""
-    for body in bodies:
-        estimated, bounded = _weigh(body.protocol, body.members)
-        tokens, most = max(tokens, estimated), max(most, bounded)
-    return tokens, most
 
 
 def _is_ambiguous(call: Call) -> bool:

@@ -1,5 +1,6 @@
 """JSON values, read strictly: what is not what it must be is named by its path. Who is to blame, the caller of these functions knows."""
 
+from itertools import filterfalse
 from typing import Any
 
 
@@ -39,11 +40,11 @@ def mapping(value: Any, path: str) -> dict[str, Any]:
 
 def integer(value: Any, path: str, lowest: int = -(2**53), highest: int = 2**53) -> int:
     """Read an integer; a float without a fraction is one."""
+    if type(value) is int and lowest <= value <= highest:
+        return value
     if type(value) is float and value.is_integer():
-        value = int(value)
-    if type(value) is not int or not lowest <= value <= highest:
-        raise Unfit(path, f"an integer from {lowest} to {highest}")
-    return value
+        return integer(int(value), path, lowest, highest)
+    raise Unfit(path, f"an integer from {lowest} to {highest}")
 
 
 def number(value: Any, path: str) -> float:
@@ -101,4 +102,4 @@ def rest(body: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """The members that no typed field took: vendor extensions. Nulls say nothing and are left out."""
     if body.keys() <= known:
         return {}
-    return {name: value for name, value in body.items() if name not in known and value is not None}
+    return {name: value for name in filterfalse(known.__contains__, body) if (value := body[name]) is not None}

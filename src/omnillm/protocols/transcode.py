@@ -51,10 +51,12 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said."""
     losses = Losses()
+    kinds = _kinds_of(request)
     if request.protocol not in {"", protocol}:
-        _refuse_kept(request)
-    request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
-    sent = renames(protocol, request)
+        _refuse_kept(request, kinds)
+    if request.capabilities.prompt_cache is not None:
+        request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
+    sent = renames(protocol, request) if ToolCall in kinds or request.capabilities.tools else NO_NAMES
     value = msgspec.json.encode(codec(protocol).emit_request(_renamed(request, sent) if sent else request, dialect, losses))
     names = {name: own for own, name in sent.items()} if sent else NO_NAMES
     return ConversionReport(value=value, bridged=request.protocol != protocol, loss_reasons=losses.reasons, names=names)
@@ -70,9 +72,20 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
     return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
 
 
-def _refuse_kept(request: LlmRequest) -> None:
+def _kinds_of(request: LlmRequest) -> set[type]:
+    """The kinds of parts in its messages: what none of them is need not be looked for."""
+    kinds: set[type] = set()
+    for item in request.input:
+        if type(item) is Message:
+            kinds.update(map(type, item.parts))
+    return kinds
+
+
+def _refuse_kept(request: LlmRequest, kinds: set[type]) -> None:
     """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
-    kept = next(filter(request.vendor_extensions.get, _KEPT), "") or ("item_reference" if _has_reference(request) else "")
+    kept = next(filter(request.vendor_extensions.get, _KEPT), "")
+    if not kept and Native in kinds and _has_reference(request):
+        kept = "item_reference"
     if kept:
         message = f"`{kept}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
         raise ProtocolError(message, reason="unsupported_feature")
@@ -82,11 +95,7 @@ _KEPT = ("conversation", "prompt", "background")
 
 
 def _has_reference(request: LlmRequest) -> bool:
-    for item in request.input:
-        for part in item.parts if type(item) is Message else ():
-            if type(part) is Native and part.kind == "item_reference":
-                return True
-    return False
+    return any(part.kind == "item_reference" for item in request.messages for part in item.parts if type(part) is Native)
 
 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
@@ -123,8 +132,7 @@ def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
     rule = _NAME_RULES.get(protocol)
     if rule is None or request.protocol == protocol:
         return NO_NAMES
-    names = _function_names(request)
-    return rename(names, rule) if names else NO_NAMES
+    return rename(_function_names(request), rule)
 
 
 def _function_names(request: LlmRequest) -> list[str]:

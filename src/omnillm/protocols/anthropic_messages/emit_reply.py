@@ -65,8 +65,10 @@ def _answer(candidate: Candidate, names: Mapping[str, str], losses: Losses, sour
         losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
     stop_reason = _stop_reason(candidate, losses, is_own=is_own)
     details = stop_details(candidate.vendor_extensions, stop_reason) if is_own else None
-    stopped = {"stop_reason": stop_reason, "stop_sequence": candidate.stop_sequence}
-    return {"content": content, **stopped, "stop_details": details} if details is not None else {"content": content, **stopped}
+    answer = {"content": content, "stop_reason": stop_reason, "stop_sequence": candidate.stop_sequence}
+    if details is not None:
+        answer["stop_details"] = details
+    return answer
 
 
 def _is_thinking(block: Block) -> bool:
@@ -76,7 +78,7 @@ def _is_thinking(block: Block) -> bool:
 def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool) -> str:
     if is_own and candidate.native_finish_reason:
         return candidate.native_finish_reason
-    kinds = {type(part) for part in candidate.message.parts}
+    kinds = set(map(type, candidate.message.parts))
     if Refusal in kinds and candidate.finish_reason is FinishReason.STOP:
         return "refusal"
     return write_finish(candidate.finish_reason, losses, "candidates[0].finish_reason", has_tool_call=ToolCall in kinds and not is_own)
@@ -107,12 +109,13 @@ def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], 
     signature = part.signature
     if signature is not None:
         part = replace(part, signature=None)
-    if type(part) is Text and not part.text:
-        # It says nothing, and clients that send it back are refused.
-        if signature is not None:
-            writer.drop(place, LATE_SIGNATURE, "signature")
-        return []
-    if type(part) is ToolCall and part.name in names:
+    if type(part) is Text:
+        if not part.text:
+            # It says nothing, and clients that send it back are refused.
+            if signature is not None:
+                writer.drop(place, LATE_SIGNATURE, "signature")
+            return []
+    elif type(part) is ToolCall and part.name in names:
         part = replace(part, name=names[part.name])
     written = shown(emit_block(part, place, writer), place, writer)
     if signature is None:

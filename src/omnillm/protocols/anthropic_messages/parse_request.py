@@ -82,10 +82,9 @@ def _capabilities(body: dict[str, Any], extensions: VendorExtensions) -> Capabil
 
 def _generation(body: dict[str, Any]) -> GenerationConfig:
     said: dict[str, Any] = {}
-    for name, value in body.items():
-        known = _GENERATION.get(name)
-        if known is not None and value is not None:
-            field, read = known
+    for name in filter(_GENERATION.__contains__, body):
+        field, read = _GENERATION[name]
+        if (value := body[name]) is not None:
             said[field] = read(value, name)
     return GenerationConfig(**said)
 

@@ -92,7 +92,12 @@ class _Writer:
         return assistant.write_message(item.parts, self._place)
 
     def _write_user(self, item: Message) -> dict[str, Any]:
-        return {"role": "user", "content": self._content(item.parts)}
+        place = self._place
+        written = []
+        for place.part, part in enumerate(item.parts):
+            if (one := write_part(part, place)) is not None:
+                written.append(one)
+        return {"role": "user", "content": written_content(written)}
 
     def _write_system(self, item: Message) -> dict[str, Any]:
         place = self._place
@@ -101,19 +106,13 @@ class _Writer:
             role = place.dialect.system_role
             if place.number >= 0:
                 place.losses.approximate(place.around(".role"), "the host calls it system")
-        return {"role": role, "content": self._content(item.parts, is_text_only=True)}
-
-    def _content(self, parts: tuple[Any, ...], *, is_text_only: bool = False) -> str | list[dict[str, Any]]:
-        place = self._place
         written = []
-        for place.part, part in enumerate(parts):
-            if is_text_only and part.__struct_config__.tag not in TEXT_ONLY:
+        for place.part, part in enumerate(item.parts):
+            if part.__struct_config__.tag not in TEXT_ONLY:
                 place.drop("", "a system message of Chat is text")
             elif (one := write_part(part, place)) is not None:
                 written.append(one)
-        if is_text_only and not place.takes_arrays:
-            return joined_text(written, "\n\n", ".parts", place)
-        return written_content(written)
+        return {"role": role, "content": written_content(written) if place.takes_arrays else joined_text(written, "\n\n", ".parts", place)}
 
     def _extend(self, message: dict[str, Any], item: RequestItem) -> None:
         place = self._place

@@ -15,15 +15,14 @@ class Place:
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
     __slots__ = (
-        "_root",
         "dialect",
-        "has_own_extensions",
         "is_native",
         "losses",
         "member",
         "names",
         "number",
         "part",
+        "protocol",
         "takes_marks",
     )
 
@@ -32,12 +31,11 @@ class Place:
         self.dialect = dialect
         """None: a reply is written, for a client."""
         self.names = names
+        self.protocol = protocol
         self.is_native = protocol == NAME
         """Whether what is written came in this protocol."""
-        self.has_own_extensions = protocol == NAME or (not protocol and dialect is not None)
         self.takes_marks = True
         """Whether marks of the prompt cache may be written at all."""
-        self._root = "input" if dialect is not None else "candidates"
         self.number = 0
         self.part = 0
         self.member = "parts" if dialect is not None else "message.parts"
@@ -46,6 +44,11 @@ class Place:
     def is_openai(self) -> bool:
         """Whether the reader is OpenAI's own host, which refuses members that it does not know."""
         return self.dialect is not None and self.dialect.is_openai
+
+    @property
+    def has_own_extensions(self) -> bool:
+        """Whether vendor extensions are members of Chat's, or the caller's own words for every host."""
+        return self.is_native or (not self.protocol and self.dialect is not None)
 
     @property
     def takes_free_text(self) -> bool:
@@ -61,6 +64,10 @@ class Place:
     def takes_openai_members(self) -> bool:
         """Whether members of the body may be OpenAI's own: a compatible host may refuse those that it does not know."""
         return self.has_own_extensions or self.is_openai
+
+    @property
+    def _root(self) -> str:
+        return "candidates" if self.dialect is None else "input"
 
     def here(self, member: str = "") -> str:
         return f"{self._root}[{self.number}].{self.member}[{self.part}]{member}"
