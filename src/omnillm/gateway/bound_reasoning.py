@@ -34,6 +34,10 @@ _OPAQUE_OF: dict[type, Callable[[Any], Opaque | None]] = {
 }
 
 
+def _nothing(part: Any) -> None:
+    """Of a part that has no opaque value."""
+
+
 @lru_cache(maxsize=1024)
 def ticket(pepper: bytes, caller: str, provider: str, key: str) -> str:
     """Prove that the gateway has answered this caller by this provider key."""
@@ -79,8 +83,8 @@ def issuers_in(request: LlmRequest) -> tuple[Issuer, ...]:
     found: list[Issuer] = []
     for item in reversed(request.input):
         for part in reversed(item.parts) if type(item) is Message else ():
-            opaque_of = _OPAQUE_OF.get(type(part))
-            if opaque_of is not None and (opaque := opaque_of(part)) is not None:
+            opaque = _OPAQUE_OF.get(type(part), _nothing)(part)
+            if opaque is not None:
                 found.append(opaque.issuer)
     return tuple(found)
 

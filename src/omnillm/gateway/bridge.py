@@ -24,6 +24,7 @@ from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.routing.target import Plan, Target
+from omnillm.usage import Usage
 
 DialectOf = Callable[[Target], tuple[Dialect, bool]]
 """Of a target: its dialect, and whether its streams must be asked for usage."""
@@ -159,14 +160,17 @@ class Bridge:
             names=bridged.names,
         )
 
-    def reply(self, bridged: Bridged, lease: Lease, request_id: str, body: bytes) -> tuple[bytes, tuple[LossReason, ...]]:
-        """A whole reply for the client, and what was lost in it. UpstreamLost: it is garbled."""
+    def reply(
+        self, bridged: Bridged, lease: Lease, request_id: str, body: bytes, counted: Usage | None
+    ) -> tuple[bytes, tuple[LossReason, ...]]:
+        """A whole reply for the client, and what was lost in it. `counted`: the usage that was peeked. UpstreamLost: it is garbled."""
         report = transcode.transcode_response(
             bridged.protocol.name,
             self._call.protocol.name,
             body,
             context=self.context(bridged, request_id),
             issuer=self._issuer(bridged, lease),
+            counted=counted,
         )
         return report.value, report.loss_reasons
 
@@ -196,8 +200,9 @@ class Bridges:
         """
         if call.protocol.is_native_only or not (plan.is_bridged or MARK in call.body):
             return plan, None
+        body = call.body if call.operation == GENERATE else _generation_of(call)
         try:
-            parsed = transcode.parse_request(call.protocol.name, _generation_of(call), model=call.model, is_stream=call.is_stream)
+            parsed = transcode.parse_request(call.protocol.name, body, model=call.model, is_stream=call.is_stream)
         except BadRequest:
             native = tuple(target for target in plan.targets if target.protocol == call.protocol.name)
             if not native or (call.operation == GENERATE and MARK in call.body):
@@ -209,7 +214,5 @@ class Bridges:
 
 def _generation_of(call: Call) -> bytes:
     """The body of the generation whose tokens are counted, where a count (Gemini's) holds all of it in one member."""
-    if call.operation == GENERATE:
-        return call.body
     held = call.members.get(spelling(call.members, HELD))
     return call.body if held is None or bytes(held) == b"null" else bytes(held)

@@ -249,10 +249,10 @@ class Case(msgspec.Struct, eq=False):
         call, self.losses = readable(self.call, self.pin, lease)
         return call
 
-    def translate(self, bridged: Bridged, lease: Lease, body: bytes) -> bytes:
-        """A whole reply in the client's words. UpstreamLost: it cannot be read."""
+    def translate(self, bridged: Bridged, lease: Lease, body: bytes, counted: Usage | None) -> bytes:
+        """A whole reply in the client's words; `counted` is what was peeked of it. UpstreamLost: it cannot be read."""
         assert self.bridge is not None
-        body, reasons = self.bridge.reply(bridged, lease, self.request_id, body)
+        body, reasons = self.bridge.reply(bridged, lease, self.request_id, body, counted)
         self.losses = tuple(sorted({*bridged.reasons, *reasons}))
         return body
 

@@ -157,7 +157,7 @@ class Dispatch:
         told = body
         if bridged is not None:
             try:
-                told = case.translate(bridged, attempt.lease, body)
+                told = case.translate(bridged, attempt.lease, body, peek.usage)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
         answer = Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, said_tier=peek.tier, final=body)

@@ -16,6 +16,7 @@ from omnillm.gateway.call import Call, read_members
 from omnillm.protocols.loss import LossReason
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.routing.target import Plan, Target
+from omnillm.usage import Usage
 
 
 class FamilyBridge:
@@ -68,7 +69,14 @@ class FamilyBridge:
         """Never asked: no family's request can bear an output cap (`Protocol.output_cap_member`)."""
         raise AssertionError(tokens)
 
-    def reply(self, bridged: Bridged, lease: Lease, request_id: str, body: bytes) -> tuple[bytes, tuple[LossReason, ...]]:  # noqa: ARG002 - the signature of `Bridge.reply`
+    def reply(
+        self,
+        bridged: Bridged,
+        lease: Lease,  # noqa: ARG002 - the signature of `Bridge.reply`
+        request_id: str,  # noqa: ARG002
+        body: bytes,
+        counted: Usage | None,  # noqa: ARG002
+    ) -> tuple[bytes, tuple[LossReason, ...]]:
         """A whole reply for the client, and what was lost in it. UpstreamLost: it is garbled."""
         response = transcode.parse_api_response(bridged.protocol.name, body)
         report = transcode.emit_api_response(self._call.protocol.name, response, self._request)

@@ -22,6 +22,8 @@ class MessageRole(enum.Enum):
     USER = "user"
     ASSISTANT = "assistant"
 
+    __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
+
 
 class CacheControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The prompt up to and including what bears this mark may be cached."""

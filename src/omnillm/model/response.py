@@ -27,6 +27,8 @@ class FinishReason(enum.Enum):
     ERROR = "error"
     OTHER = "other"
 
+    __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One of the answers; there is more than one only where `n` was asked for."""

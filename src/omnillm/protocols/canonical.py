@@ -102,7 +102,7 @@ def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:  # noqa: 
     return _converted(body, LlmRequest)
 
 
-def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResponse:  # noqa: ARG001 - nothing is lost
+def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     return _converted(body, LlmResponse)
 
 

@@ -17,6 +17,7 @@ from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
 from omnillm.protocols.loss import Losses
+from omnillm.usage import Usage
 
 NO_NAMES: Mapping[str, str] = {}
 
@@ -100,8 +101,8 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     parse_request: Callable[[dict[str, Any], Losses], LlmRequest]
     """`model` and `is_stream` are members of the body in every protocol but Gemini, where the path says them: the caller replaces both."""
     emit_request: Callable[[LlmRequest, Dialect, Losses], dict[str, Any]]
-    parse_reply: Callable[[dict[str, Any], Issuer, Losses], LlmResponse]
-    """The Issuer: who answers; opaque values of the reply are tagged with it."""
+    parse_reply: Callable[[dict[str, Any], Issuer, Losses, Usage | None], LlmResponse]
+    """The Issuer: who answers; opaque values of the reply are tagged with it. The Usage: what `Protocol.peek_reply` read of it already."""
     emit_reply: Callable[[LlmResponse, ReplyContext, Losses], dict[str, Any]]
     decoder: Callable[[Issuer, Losses], StreamDecoder]
     encoder: Callable[[ReplyContext, Losses], StreamEncoder]

@@ -8,18 +8,19 @@ from omnillm.protocols import anthropic_messages, bedrock_converse, canonical, g
 from omnillm.protocols.codec import Codec
 from omnillm.protocols.shapes import Unfit
 
-CODECS: Mapping[str, Codec] = {
-    package.CODEC.name: package.CODEC
-    for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, canonical)
-}
+
+class _Codecs(dict[str, Codec]):
+    def __missing__(self, protocol: str) -> Codec:
+        raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(self)}.", reason="unsupported_wire_format")
 
 
-def codec(protocol: str) -> Codec:
-    """Return the codec of a protocol. ProtocolError: there is none."""
-    found = CODECS.get(protocol)
-    if found is None:
-        raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(CODECS)}.", reason="unsupported_wire_format")
-    return found
+CODECS: Mapping[str, Codec] = _Codecs(
+    {
+        package.CODEC.name: package.CODEC
+        for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, canonical)
+    }
+)
+"""By protocol. ProtocolError: there is none."""
 
 
 def client_mistake(error: Unfit) -> BadRequest:

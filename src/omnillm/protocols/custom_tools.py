@@ -23,15 +23,16 @@ _decode = msgspec.json.Decoder(_Arguments).decode
 
 def custom_names(context: ReplyContext) -> frozenset[str]:
     """The client's custom tools, by the names that the provider knows."""
-    if context.request is None:
+    tools = () if context.request is None else context.request.capabilities.tools
+    if not tools:
         return frozenset()
-    names = {tool.name for tool in context.request.capabilities.tools if tool.kind == "custom"}
+    names = {tool.name for tool in tools if tool.kind == "custom"}
     return frozenset(names | {sent for sent, own in context.names.items() if own in names}) if names else frozenset()
 
 
 def with_free_text(response: LlmResponse, names: frozenset[str]) -> LlmResponse:
     """Return the reply with calls of custom tools as the client asked for them."""
-    return replace(response, candidates=tuple(_candidate(candidate, names) for candidate in response.candidates)) if names else response
+    return replace(response, candidates=tuple(_candidate(candidate, names) for candidate in response.candidates))
 
 
 def _candidate(candidate: Candidate, names: frozenset[str]) -> Candidate:

@@ -69,6 +69,8 @@ def optional_text(body: dict[str, Any], name: str, path: str = "") -> str:
 
 def optional_array(body: dict[str, Any], name: str, path: str = "") -> list[Any]:
     value = body.get(name)
+    if type(value) is list:
+        return value
     return [] if value is None else array(value, _member(name, path))
 
 
@@ -81,17 +83,19 @@ def optional_mapping(body: dict[str, Any], name: str, path: str = "") -> dict[st
 
 def optional_integer(body: dict[str, Any], name: str, path: str = "", *, lowest: int = -(2**53)) -> int | None:
     value = body.get(name)
-    return None if value is None else integer(value, _member(name, path), lowest)
+    return None if value is None else integer(value, f"{path}.{name}" if path else name, lowest)
 
 
 def optional_number(body: dict[str, Any], name: str, path: str = "") -> float | None:
     value = body.get(name)
-    return None if value is None else number(value, _member(name, path))
+    return None if value is None else number(value, f"{path}.{name}" if path else name)
 
 
 def optional_flag(body: dict[str, Any], name: str, path: str = "") -> bool | None:
     value = body.get(name)
-    return None if value is None else flag(value, _member(name, path))
+    if value is None or type(value) is bool:
+        return value
+    return flag(value, _member(name, path))
 
 
 def _member(name: str, path: str) -> str:

@@ -10,7 +10,7 @@ from omnillm.framing.sse import Frame
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.message import Issuer
 from omnillm.protocols.codec import ReplyContext, StreamDecoder, StreamEncoder
-from omnillm.protocols.codecs import codec, provider_mistake
+from omnillm.protocols.codecs import CODECS, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import FreeTextStream, custom_names
 from omnillm.protocols.loss import ConversionReport, Losses
@@ -28,9 +28,9 @@ class StreamTranscoder:
         self.losses = Losses()
         self.is_bridged = source != target
         self._issuer = issuer or Issuer(protocol=source)
-        self._decoder = codec(source).decoder(self._issuer, self.losses)
-        self.encoder = codec(target).encoder(context, self.losses)
-        self._reader = codec(source).reader()
+        self._decoder = CODECS[source].decoder(self._issuer, self.losses)
+        self.encoder = CODECS[target].encoder(context, self.losses)
+        self._reader = CODECS[source].reader()
         custom = custom_names(context)
         self._free_text = FreeTextStream(custom) if custom else None
 
@@ -68,12 +68,12 @@ class StreamTranscoder:
 
 def stream_decoder(protocol: str, *, issuer: Issuer | None = None) -> StreamDecoder:
     """Make the decoder of one stream."""
-    return codec(protocol).decoder(issuer or Issuer(protocol=protocol), Losses())
+    return CODECS[protocol].decoder(issuer or Issuer(protocol=protocol), Losses())
 
 
 def stream_encoder(protocol: str, *, context: ReplyContext) -> StreamEncoder:
     """Make the encoder of one stream."""
-    return codec(protocol).encoder(context, Losses())
+    return CODECS[protocol].encoder(context, Losses())
 
 
 def parse_stream_event(decoder: StreamDecoder, frame: Frame) -> Sequence[LlmStreamEvent]:

@@ -18,12 +18,13 @@ from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
 from omnillm.protocols.codec import NO_NAMES, Dialect, ReplyContext
-from omnillm.protocols.codecs import client_mistake, codec, provider_mistake
+from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
 from omnillm.protocols.loss import ConversionReport, Losses
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
+from omnillm.usage import Usage
 
 _NAME_RULES = {
     "openai_chat": NameRule(64),
@@ -39,7 +40,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
     """Read a client's request. `model` and `is_stream` are what the path says, in Gemini; they win over the body."""
     losses = Losses()
     try:
-        request = codec(protocol).parse_request(_object(body), losses)
+        request = CODECS[protocol].parse_request(_object(body), losses)
     except Unfit as error:
         raise client_mistake(error) from error
     if (model and request.model != model) or is_stream not in {None, request.is_stream}:
@@ -52,12 +53,12 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
     """Write a request for a provider. ProtocolError when something required cannot be said."""
     losses = Losses()
     kinds = _kinds_of(request)
-    if request.protocol not in {"", protocol}:
-        _refuse_kept(request, kinds)
+    if request.protocol not in {"", protocol} and (request.vendor_extensions or Native in kinds):
+        _refuse_kept(request)
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
     sent = renames(protocol, request) if ToolCall in kinds or request.capabilities.tools else NO_NAMES
-    value = msgspec.json.encode(codec(protocol).emit_request(_renamed(request, sent) if sent else request, dialect, losses))
+    value = msgspec.json.encode(CODECS[protocol].emit_request(_renamed(request, sent) if sent else request, dialect, losses))
     names = {name: own for own, name in sent.items()} if sent else NO_NAMES
     return ConversionReport(value=value, bridged=request.protocol != protocol, loss_reasons=losses.reasons, names=names)
 
@@ -65,11 +66,15 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
     """Read a provider's reply. UpstreamLost: it is none of this protocol."""
     losses = Losses()
+    response = _read(protocol, body, issuer, None, losses)
+    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
+
+
+def _read(protocol: str, body: bytes, issuer: Issuer | None, counted: Usage | None, losses: Losses) -> LlmResponse:
     try:
-        response = codec(protocol).parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses)
+        return CODECS[protocol].parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses, counted)
     except Unfit as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
 
 
 def _kinds_of(request: LlmRequest) -> set[type]:
@@ -81,10 +86,10 @@ def _kinds_of(request: LlmRequest) -> set[type]:
     return kinds
 
 
-def _refuse_kept(request: LlmRequest, kinds: set[type]) -> None:
+def _refuse_kept(request: LlmRequest) -> None:
     """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
     kept = next(filter(request.vendor_extensions.get, _KEPT), "")
-    if not kept and Native in kinds and _has_reference(request):
+    if not kept and _has_reference(request):
         kept = "item_reference"
     if kept:
         message = f"`{kept}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
@@ -101,8 +106,14 @@ def _has_reference(request: LlmRequest) -> bool:
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
     """Write a reply for a client."""
     losses = Losses()
-    value = codec(protocol).emit_reply(with_free_text(response, custom_names(context)), context, losses)
-    return ConversionReport(value=msgspec.json.encode(value), bridged=response.protocol != protocol, loss_reasons=losses.reasons)
+    value = _write(protocol, response, context, losses)
+    return ConversionReport(value=value, bridged=response.protocol != protocol, loss_reasons=losses.reasons)
+
+
+def _write(protocol: str, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
+    if customs := custom_names(context):
+        response = with_free_text(response, customs)
+    return msgspec.json.encode(CODECS[protocol].emit_reply(response, context, losses))
 
 
 def transcode_request(
@@ -110,21 +121,19 @@ def transcode_request(
 ) -> ConversionReport[bytes]:
     """Translate a client's request. `dialect`: of the provider that it is for."""
     parsed = parse_request(source, body, model=model, is_stream=is_stream)
-    return joined(parsed, emit_request(target, parsed.value, dialect=dialect or Dialect()), is_bridged=source != target)
+    emitted = emit_request(target, parsed.value, dialect=dialect or Dialect())
+    reasons = tuple(sorted({*parsed.loss_reasons, *emitted.loss_reasons}))
+    return msgspec.structs.replace(emitted, bridged=source != target, loss_reasons=reasons)
 
 
 def transcode_response(
-    source: str, target: str, body: bytes, *, context: ReplyContext, issuer: Issuer | None = None
+    source: str, target: str, body: bytes, *, context: ReplyContext, issuer: Issuer | None = None, counted: Usage | None = None
 ) -> ConversionReport[bytes]:
-    """Translate a provider's reply for its client."""
-    parsed = parse_response(source, body, issuer=issuer)
-    return joined(parsed, emit_response(target, parsed.value, context), is_bridged=source != target)
-
-
-def joined(parsed: ConversionReport[Any], emitted: ConversionReport[bytes], *, is_bridged: bool) -> ConversionReport[bytes]:
-    """Join the reports of the two halves."""
-    reasons = tuple(sorted({*parsed.loss_reasons, *emitted.loss_reasons}))
-    return ConversionReport(value=emitted.value, bridged=is_bridged, loss_reasons=reasons)
+    """Translate a provider's reply for its client. `counted`: the usage that was peeked of it; None: it is read."""
+    losses = Losses()
+    response = _read(source, body, issuer, counted, losses)
+    value = _write(target, response, context, losses)
+    return ConversionReport(value=value, bridged=source != target, loss_reasons=losses.reasons)
 
 
 def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:

@@ -28,7 +28,8 @@ LATE_SIGNATURE = "no block can carry it after its text: clients show the last bl
 
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
-    for number in range(1, len(response.candidates)):
+    candidates = response.candidates
+    for number in range(1, len(candidates)):
         losses.drop(f"candidates[{number}]", "the Messages API gives one answer")
     body: dict[str, Any] = {
         "id": response.id if is_own and response.id else PREFIX + context.id,
@@ -36,8 +37,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         "role": "assistant",
         "model": response.model or context.model,
     }
-    candidate = response.candidates[0] if response.candidates else None
-    body |= _blocked(losses) if candidate is None else _answer(candidate, context.names, losses, response.protocol)
+    body |= _answer(candidates[0], context.names, losses, response.protocol) if candidates else _blocked(losses)
     body["usage"] = usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier)
     for name, value in response.vendor_extensions.items():
         if is_own:
@@ -65,7 +65,7 @@ def _answer(candidate: Candidate, names: Mapping[str, str], losses: Losses, sour
         losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
     stop_reason = _stop_reason(candidate, losses, is_own=is_own)
     details = stop_details(candidate.vendor_extensions, stop_reason) if is_own else None
-    answer = {"content": content, "stop_reason": stop_reason, "stop_sequence": candidate.stop_sequence}
+    answer: dict[str, Any] = {"content": content, "stop_reason": stop_reason, "stop_sequence": candidate.stop_sequence}
     if details is not None:
         answer["stop_details"] = details
     return answer

@@ -9,11 +9,12 @@ from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, optional_mapping, optional_text, rest
+from omnillm.usage import Usage
 
 _KNOWN = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
 
 
-def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResponse:  # noqa: ARG001 - nothing is lost
+def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     if body.get("type") != "message":
         raise Unfit("type", '"message"')
     usage = optional_mapping(body, "usage")
@@ -33,7 +34,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResp
                 vendor_extensions={} if details is None else {"stop_details": details},
             ),
         ),
-        usage=None if usage is None else usage_of_counts(usage),
+        usage=usage_of_counts(usage) if counted is None and usage is not None else counted,
         raw_usage=usage,
         service_tier=tier_of(usage),
         protocol=NAME,

@@ -66,9 +66,9 @@ def peek_request(members: Members) -> RequestPeek:
 
 
 def _price_members(members: Members) -> tuple[str, ...]:
-    tools = read(members, "tools", _TOOLS, "an array of objects")
-    if not tools and _PRICED.isdisjoint(members):
+    if "tools" not in members and _PRICED.isdisjoint(members):
         return ()
+    tools = read(members, "tools", _TOOLS, "an array of objects")
     names = [name for name in members if name in _PRICED]
     if tools and any(tool.type is not None and tool.type.startswith(_PRICED_TOOLS) for tool in tools):
         names.append("tools")

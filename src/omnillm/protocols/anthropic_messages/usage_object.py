@@ -31,7 +31,7 @@ def own_object(raw: dict[str, Any]) -> dict[str, Any]:
 
 def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: str = "") -> dict[str, Any]:
     """Write all members that are required, and the provider's own object verbatim where it is of this protocol."""
-    if is_own(raw):
+    if raw is not None and is_own(raw):
         return own_object(raw)
     if usage is None:
         losses.default("usage", "unknown: counted as nothing")

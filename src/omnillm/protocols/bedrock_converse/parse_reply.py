@@ -25,12 +25,13 @@ from omnillm.protocols.bedrock_converse.usage import usage_of_counts
 from omnillm.protocols.bedrock_converse.writer import NAME
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, mapping, optional_array, optional_mapping, optional_text, rest, text
+from omnillm.usage import Usage
 
 _KNOWN = frozenset({"output", "stopReason", "usage", "metrics", "serviceTier"})
 _MEDIA_TYPES = {form: media_type for media_type, form in IMAGES.items() if media_type != "image/jpg"}
 
 
-def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResponse:  # noqa: ARG001 - nothing is lost
+def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     message = mapping(mapping(body.get("output"), "output").get("message"), "output.message")
     usage = optional_mapping(body, "usage")
     parts = [
@@ -42,7 +43,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResp
         candidates=(
             Candidate(message=Message(role=MessageRole.ASSISTANT, parts=tuple(parts)), finish_reason=reason, native_finish_reason=native),
         ),
-        usage=None if usage is None else usage_of_counts(usage),
+        usage=usage_of_counts(usage) if counted is None and usage is not None else counted,
         raw_usage=usage,
         service_tier=optional_text(optional_mapping(body, "serviceTier") or {}, "type", "serviceTier"),
         protocol=NAME,

@@ -15,13 +15,14 @@ from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDI
 from omnillm.protocols.gemini_generate_content.usage_metadata import count_searches, read_usage_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, inside, mapping, optional_array, optional_integer, optional_mapping, optional_text, rest
+from omnillm.usage import Usage
 
 REPLY = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
 CANDIDATE = frozenset({"content", "finishReason", "index"})
 _CONTENT = frozenset({"role", "parts"})
 
 
-def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResponse:
+def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:
     """Read a reply. One without candidates is whole only if the prompt was blocked."""
     given = optional_array(body, "candidates")
     extensions = known_members(body, REPLY, OF_REPLY, losses, "")
@@ -31,14 +32,13 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResp
     usage = optional_mapping(body, "usageMetadata")
     reader = ReplyReader(issuer, id_source(body))
     numbered: list[tuple[int, Candidate]] = []
-    searches = 0
     for number, candidate in enumerate(given):
         try:
             numbered.append(_candidate(mapping(candidate, ""), number, reader, losses))
         except Unfit as error:
             raise inside(error, f"candidates[{number}]") from error
-        searches += count_searches(candidate)
-    counted = None if usage is None else read_usage_object(usage, searches)
+    if counted is None and usage is not None:
+        counted = read_usage_object(usage, sum(map(count_searches, given)))
     return LlmResponse(
         id=reply_id,
         model=optional_text(body, "modelVersion"),

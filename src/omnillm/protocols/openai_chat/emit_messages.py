@@ -47,21 +47,10 @@ class _Writer:
         """The greatest number of a result so far."""
 
     def write(self, item: RequestItem) -> None:
-        place = self._place
-        if type(item) is ToolResult and (place.is_native or item.call_id in self._calls):
-            message: dict[str, Any] | None = write_result(item, self._calls.get(item.call_id), self._moved, place)
-            self._furthest = max(self._furthest, place.number)
-        else:
-            if self._moved:
-                self.end_results()
-            message = write_orphan(item, place) if type(item) is ToolResult else self._write_message(item)  # type: ignore[arg-type]
-            if message is not None and place.number < self._furthest and not place.is_native:
-                place.losses.move(place.around(""), "said after the results of the calls before it")
+        message = self._write_message(item) if type(item) is Message else self._write_result(item)  # type: ignore[arg-type]
         if message is None:
             self._drop_members(item)
             return
-        if type(item) is Message and item.name:
-            message["name"] = item.name
         if item.vendor_extensions:
             self._extend(message, item)
         self.messages.append(message)
@@ -72,10 +61,32 @@ class _Writer:
             self.messages.append({"role": "user", "content": self._moved})
             self._moved = []
 
+    def _write_result(self, item: ToolResult) -> dict[str, Any] | None:
+        place = self._place
+        if place.is_native or item.call_id in self._calls:
+            self._furthest = max(self._furthest, place.number)
+            return write_result(item, self._calls.get(item.call_id), self._moved, place)
+        self.end_results()
+        message = write_orphan(item, place)
+        if message is not None and place.number < self._furthest:
+            self._note_late()
+        return message
+
     def _write_message(self, item: Message) -> dict[str, Any] | None:
         """Write it; None where it had parts and none of them could be said."""
+        self.end_results()
         message = _ROLES[item.role](self, item)
-        return None if item.parts and message.get("content") == "" and len(message) == 2 else message
+        if item.parts and message.get("content") == "" and len(message) == 2:
+            return None
+        if item.name:
+            message["name"] = item.name
+        if self._place.number < self._furthest:
+            self._note_late()
+        return message
+
+    def _note_late(self) -> None:
+        if not self._place.is_native:
+            self._place.losses.move(self._place.around(""), "said after the results of the calls before it")
 
     def _drop_members(self, item: RequestItem) -> None:
         """Tell what else is gone with a message that has nothing left to say."""

@@ -14,12 +14,13 @@ from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf
 from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_integer, optional_text, rest
+from omnillm.usage import Usage
 
 _MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
 _CHOICE_MEMBERS = frozenset({"index", "message", "finish_reason", "logprobs"})
 
 
-def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResponse:  # noqa: ARG001 - nothing of a reply is lost
+def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing of a reply is lost
     def opaque_of(value: str) -> Opaque:
         return Opaque(value=value, issuer=issuer)
 
@@ -27,7 +28,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResp
     candidates = []
     for number, choice in enumerate(array(body.get("choices"), "choices")):
         try:
-            candidates.append(_read_choice(mapping(choice, ""), opaque_of, f"{number}_{reply_id[-24:]}"))
+            candidates.append(_read_choice(mapping(choice, ""), opaque_of, (number, reply_id)))
         except Unfit as error:
             raise inside(error, f"choices[{number}]") from error
     return LlmResponse(
@@ -35,7 +36,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResp
         model=optional_text(body, "model"),
         created=optional_integer(body, "created"),
         candidates=tuple(candidates),
-        usage=usage_in(body),
+        usage=usage_in(body) if counted is None else counted,
         raw_usage=body.get("usage"),
         service_tier=optional_text(body, "service_tier"),
         protocol=NAME,
@@ -43,7 +44,8 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResp
     )
 
 
-def _read_choice(choice: dict[str, Any], opaque_of: OpaqueOf, mark: str) -> Candidate:
+def _read_choice(choice: dict[str, Any], opaque_of: OpaqueOf, place: tuple[int, str]) -> Candidate:
+    """`place`: its number in which reply."""
     message = mapping(choice.get("message"), "message")
     try:
         parts = assistant.read_parts(message, opaque_of)
@@ -52,7 +54,8 @@ def _read_choice(choice: dict[str, Any], opaque_of: OpaqueOf, mark: str) -> Cand
     kinds = set(map(type, parts))
     has_calls = ToolCall in kinds
     if has_calls:
-        parts = _with_ids(parts, mark)
+        number, reply_id = place
+        parts = _with_ids(parts, f"{number}_{reply_id[-24:]}")
     reason, native = read_finish(optional_text(choice, "finish_reason"), has_calls=has_calls, is_refused=Refusal in kinds)
     return Candidate(
         message=Message(role=MessageRole.ASSISTANT, parts=parts, vendor_extensions=rest(message, assistant.MEMBERS)),

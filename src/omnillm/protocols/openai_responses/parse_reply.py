@@ -15,12 +15,13 @@ from omnillm.protocols.openai_responses.model_items import assistant_parts, call
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.openai_responses.write_usage import read_usage
 from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_integer, optional_text, rest, text
+from omnillm.usage import Usage
 
 _TYPED = frozenset({"id", "object", "created_at", "model", "output", "usage", "service_tier", "status", "incomplete_details", "error"})
 _LOGPROBS = "logprobs"
 
 
-def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResponse:  # noqa: ARG001 - nothing is lost
+def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     """Read a response. What repeats the request is left out: `emit_reply` makes it anew from the request itself."""
     parts: list[MessagePart] = []
     for number, item in enumerate(array(body.get("output"), "output")):
@@ -37,7 +38,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses) -> LlmResp
         model=optional_text(body, "model"),
         created=created_of(body),
         candidates=(Candidate(message=message, finish_reason=finish, native_finish_reason=native, logprobs=logprobs),),
-        usage=read_usage(body),
+        usage=read_usage(body) if counted is None else counted,
         raw_usage=raw_usage if type(raw_usage) is dict else None,
         service_tier=optional_text(body, "service_tier"),
         protocol=NAME,
