@@ -13,7 +13,7 @@ import msgspec
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import ToolChoice
-from omnillm.model.message import Issuer, Message, Native, RequestItem, ToolCall
+from omnillm.model.message import Issuer, Message, MessagePart, Native, RequestItem, ToolCall
 from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
@@ -52,12 +52,12 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said."""
     losses = Losses()
-    kinds = _kinds_of(request)
-    if request.protocol not in {"", protocol} and (request.vendor_extensions or Native in kinds):
-        _refuse_kept(request)
+    parts = [part for item in request.input if type(item) is Message for part in item.parts]
+    if request.protocol not in {"", protocol}:
+        _refuse_kept(request, parts)
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
-    sent = renames(protocol, request) if ToolCall in kinds or request.capabilities.tools else NO_NAMES
+    sent = renames(protocol, request) if request.capabilities.tools or ToolCall in map(type, parts) else NO_NAMES
     value = msgspec.json.encode(CODECS[protocol].emit_request(_renamed(request, sent) if sent else request, dialect, losses))
     names = {name: own for own, name in sent.items()} if sent else NO_NAMES
     return ConversionReport(value=value, bridged=request.protocol != protocol, loss_reasons=losses.reasons, names=names)
@@ -77,30 +77,19 @@ def _read(protocol: str, body: bytes, issuer: Issuer | None, counted: Usage | No
         raise provider_mistake(error, issuer) from error
 
 
-def _kinds_of(request: LlmRequest) -> set[type]:
-    """The kinds of parts in its messages: what none of them is need not be looked for."""
-    kinds: set[type] = set()
-    for item in request.input:
-        if type(item) is Message:
-            kinds.update(map(type, item.parts))
-    return kinds
-
-
-def _refuse_kept(request: LlmRequest) -> None:
+def _refuse_kept(request: LlmRequest, parts: list[MessagePart]) -> None:
     """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
-    kept = next(filter(request.vendor_extensions.get, _KEPT), "")
-    if not kept and _has_reference(request):
-        kept = "item_reference"
+    kept = [name for name in _KEPT if request.vendor_extensions.get(name)] if request.vendor_extensions else []
+    if Native in map(type, parts) and any(type(part) is Native and part.kind == "item_reference" for part in parts):
+        kept.append("item_reference")
     if kept:
-        message = f"`{kept}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
+        message = (
+            f"`{kept[0]}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
+        )
         raise ProtocolError(message, reason="unsupported_feature")
 
 
 _KEPT = ("conversation", "prompt", "background")
-
-
-def _has_reference(request: LlmRequest) -> bool:
-    return any(part.kind == "item_reference" for item in request.messages for part in item.parts if type(part) is Native)
 
 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
@@ -145,11 +134,8 @@ def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
 
 
 def _function_names(request: LlmRequest) -> list[str]:
-    names = [tool.name for tool in request.capabilities.tools]
-    for item in request.input:
-        if type(item) is Message:
-            names += [part.name for part in item.parts if type(part) is ToolCall]
-    return names
+    called = [part.name for item in request.input if type(item) is Message for part in item.parts if type(part) is ToolCall]
+    return [*(tool.name for tool in request.capabilities.tools), *called]
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:

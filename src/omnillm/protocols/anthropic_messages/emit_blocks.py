@@ -52,7 +52,7 @@ def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
     block = _BLOCKS[type(part)](part, place, writer)
     if block is None:
         return None
-    if block["type"] == "text" and block["text"].isspace() and place[0] == "input" and not writer.is_own:
+    if place[0] == "input" and not writer.is_own and block["type"] == "text" and block["text"].isspace():
         writer.drop(place, "a text of blanks alone")
         return None
     if part.cache_control is not None or part.vendor_extensions:
