@@ -80,13 +80,8 @@ def pin_of(issuers: Sequence[Issuer], plan: Plan) -> Pin | None:
 
 def issuers_in(request: LlmRequest) -> tuple[Issuer, ...]:
     """Of the opaque values in it, the newest first."""
-    found: list[Issuer] = []
-    for item in reversed(request.input):
-        for part in reversed(item.parts) if type(item) is Message else ():
-            opaque = _OPAQUE_OF.get(type(part), _nothing)(part)
-            if opaque is not None:
-                found.append(opaque.issuer)
-    return tuple(found)
+    found = [opaque.issuer for part in request.parts if (opaque := _OPAQUE_OF.get(type(part), _nothing)(part)) is not None]
+    return tuple(reversed(found))
 
 
 def readable(call: Call, pin: Pin | None, lease: Lease) -> tuple[Call, tuple[LossReason, ...]]:

@@ -160,11 +160,9 @@ class Bridge:
             names=bridged.names,
         )
 
-    def reply(
-        self, bridged: Bridged, lease: Lease, request_id: str, body: bytes, counted: Usage | None
-    ) -> tuple[bytes, tuple[LossReason, ...]]:
+    def reply(self, bridged: Bridged, lease: Lease, request_id: str, body: bytes, counted: Usage | None) -> ConversionReport[bytes]:
         """A whole reply for the client, and what was lost in it. `counted`: the usage that was peeked. UpstreamLost: it is garbled."""
-        report = transcode.transcode_response(
+        return transcode.transcode_response(
             bridged.protocol.name,
             self._call.protocol.name,
             body,
@@ -172,7 +170,6 @@ class Bridge:
             issuer=self._issuer(bridged, lease),
             counted=counted,
         )
-        return report.value, report.loss_reasons
 
     def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:
         context, issuer = self.context(bridged, request_id), self._issuer(bridged, lease)

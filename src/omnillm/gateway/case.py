@@ -252,9 +252,9 @@ class Case(msgspec.Struct, eq=False):
     def translate(self, bridged: Bridged, lease: Lease, body: bytes, counted: Usage | None) -> bytes:
         """A whole reply in the client's words; `counted` is what was peeked of it. UpstreamLost: it cannot be read."""
         assert self.bridge is not None
-        body, reasons = self.bridge.reply(bridged, lease, self.request_id, body, counted)
-        self.losses = tuple(sorted({*bridged.reasons, *reasons}))
-        return body
+        told = self.bridge.reply(bridged, lease, self.request_id, body, counted)
+        self.losses = tuple(sorted({*bridged.reasons, *told.loss_reasons})) if bridged.reasons else told.loss_reasons
+        return told.value
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
         assert self.bridge is not None

@@ -13,7 +13,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import Call, read_members
-from omnillm.protocols.loss import LossReason
+from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
@@ -76,11 +76,10 @@ class FamilyBridge:
         request_id: str,  # noqa: ARG002
         body: bytes,
         counted: Usage | None,  # noqa: ARG002
-    ) -> tuple[bytes, tuple[LossReason, ...]]:
+    ) -> ConversionReport[bytes]:
         """A whole reply for the client, and what was lost in it. UpstreamLost: it is garbled."""
         response = transcode.parse_api_response(bridged.protocol.name, body)
-        report = transcode.emit_api_response(self._call.protocol.name, response, self._request)
-        return report.value, report.loss_reasons
+        return transcode.emit_api_response(self._call.protocol.name, response, self._request)
 
     def stream(self, bridged: Bridged, lease: Lease, request_id: str) -> StreamTranscoder:  # noqa: ARG002 - the signature of `Bridge.stream`
         """Never asked: families that have streams have one format, and that is not translated."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from omnillm.errors import BadRequest, BudgetExceeded
-from omnillm.gateway.bridge import Bridge
+from omnillm.gateway.bridge import Bridge, Bridged
 from omnillm.gateway.call import GENERATE, REALTIME, Call, has_repeated_members, read_members, spelling
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
@@ -148,12 +148,11 @@ class Quoter:
             prompt_tokens, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
-                extras = _extras(plan.targets, dict.fromkeys(plan.targets, Body(call.protocol, call.members, peek)))
+                extras = _extras(plan.targets, [call] * len(plan.targets))
         else:
-            bodies = {target: _body(call, bridge, target) for target in plan.targets}
-            sent = tuple(bodies.values()) or (Body(call.protocol, call.members, call.peek),)
-            prompt_tokens, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent])
-            peek, extras = reduce(_wider, [body.peek for body in sent]), _extras(plan.targets, bodies)
+            sent = [bridge.find(target) or call for target in plan.targets]
+            prompt_tokens, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent or [call]])
+            peek, extras = reduce(_wider, [body.peek for body in sent or [call]]), _extras(plan.targets, sent)
         output = (peek.output_cap or self._default_output_tokens) * peek.n
         needs_price = bool(call.caller.budgets) or self._unknown == "refuse"
         quote = Quote(
@@ -244,21 +243,6 @@ def _told(quote: Quote) -> str:
     return f" under these terms ({told.removeprefix(';').replace(';', ', ')})" if told else ""
 
 
-class Body(NamedTuple):
-    """What one target is sent, as it reads it itself: money rests on that."""
-
-    protocol: Protocol
-    members: Members
-    peek: RequestPeek
-
-
-def _body(call: Call, bridge: Bridge | FamilyBridge, target: Target) -> Body:
-    bridged = bridge.find(target)
-    if bridged is None:
-        return Body(call.protocol, call.members, call.peek)
-    return Body(bridged.protocol, bridged.members, bridged.peek)
-
-
 def _heavier(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     """Of what two targets are sent, which count in their own ways."""
     return max(one[0], other[0]), max(one[1], other[1])
@@ -271,14 +255,15 @@ def _wider(one: RequestPeek, other: RequestPeek) -> RequestPeek:
     return msgspec.structs.replace(one, output_cap=cap, n=max(one.n, other.n))
 
 
-def _extras(targets: tuple[Target, ...], bodies: Mapping[Target, Body]) -> dict[tuple[str, str], Extras]:
+def _extras(targets: Sequence[Target], sent: Sequence[Call | Bridged]) -> dict[tuple[str, str], Extras]:
+    """`sent`: the body of each target, as it reads it itself: money rests on that."""
     found: dict[tuple[str, str], Extras] = {}
-    for target in targets:
-        protocol, members, peek = bodies[target]
+    for target, body in zip(targets, sent, strict=True):
+        protocol, peek = body.protocol, body.peek
         if protocol.asks is not None:
-            found[target.provider, target.model] = _extras_of(protocol.asks(members))
+            found[target.provider, target.model] = _extras_of(protocol.asks(body.members))
         elif peek.price_members:
-            found[target.provider, target.model] = _extras_of(read_asked(protocol.name, members, peek.price_members, peek.n))
+            found[target.provider, target.model] = _extras_of(read_asked(protocol.name, body.members, peek.price_members, peek.n))
     return found
 
 

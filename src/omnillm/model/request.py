@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet
-from omnillm.model.message import Message, MessageRole, RequestItem, Text, VendorExtensions
+from omnillm.model.message import Message, MessagePart, MessageRole, RequestItem, Text, VendorExtensions
 
 
 class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,6 +55,11 @@ class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def messages(self) -> tuple[Message, ...]:
         return tuple(item for item in self.input if type(item) is Message)
+
+    @property
+    def parts(self) -> list[MessagePart]:
+        """Those of all messages, oldest first."""
+        return [part for item in self.input if type(item) is Message for part in item.parts]
 
     @property
     def system_text(self) -> str:

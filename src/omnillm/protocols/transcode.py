@@ -52,7 +52,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said."""
     losses = Losses()
-    parts = [part for item in request.input if type(item) is Message for part in item.parts]
+    parts = request.parts
     if request.protocol not in {"", protocol}:
         _refuse_kept(request, parts)
     if request.capabilities.prompt_cache is not None:
@@ -134,7 +134,7 @@ def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
 
 
 def _function_names(request: LlmRequest) -> list[str]:
-    called = [part.name for item in request.input if type(item) is Message for part in item.parts if type(part) is ToolCall]
+    called = [part.name for part in request.parts if type(part) is ToolCall]
     return [*(tool.name for tool in request.capabilities.tools), *called]
 
 

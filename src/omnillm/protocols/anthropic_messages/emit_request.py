@@ -16,10 +16,12 @@ from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, 
 from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.said import said
 
 _JSON_HINT = "Answer with one JSON object and nothing else."
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "standard_only": "standard_only", "priority": "auto"}
-_UNSAID_NUMBERS = ("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
+_sampling_numbers = said("temperature", "top_p", "top_k")
+_unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
 
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
@@ -93,11 +95,7 @@ def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, A
 
 
 def _sampling(request: LlmRequest, plan: Thinking, dialect: Dialect, body: dict[str, Any], losses: Losses) -> None:
-    generation = request.generation
-    for name in ("temperature", "top_p", "top_k"):
-        value = getattr(generation, name)
-        if value is None:
-            continue
+    for name, value in _sampling_numbers(request.generation):
         if not dialect.accepts_sampling:
             losses.drop(f"generation.{name}", "the model takes no sampling parameters")
         elif plan.is_on and request.protocol != NAME and not _thinks_with(name, value):
@@ -148,9 +146,8 @@ def _tier(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
 
 def _unsaid(request: LlmRequest, losses: Losses) -> None:
     generation, capabilities = request.generation, request.capabilities
-    for name in _UNSAID_NUMBERS:
-        if getattr(generation, name) is not None:
-            losses.drop(f"generation.{name}", f"the Messages API has no {name}")
+    for name, _ in _unsaid_numbers(generation):
+        losses.drop(f"generation.{name}", f"the Messages API has no {name}")
     if generation.n is not None and generation.n != 1:
         losses.drop("generation.n", "the Messages API gives one answer")
     if generation.logprobs:

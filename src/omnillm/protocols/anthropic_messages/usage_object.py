@@ -1,16 +1,15 @@
 """The usage object of a reply, as the SDK's types want it. What a provider reported is read in `peek.py`."""
 
-from operator import attrgetter
 from typing import Any
 
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.said import counted
 from omnillm.usage import Usage
 
-_NOT_TOLD_APART = (
+_not_told_apart = counted(
     *("input_audio", "cache_read_audio", "input_image", "cache_read_image", "input_video"),
     *("output_audio", "output_image", "output_video", "images"),
 )
-_not_told_apart = attrgetter(*_NOT_TOLD_APART)
 _TIERS = frozenset({"standard", "priority", "batch"})
 
 
@@ -50,11 +49,8 @@ def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: st
 
 def counts_object(usage: Usage, losses: Losses) -> dict[str, Any]:
     """Write the counts, in the form of a stream's last event."""
-    more = _not_told_apart(usage)
-    if any(more):
-        for name, count in zip(_NOT_TOLD_APART, more, strict=True):
-            if count:
-                losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
+    for name, _ in _not_told_apart(usage):
+        losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
     written: dict[str, Any] = {
         "input_tokens": usage.input + usage.input_audio + usage.input_image + usage.input_video,
         "output_tokens": usage.completion_tokens,

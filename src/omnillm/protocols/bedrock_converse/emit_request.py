@@ -16,6 +16,7 @@ from omnillm.protocols.bedrock_converse.writer import Writer
 from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.said import said
 from omnillm.protocols.turns import Block
 
 PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResponseFieldPaths", "requestMetadata"})
@@ -25,7 +26,7 @@ PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResp
 """
 _JSON_HINT = "Answer with one JSON object and nothing else."
 _TIERS = {"default": "default", "standard": "default", "standard_only": "default", "flex": "flex", "priority": "priority"}
-_UNSAID = ("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
+_unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _MOST_METADATA = 16
 
@@ -149,9 +150,8 @@ def _tier(request: LlmRequest, losses: Losses) -> dict[str, str] | None:
 
 def _unsaid(request: LlmRequest, losses: Losses) -> None:
     generation = request.generation
-    for name in _UNSAID:
-        if getattr(generation, name) is not None:
-            losses.drop(f"generation.{name}", f"Converse has no {name}")
+    for name, _ in _unsaid_numbers(generation):
+        losses.drop(f"generation.{name}", f"Converse has no {name}")
     if generation.n is not None and generation.n != 1:
         losses.drop("generation.n", "Converse gives one answer")
     if generation.logprobs:

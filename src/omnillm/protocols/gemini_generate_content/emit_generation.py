@@ -8,19 +8,21 @@ from omnillm.protocols.effort import budget_of
 from omnillm.protocols.gemini_generate_content.parse_generation import MOST_CANDIDATES
 from omnillm.protocols.gemini_generate_content.place import Place
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.said import said
 
-_NUMBERS = (
-    ("temperature", "temperature"),
-    ("top_p", "topP"),
-    ("top_k", "topK"),
-    ("n", "candidateCount"),
-    ("max_output_tokens", "maxOutputTokens"),
-    ("presence_penalty", "presencePenalty"),
-    ("frequency_penalty", "frequencyPenalty"),
-    ("seed", "seed"),
-    ("logprobs", "responseLogprobs"),
-    ("top_logprobs", "logprobs"),
-)
+_NUMBERS = {
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "n": "candidateCount",
+    "max_output_tokens": "maxOutputTokens",
+    "presence_penalty": "presencePenalty",
+    "frequency_penalty": "frequencyPenalty",
+    "seed": "seed",
+    "logprobs": "responseLogprobs",
+    "top_logprobs": "logprobs",
+}
+_numbers = said(*_NUMBERS)
 _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "XHIGH", "max": "XHIGH"}
 _REASONING = "capabilities.reasoning"
 _OUTPUT = "capabilities.structured_output"
@@ -31,11 +33,7 @@ _LARGEST_BUDGET = 24_576
 
 def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     generation, capabilities = request.generation, request.capabilities
-    config: dict[str, Any] = {}
-    for name, word in _NUMBERS:
-        value = getattr(generation, name)
-        if value is not None:
-            config[word] = value
+    config: dict[str, Any] = {_NUMBERS[name]: value for name, value in _numbers(generation)}
     if generation.n is not None and generation.n > MOST_CANDIDATES:
         config["candidateCount"] = MOST_CANDIDATES
         place.losses.approximate("generation.n", f"Gemini gives at most {MOST_CANDIDATES}")

@@ -52,10 +52,9 @@ def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any
     if message.vendor_extensions:
         place.extend(content, message.vendor_extensions, place.around, OF_NOTHING)
     written: dict[str, Any] = {"content": content}
-    has_call = any(type(part) is ToolCall for part in message.parts)
-    has_refusal = any(type(part) is Refusal for part in message.parts)
+    kinds = set(map(type, message.parts))
     written["finishReason"] = write_finish(
-        candidate.finish_reason, candidate.native_finish_reason, losses, number, has_call=has_call, has_refusal=has_refusal
+        candidate.finish_reason, candidate.native_finish_reason, losses, number, has_call=ToolCall in kinds, has_refusal=Refusal in kinds
     )
     written["index"] = number
     if candidate.stop_sequence is not None:

@@ -209,7 +209,7 @@ def as_said_by_user(part: MessagePart) -> MessagePart:
 
 def reunited(parts: tuple[MessagePart, ...]) -> tuple[MessagePart, ...]:
     """Put reasoning together again that a stream told in pieces: texts, and at the end the signature, if another protocol gave one."""
-    if len(parts) < 2 or not any(type(part) is Reasoning for part in parts):
+    if len(parts) < 2 or Reasoning not in map(type, parts):
         return parts
     whole: list[MessagePart] = []
     pieces: list[Reasoning] = []

@@ -81,7 +81,7 @@ def _candidate(candidate: dict[str, Any], position: int, reader: ReplyReader, lo
     if "groundingMetadata" in extensions:
         parts = _cited(parts, extensions["groundingMetadata"])
     native = optional_text(candidate, "finishReason")
-    reason, native = read_finish(native or "STOP", has_call=any(type(part) is ToolCall for part in parts))
+    reason, native = read_finish(native or "STOP", has_call=ToolCall in map(type, parts))
     message = Message(
         role=MessageRole.ASSISTANT,
         parts=tuple(parts),

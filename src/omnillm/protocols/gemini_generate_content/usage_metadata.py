@@ -10,6 +10,7 @@ from omnillm.protocols.gemini_generate_content.shapes_of_replies import UsageRep
 from omnillm.protocols.gemini_generate_content.wire import Candidate, UsageMetadata
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.modalities import Media
+from omnillm.protocols.said import counted
 from omnillm.usage import Usage
 
 
@@ -68,9 +69,11 @@ def _details(total: int, media: Media) -> list[dict[str, Any]]:
 
 
 def _drop_unsaid(usage: Usage, losses: Losses) -> None:
-    for name in ("cache_write_short", "cache_write_long"):
-        if getattr(usage, name):
-            losses.approximate(f"usage.{name}", "counted as input")
-    for name in ("images", "tool_calls"):
-        if getattr(usage, name):
-            losses.drop(f"usage.{name}", "Gemini counts tokens alone")
+    for name, _ in _written_to_caches(usage):
+        losses.approximate(f"usage.{name}", "counted as input")
+    for name, _ in _no_tokens(usage):
+        losses.drop(f"usage.{name}", "Gemini counts tokens alone")
+
+
+_written_to_caches = counted("cache_write_short", "cache_write_long")
+_no_tokens = counted("images", "tool_calls")

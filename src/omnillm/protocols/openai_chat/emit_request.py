@@ -1,6 +1,5 @@
 """A request, written for a provider."""
 
-from operator import attrgetter
 from typing import Any
 
 from omnillm.errors import ProtocolError
@@ -13,9 +12,10 @@ from omnillm.protocols.openai_chat.emit_messages import write_messages
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy
 from omnillm.protocols.openai_chat.tools import write_tools
+from omnillm.protocols.said import said
 from omnillm.protocols.user_ids import short_user_id
 
-_PLAIN = (
+_plain = said(
     "temperature",
     "top_p",
     "presence_penalty",
@@ -29,8 +29,6 @@ _PLAIN = (
 _MOST_STOPS = 4
 _TIERS = {"standard": "default", "standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
-_plain = attrgetter(*_PLAIN)
-_NOTHING_PLAIN = (None,) * len(_PLAIN)
 
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:
@@ -77,9 +75,7 @@ def _write_openai_member(name: str, value: Any, path: str, body: dict[str, Any],
 
 
 def _write_generation(generation: GenerationConfig, body: dict[str, Any], place: Place) -> None:
-    said = _plain(generation)
-    if said != _NOTHING_PLAIN:
-        body |= {name: value for name, value in zip(_PLAIN, said, strict=True) if value is not None}
+    body |= _plain(generation)
     assert place.dialect is not None
     if generation.max_output_tokens is not None:
         body[place.dialect.output_cap_member] = generation.max_output_tokens

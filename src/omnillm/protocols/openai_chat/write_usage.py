@@ -3,6 +3,7 @@
 from typing import Any
 
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.said import counted
 from omnillm.usage import Usage
 
 _TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -26,12 +27,14 @@ def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
 
 
 def _drop_unsaid(usage: Usage, losses: Losses) -> None:
-    for name in ("images", "tool_calls"):
-        if getattr(usage, name):
-            losses.drop(f"usage.{name}", "Chat does not count them")
-    for name in ("cache_read_audio", "cache_read_image", "input_video", "output_video"):
-        if getattr(usage, name):
-            losses.approximate(f"usage.{name}", "counted with the rest")
+    for name, _ in _no_tokens(usage):
+        losses.drop(f"usage.{name}", "Chat does not count them")
+    for name, _ in _not_told_apart(usage):
+        losses.approximate(f"usage.{name}", "counted with the rest")
+
+
+_no_tokens = counted("images", "tool_calls")
+_not_told_apart = counted("cache_read_audio", "cache_read_image", "input_video", "output_video")
 
 
 def _heard(usage: Usage) -> dict[str, Any]:

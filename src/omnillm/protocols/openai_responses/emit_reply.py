@@ -45,7 +45,7 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         losses.drop(f"candidates[{number}]", "Responses gives one answer")
     output = OutputWriter(context, Place(losses, protocol=response.protocol, is_reply=True)).write(candidate.message)
     _write_logprobs(candidate, output, losses)
-    kinds: set[type] = {type(part) for part in candidate.message.parts}
+    kinds: set[type] = set(map(type, candidate.message.parts))
     status, reason = write_finish(candidate.finish_reason, candidate.native_finish_reason if is_own else "", kinds, losses)
     envelope = Envelope(
         id=response_id(response.id, response.protocol, context),

@@ -13,11 +13,12 @@ from omnillm.protocols.openai_responses.namespaces import spaces_of
 from omnillm.protocols.openai_responses.parse_request import LOGPROBS
 from omnillm.protocols.openai_responses.place import Place
 from omnillm.protocols.openai_responses.prompt_cache import with_breakpoint, write_policy
+from omnillm.protocols.said import said
 from omnillm.protocols.user_ids import short_user_id
 
 ENCRYPTED = "reasoning.encrypted_content"
-_SAID = ("max_output_tokens", "temperature", "top_p", "top_logprobs")
-_UNSAID = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias")
+_members = said("max_output_tokens", "temperature", "top_p", "top_logprobs")
+_unsaid = said("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias")
 _TIERS = {"standard": "default", "standard_only": "default"}
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
 _STATELESS = frozenset({"anthropic_messages", "gemini_generate_content"})
@@ -74,10 +75,7 @@ def write_settings(request: LlmRequest, body: dict[str, Any], place: Place) -> N
 
 def _write_generation(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
     generation = request.generation
-    for name in _SAID:
-        value = getattr(generation, name)
-        if value is not None:
-            body[name] = value
+    body |= _members(generation)
     tier = generation.service_tier
     if tier and request.protocol not in {"", "openai_responses"} and tier not in TIERS:
         said = _TIERS.get(tier.lower())
@@ -191,9 +189,8 @@ def _write_rest(request: LlmRequest, body: dict[str, Any], place: Place) -> None
 
 def _note_unsaid(request: LlmRequest, losses: Losses) -> None:
     generation, capabilities = request.generation, request.capabilities
-    for name in _UNSAID:
-        if getattr(generation, name) is not None:
-            losses.drop(f"generation.{name}", f"Responses has no {name}")
+    for name, _ in _unsaid(generation):
+        losses.drop(f"generation.{name}", f"Responses has no {name}")
     if generation.stop:
         losses.drop("generation.stop", "Responses has no stop sequences")
     if generation.n is not None and generation.n != 1:

@@ -31,7 +31,7 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
             raise inside(error, f"output[{number}]") from error
     parts, logprobs = gather_logprobs(parts)
     message = Message(role=MessageRole.ASSISTANT, parts=tuple(parts))
-    finish, native = finish_of(optional_text(body, "status"), incomplete_reason(body), {type(part) for part in parts})
+    finish, native = finish_of(optional_text(body, "status"), incomplete_reason(body), set(map(type, parts)))
     raw_usage = body.get("usage")
     return LlmResponse(
         id=optional_text(body, "id"),
