@@ -4,12 +4,15 @@ import msgspec
 import pytest
 
 from omnillm.errors import BadRequest, BudgetExceeded
+from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.quote import LONGEST_CONTEXT, PriceBook, Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import bound, cost
+from omnillm.pricing.estimate import HIDDEN_TOKENS
 from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.protocols.codec import Dialect
 from omnillm.protocols.outline import outline
 from omnillm.protocols.priced import ANTHROPIC_TURNS, GEMINI_CALLS, read_asked
 from omnillm.protocols.registry import PROTOCOLS
@@ -111,12 +114,9 @@ def test_what_has_no_bound_is_named(protocol, extra, named):
     assert named in asked(protocol, **extra).unbounded
 
 
-def quoted(protocol, *, budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted", is_outlined=False, **extra):
-    catalog = Catalog({"p/m": entry}, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
-    quoter = Quoter(PriceBook(catalog, {"p": "k"}), default_output_tokens=50, unknown=unknown)
+def asking(protocol, *, budgets=("b",), is_outlined=False, **extra):
     read, body = members(protocol, **extra), msgspec.json.encode(BODIES[protocol] | extra)
-    target = Target(provider="p", model="m", protocol=protocol)
-    call = Call(
+    return Call(
         protocol=PROTOCOLS[protocol],
         operation="generate",
         caller=Caller(budgets=budgets),
@@ -131,8 +131,31 @@ def quoted(protocol, *, budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted
         wall=0.0,
         deadline=1.0,
     )
-    quote, _ = quoter.quote(call, Plan(targets=(target,), public_model="m", route="p/*"))
+
+
+def quoted(protocol, *, targets=(), budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted", **extra):
+    """`targets`: the protocols that they speak; without any, the client's own."""
+    catalog = Catalog({"p/m": entry, "q/m": entry}, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
+    quoter = Quoter(PriceBook(catalog, {"p": "k", "q": "k"}), default_output_tokens=50, unknown=unknown)
+    call = asking(protocol, budgets=budgets, **extra)
+    spoken = tuple(
+        Target(provider=provider, model="m", protocol=name) for provider, name in zip("pq", targets or (protocol,), strict=False)
+    )
+    plan = Plan(targets=spoken, public_model="m", route="p/*", is_bridged=any(target.protocol != protocol for target in spoken))
+    plan, bridge = Bridges(lambda _: (Dialect(), False), pepper=b"pepper").open(call, plan)
+    quote, _ = quoter.quote(call, plan, bridge)
     return quoter, quote
+
+
+@pytest.mark.parametrize("protocol", BODIES)
+@pytest.mark.parametrize("spoken", [CHAT, MESSAGES])
+def test_a_translated_call_is_weighed_by_what_its_targets_are_sent(protocol, spoken):
+    """What nobody is sent weighs nothing; where a target takes the client's own words too, the heavier of both holds."""
+    alone, native = quoted(protocol, targets=(spoken,))[1], quoted(protocol)[1]
+    assert alone.prompt_bound - HIDDEN_TOKENS[spoken] == PROTOCOLS[spoken].text_bytes(members(spoken))
+    both = quoted(protocol, targets=(spoken, protocol))[1]
+    assert both.prompt_bound == max(alone.prompt_bound, native.prompt_bound)
+    assert both.tokens == max(alone.tokens, native.tokens)
 
 
 @pytest.mark.parametrize(("protocol", "extra", "named"), UNBOUNDED)

@@ -12,7 +12,7 @@ from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import SseReader
 from omnillm.protocols.registry import PROTOCOLS as REGISTRY
 from omnillm.protocols.stream_transcoder import StreamTranscoder
-from omnillm.protocols.transcode import transcode_response
+from omnillm.protocols.transcode import parse_response, transcode_response
 
 pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"no recordings in {FIXTURES}")
 SIGNS = {
@@ -66,6 +66,19 @@ def test_recorded_reply_is_valid_everywhere(protocol: str, path: Path, target: s
     if target != protocol:
         sdk_reads(target, report.value)
     assert msgspec.json.decode(report.value)
+
+
+@pytest.mark.parametrize(("protocol", "path"), recorded(".json"))
+def test_peek_and_translation_count_a_recorded_reply_alike(protocol: str, path: Path) -> None:
+    """So the gateway translates with the usage that it peeked, which says the same to the client."""
+    body = path.read_bytes()
+    peek = REGISTRY[protocol].peek_reply(body)
+    if not peek.is_complete:
+        pytest.skip("the recording is no whole reply of a generation")
+    assert parse_response(protocol, body).value.usage == peek.usage
+    target = "openai_chat" if protocol == "anthropic_messages" else "anthropic_messages"
+    known = transcode_response(protocol, target, body, context=CONTEXT, counted=peek.usage)
+    assert known == transcode_response(protocol, target, body, context=CONTEXT)
 
 
 @pytest.mark.parametrize("target", PROTOCOLS)

@@ -6,6 +6,7 @@ from omnillm.errors import ConfigError
 from omnillm.providers.endpoint import Header, Query
 from omnillm.providers.heads import Sender, reply_fields
 from omnillm.providers.kinds import endpoint
+from omnillm.providers.passing import Fields
 from omnillm.secret import Secret
 
 CLIENT = {
@@ -55,6 +56,22 @@ def test_the_head_is_the_providers_line_host_and_credential_with_the_clients_all
         "anthropic-beta": "a,b",
         "idempotency-key": "i-1",
     }
+
+
+def test_a_translated_call_says_nothing_that_only_the_clients_protocol_understands():
+    """And what the provider's own protocol must be told is said in its place, whatever the client's said; written once for all that share it."""
+    fields = Fields({**CLIENT, b"anthropic-version": b"of the client"})
+    sender = Sender(endpoint("anthropic"), Secret("sk-1"))
+    heads = [
+        sender.head(fields, protocol="anthropic_messages", operation="generate", model="m", is_stream=False, is_translated=is_translated)
+        for is_translated in (True, False, True)
+    ]
+    assert heads[0] == heads[2] != heads[1]
+    assert len(fields.told) == 2
+    told = heads[0].split(b"\r\n")
+    assert {line for line in told if line.startswith((b"x-stainless-", b"openai-", b"anthropic-"))} == {b"anthropic-version: 2023-06-01"}
+    assert {b"accept: application/json", b"user-agent: OpenAI/Python 3.54.0", b"idempotency-key: i-1"} < set(told)
+    assert b"anthropic-version: of the client" in heads[1].split(b"\r\n")
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini"])
