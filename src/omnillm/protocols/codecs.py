@@ -10,6 +10,8 @@ from omnillm.protocols.shapes import Unfit
 
 
 class _Codecs(dict[str, Codec]):
+    """By protocol."""
+
     def __missing__(self, protocol: str) -> Codec:
         raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(self)}.", reason="unsupported_wire_format")
 
@@ -20,7 +22,7 @@ CODECS: Mapping[str, Codec] = _Codecs(
         for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, canonical)
     }
 )
-"""By protocol. ProtocolError: there is none."""
+"""By protocol. One that is not there is a ProtocolError."""
 
 
 def client_mistake(error: Unfit) -> BadRequest:

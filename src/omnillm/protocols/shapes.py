@@ -83,12 +83,14 @@ def optional_mapping(body: dict[str, Any], name: str, path: str = "") -> dict[st
 
 def optional_integer(body: dict[str, Any], name: str, path: str = "", *, lowest: int = -(2**53)) -> int | None:
     value = body.get(name)
-    return None if value is None else integer(value, f"{path}.{name}" if path else name, lowest)
+    return None if value is None else integer(value, _member(name, path), lowest)
 
 
 def optional_number(body: dict[str, Any], name: str, path: str = "") -> float | None:
     value = body.get(name)
-    return None if value is None else number(value, f"{path}.{name}" if path else name)
+    if value is None or type(value) is float:
+        return value
+    return number(value, _member(name, path))
 
 
 def optional_flag(body: dict[str, Any], name: str, path: str = "") -> bool | None:
