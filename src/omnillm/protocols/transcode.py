@@ -57,7 +57,7 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
         _refuse_kept(request, parts)
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
-    sent = renames(protocol, request) if request.capabilities.tools or ToolCall in map(type, parts) else NO_NAMES
+    sent = _renames(protocol, request, parts)
     value = msgspec.json.encode(CODECS[protocol].emit_request(_renamed(request, sent) if sent else request, dialect, losses))
     names = {name: own for own, name in sent.items()} if sent else NO_NAMES
     return ConversionReport(value=value, bridged=request.protocol != protocol, loss_reasons=losses.reasons, names=names)
@@ -125,17 +125,13 @@ def transcode_response(
     return ConversionReport(value=value, bridged=source != target, loss_reasons=losses.reasons)
 
 
-def renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
+def _renames(protocol: str, request: LlmRequest, parts: list[MessagePart]) -> Mapping[str, str]:
     """Function names that the protocol does not allow, to those that are sent in their place."""
+    names = [tool.name for tool in request.capabilities.tools]
+    if ToolCall in map(type, parts):
+        names += [part.name for part in parts if type(part) is ToolCall]
     rule = _NAME_RULES.get(protocol)
-    if rule is None or request.protocol == protocol:
-        return NO_NAMES
-    return rename(_function_names(request), rule)
-
-
-def _function_names(request: LlmRequest) -> list[str]:
-    called = [part.name for part in request.parts if type(part) is ToolCall]
-    return [*(tool.name for tool in request.capabilities.tools), *called]
+    return rename(names, rule) if names and rule is not None and request.protocol != protocol else NO_NAMES
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:

@@ -57,7 +57,7 @@ from omnillm.model import (
     user,
 )
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.transcode import emit_request, renames
+from omnillm.protocols.transcode import emit_request
 
 
 def test_system_text() -> None:
@@ -345,7 +345,7 @@ def test_names_that_gemini_refuses() -> None:
             tools=tuple(ToolDefinition(name=name) for name in names), tool_choice=ToolChoice(mode="named", names=("2nd",))
         ),
     )
-    assert dict(renames(P, asked)) == {"2nd": "_2nd_2", long: "g" * 128, "a b": "a_b"}
+    assert emit_request(P, asked).names == {"_2nd_2": "2nd", "g" * 128: long, "a_b": "a b"}
     body = msgspec.json.decode(emit_request(P, asked).value)
     declared = [function["name"] for function in body["tools"][0]["functionDeclarations"]]
     assert declared == ["_2nd_2", "_2nd", "a.b:c-d", "g" * 128, "a_b"]

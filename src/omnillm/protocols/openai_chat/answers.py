@@ -1,6 +1,7 @@
 """Results of tools: where they stand among the messages, and what they say."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
@@ -24,16 +25,15 @@ def behind_their_calls(items: Sequence[RequestItem], first: int) -> Iterable[tup
     calling: dict[str, list[tuple[int, RequestItem]]] = {}
     for number, item in enumerate(items, first):
         if type(item) is ToolResult:
-            group = calling.get(item.call_id)
-            if group is not None:
-                group.append((number, item))
+            answered = calling.get(item.call_id)
+            if answered is not None:
+                answered.append((number, item))
                 continue
-        groups.append([(number, item)])
-        if type(item) is Message and item.role is MessageRole.ASSISTANT:
-            for part in item.parts:
-                if type(part) is ToolCall:
-                    calling[part.call_id] = groups[-1]
-    return [numbered for group in groups for numbered in group]
+        group = [(number, item)]
+        groups.append(group)
+        if type(item) is Message and item.role is MessageRole.ASSISTANT and ToolCall in map(type, item.parts):
+            calling |= {part.call_id: group for part in item.parts if type(part) is ToolCall}
+    return chain.from_iterable(groups)
 
 
 def write_result(item: ToolResult, call: ToolCall | None, moved: list[dict[str, Any]], place: Place) -> dict[str, Any]:
