@@ -127,11 +127,10 @@ def transcode_response(
 
 def _renames(protocol: str, request: LlmRequest, parts: list[MessagePart]) -> Mapping[str, str]:
     """Function names that the protocol does not allow, to those that are sent in their place."""
-    names = [tool.name for tool in request.capabilities.tools]
-    if ToolCall in map(type, parts):
-        names += [part.name for part in parts if type(part) is ToolCall]
-    rule = _NAME_RULES.get(protocol)
-    return rename(names, rule) if names and rule is not None and request.protocol != protocol else NO_NAMES
+    tools, rule = request.capabilities.tools, _NAME_RULES.get(protocol)
+    if rule is None or request.protocol == protocol or not (tools or ToolCall in map(type, parts)):
+        return NO_NAMES
+    return rename([*(tool.name for tool in tools), *(part.name for part in parts if type(part) is ToolCall)], rule)
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:
