@@ -168,3 +168,4 @@ class CapabilitySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 NO_CAPABILITIES: Final = CapabilitySet()
+"""Of a request that asks for nothing more; known by identity where that saves looking."""

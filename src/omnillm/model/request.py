@@ -28,6 +28,7 @@ class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
 
 NO_GENERATION: Final = GenerationConfig()
+"""Of a request that sets nothing; known by identity, as `NO_CAPABILITIES` is."""
 
 
 class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
