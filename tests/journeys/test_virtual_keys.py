@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from omnillm.assemble import Service
 from omnillm.assemble.keyring import POLL_TICKS, Keyring
 from omnillm.config.load import parse
 from omnillm.errors import ConfigError
+from omnillm.server.inference import CallHead
+from omnillm.server.live import Live
 from omnillm.testing import FakeProvider, ManualClock
 
 KEYS = "/admin/v1/virtual-keys"
@@ -265,6 +268,59 @@ async def test_a_connection_that_lives_on_does_not_keep_a_key_alive(serve: Serve
     await admin(gateway, "POST", f"{KEYS}/ada/revoke")
     assert code(await again(longer)) == (401, "invalid_api_key")
     await line.close()
+
+
+async def test_a_head_that_is_known_to_all_connections_does_not_keep_a_key_alive(serve: Serve, provider: FakeProvider) -> None:
+    """A connection for each call: rights taken away, given back, an applied configuration and the key's end are in force at once."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada")
+    heads = gateway.service.server._fronts[0]._crowd.heads
+    for _ in range(3):
+        assert (await call(gateway, secret)).status == 200
+    assert len(heads) == 1
+    for models, status in ((["claude"], 403), ([], 200)):
+        await admin(gateway, "PATCH", f"{KEYS}/ada", {"models": models})
+        assert [(await call(gateway, secret)).status for _ in range(3)] == [status] * 3
+    await gateway.service.reload()
+    assert len(heads) == 0
+    assert [(await call(gateway, secret)).status for _ in range(3)] == [200] * 3
+    await admin(gateway, "POST", f"{KEYS}/ada/revoke")
+    assert [code(await call(gateway, secret)) for _ in range(3)] == [(401, "invalid_api_key")] * 3
+
+
+def held(value: object) -> Iterator[object]:
+    """What a value holds, however deep; not the program that a call's head leads to."""
+    if isinstance(value, Live):
+        return
+    yield value
+    if isinstance(value, dict):
+        inner: Iterable[object] = (*value, *value.values())
+        inner = (*inner, getattr(value, "told", ()))
+    elif isinstance(value, tuple | list | set | frozenset):
+        inner = value
+    else:
+        names = getattr(value, "__struct_fields__", getattr(value, "__slots__", ()))
+        inner = [getattr(value, name) for name in names]
+    for each in inner:
+        yield from held(each)
+
+
+async def test_no_secret_lies_in_memory_for_the_next_connection(serve: Serve, provider: FakeProvider) -> None:
+    """Of a head that is known only a digest is kept, wherever the SDK puts the key, and whatever else the client sends."""
+    gateway = await serve(configuration(provider))
+    secret = await make(gateway, "ada")
+    fields = f"authorization: Bearer {secret}", f"x-api-key: {secret}", f"x-goog-api-key: {secret}", f"cookie: session={secret}"
+    body = json.dumps({"contents": [{"parts": [{"text": "Hello"}]}]})
+    for field in (*fields, ""):
+        head = f"POST /v1beta/models/fast:generateContent?key={secret} HTTP/1.1\r\nhost: x\r\n{field or 'accept: */*'}\r\n"
+        raw = f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+        assert [(await exchange(gateway.port, Question("gemini", raw))).status for _ in range(3)] == [200] * 3
+    heads = gateway.service.server._fronts[0]._crowd.heads
+    assert len(heads) == len(fields) + 1
+    everything = list(held(heads))
+    assert any(isinstance(each, CallHead) for each in everything)
+    for each in everything:
+        assert secret not in (each.decode("latin-1") if isinstance(each, bytes) else each if isinstance(each, str) else "")
 
 
 async def piece(gateway: Running, target: str, body: bytes, command: str, key: str = "") -> Reply:

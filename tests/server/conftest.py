@@ -24,6 +24,9 @@ class Scripted:
         self.asked, self.opened, self.faults, self.cancelled = [], [], [], 0
         self._answer, self._accept = answer, accept
 
+    def is_current(self, context):
+        return False
+
     def open(self, request):
         self.opened.append(request)
         return self._accept(request) if self._accept else "context"

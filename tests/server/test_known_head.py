@@ -1,10 +1,12 @@
-"""A head that comes again on its connection is known for the same one, and never for more than that."""
+"""A head that comes again is known for the same one, on whichever connection, and never for more than that."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnillm.errors import OmniError
-from omnillm.server.head import KnownHead, frame, read_head
+from omnillm.server.head import frame, read_head
+from omnillm.server.known import GENERATION, LONGEST, Generations, KnownHeads
 
 FIELDS = b"host: x\r\nauthorization: Bearer sk-a\r\n"
 LENGTHS = (
@@ -35,25 +37,34 @@ def head(length: str, *, name: bytes = NAMES[0], fields: bytes = FIELDS, behind:
 def read(raw: bytes):
     request = read_head(raw, peer="", most_fields=100)
     frame(request)
+    request.context = "what it led to"
     return request
 
 
 def told(request):
-    return (
-        request.method,
-        request.target,
-        request.path,
-        request.query,
-        request.headers,
-        request.http_minor,
-        request.length,
-        request.is_last,
-    )
+    return (request.method, request.path, request.http_minor, request.length, request.is_last, request.expects_continue, request.context)
+
+
+def keep(heads: KnownHeads, raw: bytes):
+    return heads.keep(raw, read(raw))
+
+
+def told_twice(raw: bytes) -> KnownHeads:
+    heads = KnownHeads(longest=65536)
+    for _ in range(2):
+        keep(heads, raw)
+    return heads
 
 
 def again(first: bytes, second: bytes):
-    known = KnownHead.of(first, read(first))
-    return None if known is None else known.again(second)
+    """What the connection that brought `first` and what another one knows of `second`: the same."""
+    heads = told_twice(first)
+    own, found = keep(heads, first), heads.find(second)
+    mine = None if own is None else own.again(second)
+    theirs = None if found is None else found.again(second)
+    assert (mine is None) == (theirs is None)
+    assert mine is None or told(mine) == told(theirs)
+    return mine
 
 
 @given(st.sampled_from(NAMES), st.sampled_from(LENGTHS), st.sampled_from((FIELDS, FIELDS[:-3] + b"b\r\n")))
@@ -70,14 +81,23 @@ def test_it_is_what_it_would_have_been_read_as(name, length, fields):
         assert found is None or told(found) == told(expected)
 
 
-def test_another_length_is_the_same_head():
-    """And the two share their fields, and what the application remembers of them."""
-    first = read(head("7"))
-    known = KnownHead.of(head("7"), first)
-    second = known.again(head("12345"))
-    assert (first.length, second.length) == (7, 12345)
-    assert second.headers is first.headers
-    assert second.memo is first.memo is not None
+@pytest.mark.parametrize("fields", [b"connection: close\r\n", b"expect: 100-continue\r\n", b""])
+def test_another_length_is_the_same_head(fields):
+    """And what it led to is the same; so are the ends of the connection and of the wait for a body."""
+    first = head("7", fields=FIELDS + fields)
+    second = again(first, head("12345", fields=FIELDS + fields))
+    assert told(second) == told(read(head("12345", fields=FIELDS + fields)))
+    assert second.context is read(first).context
+
+
+def test_nothing_that_could_bear_a_credential_is_kept():
+    """Neither fields, target, query nor the peer, nor the bytes of the head, in anything that all connections share."""
+    raw = head("7", fields=b"host: x\r\nx-api-key: sk-hidden\r\n").replace(b"/v1/chat", b"/v1/chat?key=sk-hidden")
+    heads = told_twice(raw)
+    found = heads.find(raw).again(raw)
+    assert (found.headers, found.target, found.query, found.peer) == ({}, b"", "", "")
+    assert len(heads) == 1
+    assert not any("sk-hidden" in repr(getattr(table, slot)) for table in (heads._known, heads._seen) for slot in table.__slots__)
 
 
 def test_what_differs_by_a_byte_is_another_head():
@@ -92,3 +112,70 @@ def test_a_head_whose_length_is_not_plain_is_not_known_again():
     """None, or one that is spelt otherwise than as a number behind one space."""
     for raw in (head("7", name=b"content-length:"), head("007"), head("7 ")):
         assert again(raw, raw) is None
+
+
+@pytest.mark.parametrize(("longest", "is_known"), [(65536, True), (len(head("7")), False), (len(head("7")) + 15, True)])
+def test_a_head_that_may_be_too_long_is_not_known(longest, is_known):
+    """With the longest length there is it would be refused."""
+    heads = KnownHeads(longest=longest)
+    assert (keep(heads, head("7")) is not None) == is_known
+
+
+def test_a_very_long_head_is_not_worth_knowing():
+    """So that what is held has a bound."""
+    heads = KnownHeads(longest=65536)
+    assert keep(heads, head("7", fields=FIELDS + b"cookie: " + b"x" * LONGEST + b"\r\n")) is None
+
+
+def test_a_head_is_shared_from_its_second_time_on():
+    """The connection that brought it knows it at once."""
+    heads = KnownHeads(longest=65536)
+    assert keep(heads, head("7")).again(head("8")).length == 8
+    assert heads.find(head("7")) is None
+    keep(heads, head("9"))
+    assert heads.find(head("7")).again(head("8")).length == 8
+
+
+def test_ten_thousand_callers_are_known_through_a_flood():
+    """Heads that never come again, four for each of theirs, drive none of them out; and what is held stays bounded."""
+    heads = KnownHeads(longest=65536)
+    callers = [head("7", fields=b"x-api-key: sk-%d\r\nhost: x\r\n" % number) for number in range(10_000)]
+    request = read(callers[0])
+    for turn in range(4):
+        for number, caller in enumerate(callers):
+            if turn < 2:
+                heads.keep(caller, request)
+            else:
+                assert heads.find(caller) is not None
+                for each in range(2):
+                    heads.keep(head("7", fields=b"traceparent: %d-%d-%d\r\nhost: x\r\n" % (turn, number, each)), request)
+    assert len(heads) == len(callers)
+    assert len(heads._seen) <= 2 * GENERATION
+
+
+def test_a_forgotten_head_is_none():
+    """And costs its second time again only where nobody remembers the first."""
+    heads = told_twice(head("7"))
+    heads.forget()
+    assert heads.find(head("7")) is None
+    assert len(heads) == 0
+    keep(heads, head("7"))
+    assert heads.find(head("7")) is not None
+
+
+@given(st.lists(st.integers(0, 30)), st.integers(1, 8), st.integers(1, 40))
+def test_a_table_holds_what_was_asked_for_lately(keys, most, most_bytes):
+    """The latest `most` different keys are there, as far as their bytes go; never more than twice of either."""
+    table: Generations[int] = Generations(most, most_bytes)
+    sizes = {key: key % 4 for key in keys}
+    for key in keys:
+        raw = b"%d" % key
+        if table.get(raw) is None:
+            table.put(raw, key, sizes[key])
+        assert table.get(raw) == key
+        assert len(table) <= 2 * most
+    latest = list(dict.fromkeys(reversed(keys)))[:most]
+    while sum(sizes[key] for key in latest) > most_bytes:
+        latest.pop()
+    for key in latest:
+        assert b"%d" % key in table._young or b"%d" % key in table._old

@@ -152,6 +152,7 @@ def make_live(program: Program, keyring: Keyring, uploads: Uploads) -> Live:
         native_lists=program.native_lists,
         native=settings.server.native,
         passthrough={name: provider.passthrough for name, provider in settings.providers.items() if provider.passthrough},
+        passed=frozenset(name.encode() for endpoint in program.endpoints.values() for name in endpoint.passed),
         uploads=uploads,
         scheme="https" if settings.server.tls else "http",
         authenticator=Authenticator(keyring.rebuild(settings), pepper=program.pepper, anonymous=anonymous),

@@ -1,6 +1,6 @@
 """Which of a client's fields a provider is told: an allowlist, written once for the requests that share their fields."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +13,9 @@ PASSED: Final = (
     "user-agent",
 )
 STAINLESS: Final = b"x-stainless-"
+IDEMPOTENCY_KEY: Final = b"idempotency-key"
+SHARED_BYTES: Final = 2048
+"""Fields that are longer, or of one call, are kept for nobody else."""
 STAINLESS_NAMES: Final = (
     *("arch", "async", "helper-method", "lang", "os", "package-version", "poll-helper", "raw-response", "read-timeout"),
     *("retry-count", "runtime", "runtime-version", "stream-helper", "timeout"),
@@ -39,6 +42,22 @@ class Fields(dict[bytes, bytes]):
     def __init__(self, found: Mapping[bytes, bytes]) -> None:
         super().__init__(found)
         self.told: dict[Passing, bytes] = {}
+
+
+def tellable(headers: Mapping[bytes, bytes], passed: Collection[bytes] = ()) -> Fields:
+    """Those of a client's fields that any provider may be told: nothing in them is the client's credential.
+
+    `passed`: names that some provider is told beside those that all are. Callers with the same fields share what is made of them.
+    """
+    kept = {name: value for name, value in headers.items() if name in passed or _LABELS.get(name) or name.startswith(STAINLESS)}
+    if IDEMPOTENCY_KEY in kept or sum(map(len, kept.values())) > SHARED_BYTES:
+        return Fields(kept)
+    return _shared(tuple(kept.items()))
+
+
+@lru_cache(maxsize=1024)
+def _shared(items: tuple[tuple[bytes, bytes], ...]) -> Fields:
+    return Fields(dict(items))
 
 
 class Passing:

@@ -11,8 +11,11 @@ from omnillm.errors import CallerFault, Forbidden, MethodNotAllowed, OmniError
 from omnillm.gateway.call import REALTIME, Caller
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.upload import Upload
+from omnillm.protocols.protocol import Protocol
 from omnillm.server import inference, models, passthrough, realtime
+from omnillm.server.inference import CallHead
 from omnillm.server.live import Live
+from omnillm.server.passthrough import Native
 from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
@@ -37,18 +40,11 @@ class Surface(enum.Flag):
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
-    """What `open` found out before the body came. `route` None: the model list, or the operations app."""
+    """What `open` found out of a request that is no inference call. `route`: of a live session; neither that nor a caller: operations."""
 
     route: Route | None
     caller: Caller | None
     live: Live
-
-
-class Known(msgspec.Struct, frozen=True, gc=False):
-    """What a head led to, and the digest of the credential in it, whose caller may have changed since."""
-
-    context: Context
-    credential: bytes
 
 
 class App:
@@ -72,25 +68,23 @@ class App:
         self._counters = counters
         self._make_id = make_id
 
-    def open(self, request: Request) -> Context | passthrough.Native:
+    def open(self, request: Request) -> Context | CallHead | Native:
         """Route and authenticate, at the end of the headers. The policy hangs on the matched path, never on a header; no match: 404."""
         if self._has_calls:
-            context = self._recall(request) or self._open_call(request)
+            context = self._open_call(request)
             if context is not None:
                 return context
         if request.path not in PROBES:
             self._admit_to_operations(request)
         return Context(None, None, self.live)
 
-    def _recall(self, request: Request) -> Context | None:
-        """What this head led to before, if it does so still."""
-        known = None if request.memo is None else request.memo.found
-        if not isinstance(known, Known) or known.context.live is not self.live:
-            return None
-        caller = self.live.authenticator.recognise(known.credential, self._clock.wall())
-        return known.context if caller is known.context.caller else None
+    def is_current(self, context: object) -> bool:
+        """Whether a call's head leads to what it led to before."""
+        if not isinstance(context, CallHead) or context.live is not self.live:
+            return False
+        return self.live.authenticator.is_still(context.call.caller, context.credential, self._clock.wall())
 
-    def _open_call(self, request: Request) -> Context | passthrough.Native | None:
+    def _open_call(self, request: Request) -> Context | CallHead | Native | None:
         path, method = request.path, request.method
         route = inference_route(path) or self._own_route(request)
         if route is None and not models.is_models_path(without_prefix(path), method):
@@ -98,17 +92,19 @@ class App:
         methods = models.METHODS if route is None else methods_of(route)
         if method not in methods:
             raise MethodNotAllowed(path, method, methods)
-        request.takes_websocket = route is not None and route.operation == REALTIME
         live = self.live
         credential = live.authenticator.credential(request.headers, request.query)
-        context = Context(route, live.authenticator.recognise(credential, self._clock.wall()), live)
-        if route is not None and route.is_upload:
+        caller = live.authenticator.recognise(credential, self._clock.wall())
+        if route is None or route.operation == REALTIME:
+            request.takes_websocket = route is not None
+            return Context(route, caller, live)
+        if route.is_upload:
             request.sink, request.is_spooled = Upload(request.headers.get(b"content-type", b"")), True
-        elif request.memo is not None:
-            request.memo.found = Known(context, credential)
-        return context
+        head = inference.read_call_head(request, route, caller, live, credential)
+        request.is_repeatable = head.is_repeatable
+        return head
 
-    def _open_native(self, request: Request) -> passthrough.Native | None:
+    def _open_native(self, request: Request) -> Native | None:
         live = self.live
         upload = passthrough.upload_of(request, live)
         if upload is not None and upload.provider in live.endpoints:
@@ -141,19 +137,17 @@ class App:
 
     async def respond(self, request: Request, reply: Reply) -> None:
         context = request.context
-        if isinstance(context, passthrough.Native):
+        if isinstance(context, CallHead):
+            await inference.respond(inference.read_call(request, context, self._clock), context.live, reply)
+            return
+        if isinstance(context, Native):
             await passthrough.respond(context, request, reply, self._clock)
             return
         assert isinstance(context, Context)
-        if request.takes_websocket:
-            assert context.route is not None
+        if context.route is not None:
             assert context.caller is not None
             opening = realtime.Opening(request=request, route=context.route, caller=context.caller, live=context.live, clock=self._clock)
             await realtime.respond(opening, reply)
-        elif context.route is not None:
-            assert context.caller is not None
-            call = inference.read_call(request, context.route, context.caller, context.live, self._clock)
-            await inference.respond(call, context.live, reply)
         elif context.caller is not None:
             path = without_prefix(request.path)
             body = models.render_models(path, request, context.live.router, context.caller)
@@ -163,7 +157,14 @@ class App:
 
     def problem(self, request: Request | None, error: OmniError) -> Rendered:
         """Any error, as a reply in the protocol that the path speaks."""
-        path, headers = ("/", {}) if request is None else (without_prefix(request.path), request.headers)
         if not error.request_id:  # what had become a call was counted when its case closed
             self._counters.refuse(error.code)
-        return render_problem(error, protocol_of(path, headers), error.request_id or self._make_id())
+        return render_problem(error, _protocol_of(request), error.request_id or self._make_id())
+
+
+def _protocol_of(request: Request | None) -> Protocol:
+    """What the client of a request reads errors in."""
+    if request is None:
+        return protocol_of("/", {})
+    context = request.context
+    return context.call.protocol if isinstance(context, CallHead) else protocol_of(without_prefix(request.path), request.headers)

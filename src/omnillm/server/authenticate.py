@@ -57,6 +57,10 @@ class Authenticator:
             raise Unauthenticated(_MISSING if not credential else _UNKNOWN)
         return _unexpired(caller, wall)
 
+    def is_still(self, caller: Caller, credential: bytes, wall: float) -> bool:
+        """Whether `recognise` would answer this caller."""
+        return self._callers.get(credential, self._anonymous) is caller and wall < caller.expires_wall
+
     def holder(self, headers: Mapping[bytes, bytes], query: str) -> bytes:
         """What a request that was let in is known by later, when it bears no credential any more: its digest; b"": it was anybody's."""
         credential = self.credential(headers, query)

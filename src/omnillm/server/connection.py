@@ -20,7 +20,8 @@ from omnillm.gateway.faults import report_defect
 from omnillm.server.arriving import Arriving, poured
 from omnillm.server.crowd import Crowd
 from omnillm.server.handshake import answer_upgrade, note_credential
-from omnillm.server.head import CHUNKED, KnownHead, frame, oversized, read_head
+from omnillm.server.head import CHUNKED, frame, oversized, read_head
+from omnillm.server.known import KnownHead
 from omnillm.server.requests import Reply, Request
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
@@ -32,7 +33,7 @@ HIGH_WATER = 256 * 1024
 LINGER_S = 5.0
 """How long input is still read and dropped behind a refusal: closing at once would reset the connection, and the client lose the answer."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-UNREADABLE = Request(method="", target=b"", path="", query="", headers={}, http_minor=1, peer="", is_last=True)
+UNREADABLE = Request(method="", path="", http_minor=1, is_last=True)
 
 
 class Connection(asyncio.Protocol):
@@ -143,26 +144,15 @@ class Connection(asyncio.Protocol):
             self._open(data[:end], data[end:])
 
     def _open(self, head: bytes, rest: bytes) -> None:
-        crowd = self._crowd
-        limits = crowd.limits
-        if len(head) > limits.header_bytes:
-            raise oversized(head, limits.header_bytes)
-        known = self._known
+        known, limits = self._known, self._crowd.limits
         request = None if known is None else known.again(head)
-        if request is None:
-            request = self._read(head)
-        else:
-            self._request = request
+        if request is None or not self._crowd.application.is_current(request.context):
+            request = self._find(head) or self._read(head)
+        self._request = request
         length = request.length
-        offers_upgrade = b"upgrade" in request.headers
-        if offers_upgrade:
-            note_credential(request)
-        request.context = crowd.application.open(request)
         most = limits.upload_bytes if request.is_spooled else limits.body_bytes
         if length > most:
             raise TooLarge(f"The body is larger than {most} bytes.")
-        if offers_upgrade:
-            answer_upgrade(request)
         if CHUNKED < length <= len(rest):
             if length:
                 self._hold(length)
@@ -171,10 +161,30 @@ class Connection(asyncio.Protocol):
         else:
             self._expect_body(request, rest)
 
+    def _find(self, head: bytes) -> Request | None:
+        """The request of a head that another connection brought before, or this one before its newest; None: it is to be read."""
+        crowd = self._crowd
+        known = crowd.heads.find(head)
+        request = None if known is None else known.again(head)
+        if request is None or not crowd.application.is_current(request.context):
+            return None
+        self._known = known
+        return request
+
     def _read(self, head: bytes) -> Request:
-        self._request = request = read_head(head, peer=self._peer, most_fields=self._crowd.limits.fields)
+        crowd = self._crowd
+        if len(head) > crowd.limits.header_bytes:
+            raise oversized(head, crowd.limits.header_bytes)
+        self._request = request = read_head(head, peer=self._peer, most_fields=crowd.limits.fields)
         frame(request)
-        self._known = KnownHead.of(head, request) if request.length > 0 and b"upgrade" not in request.headers else None
+        offers_upgrade = b"upgrade" in request.headers
+        if offers_upgrade:
+            note_credential(request)
+        request.context = crowd.application.open(request)
+        if offers_upgrade:
+            answer_upgrade(request)
+        elif request.is_repeatable:
+            self._known = crowd.heads.keep(head, request)
         return request
 
     def _keep_head(self, data: bytes) -> None:
@@ -201,7 +211,7 @@ class Connection(asyncio.Protocol):
         self.due = self._crowd.clock.now() + limits.body_deadline_s
         if rest:
             self._take_body(rest)
-        elif request.http_minor and b"expect" in request.headers:
+        elif request.expects_continue:
             self.write(CONTINUE)
 
     def _take_body(self, piece: bytes) -> None:

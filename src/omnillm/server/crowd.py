@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from omnillm.clock import Clock
+from omnillm.server.known import KnownHeads
 from omnillm.server.requests import Application
 from omnillm.transport.burst import Burst
 from omnillm.transport.timeouts import Deadlines
@@ -41,7 +42,8 @@ class Crowd:
 
     # fmt: off
     __slots__ = (
-        "application", "burst", "clock", "connections", "date_field", "deadlines", "ending", "gone", "held_bytes", "is_draining", "limits",
+        "application", "burst", "clock", "connections", "date_field", "deadlines", "ending", "gone", "heads", "held_bytes", "is_draining",
+        "limits",
     )
     # fmt: on
 
@@ -54,6 +56,7 @@ class Crowd:
         self.connections: set[Member] = set()
         self.ending: set[asyncio.Task[None]] = set()
         """Cancelled tasks whose connection is gone while they still clean up."""
+        self.heads = KnownHeads(longest=limits.header_bytes)
         self.held_bytes = 0
         self.is_draining = False
         self.date_field = b""

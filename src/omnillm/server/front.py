@@ -70,6 +70,7 @@ class Front:
 
     def forget_heads(self) -> None:
         """The application answers from something else now: what heads led to before is held no longer, also by who is idle."""
+        self._crowd.heads.forget()
         for connection in self._crowd.connections:
             connection.forget_head()
 

@@ -3,8 +3,6 @@
 Each head gets a parser of its own (a quarter of a microsecond): no state outlives a message, and an `Upgrade`, at which llhttp
 would stop, ends nothing but itself. llhttp refuses by itself: bare CR or LF, folded lines, control characters, white space
 before a colon, two lengths, both framings, lengths that are not digits.
-
-An SDK's connection brings the same head again and again, but for the length: a `KnownHead` is not read twice.
 """
 
 import re
@@ -12,11 +10,9 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
-from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, TooLarge
-from omnillm.providers.passing import Fields
-from omnillm.server.requests import Memo, Request
+from omnillm.server.requests import Request
 
 CHUNKED = -1
 SPACE = 32
@@ -25,9 +21,6 @@ BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ABSOLUTE = re.compile(r"https?://[^/?]+(?=[/?]|\Z)", re.IGNORECASE)
 HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
-LENGTH = b"\r\ncontent-length: "
-MOST_DIGITS = 15
-"""Of a length. llhttp takes more, and refuses what 64 bits do not hold."""
 
 
 class _Fields:
@@ -135,43 +128,14 @@ def frame(request: Request) -> None:
     elif connection != b"keep-alive":
         options = [option.strip() for option in connection.lower().split(b",")]
         request.is_last = b"close" in options or (minor == 0 and b"keep-alive" not in options)
-    if b"expect" in headers and minor and headers[b"expect"].lower() != b"100-continue":
+    request.expects_continue = minor == 1 and _expects_continue(headers)
+
+
+def _expects_continue(headers: dict[bytes, bytes]) -> bool:
+    expectation = headers.get(b"expect")
+    if expectation is not None and expectation.lower() != b"100-continue":
         raise BadRequest("The only expectation that can be met is 100-continue.", code="expectation_failed", status=417)
-
-
-class KnownHead:
-    """The newest head of a connection, by the bytes before and behind its length.
-
-    One that is the same gets a copy of its request, which shares the fields.
-    """
-
-    __slots__ = ("_after", "_before", "_request")
-
-    def __init__(self, before: bytes, after: bytes, request: Request) -> None:
-        self._before = before
-        self._after = after
-        self._request = request
-
-    @classmethod
-    def of(cls, head: bytes, request: Request) -> "KnownHead | None":
-        """`request` as `head` was just read, with a body to come; None: where its length stands is not plain to see."""
-        start = head.lower().find(LENGTH) + len(LENGTH)
-        end = head.find(b"\r\n", start)
-        if start < len(LENGTH) or head[start:end] != b"%d" % request.length:
-            return None
-        request.memo = Memo()
-        request.headers = Fields(request.headers)
-        return cls(head[:start], head[end:], replace(request))
-
-    def again(self, head: bytes) -> Request | None:
-        """The request of a head that is this one, whatever its length; None: it is another."""
-        before, after = self._before, self._after
-        if not (head.startswith(before) and head.endswith(after)):
-            return None
-        digits = head[len(before) : len(head) - len(after)]
-        if not digits.isdigit() or len(digits) > MOST_DIGITS:
-            return None
-        return replace(self._request, length=int(digits))
+    return expectation is not None
 
 
 def oversized(head: bytes, limit: int) -> TooLarge:

@@ -1,5 +1,10 @@
 """An inference request: the call made of it, and its reply written as the relay gives it out."""
 
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
@@ -11,53 +16,97 @@ from omnillm.gateway.upload import Upload
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
 from omnillm.protocols.outline import outline
+from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.heads import reply_fields
+from omnillm.providers.passing import tellable
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
 
 MAX_TAGS_BYTES = 1024
+UNREAD: Final = RequestPeek(model="")
+"""Of a body that has not come yet."""
 
 
-def read_call(request: Request, route: Route, caller: Caller, live: Live, clock: Clock) -> Call:
-    """Decode and peek the body once; anything wrong with it is a BadRequest that names the member."""
-    now = clock.now()
+class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the head of an inference request says of its call: of every call that comes with it under one configuration and caller.
+
+    It bears no credential: the call's headers are those that a provider may be told, and of the secret there is only a digest.
+    """
+
+    live: Live
+    credential: bytes
+    """The digest of what the request bears."""
+    route: Route
+    call: Call
+    """But for what its body and its moment say."""
+    timeout_s: float
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may come again: a form's call has the form, and an idempotency key is of one call."""
+        return self.call.upload is None and self.call.idempotency_key is None
+
+
+def read_call_head(request: Request, route: Route, caller: Caller, live: Live, credential: bytes) -> CallHead:
+    """Raises BadRequest when a field asks for what cannot be, and is to be called before the body comes."""
     headers = request.headers
     if route.provider:
         live.endpoints[route.provider].check_request(headers, route.location)
-    upload = request.sink if isinstance(request.sink, Upload) else None
+    session = text_of(headers, b"x-omnillm-session")
+    return CallHead(
+        live=live,
+        credential=credential,
+        route=route,
+        call=Call(
+            provider=route.provider,
+            version=route.version,
+            protocol=route.protocol,
+            operation=route.operation,
+            caller=caller,
+            model=route.model,
+            is_stream=route.is_stream,
+            peek=UNREAD,
+            members={},
+            body=b"",
+            headers=tellable(headers, live.passed),
+            started_at=0.0,
+            wall=0.0,
+            deadline=0.0,
+            session=session,
+            affinity=affinity_of(live.affinity, session, b""),
+            tags=merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags),
+            idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
+            upload=request.sink if isinstance(request.sink, Upload) else None,
+        ),
+        timeout_s=timeout_s(headers, live.deadline_s),
+    )
+
+
+def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
+    """Decode and peek the body once; anything wrong with it is a BadRequest that names the member."""
+    now = clock.now()
+    call, route, upload = head.call, head.route, head.call.upload
     body = request.body if upload is None else upload.digest
     members = read_members(body) if upload is None else upload.members
-    protocol = route.protocol
-    peek = protocol.peek_request(with_model(members, route.model if route.provider and not protocol.is_native_only else ""))
+    is_named = route.provider and route.model and not call.protocol.is_native_only
+    peek = call.protocol.peek_request(with_model(members, route.model) if is_named else members)
     model = route.model or peek.model
     if not model:
         raise BadRequest("The request names no model.", code="missing_model")
-    session = text_of(headers, b"x-omnillm-session")
-    if route.provider:
-        model = f"{route.provider}/{model}"
-    return Call(
-        provider=route.provider,
-        version=route.version,
-        protocol=protocol,
-        operation=route.operation,
-        caller=caller,
-        model=model,
+    return replace(
+        call,
+        model=f"{route.provider}/{model}" if route.provider else model,
         is_stream=route.is_stream or peek.is_stream,
         peek=peek,
         members=members,
         body=body,
-        outline=None if protocol.family else outline(members, body),
-        headers=headers,
+        outline=None if call.protocol.family else outline(members, body),
         started_at=now,
         wall=clock.wall(),
-        deadline=now + timeout_s(headers, live.deadline_s),
-        session=session,
-        affinity=affinity_of(live.affinity, session, request.body),
-        tags=merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags),
-        idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
-        upload=upload,
+        deadline=now + head.timeout_s,
+        affinity=affinity_of("prefix", "", request.body) if head.live.affinity == "prefix" else call.affinity,
     )
 
 

@@ -24,6 +24,8 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     """Drop-in prefix, without its slash -> the provider of its native calls."""
     passthrough: Mapping[str, tuple[str, ...]]
     """Provider -> patterns of further paths."""
+    passed: frozenset[bytes]
+    """Header fields that some provider is told beside those that all are."""
     uploads: Uploads
     scheme: str
     authenticator: Authenticator

@@ -16,41 +16,35 @@ ONE_WRITE = 64 * 1024
 """A body above this is written behind its head instead of being copied into one piece with it."""
 
 
-class Memo:
-    """Of a head that came, and may come again on its connection: what the application found out from it."""
-
-    __slots__ = ("found",)
-
-    def __init__(self) -> None:
-        self.found: object = None
-
-
 class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """One request. `headers` has lower-cased names, repeated ones joined with a comma; `path` is percent-decoded once and not normalised.
 
     `length` is the announced size of the body in bytes (-1: chunked), and stands in no field; `is_last`: the client wants the connection
-    closed. The fields are shared by all requests of a connection that have the same ones: nobody changes them.
+    closed. Of a known head (`known.py`) nothing is told that could bear a credential: neither target, query nor headers, nor the peer.
     """
 
     method: str
-    target: bytes
+    target: bytes = b""
     path: str
-    query: str
-    headers: dict[bytes, bytes]
+    query: str = ""
+    headers: dict[bytes, bytes] = {}
     http_minor: int
-    peer: str
+    peer: str = ""
     body: bytes = b""
     spool: Spool | None = None
     """The body, where it is too large to hold."""
     is_spooled: bool = False
     """Said by the application at the end of the headers: the body may be large."""
     context: object = None
-    memo: Memo | None = None
-    """Shared with the requests of its connection that have the same head but for their length; None: the head will not be known again."""
+    """What the application found out at the end of the headers."""
+    is_repeatable: bool = False
+    """Said by the application's `open`: its context holds for every request with this head, whatever its length, and has no credential."""
     sink: "Sink | None" = None
     """Takes the body as it arrives, in the place of `body`; the application gives it at `open`."""
     length: int = 0
     is_last: bool = False
+    expects_continue: bool = False
+    """The client sends its body when it is told to."""
     takes_websocket: bool = False
     """Said by the application's `open`: this path is for WebSocket."""
     accept: bytes = b""
@@ -201,6 +195,9 @@ class Reply:
 class Application(Protocol):
     def open(self, request: Request) -> object:
         """Called at the end of the headers, before a byte of the body is taken: the context of the request, or an OmniError."""
+
+    def is_current(self, context: object) -> bool:
+        """Whether `open` would answer this context, which it called repeatable, to its head now. Asked of every known head that comes."""
 
     async def respond(self, request: Request, reply: Reply) -> None:
         """Answer: one task a request, cancelled at once when the client hangs up. An OmniError before the first byte becomes `problem`."""
