@@ -61,12 +61,10 @@ RETRIES = frozenset({Verdict.OVERLOADED, Verdict.SERVER_FAULT, Verdict.TIMEOUT, 
 
 
 class Headroom(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a provider's rate-limit headers said; None where they were silent. Resets are seconds from now."""
+    """What a provider's rate-limit headers said to be left; None where they were silent. Resets are seconds from now."""
 
-    requests_limit: int | None = None
     requests_left: int | None = None
     requests_reset_s: float | None = None
-    tokens_limit: int | None = None
     tokens_left: int | None = None
     tokens_reset_s: float | None = None
 

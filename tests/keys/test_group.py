@@ -94,7 +94,6 @@ def test_the_probe_of_a_class_is_one_for_the_whole_group():
         (Headroom(tokens_left=100), 30, 3),
         (Headroom(requests_left=3, tokens_left=30), 30, 1),
         (Headroom(requests_left=500), 1, 20),
-        (Headroom(requests_limit=1), 1, 20),
         (Headroom(), 1, 20),
     ],
 )

@@ -5,6 +5,7 @@ from functools import reduce
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridge, Bridged
@@ -44,6 +45,7 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 NO_EXTRAS = Extras()
+MOST_TARIFFS = 4096
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -76,9 +78,9 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def bounds(self, target: tuple[str, str], price: Price) -> tuple[int, int, Units]:
         """(tokens of prompt and of completion, units) that an attempt at this target can take at most."""
         output = price.max_output * self.uncapped_choices or self.output_bound
-        if target not in self.extras:
+        extras = self.extras.get(target) if self.extras else None
+        if extras is None:
             return self.prompt_bound, output, NO_UNITS
-        extras = self.extras[target]
         return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.units
 
 
@@ -108,9 +110,7 @@ class PriceBook:
     def _find(self, provider: str, model: str, terms: Terms) -> Price | None:
         """Where the provider's place has no price of its own, the model costs the same there."""
         section, place = self.sections[provider], self._places.get(provider, "")
-        placed = (
-            self.catalog.find(provider, section, model, msgspec.structs.replace(terms, place=place)) if place and not terms.place else None
-        )
+        placed = self.catalog.find(provider, section, model, replace(terms, place=place)) if place and not terms.place else None
         return placed or self.catalog.find(provider, section, model, terms)
 
 
@@ -121,9 +121,13 @@ class Quoter:
         self.prices = prices
         self._default_output_tokens = default_output_tokens
         self._unknown = unknown
+        self._tariffs: dict[tuple[Target, ...], Tariff] = {}
+        """Of calls that ask for tokens alone, by the targets of their plans. Model names can come from strangers."""
 
     def price(self, quote: Quote, target: tuple[str, str]) -> Price | None:
         """What an attempt at a target of the quote costs. Terms without a price, where nothing must be kept, cost the standard one."""
+        if not quote.extras:
+            return self.prices.find(*target)
         terms = quote.extras.get(target, NO_EXTRAS).terms
         return self.prices.find(*target, terms) or self.prices.find(*target)
 
@@ -135,14 +139,12 @@ class Quoter:
         asked, tier = quote.extras.get(target, NO_EXTRAS).terms, served_tier(told)
         if tier is None or tier == asked.tier:
             return None
-        return self.prices.find(*target, msgspec.structs.replace(asked, tier=tier))
+        return self.prices.find(*target, replace(asked, tier=tier))
 
     def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
         """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
-        if call.operation == REALTIME:
-            return self._quote_session(call, plan)
         if call.operation != GENERATE and not call.protocol.family:
-            return FREE, plan.targets
+            return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.targets)
         if bridge is None:
             seen = call.outline or call
             prompt_tokens, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
@@ -154,7 +156,7 @@ class Quoter:
             prompt_tokens, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent or [call]])
             peek, extras = reduce(_wider, [body.peek for body in sent or [call]]), _extras(plan.targets, sent)
         output = (peek.output_cap or self._default_output_tokens) * peek.n
-        needs_price = bool(call.caller.budgets) or self._unknown == "refuse"
+        needs_price = call.caller.budgets or self._unknown == "refuse"
         quote = Quote(
             tokens=prompt_tokens + (output if peek.output_cap != 0 else 0),  # a family whose reply is no text: vectors, scores
             prompt_bound=prompt_bound,
@@ -163,15 +165,7 @@ class Quoter:
             extras=extras,
             is_paid_by_piece=not call.protocol.family,
         )
-        if not needs_price:
-            return quote, plan.targets
-        if call.caller.budgets and _is_ambiguous(call):
-            raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
-        priced = self._priced(call, plan, quote)
-        quote = self._bounded(call, priced, quote)
-        if quote.injected_cap is not None and bridge is not None:
-            bridge.cap(quote.injected_cap)
-        return quote, plan.targets if len(priced) == len(plan.targets) else tuple(target for target, _ in priced)
+        return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.targets)
 
     def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, tuple[Target, ...]]:
         """Of a live session: its first turn. What comes after is reserved as it comes."""
@@ -185,31 +179,42 @@ class Quoter:
             unbounded = session.unbounded_cost(call.body)
             if unbounded and call.caller.budgets:
                 raise BadRequest(f"The session has a budget, and its cost has no upper bound: {unbounded}.", code="unbounded_cost")
-        priced = self._priced(call, plan, quote)
+        priced = self._priced(call, plan.targets, quote)
         if call.caller.budgets:
             most = max((turn_bound(watch, price) for _, price in priced if price is not None), default=0)
-            quote = msgspec.structs.replace(quote, amount_nanousd=most)
+            quote = replace(quote, amount_nanousd=most)
         return quote, tuple(target for target, _ in priced)
 
-    def _bounded(self, call: Call, priced: Sequence[tuple[Target, Price | None]], quote: Quote) -> Quote:
-        """The quote with the money of the dearest target, and the cap that makes it a bound."""
-        most, has_open_end = 0, False
-        for target, price in priced:
-            if price is not None:
-                has_open_end = has_open_end or not price.max_output
-                most = max(most, bound_of(quote, (target.provider, target.model), price))
-        needs_cap = has_open_end and quote.uncapped_choices and call.protocol.output_cap_member
-        return msgspec.structs.replace(
-            quote,
-            amount_nanousd=most if call.caller.budgets else 0,
-            injected_cap=self._default_output_tokens if needs_cap else None,
-        )
+    def _bounded(
+        self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None
+    ) -> tuple[Quote, tuple[Target, ...]]:
+        """The quote with the money of the dearest target, and the cap that makes it a bound; and the targets whose price is known."""
+        if call.caller.budgets and _is_ambiguous(call):
+            raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
+        tariff = self._tariff(call, targets, quote)
+        if quote.uncapped_choices and tariff.has_open_end and call.protocol.output_cap_member:
+            quote = replace(quote, injected_cap=self._default_output_tokens)
+            if bridge is not None:
+                bridge.cap(self._default_output_tokens)
+        return replace(quote, amount_nanousd=tariff.most(quote)) if call.caller.budgets else quote, tariff.targets
 
-    def _priced(self, call: Call, plan: Plan, quote: Quote) -> Sequence[tuple[Target, Price | None]]:
+    def _tariff(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> "Tariff":
+        """What is asked for beyond tokens is each call's own; else the targets alone decide, and are looked up at once."""
+        if quote.extras:
+            return Tariff.of(targets, self._priced(call, targets, quote))
+        tariff = self._tariffs.get(targets)
+        if tariff is None:
+            tariff = Tariff.of(targets, self._priced(call, targets, quote))
+            if len(self._tariffs) >= MOST_TARIFFS:
+                self._tariffs.clear()
+            self._tariffs[targets] = tariff
+        return tariff
+
+    def _priced(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> Sequence[tuple[Target, Price | None]]:
         """The targets that may be tried, with their prices; where there are none, says why."""
         priced: list[tuple[Target, Price | None]] = []
         unbounded = ""
-        for target in plan.targets:
+        for target in targets:
             key = (target.provider, target.model)
             extras = quote.extras.get(key, NO_EXTRAS)
             price = self.prices.find(*key, extras.terms)
@@ -229,6 +234,28 @@ class Quoter:
             "under pricing.overrides.",
             code="price_unknown",
         )
+
+
+class Tariff(msgspec.Struct, frozen=True, gc=False):
+    """The targets that may be tried, and what those cost that have a price."""
+
+    targets: tuple[Target, ...]
+    prices: tuple[tuple[tuple[str, str], Price], ...]
+    has_open_end: bool
+    """How long the output of one of them can become is not known."""
+
+    @classmethod
+    def of(cls, targets: tuple[Target, ...], priced: Sequence[tuple[Target, Price | None]]) -> "Tariff":
+        prices = tuple(((target.provider, target.model), price) for target, price in priced if price is not None)
+        return cls(
+            targets if len(priced) == len(targets) else tuple(target for target, _ in priced),
+            prices,
+            not all(price.max_output for _, price in prices),
+        )
+
+    def most(self, quote: Quote) -> int:
+        """nano-USD of one attempt, at the dearest target."""
+        return max([bound_of(quote, target, price) for target, price in self.prices], default=0)
 
 
 def bound_of(quote: Quote, target: tuple[str, str], price: Price) -> int:
@@ -252,7 +279,7 @@ def _wider(one: RequestPeek, other: RequestPeek) -> RequestPeek:
     """The longer cap, or none if one of them has none, and more choices."""
     is_open = one.output_cap is None or other.output_cap is None
     cap = None if is_open else max(one.output_cap or 0, other.output_cap or 0)
-    return msgspec.structs.replace(one, output_cap=cap, n=max(one.n, other.n))
+    return replace(one, output_cap=cap, n=max(one.n, other.n))
 
 
 def _extras(targets: Sequence[Target], sent: Sequence[Call | Bridged]) -> dict[tuple[str, str], Extras]:
@@ -292,5 +319,7 @@ def _is_ambiguous(call: Call) -> bool:
     if has_repeated_members(call.body, call.members):
         return True
     holder, dot, _ = call.protocol.output_cap_member.partition(".")
-    raw = call.members.get(spelling(call.members, holder)) if dot else None
+    if not dot:
+        return False
+    raw = call.members.get(spelling(call.members, holder))
     return raw is not None and bytes(raw) != b"null" and has_repeated_members(bytes(raw), read_members(bytes(raw)))

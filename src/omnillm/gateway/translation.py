@@ -252,15 +252,20 @@ def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     members = wording.reword(call.members)
     changes: dict[str, bytes] = {}
     asked = call.peek.model or call.model
-    if model != asked and call.protocol.rename is not None:
-        changes |= call.protocol.rename(members, model)
-    elif model != asked and "model" in members:
-        changes["model"] = msgspec.json.encode(model)
+    if model != asked:
+        changes |= _renamed(call.protocol, members, model)
     if quote.injected_cap is not None:
         _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)
     if wording.asks_usage and call.is_stream and not call.peek.wants_usage:
         changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))
     return emit(members, changes) if changes or members is not call.members else call.body
+
+
+def _renamed(protocol: Protocol, members: Members, model: str) -> dict[str, bytes]:
+    """The members that name the model, where the body does."""
+    if protocol.rename is not None:
+        return protocol.rename(members, model)
+    return {"model": msgspec.json.encode(model)} if "model" in members else {}
 
 
 def _inject_cap(changes: dict[str, bytes], call: Call, member: str, cap: int) -> None:

@@ -150,5 +150,7 @@ def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO
 def _most(input_tokens: int, output_tokens: int, rates: Price, units: Units) -> int:
     """Millionths of a nano-USD."""
     tokens = input_tokens * rates.dearest_input + output_tokens * rates.dearest_output
+    if units is NO_UNITS:
+        return tokens
     made = units.tool_calls * rates.tool_call + units.images * rates.image
     return tokens + made + units.characters * rates.character + units.audio_ms * rates.audio_ms

@@ -48,7 +48,7 @@ NATIVE_RETURNED: Final = (
 """Of a reply to a native call, beside `RETURNED`."""
 
 _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
-_NATIVE_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
+_NATIVE_RETURNED = _RETURNED + tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
 
 
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
@@ -167,8 +167,7 @@ class Sender:
 def reply_fields(headers: Mapping[bytes, bytes], *, is_native: bool = False) -> bytes:
     """Return those fields of a provider's reply that a client may see, each ended by CRLF."""
     fields = b""
-    for name, label in (*_RETURNED, *_NATIVE_RETURNED) if is_native else _RETURNED:
-        value = headers.get(name)
-        if value is not None:
-            fields += label + value + b"\r\n"
+    for name, label in _NATIVE_RETURNED if is_native else _RETURNED:
+        if name in headers:
+            fields += label + headers[name] + b"\r\n"
     return fields

@@ -6,7 +6,7 @@ ASKED = "*"
 """A target's model: the name that was asked for goes through."""
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False, cache_hash=True):
     provider: str
     model: str
     """The provider's own name of the model."""

@@ -1,7 +1,8 @@
 """The table of paths: inference straight to the engine, everything else to the Starlette app through the bridge."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 from typing import Protocol as Interface
 
 import msgspec
@@ -22,7 +23,7 @@ from omnillm.server.requests import Rendered, Reply, Request
 
 
 class Bridge(Interface):
-    async def respond(self, request: Request, reply: Reply) -> None: ...
+    def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]: ...
 
 
 BESIDE_REALTIME = "/v1/realtime/"
@@ -135,25 +136,20 @@ class App:
                 return
         raise CallerFault(f"There is nothing at {path[:200]!r}.", code="not_found", status=404)
 
-    async def respond(self, request: Request, reply: Reply) -> None:
+    def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]:
+        """Of each kind of request its own: no frame of this one stands around it."""
         context = request.context
         if isinstance(context, CallHead):
-            await inference.respond(inference.read_call(request, context, self._clock), context.live, reply)
-            return
+            return inference.respond(inference.read_call(request, context, self._clock), context.live, reply)
         if isinstance(context, Native):
-            await passthrough.respond(context, request, reply, self._clock)
-            return
+            return passthrough.respond(context, request, reply, self._clock)
         assert isinstance(context, Context)
-        if context.route is not None:
-            assert context.caller is not None
-            opening = realtime.Opening(request=request, route=context.route, caller=context.caller, live=context.live, clock=self._clock)
-            await realtime.respond(opening, reply)
-        elif context.caller is not None:
-            path = without_prefix(request.path)
-            body = models.render_models(path, request, context.live.router, context.caller)
-            reply.send(200, b"content-type: application/json\r\n", body)
-        else:
-            await self._operations.respond(request, reply)
+        if context.caller is None:
+            return self._operations.respond(request, reply)
+        if context.route is None:
+            return models.respond(request, reply, context.live.router, context.caller)
+        opening = realtime.Opening(request=request, route=context.route, caller=context.caller, live=context.live, clock=self._clock)
+        return realtime.respond(opening, reply)
 
     def problem(self, request: Request | None, error: OmniError) -> Rendered:
         """Any error, as a reply in the protocol that the path speaks."""

@@ -5,7 +5,7 @@ from typing import Self
 
 from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
 from omnillm.server.head import CHUNKED
-from omnillm.server.requests import Request
+from omnillm.server.requests import Request, Sink
 from omnillm.transport.spool import MEMORY_BYTES, Spool
 
 
@@ -66,11 +66,8 @@ class Arriving:
         return b""
 
 
-def poured(request: Request, body: bytes) -> bytes:
+def poured(sink: Sink, body: bytes) -> bytes:
     """As `finish`, of a body that came with its head."""
-    sink = request.sink
-    if sink is None:
-        return body
     sink += body
     sink.finish()
     return b""

@@ -157,7 +157,7 @@ class Connection(asyncio.Protocol):
             if length:
                 self._hold(length)
             self._input = rest[length:]
-            self._call(request, poured(request, rest[:length]))
+            self._call(request, rest[:length] if request.sink is None else poured(request.sink, rest[:length]))
         else:
             self._expect_body(request, rest)
 
@@ -277,11 +277,11 @@ class Connection(asyncio.Protocol):
                 self.cut()
 
     def _finish(self, reply: Reply, failure: OmniError | None) -> None:
-        if self._state == SWITCHED:
-            self._task = self._request = self._reply = None
-            assert self._socket is not None
-            self._socket.close(CloseCode.INTERNAL_ERROR)  # unless who served it has closed it already
         if self._state != CALL:
+            if self._state == SWITCHED:
+                self._task = self._request = self._reply = None
+                assert self._socket is not None
+                self._socket.close(CloseCode.INTERNAL_ERROR)  # unless who served it has closed it already
             return
         if not reply.is_ended:
             if reply.is_out:

@@ -184,27 +184,23 @@ def _replay_fields(replay: Replay) -> bytes:
 
 
 def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
-    case = relay.case
-    lease = relay.lease
-    cost = f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n" if with_cost else ""
+    case, lease = relay.case, relay.lease
+    call, ticket, is_native = case.call, case.ticket, case.call.protocol.is_native_only
     own = (
         f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
-        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n{cost}"
+        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
     )
-    is_native = case.call.protocol.is_native_only
-    fields = reply_fields(relay.upstream_headers, is_native=is_native) + own.encode()
+    if with_cost:
+        own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
     if is_native:
-        fields += b"x-amzn-requestid: %b\r\n" % case.request_id.encode()
+        own += f"x-amzn-requestid: {case.request_id}\r\n"
     if case.losses:
-        fields += b"x-omnillm-loss: %b\r\n" % short_form(case.losses).encode("ascii", "replace")
-    warned = alerts.header(case.call.caller.budgets)
-    if warned:
-        fields += b"x-omnillm-budget-warning: %b\r\n" % warned.encode()
-    ticket = case.ticket
+        own += f"x-omnillm-loss: {short_form(case.losses).encode('ascii', 'replace').decode()}\r\n"
+    if alerts.reached and (warned := alerts.header(call.caller.budgets)):
+        own += f"x-omnillm-budget-warning: {warned}\r\n"
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
-        fields += (
-            b"x-ratelimit-limit-requests: %d\r\nx-ratelimit-remaining-requests: %d\r\n"
-            b"x-ratelimit-limit-tokens: %d\r\nx-ratelimit-remaining-tokens: %d\r\n"
-            % (ticket.requests_limit, ticket.requests_left, ticket.tokens_limit, ticket.tokens_left)
+        own += (
+            f"x-ratelimit-limit-requests: {ticket.requests_limit}\r\nx-ratelimit-remaining-requests: {ticket.requests_left}\r\n"
+            f"x-ratelimit-limit-tokens: {ticket.tokens_limit}\r\nx-ratelimit-remaining-tokens: {ticket.tokens_left}\r\n"
         )
-    return fields
+    return reply_fields(relay.upstream_headers, is_native=is_native) + own.encode()

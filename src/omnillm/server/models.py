@@ -8,8 +8,8 @@ from omnillm.errors import UnknownModel
 from omnillm.gateway.call import Caller
 from omnillm.protocols.protocol import Protocol
 from omnillm.routing.router import Router
-from omnillm.server.paths import GEMINI, MESSAGES, protocol_of
-from omnillm.server.requests import Request
+from omnillm.server.paths import GEMINI, MESSAGES, protocol_of, without_prefix
+from omnillm.server.requests import Reply, Request
 
 _PATHS = ("/v1/models", "/v1beta/models")
 METHODS = ("GET", "HEAD")
@@ -22,6 +22,10 @@ def is_models_path(path: str, method: str) -> bool:
     """`POST models/x:predict` is none: it asks for a Gemini method that is not served."""
     is_below = path.startswith(_PATHS) and (path in _PATHS or path[path.index("/models") + 7] == "/")
     return is_below and not (method == "POST" and ":" in path)
+
+
+async def respond(request: Request, reply: Reply, router: Router, caller: Caller) -> None:
+    reply.send(200, b"content-type: application/json\r\n", render_models(without_prefix(request.path), request, router, caller))
 
 
 def render_models(path: str, request: Request, router: Router, caller: Caller) -> bytes:

@@ -1,8 +1,8 @@
 """What a front and its application say to each other: a request, its reply, and the application's three verbs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -199,7 +199,7 @@ class Application(Protocol):
     def is_current(self, context: object) -> bool:
         """Whether `open` would answer this context, which it called repeatable, to its head now. Asked of every known head that comes."""
 
-    async def respond(self, request: Request, reply: Reply) -> None:
+    def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]:
         """Answer: one task a request, cancelled at once when the client hangs up. An OmniError before the first byte becomes `problem`."""
 
     def problem(self, request: Request | None, error: OmniError) -> Rendered:

@@ -166,9 +166,7 @@ def test_headroom_is_of_the_scarcest_token_bucket():
         b"anthropic-ratelimit-output-tokens-remaining": b"500",
         b"anthropic-ratelimit-output-tokens-reset": LATER,
     }
-    assert PROTOCOL.read_headroom(headers, WALL) == Headroom(
-        requests_limit=50, requests_left=49, tokens_limit=8000, tokens_left=500, tokens_reset_s=30.0
-    )
+    assert PROTOCOL.read_headroom(headers, WALL) == Headroom(requests_left=49, tokens_left=500, tokens_reset_s=30.0)
     assert PROTOCOL.read_headroom({b"content-type": b"application/json"}, WALL) is None
     assert PROTOCOL.read_headroom({b"anthropic-ratelimit-tokens-remaining": b"lots"}, WALL) is None
 

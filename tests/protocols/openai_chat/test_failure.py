@@ -130,20 +130,18 @@ def test_wait_is_taken_from_the_best_hint(headers, details, seconds):
 
 
 def test_headroom_is_read_from_the_headers():
-    """Limits with commas, resets as durations; Azure's zero and minus one are unknown limits."""
+    """Counts with commas, resets as durations; Azure's minus one is none."""
     headers = {
         b"x-ratelimit-limit-requests": b"10000",
-        b"x-ratelimit-remaining-requests": b"9999",
+        b"x-ratelimit-remaining-requests": b"9,999",
         b"x-ratelimit-reset-requests": b"6ms",
         b"x-ratelimit-limit-tokens": b"30,000",
         b"x-ratelimit-remaining-tokens": b"0",
         b"x-ratelimit-reset-tokens": b"6m0s",
     }
     assert PROTOCOL.read_headroom(headers, 0.0) == Headroom(
-        requests_limit=10000,
         requests_left=9999,
         requests_reset_s=0.006,
-        tokens_limit=30000,
         tokens_left=0,
         tokens_reset_s=360.0,
     )

@@ -130,10 +130,8 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
         return None
     requests_limit, tokens_limit = limit_or_none(headers.get(requests[0])), limit_or_none(headers.get(tokens[0]))
     return Headroom(
-        requests_limit=requests_limit,
         requests_left=requests_left,
         requests_reset_s=_reset_s(headers.get(requests[2]), requests_left, requests_limit, wall),
-        tokens_limit=tokens_limit,
         tokens_left=tokens_left,
         tokens_reset_s=_reset_s(headers.get(tokens[2]), tokens_left, tokens_limit, wall),
     )

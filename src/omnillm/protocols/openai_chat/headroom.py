@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from omnillm.outcome import Headroom
-from omnillm.protocols.hints import duration_s, int_or_none, limit_or_none
+from omnillm.protocols.hints import duration_s, int_or_none
 
 
 def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - their resets are durations
@@ -13,10 +13,8 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
     if requests_left is None and tokens_left is None:
         return None
     return Headroom(
-        requests_limit=limit_or_none(get(b"x-ratelimit-limit-requests")),
         requests_left=int_or_none(requests_left),
         requests_reset_s=duration_s(get(b"x-ratelimit-reset-requests")),
-        tokens_limit=limit_or_none(get(b"x-ratelimit-limit-tokens")),
         tokens_left=int_or_none(tokens_left),
         tokens_reset_s=duration_s(get(b"x-ratelimit-reset-tokens")),
     )
