@@ -102,7 +102,7 @@ class App:
         if route.is_upload:
             request.sink, request.is_spooled = Upload(request.headers.get(b"content-type", b"")), True
         head = inference.read_call_head(request, route, caller, live, credential)
-        request.is_repeatable = head.is_repeatable
+        request.is_keepable = head.is_keepable
         return head
 
     def _open_native(self, request: Request) -> Native | None:

@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         request.context = crowd.application.open(request)
         if offers_upgrade:
             answer_upgrade(request)
-        elif request.is_repeatable:
+        elif request.is_keepable:
             self._known = crowd.heads.keep(head, request)
         return request
 

@@ -44,7 +44,7 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     timeout_s: float
 
     @property
-    def is_repeatable(self) -> bool:
+    def is_keepable(self) -> bool:
         """Whether it may come again: a form's call has the form, and an idempotency key is of one call."""
         return self.call.upload is None and self.call.idempotency_key is None
 

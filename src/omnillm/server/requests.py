@@ -37,7 +37,7 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """Said by the application at the end of the headers: the body may be large."""
     context: object = None
     """What the application found out at the end of the headers."""
-    is_repeatable: bool = False
+    is_keepable: bool = False
     """Said by the application's `open`: its context holds for every request with this head, whatever its length, and has no credential."""
     sink: "Sink | None" = None
     """Takes the body as it arrives, in the place of `body`; the application gives it at `open`."""
@@ -197,7 +197,7 @@ class Application(Protocol):
         """Called at the end of the headers, before a byte of the body is taken: the context of the request, or an OmniError."""
 
     def is_current(self, context: object) -> bool:
-        """Whether `open` would answer this context, which it called repeatable, to its head now. Asked of every known head that comes."""
+        """Whether `open` would answer this context, which it called keepable, to its head now. Asked of every known head that comes."""
 
     def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]:
         """Answer: one task a request, cancelled at once when the client hangs up. An OmniError before the first byte becomes `problem`."""
