@@ -112,7 +112,7 @@ async def test_pipelined_input_behind_a_running_call_is_bounded(house, scripted)
     client = await house.dial(POST)
     await house.until(lambda: app.asked)
     client.send(b"x" * 64 * 1024)
-    await house.until(lambda: len(next(iter(house.front._crowd.connections))._input) == 64 * 1024)
+    await house.until(lambda: len(next(iter(house.front._crowd.connections))._heads.input) == 64 * 1024)
     assert app.cancelled == 0
     client.send(b"x")
     assert await client.rest() == b""

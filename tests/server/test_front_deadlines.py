@@ -28,7 +28,7 @@ async def drip(house, client, data, *, every, until):
 
 
 def received(house):
-    return len(only(house)._input)
+    return len(only(house)._heads.input)
 
 
 async def test_a_head_that_drips_is_timed_out_however_it_drips(house):

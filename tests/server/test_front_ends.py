@@ -177,7 +177,7 @@ async def test_an_answered_connection_holds_no_body(house):
     await client.reply()
     connection = next(iter(house.front._crowd.connections))
     assert house.front.held_bytes == 0
-    assert (connection._request, connection._reply, connection._task) == (None, None, None)
+    assert (connection._heads.request, connection._reply, connection._task) == (None, None, None)
 
 
 class Context:

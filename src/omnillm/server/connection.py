@@ -15,20 +15,18 @@ from typing import Final, cast
 from websockets.frames import CloseCode
 from websockets.protocol import Side
 
-from omnillm.errors import BadRequest, OmniError, RequestTimeout, TooLarge, Unavailable
+from omnillm.errors import OmniError, RequestTimeout, TooLarge, Unavailable
 from omnillm.gateway.faults import report_defect
 from omnillm.server.arriving import Arriving, poured
 from omnillm.server.crowd import Crowd
-from omnillm.server.handshake import answer_upgrade, note_credential
-from omnillm.server.head import CHUNKED, frame, oversized, read_head
-from omnillm.server.known import KnownHead
+from omnillm.server.head import CHUNKED
+from omnillm.server.headreader import HeadReader
 from omnillm.server.requests import Reply, Request
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
 LOG = logging.getLogger("omnillm.server")
 HEAD, BODY, CALL, CLOSING, SWITCHED = range(5)
 NEVER: Final = float("inf")
-CR: Final = ord("\r")
 HIGH_WATER = 256 * 1024
 LINGER_S = 5.0
 """How long input is still read and dropped behind a refusal: closing at once would reset the connection, and the client lose the answer."""
@@ -41,25 +39,22 @@ class Connection(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_arriving", "_closes", "_crowd", "_held", "_input", "_known", "_loop", "_peer", "_reply", "_request", "_room", "_socket", "_state",
+        "_arriving", "_closes", "_crowd", "_heads", "_held", "_loop", "_reply", "_room", "_socket", "_state",
         "_task", "_transport", "_unsent", "due", "is_paused",
     )
     # fmt: on
     _loop: asyncio.AbstractEventLoop
     _transport: asyncio.Transport
     _arriving: Arriving
+    _heads: HeadReader
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
         self._state = HEAD
-        self._input = b""
-        self._known: KnownHead | None = None
-        self._request: Request | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._socket: WebSocket | None = None
-        self._peer = ""
         self._held = 0
         self._unsent = 0
         self._closes = False
@@ -72,7 +67,7 @@ class Connection(asyncio.Protocol):
         crowd = self._crowd
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._loop = asyncio.get_running_loop()
-        self._peer = _spell(transport.get_extra_info("peername"))
+        self._heads = HeadReader(crowd, _spell(transport.get_extra_info("peername")))
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         self.due = crowd.clock.now() + crowd.limits.header_deadline_s
         crowd.connections.add(self)
@@ -131,82 +126,32 @@ class Connection(asyncio.Protocol):
     # a request comes in
 
     def _take_head(self, data: bytes) -> None:
-        start = 0
-        if self._input:
-            start = max(len(self._input) - 3, 0)
-            data = self._input + data
-        if data[0] == CR and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
-            data, start = data[2:], 0
-        end = data.find(b"\r\n\r\n", start) + 4
-        if end < 4 or self.is_paused:
-            self._keep_head(data)
-        else:
-            self._open(data[:end], data[end:])
-
-    def _open(self, head: bytes, rest: bytes) -> None:
-        known, limits = self._known, self._crowd.limits
-        request = None if known is None else known.again(head)
-        if request is None or not self._crowd.application.is_current(request.context):
-            request = self._find(head) or self._read(head)
-        self._request = request
-        length = request.length
+        heads, limits = self._heads, self._crowd.limits
+        if self.is_paused:  # replies lie unread, and nothing more is begun
+            self._keep(data)
+            return
+        is_first = not heads.input
+        request = heads.feed(data)
+        if request is None:
+            if is_first and heads.input:
+                self.due = self._crowd.clock.now() + limits.header_deadline_s
+            return
+        length, rest = request.length, heads.input
         most = limits.upload_bytes if request.is_spooled else limits.body_bytes
         if length > most:
             raise TooLarge(f"The body is larger than {most} bytes.")
         if CHUNKED < length <= len(rest):
             if length:
                 self._hold(length)
-            self._input = rest[length:]
+            heads.input = rest[length:]
             self._call(request, rest[:length] if request.sink is None else poured(request.sink, rest[:length]))
         else:
             self._expect_body(request, rest)
 
-    def _find(self, head: bytes) -> Request | None:
-        """The request of a head that another connection brought before, or this one before its newest; None: it is to be read."""
-        crowd = self._crowd
-        known = crowd.heads.find(head)
-        request = None if known is None else known.again(head)
-        if request is None or not crowd.application.is_current(request.context):
-            return None
-        self._known = known
-        return request
-
-    def _read(self, head: bytes) -> Request:
-        crowd = self._crowd
-        if len(head) > crowd.limits.header_bytes:
-            raise oversized(head, crowd.limits.header_bytes)
-        self._request = request = read_head(head, peer=self._peer, most_fields=crowd.limits.fields)
-        frame(request)
-        offers_upgrade = b"upgrade" in request.headers
-        if offers_upgrade:
-            note_credential(request)
-        request.context = crowd.application.open(request)
-        if offers_upgrade:
-            answer_upgrade(request)
-        elif request.is_keepable:
-            self._known = crowd.heads.keep(head, request)
-        return request
-
-    def _keep_head(self, data: bytes) -> None:
-        """Wait for the rest of a head; or, while replies lie unread, with a head that may be whole."""
-        limits = self._crowd.limits
-        is_first = not self._input
-        self._input = data
-        if self.is_paused:
-            if len(data) > limits.pipelined_bytes:
-                self.cut()
-            return
-        if is_first and data:
-            self.due = self._crowd.clock.now() + limits.header_deadline_s
-        if b"\n" in data and data.count(b"\n") != data.count(b"\r\n"):
-            raise BadRequest("A line ends without CR.")
-        if len(data) > limits.header_bytes:
-            raise oversized(data, limits.header_bytes)
-
     def _expect_body(self, request: Request, rest: bytes) -> None:
         limits = self._crowd.limits
         self._state = BODY
-        self._input = b""
+        self._heads.input = b""
         self._arriving = Arriving(request, limits.upload_bytes if request.is_spooled else limits.body_bytes)
         self.due = self._crowd.clock.now() + limits.body_deadline_s
         if rest:
@@ -219,7 +164,7 @@ class Connection(asyncio.Protocol):
         surplus = arriving.feed(piece)
         self._hold(arriving.held)
         if surplus is not None:
-            self._input = surplus
+            self._heads.input = surplus
             del self._arriving
             self._call(arriving.request, arriving.finish())
         elif arriving.has_advanced():
@@ -244,9 +189,10 @@ class Connection(asyncio.Protocol):
         self._held = 0
 
     def _keep(self, data: bytes) -> None:
-        """Pipelined input behind a running call."""
-        self._input += data
-        if len(self._input) > self._crowd.limits.pipelined_bytes:
+        """Pipelined input behind a running call, or while replies lie unread."""
+        heads = self._heads
+        heads.input += data
+        if len(heads.input) > self._crowd.limits.pipelined_bytes:
             self.hang_up()
 
     # a call runs
@@ -273,13 +219,13 @@ class Connection(asyncio.Protocol):
             else:
                 self._finish(reply, None)
         finally:
-            if self._request is request:  # cancelled by somebody else, or even the problem could not be told
+            if self._heads.request is request:  # cancelled by somebody else, or even the problem could not be told
                 self.cut()
 
     def _finish(self, reply: Reply, failure: OmniError | None) -> None:
         if self._state != CALL:
             if self._state == SWITCHED:
-                self._task = self._request = self._reply = None
+                self._task = self._heads.request = self._reply = None
                 assert self._socket is not None
                 self._socket.close(CloseCode.INTERNAL_ERROR)  # unless who served it has closed it already
             return
@@ -288,11 +234,11 @@ class Connection(asyncio.Protocol):
                 self.cut()
                 return
             self._tell(failure or OmniError("The gateway failed to answer."))
-        self._task = self._request = self._reply = None
+        self._task = self._heads.request = self._reply = None
         if self._held:
             self._release()
         if self._closes or self._crowd.is_draining:
-            self._close(lingers=bool(self._input))
+            self._close(lingers=bool(self._heads.input))
         else:
             self._await_head()
 
@@ -300,8 +246,8 @@ class Connection(asyncio.Protocol):
         self._state = HEAD
         if not self.is_paused:
             self.due = self._crowd.clock.now() + self._crowd.limits.keepalive_s
-            if self._input:
-                data, self._input = self._input, b""
+            if self._heads.input:
+                data, self._heads.input = self._heads.input, b""
                 self.data_received(data)
 
     # the reply's wire
@@ -329,7 +275,7 @@ class Connection(asyncio.Protocol):
         crowd = self._crowd
         self._state = SWITCHED
         self.due = NEVER
-        surplus, self._input = self._input, b""
+        surplus, self._heads.input = self._heads.input, b""
         self.write(b"%b%b\r\n" % (head, crowd.date_field))
         crowd.burst.flush()
         self._socket = WebSocket(
@@ -364,8 +310,8 @@ class Connection(asyncio.Protocol):
     # ends
 
     def _tell(self, error: OmniError) -> None:
-        rendered = self._crowd.application.problem(self._request, error)
-        Reply(self._request or UNREADABLE, self).send(rendered.status, rendered.fields, rendered.body)
+        rendered = self._crowd.application.problem(self._heads.request, error)
+        Reply(self._heads.request or UNREADABLE, self).send(rendered.status, rendered.fields, rendered.body)
 
     def _refuse(self, error: OmniError) -> None:
         """Answer a request that will not be read to its end."""
@@ -388,7 +334,7 @@ class Connection(asyncio.Protocol):
 
     def retire(self) -> None:
         """The front drains: an idle connection ends now, a busy one after its request."""
-        if self._state == HEAD and not self._input:
+        if self._state == HEAD and not self._heads.input:
             self._close(lingers=False)
         elif self._socket is not None:
             self._socket.retire()
@@ -399,12 +345,12 @@ class Connection(asyncio.Protocol):
 
     def forget_head(self) -> None:
         """What the newest head led to is the application's no more: the next one is read anew."""
-        self._known = None
+        self._heads.forget()
 
     def _cancel(self) -> None:
         """Cancel the task once; what it still does belongs to the front, not to this connection."""
         task = self._task
-        self._task = self._request = self._reply = None
+        self._task = self._heads.request = self._reply = None
         if task is not None:
             self._crowd.ending.add(task)
             task.add_done_callback(self._crowd.forget_task)
@@ -418,7 +364,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._unsent = unsent
                 self.due = now + self._crowd.limits.write_stall_s
-        elif self._state == HEAD and not self._input:
+        elif self._state == HEAD and not self._heads.input:
             self._close(lingers=False)
         else:
             self._refuse(RequestTimeout("The request did not arrive in time."))

@@ -1,0 +1,86 @@
+"""The requests of one connection as they begin: bytes to a head, a head to a request that the application has opened."""
+
+from typing import Final
+
+from omnillm.errors import BadRequest
+from omnillm.server.crowd import Crowd
+from omnillm.server.handshake import answer_upgrade, note_credential
+from omnillm.server.head import frame, oversized, read_head
+from omnillm.server.known import KnownHead
+from omnillm.server.requests import Request
+
+CR: Final = ord("\r")
+
+
+class HeadReader:
+    """`input` came and belongs to no request yet: the beginning of a head, or what a client sends ahead."""
+
+    __slots__ = ("_crowd", "_known", "_peer", "input", "request")
+
+    def __init__(self, crowd: Crowd, peer: str) -> None:
+        self._crowd = crowd
+        self._peer = peer
+        self._known: KnownHead | None = None
+        """The newest head, if it is worth knowing."""
+        self.input = b""
+        self.request: Request | None = None
+        """The newest, until it is answered: of what an error is told."""
+
+    def feed(self, data: bytes) -> Request | None:
+        """The next request, once its head is whole; `input` is then what came behind it. Raises what refuses the request."""
+        start = 0
+        if self.input:
+            start = max(len(self.input) - 3, 0)
+            data = self.input + data
+        if data[0] == CR and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
+            data, start = data[2:], 0
+        end = data.find(b"\r\n\r\n", start) + 4
+        if end < 4:
+            self.input = data
+            self._check_beginning(data)
+            return None
+        self.input = data[end:]
+        head = data[:end]
+        known = self._known
+        request = None if known is None else known.again(head)
+        if request is None or not self._crowd.application.is_current(request.context):
+            request = self._find(head) or self._read(head)
+        self.request = request
+        return request
+
+    def forget(self) -> None:
+        """What the newest head led to."""
+        self._known = None
+
+    def _check_beginning(self, data: bytes) -> None:
+        most = self._crowd.limits.header_bytes
+        if b"\n" in data and data.count(b"\n") != data.count(b"\r\n"):
+            raise BadRequest("A line ends without CR.")
+        if len(data) > most:
+            raise oversized(data, most)
+
+    def _find(self, head: bytes) -> Request | None:
+        """The request of a head that another connection brought before, or this one before its newest; None: it is to be read."""
+        crowd = self._crowd
+        known = crowd.heads.find(head)
+        request = None if known is None else known.again(head)
+        if request is None or not crowd.application.is_current(request.context):
+            return None
+        self._known = known
+        return request
+
+    def _read(self, head: bytes) -> Request:
+        crowd = self._crowd
+        if len(head) > crowd.limits.header_bytes:
+            raise oversized(head, crowd.limits.header_bytes)
+        self.request = request = read_head(head, peer=self._peer, most_fields=crowd.limits.fields)
+        frame(request)
+        offers_upgrade = b"upgrade" in request.headers
+        if offers_upgrade:
+            note_credential(request)
+        request.context = crowd.application.open(request)
+        if offers_upgrade:
+            answer_upgrade(request)
+        elif request.is_keepable:
+            self._known = crowd.heads.keep(head, request)
+        return request
