@@ -2,11 +2,14 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.call import Call, Caller
-from omnillm.gateway.quote import LONGEST_CONTEXT, PriceBook, Quoter
+from omnillm.gateway.price_book import PriceBook
+from omnillm.gateway.quote import LONGEST_CONTEXT, Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import bound, cost
 from omnillm.pricing.estimate import HIDDEN_TOKENS
@@ -114,7 +117,14 @@ def test_what_has_no_bound_is_named(protocol, extra, named):
     assert named in asked(protocol, **extra).unbounded
 
 
-def asking(protocol, *, budgets=("b",), is_outlined=False, **extra):
+def quoter_of(unknown="refuse_if_budgeted", **entries):
+    """`entries`: models of the provider p."""
+    listings = {f"p/{name}": entry for name, entry in entries.items()}
+    catalog = Catalog(listings, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
+    return Quoter(PriceBook(catalog, {"p": "k"}), default_output_tokens=50, unknown=unknown)
+
+
+def call_of(protocol, *, budgets=("b",), is_outlined=False, **extra):
     read, body = members(protocol, **extra), msgspec.json.encode(BODIES[protocol] | extra)
     return Call(
         protocol=PROTOCOLS[protocol],
@@ -133,11 +143,15 @@ def asking(protocol, *, budgets=("b",), is_outlined=False, **extra):
     )
 
 
+def plan_of(protocol, *models):
+    return Plan(targets=tuple(Target(provider="p", model=model, protocol=protocol) for model in models), public_model="m", route="p/*")
+
+
 def quoted(protocol, *, targets=(), budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted", **extra):
     """`targets`: the protocols that they speak; without any, the client's own."""
     catalog = Catalog({"p/m": entry, "q/m": entry}, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
     quoter = Quoter(PriceBook(catalog, {"p": "k", "q": "k"}), default_output_tokens=50, unknown=unknown)
-    call = asking(protocol, budgets=budgets, **extra)
+    call = call_of(protocol, budgets=budgets, **extra)
     spoken = tuple(
         Target(provider=provider, model="m", protocol=name) for provider, name in zip("pq", targets or (protocol,), strict=False)
     )
@@ -233,3 +247,37 @@ def test_without_a_cap_each_choice_may_be_as_long_as_the_model_writes():
     quoter, quote = quoted(CHAT, max_tokens=None, n=3, entry=msgspec.structs.replace(ENTRY, max_output=0))
     assert quote.injected_cap == 50
     assert quote.bounds(("p", "m"), quoter.price(quote, ("p", "m")))[1] == 150
+
+
+def told(quoter, call, plan):
+    try:
+        return quoter.quote(call, plan)
+    except (BadRequest, BudgetExceeded) as refused:
+        return refused.code, refused.message
+
+
+ASKED = st.tuples(
+    st.sampled_from(
+        [
+            {},
+            {"n": 2},
+            {"max_tokens": None},
+            {"max_tokens": 7, "service_tier": "priority"},
+            {"web_search_options": {}},
+            {"service_tier": "ultrafast"},
+            {"models": ["x"]},
+        ]
+    ),
+    st.sampled_from([(), ("b",)]),
+    st.lists(st.sampled_from(["m", "open", "dear", "unknown"]), min_size=1, max_size=3, unique=True),
+)
+
+
+@given(st.lists(ASKED, max_size=12), st.sampled_from(["refuse_if_budgeted", "refuse", "allow"]))
+def test_a_quote_does_not_depend_on_what_was_quoted_before(calls, unknown):
+    """What is kept of targets is what each new quoter would find: the same quotes, targets and refusals in any order."""
+    entries = {"m": ENTRY, "open": msgspec.structs.replace(ENTRY, max_output=0), "dear": Listing(input=9_000_000, output=1)}
+    old = quoter_of(unknown, **entries)
+    for extra, budgets, models in calls:
+        call, plan = call_of(CHAT, budgets=budgets, **extra), plan_of(CHAT, *models)
+        assert told(old, call, plan) == told(quoter_of(unknown, **entries), call, plan)

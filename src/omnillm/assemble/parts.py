@@ -18,7 +18,7 @@ from omnillm.gateway.bridge import Bridges
 from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
-from omnillm.gateway.quote import PriceBook
+from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.translation import Upstream, Wording
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol import Protocol

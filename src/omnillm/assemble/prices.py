@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from omnillm.config import configured
 from omnillm.config.settings import PriceSettings, RateSettings, Settings, TierSettings
-from omnillm.gateway.quote import PriceBook, Quoter
+from omnillm.gateway.price_book import PriceBook
+from omnillm.gateway.quote import Quoter
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.hosts import section_of
 from omnillm.pricing.listing import Listing, Rates, Tier

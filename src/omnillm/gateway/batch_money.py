@@ -20,7 +20,7 @@ from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_watch import usage_of
-from omnillm.gateway.quote import PriceBook
+from omnillm.gateway.price_book import PriceBook
 from omnillm.outcome import Verdict
 from omnillm.pricing.cost import cost_of_many
 from omnillm.pricing.terms import PLAIN

@@ -11,8 +11,8 @@ from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridge, Bridged
 from omnillm.gateway.call import GENERATE, REALTIME, Call, has_repeated_members, read_members, spelling
 from omnillm.gateway.family_bridge import FamilyBridge
+from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
-from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
 from omnillm.pricing.terms import PLAIN, Terms
@@ -85,33 +85,6 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 FREE = Quote(is_charged=False)
-
-
-class PriceBook:
-    """The price of each target under each terms, looked up once."""
-
-    def __init__(self, catalog: Catalog, sections: Mapping[str, str], places: Mapping[str, str] | None = None) -> None:
-        """`sections`: provider -> the part of the price list that holds its models; `places`: provider -> where its models always run."""
-        self.catalog = catalog
-        self.sections = sections
-        self._places = places or {}
-        self._found: dict[tuple[str, str] | tuple[str, str, Terms], Price | None] = {}
-
-    def find(self, provider: str, model: str, terms: Terms = PLAIN) -> Price | None:
-        key = (provider, model) if terms is PLAIN else (provider, model, terms)
-        try:
-            return self._found[key]
-        except KeyError:
-            price = self._find(provider, model, terms)
-            if len(self._found) < 10_000:
-                self._found[key] = price
-            return price
-
-    def _find(self, provider: str, model: str, terms: Terms) -> Price | None:
-        """Where the provider's place has no price of its own, the model costs the same there."""
-        section, place = self.sections[provider], self._places.get(provider, "")
-        placed = self.catalog.find(provider, section, model, replace(terms, place=place)) if place and not terms.place else None
-        return placed or self.catalog.find(provider, section, model, terms)
 
 
 class Quoter:

@@ -1,0 +1,36 @@
+"""What each target costs, looked up once."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from omnillm.pricing.catalog import Catalog
+from omnillm.pricing.cost import Price
+from omnillm.pricing.terms import PLAIN, Terms
+
+
+class PriceBook:
+    """The price of each target under each terms, looked up once."""
+
+    def __init__(self, catalog: Catalog, sections: Mapping[str, str], places: Mapping[str, str] | None = None) -> None:
+        """`sections`: provider -> the part of the price list that holds its models; `places`: provider -> where its models always run."""
+        self.catalog = catalog
+        self.sections = sections
+        self._places = places or {}
+        self._found: dict[tuple[str, str] | tuple[str, str, Terms], Price | None] = {}
+
+    def find(self, provider: str, model: str, terms: Terms = PLAIN) -> Price | None:
+        key = (provider, model) if terms is PLAIN else (provider, model, terms)
+        try:
+            return self._found[key]
+        except KeyError:
+            price = self._find(provider, model, terms)
+            if len(self._found) < 10_000:
+                self._found[key] = price
+            return price
+
+    def _find(self, provider: str, model: str, terms: Terms) -> Price | None:
+        """Where the provider's place has no price of its own, the model costs the same there."""
+        section, place = self.sections[provider], self._places.get(provider, "")
+        placed = self.catalog.find(provider, section, model, replace(terms, place=place)) if place and not terms.place else None
+        return placed or self.catalog.find(provider, section, model, terms)
