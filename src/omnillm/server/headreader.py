@@ -44,7 +44,7 @@ class HeadReader:
         known = self._known
         request = None if known is None else known.again(head)
         if request is None or not self._crowd.application.is_current(request.context):
-            request = self._find(head) or self._read(head)
+            request = self._open(head)
         self.request = request
         return request
 
@@ -59,13 +59,15 @@ class HeadReader:
         if len(data) > most:
             raise oversized(data, most)
 
-    def _find(self, head: bytes) -> Request | None:
-        """The request of a head that another connection brought before, or this one before its newest; None: it is to be read."""
+    def _open(self, head: bytes) -> Request:
+        """A head that is not this connection's newest: another one's, perhaps, or nobody's yet."""
         crowd = self._crowd
         known = crowd.heads.find(head)
         request = None if known is None else known.again(head)
         if request is None or not crowd.application.is_current(request.context):
-            return None
+            request = self._read(head)
+            if known is None or not request.is_keepable or not crowd.heads.keep(known, head, request):
+                return request
         self._known = known
         return request
 
@@ -81,6 +83,5 @@ class HeadReader:
         request.context = crowd.application.open(request)
         if offers_upgrade:
             answer_upgrade(request)
-        elif request.is_keepable:
-            self._known = crowd.heads.keep(head, request)
+            request.is_keepable = False
         return request

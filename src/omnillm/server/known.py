@@ -20,6 +20,8 @@ LONGEST: Final = 4096
 """Bytes of a head that is worth knowing."""
 GENERATION: Final = 16_384
 GENERATION_BYTES: Final = 16 * 1024 * 1024
+UNKNOWN: Final = Request(method="", path="", http_minor=1)
+"""That of a head of which nothing is known yet: it leads nowhere."""
 KeptT = TypeVar("KeptT")
 
 
@@ -61,14 +63,16 @@ class Generations(Generic[KeptT]):
 class KnownHead:
     """A head by the bytes before and behind its length, and what a request is that comes with it."""
 
-    __slots__ = ("_after", "_before", "_end", "_request", "_start")
+    __slots__ = ("_after", "_before", "_end", "_request", "_start", "digest")
 
-    def __init__(self, before: bytes, after: bytes, request: Request) -> None:
+    def __init__(self, before: bytes, after: bytes, digest: bytes, request: Request) -> None:
         self._before = before
         self._after = after
         self._start = len(before)
         self._end = -len(after)
         self._request = request
+        self.digest = digest
+        """Of both, keyed."""
 
     def again(self, head: bytes) -> Request | None:
         """The request of a head that is this one, whatever its length; None: it is another."""
@@ -78,6 +82,20 @@ class KnownHead:
         if not digits.isdigit() or len(digits) > MOST_DIGITS:
             return None
         return replace(self._request, length=int(digits))
+
+    def learn(self, head: bytes, request: Request) -> Request | None:
+        """`head` was read, and led to `request`: so it will again. None: its length is spelt as few are, and it is read each time."""
+        if self._before + b"%d" % request.length + self._after != head:
+            return None
+        self._request = Request(
+            method=request.method,
+            path=request.path,
+            http_minor=request.http_minor,
+            is_last=request.is_last,
+            expects_continue=request.expects_continue,
+            context=request.context,
+        )
+        return self._request
 
 
 class KnownHeads:
@@ -104,32 +122,24 @@ class KnownHeads:
         self._known.clear()
 
     def find(self, head: bytes) -> KnownHead | None:
-        """None: it is to be read."""
+        """What is known of it, or can be; a request of `UNKNOWN`'s has no context. None: it is not worth knowing."""
         cut = self._cut(head)
         if cut is None:
             return None
-        request = self._known.get(self._digest(*cut))
-        return None if request is None else KnownHead(*cut, request)
+        before, after = cut
+        digest = blake2b(before + after, key=self._key, digest_size=16).digest()
+        return KnownHead(before, after, digest, self._known.get(digest) or UNKNOWN)
 
-    def keep(self, head: bytes, request: Request) -> KnownHead | None:
-        """`head` was read, and led to `request`, of which the application said that it may be kept. None: it is not known again."""
-        cut = self._cut(head)
-        if cut is None or cut[0] + b"%d" % request.length + cut[1] != head:
-            return None
-        kept = Request(
-            method=request.method,
-            path=request.path,
-            http_minor=request.http_minor,
-            is_last=request.is_last,
-            expects_continue=request.expects_continue,
-            context=request.context,
-        )
-        digest = self._digest(*cut)
-        if self._seen.get(digest):
-            self._known.put(digest, kept, len(head))
+    def keep(self, known: KnownHead, head: bytes, request: Request) -> bool:
+        """`head` was read, and led to `request`, of which the application said that it may be kept. False: it cannot be known."""
+        kept = known.learn(head, request)
+        if kept is None:
+            return False
+        if self._seen.get(known.digest):
+            self._known.put(known.digest, kept, len(head))
         else:
-            self._seen.put(digest, True, len(digest))
-        return KnownHead(*cut, kept)
+            self._seen.put(known.digest, True, len(known.digest))
+        return True
 
     def _cut(self, head: bytes) -> tuple[bytes, bytes] | None:
         """What stands before and behind the digits of the length; None: there is no length in its usual form, or the head is too long.
@@ -142,6 +152,3 @@ class KnownHeads:
         if start < len(LENGTH):
             return None
         return head[:start], head[head.find(b"\r\n", start) :]
-
-    def _digest(self, before: bytes, after: bytes) -> bytes:
-        return blake2b(before + after, key=self._key, digest_size=16).digest()
