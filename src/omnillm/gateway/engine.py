@@ -1,9 +1,12 @@
 """The straight line of a call."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 from omnillm.admission.asks import Ask, Refusal
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import pinned
-from omnillm.gateway.call import Call
+from omnillm.gateway.call import Call, IdempotencyKey
 from omnillm.gateway.case import Case
 from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
@@ -39,11 +42,12 @@ class Engine:
         self._dispatch = dispatch
         self._queue_s = queue_s
 
-    async def serve(self, call: Call) -> Relay | Replay:
+    def serve(self, call: Call) -> Coroutine[Any, Any, Relay | Replay]:
         """The call's relay: close it. A repetition of a call that was answered already gets its `Replay`, and is otherwise refused."""
-        if call.idempotency_key is None:
-            return await self._serve(call, None)
-        with self._idempotency.claim(call, call.idempotency_key) as claim:
+        return self._serve(call, None) if call.idempotency_key is None else self._serve_once(call, call.idempotency_key)
+
+    async def _serve_once(self, call: Call, key: IdempotencyKey) -> Relay | Replay:
+        with self._idempotency.claim(call, key) as claim:
             return await claim.replay() or await self._serve(call, claim)
 
     async def _serve(self, call: Call, claim: Claim | None) -> Relay:
