@@ -101,6 +101,12 @@ def test_what_is_in_no_table_is_a_404(path: str) -> None:
         assert refused.value.status == 404
 
 
+def test_what_a_head_led_to_shows_whose_call_it_is_and_no_more() -> None:
+    """Neither the credential nor its digest nor the program is in what a debugger prints."""
+    opened = app().open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode()))
+    assert repr(opened) == "CallHead(Call(openai_chat, '' for 'someone'))"
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"])
 def test_calls_are_posted(method: str) -> None:
     """Any other method is a 405, before anybody is authenticated."""

@@ -43,6 +43,10 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """But for what its body and its moment say."""
     timeout_s: float
 
+    def __repr__(self) -> str:
+        """Without what it is made under, and without the digest."""
+        return f"CallHead({self.call!r})"
+
     @property
     def is_keepable(self) -> bool:
         """Whether it may come again: a form's call has the form, and an idempotency key is of one call."""
