@@ -195,7 +195,7 @@ class Bridges:
 
         A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
         """
-        if call.protocol.is_native_only or not (plan.is_bridged or MARK in call.body):
+        if call.protocol.is_native_only or not (plan.is_bridged or call.body.find(MARK) >= 0):  # `in` raises and clears a TypeError first
             return plan, None
         body = call.body if call.operation == GENERATE else _generation_of(call)
         try:

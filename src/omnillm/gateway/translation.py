@@ -122,16 +122,7 @@ class Upstream:
         self._clock = clock
 
     def outgoing(self, call: Call, quote: Quote, model: str, bridged: Bridged | None = None) -> Outgoing:
-        """The request to send. The call's deadline cuts a plain reply's total; a stream must only have begun by then."""
-        timeouts = self._stream_timeouts if call.is_stream else self._plain_timeouts
-        left = max(call.deadline - self._clock.now(), 0.0)
-        if left < timeouts.connect_s:
-            timeouts = msgspec.structs.replace(timeouts, connect_s=left)
-        if call.is_stream:
-            if left < timeouts.first_byte_s:
-                timeouts = msgspec.structs.replace(timeouts, first_byte_s=left)
-        elif left < timeouts.total_s:
-            timeouts = msgspec.structs.replace(timeouts, total_s=left)
+        """The request to send."""
         head = self.sender.head(
             call.headers,
             protocol=self.protocol.name,
@@ -152,8 +143,9 @@ class Upstream:
             method=b"POST",
             head=head,
             body=body,
-            timeouts=timeouts,
+            timeouts=self._stream_timeouts if call.is_stream else self._plain_timeouts,
             is_stream=call.is_stream,
+            deadline=call.deadline,
         )
 
     def _fit(self, call: Call, body: bytes, bridged: Bridged | None) -> bytes:

@@ -20,6 +20,8 @@ MOST_REASONING = 64
 """Of encrypted reasoning, whose owner is a wish and no right, the last ones are looked at."""
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 
+_UNDERSCORE, _BACKSLASH = b"_\\"
+"""Numbers: bytes that are looked for in bytes cost a TypeError first, raised and cleared."""
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
@@ -43,7 +45,7 @@ def _found(kind: str, pattern: re.Pattern[bytes], body: bytes) -> tuple[Bound, .
 
 def _spelt_out(body: bytes) -> bytes:
     """The body and, where it hides plain letters in escapes, what it says without them: whoever could hide an id would reach another's."""
-    if b"\\" not in body or _ESCAPED.search(body) is None:
+    if _BACKSLASH not in body or _ESCAPED.search(body) is None:
         return body
     try:
         return body + json.dumps(json.loads(body, parse_int=str, parse_constant=str), separators=(",", ":")).encode()
@@ -57,7 +59,7 @@ def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: AR
 
 
 def _files(body: bytes) -> tuple[Bound, ...]:
-    has_some = b"_" in body and b'"file_id"' in body  # one byte is found fifty times as fast as nine
+    has_some = _UNDERSCORE in body and b'"file_id"' in body  # one byte is found fifty times as fast as nine
     return _found(FILE, _FILE_ID, body) if has_some else ()
 
 

@@ -22,7 +22,7 @@ _NAMED_IN_TWO_WORDS: Final = ("messages", "input", "system", "instructions")
 """Conversations in whose protocols each name that tells an id has an underscore, and media stand in an array of parts."""
 _SPOKEN: Final = (*_NAMED_IN_TWO_WORDS, "contents")
 _PROSE: Final = ("content", "text", "parts")
-_QUOTE, _BRACKET = b'"['
+_QUOTE, _BRACKET, _UNDERSCORE, _BACKSLASH = b'"[_\\'
 _EMPTY: Final = {_QUOTE: msgspec.Raw(b'""'), _BRACKET: msgspec.Raw(b"[]")}
 
 _objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
@@ -61,7 +61,7 @@ def outline(members: Members, body: bytes) -> Outline | None:
 
 def _is_plain(body: bytes) -> bool:
     """Whether single bytes tell that there is nothing to be found: no array in another, no name of two words, no escape."""
-    return body.find(b"[", body.find(b"[") + 1) < 0 and b"_" not in body and b"\\" not in body
+    return body.find(b"[", body.find(b"[") + 1) < 0 and _UNDERSCORE not in body and _BACKSLASH not in body
 
 
 def _emptied(value: msgspec.Raw) -> tuple[msgspec.Raw, int]:

@@ -126,10 +126,9 @@ class HttpClient:
 
     async def _connect(self, outgoing: Outgoing, pool: Pool, *, is_tunnel: bool = False) -> Connection:
         pool.reserve()
+        timeout_s = min(outgoing.timeouts.connect_s, max(outgoing.deadline - self._clock.now(), 0.0))
         try:
-            connection = await self._connector.connect(
-                outgoing.origin, pool=pool, timeout_s=outgoing.timeouts.connect_s, is_tunnel=is_tunnel
-            )
+            connection = await self._connector.connect(outgoing.origin, pool=pool, timeout_s=timeout_s, is_tunnel=is_tunnel)
         finally:
             pool.unreserve()
         if self._is_closed or not connection.is_open:

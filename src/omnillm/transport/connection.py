@@ -91,14 +91,14 @@ class Connection(asyncio.Protocol):
 
     def begin(self, outgoing: Outgoing, now: float) -> None:
         """Send a request. The rest of a large body follows as the socket takes it, whether or not the reply has begun."""
-        timeouts = outgoing.timeouts
+        timeouts, deadline = outgoing.timeouts, outgoing.deadline
         self._total_due = self.due = total_due = now + timeouts.total_s
         self._idle_s = NEVER
         if outgoing.is_stream:
             self._idle_s = timeouts.idle_s
-            first_byte_due = now + timeouts.first_byte_s
-            if first_byte_due < total_due:
-                self.due = first_byte_due
+            self.due = min(total_due, now + timeouts.first_byte_s, deadline)
+        elif deadline < total_due:
+            self._total_due = self.due = deadline
         self._is_busy = True
         self._unread = 0
         method, body = outgoing.method, outgoing.body

@@ -1,5 +1,6 @@
 """Where a request goes, and the request itself."""
 
+from math import inf
 from urllib.parse import urlsplit
 
 import msgspec
@@ -53,6 +54,8 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     body: Body
     timeouts: Timeouts
     is_stream: bool
+    deadline: float = inf
+    """Monotonic seconds: until then it is connected, and a plain reply is whole, or a stream's has begun, whatever the timeouts allow."""
     needs_new_connection: bool = False
     """A reused one may die first, and then nobody can say whether the request had arrived."""
     is_upgrade: bool = False
