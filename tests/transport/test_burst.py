@@ -108,14 +108,15 @@ async def test_a_socket_whose_reader_is_slow_says_so_when_the_burst_is_sent(pair
     class Told(asyncio.Protocol):
         def pause_writing(self):
             said.append("paused")
-            burst.write(one.transport, b"in answer")  # whoever is told may write
+            burst.write(one.transport, b" in answer")  # whoever is told may write
 
     slow.transport.set_protocol(Told())
     burst.write(one.transport, b"first")
-    for _ in range(MOST - 1):
+    for _ in range(MOST // 2):
         burst.write(slow.transport, b"x" * LARGE_BYTES)
+    burst.write(one.transport, b" behind")
     assert not said
     await turn()
     await turn()
     assert said == ["paused"]
-    assert one.come() == b"firstin answer"
+    assert one.come() == b"first behind in answer"

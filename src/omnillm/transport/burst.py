@@ -35,14 +35,14 @@ class Burst:
             self.flush()
 
     def flush(self) -> None:
-        waiting = self._waiting
-        if not waiting:
-            return
-        self._waiting = []
-        for transport, piece in waiting:
-            if not transport.is_closing():
-                transport.write(piece)
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for transport, piece in waiting:
+                if not transport.is_closing():
+                    transport.write(piece)
 
     def _end(self) -> None:
-        self._is_open = False
-        self.flush()
+        try:
+            self.flush()
+        finally:
+            self._is_open = False
