@@ -179,6 +179,10 @@ def test_verify_computes_each_cost_again(run, ledger, tmp_path):
         db.execute("UPDATE attempts SET cost_nanousd = cost_nanousd - 1 WHERE request_id = ?", (request_id(2),))
         db.execute("UPDATE attempts SET usage = '{\"input\":299}' WHERE request_id = ?", (request_id(5),))
         db.execute("UPDATE attempts SET price_version = '' WHERE request_id = ?", (request_id(1),))
+        torn = f"{price.version};bound=1+2+3+4+5+6+7+8"
+        db.execute(
+            "UPDATE attempts SET price_version = ? WHERE request_id = ?", (torn, request_id(3))
+        )  # of no form: it is no price that is known
     db.close()
     code, told, _ = run("verify", "-c", str(config))
     assert code == 1

@@ -149,6 +149,20 @@ async def test_a_refused_value_that_cannot_be_renewed_rests_too() -> None:
     assert bank.asked == [False, True, True]
 
 
+async def test_a_refused_value_does_not_wait_for_the_rest_that_it_served_through() -> None:
+    """A fetch that failed while it was good is no reason to give up its key: the next call fetches."""
+    bank, clock = Bank(fresh_s=5, good_s=600), ManualClock()
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    assert await source.ready() == ""
+    clock.advance(6)
+    bank.troubles = ["no server"]
+    assert await source.ready() == ""
+    await settled(source)
+    assert source.renew(source.version)
+    assert (await source.ready(), source.value) == ("", "t3")
+    assert bank.asked == [False, False, True]
+
+
 async def test_a_refused_value_is_fetched_anew_once() -> None:
     """Whoever was refused with an older one tries again with the newer; a new one that is refused too is final."""
     bank, clock = Bank(), ManualClock()

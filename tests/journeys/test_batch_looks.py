@@ -192,6 +192,14 @@ async def test_a_batch_is_settled_when_its_model_gets_a_price(serve: Serve, capl
         await reload(running, unpriced)
         await until(lambda: running.program.batch_looks._due > clock.now() and running.program.batch_looks._task is None)
         assert settled() == 0
+        gone = (
+            unpriced.replace("  openai:\n", "  other:\n")
+            .replace("{openai: openai}", "{openai: other}")
+            .replace("openai/fake-", "other/fake-")
+        )
+        await reload(running, gone)  # without its provider it stays as it is, and is not forgotten
+        await until(lambda: running.program.batch_looks._due > clock.now() and running.program.batch_looks._task is None)
+        assert settled() == 0
         await reload(running, CONFIG.replace("BASE", fake.base_url))
         await until(lambda: settled() == COST)
         await reload(running, CONFIG.replace("BASE", fake.base_url))

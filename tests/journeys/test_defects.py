@@ -166,3 +166,20 @@ async def test_a_defect_in_a_live_session_bears_the_id_of_its_call(
     check_log(caplog, request.request_id)
     talk.reset()
     assert gateway.in_flight == 0
+
+
+@pytest.mark.parametrize("verbs", [("see",), ("see", "close")], ids=["on the way", "at the settlement, too"])
+async def test_a_defect_in_a_live_session_is_charged_what_was_metered_before(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch, verbs: tuple[str, ...]
+) -> None:
+    """Whatever stands in the way of its settlement: the turns that were had are paid."""
+    talk = await began(gateway.port)
+    for _ in range(2):
+        talk.say({"type": "response.create", "response": {"output_modalities": ["text"]}})
+        await talk.until("response.done" if _ == 0 else "error")
+        for verb in verbs:
+            monkeypatch.setattr(Meter, verb, broken_at_once)
+    request, [attempt] = await gateway.last()
+    assert request.cost_nanousd == attempt.cost_nanousd > 0
+    assert attempt.price_version.endswith(";metered")
+    talk.reset()

@@ -150,7 +150,8 @@ class Refreshed(Generic[T]):
             return True
         if self._clock.now() < self._forced_at + RENEWED_S:
             return False
-        self._is_refused = True
+        if not self._is_refused:
+            self._is_refused, self._rest_until = True, -inf  # what failed while the old one was good does not keep the new one waiting
         return True
 
     def close(self) -> None:

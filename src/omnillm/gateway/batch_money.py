@@ -165,11 +165,12 @@ class BatchMoney:
         prices, total, versions = self._prices, 0, dict[str, None]()
         assert prices is not None
         for (named, longest), (usage, requests) in usages.items():
-            names = [name for name in (named, attempt.model) if name]
+            is_served = attempt.provider in prices.sections  # a reload may have taken the provider away
+            names = [name for name in (named, attempt.model) if name and is_served]
             found = (prices.find(attempt.provider, name, terms) for name in names for terms in (BATCH_TIER, PLAIN))
             price = next((each for each in found if each is not None), None)
             if price is None:
-                return None, names[0] if names else ""
+                return None, named or attempt.model
             total += cost_of_many(usage, price, requests=requests, longest=longest)
             versions[price.version] = None
         return min(total, attempt.cost_nanousd or total), "+".join(versions)

@@ -221,13 +221,16 @@ class Session:
         self._deadlines.discard(self)
         self.due = float("inf")
         meter, attempt, case = self._meter, self.attempt, self.case
+        version = attempt.price_version
+        # Until the meter is closed: what a defect on the way to that is charged.
+        attempt.metered, attempt.price_version = (meter.spent_nanousd, True), version and f"{version};metered"
         for message in self.socket.unread:
             meter.see(message.data)  # a report that has come is one, though nobody reads it any more
         is_whole = not meter.billable_turns
         meter.close()
         attempt.metered = (meter.spent_nanousd, meter.has_estimates)
-        if not meter.is_exact and attempt.price_version:
-            attempt.price_version = f"{attempt.price_version};metered"
+        if meter.is_exact:
+            attempt.price_version = version
         told = Outcome(verdict=verdict, usage=meter.usage, is_usage_known=is_whole, first_byte_s=attempt.first_byte_s)
         case.end(told, status=SWITCHED, error="" if outcome == SUCCESS else outcome)
         case.close(status=status, outcome=outcome)

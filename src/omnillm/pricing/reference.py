@@ -54,6 +54,8 @@ class Reference:
         if not counts:
             return cost(usage or NO_USAGE, price)
         prompt, completion, *units = map(int, counts.split("+"))
+        if len(units) > len(Units._fields):
+            raise ValueError(f"not the version of a price: {price_version!r}")
         return bound(prompt, completion, price, Units(*units))
 
     def _price(self, version: str) -> Price:
