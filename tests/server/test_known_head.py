@@ -187,3 +187,14 @@ def test_a_table_holds_what_was_asked_for_lately(keys, most, most_bytes):
         latest.pop()
     for key in latest:
         assert b"%d" % key in table._young or b"%d" % key in table._old
+
+
+def test_what_is_kept_anew_counts_once():
+    """A head whose caller has changed is no reason to forget the others."""
+    table: Generations[int] = Generations(10, 100)
+    table.put(b"other", 1, 40)
+    for _ in range(20):
+        table.put(b"changed", 2, 40)
+    assert table._young_bytes == 80
+    assert table.get(b"other") == 1
+    assert not table._old

@@ -120,3 +120,19 @@ async def test_a_socket_whose_reader_is_slow_says_so_when_the_burst_is_sent(pair
     await turn()
     assert said == ["paused"]
     assert one.come() == b"first behind in answer"
+
+
+async def test_a_socket_that_fails_takes_nobody_elses_piece_with_it(pair):
+    """The loop is told of the defect, and the rest is sent with the next turn."""
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(type(context["exception"])))
+    burst, one, broken, other = Burst(), await pair(), await pair(), await pair()
+    burst.write(one.transport, b"first")
+    burst.write(broken.transport, b"never")
+    burst.write(other.transport, b"kept")
+    broken.transport.write_eof()
+    await turn()
+    await turn()
+    assert (told, other.come()) == ([RuntimeError], b"kept")
+    burst.write(one.transport, b"second")
+    assert one.come() == b"firstsecond"

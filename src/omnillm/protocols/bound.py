@@ -26,7 +26,8 @@ _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
 _REFERENCE = re.compile(
-    rb'\{\s*(?:"type"\s*:\s*"item_reference"\s*,\s*)?"id"\s*:\s*"([\w-]{1,200})"(?:\s*,\s*"type"\s*:\s*"item_reference")?\s*\}'
+    rb'\{\s*(?:"type"\s*:\s*(?:"item_reference"|null)\s*,\s*)?"id"\s*:\s*"([\w-]{1,200})"'
+    rb'(?:\s*,\s*"type"\s*:\s*(?:"item_reference"|null))?\s*\}'
 )
 """An object of an id and perhaps its type, nothing else: what a reference to a kept item looks like."""
 _text = msgspec.json.Decoder(str | None).decode
@@ -70,8 +71,8 @@ def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     if "conversation" in members:
         found += _conversation_named(members["conversation"])
     body = _spelt_out(body)
-    if b'"item_reference"' in body:
-        found += _found(ITEM, _REFERENCE, body)
+    if b'"id"' in body and "input" in members:
+        found += _found(ITEM, _REFERENCE, _spelt_out(bytes(members["input"])))
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
         found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
     return found + _files(body)

@@ -54,6 +54,8 @@ class Generations(Generic[KeptT]):
         return found[0]
 
     def put(self, key: bytes, value: KeptT, size: int) -> None:
+        _, replaced = self._young.pop(key, (None, 0))
+        self._young_bytes -= replaced
         if len(self._young) >= self._most or self._young_bytes + size > self._most_bytes:
             self._old, self._young, self._young_bytes = self._young, {}, 0
         self._young[key] = value, size

@@ -1,6 +1,7 @@
 """Writes in bursts: the kernel's work of many sockets done together, and not between two pieces of our own."""
 
 import asyncio
+from collections import deque
 
 MOST = 64
 """Pieces that wait at most: more of them buy nothing, and whoever receives them could have begun."""
@@ -11,14 +12,14 @@ LARGE_BYTES = 65_536
 class Burst:
     """What is written within one turn of the event loop, to whichever sockets.
 
-    The first piece is sent at once: a call that is alone waits for nothing. Those behind it are sent together, before the next turn's
-    callbacks. A socket's pieces keep their order as long as whoever uses its transport directly calls `flush` before.
+    The first piece is sent at once: a call that is alone waits for nothing. Those behind it are sent together, before any task goes on in
+    the next turn. A socket's pieces keep their order as long as whoever uses its transport directly calls `flush` before.
     """
 
     __slots__ = ("_is_open", "_waiting")
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[asyncio.Transport, bytes]] = []
+        self._waiting: deque[tuple[asyncio.Transport, bytes]] = deque()
         self._is_open = False
 
     def write(self, transport: asyncio.Transport, piece: bytes) -> None:
@@ -35,14 +36,16 @@ class Burst:
             self.flush()
 
     def flush(self) -> None:
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for transport, piece in waiting:
-                if not transport.is_closing():
-                    transport.write(piece)
+        waiting = self._waiting
+        while waiting:
+            transport, piece = waiting.popleft()
+            if not transport.is_closing():
+                transport.write(piece)
 
     def _end(self) -> None:
         try:
             self.flush()
         finally:
-            self._is_open = False
+            self._is_open = bool(self._waiting)
+            if self._is_open:  # behind a socket that failed: nobody else's piece is lost
+                asyncio.get_running_loop().call_soon(self._end)
