@@ -38,6 +38,17 @@ async def settled(source: Refreshed[str]) -> None:
             await asyncio.sleep(0)
 
 
+async def serving_behind_a_failed_fetch(bank: Bank, clock: ManualClock) -> Refreshed[str]:
+    """Six seconds after the first value a fetch in the background has failed, and that value serves on."""
+    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
+    assert await source.ready() == ""
+    clock.advance(6)
+    bank.troubles = ["no server"]
+    assert await source.ready() == ""
+    await settled(source)
+    return source
+
+
 async def test_many_who_need_it_wait_for_one_fetch_in_a_thread() -> None:
     """The loop goes on, and nobody fetches twice."""
     bank, clock = Bank(), ManualClock()
@@ -122,12 +133,7 @@ async def test_what_cannot_be_had_is_not_asked_for_at_every_call() -> None:
 async def test_a_rest_behind_a_good_value_ends_with_it() -> None:
     """It serves to its end, and not beyond: then it is asked for again at once."""
     bank, clock = Bank(fresh_s=5, good_s=8), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
-    assert await source.ready() == ""
-    clock.advance(6)
-    bank.troubles = ["no server"]
-    assert await source.ready() == ""
-    await settled(source)
+    source = await serving_behind_a_failed_fetch(bank, clock)
     clock.advance(1.5)
     assert (await source.ready(), source.value) == ("", "t1")
     clock.advance(1)
@@ -152,12 +158,7 @@ async def test_a_refused_value_that_cannot_be_renewed_rests_too() -> None:
 async def test_a_refused_value_does_not_wait_for_the_rest_that_it_served_through() -> None:
     """A fetch that failed while it was good is no reason to give up its key: the next call fetches."""
     bank, clock = Bank(fresh_s=5, good_s=600), ManualClock()
-    source = Refreshed(bank.fetch, clock=clock, dice=Random(1), told="key a")
-    assert await source.ready() == ""
-    clock.advance(6)
-    bank.troubles = ["no server"]
-    assert await source.ready() == ""
-    await settled(source)
+    source = await serving_behind_a_failed_fetch(bank, clock)
     assert source.renew(source.version)
     assert (await source.ready(), source.value) == ("", "t3")
     assert bank.asked == [False, False, True]

@@ -108,8 +108,10 @@ class Connection(asyncio.Protocol):
         elif isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
             self._burst.write(self._transport, b"%bcontent-length: %d\r\n\r\n%b" % (outgoing.head, len(body), body))
         elif isinstance(body, bytes) and len(body) <= SLICE_BYTES:
+            self._burst.flush()
             self._transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)), body))
         else:
+            self._burst.flush()
             self._unsent = Unsent(body)
             self._send_slice(b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)))
             self._send_more()
