@@ -17,7 +17,7 @@ from benchmarks.wrk import Server, Shape, load, paired
 Row = dict[str, object]
 CONTENT = "Hello! How can I assist you today? " * 9
 STREAMS_MODULE = [sys.executable, "-m", "benchmarks.streams"]
-EVENTS, GAP_MS, STREAMS, ROUNDS = 50, 2.0, 32, 8
+EVENTS, GAP_MS, STREAMS, ROUNDS_A_SECOND = 50, 2.0, 32, 8
 EVENTS_A_STREAM = EVENTS + 3
 """With the finish, the usage and the end."""
 
@@ -113,24 +113,34 @@ def _against(single: Server, ours: Server, shape: Shape, *, pairs: int, seconds:
 
 
 def streaming(bench: Bench) -> Iterator[Row]:
-    """CPU of the gateway for 1,000 of the provider's events, in the client's own protocol and translated."""
-    mock = free_port()
-    with (
-        running([*STREAMS_MODULE, "mock", str(mock), str(EVENTS), str(GAP_MS)], core=LOAD_CORE, port=mock),
-        gateway(bench.directory, Setup(keys=1), mock=mock) as ours,
-    ):
-        for protocol in ("openai_chat", "anthropic_messages"):
-            command = ["taskset", "-c", LOAD_CORE, *STREAMS_MODULE, "load", str(ours.port), key_of(0), protocol, str(STREAMS)]
-            subprocess.run([*command, "1"], check=True, capture_output=True)
-            before, began = cpu_seconds(ours.pid), time.monotonic()
-            subprocess.run([*command, str(ROUNDS)], check=True, capture_output=True)
-            took, cpu = time.monotonic() - began, cpu_seconds(ours.pid) - before
-            events = STREAMS * ROUNDS * EVENTS_A_STREAM
-            yield {
-                "case": f"streaming, {'same protocol' if protocol == 'openai_chat' else 'translated'}",
-                "events_per_s": round(events / took),
-                "cpu_ms_per_1000_events": round(cpu * 1_000_000 / events, 2),
-            }
+    """CPU for 1,000 of the provider's events, in the client's own protocol and translated, and nginx's for the same streams."""
+    mock, proxy = free_port(), free_port()
+    directory = bench.directory / "streams"
+    directory.mkdir()
+    directory.chmod(0o777)
+    with ExitStack() as stack:
+        stack.enter_context(running([*STREAMS_MODULE, "mock", str(mock), str(EVENTS), str(GAP_MS)], core=LOAD_CORE, port=mock))
+        command = nginx("proxy", directory, MOCK=str(mock), PROXY=str(proxy))
+        yardstick = stack.enter_context(running(command, core=PROXY_CORE, port=proxy))
+        ours = stack.enter_context(gateway(bench.directory, Setup(keys=1), mock=mock))
+        theirs = Server(port=proxy, pid=yardstick.pid, headers={})
+        for protocol, case in (("openai_chat", "streaming, same protocol"), ("anthropic_messages", "streaming, translated")):
+            _stream(ours, protocol, rounds=1)  # warm
+            rounds = round(ROUNDS_A_SECOND * bench.seconds)
+            rows = [(*_stream(theirs, protocol, rounds=rounds), *_stream(ours, protocol, rounds=rounds)) for _ in range(bench.pairs)]
+            nginx_rate, nginx_ms, rate, cpu_ms = (statistics.median(column) for column in zip(*rows, strict=True))
+            figures = {"cpu_ms_per_1000_events": round(cpu_ms, 2), "nginx_cpu_ms_per_1000_events": round(nginx_ms, 2)}
+            yield {"case": case, "events_per_s": round(rate), "nginx_events_per_s": round(nginx_rate), **figures}
+
+
+def _stream(server: Server, protocol: str, *, rounds: int) -> tuple[float, float]:
+    """The provider's events a second, and milliseconds of CPU for 1,000 of them."""
+    command = ["taskset", "-c", LOAD_CORE, *STREAMS_MODULE, "load", str(server.port), key_of(0), protocol, str(STREAMS), str(rounds)]
+    before, began = cpu_seconds(server.pid), time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    took, cpu_s = time.monotonic() - began, cpu_seconds(server.pid) - before
+    events = STREAMS * rounds * EVENTS_A_STREAM
+    return events / took, cpu_s * 1_000_000 / events
 
 
 def open_streams(bench: Bench, *, streams: int = 5000, seconds: float = 60.0) -> Iterator[Row]:

@@ -70,10 +70,13 @@ def nginx(name: str, directory: Path, **values: str) -> list[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its children (nginx's worker) so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """User and system time of a process and its children (nginx's worker) so far, by the scheduler's own count of nanoseconds.
+
+    /proc/PID/stat tells the same in steps of 10 ms, which is a tenth of what a second of streams costs.
+    """
+    threads = (int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(int(child)) for child in children)
+    return sum(threads) / 1_000_000_000 + sum(cpu_seconds(int(child)) for child in children)
 
 
 def resident_mib(pid: int) -> float:
