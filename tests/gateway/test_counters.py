@@ -11,8 +11,8 @@ def test_models_of_the_callers_choice_do_not_fill_the_memory() -> None:
     """Beyond the most, new ones are counted together; those that are known go on, and nothing is lost."""
     counters = Counters()
     for number in range(MAX_SERIES + 50):
-        counters.observe(replace(ROW, upstream_model=f"model-{number}"))
-    counters.observe(replace(ROW, upstream_model="model-7"))
+        counters.observe([replace(ROW, upstream_model=f"model-{number}")])
+    counters.observe([replace(ROW, upstream_model="model-7")])
     assert len(counters.series) == MAX_SERIES + 1
     assert counters.series["openai_chat", "openai", "other", "success"].counts.calls == 50
     assert counters.series["openai_chat", "openai", "model-7", "success"].counts.calls == 2
@@ -22,25 +22,45 @@ def test_models_of_the_callers_choice_do_not_fill_the_memory() -> None:
 def test_a_duration_is_in_the_first_bucket_that_holds_it() -> None:
     """A bound belongs to its bucket; what is longer than all goes into the last."""
     counters = Counters()
-    for duration_ms in (0, BUCKETS_MS[0], BUCKETS_MS[0] + 1, BUCKETS_MS[-1], BUCKETS_MS[-1] + 1):
-        counters.observe(replace(ROW, duration_ms=duration_ms))
+    durations_ms = (0, BUCKETS_MS[0], BUCKETS_MS[0] + 1, BUCKETS_MS[-1], BUCKETS_MS[-1] + 1)
+    counters.observe([replace(ROW, duration_ms=duration_ms) for duration_ms in durations_ms])
     [series] = counters.series.values()
     assert series.buckets == [2, 1, *[0] * (len(BUCKETS_MS) - 3), 1, 1]
+
+
+def test_calls_that_are_told_together_count_as_one_by_one() -> None:
+    """Whatever they have in common or not: every sum, every bucket, every refusal."""
+    changes = [{"caller": "team-b"}, {"outcome": "aborted"}, {"attempts": 0, "outcome": "budget_exceeded"}, {"upstream_model": "other-1"}]
+    usages = [Usage(input=1 << number, output=7 * number, images=number % 3) for number in range(20)]
+    rows = [
+        replace(ROW, usage=usage, duration_ms=number**3, cost_nanousd=number, **changes[number % 5] if number % 5 < 4 else {})
+        for number, usage in enumerate(usages)
+    ]
+    together, one_by_one = Counters(), Counters()
+    together.observe(rows)
+    for row in rows:
+        one_by_one.observe([row])
+    assert told(together) == told(one_by_one)
+    assert sum(series.counts.input for series in together.series.values()) == (1 << 20) - 1
+    assert together.refusals == {"budget_exceeded": 4}
+
+
+def told(counters: Counters) -> tuple[object, ...]:
+    series = {labels: (each.counts, each.buckets) for labels, each in counters.series.items()}
+    return series, {labels: each.counts for labels, each in counters.callers.items()}, counters.refusals
 
 
 def test_the_sums_of_workers_add_up() -> None:
     """Every field of one and of the other."""
     one, other = Counters(), Counters()
-    one.observe(ROW)
-    for row in (ROW, replace(ROW, duration_ms=3, cost_nanousd=5)):
-        other.observe(row)
+    one.observe([ROW])
+    other.observe([ROW, replace(ROW, duration_ms=3, cost_nanousd=5)])
     [sum_of_one], [sum_of_other] = one.series.values(), other.series.values()
     added = Series()
-    added.add(sum_of_one)
-    added.add(sum_of_other)
+    added.merge(sum_of_one)
+    added.merge(sum_of_other)
     both = Counters()
-    for row in (ROW, ROW, replace(ROW, duration_ms=3, cost_nanousd=5)):
-        both.observe(row)
+    both.observe([ROW, ROW, replace(ROW, duration_ms=3, cost_nanousd=5)])
     [sum_of_both] = both.series.values()
     assert (added.counts, added.buckets) == (sum_of_both.counts, sum_of_both.buckets)
 
@@ -49,10 +69,10 @@ def test_callers_and_their_models_do_not_fill_the_memory() -> None:
     """Beyond the most, a caller's new models count together, then new callers do; nothing is lost."""
     counters = Counters()
     for number in range(MAX_SERIES + 50):
-        counters.observe(replace(ROW, upstream_model=f"model-{number}"))
+        counters.observe([replace(ROW, upstream_model=f"model-{number}")])
     for number in range(MAX_SERIES + 50):
-        counters.observe(replace(ROW, caller=f"caller-{number}"))
-    counters.observe(replace(ROW, upstream_model="model-7"))
+        counters.observe([replace(ROW, caller=f"caller-{number}")])
+    counters.observe([replace(ROW, upstream_model="model-7")])
     assert len(counters.callers) == 2 * MAX_SERIES + 1
     assert counters.callers["team-a", "openai", "other"].counts.calls == 50
     assert counters.callers["team-a", "openai", "model-7"].counts.calls == 2

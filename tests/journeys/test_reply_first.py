@@ -8,6 +8,7 @@ from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import ask, exchange
 
 from omnillm.gateway.case import Case
+from omnillm.gateway.ended import Ended
 from omnillm.money import format_usd
 from omnillm.records import RequestRow
 from omnillm.testing import FakeProvider
@@ -19,15 +20,15 @@ async def gateway(serve: Serve, provider: FakeProvider) -> Running:
 
 
 async def test_a_reply_is_with_its_client_before_its_call_is_closed(gateway: Running) -> None:
-    """With its cost; and when the call's observers hear of it, the lease and the money are given back."""
+    """With its cost; and when its end is told, the lease and the money are given back."""
     seen: list[tuple[bytes, RequestRow, int, int]] = []
 
-    def look(row: RequestRow) -> None:
-        [budget] = gateway.program.controller.budgets()
-        seen.append((client.recv(65536, socket.MSG_PEEK), row, gateway.in_flight, budget.reserved_nanousd))
+    class Look(Ended):
+        def add(self, row: RequestRow) -> None:
+            [budget] = gateway.program.controller.budgets()
+            seen.append((client.recv(65536, socket.MSG_PEEK), row, gateway.in_flight, budget.reserved_nanousd))
 
-    settlement = gateway.program.settlement
-    settlement.observers = (look, *settlement.observers)
+    gateway.program.settlement.ended = Look()
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
         client.setblocking(False)
         client.sendall(ask("openai_chat", "hello").raw)

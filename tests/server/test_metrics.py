@@ -53,8 +53,8 @@ class Scraped:
 def test_calls_add_up() -> None:
     """Calls, attempts, cost, tokens of each kind, and how long they took."""
     counters = Counters()
-    counters.observe(ROW)
-    counters.observe(replace(ROW, duration_ms=9, attempts=1))
+    counters.observe([ROW])
+    counters.observe([replace(ROW, duration_ms=9, attempts=1)])
     labels = ("openai_chat", "openai", "gpt-4.1-mini", "success")
     scraped = Scraped(counters)
     assert scraped("omnillm_calls_total", *labels) == 2
@@ -70,8 +70,8 @@ def test_refusals_are_counted_by_code() -> None:
     """Before any attempt; calls that were sent are no refusals."""
     counters = Counters()
     counters.refuse("invalid_api_key")
-    counters.observe(replace(ROW, attempts=0, outcome="budget_exceeded", status=402))
-    counters.observe(ROW)
+    counters.observe([replace(ROW, attempts=0, outcome="budget_exceeded", status=402)])
+    counters.observe([ROW])
     scraped = Scraped(counters)
     assert scraped("omnillm_refusals_total", "invalid_api_key") == scraped("omnillm_refusals_total", "budget_exceeded") == 1
     assert counters.refusals.keys() == {"invalid_api_key", "budget_exceeded"}
@@ -92,17 +92,17 @@ def test_a_callers_name_for_a_model_cannot_break_the_format() -> None:
     """Quotes, line breaks and backslashes come back as they were."""
     name = 'a"b\\c\nomnillm_calls_total 1000'
     counters = Counters()
-    counters.observe(replace(ROW, upstream_model=name))
+    counters.observe([replace(ROW, upstream_model=name)])
     assert Scraped(counters)("omnillm_calls_total", "openai_chat", "openai", name, "success") == 1
 
 
 def test_cost_and_tokens_are_counted_by_caller() -> None:
     """Who, where and which model; what was refused before it was sent cost nothing and is not there; strangers read no names."""
     counters = Counters()
-    counters.observe(ROW)
-    counters.observe(replace(ROW, usage=Usage(input_audio=5, output_audio=6, images=2, tool_calls=3), outcome="aborted"))
-    counters.observe(replace(ROW, caller="team-b"))
-    counters.observe(replace(ROW, caller="team-c", attempts=0, cost_nanousd=0))
+    counters.observe([ROW])
+    counters.observe([replace(ROW, usage=Usage(input_audio=5, output_audio=6, images=2, tool_calls=3), outcome="aborted")])
+    counters.observe([replace(ROW, caller="team-b")])
+    counters.observe([replace(ROW, caller="team-c", attempts=0, cost_nanousd=0)])
     labels = ("team-a", "openai", "gpt-4.1-mini")
     scraped = Scraped(counters)
     assert scraped("omnillm_caller_calls_total", *labels) == 2
@@ -121,8 +121,8 @@ def test_losses_are_counted_by_kind() -> None:
     counters = Counters()
     reasons = tuple(LossReason(path=path, kind=kind, detail="") for path, kind in (("a", "dropped"), ("b", "dropped"), ("c", "moved")))
     for _ in range(2):
-        counters.observe(replace(ROW, loss=msgspec.json.encode(reasons).decode()))
-    counters.observe(ROW)
+        counters.observe([replace(ROW, loss=msgspec.json.encode(reasons).decode())])
+    counters.observe([ROW])
     scraped = Scraped(counters)
     assert [scraped("omnillm_losses_total", "openai_chat", "openai", kind) for kind in ("dropped", "moved")] == [4, 2]
     assert len(counters.losses) == 2

@@ -37,13 +37,14 @@ from omnillm.gateway.counters import Counters
 from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
+from omnillm.gateway.ended import Ended, Observer
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.idempotency import Idempotency
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native import NativeEngine
 from omnillm.gateway.native_lists import NativeLists
 from omnillm.gateway.rounds import DispatchSettings
-from omnillm.gateway.settlement import Observer, Settlement
+from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstreams
 from omnillm.money import format_usd
 from omnillm.stores.store import Store
@@ -77,7 +78,8 @@ class Program:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.dice = dice or system_dice()
-        self.counters = Counters()
+        self._counters = Counters()
+        self.ended = Ended(self._counters.observe, *observers)
         self.alerts = BudgetAlerts()
         self.deadlines = Deadlines()
         self.client = HttpClient(
@@ -96,9 +98,8 @@ class Program:
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
-        self.on_tick: list[Callable[[], None]] = [self.counters.fold, self.retention.tick, self.batch_looks.tick]
+        self.on_tick: list[Callable[[], None]] = [self.ended.tell, self.retention.tick, self.batch_looks.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
-        self._observers = (self.counters.observe, *observers)
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._journal: Journal | None = None
@@ -106,6 +107,12 @@ class Program:
         self._batch_bounds: BatchBounds | None = None
         self._batches: BatchMoney | None = None
         self.pepper = b""
+
+    @property
+    def counters(self) -> Counters:
+        """Every call that has ended is in them."""
+        self.ended.tell()
+        return self._counters
 
     async def start(self) -> None:
         """Open the store, load what the budgets have spent, begin to tick."""
@@ -143,7 +150,7 @@ class Program:
             bindings=self.bindings,
             clock=self.clock,
             dice=self.dice,
-            observers=self._observers,
+            ended=self.ended,
         )
         dispatch = Dispatch(
             admission=self.admission,

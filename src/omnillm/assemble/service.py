@@ -104,7 +104,7 @@ class Service:
     def _instruments(self) -> Instruments:
         program = self.program
         return Instruments(
-            counters=program.counters,
+            counters=lambda: program.counters,
             reports=program.store,
             virtual_keys=self.keyring,
             keys=lambda: program.controller.keys(program.clock.now()),
@@ -136,6 +136,7 @@ class Service:
             await self.keyring.aclose()
             await self.program.aclose()
         finally:
+            self.program.ended.tell()
             if self.call_log:
                 self.call_log.close()
 

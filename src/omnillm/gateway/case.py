@@ -212,7 +212,7 @@ class Case(msgspec.Struct, eq=False):
         )
 
     def close(self, *, status: int, outcome: str) -> None:
-        """Give back what is still held, book the cost, write the rows, tell the observers. Only the first close counts."""
+        """Give back what is still held, book the cost, write the rows, tell that it has ended. Only the first close counts."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -230,8 +230,7 @@ class Case(msgspec.Struct, eq=False):
         settlement.journal.post(
             Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims),
         )
-        for observe in settlement.observers:
-            observe(row)
+        settlement.ended.add(row)
 
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
         """What became of the idempotency key; the ledger knows of it once an attempt was begun."""

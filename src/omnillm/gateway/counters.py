@@ -1,6 +1,8 @@
 """Sums for `/metrics`. Plain summable structs: those of several workers add up; `server/metrics.py` renders them."""
 
 from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
 from operator import add
 from typing import Final, NamedTuple
 
@@ -14,8 +16,13 @@ BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
 MAX_SERIES = 2_000
 """Models may be asked for by pattern, so their names are the callers' to choose: above this many series they are counted as "other"."""
 OTHER: Final = "other"
-MOST_WAITING: Final = 32
-"""Calls that have ended and are not added up yet."""
+
+Labels = tuple[str, str, str, str, str, bool]
+"""Protocol, provider, upstream model, outcome, caller, and whether it was sent: calls that have all of them in common count alike."""
+Line = tuple[int, ...]
+"""One call, or some, in the order of `Counts`."""
+FOLD: Final = 8
+"""Lines of one series that wait to be added up: column by column, which of eight takes little longer than of two."""
 
 decode_losses: Final = msgspec.json.Decoder(tuple[LossReason, ...]).decode
 
@@ -47,117 +54,93 @@ class Counts(NamedTuple):
     audio_ms: int = 0
 
 
+DURATION: Final = Counts._fields.index("duration_ms")
+
+
 class Series:
     """Calls that have their labels in common: their counts, and how many took how long (`BUCKETS_MS`)."""
 
-    __slots__ = ("_parts", "buckets")
+    __slots__ = ("_lines", "buckets")
 
     def __init__(self) -> None:
-        self._parts: list[tuple[int, ...]] = [Counts()]
+        self._lines: list[Line] = [Counts()]
         self.buckets = [0] * (len(BUCKETS_MS) + 1)
 
     @property
     def counts(self) -> Counts:
-        self.fold()
-        return Counts._make(self._parts[0])
+        return Counts._make(_sum(self._lines))
 
-    def observe(self, counts: tuple[int, ...], duration_ms: int) -> None:
-        """`counts`: of one call, in the order of `Counts`. They are kept until `fold`."""
-        self._parts.append(counts)
-        self.buckets[bisect_left(BUCKETS_MS, duration_ms)] += 1
+    def add(self, line: Line) -> None:
+        if len(self._lines) == FOLD:
+            self._lines = [_sum(self._lines)]
+        self._lines.append(line)
 
-    def fold(self) -> None:
-        """Add them up: two as they are, more of them column by column."""
-        parts = self._parts
-        if len(parts) == 2:
-            parts[:] = [tuple(map(add, *parts))]
-        elif len(parts) > 2:
-            parts[:] = [tuple(map(sum, zip(*parts, strict=True)))]
+    def time(self, durations_ms: Iterable[int]) -> None:
+        for duration_ms in durations_ms:
+            self.buckets[bisect_left(BUCKETS_MS, duration_ms)] += 1
 
-    def add(self, other: "Series") -> None:
-        self._parts.append(other.counts)
+    def merge(self, other: "Series") -> None:
+        self.add(other.counts)
         self.buckets = list(map(add, self.buckets, other.buckets))
 
 
+def _sum(lines: list[Line]) -> Line:
+    return lines[0] if len(lines) == 1 else tuple(map(sum, zip(*lines, strict=True)))
+
+
 class Counters:
-    """`observe` is a settlement's observer; `fold` is called by the program's tick, and by whoever reads."""
+    """`observe` is an observer of the calls that have ended."""
 
     def __init__(self) -> None:
-        self._rows: list[RequestRow] = []
-        self._series: dict[tuple[str, str, str, str], Series] = {}
-        self._callers: dict[tuple[str, str, str], Series] = {}
-        self._losses: dict[tuple[str, str, str], int] = {}
-        self._refusals: dict[str, int] = {}
-
-    @property
-    def series(self) -> dict[tuple[str, str, str, str], Series]:
+        self.series: dict[tuple[str, str, str, str], Series] = {}
         """By protocol, provider, upstream model, outcome."""
-        self.fold()
-        return self._series
-
-    @property
-    def callers(self) -> dict[tuple[str, str, str], Series]:
-        """By caller, provider, upstream model."""
-        self.fold()
-        return self._callers
-
-    @property
-    def losses(self) -> dict[tuple[str, str, str], int]:
+        self.callers: dict[tuple[str, str, str], Series] = {}
+        """By caller, provider, upstream model; how long their calls took is not counted."""
+        self.losses: dict[tuple[str, str, str], int] = {}
         """By protocol, provider, kind: what translations could not carry."""
-        self.fold()
-        return self._losses
-
-    @property
-    def refusals(self) -> dict[str, int]:
+        self.refusals: dict[str, int] = {}
         """By error code: calls that ended before any attempt."""
-        self.fold()
-        return self._refusals
 
-    def observe(self, row: RequestRow) -> None:
-        # Many at once take half the time that they take one by one, each behind a call that has filled the caches.
-        self._rows.append(row)
-        if len(self._rows) == MOST_WAITING:
-            self.fold()
+    def observe(self, rows: Iterable[RequestRow]) -> None:
+        alike: defaultdict[Labels, list[Line]] = defaultdict(list)
+        for row in rows:
+            labels = (row.protocol, row.provider, row.upstream_model, row.outcome, row.caller, row.attempts > 0)
+            alike[labels].append((1, row.attempts, row.cost_nanousd, row.duration_ms, *astuple(row.usage)))
+            if row.loss:
+                self._lose(row)
+        for labels, lines in alike.items():
+            self._count(labels, lines)
 
-    def fold(self) -> None:
-        """Add up the calls that have ended since the last time."""
-        rows, self._rows = self._rows, []
-        for series in {series for row in rows for series in self._count(row)}:
-            series.fold()
+    def _count(self, labels: Labels, lines: list[Line]) -> None:
+        """Calls that count alike: what they add up to is one line more in both of their series."""
+        protocol, provider, model, outcome, caller, is_sent = labels
+        sums = _sum(lines)
+        series = self.series.get((protocol, provider, model, outcome)) or self._new_series(protocol, provider, model, outcome)
+        series.add(sums)
+        series.time([line[DURATION] for line in lines])
+        if is_sent:
+            (self.callers.get((caller, provider, model)) or self._new_caller(caller, provider, model)).add(sums)
+        else:
+            self.refuse(outcome, len(lines))
 
-    def _count(self, row: RequestRow) -> tuple[Series, ...]:
-        """Returns the series that the call belongs to."""
-        key = (row.protocol, row.provider, row.upstream_model, row.outcome)
-        series = self._series.get(key)
-        if series is None:
-            if len(self._series) >= MAX_SERIES:
-                key = (row.protocol, row.provider, OTHER, row.outcome)
-            series = self._series.setdefault(key, Series())
-        duration_ms = row.duration_ms
-        counts = (1, row.attempts, row.cost_nanousd, duration_ms, *astuple(row.usage))
-        series.observe(counts, duration_ms)
-        if row.loss:
-            self._lose(row)
-        if not row.attempts:
-            self.refuse(row.outcome)
-            return (series,)
-        caller = self._callers.get((row.caller, row.provider, row.upstream_model)) or self._new_caller(row)
-        caller.observe(counts, duration_ms)
-        return series, caller
+    def _new_series(self, protocol: str, provider: str, model: str, outcome: str) -> Series:
+        """The first calls of their kind; beyond the most, models count together."""
+        if len(self.series) >= MAX_SERIES:
+            model = OTHER
+        return self.series.setdefault((protocol, provider, model, outcome), Series())
 
-    def _new_caller(self, row: RequestRow) -> Series:
-        """The first call of a caller to a model; beyond the most, models count together, then callers."""
-        key = (row.caller, row.provider, row.upstream_model)
-        if len(self._callers) >= MAX_SERIES:
-            key = (row.caller, row.provider, OTHER)
-        if key not in self._callers and len(self._callers) >= 2 * MAX_SERIES:
-            key = (OTHER, row.provider, OTHER)
-        return self._callers.setdefault(key, Series())
+    def _new_caller(self, caller: str, provider: str, model: str) -> Series:
+        """The first calls of a caller to a model; beyond the most, models count together, then callers."""
+        if len(self.callers) >= MAX_SERIES:
+            model = OTHER
+        if len(self.callers) >= 2 * MAX_SERIES and (caller, provider, model) not in self.callers:
+            caller = OTHER
+        return self.callers.setdefault((caller, provider, model), Series())
 
     def _lose(self, row: RequestRow) -> None:
         for reason in decode_losses(row.loss):
             key = (row.protocol, row.provider, reason.kind)
-            self._losses[key] = self._losses.get(key, 0) + 1
+            self.losses[key] = self.losses.get(key, 0) + 1
 
-    def refuse(self, code: str) -> None:
-        self._refusals[code] = self._refusals.get(code, 0) + 1
+    def refuse(self, code: str, calls: int = 1) -> None:
+        self.refusals[code] = self.refusals.get(code, 0) + calls

@@ -1,6 +1,5 @@
 """Opens the cases of calls, and holds what they close with."""
 
-from collections.abc import Callable
 from random import Random
 
 from omnillm.clock import Clock
@@ -9,13 +8,11 @@ from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.bridge import Bridge, Bridges
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
+from omnillm.gateway.ended import Ended
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quoter
-from omnillm.records import RequestRow
 from omnillm.routing.target import Plan
-
-Observer = Callable[[RequestRow], None]
 
 
 class Settlement:
@@ -31,7 +28,7 @@ class Settlement:
         bindings: Bindings,
         clock: Clock,
         dice: Random,
-        observers: tuple[Observer, ...] = (),
+        ended: Ended,
     ) -> None:
         self.admission = admission
         self.journal = journal
@@ -39,7 +36,7 @@ class Settlement:
         self._bridges = bridges
         self.bindings = bindings
         self.clock = clock
-        self.observers = observers
+        self.ended = ended
         self._random_bits = dice.getrandbits
         self._last_id = 0
         self._day_number = 0

@@ -1,6 +1,7 @@
-"""One structured line a call, never a prompt or a secret. Calls are gathered, and their lines written together, off the path of each."""
+"""One structured line a call, never a prompt or a secret. They are made and written a few at a time, off the path of each call."""
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -11,18 +12,15 @@ from omnillm.money import format_usd
 from omnillm.records import RequestRow
 from omnillm.server.logwriter import LogWriter, Stream
 
-MOST_GATHERED: Final = 32
-"""Calls whose lines are made together: in half the time that they take one by one, each behind a call that has filled the caches."""
 WRITTEN_BYTES: Final = 64 * 1024
 
 
 class CallLog:
-    """`observe` is a settlement's observer; `flush` is called by the program's tick, `close` at the end."""
+    """`observe` is an observer of the calls that have ended; `flush` is called by the program's tick, `close` at the end."""
 
     def __init__(self, stream: Stream, *, is_json: bool) -> None:
         self._writer = LogWriter(stream)
         self._render = _json_line if is_json else _text_line
-        self._rows: list[RequestRow] = []
         self._text = ""
         self._lines = 0
 
@@ -31,23 +29,17 @@ class CallLog:
         """Lines that could not be written."""
         return self._writer.dropped
 
-    def observe(self, row: RequestRow) -> None:
-        self._rows.append(row)
-        if len(self._rows) == MOST_GATHERED:
-            self._make_lines()
-            if len(self._text) > WRITTEN_BYTES:
-                self.flush()
+    def observe(self, rows: Iterable[RequestRow]) -> None:
+        lines = list(map(self._render, rows))
+        self._text += "".join(lines)
+        self._lines += len(lines)
+        if len(self._text) > WRITTEN_BYTES:
+            self.flush()
 
     def flush(self) -> None:
-        self._make_lines()
         if self._lines:
             self._writer.write(self._text.encode("utf-8", "backslashreplace"), self._lines)
             self._text, self._lines = "", 0
-
-    def _make_lines(self) -> None:
-        rows, self._rows = self._rows, []
-        self._text += "".join(map(self._render, rows))
-        self._lines += len(rows)
 
     def close(self) -> None:
         """All of it is written, unless nobody reads it."""
@@ -57,15 +49,25 @@ class CallLog:
 
 def _text_line(row: RequestRow) -> str:
     usage = row.usage
-    # Names of callers, providers and keys are the configuration's, and plain; a model's may be the caller's own choice.
     return (
-        f"{_timestamp(row.wall_ms)} call {row.request_id} status={row.status} outcome={row.outcome} caller={row.caller or '-'} "
-        f"model={_word(row.model)} provider={row.provider or '-'} key={row.key or '-'} attempts={row.attempts} ms={row.duration_ms} "
+        f"{_timestamp(row.wall_ms)} call {row.request_id} "
+        f"{_labels(row.status, row.outcome, row.caller, row.model, row.provider, row.key, row.attempts)} ms={row.duration_ms} "
         f"tokens={usage.prompt_tokens}+{usage.completion_tokens} cost_usd={format_usd(row.cost_nanousd)}\n"
     )
 
 
 @lru_cache(maxsize=4096)
+def _labels(  # noqa: PLR0913  in the order of the line
+    status: int, outcome: str, caller: str, model: str, provider: str, key: str, attempts: int
+) -> str:
+    """What many calls have in common."""
+    # Names of callers, providers and keys are the configuration's, and plain; a model's may be the caller's own choice.
+    return (
+        f"status={status} outcome={outcome} caller={caller or '-'} "
+        f"model={_word(model)} provider={provider or '-'} key={key or '-'} attempts={attempts}"
+    )
+
+
 def _word(text: str) -> str:
     """A value on one line: as it is, or quoted when it holds anything but plain printable characters."""
     if not text:

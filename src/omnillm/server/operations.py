@@ -38,7 +38,7 @@ class Reports(Interface):
 class Instruments(msgspec.Struct, frozen=True, kw_only=True):
     """The handles of a running program."""
 
-    counters: Counters
+    counters: Callable[[], Counters]
     reports: Reports
     virtual_keys: VirtualKeys
     keys: Callable[[], list[KeySnapshot]]
@@ -96,7 +96,7 @@ class Probes:
         instruments = self._instruments
         is_admin = instruments.is_admin(dict(request.headers.raw))
         body = render_metrics(
-            instruments.counters,
+            instruments.counters(),
             instruments.keys(),
             instruments.budgets() if is_admin else [],
             is_ledger_healthy=instruments.reports.is_healthy,

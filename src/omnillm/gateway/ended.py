@@ -1,0 +1,30 @@
+"""The calls that have ended, told a few at a time: in half the time that each takes alone, behind a call that has filled the caches."""
+
+from collections.abc import Callable
+from typing import Final
+
+from omnillm.records import RequestRow
+
+Observer = Callable[[list[RequestRow]], None]
+MOST_WAITING: Final = 32
+"""Calls that have ended and are told to nobody yet."""
+
+
+class Ended:
+    """`add` is told of each call at its end; `tell` is called by the program's tick, and by whoever must know of all of them."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+        self._rows: list[RequestRow] = []
+
+    def add(self, row: RequestRow) -> None:
+        self._rows.append(row)
+        if len(self._rows) == MOST_WAITING:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell of the calls that have ended since the last time."""
+        rows, self._rows = self._rows, []
+        if rows:
+            for observe in self._observers:
+                observe(rows)
