@@ -43,7 +43,7 @@ Act = Callable[[], object]
 UNUSED: Any = None
 """What a part has at hand and does not touch."""
 USAGE = Usage(input=100, cache_read=20, output=50, reasoning=10)
-OUTCOME = Outcome(verdict=Verdict.SUCCESS, usage=USAGE, is_usage_known=True, first_byte_s=0.01)
+OUTCOME = Outcome(verdict=Verdict.SUCCESS, usage=USAGE, tokens=USAGE.total_tokens, first_byte_s=0.01)
 HEAD = (
     b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:4000\r\nContent-Type: application/json\r\nAuthorization: Bearer sk-omni-1\r\n"
     b"User-Agent: OpenAI/Python 2.1.0\r\nAccept: application/json\r\nContent-Length: 1024\r\n\r\n"

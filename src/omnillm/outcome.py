@@ -72,8 +72,8 @@ class Headroom(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     verdict: Verdict
     usage: Usage = NO_USAGE
-    is_usage_known: bool = False
-    """False: nothing was reported; the TPM reservation stays charged (unless the attempt was never sent)."""
+    tokens: int | None = None
+    """What the usage adds up to; None: none was reported, and the TPM reservation stays charged (unless the attempt was never sent)."""
     retry_after_s: float | None = None
     """The provider's own hint, parsed; clamped by the machine."""
     first_byte_s: float | None = None

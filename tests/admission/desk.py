@@ -16,7 +16,6 @@ from omnillm.admission.asks import (
 )
 from omnillm.admission.controller import AdmissionController
 from omnillm.outcome import Outcome, Verdict
-from omnillm.usage import Usage
 
 
 def key(label, **terms):
@@ -102,7 +101,7 @@ class Desk:
 
     def release(self, lease, verdict=Verdict.SUCCESS, *, used=None, **outcome):
         if used is not None:
-            outcome |= {"usage": Usage(output=used), "is_usage_known": True}
+            outcome["tokens"] = used
         self.take(self.controller.release(lease.lease_id, Outcome(verdict=verdict, **outcome), self.now))
 
     def settle(self, case, cost=0, tokens=None):

@@ -8,9 +8,8 @@ from tests.admission.desk import Desk, budget, caller, key, pool
 
 from omnillm.admission.asks import Lease, Wait
 from omnillm.outcome import Outcome, Verdict
-from omnillm.usage import Usage
 
-OUTCOME = Outcome(verdict=Verdict.SUCCESS, usage=Usage(input=100, output=50), is_usage_known=True, first_byte_s=0.01)
+OUTCOME = Outcome(verdict=Verdict.SUCCESS, tokens=150, first_byte_s=0.01)
 
 
 def instructions(work):

@@ -9,7 +9,6 @@ from tests.admission.world import BUDGETS, CALLERS, KEYS, MODELS, SELECTIONS, Wo
 from tests.soak import some
 
 from omnillm.outcome import RETRIES, Headroom, Outcome, Verdict
-from omnillm.usage import Usage
 
 AMOUNTS = st.sampled_from([0, 1, 999, 4500, 9000, 9001, 20_000, 40_000, 40_001])
 TOKENS = st.sampled_from([0, 1, 99, 450, 900, 901, 2500, 3000, 3001])
@@ -35,8 +34,7 @@ HEADROOM = st.builds(
 OUTCOMES = st.builds(
     Outcome,
     verdict=st.sampled_from(Verdict),
-    usage=st.builds(Usage, output=TOKENS),
-    is_usage_known=st.booleans(),
+    tokens=st.none() | TOKENS,
     retry_after_s=st.sampled_from([None, 0.0, 1.0, 50.0, 1e9]),
     first_byte_s=st.sampled_from([None, 0.1, 3.0]),
     headroom=st.none() | HEADROOM,

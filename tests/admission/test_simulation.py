@@ -11,7 +11,6 @@ from tests.admission.world import BUDGETS, CALLERS, KEYS, SELECTIONS, World, has
 from tests.soak import rounds
 
 from omnillm.outcome import RETRIES, Headroom, Outcome, Verdict
-from omnillm.usage import Usage
 
 OPERATIONS = 20_000
 VERDICTS = [*[Verdict.SUCCESS] * 30, *Verdict]
@@ -94,8 +93,7 @@ class Simulation:
             lease_id,
             Outcome(
                 verdict=verdict,
-                usage=Usage(input=dice.randrange(300), output=dice.randrange(300)),
-                is_usage_known=dice.random() < 0.7,
+                tokens=dice.randrange(300) + dice.randrange(300) if dice.random() < 0.7 else None,
                 retry_after_s=dice.choice([None, None, 0.0, 3.0, 100.0, 1e6]),
                 first_byte_s=dice.choice([None, dice.random()]),
                 headroom=self.headroom() if dice.random() < 0.1 else None,

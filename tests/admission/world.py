@@ -408,8 +408,8 @@ class World:
             return
         if entry.at is None:
             entry.at = self.now
-        if outcome.is_usage_known:
-            entry.tokens = outcome.usage.total_tokens
+        if outcome.tokens is not None:
+            entry.tokens = outcome.tokens
 
     def _settle(self, held, cost, tokens):
         for pair in held.periods:

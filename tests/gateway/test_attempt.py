@@ -23,7 +23,7 @@ def attempt(*, is_sent: bool = True, observed: int = -1, price: Price | None = P
 
 
 def reported(verdict: Verdict, usage: Usage = USAGE) -> Outcome:
-    return Outcome(verdict=verdict, usage=usage, is_usage_known=True)
+    return Outcome(verdict=verdict, usage=usage, tokens=usage.total_tokens)
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -6,7 +6,6 @@ from tests.keys.desk import Desk, key
 from omnillm.admission.asks import ModelLimits
 from omnillm.keys.charge import STAYS_CHARGED
 from omnillm.outcome import Verdict
-from omnillm.usage import Usage
 
 LIMITED = key("a", rpm=10, tpm=1000)
 
@@ -31,7 +30,7 @@ def test_what_stays_charged_when_nothing_was_reported(verdict):
 def test_reported_usage_replaces_the_reservation(verdict, reported):
     """Smaller or larger, of whatever verdict; one that was never sent used nothing."""
     desk = Desk(LIMITED)
-    desk.end(desk.lease(tokens=300), verdict, usage=Usage(input=reported - 50, output=50), is_usage_known=True)
+    desk.end(desk.lease(tokens=300), verdict, tokens=reported)
     assert used(desk) == ((0, 0) if verdict is Verdict.NOT_SENT else (1, reported))
 
 
@@ -79,7 +78,7 @@ def test_a_correction_goes_to_the_moment_of_sending():
     desk = Desk(LIMITED)
     grant = desk.lease(tokens=300)
     desk.now += 40.0
-    desk.end(grant, usage=Usage(input=500), is_usage_known=True)
+    desk.end(grant, tokens=500)
     assert used(desk) == (1, 500)
     desk.now += 21.0
     assert used(desk) == (0, 0)

@@ -10,7 +10,6 @@ from tests.keys.desk import Desk, key
 from omnillm.admission.asks import Candidate
 from omnillm.keys.outlook import outlook
 from omnillm.outcome import Verdict
-from omnillm.usage import Usage
 
 
 def full(count=3, **terms):
@@ -47,7 +46,7 @@ def test_room_for_a_small_call_stays_for_one_after_a_larger_looked():
     grants = [desk.lease(tokens=1000) for _ in range(2)]
     assert desk.lease(tokens=50) is None
     desk.outlook(tokens=50)
-    desk.end(grants[0], usage=Usage(output=900), is_usage_known=True)
+    desk.end(grants[0], tokens=900)
     assert desk.lease(tokens=500) is None
     desk.outlook(tokens=500)
     assert desk.lease(tokens=60) is not None
@@ -65,7 +64,7 @@ def test_a_group_that_will_have_room_sooner_than_was_known_wakes_the_call_then(s
     desk.lease(tokens=1000, pinned="b")
     assert desk.lease(tokens=searched) is None
     assert desk.outlook(tokens=searched).wakes_at == (1091.0 if searched == 600 else 1061.0)
-    desk.end(late, usage=Usage(output=used), is_usage_known=True)
+    desk.end(late, tokens=used)
     assert desk.lease(tokens=asked) is None
     assert desk.outlook(tokens=asked, is_bound_enough=True).wakes_at == 1061.0
     desk.now = 1061.0
@@ -82,7 +81,7 @@ def test_a_group_with_room_for_the_smallest_call_only_has_its_own_moment_for_a_l
     desk.lease(tokens=1, pinned="b")
     assert desk.lease(tokens=450) is None
     assert desk.outlook(tokens=450).wakes_at == 1091.0
-    desk.end(late, usage=Usage(output=150), is_usage_known=True)
+    desk.end(late, tokens=150)
     assert desk.lease(tokens=700) is None
     assert desk.outlook(tokens=700, is_bound_enough=True).wakes_at == 1061.0
     assert desk.lease(tokens=450).key.label == "a"
@@ -105,7 +104,7 @@ def test_room_in_a_group_that_the_key_has_left_is_found():
     desk.configure(key("a", max_concurrency=1), key("b", group="g", tpm=1000))
     assert desk.lease(tokens=100) is None
     desk.outlook(tokens=100)
-    desk.end(grant, usage=Usage(output=800), is_usage_known=True)
+    desk.end(grant, tokens=800)
     assert {desk.lease(tokens=100).key.label for _ in range(2)} == {"a", "b"}
 
 
@@ -166,7 +165,7 @@ def test_a_call_finds_nothing_only_if_a_look_at_every_key_finds_nothing(steps, s
         if verb == "wait":
             desk.now += which / 10
         elif verb == "end" and out:
-            desk.end(out.pop(which % len(out)), verdict, usage=Usage(output=which), is_usage_known=which % 2 == 0)
+            desk.end(out.pop(which % len(out)), verdict, tokens=None if which % 2 else which)
         elif verb == "lease":
             grant = desk.lease(tokens=tokens, is_sent=which % 3 > 0)
             if grant is not None:

@@ -9,7 +9,6 @@ from tests.keys.desk import Desk, key
 
 from omnillm.keys.selection import SELECTIONS
 from omnillm.outcome import Verdict
-from omnillm.usage import Usage
 
 
 def shares(desk, calls=2000, **wish):
@@ -161,7 +160,7 @@ def test_tokens_that_come_back_make_room():
     grant = desk.lease(tokens=100)
     assert desk.lease() is None
     assert desk.outlook().is_limited
-    desk.end(grant, usage=Usage(output=10), is_usage_known=True)
+    desk.end(grant, tokens=10)
     assert desk.lease(tokens=90) is not None
     assert desk.lease() is None
 

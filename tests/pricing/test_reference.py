@@ -70,10 +70,10 @@ def test_every_row_is_computed_again_bit_for_bit(model, usage, verdict, is_known
     attempt = Attempt(Lease(lease_id=1, case_id="c", provider="p", key="k", model=name, tokens=0), 1, price, price.version, 0)
     attempt.has_begun = True
     attempt.observed_bytes = observed
-    outcome = Outcome(verdict=verdict, usage=usage, is_usage_known=True) if is_known else Outcome(verdict=verdict)
+    outcome = Outcome(verdict=verdict, usage=usage, tokens=usage.total_tokens) if is_known else Outcome(verdict=verdict)
     quote = Quote(prompt_bound=bounds[0], output_bound=bounds[1], extras={("p", name): Extras(terms=terms, units=Units(3, *bounds))})
     charged, _ = attempt.charge(outcome, 200, quote)
-    assert recompute(attempt.price_version, outcome.usage if outcome.is_usage_known else None, CATALOG.figures) == charged
+    assert recompute(attempt.price_version, outcome.usage if outcome.tokens is not None else None, CATALOG.figures) == charged
 
 
 def test_terms_are_read_as_they_are_written():

@@ -67,7 +67,7 @@ class Attempt(msgspec.Struct, eq=False):
         return Outcome(
             verdict=failure.verdict,
             usage=failure.usage or NO_USAGE,
-            is_usage_known=failure.usage is not None,
+            tokens=None if failure.usage is None else failure.usage.total_tokens,
             retry_after_s=failure.retry_after_s,
             first_byte_s=self.first_byte_s,
         )
@@ -86,7 +86,7 @@ class Attempt(msgspec.Struct, eq=False):
             return (0, False) if is_refusal else (quote.fixed_nanousd, True)
         if price is None or not self.has_begun:
             return 0, False
-        if outcome.is_usage_known:
+        if outcome.tokens is not None:
             return cost(outcome.usage, price), False
         is_refusal = outcome.verdict in UNBILLED or status >= 400
         if not quote.is_charged or (is_refusal and not self.has_content):

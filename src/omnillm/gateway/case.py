@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CLIENT_CLOSED = 499
 SUCCESS = "success"
 ABORTED = "aborted"
+STALE, NOT_SENT = Verdict.STALE, Verdict.NOT_SENT
+SETTLE, VOID = EntryKind.SETTLE, EntryKind.VOID
 NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="", tokens=0)
 
 
@@ -65,6 +67,8 @@ class Case(msgspec.Struct, eq=False):
     _rows: tuple[AttemptRow, ...] = ()
     _entries: tuple[Entry, ...] = ()
     _bindings: tuple[Binding, ...] = ()
+    _tokens: int = 0
+    """Of all attempts, where each of them that may have been billed has told."""
     _is_usage_known: bool = True
     _may_be_billed: bool = False
     """An attempt may have been billed."""
@@ -137,11 +141,11 @@ class Case(msgspec.Struct, eq=False):
         self.attempt = None
         attempt.close_exchange()
         charged = attempt.charged or self.charge(attempt, outcome, status)
-        if outcome.verdict is not Verdict.STALE:
+        if outcome.verdict is not STALE:
             self.settlement.admission.release(attempt.lease.lease_id, outcome)
         self._book(attempt, outcome.verdict, charged)
         if attempt.is_sent:
-            self._rows += (self._attempt_row(attempt, outcome, charged, (status, error)),)
+            self._rows += (self._attempt_row(attempt, outcome, charged, status, error),)
         else:
             self.attempts -= 1  # it was never dispatched
 
@@ -157,8 +161,12 @@ class Case(msgspec.Struct, eq=False):
             self._may_be_billed |= attempt.may_be_billed(outcome.verdict, cost)
         if is_estimated:
             self.is_estimated = True
-        if not outcome.is_usage_known and (attempt.has_content or outcome.verdict not in UNBILLED):
-            self._is_usage_known = False
+        tokens = outcome.tokens
+        if tokens is None:
+            tokens = outcome.usage.total_tokens
+            if attempt.has_content or outcome.verdict not in UNBILLED:
+                self._is_usage_known = False
+        self._tokens += tokens
         self.cost_nanousd += cost
         self.usage = self.usage + outcome.usage if self._rows else outcome.usage
         return charged
@@ -168,11 +176,11 @@ class Case(msgspec.Struct, eq=False):
         ticket, journal = self.ticket, self.settlement.journal
         # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
         if ticket is not None and ticket.periods and (charged[0] or journal.is_strict or self.call.operation == BATCHES):
-            is_void = not attempt.is_sent or verdict is Verdict.NOT_SENT
+            is_void = not attempt.is_sent or verdict is NOT_SENT
             self._entries += journal.entries(
                 self,
                 attempt=attempt.number,
-                kind=EntryKind.VOID if is_void else EntryKind.SETTLE,
+                kind=VOID if is_void else SETTLE,
                 amount_nanousd=charged[0],
                 wall_ms=attempt.wall_ms,
                 is_estimated=charged[1],
@@ -183,12 +191,11 @@ class Case(msgspec.Struct, eq=False):
     def _void_slices(self, attempt: Attempt) -> None:
         for number in range(1, self.slices + 1):
             self._entries += self.settlement.journal.entries(
-                self, attempt=attempt.number + number, kind=EntryKind.VOID, amount_nanousd=0, wall_ms=attempt.wall_ms
+                self, attempt=attempt.number + number, kind=VOID, amount_nanousd=0, wall_ms=attempt.wall_ms
             )
         self.slices = 0
 
-    def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], told: tuple[int, str]) -> AttemptRow:
-        """`told`: the provider's status (0: none came), and the error's code."""
+    def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], status: int, error: str) -> AttemptRow:
         lease, first_byte_s = attempt.lease, attempt.first_byte_s
         settlement = self.settlement
         return AttemptRow(
@@ -198,16 +205,16 @@ class Case(msgspec.Struct, eq=False):
             lease.model,
             key=lease.key,
             verdict=outcome.verdict._value_,
-            status=told[0],
+            status=status,
             wall_ms=attempt.wall_ms,
             duration_ms=int((settlement.clock.now() - attempt.sent_at) * 1000),
             first_byte_ms=-1 if first_byte_s is None else int(first_byte_s * 1000),
             usage=outcome.usage,
-            is_usage_known=outcome.is_usage_known,
+            is_usage_known=outcome.tokens is not None,
             cost_nanousd=charged[0],
             is_estimated=charged[1],
             price_version=attempt.price_version,
-            error=told[1],
+            error=error,
             epoch=settlement.journal.epoch,
         )
 
@@ -221,7 +228,7 @@ class Case(msgspec.Struct, eq=False):
             self.end(attempt.told or Outcome(verdict=Verdict.ABORTED, first_byte_s=attempt.first_byte_s), error=outcome)
         settlement = self.settlement
         if self.ticket is not None:
-            settlement.admission.settle(self.request_id, self.cost_nanousd, self.usage.total_tokens if self._is_usage_known else None)
+            settlement.admission.settle(self.request_id, self.cost_nanousd, self._tokens if self._is_usage_known else None)
         if outcome != SUCCESS:
             # A grant that its receiver never saw: cancelled while it stood in a queue.
             settlement.admission.cancel(self.request_id)
@@ -263,10 +270,11 @@ class Case(msgspec.Struct, eq=False):
     def _request_row(self, status: int, outcome: str) -> RequestRow:
         call, settlement = self.call, self.settlement
         lease = self.last_lease
+        wall = call.wall
         return RequestRow(
             self.request_id,
-            int(call.wall * 1000),
-            settlement.day_of(call.wall),
+            int(wall * 1000),
+            settlement.day_of(wall),
             int((settlement.clock.now() - call.started_at) * 1000),
             call.caller.name,
             call.protocol.name,

@@ -49,6 +49,7 @@ class Journal:
 
     def __init__(self, ledger: Ledger, *, epoch: int, is_strict: bool, allows_outage: bool) -> None:
         self._ledger = ledger
+        self.post = ledger.post
         self.epoch = epoch
         self.is_strict = is_strict
         self._allows_outage = allows_outage
@@ -100,8 +101,9 @@ class Journal:
         is_estimated: bool = False,
     ) -> tuple[Entry, ...]:
         """One movement, in every budget that the case draws on."""
-        return tuple(
-            [
+        entries: tuple[Entry, ...] = ()
+        for budget, period in movement.periods:
+            entries += (
                 Entry(
                     request_id=movement.request_id,
                     attempt=attempt,
@@ -112,13 +114,9 @@ class Journal:
                     wall_ms=wall_ms,
                     epoch=self.epoch,
                     is_estimated=is_estimated,
-                )
-                for budget, period in movement.periods
-            ]
-        )
-
-    def post(self, posting: Posting) -> None:
-        self._ledger.post(posting)
+                ),
+            )
+        return entries
 
     async def request(self, request_id: str) -> RequestRow | None:
         """The row of a call that has ended, what was written behind included. LedgerUnavailable."""

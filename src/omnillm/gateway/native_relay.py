@@ -179,7 +179,8 @@ class NativeRelay:
         if self.made:
             case.bind(self.lease, self.made)
         headroom = PROTOCOLS[self._endpoint.protocols[0]].read_headroom(upstream_headers, case.call.wall)
-        outcome = Outcome(verdict=Verdict.SUCCESS, usage=usage or NO_USAGE, is_usage_known=usage is not None, headroom=headroom)
+        tokens = None if usage is None else usage.total_tokens
+        outcome = Outcome(verdict=Verdict.SUCCESS, usage=usage or NO_USAGE, tokens=tokens, headroom=headroom)
         case.end(outcome, status=self.status)
         case.close(status=self.status, outcome=SUCCESS)
 
@@ -200,7 +201,7 @@ class NativeRelay:
         """What the stream had told of its usage until then is charged: a part of the truth is more than nothing."""
         self._is_settled = True
         usage = None if self._watch is None or self._asked.operation.metering.is_free else self._watch.usage
-        outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, is_usage_known=usage is not None)
+        outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, tokens=None if usage is None else usage.total_tokens)
         self.case.end(outcome, status=self.status, error=code)
         self.case.close(status=status, outcome=code)
 

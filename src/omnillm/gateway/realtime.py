@@ -231,7 +231,8 @@ class Session:
         attempt.metered = (meter.spent_nanousd, meter.has_estimates)
         if meter.is_exact:
             attempt.price_version = version
-        told = Outcome(verdict=verdict, usage=meter.usage, is_usage_known=is_whole, first_byte_s=attempt.first_byte_s)
+        tokens = meter.usage.total_tokens if is_whole else None
+        told = Outcome(verdict=verdict, usage=meter.usage, tokens=tokens, first_byte_s=attempt.first_byte_s)
         case.end(told, status=SWITCHED, error="" if outcome == SUCCESS else outcome)
         case.close(status=status, outcome=outcome)
 

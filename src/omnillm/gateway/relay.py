@@ -190,29 +190,33 @@ class Relay:
             status, outcome = CLIENT_CLOSED, ABORTED
         self._case.close(status=status, outcome=outcome)
 
-    def _is_lie(self, usage: Usage, answer: Answer) -> bool:
+    def _is_lie(self, usage: Usage, tokens: int, answer: Answer) -> bool:
         """Nothing asked, nothing said though something came, and counts beyond all bounds. What families count is not always tokens."""
-        prompt, completion = usage.prompt_tokens, usage.completion_tokens
-        if prompt + completion >= MAX_COUNT:
+        if tokens >= MAX_COUNT:
             return True
         if self._case.call.protocol.family:
             return usage == NO_USAGE
-        return not prompt or (not completion and bool(answer.seen & Sight.CONTENT))
+        # Most usage has text in and out, and that is asked first.
+        if not (usage.input or usage.prompt_tokens):
+            return True
+        return bool(answer.seen & Sight.CONTENT) and not (usage.output or usage.completion_tokens)
 
     def _charge(self, answer: Answer, verdict: Verdict) -> Outcome:
         """Work out what the attempt has used, and add its cost to the case."""
         case, attempt = self._case, self._attempt
         # What a stream reported before its end is a part of the truth, not the whole.
         usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
-        if usage is not None and self._is_lie(usage, answer):
-            usage = None  # the attempt is charged by estimate
+        tokens = None if usage is None else usage.total_tokens
+        if usage is not None and tokens is not None and self._is_lie(usage, tokens, answer):
+            usage = tokens = None  # the attempt is charged by estimate
         tier = answer.tier
         if usage is not None and tier is not None and (tier != "default" or case.quote.extras):
             case.served_under(tier)
         if usage is None and verdict is Verdict.SUCCESS and attempt.price is not None:
             lease = attempt.lease
             usage = case.quote.counted((lease.provider, lease.model), attempt.price)
-        told = Outcome(verdict=verdict, usage=usage or NO_USAGE, is_usage_known=usage is not None)
+            tokens = None if usage is None else usage.total_tokens
+        told = Outcome(verdict=verdict, usage=usage or NO_USAGE, tokens=tokens)
         case.charge(attempt, told, answer.exchange.status)
         return told
 
@@ -225,7 +229,7 @@ class Relay:
         outcome = Outcome(
             verdict=verdict,
             usage=told.usage,
-            is_usage_known=told.is_usage_known,
+            tokens=told.tokens,
             first_byte_s=self._attempt.first_byte_s,
             headroom=answer.upstream.read_headroom(exchange.headers),
         )

@@ -50,9 +50,10 @@ class Settlement:
             plan = plan if bridge is None else bridge.plan
         else:
             plan, bridge = self._bridges.open(call, plan)
-        if bridge is None:
-            return Case(self, call, self.make_id(call.wall), *self.quoter.quote(call, plan), pin)
-        return Case(self, call, self.make_id(call.wall), *self.quoter.quote(call, plan, bridge), pin or bridge.pin, bridge)
+        if bridge is not None and pin is None:
+            pin = bridge.pin
+        quote, targets = self.quoter.quote(call, plan, bridge)
+        return Case(self, call, self.make_id(call.wall), quote, targets, pin, bridge)
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""

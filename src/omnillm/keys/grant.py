@@ -78,8 +78,8 @@ class Grant(Struct, kw_only=True, eq=False):
         if not STAYS_CHARGED[outcome.verdict]:
             self._take_back(now)
             return True
-        if outcome.is_usage_known:
-            surplus = outcome.usage.total_tokens - self.lease.tokens
+        if outcome.tokens is not None:
+            surplus = outcome.tokens - self.lease.tokens
             if surplus:
                 for window in self.windows:
                     window.correct(surplus, self.sent_at, now)

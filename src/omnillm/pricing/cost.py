@@ -13,6 +13,7 @@ from omnillm.usage import Usage
 MAX_COST_NANOUSD: Final = 2**53
 """About 9 million USD an attempt. More is a provider's lie about its usage, and would make sums leave an int64."""
 MILLION: Final = 1_000_000
+MOST: Final = MAX_COST_NANOUSD * MILLION
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -97,16 +98,11 @@ def cost(usage: Usage, price: Price) -> int:
         for above, dearer in price.steps:
             if prompt > above:
                 rates = dearer
-    total = (
-        usage.input * rates.input
-        + usage.cache_read * rates.cache_read
-        + usage.cache_write_short * rates.cache_write_short
-        + usage.cache_write_long * rates.cache_write_long
-        + usage.output * rates.output
-        + usage.reasoning * rates.reasoning
-        + price.request
-    )
-    # Most calls are of text alone, and to ask takes half as long as to multiply and add.
+    total = usage.input * rates.input + usage.output * rates.output + usage.reasoning * rates.reasoning + price.request
+    # Most calls have little of all this, and to ask takes half as long as to multiply and add.
+    if usage.cache_read or usage.cache_write_short or usage.cache_write_long:
+        total += usage.cache_read * rates.cache_read
+        total += usage.cache_write_short * rates.cache_write_short + usage.cache_write_long * rates.cache_write_long
     if usage.input_audio or usage.cache_read_audio or usage.output_audio:
         total += usage.input_audio * rates.input_audio
         total += usage.cache_read_audio * rates.cache_read_audio + usage.output_audio * rates.output_audio
@@ -117,7 +113,7 @@ def cost(usage: Usage, price: Price) -> int:
     if usage.tool_calls or usage.images or usage.characters or usage.audio_ms:
         total += usage.tool_calls * rates.tool_call + usage.images * rates.image
         total += usage.characters * rates.character + usage.audio_ms * rates.audio_ms
-    return min(-(-total // MILLION), MAX_COST_NANOUSD)
+    return MAX_COST_NANOUSD if total > MOST else -(-total // MILLION)
 
 
 def cost_of_many(usage: Usage, price: Price, *, requests: int, longest: int) -> int:
@@ -144,7 +140,8 @@ def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO
     for above, rates in price.steps:
         if input_tokens > above:
             total = max(total, _most(input_tokens, output_tokens, rates, units))
-    return min(-(-(total + price.request) // MILLION), MAX_COST_NANOUSD)
+    total += price.request
+    return MAX_COST_NANOUSD if total > MOST else -(-total // MILLION)
 
 
 def _most(input_tokens: int, output_tokens: int, rates: Price, units: Units) -> int:

@@ -51,21 +51,16 @@ def _text_line(row: RequestRow) -> str:
     usage = row.usage
     return (
         f"{_timestamp(row.wall_ms)} call {row.request_id} "
-        f"{_labels(row.status, row.outcome, row.caller, row.model, row.provider, row.key, row.attempts)} ms={row.duration_ms} "
+        f"{_labels(row.status, row.outcome, row.caller, row.model, row.provider, row.key)} attempts={row.attempts} ms={row.duration_ms} "
         f"tokens={usage.prompt_tokens}+{usage.completion_tokens} cost_usd={format_usd(row.cost_nanousd)}\n"
     )
 
 
 @lru_cache(maxsize=4096)
-def _labels(  # noqa: PLR0913  in the order of the line
-    status: int, outcome: str, caller: str, model: str, provider: str, key: str, attempts: int
-) -> str:
+def _labels(status: int, outcome: str, caller: str, model: str, provider: str, key: str) -> str:
     """What many calls have in common."""
     # Names of callers, providers and keys are the configuration's, and plain; a model's may be the caller's own choice.
-    return (
-        f"status={status} outcome={outcome} caller={caller or '-'} "
-        f"model={_word(model)} provider={provider or '-'} key={key or '-'} attempts={attempts}"
-    )
+    return f"status={status} outcome={outcome} caller={caller or '-'} model={_word(model)} provider={provider or '-'} key={key or '-'}"
 
 
 def _word(text: str) -> str:

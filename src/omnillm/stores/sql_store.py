@@ -52,7 +52,8 @@ class SqlStore:
         return opened
 
     def post(self, posting: Posting) -> None:
-        self._running().post(posting)
+        writer = self._writer or self._running()
+        writer.post(posting)
 
     async def post_durably(self, posting: Posting) -> None:
         await self._running().post_durably(posting)

@@ -15,27 +15,28 @@ _NO_COMPLETION_DETAILS = CompletionDetails()
 
 def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Usage | None:
     """Split the totals by their details, which never exceed them; None when neither prompt nor completion is named."""
-    if reported.prompt_tokens is None and reported.completion_tokens is None:
+    prompt, completion = reported.prompt_tokens, reported.completion_tokens
+    if prompt is None and completion is None:
         return None
-    prompt, completion = reported.prompt_tokens or 0, reported.completion_tokens or 0
+    prompt, completion = prompt or 0, completion or 0
+    heard = reported.prompt_tokens_details or _NO_PROMPT_DETAILS
+    said = reported.completion_tokens_details or _NO_COMPLETION_DETAILS
+    cached = heard.cached_tokens or reported.prompt_cache_hit_tokens or reported.cached_tokens or 0
+    if cached:
+        cached = min(cached, prompt)
+    reasoning = said.reasoning_tokens or 0
     # xAI and Google's compatible endpoint leave reasoning out of the completion; only their total has it.
     hidden = (reported.total_tokens or 0) - prompt - completion
     if hidden > 0:
         completion += hidden
-    heard = reported.prompt_tokens_details or _NO_PROMPT_DETAILS
-    cached = heard.cached_tokens or reported.prompt_cache_hit_tokens or reported.cached_tokens or 0
-    cached = min(cached, prompt)
-    said = reported.completion_tokens_details or _NO_COMPLETION_DETAILS
-    reasoning = said.reasoning_tokens or 0
-    reasoning = max(reasoning, hidden)
-    reasoning = min(reasoning, completion)
+        reasoning = max(reasoning, hidden)
+    if reasoning:
+        reasoning = min(reasoning, completion)
     usage = Usage(
         input=prompt - cached, cache_read=cached, output=completion - reasoning, reasoning=reasoning, images=images, tool_calls=tool_calls
     )
     is_mixed = heard.cache_write_tokens or heard.audio_tokens or heard.image_tokens or heard.video_tokens
-    if is_mixed or said.audio_tokens or said.image_tokens:
-        return _split_further(usage, heard, said)
-    return usage
+    return _split_further(usage, heard, said) if is_mixed or said.audio_tokens or said.image_tokens else usage
 
 
 def _split_further(usage: Usage, heard: PromptDetails, said: CompletionDetails) -> Usage:
