@@ -1,7 +1,7 @@
 """How the structs of `records.py` lie in the ledger's tables."""
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from operator import pos
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -42,11 +42,13 @@ class Table(Generic[Row]):
         """False when some of the rows stood there already (those were left as they were)."""
         if not rows:
             return True
-        cells: list[Any] = list(chain.from_iterable(map(astuple, rows)))
+        cells: list[Any] = []
+        for row in rows:
+            cells += astuple(row)
         width = self._insert.width
         for flag in self._flags:
-            # sqlite3 looks for an adapter, slowly, for anything that is not exactly an int or a str.
-            cells[flag::width] = map(int, cells[flag::width])
+            # sqlite3 looks for an adapter, slowly, for anything that is not exactly an int or a str; `+True` is 1.
+            cells[flag::width] = map(pos, cells[flag::width])
         if self._usage is not None:
             cells[self._usage :: width] = [encode(usage).decode() for usage in cells[self._usage :: width]]
         return connection.insert(self._insert, cells) == len(rows)
