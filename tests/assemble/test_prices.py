@@ -15,7 +15,7 @@ OPENAI = "kind: openai, base_url: "
 def price(provider: str, model: str, more: str = ""):
     settings = parse(f"server: {{auth: none}}\nproviders: {{p: {{{provider}, keys: [{{label: a, key: token}}]}}}}\n{more}", {})
     prices = make_prices(settings)
-    return prices, prices.find("p", model)
+    return prices, prices.find(("p", model))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
     for each in plan.targets:
         provider, name = each.target.provider, each.target.model
         match = prices.catalog.match(provider, prices.sections[provider], name)
-        price = prices.find(provider, name)
+        price = prices.find((provider, name))
         targets.append(
             Priced(
                 target=str(each.target),

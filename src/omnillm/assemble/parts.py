@@ -142,7 +142,7 @@ def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: 
     @lru_cache(maxsize=1024)
     def dialect(target: Target) -> tuple[Dialect, bool]:
         endpoint = endpoints[target.provider]
-        price = prices.find(target.provider, target.model)
+        price = prices.find((target.provider, target.model))
         longest = (price.max_output if price is not None else 0) or settings.calls.default_output_tokens
         asks_usage = endpoint.asks_usage and target.protocol == "openai_chat"
         return dialect_of(

@@ -106,7 +106,7 @@ class BatchBounds:
     def _digest(self, target: tuple[str, str], terms: tuple[str, ...]) -> str:
         """Of everything that a model costs under any of these terms."""
         assert self._quoter is not None
-        prices = [self._quoter.prices.find(*target, Terms.parse(each)) for each in terms]
+        prices = [self._quoter.prices.find(target, Terms.parse(each)) for each in terms]
         return blake2b(msgspec.json.encode(prices), digest_size=16).hexdigest()
 
     async def of_batch(self, call: Call, ask: NativeAsk) -> BatchBound | None:
@@ -154,7 +154,7 @@ class BatchBounds:
         key = (provider, model)
         asked = quote.extras.get(key, NO_EXTRAS).terms
         terms = msgspec.structs.replace(asked, tier=BATCH_TIER.tier)
-        price = quoter.prices.find(*key, terms) or quoter.price(quote, key)
+        price = quoter.prices.find(key, terms) or quoter.price(quote, key)
         if price is None:
             raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
         return bound_of(quote, key, price), model, (str(terms), str(asked), str(PLAIN))

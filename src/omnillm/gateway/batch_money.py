@@ -167,7 +167,7 @@ class BatchMoney:
         for (named, longest), (usage, requests) in usages.items():
             is_served = attempt.provider in prices.sections  # a reload may have taken the provider away
             names = [name for name in (named, attempt.model) if name and is_served]
-            found = (prices.find(attempt.provider, name, terms) for name in names for terms in (BATCH_TIER, PLAIN))
+            found = (prices.find((attempt.provider, name), terms) for name in names for terms in (BATCH_TIER, PLAIN))
             price = next((each for each in found if each is not None), None)
             if price is None:
                 return None, named or attempt.model

@@ -63,7 +63,8 @@ class Case(msgspec.Struct, eq=False):
     provider_body: bytes = b""
     """The body of a provider's own refusal; verbatim for a client of the same protocol."""
     provider_protocol: str = ""
-    _last: Attempt | None = None
+    last_lease: Lease = NO_LEASE
+    """Of the newest attempt."""
     _rows: tuple[AttemptRow, ...] = ()
     _entries: tuple[Entry, ...] = ()
     _bindings: tuple[Binding, ...] = ()
@@ -109,18 +110,14 @@ class Case(msgspec.Struct, eq=False):
         """What the ledger is told of the call's idempotency key before an attempt is sent."""
         return () if self.claim is None else (self.claim.taken(self.request_id),)
 
-    @property
-    def last_lease(self) -> Lease:
-        """Of the newest attempt."""
-        return NO_LEASE if self._last is None else self._last.lease
-
     def begin(self, lease: Lease) -> Attempt:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
         self.attempts += 1
         self.losses = ()  # those of an attempt that failed are nobody's
         settlement = self.settlement
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
-        self.attempt = self._last = attempt = Attempt(
+        self.last_lease = lease
+        self.attempt = attempt = Attempt(
             lease, self.attempts, price, "" if price is None else price.version, int(settlement.clock.wall() * 1000)
         )
         return attempt
@@ -242,7 +239,7 @@ class Case(msgspec.Struct, eq=False):
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
         """What became of the idempotency key; the ledger knows of it once an attempt was begun."""
         row = claim.end(self.request_id, outcome, may_be_billed=self._may_be_billed)
-        return () if self._last is None else (row,)
+        return () if self.last_lease is NO_LEASE else (row,)
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
         """Remember what the reply made, so that its ids find the key again."""

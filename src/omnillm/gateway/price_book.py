@@ -17,14 +17,15 @@ class PriceBook:
         self.catalog = catalog
         self.sections = sections
         self._places = places or {}
-        self._found: dict[tuple[str, str] | tuple[str, str, Terms], Price | None] = {}
+        self._found: dict[tuple[str, str] | tuple[tuple[str, str], Terms], Price | None] = {}
 
-    def find(self, provider: str, model: str, terms: Terms = PLAIN) -> Price | None:
-        key = (provider, model) if terms is PLAIN else (provider, model, terms)
+    def find(self, target: tuple[str, str], terms: Terms = PLAIN) -> Price | None:
+        """`target`: provider and its own name of the model."""
+        key = target if terms is PLAIN else (target, terms)
         try:
             return self._found[key]
         except KeyError:
-            price = self._find(provider, model, terms)
+            price = self._find(*target, terms)
             if len(self._found) < 10_000:
                 self._found[key] = price
             return price

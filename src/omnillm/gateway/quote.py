@@ -100,9 +100,9 @@ class Quoter:
     def price(self, quote: Quote, target: tuple[str, str]) -> Price | None:
         """What an attempt at a target of the quote costs. Terms without a price, where nothing must be kept, cost the standard one."""
         if not quote.extras:
-            return self.prices.find(*target)
+            return self.prices.find(target)
         terms = quote.extras.get(target, NO_EXTRAS).terms
-        return self.prices.find(*target, terms) or self.prices.find(*target)
+        return self.prices.find(target, terms) or self.prices.find(target)
 
     def served(self, quote: Quote, target: tuple[str, str], told: Any) -> Price | None:
         """What an attempt costs that was served under another tier than the call asked for; None: it was not, or nobody knows the price.
@@ -112,7 +112,7 @@ class Quoter:
         asked, tier = quote.extras.get(target, NO_EXTRAS).terms, served_tier(told)
         if tier is None or tier == asked.tier:
             return None
-        return self.prices.find(*target, replace(asked, tier=tier))
+        return self.prices.find(target, replace(asked, tier=tier))
 
     def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
         """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
@@ -190,7 +190,7 @@ class Quoter:
         for target in targets:
             key = (target.provider, target.model)
             extras = quote.extras.get(key, NO_EXTRAS)
-            price = self.prices.find(*key, extras.terms)
+            price = self.prices.find(key, extras.terms)
             if price is None:
                 if self._unknown == "allow":
                     priced.append((target, self.price(quote, key)))

@@ -97,7 +97,7 @@ def _json_line(row: RequestRow) -> str:
 
 def _timestamp(wall_ms: int) -> str:
     seconds, ms = divmod(wall_ms, 1000)
-    return f"{_second(seconds)}.{ms:03d}Z"
+    return f"{_second(seconds)}.{str(ms).zfill(3)}Z"
 
 
 @lru_cache(maxsize=64)
