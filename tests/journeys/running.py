@@ -106,6 +106,11 @@ class Running:
         self.port = service.address[1]
         self.base_url = f"http://127.0.0.1:{self.port}"
 
+    def close_log(self) -> None:
+        """Every call that has ended has its line in `log`."""
+        self.program.ended.tell()
+        self.service.call_log.close()
+
     async def books(self) -> tuple[int, int, int]:
         """(ledger's total cost, budget's settled, budget's reserved) in nano-USD, the ledger verified, and each cost in it."""
         await self.program.store.flush()

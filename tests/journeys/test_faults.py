@@ -111,7 +111,7 @@ async def check_books(gateway: Running, fake: FakeProvider, reply: Reply) -> Non
     assert request.is_estimated == any(attempt.is_estimated for attempt in attempts)
     assert request.request_id == reply.headers["x-omnillm-request-id"]
     assert (request.outcome == "success") == reply.is_answer
-    gateway.service.call_log.close()
+    gateway.close_log()
     everything = reply.body + repr(reply.headers).encode() + gateway.log.getvalue()
     assert request.request_id.encode() in everything
     assert not [words for words in PROVIDER_WORDS if words in everything]

@@ -293,7 +293,7 @@ async def test_without_auth_nobody_is_asked(serve: Serve, provider: FakeProvider
 
 async def test_one_line_a_call(gateway: Running) -> None:
     """Who, what, where to, how often, how long, how much; no prompt, no secret."""
-    gateway.service.call_log.close()
+    gateway.close_log()
     lines = gateway.log.getvalue().decode().splitlines()
     assert len(lines) == 2
     assert "caller=journey model=claude provider=anthropic" in lines[1]
@@ -306,7 +306,7 @@ async def test_the_log_speaks_json(serve: Serve, provider: FakeProvider) -> None
     """One object a line, for programs."""
     gateway = await serve(configuration(provider).replace("drain: 2s", "drain: 2s, log: {format: json}"))
     await exchange(gateway.port, ask("gemini", "Hello"))
-    gateway.service.call_log.close()
+    gateway.close_log()
     [line] = gateway.log.getvalue().splitlines()
     told = json.loads(line)
     assert (told["event"], told["status"], told["provider"], told["key"]) == ("call", 200, "gemini", "good")

@@ -100,7 +100,7 @@ async def test_no_reply_log_or_ledger_tells_a_secret(
     for row in await gateway.program.store.requests(limit=500, before=""):
         seen.append((await get(gateway, f"/admin/v1/requests/{row.request_id}")).body)
     await gateway.program.store.flush()
-    gateway.service.call_log.close()
+    gateway.close_log()
     seen += [gateway.log.getvalue(), caplog.text.encode()]
     seen += [path.read_bytes() for path in tmp_path.iterdir()]
     everything = b"\n".join(seen)

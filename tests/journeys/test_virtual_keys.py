@@ -496,7 +496,7 @@ async def test_no_secret_is_kept_or_logged(serve: Serve, provider: FakeProvider,
     for secret in secrets:
         assert (await call(gateway, secret)).status == 200
     await gateway.program.store.flush()
-    gateway.service.call_log.close()
+    gateway.close_log()
     everything = b"".join([path.read_bytes() for path in tmp_path.iterdir()] + [caplog.text.encode(), gateway.log.getvalue()])
     for secret in secrets:
         assert secret.encode() not in everything

@@ -115,7 +115,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
             return peek
         usage = peek.usage or usage
         is_complete = is_complete or peek.is_complete
-    is_doubtful = usage is not None and not usage.completion_tokens
+    is_doubtful = usage is not None and not (usage.output or usage.completion_tokens)
     return ReplyPeek(usage=usage, is_complete=is_complete, has_content=is_doubtful and has_content(body))
 
 
