@@ -21,7 +21,7 @@ from omnillm.config.load import parse
 from omnillm.config.problems import Problems
 from omnillm.config.schema import FAILED, Schema, wanted
 from omnillm.config.substitution import Substitution
-from omnillm.gateway.counters import Counters, Series
+from omnillm.gateway.counters import Counters, Series, Tally
 from omnillm.providers.heads import RETURNED
 from omnillm.providers.passing import PASSED
 from omnillm.server.metrics import CALL_LABELS, render_metrics
@@ -114,7 +114,7 @@ def test_every_metric_is_told() -> None:
     """The names that Prometheus reads, and no other."""
     counters = Counters()
     counters.series["openai_chat", "openai", "m", "success"] = Series()
-    counters.callers["team-a", "openai", "m"] = Series()
+    counters.callers["team-a", "openai", "m"] = Tally()
     counters.losses["openai_chat", "openai", "dropped"] = 1
     counters.refuse("bad_request")
     rendered = render_metrics(

@@ -21,8 +21,8 @@ Labels = tuple[str, str, str, str, str, bool]
 """Protocol, provider, upstream model, outcome, caller, and whether it was sent: calls that have all of them in common count alike."""
 Line = tuple[int, ...]
 """One call, or some, in the order of `Counts`."""
-FOLD: Final = 8
-"""Lines of one series that wait to be added up: column by column, which of eight takes little longer than of two."""
+MOST_LINES: Final = 8
+"""Of a tally, before they are added up: column by column, which of eight takes little longer than of two."""
 
 decode_losses: Final = msgspec.json.Decoder(tuple[LossReason, ...]).decode
 
@@ -57,30 +57,45 @@ class Counts(NamedTuple):
 DURATION: Final = Counts._fields.index("duration_ms")
 
 
-class Series:
-    """Calls that have their labels in common: their counts, and how many took how long (`BUCKETS_MS`)."""
+class Tally:
+    """What calls that have their labels in common add up to."""
 
-    __slots__ = ("_lines", "buckets")
+    __slots__ = ("_lines",)
 
     def __init__(self) -> None:
         self._lines: list[Line] = [Counts()]
-        self.buckets = [0] * (len(BUCKETS_MS) + 1)
 
     @property
     def counts(self) -> Counts:
         return Counts._make(_sum(self._lines))
 
     def add(self, line: Line) -> None:
-        if len(self._lines) == FOLD:
+        if len(self._lines) == MOST_LINES:
             self._lines = [_sum(self._lines)]
         self._lines.append(line)
 
-    def time(self, durations_ms: Iterable[int]) -> None:
+
+class Series:
+    """Calls that have their labels in common: what they add up to, and how many took how long (`BUCKETS_MS`)."""
+
+    __slots__ = ("buckets", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.buckets = [0] * (len(BUCKETS_MS) + 1)
+
+    @property
+    def counts(self) -> Counts:
+        return self.tally.counts
+
+    def count(self, sums: Line, durations_ms: Iterable[int]) -> None:
+        """Some calls: what they add up to, and how long each took."""
+        self.tally.add(sums)
         for duration_ms in durations_ms:
             self.buckets[bisect_left(BUCKETS_MS, duration_ms)] += 1
 
-    def merge(self, other: "Series") -> None:
-        self.add(other.counts)
+    def add(self, other: "Series") -> None:
+        self.tally.add(other.counts)
         self.buckets = list(map(add, self.buckets, other.buckets))
 
 
@@ -94,8 +109,8 @@ class Counters:
     def __init__(self) -> None:
         self.series: dict[tuple[str, str, str, str], Series] = {}
         """By protocol, provider, upstream model, outcome."""
-        self.callers: dict[tuple[str, str, str], Series] = {}
-        """By caller, provider, upstream model; how long their calls took is not counted."""
+        self.callers: dict[tuple[str, str, str], Tally] = {}
+        """By caller, provider, upstream model."""
         self.losses: dict[tuple[str, str, str], int] = {}
         """By protocol, provider, kind: what translations could not carry."""
         self.refusals: dict[str, int] = {}
@@ -112,12 +127,11 @@ class Counters:
             self._count(labels, lines)
 
     def _count(self, labels: Labels, lines: list[Line]) -> None:
-        """Calls that count alike: what they add up to is one line more in both of their series."""
+        """Calls that count alike are added up once for both of their tallies."""
         protocol, provider, model, outcome, caller, is_sent = labels
         sums = _sum(lines)
         series = self.series.get((protocol, provider, model, outcome)) or self._new_series(protocol, provider, model, outcome)
-        series.add(sums)
-        series.time([line[DURATION] for line in lines])
+        series.count(sums, [line[DURATION] for line in lines])
         if is_sent:
             (self.callers.get((caller, provider, model)) or self._new_caller(caller, provider, model)).add(sums)
         else:
@@ -129,13 +143,13 @@ class Counters:
             model = OTHER
         return self.series.setdefault((protocol, provider, model, outcome), Series())
 
-    def _new_caller(self, caller: str, provider: str, model: str) -> Series:
+    def _new_caller(self, caller: str, provider: str, model: str) -> Tally:
         """The first calls of a caller to a model; beyond the most, models count together, then callers."""
         if len(self.callers) >= MAX_SERIES:
             model = OTHER
         if len(self.callers) >= 2 * MAX_SERIES and (caller, provider, model) not in self.callers:
             caller = OTHER
-        return self.callers.setdefault((caller, provider, model), Series())
+        return self.callers.setdefault((caller, provider, model), Tally())
 
     def _lose(self, row: RequestRow) -> None:
         for reason in decode_losses(row.loss):
