@@ -140,8 +140,7 @@ def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO
     for above, rates in price.steps:
         if input_tokens > above:
             total = max(total, _most(input_tokens, output_tokens, rates, units))
-    total += price.request
-    return MAX_COST_NANOUSD if total > MOST else -(-total // MILLION)
+    return min(-(-(total + price.request) // MILLION), MAX_COST_NANOUSD)
 
 
 def _most(input_tokens: int, output_tokens: int, rates: Price, units: Units) -> int:
