@@ -4,7 +4,7 @@ An event alone says little: its index, its id, whether its block is open depend 
 their stream as their first argument.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from omnillm.framing.sse import Frame
 from omnillm.model.events import LlmStreamEvent
@@ -59,11 +59,12 @@ class StreamTranscoder:
         except Unfit as error:
             raise provider_mistake(error, self._issuer) from error
 
-    def _emit(self, events: Iterable[LlmStreamEvent]) -> bytes:
-        feed = self.encoder.feed
+    def _emit(self, events: Sequence[LlmStreamEvent]) -> bytes:
         if self._free_text is not None:
-            events = self._free_text.feed(events)
-        return b"".join([feed(event) for event in events])
+            events = tuple(self._free_text.feed(events))
+        if len(events) == 1:
+            return self.encoder.feed(events[0])
+        return b"".join(map(self.encoder.feed, events))
 
 
 def stream_decoder(protocol: str, *, issuer: Issuer | None = None) -> StreamDecoder:

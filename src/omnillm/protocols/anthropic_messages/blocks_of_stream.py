@@ -24,8 +24,6 @@ _OWN_MEMBERS = frozenset({"caller", "toolset_name"})
 class _TextBlock(OpenBlock):
     delta_head = b'{"type":"text_delta","text":'
 
-    _has_logprobs = False
-
     def begin(self) -> bytes:
         part: Text = self.part
         written = b"" if part.signature is None else self.sign(part.signature)
@@ -35,15 +33,12 @@ class _TextBlock(OpenBlock):
             written += self.cite(citation)
         return written
 
-    def feed(self, event: Any) -> bytes:
-        if type(event) is TextDelta:
-            if event.logprobs is not None and not self._has_logprobs:
-                self._has_logprobs = True
-                self.writer.losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
-            if not event.text:
-                return b""
-            return self.words(event.text) if self.is_open else self._opened() + self.words(event.text)
-        return super().feed(event)
+    def say(self, event: TextDelta) -> bytes:
+        if event.logprobs is not None:
+            self.writer.losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
+        if not event.text:
+            return b""
+        return self.words(event.text) if self.is_open else self._opened() + self.words(event.text)
 
     def cite(self, citation: Citation) -> bytes:
         natives = citations_of((citation,), self.place, self.writer)

@@ -87,6 +87,8 @@ class MessageDecoder:
         if type(event) is not dict:
             raise Unfit("", "an object")
         kind = event.get("type")
+        if kind == "content_block_delta":
+            return self._delta(event)
         read = self._EVENTS.get(kind) if type(kind) is str else None
         if read is None:
             if "error" in event and kind is None:  # some hosts send an error without its type
@@ -101,7 +103,9 @@ class MessageDecoder:
 
     def _delta(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         block = self._block_of(event)
-        delta = mapping(event.get("delta"), "delta")
+        delta = event.get("delta")
+        if type(delta) is not dict:
+            raise Unfit("delta", "an object")
         kind = delta.get("type")
         if kind == "text_delta" and block.native is None:
             words = delta.get("text")
@@ -257,7 +261,6 @@ class MessageDecoder:
         self._counts.update((name, value) for name, value in usage.items() if value is not None)
 
     _EVENTS: ClassVar[dict[str, Callable[["MessageDecoder", dict[str, Any]], Sequence[LlmStreamEvent]]]] = {
-        "content_block_delta": _delta,
         "content_block_start": _block_start,
         "content_block_stop": _block_stop,
         "message_start": _message_start,

@@ -76,13 +76,12 @@ class MessageEncoder:
         self.response_id = ""
 
     def feed(self, event: LlmStreamEvent) -> bytes:
-        kind = type(event)
         current = self._current
-        if isinstance(event, TextDelta) and current is not None and event.index == current.index and not event.candidate:
-            return current.feed(event)
-        if kind in _PART_EVENTS:
+        if type(event) is TextDelta and current is not None and event.index == current.index and not event.candidate:
+            return current.say(event)
+        if type(event) in _PART_EVENTS:
             return self._feed_part(event)
-        return self._OTHERS[kind](self, event)
+        return self._OTHERS[type(event)](self, event)
 
     def _feed_part(self, event: Any) -> bytes:
         if event.candidate:

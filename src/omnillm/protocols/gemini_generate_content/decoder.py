@@ -45,7 +45,10 @@ class GenerateContentDecoder:
             return ()
         decoded = _decode(frame.data)
         events: Events = []
-        for chunk in decoded if type(decoded) is list else (decoded,):
+        if type(decoded) is not list:
+            self._take(decoded, events)
+            return events
+        for chunk in decoded:
             self._take(chunk, events)
         return events
 
@@ -72,15 +75,11 @@ class GenerateContentDecoder:
             self._fail(chunk.get("error"), events)
             return
         reader = self._reader or self._start(chunk, events)
-        usage = optional_mapping(chunk, "usageMetadata")
-        if usage is not None:
+        if "usageMetadata" in chunk and (usage := optional_mapping(chunk, "usageMetadata")) is not None:
             self._note_usage(usage)
         if not chunk.keys() <= REPLY:
             self._extensions.update(known_members(chunk, REPLY, OF_REPLY, self._losses, ""))
             self._is_blocked = self._is_blocked or blocks_prompt(chunk)
-        self._take_candidates(chunk, reader, events)
-
-    def _take_candidates(self, chunk: dict[str, Any], reader: ReplyReader, events: Events) -> None:
         for position, candidate in enumerate(optional_array(chunk, "candidates")):
             if type(candidate) is not dict:
                 raise Unfit(f"candidates[{position}]", "an object")

@@ -53,17 +53,15 @@ class OpenCandidate:
 
     def take(self, candidate: dict[str, Any], events: Events) -> None:
         content = optional_mapping(candidate, "content")
-        logprobs = None
-        if not candidate.keys() <= CANDIDATE:
-            logprobs = self._take_more(candidate)
+        logprobs = None if candidate.keys() <= CANDIDATE else self._take_more(candidate)
+        begin = len(events)
         for number, part in enumerate(() if content is None else optional_array(content, "parts", "content")):
-            begin = len(events)
             try:
                 self._take_part(part, events)
             except Unfit as error:
                 raise inside(error, f"content.parts[{number}]") from error
-            if logprobs is not None:
-                logprobs = self._attach(logprobs, events, begin)
+        if logprobs is not None:
+            self._attach(logprobs, events, begin)
         native = candidate.get("finishReason")
         if native is not None and native != UNSPECIFIED:
             self._native = optional_text(candidate, "finishReason")
@@ -85,14 +83,13 @@ class OpenCandidate:
         self._extensions.update(more)
         return None if logprobs is None else read_logprobs(logprobs)
 
-    def _attach(self, logprobs: dict[str, Any], events: Events, begin: int) -> dict[str, Any] | None:
+    def _attach(self, logprobs: dict[str, Any], events: Events, begin: int) -> None:
         """Add the log probabilities of a chunk to its first piece of text."""
         for at in range(begin, len(events)):
             event = events[at]
             if type(event) is TextDelta:
                 events[at] = TextDelta(index=event.index, text=event.text, candidate=self.number, logprobs=logprobs)
-                return None
-        return logprobs
+                return
 
     def _take_part(self, part: Any, events: Events) -> None:
         if type(part) is dict:

@@ -31,6 +31,7 @@ from omnillm.protocols.openai_chat.reasoning import block, text_of, written_opaq
 
 _encode = msgspec.json.Encoder().encode
 _END = b',"logprobs":null,"finish_reason":null}]}\n\n'
+_TEXT_END = b"}" + _END
 _FIRST: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
 
 
@@ -44,6 +45,7 @@ class CandidateWriter:
         "_prefix",
         "_rank",
         "_seen",
+        "_text_head",
         "_unmarked",
         "is_finished",
         "number",
@@ -54,6 +56,7 @@ class CandidateWriter:
         self.is_finished = False
         self._place = place
         self._prefix = b'%b[{"index":%d,"delta":' % (head, number)
+        self._text_head = self._prefix + b'{"content":'
         self._open: dict[int, OpenPart] = {}
         self._length = 0
         self._calls = 0
@@ -102,7 +105,7 @@ class CandidateWriter:
         part.length += size
         self._length += size
         if event.logprobs is None:
-            return self._prefix + b'{"content":' + _encode(event.text) + b"}" + _END
+            return self._text_head + _encode(event.text) + _TEXT_END
         return b'%b{"content":%b},"logprobs":%b,"finish_reason":null}]}\n\n' % (self._prefix, _encode(event.text), _encode(event.logprobs))
 
     def _write_refusal(self, event: RefusalDelta) -> bytes:

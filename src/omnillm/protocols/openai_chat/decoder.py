@@ -16,9 +16,10 @@ from omnillm.model.message import Issuer
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.open_candidate import OpenCandidate
+from omnillm.protocols.openai_chat.open_parts import OpenParts
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.usage import usage_in
-from omnillm.protocols.shapes import Unfit, inside, integer, mapping, optional_array, optional_integer, optional_text
+from omnillm.protocols.shapes import Unfit, inside, integer, mapping, optional_array, optional_integer, optional_text, rest
 
 _decode = msgspec.json.Decoder().decode
 _MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "obfuscation", "error"})
@@ -47,22 +48,28 @@ class ChatDecoder:
         if data == b"[DONE]":
             return self._complete()
         chunk = mapping(_decode(data), "")
-        events: list[LlmStreamEvent] = []
-        error = _error_in(chunk, frame.event)
-        if error is not None:
-            events.append(self._failed(error))
-            return events
+        error, usage = chunk.get("error"), chunk.get("usage")
         if not chunk.keys() <= _MEMBERS:
-            self._extensions |= {name: value for name, value in chunk.items() if name not in _MEMBERS and value is not None}
+            self._extensions |= rest(chunk, _MEMBERS)
+            if type(groq := chunk.get("x_groq")) is dict:
+                error, usage = error or groq.get("error"), groq.get("usage") if usage is None else usage
+        if error or frame.event == b"error":
+            return [self._failed(error or chunk)]
+        events: list[LlmStreamEvent] = []
         choices = optional_array(chunk, "choices")
         if choices and not self._is_started:
             events.append(self._started(chunk))
         for number, choice in enumerate(choices):
+            if type(choice) is not dict:
+                raise Unfit(f"choices[{number}]", "an object")
+            if choice.get("finish_reason") == "error" or choice.get("error"):  # OpenRouter
+                return [self._failed(choice.get("error") or {})]
             try:
-                self._read_choice(mapping(choice, ""), events)
+                self._read_choice(choice, events)
             except Unfit as unfit:
                 raise inside(unfit, f"choices[{number}]") from unfit
-        self._read_usage(chunk, events)
+        if usage is not None:
+            self._read_usage(usage, chunk, events)
         return events
 
     def finish(self) -> Sequence[LlmStreamEvent]:
@@ -83,17 +90,15 @@ class ChatDecoder:
 
     def _read_choice(self, choice: dict[str, Any], events: list[LlmStreamEvent]) -> None:
         index = choice.get("index")
-        index = 0 if index is None else integer(index, "index", 0)
+        if type(index) is not int or index < 0:
+            index = 0 if index is None else integer(index, "index", 0)
         candidate = self._candidates.get(index)
         if candidate is None:
-            candidate = self._candidates[index] = OpenCandidate(index, self._issuer, self._losses)
-        candidate.read(choice, self._reply_id, events)
+            candidate = self._candidates[index] = OpenCandidate(OpenParts(index, self._reply_id, self._issuer, self._losses))
+        candidate.read(choice, events)
 
-    def _read_usage(self, chunk: dict[str, Any], events: list[LlmStreamEvent]) -> None:
-        raw = chunk.get("usage")
-        if raw is None and "x_groq" in chunk and type(chunk["x_groq"]) is dict:
-            raw = chunk["x_groq"].get("usage")
-        usage = None if raw is None else usage_in({"usage": raw})
+    def _read_usage(self, raw: Any, chunk: dict[str, Any], events: list[LlmStreamEvent]) -> None:
+        usage = usage_in({"usage": raw})
         if usage is not None:
             if not self._is_started:
                 events.append(self._started(chunk))
@@ -112,16 +117,3 @@ class ChatDecoder:
             self._candidates[index].finish(events)
         events.append(Completed(vendor_extensions=self._extensions))
         return events
-
-
-def _error_in(chunk: dict[str, Any], event: bytes) -> Any:
-    """The error that a chunk holds, of its own, in a choice (OpenRouter) or in Groq's extension; None where there is none."""
-    error = chunk.get("error")
-    if error or event == b"error":
-        return error or chunk
-    choices = chunk.get("choices")
-    for choice in choices if type(choices) is list else ():
-        if type(choice) is dict and (choice.get("error") or choice.get("finish_reason") == "error"):
-            return choice.get("error") or {}
-    groq = chunk.get("x_groq")
-    return groq.get("error") if type(groq) is dict else None

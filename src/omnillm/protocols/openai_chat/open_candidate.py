@@ -4,15 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from omnillm.model.events import CitationAdded, Finished, LlmStreamEvent, ReasoningDelta, RefusalDelta, TextDelta
-from omnillm.model.message import Issuer, Reasoning, Refusal, Text
-from omnillm.protocols.loss import Losses
+from omnillm.model.message import Reasoning, Refusal, Text
 from omnillm.protocols.openai_chat.annotations import read_annotation
 from omnillm.protocols.openai_chat.finish import read_finish
 from omnillm.protocols.openai_chat.logprobs import read_logprobs
 from omnillm.protocols.openai_chat.open_parts import OpenAudio, OpenCalls, OpenParts
 from omnillm.protocols.openai_chat.parse_parts import read_part
 from omnillm.protocols.openai_chat.reasoning import read_block
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, text
+from omnillm.protocols.shapes import Unfit, array, inside, mapping, rest, text
 
 _MEMBERS = frozenset({"index", "delta", "finish_reason", "logprobs", "error"})
 _NO_TEXT = Text(text="")
@@ -23,9 +22,9 @@ _NO_REFUSAL = Refusal(text="")
 class OpenCandidate:
     __slots__ = ("_audio", "_calls", "_extensions", "_finish", "_has_blocks", "_index", "_is_refused", "_parts")
 
-    def __init__(self, index: int, issuer: Issuer, losses: Losses) -> None:
-        self._index = index
-        self._parts = OpenParts(index, issuer, losses)
+    def __init__(self, parts: OpenParts) -> None:
+        self._index = parts.index
+        self._parts = parts
         self._calls = OpenCalls(self._parts)
         self._audio = OpenAudio(self._parts)
         self._has_blocks = False
@@ -34,25 +33,25 @@ class OpenCandidate:
         self._is_refused = False
         self._extensions: dict[str, Any] = {}
 
-    def read(self, choice: dict[str, Any], reply_id: str, events: list[LlmStreamEvent]) -> None:
+    def read(self, choice: dict[str, Any], events: list[LlmStreamEvent]) -> None:
         self._parts.events = events
-        self._parts.reply_id = reply_id
         delta = choice.get("delta")
-        if delta is not None:
-            content = mapping(delta, "delta").get("content")
+        if type(delta) is dict:
             logprobs = choice.get("logprobs")
             if logprobs is not None:
                 logprobs = read_logprobs(logprobs, "logprobs")
-            if len(delta) == 1 and type(content) is str:
-                if content or (logprobs is not None and logprobs.get("content")):
-                    self._add_text(content, logprobs)
-            else:
+            content = delta.get("content")
+            if len(delta) > 1 or type(content) is not str:
                 self._read_delta(delta, logprobs)
+            elif content or (logprobs is not None and logprobs.get("content")):
+                self._add_text(content, logprobs)
+        elif delta is not None:
+            raise Unfit("delta", "an object")
         word = choice.get("finish_reason")
         if word:
             self._finish = text(word, "finish_reason")
         if not choice.keys() <= _MEMBERS:
-            self._extensions |= {name: value for name, value in choice.items() if name not in _MEMBERS and value is not None}
+            self._extensions |= rest(choice, _MEMBERS)
 
     def finish(self, events: list[LlmStreamEvent]) -> None:
         """End what is open."""

@@ -16,15 +16,15 @@ class OpenParts:
 
     __slots__ = ("_issuer", "_losses", "_next", "events", "index", "kind", "number", "reply_id", "text")
 
-    def __init__(self, index: int, issuer: Issuer, losses: Losses) -> None:
+    def __init__(self, index: int, reply_id: str, issuer: Issuer, losses: Losses) -> None:
         self.index = index
+        self.reply_id = reply_id
         self.events: list[LlmStreamEvent] = []
         self.kind: type | None = None
         """Of the open part that is no call, whose number is `number`."""
         self.number = 0
         self.text: int | None = None
         """The open text, to which annotations belong."""
-        self.reply_id = ""
         self._issuer = issuer
         self._losses = losses
         self._next = 0

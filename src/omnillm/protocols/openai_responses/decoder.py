@@ -71,8 +71,10 @@ class ResponsesDecoder:
         kind = event.get("type")
         if type(kind) is not str:
             kind = "error" if event.get("error") is not None else text(kind, "type")
+        events: list[LlmStreamEvent] = []
+        self._log.events = events
         self._READERS.get(kind, ResponsesDecoder._native)(self, event)
-        return self._log.take()
+        return events
 
     def finish(self) -> Sequence[LlmStreamEvent]:
         if not self._is_ended:
@@ -101,7 +103,9 @@ class ResponsesDecoder:
     def _item(self, event: Event) -> OpenItem:
         """Return the item that an event is about."""
         index = event.get("output_index")
-        item = self._items.get(index if type(index) is int else integer(index, "output_index", 0))
+        if type(index) is not int:
+            index = integer(index, "output_index", 0)
+        item = self._items.get(index)
         if item is None:
             raise Unfit("output_index", "the index of an item that was added")
         return item
@@ -136,11 +140,13 @@ class ResponsesDecoder:
 
     def _text_delta(self, event: Event) -> None:
         track = self._item(event).track(event.get("content_index"), Text)
-        delta = text(event.get("delta"), "delta")
+        delta = event.get("delta")
+        if type(delta) is not str:
+            raise Unfit("delta", "a string")
         track.length += len(delta)
         said = event.get("logprobs")
         logprobs = {"content": read_tokens(said, "logprobs"), "refusal": None} if said else None
-        self._log.add(TextDelta(index=track.index, text=delta, logprobs=logprobs))
+        self._log.events.append(TextDelta(index=track.index, text=delta, logprobs=logprobs))
 
     def _text_done(self, event: Event) -> None:
         track = self._item(event).track(event.get("content_index"), Text)

@@ -29,22 +29,18 @@ _MEMBERS: dict[type, str] = {Text: "text", Refusal: "refusal"}
 
 
 class Log:
-    """The events that are not yet taken, and the numbers of parts."""
+    """What the event that is being read says, and the numbers of parts."""
 
-    __slots__ = ("_events", "_parts", "has_calls", "has_refusal")
+    __slots__ = ("_parts", "events", "has_calls", "has_refusal")
 
     def __init__(self) -> None:
-        self._events: list[LlmStreamEvent] = []
+        self.events: list[LlmStreamEvent] = []
         self._parts = 0
         self.has_calls = False
         self.has_refusal = False
 
     def add(self, event: LlmStreamEvent) -> None:
-        self._events.append(event)
-
-    def take(self) -> list[LlmStreamEvent]:
-        events, self._events = self._events, []
-        return events
+        self.events.append(event)
 
     def start(self, part: MessagePart) -> int:
         """Start the next part; return its number."""
@@ -121,10 +117,11 @@ class _MessageItem(OpenItem):
         self._more.pop("status", None)
 
     def track(self, number: Any, kind: type) -> Track:
-        number = integer(number, "content_index", 0)
+        if type(number) is not int:
+            number = integer(number, "content_index", 0)
         track = self._tracks.get(number)
         if track is None:
-            return self._start(number, kind(text="", item_id=self._id))
+            return self._start(integer(number, "content_index", 0), kind(text="", item_id=self._id))
         if track.kind is not kind:
             raise Unfit("content_index", f"that of a {kind.__name__.lower()}")
         return track
