@@ -81,7 +81,7 @@ def pin_of(issuers: Sequence[Issuer], plan: Plan) -> Pin | None:
 def issuers_in(request: LlmRequest) -> tuple[Issuer, ...]:
     """Of the opaque values in it, the newest first."""
     found = [opaque.issuer for part in request.parts if (opaque := _OPAQUE_OF.get(type(part), _nothing)(part)) is not None]
-    return tuple(reversed(found))
+    return tuple(reversed(found)) if found else ()
 
 
 def readable(call: Call, pin: Pin | None, lease: Lease) -> tuple[Call, tuple[LossReason, ...]]:

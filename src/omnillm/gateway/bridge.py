@@ -16,7 +16,7 @@ from omnillm.gateway.bound_reasoning import has_bound, issuers_in, pin_of, prove
 from omnillm.gateway.call import GENERATE, Call, read_members, spelling
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
-from omnillm.protocols import transcode
+from omnillm.protocols import canonical, transcode
 from omnillm.protocols.codec import Dialect, ReplyContext
 from omnillm.protocols.envelope import MARK
 from omnillm.protocols.loss import ConversionReport, LossReason
@@ -62,17 +62,29 @@ class Bridge:
         "plan",
     )
 
-    def __init__(self, call: Call, plan: Plan, parsed: ConversionReport[LlmRequest], *, dialect_of: DialectOf, pepper: bytes) -> None:
+    def __init__(
+        self,
+        call: Call,
+        plan: Plan,
+        parsed: ConversionReport[LlmRequest],
+        *,
+        dialect_of: DialectOf,
+        pepper: bytes,
+        is_sealed: bool,
+    ) -> None:
         self._call = call
         self._dialect_of = dialect_of
         self._pepper = pepper
         self._bridged: dict[tuple[str, str], Bridged] = {}
         self._elsewhere: dict[tuple[str, str, str], Bridged] = {}
         """By provider, model and key: without what only another key of the provider can read."""
-        self._is_sealed = MARK in call.body
-        self._request = proven(parsed.value, self._ticket_of) if self._is_sealed else parsed.value
+        self._is_sealed = is_sealed
+        self._request = parsed.value
         self._parsed = parsed.loss_reasons
         self._issuers = issuers_in(self._request)
+        if self._issuers and call.protocol.name != canonical.NAME:  # whoever calls the library has the values at hand himself
+            self._request = proven(self._request, self._ticket_of)
+            self._issuers = issuers_in(self._request)
         self.pin = pin_of(self._issuers, plan) if self._issuers else None
         """Who issued the newest opaque value of the conversation: the one who can read it."""
         self.plan = self._say_to(plan if self.pin is None else pinned(plan, self.pin, call))
@@ -195,17 +207,20 @@ class Bridges:
 
         A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
         """
-        if call.protocol.is_native_only or not (plan.is_bridged or call.body.find(MARK) >= 0):  # `in` raises and clears a TypeError first
+        if call.protocol.is_native_only:
+            return plan, None
+        is_sealed = call.body.find(MARK) >= 0  # `in` raises and clears a TypeError first
+        if not (is_sealed or plan.is_bridged):
             return plan, None
         body = call.body if call.operation == GENERATE else _generation_of(call)
         try:
             parsed = transcode.parse_request(call.protocol.name, body, model=call.model, is_stream=call.is_stream)
         except BadRequest:
             native = tuple(target for target in plan.targets if target.protocol == call.protocol.name)
-            if not native or (call.operation == GENERATE and MARK in call.body):
+            if not native or (call.operation == GENERATE and is_sealed):
                 raise
             return replace(plan, targets=native, is_bridged=False), None
-        bridge = Bridge(call, plan, parsed, dialect_of=self._dialect_of, pepper=self._pepper)
+        bridge = Bridge(call, plan, parsed, dialect_of=self._dialect_of, pepper=self._pepper, is_sealed=is_sealed)
         return bridge.plan, bridge
 
 

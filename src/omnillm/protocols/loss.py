@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -78,6 +79,7 @@ class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         return bool(self.loss_reasons)
 
 
+@lru_cache(maxsize=64)  # an application's calls lose the same; the names are a client's, so that the cache stays small
 def short_form(reasons: tuple[LossReason, ...], limit: int = 512) -> str:
     """Write the reasons as one header value: "dropped:seed, approximated:reasoning", cut between two of them at `limit` characters.
 

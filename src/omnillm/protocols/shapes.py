@@ -1,7 +1,12 @@
 """JSON values, read strictly: what is not what it must be is named by its path. Who is to blame, the caller of these functions knows."""
 
+import re
 from itertools import filterfalse
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 
 class Unfit(Exception):
@@ -18,6 +23,29 @@ def inside(error: Unfit, place: str) -> Unfit:
     if error.path.startswith("["):
         return Unfit(place + error.path, error.expected)
     return Unfit(f"{place}.{error.path}" if error.path else place, error.expected)
+
+
+def typed(value: Any, into: type[T]) -> T:
+    """Bring an object's known members into a struct, all in one step; the others are left out, and for `rest` to find."""
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        raise _unfit(str(error)) from error
+
+
+_MISMATCH = re.compile(r"Expected `([^`]*)`.*?(?: - at `\$\.?(.*)`)?")
+_MISSING = re.compile(r"Object missing required field `([^`]*)`(?: - at `\$\.?(.*)`)?")
+_NOUNS = {"str": "a string", "int": "an integer", "float": "a number", "bool": "a boolean", "array": "an array", "object": "an object"}
+
+
+def _unfit(said: str) -> Unfit:
+    """Say in our words what msgspec says: "Expected `str | null`, got `int` - at `$.choices[0].id`"."""
+    if missing := _MISSING.fullmatch(said):
+        return Unfit(_member(missing[1], missing[2] or ""), "given")
+    if mismatch := _MISMATCH.fullmatch(said):
+        kinds = [kind for kind in mismatch[1].split(" | ") if kind != "null" and (kind != "int" or "float" not in mismatch[1])]
+        return Unfit(mismatch[2] or "", " or ".join([_NOUNS.get(kind, kind) for kind in kinds]))
+    return Unfit("", f"of this protocol ({said})")
 
 
 def text(value: Any, path: str) -> str:
@@ -38,7 +66,10 @@ def mapping(value: Any, path: str) -> dict[str, Any]:
     return value
 
 
-def integer(value: Any, path: str, lowest: int = -(2**53), highest: int = 2**53) -> int:
+_HIGHEST = 2**53
+
+
+def integer(value: Any, path: str, lowest: int = -_HIGHEST, highest: int = _HIGHEST) -> int:
     """Read an integer; a float without a fraction is one."""
     if type(value) is int and lowest <= value <= highest:
         return value
@@ -81,9 +112,9 @@ def optional_mapping(body: dict[str, Any], name: str, path: str = "") -> dict[st
     return mapping(value, _member(name, path))
 
 
-def optional_integer(body: dict[str, Any], name: str, path: str = "", *, lowest: int = -(2**53)) -> int | None:
+def optional_integer(body: dict[str, Any], name: str, path: str = "", *, lowest: int = -_HIGHEST) -> int | None:
     value = body.get(name)
-    return None if value is None else integer(value, _member(name, path), lowest)
+    return value if value is None or (type(value) is int and lowest <= value <= _HIGHEST) else integer(value, _member(name, path), lowest)
 
 
 def optional_number(body: dict[str, Any], name: str, path: str = "") -> float | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import ToolChoice
-from omnillm.model.message import Issuer, Message, MessagePart, Native, RequestItem, ToolCall
+from omnillm.model.message import Issuer, Message, Native, RequestItem, ToolCall
 from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
@@ -43,8 +43,9 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
         request = CODECS[protocol].parse_request(_object(body), losses)
     except Unfit as error:
         raise client_mistake(error) from error
-    if (model and request.model != model) or is_stream not in {None, request.is_stream}:
-        is_stream = request.is_stream if is_stream is None else is_stream
+    if is_stream is None:
+        is_stream = request.is_stream
+    if (model and request.model != model) or request.is_stream is not is_stream:
         request = msgspec.structs.replace(request, model=model or request.model, is_stream=is_stream)
     return ConversionReport(value=request, bridged=False, loss_reasons=losses.reasons)
 
@@ -52,15 +53,20 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said."""
     losses = Losses()
-    parts = request.parts
-    if request.protocol not in {"", protocol}:
-        _refuse_kept(request, parts)
+    names = NO_NAMES
+    is_foreign = request.protocol != protocol
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
-    sent = _renames(protocol, request, parts)
-    value = msgspec.json.encode(CODECS[protocol].emit_request(_renamed(request, sent) if sent else request, dialect, losses))
-    names = {name: own for own, name in sent.items()} if sent else NO_NAMES
-    return ConversionReport(value=value, bridged=request.protocol != protocol, loss_reasons=losses.reasons, names=names)
+    if is_foreign:
+        kinds = set(map(type, request.parts))
+        if request.protocol and (request.vendor_extensions or Native in kinds):
+            _refuse_kept(request)
+        if request.capabilities.tools or ToolCall in kinds:
+            sent = _renames(protocol, request)
+            names = {name: own for own, name in sent.items()}
+            request = _renamed(request, sent) if sent else request
+    value = msgspec.json.encode(CODECS[protocol].emit_request(request, dialect, losses))
+    return ConversionReport(value=value, bridged=is_foreign, loss_reasons=losses.reasons, names=names)
 
 
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
@@ -77,10 +83,10 @@ def _read(protocol: str, body: bytes, issuer: Issuer | None, counted: Usage | No
         raise provider_mistake(error, issuer) from error
 
 
-def _refuse_kept(request: LlmRequest, parts: list[MessagePart]) -> None:
+def _refuse_kept(request: LlmRequest) -> None:
     """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
-    kept = [name for name in _KEPT if request.vendor_extensions.get(name)] if request.vendor_extensions else []
-    if Native in map(type, parts) and any(type(part) is Native and part.kind == "item_reference" for part in parts):
+    kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
+    if any(type(part) is Native and part.kind == "item_reference" for part in request.parts):
         kept.append("item_reference")
     if kept:
         message = (
@@ -125,12 +131,13 @@ def transcode_response(
     return ConversionReport(value=value, bridged=source != target, loss_reasons=losses.reasons)
 
 
-def _renames(protocol: str, request: LlmRequest, parts: list[MessagePart]) -> Mapping[str, str]:
+def _renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
     """Function names that the protocol does not allow, to those that are sent in their place."""
-    tools, rule = request.capabilities.tools, _NAME_RULES.get(protocol)
-    if rule is None or request.protocol == protocol or not (tools or ToolCall in map(type, parts)):
+    rule = _NAME_RULES.get(protocol)
+    if rule is None:
         return NO_NAMES
-    return rename([*(tool.name for tool in tools), *(part.name for part in parts if type(part) is ToolCall)], rule)
+    called = [part.name for part in request.parts if type(part) is ToolCall]
+    return rename([*(tool.name for tool in request.capabilities.tools), *called], rule)
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:
@@ -155,11 +162,13 @@ def _renamed_item(item: RequestItem, names: Mapping[str, str]) -> RequestItem:
     return replace(item, parts=parts)
 
 
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = msgspec.json.decode(body)
+        return _decode(body)
+    except msgspec.ValidationError as error:
+        raise Unfit("", "a JSON object") from error
     except UNREADABLE as error:
         raise Unfit("", "JSON") from error
-    if type(value) is not dict:
-        raise Unfit("", "a JSON object")
-    return value

@@ -5,7 +5,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.message import ImageBase64, Issuer, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall, VendorExtensions
+from omnillm.model.message import (
+    ImageBase64,
+    Issuer,
+    Message,
+    MessagePart,
+    MessageRole,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    VendorExtensions,
+)
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, reasoning_block
@@ -28,47 +40,45 @@ LATE_SIGNATURE = "no block can carry it after its text: clients show the last bl
 
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
-    candidates = response.candidates
-    for number in range(1, len(candidates)):
-        losses.drop(f"candidates[{number}]", "the Messages API gives one answer")
-    body: dict[str, Any] = {
-        "id": response.id if is_own and response.id else PREFIX + context.id,
-        "type": "message",
-        "role": "assistant",
-        "model": response.model or context.model,
-    }
-    body |= _answer(candidates[0], context.names, losses, response.protocol) if candidates else _blocked(losses)
-    body["usage"] = usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier)
-    for name, value in response.vendor_extensions.items():
-        if is_own:
-            body.setdefault(name, value)
-        else:
-            losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
-    return body
-
-
-def _blocked(losses: Losses) -> dict[str, Any]:
-    losses.approximate("candidates", "no answer is said as an empty one, refused")
-    return {"content": [], "stop_reason": "refusal", "stop_sequence": None}
-
-
-def _answer(candidate: Candidate, names: Mapping[str, str], losses: Losses, source: str) -> dict[str, Any]:
-    is_own = source == NAME
-    parts = candidate.message.parts
-    content = _content(parts, names, BlockWriter(losses, is_own=is_own, source=source))
+    candidate = response.candidates[0] if len(response.candidates) == 1 else _first(response.candidates, losses)
+    content = _content(candidate.message.parts, context.names, BlockWriter(losses, is_own=is_own, source=response.protocol))
     if candidate.finish_reason is FinishReason.MALFORMED_TOOL_CALL and not is_own and all(map(_is_thinking, content)):
         losses.approximate("candidates[0].message", "what happened is said as text")
         content.append({"type": "text", "text": MALFORMED})
     if candidate.logprobs is not None:
         losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
-    for name in () if is_own else candidate.vendor_extensions:
-        losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
     stop_reason = _stop_reason(candidate, losses, is_own=is_own)
-    details = stop_details(candidate.vendor_extensions, stop_reason) if is_own else None
-    answer: dict[str, Any] = {"content": content, "stop_reason": stop_reason, "stop_sequence": candidate.stop_sequence}
-    if details is not None:
-        answer["stop_details"] = details
-    return answer
+    body: dict[str, Any] = {
+        "id": response.id if is_own and response.id else PREFIX + context.id,
+        "type": "message",
+        "role": "assistant",
+        "model": response.model or context.model,
+        "content": content,
+        "stop_reason": stop_reason,
+        "stop_sequence": candidate.stop_sequence,
+        "usage": usage_object(response.usage, response.raw_usage if is_own else None, losses, response.service_tier),
+    }
+    if is_own:
+        if (details := stop_details(candidate.vendor_extensions, stop_reason)) is not None:
+            body["stop_details"] = details
+        return response.vendor_extensions | body if response.vendor_extensions else body
+    for name in candidate.vendor_extensions:
+        losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
+    for name in response.vendor_extensions:
+        losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
+    return body
+
+
+def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:
+    if not candidates:
+        losses.approximate("candidates", "no answer is said as an empty one, refused")
+        return _BLOCKED
+    for number in range(1, len(candidates)):
+        losses.drop(f"candidates[{number}]", "the Messages API gives one answer")
+    return candidates[0]
+
+
+_BLOCKED = Candidate(message=Message(role=MessageRole.ASSISTANT), finish_reason=FinishReason.REFUSAL)
 
 
 def _is_thinking(block: Block) -> bool:
@@ -94,32 +104,29 @@ def _content(parts: tuple[MessagePart, ...], names: Mapping[str, str], writer: B
     content: list[Block] = []
     for number, part in enumerate(parts):
         place = ("candidates", 0, "message.parts", number)
-        if type(part) is Text or type(part) is ToolCall or type(part) is ImageBase64:
-            content += _signed_part(part, names, place, writer)
-        elif type(part) is Reasoning:
+        if type(part) is Reasoning:
             block = reply_reasoning(part, place, writer)
             content += [] if block is None else [block]
-        else:
-            content += shown(emit_block(part, place, writer), place, writer)
+        elif (type(part) is Text or type(part) is ToolCall or type(part) is ImageBase64) and part.signature is not None:
+            content += _signed_part(part, names, place, writer)
+        elif type(part) is not Text or part.text:  # an empty text says nothing, and clients that send it back are refused
+            content += shown(emit_block(_named(part, names) if names else part, place, writer), place, writer)
     return content
+
+
+def _named(part: MessagePart, names: Mapping[str, str]) -> MessagePart:
+    """Give a call its tool's own name."""
+    return replace(part, name=names[part.name]) if type(part) is ToolCall and part.name in names else part
 
 
 def _signed_part(part: Text | ToolCall | ImageBase64, names: Mapping[str, str], place: Place, writer: BlockWriter) -> list[Block]:
     """Write a part whose signature, of another protocol, stands in a block of its own."""
     signature = part.signature
-    if signature is not None:
-        part = replace(part, signature=None)
-    if type(part) is Text:
-        if not part.text:
-            # It says nothing, and clients that send it back are refused.
-            if signature is not None:
-                writer.drop(place, LATE_SIGNATURE, "signature")
-            return []
-    elif type(part) is ToolCall and part.name in names:
-        part = replace(part, name=names[part.name])
-    written = shown(emit_block(part, place, writer), place, writer)
-    if signature is None:
-        return written
+    assert signature is not None
+    if type(part) is Text and not part.text:
+        writer.drop(place, LATE_SIGNATURE, "signature")
+        return []
+    written = shown(emit_block(_named(replace(part, signature=None), names), place, writer), place, writer)
     if type(part) is ImageBase64 or not written:
         writer.drop(place, "no block can carry it", "signature")
         return written

@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import CapabilitySet, OutputModality
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.cache import keep_few, place_policy
@@ -114,16 +114,14 @@ def _thinks_with(name: str, value: float) -> bool:
 
 
 def _rest(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
-    stop = [word for word in request.generation.stop if request.protocol == NAME or word.strip()]
-    if len(stop) < len(request.generation.stop):
-        losses.drop("generation.stop", "a stop sequence must hold more than blanks")
-    if stop:
-        body["stop_sequences"] = stop
+    if request.generation.stop:
+        _stop(request, body, losses)
     if request.user_id:
         body["metadata"] = {"user_id": request.user_id}
     for name in request.metadata:
         losses.drop(f"metadata.{name}", "the Messages API has only a user's id")
-    _tier(request, body, losses)
+    if request.generation.service_tier:
+        _tier(request, body, losses)
     if request.is_stream:
         body["stream"] = True
     if request.store:
@@ -131,10 +129,16 @@ def _rest(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
     _unsaid(request, losses)
 
 
+def _stop(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
+    stop = [word for word in request.generation.stop if request.protocol == NAME or word.strip()]
+    if len(stop) < len(request.generation.stop):
+        losses.drop("generation.stop", "a stop sequence must hold more than blanks")
+    if stop:
+        body["stop_sequences"] = stop
+
+
 def _tier(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
     tier = request.generation.service_tier
-    if not tier:
-        return
     word = tier if request.protocol == NAME else _TIERS.get(tier)
     if word is None:
         losses.drop("generation.service_tier", "the Messages API has auto and standard_only")
@@ -154,7 +158,8 @@ def _unsaid(request: LlmRequest, losses: Losses) -> None:
         losses.drop("generation.logprobs", "the Messages API has no logprobs")
     if generation.verbosity:
         losses.drop("generation.verbosity", "the Messages API has no verbosity")
-    _unsaid_capabilities(capabilities, losses)
+    if capabilities is not NO_CAPABILITIES:
+        _unsaid_capabilities(capabilities, losses)
 
 
 def _unsaid_capabilities(capabilities: CapabilitySet, losses: Losses) -> None:

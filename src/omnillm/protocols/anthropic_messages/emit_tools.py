@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
+from omnillm.model.capabilities import NO_CAPABILITIES, BuiltinTool, ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
@@ -22,6 +22,8 @@ _SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_locatio
 
 def emit_tools(request: LlmRequest, writer: BlockWriter) -> list[dict[str, Any]]:
     capabilities = request.capabilities
+    if capabilities is NO_CAPABILITIES:
+        return []
     choice = capabilities.tool_choice
     allowed = frozenset(choice.names) if choice is not None and choice.mode == "allowed" else None
     written = [_function(tool, number, writer) for number, tool in enumerate(capabilities.tools) if allowed is None or tool.name in allowed]

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import msgspec
+
 from omnillm.model.message import Issuer, Message, MessageRole, Opaque
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.finish import read_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS, ReadOpaque, parse_blocks
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import Unfit, array, optional_mapping, optional_text, rest
+from omnillm.protocols.shapes import Unfit, rest, typed
 from omnillm.usage import Usage
 
 _KNOWN = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
@@ -17,20 +19,19 @@ _KNOWN = frozenset({"id", "type", "role", "model", "content", "stop_reason", "st
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
     if body.get("type") != "message":
         raise Unfit("type", '"message"')
-    usage = optional_mapping(body, "usage")
-    content = parse_blocks(array(body.get("content"), "content"), opaque_reader(issuer), "content", REPLY_BLOCKS)
-    stop_reason = optional_text(body, "stop_reason")
-    reason, native = read_finish(stop_reason) if stop_reason else (FinishReason.OTHER, "")
-    details = optional_mapping(body, "stop_details")
+    reply = typed(body, _Reply)
+    usage, details = reply.usage, reply.stop_details
+    content = parse_blocks(reply.content, opaque_reader(issuer), "content", REPLY_BLOCKS)
+    reason, native = read_finish(reply.stop_reason) if reply.stop_reason else (FinishReason.OTHER, "")
     return LlmResponse(
-        id=optional_text(body, "id"),
-        model=optional_text(body, "model"),
+        id=reply.id or "",
+        model=reply.model or "",
         candidates=(
             Candidate(
                 message=Message(role=MessageRole.ASSISTANT, parts=tuple(content)),
                 finish_reason=reason,
                 native_finish_reason=native,
-                stop_sequence=optional_text(body, "stop_sequence") or None,
+                stop_sequence=reply.stop_sequence or None,
                 vendor_extensions={} if details is None else {"stop_details": details},
             ),
         ),
@@ -40,6 +41,16 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
         protocol=NAME,
         vendor_extensions=rest(body, _KNOWN),
     )
+
+
+class _Reply(msgspec.Struct, gc=False):
+    content: list[Any]
+    id: str | None = None
+    model: str | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
 
 
 def opaque_reader(issuer: Issuer) -> ReadOpaque:

@@ -1,7 +1,8 @@
 """A request of the Messages API, read to the canonical model."""
 
-from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, StructuredOutputConfig
 from omnillm.model.message import Message, MessagePart, MessageRole, Opaque, RequestItem, Text, ToolResult, VendorExtensions
@@ -11,19 +12,7 @@ from omnillm.protocols.anthropic_messages.parse_tools import parse_tool_choice, 
 from omnillm.protocols.anthropic_messages.thinking import parse_reasoning
 from omnillm.protocols.envelope import unseal
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import (
-    Unfit,
-    array,
-    inside,
-    integer,
-    mapping,
-    number,
-    optional_flag,
-    optional_mapping,
-    optional_text,
-    rest,
-    text,
-)
+from omnillm.protocols.shapes import Unfit, integer, optional_mapping, optional_text, rest, typed
 
 _KNOWN = frozenset(
     {
@@ -54,14 +43,22 @@ _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT, "system"
 
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
+    asked = typed(body, _Request)
     extensions = rest(body, _KNOWN)
     return LlmRequest(
-        model=text(body.get("model"), "model"),
-        input=(*_system(body), *_conversation(array(body.get("messages"), "messages"), losses)),
+        model=asked.model,
+        input=_input(asked, body["messages"], losses),
         capabilities=NO_CAPABILITIES if _CAPABLE.isdisjoint(body) else _capabilities(body, extensions),
-        generation=_generation(body),
-        user_id=_user_id(body, extensions),
-        is_stream=optional_flag(body, "stream") or False,
+        generation=GenerationConfig(
+            max_output_tokens=None if asked.max_tokens is None else integer(asked.max_tokens, "max_tokens", 0),
+            temperature=asked.temperature,
+            top_p=asked.top_p,
+            top_k=None if asked.top_k is None else integer(asked.top_k, "top_k"),
+            stop=asked.stop_sequences or (),
+            service_tier=asked.service_tier or "",
+        ),
+        user_id=_user_id(asked.metadata, extensions) if asked.metadata else "",
+        is_stream=asked.stream or False,
         protocol=NAME,
         vendor_extensions=extensions,
     )
@@ -80,37 +77,28 @@ def _capabilities(body: dict[str, Any], extensions: VendorExtensions) -> Capabil
     )
 
 
-def _generation(body: dict[str, Any]) -> GenerationConfig:
-    said: dict[str, Any] = {}
-    for name in filter(_GENERATION.__contains__, body):
-        field, read = _GENERATION[name]
-        if (value := body[name]) is not None:
-            said[field] = read(value, name)
-    return GenerationConfig(**said)
+class _Turn(msgspec.Struct, gc=False):
+    role: str
+    content: str | list[Any]
 
 
-def _cap(value: Any, path: str) -> int:
-    return integer(value, path, 0)
+class _Request(msgspec.Struct, gc=False):
+    """The members whose types are fixed."""
+
+    model: str
+    messages: list[_Turn]
+    system: str | list[Any] | None = None
+    max_tokens: int | float | None = None
+    temperature: int | float | None = None
+    top_p: int | float | None = None
+    top_k: int | float | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    stream: bool | None = None
+    metadata: dict[str, Any] | None = None
+    service_tier: str | None = None
 
 
-def _words(value: Any, path: str) -> tuple[str, ...]:
-    return tuple(text(word, f"{path}[{n}]") for n, word in enumerate(array(value, path)))
-
-
-_GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
-    "max_tokens": ("max_output_tokens", _cap),
-    "temperature": ("temperature", number),
-    "top_p": ("top_p", number),
-    "top_k": ("top_k", integer),
-    "stop_sequences": ("stop", _words),
-    "service_tier": ("service_tier", text),
-}
-
-
-def _user_id(body: dict[str, Any], extensions: VendorExtensions) -> str:
-    metadata = optional_mapping(body, "metadata")
-    if not metadata:
-        return ""
+def _user_id(metadata: dict[str, Any], extensions: VendorExtensions) -> str:
     if more := rest(metadata, _USER_ID):
         extensions["metadata"] = more
     return optional_text(metadata, "user_id", "metadata")
@@ -130,70 +118,48 @@ def _output(body: dict[str, Any], extensions: VendorExtensions) -> StructuredOut
     return StructuredOutputConfig(schema=optional_mapping(wanted, "schema", "output_config.format"))
 
 
-def _system(body: dict[str, Any]) -> tuple[Message, ...]:
-    system = body.get("system")
-    parts = () if system is None else _parts(system, "system")
-    return (Message(role=MessageRole.SYSTEM, parts=parts),) if parts else ()
-
-
 def _unsealed(value: str) -> Opaque:
     return unseal(value, NAME)
 
 
-def _parts(content: Any, place: str) -> tuple[MessagePart, ...]:
-    if type(content) is str:
-        return (Text(text=content),) if content else ()
-    if type(content) is not list:
-        raise Unfit(place, "a string or an array")
-    return tuple(parse_blocks(content, _unsealed, place))
-
-
-class _Conversation:
-    """Items in the normal form; a turn said in several messages becomes one, as it is for the API itself."""
-
-    __slots__ = ("items", "losses")
-
-    def __init__(self, losses: Losses) -> None:
-        self.items: list[RequestItem] = []
-        self.losses = losses
-
-    def add(self, message: dict[str, Any], n: int) -> None:
-        role = _ROLES.get(text(message.get("role"), "role"))
+def _input(asked: _Request, messages: list[dict[str, Any]], losses: Losses) -> tuple[RequestItem, ...]:
+    """Items in the normal form; a turn said in several messages becomes one, as it is for the API itself. `messages`: as they came."""
+    items: list[RequestItem] = []
+    if asked.system and (parts := _parts(asked.system, None)):
+        items.append(Message(role=MessageRole.SYSTEM, parts=parts))
+    first = len(items)  # messages are joined with one another only
+    for n, turn in enumerate(asked.messages):
+        role = _ROLES.get(turn.role)
         if role is None:
-            raise Unfit("role", '"user", "assistant" or "system"')
-        content = message.get("content")
-        parts = _parts(content, "content")
-        if role is MessageRole.ASSISTANT and type(content) is list:
-            parts = tuple(reunited(list(parts)))
-        extensions = {} if len(message) == 2 else rest(message, _MESSAGE)
+            raise Unfit(f"messages[{n}].role", '"user", "assistant" or "system"')
+        parts = _parts(turn.content, n)
+        if role is MessageRole.ASSISTANT and len(parts) > 1:
+            parts = tuple(reunited([*parts]))
+        extensions = {} if len(messages[n]) == 2 else rest(messages[n], _MESSAGE)
         if ToolResult in map(type, parts):
-            parts = self._add_results(parts, n)
+            parts = _without_results(parts, items, n, losses)
             if not parts and not extensions:
-                return
-        self._add_message(role, parts, extensions)
-
-    def _add_results(self, parts: tuple[MessagePart, ...], n: int) -> tuple[MessagePart, ...]:
-        """Return what stands beside them."""
-        results = [part for part in parts if type(part) is ToolResult]
-        if any(type(part) is not ToolResult for part in parts[: len(results)]):
-            self.losses.move(f"messages[{n}].content", "the results of tools come first")
-        self.items += results
-        return tuple(part for part in parts if type(part) is not ToolResult)
-
-    def _add_message(self, role: MessageRole, parts: tuple[MessagePart, ...], extensions: VendorExtensions) -> None:
-        last = self.items[-1] if self.items else None
+                continue
+        last = items[-1] if len(items) > first else None
         if type(last) is Message and last.role is role:
             parts = last.parts + parts
             extensions = {**last.vendor_extensions, **extensions}
-            self.items.pop()
-        self.items.append(Message(role=role, parts=parts, vendor_extensions=extensions))
+            items.pop()
+        items.append(Message(role=role, parts=parts, vendor_extensions=extensions))
+    return tuple(items)
 
 
-def _conversation(messages: list[Any], losses: Losses) -> list[RequestItem]:
-    conversation = _Conversation(losses)
-    for n, message in enumerate(messages):
-        try:
-            conversation.add(mapping(message, ""), n)
-        except Unfit as error:
-            raise inside(error, f"messages[{n}]") from error
-    return conversation.items
+def _parts(content: str | list[Any], n: int | None) -> tuple[MessagePart, ...]:
+    """Read what a message says; None: the system."""
+    if isinstance(content, str):
+        return (Text(text=content),) if content else ()
+    return tuple(parse_blocks(content, _unsealed, "system" if n is None else f"messages[{n}].content"))
+
+
+def _without_results(parts: tuple[MessagePart, ...], items: list[RequestItem], n: int, losses: Losses) -> tuple[MessagePart, ...]:
+    """Add the results of tools to the items; return what stands beside them."""
+    results = [part for part in parts if type(part) is ToolResult]
+    if any(type(part) is not ToolResult for part in parts[: len(results)]):
+        losses.move(f"messages[{n}].content", "the results of tools come first")
+    items += results
+    return tuple(part for part in parts if type(part) is not ToolResult)

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.request import GenerationConfig, LlmRequest
 from omnillm.protocols.effort import budget_of
 from omnillm.protocols.gemini_generate_content.parse_generation import MOST_CANDIDATES
 from omnillm.protocols.gemini_generate_content.place import Place
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.said import said
 
 _NUMBERS = {
     "temperature": "temperature",
@@ -22,7 +23,6 @@ _NUMBERS = {
     "logprobs": "responseLogprobs",
     "top_logprobs": "logprobs",
 }
-_numbers = said(*_NUMBERS)
 _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "XHIGH", "max": "XHIGH"}
 _REASONING = "capabilities.reasoning"
 _OUTPUT = "capabilities.structured_output"
@@ -33,7 +33,8 @@ _LARGEST_BUDGET = 24_576
 
 def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
     generation, capabilities = request.generation, request.capabilities
-    config: dict[str, Any] = {_NUMBERS[name]: value for name, value in _numbers(generation)}
+    said = msgspec.to_builtins(generation)  # what is not said is left out, all in one step
+    config: dict[str, Any] = {_NUMBERS[name]: said[name] for name in filter(_NUMBERS.__contains__, said)}
     if generation.n is not None and generation.n > MOST_CANDIDATES:
         config["candidateCount"] = MOST_CANDIDATES
         place.losses.approximate("generation.n", f"Gemini gives at most {MOST_CANDIDATES}")

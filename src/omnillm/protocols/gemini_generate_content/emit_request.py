@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import Auto, PromptCachePolicy, PromptCacheRetention
+from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, PromptCachePolicy, PromptCacheRetention
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.gemini_generate_content.emit_conversation import emit_conversation
@@ -23,24 +23,32 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     place = Place(losses, is_own=request.protocol == NAME, dialect=dialect)
     capabilities = request.capabilities
     body: dict[str, Any] = {}
-    _note_cache(capabilities.prompt_cache, losses)
+    if capabilities.prompt_cache is not None:
+        _note_cache(capabilities.prompt_cache, losses)
     emit_conversation(request, place, body)
-    if tools := emit_tools(capabilities, place):
-        body["tools"] = tools
-    if tool_config := emit_tool_config(capabilities, tools, place):
-        body["toolConfig"] = tool_config
+    if capabilities is not NO_CAPABILITIES:
+        _tools(capabilities, place, body)
     if config := emit_generation(request, place):
         body["generationConfig"] = config
     if capabilities.safety:
         body["safetySettings"] = list(capabilities.safety)
     _account(request, place, body)
-    _tier(request.generation.service_tier, place, body)
-    place.extend(body, request.vendor_extensions, lambda member: member[1:])
+    if request.generation.service_tier:
+        _tier(request.generation.service_tier, place, body)
+    if request.vendor_extensions:
+        place.extend(body, request.vendor_extensions, lambda member: member[1:])
     return body
 
 
-def _note_cache(policy: PromptCachePolicy | None, losses: Losses) -> None:
-    if policy is None or policy.mode == "disabled":
+def _tools(capabilities: CapabilitySet, place: Place, body: dict[str, Any]) -> None:
+    if tools := emit_tools(capabilities, place):
+        body["tools"] = tools
+    if tool_config := emit_tool_config(capabilities, tools, place):
+        body["toolConfig"] = tool_config
+
+
+def _note_cache(policy: PromptCachePolicy, losses: Losses) -> None:
+    if policy.mode == "disabled":
         return
     if policy.mode == "required":
         raise ProtocolError("Gemini caches prompts by itself and promises none: ask for a cache at best.", reason="unsupported_feature")
@@ -72,8 +80,6 @@ def _account(request: LlmRequest, place: Place, body: dict[str, Any]) -> None:
 
 
 def _tier(tier: str, place: Place, body: dict[str, Any]) -> None:
-    if not tier:
-        return
     word = tier if place.is_own else _TIERS.get(tier)
     if word is None:
         place.losses.drop("generation.service_tier", "Gemini has flex, standard and priority")

@@ -1,46 +1,29 @@
 """`generationConfig`, read to the canonical model. What has no canonical home stays together under its name."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from omnillm.model.capabilities import OutputModality, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.message import VendorExtensions
-from omnillm.model.request import GenerationConfig
+from omnillm.model.request import NO_GENERATION, GenerationConfig
 from omnillm.protocols.gemini_generate_content.schema import json_schema
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.shapes import (
+    array,
+    flag,
     integer,
+    number,
     optional_array,
     optional_flag,
     optional_integer,
     optional_mapping,
-    optional_number,
     optional_text,
     rest,
     text,
 )
 
 _PATH = "generationConfig"
-_KNOWN = frozenset(
-    {
-        "temperature",
-        "topP",
-        "topK",
-        "candidateCount",
-        "maxOutputTokens",
-        "stopSequences",
-        "presencePenalty",
-        "frequencyPenalty",
-        "seed",
-        "responseLogprobs",
-        "logprobs",
-        "responseMimeType",
-        "responseSchema",
-        "responseJsonSchema",
-        "_responseJsonSchema",
-        "responseModalities",
-        "thinkingConfig",
-    }
-)
 _THINKING = frozenset({"includeThoughts", "thinkingBudget", "thinkingLevel"})
 _LEVELS = frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"})
 _MODALITIES = {"TEXT": OutputModality.TEXT, "AUDIO": OutputModality.AUDIO, "IMAGE": OutputModality.IMAGE}
@@ -48,37 +31,56 @@ _JSON = "application/json"
 MOST_CANDIDATES = 8
 
 
-class ParsedConfig:
-    """The parts of a request that stand in `generationConfig`."""
-
-    __slots__ = ("extensions", "generation", "modalities", "output", "reasoning")
-
-    def __init__(self, body: dict[str, Any]) -> None:
-        config = camel(optional_mapping(body, _PATH) or {}, _PATH)
-        self.extensions: VendorExtensions = {} if config.keys() <= _KNOWN else rest(config, _KNOWN)
-        self.generation = _generation(config, optional_text(body, "serviceTier"))
-        self.output = _output(config, self.extensions)
-        self.modalities = _modalities(config, self.extensions)
-        self.reasoning = _reasoning(config)
+Config = dict[str, Any]
 
 
-def _generation(config: dict[str, Any], service_tier: str) -> GenerationConfig:
-    stop = optional_array(config, "stopSequences", _PATH)
-    count = config.get("candidateCount")
-    return GenerationConfig(
-        max_output_tokens=optional_integer(config, "maxOutputTokens", _PATH, lowest=1),
-        temperature=optional_number(config, "temperature", _PATH),
-        top_p=optional_number(config, "topP", _PATH),
-        top_k=optional_integer(config, "topK", _PATH),
-        stop=tuple(text(word, f"{_PATH}.stopSequences[{number}]") for number, word in enumerate(stop)),
-        presence_penalty=optional_number(config, "presencePenalty", _PATH),
-        frequency_penalty=optional_number(config, "frequencyPenalty", _PATH),
-        seed=optional_integer(config, "seed", _PATH),
-        n=None if count is None else integer(count, f"{_PATH}.candidateCount", 1, MOST_CANDIDATES),
-        logprobs=optional_flag(config, "responseLogprobs", _PATH),
-        top_logprobs=optional_integer(config, "logprobs", _PATH, lowest=0),
-        service_tier=service_tier,
-    )
+def read_config(body: dict[str, Any]) -> tuple[Config, VendorExtensions]:
+    """Return `generationConfig`, and what of it has no canonical home."""
+    config = camel(optional_mapping(body, _PATH) or {}, _PATH)
+    return config, {} if config.keys() <= _KNOWN else rest(config, _KNOWN)
+
+
+def read_generation(config: Config, service_tier: str) -> GenerationConfig:
+    said: dict[str, Any] = {"service_tier": service_tier} if service_tier else {}
+    for name in filter(_GENERATION.__contains__, config):
+        if (value := config[name]) is not None:
+            field, read = _GENERATION[name]
+            said[field] = read(value, f"{_PATH}.{name}")
+    return GenerationConfig(**said) if said else NO_GENERATION
+
+
+def read_capabilities(config: Config, extensions: VendorExtensions) -> dict[str, Any]:
+    """Return the fields of a `CapabilitySet` that stand here."""
+    if _CAPABLE.isdisjoint(config):
+        return {}
+    return {
+        "structured_output": _output(config, extensions),
+        "modalities": _modalities(config, extensions),
+        "reasoning": _reasoning(config),
+    }
+
+
+def _words(value: Any, path: str) -> tuple[str, ...]:
+    return tuple(text(word, f"{path}[{number}]") for number, word in enumerate(array(value, path)))
+
+
+_GENERATION: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "maxOutputTokens": ("max_output_tokens", partial(integer, lowest=1)),
+    "temperature": ("temperature", number),
+    "topP": ("top_p", number),
+    "topK": ("top_k", integer),
+    "stopSequences": ("stop", _words),
+    "presencePenalty": ("presence_penalty", number),
+    "frequencyPenalty": ("frequency_penalty", number),
+    "seed": ("seed", integer),
+    "candidateCount": ("n", partial(integer, lowest=1, highest=MOST_CANDIDATES)),
+    "responseLogprobs": ("logprobs", flag),
+    "logprobs": ("top_logprobs", partial(integer, lowest=0)),
+}
+_CAPABLE = frozenset(
+    {"responseMimeType", "responseSchema", "responseJsonSchema", "_responseJsonSchema", "responseModalities", "thinkingConfig"}
+)
+_KNOWN = _CAPABLE | _GENERATION.keys()
 
 
 def _output(config: dict[str, Any], extensions: VendorExtensions) -> StructuredOutputConfig | None:

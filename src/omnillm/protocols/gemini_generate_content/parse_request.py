@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from omnillm.model.capabilities import CapabilitySet
+from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet
 from omnillm.model.message import VendorExtensions
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.gemini_generate_content.parse_conversation import parse_conversation
-from omnillm.protocols.gemini_generate_content.parse_generation import ParsedConfig
+from omnillm.protocols.gemini_generate_content.parse_generation import read_capabilities, read_config, read_generation
 from omnillm.protocols.gemini_generate_content.parse_tools import parse_tool_choice, parse_tools
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.shapes import mapping, optional_array, optional_flag, optional_mapping, rest, text
+from omnillm.protocols.shapes import mapping, optional_array, optional_flag, optional_mapping, optional_text, rest, text
 
 _KNOWN = frozenset(
     {
@@ -29,33 +29,35 @@ _KNOWN = frozenset(
 )
 
 
+_CAPABLE = frozenset({"tools", "toolConfig", "safetySettings"})
+
+
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     body = camel(body)
     extensions: VendorExtensions = {} if body.keys() <= _KNOWN else rest(body, _KNOWN)
-    tools, builtins = parse_tools(body)
-    choice = parse_tool_choice(body, extensions)
-    config = ParsedConfig(body)
-    if config.extensions:
-        extensions["generationConfig"] = config.extensions
-    safety = optional_array(body, "safetySettings")
+    config, more = read_config(body)
+    capabilities = read_capabilities(config, more)
+    if not _CAPABLE.isdisjoint(body):
+        capabilities["tools"], capabilities["builtin_tools"] = parse_tools(body)
+        capabilities["tool_choice"] = parse_tool_choice(body, extensions)
+        capabilities["safety"] = _safety(body)
+    if more:
+        extensions["generationConfig"] = more
     return LlmRequest(
         model="",
         input=parse_conversation(body, losses),
-        capabilities=CapabilitySet(
-            tools=tools,
-            builtin_tools=builtins,
-            tool_choice=choice,
-            structured_output=config.output,
-            reasoning=config.reasoning,
-            modalities=config.modalities,
-            safety=tuple(mapping(setting, f"safetySettings[{number}]") for number, setting in enumerate(safety)),
-        ),
-        generation=config.generation,
-        metadata=_labels(body),
+        capabilities=CapabilitySet(**capabilities) if capabilities else NO_CAPABILITIES,
+        generation=read_generation(config, optional_text(body, "serviceTier")),
+        metadata=_labels(body) if "labels" in body else {},
         store=optional_flag(body, "store"),
         protocol=NAME,
         vendor_extensions=extensions,
     )
+
+
+def _safety(body: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    settings = optional_array(body, "safetySettings")
+    return tuple(mapping(setting, f"safetySettings[{number}]") for number, setting in enumerate(settings))
 
 
 def _labels(body: dict[str, Any]) -> dict[str, str]:

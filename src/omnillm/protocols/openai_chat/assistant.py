@@ -33,20 +33,20 @@ LEGACY_CALL_ID = "call_legacy"
 def read_parts(message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[MessagePart, ...]:
     """Read everything that the message holds, in the one order that Chat knows."""
     parts = read_content(message.get("content"))
-    if len(message) == 2 and "content" in message:
+    told = [name for name in filter(_BESIDE.__contains__, message) if message[name]]
+    if not told:
         return parts
-    members = message.keys()
-    if not members.isdisjoint(_THINKING):
+    if not _THINKING.isdisjoint(told):
         parts = (*reasoning.read_reasoning(message, opaque_of), *parts)
-    if members.isdisjoint(_FURTHER):
-        return parts
-    if message.get("annotations"):
+    if "annotations" in told:
         parts = _cited(parts, array(message["annotations"], "annotations"))
-    return (*parts, *_beside(message, opaque_of))
+    return parts if _FURTHER.isdisjoint(told) else (*parts, *_beside(message, opaque_of))
 
 
 _THINKING = reasoning.MEMBERS | {"reasoning_details"}
-_FURTHER = frozenset({"annotations", "refusal", "audio", "images", "tool_calls", "function_call"})
+_FURTHER = frozenset({"refusal", "audio", "images", "tool_calls", "function_call"})
+_BESIDE = _THINKING | _FURTHER | {"annotations"}
+"""Members that hold parts, or what belongs to one; providers and clients write most of them as null or empty."""
 
 
 def _beside(message: dict[str, Any], opaque_of: OpaqueOf) -> list[MessagePart]:

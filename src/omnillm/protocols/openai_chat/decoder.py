@@ -47,30 +47,42 @@ class ChatDecoder:
             return ()
         if data == b"[DONE]":
             return self._complete()
-        chunk = mapping(_decode(data), "")
-        error, usage = chunk.get("error"), chunk.get("usage")
+        return self._read(mapping(_decode(data), ""), is_error=frame.event == b"error")
+
+    def _read(self, chunk: dict[str, Any], *, is_error: bool) -> list[LlmStreamEvent]:
+        error, usage = chunk.get("error") or None, chunk.get("usage")
         if not chunk.keys() <= _MEMBERS:
             self._extensions |= rest(chunk, _MEMBERS)
             if type(groq := chunk.get("x_groq")) is dict:
                 error, usage = error or groq.get("error"), groq.get("usage") if usage is None else usage
-        if error or frame.event == b"error":
-            return [self._failed(error or chunk)]
         events: list[LlmStreamEvent] = []
         choices = optional_array(chunk, "choices")
-        if choices and not self._is_started:
-            events.append(self._started(chunk))
-        for number, choice in enumerate(choices):
-            if type(choice) is not dict:
-                raise Unfit(f"choices[{number}]", "an object")
-            if choice.get("finish_reason") == "error" or choice.get("error"):  # OpenRouter
-                return [self._failed(choice.get("error") or {})]
-            try:
-                self._read_choice(choice, events)
-            except Unfit as unfit:
-                raise inside(unfit, f"choices[{number}]") from unfit
+        if is_error:
+            error = error or chunk
+        elif choices and error is None:
+            if not self._is_started:
+                events.append(self._started(chunk))
+            error = self._read_choices(choices, events)
+        if error is not None:
+            return [self._failed(error)]
         if usage is not None:
             self._read_usage(usage, chunk, events)
         return events
+
+    def _read_choices(self, choices: list[Any], events: list[LlmStreamEvent]) -> Any:
+        """Read them; return the error that one of them holds (OpenRouter), None where there is none."""
+        for number, choice in enumerate(choices):
+            if type(choice) is not dict:
+                raise Unfit(f"choices[{number}]", "an object")
+            if choice.get("finish_reason") == "error" or choice.get("error"):
+                return choice.get("error") or {}
+            index = choice.get("index")
+            try:
+                candidate = self._candidates.get(index) if type(index) is int else None
+                (candidate or self._candidate(index)).read(choice, events)
+            except Unfit as error:
+                raise inside(error, f"choices[{number}]") from error
+        return None
 
     def finish(self) -> Sequence[LlmStreamEvent]:
         if not self._is_over:
@@ -88,14 +100,11 @@ class ChatDecoder:
             service_tier=optional_text(chunk, "service_tier"),
         )
 
-    def _read_choice(self, choice: dict[str, Any], events: list[LlmStreamEvent]) -> None:
-        index = choice.get("index")
-        if type(index) is not int or index < 0:
-            index = 0 if index is None else integer(index, "index", 0)
-        candidate = self._candidates.get(index)
-        if candidate is None:
-            candidate = self._candidates[index] = OpenCandidate(OpenParts(index, self._reply_id, self._issuer, self._losses))
-        candidate.read(choice, events)
+    def _candidate(self, index: Any) -> OpenCandidate:
+        index = 0 if index is None else integer(index, "index", 0)
+        if index not in self._candidates:
+            self._candidates[index] = OpenCandidate(OpenParts(index, self._reply_id, self._issuer, self._losses))
+        return self._candidates[index]
 
     def _read_usage(self, raw: Any, chunk: dict[str, Any], events: list[LlmStreamEvent]) -> None:
         usage = usage_in({"usage": raw})

@@ -47,7 +47,20 @@ class _Writer:
         """The greatest number of a result so far."""
 
     def write(self, item: RequestItem) -> None:
-        message = self._write_message(item) if type(item) is Message else self._write_result(item)  # type: ignore[arg-type]
+        """Write an item; one that had parts, of which none could be said, is left out."""
+        message: dict[str, Any] | None
+        if isinstance(item, ToolResult):
+            message = self._write_result(item)
+        else:
+            if self._moved:
+                self.end_results()
+            message = _ROLES[item.role](self, item)
+            if message.get("content") == "" and item.parts and len(message) == 2:
+                message = None
+            elif item.name:
+                message["name"] = item.name
+            if self._place.number < self._furthest:
+                self._note_late()
         if message is None:
             self._drop_members(item)
             return
@@ -69,18 +82,6 @@ class _Writer:
         self.end_results()
         message = write_orphan(item, place)
         if message is not None and place.number < self._furthest:
-            self._note_late()
-        return message
-
-    def _write_message(self, item: Message) -> dict[str, Any] | None:
-        """Write it; None where it had parts and none of them could be said."""
-        self.end_results()
-        message = _ROLES[item.role](self, item)
-        if item.parts and message.get("content") == "" and len(message) == 2:
-            return None
-        if item.name:
-            message["name"] = item.name
-        if self._place.number < self._furthest:
             self._note_late()
         return message
 

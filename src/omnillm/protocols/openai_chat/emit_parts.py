@@ -35,6 +35,8 @@ def write_part(part: Any, place: Place) -> dict[str, Any] | None:
     if write is None:
         place.drop("", f"a Chat message has no place for a part of type {part.__struct_config__.tag}")
         return None
+    if type(part) is Text and part.citations:
+        place.drop(".citations", "only an answer has citations")
     written: dict[str, Any] | None = write(part, place)
     if written is not None and (part.cache_control is not None or part.vendor_extensions):
         with_common(written, part, place)
@@ -71,17 +73,12 @@ def drop_marks(part: Any, place: Place) -> None:
 
 
 def write_text(part: Text, place: Place) -> dict[str, Any]:
+    """Write a text without its citations: only an answer has a place for them, beside it."""
     if part.signature is not None:
         place.drop(".signature", "Chat has no place for a signature of text")
     if part.item_id:
         place.drop_item_id()
     return {"type": "text", "text": part.text}
-
-
-def _write_plain_text(part: Text, place: Place) -> dict[str, Any]:
-    if part.citations:
-        place.drop(".citations", "only an answer has citations")
-    return write_text(part, place)
 
 
 def write_image(part: ImageUrl | ImageBase64, place: Place) -> dict[str, Any]:
@@ -183,7 +180,7 @@ def _write_native(part: Native, place: Place) -> dict[str, Any] | None:
 
 
 _WRITERS: dict[type, Callable[[Any, Place], dict[str, Any] | None]] = {
-    Text: _write_plain_text,
+    Text: write_text,
     ImageUrl: write_image,
     ImageBase64: write_image,
     Audio: _write_audio,
@@ -195,10 +192,9 @@ _WRITERS: dict[type, Callable[[Any, Place], dict[str, Any] | None]] = {
 
 def written_content(written: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """A single plain text is a string, as every host knows it."""
-    if len(written) != 1:
-        return written or ""
-    one = written[0]
-    return (one.get("text") or written) if len(one) == 2 and one.get("type") == "text" else written
+    if len(written) == 1 and len(written[0]) == 2 and written[0].get("type") == "text":
+        return written[0]["text"] or written
+    return written or ""
 
 
 def joined_text(written: list[dict[str, Any]], between: str, member: str, place: Place) -> str | list[dict[str, Any]]:

@@ -28,7 +28,8 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         body["usage"] = write_usage(response.usage, response.raw_usage if is_own else None, losses)
     if response.service_tier and (tier := written_tier(response.service_tier, losses)):
         body["service_tier"] = tier
-    _extend(body, response.vendor_extensions, "", place)
+    if response.vendor_extensions:
+        _extend(body, response.vendor_extensions, "", place)
     return body
 
 
@@ -43,25 +44,26 @@ def _write_choice(candidate: Candidate, number: int, place: Place) -> dict[str, 
     place.number = number
     losses = place.losses
     spoken = assistant.put_parts(candidate.message.parts, place)
-    path = place.around(".")
+    path = f"candidates[{number}]."
     if candidate.native_finish_reason:
         losses.drop(f"{path}native_finish_reason", "Chat's reasons are a closed set")
     if candidate.stop_sequence is not None:
         losses.drop(f"{path}stop_sequence", "Chat does not say which stop sequence")
     choice: dict[str, Any] = {
         "index": number,
-        "message": _write_message(candidate, spoken, place),
+        "message": _write_message(candidate, spoken, path, place),
         "logprobs": candidate.logprobs,
-        "finish_reason": write_finish(candidate.finish_reason, path, losses, has_calls=bool(spoken.calls), is_refused=bool(spoken.refused)),
+        "finish_reason": write_finish(candidate.finish_reason, path, losses, has_calls=bool(spoken.calls), is_refused=spoken.refusals > 0),
     }
-    _extend(choice, candidate.vendor_extensions, path, place)
+    if candidate.vendor_extensions:
+        _extend(choice, candidate.vendor_extensions, path, place)
     return choice
 
 
-def _write_message(candidate: Candidate, spoken: assistant.Spoken, place: Place) -> dict[str, Any]:
-    texts, refused = spoken.texts, spoken.refused
+def _write_message(candidate: Candidate, spoken: assistant.Spoken, path: str, place: Place) -> dict[str, Any]:
+    texts, refused = spoken.texts, spoken.refused if spoken.refusals else ()
     if len(texts) > 1 or len(refused) > 1:
-        place.losses.approximate(place.around(".message.parts"), "the content of a Chat answer is one text")
+        place.losses.approximate(f"{path}message.parts", "the content of a Chat answer is one text")
     is_silent = spoken.calls or refused or spoken.audio is not None
     message: dict[str, Any] = {
         "role": "assistant",
@@ -72,8 +74,9 @@ def _write_message(candidate: Candidate, spoken: assistant.Spoken, place: Place)
         reasoning.write_reasoning(spoken.reasonings, message, place)
     spoken.add_members(message)
     if candidate.message.name:
-        place.losses.drop(place.around(".message.name"), "an answer of Chat has no name")
-    _extend(message, candidate.message.vendor_extensions, place.around(".message."), place)
+        place.losses.drop(f"{path}message.name", "an answer of Chat has no name")
+    if candidate.message.vendor_extensions:
+        _extend(message, candidate.message.vendor_extensions, f"{path}message.", place)
     return message
 
 

@@ -4,6 +4,7 @@ from omnillm.model.response import FinishReason
 from omnillm.protocols.loss import Losses
 
 _REASONS = {
+    "": FinishReason.STOP,
     "stop": FinishReason.STOP,
     "length": FinishReason.LENGTH,
     "tool_calls": FinishReason.TOOL_CALL,
@@ -42,14 +43,11 @@ def read_finish(word: str, *, has_calls: bool, is_refused: bool) -> tuple[Finish
 
     `is_refused`: the answer is a refusal, which ends with "stop" too.
     """
-    if word in _REASONS:
-        reason, native = _REASONS[word], ""
-    elif word:
+    reason, native = _REASONS.get(word), ""
+    if reason is None:
         reason, native = _FOREIGN_REASONS.get(word.lower(), FinishReason.OTHER), word
-    else:
-        reason, native = FinishReason.STOP, ""
-    if reason is FinishReason.STOP:
-        reason = FinishReason.TOOL_CALL if has_calls else FinishReason.REFUSAL if is_refused else reason
+    if reason is FinishReason.STOP and (has_calls or is_refused):
+        reason = FinishReason.TOOL_CALL if has_calls else FinishReason.REFUSAL
     return reason, native
 
 

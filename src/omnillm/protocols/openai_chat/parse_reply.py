@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Opaque, Refusal, ToolCall
+from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Opaque, Refusal, ToolCall, VendorExtensions
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import assistant
@@ -13,7 +14,7 @@ from omnillm.protocols.openai_chat.logprobs import read_logprobs
 from omnillm.protocols.openai_chat.place import NAME
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf
 from omnillm.protocols.openai_chat.usage import usage_in
-from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_integer, optional_text, rest
+from omnillm.protocols.shapes import Unfit, inside, integer, rest, typed
 from omnillm.usage import Usage
 
 _MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
@@ -24,29 +25,45 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
     def opaque_of(value: str) -> Opaque:
         return Opaque(value=value, issuer=issuer)
 
-    reply_id = optional_text(body, "id")
+    reply = typed(body, _Reply)
+    reply_id = reply.id or ""
     candidates = []
-    for number, choice in enumerate(array(body.get("choices"), "choices")):
+    for number, choice in enumerate(reply.choices):
         try:
-            candidates.append(_read_choice(mapping(choice, ""), opaque_of, (number, reply_id)))
+            candidates.append(_candidate(choice, opaque_of, f"{number}_{reply_id[-24:]}", rest(body["choices"][number], _CHOICE_MEMBERS)))
         except Unfit as error:
             raise inside(error, f"choices[{number}]") from error
     return LlmResponse(
         id=reply_id,
-        model=optional_text(body, "model"),
-        created=optional_integer(body, "created"),
+        model=reply.model or "",
+        created=None if reply.created is None else integer(reply.created, "created"),
         candidates=tuple(candidates),
         usage=usage_in(body) if counted is None else counted,
-        raw_usage=body.get("usage"),
-        service_tier=optional_text(body, "service_tier"),
+        raw_usage=reply.usage,
+        service_tier=reply.service_tier or "",
         protocol=NAME,
         vendor_extensions=rest(body, _MEMBERS),
     )
 
 
-def _read_choice(choice: dict[str, Any], opaque_of: OpaqueOf, place: tuple[int, str]) -> Candidate:
-    """`place`: its number in which reply."""
-    message = mapping(choice.get("message"), "message")
+class _Choice(msgspec.Struct, gc=False):
+    message: dict[str, Any]
+    finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class _Reply(msgspec.Struct, gc=False):
+    choices: list[_Choice]
+    id: str | None = None
+    model: str | None = None
+    created: int | float | None = None
+    usage: Any = None
+    service_tier: str | None = None
+
+
+def _candidate(choice: _Choice, opaque_of: OpaqueOf, mark: str, extensions: VendorExtensions) -> Candidate:
+    """`mark`: what tells calls without an id from those of other replies."""
+    message = choice.message
     try:
         parts = assistant.read_parts(message, opaque_of)
     except Unfit as error:
@@ -54,15 +71,14 @@ def _read_choice(choice: dict[str, Any], opaque_of: OpaqueOf, place: tuple[int, 
     kinds = set(map(type, parts))
     has_calls = ToolCall in kinds
     if has_calls:
-        number, reply_id = place
-        parts = _with_ids(parts, f"{number}_{reply_id[-24:]}")
-    reason, native = read_finish(optional_text(choice, "finish_reason"), has_calls=has_calls, is_refused=Refusal in kinds)
+        parts = _with_ids(parts, mark)
+    reason, native = read_finish(choice.finish_reason or "", has_calls=has_calls, is_refused=Refusal in kinds)
     return Candidate(
         message=Message(role=MessageRole.ASSISTANT, parts=parts, vendor_extensions=rest(message, assistant.MEMBERS)),
         finish_reason=reason,
         native_finish_reason=native,
-        logprobs=read_logprobs(choice.get("logprobs"), "logprobs"),
-        vendor_extensions=rest(choice, _CHOICE_MEMBERS),
+        logprobs=None if choice.logprobs is None else read_logprobs(choice.logprobs, "logprobs"),
+        vendor_extensions=extensions,
     )
 
 

@@ -29,6 +29,7 @@ _TERMS = {"": "", "30m": "30m", "12h": "12h", "5m": "30m", "1h": "12h"}
 _OWN_TERMS = frozenset({"", "30m", "12h"})
 _RETENTIONS = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LONG: "24h"}
 _RETENTION_OF_WORD = {word: retention for retention, word in _RETENTIONS.items()}
+_POLICY = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
 _OPTIONS = frozenset({"mode", "ttl"})
 _SYSTEM_ROLES = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _CONFIG = "capabilities.prompt_cache"
@@ -64,7 +65,9 @@ def write_mark(out: dict[str, Any], mark: CacheControl, place: Place) -> None:
 
 def policy_of(body: dict[str, Any]) -> PromptCachePolicy | None:
     """Read the policy; None where the request says nothing of a cache."""
-    key, retention, options = (body.get(f"prompt_cache_{name}") for name in ("key", "retention", "options"))
+    if _POLICY.isdisjoint(body):
+        return None
+    key, retention, options = map(body.get, ("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"))
     if key is None and retention is None and options is None:
         return None
     kept = PromptCacheRetention.PROVIDER_DEFAULT

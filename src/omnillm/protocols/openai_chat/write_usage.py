@@ -17,10 +17,11 @@ def write_usage(usage: Usage, raw: Any, losses: Losses) -> dict[str, Any]:
     said = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.output_audio}
     if usage.output_image:
         said["image_tokens"] = usage.output_image
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
     return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
         "prompt_tokens_details": _heard(usage),
         "completion_tokens_details": said,
     }

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from omnillm.model.capabilities import Auto, OutputModality, ReasoningCapability
-from omnillm.model.request import LlmRequest
+from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, OutputModality, ReasoningCapability
+from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.effort import effort_of
 from omnillm.protocols.loss import Losses
@@ -54,16 +54,15 @@ def write_settings(request: LlmRequest, body: dict[str, Any], place: Place) -> N
     if request.instructions is not None:
         body["instructions"] = request.instructions
     capabilities = request.capabilities
-    write_tools(capabilities, body, place)
-    _write_generation(request, body, place.losses)
-    _write_text(request, body)
-    if capabilities.reasoning is not None:
-        _write_reasoning(capabilities.reasoning, body, place)
+    if capabilities is not NO_CAPABILITIES:
+        _write_capabilities(capabilities, body, place)
+    if request.generation is not NO_GENERATION:
+        _write_generation(request, body, place.losses)
+        _note_unsaid(request.generation, place.losses)
+    if capabilities.structured_output is not None or request.generation.verbosity:
+        _write_text(request, body)
     _write_include(request, body, place)
     _write_rest(request, body, place)
-    if capabilities.prompt_cache is not None:
-        write_policy(capabilities.prompt_cache, body, place)
-    _note_unsaid(request, place.losses)
     for name, value in request.vendor_extensions.items():
         if not place.has_own_extensions:
             place.losses.drop(f"vendor_extensions.{name}", "Responses does not know it")
@@ -71,6 +70,20 @@ def write_settings(request: LlmRequest, body: dict[str, Any], place: Place) -> N
             body["text"] = {**value, **body.get("text", {})}
         else:
             body.setdefault(name, value)
+
+
+def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
+    write_tools(capabilities, body, place)
+    if capabilities.reasoning is not None:
+        _write_reasoning(capabilities.reasoning, body, place)
+    if capabilities.prompt_cache is not None:
+        write_policy(capabilities.prompt_cache, body, place)
+    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
+        place.losses.drop("capabilities.modalities", "Responses answers with text")
+    if capabilities.audio is not None:
+        place.losses.drop("capabilities.audio", "Responses does not speak")
+    if capabilities.safety:
+        place.losses.drop("capabilities.safety", "Responses has no safety settings")
 
 
 def _write_generation(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
@@ -102,8 +115,7 @@ def _write_text(request: LlmRequest, body: dict[str, Any]) -> None:
         said["format"] = wanted
     if request.generation.verbosity:
         said["verbosity"] = request.generation.verbosity
-    if said:
-        body["text"] = said
+    body["text"] = said
 
 
 def _write_reasoning(reasoning: ReasoningCapability, body: dict[str, Any], place: Place) -> None:
@@ -187,17 +199,10 @@ def _write_rest(request: LlmRequest, body: dict[str, Any], place: Place) -> None
         body["safety_identifier"] = request.user_id if place.is_own else short_user_id(request.user_id, place.losses)
 
 
-def _note_unsaid(request: LlmRequest, losses: Losses) -> None:
-    generation, capabilities = request.generation, request.capabilities
+def _note_unsaid(generation: GenerationConfig, losses: Losses) -> None:
     for name, _ in _unsaid(generation):
         losses.drop(f"generation.{name}", f"Responses has no {name}")
     if generation.stop:
         losses.drop("generation.stop", "Responses has no stop sequences")
     if generation.n is not None and generation.n != 1:
         losses.drop("generation.n", "Responses gives one answer")
-    if any(modality is not OutputModality.TEXT for modality in capabilities.modalities):
-        losses.drop("capabilities.modalities", "Responses answers with text")
-    if capabilities.audio is not None:
-        losses.drop("capabilities.audio", "Responses does not speak")
-    if capabilities.safety:
-        losses.drop("capabilities.safety", "Responses has no safety settings")

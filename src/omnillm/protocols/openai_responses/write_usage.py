@@ -6,6 +6,7 @@ from omnillm.protocols.counts import UNREADABLE, convert_clamped
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.peek import usage_of_response
 from omnillm.protocols.openai_responses.wire import Response
+from omnillm.protocols.said import counted
 from omnillm.usage import Usage
 
 
@@ -29,6 +30,8 @@ def write_usage(usage: Usage, raw: Any) -> dict[str, Any]:
 
 def note_miscount(usage: Usage, response: dict[str, Any], losses: Losses) -> None:
     """Note counts that a reader of the response will not find: hosted tools are counted by their items, and by nothing else."""
+    if not _doubtful(usage) and _PLAIN.issuperset([item["type"] for item in response["output"]]):
+        return
     read = read_usage(response)
     if read is None or read == usage:
         return
@@ -40,16 +43,22 @@ def note_miscount(usage: Usage, response: dict[str, Any], losses: Losses) -> Non
             losses.approximate(f"usage.{name}", "counted with the rest")
 
 
+_doubtful = counted("images", "tool_calls", "cache_read_audio", "cache_read_image", "input_video", "output_video")
+_PLAIN = frozenset({"message", "reasoning", "function_call", "custom_tool_call"})
+"""Items that are paid by their tokens."""
+
+
 def _counted(usage: Usage) -> dict[str, Any]:
     cached = usage.cache_read + usage.cache_read_audio + usage.cache_read_image
     heard = {"cached_tokens": cached, "cache_write_tokens": usage.cache_write_short + usage.cache_write_long}
     said = {"reasoning_tokens": usage.reasoning}
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
     out: dict[str, Any] = {
-        "input_tokens": usage.prompt_tokens,
+        "input_tokens": prompt,
         "input_tokens_details": heard,
-        "output_tokens": usage.completion_tokens,
+        "output_tokens": completion,
         "output_tokens_details": said,
-        "total_tokens": usage.total_tokens,
+        "total_tokens": prompt + completion,
     }
     if usage.cache_write_long:
         terms = {"ttl_30m_tokens": usage.cache_write_short, "ttl_12h_tokens": usage.cache_write_long}
@@ -68,10 +77,10 @@ def _counted(usage: Usage) -> dict[str, Any]:
 
 def _whole(raw: dict[str, Any], usage: Usage) -> dict[str, Any]:
     """Fill in what SDKs require and not every host reports."""
-    counted = _counted(usage)
-    out = {**counted, **{name: value for name, value in raw.items() if value is not None}}
+    whole = _counted(usage)
+    out = {**whole, **{name: value for name, value in raw.items() if value is not None}}
     for name in ("input_tokens_details", "output_tokens_details"):
         given = raw.get(name)
         if type(given) is dict:
-            out[name] = {**counted[name], **{member: value for member, value in given.items() if value is not None}}
+            out[name] = {**whole[name], **{member: value for member, value in given.items() if value is not None}}
     return out
