@@ -46,9 +46,11 @@ def configuration(provider: FakeProvider, *, limit: str = "1000", keys: str = ON
 
 
 async def post(
-    gateway: Running, path: str, body: dict[str, Any], *, key: str = VIRTUAL_KEY, headers: dict[str, str] | None = None
+    gateway: Running, path: str, body: dict[str, Any], *, key: str = VIRTUAL_KEY, headers: dict[str, str] | None = None, escaped: str = ""
 ) -> Reply:
-    sent = json.dumps(body).encode()
+    """`escaped`: a word whose first letter is written as an escape."""
+    text = json.dumps(body)
+    sent = (text.replace(escaped, f"\\u{ord(escaped[0]):04x}{escaped[1:]}") if escaped else text).encode()
     fields = {"host": "x", "authorization": f"Bearer {key}", "content-length": str(len(sent)), **(headers or {})}
     head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
     dialect = "gemini" if "models/" in path else "anthropic_messages" if "messages" in path else "openai_chat"
@@ -169,14 +171,15 @@ async def test_tokens_of_a_sealed_history_are_counted(serve: Serve, provider: Fa
     assert SEALED not in json.dumps(sent)
 
 
-async def test_seal_of_another_caller_is_nobodys(serve: Serve, provider: FakeProvider) -> None:
-    """Nor is a forged one: what is inside goes nowhere, and it leads nowhere."""
+@pytest.mark.parametrize("escaped", ["", SEALED])
+async def test_seal_of_another_caller_is_nobodys(serve: Serve, provider: FakeProvider, escaped: str) -> None:
+    """Nor is a forged one, however it is spelt: what is inside goes nowhere, and it leads nowhere."""
     gateway = await serve(configuration(provider))
     messages = await thinking_turn(gateway)
     asked = {"model": "anthropic", "messages": messages, "reasoning_effort": "low", "max_tokens": 4000}
     own = await post(gateway, "/v1/chat/completions", asked)
     assert b'"signature"' in provider.log[-1].body
-    strange = await post(gateway, "/v1/chat/completions", asked, key=OTHER_KEY)
+    strange = await post(gateway, "/v1/chat/completions", asked, key=OTHER_KEY, escaped=escaped)
     assert own.status == strange.status == 200
     assert b'"signature"' not in provider.log[-1].body
     assert "dropped:input[1].parts[0]" in strange.headers["x-omnillm-loss"]
@@ -184,7 +187,7 @@ async def test_seal_of_another_caller_is_nobodys(serve: Serve, provider: FakePro
     messages[1]["thinking_blocks"] = [
         {"type": "thinking", "thinking": "x", "signature": base64.b64encode(base64.b64decode(MARK) + forged).decode()}
     ]
-    assert (await post(gateway, "/v1/chat/completions", {**asked, "messages": messages})).status == 200
+    assert (await post(gateway, "/v1/chat/completions", {**asked, "messages": messages}, escaped=escaped)).status == 200
     assert b"c2ln" not in provider.log[-1].body
 
 

@@ -1,5 +1,8 @@
 """`Gateway.call` and `Gateway.stream`: one request in no protocol's words, whatever the provider speaks."""
 
+import asyncio
+import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -141,3 +144,33 @@ async def test_providers_refusal_is_its_error(provider: FakeProvider, protocol: 
             await gateway.call(ask("[[fault:context_length]] Hi"))
         assert (refused.value.status, refused.value.protocol) == (400, protocol)
         assert refused.value.raw_body
+
+
+async def _nested(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A provider of the Messages API whose reply is a call: its input is as deep as the name of the model says."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    size = re.search(rb"content-length: (\d+)", head)
+    assert size is not None
+    depth = int(json.loads(await reader.readexactly(int(size[1])))["model"])
+    block = b'{"type":"tool_use","id":"t","name":"f","input":%b1%b}' % (b'{"a":' * depth, b"}" * depth)
+    body = b'{"id":"m","type":"message","role":"assistant","model":"m","stop_reason":"tool_use","content":[%b],' % block
+    body += b'"usage":{"input_tokens":1,"output_tokens":1}}'
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+    writer.close()
+
+
+async def test_reply_that_is_nested_too_deeply_is_the_providers_fault() -> None:
+    """Wherever on its way the depth is met, which differs by what is wrapped around: it is answered, or the provider is named."""
+    outcomes = []
+    server = await asyncio.start_server(_nested, "127.0.0.1", 0)
+    async with server:
+        endpoint = ProviderEndpoint(kind="anthropic", base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for depth in range(925, 1000, 5):
+            async with Gateway(endpoint, keys=KEYS) as gateway:
+                try:
+                    outcomes.append((await gateway.call(LlmRequest(model=str(depth), input=(user("Hi"),)))).finish_reason.value)
+                except UpstreamLost as error:
+                    outcomes.append(error.code)
+    answered = outcomes.count("tool_call")
+    assert outcomes[:answered] == ["tool_call"] * answered
+    assert {"upstream_failed"} <= set(outcomes[answered:]) <= {"upstream_failed", "garbled_reply"}

@@ -7,7 +7,9 @@ from msgspec.structs import replace
 from tests.library.test_gateway import CHAT, GEMINI, KEYS, PRICE, PRICES
 
 from omnillm import BadRequest, Gateway, LlmRequest, OmniError, PrimitiveRequest, ProviderEndpoint, user
-from omnillm.errors import CallerFault
+from omnillm.errors import CallerFault, UpstreamLost
+from omnillm.gateway.idempotency import Replay
+from omnillm.library.replays import replay_response
 from omnillm.testing import FakeProvider, Fault
 
 REQUEST = LlmRequest(model="fake-small", input=(user("How deep is the lake?"),))
@@ -105,3 +107,11 @@ async def test_failure_that_may_be_billed_is_raised_again(keeping: Gateway, prov
         == ("upstream_failed", 502, again.request_id)
     )
     assert len(provider.log) == sent > 1
+
+
+def test_kept_reply_that_cannot_be_read_any_more_is_named_so() -> None:
+    """Whatever was kept, by whichever version: what is raised is an error of the product."""
+    kept = Replay(status=200, outcome="success", content_type="application/json", body=b'{"candidates":7}', request_id="1")
+    with pytest.raises(UpstreamLost) as lost:
+        replay_response(kept)
+    assert lost.value.code == "garbled_reply"

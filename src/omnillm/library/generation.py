@@ -1,6 +1,7 @@
 """Calls in the canonical model: `LlmRequest` in, `LlmResponse` or events out, whatever the provider speaks."""
 
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import msgspec
 
@@ -12,9 +13,13 @@ from omnillm.model.assembly import ResponseAssembler
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
+from omnillm.protocols.codecs import provider_mistake
+from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.loss import LossReason
+from omnillm.protocols.shapes import Unfit
 
-decode_response = msgspec.json.Decoder(LlmResponse).decode
+T = TypeVar("T")
+_RESPONSE = msgspec.json.Decoder(LlmResponse)
 _EVENT = msgspec.json.Decoder(LlmStreamEvent)
 
 
@@ -42,6 +47,18 @@ def read_response(relay: Relay, body: bytes) -> GatewayResponse:
     return _known(relay, decode_response(body))
 
 
+def decode_response(body: bytes) -> LlmResponse:
+    return _decoded(_RESPONSE, body)
+
+
+def _decoded(decoder: "msgspec.json.Decoder[T]", said: bytes) -> T:
+    """UpstreamLost: what was read of the provider and written for the caller cannot be read again, at the depth where he stands."""
+    try:
+        return decoder.decode(said)
+    except UNREADABLE as error:
+        raise provider_mistake(Unfit("", "one that can be read again"), None) from error
+
+
 def _known(relay: Relay, response: LlmResponse) -> GatewayResponse:
     case = relay.case
     fields = {name: getattr(response, name) for name in response.__struct_fields__}
@@ -62,7 +79,7 @@ async def read_events(relay: Relay) -> AsyncIterator[LlmStreamEvent | Completed]
     try:
         while piece := await relay.read():
             for frame in reader.feed(piece):
-                event = _EVENT.decode(frame.data)
+                event = _decoded(_EVENT, frame.data)
                 assembler.feed(event)
                 if type(event) is not events.Completed:
                     yield event

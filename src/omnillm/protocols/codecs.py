@@ -25,8 +25,14 @@ CODECS: Mapping[str, Codec] = _Codecs(
 """By protocol. One that is not there is a ProtocolError."""
 
 
-def client_mistake(error: Unfit) -> BadRequest:
-    """What the client wrote is not what its protocol says."""
+_TOO_DEEP = Unfit("", "nested less deeply")
+"""Of JSON that can be read, and not written again with what is wrapped around it in another protocol."""
+
+
+def client_mistake(error: Unfit | RecursionError) -> BadRequest:
+    """What the client wrote is not what its protocol says, or nested more deeply than anybody reads."""
+    if isinstance(error, RecursionError):
+        error = _TOO_DEEP
     refused = BadRequest(f"{error}.", code="invalid_value" if error.path else "bad_request")
     refused.details = {"param": error.path or None}
     return refused
@@ -35,5 +41,7 @@ def client_mistake(error: Unfit) -> BadRequest:
 def provider_mistake(error: Exception, issuer: Issuer | None) -> UpstreamLost:
     """What the provider answered is not what its protocol says."""
     provider = f" {issuer.provider!r}" if issuer is not None and issuer.provider else ""
+    if isinstance(error, RecursionError):
+        error = _TOO_DEEP
     reason = str(error) if isinstance(error, Unfit) else "an event is not JSON"
     return UpstreamLost(f"The provider{provider} answered what its protocol does not allow: {reason}.", code="garbled_reply")

@@ -56,7 +56,7 @@ class StreamTranscoder:
     def finish(self) -> bytes:
         try:
             return self._emit(self._decoder.finish())
-        except Unfit as error:
+        except (Unfit, *UNREADABLE) as error:
             raise provider_mistake(error, self._issuer) from error
 
     def _emit(self, events: Sequence[LlmStreamEvent]) -> bytes:

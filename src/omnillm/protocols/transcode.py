@@ -41,7 +41,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
     losses = Losses()
     try:
         request = CODECS[protocol].parse_request(_object(body), losses)
-    except Unfit as error:
+    except (Unfit, RecursionError) as error:
         raise client_mistake(error) from error
     if is_stream is None:
         is_stream = request.is_stream
@@ -51,7 +51,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
 
 
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
-    """Write a request for a provider. ProtocolError when something required cannot be said."""
+    """Write a request for a provider. ProtocolError when something required cannot be said; BadRequest: it is nested too deeply."""
     losses = Losses()
     names = NO_NAMES
     is_foreign = request.protocol != protocol
@@ -65,7 +65,10 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
             sent = _renames(protocol, request)
             names = {name: own for own, name in sent.items()}
             request = _renamed(request, sent) if sent else request
-    value = msgspec.json.encode(CODECS[protocol].emit_request(request, dialect, losses))
+    try:
+        value = msgspec.json.encode(CODECS[protocol].emit_request(request, dialect, losses))
+    except RecursionError as error:
+        raise client_mistake(error) from error
     return ConversionReport(value=value, bridged=is_foreign, loss_reasons=losses.reasons, names=names)
 
 
@@ -79,7 +82,7 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
 def _read(protocol: str, body: bytes, issuer: Issuer | None, counted: Usage | None, losses: Losses) -> LlmResponse:
     try:
         return CODECS[protocol].parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses, counted)
-    except Unfit as error:
+    except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
 
 
@@ -99,7 +102,7 @@ _KEPT = ("conversation", "prompt", "background")
 
 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
-    """Write a reply for a client."""
+    """Write a reply for a client. UpstreamLost: it is nested too deeply."""
     losses = Losses()
     value = _write(protocol, response, context, losses)
     return ConversionReport(value=value, bridged=response.protocol != protocol, loss_reasons=losses.reasons)
@@ -108,7 +111,10 @@ def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -
 def _write(protocol: str, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
     if customs := custom_names(context):
         response = with_free_text(response, customs)
-    return msgspec.json.encode(CODECS[protocol].emit_reply(response, context, losses))
+    try:
+        return msgspec.json.encode(CODECS[protocol].emit_reply(response, context, losses))
+    except RecursionError as error:
+        raise provider_mistake(error, None) from error
 
 
 def transcode_request(
