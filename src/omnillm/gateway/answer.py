@@ -72,18 +72,21 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         What is told is content once the client would see some: until then a fault can still be hidden, whatever the provider has said.
         """
         assert self.watch is not None
-        seen = told = 0
+        see, feed, free_text = self.watch.see, translator.feed_frame, translator.free_text
+        told = Sight.NOTHING
+        seen = self.seen
         for frame in frames:
-            sight = self.watch.see(frame)
+            sight = see(frame)
             seen |= sight
             told |= sight & ~Sight.CONTENT
             if sight & Sight.FAILED:
                 break
             try:
-                piece = translator.feed_frame(frame)
-                self.hold(piece)
-                if piece and (self.seen | seen) & Sight.CONTENT and not translator.is_holding:
-                    told |= Sight.CONTENT
+                piece = feed(frame)
+                if piece:
+                    self._held.append(piece)
+                    if seen & Sight.CONTENT and (free_text is None or not free_text.is_holding):
+                        told |= Sight.CONTENT
                 if sight & Sight.END:
                     self.final = frame.data
                     self.hold(translator.finish())
@@ -94,7 +97,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
                 seen |= Sight.FAILED
                 told |= Sight.FAILED
                 break
-        self.seen |= seen
+        self.seen = seen
         return told
 
     def hold(self, piece: bytes) -> None:

@@ -29,6 +29,8 @@ from omnillm.usage import Usage
 DialectOf = Callable[[Target], tuple[Dialect, bool]]
 """Of a target: its dialect, and whether its streams must be asked for usage."""
 HELD = "generateContentRequest"
+_ESCAPE = b"\\u"
+"""With what a body must spell the mark of an envelope that it hides."""
 _BETAS = frozenset({b"anthropic-beta", b"openai-beta"})
 
 
@@ -81,13 +83,19 @@ class Bridge:
         self._is_sealed = is_sealed
         self._request = parsed.value
         self._parsed = parsed.loss_reasons
-        self._issuers = issuers_in(self._request)
-        if self._issuers and call.protocol.name != canonical.NAME:  # whoever calls the library has the values at hand himself
-            self._request = proven(self._request, self._ticket_of)
-            self._issuers = issuers_in(self._request)
+        self._issuers = self._find_issuers() if is_sealed or call.protocol.name == canonical.NAME or call.body.find(_ESCAPE) >= 0 else ()
+        """Of the opaque values, the newest first."""
         self.pin = pin_of(self._issuers, plan) if self._issuers else None
         """Who issued the newest opaque value of the conversation: the one who can read it."""
         self.plan = self._say_to(plan if self.pin is None else pinned(plan, self.pin, call))
+
+    def _find_issuers(self) -> tuple[Issuer, ...]:
+        """They stand in envelopes, where a client can write anything, and in the library's requests, whose caller has the values anyway."""
+        issuers = issuers_in(self._request)
+        if not issuers or self._call.protocol.name == canonical.NAME:
+            return issuers
+        self._request = proven(self._request, self._ticket_of)
+        return issuers_in(self._request)
 
     def _say_to(self, plan: Plan) -> Plan:
         """Raises ProtocolError, or BadRequest, when it can be said to none of the targets."""

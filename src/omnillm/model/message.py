@@ -6,7 +6,7 @@ Normal form, which every parser produces and every emitter may rely on: tool cal
 """
 
 import enum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -23,6 +23,10 @@ class MessageRole(enum.Enum):
     ASSISTANT = "assistant"
 
     __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
+
+
+ROLE_WORDS: Final = {role: role.value for role in MessageRole}
+"""Every message's role is written as its word, and an enum's `value` is a Python function."""
 
 
 class CacheControl(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -63,6 +63,7 @@ class FreeTextStream:
 
     @property
     def is_holding(self) -> bool:
+        """Whether a call waits until it is whole, so that what was written so far is not yet the answer."""
         return bool(self._held)
 
     def feed(self, events: Iterable[LlmStreamEvent]) -> Iterator[LlmStreamEvent]:

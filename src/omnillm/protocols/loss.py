@@ -61,7 +61,7 @@ class Losses:
     @property
     def reasons(self) -> tuple[LossReason, ...]:
         """Sorted, without repeats."""
-        return tuple(sorted(self._reasons))
+        return tuple(sorted(self._reasons)) if self._reasons else ()
 
 
 class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -32,12 +32,8 @@ class StreamTranscoder:
         self.encoder = CODECS[target].encoder(context, self.losses)
         self._reader = CODECS[source].reader()
         custom = custom_names(context)
-        self._free_text = FreeTextStream(custom) if custom else None
-
-    @property
-    def is_holding(self) -> bool:
-        """Whether a call waits until it is whole, so that what was written so far is not yet the answer."""
-        return self._free_text is not None and self._free_text.is_holding
+        self.free_text = FreeTextStream(custom) if custom else None
+        """None: no call waits until it is whole."""
 
     def feed(self, piece: bytes) -> bytes:
         if piece:
@@ -60,8 +56,8 @@ class StreamTranscoder:
             raise provider_mistake(error, self._issuer) from error
 
     def _emit(self, events: Sequence[LlmStreamEvent]) -> bytes:
-        if self._free_text is not None:
-            events = tuple(self._free_text.feed(events))
+        if self.free_text is not None:
+            events = tuple(self.free_text.feed(events))
         if len(events) == 1:
             return self.encoder.feed(events[0])
         return b"".join(map(self.encoder.feed, events))

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from omnillm.errors import ProtocolError
-from omnillm.model.capabilities import ToolChoice
-from omnillm.model.message import Issuer, Message, Native, RequestItem, ToolCall
+from omnillm.model.capabilities import ToolChoice, ToolDefinition
+from omnillm.model.message import Issuer, Message, MessagePart, Native, RequestItem, ToolCall
 from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
@@ -58,11 +58,12 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
     if is_foreign:
-        kinds = set(map(type, request.parts))
+        parts = request.parts
+        kinds = set(map(type, parts))
         if request.protocol and (request.vendor_extensions or Native in kinds):
             _refuse_kept(request)
         if request.capabilities.tools or ToolCall in kinds:
-            sent = _renames(protocol, request)
+            sent = _renames(protocol, request.capabilities.tools, parts)
             names = {name: own for own, name in sent.items()}
             request = _renamed(request, sent) if sent else request
     try:
@@ -75,15 +76,11 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
     """Read a provider's reply. UpstreamLost: it is none of this protocol."""
     losses = Losses()
-    response = _read(protocol, body, issuer, None, losses)
-    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
-
-
-def _read(protocol: str, body: bytes, issuer: Issuer | None, counted: Usage | None, losses: Losses) -> LlmResponse:
     try:
-        return CODECS[protocol].parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses, counted)
+        response = CODECS[protocol].parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses, None)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
+    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
 
 
 def _refuse_kept(request: LlmRequest) -> None:
@@ -104,17 +101,17 @@ _KEPT = ("conversation", "prompt", "background")
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:
     """Write a reply for a client. UpstreamLost: it is nested too deeply."""
     losses = Losses()
-    value = _write(protocol, response, context, losses)
+    try:
+        value = _written(protocol, response, context, losses)
+    except RecursionError as error:
+        raise provider_mistake(error, None) from error
     return ConversionReport(value=value, bridged=response.protocol != protocol, loss_reasons=losses.reasons)
 
 
-def _write(protocol: str, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
+def _written(protocol: str, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
     if customs := custom_names(context):
         response = with_free_text(response, customs)
-    try:
-        return msgspec.json.encode(CODECS[protocol].emit_reply(response, context, losses))
-    except RecursionError as error:
-        raise provider_mistake(error, None) from error
+    return msgspec.json.encode(CODECS[protocol].emit_reply(response, context, losses))
 
 
 def transcode_request(
@@ -132,18 +129,20 @@ def transcode_response(
 ) -> ConversionReport[bytes]:
     """Translate a provider's reply for its client. `counted`: the usage that was peeked of it; None: it is read."""
     losses = Losses()
-    response = _read(source, body, issuer, counted, losses)
-    value = _write(target, response, context, losses)
+    try:
+        response = CODECS[source].parse_reply(_object(body), issuer or Issuer(protocol=source), losses, counted)
+        value = _written(target, response, context, losses)
+    except (Unfit, RecursionError) as error:
+        raise provider_mistake(error, issuer) from error
     return ConversionReport(value=value, bridged=source != target, loss_reasons=losses.reasons)
 
 
-def _renames(protocol: str, request: LlmRequest) -> Mapping[str, str]:
+def _renames(protocol: str, tools: tuple[ToolDefinition, ...], parts: list[MessagePart]) -> Mapping[str, str]:
     """Function names that the protocol does not allow, to those that are sent in their place."""
     rule = _NAME_RULES.get(protocol)
     if rule is None:
         return NO_NAMES
-    called = [part.name for part in request.parts if type(part) is ToolCall]
-    return rename([*(tool.name for tool in request.capabilities.tools), *called], rule)
+    return rename([*(tool.name for tool in tools), *(part.name for part in parts if type(part) is ToolCall)], rule)
 
 
 def _renamed(request: LlmRequest, names: Mapping[str, str]) -> LlmRequest:

@@ -61,8 +61,7 @@ def emit_block(part: Any, place: Place, writer: BlockWriter) -> Block | None:
 
 
 def emit_blocks(parts: Any, outer: str, item: int, inner: str, writer: BlockWriter) -> list[Block]:
-    written = [emit_block(part, (outer, item, inner, number), writer) for number, part in enumerate(parts)]
-    return [block for block in written if block is not None]
+    return [block for number, part in enumerate(parts) if (block := emit_block(part, (outer, item, inner, number), writer)) is not None]
 
 
 def citations_of(citations: tuple[Citation, ...], place: Place, writer: BlockWriter) -> list[Any]:

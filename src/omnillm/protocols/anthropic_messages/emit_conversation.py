@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.message import Message, MessageRole, Text, ToolResult
+from omnillm.model.message import ROLE_WORDS, Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
@@ -116,7 +116,7 @@ class _Conversation:
         if not blocks:
             writer.losses.drop(f"input[{number}]", "a message without content")
             return
-        self.turns.say(message.role.value, blocks, number)
+        self.turns.say(ROLE_WORDS[message.role], blocks, number)
         if message.vendor_extensions:
             writer.extend(self.turns.messages[-1], message.vendor_extensions, f"input[{number}]")
 

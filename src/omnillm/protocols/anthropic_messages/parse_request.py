@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, StructuredOutputConfig
-from omnillm.model.message import Message, MessagePart, MessageRole, Opaque, RequestItem, Text, ToolResult, VendorExtensions
+from omnillm.model.message import Message, MessagePart, MessageRole, Opaque, Reasoning, RequestItem, Text, ToolResult, VendorExtensions
 from omnillm.model.request import GenerationConfig, LlmRequest
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME, parse_blocks, reunited
 from omnillm.protocols.anthropic_messages.parse_tools import parse_tool_choice, parse_tools
@@ -125,41 +125,45 @@ def _unsealed(value: str) -> Opaque:
 def _input(asked: _Request, messages: list[dict[str, Any]], losses: Losses) -> tuple[RequestItem, ...]:
     """Items in the normal form; a turn said in several messages becomes one, as it is for the API itself. `messages`: as they came."""
     items: list[RequestItem] = []
-    if asked.system and (parts := _parts(asked.system, None)):
+    if asked.system and (parts := _system(asked.system)):
         items.append(Message(role=MessageRole.SYSTEM, parts=parts))
-    first = len(items)  # messages are joined with one another only
+    last: Message | None = None  # which the next message may go on
     for n, turn in enumerate(asked.messages):
-        role = _ROLES.get(turn.role)
+        role, content = _ROLES.get(turn.role), turn.content
         if role is None:
             raise Unfit(f"messages[{n}].role", '"user", "assistant" or "system"')
-        parts = _parts(turn.content, n)
-        if role is MessageRole.ASSISTANT and len(parts) > 1:
-            parts = tuple(reunited([*parts]))
         extensions = {} if len(messages[n]) == 2 else rest(messages[n], _MESSAGE)
-        if ToolResult in map(type, parts):
-            parts = _without_results(parts, items, n, losses)
-            if not parts and not extensions:
-                continue
-        last = items[-1] if len(items) > first else None
-        if type(last) is Message and last.role is role:
+        if isinstance(content, str):
+            parts = (Text(text=content),) if content else ()
+        else:
+            results, parts = _blocks(content, role, n, losses)
+            if results:
+                items += results
+                last = None
+                if not parts and not extensions:
+                    continue
+        if last is not None and last.role is role:
             parts = last.parts + parts
             extensions = {**last.vendor_extensions, **extensions}
             items.pop()
-        items.append(Message(role=role, parts=parts, vendor_extensions=extensions))
+        last = Message(role=role, parts=parts, vendor_extensions=extensions)
+        items.append(last)
     return tuple(items)
 
 
-def _parts(content: str | list[Any], n: int | None) -> tuple[MessagePart, ...]:
-    """Read what a message says; None: the system."""
-    if isinstance(content, str):
-        return (Text(text=content),) if content else ()
-    return tuple(parse_blocks(content, _unsealed, "system" if n is None else f"messages[{n}].content"))
+def _system(content: str | list[Any]) -> tuple[MessagePart, ...]:
+    return (Text(text=content),) if isinstance(content, str) else tuple(parse_blocks(content, _unsealed, "system"))
 
 
-def _without_results(parts: tuple[MessagePart, ...], items: list[RequestItem], n: int, losses: Losses) -> tuple[MessagePart, ...]:
-    """Add the results of tools to the items; return what stands beside them."""
+def _blocks(content: list[Any], role: MessageRole, n: int, losses: Losses) -> tuple[list[ToolResult], tuple[MessagePart, ...]]:
+    """Return the results of tools, and what stands beside them."""
+    parts = parse_blocks(content, _unsealed, f"messages[{n}].content")
+    kinds = set(map(type, parts))
+    if Reasoning in kinds and role is MessageRole.ASSISTANT:
+        parts = reunited(parts)
+    if ToolResult not in kinds:
+        return [], tuple(parts)
     results = [part for part in parts if type(part) is ToolResult]
     if any(type(part) is not ToolResult for part in parts[: len(results)]):
         losses.move(f"messages[{n}].content", "the results of tools come first")
-    items += results
-    return tuple(part for part in parts if type(part) is not ToolResult)
+    return results, tuple(part for part in parts if type(part) is not ToolResult)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.message import Message, MessageRole, Text, ToolResult
+from omnillm.model.message import ROLE_WORDS, Message, MessageRole, Text, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.bedrock_converse.emit_blocks import emit_block, emit_blocks, result_content, tool_result_block
 from omnillm.protocols.bedrock_converse.writer import Writer
@@ -107,7 +107,7 @@ class _Conversation:
         if not blocks:
             writer.losses.drop(f"input[{number}]", "a message without content")
         else:
-            self._anchors.see_message(self._count, self.turns.say(message.role.value, blocks, number))
+            self._anchors.see_message(self._count, self.turns.say(ROLE_WORDS[message.role], blocks, number))
         self._count += 1
 
     def _add_system(self, message: Message, number: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from omnillm.model.media import InlineSource
@@ -33,20 +34,19 @@ LEGACY_CALL_ID = "call_legacy"
 def read_parts(message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[MessagePart, ...]:
     """Read everything that the message holds, in the one order that Chat knows."""
     parts = read_content(message.get("content"))
-    told = [name for name in filter(_BESIDE.__contains__, message) if message[name]]
-    if not told:
+    if len(message) == 2 and "content" in message:
         return parts
-    if not _THINKING.isdisjoint(told):
+    if any(map(message.get, _THINKING)):
         parts = (*reasoning.read_reasoning(message, opaque_of), *parts)
-    if "annotations" in told:
+    if not any(map(message.get, _FURTHER)):  # most of them are written as null or empty
+        return parts
+    if message.get("annotations"):
         parts = _cited(parts, array(message["annotations"], "annotations"))
-    return parts if _FURTHER.isdisjoint(told) else (*parts, *_beside(message, opaque_of))
+    return (*parts, *_beside(message, opaque_of))
 
 
 _THINKING = reasoning.MEMBERS | {"reasoning_details"}
-_FURTHER = frozenset({"refusal", "audio", "images", "tool_calls", "function_call"})
-_BESIDE = _THINKING | _FURTHER | {"annotations"}
-"""Members that hold parts, or what belongs to one; providers and clients write most of them as null or empty."""
+_FURTHER = frozenset({"annotations", "refusal", "audio", "images", "tool_calls", "function_call"})
 
 
 def _beside(message: dict[str, Any], opaque_of: OpaqueOf) -> list[MessagePart]:
@@ -100,22 +100,19 @@ def _read_legacy_call(call: dict[str, Any]) -> ToolCall:
     return ToolCall(call_id=LEGACY_CALL_ID, name=name, arguments=arguments_of(call, "function_call"))
 
 
-class Spoken:
+class Spoken(msgspec.Struct, eq=False):
     """The parts of a message, put to the members that hold them."""
 
-    __slots__ = ("annotations", "audio", "calls", "contents", "images", "length", "reasonings", "refusals")
-
-    def __init__(self) -> None:
-        self.contents: list[dict[str, Any]] = []
-        """Text and refusal parts, and parts of this protocol alone, in their order."""
-        self.refusals = 0
-        self.length = 0
-        """Of the text so far, in characters."""
-        self.annotations: list[dict[str, Any]] = []
-        self.reasonings: list[tuple[int, Reasoning]] = []
-        self.images: list[dict[str, Any]] = []
-        self.audio: dict[str, Any] | None = None
-        self.calls: list[dict[str, Any]] = []
+    contents: list[dict[str, Any]] = []
+    """Text and refusal parts, and parts of this protocol alone, in their order."""
+    refusals: int = 0
+    length: int = 0
+    """Of the text so far, in characters."""
+    annotations: list[dict[str, Any]] = []
+    reasonings: list[tuple[int, Reasoning]] = []
+    images: list[dict[str, Any]] = []
+    audio: dict[str, Any] | None = None
+    calls: list[dict[str, Any]] = []
 
     def add_members(self, message: dict[str, Any]) -> None:
         """Add what stands beside the content."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from omnillm.model.message import Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
+from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat import assistant
 from omnillm.protocols.openai_chat.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
@@ -113,7 +113,7 @@ class _Writer:
 
     def _write_system(self, item: Message) -> dict[str, Any]:
         place = self._place
-        role = item.role.value
+        role = ROLE_WORDS[item.role]
         if role == "developer" and place.dialect is not None and place.dialect.system_role != role:
             role = place.dialect.system_role
             if place.number >= 0:

@@ -192,8 +192,9 @@ _WRITERS: dict[type, Callable[[Any, Place], dict[str, Any] | None]] = {
 
 def written_content(written: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """A single plain text is a string, as every host knows it."""
-    if len(written) == 1 and len(written[0]) == 2 and written[0].get("type") == "text":
-        return written[0]["text"] or written
+    if len(written) == 1:
+        one = written[0]
+        return (one["text"] or written) if len(one) == 2 and one.get("type") == "text" else written
     return written or ""
 
 

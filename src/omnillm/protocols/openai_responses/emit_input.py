@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.message import (
+    ROLE_WORDS,
     Audio,
     Message,
     MessagePart,
@@ -74,7 +75,7 @@ class InputWriter:
         self._drop_name(message)
         if not content and message.parts:
             return
-        item: Item = {"role": message.role.value, "content": _plain(content, is_message=True) if content or place.is_own else ""}
+        item: Item = {"role": ROLE_WORDS[message.role], "content": _plain(content, is_message=True) if content or place.is_own else ""}
         if message.vendor_extensions:
             place.extend(item, message.vendor_extensions, ".vendor_extensions")
         self.items.append(item)
