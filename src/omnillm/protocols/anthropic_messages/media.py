@@ -34,7 +34,7 @@ def parse_image(block: dict[str, Any]) -> ImageBase64 | ImageUrl | ImageFile | N
 def parse_document(block: dict[str, Any]) -> File | None:
     source = _source(block)
     citations = optional_mapping(block, "citations") or {}
-    if source is None or not citations.keys() <= _ENABLED:
+    if source is None or not _ENABLED.issuperset(citations):
         return None
     return File(
         source=source,

@@ -110,7 +110,7 @@ def parse_cache_control(owner: dict[str, Any], extensions: VendorExtensions) -> 
     mark = optional_mapping(owner, "cache_control")
     if mark is None:
         return None
-    if not mark.keys() <= _CACHE_CONTROL:
+    if not _CACHE_CONTROL.issuperset(mark):
         extensions["cache_control"] = rest(mark, _CACHE_CONTROL)
     return CacheControl(ttl=optional_text(mark, "ttl", "cache_control"))
 

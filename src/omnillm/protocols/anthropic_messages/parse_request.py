@@ -108,7 +108,7 @@ def _output(body: dict[str, Any], extensions: VendorExtensions) -> StructuredOut
     config = optional_mapping(body, "output_config") or {}
     more = rest(config, _OUTPUT_CONFIG)
     wanted = optional_mapping(config, "format", "output_config")
-    is_known = wanted is not None and wanted.get("type") == "json_schema" and wanted.keys() <= _FORMAT
+    is_known = wanted is not None and wanted.get("type") == "json_schema" and _FORMAT.issuperset(wanted)
     if wanted is not None and not is_known:
         more["format"] = wanted
     if more:

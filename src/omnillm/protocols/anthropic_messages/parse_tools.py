@@ -45,7 +45,7 @@ def parse_tools(body: dict[str, Any]) -> tuple[tuple[ToolDefinition, ...], tuple
 
 
 def _function(tool: dict[str, Any]) -> ToolDefinition:
-    extensions: VendorExtensions = {} if tool.keys() <= _TOOL else rest(tool, _TOOL)
+    extensions: VendorExtensions = {} if _TOOL.issuperset(tool) else rest(tool, _TOOL)
     schema = optional_mapping(tool, "input_schema")
     return ToolDefinition(
         name=text(tool.get("name"), "name"),
@@ -92,7 +92,7 @@ def parse_tool_choice(body: dict[str, Any]) -> tuple[ToolChoice | None, bool | N
         return None, None
     kind = text(choice.get("type"), "tool_choice.type")
     mode: Any = _MODES.get(kind)
-    if mode is None or not choice.keys() <= _CHOICE:
+    if mode is None or not _CHOICE.issuperset(choice):
         return ToolChoice(mode="named", protocol=NAME, native=choice), None
     names = (text(choice.get("name"), "tool_choice.name"),) if mode == "named" else ()
     serial = optional_flag(choice, "disable_parallel_tool_use", "tool_choice")

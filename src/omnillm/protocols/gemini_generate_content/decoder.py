@@ -77,7 +77,7 @@ class GenerateContentDecoder:
         reader = self._reader or self._start(chunk, events)
         if "usageMetadata" in chunk and (usage := optional_mapping(chunk, "usageMetadata")) is not None:
             self._note_usage(usage)
-        if not chunk.keys() <= REPLY:
+        if not REPLY.issuperset(chunk):
             self._extensions.update(known_members(chunk, REPLY, OF_REPLY, self._losses, ""))
             self._is_blocked = self._is_blocked or blocks_prompt(chunk)
         for position, candidate in enumerate(optional_array(chunk, "candidates")):

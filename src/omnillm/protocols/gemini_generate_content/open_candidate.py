@@ -53,7 +53,7 @@ class OpenCandidate:
 
     def take(self, candidate: dict[str, Any], events: Events) -> None:
         content = optional_mapping(candidate, "content")
-        logprobs = None if candidate.keys() <= CANDIDATE else self._take_more(candidate)
+        logprobs = None if CANDIDATE.issuperset(candidate) else self._take_more(candidate)
         begin = len(events)
         for number, part in enumerate(() if content is None else optional_array(content, "parts", "content")):
             try:
@@ -118,7 +118,7 @@ class OpenCandidate:
         if self._partial is not None:
             self._end_call(events)
         if not will_continue and call.get("partialArgs") is None:
-            return not name and part.keys() <= _CALL_PART and not call
+            return not name and _CALL_PART.issuperset(part) and not call
         self._partial = PartialCall(call, self._signature(part))
         if not will_continue:
             self._end_call(events)

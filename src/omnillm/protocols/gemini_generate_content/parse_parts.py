@@ -129,7 +129,7 @@ def _opaque(part: dict[str, Any], reader: PartReader) -> tuple[Opaque | None, st
 def _text(value: Any, part: dict[str, Any], reader: PartReader) -> MessagePart:
     words = text(value, "text")
     opaque, word = _opaque(part, reader)
-    extensions: VendorExtensions = {} if part.keys() <= _TEXT else rest(part, _TEXT)
+    extensions: VendorExtensions = {} if _TEXT.issuperset(part) else rest(part, _TEXT)
     if part.get("thought") is not True:
         return Text(text=words, signature=opaque, vendor_extensions=extensions)
     if word == REDACTED:
@@ -143,8 +143,8 @@ def _function_call(value: Any, part: dict[str, Any], reader: PartReader) -> Mess
     call = camel(mapping(value, "functionCall"))
     name = text(call.get("name"), "functionCall.name")
     signature = optional_text(part, "thoughtSignature")
-    extensions: VendorExtensions = {} if part.keys() <= _CALL_PART else rest(part, _CALL_PART)
-    if not call.keys() <= _CALL and (more := rest(call, _CALL)):
+    extensions: VendorExtensions = {} if _CALL_PART.issuperset(part) else rest(part, _CALL_PART)
+    if not _CALL.issuperset(call) and (more := rest(call, _CALL)):
         extensions["functionCall"] = more
     return ToolCall(
         call_id=reader.calls.call_id(optional_text(call, "id", "functionCall"), name),
@@ -163,8 +163,8 @@ def _function_response(value: Any, part: dict[str, Any], reader: PartReader) -> 
     media = result.get("parts")
     if media is not None:
         content += _media(media, reader)
-    extensions: VendorExtensions = {} if part.keys() <= _RESULT_PART else rest(part, _RESULT_PART)
-    if not result.keys() <= _RESULT and (more := rest(result, _RESULT)):
+    extensions: VendorExtensions = {} if _RESULT_PART.issuperset(part) else rest(part, _RESULT_PART)
+    if not _RESULT.issuperset(result) and (more := rest(result, _RESULT)):
         extensions["functionResponse"] = more
     return ToolResult(
         call_id=reader.calls.result_id(optional_text(result, "id", "functionResponse"), name),

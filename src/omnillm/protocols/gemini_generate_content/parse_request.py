@@ -34,7 +34,7 @@ _CAPABLE = frozenset({"tools", "toolConfig", "safetySettings"})
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
     body = camel(body)
-    extensions: VendorExtensions = {} if body.keys() <= _KNOWN else rest(body, _KNOWN)
+    extensions: VendorExtensions = {} if _KNOWN.issuperset(body) else rest(body, _KNOWN)
     config, more = read_config(body)
     capabilities = read_capabilities(config, more)
     if not _CAPABLE.isdisjoint(body):

@@ -52,7 +52,7 @@ def _function(declaration: dict[str, Any]) -> ToolDefinition:
         name=text(declaration.get("name"), "name"),
         description=optional_text(declaration, "description"),
         input_schema=schema,
-        vendor_extensions={} if declaration.keys() <= _DECLARATION else rest(declaration, _DECLARATION),
+        vendor_extensions={} if _DECLARATION.issuperset(declaration) else rest(declaration, _DECLARATION),
     )
 
 
@@ -70,9 +70,9 @@ def parse_tool_choice(body: dict[str, Any], extensions: VendorExtensions) -> Too
     if not given:
         return None
     config = camel(given)
-    more: dict[str, Any] = {} if config.keys() <= _TOOL_CONFIG else rest(config, _TOOL_CONFIG)
+    more: dict[str, Any] = {} if _TOOL_CONFIG.issuperset(config) else rest(config, _TOOL_CONFIG)
     calling = camel(optional_mapping(config, "functionCallingConfig", "toolConfig") or {})
-    if not calling.keys() <= _CALLING and (inner := rest(calling, _CALLING)):
+    if not _CALLING.issuperset(calling) and (inner := rest(calling, _CALLING)):
         more["functionCallingConfig"] = inner
     if more:
         extensions["toolConfig"] = more

@@ -51,7 +51,7 @@ class ChatDecoder:
 
     def _read(self, chunk: dict[str, Any], *, is_error: bool) -> list[LlmStreamEvent]:
         error, usage = chunk.get("error") or None, chunk.get("usage")
-        if not chunk.keys() <= _MEMBERS:
+        if not _MEMBERS.issuperset(chunk):
             self._extensions |= rest(chunk, _MEMBERS)
             if type(groq := chunk.get("x_groq")) is dict:
                 error, usage = error or groq.get("error"), groq.get("usage") if usage is None else usage

@@ -50,7 +50,7 @@ class OpenCandidate:
         word = choice.get("finish_reason")
         if word:
             self._finish = text(word, "finish_reason")
-        if not choice.keys() <= _MEMBERS:
+        if not _MEMBERS.issuperset(choice):
             self._extensions |= rest(choice, _MEMBERS)
 
     def finish(self, events: list[LlmStreamEvent]) -> None:

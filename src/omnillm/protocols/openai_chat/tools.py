@@ -78,7 +78,7 @@ def read_web_search(options: Any) -> BuiltinTool:
     if location is not None:
         approximate = optional_mapping(location, "approximate", f"{path}.user_location") or {}
         location = {"type": "approximate", **approximate}
-    if options.keys() <= _SEARCH_MEMBERS and (location is None or location.keys() <= _LOCATION_MEMBERS):
+    if _SEARCH_MEMBERS.issuperset(options) and (location is None or _LOCATION_MEMBERS.issuperset(location)):
         return BuiltinTool(kind=WEB_SEARCH, user_location=location)
     return BuiltinTool(kind=WEB_SEARCH, user_location=location, protocol=NAME, native={_SEARCH_OPTIONS: options})
 

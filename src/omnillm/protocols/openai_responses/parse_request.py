@@ -168,7 +168,7 @@ def _read_text(draft: _Draft, value: Any) -> None:
 def _structured_output(wanted: dict[str, Any]) -> StructuredOutputConfig | None:
     """None: plain text, or a format that only this protocol knows."""
     kind = text(wanted.get("type"), "text.format.type")
-    if not wanted.keys() <= _FORMAT_MEMBERS:
+    if not _FORMAT_MEMBERS.issuperset(wanted):
         return None
     if kind == "json_object":
         return StructuredOutputConfig(kind="json_object")

@@ -94,7 +94,7 @@ def _read_search(tool: dict[str, Any]) -> BuiltinTool:
     allowed = tuple(text(domain, f"filters.allowed_domains[{n}]") for n, domain in enumerate(domains))
     if tool.get("external_web_access") is False:
         return BuiltinTool(kind=_SEARCH_OF_A_CACHE, protocol=NAME, native=tool)
-    is_plain = tool["type"] == "web_search" and tool.keys() <= _SEARCH_MEMBERS and filters.keys() <= {"allowed_domains"}
+    is_plain = tool["type"] == "web_search" and _SEARCH_MEMBERS.issuperset(tool) and filters.keys() <= {"allowed_domains"}
     return BuiltinTool(
         kind="web_search",
         allowed_domains=allowed,
@@ -105,7 +105,7 @@ def _read_search(tool: dict[str, Any]) -> BuiltinTool:
 
 
 def _read_mcp(tool: dict[str, Any]) -> BuiltinTool:
-    is_plain = tool.keys() <= _MCP_MEMBERS and tool.get("require_approval") == APPROVAL
+    is_plain = _MCP_MEMBERS.issuperset(tool) and tool.get("require_approval") == APPROVAL
     return BuiltinTool(
         kind="mcp",
         server_label=text(tool.get("server_label"), "server_label"),
