@@ -19,7 +19,7 @@ from tests.protocols.directions import (
     translated,
 )
 
-from omnillm.errors import ProtocolError
+from omnillm.errors import BadRequest, ProtocolError
 from omnillm.model import Message, Opaque, Reasoning, Text, ToolCall
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_request
 
@@ -62,6 +62,22 @@ def test_required_capability_is_refused_before_anything_is_sent() -> None:
     refused = {(case.feature, target) for case in REQUESTS for target in PROTOCOLS if emitted(case.request, target).kind == "refused"}
     assert ("cache policy, required", "gemini_generate_content") in refused
     assert {target for feature, target in refused if feature == "state kept by the provider"} == {*PROTOCOLS} - {"openai_responses"}
+
+
+@pytest.mark.parametrize("target", [*PROTOCOLS, "bedrock_converse", "canonical"])
+def test_request_that_is_nested_too_deeply_is_the_clients_mistake(target: str) -> None:
+    """Whether it cannot be read, or not be said again with what the target wraps around it."""
+    outcomes = []
+    for depth in range(800, 1000):
+        schema = b'{"a":' * depth + b"1" + b"}" * depth
+        tool = b'{"name":"f","input_schema":%b}' % schema
+        body = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"tools":[%b]}' % tool
+        try:
+            outcomes.append(transcode_request("anthropic_messages", target, body).bridged)
+        except BadRequest:
+            outcomes.append(False)
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert not outcomes[-1]
 
 
 @reply_cases

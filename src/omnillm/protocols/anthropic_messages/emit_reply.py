@@ -61,7 +61,9 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
     if is_own:
         if (details := stop_details(candidate.vendor_extensions, stop_reason)) is not None:
             body["stop_details"] = details
-        return response.vendor_extensions | body if response.vendor_extensions else body
+        for name, value in response.vendor_extensions.items():
+            body.setdefault(name, value)
+        return body
     for name in candidate.vendor_extensions:
         losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
     for name in response.vendor_extensions:

@@ -36,10 +36,9 @@ def read_parts(message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[MessagePar
     parts = read_content(message.get("content"))
     if len(message) == 2 and "content" in message:
         return parts
-    members = message.keys()
-    if not members.isdisjoint(_THINKING):
+    if any(map(message.get, _THINKING)):
         parts = (*reasoning.read_reasoning(message, opaque_of), *parts)
-    if members.isdisjoint(_FURTHER):
+    if not any(map(message.get, _FURTHER)):  # most of them are written as null or empty
         return parts
     if message.get("annotations"):
         parts = _cited(parts, array(message["annotations"], "annotations"))
