@@ -285,6 +285,11 @@ def test_the_cases_cover_every_member_that_the_sdk_knows():
             id="an answer as its SDK dumps it",
         ),
         pytest.param(
+            converses({"role": "assistant", "content": "Hi", "tool_calls": [], "function_call": {}, "audio": {}, "images": []}),
+            converses({"role": "assistant", "content": "Hi"}),
+            id="an answer with empty members",
+        ),
+        pytest.param(
             converses({"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}),
             converses({"role": "user", "content": [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]}),
             id="Anthropic's spelling of a mark",

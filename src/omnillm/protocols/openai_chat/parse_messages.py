@@ -42,7 +42,7 @@ class _Conversation:
 
     def read_assistant(self, message: dict[str, Any]) -> Message:
         parts = assistant.read_parts(message, _unsealed)
-        if message.get("function_call") is not None:
+        if message.get("function_call"):
             self._legacy += 1
             parts = (*parts[:-1], replace(parts[-1], call_id=self._legacy_id))
         if message.get("tool_calls"):

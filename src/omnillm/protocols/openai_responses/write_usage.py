@@ -30,7 +30,7 @@ def write_usage(usage: Usage, raw: Any) -> dict[str, Any]:
 
 def note_miscount(usage: Usage, response: dict[str, Any], losses: Losses) -> None:
     """Note counts that a reader of the response will not find: hosted tools are counted by their items, and by nothing else."""
-    if not _doubtful(usage) and _PLAIN.issuperset([item["type"] for item in response["output"]]):
+    if not _doubtful(usage) and _PLAIN.issuperset([item.get("type") for item in response["output"]]):
         return
     read = read_usage(response)
     if read is None or read == usage:
