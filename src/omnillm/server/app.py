@@ -81,9 +81,10 @@ class App:
 
     def is_current(self, context: object) -> bool:
         """Whether a call's head leads to what it led to before."""
-        if not isinstance(context, CallHead) or context.live is not self.live:
+        live = self.live
+        if not isinstance(context, CallHead) or context.live is not live:
             return False
-        return self.live.authenticator.is_still(context.call.caller, context.credential, self._clock.wall())
+        return live.authenticator.is_still(context.call.caller, context.credential, self._clock.wall())
 
     def _open_call(self, request: Request) -> Context | CallHead | Native | None:
         path, method = request.path, request.method

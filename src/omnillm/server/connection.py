@@ -126,12 +126,13 @@ class Connection(asyncio.Protocol):
     # a request comes in
 
     def _take_head(self, data: bytes) -> None:
-        heads, limits = self._heads, self._crowd.limits
         if self.is_paused:  # replies lie unread, and nothing more is begun
             self._keep(data)
             return
+        heads = self._heads
         is_first = not heads.input
         request = heads.feed(data)
+        limits = self._crowd.limits
         if request is None:
             if is_first and heads.input:
                 self.due = self._crowd.clock.now() + limits.header_deadline_s
@@ -172,9 +173,9 @@ class Connection(asyncio.Protocol):
 
     def _hold(self, size: int) -> None:
         crowd = self._crowd
-        crowd.held_bytes += size - self._held
-        self._held = size
-        if crowd.held_bytes > crowd.limits.buffered_bytes:
+        held = crowd.held_bytes + size - self._held
+        self._held, crowd.held_bytes = size, held
+        if held > crowd.limits.buffered_bytes:
             raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
 
     def _count_held(self, size: int) -> bool:
@@ -234,20 +235,21 @@ class Connection(asyncio.Protocol):
                 self.cut()
                 return
             self._tell(failure or OmniError("The gateway failed to answer."))
-        self._task = self._heads.request = self._reply = None
-        if self._held:
-            self._release()
+        heads = self._heads
+        self._task = heads.request = self._reply = None
+        self._release()
         if self._closes or self._crowd.is_draining:
-            self._close(lingers=bool(self._heads.input))
+            self._close(lingers=bool(heads.input))
         else:
             self._await_head()
 
     def _await_head(self) -> None:
         self._state = HEAD
         if not self.is_paused:
-            self.due = self._crowd.clock.now() + self._crowd.limits.keepalive_s
-            if self._heads.input:
-                data, self._heads.input = self._heads.input, b""
+            crowd, heads = self._crowd, self._heads
+            self.due = crowd.clock.now() + crowd.limits.keepalive_s
+            if heads.input:
+                data, heads.input = heads.input, b""
                 self.data_received(data)
 
     # the reply's wire

@@ -28,10 +28,25 @@ class HeadReader:
 
     def feed(self, data: bytes) -> Request | None:
         """The next request, once its head is whole; `input` is then what came behind it. Raises what refuses the request."""
-        start = 0
-        if self.input:
-            start = max(len(self.input) - 3, 0)
+        begun = len(self.input)
+        if begun:
             data = self.input + data
+        known = self._known
+        if known is not None:
+            request = known.again(data)
+            if request is not None and self._crowd.application.is_current(request.context):
+                self.input = data[known.end :]
+                self.request = request
+                return request
+        return self._find(data, begun)
+
+    def forget(self) -> None:
+        """What the newest head led to."""
+        self._known = None
+
+    def _find(self, data: bytes, begun: int) -> Request | None:
+        """As `feed`, of a head that is not the newest one again; the first `begun` bytes do not hold all of it."""
+        start = max(begun - 3, 0)
         if data[0] == CR and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
             data, start = data[2:], 0
         end = data.find(b"\r\n\r\n", start) + 4
@@ -40,17 +55,8 @@ class HeadReader:
             self._check_beginning(data)
             return None
         self.input = data[end:]
-        head = data[:end]
-        known = self._known
-        request = None if known is None else known.again(head)
-        if request is None or not self._crowd.application.is_current(request.context):
-            request = self._open(head)
-        self.request = request
+        self.request = request = self._open(data[:end])
         return request
-
-    def forget(self) -> None:
-        """What the newest head led to."""
-        self._known = None
 
     def _check_beginning(self, data: bytes) -> None:
         most = self._crowd.limits.header_bytes

@@ -38,9 +38,12 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     live: Live
     credential: bytes
     """The digest of what the request bears."""
-    route: Route
     call: Call
     """But for what its body and its moment say."""
+    named: str
+    """The model that is peeked where the path names it and the body need not."""
+    is_by_prefix: bool
+    """Calls with the same beginning prefer the same key."""
     timeout_s: float
 
     def __repr__(self) -> str:
@@ -62,7 +65,8 @@ def read_call_head(request: Request, route: Route, caller: Caller, live: Live, c
     return CallHead(
         live=live,
         credential=credential,
-        route=route,
+        named=route.model if route.provider and not route.protocol.is_native_only else "",
+        is_by_prefix=live.affinity == "prefix",
         call=Call(
             provider=route.provider,
             version=route.version,
@@ -91,18 +95,19 @@ def read_call_head(request: Request, route: Route, caller: Caller, live: Live, c
 def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
     """Decode and peek the body once; anything wrong with it is a BadRequest that names the member."""
     now = clock.now()
-    call, route, upload = head.call, head.route, head.call.upload
-    body = request.body if upload is None else upload.digest
-    members = read_members(body) if upload is None else upload.members
-    is_named = route.provider and route.model and not call.protocol.is_native_only
-    peek = call.protocol.peek_request(with_model(members, route.model) if is_named else members)
-    model = route.model or peek.model
+    call, body = head.call, request.body
+    if call.upload is None:
+        members = read_members(body)
+    else:
+        members, body = call.upload.members, call.upload.digest
+    peek = call.protocol.peek_request(with_model(members, head.named) if head.named else members)
+    model = call.model or peek.model
     if not model:
         raise BadRequest("The request names no model.", code="missing_model")
     return replace(
         call,
-        model=f"{route.provider}/{model}" if route.provider else model,
-        is_stream=route.is_stream or peek.is_stream,
+        model=f"{call.provider}/{model}" if call.provider else model,
+        is_stream=call.is_stream or peek.is_stream,
         peek=peek,
         members=members,
         body=body,
@@ -110,7 +115,7 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
         started_at=now,
         wall=clock.wall(),
         deadline=now + head.timeout_s,
-        affinity=affinity_of("prefix", "", request.body) if head.live.affinity == "prefix" else call.affinity,
+        affinity=affinity_of("prefix", "", request.body) if head.is_by_prefix else call.affinity,
     )
 
 
@@ -189,15 +194,13 @@ def _replay_fields(replay: Replay) -> bytes:
 
 def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
     case, lease = relay.case, relay.lease
-    call, ticket, is_native = case.call, case.ticket, case.call.protocol.is_native_only
+    call, ticket = case.call, case.ticket
     own = (
         f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
         f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
     )
     if with_cost:
         own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
-    if is_native:
-        own += f"x-amzn-requestid: {case.request_id}\r\n"
     if case.losses:
         own += f"x-omnillm-loss: {short_form(case.losses).encode('ascii', 'replace').decode()}\r\n"
     if alerts.reached and (warned := alerts.header(call.caller.budgets)):
@@ -207,4 +210,7 @@ def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
             f"x-ratelimit-limit-requests: {ticket.requests_limit}\r\nx-ratelimit-remaining-requests: {ticket.requests_left}\r\n"
             f"x-ratelimit-limit-tokens: {ticket.tokens_limit}\r\nx-ratelimit-remaining-tokens: {ticket.tokens_left}\r\n"
         )
-    return reply_fields(relay.upstream_headers, is_native=is_native) + own.encode()
+    if call.protocol.is_native_only:
+        own += f"x-amzn-requestid: {case.request_id}\r\n"
+        return reply_fields(relay.upstream_headers, is_native=True) + own.encode()
+    return reply_fields(relay.upstream_headers) + own.encode()

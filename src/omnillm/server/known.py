@@ -65,24 +65,29 @@ class Generations(Generic[KeptT]):
 class KnownHead:
     """A head by the bytes before and behind its length, and what a request is that comes with it."""
 
-    __slots__ = ("_after", "_before", "_end", "_request", "_start", "digest")
+    __slots__ = ("_after", "_before", "_digits_end", "_start", "_request", "digest", "end")
 
     def __init__(self, before: bytes, after: bytes, digest: bytes, request: Request) -> None:
         self._before = before
         self._after = after
         self._start = len(before)
-        self._end = -len(after)
+        self._digits_end = len(before) + MOST_DIGITS + 1
         self._request = request
         self.digest = digest
         """Of both, keyed."""
+        self.end = 0
+        """Where the head ended that came last, in the input that it began."""
 
-    def again(self, head: bytes) -> Request | None:
-        """The request of a head that is this one, whatever its length; None: it is another."""
-        if not (head.startswith(self._before) and head.endswith(self._after)):
+    def again(self, data: bytes) -> Request | None:
+        """The request of a head that is this one, whatever its length, and begins `data`; None: another does, or not all of it is there."""
+        if not data.startswith(self._before):
             return None
-        digits = head[self._start : self._end]
-        if not digits.isdigit() or len(digits) > MOST_DIGITS:
+        start = self._start
+        end = data.find(b"\r", start, self._digits_end)
+        digits = data[start:end]
+        if not (digits.isdigit() and data.startswith(self._after, end)):
             return None
+        self.end = end + len(self._after)
         return replace(self._request, length=int(digits))
 
     def learn(self, head: bytes, request: Request) -> Request | None:

@@ -93,21 +93,25 @@ class Wire(Protocol):
     def switch(self, head: bytes) -> WebSocket: ...
 
 
-class Reply:
+class Reply(msgspec.Struct, eq=False):
     """The answer to one request: either `send`, or `start`, any number of `write`, and `end`.
 
     `content-length`, `transfer-encoding`, `connection` and `date` are written here; the fields given must not hold them. What
     is written after the client has hung up is dropped; the task that writes it is cancelled.
     """
 
-    __slots__ = ("_head", "_is_chunked", "_is_silent", "_request", "_wire", "is_ended", "is_started")
+    _request: Request
+    _wire: Wire
+    is_started: bool = False
+    is_ended: bool = False
+    _head: bytes = b""
+    """Until it leaves, with the first piece."""
+    _is_chunked: bool = False
+    _is_silent: bool = False
 
-    def __init__(self, request: Request, wire: Wire) -> None:
-        self._request = request
-        self._wire = wire
-        self._head = b""
-        self.is_started = False
-        self.is_ended = False
+    def __repr__(self) -> str:
+        """Without what was answered."""
+        return f"Reply({self._request!r})"
 
     @property
     def is_out(self) -> bool:
@@ -120,13 +124,15 @@ class Reply:
             raise RuntimeError("a reply was sent twice")
         self.is_started = self.is_ended = True
         wire, request = self._wire, self._request
-        size = b"content-length: %d\r\n\r\n" % len(body)
         if status in BODILESS or request.method == "HEAD":
-            size, body = b"\r\n" if status in BODILESS or not body else size, b""
+            size = b"" if status in BODILESS or not body else b"content-length: %d\r\n" % len(body)
+            wire.write(b"%b%b%b%b\r\n" % (STATUS_LINES[status], wire.own_fields(request), fields, size))
+            return
+        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (STATUS_LINES[status], wire.own_fields(request), fields, len(body))
         if len(body) <= ONE_WRITE:
-            wire.write(b"".join((STATUS_LINES[status], wire.own_fields(request), fields, size, body)))
+            wire.write(head + body)
         else:
-            wire.write(b"".join((STATUS_LINES[status], wire.own_fields(request), fields, size)))
+            wire.write(head)
             wire.write(body)
 
     def start(self, status: int, fields: bytes) -> None:

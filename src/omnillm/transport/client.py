@@ -70,7 +70,7 @@ class HttpClient:
             await connection.arrival(is_patient=False)
             if not connection.reader.has_head:
                 connection.raise_fault()
-            return Exchange(connection, sent_at=now, limits=self._limits)
+            return Exchange.of(connection, now, self._limits)
         except BaseException:
             connection.fail(UpstreamLost("The exchange was given up."))
             raise
@@ -92,7 +92,7 @@ class HttpClient:
             if not reader.has_head:
                 connection.raise_fault()
             if reader.status != SWITCHING:
-                return Exchange(connection, sent_at=self._clock.now(), limits=self._limits)
+                return Exchange.of(connection, self._clock.now(), self._limits)
             check_switch(reader.headers, key)
         except BaseException:
             connection.fail(UpstreamLost("The handshake was given up."))

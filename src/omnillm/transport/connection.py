@@ -17,7 +17,7 @@ from omnillm.transport.burst import Burst
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.outgoing import Outgoing
 from omnillm.transport.reply import ReplyReader
-from omnillm.transport.spool import Unsent
+from omnillm.transport.spool import Body, Unsent
 
 NEVER = float("inf")
 ONE_WRITE_BYTES = 65_536
@@ -92,29 +92,23 @@ class Connection(asyncio.Protocol):
     def begin(self, outgoing: Outgoing, now: float) -> None:
         """Send a request. The rest of a large body follows as the socket takes it, whether or not the reply has begun."""
         timeouts, deadline = outgoing.timeouts, outgoing.deadline
-        self._total_due = self.due = total_due = now + timeouts.total_s
-        self._idle_s = NEVER
+        total_due = now + timeouts.total_s
         if outgoing.is_stream:
             self._idle_s = timeouts.idle_s
             self.due = min(total_due, now + timeouts.first_byte_s, deadline)
-        elif deadline < total_due:
-            self._total_due = self.due = deadline
+        else:
+            self._idle_s = NEVER
+            self.due = total_due = total_due if total_due < deadline else deadline
+        self._total_due = total_due
         self._is_busy = True
         self._unread = 0
-        method, body = outgoing.method, outgoing.body
+        method, head, body = outgoing.method, outgoing.head, outgoing.body
         self.reader.begin(is_bodiless=method in ENDS_AT_HEAD, is_upgrade=outgoing.is_upgrade)
-        if not body and method in WITHOUT_CONTENT:
-            self._burst.write(self._transport, outgoing.head + b"\r\n")
-        elif isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
-            self._burst.write(self._transport, b"%bcontent-length: %d\r\n\r\n%b" % (outgoing.head, len(body), body))
-        elif isinstance(body, bytes) and len(body) <= SLICE_BYTES:
-            self._burst.flush()
-            self._transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)), body))
+        head = b"%bcontent-length: %d\r\n\r\n" % (head, len(body)) if body or method not in WITHOUT_CONTENT else head + b"\r\n"
+        if isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
+            self._burst.write(self._transport, head + body)
         else:
-            self._burst.flush()
-            self._unsent = Unsent(body)
-            self._send_slice(b"%bcontent-length: %d\r\n\r\n" % (outgoing.head, len(body)))
-            self._send_more()
+            self._send_large(head, body)
 
     def arrival(self, *, is_patient: bool) -> asyncio.Future[None]:
         """A wake-up at the head and at each piece; if patient, only when the reply is complete, too much waits unread, or it failed."""
@@ -149,8 +143,11 @@ class Connection(asyncio.Protocol):
         pieces = self.reader.pieces
         if not pieces:
             return b""
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
+        if len(pieces) == 1:
+            body = pieces.pop()
+        else:
+            body = b"".join(pieces)
+            pieces.clear()
         self._unread = 0
         if self._is_paused:
             self._resume()
@@ -171,7 +168,7 @@ class Connection(asyncio.Protocol):
         reader = self.reader
         if not reader.is_complete:
             self.fail(UpstreamLost("The exchange was closed before its end."))
-        elif not reader.is_keep_alive or reader.has_surplus or self._unsent is not None or reader.is_close_delimited:
+        elif self._unsent is not None or not reader.is_keep_alive:
             self.close()
         elif not self._transport.is_closing():
             self._is_reused = True
@@ -239,15 +236,14 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        reader = self.reader
         if not self._is_busy:
             self._take_unasked(data)
             return
-        self.seen_at = now = self._clock.now()
-        sink, pieces = self._sink, reader.pieces
+        self.seen_at = self._clock.now()
+        reader, sink = self.reader, self._sink
         try:
             reader.feed(data)
-            if sink is not None and pieces and not sink(pieces.pop() if len(pieces) == 1 else self.take()):
+            if sink is not None and reader.pieces and not sink(self.take()):
                 self.due = self._due_of_silence()  # before a sweep can come: who is woken runs later
                 self._wake()
         except Exception as fault:  # noqa: BLE001  # not only UpstreamLost: a defect is raised where the reply is read
@@ -255,8 +251,8 @@ class Connection(asyncio.Protocol):
             return
         if reader.is_complete:
             self._complete()
-        elif reader.has_head and sink is None:
-            self._note_unread(len(data), now)
+        elif sink is None and reader.has_head:
+            self._note_unread(len(data))
 
     def eof_received(self) -> None:
         self._end(None)
@@ -280,15 +276,15 @@ class Connection(asyncio.Protocol):
             self.reader.surplus += data
             return
         # A reply to nothing, or more than the reply: the connection is not to be trusted any more.
-        self.reader.has_surplus = True
+        self.reader.note_surplus()
         self._cut()
 
-    def _note_unread(self, size: int, now: float) -> None:
+    def _note_unread(self, size: int) -> None:
         self._unread += size
         if self._unread > self._limits.max_unread_bytes and self.reader.pieces:
             self._pause()
         else:
-            self.due = min(self._total_due, now + self._idle_s)
+            self.due = self._due_of_silence()
             if not self._is_patient:
                 self._wake()
 
@@ -336,6 +332,16 @@ class Connection(asyncio.Protocol):
         if self._is_busy:
             self.seen_at = self._clock.now()
             self.due = self._due_of_silence()
+
+    def _send_large(self, head: bytes, body: Body) -> None:
+        """What does not wait in a burst: at once what is in memory and no more than a slice, else the first slice of it."""
+        self._burst.flush()
+        if isinstance(body, bytes) and len(body) <= SLICE_BYTES:
+            self._transport.writelines((head, body))
+        else:
+            self._unsent = Unsent(body)
+            self._send_slice(head)
+            self._send_more()
 
     def _send_more(self) -> None:
         while self._unsent is not None and not self._is_write_paused and not self._transport.is_closing():

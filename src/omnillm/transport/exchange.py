@@ -3,6 +3,8 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from omnillm.errors import UpstreamLost
 from omnillm.transport.body import Inflater
 from omnillm.transport.connection import Connection
@@ -10,33 +12,32 @@ from omnillm.transport.limits import TransportLimits
 from omnillm.transport.reply import too_large
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """Whoever receives it closes it. Read to its end, it has already given its connection back."""
 
-    __slots__ = (
-        "_connection",
-        "_inflater",
-        "_is_read",
-        "first_byte_at",
-        "headers",
-        "is_close_delimited",
-        "sent_at",
-        "status",
-    )
+    _connection: Connection | None
+    status: int
+    headers: dict[bytes, bytes]
+    sent_at: float
+    first_byte_at: float
+    is_close_delimited: bool
+    """The body has no length: it ended where the connection did, and nobody can say that it was whole."""
+    _inflater: Inflater | None = None
+    _is_read: bool = False
 
-    def __init__(self, connection: Connection, *, sent_at: float, limits: TransportLimits) -> None:
+    @classmethod
+    def of(cls, connection: Connection, sent_at: float, limits: TransportLimits) -> "Exchange":
+        """That of a connection whose reply's head has come. Raises UpstreamLost where the body is in a coding that nobody asked for."""
         reader = connection.reader
-        self._connection: Connection | None = connection
-        self._is_read = False
-        self.status = reader.status
-        self.headers = reader.headers
-        self.sent_at = sent_at
-        self.first_byte_at = connection.seen_at
-        self.is_close_delimited = reader.is_close_delimited
-        """The body has no length: it ended where the connection did, and nobody can say that it was whole."""
-        self._inflater: Inflater | None = None
-        if b"content-encoding" in self.headers and not reader.is_without_body:
-            self._inflater = Inflater.for_reply(self.headers, limits=limits)
+        headers = reader.headers
+        exchange = cls(connection, reader.status, headers, sent_at, connection.seen_at, reader.is_close_delimited)
+        if b"content-encoding" in headers and not reader.is_without_body:
+            exchange._inflater = Inflater.for_reply(headers, limits=limits)
+        return exchange
+
+    def __repr__(self) -> str:
+        """Without the provider's head."""
+        return f"Exchange({self.status})"
 
     # A plain function that hands out a coroutine: one frame less under every piece of every stream.
     def read(self) -> Coroutine[Any, Any, bytes]:
@@ -60,7 +61,8 @@ class Exchange:
         connection = self._connection
         if connection is not None and connection.reader.is_complete and self._inflater is None:
             body = connection.take()
-            self._finish()
+            self._connection, self._is_read = None, True
+            connection.release()
             if len(body) > limit:
                 raise too_large("body")
             return body

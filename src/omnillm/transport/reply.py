@@ -13,6 +13,7 @@ from omnillm.transport.limits import TransportLimits
 
 INTERIM = frozenset({100, 102, 103})
 WITHOUT_BODY = frozenset({204, 304})
+VERSIONS = ("1.1", "1.0")
 
 
 class ReplyReader:
@@ -63,13 +64,11 @@ class ReplyReader:
         `is_upgrade`: 101 was asked for. It is then a reply, and the last.
         """
         self._is_upgrade = is_upgrade
+        self._bodiless = is_bodiless
         self.pieces.clear()
         self._fields: dict[bytes, bytes] = {}
-        self._bodiless = is_bodiless
-        self._received = 0
-        self._repeats = 0
-        self.has_head = False
-        self.is_complete = False
+        self._received = self._repeats = 0
+        self.has_head = self.is_complete = False
 
     @property
     def is_without_body(self) -> bool:
@@ -100,15 +99,20 @@ class ReplyReader:
             if not self.is_complete:
                 blame = error.__context__
                 raise blame if isinstance(blame, UpstreamLost) else UpstreamLost(f"The provider's reply is garbled: {error}.") from error
-            self.has_surplus = True
+            self.note_surplus()
         if len(pieces) > count:
             self._received = 0
             if self._bodiless:
                 pieces.clear()
-                self.has_surplus = True
+                self.note_surplus()
         elif self._received > self._limits.max_header_bytes and not self.is_complete:
             # A head, or chunk extensions and trailers: llhttp and httptools would gather them without end.
             raise too_large("head")
+
+    def note_surplus(self) -> None:
+        """More came than the reply: whatever it is, no other reply is read after it."""
+        self.has_surplus = True
+        self.is_keep_alive = False
 
     def on_message_begin(self) -> None:
         if self.is_complete:
@@ -126,22 +130,27 @@ class ReplyReader:
             fields[name] = value
 
     def on_headers_complete(self) -> None:
-        parser = self._parser
-        status = parser.get_status_code()
-        headers = self._fields
+        parser, headers = self._parser, self._fields
         # What was received holds body bytes too, so it only says when to measure.
         if len(headers) + self._repeats > self._limits.max_headers or self._received > self._limits.max_header_bytes:
             self._measure(headers)
         # From here on the parser's fields are trailers, and those are dropped.
         self._fields = {}
+        status, version = parser.get_status_code(), parser.get_http_version()
         if status < 200:
             self._skip_interim(status, headers)
             return
-        self.is_close_delimited = self._is_until_close(status, headers, parser.get_http_version())
-        # After a HEAD the parser waits for a body that does not come.
-        self.is_keep_alive = parser.should_keep_alive() and not self._bodiless
+        if status > 599 or version not in VERSIONS:
+            raise UpstreamLost("The provider's reply is garbled: no such status or HTTP version.")
+        coding = headers.get(b"transfer-encoding")
+        # What two readers could read differently is refused.
+        if coding is not None and (coding.strip().lower() != b"chunked" or version == "1.0"):
+            raise UpstreamLost("The provider's reply is garbled: a transfer coding other than chunked.")
         self.status = status
         self.headers = headers
+        self.is_close_delimited = coding is None and b"content-length" not in headers and not self.is_without_body
+        # After a HEAD the parser waits for a body that does not come.
+        self.is_keep_alive = parser.should_keep_alive() and not self._bodiless
         self.has_head = True
         if self._bodiless:
             self.is_complete = True
@@ -160,17 +169,6 @@ class ReplyReader:
         if status not in INTERIM:
             raise UpstreamLost(f"The provider answered with the interim status {status}, which nobody asked for.")
         self._is_interim = True
-
-    def _is_until_close(self, status: int, headers: dict[bytes, bytes], version: str) -> bool:
-        """Whether only the end of the connection ends the body; refuses a framing that two readers could read differently."""
-        if status > 599 or (version != "1.1" and version != "1.0"):  # noqa: PLR1714 - a set costs more on every reply
-            raise UpstreamLost("The provider's reply is garbled: no such status or HTTP version.")
-        coding = headers.get(b"transfer-encoding")
-        if coding is None:
-            return b"content-length" not in headers and status not in WITHOUT_BODY and not self._bodiless
-        if coding.strip().lower() != b"chunked" or version == "1.0":
-            raise UpstreamLost("The provider's reply is garbled: a transfer coding other than chunked.")
-        return False
 
     def _measure(self, headers: dict[bytes, bytes]) -> None:
         limits = self._limits
