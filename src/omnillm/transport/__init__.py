@@ -5,6 +5,7 @@
     pool        the idle connections of one origin
     connector   names, sockets, TLS, proxies: how a connection comes to be
     connection  one socket, one exchange at a time, its deadline
+    sending     a large body on its way out, slice by slice
     burst       the small writes of one turn of the event loop, sent together
     reply       bytes in, one reply out: llhttp's parser and the rules that it leaves out
     body        replies that were compressed unasked

@@ -17,12 +17,11 @@ from omnillm.transport.burst import Burst
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.outgoing import Outgoing
 from omnillm.transport.reply import ReplyReader
-from omnillm.transport.spool import Body, Unsent
+from omnillm.transport.sending import Sending
 
 NEVER = float("inf")
 ONE_WRITE_BYTES = 65_536
-"""Up to here the body is copied behind its head, so that one piece can wait in a burst; above, the system call gathers the two."""
-SLICE_BYTES = 262_144
+"""Up to here the body is copied behind its head, so that one piece can wait in a burst; above, it is `sending.py`'s."""
 LINGER_S = 1.0
 """How long the last chunk may follow a stream's terminal event."""
 ENDS_AT_HEAD = frozenset({b"HEAD", b"CONNECT"})
@@ -49,15 +48,14 @@ class Connection(asyncio.Protocol):
         "_is_patient",
         "_is_paused",
         "_is_reused",
-        "_is_write_paused",
         "_limits",
         "_loop",
         "_owner",
+        "_sending",
         "_sink",
         "_total_due",
         "_transport",
         "_unread",
-        "_unsent",
         "_waiter",
         "due",
         "fault",
@@ -78,10 +76,10 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
-        self._unsent: Unsent | None = None
+        self._sending = Sending()
         self._unread = 0
         self._idle_s = self._total_due = NEVER
-        self._is_busy = self._is_lingering = self._is_paused = self._is_patient = self._is_reused = self._is_write_paused = False
+        self._is_busy = self._is_lingering = self._is_paused = self._is_patient = self._is_reused = False
 
     # What the exchange asks.
 
@@ -108,7 +106,8 @@ class Connection(asyncio.Protocol):
         if isinstance(body, bytes) and len(body) <= ONE_WRITE_BYTES:
             self._burst.write(self._transport, head + body)
         else:
-            self._send_large(head, body)
+            self._burst.flush()
+            self._sending.begin(self._transport, head, body)
 
     def arrival(self, *, is_patient: bool) -> asyncio.Future[None]:
         """A wake-up at the head and at each piece; if patient, only when the reply is complete, too much waits unread, or it failed."""
@@ -168,7 +167,7 @@ class Connection(asyncio.Protocol):
         reader = self.reader
         if not reader.is_complete:
             self.fail(UpstreamLost("The exchange was closed before its end."))
-        elif self._unsent is not None or not reader.is_keep_alive:
+        elif self._sending.rest is not None or not reader.is_keep_alive:
             self.close()
         elif not self._transport.is_closing():
             self._is_reused = True
@@ -186,7 +185,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close it in good order, or at once when bytes of an unfinished body would be flushed first."""
         self._owner.forget(self)
-        if self._unsent is not None:
+        if self._sending.rest is not None:
             self._cut()
         else:
             self._transport.close()
@@ -206,7 +205,7 @@ class Connection(asyncio.Protocol):
         return self._transport, self.reader.surplus
 
     def _cut(self) -> None:
-        self._unsent = None
+        self._sending.drop()
         self._owner.forget(self)
         self._transport.abort()
 
@@ -241,9 +240,10 @@ class Connection(asyncio.Protocol):
             return
         self.seen_at = self._clock.now()
         reader, sink = self.reader, self._sink
+        pieces = reader.pieces
         try:
             reader.feed(data)
-            if sink is not None and reader.pieces and not sink(self.take()):
+            if sink is not None and pieces and not sink(pieces.pop() if len(pieces) == 1 else self.take()):
                 self.due = self._due_of_silence()  # before a sweep can come: who is woken runs later
                 self._wake()
         except Exception as fault:  # noqa: BLE001  # not only UpstreamLost: a defect is raised where the reply is read
@@ -260,16 +260,15 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         # TLS that ends without its own farewell comes here without an eof_received.
         self._end(exc)
-        self._unsent = None
+        self._sending.drop()
         self._owner.leave(self)
         self._wake()
 
     def pause_writing(self) -> None:
-        self._is_write_paused = True
+        self._sending.pause()
 
     def resume_writing(self) -> None:
-        self._is_write_paused = False
-        self._send_more()
+        self._sending.resume()
 
     def _take_unasked(self, data: bytes) -> None:
         if self.reader.is_switched:
@@ -332,32 +331,3 @@ class Connection(asyncio.Protocol):
         if self._is_busy:
             self.seen_at = self._clock.now()
             self.due = self._due_of_silence()
-
-    def _send_large(self, head: bytes, body: Body) -> None:
-        """What does not wait in a burst: at once what is in memory and no more than a slice, else the first slice of it."""
-        self._burst.flush()
-        if isinstance(body, bytes) and len(body) <= SLICE_BYTES:
-            self._transport.writelines((head, body))
-        else:
-            self._unsent = Unsent(body)
-            self._send_slice(head)
-            self._send_more()
-
-    def _send_more(self) -> None:
-        while self._unsent is not None and not self._is_write_paused and not self._transport.is_closing():
-            self._send_slice()
-
-    def _send_slice(self, head: bytes = b"") -> None:
-        """The next slice of the body; the first one in one system call with the head."""
-        unsent = self._unsent
-        assert unsent is not None
-        piece = unsent.take(SLICE_BYTES)
-        if not piece and not unsent.is_empty:  # a file that became shorter: what was begun cannot be ended
-            self._transport.abort()
-            return
-        if unsent.is_empty:
-            self._unsent = None
-        if head and piece:
-            self._transport.writelines((head, piece))
-        else:
-            self._transport.write(head or piece)
