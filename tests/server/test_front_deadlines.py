@@ -140,7 +140,7 @@ async def test_a_client_that_takes_nothing_is_cut_and_its_call_cancelled(house, 
     app = await house.open(scripted(flood))
     sock = await dial_slowly(house)
     await asyncio.get_running_loop().sock_sendall(sock, GET)
-    await house.until(lambda: app.asked and only(house).is_paused and only(house)._room)
+    await house.until(lambda: app.asked and only(house)._outflow.is_paused and only(house)._outflow._room)
     house.pass_time(59)
     assert house.front.open_connections == 1
     house.pass_time(1)
@@ -162,7 +162,7 @@ async def test_a_client_that_takes_a_little_at_a_time_is_served(house, scripted)
     sock = await dial_slowly(house)
     loop = asyncio.get_running_loop()
     await loop.sock_sendall(sock, GET)
-    await house.until(lambda: app.asked and only(house).is_paused and only(house)._room)
+    await house.until(lambda: app.asked and only(house)._outflow.is_paused and only(house)._outflow._room)
     total = 0
     for _ in range(5):
         before = only(house)._transport.get_write_buffer_size()
@@ -170,7 +170,7 @@ async def test_a_client_that_takes_a_little_at_a_time_is_served(house, scripted)
             total += len(await loop.sock_recv(sock, 65536))
             await asyncio.sleep(0)
         house.pass_time(60)
-        assert only(house).is_paused
+        assert only(house)._outflow.is_paused
     while total < 20 * len(MEGABYTE):
         total += len(await loop.sock_recv(sock, 1_000_000))
     assert app.cancelled == 0
@@ -203,7 +203,7 @@ async def test_the_next_request_is_served_once_the_reply_has_been_taken(house, s
     client = await house.dial(GET)
     client.reader._transport.pause_reading()
     await house.until(lambda: app.asked and only(house)._task is None)
-    assert only(house).is_paused
+    assert only(house)._outflow.is_paused
     client.send(GET)
     await house.until(lambda: received(house))
     client.reader._transport.resume_reading()

@@ -21,13 +21,13 @@ from omnillm.server.arriving import Arriving, poured
 from omnillm.server.crowd import Crowd
 from omnillm.server.head import CHUNKED
 from omnillm.server.headreader import HeadReader
+from omnillm.server.outflow import Outflow
 from omnillm.server.requests import Reply, Request
 from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
 LOG = logging.getLogger("omnillm.server")
 HEAD, BODY, CALL, CLOSING, SWITCHED = range(5)
 NEVER: Final = float("inf")
-HIGH_WATER = 256 * 1024
 LINGER_S = 5.0
 """How long input is still read and dropped behind a refusal: closing at once would reset the connection, and the client lose the answer."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -39,26 +39,22 @@ class Connection(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_arriving", "_closes", "_crowd", "_heads", "_held", "_loop", "_reply", "_room", "_socket", "_state",
-        "_task", "_transport", "_unsent", "due", "is_paused",
+        "_arriving", "_crowd", "_heads", "_held", "_loop", "_outflow", "_reply", "_socket", "_state", "_task", "_transport", "due",
     )
     # fmt: on
     _loop: asyncio.AbstractEventLoop
     _transport: asyncio.Transport
     _arriving: Arriving
     _heads: HeadReader
+    _outflow: Outflow
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
         self._state = HEAD
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
-        self._room: asyncio.Future[None] | None = None
         self._socket: WebSocket | None = None
         self._held = 0
-        self._unsent = 0
-        self._closes = False
-        self.is_paused = False
         self.due = NEVER
 
     # asyncio's side
@@ -68,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._loop = asyncio.get_running_loop()
         self._heads = HeadReader(crowd, _spell(transport.get_extra_info("peername")))
-        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._outflow = Outflow(crowd, self._transport)
         self.due = crowd.clock.now() + crowd.limits.header_deadline_s
         crowd.connections.add(self)
         crowd.deadlines.add(self)
@@ -110,14 +106,11 @@ class Connection(asyncio.Protocol):
         crowd.check_gone()
 
     def pause_writing(self) -> None:
-        self.is_paused = True
-        self._unsent = self._transport.get_write_buffer_size()
+        self._outflow.pause()
         self.due = self._crowd.clock.now() + self._crowd.limits.write_stall_s
 
     def resume_writing(self) -> None:
-        self.is_paused = False
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        self._outflow.resume()
         if self._state == CALL:
             self.due = NEVER
         elif self._state == HEAD:
@@ -126,7 +119,7 @@ class Connection(asyncio.Protocol):
     # a request comes in
 
     def _take_head(self, data: bytes) -> None:
-        if self.is_paused:  # replies lie unread, and nothing more is begun
+        if self._outflow.is_paused:  # replies lie unread, and nothing more is begun
             self._keep(data)
             return
         heads = self._heads
@@ -158,7 +151,7 @@ class Connection(asyncio.Protocol):
         if rest:
             self._take_body(rest)
         elif request.expects_continue:
-            self.write(CONTINUE)
+            self._outflow.write(CONTINUE)
 
     def _take_body(self, piece: bytes) -> None:
         arriving = self._arriving
@@ -202,7 +195,7 @@ class Connection(asyncio.Protocol):
         request.body = body
         self._state = CALL
         self.due = NEVER
-        self._reply = reply = Reply(request, self)
+        self._reply = reply = Reply(request, self._outflow, self)
         # named, because the default name is a formatted counter: a quarter of a microsecond
         self._task = asyncio.Task(self._serve(request, reply), loop=self._loop, name="call")
 
@@ -238,39 +231,21 @@ class Connection(asyncio.Protocol):
         heads = self._heads
         self._task = heads.request = self._reply = None
         self._release()
-        if self._closes or self._crowd.is_draining:
+        if self._outflow.closes or self._crowd.is_draining:
             self._close(lingers=bool(heads.input))
         else:
             self._await_head()
 
     def _await_head(self) -> None:
         self._state = HEAD
-        if not self.is_paused:
+        if not self._outflow.is_paused:
             crowd, heads = self._crowd, self._heads
             self.due = crowd.clock.now() + crowd.limits.keepalive_s
             if heads.input:
                 data, heads.input = heads.input, b""
                 self.data_received(data)
 
-    # the reply's wire
-
-    def own_fields(self, request: Request, *, closes: bool = False) -> bytes:
-        """Date and connection; what is said here is what happens after the reply."""
-        crowd = self._crowd
-        if closes or request.is_last or self._closes or crowd.is_draining:
-            self._closes = True
-            return crowd.date_field + b"connection: close\r\n"
-        return crowd.date_field if request.http_minor else crowd.date_field + b"connection: keep-alive\r\n"
-
-    def write(self, piece: bytes) -> None:
-        self._crowd.burst.write(self._transport, piece)
-
-    def pour_chunk(self, piece: bytes) -> bool:
-        """Write a chunk of an open stream; False, and nothing written, while too much is unsent."""
-        if self.is_paused:
-            return False
-        self._crowd.burst.write(self._transport, b"%x\r\n%b\r\n" % (len(piece), piece))
-        return True
+    # what a reply asks for
 
     def switch(self, head: bytes) -> WebSocket:
         """Another protocol takes the socket over. What the client sent ahead of the answer is its first input."""
@@ -278,7 +253,7 @@ class Connection(asyncio.Protocol):
         self._state = SWITCHED
         self.due = NEVER
         surplus, self._heads.input = self._heads.input, b""
-        self.write(b"%b%b\r\n" % (head, crowd.date_field))
+        self._outflow.write(b"%b%b\r\n" % (head, crowd.date_field))
         crowd.burst.flush()
         self._socket = WebSocket(
             Side.SERVER,
@@ -288,17 +263,10 @@ class Connection(asyncio.Protocol):
             on_lost=self.connection_lost,
         )
         self._socket.on_hold = self._count_held
-        self._socket.adopt(self._transport, surplus, is_write_paused=self.is_paused)
+        self._socket.adopt(self._transport, surplus, is_write_paused=self._outflow.is_paused)
         if crowd.is_draining:
             self._socket.retire()
         return self._socket
-
-    async def room(self) -> None:
-        self._crowd.burst.flush()
-        self._unsent = self._transport.get_write_buffer_size()
-        if self._room is None or self._room.done():
-            self._room = self._loop.create_future()
-        await self._room
 
     def cut(self) -> None:
         self._state = CLOSING
@@ -313,11 +281,11 @@ class Connection(asyncio.Protocol):
 
     def _tell(self, error: OmniError) -> None:
         rendered = self._crowd.application.problem(self._heads.request, error)
-        Reply(self._heads.request or UNREADABLE, self).send(rendered.status, rendered.fields, rendered.body)
+        Reply(self._heads.request or UNREADABLE, self._outflow, self).send(rendered.status, rendered.fields, rendered.body)
 
     def _refuse(self, error: OmniError) -> None:
         """Answer a request that will not be read to its end."""
-        self._closes = True
+        self._outflow.closes = True
         self._tell(error)
         self._release()
         self._close(lingers=True)
@@ -326,8 +294,7 @@ class Connection(asyncio.Protocol):
         """Close when all is sent. Lingering, the client is told that nothing more comes, and may finish what it was sending."""
         limits = self._crowd.limits
         self._state = CLOSING
-        self._crowd.burst.flush()
-        self._unsent = self._transport.get_write_buffer_size()
+        self._outflow.watch()
         self.due = self._crowd.clock.now() + (LINGER_S if lingers else limits.write_stall_s)
         if not lingers:
             self._transport.close()
@@ -359,13 +326,11 @@ class Connection(asyncio.Protocol):
             task.cancel()
 
     def expire(self, now: float) -> None:
-        if self._state == CLOSING or self.is_paused:
-            unsent = self._transport.get_write_buffer_size()
-            if unsent >= self._unsent:
-                self.hang_up()
-            else:
-                self._unsent = unsent
+        if self._state == CLOSING or self._outflow.is_paused:
+            if self._outflow.has_advanced():
                 self.due = now + self._crowd.limits.write_stall_s
+            else:
+                self.hang_up()
         elif self._state == HEAD and not self._heads.input:
             self._close(lingers=False)
         else:

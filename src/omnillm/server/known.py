@@ -65,7 +65,7 @@ class Generations(Generic[KeptT]):
 class KnownHead:
     """A head by the bytes before and behind its length, and what a request is that comes with it."""
 
-    __slots__ = ("_after", "_before", "_digits_end", "_start", "_request", "digest", "end")
+    __slots__ = ("_after", "_before", "_digits_end", "_request", "_start", "digest", "end")
 
     def __init__(self, before: bytes, after: bytes, digest: bytes, request: Request) -> None:
         self._before = before

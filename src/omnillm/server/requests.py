@@ -81,7 +81,7 @@ class Rendered(msgspec.Struct, frozen=True):
 
 
 class Wire(Protocol):
-    """What a reply needs of its connection."""
+    """What a reply is written on."""
 
     is_paused: bool
 
@@ -89,6 +89,11 @@ class Wire(Protocol):
     def write(self, piece: bytes) -> None: ...
     def pour_chunk(self, piece: bytes) -> bool: ...
     async def room(self) -> None: ...
+
+
+class Line(Protocol):
+    """What a reply can make of its connection."""
+
     def cut(self) -> None: ...
     def switch(self, head: bytes) -> WebSocket: ...
 
@@ -102,6 +107,7 @@ class Reply(msgspec.Struct, eq=False):
 
     _request: Request
     _wire: Wire
+    _line: Line
     is_started: bool = False
     is_ended: bool = False
     _head: bytes = b""
@@ -189,13 +195,13 @@ class Reply(msgspec.Struct, eq=False):
         self.is_started = self.is_ended = True
         chosen = self._request.subprotocol
         protocol = b"sec-websocket-protocol: %b\r\n" % chosen if chosen else b""
-        return self._wire.switch(b"".join((SWITCHED, self._request.accept, b"\r\n", protocol, fields)))
+        return self._line.switch(b"".join((SWITCHED, self._request.accept, b"\r\n", protocol, fields)))
 
     def abort(self) -> None:
         """Cut the connection: the only honest end of a stream that cannot be finished."""
         self.is_started = self.is_ended = True
         self._head = b""
-        self._wire.cut()
+        self._line.cut()
 
 
 class Application(Protocol):

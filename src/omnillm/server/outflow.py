@@ -1,0 +1,69 @@
+"""The way out of one client connection: pieces leave in bursts with the other connections', and who takes nothing is seen."""
+
+import asyncio
+
+from omnillm.server.crowd import Crowd
+from omnillm.server.requests import Request
+
+HIGH_WATER = 256 * 1024
+
+
+class Outflow:
+    """`is_paused`: more than the high-water mark is unsent, and nothing is to be written on top."""
+
+    __slots__ = ("_burst", "_crowd", "_room", "_transport", "_unsent", "closes", "is_paused")
+
+    def __init__(self, crowd: Crowd, transport: asyncio.Transport) -> None:
+        self._crowd = crowd
+        self._burst = crowd.burst
+        self._transport = transport
+        self._room: asyncio.Future[None] | None = None
+        self._unsent = 0
+        self.closes = False
+        """The connection ends behind the next reply, or the one that is being written."""
+        self.is_paused = False
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+
+    def own_fields(self, request: Request, *, closes: bool = False) -> bytes:
+        """Date and connection; what is said here is what happens after the reply."""
+        crowd = self._crowd
+        if closes or request.is_last or self.closes or crowd.is_draining:
+            self.closes = True
+            return crowd.date_field + b"connection: close\r\n"
+        return crowd.date_field if request.http_minor else crowd.date_field + b"connection: keep-alive\r\n"
+
+    def write(self, piece: bytes) -> None:
+        self._burst.write(self._transport, piece)
+
+    def pour_chunk(self, piece: bytes) -> bool:
+        """Write a chunk of an open stream; False, and nothing written, while too much is unsent."""
+        if self.is_paused:
+            return False
+        self._burst.write(self._transport, b"%x\r\n%b\r\n" % (len(piece), piece))
+        return True
+
+    async def room(self) -> None:
+        """Wait until it is paused no more."""
+        self.watch()
+        if self._room is None or self._room.done():
+            self._room = asyncio.get_running_loop().create_future()
+        await self._room
+
+    def pause(self) -> None:
+        self.is_paused = True
+        self._unsent = self._transport.get_write_buffer_size()
+
+    def resume(self) -> None:
+        self.is_paused = False
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def watch(self) -> None:
+        """All that was written is the socket's now; what it has not sent is what the client has to take."""
+        self._burst.flush()
+        self._unsent = self._transport.get_write_buffer_size()
+
+    def has_advanced(self) -> bool:
+        """Whether the client has taken something since it was looked at last."""
+        before, self._unsent = self._unsent, self._transport.get_write_buffer_size()
+        return self._unsent < before
