@@ -122,6 +122,17 @@ def test_a_head_whose_length_is_not_plain_is_not_known_again():
         assert again(raw, raw) is None
 
 
+def test_it_is_known_where_it_begins_the_input():
+    """Whatever comes behind it, and not before all of it is there."""
+    known = keep(KnownHeads(longest=65536), head("7"))
+    raw = head("12345")
+    for behind in (b"", b"x", raw, b"\r\n", b"12345\r\n\r\n"):
+        assert known.again(raw + behind).length == 12345
+        assert known.end == len(raw)
+    for cut in range(len(raw)):
+        assert known.again(raw[:cut]) is None
+
+
 @pytest.mark.parametrize(("longest", "is_known"), [(65536, True), (len(head("7")), False), (len(head("7")) + 15, True)])
 def test_a_head_that_may_be_too_long_is_not_known(longest, is_known):
     """With the longest length there is it would be refused."""

@@ -16,26 +16,24 @@ class Burst:
     the next turn. A socket's pieces keep their order as long as whoever uses its transport directly calls `flush` before.
     """
 
-    __slots__ = ("_is_open", "_loop", "_waiting")
+    __slots__ = ("_is_open", "_waiting")
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        """The one that the first piece was written on: to ask for it in every turn is a system call."""
         self._waiting: deque[tuple[asyncio.Transport, bytes]] = deque()
         self._is_open = False
 
     def write(self, transport: asyncio.Transport, piece: bytes) -> None:
         """Dropped if the transport is closing."""
-        if self._is_open:
-            waiting = self._waiting
-            waiting.append((transport, piece))
-            if len(waiting) >= MOST or len(piece) > LARGE_BYTES:
-                self.flush()
+        if not self._is_open:
+            self._is_open = True
+            asyncio.get_running_loop().call_soon(self._end)
+            if not transport.is_closing():
+                transport.write(piece)
             return
-        self._is_open = True
-        self._end_later()
-        if not transport.is_closing():
-            transport.write(piece)
+        waiting = self._waiting
+        waiting.append((transport, piece))
+        if len(waiting) >= MOST or len(piece) > LARGE_BYTES:
+            self.flush()
 
     def flush(self) -> None:
         waiting = self._waiting
@@ -44,16 +42,10 @@ class Burst:
             if not transport.is_closing():
                 transport.write(piece)
 
-    def _end_later(self) -> None:
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        loop.call_soon(self._end)
-
     def _end(self) -> None:
         try:
             self.flush()
         finally:
             self._is_open = bool(self._waiting)
             if self._is_open:  # behind a socket that failed: nobody else's piece is lost
-                self._end_later()
+                asyncio.get_running_loop().call_soon(self._end)
