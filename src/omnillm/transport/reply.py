@@ -118,7 +118,7 @@ class ReplyReader:
         if self.is_complete:
             raise UpstreamLost("The provider sent more than one reply.")
 
-    # A call of Python a field, and still the cheapest: cutting the head up behind the parser takes as long, dict.__setitem__ for this longer.
+    # A call of Python a field, and still the cheapest: cutting up the head behind the parser takes as long, dict.__setitem__ here longer.
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         fields = self._fields
