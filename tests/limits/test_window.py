@@ -236,3 +236,23 @@ def test_an_idle_window_is_empty(idle):
     window = Window(inf, LIMIT)
     window.charge(10, 0.5)
     assert window.tokens_left(0.5 + idle) == (0 if idle == 60.0 else 10)
+
+
+def test_a_window_that_nobody_used_for_its_span_keeps_no_buckets():
+    """Ten thousand virtual keys have one each, and most of them sleep."""
+    window = Window(inf, LIMIT)
+    for now in (0.5, 1.5, 2.5):
+        window.charge(1, now)
+    assert window.tokens_left(3.0) == LIMIT - 3
+    assert len(window._past) == 3
+    assert window.tokens_left(62.6) == LIMIT - 1
+    assert window.tokens_left(130.0) == LIMIT
+    assert not window._past
+
+
+def test_a_window_brought_up_to_date_rarely_lets_go_of_all_that_has_slid_out():
+    """However many buckets it skips at once."""
+    window = Window(LIMIT, inf)
+    for now in (0.5, 3.5, 3.7, 30.5):
+        window.charge(5, now)
+    assert [window.requests_left(now) for now in (60.9, 61.0, 63.9, 64.0, 90.9, 91.0)] == [6, 7, 7, 9, 9, 10]

@@ -6,12 +6,26 @@ What is granted but not yet sent is pending: it counts in the present, in no buc
 So nothing pending ever slides out. The current bucket is what of a total is neither pending nor in an older one.
 """
 
+from collections.abc import Callable
 from math import inf
+from operator import attrgetter
+
+from msgspec import Struct
 
 MINUTE_BUCKETS = 61
 """Of one second: the current one and the 60 before it. 60 would let the second half of one bucket meet the first half of its successor."""
 DAY_BUCKETS = 97
 DAY_BUCKET_S = 900.0
+
+
+class Bucket(Struct, gc=False):
+    """What was sent in one of them."""
+
+    requests: int
+    tokens: int
+
+
+REQUESTS, TOKENS = attrgetter("requests"), attrgetter("tokens")
 
 
 class Window:
@@ -43,8 +57,8 @@ class Window:
         self.tokens = 0
         self.requests_pending = 0
         self.tokens_pending = 0
-        self._past: dict[int, tuple[int, int]] = {}
-        """(requests, tokens) of the buckets before the current one, by their number since the clock's zero, oldest first; no empty ones."""
+        self._past: dict[int, Bucket] = {}
+        """The buckets before the current one, by their number since the clock's zero, oldest first; no empty ones."""
         self._requests_past = 0
         """Of all of them together, as `_tokens_past`."""
         self._tokens_past = 0
@@ -76,12 +90,16 @@ class Window:
         self.requests_pending -= 1
         self.tokens_pending -= tokens
 
-    def charge(self, tokens: int, now: float) -> None:
-        """Reserved and sent at once."""
-        if now >= self.ends:
-            self.advance(now)
+    def take(self, tokens: int) -> None:
+        """Granted and sent at once, by who has seen at this very moment that there is room."""
         self.requests += 1
         self.tokens += tokens
+
+    def charge(self, tokens: int, now: float) -> None:
+        """Granted and sent at once, whether there is room or not."""
+        if now >= self.ends:
+            self.advance(now)
+        self.take(tokens)
 
     def correct(self, tokens: int, at: float, now: float) -> None:
         """So many tokens more, or (negative) less, were in what was sent at `at`. Its bucket gone: more is charged now, less dropped."""
@@ -106,7 +124,8 @@ class Window:
         bucket = self._past.get(number)
         if bucket is None:
             return False
-        self._past[number] = bucket[0] + requests, bucket[1] + tokens
+        bucket.requests += requests
+        bucket.tokens += tokens
         self._requests_past += requests
         self._tokens_past += tokens
         return True
@@ -125,18 +144,18 @@ class Window:
 
     def request_at(self, now: float) -> float:
         """When time alone makes room for a request; what is pending is taken to be sent now."""
-        return self._room_at(0, 1 - self.requests_left(now), now)
+        return self._room_at(REQUESTS, 1 - self.requests_left(now), now)
 
     def tokens_at(self, tokens: int, now: float) -> float:
         """When time alone makes room for so many tokens; what is pending is taken to be sent now. inf: more than the limit."""
-        return inf if tokens > self.tokens_limit else self._room_at(1, tokens - self.tokens_left(now), now)
+        return inf if tokens > self.tokens_limit else self._room_at(TOKENS, tokens - self.tokens_left(now), now)
 
-    def _room_at(self, kind: int, excess: float, now: float) -> float:
-        """When `excess` has slid out, of requests (0) or tokens (1)."""
+    def _room_at(self, kind: Callable[[Bucket], int], excess: float, now: float) -> float:
+        """When `excess` has slid out, of requests or tokens."""
         if excess <= 0:
             return now
         for number, bucket in self._past.items():
-            excess -= bucket[kind]
+            excess -= kind(bucket)
             if excess <= 0:
                 return (number + self._count) * self._width_s
         return (self._head + self._count) * self._width_s
@@ -147,7 +166,7 @@ class Window:
         requests = self.requests - self.requests_pending - self._requests_past
         tokens = self.tokens - self.tokens_pending - self._tokens_past
         if requests or tokens:
-            past[self._head] = requests, tokens
+            past[self._head] = Bucket(requests, tokens)
             self._requests_past += requests
             self._tokens_past += tokens
         self._head = head = int(now / self._width_s)
@@ -156,11 +175,11 @@ class Window:
             oldest = next(iter(past))
             if oldest > head - self._count:
                 return
-            requests, tokens = past.pop(oldest)
-            self.requests -= requests
-            self.tokens -= tokens
-            self._requests_past -= requests
-            self._tokens_past -= tokens
+            gone = past.pop(oldest)
+            self.requests -= gone.requests
+            self.tokens -= gone.tokens
+            self._requests_past -= gone.requests
+            self._tokens_past -= gone.tokens
 
 
 def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:
