@@ -27,7 +27,7 @@ def is_empty(desk):
         and desk.key().in_flight == 0
         and desk.key().tpm_inflight == 0
         and desk.money("b")[1] == desk.money("d")[1] == 0
-        and desk.controller._tickets._callers["c"].slots.in_use == 0
+        and desk.controller._tickets._callers["c"].in_use == 0
     )
 
 
@@ -60,7 +60,7 @@ def test_cancel_alone_gives_everything_back():
     desk.lease(pinned="a")
     desk.ask_lease(case, tokens=900, queue=50.0)
     desk.cancel(case)
-    assert [out.lease.case_id for out in desk.controller._leasing.grants.values()] == ["case-2"]
+    assert [out.case_id for out in desk.controller._leasing.grants.values()] == ["case-2"]
     desk.cancel("case-2")
     assert is_empty(desk)
     desk.tick(100.0)
@@ -82,7 +82,7 @@ def test_asking_twice_for_admission_is_answered_once():
     again = desk.admit(100, caller="c", case=case, tokens=50, budgets=("b", "d"))
     assert isinstance(again, Ticket)
     assert desk.money() == (0, 100)
-    assert desk.controller._tickets._callers["c"].slots.in_use == 1
+    assert desk.controller._tickets._callers["c"].in_use == 1
 
 
 def test_a_lease_from_before_the_admission_belongs_to_the_case():

@@ -395,7 +395,7 @@ class World:
             assert circuit.state is CLOSED or (circuit.state is HALF_OPEN and circuit.probe is grant and circuit in grant.probes)
         entry = Entry(self.number, lease.tokens)
         self.out[lease.lease_id] = Out(lease, need, entry, grant)
-        assert not terms.max_concurrency or grant.key.slots.in_use <= terms.max_concurrency
+        assert not terms.max_concurrency or grant.key.in_use <= terms.max_concurrency
         for scope in self._scopes(lease, terms):
             self.logs[scope].entries.append(entry)
             self.logs[scope].check(self.now)
@@ -527,7 +527,7 @@ class World:
         assert self.controller._cases.keys() == self._alive()
         assert {*self.controller._asks.waiters, *self.controller._needs.waiters} == self.waiting.keys()
         for name, caller in self.tickets._callers.items():
-            assert caller.slots.in_use == sum(held.ask.caller == name for held in self.open.values())
+            assert caller.in_use == sum(held.ask.caller == name for held in self.open.values())
 
     def _check_keys(self):
         in_use, tokens, grants = defaultdict(int), defaultdict(int), set()
@@ -537,7 +537,7 @@ class World:
             grants.add(out.grant)
         for pool in self.leasing.pools.values():
             for each in (*pool.keys.values(), *pool.removed):
-                assert (each.slots.in_use, each.tokens_in_flight) == (in_use[id(each)], tokens[id(each)])
+                assert (each.in_use, each.tokens_in_flight) == (in_use[id(each)], tokens[id(each)])
                 circuits = [each.dead, each.breaker.circuit, *each.denials.values(), *(one.circuit for one in each.group.classes())]
                 for circuit in (*circuits, pool.outage.circuit):
                     assert circuit.probe is None or circuit.probe in grants, "half-open for ever"
@@ -547,7 +547,7 @@ class World:
                 rests = {rested.label for _, _, rested in pool._resting}
                 is_probed = each.dead.probe is not None or each.breaker.circuit.probe is not None
                 assert each.is_ready or each.label in pool._awaiting or each.label in rests or is_probed, "a key is lost"
-            assert all(each.slots.in_use for each in pool.removed)
+            assert all(each.in_use for each in pool.removed)
 
 
 def hash_of(before, answer):

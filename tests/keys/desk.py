@@ -2,7 +2,7 @@
 
 from random import Random
 
-from omnillm.admission.asks import Candidate, KeyConfigured, Lease, Need, PoolConfigured
+from omnillm.admission.asks import Candidate, KeyConfigured, Need, PoolConfigured
 from omnillm.keys.pool import Pool
 from omnillm.outcome import Outcome, Verdict
 
@@ -29,11 +29,9 @@ class Desk:
         self._last_id += 1
         need = Need(case_id=str(self._last_id), candidates=(), **wish)
         demand = Candidate(provider="p", model=model, tokens=tokens)
-        found = self.pool.pick(need, demand, passed, self.now)
-        if found is None:
+        grant = self.pool.lease(need, demand, passed, self.now)
+        if grant is None:
             return None
-        lease = Lease(lease_id=self._last_id, case_id=need.case_id, provider="p", key=found.label, model=model, tokens=tokens)
-        grant = self.pool.grant(found, lease, self.now)
         self.pool.outage.call(self.now)
         if is_sent:
             grant.send(self.now)

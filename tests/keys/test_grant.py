@@ -89,9 +89,9 @@ def test_what_is_in_flight_is_told_apart_from_what_is_charged():
     desk = Desk(LIMITED)
     grant = desk.lease(tokens=300)
     held = desk.pool.keys["a"]
-    assert (held.slots.in_use, held.tokens_in_flight) == (1, 300)
+    assert (held.in_use, held.tokens_in_flight) == (1, 300)
     desk.end(grant)
-    assert (held.slots.in_use, held.tokens_in_flight) == (0, 0)
+    assert (held.in_use, held.tokens_in_flight) == (0, 0)
 
 
 def test_all_windows_that_bind_are_charged_together():

@@ -150,7 +150,7 @@ def test_made_up_models_are_forgotten_and_resting_ones_are_not():
     group = Group("g")
     group.configure([key("a", limits=(ModelLimits(pattern="gpt-*", rpm=1),))])
     resting = group.class_of("resting", 0.0)
-    resting.circuit.fail(1e9)
+    resting.cool(1e9)
     named = group.class_of("gpt-4", 0.0)
     for number in range(3 * MODELS_MOST):
         group.class_of(f"made-up-{number}", 0.0)

@@ -239,7 +239,7 @@ def test_state_is_kept_by_label():
     assert not desk.is_leasable("b")
     assert desk.lease().key.label == "a"
     assert desk.lease() is None
-    assert desk.pool.keys["a"].slots.in_use == 5
+    assert desk.pool.keys["a"].in_use == 5
 
 
 def test_a_changed_secret_starts_the_keys_health_anew():

@@ -1,17 +1,16 @@
 """A caller's own limits: requests and tokens a minute, calls at a time. The limits of a virtual key."""
 
 from omnillm.admission.asks import Ask, CallerConfigured, Refusal, Ticket
-from omnillm.limits.concurrency import Concurrency
 from omnillm.limits.window import Window, resized
 
 
 class Caller:
-    """Its window counts from the moment of admission."""
+    """Its window counts from the moment of admission; `in_use` are its calls under way, an exact count."""
 
-    __slots__ = ("slots", "terms", "window")
+    __slots__ = ("in_use", "terms", "window")
 
     def __init__(self, configured: CallerConfigured) -> None:
-        self.slots = Concurrency(0)
+        self.in_use = 0
         self.window: Window | None = None
         self.configure(configured)
 
@@ -19,20 +18,19 @@ class Caller:
         """Changed limits; what is counted stays."""
         self.terms = configured
         self.window = resized(self.window, configured.rpm, configured.tpm)
-        self.slots.limit = configured.max_concurrency
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """The first limit without room, or None."""
-        slots, window = self.slots, self.window
-        if slots.limit and slots.in_use >= slots.limit:
+        window, most = self.window, self.terms.max_concurrency
+        if 0 < most <= self.in_use:
             return Refusal(
                 case_id=ask.case_id,
                 code="concurrency_limit",
                 status=429,
                 retry_after_s=1.0,
                 scope=self.terms.name,
-                limit=slots.limit,
-                used=slots.in_use,
+                limit=most,
+                used=self.in_use,
             )
         if window is None:
             return None
@@ -52,13 +50,13 @@ class Caller:
             code, moment, limit, used = "tokens_limit", window.tokens_at(ask.tokens, now), tpm, window.tokens
         return Refusal(case_id=ask.case_id, code=code, status=429, retry_after_s=moment - now, scope=name, limit=limit, used=used)
 
-    def take(self, ask: Ask, periods: tuple[tuple[str, str], ...], now: float) -> Ticket:
-        """Takes what `refuse` had nothing against; the case gives it back."""
-        self.slots.in_use += 1
+    def take(self, ask: Ask, periods: tuple[tuple[str, str], ...]) -> Ticket:
+        """Takes what `refuse` had nothing against at this moment; the case gives it back."""
+        self.in_use += 1
         window = self.window
         if window is None:
             return Ticket(case_id=ask.case_id, periods=periods)
-        window.charge(ask.tokens, now)
+        window.take(ask.tokens)
         rpm, tpm = self.terms.rpm, self.terms.tpm
         return Ticket(
             case_id=ask.case_id,

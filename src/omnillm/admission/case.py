@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from omnillm.admission.asks import Ask, Ticket
+from omnillm.admission.asks import Ask, CallerConfigured, Ticket
 from omnillm.admission.callers import Caller
 from omnillm.limits.budget import Period
 from omnillm.limits.window import Window
@@ -13,7 +13,7 @@ class Case(Struct, kw_only=True, eq=False):
 
     ask: Ask
     ticket: Ticket
-    caller: Caller | None = None
+    caller: Caller
     charged: Window | None = None
     """The window that the ask's tokens were charged to, whatever the caller's limits are later."""
     periods: tuple[Period, ...] = ()
@@ -38,16 +38,15 @@ class Case(Struct, kw_only=True, eq=False):
     def settle(self, cost: int, tokens: int | None, now: float) -> None:
         """Replaces everything reserved by `cost`, once, and gives the caller's concurrency back. `tokens` None: all stay charged."""
         self.is_settled = True
-        reserved, caller, charged = self.reserved, self.caller, self.charged
-        self.reserved = 0
+        reserved, charged = self.reserved, self.charged
         for period in self.periods:
             period.settle(reserved, cost)
-        if caller is not None:
-            caller.slots.in_use -= 1
-            if charged is not None and tokens is not None:
-                charged.correct(tokens - self.ask.tokens, self.opened_at, now)
+        self.caller.in_use -= 1
+        if charged is not None and tokens is not None:
+            charged.correct(tokens - self.ask.tokens, self.opened_at, now)
 
 
 def bare(case_id: str) -> Case:
     """A case that was never admitted: it holds leases and nothing else."""
-    return Case(ask=Ask(case_id=case_id), ticket=Ticket(case_id=case_id), is_settled=True)
+    nobody = Caller(CallerConfigured(name=""))
+    return Case(ask=Ask(case_id=case_id), ticket=Ticket(case_id=case_id), caller=nobody, is_settled=True)

@@ -4,8 +4,6 @@ Whatever is granted is held under the case's id. `release`, `settle` and `cancel
 The same dice, times and verbs lead to the same state.
 """
 
-from math import inf
-
 from omnillm.admission import snapshots
 from omnillm.admission.asks import (
     Ask,
@@ -21,12 +19,11 @@ from omnillm.admission.asks import (
     Ticket,
     Wait,
 )
-from omnillm.admission.case import Case, bare
+from omnillm.admission.case import Case
 from omnillm.admission.leasing import Leasing
 from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
 from omnillm.admission.tickets import Tickets
 from omnillm.keys.demand import Dice
-from omnillm.keys.grant import Grant
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
 
 ABORTED = Outcome(verdict=Verdict.ABORTED)
@@ -40,11 +37,11 @@ class AdmissionController:
     """
 
     def __init__(self, configured: ControllerConfigured, *, dice: Dice, now: float) -> None:
-        self._tickets = Tickets()
-        self._leasing = Leasing(dice)
         self._cases: dict[str, Case] = {}
-        self._asks = Queue(self._admit, self._tickets.refuse)
-        self._needs = Queue(self._lease, self._refuse, is_larger_vain=True)
+        self._tickets = Tickets(self._cases)
+        self._leasing = Leasing(self._cases, dice)
+        self._asks = Queue(self._tickets.admit, self._tickets.refuse)
+        self._needs = Queue(self._leasing.find, self._leasing.refuse, is_larger_vain=True)
         self._served: list[Served] = []
         self._depth = 0
         self.configure(configured, now)
@@ -54,7 +51,7 @@ class AdmissionController:
     def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal:
         """All limits of the caller and the money of one attempt, or nothing. Waits only for money that is held and not spent."""
         if not self._asks.waiters:
-            answer = self._admit(ask, now)
+            answer = self._tickets.admit(ask, now)
             if not isinstance(answer, float):
                 return answer
         return self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
@@ -62,7 +59,7 @@ class AdmissionController:
     def lease(self, need: Need, now: float) -> Lease | Wait | Refusal:
         """A key of the first target that has one. Waits, in fair order, when one may be free within the queue time."""
         if not self._needs.waiters:
-            answer = self._lease(need, now)
+            answer = self._leasing.find(need, now)
             if not isinstance(answer, float):
                 return answer
         case = self._cases.get(need.case_id)
@@ -95,14 +92,16 @@ class AdmissionController:
         """The attempt is over: what it meant for its key, its group and its provider."""
         grant = self._leasing.grants.pop(lease_id, None)
         if grant is not None:
-            self._release(grant, outcome, now)
-            case_id = grant.lease.case_id
-            case = self._cases[case_id]
+            if grant.pool.release(grant, outcome, now) and self._needs.waiters:
+                self._needs.stir()
+            if grant.key.is_removed:
+                self._leasing.forget(grant.pool)
+            case = self._cases[grant.case_id]
             case.leases.remove(lease_id)
             if outcome.verdict in FAILOVERS:
                 case.failed_over += ((grant.pool.provider, grant.key.label),)
             if case.is_settled and not case.leases:
-                del self._cases[case_id]
+                del self._cases[grant.case_id]
         return self._serve(now) if self._needs.waiters or self._served else []
 
     def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None = None) -> list[Served]:
@@ -122,14 +121,13 @@ class AdmissionController:
         self._needs.leave(case_id)
         if self._served:
             self._served = [served for served in self._served if served.case_id != case_id]
-        case = self._cases.pop(case_id, None)
+        served: list[Served] = []
+        case = self._cases.get(case_id)
         if case is not None:
-            for lease_id in case.leases:
-                self._release(self._leasing.grants.pop(lease_id), ABORTED, now)
-            if not case.is_settled:
-                case.settle(0, None, now)
-                self._asks.stir()
-        return self._serve(now)
+            for lease_id in tuple(case.leases):
+                served += self.release(lease_id, ABORTED, now)
+            served += self.settle(case_id, 0, now)
+        return served + self._serve(now)
 
     def tick(self, now: float) -> list[Served]:
         """Serve those whose moment has come, refuse those who are out of time."""
@@ -192,41 +190,6 @@ class AdmissionController:
     def budgets(self) -> list[BudgetSnapshot]:
         """Every configured budget in its current period."""
         return [snapshots.of_budget(budget) for name, budget in self._tickets.budgets.items() if name in self._tickets.listed]
-
-    # -- decisions. A float: it is worth waiting, and before that moment asking again is no use unless something changes.
-
-    def _admit(self, ask: Ask, now: float) -> Ticket | Refusal | float:
-        before = self._cases.get(ask.case_id)
-        if before is not None and not before.is_settled:
-            return before.ticket
-        case = self._tickets.admit(ask, now)
-        if isinstance(case, Refusal):
-            return inf if case.code == "budget_held" and now < ask.queue_until else case
-        if before is not None:
-            case.leases, case.failed_over = before.leases, before.failed_over
-        self._cases[ask.case_id] = case
-        return case.ticket
-
-    def _lease(self, need: Need, now: float) -> Lease | Refusal | float:
-        case = self._cases.get(need.case_id)
-        found = self._leasing.find(need, case.failed_over if case is not None else (), now)
-        if isinstance(found, Lease):
-            if case is None:
-                case = self._cases[need.case_id] = bare(need.case_id)
-            case.leases.append(found.lease_id)
-        return found
-
-    def _refuse(self, need: Need, now: float) -> Refusal | None:
-        case = self._cases.get(need.case_id)
-        answer = self._leasing.judge(need, case.failed_over if case is not None else (), now)
-        return answer if isinstance(answer, Refusal) else None
-
-    def _release(self, grant: Grant, outcome: Outcome, now: float) -> None:
-        pool = grant.pool
-        if pool.release(grant, outcome, now) and self._needs.waiters:
-            self._needs.stir()
-        if grant.key.is_removed and self._leasing.pools.get(pool.provider) is pool:
-            self._leasing.forget(pool.provider)
 
     # -- queues
 

@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from math import isfinite
 
-from omnillm.admission.asks import Candidate, Lease, Need, PoolConfigured, Refusal
+from omnillm.admission.asks import Lease, Need, PoolConfigured, Refusal
+from omnillm.admission.case import Case, bare
 from omnillm.keys.circuit import CLOSED
 from omnillm.keys.demand import Dice
 from omnillm.keys.grant import Grant
-from omnillm.keys.key import Key
 from omnillm.keys.outlook import Outlook
 from omnillm.keys.pool import Pool
 
@@ -18,9 +18,10 @@ Tried = Collection[tuple[str, str]]
 
 
 class Leasing:
-    """All pools, and the grants that are out."""
+    """All pools, and the grants that are out. A lease is held under its case, one of `cases`: that dict is the controller's."""
 
-    def __init__(self, dice: Dice) -> None:
+    def __init__(self, cases: dict[str, Case], dice: Dice) -> None:
+        self._cases = cases
         self._dice = dice
         self._last_id = 0
         self.pools: dict[str, Pool] = {}
@@ -35,17 +36,17 @@ class Leasing:
             else:
                 pool.configure(terms, now)
         configured = {terms.provider for terms in pools}
-        for provider in [provider for provider in self.pools if provider not in configured]:
-            self.pools[provider].retire_all()
-            self.forget(provider)
+        for pool in [pool for provider, pool in self.pools.items() if provider not in configured]:
+            pool.retire_all()
+            self.forget(pool)
 
-    def forget(self, provider: str) -> None:
-        """Drops a pool if it has neither keys nor leases."""
-        if self.pools[provider].is_empty:
-            del self.pools[provider]
+    def forget(self, pool: Pool) -> None:
+        """Drops a pool that has neither keys nor leases, unless another has taken its place."""
+        if pool.is_empty and self.pools.get(pool.provider) is pool:
+            del self.pools[pool.provider]
 
-    def find(self, need: Need, failed_over: Tried, now: float) -> Lease | Refusal | float:
-        """A lease on the first target with a key; else what `judge` says. `failed_over`: keys that this call left for good."""
+    def find(self, need: Need, now: float) -> Lease | Refusal | float:
+        """A lease on the first target with a key; else what `_judge` says."""
         if need.retry_of and not self._has_retry(need, now):
             return _no_retry(need)
         is_any_set_aside = False
@@ -58,16 +59,27 @@ class Leasing:
             if circuit.state is not CLOSED and not circuit.admits(now):
                 is_any_set_aside = True
                 continue
-            key = pool.pick(need, candidate, labels_of(tried, candidate.provider) if tried else NONE, now)
-            if key is not None:
-                return self._lease(pool, key, need, candidate, now)
+            grant = pool.lease(need, candidate, labels_of(tried, candidate.provider) if tried else NONE, now)
+            if grant is not None:
+                return self._lease(grant, need, now)
+        failed_over = self._failed_over(need)
         if is_any_set_aside or need.retry_of:
-            lease = self._last_resort(need, failed_over, now)
-            if lease is not None:
-                return lease
-        return self.judge(need, failed_over, now)
+            grant = self._last_resort(need, failed_over, now)
+            if grant is not None:
+                return self._lease(grant, need, now)
+        return self._judge(need, failed_over, now)
 
-    def judge(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
+    def refuse(self, need: Need, now: float) -> Refusal | None:
+        """Why `need` would be refused even if nobody stood before it; None: it may wait."""
+        answer = self._judge(need, self._failed_over(need), now)
+        return answer if isinstance(answer, Refusal) else None
+
+    def _failed_over(self, need: Need) -> Tried:
+        """The keys that this call left for good."""
+        case = self._cases.get(need.case_id)
+        return () if case is None else case.failed_over
+
+    def _judge(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
         """When no target has a key: why not; or, when it is worth waiting, before which moment it is no use to ask again."""
         view = self._outlook(need, failed_over, now, is_bound_enough=True)
         if _may_wait(need, view, now):
@@ -78,29 +90,33 @@ class Leasing:
         pool = self.pools.get(need.retry_of)
         return pool is None or pool.outage.has_retry(now)
 
-    def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Lease | None:
+    def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Grant | None:
         """A provider that was set aside rather than none; then, for a retry, the key that failed rather than none."""
         for passed_by in (need.tried, failed_over) if need.retry_of else (need.tried,):
             for candidate in need.candidates:
                 pool = self.pools.get(candidate.provider)
                 if pool is None or (passed_by is not need.tried and candidate.provider != need.retry_of):
                     continue
-                key = pool.pick(need, candidate, labels_of(passed_by, candidate.provider), now)
-                if key is not None:
-                    return self._lease(pool, key, need, candidate, now)
+                grant = pool.lease(need, candidate, labels_of(passed_by, candidate.provider), now)
+                if grant is not None:
+                    return grant
         return None
 
-    def _lease(self, pool: Pool, key: Key, need: Need, candidate: Candidate, now: float) -> Lease:
+    def _lease(self, grant: Grant, need: Need, now: float) -> Lease:
         self._last_id = lease_id = self._last_id + 1
-        lease = Lease(
-            lease_id=lease_id, case_id=need.case_id, provider=pool.provider, key=key.label, model=candidate.model, tokens=candidate.tokens
-        )
-        self.grants[lease_id] = pool.grant(key, lease, now)
+        self.grants[lease_id] = grant
+        case = self._cases.get(need.case_id)
+        if case is None:
+            case = self._cases[need.case_id] = bare(need.case_id)
+        case.leases.append(lease_id)
+        pool = grant.pool
         if need.retry_of:
             self.pools.get(need.retry_of, pool).outage.retry(now)
         else:
             pool.outage.call(now)
-        return lease
+        return Lease(
+            lease_id=lease_id, case_id=grant.case_id, provider=pool.provider, key=grant.key.label, model=grant.model, tokens=grant.tokens
+        )
 
     def _outlook(self, need: Need, failed_over: Tried, now: float, *, is_bound_enough: bool) -> Outlook:
         """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""

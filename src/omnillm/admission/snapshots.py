@@ -30,7 +30,7 @@ def of_key(pool: Pool, key: Key, now: float) -> KeySnapshot:
     classes = group.classes()
     cool_down_s = max((model_class.circuit.rest_s(now) for model_class in classes), default=0.0)
     window = group.window
-    is_room = (window is None or (window.requests_left(now) > 0 and window.tokens_left(now) > 0)) and not key.slots.is_full
+    is_room = (window is None or (window.requests_left(now) > 0 and window.tokens_left(now) > 0)) and not key.is_full
     is_open_for_some = not classes or any(model_class.circuit.admits(now) for model_class in classes)
     return KeySnapshot(
         provider=pool.provider,
@@ -38,8 +38,8 @@ def of_key(pool: Pool, key: Key, now: float) -> KeySnapshot:
         group=group.name.removeprefix("\0"),
         state=_state(key, cool_down_s, now),
         is_available=not key.is_removed and key.can_probe(now) and is_room and is_open_for_some,
-        in_flight=key.slots.in_use,
-        max_concurrency=key.slots.limit,
+        in_flight=key.in_use,
+        max_concurrency=key.max_concurrency,
         tpm_inflight=key.tokens_in_flight,
         **_minute(group.window, now),
         cool_down_s=cool_down_s,

@@ -1,5 +1,7 @@
 """Admission: the caller's limits and the money of one attempt, all or nothing."""
 
+from math import inf
+
 from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, Refusal, Ticket
 from omnillm.admission.callers import Caller
 from omnillm.admission.case import Case
@@ -10,9 +12,12 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class Tickets:
-    """All callers and budgets."""
+    """All callers and budgets. A case that it opens is put among `cases`, by id: that dict is the controller's."""
 
-    def __init__(self) -> None:
+    def __init__(self, cases: dict[str, Case]) -> None:
+        self._cases = cases
+        self._nobody = Caller(CallerConfigured(name=""))
+        """Stands for whoever is not configured, and has no limits."""
         self._callers: dict[str, Caller] = {}
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
@@ -61,29 +66,36 @@ class Tickets:
         if budget in self.budgets:
             self.budgets[budget].adjust(period, amount)
 
-    def admit(self, ask: Ask, now: float) -> Case | Refusal:
-        """Opens a case, or says why not. A caller that is not configured has no limits; a budget that never was is a KeyError."""
-        caller = self._callers.get(ask.caller)
-        if caller is not None:
-            refusal = caller.refuse(ask, now)
-            if refusal is not None:
-                return refusal
+    def admit(self, ask: Ask, now: float) -> Ticket | Refusal | float:
+        """Opens a case, or says why not; inf: it is worth waiting for money that is only held. An open one is not admitted again.
+
+        A caller that is not configured has no limits; a budget that never was is a KeyError.
+        """
+        before = self._cases.get(ask.case_id)
+        if before is not None and not before.is_settled:
+            return before.ticket
+        caller = self._callers.get(ask.caller, self._nobody)
+        refusal = caller.refuse(ask, now)
+        if refusal is not None:
+            return refusal
         periods, pairs = self._current.get(ask.budgets) or self._look_up(ask.budgets)
         amount = ask.amount_nanousd
         for period in periods:
             if not period.has_room(amount):
-                return _short(ask, periods)
+                short = _short(ask, periods)
+                return inf if short.code == "budget_held" and now < ask.queue_until else short
         for period in periods:
             period.reserve(amount)
-        if caller is None:
-            return Case(ask=ask, ticket=Ticket(case_id=ask.case_id, periods=pairs), periods=periods, reserved=amount)
-        ticket = caller.take(ask, pairs, now)
-        return Case(ask=ask, ticket=ticket, caller=caller, charged=caller.window, periods=periods, reserved=amount, opened_at=now)
+        ticket = caller.take(ask, pairs)
+        case = Case(ask=ask, ticket=ticket, caller=caller, charged=caller.window, periods=periods, reserved=amount, opened_at=now)
+        if before is not None:
+            case.leases, case.failed_over = before.leases, before.failed_over
+        self._cases[ask.case_id] = case
+        return ticket
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """Why `ask` would be refused even if nobody stood before it; None: it may wait."""
-        caller = self._callers.get(ask.caller)
-        refusal = caller.refuse(ask, now) if caller is not None else None
+        refusal = self._callers.get(ask.caller, self._nobody).refuse(ask, now)
         if refusal is not None:
             return refusal
         periods, _ = self._look_up(ask.budgets)

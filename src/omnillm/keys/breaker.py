@@ -26,6 +26,15 @@ class Breaker:
         self._backoff = Backoff(first_s=terms.open_s, most_s=terms.max_open_s, jitter=JITTER)
         self._clear()
 
+    @property
+    def counts_until(self) -> float:
+        """When the second that it counts now is over; `add` before `succeeded` from then on."""
+        return self._window.ends
+
+    def add(self, successes: int) -> None:
+        """So many more succeeded in the second that it counts now, none of them a probe."""
+        self._window.requests += successes
+
     def succeeded(self, grant: object, now: float) -> None:
         circuit = self.circuit
         if circuit.state is not CLOSED:

@@ -18,20 +18,11 @@ class Demand(Protocol):
     def tokens(self) -> int: ...
 
 
-class Leased(Protocol):
-    """What was promised to one call: a `Lease`."""
+class Wish(Protocol):
+    """Who asks, and which keys will do: a `Need`."""
 
     @property
     def case_id(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def tokens(self) -> int: ...
-
-
-class Wish(Protocol):
-    """Which keys will do: a `Need`."""
-
     @property
     def tried(self) -> tuple[tuple[str, str], ...]: ...
     @property

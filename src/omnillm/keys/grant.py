@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from omnillm.keys.charge import STAYS_CHARGED
 from omnillm.keys.circuit import HALF_OPEN, Circuit
-from omnillm.keys.demand import Leased
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
 from omnillm.limits.window import Window
@@ -23,9 +22,11 @@ NEVER_LEFT = frozenset({Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT}
 
 
 class Grant(Struct, kw_only=True, eq=False):
-    """What `Pool.grant` took: a slot, and room in windows. They are those of that moment, whatever is configured later."""
+    """What `Pool.lease` took: a slot, and room in windows. They are those of that moment, whatever is configured later."""
 
-    lease: Leased
+    case_id: str
+    model: str
+    tokens: int
     key: Key
     pool: "Pool"
     model_class: ModelClass
@@ -43,9 +44,27 @@ class Grant(Struct, kw_only=True, eq=False):
         for circuit in self.probes:
             circuit.probe = self
 
+    def probed_well(self) -> None:
+        """What it is the probe of has nothing against it any more. The breaker, which counts, and the outage are told by the pool."""
+        key, model_class = self.key, self.model_class
+        if key.dead.probe is self:
+            key.dead.revive()
+        if model_class.circuit.probe is self:
+            model_class.recovered()
+        denial = key.denials.get(self.model)
+        if denial is not None and denial.probe is self:
+            del key.denials[self.model]
+        self.end_probes()
+
+    def end_probes(self) -> None:
+        """What it did not answer is the next one's to ask."""
+        for circuit in self.probes:
+            circuit.free(self)
+        self.probes = ()
+
     def send(self, now: float) -> None:
         """Its slot and tokens count from now. Sent again, after a stale connection, they move here."""
-        tokens = self.lease.tokens
+        tokens = self.tokens
         if self.sent_at != UNSENT:
             self._take_back(now)
             for window in self.windows:
@@ -59,27 +78,28 @@ class Grant(Struct, kw_only=True, eq=False):
 
     def _take_back(self, now: float) -> None:
         for window in self.windows:
-            window.take_back(self.lease.tokens, self.sent_at, now)
+            window.take_back(self.tokens, self.sent_at, now)
 
     def close(self, outcome: Outcome, now: float) -> bool:
         """Gives back what the verdict does not keep, and corrects the tokens. True: there is more room than before."""
-        key = self.key
-        slots = key.slots
-        is_roomier = 0 < slots.limit <= slots.in_use
-        slots.in_use -= 1
-        key.tokens_in_flight -= self.lease.tokens
+        key, tokens = self.key, self.tokens
+        most = key.max_concurrency
+        is_roomier = most > 0 and key.in_use >= most
+        key.in_use -= 1
+        key.tokens_in_flight -= tokens
         if self.sent_at == UNSENT and not self._has_left(outcome.verdict, now):
             return True
-        if outcome.headroom is not None:
+        headroom, first_byte_s = outcome.headroom, outcome.first_byte_s
+        if headroom is not None:
             # Headers tell of the moment of the first byte; whatever was granted since this one was sent comes off what was left then.
-            at = now if outcome.first_byte_s is None else min(now, self.sent_at + outcome.first_byte_s)
-            if self.model_class.cap.hear(outcome.headroom, self.requests_mark, self.tokens_mark, at):
+            at = now if first_byte_s is None else min(now, self.sent_at + first_byte_s)
+            if self.model_class.cap.hear(headroom, self.requests_mark, self.tokens_mark, at):
                 is_roomier = True
         if not STAYS_CHARGED[outcome.verdict]:
             self._take_back(now)
             return True
         if outcome.tokens is not None:
-            surplus = outcome.tokens - self.lease.tokens
+            surplus = outcome.tokens - tokens
             if surplus:
                 for window in self.windows:
                     window.correct(surplus, self.sent_at, now)
@@ -92,5 +112,5 @@ class Grant(Struct, kw_only=True, eq=False):
             self.send(now)
             return True
         for window in self.windows:
-            window.give_back(self.lease.tokens)
+            window.give_back(self.tokens)
         return False

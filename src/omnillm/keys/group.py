@@ -27,7 +27,7 @@ class Group:
         self._limits: dict[str, Limits] = {}
         self._classes: dict[str, ModelClass] = {}
         self.class_by_model: dict[str, ModelClass] = {}
-        """Of the models asked for so far; `class_of` knows the others."""
+        """Of the models asked for so far; `class_of` knows the others. Its keys have it at hand: it stays the same dict."""
 
     def configure(self, members: Iterable[KeyTerms]) -> None:
         """The limits that its keys state. Classes keep their content."""
@@ -38,7 +38,7 @@ class Group:
             for limits in terms.limits:
                 self._limits.setdefault(limits.pattern, Limits()).tighten(limits.rpm, limits.tpm, limits.rpd)
         self.window = resized(self.window, whole.rpm, whole.tpm)
-        self.class_by_model = {}
+        self.class_by_model.clear()
         for name in self._limits:
             self._classes.setdefault(name, ModelClass(name))
         for name, model_class in self._classes.items():
@@ -67,7 +67,7 @@ class Group:
         return model_class
 
     def _forget_idle(self, now: float) -> None:
-        self.class_by_model = {}
+        self.class_by_model.clear()
         kept = {name: model_class for name, model_class in self._classes.items() if name in self._limits or not model_class.is_idle(now)}
         if len(kept) >= len(self._limits) + MODELS_MOST:
             kept = {name: self._classes[name] for name in self._limits}

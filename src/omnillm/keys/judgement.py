@@ -4,8 +4,9 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING
 
-from omnillm.keys.circuit import Backoff, Circuit
+from omnillm.keys.circuit import Backoff
 from omnillm.keys.grant import Grant
+from omnillm.keys.model_class import ModelClass
 from omnillm.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ QUOTA = Backoff(first_s=600.0, most_s=inf)
 REST = Backoff(first_s=60.0, most_s=3600.0)
 HINT_JITTER = 0.05
 """Upwards: to return before the hint would be another 429."""
+HARMLESS = frozenset({Verdict.SUCCESS, Verdict.CALLER_FAULT, Verdict.ABORTED, Verdict.STALE})
+"""Verdicts that make nobody's health worse."""
 
 Judge = Callable[["Pool", Grant, Outcome, float], None]
 
@@ -25,18 +28,19 @@ def _nothing(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
 
 
 def _rate_limited(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    _cool(pool, grant.model_class.circuit, COOLDOWN, outcome.retry_after_s, now)
+    _cool(pool, grant.model_class, COOLDOWN, outcome.retry_after_s, now)
 
 
 def _exhausted(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
     grant.model_class.is_exhausted = True
-    _cool(pool, grant.model_class.circuit, QUOTA, outcome.retry_after_s, now)
+    _cool(pool, grant.model_class, QUOTA, outcome.retry_after_s, now)
 
 
-def _cool(pool: "Pool", circuit: Circuit, backoff: Backoff, hint_s: float | None, now: float) -> None:
+def _cool(pool: "Pool", model_class: ModelClass, backoff: Backoff, hint_s: float | None, now: float) -> None:
     """Until the moment of the provider's hint, else of the backoff; never for longer than the pool's `max_cooldown_s`."""
-    delay = circuit.delay(backoff, pool.dice) if hint_s is None else max(hint_s, 0.0) * (1.0 + HINT_JITTER * pool.dice.random())
-    circuit.fail(now + min(delay, pool.max_cooldown_s))
+    dice = pool.dice
+    delay = model_class.circuit.delay(backoff, dice) if hint_s is None else max(hint_s, 0.0) * (1.0 + HINT_JITTER * dice.random())
+    model_class.cool(now + min(delay, pool.max_cooldown_s))
 
 
 def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
@@ -45,7 +49,7 @@ def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # 
 
 
 def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001
-    circuit = grant.key.denial(grant.lease.model)
+    circuit = grant.key.denial(grant.model)
     circuit.fail(now + circuit.delay(REST, pool.dice))
 
 

@@ -8,7 +8,6 @@ from omnillm.keys.demand import BreakerTerms, Demand, KeyTerms
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
 from omnillm.keys.pattern import matches
-from omnillm.limits.concurrency import Concurrency
 
 LATENCY_WEIGHT = 0.2
 """Of the newest sample in the moving average."""
@@ -21,22 +20,27 @@ class Key:
     """Identified by its label; the secret itself is never here."""
 
     __slots__ = (
+        "_breaker",
         "_serves",
-        "breaker",
+        "class_by_model",
         "dead",
         "denials",
         "group",
+        "in_use",
+        "is_choosy",
         "is_failing",
         "is_ready",
         "is_removed",
         "label",
         "latency_s",
+        "max_concurrency",
         "models",
         "rank",
         "salt",
         "secret_id",
         "seen_in",
-        "slots",
+        "successes",
+        "sure_until",
         "tokens_in_flight",
         "weight",
     )
@@ -45,12 +49,16 @@ class Key:
         self.label = terms.label
         self.secret_id = terms.secret_id
         self.salt = fnv1a(terms.label)
-        self.slots = Concurrency(terms.max_concurrency)
-        self.breaker = Breaker(breaker)
+        self._breaker = Breaker(breaker)
         self.dead = Circuit()
         self.denials: dict[str, Circuit] = {}
         self.latency_s = 0.0
+        self.in_use = 0
+        """Calls that it has now: an exact count. `max_concurrency` of them are the most, 0 = no limit."""
         self.tokens_in_flight = 0
+        self.sure_until = 0.0
+        """Until when one success more tells nothing new but their number: until then they are only counted, as `successes`."""
+        self.successes = 0
         self.is_removed = False
         self.is_ready = False
         """Whether it stands in its pool's list of ready keys."""
@@ -62,16 +70,32 @@ class Key:
     def configure(self, terms: KeyTerms, group: Group, rank: int) -> None:
         """`rank` is its place in the configured list."""
         self.group = group
+        self.class_by_model = group.class_by_model
         self.rank = rank
         self.weight = max(1, terms.weight)
         self.models = terms.models
-        self.slots.limit = terms.max_concurrency
+        self.max_concurrency = terms.max_concurrency
         self._serves: dict[str, bool] = {}
+        self.is_choosy = bool(self.models or self.denials)
+        """Whether it has to be asked if it takes a model at all."""
+
+    @property
+    def breaker(self) -> Breaker:
+        """Told of every success. Whoever asks for it may change it: the next success is told at once."""
+        breaker = self._breaker
+        breaker.add(self.successes)
+        self.successes = 0
+        self.sure_until = 0.0
+        return breaker
+
+    @property
+    def is_full(self) -> bool:
+        return 0 < self.max_concurrency <= self.in_use
 
     @property
     def is_closed(self) -> bool:
         """Plainly ready: neither dead nor tripped, whatever its limits say."""
-        return self.dead.state is CLOSED and self.breaker.circuit.state is CLOSED
+        return self.dead.state is CLOSED and self._breaker.circuit.state is CLOSED
 
     def serves(self, model: str) -> bool:
         """Whether its configuration names the model; a call of none (a file's) is any key's."""
@@ -84,30 +108,35 @@ class Key:
             known = self._serves[model] = any(matches(pattern, model) for pattern in self.models)
         return known
 
-    def load(self, model: str, tokens: int, now: float) -> float:
+    def load(self, demand: Demand, now: float) -> float:
         """How busy it would be with this call, for a comparison with other keys; FULL: it cannot take it."""
-        slots, group = self.slots, self.group
-        limit, in_use = slots.limit, slots.in_use + 1
-        if (limit and in_use > limit) or (self.models and not self.serves(model)) or (self.denials and self._is_denied(model, now)):
+        model, limit, in_use = demand.model, self.max_concurrency, self.in_use + 1
+        if (limit and in_use > limit) or (self.is_choosy and not self._takes(model, now)):
             return FULL
-        load = (group.class_by_model.get(model) or group.class_of(model, now)).load(tokens, now)
+        load = (self.class_by_model.get(model) or self.group.class_of(model, now)).load(demand.tokens, now)
         return in_use / limit if limit and in_use > load * limit else load
 
     def fits(self, demand: Demand, passed: Collection[str], now: float) -> bool:
         """Whether it takes the call now, perhaps as its probe; not if its label is among those `passed` over."""
-        return self.label not in passed and self.can_probe(now) and self.load(demand.model, demand.tokens, now) < FULL
+        return self.label not in passed and self.can_probe(now) and self.load(demand, now) < FULL
 
-    def _is_denied(self, model: str, now: float) -> bool:
+    def _takes(self, model: str, now: float) -> bool:
         denial = self.denials.get(model)
-        return denial is not None and not denial.admits(now)
+        return self.serves(model) and (denial is None or denial.admits(now))
 
     def can_probe(self, now: float) -> bool:
         """Whether both of its own circuits let one attempt through."""
-        return self.dead.admits(now) and self.breaker.circuit.admits(now)
+        return self.dead.admits(now) and self._breaker.circuit.admits(now)
+
+    def revive(self) -> None:
+        """Well again, for every model."""
+        self.dead.revive()
+        self.breaker.revive()
+        self.denials.clear()
 
     def circuits(self, model: str, model_class: ModelClass) -> list[Circuit]:
         """All that can keep it from `model`."""
-        circuits = [self.dead, self.breaker.circuit, model_class.circuit]
+        circuits = [self.dead, self._breaker.circuit, model_class.circuit]
         if model in self.denials:
             circuits.append(self.denials[model])
         return circuits
@@ -116,10 +145,8 @@ class Key:
         """The circuit of key x model; the oldest is forgotten when callers make up too many names."""
         if model not in self.denials and len(self.denials) >= MODELS_MOST:
             del self.denials[next(iter(self.denials))]
+        self.is_choosy = True
         return self.denials.setdefault(model, Circuit())
-
-    def note_latency(self, seconds: float) -> None:
-        self.latency_s += (seconds - self.latency_s) * (LATENCY_WEIGHT if self.latency_s else 1.0)
 
 
 def fnv1a(text: str) -> int:

@@ -3,7 +3,7 @@
 from math import inf
 
 from omnillm.keys.cap import Cap
-from omnillm.keys.circuit import CLOSED, Circuit
+from omnillm.keys.circuit import Circuit
 from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
 
 FULL = inf
@@ -42,6 +42,7 @@ class ModelClass:
         "circuit",
         "day",
         "is_exhausted",
+        "is_well",
         "minute",
         "name",
         "requests_granted",
@@ -52,6 +53,8 @@ class ModelClass:
     def __init__(self, name: str) -> None:
         self.name = name
         self.circuit = Circuit()
+        self.is_well = True
+        """Its circuit is closed."""
         self.is_exhausted = False
         self.minute: Window | None = None
         self.day: Window | None = None
@@ -70,7 +73,7 @@ class ModelClass:
     def load(self, tokens: int, now: float) -> float:
         """Share of the tightest limit in use with one more request of `tokens`, 0 to 1; FULL: no room for it."""
         cap = self.cap
-        is_in_doubt = self.circuit.state is not CLOSED or (
+        is_in_doubt = not self.is_well or (
             now < cap.until and (self.requests_granted >= cap.requests or self.tokens_granted + tokens > cap.tokens)
         )
         if is_in_doubt and self._is_barred(tokens, now):
@@ -100,12 +103,18 @@ class ModelClass:
 
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""
-        has_past = self.circuit.state is not CLOSED or self.circuit.strikes or now < self.cap.until
+        has_past = not self.is_well or self.circuit.strikes or now < self.cap.until
         return not (has_past or self.minute or self.day)
+
+    def cool(self, until: float) -> None:
+        """The provider lets nobody of the group use it before that moment."""
+        self.circuit.fail(until)
+        self.is_well = False
 
     def recovered(self) -> None:
         """Its probe went well: the next 429 is the first again."""
         self.circuit.revive()
+        self.is_well = True
         self.is_exhausted = False
 
     def forget_health(self) -> None:

@@ -13,19 +13,20 @@ BACKOFF = Backoff(first_s=1.0, most_s=30.0, jitter=0.25)
 class Outage:
     """Counts keys by their latest answer in this and the previous ten seconds; calls and retries in this one."""
 
-    __slots__ = ("_ends", "_failing", "_failing_before", "_span", "_used", "_used_before", "calls", "circuit", "retries")
+    __slots__ = ("_failing", "_failing_before", "_span", "_used", "_used_before", "calls", "circuit", "ends", "retries")
 
     def __init__(self) -> None:
         self.circuit = Circuit()
         self._span = 0
-        self._ends = SPAN_S
+        self.ends = SPAN_S
+        """When these ten seconds are over."""
         self._used = self._failing = self._used_before = self._failing_before = 0
         self.calls = 0
         self.retries = 0
 
     def succeeded(self, key: Key, now: float) -> None:
         """Somebody got through: nothing is set aside any more."""
-        if now >= self._ends:
+        if now >= self.ends:
             self._turn(now)
         if key.seen_in != self._span:
             self._see(key)
@@ -37,29 +38,30 @@ class Outage:
 
     def failed(self, key: Key, now: float) -> None:
         """Whatever the provider's own trouble is, `key` met it."""
-        if now >= self._ends:
+        if now >= self.ends:
             self._turn(now)
         if key.seen_in != self._span:
             self._see(key)
+        key.sure_until = 0.0
         if not key.is_failing:
             key.is_failing = True
             self._failing += 1
 
     def call(self, now: float) -> None:
         """One more lease that is no retry."""
-        if now >= self._ends:
+        if now >= self.ends:
             self._turn(now)
         self.calls += 1
 
     def retry(self, now: float) -> None:
         """One more retry of what failed here."""
-        if now >= self._ends:
+        if now >= self.ends:
             self._turn(now)
         self.retries += 1
 
     def spans_most(self, now: float) -> bool:
         """Whether more than half of the keys that answered lately failed."""
-        if now >= self._ends:
+        if now >= self.ends:
             self._turn(now)
         return 2 * (self._failing + self._failing_before) > self._used + self._used_before
 
@@ -92,4 +94,4 @@ class Outage:
         self._failing_before = self._failing if is_next else 0
         self._used = self._failing = self.calls = self.retries = 0
         self._span = span
-        self._ends = (span + 1) * SPAN_S
+        self.ends = (span + 1) * SPAN_S

@@ -61,7 +61,7 @@ def _circuit(circuit: Circuit, now: float) -> Moments:
 
 
 def _limits(key: Key, model_class: ModelClass, demand: Demand, now: float, in_flight: int) -> Iterable[Moments]:
-    if key.slots.is_full:
+    if key.is_full:
         yield now, inf
     if not model_class.circuit.admits(now):
         yield _circuit(model_class.circuit, now)

@@ -10,11 +10,11 @@ from itertools import islice
 
 from omnillm.keys.affinity import favourite
 from omnillm.keys.circuit import CLOSED, OPEN
-from omnillm.keys.demand import Demand, Dice, KeyTerms, Leased, PoolTerms, Wish
+from omnillm.keys.demand import Demand, Dice, KeyTerms, PoolTerms, Wish
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group, group_name
-from omnillm.keys.judgement import JUDGEMENTS
-from omnillm.keys.key import Key
+from omnillm.keys.judgement import HARMLESS, JUDGEMENTS
+from omnillm.keys.key import LATENCY_WEIGHT, Key
 from omnillm.keys.outage import Outage
 from omnillm.keys.outlook import Outlook, outlook
 from omnillm.keys.search import Search
@@ -26,8 +26,6 @@ PROBES_LOOKED_AT = 2
 REMEMBERED_MOST = 1000
 LOOKED_AT_MOST = 8
 """Keys looked at to tell a refused call its exact wait; with more of them the wait of a smaller call must do."""
-HARMLESS = frozenset({Verdict.SUCCESS, Verdict.CALLER_FAULT, Verdict.ABORTED, Verdict.STALE})
-"""Verdicts that make nobody's health worse."""
 
 
 class Pool:
@@ -89,7 +87,8 @@ class Pool:
     def _retire(self, keys: dict[str, Key]) -> None:
         for key in keys.values():
             key.is_removed = True
-            if key.slots.in_use:
+            key.sure_until = 0.0
+            if key.in_use:
                 self.removed.append(key)
 
     def retire_all(self) -> None:
@@ -105,18 +104,40 @@ class Pool:
     def revive(self, label: str) -> None:
         """An administrator says that the key is well, for every model."""
         key = self.keys[label]
-        key.dead.revive()
-        key.breaker.revive()
-        key.denials.clear()
+        key.revive()
         key.group.forget_health()
         self._place_all(0.0)
 
     # -- lease
 
-    def pick(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
-        """A key with room for `demand`, not among the labels in `passed`; None: there is none now."""
+    def lease(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Grant | None:
+        """Takes a slot of a key with room for `demand`, not among the labels in `passed`, and room in its windows. None: there is none."""
         if self._resting and self._resting[0][0] <= now:
             self._wake(now)
+        if self._awaiting or self._searches or wish.pinned or wish.affinity:
+            key = self._pick(wish, demand, passed, now)
+        else:
+            key = self._select(self._ready, demand, passed, now, self.dice)
+        if key is None:
+            return None
+        model, tokens = demand.model, demand.tokens
+        model_class = key.class_by_model[model]  # who picked the key has just looked there
+        windows = model_class.windows
+        for window in windows:
+            window.reserve(tokens)
+        model_class.requests_granted += 1
+        model_class.tokens_granted += tokens
+        key.in_use += 1
+        key.tokens_in_flight += tokens
+        grant = Grant(case_id=wish.case_id, model=model, tokens=tokens, key=key, pool=self, model_class=model_class, windows=windows)
+        if not (key.is_ready and model_class.is_well and self.outage.circuit.state is CLOSED) or (key.is_choosy and key.denials):
+            grant.try_out([*key.circuits(model, model_class), self.outage.circuit])
+            if grant.probes:
+                self._awaiting.pop(key.label, None)
+        return grant
+
+    def _pick(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
+        """Where there is more to it than which of the ready keys is next."""
         if wish.pinned or wish.affinity:
             key = self.keys.get(wish.pinned) if wish.pinned else self._favourite(wish.affinity, demand)
             if key is not None and key.fits(demand, passed, now):
@@ -129,7 +150,7 @@ class Pool:
                 return search.pick(demand, passed, now)
         if self._awaiting:
             return self._pick_or_probe(wish, demand, passed, now)
-        return self._select(self._ready, demand, passed, now, self.dice) if self._ready else None
+        return self._select(self._ready, demand, passed, now, self.dice)
 
     def _pick_or_probe(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
         """A call that has already failed once is not risked on a probe while a ready key has room."""
@@ -137,28 +158,11 @@ class Pool:
             key = self._probe(demand, passed, now, most=PROBES_LOOKED_AT)
             if key is not None:
                 return key
-        key = self._select(self._ready, demand, passed, now, self.dice) if self._ready else None
+        key = self._select(self._ready, demand, passed, now, self.dice)
         return key or self._probe(demand, passed, now, most=len(self._awaiting))
 
-    def grant(self, key: Key, lease: Leased, now: float) -> Grant:
-        """Leases the key that `pick` found: takes its slot, and room for the call in the windows that bind it."""
-        model, tokens, group = lease.model, lease.tokens, key.group
-        model_class = group.class_by_model.get(model) or group.class_of(model, now)
-        for window in model_class.windows:
-            window.reserve(tokens)
-        model_class.requests_granted += 1
-        model_class.tokens_granted += tokens
-        key.slots.in_use += 1
-        key.tokens_in_flight += tokens
-        grant = Grant(lease=lease, key=key, pool=self, model_class=model_class, windows=model_class.windows)
-        if not (key.is_ready and model_class.circuit.state is CLOSED and self.outage.circuit.state is CLOSED) or key.denials:
-            grant.try_out([*key.circuits(model, model_class), self.outage.circuit])
-            if grant.probes:
-                self._awaiting.pop(key.label, None)
-        return grant
-
     def outlook(self, wish: Wish, demand: Demand, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
-        """After `pick` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
+        """After `lease` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
         if wish.pinned:
             key = self.keys.get(wish.pinned)
             return outlook((key,) if key is not None else (), demand, passed, now)
@@ -199,27 +203,22 @@ class Pool:
         is_stirring = grant.close(outcome, now)
         key, verdict, first_byte_s = grant.key, outcome.verdict, outcome.first_byte_s
         if first_byte_s is not None:
-            key.note_latency(first_byte_s)
-        if verdict is SUCCESS:
-            key.breaker.succeeded(grant, now)
-            self.outage.succeeded(key, now)
-        if verdict is not SUCCESS or grant.probes or key.is_removed:
-            self._judge(grant, outcome, now)
-            is_stirring = True
+            before_s = key.latency_s
+            key.latency_s = before_s + LATENCY_WEIGHT * (first_byte_s - before_s) if before_s else first_byte_s
+        if verdict is SUCCESS and now < key.sure_until and not grant.probes and self.outage.circuit.state is CLOSED:
+            key.successes += 1
+        else:
+            is_stirring = self._judge(grant, outcome, now) or is_stirring
         if is_stirring and self._searches:
             self._stir(grant, verdict)
         return is_stirring
 
     def prove(self, grant: Grant, now: float) -> bool:
         """A live session is open: its key has answered, and is nobody's probe from here on. True: waiters may be better off."""
-        grant.key.breaker.succeeded(grant, now)
-        self.outage.succeeded(grant.key, now)
+        self._succeeded(grant, now)
         if not grant.probes:
             return False
-        self._probed_well(grant)
-        for circuit in grant.probes:
-            circuit.free(grant)
-        grant.probes = ()
+        grant.probed_well()
         self._place(grant.key)
         self._searches.clear()
         return True
@@ -227,32 +226,33 @@ class Pool:
     def _stir(self, grant: Grant, verdict: Verdict) -> None:
         """There may be room in the key's group. When its health changed as well, every search begins anew."""
         group = grant.key.group
-        if verdict in HARMLESS and not grant.key.is_removed and group.class_by_model.get(grant.lease.model) is grant.model_class:
+        if verdict in HARMLESS and not grant.key.is_removed and group.class_by_model.get(grant.model) is grant.model_class:
             for search in self._searches.values():
                 search.stirred[group] = None
         else:
             self._searches.clear()
 
-    def _judge(self, grant: Grant, outcome: Outcome, now: float) -> None:
-        """Whatever is not a plain success of a key that is plainly ready."""
-        if outcome.verdict is SUCCESS:
-            self._probed_well(grant)
-        else:
+    def _judge(self, grant: Grant, outcome: Outcome, now: float) -> bool:
+        """Whatever is more than one success among many. False: a plain success all the same."""
+        if outcome.verdict is not SUCCESS:
             JUDGEMENTS[outcome.verdict](self, grant, outcome, now)
-        for circuit in grant.probes:
-            circuit.free(grant)
+        else:
+            self._succeeded(grant, now)
+            if not grant.probes and not grant.key.is_removed:
+                return False
+            grant.probed_well()
+        grant.end_probes()
         self._place(grant.key)
+        return True
 
-    def _probed_well(self, grant: Grant) -> None:
-        """What it was the probe of has nothing against it any more. The breaker, which counts, and the outage were told already."""
-        key, model_class = grant.key, grant.model_class
-        if key.dead.probe is grant:
-            key.dead.revive()
-        if model_class.circuit.probe is grant:
-            model_class.recovered()
-        denial = key.denials.get(grant.lease.model)
-        if denial is not None and denial.probe is grant:
-            del key.denials[grant.lease.model]
+    def _succeeded(self, grant: Grant, now: float) -> None:
+        """Tells the key's breaker and the outage. Until either turns, or something fails, the next ones are only counted."""
+        key = grant.key
+        breaker = key.breaker
+        breaker.succeeded(grant, now)
+        self.outage.succeeded(key, now)
+        if breaker.circuit.state is CLOSED and not key.is_removed:
+            key.sure_until = min(breaker.counts_until, self.outage.ends)
 
     # -- places
 
@@ -271,7 +271,7 @@ class Pool:
     def _place(self, key: Key) -> None:
         """Puts the key where its circuits say."""
         if key.is_removed:
-            if not key.slots.in_use and key in self.removed:
+            if not key.in_use and key in self.removed:
                 self.removed.remove(key)
             return
         if key.is_closed:

@@ -39,11 +39,10 @@ def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: flo
     if not passed:
         # Whoever wins a tie, and stands on the lowest step, cannot be beaten: the other's windows need not be looked at.
         winner = one if _wins_tie(one, other) else other
-        if winner.load(demand.model, demand.tokens, now) * LOAD_STEPS < 1.0:
+        if winner.load(demand, now) * LOAD_STEPS < 1.0:
             return winner
-    model, tokens = demand.model, demand.tokens
-    one_load = one.load(model, tokens, now) if one.label not in passed else FULL
-    other_load = other.load(model, tokens, now) if other.label not in passed else FULL
+    one_load = one.load(demand, now) if one.label not in passed else FULL
+    other_load = other.load(demand, now) if other.label not in passed else FULL
     if one_load < FULL and other_load < FULL:
         return one if _is_lighter(one, one_load, other, other_load) else other
     if one_load < FULL:
@@ -58,7 +57,7 @@ def _is_lighter(one: Key, one_load: float, other: Key, other_load: float) -> boo
 
 
 def _wins_tie(one: Key, other: Key) -> bool:
-    ahead = other.slots.in_use - one.slots.in_use
+    ahead = other.in_use - one.in_use
     return ahead > 0 if ahead else one.latency_s <= other.latency_s
 
 
@@ -68,7 +67,7 @@ def random_first_fit(ready: Ready, demand: Demand, passed: Collection[str], now:
     start = int(dice.random() * count)
     for at in range(start, start + count):
         key = ready[at % count]
-        if key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL:
+        if key.label not in passed and key.load(demand, now) < FULL:
             return key
     return None
 
@@ -78,9 +77,9 @@ def weighted(ready: Ready, demand: Demand, passed: Collection[str], now: float, 
     count = len(ready)
     for _ in range(min(count, WEIGHTED_TRIES)):
         key = ready[int(dice.random() * count)]
-        if dice.random() * ready.heaviest < key.weight and key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL:
+        if dice.random() * ready.heaviest < key.weight and key.label not in passed and key.load(demand, now) < FULL:
             return key
-    fitting = [key for key in ready if key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL]
+    fitting = [key for key in ready if key.label not in passed and key.load(demand, now) < FULL]
     at = dice.random() * sum(key.weight for key in fitting)
     for key in fitting:
         at -= key.weight
@@ -92,7 +91,7 @@ def weighted(ready: Ready, demand: Demand, passed: Collection[str], now: float, 
 def priority(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:  # noqa: ARG001 - a strategy's shape
     """The first of the list with room."""
     for key in ready:
-        if key.label not in passed and key.load(demand.model, demand.tokens, now) < FULL:
+        if key.label not in passed and key.load(demand, now) < FULL:
             return key
     return None
 

@@ -1,1 +1,1 @@
-"""Limits as plain counters: sliding windows, concurrency, budgets. Time is an argument."""
+"""Limits as plain counters: sliding windows and budgets. Time is an argument."""
