@@ -180,16 +180,36 @@ def test_verify_computes_each_cost_again(run, ledger, tmp_path):
         db.execute("UPDATE attempts SET usage = '{\"input\":299}' WHERE request_id = ?", (request_id(5),))
         db.execute("UPDATE attempts SET price_version = '' WHERE request_id = ?", (request_id(1),))
         torn = f"{price.version};bound=1+2+3+4+5+6+7+8"
-        db.execute(
-            "UPDATE attempts SET price_version = ? WHERE request_id = ?", (torn, request_id(3))
-        )  # of no form: it is no price that is known
+        db.execute("UPDATE attempts SET price_version = ? WHERE request_id = ?", (torn, request_id(3)))
     db.close()
     code, told, _ = run("verify", "-c", str(config))
     assert code == 1
-    assert [line for line in told.splitlines() if "attempt 0: cost" in line] == [
+    assert [line for line in told.splitlines() if "attempt 0: cost" in line or "attempt 0: has" in line] == [
         f"request {request_id(1)}, attempt 0: cost {COST} nano-USD, without a price it is 0",
         f"request {request_id(2)}, attempt 0: cost {COST - 1} nano-USD, by '{price.version}' and its usage it is {COST}",
+        f"request {request_id(3)}, attempt 0: has a price version that is none: '{torn}'",
         f"request {request_id(5)}, attempt 0: cost {rows[5][1]} nano-USD, by '{listed}' and its usage it is {299 * 400}",
+    ]
+
+
+def test_verify_reads_what_a_session_by_the_turn_has_cost(run, ledger, tmp_path):
+    """Its row does not tell all that was paid, but how little it cannot have been; its usage and its version are read as every other's."""
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(CONFIG.format(url=f"sqlite:///{ledger}") + OWN)
+    price = make_catalog(load(config, {})).find("openai", "openai", "own")
+    assert price is not None
+    version = f"{price.version};metered"
+    rows = {1: (version, COST, {"input": 1}), 2: (version, COST, {"input": 10**6}), 3: ("own;metered", COST, {}), 5: (version, COST, [])}
+    with sqlite3.connect(ledger) as db:
+        for number, (told_version, cost, usage) in rows.items():
+            row = (told_version, cost, json.dumps(usage), request_id(number))
+            db.execute("UPDATE attempts SET price_version = ?, cost_nanousd = ?, usage = ? WHERE request_id = ?", row)
+    db.close()
+    told = run("verify", "-c", str(config))[1].splitlines()
+    assert [line for line in told if "attempt 0" in line] == [
+        f"request {request_id(2)}, attempt 0: cost {COST} nano-USD, by '{version}' and its usage it is at least {400 * 10**6}",
+        f"request {request_id(3)}, attempt 0: has a price version that is none: 'own;metered'",
+        f"request {request_id(5)}, attempt 0: has a usage that is none",
     ]
 
 

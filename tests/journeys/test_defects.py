@@ -10,6 +10,7 @@ from omnillm.gateway.meter import Meter
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.server import inference
 from omnillm.testing import FakeProvider, Fault
+from omnillm.usage import NO_USAGE
 
 QUOTED = "sk-canary-of-a-defect"
 FILES = "/providers/openai/v1/files"
@@ -181,5 +182,6 @@ async def test_a_defect_in_a_live_session_is_charged_what_was_metered_before(
             monkeypatch.setattr(Meter, verb, broken_at_once)
     request, [attempt] = await gateway.last()
     assert request.cost_nanousd == attempt.cost_nanousd > 0
+    assert request.usage == attempt.usage != NO_USAGE
     assert attempt.price_version.endswith(";metered")
     talk.reset()

@@ -222,8 +222,9 @@ class Session:
         self.due = float("inf")
         meter, attempt, case = self._meter, self.attempt, self.case
         version = attempt.price_version
-        # Until the meter is closed: what a defect on the way to that is charged.
+        # Until the meter is closed: what a defect on the way to that is charged, and for which usage.
         attempt.metered, attempt.price_version = (meter.spent_nanousd, True), version and f"{version};metered"
+        attempt.told = Outcome(verdict=Verdict.ABORTED, usage=meter.usage, first_byte_s=attempt.first_byte_s)
         for message in self.socket.unread:
             meter.see(message.data)  # a report that has come is one, though nobody reads it any more
         is_whole = not meter.billable_turns

@@ -48,15 +48,27 @@ class Reference:
         if not price_version or (usage is None and _BOUND not in price_version):
             return 0
         version, _, counts = price_version.partition(_BOUND)
-        price = self._prices.get(version)
-        if price is None:
-            price = self._prices[version] = self._price(version)
+        price = self._known(version)
         if not counts:
             return cost(usage or NO_USAGE, price)
         prompt, completion, *units = map(int, counts.split("+"))
         if len(units) > len(Units._fields):
             raise ValueError(f"not the version of a price: {price_version!r}")
         return bound(prompt, completion, price, Units(*units))
+
+    def least(self, version: str, usage: Usage) -> int:
+        """nano-USD of a session of many turns, by what they used together. Where rates go by the length of a turn that tells nothing: 0.
+
+        Raises as `cost`.
+        """
+        price = self._known(version)
+        return 0 if price.steps else cost(usage, price)
+
+    def _known(self, version: str) -> Price:
+        price = self._prices.get(version)
+        if price is None:
+            price = self._prices[version] = self._price(version)
+        return price
 
     def _price(self, version: str) -> Price:
         figures, colon, rest = version.partition(":")

@@ -14,7 +14,7 @@ from omnillm.stores.verification import MAX_PROBLEMS
 
 PAGE: Final = 2_000
 METERED: Final = ";metered"
-"""Of a live session whose turns had prices of their own, none of which stands in its row."""
+"""Of a live session that had more to pay than its usage tells: turns with rates of their own, transcriptions, turns that were cut."""
 Row = Sequence[Any]
 """request_id, attempt, usage as JSON, whether it is known, cost, version of the price, error; and the operation of the request."""
 _ROWS: Final = f"""SELECT a.request_id, a.attempt, a.usage, a.is_usage_known, a.cost_nanousd, a.price_version, a.error, r.operation
@@ -44,25 +44,41 @@ class Costs(msgspec.Struct):
 def check_costs(rows: Iterable[Row], reference: Reference) -> Costs:
     """At most `MAX_PROBLEMS` are told; all rows are read."""
     costs = Costs(problems=[])
-    for request_id, attempt, usage, is_known, booked, version, error, operation in rows:
-        if operation == BATCH_SETTLEMENT or version.endswith(METERED) or (booked and (operation == BATCHES or error == OUTCOME)):
+    for row in rows:
+        request_id, attempt, _, _, booked, version, error, operation = row
+        if operation == BATCH_SETTLEMENT or (booked and (operation == BATCHES or error == OUTCOME)):
             costs.apart += 1
             continue
         try:
-            computed = reference.cost(version, decode_usage(usage) if is_known else None)
-        except msgspec.DecodeError:
-            told = "has a usage that is none"
-        except (LookupError, ValueError):
+            problem = _problem(row, reference)
+        except LookupError:
             costs.unknown += 1
             continue
+        if problem:
+            if len(costs.problems) < MAX_PROBLEMS:
+                costs.problems.append(f"request {request_id}, attempt {attempt}: {problem}")
+        elif version.endswith(METERED):
+            costs.apart += 1
         else:
-            if computed == booked:
-                costs.proven += 1
-                continue
-            told = f"cost {booked} nano-USD, {f'by {version!r} and its usage' if version else 'without a price'} it is {computed}"
-        if len(costs.problems) < MAX_PROBLEMS:
-            costs.problems.append(f"request {request_id}, attempt {attempt}: {told}")
+            costs.proven += 1
     return costs
+
+
+def _problem(row: Row, reference: Reference) -> str:
+    """What is wrong with an attempt's cost, "": nothing that its row could tell. LookupError: nobody knows its figures."""
+    _, _, usage, is_known, booked, version, _, _ = row
+    priced, is_metered = version.removesuffix(METERED), version.endswith(METERED)
+    try:
+        used = decode_usage(usage)
+        computed = reference.least(priced, used) if is_metered else reference.cost(priced, used if is_known else None)
+    except msgspec.DecodeError:
+        return "has a usage that is none"
+    except ValueError:
+        return f"has a price version that is none: {version!r}"
+    if computed == booked or (is_metered and computed < booked):
+        return ""
+    by = f"by {version!r} and its usage" if version else "without a price"
+    return f"cost {booked} nano-USD, {by} it is {'at least ' if is_metered else ''}{computed}"
 
 
 def cost_rows(connection: Connection) -> Iterator[Row]:

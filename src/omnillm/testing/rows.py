@@ -50,7 +50,7 @@ def attempt_row(number: int, *, attempt: int = 0, provider: str = "openai", cost
         is_usage_known=True,
         cost_nanousd=cost,
         is_estimated=False,
-        price_version="2026-11-01",
+        price_version="2026-11-01:openai/fast",
         error="",
         epoch=1,
     )
