@@ -10,7 +10,7 @@ from omnillm.assemble.parts import check_unchangeable, make_caller, make_upstrea
 from omnillm.assemble.prices import make_catalog
 from omnillm.config import configured
 from omnillm.config.load import parse
-from omnillm.config.settings import Settings
+from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError, UnknownModel
 from omnillm.providers.families import formats_of
 from omnillm.stores.memory import MemoryStore
@@ -79,6 +79,19 @@ def test_every_budget_is_scheduled() -> None:
     """The virtual keys' own among them, each in its zone."""
     found = {each.name: (each.period, each.zone) for each in scheduled_budgets(settings())}
     assert found == {"everything": ("month", "Europe/Berlin"), "team": ("week", "UTC"), "key:rich": ("day", "UTC")}
+
+
+def test_virtual_keys_share_what_is_equal_between_them() -> None:
+    """A crowd's calls read the same limits, budgets and models: these lie in one place, and not in ten thousand."""
+    models, rpm = ("a*", "b*"), "1000000"
+    terms = [VirtualKeyTerms(name=name, rpm=int(rpm), models=tuple(map(str, models))) for name in ("one", "other")]
+    one, other = (make_caller(settings(), each) for each in terms)
+    assert (one.budgets, one.models) == (("everything",), models)
+    assert one.budgets is other.budgets
+    assert one.models is other.models
+    limits = [configured.caller(each) for each in terms]
+    assert [(each.name, each.rpm, each.tpm) for each in limits] == [("one", 10**6, 0), ("other", 10**6, 0)]
+    assert limits[0].rpm is limits[1].rpm
 
 
 def test_a_price_of_ones_own_stands_beside_the_built_in_ones() -> None:

@@ -174,15 +174,21 @@ def idempotency_rules(settings: Settings) -> IdempotencyRules:
     return IdempotencyRules(ttl_s=given.ttl_s, keeps_replies=given.keeps_replies, max_reply_bytes=given.max_reply_bytes)
 
 
+@lru_cache(maxsize=1024)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """One of all that are equal: a crowd's calls then find it where the last call left it, and not each its own far away."""
+    return names
+
+
 def make_caller(settings: Settings, key: VirtualKeyTerms | None) -> Caller:
     """The caller of a virtual key; None: nobody, who draws on the gateway-wide budgets only."""
-    budgets = configured.budgets_of(settings, key)
+    budgets = _shared(configured.budgets_of(settings, key))
     is_hard = configured.is_hard(settings, key)
     if key is None:
         return Caller(budgets=budgets, is_hard=is_hard)
     return Caller(
         name=key.name,
-        models=key.models,
+        models=_shared(key.models),
         budgets=budgets,
         is_hard=is_hard,
         expires_wall=float("inf") if key.expires_wall is None else key.expires_wall,

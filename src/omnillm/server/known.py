@@ -6,6 +6,7 @@ it was read; whether it still leads where it led is asked each time (`Applicatio
 """
 
 import secrets
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Generic, TypeVar
 
@@ -105,6 +106,15 @@ class KnownHead:
         return self._request
 
 
+Kept = tuple[Request, object]
+"""How a head was read, which is the same for most clients of a path and shared by them; and the context that it led to, its own."""
+
+
+@lru_cache(maxsize=1024)
+def _shared(method: str, path: str, http_minor: int, is_last: bool, expects_continue: bool) -> Request:  # noqa: FBT001  a key
+    return Request(method=method, path=path, http_minor=http_minor, is_last=is_last, expects_continue=expects_continue)
+
+
 class KnownHeads:
     """What the heads of all connections of a front led to, for whoever brings them again.
 
@@ -118,7 +128,7 @@ class KnownHeads:
         """`longest`: bytes that a head may have at all."""
         self._key = secrets.token_bytes(32)
         self._longest = min(LONGEST, longest - MOST_DIGITS)
-        self._known: Generations[Request] = Generations(GENERATION, GENERATION_BYTES)
+        self._known: Generations[Kept] = Generations(GENERATION, GENERATION_BYTES)
         self._seen: Generations[bool] = Generations(GENERATION, GENERATION_BYTES)
 
     def __len__(self) -> int:
@@ -135,7 +145,8 @@ class KnownHeads:
             return None
         before, after = cut
         digest = blake2b(before + after, key=self._key, digest_size=16).digest()
-        return KnownHead(before, after, digest, self._known.get(digest) or UNKNOWN)
+        kept = self._known.get(digest)
+        return KnownHead(before, after, digest, UNKNOWN if kept is None else replace(kept[0], context=kept[1]))
 
     def keep(self, known: KnownHead, head: bytes, request: Request) -> bool:
         """`head` was read, and led to `request`, of which the application said that it may be kept. False: it cannot be known."""
@@ -143,7 +154,8 @@ class KnownHeads:
         if kept is None:
             return False
         if self._seen.get(known.digest):
-            self._known.put(known.digest, kept, len(head))
+            read = _shared(kept.method, kept.path, kept.http_minor, kept.is_last, kept.expects_continue)
+            self._known.put(known.digest, (read, kept.context), len(head))
         else:
             self._seen.put(known.digest, True, len(known.digest))
         return True
