@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.secret import Secret
+from omnillm.stores import rollup
 from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sqlite import SqliteStore
 from omnillm.testing.clock import ManualClock
@@ -32,8 +33,15 @@ def open_store(place):
     return SqliteStore(place, clock=clock) if isinstance(place, Path) else PostgresStore(Secret(place), clock=clock)
 
 
+def crowded_call(number):
+    """Of one virtual key of seven."""
+    posting = call(number)
+    return replace(posting, request=replace(posting.request, caller=f"team-{number % 7}"))
+
+
 def keep_until_killed(place, first, told):
-    """Eight callers, from a number on; each request id goes through the connection once its reservation is on disk."""
+    """Eight at a time, from a number on, whose sums are folded all the while; each request id is told once its reservation is on disk."""
+    rollup.FEWEST_LINES, rollup.LINES_A_GROUP, rollup.PIECE = 3, 1, 2
     asyncio.run(keep_books(open_store(place), first, told))
 
 
@@ -48,7 +56,7 @@ async def keep_book(store, epoch, numbers, told):
     for number in numbers:
         await store.post_durably(Posting(entries=(replace(entry(number, EntryKind.RESERVE), epoch=epoch),)))
         told.send_bytes(request_id(number).encode())
-        store.post(call(number))
+        store.post(crowded_call(number))
 
 
 async def fill_the_disk(store, numbers):

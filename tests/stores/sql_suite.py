@@ -1,14 +1,16 @@
 """What every store with a writer's thread must do, beside the shared suite."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 from msgspec.structs import replace
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
-from omnillm.stores import writer
-from omnillm.testing.store_suite import COST, balances, call, entry, post_all, usage
+from omnillm.stores import rollup, writer
+from omnillm.stores.daily import COUNT_COLUMNS, KEY_COLUMNS
+from omnillm.testing.store_suite import COST, WALL_MS, balances, call, entry, post_all, usage
 from omnillm.usage import Usage
 
 MEDIA = Usage(
@@ -34,13 +36,95 @@ def media_call(number):
     return replace(posting, attempts=attempts, request=replace(posting.request, usage=MEDIA))
 
 
+WITHOUT_UNFOLDED = f"""INSERT INTO daily ({", ".join(KEY_COLUMNS + COUNT_COLUMNS)})
+    SELECT {", ".join(KEY_COLUMNS)}, {", ".join(f"CAST(sum({column}) AS bigint)" for column in COUNT_COLUMNS)} FROM daily_lines
+    GROUP BY {", ".join(KEY_COLUMNS)};
+    DROP VIEW daily_lines; DROP TABLE unfolded;"""
+"""Makes of a ledger of which nothing is folded yet one of before anything waited to be."""
+
+
 async def until(condition):
     async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0)
 
 
+def fold_soon(monkeypatch):
+    """Two groups at a time, as soon as four lines wait."""
+    monkeypatch.setattr(rollup, "FEWEST_LINES", 4)
+    monkeypatch.setattr(rollup, "LINES_A_GROUP", 1)
+    monkeypatch.setattr(rollup, "PIECE", 2)
+
+
+def of_caller(number, caller, **changes):
+    """A call of a virtual key."""
+    posting = call(number)
+    return replace(posting, request=replace(posting.request, caller=caller, **changes))
+
+
 class SqlSuite:
+    async def test_sums_are_those_of_the_rows_however_far_they_are_folded(self, store, monkeypatch):
+        """After each commit, in another run too: what waits, what is half folded and what is folded are counted once."""
+        fold_soon(monkeypatch)
+        expected = Counter()
+        for run in range(2):
+            await store.open()
+            for number in range(run * 24, run * 24 + 24):
+                caller = f"team-{number * number % 13}"
+                expected[caller] += 1
+                await store.post_durably(of_caller(number, caller))
+                assert {group: row.requests for group, row in (await usage(store, "virtual_key")).items()} == expected
+                assert await store.verify() == []
+            await store.aclose()
+
+    async def test_rows_are_forgotten_before_their_sums_are_folded(self, store, monkeypatch):
+        """Days of deleted rows are proven all the same, before the rest is folded and behind."""
+        fold_soon(monkeypatch)
+        await store.open()
+        await post_all(store, *(of_caller(number, f"team-{number}") for number in range(3)))
+        assert await store.retire(before_wall_ms=WALL_MS, limit=2) == 2
+        assert await store.verify() == []
+        for number in range(3, 9):
+            await store.post_durably(of_caller(number, f"team-{number}"))
+            assert await store.verify() == []
+        assert (await usage(store, "total"))["total"].requests == 9
+
+    async def test_what_is_applied_again_is_added_up_once(self, store, monkeypatch):
+        """The rows stand there already, in the middle of a fold."""
+        fold_soon(monkeypatch)
+        await store.open()
+        for _ in range(2):
+            for number in range(9):
+                await store.post_durably(of_caller(number, f"team-{number}"))
+        assert (await usage(store, "total"))["total"].requests == 9
+        assert await store.verify() == []
+
+    async def test_names_that_json_or_an_index_may_not_take_are_added_up(self, store, monkeypatch):
+        """A model's name may be the caller's own choice: with a NUL in it, and with a thousand letters."""
+        fold_soon(monkeypatch)
+        await store.open()
+        for number, model in enumerate(("a\0b", "long" * 250, "\\u0000", "fast") * 3):
+            await store.post_durably(of_caller(number, "team", model=model))
+            assert await store.verify() == []
+        assert sorted(row.requests for row in (await usage(store, "model")).values()) == [3, 3, 3, 3]
+
+    async def test_sum_that_cannot_be_held_keeps_no_rows_out(self, store, monkeypatch, caplog):
+        """It is told, and what was to be folded stays where it is, in this run and the next."""
+        fold_soon(monkeypatch)
+        await store.open()
+        for number in range(4):
+            posting = of_caller(number, "team", tags="")
+            [attempt] = posting.attempts
+            await store.post_durably(replace(posting, entries=(), attempts=(replace(attempt, cost_nanousd=2**62),)))
+        for number in range(4, 8):
+            await store.post_durably(call(number))
+        assert "not folded until the next start" in caplog.text
+        await store.aclose()
+        await store.open()
+        await store.post_durably(call(8))
+        assert len(await store.requests(limit=20, before="")) == 9
+        assert (store.dropped, store.is_healthy) == (0, True)
+
     async def test_many_waiters_share_few_commits(self, store):
         """A thousand durable postings at once are a handful of transactions."""
         await store.open()

@@ -14,7 +14,7 @@ from tests.postgres import Postgres
 from tests.soak import FACTOR, rounds
 from tests.stores import posting_process
 from tests.stores.posting_process import open_store
-from tests.stores.sql_suite import until
+from tests.stores.sql_suite import fold_soon, until
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -94,8 +94,9 @@ async def crash_behind_a_settlement(postgres, store, epoch, number):
 
 
 @pytest.mark.parametrize("server", range(min(FACTOR, CRASHES)))
-async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_uid, server):
+async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_uid, server, monkeypatch):
     """PostgreSQL is gone in the middle of it and comes back: the gateway's process goes on by itself, and nothing is lost or booked twice."""
+    fold_soon(monkeypatch)
     postgres = Postgres(f"{testrun_uid}-own-{server}")
     store = open_store(postgres.url(postgres.schema()).reveal())
     epoch = (await store.open()).epoch
@@ -107,7 +108,7 @@ async def test_acknowledged_reservation_survives_a_crash_of_the_server(testrun_u
             with suppress(LedgerUnavailable):
                 await store.post_durably(Posting(entries=(replace(entry(number, EntryKind.RESERVE), epoch=epoch),)))
                 told.append(number)
-                store.post(call(number))
+                store.post(posting_process.crowded_call(number))
             if not store.is_healthy:
                 await asyncio.sleep(0.01)
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.postgres import GUARDED, PASSWORD
 from tests.stores.postgres_wire import Loss, Wire
-from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, SqlSuite, media_call, until
+from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSuite, media_call, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting, RequestFilter
@@ -334,6 +334,7 @@ async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(po
     await post_all(store, replace(call(1), request=replace(call(1).request, tags="team=a")), call(2))
     before = await store.usage(group_by="total", since_day="", until_day="")
     await store.aclose()
+    postgres.administer(WITHOUT_UNFOLDED, schema)
     for table in ("daily", "daily_tags"):
         dropped = ", ".join(f"DROP COLUMN {column}" for column in MEDIA_COLUMNS)
         postgres.administer(f"ALTER TABLE {table} {dropped}", schema)
@@ -454,7 +455,10 @@ async def test_tampering_is_found(postgres, schema, store):
     await store.flush()
     for change, problem in (
         ("UPDATE balances SET settled_nanousd = 1", f"the balance says 1 nano-USD, its entries {3 * COST}"),
-        ("UPDATE daily SET cost_nanousd = 1", "key openai/prod-1: the daily sums are not those of the rows"),
+        (
+            f"UPDATE unfolded SET lines = replace(lines::text, ',{3 * COST},', ',1,')::json",
+            "key openai/prod-1: the daily sums are not those of the rows",
+        ),
         ("UPDATE daily_tags SET output = 1", "tags 'team=a': the daily sums are not those of the rows"),
     ):
         postgres.administer(change, schema)

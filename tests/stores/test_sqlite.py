@@ -6,7 +6,7 @@ import stat
 
 import pytest
 from msgspec.structs import replace
-from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, SqlSuite, media_call, until
+from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSuite, media_call, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
@@ -62,10 +62,10 @@ async def test_newer_schema_is_refused(store, tmp_path):
     await store.open()
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
-        db.execute("PRAGMA user_version = 8")
+        db.execute("PRAGMA user_version = 9")
     db.close()
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"has schema 8, this omnillm knows 7"):
+        with pytest.raises(ConfigError, match=r"has schema 9, this omnillm knows 8"):
             await store.open()
 
 
@@ -92,7 +92,7 @@ async def test_balances_that_were_tampered_with_are_found(store, tmp_path):
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
         db.execute("UPDATE balances SET settled_nanousd = 1")
-        db.execute("UPDATE daily SET cost_nanousd = 1")
+        db.execute("UPDATE unfolded SET lines = replace(lines, ?, ?)", (f",{COST},", ",1,"))
     db.close()
     await store.open()
     assert await store.verify() == [
@@ -109,7 +109,7 @@ async def test_reservation_of_a_run_that_never_closed_is_settled_when_the_next_o
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
         db.executescript("""UPDATE epochs SET ended_wall_ms = NULL; DELETE FROM entries WHERE kind = 1; DELETE FROM balances;
-            DELETE FROM daily; DELETE FROM requests; DELETE FROM attempts;""")
+            DELETE FROM unfolded; DELETE FROM requests; DELETE FROM attempts;""")
     db.close()
     opened = await store.open()
     assert [(found.budget, found.settled_nanousd) for found in opened.balances] == [("team", 900)]
@@ -269,7 +269,8 @@ async def test_an_older_ledger_gets_its_reports_by_tag(tmp_path):
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
         db.executescript(
-            "DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; DROP TABLE claims; "
+            WITHOUT_UNFOLDED
+            + "DROP TABLE daily_tags; DROP TABLE retired_balances; DROP TABLE retired_days; DROP TABLE claims; "
             + "".join(f"ALTER TABLE daily DROP COLUMN {column}; " for column in ("characters", "audio_ms", *MEDIA_COLUMNS))
             + "PRAGMA user_version = 3;"
         )
@@ -293,6 +294,7 @@ async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(st
     before = await store.usage(group_by="total", since_day="", until_day="")
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
+        db.executescript(WITHOUT_UNFOLDED)
         for table in ("daily", "daily_tags"):
             db.executescript("".join(f"ALTER TABLE {table} DROP COLUMN {column}; " for column in MEDIA_COLUMNS))
         db.execute("PRAGMA user_version = 6")
@@ -318,7 +320,7 @@ async def test_tampering_with_what_outlived_its_rows_is_found(store, tmp_path):
     await store.aclose()
     with sqlite3.connect(tmp_path / "omnillm.db") as db:
         db.execute("UPDATE balances SET settled_nanousd = settled_nanousd - 1")
-        db.execute("UPDATE daily SET cost_nanousd = cost_nanousd + 5, requests = requests - 1")
+        db.execute("UPDATE unfolded SET lines = replace(lines, ?, ?)", (f"[3,3,{3 * COST},", f"[2,3,{3 * COST + 5},"))
     db.close()
     await store.open()
     assert await store.verify() == [

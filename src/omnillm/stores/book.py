@@ -8,9 +8,9 @@ from omnillm.records import AttemptRow, Balance, Binding, ClaimRow, Entry, Entry
 from omnillm.stores import claims, orphans, retirement, virtual_keys
 from omnillm.stores.connection import CommitUnknown, Connection, Database
 from omnillm.stores.daily import Daily
-from omnillm.stores.insert import Insert
+from omnillm.stores.rollup import RollUp
 from omnillm.stores.store import Opened
-from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY, ADD_TO_DAILY_TAGS, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table
+from omnillm.stores.tables import ADD_TO_BALANCES, ADD_TO_DAILY_TAGS, ATTEMPTS, BINDINGS, ENTRIES, REQUESTS, Row, Table, add
 
 BEGIN_EPOCH = """INSERT INTO epochs (epoch, started_wall_ms) SELECT coalesce(max(epoch), 0) + 1, CAST(? AS bigint) FROM epochs
     RETURNING epoch"""
@@ -62,12 +62,14 @@ class Book:
         self._database = database
         self._is_strict = is_strict
         self._epoch = 0
+        self._roll_up = RollUp()
         self._unsynced_since: float | None = None
 
     def open(self, wall_ms: int) -> Opened:
         """Lock the database, create or migrate it, begin an epoch. Raises ConfigError for one that cannot be used as it is."""
         try:
             self._database.open()
+            self._roll_up = RollUp()
             return self._begin_epoch(wall_ms)
         except BaseException:
             self._database.release()
@@ -78,7 +80,7 @@ class Book:
         try:
             self._end(wall_ms)
         except LedgerUnavailable as error:  # of a connection that died while nobody used it, or at this very commit
-            self._database.reopen()
+            self._reopen()
             if not (isinstance(error, CommitUnknown) and self._has_ended()):
                 self._end(wall_ms)
         finally:
@@ -97,8 +99,12 @@ class Book:
 
     def reopen(self) -> None:
         """A new connection, proven by a write."""
-        self._database.reopen()
+        self._reopen()
         self.sync()
+
+    def _reopen(self) -> None:
+        self._roll_up.doubt()
+        self._database.reopen()
 
     def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
         """All of it or nothing. Returns whether it is on disk with all that was written before; if somebody waits, it is.
@@ -106,7 +112,13 @@ class Book:
         Raises ValueError for rows that cannot be held. Rows are almost always all new: only if not is it asked which are.
         """
         is_synced = is_awaited or self._is_overdue(now) or (self._is_strict and not all(map(_is_closing, postings)))
-        self._write(Rows(postings), is_synced=is_synced)
+        rows = Rows(postings)
+        try:
+            self._write(rows, is_synced=is_synced)
+        except ValueError as error:
+            if not self._roll_up.pause(error):
+                raise
+            self._write(rows, is_synced=is_synced)
         if is_synced:
             self._unsynced_since = None
         elif self._unsynced_since is None:
@@ -120,12 +132,15 @@ class Book:
         try:
             with self._database.transaction(epoch=self._epoch, is_synced=is_synced) as connection:
                 self._apply(connection, rows)
+                self._roll_up.fold(connection)
         except Known:
             with self._database.transaction(epoch=self._epoch, is_synced=is_synced) as connection:
                 rows.requests = _unknown(connection, REQUESTS, rows.requests)
                 rows.attempts = _unknown(connection, ATTEMPTS, rows.attempts)
                 rows.entries = _unknown(connection, ENTRIES, rows.entries)
                 self._apply(connection, rows)
+                self._roll_up.fold(connection)
+        self._roll_up.committed()
 
     def retire(self, *, before: str, wall_ms: int, limit: int) -> int:
         """Delete the rows of the oldest `limit` requests below an id, and bindings and claims that have expired; returns how many."""
@@ -179,20 +194,15 @@ class Book:
             virtual_keys.write(connection, key)
         for claim in rows.claims:
             claims.write(connection, claim)
-        _add(connection, ADD_TO_DAILY, daily.keys.lines().items())
-        _add(connection, ADD_TO_DAILY_TAGS, daily.tags.lines().items())
-        _add(connection, ADD_TO_BALANCES, [(key, (amount,)) for key, amount in _booked(rows.entries).items()])
+        self._roll_up.keep(connection, daily.keys.lines())
+        add(connection, ADD_TO_DAILY_TAGS, daily.tags.lines().items())
+        add(connection, ADD_TO_BALANCES, [(key, (amount,)) for key, amount in _booked(rows.entries).items()])
 
 
 def _is_closing(posting: Posting) -> bool:
     """It closes reservations, which are on disk, and does no more: if a power cut takes it they are charged in full, never too little."""
     has_more = posting.bindings or posting.claims or posting.virtual_keys
     return bool(posting.entries) and not has_more and all(entry.kind in CLOSING for entry in posting.entries)
-
-
-def _add(connection: Connection, insert: Insert, lines: Iterable[tuple[tuple[str, ...], tuple[int, ...]]]) -> None:
-    if cells := [cell for key, counts in lines for cell in (*key, *counts)]:
-        connection.insert(insert, cells)
 
 
 def _insert(connection: Connection, rows: Rows) -> bool:

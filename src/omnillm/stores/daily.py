@@ -41,7 +41,7 @@ class Sums(Generic[Group]):
             return
         parts.append(counts)
         if len(parts) == FOLD:
-            parts[:] = [_sum(parts)]
+            parts[:] = [summed(parts)]
 
     def lines(self) -> dict[Group, Line]:
         while self._requests:
@@ -53,10 +53,10 @@ class Sums(Generic[Group]):
                 # Into the line that is there: of a crowd each group has one, and nothing is left to be added up.
                 first = parts[0]
                 parts[0] = (first[0] + requests, *first[1:])
-        return {group: _sum(parts) for group, parts in self._parts.items()}
+        return {group: summed(parts) for group, parts in self._parts.items()}
 
 
-def _sum(parts: list[Line]) -> Line:
+def summed(parts: list[Line]) -> Line:
     return parts[0] if len(parts) == 1 else tuple(map(sum, zip(*parts, strict=True)))
 
 

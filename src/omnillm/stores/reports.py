@@ -32,7 +32,7 @@ def usage(connection: Connection, *, group_by: str, since_day: str, until_day: s
     of_day = DAY if grouping.by_day else NO_DAY
     if grouping.name == TAG:
         return _usage_by_tag(connection, grouping.tag, of_day, days)
-    rows = _usage(connection, "daily", (of_day, GROUP_SQL[grouping.name]), days)
+    rows = _usage(connection, "daily_lines", (of_day, GROUP_SQL[grouping.name]), days)
     return rows or ([usage_row(TOTAL, NOTHING)] if grouping.name == TOTAL else [])
 
 
@@ -56,7 +56,7 @@ def _usage_by_tag(connection: Connection, tag: str, of_day: str, days: tuple[str
         if value is not None:
             tagged.add((day, value), tuple(counts))
     rows = [usage_row(group, counts, day=day) for (day, group), counts in tagged.lines().items()]
-    return rest_of(_usage(connection, "daily", (of_day, "''"), days), rows)
+    return rest_of(_usage(connection, "daily_lines", (of_day, "''"), days), rows)
 
 
 def requests(connection: Connection, *, limit: int, before: str, only: RequestFilter = EVERY_REQUEST) -> list[RequestRow]:

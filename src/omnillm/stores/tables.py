@@ -76,3 +76,9 @@ BINDINGS = Table("bindings", Binding, key=("kind", "upstream_id"), flags=())
 ADD_TO_BALANCES = add_to("balances", ("budget", "period"), ("settled_nanousd",))
 ADD_TO_DAILY = add_to("daily", KEY_COLUMNS, COUNT_COLUMNS)
 ADD_TO_DAILY_TAGS = add_to("daily_tags", TAG_COLUMNS, COUNT_COLUMNS)
+
+
+def add(connection: Connection, insert: Insert, lines: Iterable[tuple[tuple[str, ...], tuple[int, ...]]]) -> None:
+    """Counts to the lines that have their keys; no key may stand twice."""
+    if cells := [cell for key, counts in lines for cell in (*key, *counts)]:
+        connection.insert(insert, cells)

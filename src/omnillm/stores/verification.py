@@ -12,6 +12,7 @@ _COUNTS = ", ".join(COUNT_COLUMNS)
 _SUMS = ", ".join(f"CAST(sum({column}) AS bigint) AS {column}" for column in COUNT_COLUMNS)
 _USAGE = ", ".join(f"CAST(coalesce(a.usage ->> '{name}', '0') AS bigint)" for name in Usage.__struct_fields__)
 _NO_COUNTS = ", ".join(f"0 AS {column}" for column in COUNT_COLUMNS[1:])
+_DAILY = f"SELECT {_KEY}, {_SUMS} FROM daily_lines GROUP BY {_KEY}"
 _REPLAYED_DAILY = f"""SELECT {_KEY}, {_SUMS} FROM (
     SELECT {_KEY}, 1 AS requests, {_NO_COUNTS} FROM requests UNION ALL
     SELECT r.day, r.caller, r.model, a.provider, a.key, 0, 1, a.cost_nanousd, {_USAGE} FROM attempts a JOIN requests r USING (request_id)
@@ -75,7 +76,7 @@ SUM_CHECKS: Checks = (
         "budget {0!r} in period {1!r}: the balance says {2} nano-USD, its entries {3}",
     ),
     (
-        f"""SELECT {_KEY} FROM (SELECT {_KEY}, {_COUNTS} FROM daily UNION ALL SELECT * FROM ({_REPLAYED_DAILY}) AS replayed) AS sides
+        f"""SELECT {_KEY} FROM (SELECT * FROM ({_DAILY}) AS kept UNION ALL SELECT * FROM ({_REPLAYED_DAILY}) AS replayed) AS sides
             WHERE day NOT IN {_RETIRED} GROUP BY {_KEY}, {_COUNTS} HAVING count(*) <> 2""",
         "usage of {0}, caller {1!r}, model {2!r}, key {3}/{4}: the daily sums are not those of the rows",
     ),
@@ -86,7 +87,7 @@ SUM_CHECKS: Checks = (
     ),
     (
         f"""SELECT day, CAST(sum(requests) AS bigint), CAST(sum(attempts) AS bigint), CAST(sum(cost_nanousd) AS bigint) FROM (
-            SELECT day, requests, attempts, cost_nanousd FROM daily UNION ALL
+            SELECT day, requests, attempts, cost_nanousd FROM daily_lines UNION ALL
             SELECT day, -requests, -attempts, -cost_nanousd FROM retired_days UNION ALL
             SELECT day, -1, 0, 0 FROM requests UNION ALL
             SELECT r.day, 0, -1, -a.cost_nanousd FROM attempts a JOIN requests r USING (request_id)
