@@ -100,8 +100,7 @@ def long_prompt(protocol: str) -> Act:
         seen = outline(members, body)
         assert seen is not None
         spoken.named_ids(seen.members, seen.body)
-        spoken.text_bytes(seen.members)
-        spoken.media_tokens(seen.members)
+        spoken.weigh(seen.members)
         assert MARK not in body
 
     return act

@@ -166,7 +166,7 @@ def quoted(protocol, *, targets=(), budgets=("b",), entry=ENTRY, unknown="refuse
 def test_a_translated_call_is_weighed_by_what_its_targets_are_sent(protocol, spoken):
     """What nobody is sent weighs nothing; where a target takes the client's own words too, the heavier of both holds."""
     alone, native = quoted(protocol, targets=(spoken,))[1], quoted(protocol)[1]
-    assert alone.prompt_bound - HIDDEN_TOKENS[spoken] == PROTOCOLS[spoken].text_bytes(members(spoken))
+    assert alone.prompt_bound - HIDDEN_TOKENS[spoken] == PROTOCOLS[spoken].weigh(members(spoken))[0]
     both = quoted(protocol, targets=(spoken, protocol))[1]
     assert both.prompt_bound == max(alone.prompt_bound, native.prompt_bound)
     assert both.tokens == max(alone.tokens, native.tokens)

@@ -80,8 +80,8 @@ def test_outline_names_and_weighs_what_the_request_does(name: str, request_: dic
     assert (len(seen.body) < 1_000) is is_short
     assert read_members(seen.body) == seen.members
     assert spoken.named_ids(seen.members, seen.body) == spoken.named_ids(members, body)
-    assert spoken.media_tokens(seen.members) == spoken.media_tokens(members)
-    assert spoken.text_bytes(seen.members) + len(body) - len(seen.body) == spoken.text_bytes(members)
+    assert spoken.weigh(seen.members)[1] == spoken.weigh(members)[1]
+    assert spoken.weigh(seen.members)[0] + len(body) - len(seen.body) == spoken.weigh(members)[0]
 
 
 ID = '{"type":"file","file":{"file_id":"file-1"}}'

@@ -18,7 +18,7 @@ from omnillm.endpoints.rerank import RerankRequest, RerankResponse
 from omnillm.endpoints.shapes import misfit
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.protocol import Members, RequestPeek
+from omnillm.protocols.protocol import WEIGHTLESS, Members, RequestPeek
 
 __all__ = [
     "ApiRequest",
@@ -73,7 +73,7 @@ def _canonical(operation: str, request_type: type[Any], response_type: type[Any]
             f"canonical_{operation}",
             peek_request=lambda members: RequestPeek(model=parse(members).model, output_cap=0),
             peek_reply=reply_peek(_Seen, lambda _: None, whole=("vectors", "results")),
-            text_bytes=lambda _: 0,  # what is sent is weighed, and this never is
+            weigh=lambda _: (0, WEIGHTLESS),  # what is sent is weighed, and this never is
         ),
         operation=operation,
         parse_request=parse,

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from omnillm.endpoints import embedding_gemini as gemini
 from omnillm.endpoints import embedding_hosts as hosts
 from omnillm.endpoints import embeddings
-from omnillm.endpoints.format import ABSENT, EMBEDDINGS, Format, no_media, openai_protocol, reply_peek, request_peek
+from omnillm.endpoints.format import ABSENT, EMBEDDINGS, Format, openai_protocol, reply_peek, request_peek, text_alone
 from omnillm.protocols.gemini_generate_content import PROTOCOL as GEMINI_PROTOCOL
 from omnillm.protocols.protocol import Members, RequestPeek, Weight, no_ids
 from omnillm.usage import Usage, count
@@ -51,16 +51,11 @@ def _peek_openai(members: Members) -> RequestPeek:
     return RequestPeek(model=asked.model, output_cap=0)
 
 
-def _openai_text(members: Members) -> int:
-    inputs = embeddings.openai_inputs(embeddings.OPENAI.read(members))
-    return text_weight([given for given in inputs if isinstance(given, str)])
-
-
-def _openai_tokens(members: Members) -> Weight:
-    """Inputs that are tokens already."""
+def _weigh_openai(members: Members) -> tuple[int, Weight]:
+    """Inputs may be tokens already, and count as such."""
     inputs = embeddings.openai_inputs(embeddings.OPENAI.read(members))
     tokens = sum(len(given) + TOKENS_AROUND for given in inputs if not isinstance(given, str))
-    return Weight(tokens, tokens)
+    return text_weight([given for given in inputs if isinstance(given, str)]), Weight(tokens, tokens)
 
 
 OPENAI_EMBEDDINGS: Final = Format(
@@ -70,8 +65,7 @@ OPENAI_EMBEDDINGS: Final = Format(
         peek_reply=reply_peek(
             _OpenAiSeen, lambda seen: _usage(seen.usage.prompt_tokens or seen.usage.total_tokens) if seen.usage else None, whole=("data",)
         ),
-        text_bytes=_openai_text,
-        media_tokens=_openai_tokens,
+        weigh=_weigh_openai,
     ),
     operation=EMBEDDINGS,
     parse_request=embeddings.parse_openai_request,
@@ -130,8 +124,7 @@ GEMINI_EMBED: Final = Format(
         peek_request=_peek_gemini,
         peek_reply=_peek_gemini_reply,
         output_cap_member="",
-        text_bytes=_gemini_text,
-        media_tokens=no_media,
+        weigh=text_alone(_gemini_text),
         named_ids=no_ids,
         rename=gemini.rename_gemini,
     ),
@@ -143,7 +136,7 @@ GEMINI_EMBED: Final = Format(
 )
 GEMINI_BATCH_EMBED: Final = Format(
     protocol=replace(
-        GEMINI_EMBED.protocol, name="gemini_batch_embed_contents", peek_request=_peek_gemini_batch, text_bytes=_gemini_batch_text
+        GEMINI_EMBED.protocol, name="gemini_batch_embed_contents", peek_request=_peek_gemini_batch, weigh=text_alone(_gemini_batch_text)
     ),
     operation=EMBEDDINGS,
     parse_request=gemini.parse_gemini_batch_request,
@@ -186,7 +179,7 @@ COHERE_EMBED: Final = Format(
         "cohere_embed",
         peek_request=request_peek(hosts.COHERE),
         peek_reply=reply_peek(_CohereSeen, _cohere_usage, whole=("embeddings",)),
-        text_bytes=lambda members: text_weight(hosts.COHERE.read(members).texts),
+        weigh=text_alone(lambda members: text_weight(hosts.COHERE.read(members).texts)),
     ),
     operation=EMBEDDINGS,
     parse_request=hosts.parse_cohere_request,
@@ -205,7 +198,7 @@ TITAN_EMBED: Final = Format(
         "titan_embed",
         peek_request=request_peek(hosts.TITAN),
         peek_reply=reply_peek(_TitanSeen, lambda seen: _usage(seen.input_text_token_count), whole=("embedding",)),
-        text_bytes=lambda members: text_weight([hosts.TITAN.read(members).input_text]),
+        weigh=text_alone(lambda members: text_weight([hosts.TITAN.read(members).input_text])),
     ),
     operation=EMBEDDINGS,
     parse_request=hosts.parse_titan_request,

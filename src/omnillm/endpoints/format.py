@@ -15,7 +15,7 @@ from omnillm.protocols.openai_chat.failure import read_failure as read_openai_fa
 from omnillm.protocols.openai_chat.failure import write_fault as write_openai_fault
 from omnillm.protocols.openai_chat.failure import write_stream_fault as write_openai_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom as read_openai_headroom
-from omnillm.protocols.protocol import WEIGHTLESS, Failure, Members, Protocol, ReplyPeek, RequestPeek, Sight, Weight
+from omnillm.protocols.protocol import WEIGHTLESS, Failure, Members, Protocol, ReplyPeek, RequestPeek, Sight, Weigh
 from omnillm.usage import Usage
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -113,8 +113,9 @@ def nothing_reported(_: Any) -> Usage | None:
     return None
 
 
-def no_media(_: Members) -> Weight:
-    return WEIGHTLESS
+def text_alone(text_bytes: Callable[[Members], int]) -> Weigh:
+    """`Protocol.weigh` of a format whose requests hold nothing but text."""
+    return lambda members: (text_bytes(members), WEIGHTLESS)
 
 
 def openai_protocol(name: str, **parts: Any) -> Protocol:
@@ -126,7 +127,6 @@ def openai_protocol(name: str, **parts: Any) -> Protocol:
         "write_stream_fault": write_openai_stream_fault,
         "output_cap_member": "",
         "read_headroom": read_openai_headroom,
-        "media_tokens": no_media,
     }
     return Protocol(name=name, **(defaults | parts))
 

@@ -14,6 +14,7 @@ from omnillm.endpoints.format import (
     Format,
     openai_protocol,
     reply_peek,
+    text_alone,
 )
 from omnillm.endpoints.forms import File, Flag, Part, UploadedFile, Whole, one
 from omnillm.endpoints.images import ImageRequest, SeenImages, emit_request, emit_response, parse_response, usage_of, usage_seen
@@ -124,10 +125,10 @@ def _edit_asks(members: Members) -> Asked:
     return _asked(n=one("n", asked.n, MOST_IMAGES), size=asked.size, quality=asked.quality, partial_images=partial_images)
 
 
-def _edit_tokens(members: Members) -> Weight:
+def _weigh_edit(members: Members) -> tuple[int, Weight]:
     asked = EDIT.read(members)
     images = asked.image if isinstance(asked.image, list) else [asked.image]
-    return _input_tokens(len(images) + (asked.mask is not None))
+    return text_weight([asked.prompt]), _input_tokens(len(images) + (asked.mask is not None))
 
 
 def _input_tokens(images: int) -> Weight:
@@ -187,7 +188,7 @@ OPENAI_IMAGE_GENERATIONS: Final = Format(
     protocol=openai_protocol(
         "openai_image_generations",
         peek_request=_peek_generation,
-        text_bytes=lambda members: text_weight([GENERATION.read(members).prompt]),
+        weigh=text_alone(lambda members: text_weight([GENERATION.read(members).prompt])),
         asks=_generation_asks,
         **_PARTS,
     ),
@@ -199,8 +200,7 @@ OPENAI_IMAGE_EDITS: Final = Format(
     protocol=openai_protocol(
         "openai_image_edits",
         peek_request=_peek_edit,
-        text_bytes=lambda members: text_weight([EDIT.read(members).prompt]),
-        media_tokens=_edit_tokens,
+        weigh=_weigh_edit,
         asks=_edit_asks,
         **_PARTS,
     ),
@@ -212,8 +212,7 @@ OPENAI_IMAGE_VARIATIONS: Final = Format(
     protocol=openai_protocol(
         "openai_image_variations",
         peek_request=_peek_variation,
-        text_bytes=lambda _: 0,
-        media_tokens=lambda _: _input_tokens(1),
+        weigh=lambda _: (0, _input_tokens(1)),
         asks=_variation_asks,
         **_PARTS,
     ),

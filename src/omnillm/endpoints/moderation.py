@@ -126,14 +126,10 @@ def _peek(members: Members) -> RequestPeek:
     return RequestPeek(model=_read(members)[0].model, output_cap=0)
 
 
-def _text_bytes(members: Members) -> int:
+def _weigh(members: Members) -> tuple[int, Weight]:
     _, texts, parts = _read(members)
-    return text_weight([*texts, *(part.text or "" for part in parts)])
-
-
-def _media_tokens(members: Members) -> Weight:
-    tokens = IMAGE_TOKENS * sum(part.type == "image_url" for part in _read(members)[2])
-    return Weight(tokens, tokens)
+    tokens = IMAGE_TOKENS * sum(part.type == "image_url" for part in parts)
+    return text_weight([*texts, *(part.text or "" for part in parts)]), Weight(tokens, tokens)
 
 
 OPENAI_MODERATIONS: Final = Format(
@@ -141,8 +137,7 @@ OPENAI_MODERATIONS: Final = Format(
         "openai_moderations",
         peek_request=_peek,
         peek_reply=reply_peek(_Seen, lambda _: None, whole=("results",)),
-        text_bytes=_text_bytes,
-        media_tokens=_media_tokens,
+        weigh=_weigh,
     ),
     operation=MODERATIONS,
     parse_request=parse_openai_request,

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from omnillm.endpoints.embedding_formats import raw_weight
-from omnillm.endpoints.format import ABSENT, RERANK, Format, openai_protocol, reply_peek, request_peek
+from omnillm.endpoints.format import ABSENT, RERANK, Format, openai_protocol, reply_peek, request_peek, text_alone
 from omnillm.endpoints.shapes import Shape
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.priced import Asked
@@ -213,7 +213,7 @@ def _format(name: str, emit: Any, write: Any) -> Format:
             name,
             peek_request=request_peek(SHAPE),
             peek_reply=reply_peek(_Seen, usage_of, whole=("results",)),
-            text_bytes=_text_bytes,
+            weigh=text_alone(_text_bytes),
             asks=_asks,
         ),
         operation=RERANK,

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from omnillm.endpoints.audio import AudioFormat, AudioWatch, ModelName, SpeechRequest, read_framed
 from omnillm.endpoints.embedding_formats import text_weight
-from omnillm.endpoints.format import SPEECH, Format, openai_protocol
+from omnillm.endpoints.format import SPEECH, Format, openai_protocol, text_alone
 from omnillm.endpoints.shapes import Shape
 from omnillm.errors import ProtocolError
 from omnillm.protocols.loss import Losses
@@ -89,7 +89,7 @@ OPENAI_SPEECH: Final = Format(
         peek_reply=lambda _: ReplyPeek(usage=None, is_complete=False),
         watch=lambda _: AudioWatch(usage_of, None),
         reader=lambda headers: read_framed(headers, (b"application/json", b"text/html")),
-        text_bytes=_speech_text,
+        weigh=text_alone(_speech_text),
         asks=_speech_asks,
     ),
     operation=SPEECH,

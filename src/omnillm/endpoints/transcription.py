@@ -8,7 +8,7 @@ from msgspec import Meta, Raw, Struct
 
 from omnillm.endpoints.audio import AudioWatch, ModelName, TranscriptionRequest, TranscriptionResponse, read_framed
 from omnillm.endpoints.embedding_formats import text_weight
-from omnillm.endpoints.format import ABSENT, TRANSCRIPTIONS, TRANSLATIONS, Format, is_there, openai_protocol
+from omnillm.endpoints.format import ABSENT, TRANSCRIPTIONS, TRANSLATIONS, Format, is_there, openai_protocol, text_alone
 from omnillm.endpoints.forms import File, Flag, Part, UploadedFile
 from omnillm.endpoints.images import detail
 from omnillm.endpoints.shapes import Shape, misfit
@@ -173,7 +173,7 @@ _HEARD_PARTS: Final[Part] = {
     "peek_reply": peek_transcription,
     "watch": lambda _: AudioWatch(usage_of, peek_transcription),
     "reader": lambda headers: read_framed(headers, (b"text/html",)),
-    "text_bytes": lambda members: text_weight([_read(members).prompt]),
+    "weigh": text_alone(lambda members: text_weight([_read(members).prompt])),
     "asks": _transcription_asks,
 }
 OPENAI_TRANSCRIPTIONS: Final = Format(

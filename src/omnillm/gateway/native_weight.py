@@ -34,7 +34,8 @@ def _weigh(name: str, members: Members, size: int) -> int:
     protocol = PROTOCOLS[name]
     try:
         peek = protocol.peek_request(members)
-        prompt = estimated_prompt_tokens(protocol.text_bytes(members) or size, protocol.media_tokens(members).usual)
+        text, media = protocol.weigh(members)
+        prompt = estimated_prompt_tokens(text or size, media.usual)
     except BadRequest:
         return estimated_prompt_tokens(size, 0)  # its provider will say what is wrong with it
     return prompt + (peek.output_cap or 0) * peek.n

@@ -281,7 +281,8 @@ def _extras_of(asked: Asked) -> Extras:
 
 def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, int]:
     """(tokens by estimate, tokens at most) of a body's prompt, and of so many bytes of prose beside it."""
-    text, media = protocol.text_bytes(members) + prose, protocol.media_tokens(members)
+    text, media = protocol.weigh(members)
+    text += prose
     return estimated_prompt_tokens(text, media.usual), bounded_prompt_tokens(text, media.most, protocol.name)
 
 

@@ -165,12 +165,8 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
     return None
 
 
-def weightless(members: Members) -> int:  # noqa: ARG001 - it is weighed in the words of its targets
-    return 0
-
-
-def no_media(members: Members) -> Weight:  # noqa: ARG001 - likewise
-    return WEIGHTLESS
+def weigh(members: Members) -> tuple[int, Weight]:  # noqa: ARG001 - it is weighed in the words of its targets
+    return 0, WEIGHTLESS
 
 
 PROTOCOL = Protocol(
@@ -183,8 +179,7 @@ PROTOCOL = Protocol(
     write_stream_fault=write_stream_fault,
     output_cap_member="generation.max_output_tokens",
     read_headroom=read_headroom,
-    text_bytes=weightless,
-    media_tokens=no_media,
+    weigh=weigh,
     named_ids=responses_named,
 )
 CODEC = Codec(

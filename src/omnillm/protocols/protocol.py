@@ -147,6 +147,7 @@ class Weight(msgspec.Struct, frozen=True, gc=False):
 
 
 WEIGHTLESS = Weight()
+Weigh = Callable[[Members], tuple[int, Weight]]
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,10 +168,11 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     output_cap_member: str
     """The member to inject when no cap was given."""
     read_headroom: Callable[[Mapping[bytes, bytes], float], Headroom | None]
-    text_bytes: Callable[[Members], int]
-    """UTF-8 bytes of what the model will read: an upper bound of the input tokens, without base64 media; and see `media_tokens`."""
-    media_tokens: Callable[[Members], Weight]
-    """Of images, audio and files in the request."""
+    weigh: Weigh
+    """(UTF-8 bytes of the text that the model will read, an upper bound of its tokens; what images, audio and files weigh beside it).
+
+    Found in one walk: whatever is weighed as media is not counted as text.
+    """
     overloaded_status: int = 503
     """What its clients know an overloaded provider by."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids

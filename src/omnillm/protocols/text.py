@@ -1,16 +1,12 @@
-"""How much a model will read: bytes of text, an upper bound, with base64 media left out (`media_tokens` weighs them)."""
+"""How much a model will read: bytes of text, an upper bound, and the parts of a conversation in which base64 may stand that is none."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
 
 from omnillm.protocols.protocol import Members
 
-_CONVERSATIONS = frozenset({"messages", "input", "contents"})
-"""The members that can hold media."""
-_SMALL = 4096
-"""Below this a conversation is not searched for media: the bound is loose by at most this much."""
 _FREE_FORM = frozenset(
     {"input", "args", "arguments", "response", "parameters", "parameters_json_schema", "parametersJsonSchema", "input_schema", "action"}
 )
@@ -25,17 +21,9 @@ def text_bytes(members: Members, skip: Collection[str]) -> int:
     """UTF-8 bytes of what the model reads of a body: of all members but those in `skip`, which configure and are not read.
 
     JSON text is never shorter than the UTF-8 it stands for (an escape is at least as long as its character), so the length of
-    the members as they came is an upper bound, without decoding anything.
+    the members as they came is an upper bound, without decoding anything. Media are not told apart: take off what stands for them.
     """
-    total = 0
-    for name, raw in members.items():
-        if name in skip:
-            continue
-        size = len(raw)
-        total += size
-        if size > _SMALL and name in _CONVERSATIONS:
-            total -= _media_bytes(raw)
-    return total
+    return sum([len(raw) for name, raw in members.items() if name not in skip])
 
 
 def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
@@ -62,9 +50,10 @@ def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
     return parts
 
 
-def _media_bytes(conversation: msgspec.Raw) -> int:
+def media_bytes(parts: Iterable[dict[str, Any]]) -> int:
+    """What of the text of these parts is base64, in any protocol's spelling."""
     total = 0
-    for part in content_parts(conversation):
+    for part in parts:
         if _MEDIA_NAMES.isdisjoint(part):
             continue
         for name in _DATA_URLS:

@@ -112,8 +112,8 @@ def test_escaped_tool_type_is_seen():
 def test_whatever_comes_is_read_or_refused(body):
     """No JSON object makes peeking raise anything but BadRequest, nor its weighing anything at all."""
     asked = members(body)
-    assert PROTOCOL.text_bytes(asked) >= 0
-    assert PROTOCOL.media_tokens(asked).most >= 0
+    assert PROTOCOL.weigh(asked)[0] >= 0
+    assert PROTOCOL.weigh(asked)[1].most >= 0
     with suppress(BadRequest):
         PROTOCOL.peek_request(asked)
 
@@ -239,9 +239,9 @@ def test_media_are_weighed_where_they_stand():
     notes = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "word " * 2000}}
 
     def weigh(*blocks: object) -> int:
-        return PROTOCOL.media_tokens(members({**ASK, "messages": [{"role": "user", "content": list(blocks)}]})).most
+        return PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": list(blocks)}]}))[1].most
 
-    assert PROTOCOL.media_tokens(members(ASK)) == WEIGHTLESS
+    assert PROTOCOL.weigh(members(ASK))[1] == WEIGHTLESS
     assert weigh(picture) == weigh(inline) == weigh(result) > 1600
     assert weigh(picture, inline, result) == 3 * weigh(picture)
     assert weigh(notes) >= 10_000
@@ -266,19 +266,29 @@ def test_a_document_is_bounded_by_the_longest_and_expected_to_be_a_usual_one(sou
     """Money rests on the first; of a key's tokens a minute the second is reserved, until the provider has counted."""
     block = {"type": "document", "source": source}
     weighed = Weight(most, usual)
-    assert PROTOCOL.media_tokens(members({**ASK, "messages": [{"role": "user", "content": [block]}]})) == weighed
+    assert PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": [block]}]}))[1] == weighed
     result = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
-    assert PROTOCOL.media_tokens(members({**ASK, "messages": [{"role": "user", "content": [block, result]}]})) == weighed + weighed
+    assert PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": [block, result]}]}))[1] == weighed + weighed
 
 
 def test_media_bytes_are_not_text():
     """Base64 is not counted as text, while all that the model reads is."""
     blocks = [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 90_000}}]
-    assert PROTOCOL.text_bytes(members({**ASK, "messages": [{"role": "user", "content": blocks}]})) < 1000
-    assert PROTOCOL.text_bytes(members({**ASK, "system": "s" * 5000})) > 5000
+    assert PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": blocks}]}))[0] < 1000
+    assert PROTOCOL.weigh(members({**ASK, "system": "s" * 5000}))[0] > 5000
+
+
+def test_a_text_counts_once_and_what_hides_in_the_place_of_bytes_as_text():
+    """A document of plain text is weighed as what it is, short or long; `data` that is no string may hold whatever a host reads."""
+    for size in (40, 40_000):
+        blocks = [{"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "w" * size}}]
+        text, media = PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": blocks}]}))
+        assert size < text + media.most < size + 200
+    hidden = [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ["w" * 9_000]}}]
+    assert PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": hidden}]}))[0] > 9_000
 
 
 def test_unknown_shape_of_a_conversation_weighs_all_its_bytes():
     """A conversation that cannot be read cannot smuggle a picture past the budget."""
     odd = members({**ASK, "messages": [{"role": "user", "content": {"type": "image", "source": {"data": "A" * 9000}}}]})
-    assert PROTOCOL.media_tokens(odd).most > 9000
+    assert PROTOCOL.weigh(odd)[1].most > 9000

@@ -35,14 +35,14 @@ def test_output_cap_and_priced_members_are_read() -> None:
 def test_media_weigh_as_media_and_text_as_text() -> None:
     """Base64 is taken off the text, wherever it stands, and only there."""
     text = conversation({"text": "x" * 5000})
-    assert PROTOCOL.media_tokens(text) == WEIGHTLESS
-    assert PROTOCOL.text_bytes(text) > 5000
+    assert PROTOCOL.weigh(text)[1] == WEIGHTLESS
+    assert PROTOCOL.weigh(text)[0] > 5000
     for content in (IMAGE, {"toolResult": {"toolUseId": "t", "content": [IMAGE]}}):
         pictured = conversation({"text": "x" * 5000}, content)
-        assert 5000 < PROTOCOL.text_bytes(pictured) < 5300
-        assert PROTOCOL.media_tokens(pictured) == Weight(4784, 1600)
+        assert 5000 < PROTOCOL.weigh(pictured)[0] < 5300
+        assert PROTOCOL.weigh(pictured)[1] == Weight(4784, 1600)
     hidden = conversation({"toolUse": {"toolUseId": "t", "name": "n", "input": {"image": IMAGE["image"]}}})
-    assert PROTOCOL.text_bytes(hidden) > 8000
+    assert PROTOCOL.weigh(hidden)[0] > 8000
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_dearer_tiers_are_asked_for_by_name(body: dict[str, Any], tier: str) -> 
 )
 def test_documents_and_videos_weigh_what_they_can(kind: str, media: dict[str, Any], least: int) -> None:
     """Where nothing is known of a length, the most that there can be."""
-    weighed = PROTOCOL.media_tokens(conversation({kind: media}))
+    weighed = PROTOCOL.weigh(conversation({kind: media}))[1]
     assert weighed.most >= least
     assert 0 < weighed.usual < weighed.most
 
@@ -117,15 +117,15 @@ def test_odd_conversations_are_weighed_and_left_to_the_service(messages: list[An
     """Whatever a client wrote, nothing raises but a BadRequest."""
     odd = members(messages=messages)
     assert PROTOCOL.peek_request(odd).output_cap is None
-    assert PROTOCOL.media_tokens(odd) == WEIGHTLESS
-    assert PROTOCOL.text_bytes(odd) > 0
+    assert PROTOCOL.weigh(odd)[1] == WEIGHTLESS
+    assert PROTOCOL.weigh(odd)[0] > 0
 
 
 def test_pictures_cannot_hide() -> None:
     """In what is guarded, or behind escapes."""
     guarded = conversation({"guardContent": IMAGE})
     hidden = msgspec.json.decode(json.dumps({"messages": [{"content": [IMAGE]}]}).replace("source", "\\u0073ource"), type=Members)
-    assert PROTOCOL.media_tokens(guarded) == PROTOCOL.media_tokens(hidden) == Weight(4784, 1600)
+    assert PROTOCOL.weigh(guarded)[1] == PROTOCOL.weigh(hidden)[1] == Weight(4784, 1600)
 
 
 def test_body_that_counts_tokens_needs_no_messages() -> None:

@@ -133,8 +133,8 @@ def test_members_that_decide_the_price_are_named():
 def test_whatever_comes_is_read_or_refused(body):
     """No JSON object makes peeking raise anything but BadRequest, nor its weighing anything at all."""
     asked = members(body)
-    assert PROTOCOL.text_bytes(asked) >= 0
-    assert PROTOCOL.media_tokens(asked).most >= 0
+    assert PROTOCOL.weigh(asked)[0] >= 0
+    assert PROTOCOL.weigh(asked)[1].most >= 0
     with suppress(BadRequest):
         PROTOCOL.peek_request(asked)
 
@@ -280,12 +280,12 @@ def test_media_are_weighed_where_they_stand():
     returned = {"functionResponse": {"name": "f", "response": {}, "parts": [picture]}}
 
     def weigh(*parts: object) -> int:
-        return PROTOCOL.media_tokens(members({"contents": [{"parts": list(parts)}]})).most
+        return PROTOCOL.weigh(members({"contents": [{"parts": list(parts)}]}))[1].most
 
     def film(size: int) -> dict:
         return {"inlineData": {"mimeType": "video/mp4", "data": "A" * size}}
 
-    assert PROTOCOL.media_tokens(members(ASK)) == WEIGHTLESS
+    assert PROTOCOL.weigh(members(ASK))[1] == WEIGHTLESS
     assert weigh(picture) == weigh(snake) == weigh(remote) == weigh(returned) > 258
     assert weigh(picture, remote, returned) == 3 * weigh(picture)
     assert weigh(film(1_000)) < weigh(film(1_000_000)) < weigh({"file_data": {"file_uri": "gs://film"}})
@@ -294,11 +294,13 @@ def test_media_are_weighed_where_they_stand():
 def test_media_bytes_are_not_text():
     """Base64 is not counted as text, while all that the model reads is."""
     parts = [{"inlineData": {"mimeType": "image/png", "data": "A" * 90_000}}]
-    assert PROTOCOL.text_bytes(members({"contents": [{"parts": parts}]})) < 1000
-    assert PROTOCOL.text_bytes(members({**ASK, "systemInstruction": {"parts": [{"text": "s" * 5000}]}})) > 5000
+    assert PROTOCOL.weigh(members({"contents": [{"parts": parts}]}))[0] < 1000
+    assert PROTOCOL.weigh(members({**ASK, "systemInstruction": {"parts": [{"text": "s" * 5000}]}}))[0] > 5000
+    for odd in ({"data": "A" * 9_000}, {"mimeType": "image/png", "data": {"a": "A" * 9_000}}):
+        assert PROTOCOL.weigh(members({"contents": [{"parts": [{"inlineData": odd}]}]}))[0] > 9_000
 
 
 def test_unknown_shape_of_a_conversation_weighs_all_its_bytes():
     """A conversation that cannot be read cannot smuggle a picture past the budget."""
     odd = members({"contents": [{"parts": {"inlineData": {"mimeType": "image/png", "data": "A" * 9000}}}]})
-    assert PROTOCOL.media_tokens(odd).most > 9000
+    assert PROTOCOL.weigh(odd)[1].most > 9000

@@ -114,8 +114,8 @@ def test_any_request_is_read_or_refused(body):
     """Random bodies raise nothing but BadRequest, and are weighed without raising at all."""
     with suppress(BadRequest):
         PROTOCOL.peek_request(members(body))
-    assert PROTOCOL.text_bytes(members(body)) >= 0
-    assert PROTOCOL.media_tokens(members(body)).most >= 0
+    assert PROTOCOL.weigh(members(body))[0] >= 0
+    assert PROTOCOL.weigh(members(body))[1].most >= 0
 
 
 @settings(max_examples=100, deadline=None)
@@ -256,9 +256,9 @@ def test_media_weigh_their_maxima():
     """An image by its detail, audio by its length, a file by its pages; text and tool calls nothing."""
 
     def weight(*parts: object) -> int:
-        return PROTOCOL.media_tokens(members({"messages": [{"role": "user", "content": list(parts)}]})).most
+        return PROTOCOL.weigh(members({"messages": [{"role": "user", "content": list(parts)}]}))[1].most
 
-    assert PROTOCOL.media_tokens(members(ASK)) == WEIGHTLESS
+    assert PROTOCOL.weigh(members(ASK))[1] == WEIGHTLESS
     assert weight({"type": "text", "text": "[image_url]"}) == 0
     low = weight({"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}})
     high = weight({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}})

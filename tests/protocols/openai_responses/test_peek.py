@@ -82,8 +82,8 @@ def test_any_request_is_read_or_refused(body):
     """Random bodies raise nothing but BadRequest, and are weighed without raising at all."""
     with suppress(BadRequest):
         PROTOCOL.peek_request(members(body))
-    assert PROTOCOL.text_bytes(members(body)) >= 0
-    assert PROTOCOL.media_tokens(members(body)).most >= 0
+    assert PROTOCOL.weigh(members(body))[0] >= 0
+    assert PROTOCOL.weigh(members(body))[1].most >= 0
 
 
 @settings(max_examples=100, deadline=None)
@@ -159,10 +159,8 @@ def test_media_weigh_their_maxima():
         "output": {"type": "computer_screenshot", "image_url": "data:image/png;base64,AA"},
         "acks": [],
     }
-    one = PROTOCOL.media_tokens(members({"input": [message]}))
+    one = PROTOCOL.weigh(members({"input": [message]}))[1]
     assert one.most > one.usual > 0
-    assert PROTOCOL.media_tokens(members({"input": [message, screenshot]})) == one + one
-    assert PROTOCOL.media_tokens(members({"input": [{"content": [{"type": "input_file", "file_id": "file-1"}]}]})) == Weight(
-        400_000, 12_500
-    )
-    assert PROTOCOL.media_tokens(members(ASK)) == PROTOCOL.media_tokens(members({"model": "m"})) == WEIGHTLESS
+    assert PROTOCOL.weigh(members({"input": [message, screenshot]}))[1] == one + one
+    assert PROTOCOL.weigh(members({"input": [{"content": [{"type": "input_file", "file_id": "file-1"}]}]}))[1] == Weight(400_000, 12_500)
+    assert PROTOCOL.weigh(members(ASK))[1] == PROTOCOL.weigh(members({"model": "m"}))[1] == WEIGHTLESS

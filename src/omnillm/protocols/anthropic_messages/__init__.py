@@ -2,7 +2,7 @@
 
 from omnillm.protocols.anthropic_messages.codec import CODEC
 from omnillm.protocols.anthropic_messages.failure import read_failure, read_headroom, write_fault, write_stream_fault
-from omnillm.protocols.anthropic_messages.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.anthropic_messages.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.anthropic_messages.stream import MessageWatch
 from omnillm.protocols.bound import files_named
 from omnillm.protocols.protocol import Protocol
@@ -19,8 +19,7 @@ PROTOCOL = Protocol(
     write_stream_fault=write_stream_fault,
     output_cap_member="max_tokens",
     read_headroom=read_headroom,
-    text_bytes=text_bytes,
-    media_tokens=media_tokens,
+    weigh=weigh,
     overloaded_status=529,
     named_ids=files_named,
 )

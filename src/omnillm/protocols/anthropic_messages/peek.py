@@ -1,17 +1,19 @@
 """What routing, limits and money need of a Messages request and of its reply."""
 
-from typing import Any
+from collections.abc import Iterator
+from itertools import starmap
+from typing import Any, Final
 
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.protocols import text
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
 from omnillm.protocols.claude_media import IMAGE, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.text import text_bytes
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -49,6 +51,7 @@ _TOOLS = msgspec.json.Decoder(list[_Tool] | None)
 _CONVERSATION = msgspec.json.Decoder(list[MediaMessage])
 _REPLY = msgspec.json.Decoder(Reply)
 _NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
+_QUOTE: Final = ord('"')
 
 
 def peek_request(members: Members) -> RequestPeek:
@@ -144,40 +147,39 @@ def _cache_writes(counts: TokenCounts) -> tuple[int, int]:
     return (short, long + rest) if long else (short + rest, long)
 
 
-def text_bytes(members: Members) -> int:
-    return text.text_bytes(members, _NOT_READ)
-
-
-def media_tokens(members: Members) -> Weight:
-    messages = members.get("messages")
+def weigh(members: Members) -> tuple[int, Weight]:
+    text, messages = text_bytes(members, _NOT_READ), members.get("messages")
     if messages is None:
-        return WEIGHTLESS
+        return text, WEIGHTLESS
     try:
         conversation = _CONVERSATION.decode(messages)
     except UNREADABLE:
-        return plain(len(messages))  # of an unknown shape: every byte counts, as of text
-    tokens = WEIGHTLESS
-    for message in conversation:
-        if isinstance(message.content, list):
-            tokens = _sum(message.content, tokens)
-    return tokens
+        return text, plain(len(messages))  # of an unknown shape: every byte counts once more
+    sources = [source for message in conversation if type(message.content) is list for source in _sources(message.content)]
+    inline = sum([_inline_bytes(source) for _, source in sources])
+    return text - inline, sum(starmap(_source_tokens, sources), WEIGHTLESS)
 
 
-def _sum(parts: list[Part], tokens: Weight = WEIGHTLESS) -> Weight:
+def _sources(parts: list[Part]) -> Iterator[tuple[str, Source]]:
+    """Every image and document with its kind, in the results of tools too, and in place of a document made of blocks those."""
     for part in parts:
         source, content = part.source, part.content
         if isinstance(source, Source):
-            tokens += _source_tokens(part.type, source)
+            if part.type != "image" and isinstance(source.content, list):
+                yield from _sources(source.content)
+            else:
+                yield part.type, source
         if isinstance(content, list):
-            tokens = _sum(content, tokens)
-    return tokens
+            yield from _sources(content)
+
+
+def _inline_bytes(source: Source) -> int:
+    """Of base64, or of a text in its place. What is no string may hold anything, and stays text."""
+    data = source.data
+    return len(data) if len(data) and memoryview(data)[0] == _QUOTE else 0
 
 
 def _source_tokens(kind: str, source: Source) -> Weight:
     if kind == "image":
         return IMAGE
-    if isinstance(source.content, list):
-        return _sum(source.content)
-    if source.type == "text":  # plain text, which `text_bytes` took for base64
-        return plain(len(source.data))
-    return pdf(len(source.data))
+    return plain(len(source.data)) if source.type == "text" else pdf(len(source.data))

@@ -2,7 +2,7 @@
 
 from omnillm.protocols.bedrock_converse.codec import CODEC
 from omnillm.protocols.bedrock_converse.failure import read_failure, read_headroom, write_fault, write_fault_fields, write_stream_fault
-from omnillm.protocols.bedrock_converse.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.bedrock_converse.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.bedrock_converse.stream import ConverseWatch
 from omnillm.protocols.bedrock_converse.writer import NAME
 from omnillm.protocols.protocol import Protocol
@@ -20,7 +20,6 @@ PROTOCOL = Protocol(
     write_fault_fields=write_fault_fields,
     output_cap_member="inferenceConfig.maxTokens",
     read_headroom=read_headroom,
-    text_bytes=text_bytes,
-    media_tokens=media_tokens,
+    weigh=weigh,
     is_native_only=True,
 )

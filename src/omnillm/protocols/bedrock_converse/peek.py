@@ -11,6 +11,7 @@ from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.priced import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field, repeats
 from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.text import text_bytes
 
 _NOT_READ = frozenset(
     {"inferenceConfig", "additionalModelResponseFieldPaths", "requestMetadata", "performanceConfig", "serviceTier", "guardrailConfig"}
@@ -90,14 +91,10 @@ def may_hold(raw: bytes, word: bytes) -> bool:
     return word in raw or b"\\u00" in raw
 
 
-def text_bytes(members: Members) -> int:
-    """UTF-8 bytes of what the model reads, without inline media."""
-    total = sum(len(raw) for name, raw in members.items() if name not in _NOT_READ)
-    return total - sum(len(media.base64) for media in _media(members))
-
-
-def media_tokens(members: Members) -> Weight:
-    return sum(map(_tokens, _media(members)), WEIGHTLESS)
+def weigh(members: Members) -> tuple[int, Weight]:
+    media = _media(members)
+    text = text_bytes(members, _NOT_READ) - sum([len(one.base64) for one in media])
+    return text, sum(map(_tokens, media), WEIGHTLESS)
 
 
 class _Media(msgspec.Struct, frozen=True, gc=False):

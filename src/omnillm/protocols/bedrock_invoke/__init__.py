@@ -18,8 +18,7 @@ PROTOCOL = Protocol(
     write_stream_fault=CONVERSE.write_stream_fault,
     output_cap_member=MESSAGES.output_cap_member,
     read_headroom=CONVERSE.read_headroom,
-    text_bytes=MESSAGES.text_bytes,
-    media_tokens=MESSAGES.media_tokens,
+    weigh=MESSAGES.weigh,
     named_ids=MESSAGES.named_ids,
     is_native_only=True,
 )

@@ -3,7 +3,7 @@
 from omnillm.protocols.bound import gemini_named
 from omnillm.protocols.gemini_generate_content.codec import CODEC
 from omnillm.protocols.gemini_generate_content.failure import read_failure, read_headroom, write_fault, write_stream_fault
-from omnillm.protocols.gemini_generate_content.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.gemini_generate_content.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.gemini_generate_content.stream import GenerateContentWatch
 from omnillm.protocols.protocol import Protocol
 
@@ -19,7 +19,6 @@ PROTOCOL = Protocol(
     write_stream_fault=write_stream_fault,
     output_cap_member="generationConfig.maxOutputTokens",
     read_headroom=read_headroom,
-    text_bytes=text_bytes,
-    media_tokens=media_tokens,
+    weigh=weigh,
     named_ids=gemini_named,
 )

@@ -1,12 +1,11 @@
 """What routing, limits and money need of a generateContent request and of its reply."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.protocols import text
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.gemini_generate_content.content import has_content
 from omnillm.protocols.gemini_generate_content.failure import failure_of
@@ -24,6 +23,7 @@ from omnillm.protocols.gemini_generate_content.wire import (
 from omnillm.protocols.members import read, require_array
 from omnillm.protocols.modalities import NO_MEDIA, Media, split_completion, split_prompt
 from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.text import text_bytes
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -53,6 +53,7 @@ _CONVERSATION = msgspec.json.Decoder(list[MediaContent])
 _USAGE = msgspec.json.Decoder(UsageMetadata)
 _DEFAULTS = GenerationConfig()
 _NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
+_QUOTE: Final = ord('"')
 
 
 def peek_request(members: Members) -> RequestPeek:
@@ -185,36 +186,40 @@ def media_of(details: list[ModalityCount] | None) -> Media:
     return media
 
 
-def text_bytes(members: Members) -> int:
-    return text.text_bytes(members, _NOT_READ)
-
-
-def media_tokens(members: Members) -> Weight:
-    contents = members.get("contents")
+def weigh(members: Members) -> tuple[int, Weight]:
+    text, contents = text_bytes(members, _NOT_READ), members.get("contents")
     if contents is None:
-        return WEIGHTLESS
+        return text, WEIGHTLESS
     try:
         conversation = _CONVERSATION.decode(contents)
     except UNREADABLE:
-        return Weight(len(contents), len(contents) // _SHARE)  # of an unknown shape: every byte counts, as of text
+        return text, Weight(len(contents), len(contents) // _SHARE)  # of an unknown shape: every byte counts once more
     most = 0
     for content in conversation:
-        if content.parts:
-            most += sum(map(_part_tokens, content.parts))
-    return Weight(most, most // _SHARE) if most else WEIGHTLESS
+        for tokens, inline_bytes in _media(content.parts or ()):
+            most += tokens
+            text -= inline_bytes
+    return text, Weight(most, most // _SHARE) if most else WEIGHTLESS
 
 
-def _part_tokens(part: Part) -> int:
-    blob, file, response = part.inline or part.inline_snake, part.file or part.file_snake, part.response or part.response_snake
-    tokens = 0
-    if blob is not None:
-        tokens += _IMAGE_TOKENS if _is_image(blob) else min(_WINDOW_TOKENS, _IMAGE_TOKENS + len(blob.data) // _TOKEN_BASE64_BYTES)
-    if file is not None:
-        tokens += _IMAGE_TOKENS if _is_image(file) else _WINDOW_TOKENS  # by address alone nothing is known of its length
-    if response is not None and response.parts:
-        tokens += sum(map(_part_tokens, response.parts))
-    return tokens
+def _media(parts: Iterable[Part]) -> Iterator[tuple[int, int]]:
+    """(tokens, bytes of base64 in the request) of all media, in the responses of functions too."""
+    for part in parts:
+        blob, file, response = part.inline or part.inline_snake, part.file or part.file_snake, part.response or part.response_snake
+        if blob is not None:
+            size = len(blob.data)
+            tokens = _IMAGE_TOKENS if _is_image(blob) else min(_WINDOW_TOKENS, _IMAGE_TOKENS + size // _TOKEN_BASE64_BYTES)
+            # What is no string, or of no type, may be anything, and stays text.
+            yield tokens, size if size and _type_of(blob) and memoryview(blob.data)[0] == _QUOTE else 0
+        if file is not None:
+            yield _IMAGE_TOKENS if _is_image(file) else _WINDOW_TOKENS, 0  # by address alone nothing is known of its length
+        if response is not None and response.parts:
+            yield from _media(response.parts)
+
+
+def _type_of(blob: Blob) -> str:
+    return blob.mime_type or blob.mime_type_snake or ""
 
 
 def _is_image(blob: Blob) -> bool:
-    return (blob.mime_type or blob.mime_type_snake or "").startswith("image/")
+    return _type_of(blob).startswith("image/")

@@ -4,7 +4,7 @@ from omnillm.protocols.bound import files_named
 from omnillm.protocols.openai_chat.codec import CODEC
 from omnillm.protocols.openai_chat.failure import read_failure, write_fault, write_stream_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
-from omnillm.protocols.openai_chat.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.openai_chat.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.openai_chat.stream import ChatWatch
 from omnillm.protocols.protocol import Protocol
 
@@ -20,7 +20,6 @@ PROTOCOL = Protocol(
     write_stream_fault=write_stream_fault,
     output_cap_member="max_completion_tokens",
     read_headroom=read_headroom,
-    text_bytes=text_bytes,
-    media_tokens=media_tokens,
+    weigh=weigh,
     named_ids=files_named,
 )

@@ -1,11 +1,10 @@
-"""The most that images, audio and files weigh in a request of either OpenAI protocol."""
+"""What a request of either OpenAI protocol weighs: its text, and at most its images, audio and files."""
 
+from collections.abc import Collection
 from typing import Any
 
-import msgspec
-
-from omnillm.protocols.protocol import WEIGHTLESS, Weight
-from omnillm.protocols.text import content_parts
+from omnillm.protocols.protocol import WEIGHTLESS, Members, Weight
+from omnillm.protocols.text import content_parts, media_bytes, text_bytes
 
 _IMAGE_TOKENS = 48_169
 """gpt-4o-mini, eight tiles of 5,667 and a base of 2,833. Elsewhere an image weighs less: 10,000 patches at 2.46 at most."""
@@ -22,11 +21,14 @@ _SHARE = 32
 """What media usually weigh is one part in so many of the most."""
 
 
-def media_tokens(conversation: msgspec.Raw | None) -> Weight:
-    """The sum over all parts of `messages` or `input`."""
-    parts = None if conversation is None else content_parts(conversation)
-    most = sum(_part_tokens(part) for part in parts) if parts else 0
-    return Weight(most, most // _SHARE) if most else WEIGHTLESS
+def weigh(members: Members, skip: Collection[str], conversation: str) -> tuple[int, Weight]:
+    """`skip`: members that are not read; `conversation`: the one whose parts can be media."""
+    text = text_bytes(members, skip)
+    parts = content_parts(members[conversation]) if conversation in members else ()
+    if not parts:
+        return text, WEIGHTLESS
+    most = sum(map(_part_tokens, parts))
+    return text - media_bytes(parts), Weight(most, most // _SHARE) if most else WEIGHTLESS
 
 
 def _part_tokens(part: dict[str, Any]) -> int:

@@ -6,7 +6,6 @@ from typing import Annotated
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.protocols import text
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.openai_chat import media
@@ -122,9 +121,5 @@ def failed(error: object, choices: Sequence[Choice] | None) -> Failure | None:
     return None
 
 
-def text_bytes(members: Members) -> int:
-    return text.text_bytes(members, _NOT_READ)
-
-
-def media_tokens(members: Members) -> Weight:
-    return media.media_tokens(members.get("messages"))
+def weigh(members: Members) -> tuple[int, Weight]:
+    return media.weigh(members, _NOT_READ, "messages")

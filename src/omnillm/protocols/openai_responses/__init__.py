@@ -5,7 +5,7 @@ from omnillm.protocols.openai_chat.failure import write_fault
 from omnillm.protocols.openai_chat.headroom import read_headroom
 from omnillm.protocols.openai_responses.codec import CODEC
 from omnillm.protocols.openai_responses.failure import read_failure, write_stream_fault
-from omnillm.protocols.openai_responses.peek import media_tokens, peek_reply, peek_request, text_bytes
+from omnillm.protocols.openai_responses.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.openai_responses.stream import ResponsesWatch
 from omnillm.protocols.protocol import Protocol
 
@@ -19,8 +19,7 @@ PROTOCOL = Protocol(
     write_stream_fault=write_stream_fault,
     output_cap_member="max_output_tokens",
     read_headroom=read_headroom,
-    text_bytes=text_bytes,
-    media_tokens=media_tokens,
+    weigh=weigh,
     named_ids=responses_named,
     made_ids=response_made,
 )

@@ -3,7 +3,6 @@
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.protocols import text
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read
 from omnillm.protocols.openai_chat import media
@@ -123,9 +122,5 @@ def usage_of_response(response: Response) -> Usage | None:
     return usage_of(reported, tool_calls=max(calls, reported.num_server_side_tools_used or 0), images=images)
 
 
-def text_bytes(members: Members) -> int:
-    return text.text_bytes(members, _NOT_READ)
-
-
-def media_tokens(members: Members) -> Weight:
-    return media.media_tokens(members.get("input"))
+def weigh(members: Members) -> tuple[int, Weight]:
+    return media.weigh(members, _NOT_READ, "input")
