@@ -30,7 +30,7 @@ CREDENTIALS = {
 
 
 def head(made, headers=CLIENT, *, protocol="openai_chat", operation="generate", model="m", is_stream=False, secret="sk-1"):
-    written = Sender(made, Secret(secret)).head(headers, protocol=protocol, operation=operation, model=model, is_stream=is_stream)
+    written = Sender(made, Secret(secret)).head(headers, (protocol, operation, model, is_stream, ""))
     assert written.endswith(b"\r\n")
     assert b"\r\n\r\n" not in written
     line, *fields = written.decode("latin-1").removesuffix("\r\n").split("\r\n")
@@ -63,7 +63,7 @@ def test_a_translated_call_says_nothing_that_only_the_clients_protocol_understan
     fields = Fields({**CLIENT, b"anthropic-version": b"of the client"})
     sender = Sender(endpoint("anthropic"), Secret("sk-1"))
     heads = [
-        sender.head(fields, protocol="anthropic_messages", operation="generate", model="m", is_stream=False, is_translated=is_translated)
+        sender.head(fields, ("anthropic_messages", "generate", "m", False, ""), is_translated=is_translated)
         for is_translated in (True, False, True)
     ]
     assert heads[0] == heads[2] != heads[1]
@@ -124,7 +124,7 @@ def test_heads_of_many_models_are_kept_in_bounded_memory():
     """Names of models can come from strangers."""
     sender = Sender(endpoint("gemini"), Secret("k"))
     for number in range(2000):
-        written = sender.head({}, protocol="gemini_generate_content", operation="generate", model=f"m{number}", is_stream=False)
+        written = sender.head({}, ("gemini_generate_content", "generate", f"m{number}", False, ""))
         assert f"/m{number}:".encode() in written
     assert len(sender._prefixes) <= 512
 

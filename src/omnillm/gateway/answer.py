@@ -10,11 +10,12 @@ from omnillm.framing.sse import Frame, FrameReader, SseReader
 from omnillm.gateway.translation import Upstream
 from omnillm.outcome import Verdict
 from omnillm.protocols.codec import StreamEncoder
-from omnillm.protocols.protocol import Failure, Sight, StreamWatch
+from omnillm.protocols.protocol import Failure, ReplyPeek, Sight, StreamWatch
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.transport.client import Exchange
-from omnillm.usage import Usage
 
+UNTOLD: Final = ReplyPeek(usage=None, is_complete=True)
+"""Of a reply that is no generation."""
 _RARE: Final = Sight.END | Sight.FAILED | Sight.WITHHOLD
 """What a frame may show that makes it more than something to forward."""
 
@@ -25,9 +26,8 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     exchange: Exchange
     upstream: Upstream
     body: bytes | None = None
-    usage: Usage | None = None
-    said_tier: Any = None
-    """The service tier that a plain reply names."""
+    peek: ReplyPeek = UNTOLD
+    """What a plain reply says of itself."""
     reader: FrameReader | None = None
     watch: StreamWatch | None = None
     translator: StreamTranscoder | None = None
@@ -154,11 +154,6 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
             self.is_ended_well = True
             return True
         return False
-
-    @property
-    def tier(self) -> Any:
-        """The service tier that the provider names."""
-        return self.said_tier if self.watch is None else self.watch.tier
 
     @property
     def told(self) -> StreamWatch | StreamEncoder | None:

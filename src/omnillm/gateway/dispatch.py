@@ -5,12 +5,12 @@ retry can hide is hidden.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 
-from omnillm.admission.asks import Lease, Refusal
+from omnillm.admission.asks import Lease
 from omnillm.errors import (
     BudgetExceeded,
     NotSent,
@@ -23,7 +23,7 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import COUNT_TOKENS, GENERATE
+from omnillm.gateway.call import COUNT_TOKENS
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import refusal_error
@@ -57,9 +57,9 @@ class Dispatch:
         self._journal = journal
         self.settings = settings
 
-    async def send(self, case: Case) -> Answer:
+    def send(self, case: Case) -> Coroutine[Any, Any, Answer]:
         """The first attempt that answers, its lease and exchange still open under the case."""
-        return await self.over_keys(case, self._attempt)
+        return self.over_keys(case, self._attempt)
 
     async def over_keys(
         self, case: Case, attempt: Callable[[Case, Lease], Awaitable[AnswerT | Failure]], *, is_repeatable: bool = True
@@ -78,11 +78,11 @@ class Dispatch:
 
     async def _lease(self, case: Case, round_: Round) -> Lease:
         answer = await self._admission.lease(round_.need())
-        if isinstance(answer, Refusal) and round_.is_wishing:
-            round_.give_up_wish()
-            answer = await self._admission.lease(round_.need())
         if isinstance(answer, Lease):
             return answer
+        if round_.is_wishing:
+            round_.give_up_wish()
+            return await self._lease(case, round_)
         if round_.failure is not None and answer.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
             raise round_.error()
         raise refusal_error(answer, case.call.model)
@@ -120,7 +120,8 @@ class Dispatch:
             outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)
             attempt.is_sent = True
             attempt.sent_at = self._upstreams.now()
-            attempt.observed_bytes = 0 if case.call.is_stream else -1
+            if call.is_stream:
+                attempt.observed_bytes = 0
             self._admission.sent(attempt.lease.lease_id)
             attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
             attempt.sent_at = exchange.sent_at
@@ -130,7 +131,7 @@ class Dispatch:
                 return renewed(attempt, upstream.credential, failure)
             if case.call.is_stream:
                 return await self._read_stream(case, attempt, upstream, bridged)
-            return await self._read_whole(case, attempt, upstream, bridged)
+            return self._read_whole(case, attempt, upstream, bridged, await exchange.read_all(self.settings.buffered_bytes))
         except (UpstreamLost, UpstreamTimeout) as error:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
@@ -142,12 +143,11 @@ class Dispatch:
         case.provider_protocol = protocol.name
         return failure
 
-    async def _read_whole(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
+    def _read_whole(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None, body: bytes) -> Answer | Failure:
         """A plain reply is buffered, so that a broken one can be hidden and a whole one carries its cost."""
         exchange = attempt.exchange
         assert exchange is not None
-        body = await exchange.read_all(self.settings.buffered_bytes)
-        if case.call.operation != GENERATE and not case.call.protocol.family:
+        if case.call.operation == COUNT_TOKENS:
             return self._read_count(case, exchange, upstream, body, bridged)
         peek = upstream.protocol.peek_reply(body)
         if peek.failure is not None:
@@ -160,7 +160,7 @@ class Dispatch:
                 told = case.translate(bridged, attempt.lease, body, peek.usage)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
-        answer = Answer(exchange=exchange, upstream=upstream, body=told, usage=peek.usage, said_tier=peek.tier, final=body)
+        answer = Answer(exchange=exchange, upstream=upstream, body=told, peek=peek, final=body)
         if peek.has_content:
             answer.seen = Sight.CONTENT
         return answer

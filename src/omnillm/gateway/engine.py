@@ -62,7 +62,7 @@ class Engine:
             case.claim = claim
             await self._admit(case)
             answer = await self._dispatch.send(case)
-            return Relay(case, answer, self._drains)
+            return Relay.open(case, answer, self._drains)
 
     def _plan(self, call: Call) -> Plan:
         protocol, operation, allowed = call.protocol.name, call.operation, call.caller.models

@@ -228,7 +228,10 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
 
     def most(self, quote: Quote) -> int:
         """nano-USD of one attempt, at the dearest target."""
-        return max([bound_of(quote, target, price) for target, price in self.prices], default=0)
+        most = 0
+        for target, price in self.prices:
+            most = max(most, bound_of(quote, target, price))
+        return most
 
 
 def bound_of(quote: Quote, target: tuple[str, str], price: Price) -> int:
@@ -292,8 +295,9 @@ def _is_ambiguous(call: Call) -> bool:
         return False  # the form was refused, if a name stood in it twice
     if has_repeated_members(call.body, call.members):
         return True
-    holder, dot, _ = call.protocol.output_cap_member.partition(".")
-    if not dot:
-        return False
+    return "." in call.protocol.output_cap_member and _repeats_within(call, call.protocol.output_cap_member.partition(".")[0])
+
+
+def _repeats_within(call: Call, holder: str) -> bool:
     raw = call.members.get(spelling(call.members, holder))
     return raw is not None and bytes(raw) != b"null" and has_repeated_members(bytes(raw), read_members(bytes(raw)))

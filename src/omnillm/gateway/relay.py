@@ -6,11 +6,14 @@ who serves it writes first, and closes in the same step of the loop, before anyb
 
 from collections.abc import Callable
 
+import msgspec
+
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
 from omnillm.framing.pieces import PieceReader
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.gateway.answer import Answer
+from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
 from omnillm.outcome import Outcome, Verdict
@@ -18,32 +21,37 @@ from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
 from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
+UNKNOWN: tuple[Usage, int | None] = (NO_USAGE, None)
 Outlet = Callable[[bytes], bool]
 """Where whole events go as they come; False, and nothing is written, when there is no room."""
 
 
-class Relay:
-    """`whole` is a plain reply's body, its cost already the case's; a stream is read piece by piece. Whoever opens a relay closes it."""
+class Relay(msgspec.Struct, eq=False):
+    """Whoever opens a relay closes it. A stream is read piece by piece."""
 
-    __slots__ = ("_answer", "_attempt", "_case", "_drains", "_is_abandoned", "_is_settled", "_outlet", "whole")
+    case: Case
+    _answer: Answer
+    _attempt: Attempt
+    _drains: Drains
+    whole: bytes | None
+    """A plain reply's body, its cost already the case's."""
+    _outlet: Outlet | None = None
+    _is_abandoned: bool = False
+    _is_settled: bool = False
 
-    def __init__(self, case: Case, answer: Answer, drains: Drains) -> None:
+    @classmethod
+    def open(cls, case: Case, answer: Answer, drains: Drains) -> "Relay":
+        """Take over what the case holds."""
         assert case.attempt is not None
         case.is_handed_over = True
-        self._case = case
-        self._answer = answer
-        self._attempt = case.attempt
-        self._drains = drains
-        self._is_abandoned = False
-        self._is_settled = False
-        self._outlet: Outlet | None = None
-        self.whole = answer.body
+        relay = cls(case, answer, case.attempt, drains, answer.body)
         if answer.body is not None:
-            self._charge(answer, Verdict.SUCCESS)
+            relay._charge(Verdict.SUCCESS)
+        return relay
 
-    @property
-    def case(self) -> Case:
-        return self._case
+    def __repr__(self) -> str:
+        """Without what was asked and answered."""
+        return f"Relay({self.case!r}, {self._answer!r})"
 
     @property
     def lease(self) -> Lease:
@@ -55,13 +63,13 @@ class Relay:
         """What the provider said, but for the framing of its stream: server-sent events, unless the client reads the provider's own."""
         answer = self._answer
         headers = answer.exchange.headers
-        if answer.reader is None or answer.upstream.streaming is SSE or self._case.call.protocol.is_native_only:
+        if answer.reader is None or answer.upstream.streaming is SSE or self.case.call.protocol.is_native_only:
             return headers
         return {**headers, b"content-type": SSE.content_type}
 
     def new_reader(self) -> FrameReader:
         """What reads the bytes of this stream as its client gets them."""
-        is_own = self._case.call.protocol.is_native_only and self._answer.reader is not None
+        is_own = self.case.call.protocol.is_native_only and self._answer.reader is not None
         return self._answer.upstream.streaming.reader() if is_own else SseReader()
 
     @property
@@ -89,13 +97,13 @@ class Relay:
         """
         answer = self._answer
         if answer.body is not None:
-            self._succeed(answer)
+            self._succeed()
             body, answer.body = answer.body, b""
             return body
         try:
             return await self._read(answer, outlet)
         except BaseException as error:
-            self._case.raise_defect(error)
+            self.case.raise_defect(error)
             raise
 
     async def _read(self, answer: Answer, outlet: Outlet | None) -> bytes:
@@ -106,7 +114,7 @@ class Relay:
             if answer.seen & Sight.FAILED:
                 raise self._fail(answer.failure())
             if answer.is_ended_well:
-                self._succeed(answer)
+                self._succeed()
                 return b""
             if outlet is not None:
                 self._outlet = outlet
@@ -140,36 +148,33 @@ class Relay:
     def close(self) -> None:
         """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
         self._outlet = None  # whoever drains needs no client
-        if self._is_settled or self._case.is_closed:
+        if self._is_settled or self.case.is_closed:
             return
         if self.whole is not None:
-            self._succeed(self._answer)
+            self._succeed()
             return
         if self._answer.is_ended_well:
             self._is_abandoned = self._answer.held_bytes > 0
-            self._succeed(self._answer)  # its cost is known to the last token, whoever read it
+            self._succeed()  # its cost is known to the last token, whoever read it
             return
         if not self._is_abandoned:
             self._is_abandoned = True
             if self._drains.take(self):
                 return
-        self._is_settled = True
-        self._end(Verdict.ABORTED, ABORTED)
-        self._close_case(CLIENT_CLOSED, ABORTED)
+        self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
 
-    def _succeed(self, answer: Answer) -> None:
+    def _succeed(self) -> None:
         if self._is_settled:
             return
-        self._is_settled = True
+        answer = self._answer
         answer.exchange.linger()
-        with self._case as case:  # which gives back what it holds, even where this fails
+        with self.case as case:  # which gives back what it holds, even where this fails
             if case.claim is not None and self.whole is not None:
                 case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
             made_ids = answer.upstream.protocol.made_ids
             if made_ids is not None:
                 case.bind(self._attempt.lease, made_ids(answer.final))
-            self._end(Verdict.SUCCESS, "")
-            self._close_case(200, SUCCESS)
+            self._settle(Verdict.SUCCESS, 200, SUCCESS)
 
     def _fail(self, failure: Failure) -> OmniError:
         error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
@@ -178,59 +183,61 @@ class Relay:
 
     def _settle_failed(self, verdict: Verdict, error: OmniError) -> OmniError:
         if not self._is_settled:
-            self._is_settled = True
-            error.request_id, error.attempts = self._case.request_id, self._case.attempts
-            self._end(verdict, error.code)
-            self._close_case(error.status, error.code)
+            error.request_id, error.attempts = self.case.request_id, self.case.attempts
+            self._settle(verdict, error.status, error.code)
         return error
 
-    def _close_case(self, status: int, outcome: str) -> None:
-        """A client that hung up was not answered, whatever came of the rest."""
+    def _settle(self, verdict: Verdict, status: int, outcome: str) -> None:
+        """End the attempt and close the case. A client that hung up was not answered, whatever came of the rest."""
+        self._is_settled = True
+        answer, case = self._answer, self.case
+        if answer.translator is not None:
+            case.losses = tuple(sorted({*case.losses, *answer.translator.losses.reasons}))
+        told = self._attempt.told or self._charge(verdict)
+        case.end(told, status=answer.exchange.status, error="" if verdict is Verdict.SUCCESS else outcome)
         if self._is_abandoned:
             status, outcome = CLIENT_CLOSED, ABORTED
-        self._case.close(status=status, outcome=outcome)
+        case.close(status=status, outcome=outcome)
 
-    def _is_lie(self, usage: Usage, tokens: int, answer: Answer) -> bool:
+    def _is_lie(self, usage: Usage, tokens: int) -> bool:
         """Nothing asked, nothing said though something came, and counts beyond all bounds. What families count is not always tokens."""
         if tokens >= MAX_COUNT:
             return True
-        if self._case.call.protocol.family:
+        if self.case.call.protocol.family:
             return usage == NO_USAGE
         # Most usage has text in and out, and that is asked first.
         if not (usage.input or usage.prompt_tokens):
             return True
-        return bool(answer.seen & Sight.CONTENT) and not (usage.output or usage.completion_tokens)
+        return bool(self._answer.seen & Sight.CONTENT) and not (usage.output or usage.completion_tokens)
 
-    def _charge(self, answer: Answer, verdict: Verdict) -> Outcome:
-        """Work out what the attempt has used, and add its cost to the case."""
-        case, attempt = self._case, self._attempt
+    def _used(self) -> tuple[Usage, int | None]:
+        """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
+        said = self._answer.peek if self._answer.watch is None else self._answer.watch
+        usage, tier = said.usage, said.tier
+        tokens = 0 if usage is None else usage.total_tokens
+        if usage is None or self._is_lie(usage, tokens):
+            return self._counted()
+        if tier is not None and (tier != "default" or self.case.quote.extras):
+            self.case.served_under(tier)
+        return usage, tokens
+
+    def _counted(self) -> tuple[Usage, int | None]:
+        """What the request alone tells of its cost."""
+        price, lease = self._attempt.price, self._attempt.lease
+        usage = None if price is None else self.case.quote.counted((lease.provider, lease.model), price)
+        return UNKNOWN if usage is None else (usage, usage.total_tokens)
+
+    def _charge(self, verdict: Verdict) -> Outcome:
+        """Work out what the attempt's end means, and add its cost to the case."""
+        attempt, exchange = self._attempt, self._answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
-        usage = None if verdict is not Verdict.SUCCESS else answer.usage if answer.watch is None else answer.watch.usage
-        tokens = None if usage is None else usage.total_tokens
-        if usage is not None and tokens is not None and self._is_lie(usage, tokens, answer):
-            usage = tokens = None  # the attempt is charged by estimate
-        tier = answer.tier
-        if usage is not None and tier is not None and (tier != "default" or case.quote.extras):
-            case.served_under(tier)
-        if usage is None and verdict is Verdict.SUCCESS and attempt.price is not None:
-            lease = attempt.lease
-            usage = case.quote.counted((lease.provider, lease.model), attempt.price)
-            tokens = None if usage is None else usage.total_tokens
-        told = Outcome(verdict=verdict, usage=usage or NO_USAGE, tokens=tokens)
-        case.charge(attempt, told, answer.exchange.status)
-        return told
-
-    def _end(self, verdict: Verdict, error: str) -> None:
-        answer, case = self._answer, self._case
-        exchange = answer.exchange
-        if answer.translator is not None:
-            case.losses = tuple(sorted({*case.losses, *answer.translator.losses.reasons}))
-        told = self._attempt.told or self._charge(answer, verdict)
-        outcome = Outcome(
+        usage, tokens = self._used() if verdict is Verdict.SUCCESS else UNKNOWN
+        told = Outcome(
             verdict=verdict,
-            usage=told.usage,
-            tokens=told.tokens,
-            first_byte_s=self._attempt.first_byte_s,
-            headroom=answer.upstream.read_headroom(exchange.headers),
+            usage=usage,
+            tokens=tokens,
+            first_byte_s=attempt.first_byte_s,
+            headroom=self._answer.upstream.read_headroom(exchange.headers),
         )
-        case.end(outcome, status=exchange.status, error=error)
+        self.case.charge(attempt, told, exchange.status)
+        return told

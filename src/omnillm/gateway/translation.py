@@ -84,6 +84,7 @@ class Upstream:
         "_check_body",
         "_clock",
         "_endpoint",
+        "_has_own_bodies",
         "_plain_timeouts",
         "_stream_timeouts",
         "credential",
@@ -114,6 +115,7 @@ class Upstream:
         self._endpoint = endpoint
         self._check_body = endpoint.check_body if protocol.name == "gemini_generate_content" else None
         self._anthropic_body: AnthropicBody | None = endpoint.anthropic_body if protocol.name == "anthropic_messages" else None
+        self._has_own_bodies = (self._check_body, self._anthropic_body, endpoint.counter) != (None, None, None)
         self.wording = wording
         self.sender = sender
         self.origin = origin
@@ -125,17 +127,11 @@ class Upstream:
         """The request to send."""
         head = self.sender.head(
             call.headers,
-            protocol=self.protocol.name,
-            operation=call.operation,
-            model=model,
-            is_stream=call.is_stream,
+            (self.protocol.name, call.operation, model, call.is_stream, call.version),
             content_type=b"" if call.upload is None else call.upload.content_type,
-            version=call.version,
             is_translated=bridged is not None and bridged.protocol is not call.protocol,
         )
         body = self._body(call, quote, model, bridged)
-        if isinstance(body, bytes):
-            body = self._fit(call, body, bridged)
         if self.credential is not None:
             head += self.credential.fields(head, body if isinstance(body, bytes) else b"")  # what is uploaded is not signed
         return Outgoing(
@@ -204,7 +200,7 @@ class Upstream:
         timeouts = self._stream_timeouts
         left = max(call.deadline - self._clock.now(), 0.0)
         timeouts = msgspec.structs.replace(timeouts, connect_s=min(left, timeouts.connect_s), first_byte_s=min(left, timeouts.first_byte_s))
-        head = self.sender.head(call.headers, protocol=self.protocol.name, operation=call.operation, model=model, is_stream=True)
+        head = self.sender.head(call.headers, (self.protocol.name, call.operation, model, True, ""))
         if self.credential is not None:
             head += self.credential.fields(head, b"")
         return Outgoing(origin=self.origin, method=b"GET", head=head, body=b"", timeouts=timeouts, is_stream=True)
@@ -212,9 +208,8 @@ class Upstream:
     def _body(self, call: Call, quote: Quote, model: str, bridged: Bridged | None) -> bytes | Spool | Spliced:
         if call.upload is not None:
             return call.upload.body(None if model == (call.peek.model or call.model) else model)
-        if bridged is not None:
-            return bridged.body
-        return splice(call, quote, model, self.wording)
+        body = splice(call, quote, model, self.wording) if bridged is None else bridged.body
+        return self._fit(call, body, bridged) if self._has_own_bodies else body
 
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())

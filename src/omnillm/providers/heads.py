@@ -47,8 +47,11 @@ NATIVE_RETURNED: Final = (
 )
 """Of a reply to a native call, beside `RETURNED`."""
 
-_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
-_NATIVE_RETURNED = _RETURNED + tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
+Asked = tuple[str, str, str, bool, str]
+"""What decides a request line: protocol, operation, model, whether it streams, and a cloud's API version as its client chose it."""
+
+_RETURNED = tuple(name.encode() for name in RETURNED)
+_NATIVE_RETURNED = _RETURNED + tuple(name.encode() for name in NATIVE_RETURNED)
 
 
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
@@ -86,7 +89,7 @@ class Sender:
     def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
         check_auth(endpoint.auth)
         self._endpoint = endpoint
-        self._prefixes: dict[tuple[str, str, str, bool, str], bytes] = {}
+        self._prefixes: dict[Asked, bytes] = {}
         auth = endpoint.auth
         key = _ascii(secret.reveal(), what="a provider key", path="key")
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
@@ -108,24 +111,12 @@ class Sender:
         self._passing = passing(dropped, endpoint.fallback_headers, endpoint.passed)
         self._neutral = passing(dropped, endpoint.fallback_headers, endpoint.passed, is_neutral=True)
 
-    def head(  # noqa: PLR0913  what a request line says, and a form's content type
-        self,
-        headers: Mapping[bytes, bytes],
-        *,
-        protocol: str,
-        operation: str,
-        model: str,
-        is_stream: bool,
-        content_type: bytes = b"",
-        version: str = "",
-        is_translated: bool = False,
-    ) -> bytes:
+    def head(self, headers: Mapping[bytes, bytes], asked: Asked, *, content_type: bytes = b"", is_translated: bool = False) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
-        `headers` are the client's (lower-cased names); `content_type`: of an upload; `version`: of a cloud's API, as its client chose it;
-        `is_translated`: the client speaks another protocol. BadRequest: the model name cannot stand in a URL.
+        `headers` are the client's (lower-cased names); `content_type`: of an upload; `is_translated`: the client speaks another protocol.
+        BadRequest: the model name cannot stand in a URL.
         """
-        asked = (protocol, operation, model, is_stream, version)
         prefix = self._prefixes.get(asked) or self._prefix(asked)
         if content_type:
             prefix = b"%b\r\ncontent-type: %b" % (prefix, content_type)
@@ -146,7 +137,7 @@ class Sender:
         pieces.append(b"\r\n")
         return b"".join(pieces)
 
-    def _prefix(self, asked: tuple[str, str, str, bool, str]) -> bytes:
+    def _prefix(self, asked: Asked) -> bytes:
         protocol, operation, model, is_stream, version = asked
         target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream, version=version)
         if self._auth_query:
@@ -167,7 +158,6 @@ class Sender:
 def reply_fields(headers: Mapping[bytes, bytes], *, is_native: bool = False) -> bytes:
     """Return those fields of a provider's reply that a client may see, each ended by CRLF."""
     fields = b""
-    for name, label in _NATIVE_RETURNED if is_native else _RETURNED:
-        if name in headers:
-            fields += label + headers[name] + b"\r\n"
+    for name in filter(headers.__contains__, _NATIVE_RETURNED if is_native else _RETURNED):
+        fields += b"%b: %b\r\n" % (name, headers[name])
     return fields
