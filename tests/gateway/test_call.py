@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import Call, Caller, emit, has_repeated_members, read_members
 from omnillm.gateway.quote import Quote
-from omnillm.gateway.translation import Wording, splice
+from omnillm.gateway.translation import Rewording, Wording, splice
 from omnillm.protocols.registry import PROTOCOLS
 
 values = st.recursive(
@@ -138,7 +138,10 @@ def test_what_is_emitted_is_the_object_with_its_changes(body: dict[str, object],
     assert list(json.loads(emitted)) == list(body | changes)
 
 
-HOST = Wording(output_cap_member="max_tokens", renamed={"max_completion_tokens": "max_tokens"}, refused=frozenset({"stream_options"}))
+HOST = Wording(
+    output_cap_member="max_tokens",
+    rewording=Rewording(renamed={"max_completion_tokens": "max_tokens"}, refused=frozenset({"stream_options"})),
+)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.price_book import PriceBook
-from omnillm.gateway.translation import Upstream, Wording
+from omnillm.gateway.translation import Rewording, Upstream, Wording
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
@@ -117,9 +117,14 @@ def _wording(profile: Endpoint, protocol: str) -> Wording:
     return Wording(
         output_cap_member=cap,
         asks_usage=profile.asks_usage,
-        renamed=dict.fromkeys(CHAT_CAPS - {cap}, cap) if profile.has_one_cap else {},
-        refused=frozenset(profile.refused),
+        rewording=_rewording(profile, cap),
     )
+
+
+def _rewording(profile: Endpoint, cap: str) -> Rewording | None:
+    """`cap`: the member in which the host is told the output cap."""
+    renamed = dict.fromkeys(CHAT_CAPS - {cap}, cap) if profile.has_one_cap else {}
+    return Rewording(renamed=renamed, refused=frozenset(profile.refused)) if renamed or profile.refused else None
 
 
 def spoken(name: str) -> Protocol:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from omnillm.admission.asks import Lease
+from omnillm.admission.asks import Lease, Refusal
 from omnillm.errors import (
     BudgetExceeded,
     NotSent,
@@ -26,7 +26,6 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import COUNT_TOKENS
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, begun
 from omnillm.gateway.translation import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
@@ -70,22 +69,14 @@ class Dispatch:
         """
         round_ = begun(case, self.settings.queue_s)
         while True:
-            lease = await self._lease(case, round_)
+            lease = await self._admission.lease(round_.wish or round_.need)
+            if isinstance(lease, Refusal):
+                round_.refused(lease)
+                continue
             answer = await attempt(case, lease)
             if not isinstance(answer, Failure):
                 return answer
             await self._consider(case, round_, lease, answer, is_repeatable=is_repeatable)
-
-    async def _lease(self, case: Case, round_: Round) -> Lease:
-        answer = await self._admission.lease(round_.need())
-        if isinstance(answer, Lease):
-            return answer
-        if round_.is_wishing:
-            round_.give_up_wish()
-            return await self._lease(case, round_)
-        if round_.failure is not None and answer.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
-            raise round_.error()
-        raise refusal_error(answer, case.call.model)
 
     async def _attempt(self, case: Case, lease: Lease) -> Answer | Failure:
         """One dispatch on a lease; what a dead reused connection or an expired token lost is sent again on the same lease, a row each."""

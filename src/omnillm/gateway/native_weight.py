@@ -3,7 +3,7 @@
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.pricing.estimate import estimated_prompt_tokens
+from omnillm.pricing.estimate import prompt_tokens
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.registry import PROTOCOLS
@@ -35,7 +35,7 @@ def _weigh(name: str, members: Members, size: int) -> int:
     try:
         peek = protocol.peek_request(members)
         text, media = protocol.weigh(members)
-        prompt = estimated_prompt_tokens(text or size, media.usual)
+        prompt, _ = prompt_tokens(text or size, media.usual, media.most, name)
     except BadRequest:
-        return estimated_prompt_tokens(size, 0)  # its provider will say what is wrong with it
+        return prompt_tokens(size, 0, 0, name)[0]  # its provider will say what is wrong with it
     return prompt + (peek.output_cap or 0) * peek.n

@@ -14,7 +14,7 @@ from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
-from omnillm.pricing.estimate import bounded_prompt_tokens, estimated_prompt_tokens
+from omnillm.pricing.estimate import prompt_tokens
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.priced import Asked, read_asked, served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
@@ -120,18 +120,18 @@ class Quoter:
             return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.targets)
         if bridge is None:
             seen = call.outline or call
-            prompt_tokens, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
+            estimate, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
                 extras = _extras(plan.targets, [call] * len(plan.targets))
         else:
             sent = [bridge.find(target) or call for target in plan.targets]
-            prompt_tokens, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent or [call]])
+            estimate, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent or [call]])
             peek, extras = reduce(_wider, [body.peek for body in sent or [call]]), _extras(plan.targets, sent)
         output = (peek.output_cap or self._default_output_tokens) * peek.n
         needs_price = call.caller.budgets or self._unknown == "refuse"
         quote = Quote(
-            tokens=prompt_tokens + (output if peek.output_cap != 0 else 0),  # a family whose reply is no text: vectors, scores
+            tokens=estimate + (output if peek.output_cap != 0 else 0),  # a family whose reply is no text: vectors, scores
             prompt_bound=prompt_bound,
             output_bound=output,
             uncapped_choices=peek.n if needs_price and peek.output_cap is None else 0,
@@ -230,14 +230,9 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
         """nano-USD of one attempt, at the dearest target."""
         most = 0
         for target, price in self.prices:
-            most = max(most, bound_of(quote, target, price))
+            prompt, completion, units = quote.bounds(target, price)
+            most = max(most, bound(prompt, completion, price, units))
         return most
-
-
-def bound_of(quote: Quote, target: tuple[str, str], price: Price) -> int:
-    """nano-USD of an attempt at most."""
-    prompt, completion, units = quote.bounds(target, price)
-    return bound(prompt, completion, price, units)
 
 
 def _told(quote: Quote) -> str:
@@ -285,8 +280,7 @@ def _extras_of(asked: Asked) -> Extras:
 def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, int]:
     """(tokens by estimate, tokens at most) of a body's prompt, and of so many bytes of prose beside it."""
     text, media = protocol.weigh(members)
-    text += prose
-    return estimated_prompt_tokens(text, media.usual), bounded_prompt_tokens(text, media.most, protocol.name)
+    return prompt_tokens(text + prose, media.usual, media.most, protocol.name)
 
 
 def _is_ambiguous(call: Call) -> bool:

@@ -1,11 +1,13 @@
 """What one call has tried so far, and what its caller would be told if nothing else is left."""
 
 import msgspec
+from msgspec.structs import replace
 
-from omnillm.admission.asks import Candidate, Lease, Need
+from omnillm.admission.asks import Candidate, Lease, Need, Refusal
 from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.case import Case
+from omnillm.gateway.refusals import refusal_error
 from omnillm.outcome import RETRIES, Verdict
 from omnillm.protocols.protocol import Failure
 
@@ -28,58 +30,37 @@ class Round(msgspec.Struct, kw_only=True):
     """What one call has tried so far, and what it would be told if nothing else is left."""
 
     case: Case
-    candidates: tuple[Candidate, ...]
-    queue_until: float
-    tried: tuple[tuple[str, str], ...] = ()
+    need: Need
+    """What is asked for next."""
+    wish: Need | None = None
+    """One key is better than the others, and has not failed yet: it is asked for before, alone and without waiting."""
     limited: tuple[tuple[str, str], ...] = ()
-    is_wishing: bool = False
-    """One key is better than the others, and has not failed yet: it is asked for alone, without waiting."""
     failure: Failure | None = None
     provider: str = ""
     retries: int = 0
-    retry_of: str = ""
-
-    def need(self) -> Need:
-        case = self.case
-        if case.pin is not None:
-            return self._pinned(case.pin)
-        return Need(
-            case_id=case.request_id,
-            candidates=self.candidates,
-            tried=self.tried,
-            retry_of=self.retry_of,
-            affinity=case.call.affinity,
-            queue_until=self.queue_until,
-        )
-
-    def _pinned(self, pin: Pin) -> Need:
-        theirs = tuple(candidate for candidate in self.candidates if candidate.provider == pin.provider)
-        return Need(
-            case_id=self.case.request_id,
-            candidates=theirs if self.is_wishing else self.candidates,
-            tried=self.tried,
-            retry_of=self.retry_of,
-            affinity=self.case.call.affinity,
-            pinned=pin.key if pin.is_must or self.is_wishing else "",
-            queue_until=0.0 if self.is_wishing else self.queue_until,
-        )
-
-    def give_up_wish(self) -> None:
-        self.is_wishing = False
 
     def note(self, lease: Lease, failure: Failure) -> None:
-        self.is_wishing = False
+        self.wish = None
         self.failure = failure
         self.provider = lease.provider
-        key = (lease.provider, lease.key)
+        key, tried = (lease.provider, lease.key), self.need.tried
         if failure.verdict is Verdict.RATE_LIMITED and key not in self.limited:
             # Its cooldown keeps it away. If that ends within the queue time, the call comes back to it: once, whatever the provider hints.
             self.limited += (key,)
         else:
-            self.tried += (key,)
+            tried += (key,)
         is_retry = failure.verdict in RETRIES
         self.retries += is_retry
-        self.retry_of = lease.provider if is_retry else ""
+        self.need = replace(self.need, tried=tried, retry_of=lease.provider if is_retry else "")
+
+    def refused(self, refusal: Refusal) -> None:
+        """No lease: a wish is given up, and anything else raised as the caller is told it."""
+        if self.wish is not None:
+            self.wish = None
+        elif self.failure is not None and refusal.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
+            raise self.error()
+        else:
+            raise refusal_error(refusal, self.case.call.model)
 
     def error(self) -> OmniError:
         """The last failure, as the caller is told it: 401 and 403 are only ever about the caller's own credential."""
@@ -103,13 +84,21 @@ class Round(msgspec.Struct, kw_only=True):
 
 def begun(case: Case, queue_s: float) -> Round:
     """Nothing is tried yet."""
-    call, tokens, pin = case.call, case.quote.tokens, case.pin
-    return Round(
-        case=case,
+    call, tokens = case.call, case.quote.tokens
+    need = Need(
+        case_id=case.request_id,
         candidates=tuple([Candidate(provider=target.provider, model=target.model, tokens=tokens) for target in case.targets]),
+        affinity=call.affinity,
         queue_until=min(call.started_at + queue_s, call.deadline),
-        is_wishing=pin is not None and not pin.is_must,
     )
+    return Round(case=case, need=need) if case.pin is None else _pinned(case, need, case.pin)
+
+
+def _pinned(case: Case, need: Need, pin: Pin) -> Round:
+    if pin.is_must:
+        return Round(case=case, need=replace(need, pinned=pin.key))
+    theirs = tuple(candidate for candidate in need.candidates if candidate.provider == pin.provider)
+    return Round(case=case, need=need, wish=replace(need, candidates=theirs, pinned=pin.key, queue_until=0.0))
 
 
 def _limited(failure: Failure, provider: str) -> OmniError:

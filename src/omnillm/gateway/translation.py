@@ -55,18 +55,15 @@ class Credential(Interface):
         ...
 
 
-class Wording(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a host's words differ from its protocol's own."""
+class Rewording(msgspec.Struct, frozen=True, kw_only=True):
+    """Members that a host knows otherwise, or not at all."""
 
-    output_cap_member: str
-    asks_usage: bool = False
-    """Streams report usage only when asked to."""
     renamed: Mapping[str, str] = {}
     """A client's member -> the name that the host knows it by."""
     refused: frozenset[str] = frozenset()
     """Members that the host refuses, and that change nothing."""
 
-    def reword(self, members: Members) -> Members:
+    def of(self, members: Members) -> Members:
         """The members themselves, where the host knows them all."""
         if self.renamed.keys().isdisjoint(members) and self.refused.isdisjoint(members):
             return members
@@ -74,6 +71,16 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
         kept = {name: raw for name, raw in members.items() if name not in self.refused}
         # Where both names stand, the host's own is what it would have read.
         return {renamed.get(name, name): raw for name, raw in kept.items() if renamed.get(name) not in kept}
+
+
+class Wording(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a host's words differ from its protocol's own."""
+
+    output_cap_member: str
+    asks_usage: bool = False
+    """Streams report usage only when asked to."""
+    rewording: Rewording | None = None
+    """None: it knows every member."""
 
 
 class Upstream:
@@ -236,7 +243,7 @@ class Upstreams:
 
 def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
-    members = wording.reword(call.members)
+    members = call.members if wording.rewording is None else wording.rewording.of(call.members)
     changes: dict[str, bytes] = {}
     asked = call.peek.model or call.model
     if model != asked:

@@ -17,11 +17,6 @@ HIDDEN_TOKENS = {
 """Upper bounds of what stands in a provider's count but not in the body. The endpoint families weigh it with each text."""
 
 
-def estimated_prompt_tokens(text_bytes: int, media_tokens: int) -> int:
-    """`media_tokens`: what they usually weigh."""
-    return (text_bytes + 3) // 4 + media_tokens
-
-
-def bounded_prompt_tokens(text_bytes: int, media_tokens: int, protocol: str) -> int:
-    """`media_tokens`: the most that they can weigh."""
-    return text_bytes + media_tokens + HIDDEN_TOKENS.get(protocol, 0)
+def prompt_tokens(text_bytes: int, usual_media: int, most_media: int, protocol: str) -> tuple[int, int]:
+    """(by estimate, at most). Media weigh so many tokens usually, and so many at most."""
+    return (text_bytes + 3) // 4 + usual_media, text_bytes + most_media + HIDDEN_TOKENS.get(protocol, 0)

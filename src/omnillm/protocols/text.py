@@ -23,7 +23,11 @@ def text_bytes(members: Members, skip: Collection[str]) -> int:
     JSON text is never shorter than the UTF-8 it stands for (an escape is at least as long as its character), so the length of
     the members as they came is an upper bound, without decoding anything. Media are not told apart: take off what stands for them.
     """
-    return sum([len(raw) for name, raw in members.items() if name not in skip])
+    total = 0
+    for name, raw in members.items():
+        if name not in skip:
+            total += len(raw)
+    return total
 
 
 def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What routing, limits and money need of a Chat Completions request and of its reply."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
-from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek, Weigh
 
 _NOT_READ = frozenset(
     {
@@ -121,5 +122,4 @@ def failed(error: object, choices: Sequence[Choice] | None) -> Failure | None:
     return None
 
 
-def weigh(members: Members) -> tuple[int, Weight]:
-    return media.weigh(members, _NOT_READ, "messages")
+weigh: Weigh = partial(media.weigh, skip=_NOT_READ, conversation="messages")
