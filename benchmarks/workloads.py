@@ -130,7 +130,7 @@ def passed_on(protocol: str) -> Act:
     pieces = deltas(protocol, 98)
 
     def act() -> None:
-        answer = Answer(exchange=UNUSED, upstream=UNUSED, reader=SseReader(), watch=KNOWN[protocol].watch(False))
+        answer = Answer.of_stream(UNUSED, UNUSED, reader=SseReader(), watch=KNOWN[protocol].watch(False))
         for piece in pieces:
             answer.pass_on(piece)
 

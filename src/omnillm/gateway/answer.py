@@ -25,9 +25,9 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
 
     exchange: Exchange
     upstream: Upstream
+    said: ReplyPeek | StreamWatch = UNTOLD
+    """Where its usage and its tier are told."""
     body: bytes | None = None
-    peek: ReplyPeek = UNTOLD
-    """What a plain reply says of itself."""
     reader: FrameReader | None = None
     watch: StreamWatch | None = None
     translator: StreamTranscoder | None = None
@@ -42,12 +42,16 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     """What the translator could not read, where the watch saw nothing wrong."""
     _skims: Callable[[bytes], bool] | None = None
     _sse: Any = None
-    """Its `SseReader`, where there is something to skim."""
+    """The reader: an `SseReader`, where there is something to skim."""
 
-    def __post_init__(self) -> None:
-        watch = self.watch
-        if watch is not None and self.translator is None and isinstance(self.reader, SseReader):
-            self._skims, self._sse = watch.skims, self.reader
+    @classmethod
+    def of_stream(
+        cls, exchange: Exchange, upstream: Upstream, *, reader: FrameReader, watch: StreamWatch, translator: StreamTranscoder | None = None
+    ) -> "Answer":
+        skims = watch.skims if translator is None and isinstance(reader, SseReader) else None
+        return cls(
+            exchange=exchange, upstream=upstream, said=watch, reader=reader, watch=watch, translator=translator, _skims=skims, _sse=reader
+        )
 
     def __repr__(self) -> str:
         """Without what was said."""

@@ -151,7 +151,7 @@ class Dispatch:
                 told = case.translate(bridged, attempt.lease, body, peek.usage)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
-        answer = Answer(exchange=exchange, upstream=upstream, body=told, peek=peek, final=body)
+        answer = Answer(exchange=exchange, upstream=upstream, said=peek, body=told, final=body)
         if peek.has_content:
             answer.seen = Sight.CONTENT
         return answer
@@ -174,9 +174,9 @@ class Dispatch:
             body = await exchange.read_all(ERROR_BODY_LIMIT)
             failure = self._judge(case, exchange, upstream, body)
             return failure if failure.verdict is not Verdict.SUCCESS else garbled()
-        answer = Answer(
-            exchange=exchange,
-            upstream=upstream,
+        answer = Answer.of_stream(
+            exchange,
+            upstream,
             reader=reader,
             watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.wording.asks_usage),
             translator=None if bridged is None else case.translator(bridged, attempt.lease),

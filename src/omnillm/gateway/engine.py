@@ -1,6 +1,7 @@
 """The straight line of a call."""
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from omnillm.admission.asks import Ask, Refusal
@@ -65,10 +66,8 @@ class Engine:
             return Relay.open(case, answer, self._drains)
 
     def _plan(self, call: Call) -> Plan:
-        protocol, operation, allowed = call.protocol.name, call.operation, call.caller.models
-        if call.provider:
-            return self._router.plan_at(call.provider, call.model, protocol=protocol, operation=operation, allowed=allowed)
-        return self._router.plan(call.model, protocol=protocol, operation=operation, allowed=allowed)
+        find = partial(self._router.plan_at, call.provider) if call.provider else self._router.plan
+        return find(call.model, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models)
 
     async def converse(self, call: Call) -> Session:
         """Open a live session, on the same straight line. The session then owns what the case holds: close it."""

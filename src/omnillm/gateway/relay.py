@@ -212,7 +212,7 @@ class Relay(msgspec.Struct, eq=False):
 
     def _used(self) -> tuple[Usage, int | None]:
         """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
-        said = self._answer.peek if self._answer.watch is None else self._answer.watch
+        said = self._answer.said
         usage, tier = said.usage, said.tier
         tokens = 0 if usage is None else usage.total_tokens
         if usage is None or self._is_lie(usage, tokens):

@@ -24,7 +24,7 @@ from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import SSE, Counter, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.transport.client import Origin, Outgoing
-from omnillm.transport.spool import Spliced, Spool
+from omnillm.transport.spool import Body
 from omnillm.transport.timeouts import Timeouts
 
 STREAM_OPTIONS = "stream_options"
@@ -135,10 +135,16 @@ class Upstream:
         head = self.sender.head(
             call.headers,
             (self.protocol.name, call.operation, model, call.is_stream, call.version),
-            content_type=b"" if call.upload is None else call.upload.content_type,
             is_translated=bridged is not None and bridged.protocol is not call.protocol,
         )
-        body = self._body(call, quote, model, bridged)
+        body: Body
+        if call.upload is not None:
+            head += b"content-type: %b\r\n" % call.upload.content_type
+            body = call.upload.body(None if model == (call.peek.model or call.model) else model)
+        else:
+            body = splice(call, quote, model, self.wording) if bridged is None else bridged.body
+            if self._has_own_bodies:
+                body = self._fit(call, body, bridged)
         if self.credential is not None:
             head += self.credential.fields(head, body if isinstance(body, bytes) else b"")  # what is uploaded is not signed
         return Outgoing(
@@ -211,12 +217,6 @@ class Upstream:
         if self.credential is not None:
             head += self.credential.fields(head, b"")
         return Outgoing(origin=self.origin, method=b"GET", head=head, body=b"", timeouts=timeouts, is_stream=True)
-
-    def _body(self, call: Call, quote: Quote, model: str, bridged: Bridged | None) -> bytes | Spool | Spliced:
-        if call.upload is not None:
-            return call.upload.body(None if model == (call.peek.model or call.model) else model)
-        body = splice(call, quote, model, self.wording) if bridged is None else bridged.body
-        return self._fit(call, body, bridged) if self._has_own_bodies else body
 
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())

@@ -111,15 +111,13 @@ class Sender:
         self._passing = passing(dropped, endpoint.fallback_headers, endpoint.passed)
         self._neutral = passing(dropped, endpoint.fallback_headers, endpoint.passed, is_neutral=True)
 
-    def head(self, headers: Mapping[bytes, bytes], asked: Asked, *, content_type: bytes = b"", is_translated: bool = False) -> bytes:
+    def head(self, headers: Mapping[bytes, bytes], asked: Asked, *, is_translated: bool = False) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
-        `headers` are the client's (lower-cased names); `content_type`: of an upload; `is_translated`: the client speaks another protocol.
-        BadRequest: the model name cannot stand in a URL.
+        `headers` are the client's (lower-cased names); `is_translated`: the client speaks another protocol. An upload's content type, which
+        names the boundary of its parts, is the caller's to add. BadRequest: the model name cannot stand in a URL.
         """
         prefix = self._prefixes.get(asked) or self._prefix(asked)
-        if content_type:
-            prefix = b"%b\r\ncontent-type: %b" % (prefix, content_type)
         return b"%b%b\r\n" % (prefix, (self._neutral if is_translated else self._passing).write(headers))
 
     def native_head(self, method: str, target: bytes, headers: Mapping[bytes, bytes]) -> bytes:
@@ -143,7 +141,7 @@ class Sender:
         if self._auth_query:
             target += (b"&" if b"?" in target else b"?") + self._auth_query
         if operation in UPLOADS:
-            prefix = b"POST %b HTTP/1.1\r\n%b" % (target, self._fixed)  # its content type names the boundary of its parts
+            prefix = b"POST %b HTTP/1.1\r\n%b" % (target, self._fixed)
         elif operation in {"models", "realtime"}:
             prefix = b"GET %b HTTP/1.1\r\n%b" % (target, self._fixed)
         else:

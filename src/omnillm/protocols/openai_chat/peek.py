@@ -98,7 +98,7 @@ def peek_reply(body: bytes) -> ReplyPeek:
     failure = failed(reply.error, reply.choices)
     if failure is not None:
         return ReplyPeek(usage=usage, is_complete=False, failure=failure)
-    is_doubtful = usage is not None and not usage.completion_tokens
+    is_doubtful = usage is not None and not usage.output  # where all of it was reasoning, it is looked at for nothing
     return ReplyPeek(
         usage=usage, is_complete=bool(reply.choices), tier=reply.service_tier, has_content=is_doubtful and _says_something(body)
     )
