@@ -3,10 +3,13 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.protocols.text import content_parts, media_bytes, text_bytes
+from omnillm.protocols.protocol import WEIGHTLESS
+from omnillm.protocols.registry import PROTOCOLS
+from omnillm.protocols.text import content_parts, text_bytes
 
 BASE64 = "iVBORw0KGgo" * 2000
 
@@ -39,32 +42,51 @@ def test_members_that_configure_are_not_counted():
 
 
 def test_media_are_not_counted_as_text():
-    """The base64 of each protocol's spelling is left out; the words around it stay."""
+    """The base64 of each protocol's spelling is left out, in a short conversation too; the words around it stay."""
     url = f"data:image/png;base64,{BASE64}"
-    for part in (
-        {"type": "image_url", "image_url": {"url": url}},
-        {"type": "input_image", "image_url": url},
-        {"type": "input_audio", "input_audio": {"data": BASE64, "format": "wav"}},
-        {"type": "file", "file": {"file_data": BASE64, "filename": "a.pdf"}},
-        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": BASE64}},
-        {"inlineData": {"mimeType": "image/png", "data": BASE64}},
+    for protocol, conversation, parts, part in (
+        ("openai_chat", "messages", "content", {"type": "image_url", "image_url": {"url": url}}),
+        ("openai_chat", "messages", "content", {"type": "image_url", "image_url": url}),
+        ("openai_chat", "messages", "content", {"type": "input_audio", "input_audio": {"data": BASE64, "format": "mp3"}}),
+        ("openai_chat", "messages", "content", {"type": "file", "file": {"file_data": BASE64, "filename": "a.pdf"}}),
+        ("openai_chat", "messages", "content", {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{BASE64}"}}),
+        ("openai_responses", "input", "content", {"type": "input_image", "image_url": url}),
+        ("openai_responses", "input", "content", {"type": "image_generation_call", "id": "ig_1", "result": BASE64}),
+        (
+            "anthropic_messages",
+            "messages",
+            "content",
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": BASE64}},
+        ),
+        ("gemini_generate_content", "contents", "parts", {"inlineData": {"mimeType": "image/png", "data": BASE64}}),
     ):
-        conversation = members({"messages": [{"role": "user", "content": [part, {"type": "text", "text": "x" * 50}]}]})
-        size = text_bytes(conversation, frozenset()) - media_bytes(content_parts(conversation["messages"]))
-        assert 50 < size < 400, part
+        request = members({conversation: [{"role": "user", parts: [part, {"type": "text", "text": "x" * 50}]}]})
+        text, media = PROTOCOLS[protocol].weigh(request)
+        assert 50 < text < 400, part
+        assert media.most > 200, part
+
+
+@pytest.mark.parametrize("protocol", ["openai_chat", "openai_responses"])
+@pytest.mark.parametrize("kind", ["picture_of_tomorrow", "", None, 7, ["image_url"], {"image_url": 1}])
+def test_what_is_of_no_known_kind_counts_as_text(protocol: str, kind: object):
+    """No host can be sent by the byte what the budget has not seen, and a kind that is no word is its provider's affair."""
+    part = {"type": kind, "url": f"data:image/png;base64,{BASE64}", "data": BASE64, "format": "x"}
+    conversation = "messages" if protocol == "openai_chat" else "input"
+    text, media = PROTOCOLS[protocol].weigh(members({conversation: [{"role": "user", "content": [part]}]}))
+    assert text > 2 * len(BASE64)
+    assert media == WEIGHTLESS
 
 
 def test_text_that_looks_like_media_is_counted():
     """A data URL in a text, or in the input of a tool, is read by the model."""
     url = f"data:image/png;base64,{BASE64}"
-    for content in (
-        url,
-        [{"type": "text", "text": url}],
-        [{"type": "tool_use", "input": {"url": url, "data": BASE64, "format": "x"}}],
-        [{"functionCall": {"args": {"image_url": url}}}],
+    for protocol, conversation, message in (
+        ("openai_chat", "messages", {"content": url}),
+        ("openai_chat", "messages", {"content": [{"type": "text", "text": url}]}),
+        ("anthropic_messages", "messages", {"content": [{"type": "tool_use", "input": {"url": url, "data": BASE64, "format": "x"}}]}),
+        ("gemini_generate_content", "contents", {"parts": [{"functionCall": {"args": {"image_url": url}}}]}),
     ):
-        conversation = members({"messages": [{"role": "user", "content": content}]})
-        assert media_bytes(content_parts(conversation["messages"])) == 0, content
+        assert PROTOCOLS[protocol].weigh(members({conversation: [{"role": "user", **message}]}))[0] >= len(url)
 
 
 def test_parts_of_something_else_than_a_conversation_are_none():

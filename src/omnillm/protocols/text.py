@@ -1,6 +1,6 @@
 """How much a model will read: bytes of text, an upper bound, and the parts of a conversation in which base64 may stand that is none."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -11,10 +11,6 @@ _FREE_FORM = frozenset(
     {"input", "args", "arguments", "response", "parameters", "parameters_json_schema", "parametersJsonSchema", "input_schema", "action"}
 )
 """Values below these names are the application's own objects, which the model reads as text whatever they look like."""
-_DATA_URLS = ("url", "image_url", "file_data", "file_url")
-_MEDIA_NAMES = frozenset({*_DATA_URLS, "data"})
-_DATA_TYPES = ("format", "media_type", "mimeType", "mime_type")
-"""Beside one of these, `data` is base64: OpenAI's input_audio, Anthropic's source, Gemini's inlineData."""
 
 
 def text_bytes(members: Members, skip: Collection[str]) -> int:
@@ -52,19 +48,3 @@ def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
         elif kind is list:
             pending += [inner for inner in value if type(inner) is dict or type(inner) is list]
     return parts
-
-
-def media_bytes(parts: Iterable[dict[str, Any]]) -> int:
-    """What of the text of these parts is base64, in any protocol's spelling."""
-    total = 0
-    for part in parts:
-        if _MEDIA_NAMES.isdisjoint(part):
-            continue
-        for name in _DATA_URLS:
-            url = part.get(name)
-            if isinstance(url, str) and (name == "file_data" or url.startswith("data:")):
-                total += len(url)
-        encoded = part.get("data")
-        if isinstance(encoded, str) and any(name in part for name in _DATA_TYPES):
-            total += len(encoded)
-    return total

@@ -1,10 +1,10 @@
 """What a request of either OpenAI protocol weighs: its text, and at most its images, audio and files."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 from omnillm.protocols.protocol import WEIGHTLESS, Members, Weight
-from omnillm.protocols.text import content_parts, media_bytes, text_bytes
+from omnillm.protocols.text import content_parts, text_bytes
 
 _IMAGE_TOKENS = 48_169
 """gpt-4o-mini, eight tiles of 5,667 and a base of 2,833. Elsewhere an image weighs less: 10,000 patches at 2.46 at most."""
@@ -21,42 +21,92 @@ _SHARE = 32
 """What media usually weigh is one part in so many of the most."""
 
 
+_FILM_TOKENS = 1_048_576
+"""A model's window: of film and sound at an address nothing is known."""
+_BASE64_PER_FILM_TOKEN = 16
+"""290 tokens a second, as Gemini counts it behind the protocol that its hosts share, and 28 kbit/s."""
+
+Part = dict[str, Any]
+_TEXT = (0, 0)
+
+
 def weigh(members: Members, skip: Collection[str], conversation: str) -> tuple[int, Weight]:
     """`skip`: members that are not read; `conversation`: the one whose parts can be media."""
     text = text_bytes(members, skip)
     parts = content_parts(members[conversation]) if conversation in members else ()
-    if not parts:
-        return text, WEIGHTLESS
-    most = sum(map(_part_tokens, parts))
-    return text - media_bytes(parts), Weight(most, most // _SHARE) if most else WEIGHTLESS
+    most = 0
+    for part in parts:
+        tokens, inline_bytes = _read_part(part)
+        most += tokens
+        text -= inline_bytes
+    return text, Weight(most, most // _SHARE) if most else WEIGHTLESS
 
 
-def _part_tokens(part: dict[str, Any]) -> int:
+def _read_part(part: Part) -> tuple[int, int]:
+    """(tokens at most, bytes of base64 in the request). What is of no kind that is known here is text, whatever it holds."""
     kind = part.get("type")
-    if kind == "image_url":
-        image = part.get("image_url")
-        return _image_tokens(image.get("detail") if isinstance(image, dict) else None)
-    if kind in {"input_image", "computer_screenshot", "image_generation_call"}:
-        return _image_tokens(part.get("detail"))
-    if kind == "input_audio":
-        audio = part.get("input_audio")
-        encoded = audio.get("data") if isinstance(audio, dict) else None
-        return 1 + len(encoded) // _BASE64_PER_AUDIO_TOKEN if isinstance(encoded, str) else 0
-    if kind == "file":
-        file = part.get("file")
-        return _file_tokens(file.get("file_data") if isinstance(file, dict) else None)
-    if kind == "input_file":
-        return _file_tokens(part.get("file_data"))
-    return 0
+    read = _READERS.get(kind) if isinstance(kind, str) else None
+    return _TEXT if read is None else read(part)
 
 
-def _image_tokens(detail: Any) -> int:
-    return _LOW_DETAIL_TOKENS if detail == "low" else _IMAGE_TOKENS
+def _image_url(part: Part) -> tuple[int, int]:
+    image = part.get("image_url")
+    return _image(image) if isinstance(image, dict) else _image({"url": image})
 
 
-def _file_tokens(encoded: Any) -> int:
+def _input_image(part: Part) -> tuple[int, int]:
+    return _image({"url": part.get("image_url"), "detail": part.get("detail")})
+
+
+def _image(image: Part) -> tuple[int, int]:
+    return _LOW_DETAIL_TOKENS if image.get("detail") == "low" else _IMAGE_TOKENS, _inline_bytes(image.get("url"))
+
+
+def _drawn(part: Part) -> tuple[int, int]:
+    """An image that the model made before."""
+    result = part.get("result")
+    return _IMAGE_TOKENS, len(result) if isinstance(result, str) else 0
+
+
+def _input_audio(part: Part) -> tuple[int, int]:
+    audio = part.get("input_audio")
+    encoded = audio.get("data") if isinstance(audio, dict) else None
+    return (1 + len(encoded) // _BASE64_PER_AUDIO_TOKEN, len(encoded)) if isinstance(encoded, str) else _TEXT
+
+
+def _film(part: Part) -> tuple[int, int]:
+    """Film, or sound at an address: of hosts that take more than OpenAI does."""
+    film = part.get(part["type"])
+    size = _inline_bytes(film.get("url") if isinstance(film, dict) else film)
+    return min(_FILM_TOKENS, _IMAGE_TOKENS + size // _BASE64_PER_FILM_TOKEN) if size else _FILM_TOKENS, size
+
+
+def _file(part: Part) -> tuple[int, int]:
+    file = part.get("file")
+    return _input_file(file) if isinstance(file, dict) else _input_file({})
+
+
+def _input_file(file: Part) -> tuple[int, int]:
+    encoded = file.get("file_data")
     if not isinstance(encoded, str):  # by id or URL: nothing is known of its length
-        return _MAX_PAGES * _PAGE_TOKENS
+        return _MAX_PAGES * _PAGE_TOKENS, 0
     if encoded.startswith("data:") and not encoded.startswith("data:application/pdf"):
-        return len(encoded) * 3 // 4  # a text: at most a token a byte
-    return min(_MAX_PAGES, 1 + len(encoded) // _PAGE_BASE64) * _PAGE_TOKENS
+        return len(encoded) * 3 // 4, len(encoded)  # a text: at most a token a byte
+    return min(_MAX_PAGES, 1 + len(encoded) // _PAGE_BASE64) * _PAGE_TOKENS, len(encoded)
+
+
+def _inline_bytes(url: Any) -> int:
+    return len(url) if isinstance(url, str) and url.startswith("data:") else 0
+
+
+_READERS: Final[Mapping[str, Callable[[Part], tuple[int, int]]]] = {
+    "image_url": _image_url,
+    "input_image": _input_image,
+    "computer_screenshot": _input_image,
+    "image_generation_call": _drawn,
+    "input_audio": _input_audio,
+    "file": _file,
+    "input_file": _input_file,
+    "video_url": _film,
+    "audio_url": _film,
+}
