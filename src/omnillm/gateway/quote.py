@@ -128,13 +128,14 @@ class Quoter:
             sent = [bridge.find(target) or call for target in plan.targets]
             estimate, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent or [call]])
             peek, extras = reduce(_wider, [body.peek for body in sent or [call]]), _extras(plan.targets, sent)
-        output = (peek.output_cap or self._default_output_tokens) * peek.n
+        cap = peek.output_cap
+        output = (cap or self._default_output_tokens) * peek.n
         needs_price = call.caller.budgets or self._unknown == "refuse"
         quote = Quote(
-            tokens=estimate + (output if peek.output_cap != 0 else 0),  # a family whose reply is no text: vectors, scores
+            tokens=estimate if cap == 0 else estimate + output,  # a family whose reply is no text: vectors, scores
             prompt_bound=prompt_bound,
             output_bound=output,
-            uncapped_choices=peek.n if needs_price and peek.output_cap is None else 0,
+            uncapped_choices=peek.n if cap is None and needs_price else 0,
             extras=extras,
             is_paid_by_piece=not call.protocol.family,
         )
@@ -162,22 +163,22 @@ class Quoter:
         self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None
     ) -> tuple[Quote, tuple[Target, ...]]:
         """The quote with the money of the dearest target, and the cap that makes it a bound; and the targets whose price is known."""
-        if call.caller.budgets and _is_ambiguous(call):
+        is_budgeted = bool(call.caller.budgets)
+        if is_budgeted and _is_ambiguous(call):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
-        tariff = self._tariff(call, targets, quote)
+        # What is asked for beyond tokens is each call's own; else the targets alone decide, and are looked up at once.
+        tariff = None if quote.extras else self._tariffs.get(targets)
+        if tariff is None:
+            tariff = self._tariff(call, targets, quote)
         if quote.uncapped_choices and tariff.has_open_end and call.protocol.output_cap_member:
             quote = replace(quote, injected_cap=self._default_output_tokens)
             if bridge is not None:
                 bridge.cap(self._default_output_tokens)
-        return replace(quote, amount_nanousd=tariff.most(quote)) if call.caller.budgets else quote, tariff.targets
+        return replace(quote, amount_nanousd=tariff.most(quote)) if is_budgeted else quote, tariff.targets
 
     def _tariff(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> "Tariff":
-        """What is asked for beyond tokens is each call's own; else the targets alone decide, and are looked up at once."""
-        if quote.extras:
-            return Tariff.of(targets, self._priced(call, targets, quote))
-        tariff = self._tariffs.get(targets)
-        if tariff is None:
-            tariff = Tariff.of(targets, self._priced(call, targets, quote))
+        tariff = Tariff.of(targets, self._priced(call, targets, quote))
+        if not quote.extras:
             if len(self._tariffs) >= MOST_TARIFFS:
                 self._tariffs.clear()
             self._tariffs[targets] = tariff
