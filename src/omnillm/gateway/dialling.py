@@ -101,8 +101,9 @@ class Dialling:
     async def _greet(self, case: Case, attempt: Attempt, socket: WebSocket, timeouts: Timeouts) -> Dialled | Failure:
         """Wait for the provider's first message, and read whether it is a refusal."""
         session = SESSIONS[case.call.protocol.name]
+        left_s = case.call.deadline - self._upstreams.now()
         try:
-            async with asyncio.timeout(timeouts.first_byte_s):
+            async with asyncio.timeout(min(timeouts.first_byte_s, left_s)):
                 first = await socket.read()
         except TimeoutError:
             return late()

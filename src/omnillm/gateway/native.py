@@ -203,7 +203,6 @@ class NativeEngine:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
     def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk) -> Outgoing:
-        timeouts = upstream.native_timeouts(max(call.deadline - self._upstreams.now(), 0.0))
         target = ask.endpoint.native_target(ask.asked.path, ask.query, encoded=ask.asked.encoded)
         head = upstream.sender.native_head(ask.method, target, call.headers)
         if upstream.credential is not None:
@@ -213,8 +212,9 @@ class NativeEngine:
             method=ask.method.encode(),
             head=head,
             body=ask.body,
-            timeouts=timeouts,
+            timeouts=upstream.native_timeouts,
             is_stream=True,
+            deadline=call.deadline,
             needs_new_connection=ask.method not in REPEATABLE,
         )
 

@@ -95,6 +95,7 @@ class Upstream:
         "_plain_timeouts",
         "_stream_timeouts",
         "credential",
+        "native_timeouts",
         "origin",
         "protocol",
         "sender",
@@ -128,6 +129,8 @@ class Upstream:
         self.origin = origin
         self._plain_timeouts = plain_timeouts
         self._stream_timeouts = stream_timeouts
+        self.native_timeouts = msgspec.structs.replace(stream_timeouts, first_byte_s=plain_timeouts.total_s)
+        """A body of any size may be on its way: what must be there in time is the reply's head, and every piece after it."""
         self._clock = clock
 
     def outgoing(self, call: Call, quote: Quote, model: str, bridged: Bridged | None = None) -> Outgoing:
@@ -195,12 +198,6 @@ class Upstream:
         tell = self._endpoint.error_protocol
         return self.protocol if tell is None else PROTOCOLS[tell(self.protocol.name, body)]
 
-    def native_timeouts(self, left_s: float) -> Timeouts:
-        """A body of any size may be on its way: what must be there in time is the reply's head, and every piece after it."""
-        first_s = min(self._plain_timeouts.total_s, left_s)
-        timeouts = self._stream_timeouts
-        return msgspec.structs.replace(timeouts, connect_s=min(timeouts.connect_s, left_s), first_byte_s=first_s)
-
     def first_message(self, session: SessionProtocol, message: bytes, model: str) -> bytes:
         """What a live session begins with, for this model. BadRequest: it names what these credentials reach and the caller must not."""
         message = session.with_model(message, self._endpoint.session_name(model))
@@ -210,13 +207,12 @@ class Upstream:
 
     def opening(self, call: Call, model: str) -> Outgoing:
         """The handshake of a live session; it must have begun by the call's deadline, and may last as long as a stream."""
-        timeouts = self._stream_timeouts
-        left = max(call.deadline - self._clock.now(), 0.0)
-        timeouts = msgspec.structs.replace(timeouts, connect_s=min(left, timeouts.connect_s), first_byte_s=min(left, timeouts.first_byte_s))
         head = self.sender.head(call.headers, (self.protocol.name, call.operation, model, True, ""))
         if self.credential is not None:
             head += self.credential.fields(head, b"")
-        return Outgoing(origin=self.origin, method=b"GET", head=head, body=b"", timeouts=timeouts, is_stream=True)
+        return Outgoing(
+            origin=self.origin, method=b"GET", head=head, body=b"", timeouts=self._stream_timeouts, is_stream=True, deadline=call.deadline
+        )
 
     def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
         return self.protocol.read_headroom(headers, self._clock.wall())
