@@ -122,7 +122,7 @@ class Dispatch:
                 return renewed(attempt, upstream.credential, failure)
             if case.call.is_stream:
                 return await self._read_stream(case, attempt, upstream, bridged)
-            return self._read_whole(case, attempt, upstream, bridged, await exchange.read_all(self.settings.buffered_bytes))
+            return self._read_whole(case, exchange, upstream, bridged, await exchange.read_all(self.settings.buffered_bytes))
         except (UpstreamLost, UpstreamTimeout) as error:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 
@@ -134,10 +134,8 @@ class Dispatch:
         case.provider_protocol = protocol.name
         return failure
 
-    def _read_whole(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None, body: bytes) -> Answer | Failure:
+    def _read_whole(self, case: Case, exchange: Exchange, upstream: Upstream, bridged: Bridged | None, body: bytes) -> Answer | Failure:
         """A plain reply is buffered, so that a broken one can be hidden and a whole one carries its cost."""
-        exchange = attempt.exchange
-        assert exchange is not None
         if case.call.operation == COUNT_TOKENS:
             return self._read_count(case, exchange, upstream, body, bridged)
         peek = upstream.protocol.peek_reply(body)
@@ -148,7 +146,7 @@ class Dispatch:
         told = body
         if bridged is not None:
             try:
-                told = case.translate(bridged, attempt.lease, body, peek.usage)
+                told = case.translate(bridged, case.last_lease, body, peek.usage)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
         answer = Answer(exchange=exchange, upstream=upstream, said=peek, body=told, final=body)

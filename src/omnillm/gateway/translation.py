@@ -231,10 +231,12 @@ class Upstreams:
         self._upstreams = upstreams
 
     def find(self, provider: str, key: str, protocol: str) -> Upstream:
-        upstream = self._upstreams.get((provider, key, protocol))
-        if upstream is None:
-            raise NoAvailableKey(f"Provider {provider!r} was reconfigured while the call waited, and no longer speaks {protocol}.")
-        return upstream
+        try:
+            return self._upstreams[provider, key, protocol]
+        except KeyError:
+            raise NoAvailableKey(
+                f"Provider {provider!r} was reconfigured while the call waited, and no longer speaks {protocol}."
+            ) from None
 
 
 def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:

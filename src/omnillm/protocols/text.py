@@ -1,6 +1,5 @@
 """How much a model will read: bytes of text, an upper bound, and the parts of a conversation in which base64 may stand that is none."""
 
-from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -13,16 +12,15 @@ _FREE_FORM = frozenset(
 """Values below these names are the application's own objects, which the model reads as text whatever they look like."""
 
 
-def text_bytes(members: Members, skip: Collection[str]) -> int:
+def text_bytes(members: Members, skip: frozenset[str]) -> int:
     """UTF-8 bytes of what the model reads of a body: of all members but those in `skip`, which configure and are not read.
 
     JSON text is never shorter than the UTF-8 it stands for (an escape is at least as long as its character), so the length of
     the members as they came is an upper bound, without decoding anything. Media are not told apart: take off what stands for them.
     """
     total = 0
-    for name, raw in members.items():
-        if name not in skip:
-            total += len(raw)
+    for name in members.keys() - skip:
+        total += len(members[name])
     return total
 
 

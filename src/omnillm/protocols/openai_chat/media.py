@@ -1,6 +1,6 @@
 """What a request of either OpenAI protocol weighs: its text, and at most its images, audio and files."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from omnillm.protocols.protocol import WEIGHTLESS, Members, Weight
@@ -30,7 +30,7 @@ Part = dict[str, Any]
 _TEXT = (0, 0)
 
 
-def weigh(members: Members, skip: Collection[str], conversation: str) -> tuple[int, Weight]:
+def weigh(members: Members, skip: frozenset[str], conversation: str) -> tuple[int, Weight]:
     """`skip`: members that are not read; `conversation`: the one whose parts can be media."""
     text = text_bytes(members, skip)
     parts = content_parts(members[conversation]) if conversation in members else ()

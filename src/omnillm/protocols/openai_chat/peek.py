@@ -51,6 +51,10 @@ _PRICED = frozenset({"service_tier", "web_search_options", "modalities", "audio"
 """Members that change the rate or are paid by the call; the last four are xAI's and OpenRouter's."""
 
 
+_CAPS = ("max_completion_tokens", "max_tokens")
+"""Where both stand, nobody knows which one the host reads."""
+
+
 class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
     include_usage: bool | None = None
 
@@ -69,14 +73,13 @@ def peek_request(members: Members) -> RequestPeek:
         raise BadRequest("`model` is required")
     require_array(members, "messages")
     is_stream = read(members, "stream", FLAG, "a boolean") is True
-    deprecated_cap = read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
-    cap = read(members, "max_completion_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
-    if cap is None or (deprecated_cap is not None and deprecated_cap > cap):
-        cap = deprecated_cap
+    cap = 0
+    for name in filter(members.__contains__, _CAPS):
+        cap = max(cap, read(members, name, OUTPUT_CAP, OUTPUT_CAP_RANGE) or 0)
     return RequestPeek(
         model=model,
         is_stream=is_stream,
-        output_cap=cap,
+        output_cap=cap or None,
         n=read(members, "n", _CHOICES, "an integer from 1 to 128") or 1,
         wants_usage=not is_stream or _includes_usage(members),
         price_members=() if _PRICED.isdisjoint(members) else tuple(name for name in members if name in _PRICED),
