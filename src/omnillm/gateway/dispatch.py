@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from omnillm.admission.asks import Lease, Refusal
+from omnillm.admission.asks import Lease
 from omnillm.errors import (
     BudgetExceeded,
     NotSent,
@@ -70,11 +70,11 @@ class Dispatch:
         round_ = begun(case, self.settings.queue_s)
         while True:
             lease = await self._admission.lease(round_.wish or round_.need)
-            if isinstance(lease, Refusal):
+            if not isinstance(lease, Lease):
                 round_.refused(lease)
                 continue
             answer = await attempt(case, lease)
-            if not isinstance(answer, Failure):
+            if type(answer) is not Failure:
                 return answer
             await self._consider(case, round_, lease, answer, is_repeatable=is_repeatable)
 

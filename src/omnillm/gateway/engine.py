@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from omnillm.admission.asks import Ask, Refusal
+from omnillm.admission.asks import Ask, Ticket
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
@@ -88,9 +88,9 @@ class Engine:
                 tokens=quote.tokens,
                 budgets=call.caller.budgets if amount else (),
                 amount_nanousd=amount,
-                queue_until=min(call.started_at + self._queue_s, call.deadline),
+                queue_until=call.queue_until(self._queue_s),
             ),
         )
-        if isinstance(answer, Refusal):
+        if not isinstance(answer, Ticket):
             raise refusal_error(answer, call.model)
         case.ticket = answer

@@ -85,11 +85,14 @@ class Round(msgspec.Struct, kw_only=True):
 def begun(case: Case, queue_s: float) -> Round:
     """Nothing is tried yet."""
     call, tokens = case.call, case.quote.tokens
+    candidates: tuple[Candidate, ...] = ()
+    for target in case.targets:
+        candidates += (Candidate(provider=target.provider, model=target.model, tokens=tokens),)
     need = Need(
         case_id=case.request_id,
-        candidates=tuple([Candidate(provider=target.provider, model=target.model, tokens=tokens) for target in case.targets]),
+        candidates=candidates,
         affinity=call.affinity,
-        queue_until=min(call.started_at + queue_s, call.deadline),
+        queue_until=call.queue_until(queue_s),
     )
     return Round(case=case, need=need) if case.pin is None else _pinned(case, need, case.pin)
 

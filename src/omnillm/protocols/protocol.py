@@ -1,7 +1,7 @@
 """What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 from typing import Protocol as Interface
 
 import msgspec
@@ -53,6 +53,7 @@ class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Of a reply whose usage counts no output: whether it says something all the same."""
 
 
+@final
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's error, understood."""
 

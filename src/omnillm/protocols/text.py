@@ -6,6 +6,7 @@ import msgspec
 
 from omnillm.protocols.protocol import Members
 
+_BRACKET = ord("[")
 _FREE_FORM = frozenset(
     {"input", "args", "arguments", "response", "parameters", "parameters_json_schema", "parametersJsonSchema", "input_schema", "action"}
 )
@@ -19,8 +20,9 @@ def text_bytes(members: Members, skip: frozenset[str]) -> int:
     the members as they came is an upper bound, without decoding anything. Media are not told apart: take off what stands for them.
     """
     total = 0
-    for name in members.keys() - skip:
-        total += len(members[name])
+    for name, raw in members.items():
+        if name not in skip:
+            total += len(raw)
     return total
 
 
@@ -29,7 +31,7 @@ def content_parts(conversation: msgspec.Raw) -> list[dict[str, Any]]:
 
     Objects inside free-form values (the input of a tool) are not parts: a model reads them as text.
     """
-    if bytes(conversation).find(b"[", 1) < 0:  # no array inside the outer array: every content is a string
+    if _BRACKET not in bytes(conversation)[1:]:  # no array inside the outer array: every content is a string
         return []
     try:
         items = msgspec.json.decode(conversation)

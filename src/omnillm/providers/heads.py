@@ -50,8 +50,8 @@ NATIVE_RETURNED: Final = (
 Asked = tuple[str, str, str, bool, str]
 """What decides a request line: protocol, operation, model, whether it streams, and a cloud's API version as its client chose it."""
 
-_RETURNED = tuple(name.encode() for name in RETURNED)
-_NATIVE_RETURNED = _RETURNED + tuple(name.encode() for name in NATIVE_RETURNED)
+_RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
+_NATIVE_RETURNED = _RETURNED + tuple((name.encode(), f"{name}: ".encode()) for name in NATIVE_RETURNED)
 
 
 def check_field(name: str, value: Secret, *, auth: AuthScheme) -> None:
@@ -156,6 +156,7 @@ class Sender:
 def reply_fields(headers: Mapping[bytes, bytes], *, is_native: bool = False) -> bytes:
     """Return those fields of a provider's reply that a client may see, each ended by CRLF."""
     fields = b""
-    for name in filter(headers.__contains__, _NATIVE_RETURNED if is_native else _RETURNED):
-        fields += b"%b: %b\r\n" % (name, headers[name])
+    for name, label in _NATIVE_RETURNED if is_native else _RETURNED:
+        if name in headers:
+            fields += label + headers[name] + b"\r\n"
     return fields

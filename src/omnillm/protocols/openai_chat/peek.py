@@ -1,7 +1,6 @@
 """What routing, limits and money need of a Chat Completions request and of its reply."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -13,7 +12,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_chat.wire import Choice, Reply, Spoken
-from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek, Weigh
+from omnillm.protocols.protocol import Failure, Members, ReplyPeek, RequestPeek, Weight
 
 _NOT_READ = frozenset(
     {
@@ -51,10 +50,6 @@ _PRICED = frozenset({"service_tier", "web_search_options", "modalities", "audio"
 """Members that change the rate or are paid by the call; the last four are xAI's and OpenRouter's."""
 
 
-_CAPS = ("max_completion_tokens", "max_tokens")
-"""Where both stand, nobody knows which one the host reads."""
-
-
 class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
     include_usage: bool | None = None
 
@@ -73,13 +68,14 @@ def peek_request(members: Members) -> RequestPeek:
         raise BadRequest("`model` is required")
     require_array(members, "messages")
     is_stream = read(members, "stream", FLAG, "a boolean") is True
-    cap = 0
-    for name in filter(members.__contains__, _CAPS):
-        cap = max(cap, read(members, name, OUTPUT_CAP, OUTPUT_CAP_RANGE) or 0)
+    deprecated_cap = read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
+    cap = read(members, "max_completion_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
+    if cap is None or (deprecated_cap is not None and deprecated_cap > cap):
+        cap = deprecated_cap
     return RequestPeek(
         model=model,
         is_stream=is_stream,
-        output_cap=cap or None,
+        output_cap=cap,
         n=read(members, "n", _CHOICES, "an integer from 1 to 128") or 1,
         wants_usage=not is_stream or _includes_usage(members),
         price_members=() if _PRICED.isdisjoint(members) else tuple(name for name in members if name in _PRICED),
@@ -125,4 +121,5 @@ def failed(error: object, choices: Sequence[Choice] | None) -> Failure | None:
     return None
 
 
-weigh: Weigh = partial(media.weigh, skip=_NOT_READ, conversation="messages")
+def weigh(members: Members) -> tuple[int, Weight]:
+    return media.weigh(members, _NOT_READ, "messages")

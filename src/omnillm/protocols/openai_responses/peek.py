@@ -1,7 +1,5 @@
 """What routing, limits and money need of a Responses request and of its reply."""
 
-from functools import partial
-
 import msgspec
 
 from omnillm.errors import BadRequest
@@ -11,7 +9,7 @@ from omnillm.protocols.openai_chat import media
 from omnillm.protocols.openai_chat.failure import failure_of
 from omnillm.protocols.openai_chat.usage import usage_of
 from omnillm.protocols.openai_responses.wire import Response
-from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weigh
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weight
 from omnillm.usage import Usage
 
 _NOT_READ = frozenset(
@@ -124,4 +122,5 @@ def usage_of_response(response: Response) -> Usage | None:
     return usage_of(reported, tool_calls=max(calls, reported.num_server_side_tools_used or 0), images=images)
 
 
-weigh: Weigh = partial(media.weigh, skip=_NOT_READ, conversation="input")
+def weigh(members: Members) -> tuple[int, Weight]:
+    return media.weigh(members, _NOT_READ, "input")
