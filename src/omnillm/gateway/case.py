@@ -84,7 +84,12 @@ class Case(msgspec.Struct, eq=False):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
             assert self.is_handed_over, "a case left without an answer or an error"
-        elif isinstance(error, OmniError):
+        else:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Give everything back because of an error. What nobody foresaw is raised as its Defect."""
+        if isinstance(error, OmniError):
             error.request_id, error.attempts = self.request_id, self.attempts
             if self.claim is not None:
                 self.claim.keep_failure(error)

@@ -5,6 +5,7 @@ who serves it writes first, and closes in the same step of the loop, before anyb
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,8 @@ from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
 from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
+_SUCCESS: Final = Verdict.SUCCESS
+"""Asking the class of an enum for a member costs ten of asking a module for it."""
 UNKNOWN: tuple[Usage, int | None] = (NO_USAGE, None)
 Outlet = Callable[[bytes], bool]
 """Where whole events go as they come; False, and nothing is written, when there is no room."""
@@ -46,7 +49,7 @@ class Relay(msgspec.Struct, eq=False):
         case.is_handed_over = True
         relay = cls(case, answer, case.attempt, drains, answer.body)
         if answer.body is not None:
-            relay._charge(Verdict.SUCCESS)
+            relay._charge(_SUCCESS)
         return relay
 
     def __repr__(self) -> str:
@@ -147,7 +150,8 @@ class Relay(msgspec.Struct, eq=False):
 
     def close(self) -> None:
         """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
-        self._outlet = None  # whoever drains needs no client
+        if self.whole is None:
+            self._outlet = None  # whoever drains needs no client
         if self._is_settled or self.case.is_closed:
             return
         if self.whole is not None:
@@ -166,15 +170,18 @@ class Relay(msgspec.Struct, eq=False):
     def _succeed(self) -> None:
         if self._is_settled:
             return
-        answer = self._answer
+        answer, case = self._answer, self.case
         answer.exchange.linger()
-        with self.case as case:  # which gives back what it holds, even where this fails
+        try:
             if case.claim is not None and self.whole is not None:
                 case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
             made_ids = answer.upstream.protocol.made_ids
             if made_ids is not None:
                 case.bind(self._attempt.lease, made_ids(answer.final))
-            self._settle(Verdict.SUCCESS, 200, SUCCESS)
+            self._settle(_SUCCESS, 200, SUCCESS)
+        except BaseException as error:
+            case.fail(error)  # which gives back what it holds
+            raise
 
     def _fail(self, failure: Failure) -> OmniError:
         error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
@@ -194,7 +201,7 @@ class Relay(msgspec.Struct, eq=False):
         if answer.translator is not None:
             case.losses = tuple(sorted({*case.losses, *answer.translator.losses.reasons}))
         told = self._attempt.told or self._charge(verdict)
-        case.end(told, status=answer.exchange.status, error="" if verdict is Verdict.SUCCESS else outcome)
+        case.end(told, status=answer.exchange.status, error="" if verdict is _SUCCESS else outcome)
         if self._is_abandoned:
             status, outcome = CLIENT_CLOSED, ABORTED
         case.close(status=status, outcome=outcome)
@@ -231,7 +238,7 @@ class Relay(msgspec.Struct, eq=False):
         """Work out what the attempt's end means, and add its cost to the case."""
         attempt, exchange = self._attempt, self._answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
-        usage, tokens = self._used() if verdict is Verdict.SUCCESS else UNKNOWN
+        usage, tokens = self._used() if verdict is _SUCCESS else UNKNOWN
         told = Outcome(
             verdict=verdict,
             usage=usage,
