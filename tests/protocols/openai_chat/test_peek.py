@@ -252,6 +252,14 @@ def test_error_under_a_success_status_is_a_failure():
     assert PROTOCOL.peek_reply(reply(error=None)).is_complete
 
 
+def test_a_file_within_a_file_is_taken_off_the_text_once():
+    """Whoever could have its bytes taken off twice would hide as many bytes of prose behind it."""
+    inner = {"type": "input_file", "file_data": "A" * 5_000}
+    text, media = PROTOCOL.weigh(members({"messages": [{"role": "user", "content": [{"type": "file", "file": inner}, "w" * 5_000]}]}))
+    assert text > 5_000
+    assert media == PROTOCOL.weigh(members({"messages": [{"content": [inner]}]}))[1]
+
+
 def test_media_weigh_their_maxima():
     """An image by its detail, audio by its length, a file by its pages; text and tool calls nothing."""
 

@@ -83,7 +83,9 @@ def _film(part: Part) -> tuple[int, int]:
 
 def _file(part: Part) -> tuple[int, int]:
     file = part.get("file")
-    return _input_file(file) if isinstance(file, dict) else _input_file({})
+    if not isinstance(file, dict):
+        return _input_file({})
+    return _TEXT if file.get("type") == "input_file" else _input_file(file)  # which is a part itself: nothing is taken off twice
 
 
 def _input_file(file: Part) -> tuple[int, int]:
