@@ -77,6 +77,23 @@ def test_what_is_of_no_known_kind_counts_as_text(protocol: str, kind: object):
     assert media == WEIGHTLESS
 
 
+KINDS = ("image_url", "input_image", "image_generation_call", "input_audio", "file", "input_file", "video_url", "text")
+PLACES = ("type", "image_url", "url", "file", "file_data", "input_audio", "data", "video_url", "result", "content")
+odd_parts = st.recursive(
+    st.sampled_from((*KINDS, "data:image/png;base64," + "A" * 2_000)),
+    lambda inner: st.dictionaries(st.sampled_from(PLACES), inner, max_size=5) | st.lists(inner, max_size=2),
+    max_leaves=12,
+)
+
+
+@given(odd_parts, st.sampled_from(["openai_chat", "openai_responses"]))
+def test_no_part_takes_more_off_the_text_than_it_is(part, protocol):
+    """However parts are nested in each other, the prose beside them counts whole."""
+    conversation = "messages" if protocol == "openai_chat" else "input"
+    request = members({conversation: [{"role": "user", "content": [part, {"type": "text", "text": "w" * 300}]}]})
+    assert PROTOCOLS[protocol].weigh(request)[0] > 300
+
+
 def test_text_that_looks_like_media_is_counted():
     """A data URL in a text, or in the input of a tool, is read by the model."""
     url = f"data:image/png;base64,{BASE64}"
