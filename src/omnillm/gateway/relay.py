@@ -24,7 +24,7 @@ from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 
 _SUCCESS: Final = Verdict.SUCCESS
 """Asking the class of an enum for a member costs ten of asking a module for it."""
-UNKNOWN: tuple[Usage, int | None] = (NO_USAGE, None)
+_UNKNOWN: Final[tuple[Usage, int | None]] = (NO_USAGE, None)
 Outlet = Callable[[bytes], bool]
 """Where whole events go as they come; False, and nothing is written, when there is no room."""
 
@@ -232,13 +232,13 @@ class Relay(msgspec.Struct, eq=False):
         """What the request alone tells of its cost."""
         price, lease = self._attempt.price, self._attempt.lease
         usage = None if price is None else self.case.quote.counted((lease.provider, lease.model), price)
-        return UNKNOWN if usage is None else (usage, usage.total_tokens)
+        return _UNKNOWN if usage is None else (usage, usage.total_tokens)
 
     def _charge(self, verdict: Verdict) -> Outcome:
         """Work out what the attempt's end means, and add its cost to the case."""
         attempt, exchange = self._attempt, self._answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
-        usage, tokens = self._used() if verdict is _SUCCESS else UNKNOWN
+        usage, tokens = self._used() if verdict is _SUCCESS else _UNKNOWN
         told = Outcome(
             verdict=verdict,
             usage=usage,
