@@ -5,6 +5,8 @@ Times are monotonic seconds of the process that owns the controller; amounts are
 which of several kinds one is, it says itself.
 """
 
+from typing import final
+
 import msgspec
 
 
@@ -76,6 +78,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     tokens: int
 
 
+@final
 class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """Not now. The case stands in the queue; the answer comes from a later `release`, `settle`, `cancel` or `tick` as a `Served`."""
 

@@ -33,7 +33,7 @@ class LocalAdmission:
 
     async def admit(self, ask: Ask) -> Ticket | Refusal:
         answer = self._controller.admit(ask, self._now())
-        if isinstance(answer, Wait):
+        if type(answer) is Wait:
             waited = await self._wait(ask.case_id)
             assert not isinstance(waited, Lease)
             return waited
@@ -41,7 +41,7 @@ class LocalAdmission:
 
     async def lease(self, need: Need) -> Lease | Refusal:
         answer = self._controller.lease(need, self._now())
-        if isinstance(answer, Wait):
+        if type(answer) is Wait:
             waited = await self._wait(need.case_id)
             assert not isinstance(waited, Ticket)
             return waited

@@ -143,7 +143,7 @@ def text_of(headers: dict[bytes, bytes], name: bytes) -> str:
 async def respond(call: Call, live: Live, reply: Reply) -> None:
     """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
     relay = await live.engine.serve(call)
-    if isinstance(relay, Replay):
+    if not isinstance(relay, Relay):  # which costs less to ask of what mostly comes
         reply.send(relay.status, _replay_fields(relay), relay.body)
         return
     try:
