@@ -12,14 +12,6 @@ from tests.journeys.wire import Question, exchange
 READY = Question("openai_chat", b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
 
 
-async def free_port() -> int:
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    return port
-
-
 async def is_open(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)

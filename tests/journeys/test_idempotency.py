@@ -9,8 +9,9 @@ import anthropic
 import openai
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
-from tests.journeys.served import Start, free_port
+from tests.journeys.served import Start
 from tests.journeys.wire import DIALECTS, Line, Question, Reply, ask, exchange
+from tests.ports import free_port
 
 from omnillm.config.load import parse
 from omnillm.testing import FakeProvider, Fault, Hint, ManualClock
@@ -203,7 +204,7 @@ async def test_what_the_provider_refused_may_be_asked_again(serve: Serve, provid
 
 async def test_provider_that_is_not_reached_leaves_the_key_free(serve: Serve, provider: FakeProvider) -> None:
     """No byte has left."""
-    port = await free_port()
+    port = free_port()
     text = configuration(provider, calls=KEPT).replace(provider.base_url, f"http://127.0.0.1:{port}")
     gateway = await serve(text)
     for _ in range(2):
@@ -393,7 +394,7 @@ async def test_key_is_free_when_its_time_is_over(serve: Serve, provider: FakePro
 
 async def test_kill_in_the_middle_of_a_call_uses_the_key_up(start: Start, provider: FakeProvider, tmp_path: Path) -> None:
     """kill -9 while the provider generates: after the restart the call is not done again, and a key that was not used still works."""
-    port = await free_port()
+    port = free_port()
     path = tmp_path / "omnillm.yaml"
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict", calls=KEPT)
     path.write_text(text.replace("port: 0", f"port: {port}"))

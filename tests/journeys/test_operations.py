@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import asdict
 from prometheus_client.parser import text_string_to_metric_families
 from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
-from tests.journeys.served import free_port
 from tests.journeys.wire import Question, Reply, ask, exchange
+from tests.ports import free_port
 
 from omnillm.config.load import parse
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
@@ -270,7 +270,7 @@ async def test_a_reload_is_asked_for(serve: Serve, provider: FakeProvider) -> No
 
 async def test_an_admin_listener_takes_operations_away_from_the_main_one(serve: Serve, provider: FakeProvider) -> None:
     """With a listener of its own, the main one serves calls and probes only."""
-    port = await free_port()
+    port = free_port()
     gateway = await serve(configuration(provider).replace("drain: 2s", f"drain: 2s, admin: {{host: 127.0.0.1, port: {port}}}"))
     for path in ("/admin/v1/pools", "/metrics"):
         assert (await get(gateway, path)).status == 404

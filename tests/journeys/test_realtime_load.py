@@ -13,7 +13,8 @@ import pytest
 from tests import soak
 from tests.journeys.live import Talk, handshake
 from tests.journeys.running import VIRTUAL_KEY
-from tests.journeys.served import Start, free_port, is_open
+from tests.journeys.served import Start, is_open
+from tests.ports import free_port
 
 SESSIONS = 1000
 SECONDS = 50
@@ -98,7 +99,7 @@ async def measured_s(port: int, fake_port: int, pid: int, empty: float) -> float
 @pytest.mark.timeout(600)
 async def test_a_thousand_sessions_for_a_minute(start: Start, tmp_path: Path) -> None:
     """No loss, p99 of what the gateway adds under 20 ms, and a bounded share of memory each."""
-    port, fake_port = await free_port(), await free_port()
+    port, fake_port = free_port(), free_port()
     fake = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "omnillm", "fake-provider", "--port", str(fake_port), stdout=asyncio.subprocess.DEVNULL
     )

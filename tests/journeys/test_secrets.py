@@ -8,9 +8,10 @@ from types import ModuleType
 
 import pytest
 from tests.journeys.running import ADMIN_KEY, VIRTUAL_KEY, Running, Serve, configuration
-from tests.journeys.served import Start, free_port
+from tests.journeys.served import Start
 from tests.journeys.test_operations import get
 from tests.journeys.wire import DIALECTS, Question, ask, exchange
+from tests.ports import free_port
 
 from omnillm.config.load import parse
 from omnillm.gateway.call import Call, Caller, read_members
@@ -159,7 +160,7 @@ def test_no_message_under_way_shows_what_it_carries() -> None:
 
 async def test_a_process_tells_no_secret(start: Start, fake: FakeProvider, tmp_path: Path) -> None:
     """Not on its two streams, at the most talkative level, through start, calls, reloads good and bad, and its end."""
-    port = await free_port()
+    port = free_port()
     path = tmp_path / "omnillm.yaml"
     text = (
         secretive(fake, tmp_path).replace("port: 0", f"port: {port}").replace("drain: 2s", "drain: 2s, log: {format: json, level: debug}")

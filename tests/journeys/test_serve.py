@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, configuration
-from tests.journeys.served import Served, Start, free_port, is_open
+from tests.journeys.served import Served, Start, is_open
 from tests.journeys.wire import Line, ask, exchange
+from tests.ports import free_port
 
 from omnillm.testing import FakeProvider
 
 
 @pytest.fixture
 async def served(start: Start, provider: FakeProvider, tmp_path: Path) -> Served:
-    port = await free_port()
+    port = free_port()
     path = tmp_path / "omnillm.yaml"
     text = configuration(provider, store=f"sqlite:///{tmp_path}/ledger.db", durability="strict")
     path.write_text(text.replace("port: 0", f"port: {port}"))

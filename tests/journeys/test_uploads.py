@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.journeys.families import family_configuration, provider_of_families, wav
 from tests.journeys.running import VIRTUAL_KEY
-from tests.journeys.served import Served, Start, free_port
+from tests.journeys.served import Served, Start
+from tests.ports import free_port
 from tests.soak import FACTOR
 
 from omnillm.testing import FakeProvider, Fault
@@ -56,7 +57,7 @@ async def upload(port: int, opening: bytes, size: int) -> tuple[int, bytes]:
 
 async def test_a_large_upload_is_not_held_in_memory(start: Start, provider: FakeProvider, tmp_path: Path) -> None:
     """20 MB (100 under SOAK) reach the second key whole after the first failed, and the process has grown by less than 32 MB at its peak."""
-    port = await free_port()
+    port = free_port()
     path = tmp_path / "omnillm.yaml"
     text = family_configuration(provider, limit_usd="100000").replace("port: 0", f"port: {port}")
     path.write_text(text)

@@ -6,18 +6,13 @@ import socket
 import ssl
 
 import pytest
+from tests.ports import free_port
 
 from omnillm.errors import NotSent, UpstreamLost
 from omnillm.transport.client import Origin
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"content-length: 5\r\n\r\nhello"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def not_sent(client, outgoing):
