@@ -233,7 +233,7 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
         for target, price in self.prices:
             prompt, completion, units = quote.bounds(target, price)
             amount = bound(prompt, completion, price, units)
-            if amount > most:  # noqa: PLR1730  max() costs nine of these
+            if amount > most:
                 most = amount
         return most
 

@@ -215,7 +215,7 @@ class Relay(msgspec.Struct, eq=False):
         # Most usage has text in and out, and that is asked first.
         if not (usage.input or usage.prompt_tokens):
             return True
-        return bool(self._answer.seen & Sight.CONTENT) and not (usage.output or usage.completion_tokens)
+        return not (usage.output or usage.completion_tokens) and bool(self._answer.seen & Sight.CONTENT)
 
     def _used(self) -> tuple[Usage, int | None]:
         """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""

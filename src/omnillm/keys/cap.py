@@ -42,7 +42,8 @@ class Cap:
             ceiling, until = tokens_mark + left, at + (RESET_S if reset_s is None else _bounded(reset_s))
             is_looser = is_looser or (self._tokens_until > at and (ceiling > self.tokens or until < self._tokens_until))
             self._tokens_heard_at, self.tokens, self._tokens_until = at, ceiling, until
-        self.until = max(self._requests_until, self._tokens_until)
+        of_requests, of_tokens = self._requests_until, self._tokens_until
+        self.until = of_requests if of_requests > of_tokens else of_tokens
         return is_looser
 
     def holds_until(self, requests: int, tokens: int, now: float) -> float:

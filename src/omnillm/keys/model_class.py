@@ -83,10 +83,10 @@ class ModelClass:
             if now >= window.ends:
                 window.advance(now)
             share = (window.requests + 1) / window.requests_limit
-            if share > load:  # noqa: PLR1730 - max() is a call, and this runs for every key looked at
+            if share > load:
                 load = share
             share = (window.tokens + tokens) / window.tokens_limit
-            if share > load:  # noqa: PLR1730
+            if share > load:
                 load = share
         return load if load <= 1.0 else FULL
 

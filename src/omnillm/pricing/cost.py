@@ -141,7 +141,7 @@ def bound(input_tokens: int, output_tokens: int, price: Price, units: Units = NO
         if input_tokens > above:
             total = max(total, _most(input_tokens, output_tokens, rates, units))
     most = -(-(total + price.request) // MILLION)
-    return most if most < MAX_COST_NANOUSD else MAX_COST_NANOUSD  # noqa: FURB136  min() costs nine of these
+    return most if most < MAX_COST_NANOUSD else MAX_COST_NANOUSD
 
 
 def _most(input_tokens: int, output_tokens: int, rates: Price, units: Units) -> int:

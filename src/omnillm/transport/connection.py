@@ -96,7 +96,9 @@ class Connection(asyncio.Protocol):
             self.due = min(total_due, now + timeouts.first_byte_s, deadline)
         else:
             self._idle_s = NEVER
-            self.due = total_due = min(deadline, total_due)
+            if deadline < total_due:
+                total_due = deadline
+            self.due = total_due
         self._total_due = total_due
         self._is_busy = True
         self._unread = 0
