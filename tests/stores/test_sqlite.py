@@ -12,7 +12,7 @@ from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import writer
 from omnillm.stores.sqlite import SqliteStore
-from omnillm.stores.sqlite_database import reading
+from omnillm.stores.sqlite_database import check_version, reading
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
 
@@ -83,6 +83,16 @@ async def test_damaged_file_is_refused(tmp_path):
     (tmp_path / "omnillm.db").write_bytes(b"no database at all, " * 500)
     with pytest.raises(ConfigError, match=r"is damaged .*restore a backup"):
         await make(tmp_path).open()
+
+
+def test_sqlite_that_is_too_old_is_named():
+    """With both versions and a way out; the one in use here is none."""
+    with pytest.raises(
+        ConfigError, match=r"needs SQLite 3\.38\.0 or newer, and this Python has 3\.37\.2: take another Python, or PostgreSQL"
+    ):
+        check_version((3, 37, 2))
+    check_version((3, 38, 0))
+    check_version(sqlite3.sqlite_version_info)
 
 
 async def test_balances_that_were_tampered_with_are_found(store, tmp_path):

@@ -28,6 +28,8 @@ APPLICATION_ID: Final = 0x6F6D6E69
 CHECKPOINT_PAGES: Final = 4096
 """A commit that leaves more than this in the write-ahead log (16 MiB) moves it into the database; an idle writer does so at once."""
 CACHE_KIB: Final = 16 * 1024
+OLDEST: Final = (3, 38, 0)
+"""The SQLite that took `->>` into its language. The one that counts is the one that Python was built with."""
 
 BAD_ROW = (
     sqlite3.DataError,
@@ -68,6 +70,7 @@ class SqliteDatabase:
         self._connection: SqliteConnection | None = None
 
     def open(self) -> SqliteConnection:
+        check_version(sqlite3.sqlite_version_info)
         self._lock = lock(self._path)
         try:
             create(self._path)
@@ -164,6 +167,15 @@ class SqliteDatabase:
 
     def _unavailable(self, error: sqlite3.Error) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self._path} cannot be written: {error}", retry_after_s=1.0)
+
+
+def check_version(found: tuple[int, ...]) -> None:
+    """Raises ConfigError where the ledger's SQL would be a syntax error."""
+    if found < OLDEST:
+        needed, has = (".".join(map(str, version)) for version in (OLDEST, found))
+        raise ConfigError(
+            f"store.url: a ledger in a file needs SQLite {needed} or newer, and this Python has {has}: take another Python, or PostgreSQL"
+        )
 
 
 def lock(path: Path) -> int:
