@@ -72,7 +72,7 @@ def nginx(name: str, directory: Path, **values: str) -> list[str]:
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and its children (nginx's worker) so far, by the scheduler's own count of nanoseconds.
 
-    /proc/PID/stat tells the same in steps of 10 ms, which is a tenth of what a second of streams costs.
+    /proc/PID/stat tells the same in steps of 10 ms, and a second of streams costs some two hundred.
     """
     threads = (int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
