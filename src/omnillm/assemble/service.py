@@ -1,6 +1,5 @@
 """A program with a server in front of it."""
 
-import gc
 import logging
 import secrets
 import ssl
@@ -10,6 +9,7 @@ from io import BufferedWriter
 
 from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.keyring import Keyring
+from omnillm.assemble.memory import keep_freed_memory, quieten_collector
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
 from omnillm.assemble.system import system_dice
@@ -30,8 +30,6 @@ from omnillm.server.uploads import Uploads
 from omnillm.stores.store import Store
 
 log = logging.getLogger("omnillm")
-COLLECTOR_THRESHOLDS = (50_000, 20, 50)
-"""New objects before the youngest are looked at, and how many such passes before the older ones are."""
 
 
 class Service:
@@ -184,17 +182,6 @@ def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def quieten_collector() -> None:
-    """Let the cycle collector look seldom, and not at what is there for good.
-
-    With a thousand calls open, every pass over the youngest finds their futures alive and keeps them for later; that soon adds up to a pass
-    over everything, which stops all calls for tens of milliseconds. Nearly all of it is freed by its reference count anyway.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
-
-
 async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -> None:
     """`omnillm serve`: until SIGTERM, drained."""
     logging.basicConfig(
@@ -202,6 +189,7 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    keep_freed_memory()
     sys.stdout.flush()
     stdout = sys.stdout.buffer
     service = Service(settings, reload=reload, log_to=stdout.raw if isinstance(stdout, BufferedWriter) else stdout)
