@@ -22,6 +22,7 @@ from omnillm.admission.asks import (
     Lease,
     Need,
     PoolConfigured,
+    Served,
 )
 from omnillm.admission.controller import AdmissionController
 from omnillm.framing.sse import SseReader
@@ -59,7 +60,7 @@ def admission(keys: int) -> Act:
         callers=(CallerConfigured(name="c", rpm=rpm, tpm=tpm, max_concurrency=1000),),
         budgets=(BudgetConfigured(name="b", limit_nanousd=10**18),),
     )
-    verbs = AdmissionController(configured, dice=Random(1), now=0.0)
+    verbs = AdmissionController(configured, dice=Random(1), now=0.0, deliver=_nobody_waits)
     ids = map("{:032x}".format, count(1))
     candidates = (Candidate(provider="p", model="m", tokens=300),)
 
@@ -73,6 +74,10 @@ def admission(keys: int) -> Act:
         verbs.settle(case_id, 500, 1.0, 180)
 
     return act
+
+
+def _nobody_waits(served: Served) -> None:
+    raise AssertionError(served)
 
 
 def peek(protocol: str) -> Act:

@@ -40,20 +40,19 @@ class Desk:
     def __init__(self, *pools, callers=(), budgets=(), seed=1, now=1000.0, queue_depth=1000):
         self.now = now
         self.configured = ControllerConfigured(pools=pools or (pool(),), callers=callers, budgets=budgets, queue_depth=queue_depth)
-        self.controller = AdmissionController(self.configured, dice=Random(seed), now=now)
         self.served = {}
         self.order = []
+        self.controller = AdmissionController(self.configured, dice=Random(seed), now=now, deliver=self.take)
         self._last_id = 0
 
     def configure(self, *pools, callers=(), budgets=(), queue_depth=1000):
         self.configured = ControllerConfigured(pools=pools, callers=callers, budgets=budgets, queue_depth=queue_depth)
-        self.take(self.controller.configure(self.configured, self.now))
+        self.controller.configure(self.configured, self.now)
 
-    def take(self, served):
-        for one in served:
-            assert one.case_id not in self.served, "served twice"
-            self.served[one.case_id] = one.answer
-            self.order.append(one.case_id)
+    def take(self, answer):
+        assert answer.case_id not in self.served, "served twice"
+        self.served[answer.case_id] = answer
+        self.order.append(answer.case_id)
 
     def case(self):
         self._last_id += 1
@@ -102,17 +101,17 @@ class Desk:
     def release(self, lease, verdict=Verdict.SUCCESS, *, used=None, **outcome):
         if used is not None:
             outcome["tokens"] = used
-        self.take(self.controller.release(lease.lease_id, Outcome(verdict=verdict, **outcome), self.now))
+        self.controller.release(lease.lease_id, Outcome(verdict=verdict, **outcome), self.now)
 
     def settle(self, case, cost=0, tokens=None):
-        self.take(self.controller.settle(case, cost, self.now, tokens))
+        self.controller.settle(case, cost, self.now, tokens)
 
     def cancel(self, case):
-        self.take(self.controller.cancel(case, self.now))
+        self.controller.cancel(case, self.now)
 
     def tick(self, seconds=0.0):
         self.now += seconds
-        self.take(self.controller.tick(self.now))
+        self.controller.tick(self.now)
 
     def renew(self, name="b", period="2026-11", settled=0, resets_at_wall=0.0):
         self.controller.renew(name, period, settled, resets_at_wall)

@@ -45,7 +45,7 @@ def of_struct(struct):
 
 def test_every_struct_is_seen():
     """Those of the verbs and those of the configuration."""
-    assert {"Ask", "Ticket", "Need", "Lease", "Wait", "Refusal", "Served", "KeySnapshot", "ControllerConfigured"} <= {
+    assert {"Ask", "Ticket", "Need", "Lease", "Wait", "Refusal", "KeySnapshot", "ControllerConfigured"} <= {
         each.__name__ for each in STRUCTS
     }
 

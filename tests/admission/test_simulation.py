@@ -189,7 +189,6 @@ def test_all_that_was_granted_can_be_given_back(seed):
     assert not world.open
     assert not world.out
     assert not world.waiting
-    assert not world.controller._served
     assert all(each.in_flight == each.tpm_inflight == 0 for each in world.controller.keys(world.now))
     assert all(each.reserved_nanousd == 0 for each in world.controller.budgets())
 

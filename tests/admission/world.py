@@ -156,7 +156,9 @@ class World:
     def __init__(self, dice, now=1000.0):
         self.now = now
         self.configured = configuration()
-        self.controller = AdmissionController(self.configured, dice=dice, now=now)
+        self.told = []
+        """Whom the verb of this moment has served."""
+        self.controller = AdmissionController(self.configured, dice=dice, now=now, deliver=self.told.append)
         self.leasing = self.controller._leasing
         self.tickets = self.controller._tickets
         self.open = {}
@@ -176,7 +178,6 @@ class World:
         self.number = 0
         self.answers = 0
         self.waiting_for = {}
-        self.untold = {}
         self.kinds = defaultdict(int)
         self._follow()
         for name in BUDGETS:
@@ -195,7 +196,7 @@ class World:
             queue_until=self.now + patience,
         )
         self._answered(ask, self.controller.admit(ask, self.now))
-        self._take_untold()
+        self._take_told()
 
     def lease(self, case="", *, targets=(("p", "m1"),), tokens=1, patience=0.0, **terms):
         if not case:
@@ -206,9 +207,9 @@ class World:
         could_be_served = self._servable() if self.waiting else set()
         answer = self.controller.lease(need, self.now)
         self._answered(need, answer)
-        self._take_untold()
-        if isinstance(answer, Refusal) and answer.code in {"all_keys_limited", "all_keys_broken"} and not self.untold:
+        if isinstance(answer, Refusal) and answer.code in {"all_keys_limited", "all_keys_broken"} and not self.told:
             self._check_refusal(answer, self._view(need))
+        self._take_told()
         assert not (could_be_served and could_be_served & self._servable()), "passed by, though there was a key"
 
     def sent(self, lease_id):
@@ -217,18 +218,19 @@ class World:
             self.out[lease_id].entry.at = self.now
 
     def prove(self, lease_id):
-        self._take(self.controller.prove(lease_id, self.now))
+        self.controller.prove(lease_id, self.now)
+        self._take_told()
         assert not self._servable()
 
     def release(self, lease_id, outcome):
         out = self.out.pop(lease_id, None)
-        served = self.controller.release(lease_id, outcome, self.now)
+        self.controller.release(lease_id, outcome, self.now)
         if out is not None:
             self._close(out, outcome)
             if outcome.verdict in FAILOVERS:
                 self.left[out.lease.case_id].add((out.lease.provider, out.lease.key))
             self._forget(out.lease.case_id)
-        self._take(served)
+        self._take_told()
         assert not self._servable()
 
     def settle(self, case, cost, tokens=None):
@@ -236,11 +238,11 @@ class World:
         if case in self.waiting:
             return
         held = self.open.pop(case, None)
-        served = self.controller.settle(case, cost, self.now, tokens)
+        self.controller.settle(case, cost, self.now, tokens)
         if held is not None:
             self._settle(held, cost, tokens)
             self._forget(case)
-        self._take(served)
+        self._take_told()
         assert not self._payable()
 
     def extend(self, case, amount):
@@ -255,22 +257,22 @@ class World:
             held.periods = tuple((name, self.periods[name] if name == "roll" else period) for name, period in held.periods)
 
     def cancel(self, case):
-        served = self.controller.cancel(case, self.now)
+        self.controller.cancel(case, self.now)
         self.waiting.pop(case, None)
-        self.untold.pop(case, None)
         for lease_id in [lease_id for lease_id, out in self.out.items() if out.lease.case_id == case]:
             self._close(self.out.pop(lease_id), Outcome(verdict=Verdict.ABORTED))
         held = self.open.pop(case, None)
         if held is not None:
             self._settle(held, 0, None)
         self._forget(case)
-        self._take(served)
+        self._take_told()
         assert not self._servable() | self._payable()
         assert case not in self.controller._cases
 
     def pass_time(self, seconds):
         self.now += seconds
-        self._take(self.controller.tick(self.now))
+        self.controller.tick(self.now)
+        self._take_told()
         assert not self._servable() | self._payable()
         assert all(until > self.now for until in self.waiting.values()), "somebody waits beyond its time"
 
@@ -314,7 +316,8 @@ class World:
         )
         self.terms = {each.name: each for each in self.configured.callers}
         self._follow()
-        self._take(self.controller.configure(self.configured, self.now))
+        self.controller.configure(self.configured, self.now)
+        self._take_told()
         assert not self._servable() | self._payable()
 
     def revive(self, provider, label):
@@ -353,20 +356,12 @@ class World:
         expected = moment - self.now if moment > self.now else 1.0
         assert refusal.retry_after_s == expected
 
-    def _take(self, served):
-        for one in served:
-            if self.untold.get(one.case_id) is one:
-                del self.untold[one.case_id]
-                continue
+    def _take_told(self):
+        for answer in self.told:
             self.kinds["served"] += 1
-            del self.waiting[one.case_id]  # a KeyError: answered, and nobody asked
-            self._answered(self.waiting_for.pop(one.case_id), one.answer)
-
-    def _take_untold(self):
-        """What a newcomer set free is granted now and told by the next verb."""
-        fresh = [one for one in self.controller._served if self.untold.get(one.case_id) is not one]
-        self._take(fresh)
-        self.untold |= {one.case_id: one for one in fresh}
+            del self.waiting[answer.case_id]  # a KeyError: answered, and nobody asked
+            self._answered(self.waiting_for.pop(answer.case_id), answer)
+        self.told.clear()
 
     def _admitted(self, ask, ticket):
         entry = Entry(self.number, ask.tokens, self.now)

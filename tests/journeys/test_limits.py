@@ -52,7 +52,7 @@ async def test_no_key_is_sent_more_than_its_rpm_in_any_minute(serve: Serve) -> N
                 tasks += ask_all(gateway, 8)
             await settled(gateway, tasks)
             clock.advance(4.25)
-            gateway.program.admission.tick()
+            gateway.program.controller.tick(gateway.program.clock.now())
         assert all(reply.is_answer for reply in await answers(tasks))
         assert {logged.status for logged in fake.log} == {200}
         most = most_in_any_minute(fake.log)
@@ -72,7 +72,7 @@ async def test_rpm_is_all_used(serve: Serve) -> None:
             await settled(gateway, tasks)
             assert len(fake.log) == 5 * (minute + 1)
             clock.advance(61)
-            gateway.program.admission.tick()
+            gateway.program.controller.tick(gateway.program.clock.now())
         assert all(reply.is_answer for reply in await answers(tasks))
 
 
@@ -87,7 +87,7 @@ async def test_no_key_is_sent_more_than_its_tpm_in_any_minute(serve: Serve) -> N
                 tasks += ask_all(gateway, 6, cap=20)
             await settled(gateway, tasks)
             clock.advance(7.5)
-            gateway.program.admission.tick()
+            gateway.program.controller.tick(gateway.program.clock.now())
         assert all(reply.is_answer for reply in await answers(tasks))
         tokens = {line.number: line.usage.total_tokens for line in fake.invoice.lines}
         most = most_in_any_minute(fake.log, weigh=lambda logged: tokens[logged.number])

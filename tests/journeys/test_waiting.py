@@ -38,7 +38,7 @@ async def test_call_waits_for_the_earliest_key(serve: Serve, dialect: str) -> No
         task = begin(gateway, dialect=dialect)
         await queued(gateway, 1)
         clock.advance(39)
-        gateway.program.admission.tick()
+        gateway.program.controller.tick(gateway.program.clock.now())
         assert gateway.waiting == 1
         clock.advance(2)
         async with asyncio.timeout(5):

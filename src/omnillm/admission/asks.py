@@ -80,7 +80,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
 
 @final
 class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
-    """Not now. The case stands in the queue; the answer comes from a later `release`, `settle`, `cancel` or `tick` as a `Served`."""
+    """Not now. The case stands in the queue: a later verb delivers the answer."""
 
     case_id: str
     until: float
@@ -109,11 +109,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     resets_at_wall: float = 0.0
 
 
-class Served(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A waiter that is now served or out of time."""
-
-    case_id: str
-    answer: Ticket | Lease | Refusal
+Served = Ticket | Lease | Refusal
+"""What a waiter is told once it is served or out of time; whose answer it is, it says itself."""
 
 
 class KeyHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ Whatever is granted is held under the case's id. `release`, `settle` and `cancel
 The same dice, times and verbs lead to the same state.
 """
 
+from collections.abc import Callable
+
 from omnillm.admission import snapshots
 from omnillm.admission.asks import (
     Ask,
@@ -32,17 +34,16 @@ ABORTED = Outcome(verdict=Verdict.ABORTED)
 class AdmissionController:
     """The verbs. `now` is the monotonic clock of the process that owns the controller, in seconds.
 
-    A verb may serve waiters. Those that `release`, `settle`, `cancel`, `tick` and `configure` serve are in what they return; those that
-    `admit` and `lease` serve while they put a newcomer in its place are kept, and returned by the next of those verbs.
+    A verb may serve waiters: each is told to `deliver` before the verb returns, which may ask nothing of the controller meanwhile.
     """
 
-    def __init__(self, configured: ControllerConfigured, *, dice: Dice, now: float) -> None:
+    def __init__(self, configured: ControllerConfigured, *, dice: Dice, now: float, deliver: Callable[[Served], None]) -> None:
         self._cases: dict[str, Case] = {}
         self._tickets = Tickets(self._cases)
         self._leasing = Leasing(self._cases, dice)
         self._asks = Queue(self._tickets.admit, self._tickets.refuse)
         self._needs = Queue(self._leasing.find, self._leasing.refuse, is_larger_vain=True)
-        self._served: list[Served] = []
+        self._deliver = deliver
         self._depth = 0
         self.configure(configured, now)
 
@@ -76,35 +77,40 @@ class AdmissionController:
         if grant is not None:
             grant.send(now)
 
-    def prove(self, lease_id: int, now: float) -> list[Served]:
+    def prove(self, lease_id: int, now: float) -> None:
         """The attempt has succeeded so far, and goes on for long (a live session): its key may serve others meanwhile."""
         grant = self._leasing.grants.get(lease_id)
         if grant is not None and grant.pool.prove(grant, now):
             self._needs.stir()
-        return self._serve(now) if self._needs.waiters or self._served else []
+        if self._needs.waiters:
+            self._serve(now)
 
     def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:  # noqa: ARG002  every verb takes the time
         """Money for another attempt that may be billed, in every budget of the ticket, or in none. False, too, when there is no ticket."""
         case = self._cases.get(case_id)
         return case is not None and case.extend(amount_nanousd)
 
-    def release(self, lease_id: int, outcome: Outcome, now: float) -> list[Served]:
+    def release(self, lease_id: int, outcome: Outcome, now: float) -> None:
         """The attempt is over: what it meant for its key, its group and its provider."""
         grant = self._leasing.grants.pop(lease_id, None)
-        if grant is not None:
-            if grant.pool.release(grant, outcome, now) and self._needs.waiters:
+        if grant is None:
+            return
+        pool, key = grant.pool, grant.key
+        is_stirring = pool.release(grant, outcome, now)
+        if key.is_removed:
+            self._leasing.forget(pool)
+        case = self._cases[grant.case_id]
+        case.leases.remove(lease_id)
+        if outcome.verdict in FAILOVERS:
+            case.failed_over += ((pool.provider, key.label),)
+        if case.is_settled and not case.leases:
+            del self._cases[grant.case_id]
+        if self._needs.waiters:
+            if is_stirring:
                 self._needs.stir()
-            if grant.key.is_removed:
-                self._leasing.forget(grant.pool)
-            case = self._cases[grant.case_id]
-            case.leases.remove(lease_id)
-            if outcome.verdict in FAILOVERS:
-                case.failed_over += ((grant.pool.provider, grant.key.label),)
-            if case.is_settled and not case.leases:
-                del self._cases[grant.case_id]
-        return self._serve(now) if self._needs.waiters or self._served else []
+            self._serve(now)
 
-    def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None = None) -> list[Served]:
+    def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None = None) -> None:
         """The call is over: its reservations become `cost_nanousd`, its caller's slot is free. `tokens` None: unknown, all stay charged."""
         case = self._cases.get(case_id)
         if case is not None and not case.is_settled:
@@ -113,30 +119,27 @@ class AdmissionController:
                 del self._cases[case_id]
             if self._asks.waiters:
                 self._asks.stir()
-        return self._serve(now) if self._asks.waiters or self._served else []
+                self._serve(now)
 
-    def cancel(self, case_id: str, now: float) -> list[Served]:
+    def cancel(self, case_id: str, now: float) -> None:
         """Give back whatever is still held under the case, seen or not: its place in a queue, leases, reservations."""
         self._asks.leave(case_id)
         self._needs.leave(case_id)
-        if self._served:
-            self._served = [served for served in self._served if served.case_id != case_id]
-        served: list[Served] = []
         case = self._cases.get(case_id)
         if case is not None:
             for lease_id in tuple(case.leases):
-                served += self.release(lease_id, ABORTED, now)
-            served += self.settle(case_id, 0, now)
-        return served + self._serve(now)
+                self.release(lease_id, ABORTED, now)
+            self.settle(case_id, 0, now)
+        self._serve(now)
 
-    def tick(self, now: float) -> list[Served]:
+    def tick(self, now: float) -> None:
         """Serve those whose moment has come, refuse those who are out of time."""
-        served = self._serve(now)
+        self._serve(now)
         late = [*self._asks.expire(now), *self._needs.expire(now)]
         if late:
-            served += [Served(case_id=case_id, answer=answer) for case_id, answer in late]
-            served += self._serve(now)
-        return served
+            for answer in late:
+                self._deliver(answer)
+            self._serve(now)
 
     def renew(self, budget: str, period: str, settled_nanousd: int, resets_at_wall: float) -> None:
         """A new period of a budget, a new bucket of a rolling one, or its balance at start. Open reservations stay where they are."""
@@ -153,14 +156,14 @@ class AdmissionController:
         self._tickets.adjust(budget, period, amount_nanousd)
         self._asks.stir()
 
-    def configure(self, configured: ControllerConfigured, now: float) -> list[Served]:
+    def configure(self, configured: ControllerConfigured, now: float) -> None:
         """Apply a configuration: state is kept by provider + label, caller and budget name; a removed key gets no more leases."""
         self._depth = configured.queue_depth
         self._tickets.configure(configured.callers, configured.budgets)
         self._leasing.configure(configured.pools, now)
         self._asks.stir()
         self._needs.stir()
-        return self._serve(now)
+        self._serve(now)
 
     def enrol(self, caller: CallerConfigured, budget: BudgetConfigured | None) -> None:
         """One caller more, with the budget that is its own, or other limits for one; everybody else's state stays as it is."""
@@ -198,11 +201,11 @@ class AdmissionController:
         answers = queue.serve(now)
         queue.join(waiter)
         mine: AnswerT | Refusal | None = None
-        for case_id, answer in answers + queue.serve(now):
-            if case_id == waiter.case_id:
+        for answer in answers + queue.serve(now):
+            if answer.case_id == waiter.case_id:
                 mine = answer
             else:
-                self._served.append(Served(case_id=case_id, answer=answer))
+                self._deliver(answer)
         if mine is None:
             mine = queue.settle_in(waiter, now)
         if mine is None and len(self._asks.waiters) + len(self._needs.waiters) > self._depth:
@@ -210,10 +213,10 @@ class AdmissionController:
             mine = Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)
         return mine if mine is not None else Wait(case_id=waiter.case_id, until=waiter.until)
 
-    def _serve(self, now: float) -> list[Served]:
-        served, self._served = self._served, []
+    def _serve(self, now: float) -> None:
         if self._asks.waiters:
-            served += [Served(case_id=case_id, answer=answer) for case_id, answer in self._asks.serve(now)]
+            for answer in self._asks.serve(now):
+                self._deliver(answer)
         if self._needs.waiters:
-            served += [Served(case_id=case_id, answer=answer) for case_id, answer in self._needs.serve(now)]
-        return served
+            for lease in self._needs.serve(now):
+                self._deliver(lease)

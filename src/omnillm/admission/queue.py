@@ -119,7 +119,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         """Something changed that may serve, or doom, any waiter."""
         self._is_stirred = True
 
-    def serve(self, now: float) -> list[tuple[str, AnswerT | Refusal]]:
+    def serve(self, now: float) -> list[AnswerT | Refusal]:
         """Answers every waiter that can be answered, in fair order."""
         if self._is_stirred or now >= self._wakes_at:
             lines = list(self._lines.values())
@@ -129,7 +129,7 @@ class Queue(Generic[QuestionT, AnswerT]):
             lines = list(self._fresh.values())
         order = [(line.spent, line.turn, line) for line in lines]
         heapify(order)
-        served: list[tuple[str, AnswerT | Refusal]] = []
+        served: list[AnswerT | Refusal] = []
         vain: dict[Hashable, int] = {}
         while order:
             line = heappop(order)[2]
@@ -141,7 +141,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         self._fresh.clear()
         return served
 
-    def _serve_one(self, line: Line[QuestionT], vain: dict[Hashable, int], now: float) -> tuple[str, AnswerT | Refusal] | None:
+    def _serve_one(self, line: Line[QuestionT], vain: dict[Hashable, int], now: float) -> AnswerT | Refusal | None:
         """The first of the line's lanes whose head can be answered. `vain`: by lane, the smallest size just asked for in vain."""
         for name, lane in line.lanes.items():
             waiter = lane[0]
@@ -159,15 +159,15 @@ class Queue(Generic[QuestionT, AnswerT]):
                 self._turn += 1
                 line.turn = self._turn
             self.leave(waiter.case_id)
-            return waiter.case_id, answer
+            return answer
         return None
 
-    def expire(self, now: float) -> list[tuple[str, AnswerT | Refusal]]:
+    def expire(self, now: float) -> list[AnswerT | Refusal]:
         """The last answer of everybody who is out of time."""
         if now < self._next_until:
             return []
         expired = [waiter for waiter in self.waiters.values() if waiter.until <= now]
-        answers = [(waiter.case_id, self._last_answer(waiter, now)) for waiter in expired]
+        answers = [self._last_answer(waiter, now) for waiter in expired]
         self._next_until = min((waiter.until for waiter in self.waiters.values()), default=inf)
         return answers
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from random import Random
 
-from omnillm.admission.controller import AdmissionController
 from omnillm.assemble.batch_looks import BatchLooks
 from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.parts import (
@@ -88,8 +87,8 @@ class Program:
             tls=system_trust() if needs_trust(settings) else None,
             proxies=Proxies.from_env(os.environ),
         )
-        self.controller = AdmissionController(configured.controller(settings), dice=self.dice, now=self.clock.now())
-        self.admission = LocalAdmission(self.controller, self.clock)
+        self.admission = LocalAdmission(configured.controller(settings), dice=self.dice, now=self.clock.now())
+        self.controller = self.admission.controller
         self.store = store or open_store(settings, self.clock)
         self.bindings = Bindings(self.store, self.clock)
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew, self.controller.expire)
@@ -225,7 +224,7 @@ class Program:
         check_unchangeable(self.settings, settings)
         self.build(settings)
         stored = self._enrolled.values()
-        self.admission.deliver(self.controller.configure(configured.controller(settings, stored), self.clock.now()))
+        self.controller.configure(configured.controller(settings, stored), self.clock.now())
         self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall())
 
     def enrol(self, key: VirtualKeyTerms) -> None:
@@ -257,8 +256,9 @@ class Program:
 
     def _tick(self) -> None:
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
-        self.deadlines.sweep(self.clock.now())
-        self.admission.tick()
+        now = self.clock.now()
+        self.deadlines.sweep(now)
+        self.controller.tick(now)
         self.calendar.roll(self.clock.wall())
         self._ticks += 1
         if self._ticks % ALERT_TICKS == 0:

@@ -1,87 +1,69 @@
-"""How the gateway reaches the admission controller. With one process, directly: the adapter never suspends but to wait in the queue."""
+"""How the gateway reaches the admission controller: its verbs, and how to wait for what they do not answer at once."""
 
 import asyncio
+from random import Random
 from typing import Protocol
 
-from omnillm.admission.asks import Ask, Lease, Need, Refusal, Served, Ticket, Wait
+from omnillm.admission.asks import Ask, ControllerConfigured, Lease, Need, Refusal, Served, Ticket, Wait
 from omnillm.admission.controller import AdmissionController
-from omnillm.clock import Clock
 from omnillm.outcome import Outcome
 
 
 class Admission(Protocol):
-    """The controller's verbs, as the gateway needs them; `now` is supplied by the adapter."""
+    """The controller's verbs, as the gateway needs them, at the moment `now`. None of them suspends: who has to wait, awaits the answer."""
 
-    async def admit(self, ask: Ask) -> Ticket | Refusal: ...
-    async def lease(self, need: Need) -> Lease | Refusal: ...
-    async def extend(self, case_id: str, amount_nanousd: int) -> bool: ...
-    def sent(self, lease_id: int) -> None: ...
-    def prove(self, lease_id: int) -> None: ...
-    def release(self, lease_id: int, outcome: Outcome) -> None: ...
-    def settle(self, case_id: str, cost_nanousd: int, tokens: int | None) -> None: ...
-    def cancel(self, case_id: str) -> None: ...
+    def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal: ...
+    def lease(self, need: Need, now: float) -> Lease | Wait | Refusal: ...
+    def sent(self, lease_id: int, now: float) -> None: ...
+    def prove(self, lease_id: int, now: float) -> None: ...
+    def release(self, lease_id: int, outcome: Outcome, now: float) -> None: ...
+    def settle(self, case_id: str, cost_nanousd: int, now: float, tokens: int | None) -> None: ...
+    def cancel(self, case_id: str, now: float) -> None: ...
     def adjust(self, budget: str, period: str, amount_nanousd: int) -> None: ...
+
+    async def admitted(self, wait: Wait) -> Ticket | Refusal:
+        """The answer to an ask that has to wait. To be awaited in the same step of the loop, as `leased` is."""
+        ...
+
+    async def leased(self, wait: Wait) -> Lease | Refusal:
+        """The answer to a need that has to wait."""
+        ...
+
+    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool: ...
 
 
 class LocalAdmission:
     """The controller in this very process: one event loop, so every decision is atomic by construction."""
 
-    def __init__(self, controller: AdmissionController, clock: Clock) -> None:
-        self._controller = controller
-        self._now = clock.now
-        self._waiting: dict[str, asyncio.Future[Ticket | Lease | Refusal]] = {}
+    def __init__(self, configured: ControllerConfigured, *, dice: Random, now: float) -> None:
+        self.controller = controller = AdmissionController(configured, dice=dice, now=now, deliver=self._deliver)
+        self._waiting: dict[str, asyncio.Future[Served]] = {}
+        self.admit = controller.admit
+        self.lease = controller.lease
+        self.sent = controller.sent
+        self.prove = controller.prove
+        self.release = controller.release
+        self.settle = controller.settle
+        self.cancel = controller.cancel
+        self.adjust = controller.adjust
 
-    async def admit(self, ask: Ask) -> Ticket | Refusal:
-        answer = self._controller.admit(ask, self._now())
-        if type(answer) is Wait:
-            waited = await self._wait(ask.case_id)
-            assert not isinstance(waited, Lease)
-            return waited
+    async def admitted(self, wait: Wait) -> Ticket | Refusal:
+        """Until the ask that has to wait is answered."""
+        answer = await self._wait(wait.case_id)
+        assert not isinstance(answer, Lease)
         return answer
 
-    async def lease(self, need: Need) -> Lease | Refusal:
-        answer = self._controller.lease(need, self._now())
-        if type(answer) is Wait:
-            waited = await self._wait(need.case_id)
-            assert not isinstance(waited, Ticket)
-            return waited
+    async def leased(self, wait: Wait) -> Lease | Refusal:
+        """Until the need that has to wait is answered."""
+        answer = await self._wait(wait.case_id)
+        assert not isinstance(answer, Ticket)
         return answer
 
-    async def extend(self, case_id: str, amount_nanousd: int) -> bool:
-        return self._controller.extend(case_id, amount_nanousd, self._now())
+    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:
+        return self.controller.extend(case_id, amount_nanousd, now)
 
-    def sent(self, lease_id: int) -> None:
-        self._controller.sent(lease_id, self._now())
-
-    def prove(self, lease_id: int) -> None:
-        served = self._controller.prove(lease_id, self._now())
-        if served:
-            self.deliver(served)
-
-    def release(self, lease_id: int, outcome: Outcome) -> None:
-        served = self._controller.release(lease_id, outcome, self._now())
-        if served:
-            self.deliver(served)
-
-    def settle(self, case_id: str, cost_nanousd: int, tokens: int | None) -> None:
-        served = self._controller.settle(case_id, cost_nanousd, self._now(), tokens)
-        if served:
-            self.deliver(served)
-
-    def cancel(self, case_id: str) -> None:
-        served = self._controller.cancel(case_id, self._now())
-        if served:
-            self.deliver(served)
-
-    def adjust(self, budget: str, period: str, amount_nanousd: int) -> None:
-        self._controller.adjust(budget, period, amount_nanousd)
-
-    def tick(self) -> None:
-        """Serve or refuse the waiters whose moment has come; called every few dozen milliseconds."""
-        self.deliver(self._controller.tick(self._now()))
-
-    async def _wait(self, case_id: str) -> Ticket | Lease | Refusal:
-        future: asyncio.Future[Ticket | Lease | Refusal] = asyncio.get_running_loop().create_future()
+    async def _wait(self, case_id: str) -> Served:
+        future: asyncio.Future[Served] = asyncio.get_running_loop().create_future()
         self._waiting[case_id] = future
         try:
             return await future
@@ -89,8 +71,7 @@ class LocalAdmission:
             # A grant that lands in a cancelled future is not lost: it is held under the case's id, and closing the case gives it back.
             del self._waiting[case_id]
 
-    def deliver(self, served: list[Served]) -> None:
-        for one in served:
-            future = self._waiting.get(one.case_id)
-            if future is not None and not future.done():
-                future.set_result(one.answer)
+    def _deliver(self, served: Served) -> None:
+        future = self._waiting.get(served.case_id)
+        if future is not None and not future.done():
+            future.set_result(served)

@@ -64,7 +64,7 @@ class Advance:
     async def _add(self, amount: int) -> bool:
         """Counted as held only when it is on disk."""
         case = self._case
-        if not await self._admission.extend(case.request_id, amount):
+        if not await self._admission.extend(case.request_id, amount, case.settlement.now()):
             return False
         if self._journal.is_strict and not self._is_closed:
             case.slices += 1

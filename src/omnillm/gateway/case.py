@@ -123,7 +123,7 @@ class Case(msgspec.Struct, eq=False):
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
         self.last_lease = lease
         self.attempt = attempt = Attempt(
-            lease, self.attempts, price, "" if price is None else price.version, int(settlement.clock.wall() * 1000)
+            lease, self.attempts, price, "" if price is None else price.version, int(settlement.wall() * 1000)
         )
         return attempt
 
@@ -143,11 +143,12 @@ class Case(msgspec.Struct, eq=False):
         self.attempt = None
         attempt.close_exchange()
         charged = attempt.charged or self.charge(attempt, outcome, status)
+        now = self.settlement.now()
         if outcome.verdict is not STALE:
-            self.settlement.admission.release(attempt.lease.lease_id, outcome)
+            self.settlement.admission.release(attempt.lease.lease_id, outcome, now)
         self._book(attempt, outcome.verdict, charged)
         if attempt.is_sent:
-            self._rows += (self._attempt_row(attempt, outcome, charged, status, error),)
+            self._rows += (self._attempt_row(attempt, outcome, status, error, now),)
         else:
             self.attempts -= 1  # it was never dispatched
 
@@ -197,9 +198,10 @@ class Case(msgspec.Struct, eq=False):
             )
         self.slices = 0
 
-    def _attempt_row(self, attempt: Attempt, outcome: Outcome, charged: tuple[int, bool], status: int, error: str) -> AttemptRow:
+    def _attempt_row(self, attempt: Attempt, outcome: Outcome, status: int, error: str, now: float) -> AttemptRow:
         lease, first_byte_s = attempt.lease, attempt.first_byte_s
-        settlement = self.settlement
+        charged = attempt.charged
+        assert charged is not None
         return AttemptRow(
             self.request_id,
             attempt.number,
@@ -209,7 +211,7 @@ class Case(msgspec.Struct, eq=False):
             verdict=outcome.verdict._value_,
             status=status,
             wall_ms=attempt.wall_ms,
-            duration_ms=int((settlement.clock.now() - attempt.sent_at) * 1000),
+            duration_ms=int((now - attempt.sent_at) * 1000),
             first_byte_ms=-1 if first_byte_s is None else int(first_byte_s * 1000),
             usage=outcome.usage,
             is_usage_known=outcome.tokens is not None,
@@ -217,7 +219,7 @@ class Case(msgspec.Struct, eq=False):
             is_estimated=charged[1],
             price_version=attempt.price_version,
             error=error,
-            epoch=settlement.journal.epoch,
+            epoch=self.settlement.journal.epoch,
         )
 
     def close(self, *, status: int, outcome: str) -> None:
@@ -229,12 +231,13 @@ class Case(msgspec.Struct, eq=False):
         if attempt is not None:
             self.end(attempt.told or Outcome(verdict=Verdict.ABORTED, first_byte_s=attempt.first_byte_s), error=outcome)
         settlement = self.settlement
+        now = settlement.now()
         if self.ticket is not None:
-            settlement.admission.settle(self.request_id, self.cost_nanousd, self._tokens if self._is_usage_known else None)
+            settlement.admission.settle(self.request_id, self.cost_nanousd, now, self._tokens if self._is_usage_known else None)
         if outcome != SUCCESS:
             # A grant that its receiver never saw: cancelled while it stood in a queue.
-            settlement.admission.cancel(self.request_id)
-        row = self._request_row(status, outcome)
+            settlement.admission.cancel(self.request_id, now)
+        row = self._request_row(status, outcome, now)
         claims = () if self.claim is None else self._end_claim(self.claim, outcome)
         settlement.journal.post(
             Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims),
@@ -269,7 +272,7 @@ class Case(msgspec.Struct, eq=False):
         self.losses = bridged.reasons
         return self.bridge.stream(bridged, lease, self.request_id)
 
-    def _request_row(self, status: int, outcome: str) -> RequestRow:
+    def _request_row(self, status: int, outcome: str, now: float) -> RequestRow:
         call, settlement = self.call, self.settlement
         lease = self.last_lease
         wall = call.wall
@@ -277,7 +280,7 @@ class Case(msgspec.Struct, eq=False):
             self.request_id,
             int(wall * 1000),
             settlement.day_of(wall),
-            int((settlement.clock.now() - call.started_at) * 1000),
+            int((now - call.started_at) * 1000),
             call.caller.name,
             call.protocol.name,
             call.operation,

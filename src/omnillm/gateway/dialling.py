@@ -81,7 +81,7 @@ class Dialling:
         said = said and upstream.first_message(SESSIONS[case.call.protocol.name], said, model)
         attempt.is_sent = True
         attempt.sent_at = self._upstreams.now()
-        self._admission.sent(attempt.lease.lease_id)
+        self._admission.sent(attempt.lease.lease_id, attempt.sent_at)
         answer = await self._client.switch(outgoing, on_begin=attempt.begin)
         if isinstance(answer, Exchange):
             attempt.exchange = answer
@@ -107,7 +107,8 @@ class Dialling:
                 first = await socket.read()
         except TimeoutError:
             return late()
-        attempt.first_byte_s = self._upstreams.now() - attempt.sent_at
+        now = self._upstreams.now()
+        attempt.first_byte_s = now - attempt.sent_at
         if first is None:
             ended = socket.ended
             assert ended is not None
@@ -115,7 +116,7 @@ class Dialling:
         refusal = session.read_refusal(first.data)
         if refusal is not None:
             return refusal
-        self._admission.prove(attempt.lease.lease_id)
+        self._admission.prove(attempt.lease.lease_id, now)
         return Dialled(socket=socket, attempt=attempt, first=first, timeouts=timeouts)
 
     def _judge(self, case: Case, upstream: Upstream, exchange: Exchange, body: bytes) -> Failure:

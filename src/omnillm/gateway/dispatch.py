@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from omnillm.admission.asks import Lease
+from omnillm.admission.asks import Lease, Wait
 from omnillm.errors import (
     BudgetExceeded,
     NotSent,
@@ -69,7 +69,9 @@ class Dispatch:
         """
         round_ = begun(case, self.settings.queue_s)
         while True:
-            lease = await self._admission.lease(round_.wish or round_.need)
+            lease = self._admission.lease(round_.wish or round_.need, self._upstreams.now())
+            if type(lease) is Wait:
+                lease = await self._admission.leased(lease)
             if not isinstance(lease, Lease):
                 round_.refused(lease)
                 continue
@@ -110,10 +112,10 @@ class Dispatch:
             call = case.call if bridged is not None else case.call_for(attempt.lease)
             outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)
             attempt.is_sent = True
-            attempt.sent_at = self._upstreams.now()
             if call.is_stream:
                 attempt.observed_bytes = 0
-            self._admission.sent(attempt.lease.lease_id)
+            attempt.sent_at = now = self._upstreams.now()
+            self._admission.sent(attempt.lease.lease_id, now)
             attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
             attempt.sent_at = exchange.sent_at
             attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
@@ -221,7 +223,7 @@ class Dispatch:
         """Reserve for another attempt when the last one may be billed."""
         if case.cost_nanousd > case.covered_nanousd and case.periods:
             case.covered_nanousd = case.cost_nanousd
-            if not await self._admission.extend(case.request_id, case.quote.amount_nanousd):
+            if not await self._admission.extend(case.request_id, case.quote.amount_nanousd, self._upstreams.now()):
                 raise BudgetExceeded("The budget has no room for another attempt after one that may be billed.", code="budget_exceeded")
 
 

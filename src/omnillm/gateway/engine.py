@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from omnillm.admission.asks import Ask, Ticket
+from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
@@ -81,7 +81,7 @@ class Engine:
         amount = quote.amount_nanousd
         if amount:
             self._settlement.journal.check()
-        answer = await self._admission.admit(
+        answer = self._admission.admit(
             Ask(
                 case_id=case.request_id,
                 caller=call.caller.name,
@@ -90,7 +90,10 @@ class Engine:
                 amount_nanousd=amount,
                 queue_until=call.queue_until(self._queue_s),
             ),
+            self._settlement.now(),
         )
+        if type(answer) is Wait:
+            answer = await self._admission.admitted(answer)
         if not isinstance(answer, Ticket):
             raise refusal_error(answer, call.model)
         case.ticket = answer

@@ -6,7 +6,7 @@ what a virtual key did not make, it does not find.
 
 import msgspec
 
-from omnillm.admission.asks import Ask, Lease, Refusal
+from omnillm.admission.asks import Ask, Lease, Refusal, Wait
 from omnillm.errors import BadRequest, CallerFault, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
@@ -146,7 +146,7 @@ class NativeEngine:
         call = case.call
         if is_metered and call.caller.budgets:
             self._journal.check()
-        answer = await self._admission.admit(
+        answer = self._admission.admit(
             Ask(
                 case_id=case.request_id,
                 caller=call.caller.name,
@@ -154,8 +154,11 @@ class NativeEngine:
                 budgets=call.caller.budgets if is_metered else (),
                 amount_nanousd=case.quote.amount_nanousd,
                 queue_until=call.queue_until(self._dispatch.settings.queue_s),
-            )
+            ),
+            self._upstreams.now(),
         )
+        if isinstance(answer, Wait):
+            answer = await self._admission.admitted(answer)
         if isinstance(answer, Refusal):
             raise refusal_error(answer, call.model)
         case.ticket = answer
@@ -191,7 +194,7 @@ class NativeEngine:
             outgoing = self._outgoing(case.call, upstream, ask)
             attempt.is_sent = True
             attempt.sent_at = self._upstreams.now()
-            self._admission.sent(attempt.lease.lease_id)
+            self._admission.sent(attempt.lease.lease_id, attempt.sent_at)
             attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
             attempt.sent_at = exchange.sent_at
             attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at

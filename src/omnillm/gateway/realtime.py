@@ -73,7 +73,7 @@ class Session:
             self._meter.sent()
         self._advance = Advance(case, dialled.attempt, self._meter, admission=admission, journal=journal)
         self._is_retiring = self._is_settled = False
-        self._now = settlement.clock.now
+        self._now = settlement.now
         self._seen_at = now = self._now()
         self._idle_s = dialled.timeouts.idle_s
         self._total_due = now + dialled.timeouts.total_s

@@ -35,7 +35,8 @@ class Settlement:
         self.quoter = quoter
         self._bridges = bridges
         self.bindings = bindings
-        self.clock = clock
+        self.now = clock.now
+        self.wall = clock.wall
         self.ended = ended
         self._random_bits = dice.getrandbits
         self._last_id = 0
