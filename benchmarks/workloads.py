@@ -16,7 +16,6 @@ from omnillm.admission.asks import (
     Ask,
     BudgetConfigured,
     CallerConfigured,
-    Candidate,
     ControllerConfigured,
     KeyConfigured,
     Lease,
@@ -62,12 +61,11 @@ def admission(keys: int) -> Act:
     )
     verbs = AdmissionController(configured, dice=Random(1), now=0.0, deliver=_nobody_waits)
     ids = map("{:032x}".format, count(1))
-    candidates = (Candidate(provider="p", model="m", tokens=300),)
 
     def act() -> None:
         case_id = next(ids)
         verbs.admit(Ask(case_id=case_id, caller="c", tokens=300, budgets=("b",), amount_nanousd=1000), 1.0)
-        lease = verbs.lease(Need(case_id=case_id, candidates=candidates), 1.0)
+        lease = verbs.lease(Need(case_id=case_id, targets=(("p", "m"),), tokens=300), 1.0)
         assert isinstance(lease, Lease)
         verbs.sent(lease.lease_id, 1.0)
         verbs.release(lease.lease_id, OUTCOME, 1.0)

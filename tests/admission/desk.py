@@ -6,7 +6,6 @@ from omnillm.admission.asks import (
     Ask,
     BudgetConfigured,
     CallerConfigured,
-    Candidate,
     ControllerConfigured,
     KeyConfigured,
     Lease,
@@ -79,10 +78,8 @@ class Desk:
         return answer.case_id
 
     def need(self, case="", *, targets=("p/m",), tokens=1, queue=0.0, **terms):
-        candidates = tuple(
-            Candidate(provider=provider, model=model, tokens=tokens) for provider, _, model in (target.partition("/") for target in targets)
-        )
-        return Need(case_id=case or self.case(), candidates=candidates, queue_until=self.now + queue, **terms)
+        pairs = tuple((provider, model) for provider, _, model in (target.partition("/") for target in targets))
+        return Need(case_id=case or self.case(), targets=pairs, tokens=tokens, queue_until=self.now + queue, **terms)
 
     def ask_lease(self, case="", **terms):
         return self.controller.lease(self.need(case, **terms), self.now)

@@ -98,7 +98,7 @@ class Verbs(RuleBasedStateMachine):
         if lease.case_id not in self.world.waiting:
             self.world.lease(
                 lease.case_id,
-                targets=tuple((each.provider, each.model) for each in out.need.candidates),
+                targets=out.need.targets,
                 tokens=lease.tokens,
                 patience=patience,
                 tried=(*out.need.tried, (lease.provider, lease.key)),

@@ -14,7 +14,6 @@ from omnillm.admission.asks import (
     BreakerConfigured,
     BudgetConfigured,
     CallerConfigured,
-    Candidate,
     ControllerConfigured,
     KeyConfigured,
     Lease,
@@ -202,8 +201,7 @@ class World:
         if not case:
             self.number += 1
             case = f"{self.number}"
-        candidates = tuple(Candidate(provider=provider, model=model, tokens=tokens) for provider, model in targets)
-        need = Need(case_id=case, candidates=candidates, queue_until=self.now + patience, **terms)
+        need = Need(case_id=case, targets=targets, tokens=tokens, queue_until=self.now + patience, **terms)
         could_be_served = self._servable() if self.waiting else set()
         answer = self.controller.lease(need, self.now)
         self._answered(need, answer)
@@ -381,7 +379,8 @@ class World:
         terms = next(
             each for pool in self.configured.pools if pool.provider == lease.provider for each in pool.keys if each.label == lease.key
         )
-        assert (lease.provider, lease.model, lease.tokens) in {(each.provider, each.model, each.tokens) for each in need.candidates}
+        assert (lease.provider, lease.model) in need.targets
+        assert lease.tokens == need.tokens
         assert not terms.models or any(matches(pattern, lease.model) for pattern in terms.models)
         assert need.pinned in {"", lease.key}
         used = (lease.provider, lease.key)
@@ -468,25 +467,25 @@ class World:
         return {need.case_id for need in self._heads() if self._has_key(need)}
 
     def _has_key(self, need):
-        return any(key.fits(candidate, passed, self.now) for candidate, keys, passed in self._choices(need) for key in keys)
+        return any(key.fits(model, need.tokens, passed, self.now) for model, keys, passed in self._choices(need) for key in keys)
 
     def _view(self, need):
         """Every key looked at, nothing remembered."""
         view = Outlook()
-        for candidate, keys, passed in self._choices(need):
-            view.merge(outlook(keys, candidate, passed, self.now))
+        for model, keys, passed in self._choices(need):
+            view.merge(outlook(keys, model, need.tokens, passed, self.now))
         return view
 
     def _choices(self, need):
-        """(candidate, its keys, labels to pass over) of each target."""
+        """(model, its keys, labels to pass over) of each target."""
         case = self.controller._cases.get(need.case_id)
         left = case.failed_over if case is not None else ()
-        for candidate in need.candidates:
-            pool = self.leasing.pools.get(candidate.provider)
+        for name, model in need.targets:
+            pool = self.leasing.pools.get(name)
             if pool is not None:
-                tried = [one for one in need.tried if one in left] if candidate.provider == need.retry_of else need.tried
+                tried = [one for one in need.tried if one in left] if name == need.retry_of else need.tried
                 keys = [each for each in pool.keys.values() if need.pinned in {"", each.label}]
-                yield candidate, keys, {label for provider, label in tried if provider == candidate.provider}
+                yield model, keys, {label for provider, label in tried if provider == name}
 
     def _payable(self):
         """The cases that stand first and for which there is money."""

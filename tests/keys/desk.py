@@ -2,7 +2,7 @@
 
 from random import Random
 
-from omnillm.admission.asks import Candidate, KeyConfigured, Need, PoolConfigured
+from omnillm.admission.asks import KeyConfigured, Need, PoolConfigured
 from omnillm.keys.pool import Pool
 from omnillm.outcome import Outcome, Verdict
 
@@ -27,9 +27,8 @@ class Desk:
     def lease(self, model="m", tokens=1, *, passed=(), is_sent=True, **wish):
         """A grant, already sent unless said otherwise; None when no key has room."""
         self._last_id += 1
-        need = Need(case_id=str(self._last_id), candidates=(), **wish)
-        demand = Candidate(provider="p", model=model, tokens=tokens)
-        grant = self.pool.lease(need, demand, passed, self.now)
+        need = Need(case_id=str(self._last_id), targets=(), tokens=tokens, **wish)
+        grant = self.pool.lease(need, model, passed, self.now)
         if grant is None:
             return None
         self.pool.outage.call(self.now)
@@ -51,9 +50,8 @@ class Desk:
         return grant
 
     def outlook(self, model="m", tokens=1, *, passed=(), is_bound_enough=False, **wish):
-        need = Need(case_id="", candidates=(), **wish)
-        demand = Candidate(provider="p", model=model, tokens=tokens)
-        return self.pool.outlook(need, demand, passed, self.now, is_bound_enough=is_bound_enough)
+        need = Need(case_id="", targets=(), tokens=tokens, **wish)
+        return self.pool.outlook(need, model, passed, self.now, is_bound_enough=is_bound_enough)
 
     def is_leasable(self, label, model="m"):
         """Whether that key would take a call now. The call, if any, is taken back."""

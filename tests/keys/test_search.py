@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.keys.desk import Desk, key
 
-from omnillm.admission.asks import Candidate
 from omnillm.keys.outlook import outlook
 from omnillm.outcome import Verdict
 
@@ -171,7 +170,7 @@ def test_a_call_finds_nothing_only_if_a_look_at_every_key_finds_nothing(steps, s
             if grant is not None:
                 out.append(grant)
                 continue
-            everywhere = outlook(desk.pool.keys.values(), Candidate(provider="p", model="m", tokens=tokens), (), desk.now)
+            everywhere = outlook(desk.pool.keys.values(), "m", tokens, (), desk.now)
             assert everywhere.wakes_at > desk.now
             remembered = desk.outlook(tokens=tokens, is_bound_enough=True)
             assert desk.now < remembered.wakes_at <= everywhere.wakes_at

@@ -10,16 +10,6 @@ from typing import final
 import msgspec
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One target of the plan: where the call could go next."""
-
-    provider: str
-    model: str
-    """The provider's own name of the model."""
-    tokens: int
-    """TPM to reserve: estimated prompt + output cap."""
-
-
 class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What `admit` is asked for: the caller's limits and the money of one attempt, all or nothing."""
 
@@ -52,8 +42,10 @@ class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What `lease` is asked for."""
 
     case_id: str
-    candidates: tuple[Candidate, ...]
-    """The targets still open to this call, best first; the first with a free key wins."""
+    targets: tuple[tuple[str, str], ...]
+    """(provider, its own name of the model) of those still open to this call, best first; the first with a free key wins."""
+    tokens: int
+    """TPM to reserve: estimated prompt + output cap."""
     tried: tuple[tuple[str, str], ...] = ()
     """(provider, key label) already used by this call: not leased again while another key could do it."""
     retry_of: str = ""
@@ -91,7 +83,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     """No, and why.
 
     Codes of `admit`: requests_limit, tokens_limit, concurrency_limit, call_too_large (429 or 400), budget_exceeded, budget_held (402).
-    Codes of `lease`: all_keys_limited (429), all_keys_broken (503), no_key_serves_model (503: no key of any candidate serves it),
+    Codes of `lease`: all_keys_limited (429), all_keys_broken (503), no_key_serves_model (503: no key of any target serves it),
     all_keys_tried and retry_budget (the caller answers with its last error), call_too_large (400), queue_full (503).
     """
 

@@ -65,11 +65,9 @@ class AdmissionController:
                 return answer
         case = self._cases.get(need.case_id)
         caller = case.ask.caller if case is not None else ""
-        targets = tuple([(candidate.provider, candidate.model) for candidate in need.candidates])
-        size = need.candidates[0].tokens if need.candidates else 0
         # Which keys a retry may have again is its own affair, and changes while it waits: it has a lane for itself.
-        lane = (targets, need.tried, need.pinned, need.case_id if need.retry_of else "")
-        return self._enqueue(self._needs, Waiter(need, caller, lane, size), now)
+        lane = (need.targets, need.tried, need.pinned, need.case_id if need.retry_of else "")
+        return self._enqueue(self._needs, Waiter(need, caller, lane, need.tokens), now)
 
     def sent(self, lease_id: int, now: float) -> None:
         """The request leaves: its slot and tokens count from this moment on."""

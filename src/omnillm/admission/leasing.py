@@ -51,15 +51,15 @@ class Leasing:
             return _no_retry(need)
         is_any_set_aside = False
         tried = need.tried
-        for candidate in need.candidates:
-            pool = self.pools.get(candidate.provider)
+        for provider, model in need.targets:
+            pool = self.pools.get(provider)
             if pool is None:
                 continue
             circuit = pool.outage.circuit
             if circuit.state is not CLOSED and not circuit.admits(now):
                 is_any_set_aside = True
                 continue
-            grant = pool.lease(need, candidate, labels_of(tried, candidate.provider) if tried else NONE, now)
+            grant = pool.lease(need, model, labels_of(tried, provider) if tried else NONE, now)
             if grant is not None:
                 return self._lease(grant, need, now)
         failed_over = self._failed_over(need)
@@ -93,11 +93,11 @@ class Leasing:
     def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Grant | None:
         """A provider that was set aside rather than none; then, for a retry, the key that failed rather than none."""
         for passed_by in (need.tried, failed_over) if need.retry_of else (need.tried,):
-            for candidate in need.candidates:
-                pool = self.pools.get(candidate.provider)
-                if pool is None or (passed_by is not need.tried and candidate.provider != need.retry_of):
+            for provider, model in need.targets:
+                pool = self.pools.get(provider)
+                if pool is None or (passed_by is not need.tried and provider != need.retry_of):
                     continue
-                grant = pool.lease(need, candidate, labels_of(passed_by, candidate.provider), now)
+                grant = pool.lease(need, model, labels_of(passed_by, provider), now)
                 if grant is not None:
                     return grant
         return None
@@ -121,12 +121,12 @@ class Leasing:
     def _outlook(self, need: Need, failed_over: Tried, now: float, *, is_bound_enough: bool) -> Outlook:
         """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""
         view = Outlook()
-        for candidate in need.candidates:
-            pool = self.pools.get(candidate.provider)
+        for provider, model in need.targets:
+            pool = self.pools.get(provider)
             if pool is not None:
-                tried = [one for one in need.tried if one in failed_over] if candidate.provider == need.retry_of else need.tried
-                passed = labels_of(tried, candidate.provider) if tried else NONE
-                view.merge(pool.outlook(need, candidate, passed, now, is_bound_enough=is_bound_enough))
+                tried = [one for one in need.tried if one in failed_over] if provider == need.retry_of else need.tried
+                passed = labels_of(tried, provider) if tried else NONE
+                view.merge(pool.outlook(need, model, passed, now, is_bound_enough=is_bound_enough))
         return view
 
 

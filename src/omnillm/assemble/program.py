@@ -150,6 +150,7 @@ class Program:
             clock=self.clock,
             dice=self.dice,
             ended=self.ended,
+            queue_s=settings.calls.queue_s,
         )
         dispatch = Dispatch(
             admission=self.admission,
@@ -157,7 +158,6 @@ class Program:
             upstreams=self.upstreams,
             journal=self._journal,
             settings=DispatchSettings(
-                queue_s=settings.calls.queue_s,
                 hold_back_s=settings.calls.hold_back.time_s,
                 hold_back_bytes=settings.calls.hold_back.size_bytes,
                 buffered_bytes=settings.server.limits.body_bytes,
@@ -190,7 +190,6 @@ class Program:
                 dispatch=dispatch,
                 deadlines=self.deadlines,
             ),
-            queue_s=settings.calls.queue_s,
         )
 
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:

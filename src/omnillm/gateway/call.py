@@ -75,11 +75,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     upload: Upload | None = None
     """A form with files, in the place of `body`, which then is its digest."""
 
-    def queue_until(self, queue_s: float) -> float:
-        """How long it is willing to wait in a queue, monotonic seconds."""
-        until = self.started_at + queue_s
-        return until if until < self.deadline else self.deadline
-
     def __repr__(self) -> str:
         """Without headers, members and body: they hold credentials and prompts."""
         return f"Call({self.protocol.name}, {self.model!r} for {self.caller.name!r})"

@@ -20,7 +20,6 @@ from omnillm.protocols.loss import LossReason
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
-from omnillm.routing.target import Target
 from omnillm.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
@@ -41,7 +40,10 @@ class Case(msgspec.Struct, eq=False):
     call: Call
     request_id: str
     quote: Quote
-    targets: tuple[Target, ...]
+    targets: tuple[tuple[str, str], ...]
+    """(provider, model) of those that may be tried, best first."""
+    queue_until: float
+    """How long the call is willing to wait in a queue, monotonic seconds."""
     pin: Pin | None = None
     bridge: Bridge | FamilyBridge | None = None
     ticket: Ticket | None = None

@@ -67,7 +67,7 @@ class Dispatch:
 
         What is not repeatable goes to another key only when it was refused, never when it may have been done.
         """
-        round_ = begun(case, self.settings.queue_s)
+        round_ = begun(case)
         while True:
             lease = self._admission.lease(round_.wish or round_.need, self._upstreams.now())
             if type(lease) is Wait:

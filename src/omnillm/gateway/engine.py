@@ -32,7 +32,6 @@ class Engine:
         drains: Drains,
         idempotency: Idempotency,
         dialling: Dialling,
-        queue_s: float,
     ) -> None:
         self._router = router
         self._dialling = dialling
@@ -41,7 +40,6 @@ class Engine:
         self._settlement = settlement
         self._admission = admission
         self._dispatch = dispatch
-        self._queue_s = queue_s
 
     def serve(self, call: Call) -> Coroutine[Any, Any, Relay | Replay]:
         """The call's relay: close it. A repetition of a call that was answered already gets its `Replay`, and is otherwise refused."""
@@ -88,7 +86,7 @@ class Engine:
                 tokens=quote.tokens,
                 budgets=call.caller.budgets if amount else (),
                 amount_nanousd=amount,
-                queue_until=call.queue_until(self._queue_s),
+                queue_until=case.queue_until,
             ),
             self._settlement.now(),
         )

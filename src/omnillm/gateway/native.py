@@ -153,7 +153,7 @@ class NativeEngine:
                 tokens=case.quote.tokens,
                 budgets=call.caller.budgets if is_metered else (),
                 amount_nanousd=case.quote.amount_nanousd,
-                queue_until=call.queue_until(self._dispatch.settings.queue_s),
+                queue_until=case.queue_until,
             ),
             self._upstreams.now(),
         )

@@ -44,6 +44,7 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.unbounded or (self.unbounded_audio if price.audio_ms else "")
 
 
+Pairs = tuple[tuple[str, str], ...]
 NO_EXTRAS = Extras()
 MOST_TARIFFS = 4096
 
@@ -119,10 +120,10 @@ class Quoter:
             return None
         return self.prices.find(target, replace(asked, tier=tier))
 
-    def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, tuple[Target, ...]]:
-        """The quote and the targets that may be tried: one without a price is none for a caller with a budget."""
+    def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, Pairs]:
+        """The quote, and (provider, model) of the targets that may be tried: one without a price is none for a caller with a budget."""
         if call.operation != GENERATE and not call.protocol.family:
-            return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.targets)
+            return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.pairs)
         if bridge is None:
             seen = call.outline or call
             estimate, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
@@ -144,13 +145,13 @@ class Quoter:
             extras=extras,
             is_paid_by_piece=not call.protocol.family,
         )
-        return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.targets)
+        return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.pairs)
 
-    def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, tuple[Target, ...]]:
+    def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, Pairs]:
         """Of a live session: its first turn. What comes after is reserved as it comes."""
         quote = Quote(tokens=self._default_output_tokens)
         if not call.caller.budgets and self._unknown != "refuse":
-            return quote, plan.targets
+            return quote, plan.pairs
         session = SESSIONS[call.protocol.name]
         watch = session.watch()
         if call.body:
@@ -166,7 +167,7 @@ class Quoter:
 
     def _bounded(
         self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None
-    ) -> tuple[Quote, tuple[Target, ...]]:
+    ) -> tuple[Quote, Pairs]:
         """The quote with the money of the dearest target, and the cap that makes it a bound; and the targets whose price is known."""
         is_budgeted = bool(call.caller.budgets)
         if is_budgeted and _is_ambiguous(call):
@@ -182,16 +183,16 @@ class Quoter:
         return replace(quote, amount_nanousd=tariff.most(quote)) if is_budgeted else quote, tariff.targets
 
     def _tariff(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> "Tariff":
-        tariff = Tariff.of(targets, self._priced(call, targets, quote))
+        tariff = Tariff.of(self._priced(call, targets, quote))
         if not quote.extras:
             if len(self._tariffs) >= MOST_TARIFFS:
                 self._tariffs.clear()
             self._tariffs[targets] = tariff
         return tariff
 
-    def _priced(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> Sequence[tuple[Target, Price | None]]:
-        """The targets that may be tried, with their prices; where there are none, says why."""
-        priced: list[tuple[Target, Price | None]] = []
+    def _priced(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> Sequence[tuple[tuple[str, str], Price | None]]:
+        """(provider, model) of the targets that may be tried, with their prices; where there are none, says why."""
+        priced: list[tuple[tuple[str, str], Price | None]] = []
         unbounded = ""
         for target in targets:
             key = (target.provider, target.model)
@@ -199,11 +200,11 @@ class Quoter:
             price = self.prices.find(key, extras.terms)
             if price is None:
                 if self._unknown == "allow":
-                    priced.append((target, self.price(quote, key)))
+                    priced.append((key, self.price(quote, key)))
             elif call.caller.budgets and (why := extras.why_unbounded(price)):
                 unbounded = unbounded or why
             else:
-                priced.append((target, price))
+                priced.append((key, price))
         if priced:
             return priced
         if unbounded:
@@ -216,21 +217,17 @@ class Quoter:
 
 
 class Tariff(msgspec.Struct, frozen=True, gc=False):
-    """The targets that may be tried, and what those cost that have a price."""
+    """(provider, model) of the targets that may be tried, and what those cost that have a price."""
 
-    targets: tuple[Target, ...]
+    targets: Pairs
     prices: tuple[tuple[tuple[str, str], Price], ...]
     has_open_end: bool
     """How long the output of one of them can become is not known."""
 
     @classmethod
-    def of(cls, targets: tuple[Target, ...], priced: Sequence[tuple[Target, Price | None]]) -> "Tariff":
-        prices = tuple(((target.provider, target.model), price) for target, price in priced if price is not None)
-        return cls(
-            targets if len(priced) == len(targets) else tuple(target for target, _ in priced),
-            prices,
-            not all(price.max_output for _, price in prices),
-        )
+    def of(cls, priced: Sequence[tuple[tuple[str, str], Price | None]]) -> "Tariff":
+        prices = tuple((target, price) for target, price in priced if price is not None)
+        return cls(tuple(target for target, _ in priced), prices, not all(price.max_output for _, price in prices))
 
     def most(self, quote: Quote) -> int:
         """nano-USD of one attempt, at the dearest target."""

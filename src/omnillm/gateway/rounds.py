@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from omnillm.admission.asks import Candidate, Lease, Need, Refusal
+from omnillm.admission.asks import Lease, Need, Refusal
 from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.case import Case
@@ -18,7 +18,6 @@ RETRY_AFTER_S = 1.0
 
 
 class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    queue_s: float = 10.0
     hold_back_s: float = 10.0
     hold_back_bytes: int = 65536
     max_retries: int = 3
@@ -82,17 +81,14 @@ class Round(msgspec.Struct, kw_only=True):
         return UpstreamTimeout(f"No connection to provider {self.provider!r} within the call's time.", phase="total")
 
 
-def begun(case: Case, queue_s: float) -> Round:
+def begun(case: Case) -> Round:
     """Nothing is tried yet."""
-    call, tokens = case.call, case.quote.tokens
-    candidates: tuple[Candidate, ...] = ()
-    for target in case.targets:
-        candidates += (Candidate(provider=target.provider, model=target.model, tokens=tokens),)
     need = Need(
         case_id=case.request_id,
-        candidates=candidates,
-        affinity=call.affinity,
-        queue_until=call.queue_until(queue_s),
+        targets=case.targets,
+        tokens=case.quote.tokens,
+        affinity=case.call.affinity,
+        queue_until=case.queue_until,
     )
     return Round(case=case, need=need) if case.pin is None else _pinned(case, need, case.pin)
 
@@ -100,8 +96,8 @@ def begun(case: Case, queue_s: float) -> Round:
 def _pinned(case: Case, need: Need, pin: Pin) -> Round:
     if pin.is_must:
         return Round(case=case, need=replace(need, pinned=pin.key))
-    theirs = tuple(candidate for candidate in need.candidates if candidate.provider == pin.provider)
-    return Round(case=case, need=need, wish=replace(need, candidates=theirs, pinned=pin.key, queue_until=0.0))
+    theirs = tuple(target for target in need.targets if target[0] == pin.provider)
+    return Round(case=case, need=need, wish=replace(need, targets=theirs, pinned=pin.key, queue_until=0.0))
 
 
 def _limited(failure: Failure, provider: str) -> OmniError:

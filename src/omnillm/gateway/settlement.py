@@ -29,6 +29,7 @@ class Settlement:
         clock: Clock,
         dice: Random,
         ended: Ended,
+        queue_s: float,
     ) -> None:
         self.admission = admission
         self.journal = journal
@@ -38,6 +39,7 @@ class Settlement:
         self.now = clock.now
         self.wall = clock.wall
         self.ended = ended
+        self._queue_s = queue_s
         self._random_bits = dice.getrandbits
         self._last_id = 0
         self._day_number = 0
@@ -54,7 +56,10 @@ class Settlement:
         if bridge is not None and pin is None:
             pin = bridge.pin
         quote, targets = self.quoter.quote(call, plan, bridge)
-        return Case(self, call, self.make_id(call.wall), quote, targets, pin, bridge)
+        queue_until, deadline = call.started_at + self._queue_s, call.deadline
+        if deadline < queue_until:
+            queue_until = deadline
+        return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge)
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""

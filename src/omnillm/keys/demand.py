@@ -9,20 +9,13 @@ class Dice(Protocol):
     def random(self) -> float: ...
 
 
-class Demand(Protocol):
-    """What one call wants of a provider: a `Candidate`."""
-
-    @property
-    def model(self) -> str: ...
-    @property
-    def tokens(self) -> int: ...
-
-
 class Wish(Protocol):
     """Who asks, and which keys will do: a `Need`."""
 
     @property
     def case_id(self) -> str: ...
+    @property
+    def tokens(self) -> int: ...
     @property
     def tried(self) -> tuple[tuple[str, str], ...]: ...
     @property

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
-from omnillm.keys.demand import BreakerTerms, Demand, KeyTerms
+from omnillm.keys.demand import BreakerTerms, KeyTerms
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
 from omnillm.keys.pattern import matches
@@ -108,17 +108,17 @@ class Key:
             known = self._serves[model] = any(matches(pattern, model) for pattern in self.models)
         return known
 
-    def load(self, demand: Demand, now: float) -> float:
-        """How busy it would be with this call, for a comparison with other keys; FULL: it cannot take it."""
-        model, limit, in_use = demand.model, self.max_concurrency, self.in_use + 1
+    def load(self, model: str, tokens: int, now: float) -> float:
+        """How busy it would be with a call of so many tokens, for a comparison with other keys; FULL: it cannot take it."""
+        limit, in_use = self.max_concurrency, self.in_use + 1
         if (limit and in_use > limit) or (self.is_choosy and not self._takes(model, now)):
             return FULL
-        load = (self.class_by_model.get(model) or self.group.class_of(model, now)).load(demand.tokens, now)
+        load = (self.class_by_model.get(model) or self.group.class_of(model, now)).load(tokens, now)
         return in_use / limit if limit and in_use > load * limit else load
 
-    def fits(self, demand: Demand, passed: Collection[str], now: float) -> bool:
+    def fits(self, model: str, tokens: int, passed: Collection[str], now: float) -> bool:
         """Whether it takes the call now, perhaps as its probe; not if its label is among those `passed` over."""
-        return self.label not in passed and self.can_probe(now) and self.load(demand, now) < FULL
+        return self.label not in passed and self.can_probe(now) and self.load(model, tokens, now) < FULL
 
     def _takes(self, model: str, now: float) -> bool:
         denial = self.denials.get(model)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable
 from math import inf
 
 from omnillm.keys.circuit import OPEN, Circuit
-from omnillm.keys.demand import Demand
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
 
@@ -33,17 +32,17 @@ class Outlook:
         self.is_tried |= other.is_tried
         self.is_too_large |= other.is_too_large
 
-    def look(self, key: Key, demand: Demand, now: float, *, in_flight: int) -> None:
+    def look(self, key: Key, model: str, tokens: int, now: float, *, in_flight: int) -> None:
         """Adds a key. `in_flight`: tokens out in its group, which may yet turn out smaller."""
-        model_class = key.group.class_of(demand.model, now)
+        model_class = key.group.class_of(model, now)
         largest = model_class.largest()
         self.largest = max(self.largest, largest)
-        if demand.tokens > largest:
+        if tokens > largest:
             self.is_too_large = True
             return
-        key_circuits = (key.dead, key.breaker.circuit, key.denials.get(demand.model))
+        key_circuits = (key.dead, key.breaker.circuit, key.denials.get(model))
         broken = [_circuit(circuit, now) for circuit in key_circuits if circuit is not None and not circuit.admits(now)]
-        limited = list(_limits(key, model_class, demand, now, in_flight))
+        limited = list(_limits(key, model_class, tokens, now, in_flight))
         self.is_broken |= bool(broken)
         self.is_limited |= not broken
         moments = broken + limited
@@ -60,12 +59,12 @@ def _circuit(circuit: Circuit, now: float) -> Moments:
     return (circuit.until, circuit.until) if circuit.state is OPEN else (now, inf)
 
 
-def _limits(key: Key, model_class: ModelClass, demand: Demand, now: float, in_flight: int) -> Iterable[Moments]:
+def _limits(key: Key, model_class: ModelClass, tokens: int, now: float, in_flight: int) -> Iterable[Moments]:
     if key.is_full:
         yield now, inf
     if not model_class.circuit.admits(now):
         yield _circuit(model_class.circuit, now)
-    held_until = model_class.held_until(demand.tokens, now)
+    held_until = model_class.held_until(tokens, now)
     if held_until:
         yield held_until, held_until
     for window in model_class.windows:
@@ -73,15 +72,15 @@ def _limits(key: Key, model_class: ModelClass, demand: Demand, now: float, in_fl
             moment = window.request_at(now)
             yield moment, moment
         left = window.tokens_left(now)
-        if left < demand.tokens:
-            moment = window.tokens_at(demand.tokens, now)
-            yield (now if left + in_flight >= demand.tokens else moment), moment
+        if left < tokens:
+            moment = window.tokens_at(tokens, now)
+            yield (now if left + in_flight >= tokens else moment), moment
 
 
-def outlook(keys: Iterable[Key], demand: Demand, passed: Collection[str], now: float) -> Outlook:
+def outlook(keys: Iterable[Key], model: str, tokens: int, passed: Collection[str], now: float) -> Outlook:
     """Of the keys that serve the model; those in `passed` (labels) only say that they were tried."""
     view = Outlook()
-    serving = [key for key in keys if key.serves(demand.model)]
+    serving = [key for key in keys if key.serves(model)]
     in_flight: dict[str, int] = {}
     for key in serving:
         in_flight[key.group.name] = in_flight.get(key.group.name, 0) + key.tokens_in_flight
@@ -89,5 +88,5 @@ def outlook(keys: Iterable[Key], demand: Demand, passed: Collection[str], now: f
         if key.label in passed:
             view.is_tried = True
         else:
-            view.look(key, demand, now, in_flight=in_flight[key.group.name])
+            view.look(key, model, tokens, now, in_flight=in_flight[key.group.name])
     return view

@@ -10,7 +10,7 @@ from itertools import islice
 
 from omnillm.keys.affinity import favourite
 from omnillm.keys.circuit import CLOSED, OPEN
-from omnillm.keys.demand import Demand, Dice, KeyTerms, PoolTerms, Wish
+from omnillm.keys.demand import Dice, KeyTerms, PoolTerms, Wish
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group, group_name
 from omnillm.keys.judgement import HARMLESS, JUDGEMENTS
@@ -110,17 +110,17 @@ class Pool:
 
     # -- lease
 
-    def lease(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Grant | None:
-        """Takes a slot of a key with room for `demand`, not among the labels in `passed`, and room in its windows. None: there is none."""
+    def lease(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Grant | None:
+        """Takes a slot of a key for `model`, not among the labels in `passed`, and room in its windows. None: there is none."""
         if self._resting and self._resting[0][0] <= now:
             self._wake(now)
+        tokens = wish.tokens
         if self._awaiting or self._searches or wish.pinned or wish.affinity:
-            key = self._pick(wish, demand, passed, now)
+            key = self._pick(wish, model, passed, now)
         else:
-            key = self._select(self._ready, demand, passed, now, self.dice)
+            key = self._select(self._ready, model, tokens, passed, now, self.dice)
         if key is None:
             return None
-        model, tokens = demand.model, demand.tokens
         model_class = key.class_by_model[model]  # who picked the key has just looked there
         windows = model_class.windows
         for window in windows:
@@ -136,62 +136,65 @@ class Pool:
                 self._awaiting.pop(key.label, None)
         return grant
 
-    def _pick(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
+    def _pick(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
         """Where there is more to it than which of the ready keys is next."""
+        tokens = wish.tokens
         if wish.pinned or wish.affinity:
-            key = self.keys.get(wish.pinned) if wish.pinned else self._favourite(wish.affinity, demand)
-            if key is not None and key.fits(demand, passed, now):
+            key = self.keys.get(wish.pinned) if wish.pinned else self._favourite(wish.affinity, model)
+            if key is not None and key.fits(model, tokens, passed, now):
                 return key
             if wish.pinned:
                 return None
         if self._searches:
-            search = self._searches.get(demand.model)
-            if search is not None and search.covers(demand, now):
-                return search.pick(demand, passed, now)
+            search = self._searches.get(model)
+            if search is not None and search.covers(tokens, now):
+                return search.pick(tokens, passed, now)
         if self._awaiting:
-            return self._pick_or_probe(wish, demand, passed, now)
-        return self._select(self._ready, demand, passed, now, self.dice)
+            return self._pick_or_probe(wish, model, passed, now)
+        return self._select(self._ready, model, tokens, passed, now, self.dice)
 
-    def _pick_or_probe(self, wish: Wish, demand: Demand, passed: Collection[str], now: float) -> Key | None:
+    def _pick_or_probe(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
         """A call that has already failed once is not risked on a probe while a ready key has room."""
+        tokens = wish.tokens
         if not wish.tried:
-            key = self._probe(demand, passed, now, most=PROBES_LOOKED_AT)
+            key = self._probe(model, tokens, passed, now, most=PROBES_LOOKED_AT)
             if key is not None:
                 return key
-        key = self._select(self._ready, demand, passed, now, self.dice)
-        return key or self._probe(demand, passed, now, most=len(self._awaiting))
+        key = self._select(self._ready, model, tokens, passed, now, self.dice)
+        return key or self._probe(model, tokens, passed, now, most=len(self._awaiting))
 
-    def outlook(self, wish: Wish, demand: Demand, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
+    def outlook(self, wish: Wish, model: str, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
         """After `lease` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
+        tokens = wish.tokens
         if wish.pinned:
             key = self.keys.get(wish.pinned)
-            return outlook((key,) if key is not None else (), demand, passed, now)
+            return outlook((key,) if key is not None else (), model, tokens, passed, now)
         if passed:
-            return outlook(self.keys.values(), demand, passed, now)
-        search = self._searches.get(demand.model)
-        if search is not None and search.covers(demand, now):
+            return outlook(self.keys.values(), model, tokens, passed, now)
+        search = self._searches.get(model)
+        if search is not None and search.covers(tokens, now):
             if is_bound_enough or len(self.keys) > LOOKED_AT_MOST:
-                return search.tell(demand)
-            return outlook(self.keys.values(), demand, passed, now)
+                return search.tell(tokens)
+            return outlook(self.keys.values(), model, tokens, passed, now)
         if len(self._searches) >= REMEMBERED_MOST:
             self._searches.clear()
-        search = self._searches[demand.model] = Search(demand, outlook(self.keys.values(), demand, passed, now))
+        search = self._searches[model] = Search(model, tokens, outlook(self.keys.values(), model, tokens, passed, now))
         return search.view
 
-    def _favourite(self, affinity: int, demand: Demand) -> Key | None:
-        known = self._favourites.get((affinity, demand.model))
+    def _favourite(self, affinity: int, model: str) -> Key | None:
+        known = self._favourites.get((affinity, model))
         if known is None:
             if len(self._favourites) >= REMEMBERED_MOST:
                 self._favourites.clear()
-            known = favourite((key for key in self.keys.values() if key.serves(demand.model)), affinity)
+            known = favourite((key for key in self.keys.values() if key.serves(model)), affinity)
             if known is not None:
-                self._favourites[affinity, demand.model] = known
+                self._favourites[affinity, model] = known
         return known
 
-    def _probe(self, demand: Demand, passed: Collection[str], now: float, *, most: int) -> Key | None:
+    def _probe(self, model: str, tokens: int, passed: Collection[str], now: float, *, most: int) -> Key | None:
         for label in tuple(islice(self._awaiting, most)):
             key = self._awaiting[label]
-            if key.fits(demand, passed, now):
+            if key.fits(model, tokens, passed, now):
                 return key
             self._awaiting[label] = self._awaiting.pop(label)
         return None

@@ -3,7 +3,7 @@
 from bisect import insort
 from collections.abc import Callable, Collection
 
-from omnillm.keys.demand import Demand, Dice
+from omnillm.keys.demand import Dice
 from omnillm.keys.key import LOAD_STEPS, Key
 from omnillm.keys.model_class import FULL
 
@@ -24,30 +24,30 @@ def _rank(key: Key) -> int:
     return key.rank
 
 
-Selection = Callable[[Ready, Demand, Collection[str], float, Dice], Key | None]
-"""(ready keys, demand, labels to pass over, now, dice) -> a key with room, or None when there is none."""
+Selection = Callable[[Ready, str, int, Collection[str], float, Dice], Key | None]
+"""(ready keys, model, tokens, labels to pass over, now, dice) -> a key with room, or None when there is none."""
 
 
-def power_of_two(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:
+def power_of_two(ready: Ready, model: str, tokens: int, passed: Collection[str], now: float, dice: Dice) -> Key | None:
     """The better of two random keys."""
     count = len(ready)
     if count < 2:
-        return priority(ready, demand, passed, now, dice)
+        return priority(ready, model, tokens, passed, now, dice)
     pair = int(dice.random() * (count * (count - 1)))
     first = pair % count
     one, other = ready[first], ready[first - 1 - pair // count]
     if not passed:
         # Whoever wins a tie, and stands on the lowest step, cannot be beaten: the other's windows need not be looked at.
         winner = one if _wins_tie(one, other) else other
-        if winner.load(demand, now) * LOAD_STEPS < 1.0:
+        if winner.load(model, tokens, now) * LOAD_STEPS < 1.0:
             return winner
-    one_load = one.load(demand, now) if one.label not in passed else FULL
-    other_load = other.load(demand, now) if other.label not in passed else FULL
+    one_load = one.load(model, tokens, now) if one.label not in passed else FULL
+    other_load = other.load(model, tokens, now) if other.label not in passed else FULL
     if one_load < FULL and other_load < FULL:
         return one if _is_lighter(one, one_load, other, other_load) else other
     if one_load < FULL:
         return one
-    return other if other_load < FULL else random_first_fit(ready, demand, passed, now, dice)
+    return other if other_load < FULL else random_first_fit(ready, model, tokens, passed, now, dice)
 
 
 def _is_lighter(one: Key, one_load: float, other: Key, other_load: float) -> bool:
@@ -61,25 +61,25 @@ def _wins_tie(one: Key, other: Key) -> bool:
     return ahead > 0 if ahead else one.latency_s <= other.latency_s
 
 
-def random_first_fit(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:
+def random_first_fit(ready: Ready, model: str, tokens: int, passed: Collection[str], now: float, dice: Dice) -> Key | None:
     """From a random key on, the first with room."""
     count = len(ready)
     start = int(dice.random() * count)
     for at in range(start, start + count):
         key = ready[at % count]
-        if key.label not in passed and key.load(demand, now) < FULL:
+        if key.label not in passed and key.load(model, tokens, now) < FULL:
             return key
     return None
 
 
-def weighted(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:
+def weighted(ready: Ready, model: str, tokens: int, passed: Collection[str], now: float, dice: Dice) -> Key | None:
     """In proportion to weight among those with room: by a few throws that reject, and when all of them did, exactly."""
     count = len(ready)
     for _ in range(min(count, WEIGHTED_TRIES)):
         key = ready[int(dice.random() * count)]
-        if dice.random() * ready.heaviest < key.weight and key.label not in passed and key.load(demand, now) < FULL:
+        if dice.random() * ready.heaviest < key.weight and key.label not in passed and key.load(model, tokens, now) < FULL:
             return key
-    fitting = [key for key in ready if key.label not in passed and key.load(demand, now) < FULL]
+    fitting = [key for key in ready if key.label not in passed and key.load(model, tokens, now) < FULL]
     at = dice.random() * sum(key.weight for key in fitting)
     for key in fitting:
         at -= key.weight
@@ -88,10 +88,10 @@ def weighted(ready: Ready, demand: Demand, passed: Collection[str], now: float, 
     return None
 
 
-def priority(ready: Ready, demand: Demand, passed: Collection[str], now: float, dice: Dice) -> Key | None:  # noqa: ARG001 - a strategy's shape
+def priority(ready: Ready, model: str, tokens: int, passed: Collection[str], now: float, dice: Dice) -> Key | None:  # noqa: ARG001 - a strategy's shape
     """The first of the list with room."""
     for key in ready:
-        if key.label not in passed and key.load(demand, now) < FULL:
+        if key.label not in passed and key.load(model, tokens, now) < FULL:
             return key
     return None
 

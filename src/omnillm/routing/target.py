@@ -1,6 +1,7 @@
 """The values of routing: targets, routes as configured, plans as made."""
 
 import msgspec
+from msgspec.structs import force_setattr
 
 ASKED = "*"
 """A target's model: the name that was asked for goes through."""
@@ -43,6 +44,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The rule that matched: a name or pattern of `models`, or "provider/*". Bounded in number, so fit for a metric's label."""
     is_bridged: bool = False
     """One of the targets does not speak the client's protocol."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """(provider, model) of each target. Derived."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "pairs", tuple((target.provider, target.model) for target in self.targets))
 
 
 class Considered(msgspec.Struct, frozen=True, kw_only=True):
