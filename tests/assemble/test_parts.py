@@ -48,7 +48,7 @@ def settings(text: str = CONFIG) -> Settings:
 
 def test_every_key_can_be_sent_with_in_every_protocol_of_its_provider() -> None:
     """By the three names that a lease and a call hold."""
-    made = make_upstreams(settings(), configured.endpoints(settings()), Credentials(CLOCK, Random(1)), CLOCK)
+    made = make_upstreams(settings(), configured.endpoints(settings()), Credentials(CLOCK, Random(1)))
     assert set(made) == {
         *(("openai", key, protocol) for key in "ab" for protocol in ("openai_chat", "openai_responses")),
         ("local", "a", "openai_chat"),
@@ -193,11 +193,11 @@ def test_credentials_that_cannot_be_are_told_at_start(kind: str, key: str, path:
     text = CLOUD.replace("KIND", kind).replace("KEY", key)
     configuration = parse(text.replace("AUTH", "bearer"), {})
     with pytest.raises(ConfigError) as caught:
-        make_upstreams(configuration, configured.endpoints(configuration), Credentials(CLOCK, Random(1)), CLOCK)
+        make_upstreams(configuration, configured.endpoints(configuration), Credentials(CLOCK, Random(1)))
     assert caught.value.path == path
     assert "secret" not in str(caught.value)
     proxied = parse(text.replace("AUTH", "{header: x-key}"), {})
-    made = make_upstreams(proxied, configured.endpoints(proxied), Credentials(CLOCK, Random(1)), CLOCK)
+    made = make_upstreams(proxied, configured.endpoints(proxied), Credentials(CLOCK, Random(1)))
     assert all(upstream.credential is None for upstream in made.values())
 
 
@@ -205,7 +205,7 @@ def test_what_was_found_is_kept_as_long_as_it_is_sought() -> None:
     """A changed configuration changes what a key is sent with only where it changes the key; what nobody seeks is nobody's any more."""
     before = parse(CLOUD.replace("KIND", "bedrock").replace("KEY", "AKIA0:secret").replace("AUTH", "bearer, region: us-east-1"), {})
     found = Credentials(CLOCK, Random(1))
-    made = make_upstreams(before, configured.endpoints(before), found, CLOCK)
+    made = make_upstreams(before, configured.endpoints(before), found)
     signing = {key: upstream.credential for (_, key, _), upstream in made.items() if upstream.credential is not None}
     assert len(signing) == 1
     again = Credentials(CLOCK, Random(1), found.found)

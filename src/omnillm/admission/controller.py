@@ -53,7 +53,7 @@ class AdmissionController:
         """All limits of the caller and the money of one attempt, or nothing. Waits only for money that is held and not spent."""
         if not self._asks.waiters:
             answer = self._tickets.admit(ask, now)
-            if not isinstance(answer, float):
+            if isinstance(answer, Ticket) or not isinstance(answer, float):
                 return answer
         return self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
 
@@ -61,7 +61,7 @@ class AdmissionController:
         """A key of the first target that has one. Waits, in fair order, when one may be free within the queue time."""
         if not self._needs.waiters:
             answer = self._leasing.find(need, now)
-            if not isinstance(answer, float):
+            if isinstance(answer, Lease) or not isinstance(answer, float):
                 return answer
         case = self._cases.get(need.case_id)
         caller = case.ask.caller if case is not None else ""

@@ -76,9 +76,7 @@ def open_store(settings: Settings, clock: Clock) -> Store:
     raise ConfigError("must be sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE or memory://", path="store.url")
 
 
-def make_upstreams(
-    settings: Settings, endpoints: Mapping[str, Endpoint], credentials: Credentials, clock: Clock
-) -> dict[tuple[str, str, str], Upstream]:
+def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], credentials: Credentials) -> dict[tuple[str, str, str], Upstream]:
     upstreams = {}
     for name, provider in settings.providers.items():
         profile = endpoints[name]
@@ -104,7 +102,6 @@ def make_upstreams(
                     wording=_wording(profile, protocol),
                     plain_timeouts=plain,
                     stream_timeouts=stream,
-                    clock=clock,
                 )
     return upstreams
 

@@ -136,7 +136,7 @@ class Program:
         """The parts that follow the configuration. Everything is made before anything is replaced: a bad file changes nothing."""
         endpoints = configured.endpoints(settings)
         credentials = Credentials(self.clock, self.dice, self.credentials.found)
-        upstreams = make_upstreams(settings, endpoints, credentials, self.clock)
+        upstreams = make_upstreams(settings, endpoints, credentials)
         router = make_router(settings, endpoints, self.dice)
         quoter = make_quoter(settings)
         assert self._journal is not None

@@ -166,7 +166,7 @@ def try_out(settings: Settings, clock: Clock) -> None:
     """Make what a start makes, and open nothing. ConfigError: an extra is not installed, or a file is not there."""
     open_store(settings, clock)
     endpoints = configured.endpoints(settings)
-    make_upstreams(settings, endpoints, Credentials(clock, system_dice()), clock)
+    make_upstreams(settings, endpoints, Credentials(clock, system_dice()))
     make_server_tls(settings)
 
 

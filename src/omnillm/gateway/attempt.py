@@ -42,6 +42,7 @@ class Attempt(msgspec.Struct, eq=False):
     """Whether a byte may have left."""
     first_byte_s: float | None = None
     exchange: Exchange | None = None
+    """While it is open."""
     has_content: bool = False
     """Of a stream that failed: it had generated something before."""
     observed_bytes: int = -1
@@ -56,11 +57,6 @@ class Attempt(msgspec.Struct, eq=False):
 
     def begin(self) -> None:
         self.has_begun = True
-
-    def close_exchange(self) -> None:
-        if self.exchange is not None:
-            self.exchange.close()
-            self.exchange = None
 
     def outcome(self, failure: Failure) -> Outcome:
         """What a judged failure means for the key."""

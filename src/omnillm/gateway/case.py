@@ -124,9 +124,7 @@ class Case(msgspec.Struct, eq=False):
         settlement = self.settlement
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
         self.last_lease = lease
-        self.attempt = attempt = Attempt(
-            lease, self.attempts, price, "" if price is None else price.version, int(settlement.wall() * 1000)
-        )
+        self.attempt = attempt = Attempt(lease, self.attempts, price, "" if price is None else price.version, int(settlement.wall() * 1000))
         return attempt
 
     def served_under(self, tier: Any) -> None:
@@ -143,7 +141,9 @@ class Case(msgspec.Struct, eq=False):
         if attempt is None:
             return
         self.attempt = None
-        attempt.close_exchange()
+        if attempt.exchange is not None:
+            attempt.exchange.close()
+            attempt.exchange = None
         charged = attempt.charged or self.charge(attempt, outcome, status)
         now = self.settlement.now()
         if outcome.verdict is not STALE:
@@ -255,11 +255,9 @@ class Case(msgspec.Struct, eq=False):
         """Remember what the reply made, so that its ids find the key again."""
         self._bindings += self.settlement.bindings.make(self.call, lease, made)
 
-    def call_for(self, lease: Lease) -> Call:
-        """The call as the key of a lease is sent it, where it is not translated; what that leaves out is noted."""
-        if self.pin is None:
-            return self.call
-        call, self.losses = readable(self.call, self.pin, lease)
+    def call_for(self, lease: Lease, pin: Pin) -> Call:
+        """The call as the key of a lease is sent it, where it is pinned and not translated; what that leaves out is noted."""
+        call, self.losses = readable(self.call, pin, lease)
         return call
 
     def translate(self, bridged: Bridged, lease: Lease, body: bytes, counted: Usage | None) -> bytes:

@@ -109,7 +109,7 @@ class Dispatch:
                 trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
                 if trouble is not None:
                     return trouble
-            call = case.call if bridged is not None else case.call_for(attempt.lease)
+            call = case.call if bridged is not None or case.pin is None else case.call_for(attempt.lease, case.pin)
             outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)
             attempt.is_sent = True
             if call.is_stream:
@@ -124,7 +124,9 @@ class Dispatch:
                 return renewed(attempt, upstream.credential, failure)
             if case.call.is_stream:
                 return await self._read_stream(case, attempt, upstream, bridged)
-            return self._read_whole(case, exchange, upstream, bridged, await exchange.read_all(self.settings.buffered_bytes))
+            body = await exchange.read_all(self.settings.buffered_bytes)
+            attempt.exchange = None  # it is over, and nobody has to close it
+            return self._read_whole(case, exchange, upstream, bridged, body)
         except (UpstreamLost, UpstreamTimeout) as error:
             return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
 

@@ -84,11 +84,6 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return self.prompt_bound, output, NO_UNITS
         return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.units
 
-    def most(self, target: tuple[str, str], price: Price) -> int:
-        """nano-USD of an attempt at this target at most."""
-        prompt, completion, units = self.bounds(target, price)
-        return bound(prompt, completion, price, units)
-
 
 FREE = Quote(is_charged=False)
 
@@ -165,9 +160,7 @@ class Quoter:
             quote = replace(quote, amount_nanousd=most)
         return quote, tuple(target for target, _ in priced)
 
-    def _bounded(
-        self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None
-    ) -> tuple[Quote, Pairs]:
+    def _bounded(self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None) -> tuple[Quote, Pairs]:
         """The quote with the money of the dearest target, and the cap that makes it a bound; and the targets whose price is known."""
         is_budgeted = bool(call.caller.budgets)
         if is_budgeted and _is_ambiguous(call):
@@ -233,7 +226,8 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
         """nano-USD of one attempt, at the dearest target."""
         most = 0
         for target, price in self.prices:
-            amount = quote.most(target, price)
+            prompt, completion, units = quote.bounds(target, price)
+            amount = bound(prompt, completion, price, units)
             if amount > most:
                 most = amount
         return most

@@ -171,9 +171,10 @@ class Relay(msgspec.Struct, eq=False):
         if self._is_settled:
             return
         answer, case = self._answer, self.case
-        answer.exchange.linger()
         try:
-            if case.claim is not None and self.whole is not None:
+            if self.whole is None:
+                answer.exchange.linger()
+            elif case.claim is not None:
                 case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
             made_ids = answer.upstream.protocol.made_ids
             if made_ids is not None:
@@ -236,7 +237,8 @@ class Relay(msgspec.Struct, eq=False):
 
     def _charge(self, verdict: Verdict) -> Outcome:
         """Work out what the attempt's end means, and add its cost to the case."""
-        attempt, exchange = self._attempt, self._answer.exchange
+        attempt, answer = self._attempt, self._answer
+        exchange = answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
         usage, tokens = self._used() if verdict is _SUCCESS else _UNKNOWN
         told = Outcome(
@@ -244,7 +246,7 @@ class Relay(msgspec.Struct, eq=False):
             usage=usage,
             tokens=tokens,
             first_byte_s=attempt.first_byte_s,
-            headroom=self._answer.upstream.read_headroom(exchange.headers),
+            headroom=answer.upstream.protocol.read_headroom(exchange.headers, self.case.settlement.wall()),
         )
         self.case.charge(attempt, told, exchange.status)
         return told

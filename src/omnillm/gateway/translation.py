@@ -15,7 +15,6 @@ from omnillm.framing.sse import FrameReader
 from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import COUNT_TOKENS, Call, emit, spelling
 from omnillm.gateway.quote import Quote
-from omnillm.outcome import Headroom
 from omnillm.protocols.protocol import Members, Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.sessions.session import SessionProtocol
@@ -89,7 +88,6 @@ class Upstream:
     __slots__ = (
         "_anthropic_body",
         "_check_body",
-        "_clock",
         "_endpoint",
         "_has_own_bodies",
         "_plain_timeouts",
@@ -113,7 +111,6 @@ class Upstream:
         wording: Wording,
         plain_timeouts: Timeouts,
         stream_timeouts: Timeouts,
-        clock: Clock,
         credential: Credential | None = None,
     ) -> None:
         self.protocol = protocol
@@ -131,7 +128,6 @@ class Upstream:
         self._stream_timeouts = stream_timeouts
         self.native_timeouts = msgspec.structs.replace(stream_timeouts, first_byte_s=plain_timeouts.total_s)
         """A body of any size may be on its way: what must be there in time is the reply's head, and every piece after it."""
-        self._clock = clock
 
     def outgoing(self, call: Call, quote: Quote, model: str, bridged: Bridged | None = None) -> Outgoing:
         """The request to send."""
@@ -213,9 +209,6 @@ class Upstream:
         return Outgoing(
             origin=self.origin, method=b"GET", head=head, body=b"", timeouts=self._stream_timeouts, is_stream=True, deadline=call.deadline
         )
-
-    def read_headroom(self, headers: Mapping[bytes, bytes]) -> Headroom | None:
-        return self.protocol.read_headroom(headers, self._clock.wall())
 
 
 class Upstreams:

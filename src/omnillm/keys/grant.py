@@ -92,8 +92,8 @@ class Grant(Struct, kw_only=True, eq=False):
         headroom, first_byte_s = outcome.headroom, outcome.first_byte_s
         if headroom is not None:
             # Headers tell of the moment of the first byte; whatever was granted since this one was sent comes off what was left then.
-            at = now if first_byte_s is None else min(now, self.sent_at + first_byte_s)
-            if self.model_class.cap.hear(headroom, self.requests_mark, self.tokens_mark, at):
+            at = now if first_byte_s is None else self.sent_at + first_byte_s
+            if self.model_class.cap.hear(headroom, self.requests_mark, self.tokens_mark, at if at < now else now):
                 is_roomier = True
         if not STAYS_CHARGED[outcome.verdict]:
             self._take_back(now)

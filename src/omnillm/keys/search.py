@@ -10,7 +10,7 @@ NONE: frozenset[str] = frozenset()
 
 
 class Search:
-    """There was no key for a call of so many tokens, and so there is none for a larger one: until `view.wakes_at`, or in a group that was `stirred` since.
+    """There was no key for so many tokens, and so there is none for more: until `view.wakes_at`, or in a group that was `stirred` since.
 
     For larger calls, and as things move on, the moments of `view` are lower bounds.
     """

@@ -193,8 +193,8 @@ def _replay_fields(replay: Replay) -> bytes:
 
 
 def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
-    case, lease = relay.case, relay.lease
-    call, ticket = case.call, case.ticket
+    case = relay.case
+    call, ticket, lease = case.call, case.ticket, case.last_lease
     own = (
         f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
         f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
