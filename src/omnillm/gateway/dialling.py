@@ -8,12 +8,10 @@ import asyncio
 
 import msgspec
 
-from omnillm.admission.asks import Lease
-from omnillm.errors import UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, authenticate, cut, garbled, late, renewed
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, Dispatch, authenticate, cut, garbled, late, renewed
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.realtime import Dialled, Session
 from omnillm.gateway.rounds import VISIBLE
@@ -24,8 +22,6 @@ from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.transport.client import Exchange, HttpClient
 from omnillm.transport.timeouts import Deadlines, Timeouts
 from omnillm.transport.websocket import LOST, Message, WebSocket
-
-NOT_HERE = frozenset({Verdict.NOT_FOUND, Verdict.DENIED})
 
 
 class Dialling:
@@ -48,40 +44,22 @@ class Dialling:
 
     async def open(self, case: Case) -> Session:
         """With the first provider that opens one."""
-        dialled = await self._dispatch.over_keys(case, self._attempt)
+        dialled = await self._dispatch.over_keys(case, self._dial)
         return Session(case, dialled, admission=self._admission, journal=self._journal, deadlines=self._deadlines)
 
-    async def _attempt(self, case: Case, lease: Lease) -> Dialled | Failure:
-        """One dispatch on a lease; what an expired token lost is tried again on the same lease, a row each."""
+    async def _dial(self, case: Case, attempt: Attempt) -> Dialled | Failure:
+        lease = attempt.lease
         upstream = self._upstreams.find(lease.provider, lease.key, case.call.protocol.name)
-        while True:
-            attempt = case.begin(lease)
-            if self._journal.is_strict and case.periods:
-                amount = case.quote.amount_nanousd
-                await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=amount, wall_ms=attempt.wall_ms)
-            try:
-                answer = await self._dial(case, attempt, upstream)
-            except (UpstreamLost, UpstreamTimeout) as error:
-                answer = Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
-            if not isinstance(answer, Failure):
-                return answer
-            # A model without sessions is another target's turn, and says nothing about the key's calls of that model.
-            verdict = Verdict.CALLER_FAULT if answer.verdict in NOT_HERE else answer.verdict
-            case.end(attempt.outcome(msgspec.structs.replace(answer, verdict=verdict)), status=answer.status, error=answer.code)
-            if answer.verdict is not Verdict.STALE:
-                return answer
-
-    async def _dial(self, case: Case, attempt: Attempt, upstream: Upstream) -> Dialled | Failure:
         if upstream.credential is not None:
             trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
             if trouble is not None:
                 return trouble
-        model, said = attempt.lease.model, case.call.body
+        model, said = lease.model, case.call.body
         outgoing = upstream.opening(case.call, model)
         said = said and upstream.first_message(SESSIONS[case.call.protocol.name], said, model)
         attempt.is_sent = True
         attempt.sent_at = self._upstreams.now()
-        self._admission.sent(attempt.lease.lease_id, attempt.sent_at)
+        self._admission.sent(lease.lease_id, attempt.sent_at)
         answer = await self._client.switch(outgoing, on_begin=attempt.begin)
         if isinstance(answer, Exchange):
             attempt.exchange = answer

@@ -23,7 +23,7 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import COUNT_TOKENS
+from omnillm.gateway.call import COUNT_TOKENS, REALTIME
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, begun
@@ -58,77 +58,67 @@ class Dispatch:
 
     def send(self, case: Case) -> Coroutine[Any, Any, Answer]:
         """The first attempt that answers, its lease and exchange still open under the case."""
-        return self.over_keys(case, self._attempt)
+        return self.over_keys(case, self._exchange)
 
     async def over_keys(
-        self, case: Case, attempt: Callable[[Case, Lease], Awaitable[AnswerT | Failure]], *, is_repeatable: bool = True
+        self, case: Case, exchange: Callable[[Case, Attempt], Awaitable[AnswerT | Failure]], *, is_repeatable: bool = True
     ) -> AnswerT:
         """Leases and attempts until one answers, or what failed cannot be hidden any more: then raises.
 
-        What is not repeatable goes to another key only when it was refused, never when it may have been done.
+        `exchange` sends one attempt and judges what comes of it. What is not repeatable goes to another key only when it was refused,
+        never when it may have been done.
         """
         round_ = begun(case)
+        lease: Lease | None = None
         while True:
-            lease = self._admission.lease(round_.wish or round_.need, self._upstreams.now())
-            if type(lease) is Wait:
-                lease = await self._admission.leased(lease)
-            if not isinstance(lease, Lease):
-                round_.refused(lease)
-                continue
-            answer = await attempt(case, lease)
+            if lease is None:
+                granted = self._admission.lease(round_.wish or round_.need, self._upstreams.now())
+                if type(granted) is Wait:
+                    granted = await self._admission.leased(granted)
+                if not isinstance(granted, Lease):
+                    round_.refused(granted)
+                    continue
+                lease = granted
+            attempt = case.begin(lease)
+            if case.claim is not None or (self._journal.is_strict and case.quote.amount_nanousd and case.periods):
+                amount = case.quote.amount_nanousd
+                await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=amount, wall_ms=attempt.wall_ms)
+            try:
+                answer = await exchange(case, attempt)
+            except (UpstreamLost, UpstreamTimeout) as error:
+                answer = Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
             if type(answer) is not Failure:
                 return answer
-            await self._consider(case, round_, lease, answer, is_repeatable=is_repeatable)
+            lease = await self._consider(round_, attempt, answer, is_repeatable=is_repeatable)
 
-    async def _attempt(self, case: Case, lease: Lease) -> Answer | Failure:
-        """One dispatch on a lease; what a dead reused connection or an expired token lost is sent again on the same lease, a row each."""
-        bridged = None if case.bridge is None else case.bridge.find_for(lease)
+    async def _exchange(self, case: Case, attempt: Attempt) -> Answer | Failure:
+        """Send one attempt, and judge what comes of it."""
+        lease, bridge = attempt.lease, case.bridge
+        bridged = None if bridge is None else bridge.find_for(lease)
         protocol = case.call.protocol if bridged is None else bridged.protocol
         upstream = self._upstreams.find(lease.provider, lease.key, protocol.name)
-        while True:
-            attempt = case.begin(lease)
-            if case.claim is not None or (self._journal.is_strict and case.periods):
-                await self._journal.reserve(
-                    case,
-                    attempt=attempt.number,
-                    amount_nanousd=case.quote.amount_nanousd,
-                    wall_ms=attempt.wall_ms,
-                )
-            answer = await self._exchange(case, attempt, upstream, bridged)
-            if isinstance(answer, Answer):
-                return answer
-            case.end(_outcome(case, attempt, answer), status=answer.status, error=answer.code)
-            if answer.verdict is not Verdict.STALE:
-                return answer
-            await self._cover(case)
-
-    async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
-        """Send and judge; transport faults become failures here."""
-        try:
-            if upstream.credential is not None:
-                trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
-                if trouble is not None:
-                    return trouble
-            call = case.call if bridged is not None or case.pin is None else case.call_for(attempt.lease, case.pin)
-            outgoing = upstream.outgoing(call, case.quote, attempt.lease.model, bridged)
-            attempt.is_sent = True
-            if call.is_stream:
-                attempt.observed_bytes = 0
-            attempt.sent_at = now = self._upstreams.now()
-            self._admission.sent(attempt.lease.lease_id, now)
-            attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
-            attempt.sent_at = exchange.sent_at
-            attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
-            if exchange.status != 200:
-                failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
-                return renewed(attempt, upstream.credential, failure)
-            if case.call.is_stream:
-                return await self._read_stream(case, attempt, upstream, bridged)
-            body = await exchange.read_all(self.settings.buffered_bytes)
-            attempt.exchange = None  # it is over, and nobody has to close it
-            return self._read_whole(case, exchange, upstream, bridged, body)
-        except (UpstreamLost, UpstreamTimeout) as error:
-            return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+        if upstream.credential is not None:
+            trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
+            if trouble is not None:
+                return trouble
+        call = case.call if bridged is not None or case.pin is None else case.call_for(lease, case.pin)
+        outgoing = upstream.outgoing(call, case.quote, lease.model, bridged)
+        attempt.is_sent = True
+        if call.is_stream:
+            attempt.observed_bytes = 0
+        attempt.sent_at = now = self._upstreams.now()
+        self._admission.sent(lease.lease_id, now)
+        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
+        attempt.sent_at = exchange.sent_at
+        attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
+        if exchange.status != 200:
+            failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+            return renewed(attempt, upstream.credential, failure)
+        if call.is_stream:
+            return await self._read_stream(case, attempt, upstream, bridged)
+        body = await exchange.read_all(self.settings.buffered_bytes)
+        attempt.exchange = None  # it is over, and nobody has to close it
+        return self._read_whole(case, exchange, upstream, bridged, body)
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
         """What an error's body means, whatever the status that it came under."""
@@ -209,17 +199,23 @@ class Dispatch:
                 return answer if answer.is_ended_well else cut()
         return answer
 
-    async def _consider(self, case: Case, round_: Round, lease: Lease, failure: Failure, *, is_repeatable: bool) -> None:
-        """Go round again, or raise: what failed decides whether another key may hide it."""
+    async def _consider(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
+        """Go round again, on this lease or (None) another one, or raise: what failed decides whether that may hide it."""
+        case, lease, verdict = round_.case, attempt.lease, failure.verdict
+        case.end(_outcome(case, attempt, failure), status=failure.status, error=failure.code)
+        if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
+            await self._cover(case)
+            return lease
         round_.note(lease, failure)
-        if failure.verdict in RETRIES:
+        if verdict in RETRIES:
             if not is_repeatable or round_.retries > self.settings.max_retries:
                 raise round_.error()
             await self._cover(case)
-        elif failure.verdict not in FAILOVERS:
+        elif verdict not in FAILOVERS:
             raise round_.error()
         if self._upstreams.now() > case.call.deadline - SHORTEST_ATTEMPT_S:
-            raise round_.error() if failure.verdict is not Verdict.NOT_SENT else round_.overdue()
+            raise round_.error() if verdict is not Verdict.NOT_SENT else round_.overdue()
+        return None
 
     async def _cover(self, case: Case) -> None:
         """Reserve for another attempt when the last one may be billed."""
@@ -229,6 +225,7 @@ class Dispatch:
                 raise BudgetExceeded("The budget has no room for another attempt after one that may be billed.", code="budget_exceeded")
 
 
+BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
 TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
     NotSent: Verdict.NOT_SENT,
@@ -239,9 +236,9 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 
 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
-    """What it means for the key. One that may not embed or count with a model, or whose host does not, can still generate with it."""
-    outcome = attempt.outcome(failure)
-    if failure.verdict in OF_A_MODEL and (case.call.protocol.family or case.call.operation == COUNT_TOKENS):
+    """What it means for the key. One that may not embed, count or talk live with a model, or whose host does not, can still generate."""
+    outcome, call = attempt.outcome(failure), case.call
+    if failure.verdict in OF_A_MODEL and (call.protocol.family or call.operation in BESIDE_GENERATION):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome
 

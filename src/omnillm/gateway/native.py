@@ -6,8 +6,8 @@ what a virtual key did not make, it does not find.
 
 import msgspec
 
-from omnillm.admission.asks import Ask, Lease, Refusal, Wait
-from omnillm.errors import BadRequest, CallerFault, UpstreamLost, UpstreamTimeout
+from omnillm.admission.asks import Ask, Refusal, Wait
+from omnillm.errors import BadRequest, CallerFault, StaleConnection
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.batch_bounds import BatchBound, BatchBounds
@@ -16,7 +16,7 @@ from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, TRANSPORT_VERDICTS, Dispatch, authenticate, renewed
+from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, Dispatch, authenticate, renewed
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.native_names import files_named, is_ambiguous, is_object, model_named
@@ -166,44 +166,31 @@ class NativeEngine:
     async def send(self, case: Case, ask: NativeAsk) -> Exchange:
         """The first attempt that succeeds, its lease and exchange still open under the case."""
         return await self._dispatch.over_keys(
-            case, lambda case, lease: self._attempt(case, ask, lease), is_repeatable=ask.method in REPEATABLE
+            case, lambda case, attempt: self._exchange(case, attempt, ask), is_repeatable=ask.method in REPEATABLE
         )
 
-    async def _attempt(self, case: Case, ask: NativeAsk, lease: Lease) -> Exchange | Failure:
+    async def _exchange(self, case: Case, attempt: Attempt, ask: NativeAsk) -> Exchange | Failure:
+        lease = attempt.lease
         upstream = self._upstreams.find(lease.provider, lease.key, ask.endpoint.protocols[0])
-        while True:
-            attempt = case.begin(lease)
-            if case.quote.amount_nanousd and self._journal.is_strict and case.periods:
-                await self._journal.reserve(case, attempt=attempt.number, amount_nanousd=case.quote.amount_nanousd, wall_ms=attempt.wall_ms)
-            answer = await self._exchange(case, attempt, upstream, ask)
-            if not isinstance(answer, Failure):
-                return answer
-            is_renewed = answer.verdict is Verdict.STALE and answer.status > 0
-            # A stale connection ends its lease here: whoever may be asked again asks for another. Renewed credentials keep it.
-            failure = answer if is_renewed or answer.verdict is not Verdict.STALE else msgspec.structs.replace(answer, verdict=Verdict.LOST)
-            case.end(attempt.outcome(failure), status=answer.status, error=answer.code)
-            if not is_renewed:
-                return failure
-
-    async def _exchange(self, case: Case, attempt: Attempt, upstream: Upstream, ask: NativeAsk) -> Exchange | Failure:
+        if upstream.credential is not None:
+            trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
+            if trouble is not None:
+                return trouble
+        outgoing = self._outgoing(case.call, upstream, ask)
+        attempt.is_sent = True
+        attempt.sent_at = self._upstreams.now()
+        self._admission.sent(lease.lease_id, attempt.sent_at)
         try:
-            if upstream.credential is not None:
-                trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
-                if trouble is not None:
-                    return trouble
-            outgoing = self._outgoing(case.call, upstream, ask)
-            attempt.is_sent = True
-            attempt.sent_at = self._upstreams.now()
-            self._admission.sent(attempt.lease.lease_id, attempt.sent_at)
             attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
-            attempt.sent_at = exchange.sent_at
-            attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
-            if exchange.status < 400:
-                return exchange
-            failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
-            return renewed(attempt, upstream.credential, failure)
-        except (UpstreamLost, UpstreamTimeout) as error:
-            return Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
+        except StaleConnection as error:
+            # It ends its lease here: whoever may be asked again asks for another. Renewed credentials keep theirs.
+            return Failure(verdict=Verdict.LOST, status=0, code=error.code, message=error.message)
+        attempt.sent_at = exchange.sent_at
+        attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
+        if exchange.status < 400:
+            return exchange
+        failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+        return renewed(attempt, upstream.credential, failure)
 
     def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk) -> Outgoing:
         target = ask.endpoint.native_target(ask.asked.path, ask.query, encoded=ask.asked.encoded)
