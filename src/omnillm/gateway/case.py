@@ -46,9 +46,9 @@ class Case(msgspec.Struct, eq=False):
     """How long the call is willing to wait in a queue, monotonic seconds."""
     pin: Pin | None = None
     bridge: Bridge | FamilyBridge | None = None
-    ticket: Ticket | None = None
     claim: Claim | None = None
     """The call's hold on its idempotency key."""
+    ticket: Ticket | None = None
     attempt: Attempt | None = None
     attempts: int = 0
     usage: Usage = NO_USAGE

@@ -1,7 +1,6 @@
 """The straight line of a call."""
 
 from collections.abc import Coroutine
-from functools import partial
 from typing import Any
 
 from omnillm.admission.asks import Ask, Ticket, Wait
@@ -18,7 +17,6 @@ from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.settlement import Settlement
 from omnillm.routing.router import Router
-from omnillm.routing.target import Plan
 
 
 class Engine:
@@ -51,25 +49,24 @@ class Engine:
 
     async def _serve(self, call: Call, claim: Claim | None) -> Relay:
         """Route, admit, dispatch. The relay then owns what the case holds. An error gives back everything, seen or not."""
-        plan = self._plan(call)
+        plan = self._router.plan(
+            call.model, provider=call.provider, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models
+        )
         seen = call.outline or call
         named = call.protocol.named_ids(seen.members, seen.body)
         pin = await self._settlement.bindings.pin(call, named) if named else None
         if pin is not None:
             plan = pinned(plan, pin, call)
-        with self._settlement.open(call, plan, pin) as case:
-            case.claim = claim
+        with self._settlement.open(call, plan, pin, claim) as case:
             await self._admit(case)
             answer = await self._dispatch.send(case)
             return Relay.open(case, answer, self._drains)
 
-    def _plan(self, call: Call) -> Plan:
-        find = partial(self._router.plan_at, call.provider) if call.provider else self._router.plan
-        return find(call.model, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models)
-
     async def converse(self, call: Call) -> Session:
         """Open a live session, on the same straight line. The session then owns what the case holds: close it."""
-        plan = self._plan(call)
+        plan = self._router.plan(
+            call.model, provider=call.provider, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models
+        )
         with self._settlement.open(call, plan) as case:
             await self._admit(case)
             return await self._dialling.open(case)

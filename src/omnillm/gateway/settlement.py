@@ -10,6 +10,7 @@ from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.ended import Ended
 from omnillm.gateway.family_bridge import FamilyBridge
+from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quoter
 from omnillm.routing.target import Plan
@@ -45,7 +46,7 @@ class Settlement:
         self._day_number = 0
         self._day = ""
 
-    def open(self, call: Call, plan: Plan, pin: Pin | None = None) -> Case:
+    def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None) -> Case:
         """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
         bridge: Bridge | FamilyBridge | None
         if call.protocol.family:
@@ -56,10 +57,10 @@ class Settlement:
         if bridge is not None and pin is None:
             pin = bridge.pin
         quote, targets = self.quoter.quote(call, plan, bridge)
-        queue_until, deadline = call.started_at + self._queue_s, call.deadline
-        if deadline < queue_until:
-            queue_until = deadline
-        return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge)
+        queue_until = call.started_at + self._queue_s
+        if call.deadline < queue_until:
+            queue_until = call.deadline
+        return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""

@@ -54,4 +54,6 @@ class Cap:
 
 
 def _bounded(seconds: float) -> float:
-    return min(max(seconds, 0.0), RESET_MOST_S)
+    if seconds < 0.0:
+        return 0.0
+    return seconds if seconds < RESET_MOST_S else RESET_MOST_S

@@ -54,13 +54,15 @@ class Router:
         self._choices: dict[tuple[str, str, str], Choice] = {}
         self._permitted: set[tuple[str, tuple[str, ...]]] = set()
 
-    def plan(self, model: str, *, protocol: str, operation: str = "generate", allowed: tuple[str, ...] = ()) -> Plan:
+    def plan(self, model: str, *, protocol: str, operation: str = "generate", allowed: tuple[str, ...] = (), provider: str = "") -> Plan:
         """Return the targets in the order in which to try them, each with the protocol that it will be spoken to in.
 
         `protocol`: the client's; what a target cannot be asked in it, it is asked in its own, if it is a generation. `allowed`: the
-        caller's names and patterns, () for all. Forbidden 403, UnknownModel 404; BadRequest 400 when no target has the operation or the
-        name cannot be sent.
+        caller's names and patterns, () for all. `provider`: the only one, whatever the routes say. Forbidden 403, UnknownModel 404;
+        BadRequest 400 when no target has the operation or the name cannot be sent.
         """
+        if provider:
+            return self._plan_at(provider, model, protocol=protocol, operation=operation, allowed=allowed)
         if allowed and model not in allowed and (model, allowed) not in self._permitted:
             self._permit(model, allowed)
         choice = self._choices.get((model, protocol, operation)) or self._choose(model, protocol, operation, allowed)
@@ -68,8 +70,8 @@ class Router:
             return choice.plans[bisect(choice.bounds, self._dice.random() * choice.total)]
         return choice.plans[0]
 
-    def plan_at(self, provider: str, model: str, *, protocol: str, operation: str, allowed: tuple[str, ...]) -> Plan:
-        """Return the one target of "provider/model", whatever the routes say, in the client's protocol. Raises as `plan` does."""
+    def _plan_at(self, provider: str, model: str, *, protocol: str, operation: str, allowed: tuple[str, ...]) -> Plan:
+        """Return the one target of "provider/model", in the client's protocol."""
         name = model.removeprefix(f"{provider}/")
         self.check_spendable(provider, name, allowed)
         if not name or len(model) > LONGEST_NAME or not model.isascii() or not model.isprintable():
