@@ -178,7 +178,6 @@ class Program:
         self.engine = Engine(
             router=router,
             settlement=settlement,
-            admission=self.admission,
             dispatch=dispatch,
             drains=self.drains,
             idempotency=self._idempotency,
@@ -193,7 +192,6 @@ class Program:
         )
 
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
-        assert self._journal is not None
         assert self._batches is not None
         assert self._batch_bounds is not None
         self._batch_bounds.configure(self.settlement.quoter)
@@ -202,7 +200,6 @@ class Program:
             router=self.router,
             settlement=self.settlement,
             admission=self.admission,
-            journal=self._journal,
             client=self.client,
             upstreams=self.upstreams,
             bounds=self._batch_bounds,

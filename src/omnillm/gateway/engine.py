@@ -3,29 +3,24 @@
 from collections.abc import Coroutine
 from typing import Any
 
-from omnillm.admission.asks import Ask, Ticket, Wait
-from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
-from omnillm.gateway.case import Case
 from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.idempotency import Claim, Idempotency, Replay
 from omnillm.gateway.realtime import Session
-from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.settlement import Settlement
 from omnillm.routing.router import Router
 
 
 class Engine:
-    def __init__(  # noqa: PLR0913  the stations of the line
+    def __init__(
         self,
         *,
         router: Router,
         settlement: Settlement,
-        admission: Admission,
         dispatch: Dispatch,
         drains: Drains,
         idempotency: Idempotency,
@@ -36,7 +31,6 @@ class Engine:
         self._drains = drains
         self._idempotency = idempotency
         self._settlement = settlement
-        self._admission = admission
         self._dispatch = dispatch
 
     def serve(self, call: Call) -> Coroutine[Any, Any, Relay | Replay]:
@@ -57,8 +51,11 @@ class Engine:
         pin = await self._settlement.bindings.pin(call, named) if named else None
         if pin is not None:
             plan = pinned(plan, pin, call)
-        with self._settlement.open(call, plan, pin, claim) as case:
-            await self._admit(case)
+        settlement = self._settlement
+        with settlement.open(call, plan, pin, claim) as case:
+            wait = settlement.admit(case, call.caller.budgets if case.quote.amount_nanousd else ())
+            if wait is not None:
+                await settlement.admitted(case, wait)
             answer = await self._dispatch.send(case)
             return Relay.open(case, answer, self._drains)
 
@@ -67,28 +64,9 @@ class Engine:
         plan = self._router.plan(
             call.model, provider=call.provider, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models
         )
-        with self._settlement.open(call, plan) as case:
-            await self._admit(case)
+        settlement = self._settlement
+        with settlement.open(call, plan) as case:
+            wait = settlement.admit(case, call.caller.budgets if case.quote.amount_nanousd else ())
+            if wait is not None:
+                await settlement.admitted(case, wait)
             return await self._dialling.open(case)
-
-    async def _admit(self, case: Case) -> None:
-        call, quote = case.call, case.quote
-        amount = quote.amount_nanousd
-        if amount:
-            self._settlement.journal.check()
-        answer = self._admission.admit(
-            Ask(
-                case_id=case.request_id,
-                caller=call.caller.name,
-                tokens=quote.tokens,
-                budgets=call.caller.budgets if amount else (),
-                amount_nanousd=amount,
-                queue_until=case.queue_until,
-            ),
-            self._settlement.now(),
-        )
-        if type(answer) is Wait:
-            answer = await self._admission.admitted(answer)
-        if not isinstance(answer, Ticket):
-            raise refusal_error(answer, call.model)
-        case.ticket = answer

@@ -6,7 +6,6 @@ what a virtual key did not make, it does not find.
 
 import msgspec
 
-from omnillm.admission.asks import Ask, Refusal, Wait
 from omnillm.errors import BadRequest, CallerFault, StaleConnection
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
@@ -17,12 +16,10 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, Dispatch, authenticate, renewed
-from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.native_names import files_named, is_ambiguous, is_object, model_named
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.gateway.native_weight import expected_tokens
-from omnillm.gateway.refusals import refusal_error
 from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstream, Upstreams
@@ -47,7 +44,6 @@ class NativeEngine:
         router: Router,
         settlement: Settlement,
         admission: Admission,
-        journal: Journal,
         client: HttpClient,
         upstreams: Upstreams,
         bounds: BatchBounds,
@@ -59,7 +55,6 @@ class NativeEngine:
         self._router = router
         self._settlement = settlement
         self._admission = admission
-        self._journal = journal
         self._client = client
         self._upstreams = upstreams
         self._dispatch = dispatch
@@ -143,25 +138,9 @@ class NativeEngine:
         return await bindings.pin(call, named)
 
     async def admit(self, case: Case, *, is_metered: bool) -> None:
-        call = case.call
-        if is_metered and call.caller.budgets:
-            self._journal.check()
-        answer = self._admission.admit(
-            Ask(
-                case_id=case.request_id,
-                caller=call.caller.name,
-                tokens=case.quote.tokens,
-                budgets=call.caller.budgets if is_metered else (),
-                amount_nanousd=case.quote.amount_nanousd,
-                queue_until=case.queue_until,
-            ),
-            self._upstreams.now(),
-        )
-        if isinstance(answer, Wait):
-            answer = await self._admission.admitted(answer)
-        if isinstance(answer, Refusal):
-            raise refusal_error(answer, call.model)
-        case.ticket = answer
+        wait = self._settlement.admit(case, case.call.caller.budgets if is_metered else ())
+        if wait is not None:
+            await self._settlement.admitted(case, wait)
 
     async def send(self, case: Case, ask: NativeAsk) -> Exchange:
         """The first attempt that succeeds, its lease and exchange still open under the case."""

@@ -1,7 +1,8 @@
-"""Opens the cases of calls, and holds what they close with."""
+"""Opens the cases of calls, has them admitted, and holds what they close with."""
 
 from random import Random
 
+from omnillm.admission.asks import Ask, Refusal, Ticket, Wait
 from omnillm.clock import Clock
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import Bindings, Pin
@@ -13,11 +14,12 @@ from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quoter
+from omnillm.gateway.refusals import refusal_error
 from omnillm.routing.target import Plan
 
 
 class Settlement:
-    """Opens cases, and knows what they need to close: admission, journal, prices, clock, dice, and who wants to hear of the end."""
+    """Opens and admits cases, and knows what they need to close: admission, journal, prices, clock, dice, and who hears of the end."""
 
     def __init__(  # noqa: PLR0913  what every case uses
         self,
@@ -61,6 +63,37 @@ class Settlement:
         if call.deadline < queue_until:
             queue_until = call.deadline
         return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
+
+    def admit(self, case: Case, budgets: tuple[str, ...]) -> Wait | None:
+        """Ask for a ticket: the caller's limits, and the money of one attempt from `budgets`. Raises what is refused at once.
+
+        None: the case is admitted. Else it has to wait, until it is `admitted`.
+        """
+        if budgets:
+            self.journal.check()
+        quote = case.quote
+        ask = Ask(
+            case_id=case.request_id,
+            caller=case.call.caller.name,
+            tokens=quote.tokens,
+            budgets=budgets,
+            amount_nanousd=quote.amount_nanousd,
+            queue_until=case.queue_until,
+        )
+        answer = self.admission.admit(ask, self.now())
+        if isinstance(answer, Ticket):
+            case.ticket = answer
+            return None
+        if isinstance(answer, Wait):
+            return answer
+        raise refusal_error(answer, case.call.model)
+
+    async def admitted(self, case: Case, wait: Wait) -> None:
+        """Return once the case has its ticket. Raises what is refused."""
+        answer = await self.admission.admitted(wait)
+        if isinstance(answer, Refusal):
+            raise refusal_error(answer, case.call.model)
+        case.ticket = answer
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""
