@@ -25,9 +25,7 @@ def broken(desk, provider="p", labels="a"):
 def test_a_lease_names_all_that_the_sender_needs():
     """And nothing live."""
     desk = Desk(pool(key("a"), provider="p"))
-    assert desk.ask_lease("x", targets=("p/gpt",), tokens=30) == Lease(
-        lease_id=1, case_id="x", provider="p", key="a", model="gpt", tokens=30
-    )
+    assert desk.ask_lease("x", targets=("p/gpt",), tokens=30) == Lease(lease_id=1, case_id="x", provider="p", key="a", model="gpt")
 
 
 def test_targets_are_tried_in_order():

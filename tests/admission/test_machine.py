@@ -99,7 +99,7 @@ class Verbs(RuleBasedStateMachine):
             self.world.lease(
                 lease.case_id,
                 targets=out.need.targets,
-                tokens=lease.tokens,
+                tokens=out.need.tokens,
                 patience=patience,
                 tried=(*out.need.tried, (lease.provider, lease.key)),
                 retry_of=lease.provider if outcome.verdict in RETRIES else "",

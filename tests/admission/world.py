@@ -380,14 +380,13 @@ class World:
             each for pool in self.configured.pools if pool.provider == lease.provider for each in pool.keys if each.label == lease.key
         )
         assert (lease.provider, lease.model) in need.targets
-        assert lease.tokens == need.tokens
         assert not terms.models or any(matches(pattern, lease.model) for pattern in terms.models)
         assert need.pinned in {"", lease.key}
         used = (lease.provider, lease.key)
         assert used not in need.tried or (need.retry_of == lease.provider and used not in self.left[lease.case_id])
         for circuit in grant.key.circuits(lease.model, grant.model_class):
             assert circuit.state is CLOSED or (circuit.state is HALF_OPEN and circuit.probe is grant and circuit in grant.probes)
-        entry = Entry(self.number, lease.tokens)
+        entry = Entry(self.number, need.tokens)
         self.out[lease.lease_id] = Out(lease, need, entry, grant)
         assert not terms.max_concurrency or grant.key.in_use <= terms.max_concurrency
         for scope in self._scopes(lease, terms):
@@ -527,7 +526,7 @@ class World:
         in_use, tokens, grants = defaultdict(int), defaultdict(int), set()
         for out in self.out.values():
             in_use[id(out.grant.key)] += 1
-            tokens[id(out.grant.key)] += out.lease.tokens
+            tokens[id(out.grant.key)] += out.need.tokens
             grants.add(out.grant)
         for pool in self.leasing.pools.values():
             for each in (*pool.keys.values(), *pool.removed):

@@ -209,9 +209,7 @@ def test_what_was_found_is_kept_as_long_as_it_is_sought() -> None:
     signing = {key: upstream.credential for (_, key, _), upstream in made.items() if upstream.credential is not None}
     assert len(signing) == 1
     again = Credentials(CLOCK, Random(1), found.found)
-    assert {each.credential for each in make_upstreams(before, configured.endpoints(before), again, CLOCK).values()} >= set(
-        signing.values()
-    )
+    assert {each.credential for each in make_upstreams(before, configured.endpoints(before), again).values()} >= set(signing.values())
     other = parse(CLOUD.replace("KIND", "bedrock").replace("KEY", "AKIA0:other").replace("AUTH", "bearer, region: us-east-1"), {})
     changed = Credentials(CLOCK, Random(1), again.found)
     assert not {each.credential for each in make_upstreams(other, configured.endpoints(other), changed, CLOCK).values()} & set(

@@ -12,7 +12,7 @@ from omnillm.usage import Usage
 PRICE = Price.of(input=400_000_000, output=1_600_000_000)
 QUOTE = Quote(prompt_bound=100, output_bound=50, amount_nanousd=bound(100, 50, PRICE))
 USAGE = Usage(input=10, output=20)
-LEASE = Lease(lease_id=1, case_id="c", provider="p", key="k", model="m", tokens=0)
+LEASE = Lease(lease_id=1, case_id="c", provider="p", key="k", model="m")
 
 
 def attempt(*, is_sent: bool = True, observed: int = -1, price: Price | None = PRICE) -> Attempt:

@@ -67,7 +67,7 @@ def test_every_row_is_computed_again_bit_for_bit(model, usage, verdict, is_known
     """However the attempt ended: from its version and usage alone."""
     section, name, terms = model
     price = CATALOG.find("p", section, name, terms)
-    attempt = Attempt(Lease(lease_id=1, case_id="c", provider="p", key="k", model=name, tokens=0), 1, price, price.version, 0)
+    attempt = Attempt(Lease(lease_id=1, case_id="c", provider="p", key="k", model=name), 1, price, price.version, 0)
     attempt.has_begun = True
     attempt.observed_bytes = observed
     outcome = Outcome(verdict=verdict, usage=usage, tokens=usage.total_tokens) if is_known else Outcome(verdict=verdict)

@@ -67,7 +67,6 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     key: str
     """The key's label; the secret is looked up by whoever sends."""
     model: str
-    tokens: int
 
 
 @final

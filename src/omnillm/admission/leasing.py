@@ -114,9 +114,7 @@ class Leasing:
             self.pools.get(need.retry_of, pool).outage.retry(now)
         else:
             pool.outage.call(now)
-        return Lease(
-            lease_id=lease_id, case_id=grant.case_id, provider=pool.provider, key=grant.key.label, model=grant.model, tokens=grant.tokens
-        )
+        return Lease(lease_id=lease_id, case_id=grant.case_id, provider=pool.provider, key=grant.key.label, model=grant.model)
 
     def _outlook(self, need: Need, failed_over: Tried, now: float, *, is_bound_enough: bool) -> Outlook:
         """Over all targets. For a retry the failed provider's tried keys count as well, but for those that the call left for good."""

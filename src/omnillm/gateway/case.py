@@ -30,7 +30,7 @@ SUCCESS = "success"
 ABORTED = "aborted"
 STALE, NOT_SENT = Verdict.STALE, Verdict.NOT_SENT
 SETTLE, VOID = EntryKind.SETTLE, EntryKind.VOID
-NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="", tokens=0)
+NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="")
 
 
 class Case(msgspec.Struct, eq=False):
@@ -143,7 +143,6 @@ class Case(msgspec.Struct, eq=False):
         self.attempt = None
         if attempt.exchange is not None:
             attempt.exchange.close()
-            attempt.exchange = None
         charged = attempt.charged or self.charge(attempt, outcome, status)
         now = self.settlement.now()
         if outcome.verdict is not STALE:
@@ -241,9 +240,7 @@ class Case(msgspec.Struct, eq=False):
             settlement.admission.cancel(self.request_id, now)
         row = self._request_row(status, outcome, now)
         claims = () if self.claim is None else self._end_claim(self.claim, outcome)
-        settlement.journal.post(
-            Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims),
-        )
+        settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims))
         settlement.ended.add(row)
 
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:

@@ -25,7 +25,7 @@ class DispatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     buffered_bytes: int = 64 * 1024 * 1024
 
 
-class Round(msgspec.Struct, kw_only=True):
+class Round(msgspec.Struct, kw_only=True, gc=False):
     """What one call has tried so far, and what it would be told if nothing else is left."""
 
     case: Case

@@ -138,47 +138,44 @@ class Pool:
 
     def _pick(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
         """Where there is more to it than which of the ready keys is next."""
-        tokens = wish.tokens
         if wish.pinned or wish.affinity:
             key = self.keys.get(wish.pinned) if wish.pinned else self._favourite(wish.affinity, model)
-            if key is not None and key.fits(model, tokens, passed, now):
+            if key is not None and key.fits(model, wish.tokens, passed, now):
                 return key
             if wish.pinned:
                 return None
         if self._searches:
             search = self._searches.get(model)
-            if search is not None and search.covers(tokens, now):
-                return search.pick(tokens, passed, now)
+            if search is not None and search.covers(wish.tokens, now):
+                return search.pick(wish.tokens, passed, now)
         if self._awaiting:
             return self._pick_or_probe(wish, model, passed, now)
-        return self._select(self._ready, model, tokens, passed, now, self.dice)
+        return self._select(self._ready, model, wish.tokens, passed, now, self.dice)
 
     def _pick_or_probe(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
         """A call that has already failed once is not risked on a probe while a ready key has room."""
-        tokens = wish.tokens
         if not wish.tried:
-            key = self._probe(model, tokens, passed, now, most=PROBES_LOOKED_AT)
+            key = self._probe(model, wish.tokens, passed, now, most=PROBES_LOOKED_AT)
             if key is not None:
                 return key
-        key = self._select(self._ready, model, tokens, passed, now, self.dice)
-        return key or self._probe(model, tokens, passed, now, most=len(self._awaiting))
+        key = self._select(self._ready, model, wish.tokens, passed, now, self.dice)
+        return key or self._probe(model, wish.tokens, passed, now, most=len(self._awaiting))
 
     def outlook(self, wish: Wish, model: str, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
         """After `lease` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
-        tokens = wish.tokens
         if wish.pinned:
             key = self.keys.get(wish.pinned)
-            return outlook((key,) if key is not None else (), model, tokens, passed, now)
+            return outlook((key,) if key is not None else (), model, wish.tokens, passed, now)
         if passed:
-            return outlook(self.keys.values(), model, tokens, passed, now)
+            return outlook(self.keys.values(), model, wish.tokens, passed, now)
         search = self._searches.get(model)
-        if search is not None and search.covers(tokens, now):
+        if search is not None and search.covers(wish.tokens, now):
             if is_bound_enough or len(self.keys) > LOOKED_AT_MOST:
-                return search.tell(tokens)
-            return outlook(self.keys.values(), model, tokens, passed, now)
+                return search.tell(wish.tokens)
+            return outlook(self.keys.values(), model, wish.tokens, passed, now)
         if len(self._searches) >= REMEMBERED_MOST:
             self._searches.clear()
-        search = self._searches[model] = Search(model, tokens, outlook(self.keys.values(), model, tokens, passed, now))
+        search = self._searches[model] = Search(model, wish.tokens, outlook(self.keys.values(), model, wish.tokens, passed, now))
         return search.view
 
     def _favourite(self, affinity: int, model: str) -> Key | None:
