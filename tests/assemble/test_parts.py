@@ -212,7 +212,5 @@ def test_what_was_found_is_kept_as_long_as_it_is_sought() -> None:
     assert {each.credential for each in make_upstreams(before, configured.endpoints(before), again).values()} >= set(signing.values())
     other = parse(CLOUD.replace("KIND", "bedrock").replace("KEY", "AKIA0:other").replace("AUTH", "bearer, region: us-east-1"), {})
     changed = Credentials(CLOCK, Random(1), again.found)
-    assert not {each.credential for each in make_upstreams(other, configured.endpoints(other), changed, CLOCK).values()} & set(
-        signing.values()
-    )
+    assert not {each.credential for each in make_upstreams(other, configured.endpoints(other), changed).values()} & set(signing.values())
     assert not set(signing.values()) & set(changed.found.values())

@@ -49,6 +49,8 @@ class Case(msgspec.Struct, eq=False):
     claim: Claim | None = None
     """The call's hold on its idempotency key."""
     ticket: Ticket | None = None
+    periods: tuple[tuple[str, str], ...] = ()
+    """The ticket's: (budget, period) of everything reserved for the case."""
     attempt: Attempt | None = None
     attempts: int = 0
     usage: Usage = NO_USAGE
@@ -106,11 +108,6 @@ class Case(msgspec.Struct, eq=False):
         if isinstance(error, Exception) and not isinstance(error, OmniError):
             self.close(status=500, outcome=Defect.code)
             raise Defect(self.request_id, self.attempts) from error
-
-    @property
-    def periods(self) -> tuple[tuple[str, str], ...]:
-        """(budget, period) of everything reserved for the case."""
-        return () if self.ticket is None else self.ticket.periods
 
     @property
     def claims(self) -> tuple[ClaimRow, ...]:
@@ -177,9 +174,9 @@ class Case(msgspec.Struct, eq=False):
 
     def _book(self, attempt: Attempt, verdict: Verdict, charged: tuple[int, bool]) -> None:
         """The attempt's entries in the ledger."""
-        ticket, journal = self.ticket, self.settlement.journal
+        journal = self.settlement.journal
         # Without a durable reservation to close, an attempt that cost nothing moves nothing; a batch's cost comes later, in these periods.
-        if ticket is not None and ticket.periods and (charged[0] or journal.is_strict or self.call.operation == BATCHES):
+        if self.periods and (charged[0] or journal.is_strict or self.call.operation == BATCHES):
             is_void = not attempt.is_sent or verdict is NOT_SENT
             self._entries += journal.entries(
                 self,

@@ -82,7 +82,7 @@ class Settlement:
         )
         answer = self.admission.admit(ask, self.now())
         if isinstance(answer, Ticket):
-            case.ticket = answer
+            case.ticket, case.periods = answer, answer.periods
             return None
         if isinstance(answer, Wait):
             return answer
@@ -93,7 +93,7 @@ class Settlement:
         answer = await self.admission.admitted(wait)
         if isinstance(answer, Refusal):
             raise refusal_error(answer, case.call.model)
-        case.ticket = answer
+        case.ticket, case.periods = answer, answer.periods
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""
