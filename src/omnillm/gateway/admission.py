@@ -10,7 +10,10 @@ from omnillm.outcome import Outcome
 
 
 class Admission(Protocol):
-    """The controller's verbs, as the gateway needs them, at the moment `now`. None of them suspends: who has to wait, awaits the answer."""
+    """The controller's verbs, as the gateway needs them, at the moment `now`. None of them suspends: who has to wait, awaits the answer.
+
+    So an admission that is asked elsewhere, in another process, would answer each `admit` and `lease` with a `Wait`.
+    """
 
     def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal: ...
     def lease(self, need: Need, now: float) -> Lease | Wait | Refusal: ...
