@@ -30,6 +30,8 @@ print(len(names))
 SOURCES = sorted(Path(omnillm.__file__).parent.rglob("*.py"))
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "system", "popen"}
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "subprocess", "jinja2", "pty", "ctypes", "multiprocessing"}
+CALL_INTO_C = 'getattr(ctypes.CDLL(None), "mallopt", None)'
+"""The one place where the process's own C library is asked for something by name."""
 
 
 def test_a_told_secret_fails_its_test(tmp_path: Path) -> None:
@@ -45,7 +47,16 @@ def test_a_told_secret_fails_its_test(tmp_path: Path) -> None:
 def test_the_package_runs_no_code_that_it_is_given() -> None:
     """No eval, no exec, no pickle, no template, no shell, no unsafe YAML: half of the advisories against gateways began there."""
     assert len(SOURCES) > 100
-    assert [problem for path in SOURCES for problem in problems(path)] == []
+    assert [problem for path in SOURCES for problem in problems(path) if not path.match("assemble/memory.py")] == []
+
+
+def test_the_c_library_is_asked_for_one_thing_only() -> None:
+    """The heap's settings, by a name that stands in the source: nothing that somebody gives leads there."""
+    [memory] = [path for path in SOURCES if path.match("assemble/memory.py")]
+    source = memory.read_text()
+    assert problems(memory) == [f"{memory}:{source[: source.index('import ctypes')].count(chr(10)) + 1}"]
+    assert source.count("ctypes") == 2
+    assert source.count(CALL_INTO_C) == 1
 
 
 def test_an_import_does_nothing() -> None:
