@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.replay import (
     BinaryBody,
@@ -46,8 +47,8 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
+@in_turn("name", NAMES)
+@in_turn("change", [str.lower, str.upper, str.title])
 def test_secrets_are_redacted_by_name_in_any_case(name: str, change: Any) -> None:
     """In headers, in a query, in JSON and in a form."""
     spelt = change(name)
@@ -67,7 +68,7 @@ def test_secrets_are_redacted_by_name_in_any_case(name: str, change: Any) -> Non
     assert form.body == TextBody(f"a=1&{spelt}={redacted}&b=2")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("value", "cleaned"),
     [
         ({"b64_json": BLOB}, {"b64_json": "<redacted:b64_json_blob>"}),

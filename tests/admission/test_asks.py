@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.admission import asks
 from omnillm.outcome import Headroom, Outcome
@@ -62,7 +63,7 @@ def test_a_struct_survives_msgpack(struct):
     survives()
 
 
-@pytest.mark.parametrize("struct", STRUCTS, ids=lambda each: each.__name__)
+@in_turn("struct", STRUCTS, ids=lambda each: each.__name__)
 def test_a_struct_is_frozen(struct):
     """A value that was handed over never changes."""
     assert struct.__struct_config__.frozen

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.gateway import Setup, key_of, write_config
 from benchmarks.plot import write_plot
 from benchmarks.workloads import WORKLOADS
+from tests.in_turn import in_turn
 
 from benchmarks import guard, instructions, open_loop
 from omnillm.config.load import load
@@ -35,7 +36,7 @@ def test_table_of_instructions_names_every_part() -> None:
     assert json.loads(instructions.TABLE.read_text())["instructions"].keys() == WORKLOADS.keys()
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
+@in_turn("name", WORKLOADS)
 def test_every_part_can_be_repeated(name: str) -> None:
     """Its act leaves things as they were, but for what it counts."""
     act = WORKLOADS[name]()

@@ -1,4 +1,5 @@
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.config.checks import is_loopback
 from omnillm.config.load import parse
@@ -10,7 +11,7 @@ def one_provider(rest, keys=KEY):
     return f"providers: {{p: {{{rest}, {keys}}}}}"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("text", "told"),
     [
         ("", "providers (line 1): is missing or empty"),
@@ -62,7 +63,7 @@ def test_the_same_label_and_secret_may_stand_in_two_providers():
     assert len(parse(f"providers: {{a: {{kind: openai, {KEY}}}, b: {{kind: anthropic, {KEY}}}}}", {}).providers) == 2
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("text", "told"),
     [
         ("models: {m: {targets: []}}", "models.m.targets (line 2): is empty"),
@@ -87,7 +88,7 @@ def test_names_that_point_nowhere_are_told_with_the_nearest(complaint, text, tol
     assert told in complaint(text)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("text", "told"),
     [
         ("budgets: [{limit_usd: 1}]", "budgets[0].name (line 2): is missing"),

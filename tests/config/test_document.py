@@ -1,4 +1,5 @@
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.config.document import Mapping, Scalar, Sequence, read_document
 from omnillm.errors import ConfigError
@@ -23,7 +24,7 @@ def test_an_empty_document_is_null():
     assert read_document("# nothing\n", source="x").is_null
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("text", "told", "line"),
     [
         ("a: 1\nb: &x 2\n", "an anchor is not allowed", 2),

@@ -1,4 +1,5 @@
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.config.load import parse
 from omnillm.config.settings import AuthSettings
@@ -38,7 +39,7 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(complaint):
     ]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("text", "told"),
     [
         ("server: 5", "server (line 2): must be a mapping of host, port"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.docs.pages import ERRORS, ROOT, blocks, names, rows, section
+from tests.in_turn import in_turn
 
 from omnillm.protocols.protocol import Fault
 from omnillm.protocols.registry import PROTOCOLS
@@ -49,7 +50,7 @@ def test_both_protocols_of_openai_have_one_error() -> None:
     assert written("openai_responses", LIMITED) == SHOWN["openai_chat"]
 
 
-@pytest.mark.parametrize("status", WORDS)
+@in_turn("status", WORDS)
 def test_the_words_of_a_status_are_as_told(status: int) -> None:
     """The type in OpenAI's and Anthropic's errors, the status in Gemini's."""
     protocols = ["openai_chat", "anthropic_messages", "gemini_generate_content"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.pages import PAGES, ROOT, blocks, headings, prose
+from tests.in_turn import in_turn
 
 from omnillm.config.load import parse
 
@@ -18,7 +19,7 @@ class Anything(dict[str, str]):
         return f"value-of-{name}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@in_turn("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     """Every link between the pages names a file that is there, and a heading in it."""
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page.read_text())):

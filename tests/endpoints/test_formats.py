@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm import (
     ConversionReport,
@@ -63,8 +64,8 @@ def test_an_embedding_survives_its_format(name: str) -> None:
     assert msgspec.structs.replace(parse_api_response(name, reply.value), model="m") == VECTORS
 
 
-@pytest.mark.parametrize("source", EMBEDDING_FORMATS)
-@pytest.mark.parametrize("target", EMBEDDING_FORMATS)
+@in_turn("source", EMBEDDING_FORMATS)
+@in_turn("target", EMBEDDING_FORMATS)
 def test_embeddings_are_said_in_every_other_format(source: str, target: str) -> None:
     """All to all: the texts, the dimensions and the vectors arrive."""
     body = emit_api_request(source, ONE).value
@@ -154,10 +155,8 @@ def test_families_are_not_mixed() -> None:
         parse_api_request("smoke_signals", b"{}")
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in FORMATS if "transcri" not in name and "translat" not in name and name != "openai_speech"]
-)
-@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"{}", b'{"data":7,"results":7}', b'{"error":"x"}', b"\xff"])
+@in_turn("name", [name for name in FORMATS if "transcri" not in name and "translat" not in name and name != "openai_speech"])
+@in_turn("body", [b"", b"[]", b"<html>", b"{}", b'{"data":7,"results":7}', b'{"error":"x"}', b"\xff"])
 def test_garbage_is_no_reply(name: str, body: bytes) -> None:
     """Neither when it is peeked at nor when it is read."""
     assert not FORMATS[name].protocol.peek_reply(body).is_complete
@@ -165,7 +164,7 @@ def test_garbage_is_no_reply(name: str, body: bytes) -> None:
         parse_api_response(name, body)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@in_turn("name", FORMATS)
 def test_a_request_without_members_names_the_first_that_is_missing(name: str) -> None:
     """BadRequest, never anything else."""
     with pytest.raises(BadRequest):
@@ -273,8 +272,8 @@ def test_a_reply_is_read_from_its_exchange() -> None:
         parse_transport_response("openai_speech", TransportResponse(status=500))
 
 
-@pytest.mark.parametrize("name", EMBEDDING_FORMATS)
-@pytest.mark.parametrize("vectors", [(), ((0.5,), (0.25,))])
+@in_turn("name", EMBEDDING_FORMATS)
+@in_turn("vectors", [(), ((0.5,), (0.25,))])
 def test_a_vector_for_each_input_or_none(name: str, vectors: tuple[tuple[float, ...], ...]) -> None:
     """A provider that answers too few, or too many, is garbled: whoever asked could take one text's vector for another's."""
     with pytest.raises(UpstreamLost):

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, TooLarge
 from omnillm.framing.multipart import Field, FormLimits, MultipartReader, PartEnd, PartHead, PartPiece, read_boundary, write_form
@@ -56,7 +57,7 @@ def test_nothing_but_the_start_of_a_delimiter_is_held_back():
         assert len(reader._tail) < len(b"\r\n--b")
 
 
-@pytest.mark.parametrize("cut", range(len(BODY) - 2))
+@in_turn("cut", range(len(BODY) - 2))
 def test_a_cut_form_is_never_whole(cut):
     """At whatever byte it ends."""
     with pytest.raises(BadRequest):
@@ -80,7 +81,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("body", BAD.values(), ids=BAD)
+@in_turn("body", BAD.values(), ids=BAD)
 def test_what_is_malformed_is_refused(body):
     """400, and said so."""
     with pytest.raises(BadRequest, match="malformed"):

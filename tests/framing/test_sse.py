@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import UpstreamLost
 from omnillm.framing.sse import MAX_EVENT_BYTES, Frame, SseReader
@@ -40,14 +41,14 @@ TRANSCRIPTS = {
 }
 
 
-@pytest.mark.parametrize("name", TRANSCRIPTS)
+@in_turn("name", TRANSCRIPTS)
 def test_transcript_is_read_as_the_standard_says(name):
     """Every spelling of a stream gives its events."""
     raw, expected = TRANSCRIPTS[name]
     assert seen(read(raw)) == expected
 
 
-@pytest.mark.parametrize("name", TRANSCRIPTS)
+@in_turn("name", TRANSCRIPTS)
 def test_every_split_gives_the_same_frames(name):
     """Two pieces cut at any byte, and single bytes, give the frames of the whole."""
     raw, _ = TRANSCRIPTS[name]
@@ -57,7 +58,7 @@ def test_every_split_gives_the_same_frames(name):
     assert read(*(raw[at : at + 1] for at in range(len(raw)))) == whole
 
 
-@pytest.mark.parametrize("name", TRANSCRIPTS)
+@in_turn("name", TRANSCRIPTS)
 def test_the_bytes_of_complete_events_pass_untouched(name):
     """The raw bytes of the frames are a prefix of the stream, whole but for an unfinished event."""
     raw, _ = TRANSCRIPTS[name]
@@ -66,7 +67,7 @@ def test_the_bytes_of_complete_events_pass_untouched(name):
     assert raw[len(joined) :] in {b"", b"data: 2\n"}
 
 
-@pytest.mark.parametrize("name", TRANSCRIPTS)
+@in_turn("name", TRANSCRIPTS)
 def test_an_event_is_open_from_its_first_byte_to_its_last(name):
     """Wherever the stream is cut: exactly then the bytes of the complete frames are not all that came."""
     raw, _ = TRANSCRIPTS[name]

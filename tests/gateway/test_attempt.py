@@ -1,6 +1,7 @@
 """What an attempt is charged, however it ended."""
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.admission.asks import Lease
 from omnillm.gateway.attempt import ABORT_SLACK_TOKENS, UNBILLED, Attempt
@@ -26,13 +27,13 @@ def reported(verdict: Verdict, usage: Usage = USAGE) -> Outcome:
     return Outcome(verdict=verdict, usage=usage, tokens=usage.total_tokens)
 
 
-@pytest.mark.parametrize("verdict", Verdict)
+@in_turn("verdict", Verdict)
 def test_a_reported_usage_is_exact(verdict: Verdict) -> None:
     """Whatever else went wrong."""
     assert attempt().charge(reported(verdict), 200, QUOTE) == (cost(USAGE, PRICE), False)
 
 
-@pytest.mark.parametrize("verdict", Verdict)
+@in_turn("verdict", Verdict)
 def test_an_unknown_usage_is_bounded_unless_nobody_bills_it(verdict: Verdict) -> None:
     """The reservation in full, marked as an estimate; a refusal is free."""
     charged = attempt().charge(Outcome(verdict=verdict), 0, QUOTE)

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import Call, Caller, emit, has_repeated_members, read_members
@@ -51,7 +52,7 @@ NO_OBJECTS = (
 )
 
 
-@pytest.mark.parametrize("body", NO_OBJECTS)
+@in_turn("body", NO_OBJECTS)
 def test_what_is_no_json_object_is_a_400(body: bytes) -> None:
     """And says what it is instead."""
     with pytest.raises(BadRequest) as refused:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.gateway.periods import TOTAL, bucket_at, bucket_of, period_at
 from omnillm.gateway.settlement import civil_day
@@ -35,7 +36,7 @@ def test_a_day_in_civil_numbers_is_the_calendars() -> None:
         assert civil_day(number) == (first + timedelta(days=number)).isoformat()
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "zone", "at", "name", "ends"),
     [
         ("day", "UTC", "2026-11-25T23:59:59", "2026-11-25", "2026-11-26T00:00"),

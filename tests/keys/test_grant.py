@@ -1,6 +1,7 @@
 """What a lease holds, and what of it stays charged."""
 
 import pytest
+from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import ModelLimits
@@ -16,7 +17,7 @@ def used(desk):
     return 10 - group.window.requests_left(desk.now), 1000 - group.window.tokens_left(desk.now)
 
 
-@pytest.mark.parametrize("verdict", Verdict)
+@in_turn("verdict", Verdict)
 def test_what_stays_charged_when_nothing_was_reported(verdict):
     """Only an attempt that was never sent gives slot and tokens back; all others keep the reservation."""
     desk = Desk(LIMITED)
@@ -25,8 +26,8 @@ def test_what_stays_charged_when_nothing_was_reported(verdict):
     assert STAYS_CHARGED[verdict] == (verdict is not Verdict.NOT_SENT)
 
 
-@pytest.mark.parametrize("verdict", Verdict)
-@pytest.mark.parametrize("reported", [100, 300, 450])
+@in_turn("verdict", Verdict)
+@in_turn("reported", [100, 300, 450])
 def test_reported_usage_replaces_the_reservation(verdict, reported):
     """Smaller or larger, of whatever verdict; one that was never sent used nothing."""
     desk = Desk(LIMITED)
@@ -34,7 +35,7 @@ def test_reported_usage_replaces_the_reservation(verdict, reported):
     assert used(desk) == ((0, 0) if verdict is Verdict.NOT_SENT else (1, reported))
 
 
-@pytest.mark.parametrize("verdict", Verdict)
+@in_turn("verdict", Verdict)
 def test_a_grant_that_was_never_sent_gives_all_back_unless_its_verdict_tells_that_it_left(verdict):
     """A client that hung up before sending, a call that could not be translated: no byte left."""
     desk = Desk(LIMITED)

@@ -1,6 +1,7 @@
 """Quota groups and model classes: which limits and cooldowns are shared."""
 
 import pytest
+from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import ModelLimits
@@ -159,7 +160,7 @@ def test_made_up_models_are_forgotten_and_resting_ones_are_not():
     assert len(group.classes()) <= MODELS_MOST + 2
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("pattern", "model", "is_match"),
     [
         ("gpt-4", "gpt-4", True),

@@ -1,6 +1,7 @@
 """What each verdict means: for which key, for which models, and for how long."""
 
 import pytest
+from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.keys.judgement import JUDGEMENTS
@@ -38,7 +39,7 @@ def test_every_verdict_has_a_judgement():
     assert set(RESTING) == set(Verdict)
 
 
-@pytest.mark.parametrize("verdict", Verdict)
+@in_turn("verdict", Verdict)
 def test_a_verdict_rests_its_own_scope_and_nothing_else(verdict):
     """Group x model, key, or key x model; a single fault of a provider rests nobody."""
     desk = Desk(*GROUPED)

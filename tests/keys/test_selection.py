@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.keys.selection import SELECTIONS
@@ -44,8 +45,8 @@ def test_keys_that_the_call_has_tried_are_passed_over(selection):
     assert desk.lease(passed={"a", "b", "c"}) is None
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
-@pytest.mark.parametrize("count", [1, 2, 3, 30])
+@in_turn("selection", SELECTIONS)
+@in_turn("count", [1, 2, 3, 30])
 def test_every_slot_of_every_key_is_found(selection, count):
     """However few have room left."""
     desk = Desk(*[key(f"k{number}", rpm=3) for number in range(count)], selection=selection)

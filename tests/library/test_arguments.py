@@ -1,13 +1,14 @@
 """What a `Gateway` is made with is read by the rules of the configuration file."""
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm import ConfigError, Gateway, KeyConfig, PoolConfig, ProviderEndpoint
 
 KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("arguments", "place"),
     [
         ({"keys": []}, "keys"),

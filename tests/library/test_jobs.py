@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm import BadRequest, Gateway, KeyConfig, PrimitiveForm, PrimitiveRequest, ProviderEndpoint
 from omnillm.providers.batches import job_status, result_paths
@@ -71,7 +72,7 @@ async def test_what_tells_of_no_job_is_refused(provider: FakeProvider, path: str
     assert provider.log == []
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "told", "status"),
     [
         *(("openai", {"status": word}, "pending") for word in ("validating",)),

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.money import parse_usd
 from omnillm.pricing.catalog import Catalog, PriceList, digest
@@ -103,7 +104,7 @@ HAND = [
 ]
 
 
-@pytest.mark.parametrize(("section", "model", "terms", "usage", "usd"), HAND)
+@in_turn(("section", "model", "terms", "usage", "usd"), HAND)
 def test_a_real_model_costs_what_a_hand_computes(section, model, terms, usage, usd):
     """USD per million tokens of the providers' own pages, multiplied on paper."""
     assert cost(usage, CATALOG.find("anything", section, model, terms)) == parse_usd(usd)

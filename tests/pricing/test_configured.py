@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm import PriceConfig
 from omnillm.assemble.prices import make_catalog, make_prices
@@ -55,7 +56,7 @@ def test_every_figure_of_a_configured_price_is_used():
     assert (found.max_output, found.context, found.cache_write_long, found.image) == (500, 9000, 1_500_000_000, 40_000 * 10**9)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("price", "place", "problem"),
     [
         ("{input: -1, output: 1}", "input", "must not be negative"),

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridges
@@ -111,7 +112,7 @@ UNBOUNDED = [
 ]
 
 
-@pytest.mark.parametrize(("protocol", "extra", "named"), UNBOUNDED)
+@in_turn(("protocol", "extra", "named"), UNBOUNDED)
 def test_what_has_no_bound_is_named(protocol, extra, named):
     """With the member that would give it one."""
     assert named in asked(protocol, **extra).unbounded
@@ -172,7 +173,7 @@ def test_a_translated_call_is_weighed_by_what_its_targets_are_sent(protocol, spo
     assert both.tokens == max(alone.tokens, native.tokens)
 
 
-@pytest.mark.parametrize(("protocol", "extra", "named"), UNBOUNDED)
+@in_turn(("protocol", "extra", "named"), UNBOUNDED)
 def test_a_budgeted_call_without_a_bound_is_refused(protocol, extra, named):
     """Others go on: nothing of theirs must be kept."""
     with pytest.raises(BadRequest, match="no upper bound") as refused:

@@ -11,18 +11,10 @@ FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "vercel
 
 
 def recordings(provider: str, suffix: str) -> list:
-    """Parameters, one a file; a single skipped one where the recordings are absent."""
+    """Cases, one a file; a single skipped one where the recordings are absent."""
     files = sorted((FIXTURES / provider).glob(f"*{suffix}"))
     absent = pytest.param(None, marks=pytest.mark.skip(reason=f"no recordings in {FIXTURES}"))
     return [pytest.param(file, id=file.name.removesuffix(suffix)) for file in files] or [absent]
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`<provider>_reply` and `<provider>_stream` are every recording of that provider."""
-    for provider in ("anthropic", "google"):
-        for kind, suffix in (("reply", ".json"), ("stream", ".chunks.txt")):
-            if f"{provider}_{kind}" in metafunc.fixturenames:
-                metafunc.parametrize(f"{provider}_{kind}", recordings(provider, suffix))
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import read_members
@@ -11,7 +12,7 @@ from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "named"),
     [
         (b'{"input": "hi"}', ()),

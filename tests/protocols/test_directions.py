@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.cases import PROTOCOLS, REPLIES, REQUESTS, ReplyCase, RequestCase
 from tests.protocols.directions import (
     CONTEXT,
@@ -23,8 +24,8 @@ from omnillm.errors import BadRequest, ProtocolError
 from omnillm.model import Message, Opaque, Reasoning, Text, ToolCall
 from omnillm.protocols.transcode import emit_request, emit_response, parse_request, parse_response, transcode_request
 
-request_cases = pytest.mark.parametrize("case", REQUESTS, ids=[case.feature for case in REQUESTS])
-reply_cases = pytest.mark.parametrize("case", REPLIES, ids=[case.feature for case in REPLIES])
+request_cases = in_turn("case", REQUESTS, ids=[case.feature for case in REQUESTS])
+reply_cases = in_turn("case", REPLIES, ids=[case.feature for case in REPLIES])
 targets = pytest.mark.parametrize("target", PROTOCOLS)
 sources = pytest.mark.parametrize("source", PROTOCOLS)
 

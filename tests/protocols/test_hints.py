@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.hints import (
@@ -20,7 +21,7 @@ from omnillm.protocols.hints import (
 WALL = 1_795_000_000.0
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("text", "seconds"),
     [
         ("12ms", 0.012),
@@ -43,7 +44,7 @@ def test_duration_is_seconds_or_unknown(text, seconds):
     assert duration_s(text) == pytest.approx(seconds) if seconds is not None else duration_s(text) is None
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("headers", "seconds"),
     [
         ({b"retry-after-ms": b"1500", b"retry-after": b"9"}, 1.5),

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.gateway.call import read_members
 from omnillm.protocols.outline import outline
@@ -28,7 +29,7 @@ def said(*content: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": each} for each in content]}
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("name", "request_", "is_short"),
     [
         (CHAT, said(PROSE), True),

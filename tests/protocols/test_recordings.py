@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.cases import PROTOCOLS
 from tests.protocols.conftest import FIXTURES
 from tests.protocols.directions import CONTEXT, is_failure, sdk_reads, sdk_reads_events
@@ -55,8 +56,8 @@ def wire(protocol: str, path: Path) -> bytes:
     return raw + b"data: [DONE]\n\n" if protocol == "openai_chat" else raw
 
 
-@pytest.mark.parametrize("target", PROTOCOLS)
-@pytest.mark.parametrize(("protocol", "path"), recorded(".json"))
+@in_turn("target", PROTOCOLS)
+@in_turn(("protocol", "path"), recorded(".json"))
 def test_recorded_reply_is_valid_everywhere(protocol: str, path: Path, target: str) -> None:
     """And nothing is lost in silence: what does not come back is in the report."""
     body = path.read_bytes()
@@ -68,7 +69,7 @@ def test_recorded_reply_is_valid_everywhere(protocol: str, path: Path, target: s
     assert msgspec.json.decode(report.value)
 
 
-@pytest.mark.parametrize(("protocol", "path"), recorded(".json"))
+@in_turn(("protocol", "path"), recorded(".json"))
 def test_peek_and_translation_count_a_recorded_reply_alike(protocol: str, path: Path) -> None:
     """So the gateway translates with the usage that it peeked, which says the same to the client."""
     body = path.read_bytes()
@@ -81,8 +82,8 @@ def test_peek_and_translation_count_a_recorded_reply_alike(protocol: str, path: 
     assert known == transcode_response(protocol, target, body, context=CONTEXT)
 
 
-@pytest.mark.parametrize("target", PROTOCOLS)
-@pytest.mark.parametrize(("protocol", "path"), recorded(".chunks.txt"))
+@in_turn("target", PROTOCOLS)
+@in_turn(("protocol", "path"), recorded(".chunks.txt"))
 def test_recorded_stream_is_valid_everywhere(protocol: str, path: Path, target: str) -> None:
     """However it is cut into pieces."""
     if path.name in ODD:
@@ -99,7 +100,7 @@ def test_recorded_stream_is_valid_everywhere(protocol: str, path: Path, target: 
     assert b"".join(pieces.feed(raw[at : at + step]) for at in range(0, len(raw), step)) + pieces.feed(b"") == told
 
 
-@pytest.mark.parametrize(("protocol", "path"), recorded(".chunks.txt"))
+@in_turn(("protocol", "path"), recorded(".chunks.txt"))
 def test_recorded_stream_cut_anywhere_is_lost(protocol: str, path: Path) -> None:
     """Before the event that ends it, at some thirty places."""
     raw = wire(protocol, path)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.framing.sse import SseReader
 from omnillm.protocols.protocol import Sight
@@ -53,8 +54,8 @@ def test_plain_events_are_skimmed_one_or_many(protocol):
         assert watching(protocol).skims(event * count)
 
 
-@pytest.mark.parametrize("protocol", PLAIN)
-@pytest.mark.parametrize("telling", [*TELLING, *ODD[1:], b"data: {}\rdata: [DONE]\n\n"])
+@in_turn("protocol", PLAIN)
+@in_turn("telling", [*TELLING, *ODD[1:], b"data: {}\rdata: [DONE]\n\n"])
 def test_what_tells_something_or_is_not_whole_is_not_skimmed(protocol, telling):
     """Alone, before a plain event, and behind one."""
     event = PLAIN[protocol]

@@ -3,9 +3,9 @@
 import json
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.protocols.protocol import WEIGHTLESS
 from omnillm.protocols.registry import PROTOCOLS
@@ -66,8 +66,8 @@ def test_media_are_not_counted_as_text():
         assert media.most > 200, part
 
 
-@pytest.mark.parametrize("protocol", ["openai_chat", "openai_responses"])
-@pytest.mark.parametrize("kind", ["picture_of_tomorrow", "", None, 7, ["image_url"], {"image_url": 1}])
+@in_turn("protocol", ["openai_chat", "openai_responses"])
+@in_turn("kind", ["picture_of_tomorrow", "", None, 7, ["image_url"], {"image_url": 1}])
 def test_what_is_of_no_known_kind_counts_as_text(protocol: str, kind: object):
     """No host can be sent by the byte what the budget has not seen, and a kind that is no word is its provider's affair."""
     part = {"type": kind, "url": f"data:image/png;base64,{BASE64}", "data": BASE64, "format": "x"}

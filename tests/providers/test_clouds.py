@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, ConfigError, UpstreamLost
 from omnillm.framing.eventstream import event, exception
@@ -234,7 +235,7 @@ def test_another_location_is_no_place_of_the_provider() -> None:
     placed(endpoint("vertex_ai", base_url=Secret("https://aiplatform.googleapis.com/v1")), "").check_request({}, "us-east5")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("members", "is_foreign"),
     [
         ({"cachedContent": "projects/p-1/locations/global/cachedContents/1"}, False),
@@ -250,7 +251,7 @@ def test_another_location_is_no_place_of_the_provider() -> None:
         ({"setup": 5, "labels": {"a": "projects/p-1/x"}}, False),
     ],
 )
-@pytest.mark.parametrize("is_hidden", [False, True])
+@in_turn("is_hidden", [False, True])
 def test_names_of_another_project_are_found(members: dict[str, Any], is_foreign: bool, is_hidden: bool) -> None:
     """In members that name what is kept, written plainly or with escapes; not in what is only said."""
     body = json.dumps(members)

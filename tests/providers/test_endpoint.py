@@ -3,6 +3,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, ConfigError
 from omnillm.providers.kinds import KINDS, endpoint
@@ -33,7 +34,7 @@ PRESETS = {
 }
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "protocol", "operation", "is_stream", "expected"),
     [
         ("openai", "openai_chat", "generate", True, "/v1/chat/completions"),
@@ -68,7 +69,7 @@ def test_each_kind_has_its_origin_and_protocols():
     }
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("base_url", "expected"),
     [
         ("https://h", "/v1/chat/completions"),
@@ -174,7 +175,7 @@ def test_no_model_name_escapes_its_place(model, is_stream):
     assert path.startswith(("/v1beta/models/", "/v1beta/tunedModels/"))
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("base_url", "told"),
     [
         ("h", "like https"),

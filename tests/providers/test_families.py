@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.endpoints.registry import FORMATS
 from omnillm.providers.azure_openai import with_version
@@ -23,7 +24,7 @@ def test_every_format_of_a_kind_is_known_and_has_a_path() -> None:
         assert set(formats) <= FORMATS.keys()
 
 
-@pytest.mark.parametrize("kind", FORMATS_OF_KIND)
+@in_turn("kind", FORMATS_OF_KIND)
 def test_the_page_names_each_kind_beside_each_of_its_families(kind: str) -> None:
     """A table for people, held to the code: whoever has a family is named in its row, or in one that says "the same"."""
     rows = [line for line in PAGE.splitlines() if line.startswith("| `POST")]

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import Forbidden, Unauthenticated
 from omnillm.gateway.call import Caller
@@ -20,7 +21,7 @@ def authenticator(anonymous: Caller | None = None) -> Authenticator:
     return Authenticator(callers, pepper=PEPPER, anonymous=anonymous)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("headers", "query", "secret"),
     [
         ({b"authorization": b"Bearer one"}, "", b"one"),
@@ -117,7 +118,7 @@ def test_without_an_admin_key_this_machine_is_the_administrator(host: str) -> No
         assert admin.is_admin({b"host": host.encode(), **headers})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("host", "origin", "code"),
     [
         (b"rebound.example:4000", None, "foreign_host"),

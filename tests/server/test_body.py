@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, OmniError, TooLarge
 from omnillm.server.body import ChunkedBody, SizedBody
@@ -77,8 +78,8 @@ def test_a_chunked_body_is_joined_however_it_is_cut(chunks, extension, trailers,
     assert body.content == b"".join(chunks)
 
 
-@pytest.mark.parametrize("wire", MALFORMED.values(), ids=MALFORMED)
-@pytest.mark.parametrize("is_split", [False, True], ids=["at once", "by the byte"])
+@in_turn("wire", MALFORMED.values(), ids=MALFORMED)
+@in_turn("is_split", [False, True], ids=["at once", "by the byte"])
 def test_a_malformed_chunked_body_is_refused(wire, is_split):
     """Wherever two readers could disagree on the end of a chunk there is no body."""
     pieces = [wire[at : at + 1] for at in range(len(wire))] if is_split else [wire]

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.in_turn import every_case
 
 BEHIND = b"GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n"
 HOST = b"host: x\r\n"
@@ -146,27 +147,34 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("status", "data"), REFUSED.values(), ids=REFUSED)
-async def test_an_ambiguous_request_is_refused_and_nothing_behind_it_is_read(house, status, data):
+async def test_an_ambiguous_request_is_refused_and_nothing_behind_it_is_read(house):
     """One answer, told by the application, then the end."""
     app = await house.open()
-    raw = await house.say(data + BEHIND)
-    assert raw.startswith(b"HTTP/1.1 %d " % status)
-    assert raw.count(b"\r\ncontent-length: ") == 1
-    assert b"\r\nconnection: close\r\n" in raw
-    assert [error.status for _, error in app.faults] == [status]
-    assert app.asked == []
+    with every_case() as case:
+        for name, (status, data) in REFUSED.items():
+            app.faults.clear()
+            app.asked.clear()
+            with case(name):
+                raw = await house.say(data + BEHIND)
+                assert raw.startswith(b"HTTP/1.1 %d " % status)
+                assert raw.count(b"\r\ncontent-length: ") == 1
+                assert b"\r\nconnection: close\r\n" in raw
+                assert [error.status for _, error in app.faults] == [status]
+                assert app.asked == []
 
 
-@pytest.mark.parametrize(("status", "data"), REFUSED.values(), ids=REFUSED)
-async def test_it_is_refused_behind_a_request_that_was_none(house, status, data):
+async def test_it_is_refused_behind_a_request_that_was_none(house):
     """A connection that knows a head well reads another one as strictly as its first."""
     app = await house.open()
-    client = await house.dial(post(b"content-length: 5\r\n", b"hello"))
-    assert (await client.reply())[0] == 200
-    client.send(data + BEHIND)
-    assert (await client.rest()).startswith(b"HTTP/1.1 %d " % status)
-    assert len(app.asked) == 1
+    with every_case() as case:
+        for name, (status, data) in REFUSED.items():
+            app.asked.clear()
+            with case(name):
+                client = await house.dial(post(b"content-length: 5\r\n", b"hello"))
+                assert (await client.reply())[0] == 200
+                client.send(data + BEHIND)
+                assert (await client.rest()).startswith(b"HTTP/1.1 %d " % status)
+                assert len(app.asked) == 1
 
 
 @pytest.mark.parametrize("name", ["length and coding", "gzip, chunked", "bare LF between fields", "no host", "a field for a version"])

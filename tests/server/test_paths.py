@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 from starlette.routing import Route as Page
+from tests.in_turn import in_turn
 
 from omnillm.errors import CallerFault, Unauthenticated
 from omnillm.gateway.alerts import BudgetAlerts
@@ -46,7 +47,7 @@ def pages() -> list[Page]:
     return build_operations(Instruments(**nothing)).routes
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.path)
+@in_turn("page", pages(), ids=lambda page: page.path)
 def test_every_page_of_the_operations_has_a_policy(page: Page) -> None:
     """Open to everybody by name, or the administrator's: a new page is refused until its path says whose it is."""
     path = page.path.format(provider="openai", label="a", request_id="1", name="a")
@@ -62,9 +63,7 @@ def test_every_page_of_the_operations_has_a_policy(page: Page) -> None:
         assert app().open(request(method, path, authorization=f"Bearer {ADMIN.decode()}")).caller is None
 
 
-@pytest.mark.parametrize(
-    "path", [*ROUTES, *SESSIONS, "/v1beta/models/x:generateContent", "/v1/models", "/v1beta/models/x", "/v1/models/a/b"]
-)
+@in_turn("path", [*ROUTES, *SESSIONS, "/v1beta/models/x:generateContent", "/v1/models", "/v1beta/models/x", "/v1/models/a/b"])
 def test_every_path_of_a_client_needs_a_virtual_key(path: str) -> None:
     """At the root and under each drop-in prefix; the administrator's key is none."""
     method = "GET" if ("models" in path and ":" not in path) or path in SESSIONS else "POST"
@@ -92,7 +91,7 @@ NOWHERE = (
 )
 
 
-@pytest.mark.parametrize("path", NOWHERE)
+@in_turn("path", NOWHERE)
 def test_what_is_in_no_table_is_a_404(path: str) -> None:
     """Whatever credential comes with it."""
     for method, key in product(("GET", "POST", "OPTIONS", "DELETE"), (VIRTUAL, ADMIN)):

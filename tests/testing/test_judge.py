@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.testing import FAULTS, Behaviour, ManualClock
 from omnillm.testing.connection import Arrived
@@ -80,8 +81,8 @@ def test_any_tools_are_answered(target, schemas, streams):
         assert isinstance(msgspec.json.decode(call.generation.blocks[-1].text), dict)
 
 
-@pytest.mark.parametrize("target", [*TARGETS, "/v1/models/m:streamGenerateContent", "/v1/models/m:streamGenerateContent?alt=sse"])
-@pytest.mark.parametrize("marker", ["[[refuse]]", "[[redacted]]", "[[think]] [[tools]]"])
+@in_turn("target", [*TARGETS, "/v1/models/m:streamGenerateContent", "/v1/models/m:streamGenerateContent?alt=sse"])
+@in_turn("marker", ["[[refuse]]", "[[redacted]]", "[[think]] [[tools]]"])
 def test_every_fault_befalls_every_form_of_reply(target, marker):
     """However few pieces a reply has, a fault finds its place in it."""
     tool = {"name": "t", "input_schema": {}, "type": "function", "function": {"name": "t"}, "functionDeclarations": [{"name": "t"}]}

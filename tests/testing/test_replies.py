@@ -1,6 +1,7 @@
 """What the protocols' forms have in common."""
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.testing import Fault
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
@@ -19,8 +20,8 @@ def test_durations_are_written_as_openai_does(seconds, text):
     assert duration(seconds) == text
 
 
-@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda speaker: speaker.protocol)
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504, 529])
+@in_turn("speaker", SPEAKERS, ids=lambda speaker: speaker.protocol)
+@in_turn("status", [400, 401, 402, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504, 529])
 def test_every_status_has_a_form(speaker, status):
     """Known or not, an error has a type and a message; a message that is given stands."""
     inner = speaker.error(Trouble(status=status))["error"]

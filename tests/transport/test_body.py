@@ -7,6 +7,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import UpstreamLost
 from omnillm.transport.body import Inflater
@@ -44,8 +45,8 @@ def inflated(coding, pieces, limits=LIMITS, sizes=None):
     return b"".join(body)
 
 
-@pytest.mark.parametrize("name", CODINGS)
-@pytest.mark.parametrize("size", [1, 2, 3, 100, 1_000_000])
+@in_turn("name", CODINGS)
+@in_turn("size", [1, 2, 3, 100, 1_000_000])
 def test_inflates_however_the_pieces_fall(name, size):
     """gzip of one or more members, deflate with and without its wrapper."""
     coding, packed = CODINGS[name]

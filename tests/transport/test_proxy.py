@@ -4,6 +4,7 @@ import asyncio
 import base64
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import ConfigError, NotSent
 from omnillm.transport.client import Origin, Proxies
@@ -31,7 +32,7 @@ def test_proxy_is_chosen_by_scheme(env, url, proxy):
     assert (found and found.origin.address) == proxy
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("no_proxy", "url", "is_direct"),
     [
         ("*", "http://a.example/", True),

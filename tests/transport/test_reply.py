@@ -6,6 +6,7 @@ import h11
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import UpstreamLost
 from omnillm.transport.limits import TransportLimits
@@ -108,7 +109,7 @@ def summary(reader):
     return reader.status, reader.headers, b"".join(reader.pieces), reader.is_complete, reader.is_keep_alive, reader.has_surplus
 
 
-@pytest.mark.parametrize("name", GOOD)
+@in_turn("name", GOOD)
 def test_split_at_any_byte_is_the_same_reply(name):
     """Wherever the network cuts, status, fields, body and the fate of the connection are the same."""
     raw, body = GOOD[name]
@@ -124,7 +125,7 @@ def test_split_at_any_byte_is_the_same_reply(name):
         assert summary(halves) == summary(whole)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@in_turn("name", HOSTILE)
 def test_hostile_reply_is_refused_however_it_is_split(name):
     """What two readers could read differently is nobody's reply; it is refused in one piece and byte by byte."""
     raw = HOSTILE[name]
@@ -225,8 +226,8 @@ def test_names_are_lowered_and_repeats_joined():
     assert subject.headers == {b"x-a": b"1, 3", b"x-b": b"2", b"content-length": b"0"}
 
 
-@pytest.mark.parametrize("surplus", [b"x", b"H", OK + b"content-length: 0\r\n\r\n"])
-@pytest.mark.parametrize("name", ["length", "chunked", "empty", "HTTP/1.0"])
+@in_turn("surplus", [b"x", b"H", OK + b"content-length: 0\r\n\r\n"])
+@in_turn("name", ["length", "chunked", "empty", "HTTP/1.0"])
 def test_bytes_after_the_reply_are_noticed(name, surplus):
     """They leave the reply as it is, and mark the connection."""
     raw, body = GOOD[name]
@@ -278,7 +279,7 @@ def test_connection_is_kept_as_the_reply_says(raw, is_kept):
     assert subject.is_keep_alive is is_kept
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "raw",
     [
         OK + b"a: " + b"x" * 2000,
@@ -291,7 +292,7 @@ def test_connection_is_kept_as_the_reply_says(raw, is_kept):
         CHUNKED + b"5\r\nhello\r\n0\r\n" + b"".join(b"a%d: x\r\n" % number for number in range(300)),
     ],
 )
-@pytest.mark.parametrize("size", [1, 100, 900])
+@in_turn("size", [1, 100, 900])
 def test_head_and_trailers_without_end_are_cut(raw, size):
     """Whatever the parser would gather is bounded."""
     subject = reader(max_header_bytes=1000)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 
 from omnillm.model.capabilities import (
     CapabilitySet,
@@ -233,7 +234,7 @@ LOST_PARTS = [
 ]
 
 
-@pytest.mark.parametrize(("part", "block", "lost"), LOST_PARTS, ids=lambda value: type(value).__name__)
+@in_turn(("part", "block", "lost"), LOST_PARTS, ids=lambda value: type(value).__name__)
 def test_part_that_cannot_be_said_is_in_the_report(part, block, lost):
     """Exactly what is missing is named, and what is near it is said."""
     expected = {f"input[0].parts[0].{path}".rstrip("."): kind for path, kind in lost.items() if path != "message"}

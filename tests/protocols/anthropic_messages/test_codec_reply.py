@@ -9,6 +9,8 @@ from anthropic.types.beta import BetaMessage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 
 from omnillm.model.message import (
     Audio,
@@ -89,6 +91,7 @@ def is_strictly(kind: TypeAdapter, body: dict) -> bool:
     return True
 
 
+@in_turn("anthropic_reply", recordings("anthropic", ".json"))
 def test_recorded_reply_comes_back_whole(anthropic_reply):
     """Every recorded reply returns to its own protocol as it was, and satisfies the SDK's type where the recording does."""
     body = json.loads(anthropic_reply.read_bytes())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.model.message import (
     ImageBase64,
@@ -95,7 +96,7 @@ MEMBERS = [
 ]
 
 
-@pytest.mark.parametrize("members", MEMBERS, ids=lambda members: json.dumps(members)[:50])
+@in_turn("members", MEMBERS, ids=lambda members: json.dumps(members)[:50])
 def test_every_member_of_the_body_comes_back(members):
     """What the SDK's type knows, and what it does not, returns to its own protocol without a loss."""
     body = body_of({"type": "text", "text": "Hi", "cache_control": MARK}, **members)
@@ -198,7 +199,7 @@ ASSISTANT_BLOCKS = [
 ]
 
 
-@pytest.mark.parametrize("block", USER_BLOCKS, ids=lambda block: json.dumps(block)[:60])
+@in_turn("block", USER_BLOCKS, ids=lambda block: json.dumps(block)[:60])
 def test_every_block_of_a_user_comes_back(block):
     body = body_of(block, {"type": "text", "text": "Hi", "cache_control": MARK})
     assert emit(parse(body)[0]) == (body, {})
@@ -323,7 +324,7 @@ def test_unsigned_thinking_of_a_client_has_no_opaque_value():
     assert parse(body_of({"type": "thinking", "thinking": "a", "signature": ""}))[0].input == (user_of(Reasoning(text="a")),)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "path"),
     [
         ({"messages": []}, "model"),

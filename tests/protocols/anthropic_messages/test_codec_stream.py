@@ -10,6 +10,8 @@ from anthropic.types.beta import BetaRawMessageStreamEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.model.assembly import ResponseAssembler
@@ -150,6 +152,7 @@ def validates(value: dict) -> bool:
     return True
 
 
+@in_turn("anthropic_stream", recordings("anthropic", ".chunks.txt"))
 def test_recorded_stream_comes_back_as_the_same_reply(anthropic_stream):
     """Written again, every recorded stream says the same, and satisfies the SDK's types where the recording does."""
     for stream in recorded(anthropic_stream) if anthropic_stream.name != SPLICED else ():
@@ -162,6 +165,7 @@ def test_recorded_stream_comes_back_as_the_same_reply(anthropic_stream):
         assert all(map(validates, values(raw))) or not all(map(validates, stream))
 
 
+@in_turn("anthropic_stream", recordings("anthropic", ".chunks.txt"))
 def test_recorded_stream_cut_anywhere_is_never_complete(anthropic_stream):
     for stream in recorded(anthropic_stream) if anthropic_stream.name != SPLICED else ():
         decoder = CODEC.decoder(ISSUER, Losses())

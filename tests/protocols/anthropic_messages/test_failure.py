@@ -6,6 +6,7 @@ import anthropic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols.anthropic_messages import PROTOCOL
@@ -25,7 +26,7 @@ def fault(status: int, **changes: object) -> Fault:
     return Fault(**{**plain, **changes})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("status", "error", "verdict", "code"),
     [
         (400, {"type": "invalid_request_error", "message": "max_tokens: too large"}, Verdict.CALLER_FAULT, "invalid_request_error"),

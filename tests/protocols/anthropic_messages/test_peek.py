@@ -7,6 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -178,7 +180,7 @@ def test_lies_are_clamped_and_silence_is_unknown(usage, expected):
     assert seen.usage == expected
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "body",
     [
         b"",
@@ -218,6 +220,7 @@ def test_no_reply_raises(body):
     PROTOCOL.peek_reply(body)
 
 
+@in_turn("anthropic_reply", recordings("anthropic", ".json"))
 def test_recorded_replies_are_complete_with_usage(anthropic_reply):
     """Every recorded reply is complete, and its counts add up to what it reported."""
     body = anthropic_reply.read_bytes()

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 from anthropic.lib._parse._transform import transform_schema
+from tests.in_turn import in_turn
 
 from omnillm.protocols.anthropic_messages.schema import strict_schema
 
 TEXT = {"type": "string"}
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "schema",
     [
         {"type": "integer", "minimum": 1, "maximum": 10, "multipleOf": 2, "description": "N."},

@@ -5,6 +5,8 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.outcome import Verdict
@@ -170,6 +172,7 @@ def recorded_streams(path) -> list[list[dict]]:
     return [stream for stream in streams if stream]
 
 
+@in_turn("anthropic_stream", recordings("anthropic", ".chunks.txt"))
 def test_recorded_streams_end_well_and_only_at_their_end(anthropic_stream):
     """A recorded stream is complete with its last frame, with usage and content, and after no frame before it."""
     for events in recorded_streams(anthropic_stream):
@@ -184,6 +187,7 @@ def test_recorded_streams_end_well_and_only_at_their_end(anthropic_stream):
         assert watch.at_end_of_stream()
 
 
+@in_turn("anthropic_stream", recordings("anthropic", ".chunks.txt"))
 def test_recorded_streams_cut_anywhere_are_not_complete(anthropic_stream):
     """However many bytes of a stream came, without the last of them it is no success."""
     for events in recorded_streams(anthropic_stream)[:3]:

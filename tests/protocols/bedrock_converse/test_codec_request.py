@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 from tests.protocols.bedrock_converse.oracle import CLAUDE, problems
 from tests.protocols.cases import REQUESTS, RequestCase
 
@@ -68,7 +69,7 @@ def losses(request: LlmRequest, **dialect: Any) -> set[str]:
     return {f"{reason.kind}:{reason.path}" for reason in emit(request, **dialect).loss_reasons}
 
 
-@pytest.mark.parametrize("case", REQUESTS, ids=[case.feature for case in REQUESTS])
+@in_turn("case", REQUESTS, ids=[case.feature for case in REQUESTS])
 def test_every_feature_is_written_as_the_service_accepts_it(case: RequestCase) -> None:
     """Whatever can be asked, botocore's validator finds nothing wrong with what is sent."""
     try:

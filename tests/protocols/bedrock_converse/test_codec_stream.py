@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
+from tests.in_turn import in_turn
 from tests.protocols.bedrock_converse.oracle import event as as_the_sdk_reads
 
 from omnillm.errors import UpstreamLost
@@ -204,7 +205,7 @@ IMPOSSIBLE = {
 }
 
 
-@pytest.mark.parametrize("name", IMPOSSIBLE)
+@in_turn("name", IMPOSSIBLE)
 def test_impossible_streams_are_refused(name: str) -> None:
     """What the life cycle does not allow is the provider's mistake."""
     with pytest.raises(Unfit):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.eventstream import EventStreamBuffer
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.bedrock_converse import PROTOCOL
@@ -20,7 +21,7 @@ def read(status: int, code: str = "", message: str = "", *, header: bool = True,
     return PROTOCOL.read_failure(status, headers, body.encode(), 0.0)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("status", "code", "message", "verdict"),
     [
         (400, "ValidationException", "messages: too short", Verdict.CALLER_FAULT),
@@ -43,7 +44,7 @@ def read(status: int, code: str = "", message: str = "", *, header: bool = True,
         (502, "", "", Verdict.SERVER_FAULT),
     ],
 )
-@pytest.mark.parametrize("header", [True, False])
+@in_turn("header", [True, False])
 def test_error_is_understood(status: int, code: str, message: str, verdict: Verdict, header: bool) -> None:
     """By its header, or by its body where there is no header."""
     failure = read(status, code, message, header=header)

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.gemini_generate_content.asking import FOREIGN, QUESTION, P, can, emit, parse, parts_of, request, said
 from tests.protocols.gemini_generate_content.bodies import (
     HI,
@@ -226,10 +227,8 @@ def test_pictures_of_results_stand_after_them_before_gemini_3() -> None:
     assert written(*items)[0][2] == ["user", "functionResponse a", "functionResponse b", "Go on."]
 
 
-@pytest.mark.parametrize(
-    "value", [{}, {"result": "a"}, {"output": 5}, {"error": {}}, {"a": 1}, {"result": {"a": 1}}, {"result": {}}, [], 5, None]
-)
-@pytest.mark.parametrize("is_error", [None, True])
+@in_turn("value", [{}, {"result": "a"}, {"output": 5}, {"error": {}}, {"a": 1}, {"result": {"a": 1}}, {"result": {}}, [], 5, None])
+@in_turn("is_error", [None, True])
 def test_json_result_comes_back(value: Any, is_error: bool | None) -> None:
     """Whatever it looks like."""
     answer = ToolResult(call_id="c1", name="f", content=(Json(value=value),), is_error=is_error)

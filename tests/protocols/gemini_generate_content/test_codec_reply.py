@@ -7,6 +7,8 @@ import pytest
 from google.genai.types import FinishReason as SdkFinishReason
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 from tests.protocols.directions import events_of, streamed
 from tests.protocols.gemini_generate_content.bodies import PNG, SIGNATURE, call, inline, signed
 from tests.protocols.gemini_generate_content.replies import (
@@ -61,7 +63,7 @@ def written(*parts: Any, **members: Any) -> tuple[list, dict[str, str]]:
     return body["candidates"][0]["content"]["parts"], lost
 
 
-@pytest.mark.parametrize("name", REPLIES)
+@in_turn("name", REPLIES)
 def test_native_reply_comes_back_as_it_was(name: str) -> None:
     """Nothing is lost on the way through the canonical model, and every answer is there."""
     response, lost = parse(REPLIES[name])
@@ -70,6 +72,7 @@ def test_native_reply_comes_back_as_it_was(name: str) -> None:
     assert (response.id, response.model, response.protocol) == ("r1", "gemini-3", P)
 
 
+@in_turn("google_reply", recordings("google", ".json"))
 def test_recorded_reply_loses_nothing_that_the_sdk_knows(google_reply: Any) -> None:
     """Read and written again, Google's own types say the same of it."""
     recorded = json.loads(google_reply.read_bytes())
@@ -134,7 +137,7 @@ def test_candidates_come_in_the_order_of_their_index() -> None:
     assert [each.message.plain_text for each in response.candidates] == ["a", "b"]
 
 
-@pytest.mark.parametrize("native", [reason.name for reason in SdkFinishReason if reason.name != "FINISH_REASON_UNSPECIFIED"])
+@in_turn("native", [reason.name for reason in SdkFinishReason if reason.name != "FINISH_REASON_UNSPECIFIED"])
 def test_every_reason_of_the_sdk_is_understood(native: str) -> None:
     """And comes back."""
     response, _ = parse(answer({"text": "a"}, finish=native))
@@ -142,7 +145,7 @@ def test_every_reason_of_the_sdk_is_understood(native: str) -> None:
     assert (response.finish_reason is FinishReason.STOP) is (native == "STOP")
 
 
-@pytest.mark.parametrize("reason", FinishReason)
+@in_turn("reason", FinishReason)
 def test_every_canonical_reason_is_one_that_the_sdk_knows(reason: FinishReason) -> None:
     """Or near it, which is told. A word of another protocol's never is written."""
     body, lost = emit(responds(Text(text="a"), reason=reason, native_finish_reason="end_turn"))

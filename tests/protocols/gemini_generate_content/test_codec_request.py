@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 from tests.protocols.gemini_generate_content.asking import FOREIGN, QUESTION, P, emit, parse, request, said
 from tests.protocols.gemini_generate_content.bodies import (
     MEMBERS,
@@ -43,7 +44,7 @@ from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.transcode import transcode_request
 
 
-@pytest.mark.parametrize("name", SAME)
+@in_turn("name", SAME)
 def test_native_request_comes_back_as_it_was(name: str) -> None:
     """Nothing is lost on the way through the canonical model."""
     parsed, lost = parse(SAME[name])
@@ -52,7 +53,7 @@ def test_native_request_comes_back_as_it_was(name: str) -> None:
     assert (lost, losses.reasons) == ({}, ())
 
 
-@pytest.mark.parametrize("name", NEAR)
+@in_turn("name", NEAR)
 def test_native_request_comes_back_in_other_words(name: str) -> None:
     """And what was written once is written so again."""
     given_body, written = NEAR[name]
@@ -183,7 +184,7 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize("path", UNFIT)
+@in_turn("path", UNFIT)
 def test_unfit_value_is_named_by_its_path(path: str) -> None:
     """In the words of this protocol."""
     for body in UNFIT[path]:

@@ -8,6 +8,8 @@ import pytest
 from google.genai.chats import _validate_response
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 from tests.protocols.gemini_generate_content.bodies import PNG, SIGNATURE, call, inline, signed
 from tests.protocols.gemini_generate_content.replies import (
     ISSUER,
@@ -464,7 +466,7 @@ class TestWriting:
         assert chunks[-1]["error"]["code"] == 503
 
 
-@pytest.mark.parametrize("name", REPLIES)
+@in_turn("name", REPLIES)
 def test_native_stream_comes_back_as_it_was(name: str) -> None:
     """A reply in one chunk; what its parts say is together in the chunks that are written."""
     events = decode(REPLIES[name])
@@ -475,6 +477,7 @@ def test_native_stream_comes_back_as_it_was(name: str) -> None:
     assert again[-2:] == events[-2:]
 
 
+@in_turn("google_stream", recordings("google", ".chunks.txt"))
 def test_recorded_stream_is_read_and_written_again(google_stream: Any) -> None:
     """It says the same, in the words that the SDK knows."""
     recorded = recorded_chunks(google_stream)
@@ -518,6 +521,7 @@ def test_stream_is_the_same_however_it_is_split(cuts: set[int], name: str) -> No
     assert [*events, *decoder.finish()] == decode(chunk({"text": "Ö"}), REPLIES[name])
 
 
+@in_turn("google_stream", recordings("google", ".chunks.txt"))
 def test_recorded_stream_cut_anywhere_is_no_success(google_stream: Any) -> None:
     """Without its last chunk it never completes."""
     raw = sse(recorded_chunks(google_stream))

@@ -7,6 +7,8 @@ from google import genai
 from google.genai import errors, types
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.gemini_generate_content import PROTOCOL
@@ -37,7 +39,7 @@ def fault(status: int, **changes: object) -> Fault:
     return Fault(**{**plain, **changes})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("status", "error", "verdict", "code"),
     [
         (400, {"code": 400, "status": "INVALID_ARGUMENT"}, Verdict.CALLER_FAULT, "INVALID_ARGUMENT"),
@@ -78,7 +80,7 @@ def test_provider_error_is_classified(status, error, verdict, code):
     assert wrapped == failure
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "body",
     [
         b"",
@@ -156,6 +158,7 @@ def test_message_is_cut_and_headers_say_nothing():
     assert PROTOCOL.read_headroom({b"x-ratelimit-remaining-requests": b"5"}, WALL) is None
 
 
+@in_turn("google_reply", recordings("google", ".json"))
 def test_recorded_errors_are_read(google_reply):
     """A recorded 429 of a minute's quota is a rate limit with its wait."""
     recorded = json.loads(google_reply.read_bytes())

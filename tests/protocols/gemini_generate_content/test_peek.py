@@ -7,6 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -69,8 +71,8 @@ def test_two_spellings_at_once_are_refused(config):
         peek(**config)
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, 64.0, 1e30, "64", True, [64], {}, 2**31 + 1, 2**70])
-@pytest.mark.parametrize("name", ["maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count"])
+@in_turn("value", [0, -1, 1.5, 64.0, 1e30, "64", True, [64], {}, 2**31 + 1, 2**70])
+@in_turn("name", ["maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count"])
 def test_absurd_number_is_the_callers_mistake(name, value):
     """The message names the member and the type that it must have."""
     with pytest.raises(BadRequest, match=rf"`generationConfig`: Expected `int.*\$\.{name}`"):
@@ -213,7 +215,7 @@ def test_refused_prompt_is_a_complete_reply():
     assert seen.usage == Usage(input=8)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "body",
     [
         b"",
@@ -260,6 +262,7 @@ def test_no_reply_raises(body):
     PROTOCOL.peek_reply(body)
 
 
+@in_turn("google_reply", recordings("google", ".json"))
 def test_recorded_replies_are_complete_with_usage(google_reply):
     """Every recorded reply is complete with its counts, and every recorded error is a failure."""
     body = google_reply.read_bytes()

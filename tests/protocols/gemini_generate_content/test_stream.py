@@ -5,6 +5,8 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
+from tests.protocols.conftest import recordings
 
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.outcome import Verdict
@@ -128,7 +130,7 @@ def test_searches_of_a_stream_are_counted_once():
     assert follow(grounded, grounded)[0].usage == Usage(input=4, tool_calls=2)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("error", "verdict"),
     [
         ({"code": 503, "message": "busy", "status": "UNAVAILABLE"}, Verdict.OVERLOADED),
@@ -139,7 +141,7 @@ def test_searches_of_a_stream_are_counted_once():
         ("text", Verdict.SERVER_FAULT),
     ],
 )
-@pytest.mark.parametrize("is_list", [False, True])
+@in_turn("is_list", [False, True])
 def test_error_chunk_fails_the_stream(error, verdict, is_list):
     """An error inside a 200 stream, alone or in an array of one, fails it for the reason that it gives."""
     body = {"error": error}
@@ -185,6 +187,7 @@ def recorded_chunks(path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
 
 
+@in_turn("google_stream", recordings("google", ".chunks.txt"))
 def test_recorded_streams_end_well_and_only_at_their_end(google_stream):
     """A recorded stream is complete with its last chunk, with content and usage, and after none before it."""
     chunks = recorded_chunks(google_stream)
@@ -200,6 +203,7 @@ def test_recorded_streams_end_well_and_only_at_their_end(google_stream):
     assert watch.usage.total_tokens == chunks[-1]["usageMetadata"]["totalTokenCount"]
 
 
+@in_turn("google_stream", recordings("google", ".chunks.txt"))
 def test_recorded_streams_cut_anywhere_are_not_complete(google_stream):
     """However many bytes of a stream came, without the last of them it is no success."""
     raw = b"".join(frame(each).raw for each in recorded_chunks(google_stream))

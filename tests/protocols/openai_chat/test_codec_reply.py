@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from openai.types.chat import ChatCompletion
+from tests.in_turn import in_turn
 from tests.protocols.openai_chat.test_fixtures import chat_replies
 
 from omnillm.model import (
@@ -119,7 +120,7 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize("body", SAME)
+@in_turn("body", SAME)
 def test_what_the_sdk_and_hosts_know_comes_back_as_it_was(body):
     """To a client of this protocol nothing is lost, ids and usage included."""
     again, losses = emitted(parsed(body))
@@ -127,7 +128,7 @@ def test_what_the_sdk_and_hosts_know_comes_back_as_it_was(body):
     assert without_nulls(again) == without_nulls(body)
 
 
-@pytest.mark.parametrize("path", chat_replies(), ids=lambda path: path.name)
+@in_turn("path", chat_replies(), ids=lambda path: path.name)
 def test_recorded_reply_is_read_and_said_again(path):
     """Everything that the SDK's type knows is the same in both."""
     body = msgspec.json.decode(path.read_bytes())
@@ -192,7 +193,7 @@ def test_stop_after_calls_is_a_call():
         assert parsed(answers({"tool_calls": [CALL]}, word)).finish_reason is FinishReason.TOOL_CALL
 
 
-@pytest.mark.parametrize("reason", [reason for reason in FinishReason if reason is not FinishReason.TOOL_CALL])
+@in_turn("reason", [reason for reason in FinishReason if reason is not FinishReason.TOOL_CALL])
 def test_every_reason_is_one_of_the_sdks(reason):
     """That it says less is told."""
     body, losses = emitted(says(Text(text="x"), reason=reason))

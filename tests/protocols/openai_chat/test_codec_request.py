@@ -6,6 +6,7 @@ from typing import Any, get_type_hints
 import msgspec
 import pytest
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
+from tests.in_turn import in_turn
 
 from omnillm.errors import ProtocolError
 from omnillm.model import (
@@ -243,7 +244,7 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize("body", SAME)
+@in_turn("body", SAME)
 def test_what_openai_knows_comes_back_as_it_was(body):
     """Member for member; nothing is lost on the way."""
     request, read_losses = parsed(body)
@@ -690,7 +691,7 @@ def test_tool_without_a_schema():
 # What is none of this protocol.
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "path"),
     [
         ({"messages": []}, "model"),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from openai.types.chat import ChatCompletionChunk
+from tests.in_turn import in_turn
 from tests.protocols.openai_chat.test_fixtures import chat_streams, framed
 
 from omnillm.framing.sse import SseReader
@@ -109,7 +110,7 @@ def streams(*parts: Any, reason: FinishReason = FinishReason.STOP) -> list[LlmSt
 # Recorded streams.
 
 
-@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+@in_turn("path", chat_streams(), ids=lambda path: path.name)
 def test_recorded_stream_is_read_and_said_again(path):
     """Put together it is the same reply, before and after; every chunk is one of the SDK's."""
     events = decoded(*framed(path))
@@ -126,7 +127,7 @@ def test_recorded_stream_is_read_and_said_again(path):
     assert all(loss.startswith("dropped:") and "vendor_extensions" in loss for loss in losses if loss != "dropped:service_tier")
 
 
-@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+@in_turn("path", chat_streams(), ids=lambda path: path.name)
 def test_recorded_stream_is_what_its_own_text_says(path):
     """The text and arguments of the chunks, joined by nobody else's code."""
     text, arguments = "", ""
@@ -140,7 +141,7 @@ def test_recorded_stream_is_what_its_own_text_says(path):
     assert "".join(call.arguments for call in message.tool_calls) == arguments
 
 
-@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+@in_turn("path", chat_streams(), ids=lambda path: path.name)
 def test_recorded_stream_is_the_same_however_it_is_cut(path):
     """Byte by byte, and in pieces; before its end it is never complete."""
     raw = b"".join(framed(path))[-6000:]

@@ -7,6 +7,7 @@ import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.outcome import Headroom, Verdict
 from omnillm.protocols import openai_chat, openai_responses
@@ -24,7 +25,7 @@ def fault(status: int = 503, **changes: object) -> Fault:
     return Fault(**{"status": status, "code": "no_available_key", "message": "No key is free.", "request_id": "0190", **changes})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("status", "code", "kind", "verdict"),
     [
         (400, None, "invalid_request_error", Verdict.CALLER_FAULT),
@@ -64,7 +65,7 @@ def test_body_is_classified_first_then_the_status(status, code, kind, verdict):
     assert failure.message == "m"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("status", "body", "verdict"),
     [
         (429, b'[{"error": {"code": 429, "message": "m", "status": "RESOURCE_EXHAUSTED"}}]', Verdict.RATE_LIMITED),
@@ -170,7 +171,7 @@ def test_error_body_has_the_four_members(protocol):
     assert detailed["error"]["details"] == {"limit_usd": "5"}
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 413, 429, 500, 502, 503, 504, 529])
+@in_turn("status", [400, 401, 402, 403, 404, 408, 413, 429, 500, 502, 503, 504, 529])
 def test_our_own_error_body_reads_back_as_the_same_kind(status):
     """A gateway behind a gateway understands it; none of our own codes looks like a provider's key trouble."""
     body = PROTOCOL.write_fault(fault(status))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.framing.sse import SseReader
 from omnillm.protocols.openai_chat import PROTOCOL
@@ -36,7 +37,7 @@ def follow(raw: bytes) -> tuple[list[int], StreamWatch]:
     return [watch.see(frame) for frame in SseReader().feed(raw)], watch
 
 
-@pytest.mark.parametrize("path", chat_replies(), ids=lambda path: path.name)
+@in_turn("path", chat_replies(), ids=lambda path: path.name)
 def test_recorded_reply_is_complete_and_its_usage_adds_up(path):
     """Prompt and everything generated are found, each token once."""
     body = path.read_bytes()
@@ -49,7 +50,7 @@ def test_recorded_reply_is_complete_and_its_usage_adds_up(path):
     assert peek.usage.cache_read == ((reported.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
 
 
-@pytest.mark.parametrize("path", chat_replies(), ids=lambda path: path.name)
+@in_turn("path", chat_replies(), ids=lambda path: path.name)
 def test_recorded_reply_cut_anywhere_is_not_complete(path):
     """Truncated JSON is never a reply."""
     body = path.read_bytes().rstrip()
@@ -59,7 +60,7 @@ def test_recorded_reply_cut_anywhere_is_not_complete(path):
         assert peek.usage is None
 
 
-@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+@in_turn("path", chat_streams(), ids=lambda path: path.name)
 def test_recorded_stream_shows_content_usage_and_end(path):
     """Content comes once and first, then usage, then the end, which is the last sight."""
     pieces = framed(path)
@@ -71,7 +72,7 @@ def test_recorded_stream_shows_content_usage_and_end(path):
     assert watch.usage.total_tokens == reported[-1]["total_tokens"]
 
 
-@pytest.mark.parametrize("path", chat_streams(), ids=lambda path: path.name)
+@in_turn("path", chat_streams(), ids=lambda path: path.name)
 def test_recorded_stream_cut_anywhere_never_ends(path):
     """At every frame and at sampled bytes, what is left is no complete reply."""
     pieces = framed(path)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -60,15 +61,15 @@ def test_larger_cap_counts(caps, cap):
     assert peek(**caps).output_cap == cap
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
-@pytest.mark.parametrize("value", [0, -1, 1.5, 64.0, 1e30, "64", True, [64], {}, 2**31 + 1, 2**70])
+@in_turn("name", ["max_tokens", "max_completion_tokens"])
+@in_turn("value", [0, -1, 1.5, 64.0, 1e30, "64", True, [64], {}, 2**31 + 1, 2**70])
 def test_absurd_cap_is_the_callers_mistake(name, value):
     """A budget cannot be bypassed by a cap that is not a plain positive integer, even beside a good one."""
     with pytest.raises(BadRequest, match=f"`{name}` must be an integer from 1 to 2147483648"):
         peek(**{"max_tokens": 5, "max_completion_tokens": 5, name: value})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("changes", "message"),
     [
         *(({"n": n}, "`n` must be an integer from 1 to 128") for n in (0, 129, 1.0, "2", True)),
@@ -208,7 +209,7 @@ def test_missing_usage_is_unknown_and_zero_is_zero():
     assert usage_of({"prompt_tokens": 0, "completion_tokens": 0}) == Usage()
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "body",
     [
         b"",

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.outcome import Verdict
@@ -85,8 +86,8 @@ def test_lying_usage_does_not_break_the_stream():
     assert watch.usage == Usage(output=2)
 
 
-@pytest.mark.parametrize("before", [[], [HELLO]])
-@pytest.mark.parametrize(
+@in_turn("before", [[], [HELLO]])
+@in_turn(
     ("failing", "verdict"),
     [
         (b'{"error":{"message":"m","type":"server_error","code":null,"param":null}}', Verdict.SERVER_FAULT),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.openai_responses.asking import (
     ANTHROPIC,
     GEMINI,
@@ -95,7 +96,7 @@ UNSAID: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("members", "loss"), UNSAID, ids=[f"{number}-{loss}" for number, (_, loss) in enumerate(UNSAID)])
+@in_turn(("members", "loss"), UNSAID, ids=[f"{number}-{loss}" for number, (_, loss) in enumerate(UNSAID)])
 def test_what_cannot_be_said_is_reported(members: dict[str, Any], loss: str) -> None:
     """By its canonical path."""
     _, losses = emit(foreign(**members))
@@ -121,7 +122,7 @@ UNSAID_PARTS: list[tuple[Any, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("part", "loss"), UNSAID_PARTS, ids=[f"{number}-{loss}" for number, (_, loss) in enumerate(UNSAID_PARTS)])
+@in_turn(("part", "loss"), UNSAID_PARTS, ids=[f"{number}-{loss}" for number, (_, loss) in enumerate(UNSAID_PARTS)])
 def test_part_that_cannot_be_said_is_reported(part: Any, loss: str) -> None:
     """The text beside it is said all the same."""
     body, losses = emit(foreign(Message(role=MessageRole.USER, parts=(Text(text="Hi"), part))))
@@ -271,8 +272,8 @@ def test_signature_without_its_call_is_reported() -> None:
         assert [reason.path for reason in losses.reasons] == ["input[0].parts"]
 
 
-@pytest.mark.parametrize("value", ["c2ln", "call x y", "plain", "redacted  x", "", "text 0 s"])
-@pytest.mark.parametrize("purpose", [("",), ("redacted",), ("call", "call_1"), ("text", "3")])
+@in_turn("value", ["c2ln", "call x y", "plain", "redacted  x", "", "text 0 s"])
+@in_turn("purpose", [("",), ("redacted",), ("call", "call_1"), ("text", "3")])
 def test_carrier_gives_back_any_value(value: str, purpose: tuple[str, ...]) -> None:
     """Also one that looks like a carrier's own words."""
     opaque = Opaque(value=value, issuer=GEMINI)

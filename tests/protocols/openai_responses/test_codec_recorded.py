@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter, ValidationError
+from tests.in_turn import in_turn
 from tests.protocols.openai_responses.recorded import ISSUER, comparable, context_of
 from tests.protocols.openai_responses.test_fixtures import RECORDED, framed, streams
 
@@ -29,7 +30,7 @@ CONTEXT = ReplyContext(id="x1", created=7, model="asked")
 GEMINI = Opaque(value="c2ln", issuer=Issuer(protocol="gemini_generate_content"))
 USAGE = Usage(input=20, output=7)
 needs_recordings = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded replies are not on this machine")
-recorded_streams = pytest.mark.parametrize(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
+recorded_streams = in_turn(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
 _event = TypeAdapter(ResponseStreamEvent)
 
 

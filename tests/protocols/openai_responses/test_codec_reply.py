@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from openai.types.responses import Response
 from pydantic import ValidationError
+from tests.in_turn import in_turn
 from tests.protocols.openai_responses.recorded import ISSUER, comparable, context_of
 from tests.protocols.openai_responses.test_fixtures import RECORDED, responses
 
@@ -198,7 +199,7 @@ FINISHES = [
 ]
 
 
-@pytest.mark.parametrize(("finish", "status", "reason", "is_exact"), FINISHES, ids=[finish.value for finish, *_ in FINISHES])
+@in_turn(("finish", "status", "reason", "is_exact"), FINISHES, ids=[finish.value for finish, *_ in FINISHES])
 def test_end_is_a_status(finish: FinishReason, status: str, reason: str | None, is_exact: bool) -> None:
     """Of the closed list; where it does not say it all, that is reported."""
     body, losses = emit(answer(Text(text="x"), finish=finish))
@@ -250,7 +251,7 @@ LOST: list[tuple[LlmResponse, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("response", "loss"), LOST, ids=[f"{number}-{loss}" for number, (_, loss) in enumerate(LOST)])
+@in_turn(("response", "loss"), LOST, ids=[f"{number}-{loss}" for number, (_, loss) in enumerate(LOST)])
 def test_what_cannot_be_said_is_reported(response: LlmResponse, loss: str) -> None:
     """And the reply is whole all the same."""
     _, losses = emit(response)
@@ -311,7 +312,7 @@ def is_strict(body: dict[str, Any]) -> bool:
 
 
 @needs_recordings
-@pytest.mark.parametrize("path", responses(), ids=lambda path: path.name)
+@in_turn("path", responses(), ids=lambda path: path.name)
 def test_recorded_response_survives(path: Path) -> None:
     """To its own protocol nothing is lost, and what the SDK could read before it can read again."""
     recorded = msgspec.json.decode(path.read_bytes())

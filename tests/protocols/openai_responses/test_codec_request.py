@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from openai.types.responses.response_create_params import ResponseCreateParamsBase
+from tests.in_turn import in_turn
 from tests.protocols.openai_responses.asking import (
     FUNCTION,
     LOCATION,
@@ -123,7 +124,7 @@ def test_every_member_of_the_sdk_has_a_case() -> None:
     assert set(get_type_hints(ResponseCreateParamsBase)) - {"input", "model"} <= MEMBERS.keys()
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in MEMBERS.items() for value in values])
+@in_turn(("name", "value"), [(name, value) for name, values in MEMBERS.items() for value in values])
 def test_member_survives(name: str, value: Any) -> None:
     """Read and written again, it says the same, and nothing is reported."""
     body, losses = emit(parse({name: value}))
@@ -260,7 +261,7 @@ CONVERSATIONS: list[list[dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("items", CONVERSATIONS, ids=range(len(CONVERSATIONS)))
+@in_turn("items", CONVERSATIONS, ids=range(len(CONVERSATIONS)))
 def test_conversation_survives(items: list[dict[str, Any]]) -> None:
     """Item by item, every id and every unknown member."""
     body, losses = emit(parse({"input": items}))
@@ -326,7 +327,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "path"), BAD, ids=[path for _, path in BAD])
+@in_turn(("body", "path"), BAD, ids=[path for _, path in BAD])
 def test_mistake_is_named_by_its_path(body: dict[str, Any], path: str) -> None:
     """As the client finds it in what it sent."""
     with pytest.raises(Unfit) as raised:

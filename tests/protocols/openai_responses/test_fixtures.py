@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.framing.sse import SseReader
 from omnillm.outcome import Verdict
@@ -51,7 +52,7 @@ def framed(lines: list[bytes], is_named: bool) -> bytes:
     return b"".join(name + b"data: " + line + b"\n\n" for name, line in zip(names, lines, strict=True))
 
 
-@pytest.mark.parametrize("path", responses(), ids=lambda path: path.name)
+@in_turn("path", responses(), ids=lambda path: path.name)
 def test_recorded_response_is_complete_and_its_usage_adds_up(path):
     """Every recorded token is found, each once."""
     body = path.read_bytes()
@@ -67,8 +68,8 @@ def test_recorded_response_is_complete_and_its_usage_adds_up(path):
         assert not PROTOCOL.peek_reply(body[:cut]).is_complete
 
 
-@pytest.mark.parametrize("is_named", [False, True], ids=["unnamed", "named"])
-@pytest.mark.parametrize(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
+@in_turn("is_named", [False, True], ids=["unnamed", "named"])
+@in_turn(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
 def test_recorded_stream_shows_content_usage_and_end(name, lines, is_named):
     """With and without event names: content once, then the end, and the last usage."""
     watch = PROTOCOL.watch(False)
@@ -82,7 +83,7 @@ def test_recorded_stream_shows_content_usage_and_end(name, lines, is_named):
     assert watch.next_sequence == last.get("sequence_number", -1) + 1
 
 
-@pytest.mark.parametrize(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
+@in_turn(("name", "lines"), streams(), ids=lambda value: value if isinstance(value, str) else "")
 def test_recorded_stream_cut_anywhere_never_ends(name, lines):
     """At every frame and at sampled bytes, what is left is no complete reply."""
     watch = PROTOCOL.watch(False)

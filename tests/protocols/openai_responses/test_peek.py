@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -44,7 +45,7 @@ def test_plain_request_is_read():
         assert asked.wants_usage
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("changes", "message"),
     [
         *(({"max_output_tokens": cap}, "`max_output_tokens` must be an integer") for cap in (0, -1, 1.5, 1e30, "64", True, 2**70)),

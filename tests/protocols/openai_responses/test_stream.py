@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.responses import ResponseErrorEvent, ResponseFailedEvent
+from tests.in_turn import in_turn
 
 from omnillm.framing.sse import Frame, SseReader
 from omnillm.outcome import Verdict
@@ -79,8 +80,8 @@ def test_completed_and_incomplete_are_ends_with_usage(kind):
     assert watch.usage == Usage(input=9, output=4)
 
 
-@pytest.mark.parametrize("before", [[], [DELTA]])
-@pytest.mark.parametrize(
+@in_turn("before", [[], [DELTA]])
+@in_turn(
     ("failing", "verdict"),
     [
         (event("error", error={"type": "tokens", "code": "rate_limit_exceeded", "message": "m"}), Verdict.RATE_LIMITED),
