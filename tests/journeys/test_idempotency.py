@@ -99,7 +99,7 @@ async def test_other_body_is_refused(serve: Serve, provider: FakeProvider, diale
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_repetition_of_a_call_under_way_waits_for_it(serve: Serve, provider: FakeProvider, dialect: str) -> None:
     """It is told to come again, reserves nothing, and then gets the reply."""
-    gateway = await serve(configuration(provider, calls=KEPT))
+    gateway = await serve(configuration(provider, calls=KEPT), clock=ManualClock())
     provider.enqueue(Fault.stall())
     task = asyncio.get_running_loop().create_task(exchange(gateway.port, once(dialect)))
     await provider.arrived(1)
@@ -264,11 +264,15 @@ async def test_refusal_after_a_failure_that_may_be_billed_uses_the_key_up(serve:
 
 
 async def test_timeout_uses_the_key_up(serve: Serve, provider: FakeProvider) -> None:
-    """Nobody knows what the provider did meanwhile."""
-    gateway = await serve(configuration(provider))
+    """Nobody knows what the provider did meanwhile. Its time passes when the provider has the call: before, the key would be free."""
+    clock = ManualClock()
+    gateway = await serve(configuration(provider), clock=clock)
     provider.enqueue(Fault.stall())
     headers = {"idempotency-key": KEY, "x-omnillm-timeout-ms": "60"}
-    assert (await exchange(gateway.port, ask("openai_chat", "hello", headers=headers))).status == 504
+    task = asyncio.get_running_loop().create_task(exchange(gateway.port, ask("openai_chat", "hello", headers=headers)))
+    await provider.arrived(1)
+    clock.advance(0.06)
+    assert (await task).status == 504
     check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
     assert len(provider.log) == 1
 
