@@ -6,14 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
+from tests.cli.running import Run
 
 import omnillm
-from omnillm.cli.main import main
 from omnillm.testing import FAULTS
 
 CONFIG = """
@@ -22,36 +20,6 @@ store: {url: "memory://"}
 providers: {openai: {kind: openai, keys: [{label: a, key: "${DEMO_KEY}", rpm: 5}]}}
 models: {fast: {targets: [openai/gpt-4.1-mini]}}
 """
-
-
-class Ran(msgspec.Struct, frozen=True):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """`run("check", "-c", path, DEMO_KEY="...")`: the program's own `main`, in this process, with that environment."""
-
-    def run(*arguments: str, **env: str) -> Ran:
-        with monkeypatch.context() as patched:
-            patched.setattr(sys, "argv", ["omnillm", *arguments])
-            patched.setenv("COLUMNS", "200")
-            for name in ("DEMO_KEY", "OPENAI_API_KEY"):
-                patched.delenv(name, raising=False)
-            for name, value in env.items():
-                patched.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                main()
-                sys.exit(0)
-        told = capsys.readouterr()
-        return Ran(int(ended.value.code or 0), told.out, told.err)
-
-    return run
 
 
 def program(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from tests.cli.running import Ran, Run
 
 from omnillm.assemble import Service
 from omnillm.config.load import parse
@@ -20,32 +21,43 @@ providers: {{openai: {{kind: openai, keys: [{{label: a, key: sk-a}}]}}}}
 budgets: [{{name: team-x, scope: named, limit_usd: 5}}]
 virtual_keys: [{{name: static, key: sk-omni-static-0123, rpm: 5}}]
 """
-Ran = subprocess.CompletedProcess[str]
 Keys = Callable[..., Awaitable[Ran]]
 
 
-async def keys_at(url: str, *arguments: str, admin_key: str = ADMIN_KEY) -> Ran:
-    """`omnillm keys ...`, a process of its own."""
-    environment = {"PATH": os.environ["PATH"], "NO_COLOR": "1", "COLUMNS": "200", "OMNILLM_ADMIN_KEY": admin_key, "OMNILLM_URL": url}
-    command = [sys.executable, "-m", "omnillm", "keys", *arguments]
-    return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=50, check=False, env=environment)
+def environment(url: str, admin_key: str = ADMIN_KEY) -> dict[str, str]:
+    return {"NO_COLOR": "1", "OMNILLM_ADMIN_KEY": admin_key, "OMNILLM_URL": url}
 
 
 @pytest.fixture
-async def keys() -> AsyncIterator[Keys]:
-    """`await keys("list")`: against a server on loopback."""
+async def url() -> AsyncIterator[str]:
+    """Of a server on loopback."""
     settings = parse(CONFIG, {})
     service = Service(settings, reload=lambda: settings)
     await service.start()
-
-    async def ask(*arguments: str, **options: str) -> Ran:
-        return await keys_at(f"http://127.0.0.1:{service.address[1]}", *arguments, **options)
-
     try:
-        yield ask
+        yield f"http://127.0.0.1:{service.address[1]}"
     finally:
         await service.server.drain()
         await service.aclose()
+
+
+@pytest.fixture
+def keys(run: Run, url: str) -> Keys:
+    """`await keys("list")`: against that server."""
+
+    async def ask(*arguments: str, **options: str) -> Ran:
+        return await asyncio.to_thread(run, "keys", *arguments, **environment(url, **options))
+
+    return ask
+
+
+async def test_a_process_makes_a_key(url: str) -> None:
+    """The secret stands alone on its standard output."""
+    command = [sys.executable, "-m", "omnillm", "keys", "create", "ada"]
+    env = {"PATH": os.environ["PATH"], **environment(url)}
+    made = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=50, check=False, env=env)
+    assert (made.returncode, made.stderr) == (0, "The secret of ada: nobody can show it again.\n")
+    assert len(made.stdout.split()) == 1
 
 
 async def test_a_key_from_its_making_to_its_end(keys: Keys) -> None:
@@ -131,9 +143,9 @@ async def test_what_is_wrong_with_the_command_is_exit_code_2(keys: Keys) -> None
         assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1)
 
 
-async def test_nobody_answers() -> None:
+async def test_nobody_answers(run: Run) -> None:
     """Nothing listens there, or somebody else does."""
-    ran = await keys_at("http://127.0.0.1:1", "list")
+    ran = await asyncio.to_thread(run, "keys", "list", **environment("http://127.0.0.1:1"))
     assert (ran.returncode, ran.stderr) == (1, "omnillm: no omnillm answers at http://127.0.0.1:1: Connection refused\n")
 
     async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -143,7 +155,7 @@ async def test_nobody_answers() -> None:
 
     server = await asyncio.start_server(stranger, "127.0.0.1", 0)
     async with server:
-        ran = await keys_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "list")
+        ran = await asyncio.to_thread(run, "keys", "list", **environment(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
     assert ran.returncode == 1
     assert "no omnillm answers at" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.running import Run
 
 CHAT = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 9, "seed": 7}
 REPLY = {
@@ -30,24 +31,23 @@ STREAM = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in CHUNKS) + "data: 
 ERROR = {"error": {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}}
 
 
-def transcode(body: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "omnillm", "transcode", "--from", "chat_completions", "--to", "claude_messages", *arguments]
-    return subprocess.run(command, input=body, capture_output=True, text=True, timeout=50, check=False)
+ASK = ("transcode", "--from", "chat_completions", "--to", "claude_messages")
 
 
 def test_request_is_translated_and_its_losses_told() -> None:
-    """By any spelling of a protocol's name."""
-    ran = transcode(json.dumps(CHAT))
+    """By any spelling of a protocol's name, from one end of a process to the other."""
+    command = [sys.executable, "-m", "omnillm", *ASK]
+    ran = subprocess.run(command, input=json.dumps(CHAT), capture_output=True, text=True, timeout=50, check=False)
     assert (ran.returncode, ran.stderr) == (0, "dropped generation.seed: the Messages API has no seed\n")
     body = json.loads(ran.stdout)
     assert (body["model"], body["max_tokens"], body["messages"]) == (CHAT["model"], 9, [{"role": "user", "content": "Hello"}])
 
 
-def test_file_is_read(tmp_path: Path) -> None:
+def test_file_is_read(run: Run, tmp_path: Path) -> None:
     """And the model in between can be looked at."""
     path = tmp_path / "request.json"
     path.write_text(json.dumps(CHAT), "utf-8")
-    ran = transcode("", str(path), "--to", "canonical")
+    ran = run(*ASK, str(path), "--to", "canonical")
     assert json.loads(ran.stdout)["generation"] == {"max_output_tokens": 9, "seed": 7}
 
 
@@ -59,9 +59,9 @@ def test_file_is_read(tmp_path: Path) -> None:
         ("error", json.dumps(ERROR), '"rate_limit_error"'),
     ],
 )
-def test_replies_streams_and_errors_are_translated(kind: str, body: str, told: str) -> None:
+def test_replies_streams_and_errors_are_translated(run: Run, kind: str, body: str, told: str) -> None:
     """Each by its kind."""
-    ran = transcode(body, "--kind", kind, "--status", "429")
+    ran = run(*ASK, "--kind", kind, "--status", "429", stdin=body)
     assert ran.returncode == 0, ran.stderr
     assert told in ran.stdout
 
@@ -75,9 +75,9 @@ def test_replies_streams_and_errors_are_translated(kind: str, body: str, told: s
         (("--to", "chatgpt"), "{}", 2, "chatgpt"),
     ],
 )
-def test_mistake_is_one_line(arguments: tuple[str, ...], body: str, code: int, told: str) -> None:
+def test_mistake_is_one_line(run: Run, arguments: tuple[str, ...], body: str, code: int, told: str) -> None:
     """Never a traceback."""
-    ran = transcode(body, *arguments)
+    ran = run(*ASK, *arguments, stdin=body)
     assert ran.returncode == code
     assert told in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
