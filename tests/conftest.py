@@ -23,11 +23,17 @@ def pytest_configure():
     logging.getLogger("omnillm").setLevel(logging.DEBUG)  # what is not shown by default is looked at too
 
 
-def pytest_collection_finish():
-    """What was imported is there for good: the cycle collector need not look through it after every few hundred objects of a test."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported is there for good: the cycle collector need not look through it, neither meanwhile nor after every few hundred objects of a test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -57,29 +57,30 @@ def in_turn(names: str | Sequence[str], values: Iterable[Any], *, ids: Iterable[
     cases = [(name, dict(zip(told, param.values, strict=True)), param.marks) for name, param in zip(spelled, params, strict=True)]
 
     def decorate(test: Any) -> Any:
+        asked = signature(test)
+        shown = asked.replace(parameters=[one for name, one in asked.parameters.items() if name not in told])
         if iscoroutinefunction(test):
 
-            async def run(**fixtures: Any) -> None:
+            async def run(*given: Any, **named: Any) -> None:
                 __tracebackhide__ = True
                 with every_case() as case:
                     for name, chosen, marks in cases:
                         with case(name):
                             _heed(marks)
-                            await test(**fixtures, **chosen)
+                            await test(**shown.bind(*given, **named).arguments, **chosen)
 
         else:
 
-            def run(**fixtures: Any) -> None:
+            def run(*given: Any, **named: Any) -> None:
                 __tracebackhide__ = True
                 with every_case() as case:
                     for name, chosen, marks in cases:
                         with case(name):
                             _heed(marks)
-                            test(**fixtures, **chosen)
+                            test(**shown.bind(*given, **named).arguments, **chosen)
 
         looped: Any = wraps(test)(run)
-        asked = signature(test)
-        looped.__signature__ = asked.replace(parameters=[one for name, one in asked.parameters.items() if name not in told])
+        looped.__signature__ = shown
         return looped
 
     return decorate

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 from tests.protocols.cases import PROTOCOLS, REPLIES
 from tests.protocols.directions import (
     CONTEXT,
@@ -27,8 +28,8 @@ from omnillm.testing import strategies
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
-@protocols
 @given(request=strategies.requests())
+@in_turn("protocol", PROTOCOLS)
 def test_any_request_comes_back_or_says_what_was_lost(protocol: str, request: LlmRequest) -> None:
     """decode(encode(x)) == x, or the report is not empty."""
     report = emit_request(protocol, request)
@@ -38,8 +39,8 @@ def test_any_request_comes_back_or_says_what_was_lost(protocol: str, request: Ll
         assert read == written
 
 
-@protocols
 @given(reply=strategies.replies())
+@in_turn("protocol", PROTOCOLS)
 def test_any_reply_comes_back_or_says_what_was_lost(protocol: str, reply: LlmResponse) -> None:
     """And the official SDK reads it."""
     report = emit_response(protocol, reply, CONTEXT)
@@ -49,8 +50,8 @@ def test_any_reply_comes_back_or_says_what_was_lost(protocol: str, reply: LlmRes
         assert read == written
 
 
-@protocols
 @given(events=strategies.event_sequences())
+@in_turn("protocol", PROTOCOLS)
 def test_any_stream_comes_back_or_says_what_was_lost(protocol: str, events: tuple[LlmStreamEvent, ...]) -> None:
     """Whatever the order in which its parts grow."""
     assembler = ResponseAssembler()

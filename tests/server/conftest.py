@@ -75,7 +75,7 @@ class Client:
         if self._h11.our_state is h11.IDLE:
             self._h11.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
             self._h11.send(h11.EndOfMessage())
-        status, fields, body = 0, {}, b""
+        status, fields, pieces = 0, {}, []
         while True:
             event = self._h11.next_event()
             if event is h11.NEED_DATA:
@@ -83,11 +83,11 @@ class Client:
             elif isinstance(event, h11.Response):
                 status, fields = event.status_code, dict(event.headers)
             elif isinstance(event, h11.Data):
-                body += event.data
+                pieces.append(event.data)
             elif isinstance(event, h11.EndOfMessage):
                 if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
                     self._h11.start_next_cycle()
-                return status, fields, body
+                return status, fields, b"".join(pieces)
 
     def reset(self):
         self.writer.transport.abort()
