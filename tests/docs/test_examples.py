@@ -1,18 +1,15 @@
 """The examples run as they stand: a program each, without key or network."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.docs.example_process import run_example
+from tests.forks import FORKS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SDK_IMPORT_S = 30
 """The SDKs' own imports take seconds on a cold disk."""
-KEYLESS = {name: value for name, value in os.environ.items() if not re.search(r"_API_KEY(_\d+)?$", name)}
-"""A key in the environment would make the calls real ones."""
 EXPECTED = {
     "canonical_call": [
         *[
@@ -103,21 +100,22 @@ EXPECTED = {
 @pytest.mark.parametrize("name", sorted(EXPECTED.keys() | {path.stem for path in EXAMPLES.glob("*.py")}))
 def test_an_example_runs_and_prints_what_it_says(name: str, tmp_path: Path) -> None:
     """It ends well, says nothing on standard error, prints its lines in order, and leaves no file behind."""
-    run = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py")],
-        capture_output=True,
-        text=True,
-        timeout=SDK_IMPORT_S,
-        cwd=tmp_path,
-        env=KEYLESS,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stderr == ""
-    assert run.stdout
-    place = 0
+    place, out, err = tmp_path / "place", tmp_path / "out", tmp_path / "err"
+    place.mkdir()
+    process = FORKS.Process(target=run_example, args=(EXAMPLES / f"{name}.py", place, out, err))
+    process.start()
+    process.join(SDK_IMPORT_S)
+    is_late = process.is_alive()
+    process.kill()
+    process.join()
+    told = out.read_text()
+    assert not is_late, told
+    assert process.exitcode == 0, err.read_text()
+    assert err.read_text() == ""
+    assert told
+    at = 0
     for pattern in EXPECTED.get(name, ()):
-        found = re.compile(pattern, re.MULTILINE).search(run.stdout, place)
-        assert found, f"{pattern!r} is not in what follows:\n{run.stdout[place:]}"
-        place = found.end()
-    assert not list(tmp_path.iterdir())
+        found = re.compile(pattern, re.MULTILINE).search(told, at)
+        assert found, f"{pattern!r} is not in what follows:\n{told[at:]}"
+        at = found.end()
+    assert not list(place.iterdir())
