@@ -56,7 +56,7 @@ def wire(protocol: str, path: Path) -> bytes:
     return raw + b"data: [DONE]\n\n" if protocol == "openai_chat" else raw
 
 
-@in_turn("target", PROTOCOLS)
+@pytest.mark.parametrize("target", PROTOCOLS)
 @in_turn(("protocol", "path"), recorded(".json"))
 def test_recorded_reply_is_valid_everywhere(protocol: str, path: Path, target: str) -> None:
     """And nothing is lost in silence: what does not come back is in the report."""
@@ -82,7 +82,7 @@ def test_peek_and_translation_count_a_recorded_reply_alike(protocol: str, path: 
     assert known == transcode_response(protocol, target, body, context=CONTEXT)
 
 
-@in_turn("target", PROTOCOLS)
+@pytest.mark.parametrize("target", PROTOCOLS)
 @in_turn(("protocol", "path"), recorded(".chunks.txt"))
 def test_recorded_stream_is_valid_everywhere(protocol: str, path: Path, target: str) -> None:
     """However it is cut into pieces."""
