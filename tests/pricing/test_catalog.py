@@ -48,6 +48,12 @@ def test_the_list_is_read_when_a_price_is_asked_for():
     assert len(loads) == 1
 
 
+def test_the_list_is_read_once_for_all_configurations():
+    """A reload, while calls are served, does not read it again."""
+    first, second = (Catalog({}, lambda: CONTENT) for _ in range(2))
+    assert first.price_list is second.price_list
+
+
 USD = 10**9
 HAND = [
     # 1,000 x 0.4 + 9,000 x 0.1 + 500 x 1.6 = 2,100 micro-USD

@@ -1,5 +1,6 @@
 """Settings -> what calls cost: the configuration's own prices, and the built-in list, which is read when a price is first asked for."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ def make_catalog(settings: Settings) -> Catalog:
     return Catalog(overrides, read_catalog)
 
 
+@cache
 def read_catalog() -> bytes:
     return files("omnillm.pricing").joinpath("catalog.json").read_bytes()
 

@@ -1,6 +1,7 @@
 """Finds prices: the configuration's own before those of the built-in list."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -41,7 +42,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _listing = msgspec.json.Decoder(Listing).decode
-_price_list = msgspec.json.Decoder(PriceList).decode
+_price_list = lru_cache(maxsize=1)(msgspec.json.Decoder(PriceList).decode)
+"""Configurations that follow each other have the same built-in list."""
 
 
 class Catalog:
