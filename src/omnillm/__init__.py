@@ -113,7 +113,7 @@ if TYPE_CHECKING:
         transcode_response,
     )
     from omnillm.protocols.transcode_error import emit_error, parse_error, transcode_error
-    from omnillm.providers.endpoint import AuthScheme, Bearer, Header, Query
+    from omnillm.providers.auth_scheme import AuthScheme, Bearer, Header, Query
     from omnillm.providers.registry import PrimitiveSupport, Support, embedded_primitive_provider_registry, embedded_provider_registry
     from omnillm.replay import (
         ReplayFixture,
@@ -271,7 +271,7 @@ _HOMES = {
         *("parse_api_request", "emit_api_request", "parse_api_response", "emit_api_response"),
         *("transcode_api_request", "transcode_api_response"),
     ),
-    "omnillm.providers.endpoint": ("AuthScheme", "Bearer", "Header", "Query"),
+    "omnillm.providers.auth_scheme": ("AuthScheme", "Bearer", "Header", "Query"),
     "omnillm.providers.registry": ("Support", "embedded_provider_registry", "PrimitiveSupport", "embedded_primitive_provider_registry"),
     "omnillm.secret": ("Secret",),
     "omnillm.usage": ("Usage", "TokenUsage"),

@@ -1,7 +1,8 @@
 from omnillm.config import configured
 from omnillm.config.describe import describe
 from omnillm.config.load import parse
-from omnillm.providers.endpoint import Header, Query
+from omnillm.providers.auth_scheme import Header, Query
+from omnillm.providers.url_rule import request_target
 from omnillm.routing.target import Target
 
 TEXT = """
@@ -51,7 +52,7 @@ def test_endpoints_carry_the_overrides():
         " keys: [{label: a, key: b}]}, b: {kind: openai_compatible, base_url: https://h, auth: {query: k}, keys: [{label: a, key: b}]}}"
     )
     first, second = configured.endpoints(parse(text, {})).values()
-    assert first.target("openai_responses", "generate") == b"/x/responses"
+    assert request_target(first, "openai_responses", "generate") == b"/x/responses"
     assert (first.auth, second.auth) == (Header("X-Key"), Query("k"))
     assert [name for name, _ in first.headers] == ["x-y"]
 

@@ -13,6 +13,7 @@ from omnillm.clock import Clock
 from omnillm.credentials.aws import signed
 from omnillm.credentials.sigv4 import AwsKeys, Unsigned, sign
 from omnillm.providers.bedrock import BEDROCK
+from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
 from omnillm.testing import ManualClock
 
@@ -53,7 +54,7 @@ def test_published_vector_is_met(name: str) -> None:
 )
 def test_botocore_signs_the_same(model: str, body: bytes, is_stream: bool, token: str) -> None:
     """Over the path as it is sent, encoded once more; with and without a session token."""
-    target = BEDROCK.target("bedrock_converse", "generate", model=model, is_stream=is_stream).decode()
+    target = request_target(BEDROCK, "bedrock_converse", "generate", model=model, is_stream=is_stream).decode()
     host = "bedrock-runtime.eu-west-1.amazonaws.com"
     clock: Clock = ManualClock(wall=WALL)
     keys = AwsKeys(access_key_id="AKIDEXAMPLE", secret_access_key=Secret(SECRET), session_token=Secret(token))

@@ -5,6 +5,7 @@ from tests.docs.pages import ROOT, blocks
 
 from omnillm.config import configured
 from omnillm.config.load import parse
+from omnillm.providers.url_rule import request_target
 
 PAGES = [ROOT / "docs/providers" / name for name in ("bedrock.md", "vertex_ai.md")]
 ENV = {"AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key", "AWS_ACCESS_KEY_ID": "AKIA0", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -21,4 +22,4 @@ def test_configuration_on_the_page_is_one(page) -> None:
         _, _, name = model.targets[0].target.partition("/")
         for protocol in endpoint.protocols_for(name):
             assert protocol in page.read_text() or "Gemini generateContent" in page.read_text()
-            assert endpoint.target(protocol, "generate", model=name).startswith(b"/")
+            assert request_target(endpoint, protocol, "generate", model=name).startswith(b"/")

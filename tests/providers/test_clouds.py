@@ -15,7 +15,9 @@ from omnillm.protocols.protocol import Sight
 from omnillm.providers.bedrock import BEDROCK, InvokedFrames, InvokeFrames, read_usage, streamed_usage
 from omnillm.providers.endpoint import OwnPath
 from omnillm.providers.kinds import endpoint
+from omnillm.providers.own_paths import operation_at
 from omnillm.providers.places import base_url_of, placed
+from omnillm.providers.url_rule import request_target
 from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
 
@@ -86,7 +88,8 @@ def test_models_decide_the_protocols() -> None:
     assert BEDROCK.counts_in(GEMINI, model=claude) == BEDROCK.counts_in(MESSAGES_API, model="amazon.nova-pro-v1:0") == CONVERSE
     assert (BEDROCK.counts_in("openai_chat", model=claude), VERTEX_AI.counts_in(GEMINI, model="claude-opus-4-7")) == ("", "")
     assert (
-        BEDROCK.target(MESSAGES_API, "count_tokens", model="eu.anthropic.claude-x-v1:0") == b"/model/anthropic.claude-x-v1%3A0/count-tokens"
+        request_target(BEDROCK, MESSAGES_API, "count_tokens", model="eu.anthropic.claude-x-v1:0")
+        == b"/model/anthropic.claude-x-v1%3A0/count-tokens"
     )
     assert VERTEX_AI.speaks(MESSAGES_API, "count_tokens", model="claude-opus-4-7")
     assert not VERTEX_AI.speaks(GEMINI, "models", model="gemini-2.5-pro")
@@ -96,8 +99,8 @@ def test_models_decide_the_protocols() -> None:
 def test_model_cannot_leave_its_segment(model: str) -> None:
     """Nor an ARN, whose slashes are encoded."""
     with pytest.raises(BadRequest):
-        BEDROCK.target(CONVERSE, "generate", model=model)
-    assert BEDROCK.target(CONVERSE, "generate", model="a/b:1") == b"/model/a%2Fb%3A1/converse"
+        request_target(BEDROCK, CONVERSE, "generate", model=model)
+    assert request_target(BEDROCK, CONVERSE, "generate", model="a/b:1") == b"/model/a%2Fb%3A1/converse"
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/publishers/google/models", "/publishers/google/models/x:generateContent"])
@@ -106,8 +109,11 @@ def test_trailing_operation_is_not_doubled(ending: str) -> None:
     place = "http://h/v1/projects/p/locations/global"
     made = endpoint("vertex_ai", base_url=Secret(f"{place}{ending}?a=b"))
     expected = b"/v1/projects/p/locations/global/publishers/google/models/gemini-2.5-pro:streamGenerateContent?a=b&alt=sse"
-    assert made.target(GEMINI, "generate", model="gemini-2.5-pro", is_stream=True) == expected
-    assert endpoint("bedrock", base_url=Secret("http://h/model/m/converse")).target(CONVERSE, "generate", model="n") == b"/model/n/converse"
+    assert request_target(made, GEMINI, "generate", model="gemini-2.5-pro", is_stream=True) == expected
+    assert (
+        request_target(endpoint("bedrock", base_url=Secret("http://h/model/m/converse")), CONVERSE, "generate", model="n")
+        == b"/model/n/converse"
+    )
 
 
 def test_body_is_fitted() -> None:
@@ -187,21 +193,21 @@ PLACED_VERTEX = placed(endpoint("vertex_ai", base_url=base_url_of("vertex_ai", r
 )
 def test_bedrocks_own_paths_are_read(path: str, protocol: str, operation: str, model: str, is_stream: bool) -> None:
     """With the decoded name, whatever it holds; and what they ask for is asked at the same path, encoded."""
-    own = BEDROCK.operation_at(path)
+    own = operation_at(BEDROCK, path)
     assert own == OwnPath(protocol=protocol, operation=operation, model=model, is_stream=is_stream)
     placed_here = endpoint("bedrock", base_url=base_url_of("bedrock", region="us-east-1", project=""))
-    told = placed_here.target(protocol, operation, model=model, is_stream=is_stream).decode()
+    told = request_target(placed_here, protocol, operation, model=model, is_stream=is_stream).decode()
     assert told == path.replace(model, model.replace(":", "%3A").replace("/", "%2F"))
 
 
 def test_invoked_model_is_claude_by_its_name_or_by_the_configuration() -> None:
     """Of others nobody knows the words; an ARN tells nothing, unless the provider is pinned."""
     for model in ("meta.llama4", ARN, "amazon.titan-embed-text-v2:0"):
-        assert BEDROCK.operation_at(f"/model/{model}/invoke") is None
+        assert operation_at(BEDROCK, f"/model/{model}/invoke") is None
     pinned = endpoint("bedrock", base_url=Secret("https://b"), protocol=MESSAGES_API)
-    assert pinned.operation_at(f"/model/{ARN}/invoke") == OwnPath(protocol="bedrock_invoke", operation="generate", model=ARN)
-    assert pinned.operation_at(f"/model/{ARN}/converse") == OwnPath(protocol=CONVERSE, operation="generate", model=ARN)
-    assert BEDROCK.operation_at("/guardrail/g/version/1/apply") is None
+    assert operation_at(pinned, f"/model/{ARN}/invoke") == OwnPath(protocol="bedrock_invoke", operation="generate", model=ARN)
+    assert operation_at(pinned, f"/model/{ARN}/converse") == OwnPath(protocol=CONVERSE, operation="generate", model=ARN)
+    assert operation_at(BEDROCK, "/guardrail/g/version/1/apply") is None
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1"])
@@ -219,11 +225,11 @@ def test_vertex_own_paths_are_read(version: str, place: str) -> None:
         (f"{publishers}/anthropic/models/count-tokens:rawPredict", MESSAGES_API, "count_tokens", "", False),
     ):
         asked = OwnPath(protocol=protocol, operation=operation, model=model, is_stream=is_stream, version=version, location=location)
-        assert PLACED_VERTEX.operation_at(path) == asked
-        told = PLACED_VERTEX.target(protocol, operation, model=model, is_stream=is_stream, version=version).decode()
+        assert operation_at(PLACED_VERTEX, path) == asked
+        told = request_target(PLACED_VERTEX, protocol, operation, model=model, is_stream=is_stream, version=version).decode()
         assert told.startswith(f"/{version}/projects/p-1/locations/global/publishers/")
     for path in ("google/models/g:predict", "google/models/a/b:generateContent", "meta/models/m:rawPredict", "anthropic/models/c:predict"):
-        assert PLACED_VERTEX.operation_at(f"{publishers}/{path}") is None
+        assert operation_at(PLACED_VERTEX, f"{publishers}/{path}") is None
 
 
 def test_another_location_is_no_place_of_the_provider() -> None:

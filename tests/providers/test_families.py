@@ -11,6 +11,7 @@ from omnillm.providers.azure_openai import with_version
 from omnillm.providers.bedrock import BEDROCK
 from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND, families_of, format_for, formats_of
 from omnillm.providers.kinds import KINDS, endpoint
+from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
 
 PAGE = (Path(__file__).parents[2] / "docs/endpoints.md").read_text()
@@ -64,11 +65,11 @@ def test_azure_is_asked_at_its_deployment_by_a_dated_version(version: str, path:
     """As for chat."""
     azure = endpoint("azure_openai", base_url=Secret("https://r.openai.azure.com"))
     azure = with_version(azure, version) if version else azure
-    assert azure.target("openai_embeddings", "embeddings", model="mine") == path
+    assert request_target(azure, "openai_embeddings", "embeddings", model="mine") == path
 
 
 def test_gemini_names_the_model_in_the_path() -> None:
     """Of either method."""
     gemini = endpoint("gemini")
-    assert gemini.target("gemini_embed_content", "embeddings", model="m") == b"/v1beta/models/m:embedContent"
-    assert gemini.target("gemini_batch_embed_contents", "embeddings", model="m") == b"/v1beta/models/m:batchEmbedContents"
+    assert request_target(gemini, "gemini_embed_content", "embeddings", model="m") == b"/v1beta/models/m:embedContent"
+    assert request_target(gemini, "gemini_batch_embed_contents", "embeddings", model="m") == b"/v1beta/models/m:batchEmbedContents"

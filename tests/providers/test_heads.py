@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import Header, Query
+from omnillm.providers.auth_scheme import Header, Query
 from omnillm.providers.heads import Sender, reply_fields
 from omnillm.providers.kinds import endpoint
 from omnillm.providers.passing import Fields

@@ -3,6 +3,7 @@ import pytest
 from omnillm.errors import ConfigError
 from omnillm.providers.kinds import endpoint
 from omnillm.providers.protocol_names import PROTOCOL_NAMES, parse_protocol
+from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
 
 CRATE = {
@@ -33,4 +34,4 @@ def test_an_unknown_protocol_is_answered_with_the_valid_ones(text):
 def test_a_compat_spelling_makes_the_base_url_whole():
     """As the crate's endpoint protocols did."""
     made = endpoint("openai_compatible", base_url=Secret("https://h/x"), protocol="Responses_Compat")
-    assert (made.protocols, made.is_compat, made.target("openai_responses", "generate")) == (("openai_responses",), True, b"/x")
+    assert (made.protocols, made.is_compat, request_target(made, "openai_responses", "generate")) == (("openai_responses",), True, b"/x")

@@ -10,7 +10,7 @@ from omnillm.errors import CallerFault, Unauthenticated
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
-from omnillm.providers.endpoint import GEMINI_SESSIONS
+from omnillm.providers.paths import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
 from omnillm.server.inference import CallHead

@@ -11,8 +11,9 @@ from omnillm.credentials.aws import aws_credential
 from omnillm.credentials.entra import entra_credential
 from omnillm.credentials.google import google_credential
 from omnillm.gateway.translation import Credential
+from omnillm.providers.auth_scheme import Bearer, Entra
 from omnillm.providers.azure_openai import SCOPE
-from omnillm.providers.endpoint import Bearer, Endpoint, Entra
+from omnillm.providers.endpoint import Endpoint
 from omnillm.secret import Secret
 
 

@@ -15,7 +15,8 @@ from omnillm.admission.asks import (
 from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
+from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.kinds import KINDS, Quirks, endpoint
 from omnillm.providers.places import base_url_of, placed
 from omnillm.routing.target import Route, parse_target

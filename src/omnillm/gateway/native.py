@@ -26,8 +26,10 @@ from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.bound import FILE
 from omnillm.protocols.protocol import Bound, Failure
-from omnillm.providers.endpoint import SIGNING, UPLOADS
+from omnillm.providers.endpoint import SIGNING
 from omnillm.providers.native import BATCH
+from omnillm.providers.paths import UPLOADS
+from omnillm.providers.url_rule import native_target
 from omnillm.records import BATCHES
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan, Target
@@ -172,7 +174,7 @@ class NativeEngine:
         return renewed(attempt, upstream.credential, failure)
 
     def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk) -> Outgoing:
-        target = ask.endpoint.native_target(ask.asked.path, ask.query, encoded=ask.asked.encoded)
+        target = native_target(ask.endpoint, ask.asked.path, ask.query, encoded=ask.asked.encoded)
         head = upstream.sender.native_head(ask.method, target, call.headers)
         if upstream.credential is not None:
             head += upstream.credential.fields(head, ask.body if isinstance(ask.body, bytes) else b"")

@@ -9,6 +9,7 @@ from omnillm.errors import BadRequest, Forbidden
 from omnillm.gateway.bindings import Pin
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import UNLISTED, WRITTEN_ANEW, Asked, ask, is_planned
+from omnillm.providers.own_paths import native_path
 from omnillm.transport.spool import Body
 
 AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
@@ -52,7 +53,7 @@ def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, *, wri
     `written`: the path as it came, not decoded.
     """
     check_written(endpoint, path, written)
-    asked = ask(endpoint, method, endpoint.native_path(path), allowed)
+    asked = ask(endpoint, method, native_path(endpoint, path), allowed)
     if asked is None or asked.operation.family == UNLISTED:
         check_path(written)
     if asked is None:

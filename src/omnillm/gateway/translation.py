@@ -22,6 +22,7 @@ from omnillm.protocols.token_counts import write_count
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import SSE, Counter, Endpoint
 from omnillm.providers.heads import Sender
+from omnillm.providers.url_rule import session_name
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.spool import Body
 from omnillm.transport.timeouts import Timeouts
@@ -196,7 +197,7 @@ class Upstream:
 
     def first_message(self, session: SessionProtocol, message: bytes, model: str) -> bytes:
         """What a live session begins with, for this model. BadRequest: it names what these credentials reach and the caller must not."""
-        message = session.with_model(message, self._endpoint.session_name(model))
+        message = session.with_model(message, session_name(self._endpoint, model))
         if self._check_body is not None:
             self._check_body(self._endpoint, message)
         return message

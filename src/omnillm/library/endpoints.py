@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.config.settings import AuthSettings, ProviderSettings
-from omnillm.providers.endpoint import AuthScheme, Bearer, Entra, Header
+from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header
 from omnillm.providers.kinds import CUSTOM
 from omnillm.secret import Secret
 

@@ -22,10 +22,12 @@ from omnillm.library.streams import completed, read_frames
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.endpoint import UPLOADS, Endpoint
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES, STREAMS
 from omnillm.providers.heads import NATIVE_RETURNED, RETURNED
 from omnillm.providers.native import UNLISTED, UPLOAD, Asked, Operation
+from omnillm.providers.own_paths import operation_at
+from omnillm.providers.paths import UPLOADS
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
 UPLOAD_URL: Final = "x-goog-upload-url"
@@ -68,7 +70,7 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
 
 def inferring(request: PrimitiveRequest, place: Place, *, is_stream: bool) -> PrimitiveRequest | None:
     """The request as one for inference, or an endpoint family, where that is what its path asks for."""
-    found = place.endpoint.operation_at(place.path) if request.method == "POST" else None
+    found = operation_at(place.endpoint, place.path) if request.method == "POST" else None
     if found is None or found.operation == REALTIME:
         return None
     place.endpoint.check_request(request.wire_headers(), found.location)

@@ -1,6 +1,7 @@
 """https://docs.anthropic.com/en/api."""
 
-from omnillm.providers.endpoint import Endpoint, Header
+from omnillm.providers.auth_scheme import Header
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES
 from omnillm.secret import Secret
 

@@ -10,7 +10,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import Endpoint, Header
+from omnillm.providers.auth_scheme import Header
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND
 from omnillm.providers.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret

@@ -1,90 +1,24 @@
-"""The profile of an upstream account: protocols, URL rule, authentication, headers.
-
-URL rule. A base URL without a path gets the version segment (`/v1`, `/v1beta`); one with a path is used as it stands and only the
-operation is appended; an operation that it already ends with is kept, not doubled. Its query is kept. With `is_compat` it is the whole
-URL, in which `{model}` and `{method}` are filled in. Operations are "generate", "count_tokens", "models" and "realtime".
-"""
+"""The profile of an upstream account: protocols, base URL, authentication, headers. Where it is asked for what: `url_rule.py`."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Literal
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from omnillm.endpoints.format import EMBEDDINGS
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.anthropic_body import AnthropicBody
-from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for, formats_of
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
-from omnillm.providers.urls import gemini_name, path_name, segment_name
+from omnillm.providers.auth_scheme import AuthScheme, Bearer
+from omnillm.providers.families import FAMILIES, families_of, format_for, formats_of
+from omnillm.providers.paths import PATHS
 from omnillm.secret import Secret
 from omnillm.usage import Usage
 
-PATHS = {
-    (OPENAI_CHAT, "generate"): "/chat/completions",
-    (OPENAI_CHAT, "models"): "/models",
-    (OPENAI_CHAT, "realtime"): "/realtime",
-    (OPENAI_RESPONSES, "generate"): "/responses",
-    (OPENAI_RESPONSES, "count_tokens"): "/responses/input_tokens",
-    (OPENAI_RESPONSES, "models"): "/models",
-    (ANTHROPIC_MESSAGES, "generate"): "/messages",
-    (ANTHROPIC_MESSAGES, "count_tokens"): "/messages/count_tokens",
-    (ANTHROPIC_MESSAGES, "models"): "/models",
-    (GEMINI_GENERATE_CONTENT, "generate"): "/{model}:{method}",
-    (GEMINI_GENERATE_CONTENT, "count_tokens"): "/{model}:{method}",
-    (GEMINI_GENERATE_CONTENT, "models"): "/models",
-    (GEMINI_GENERATE_CONTENT, "realtime"): "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
-    **FAMILY_PATHS,
-}
-GEMINI_METHODS = {
-    ("generate", False): "generateContent",
-    ("generate", True): "streamGenerateContent",
-    ("count_tokens", False): "countTokens",
-}
-GEMINI_FORMATS = {"embedContent": "gemini_embed_content", "batchEmbedContents": "gemini_batch_embed_contents"}
-"""Method -> the wire format of embeddings that it is asked in."""
-_VERSION = re.compile(r"/v1(?:beta1)?/(?=projects/|publishers/)")
-"""Of Google's cloud, in a path."""
-_CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
-"""Where an operation begins in a base URL that was copied whole."""
-_PLACE = re.compile(r"/projects/[^/]+/locations/[^/]+")
-"""Of Vertex AI, in a base URL."""
-GEMINI_SESSIONS = frozenset(
-    (
-        *(f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent" for version in ("v1beta", "v1alpha", "v1")),
-        *(f"/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent" for version in ("v1beta1", "v1")),
-    )
-)
-"""Where clients open live sessions, of Gemini's own API and of Vertex AI."""
-DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
-"""Azure's older paths name the model."""
-UPLOADS = "/upload/"
 SIGNING = "aws"
 """Credentials that sign a request with its body."""
-
-
-class Bearer(msgspec.Struct, frozen=True, tag="bearer"):
-    """`authorization: Bearer KEY`."""
-
-
-class Header(msgspec.Struct, frozen=True, tag="header"):
-    name: str
-
-
-class Query(msgspec.Struct, frozen=True, tag="query"):
-    """`?NAME=KEY`: such a request target is never logged."""
-
-    name: str
-
-
-class Entra(msgspec.Struct, frozen=True, tag="entra"):
-    """`authorization: Bearer TOKEN`, a token of Microsoft Entra ID that is renewed."""
-
-
-AuthScheme = Bearer | Header | Query | Entra
 
 
 class Streaming(msgspec.Struct, frozen=True):
@@ -214,7 +148,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.is_compat:
             return operation == "generate" or (operation == "count_tokens" and "{method}" in self.base_url.reveal())
-        return self.has_path(protocol, operation) and self._offers(operation)
+        return self.has_path(protocol, operation) and self.offers(operation)
 
     def counts_in(self, client_protocol: str, *, model: str) -> str:
         """The protocol in which it is asked to count tokens for a client; "": it does not count."""
@@ -232,7 +166,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             return self.cloud_paths.get((protocol, operation, False), "")
         return self.paths.get((protocol, operation)) or PATHS.get((protocol, operation), "")
 
-    def _offers(self, operation: str) -> bool:
+    def offers(self, operation: str) -> bool:
         return operation != "realtime" or self.has_sessions
 
     def format_for(self, client_format: str, family: str, *, model: str) -> str:
@@ -245,89 +179,6 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     def operations(self) -> tuple[str, ...]:
         """What it can be asked for, for people."""
         return ("generate", *families_of(self.kind, is_compat=self.is_compat))
-
-    def target(self, protocol: str, operation: str, *, model: str = "", is_stream: bool = False, version: str = "") -> bytes:
-        """Path and query of the request line. BadRequest: a model name that could leave its place in the path.
-
-        `version`: of a cloud's API, as its client chose it; "": that of the base URL.
-        """
-        url = urlsplit(self.base_url.reveal())
-        if operation == "realtime":
-            return self._session_target(url, protocol, model)
-        is_gemini = protocol.startswith("gemini_")
-        method = GEMINI_METHODS.get((operation, is_stream), "") if is_gemini else operation
-        template = url.path if self.is_compat else self._root(url) + self._path(protocol, operation, is_stream=is_stream)
-        query = url.query
-        if is_gemini and is_stream and "{method}" in template and "alt=" not in query:
-            query = f"{query}&alt=sse" if query else "alt=sse"
-        if operation == "count_tokens" and self.counter is not None:
-            model = self.counter.name(model)
-        if "{model}" in template:
-            name = self._name(model, is_gemini=is_gemini)
-            template = template.replace("{model}", name)
-        if "{model}" in query:
-            query = query.replace("{model}", quote(path_name(model), safe="%"))
-        if version:
-            template = _VERSION.sub(f"/{version}/", template, count=1)
-        path, query = template.replace("{method}", method) or "/", query.replace("{method}", method)
-        return (f"{path}?{query}" if query else path).encode("ascii")
-
-    def _path(self, protocol: str, operation: str, *, is_stream: bool) -> str:
-        if self.cloud_paths:
-            return self.cloud_paths[protocol, operation, is_stream]
-        return self.paths.get((protocol, operation)) or PATHS[protocol, operation]
-
-    def _name(self, model: str, *, is_gemini: bool) -> str:
-        if self.is_compat:
-            return path_name(model)
-        if self.cloud_paths:
-            return segment_name(model)
-        return gemini_name(model) if is_gemini else path_name(model)
-
-    def below_root(self, path: str) -> str:
-        """A path as clients of this provider write it, without what stands before an operation: `/openai/v1/files` -> `/files`.
-
-        The version may be left out, because a base URL without it is as good for an SDK.
-        """
-        for root in (f"/{self.version}", "/v1", "/openai"):
-            if path.startswith(f"{root}/") and root != "/":
-                return path[len(root) :]
-        return path
-
-    def native_path(self, path: str) -> str:
-        """The path of a native call, below the root; one whole URL has none, and its paths stand at its origin."""
-        return path if self.is_compat else self.below_root(path)
-
-    def native_target(self, path: str, query: str, *, encoded: str = "") -> bytes:
-        """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin.
-
-        `encoded`: the path as it is to be sent, where not every slash of it divides.
-        """
-        url = urlsplit(self.base_url.reveal())
-        root = "" if self.is_compat or path.startswith(UPLOADS) else self._root(url)
-        base = "" if self.is_compat else url.query
-        fixed = {part.partition("=")[0] for part in base.split("&")} | ({"api-version"} if self.kind == "azure_openai" else set())
-        joined = "&".join([*([base] if base else []), *(part for part in query.split("&") if part and part.partition("=")[0] not in fixed)])
-        target = root + encoded if encoded else quote(root + path, safe="/:@!$&'()*+,;=~-._")
-        return (f"{target}?{joined}" if joined else target).encode("ascii")
-
-    def operation_at(self, path: str) -> OwnPath | None:
-        """What a path of this provider's own asks for, that is for inference or an endpoint family; None for any other path."""
-        own = self.own_path(self, path) if self.own_path is not None and not self.is_compat else None
-        if own is not None:
-            return own
-        below = self.below_root(path)
-        if GEMINI_GENERATE_CONTENT in self.protocols:
-            if self.has_sessions and path in GEMINI_SESSIONS:
-                return OwnPath(protocol=GEMINI_GENERATE_CONTENT, operation="realtime", is_stream=True)
-            return _gemini_operation(below)
-        deployed = DEPLOYMENT.fullmatch(below) if self.kind == "azure_openai" else None
-        model, below = ("", below) if deployed is None else (deployed[1], deployed[2])
-        spoken = (*self.protocols, *formats_of(self.kind, is_compat=self.is_compat))
-        for (protocol, operation), template in PATHS.items():
-            if template == below and operation != "models" and self._offers(operation) and protocol in spoken:
-                return OwnPath(protocol=protocol, operation=operation, model=model)
-        return None
 
     def check_request(self, headers: Mapping[bytes, bytes], location: str = "") -> None:
         """BadRequest: a field asks for what costs another price than the ledger would have, or the path for another location."""
@@ -345,49 +196,3 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
                     "in an operation whose body can say it.",
                     code="unsupported_header",
                 )
-
-    def _session_target(self, url: SplitResult, protocol: str, model: str) -> bytes:
-        """Of a live session: OpenAI's names its model here; Gemini's stands beside the versions, and names it in its first message."""
-        root, operation, query = self._root(url), self._path(protocol, "realtime", is_stream=False), url.query
-        if protocol == GEMINI_GENERATE_CONTENT:
-            root, _, version = _PLACE.split(root, maxsplit=1)[0].rpartition("/")
-            operation = operation.replace("{version}", version)
-        else:
-            named = f"{self.session_parameter}={quote(model, safe='')}"
-            query = f"{query}&{named}" if query else named
-        return (f"{root}{operation}?{query}" if query else f"{root}{operation}").encode("ascii")
-
-    def session_name(self, model: str) -> str:
-        """A model as the first message of a Gemini session names it: a cloud's stands in a place."""
-        place = _PLACE.search(self._root(urlsplit(self.base_url.reveal()))) if self.cloud_paths else None
-        return model if place is None or "/" in model else f"{place[0].removeprefix('/')}/publishers/google/models/{model}"
-
-    def _root(self, url: SplitResult) -> str:
-        """The path to which operations are appended."""
-        path = url.path.rstrip("/")
-        if self.cloud_paths:
-            return _CLOUD_PATH.split(path, maxsplit=1)[0]
-        if not path:
-            return f"/{self.version}" if self.version else ""
-        if GEMINI_GENERATE_CONTENT in self.protocols:
-            head, _, tail = path.rpartition("/")
-            path = head if ":" in tail else path
-            return path.removesuffix("/models").removesuffix("/tunedModels")
-        # "/models" stays: on some hosts (Azure's model inference) it is where chat lives.
-        operations = {PATHS[key] for key in PATHS if key[0] in self.protocols and key[1] != "models"}
-        for operation in sorted(operations, key=len, reverse=True):
-            if path.endswith(operation):
-                return path.removesuffix(operation)
-        return path
-
-
-def _gemini_operation(path: str) -> OwnPath | None:
-    name, colon, method = path.removeprefix("/models/").rpartition(":")
-    if not (path.startswith("/models/") and colon and name):
-        return None
-    if method in GEMINI_FORMATS:
-        return OwnPath(protocol=GEMINI_FORMATS[method], operation=EMBEDDINGS, model=name)
-    for (operation, is_stream), known in GEMINI_METHODS.items():
-        if known == method:
-            return OwnPath(protocol=GEMINI_GENERATE_CONTENT, operation=operation, model=name, is_stream=is_stream)
-    return None

@@ -10,9 +10,11 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from omnillm.errors import ConfigError
-from omnillm.providers.endpoint import AuthScheme, Bearer, Endpoint, Entra, Header, Query
+from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import UPLOADS
 from omnillm.providers.passing import passing
+from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
 
 RETURNED: Final = ("content-type", "openai-processing-ms", "openai-version")
@@ -137,7 +139,7 @@ class Sender:
 
     def _prefix(self, asked: Asked) -> bytes:
         protocol, operation, model, is_stream, version = asked
-        target = self._endpoint.target(protocol, operation, model=model, is_stream=is_stream, version=version)
+        target = request_target(self._endpoint, protocol, operation, model=model, is_stream=is_stream, version=version)
         if self._auth_query:
             target += (b"&" if b"?" in target else b"?") + self._auth_query
         if operation in UPLOADS:

@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
 from omnillm.providers.anthropic import ANTHROPIC
+from omnillm.providers.auth_scheme import AuthScheme
 from omnillm.providers.azure_openai import AZURE_OPENAI, with_version
 from omnillm.providers.bedrock import BEDROCK
-from omnillm.providers.endpoint import AuthScheme, Endpoint
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.gemini import GEMINI
 from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI

@@ -7,10 +7,11 @@ import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
 from omnillm.protocols.token_counts import COUNTS
-from omnillm.providers.endpoint import GEMINI_METHODS, Endpoint
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS, LATER
 from omnillm.providers.native import PLANNED, Metering, Operation, operations
+from omnillm.providers.paths import GEMINI_METHODS
 from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
 
 Level = Literal["native", "compatible", "planned"]

@@ -10,7 +10,8 @@ import msgspec
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.anthropic_body import AnthropicBody
-from omnillm.providers.endpoint import GEMINI_METHODS, Endpoint, OwnPath
+from omnillm.providers.endpoint import Endpoint, OwnPath
+from omnillm.providers.paths import GEMINI_METHODS
 from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.secret import Secret
 

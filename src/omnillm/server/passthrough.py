@@ -20,9 +20,10 @@ from omnillm.gateway.native_asks import NativeAsk, read_asked, without_credentia
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.money import format_usd
 from omnillm.protocols.protocol import RequestPeek
-from omnillm.providers.endpoint import SIGNING, UPLOADS, Endpoint
+from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.heads import reply_fields
 from omnillm.providers.native import Asked
+from omnillm.providers.paths import UPLOADS
 from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.live import Live
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider

@@ -7,8 +7,10 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.gateway.call import COUNT_TOKENS, GENERATE, REALTIME
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.endpoint import GEMINI_FORMATS, GEMINI_SESSIONS, Endpoint
+from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import UPLOADS
+from omnillm.providers.own_paths import operation_at
+from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_SESSIONS
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
@@ -102,7 +104,7 @@ def _gemini_route(path: str) -> Route | None:
 
 def provider_route(provider: str, endpoint: Endpoint, rest: str) -> Route | None:
     """The inference route of a path of this provider's own, in a protocol that it speaks, or a wire format of a family that it has."""
-    found = endpoint.operation_at(rest)
+    found = operation_at(endpoint, rest)
     if found is None:
         return None
     if found.protocol in FORMATS:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from omnillm.providers.endpoint import UPLOADS
+from omnillm.providers.paths import UPLOADS
 
 MOST: Final = 4096
 """Uploads under way; the oldest is forgotten."""
