@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from omnillm.assemble.kept import Stamp, callers_of, change, check_change, issue, make_secret, problems_of, rotate, terms_of
@@ -14,7 +15,8 @@ from omnillm.assemble.program import Program
 from omnillm.config.asked import read_asked, read_change
 from omnillm.config.checks import check_terms
 from omnillm.config.problems import Problems
-from omnillm.config.settings import RotationTerms, Settings, VirtualKeyTerms
+from omnillm.config.settings import Settings, VirtualKeyTerms
+from omnillm.config.values import Seconds
 from omnillm.errors import CallerFault, ConfigError, LedgerUnavailable
 from omnillm.gateway.call import Caller
 from omnillm.records import VirtualKey
@@ -27,6 +29,13 @@ log = logging.getLogger("omnillm")
 PAGE: Final = 1000
 POLL_TICKS: Final = 10
 """Half a second: what another process has changed is in force here within one."""
+
+
+class Rotation(Struct, frozen=True, kw_only=True):
+    """What the rotation of a virtual key is asked with."""
+
+    grace_s: Seconds = field(default=0.0, name="grace")
+    """How long the secret before stays good."""
 
 
 class Keyring:
@@ -165,7 +174,7 @@ class Keyring:
 
     async def rotate(self, name: str, asked: bytes) -> Issued:
         async with self._changing:
-            grace_s = read_asked(asked, RotationTerms, lambda *_: None).grace_s
+            grace_s = read_asked(asked, Rotation, lambda *_: None).grace_s
             key = self._changeable(name)
             if self._state(key.expires_wall_ms, key.revoked_wall_ms) != "active":
                 raise _ended(name)

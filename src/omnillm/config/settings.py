@@ -230,13 +230,6 @@ class VirtualKeySettings(VirtualKeyTerms, frozen=True, kw_only=True):
     key: Secret
 
 
-class RotationTerms(Struct, frozen=True, kw_only=True):
-    """What the rotation of a virtual key is asked with."""
-
-    grace_s: Seconds = field(default=0.0, name="grace")
-    """How long the secret before stays good."""
-
-
 class RateSettings(Struct, frozen=True, kw_only=True):
     """nano-USD per million tokens or images; the file gives USD per million tokens, and USD for one image. None: the model's own rate."""
 

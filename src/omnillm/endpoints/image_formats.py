@@ -19,7 +19,7 @@ from omnillm.endpoints.format import (
 from omnillm.endpoints.forms import File, Flag, Part, UploadedFile, Whole, one
 from omnillm.endpoints.images import ImageRequest, SeenImages, emit_request, emit_response, parse_response, usage_of, usage_seen
 from omnillm.endpoints.shapes import Shape
-from omnillm.protocols.priced import Asked
+from omnillm.protocols.extras import Asked
 from omnillm.protocols.protocol import Members, RequestPeek, Weight
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=256)]

@@ -8,8 +8,8 @@ from msgspec import Meta, Raw, Struct
 from omnillm.endpoints.embedding_formats import raw_weight
 from omnillm.endpoints.format import ABSENT, RERANK, Format, openai_protocol, reply_peek, request_peek, text_alone
 from omnillm.endpoints.shapes import Shape
+from omnillm.protocols.extras import Asked
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.priced import Asked
 from omnillm.protocols.protocol import Members
 from omnillm.usage import NO_USAGE, Usage, count
 

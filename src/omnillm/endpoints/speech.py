@@ -9,8 +9,8 @@ from omnillm.endpoints.embedding_formats import text_weight
 from omnillm.endpoints.format import SPEECH, Format, openai_protocol, text_alone
 from omnillm.endpoints.shapes import Shape
 from omnillm.errors import ProtocolError
+from omnillm.protocols.extras import Asked
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.priced import Asked
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
 from omnillm.usage import NO_USAGE, Usage, count
 

@@ -13,9 +13,9 @@ from omnillm.endpoints.forms import File, Flag, Part, UploadedFile
 from omnillm.endpoints.images import detail
 from omnillm.endpoints.shapes import Shape, misfit
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.extras import Asked
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import read_failure
-from omnillm.protocols.priced import Asked
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek
 from omnillm.usage import NO_USAGE, Usage, count
 

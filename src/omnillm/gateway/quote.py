@@ -16,7 +16,8 @@ from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import prompt_tokens
 from omnillm.pricing.terms import PLAIN, Terms
-from omnillm.protocols.priced import Asked, read_asked, served_tier
+from omnillm.protocols.extras import Asked
+from omnillm.protocols.priced import read_asked, served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.routing.target import Plan, Target

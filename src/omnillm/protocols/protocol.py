@@ -1,17 +1,15 @@
 """What every wire protocol supplies, as a record of plain functions. Bytes in, values out; nothing here waits or keeps time."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 from typing import Protocol as Interface
 
 import msgspec
 
 from omnillm.framing.sse import Frame, FrameReader
 from omnillm.outcome import Headroom, Verdict
+from omnillm.protocols.extras import Asked
 from omnillm.usage import Usage
-
-if TYPE_CHECKING:
-    from omnillm.protocols.priced import Asked
 
 Members = dict[str, msgspec.Raw]
 """The top level of a JSON body, its values verbatim: `msgspec.json.decode(body, type=dict[str, msgspec.Raw])`."""
@@ -187,7 +185,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     provider frames them."""
     family: str = ""
     """Of a wire format of an endpoint family: which; "": it is a protocol of generations."""
-    asks: "Callable[[Members], Asked] | None" = None
+    asks: Callable[[Members], Asked] | None = None
     """What a request asks for beside tokens that its body shows, of an endpoint family; never raises. None: see `priced.py`."""
     write_fault_fields: Callable[[Fault], bytes] = no_fields
     """Header fields of an error reply, each ended by CRLF, where the body alone does not tell its clients what it is."""

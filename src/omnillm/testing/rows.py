@@ -1,8 +1,9 @@
-"""Typical rows of a ledger, for `store_suite.py` and its parts."""
+"""Typical rows of a ledger, and how they get there, for `store_suite.py` and its parts."""
 
 from typing import Final
 
 from omnillm.records import AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow
+from omnillm.stores.store import Store
 from omnillm.usage import Usage
 
 WALL_S: Final = 1_795_608_000.0
@@ -90,3 +91,9 @@ def call(number: int, *, caller: str = "team-a", day: str = "2026-11-25") -> Pos
         attempts=(attempt_row(number),),
         request=request_row(number, caller=caller, day=day),
     )
+
+
+async def post_all(store: Store, *postings: Posting) -> None:
+    for posting in postings:
+        store.post(posting)
+    await store.flush()

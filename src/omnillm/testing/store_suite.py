@@ -6,12 +6,13 @@ The store is opened, closed and opened again by the tests; whatever is posted mu
 from msgspec.structs import replace
 
 from omnillm.errors import BadRequest
-from omnillm.records import BATCH_BILL, EntryKind, Posting, UsageRow, first_id, settlement_id
+from omnillm.records import EntryKind, Posting, UsageRow
 from omnillm.stores.store import Store
+from omnillm.testing.binding_suite import BindingSuite
 from omnillm.testing.claim_suite import ClaimSuite
 from omnillm.testing.report_suite import ReportSuite
 from omnillm.testing.retention_suite import RetentionSuite
-from omnillm.testing.rows import COST, WALL_MS, WALL_S, attempt_row, binding, call, entry, request_id, request_row
+from omnillm.testing.rows import COST, WALL_MS, WALL_S, attempt_row, binding, call, entry, post_all, request_id, request_row
 from omnillm.testing.virtual_key_suite import VirtualKeySuite
 
 __all__ = [
@@ -31,12 +32,6 @@ __all__ = [
 ]
 
 
-async def post_all(store: Store, *postings: Posting) -> None:
-    for posting in postings:
-        store.post(posting)
-    await store.flush()
-
-
 async def balances(store: Store) -> dict[tuple[str, str], int]:
     """What the store says when it is opened again."""
     await store.aclose()
@@ -50,18 +45,7 @@ async def usage(store: Store, group_by: str, since: str = "", until: str = "") -
     return {row.group: row for row in rows}
 
 
-def _called(identity: str) -> Posting:
-    """A call of any id."""
-    posting = call(1)
-    assert posting.request is not None
-    return Posting(
-        entries=tuple(replace(entry, request_id=identity) for entry in posting.entries),
-        attempts=tuple(replace(row, request_id=identity) for row in posting.attempts),
-        request=replace(posting.request, request_id=identity),
-    )
-
-
-class StoreSuite(ClaimSuite, ReportSuite, RetentionSuite, VirtualKeySuite):
+class StoreSuite(BindingSuite, ClaimSuite, ReportSuite, RetentionSuite, VirtualKeySuite):
     async def test_empty_ledger_reports_nothing_and_is_proven(self, store: Store) -> None:
         """Totals of nothing are zero, lists are empty, and there is no problem."""
         opened = await store.open()
@@ -252,43 +236,6 @@ class StoreSuite(ClaimSuite, ReportSuite, RetentionSuite, VirtualKeySuite):
         await store.aclose()
         await store.aclose()
         assert (await store.open()).epoch == 2
-
-    async def test_binding_is_found_by_its_kind_and_id(self, store: Store) -> None:
-        """After a restart too; the first one stands, and one of another kind is another."""
-        await store.open()
-        await post_all(
-            store, Posting(bindings=(binding("resp_1"),)), Posting(bindings=(binding("resp_1", key="prod-2"), binding("resp_2")))
-        )
-        await store.aclose()
-        await store.open()
-        assert await store.binding("response", "resp_1") == binding("resp_1")
-        assert await store.binding("response", "resp_2") == binding("resp_2")
-        assert await store.binding("file", "resp_1") is None
-        assert await store.binding("response", "resp_3") is None
-
-    async def test_an_open_bill_is_of_a_batch_that_is_not_settled(self, store: Store) -> None:
-        """Whatever its call's id ends with; a settled one is none, nor one whose call is unknown, or older than is asked for."""
-        await store.open()
-        first = int(first_id(WALL_MS), 16)
-        made = [request_id(first + 16 * digit + digit) for digit in range(16)]
-        old, unknown = request_id(first - 2), request_id(first + 2**79)
-        bills = [replace(binding(f"batch_{of}"), kind=BATCH_BILL, caller=of) for of in (*made, old, unknown)]
-        await post_all(store, *map(_called, (*made, old)), Posting(bindings=(*bills, binding("resp_1"))))
-        newest_first = bills[15::-1]
-        assert await store.open_bills(since_wall_ms=WALL_MS) == newest_first
-        assert await store.open_bills(since_wall_ms=WALL_MS - 1) == [*newest_first, bills[16]]
-        for count, of in enumerate(made, 1):
-            await post_all(store, _called(settlement_id(of)))
-            assert len(await store.open_bills(since_wall_ms=WALL_MS)) == 16 - count
-
-    async def test_expired_binding_is_unknown(self, store: Store) -> None:
-        """Its upstream object is gone."""
-        await store.open()
-        await post_all(store, Posting(bindings=(binding("resp_1", expires_wall_ms=WALL_MS - 1),)))
-        assert await store.binding("response", "resp_1") is None
-        await store.aclose()
-        await store.open()
-        assert await store.binding("response", "resp_1") is None
 
     async def test_verification_tells_rows_that_do_not_agree(self, store: Store) -> None:
         """Each kind of disagreement between rows is one sentence."""

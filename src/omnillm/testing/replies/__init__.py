@@ -3,6 +3,8 @@
 from omnillm.testing.replies import (
     anthropic_messages,
     bedrock_converse,
+    bedrock_count,
+    bedrock_invoke,
     bedrock_llama,
     gemini_generate_content,
     openai_chat,
@@ -16,8 +18,8 @@ OPENAI_RESPONSES = openai_responses.SPEAKER
 ANTHROPIC_MESSAGES = anthropic_messages.SPEAKER
 GEMINI_GENERATE_CONTENT = gemini_generate_content.SPEAKER
 BEDROCK_CONVERSE = bedrock_converse.SPEAKER
-BEDROCK_COUNTED = bedrock_converse.COUNTED
-BEDROCK_INVOKED = bedrock_converse.INVOKED
+BEDROCK_COUNTED = bedrock_count.SPEAKER
+BEDROCK_INVOKED = bedrock_invoke.SPEAKER
 BEDROCK_LLAMA = bedrock_llama.LLAMA
 BEDROCK = (BEDROCK_CONVERSE, BEDROCK_COUNTED, BEDROCK_INVOKED, BEDROCK_LLAMA)
 VERTEX_CLAUDE = vertex_ai.CLAUDE

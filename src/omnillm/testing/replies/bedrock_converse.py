@@ -1,14 +1,11 @@
-"""Bedrock: Converse, and Claude by InvokeModel. Model and streaming are in the path; streams are AWS event streams."""
+"""Bedrock's Converse. Model and streaming are in the path; streams are AWS event streams."""
 
-import base64
 from collections.abc import Iterable
 
 import msgspec
-from msgspec.structs import replace
 
 from omnillm.framing.eventstream import event, exception
 from omnillm.testing.generation import Block, Generation
-from omnillm.testing.replies import anthropic_messages
 from omnillm.testing.replies.speaker import (
     Asked,
     Json,
@@ -50,16 +47,6 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "per_day_quota": ("ThrottlingException", "Too many tokens per day, please wait before trying again."),
     "insufficient_quota": ("ServiceQuotaExceededException", "Your request exceeds the service quota for your account."),
 }
-COUNTED_MEMBERS = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
-METRICS = "amazon-bedrock-invocationMetrics"
-DASHED = {
-    "inputTokenCount": "input-token-count",
-    "outputTokenCount": "output-token-count",
-    "cacheReadInputTokenCount": "cache-read-input-token-count",
-    "cacheWriteInputTokenCount": "cache-write-input-token-count",
-}
-INVOKE_VERSIONS = frozenset({"bedrock-2023-05-31", "2026-10-21"})
-"""The second is what newer SDKs say to newer models."""
 NO_CALL = "The number of toolResult blocks exceeds the number of toolUse blocks of previous turn."
 NO_TOOLS = "The toolConfig field must be defined when using toolUse and toolResult content blocks."
 BLOCKS = frozenset({"text", "image", "document", "video", "audio", "toolUse", "toolResult", "cachePoint", "reasoningContent"})
@@ -155,29 +142,29 @@ def _said(generation: Generation, block: Block) -> Json:
     return {"reasoningContent": {"reasoningText": {"text": block.text, "signature": generation.seal}}}
 
 
-def _event(kind: str, members: Json) -> bytes:
+def framed(kind: str, members: Json) -> bytes:
     return event(kind, msgspec.json.encode(members | {"p": "abcdefghij"[: 3 + len(kind) % 7]}))
 
 
 def stream(generation: Generation) -> list[Piece]:
     after, said = generation.after, 0
-    pieces = [Piece(_event("messageStart", {"role": "assistant"}), after(0), "start")]
+    pieces = [Piece(framed("messageStart", {"role": "assistant"}), after(0), "start")]
     for number, block in enumerate(generation.blocks):
         if block.kind == "tool":
             start = {"toolUse": {"toolUseId": generation.id_of(block, "tooluse"), "name": block.name}}
-            pieces.append(Piece(_event("contentBlockStart", {"contentBlockIndex": number, "start": start}), after(said), "start"))
+            pieces.append(Piece(framed("contentBlockStart", {"contentBlockIndex": number, "start": start}), after(said), "start"))
         for delta in _deltas(generation, block):
             said += 1
-            pieces.append(Piece(_event("contentBlockDelta", {"contentBlockIndex": number, "delta": delta}), after(said)))
+            pieces.append(Piece(framed("contentBlockDelta", {"contentBlockIndex": number, "delta": delta}), after(said)))
         if block.kind == "reasoning" and not generation.is_redacted:
             signed = {"reasoningContent": {"signature": generation.seal}}
-            pieces.append(Piece(_event("contentBlockDelta", {"contentBlockIndex": number, "delta": signed}), after(said), "start"))
+            pieces.append(Piece(framed("contentBlockDelta", {"contentBlockIndex": number, "delta": signed}), after(said), "start"))
         said = sum(len(each.words) for each in generation.blocks[: number + 1])
         is_last = block is generation.blocks[-1]
-        pieces.append(Piece(_event("contentBlockStop", {"contentBlockIndex": number}), after(said), "finish" if is_last else "start"))
+        pieces.append(Piece(framed("contentBlockStop", {"contentBlockIndex": number}), after(said), "finish" if is_last else "start"))
     told = {} if generation.told is None else {"usage": _usage(generation.told)}
-    pieces.append(Piece(_event("messageStop", {"stopReason": STOP[generation.finish]}), after(generation.words), "finish"))
-    pieces.append(Piece(_event("metadata", {**told, "metrics": {"latencyMs": 7}}), after(generation.words), "terminal"))
+    pieces.append(Piece(framed("messageStop", {"stopReason": STOP[generation.finish]}), after(generation.words), "finish"))
+    pieces.append(Piece(framed("metadata", {**told, "metrics": {"latencyMs": 7}}), after(generation.words), "terminal"))
     return pieces
 
 
@@ -236,69 +223,3 @@ SPEAKER = Speaker(
     counted=counted,
     stream_type=STREAM_TYPE,
 )
-
-
-def metrics(generation: Generation) -> Json:
-    """What the last chunk of a stream, and the header of a whole reply, count; {}: nothing is told."""
-    usage = generation.told
-    if usage is None:
-        return {}
-    return {
-        "inputTokenCount": usage.input,
-        "outputTokenCount": usage.completion_tokens,
-        "cacheReadInputTokenCount": usage.cache_read,
-        "cacheWriteInputTokenCount": usage.cache_write_short,
-    }
-
-
-def invoked_fields(generation: Generation) -> dict[str, str]:
-    return {f"x-amzn-bedrock-{DASHED[name]}": str(count) for name, count in metrics(generation).items()}
-
-
-def read_invoked(body: Json) -> Asked:
-    """A body of the Messages API, its version inside, the model and the stream in the path."""
-    if body.get("anthropic_version") not in INVOKE_VERSIONS:
-        raise Malformed("anthropic_version: Field required")
-    for name in ("model", "stream"):
-        if name in body:
-            raise Malformed(f"#: extraneous key [{name}] is not permitted")
-    return replace(anthropic_messages.read({**body, "model": "in-the-path"}), model="")
-
-
-def read_counted(body: Json) -> Asked:
-    """A question for the tokens of a prompt: a body of Converse, or one of InvokeModel in base64."""
-    asked = demand(body, "input", dict)
-    if isinstance(conversation := asked.get("converse"), dict):
-        if unknown := conversation.keys() - COUNTED_MEMBERS:
-            raise Malformed(f"#/input/converse: extraneous key {sorted(unknown)} is not permitted")
-        return read(conversation)
-    return read_invoked(msgspec.json.decode(base64.b64decode(demand(demand(asked, "invokeModel", dict), "body", str))))
-
-
-COUNTED = replace(SPEAKER, read=read_counted)
-
-
-def stream_invoked(generation: Generation) -> list[Piece]:
-    """Each event of the Messages API in base64, in a message of its own; the last one counts the tokens."""
-    return [Piece(_chunks(piece, generation), piece.output_tokens, piece.part) for piece in anthropic_messages.stream(generation)]
-
-
-def _chunks(piece: Piece, generation: Generation) -> bytes:
-    lines = [line.removeprefix(b"data: ") for line in piece.raw.split(b"\n") if line.startswith(b"data: ")]
-    told = METRICS if piece.part == "terminal" else ""
-    return b"".join([chunk(msgspec.json.decode(line) | ({told: metrics(generation)} if told else {})) for line in lines])
-
-
-def chunk(said: Json) -> bytes:
-    return _event("chunk", {"bytes": base64.b64encode(msgspec.json.encode(said)).decode()})
-
-
-INVOKED = replace(
-    SPEAKER,
-    protocol="anthropic_messages",
-    read=read_invoked,
-    whole=anthropic_messages.whole,
-    stream=stream_invoked,
-    reply_fields=invoked_fields,
-)
-"""Claude by InvokeModel."""

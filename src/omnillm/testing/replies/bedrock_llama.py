@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from omnillm.testing.generation import Generation
-from omnillm.testing.replies.bedrock_converse import INVOKED, METRICS, chunk, metrics
+from omnillm.testing.replies import bedrock_invoke
+from omnillm.testing.replies.bedrock_invoke import METRICS, chunk, metrics
 from omnillm.testing.replies.speaker import Asked, Json, Piece, cap, demand, markers_in
 
 STOP = {"length": "length"}
@@ -32,4 +33,4 @@ def stream(generation: Generation) -> list[Piece]:
     return [*pieces, Piece(chunk(last), generation.after(len(words)), "terminal")]
 
 
-LLAMA = replace(INVOKED, protocol="bedrock_converse", read=read, whole=whole, stream=stream)
+LLAMA = replace(bedrock_invoke.SPEAKER, protocol="bedrock_converse", read=read, whole=whole, stream=stream)

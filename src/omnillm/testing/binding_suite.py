@@ -1,0 +1,57 @@
+"""What every store must know of upstream objects and open bills: a part of `store_suite.py`."""
+
+from msgspec.structs import replace
+
+from omnillm.records import BATCH_BILL, Posting, first_id, settlement_id
+from omnillm.stores.store import Store
+from omnillm.testing.rows import WALL_MS, binding, call, post_all, request_id
+
+
+def _called(identity: str) -> Posting:
+    """A call of any id."""
+    posting = call(1)
+    assert posting.request is not None
+    return Posting(
+        entries=tuple(replace(entry, request_id=identity) for entry in posting.entries),
+        attempts=tuple(replace(row, request_id=identity) for row in posting.attempts),
+        request=replace(posting.request, request_id=identity),
+    )
+
+
+class BindingSuite:
+    async def test_binding_is_found_by_its_kind_and_id(self, store: Store) -> None:
+        """After a restart too; the first one stands, and one of another kind is another."""
+        await store.open()
+        await post_all(
+            store, Posting(bindings=(binding("resp_1"),)), Posting(bindings=(binding("resp_1", key="prod-2"), binding("resp_2")))
+        )
+        await store.aclose()
+        await store.open()
+        assert await store.binding("response", "resp_1") == binding("resp_1")
+        assert await store.binding("response", "resp_2") == binding("resp_2")
+        assert await store.binding("file", "resp_1") is None
+        assert await store.binding("response", "resp_3") is None
+
+    async def test_an_open_bill_is_of_a_batch_that_is_not_settled(self, store: Store) -> None:
+        """Whatever its call's id ends with; a settled one is none, nor one whose call is unknown, or older than is asked for."""
+        await store.open()
+        first = int(first_id(WALL_MS), 16)
+        made = [request_id(first + 16 * digit + digit) for digit in range(16)]
+        old, unknown = request_id(first - 2), request_id(first + 2**79)
+        bills = [replace(binding(f"batch_{of}"), kind=BATCH_BILL, caller=of) for of in (*made, old, unknown)]
+        await post_all(store, *map(_called, (*made, old)), Posting(bindings=(*bills, binding("resp_1"))))
+        newest_first = bills[15::-1]
+        assert await store.open_bills(since_wall_ms=WALL_MS) == newest_first
+        assert await store.open_bills(since_wall_ms=WALL_MS - 1) == [*newest_first, bills[16]]
+        for count, of in enumerate(made, 1):
+            await post_all(store, _called(settlement_id(of)))
+            assert len(await store.open_bills(since_wall_ms=WALL_MS)) == 16 - count
+
+    async def test_expired_binding_is_unknown(self, store: Store) -> None:
+        """Its upstream object is gone."""
+        await store.open()
+        await post_all(store, Posting(bindings=(binding("resp_1", expires_wall_ms=WALL_MS - 1),)))
+        assert await store.binding("response", "resp_1") is None
+        await store.aclose()
+        await store.open()
+        assert await store.binding("response", "resp_1") is None
