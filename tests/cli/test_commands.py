@@ -107,9 +107,13 @@ def test_every_broken_value_is_one_message(run: Run, config: Path, old: str) -> 
 
 
 def test_a_file_that_cannot_be_read_is_one_message(run: Run, tmp_path: Path) -> None:
-    """Absent, a folder, or not text."""
+    """Absent, a folder, or not text; whoever has none yet is told what writes one."""
     (tmp_path / "noise").write_bytes(b"\xff\xfe\x00")
-    for name, words in (("absent.yaml", "No such file"), ("", "Is a directory"), ("noise", "not UTF-8")):
+    for name, words in (
+        ("absent.yaml", "No such file or directory; omnillm init writes one"),
+        ("", "Is a directory\n"),
+        ("noise", "not UTF-8"),
+    ):
         checked = run("check", "-c", str(tmp_path / name))
         assert (checked.returncode, checked.stdout) == (2, "")
         assert words in checked.stderr
@@ -134,10 +138,18 @@ def test_beyond_loopback_needs_a_lock(run: Run, config: Path, server: str, words
 
 
 def test_serve_tells_what_is_in_its_way(run: Run, config: Path, tmp_path: Path) -> None:
-    """A port in use, a certificate that is none, a ledger in a folder that is not there."""
+    """A port in use or a host that is none, of either listener; a certificate that is none, a ledger in a folder that is not there."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        in_use = f"cannot listen on 127.0.0.1:{port}: Address already in use\n"
         for old, new, words in (
-            ("port: 0", f"port: {taken.getsockname()[1]}", "cannot listen on"),
+            ("port: 0", f"port: {port}", f"omnillm: server.port: {in_use}"),
+            ("port: 0", f"port: 0, admin: {{port: {port}}}", f"omnillm: server.admin.port: {in_use}"),
+            (
+                "auth: none, port: 0",
+                "host: nowhere.invalid, admin_key: long-enough-for-this",
+                "omnillm: server.host: cannot listen on nowhere.invalid:4000: ",
+            ),
             ("port: 0", "port: 0, tls: {cert: /nowhere, key: /nowhere}", "server.tls"),
             ("memory://", f"sqlite:///{tmp_path}/no/such/folder.db", "the ledger cannot be kept at"),
             ("memory://", "postgresql://user:pass/word@somewhere", "store.url"),
@@ -185,6 +197,8 @@ def test_init_writes_what_check_accepts(run: Run, tmp_path: Path, monkeypatch: p
     assert "--force" in again.stderr
     assert run("init", "--force").returncode == 0
     assert run("check").returncode == 0
+    folder = run("init", str(tmp_path), "--force")
+    assert (folder.returncode, folder.stderr) == (2, run("init", str(tmp_path)).stderr) == (2, f"omnillm: {tmp_path}: is a folder\n")
     nowhere = run("init", "no/such/folder.yaml")
     assert (nowhere.returncode, nowhere.stderr) == (2, "omnillm: no/such/folder.yaml: cannot be written: No such file or directory\n")
 
@@ -212,6 +226,16 @@ def test_the_fake_provider_tells_where_it_serves(run: Run, number: signal.Signal
     assert f"cannot listen on 127.0.0.1:{port}" in taken.stderr
 
 
+@pytest.mark.parametrize("command", ["fake-provider", "demo"])
+@pytest.mark.parametrize("port", ["65536", "-1"])
+def test_a_port_that_is_none_is_one_message(command: str, port: str, run: Run) -> None:
+    """As any other mistake in a command line."""
+    asked = run(command, "--port", port)
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert "--port" in asked.stderr
+    assert "Traceback" not in asked.stderr
+
+
 def test_version_and_help(run: Run) -> None:
     """The version as the package says it; without a command, the list of them; a wrong one is exit code 2."""
     assert run("--version").stdout == f"omnillm {omnillm.__version__}\n"
@@ -219,6 +243,7 @@ def test_version_and_help(run: Run) -> None:
     for name in ("demo", "init", "serve", "check", "explain", "fake-provider"):
         assert name in commands
     assert run("nothing-such").returncode == 2
+    assert "[[fault:NAME]] in a prompt" in run("fake-provider", "--help").stdout
     assert program("--version").stdout == f"omnillm {omnillm.__version__}\n"
 
 

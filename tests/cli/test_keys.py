@@ -124,7 +124,7 @@ async def test_a_key_from_its_making_to_its_end(keys: Keys) -> None:
         (("change", "none", "--without", "rpm"), "There is no virtual key 'none'"),
         (("rotate", "none"), "There is no virtual key 'none'"),
         (("list", "--admin-key", "admin-other-0123456789"), "needs the admin key"),
-        (("list", "--admin-key", ""), "needs the admin key"),
+        (("list", "--admin-key", ""), "give it as --admin-key or OMNILLM_ADMIN_KEY"),
     ],
 )
 async def test_a_refusal_is_one_message(keys: Keys, arguments: tuple[str, ...], words: str) -> None:
@@ -136,8 +136,11 @@ async def test_a_refusal_is_one_message(keys: Keys, arguments: tuple[str, ...], 
 
 
 async def test_what_is_wrong_with_the_command_is_exit_code_2(keys: Keys) -> None:
-    """A tag without a value, a URL that is none."""
+    """A tag without a value, a limit both given and taken away, a URL that is none."""
     assert (await keys("create", "ada", "--tag", "x")).returncode == 2
+    both = await keys("change", "ada", "--rpm", "5", "--without", "rpm")
+    assert (both.returncode, both.stdout) == (2, "")
+    assert "rpm is given, too" in both.stderr
     for url in ("127.0.0.1:4000", "ftp://x", "http://"):
         ran = await keys("list", "--url", url)
         assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1)

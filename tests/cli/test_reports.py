@@ -227,7 +227,8 @@ def test_what_is_no_ledger_is_told(run, ledger, tmp_path):
     torn = fill(tmp_path / "torn.db")
     torn.write_bytes(torn.read_bytes()[:8192] + b"\xff" * (torn.stat().st_size - 8192))
     for path, code, words in (
-        (missing, 1, "cannot be read"),
+        (missing, 1, f"the ledger {missing} cannot be read: No such file or directory"),
+        (tmp_path, 1, f"the ledger {tmp_path} cannot be read: Is a directory"),
         (other, 2, "is not a ledger of omnillm"),
         (newer, 2, "has schema 99"),
         (torn, 1, "cannot be read"),

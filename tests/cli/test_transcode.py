@@ -73,6 +73,8 @@ def test_replies_streams_and_errors_are_translated(run: Run, kind: str, body: st
         ((), '{"model": "m", "messages": [{"role": "user", "content": 7}]}', 1, "messages[0].content"),
         (("--kind", "stream"), STREAM[:-40], 1, "The provider answered what its protocol does not allow"),
         (("--to", "chatgpt"), "{}", 2, "chatgpt"),
+        (("/no/such/file",), "", 2, "omnillm: /no/such/file: cannot be read: No such file or directory"),
+        (("/",), "", 2, "omnillm: /: cannot be read: Is a directory"),
     ],
 )
 def test_mistake_is_one_line(run: Run, arguments: tuple[str, ...], body: str, code: int, told: str) -> None:

@@ -35,6 +35,10 @@ def one_provider(rest, keys=KEY):
         (one_provider("kind: openai, protocol: claude_messages"), "openai speaks openai_chat, openai_responses, not anthropic_messages"),
         (one_provider("kind: openai, compat: true"), "providers.p.base_url (line 1): compat: true makes"),
         (one_provider("kind: openai, auth: {header: a, query: b}"), "providers.p.auth (line 1): must be bearer"),
+        (
+            one_provider("kind: openai, breaker: {open: 90s}"),
+            "providers.p.breaker.max_open (line 1): is 60s, and the first rest 90s: it cannot be shorter",
+        ),
         (one_provider("kind: openai, auth: {}"), "providers.p.auth (line 1): must be bearer"),
         (one_provider("kind: openai, auth: {header: 'a b'}"), "providers.p.auth.header (line 1): 'a b' is not a header"),
         (one_provider("kind: openai, headers: {Host: x}"), "host is set by the gateway"),

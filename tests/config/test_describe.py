@@ -14,6 +14,25 @@ def test_native_calls_are_told() -> None:
     assert "passed through to provider p, beside what its kind allows: /vector_stores*" in told
 
 
+def test_rows_that_are_kept_for_less_than_a_day_are_told_in_hours() -> None:
+    """Whoever means days is not to count zeros."""
+    text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\nstore: {retention: 90m}\n"
+    assert any(line.endswith("rows are kept for 1.5 hours") for line in describe(parse(text, {})))
+
+
+def test_what_becomes_of_a_virtual_key_is_told() -> None:
+    """When it ends, and names of models that it may ask for and nobody has."""
+    text = (
+        "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\n"
+        "models: {fast: {targets: [p/m]}, 'gpt-*': {targets: [p/*]}}\n"
+        "virtual_keys: [{name: a, key: secret-of-a, expires: 2027-01-01, models: [fast, fats, gpt-4, p/x, 's*']}]\n"
+    )
+    told = describe(parse(text, {}))
+    assert "virtual key a: no local limit; models fast, fats (there is none), gpt-4, p/x, s*; until 2027-01-01T00:00:00Z" in told
+    told = describe(parse(f"{text}models_only: true\n", {}))
+    assert any("p/x (there is none)" in line for line in told)
+
+
 def test_kept_replies_are_said() -> None:
     """What models wrote lies in the ledger then, which nobody should find out by chance."""
     text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\ncalls: {idempotency: {store_replies: true, ttl: 2h}}\n"

@@ -156,6 +156,13 @@ def test_a_configuration_that_cannot_be_read_says_so(tmp_path):
             load(tmp_path / name, {})
 
 
+def test_a_configuration_that_is_no_mapping_is_named_once():
+    """A list or a word in its place."""
+    with pytest.raises(ConfigError) as wrong:
+        parse("- providers", {}, source="f.yaml")
+    assert str(wrong.value).startswith("f.yaml: the file (line 1): must be a mapping of server, ")
+
+
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
     """Windows editors write one."""
     path = tmp_path / "omnillm.yaml"

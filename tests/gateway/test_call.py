@@ -61,6 +61,22 @@ def test_what_is_no_json_object_is_a_400(body: bytes) -> None:
     assert "request body" in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "The request body is empty."),
+        (b" \n", "The request body is empty."),
+        (b'{"a":', "it ends too early, or holds half a surrogate pair"),
+        (b'{"a":"\\ud800"}', "it ends too early, or holds half a surrogate pair"),
+    ],
+)
+def test_a_body_that_cannot_be_read_to_its_end_is_told_as_what_it_may_be(body: bytes, words: str) -> None:
+    """A whole one is not called truncated, and none at all is called none."""
+    with pytest.raises(BadRequest) as refused:
+        read_members(body)
+    assert words in refused.value.message
+
+
 @given(bodies)
 def test_an_object_is_read_verbatim(body: dict[str, object]) -> None:
     """Each member by its name, in order, its value as it was spelt."""

@@ -127,6 +127,14 @@ async def test_each_member_that_is_read_is_read_strictly(gateway: Running, provi
     assert (await answer(gateway, dialect, request(PATH[dialect], written(GOOD[dialect])))).status == 200
 
 
+async def test_a_body_without_a_model_is_told_so_in_one_code(gateway: Running) -> None:
+    """Wherever the body names it."""
+    codes = {"openai_chat": "code", "openai_responses": "code", "anthropic_messages": "details"}
+    for dialect, member in codes.items():
+        reply = await answer(gateway, dialect, request(PATH[dialect], b"{}"))
+        assert (reply.status, reply.error[member]) == (400, {"error_code": "missing_model"} if member == "details" else "missing_model")
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_member_that_stands_twice_is_refused_where_money_is_at_stake(
     gateway: Running, provider: FakeProvider, dialect: str

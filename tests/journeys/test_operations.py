@@ -254,6 +254,7 @@ async def test_the_admin_api_is_the_administrators(gateway: Running) -> None:
     for path, method in (("/admin/v1/pools", "POST"), ("/admin/v1/pools/openai/good/revive", "GET"), ("/admin/v1/reload", "GET")):
         reply = await get(gateway, path, method=method)
         assert (reply.status, method in reply.headers["allow"]) == (405, False)
+        assert reply.json["error"]["message"] == f"{path} takes {reply.headers['allow']}, not {method}."
 
 
 async def test_a_reload_is_asked_for(serve: Serve, provider: FakeProvider) -> None:

@@ -32,6 +32,13 @@ KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
         ({"keys": KEYS, "pool": PoolConfig(queue_s=float("inf"))}, "pool.queue_s"),
         ({"keys": KEYS, "request_timeout_s": -1}, "request_timeout_s"),
         ({"keys": KEYS, "store": "nothing://"}, "store.url"),
+        ({"keys": KEYS, "store": None}, "store"),
+        ({"keys": ["sk-canary"]}, "keys"),
+        ({"keys": "sk-canary"}, "keys"),
+        ({"keys": KEYS, "request_timeout_s": "5s"}, "request_timeout_s"),
+        ({"keys": KEYS, "request_timeout_s": float("nan")}, "request_timeout_s"),
+        ({"keys": KEYS, "pool": PoolConfig(queue_s=None)}, "pool.queue_s"),
+        ({"keys": KEYS, "pool": PoolConfig(open_s=90)}, "pool.max_open_s"),
     ],
 )
 def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
@@ -39,17 +46,19 @@ def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         Gateway(ProviderEndpoint.openai(), **arguments)
     assert wrong.value.path == place
+    assert "canary" not in str(wrong.value)
 
 
 @pytest.mark.parametrize(
     ("endpoint", "place"),
     [
+        ("openai", "endpoint"),
         (ProviderEndpoint.openai("not a url"), "base_url"),
         (ProviderEndpoint.custom("http://127.0.0.1:1/x", protocol="esperanto"), "protocol"),
         (ProviderEndpoint(kind="opena1"), "kind"),
     ],
 )
-def test_a_wrong_endpoint_names_its_place(endpoint: ProviderEndpoint, place: str) -> None:
+def test_a_wrong_endpoint_names_its_place(endpoint: object, place: str) -> None:
     """What the constructors cannot see is seen when the gateway is made."""
     with pytest.raises(ConfigError) as wrong:
         Gateway(endpoint, keys=KEYS)

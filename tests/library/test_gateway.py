@@ -18,6 +18,7 @@ from omnillm import (
     PriceConfig,
     PrimitiveRequest,
     ProviderEndpoint,
+    ProviderError,
     Query,
     StreamFrame,
     StreamUsage,
@@ -47,6 +48,34 @@ async def test_a_call_costs_what_the_invoice_says(provider: FakeProvider) -> Non
         assert gateway.budget_used_usd() == Decimal(reply.cost_usd)
         assert gateway.budget_remaining_usd() == Decimal("0.01") - Decimal(reply.cost_usd)
         assert (reply.provider, reply.attempts) == ("default", 1)
+
+
+async def test_a_refusal_without_words_says_who_refused() -> None:
+    """What the provider did not say is not told as nothing."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        await reader.read()  # its body, until it hangs up
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as silent:
+        url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        async with Gateway(ProviderEndpoint.openai(url), keys=KEYS) as gateway:
+            with pytest.raises(ProviderError) as refused:
+                await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+    assert (refused.value.status, refused.value.message) == (400, "Provider 'default' answered 400 without a word about why.")
+
+
+def test_a_gateway_serves_one_event_loop() -> None:
+    """The one that it was started on; what is asked of it on another is told so, and makes no call."""
+    gateway = Gateway(ProviderEndpoint.openai("http://127.0.0.1:9"), keys=KEYS)
+    asyncio.run(gateway.__aenter__())
+    request = PrimitiveRequest.json(CHAT)
+    for ask in (lambda: gateway.primitive_call(request), gateway.aclose, gateway.__aenter__):
+        with pytest.raises(RuntimeError, match="another event loop"):
+            asyncio.run(ask())
+    assert [key.in_flight for key in gateway.pool_status()] == [0, 0]
 
 
 async def test_a_stream_is_frames_then_usage_then_completed(provider: FakeProvider) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from omnillm import (
+    BadRequest,
     CapabilitySet,
     Completed,
     FinishReason,
@@ -16,6 +17,7 @@ from omnillm import (
     KeyConfig,
     LlmRequest,
     PriceConfig,
+    PrimitiveRequest,
     PromptCachePolicy,
     ProtocolError,
     ProviderEndpoint,
@@ -174,3 +176,34 @@ async def test_reply_that_is_nested_too_deeply_is_the_providers_fault() -> None:
     answered = outcomes.count("tool_call")
     assert outcomes[:answered] == ["tool_call"] * answered
     assert {"upstream_failed"} <= set(outcomes[answered:]) <= {"upstream_failed", "garbled_reply"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (LlmRequest(model="fake-small", input=(user("\ud800"),)), "half a surrogate pair"),
+        (LlmRequest(model="fake-small", input="hi"), "`input` must be an array."),
+        (LlmRequest(model="fake-small", input=(5,)), "`input[0]` must be an object."),
+    ],
+)
+async def test_what_no_request_can_hold_is_the_callers_mistake(provider: FakeProvider, request_: LlmRequest, words: str) -> None:
+    """An OmniError with its place, for a text that is no Unicode as for a wrong type."""
+    async with gateway_to(provider, "openai_chat") as gateway:
+        with pytest.raises(BadRequest) as refused:
+            await gateway.call(request_)
+    assert words in refused.value.message
+    assert not provider.log
+
+
+async def test_what_is_no_request_is_told_by_its_type(provider: FakeProvider) -> None:
+    """A body of a provider's own is for `primitive_call`, and is made a PrimitiveRequest."""
+    body = {"model": "fake-small", "messages": []}
+    async with gateway_to(provider, "openai_chat") as gateway:
+        with pytest.raises(TypeError, match="takes an LlmRequest, not a dict; for"):
+            await gateway.call(body)
+        with pytest.raises(TypeError, match="takes an LlmRequest, not a dict"):
+            await gateway.stream(body).__aenter__()
+        with pytest.raises(TypeError, match=r"takes a PrimitiveRequest, not a dict: PrimitiveRequest.json\(\.\.\.\)"):
+            await gateway.primitive_call(body)
+    with pytest.raises(BadRequest, match="half a surrogate pair"):
+        PrimitiveRequest.json({"model": "\ud800"})

@@ -128,6 +128,7 @@ REFUSED = {
     "CONNECT": (400, get(b"CONNECT example.com:443 HTTP/1.1")),
     "unknown method": (501, get(b"BREW / HTTP/1.1")),
     "small method": (501, get(b"get / HTTP/1.1")),
+    "TLS in place of HTTP": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(100))),
     # versions
     "preface of HTTP/2": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "HTTP/2.0": (505, get(b"GET / HTTP/2.0")),

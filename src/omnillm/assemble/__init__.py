@@ -2,7 +2,7 @@
 
 from omnillm.assemble.explain import explain_model
 from omnillm.assemble.program import Program
-from omnillm.assemble.service import Service, serve_forever
+from omnillm.assemble.service import Service, cannot_listen, serve_forever
 from omnillm.assemble.system import SystemClock
 
-__all__ = ["Program", "Service", "SystemClock", "explain_model", "serve_forever"]
+__all__ = ["Program", "Service", "SystemClock", "cannot_listen", "explain_model", "serve_forever"]

@@ -1,7 +1,9 @@
 """A program with a server in front of it."""
 
 import logging
+import os
 import secrets
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping
@@ -30,6 +32,14 @@ from omnillm.server.uploads import Uploads
 from omnillm.stores.store import Store
 
 log = logging.getLogger("omnillm")
+
+
+def cannot_listen(host: str, port: int, error: OSError, place: str = "") -> ConfigError:
+    """Why, in the system's words alone: an event loop adds its own. `place`: the section that says where to listen."""
+    is_host = isinstance(error, socket.gaierror)
+    reason = error.strerror if is_host or not error.errno else os.strerror(error.errno)
+    path = f"{place}.{'host' if is_host else 'port'}" if place else ""
+    return ConfigError(f"cannot listen on {host}:{port}: {reason}", path=path)
 
 
 class Service:
@@ -94,7 +104,7 @@ class Service:
         try:
             address = await front.listen(host, port, tls=tls)
         except OSError as error:
-            raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}", path="server.port") from error
+            raise cannot_listen(host, port, error, "server.admin" if surface is Surface.OPERATIONS else "server") from error
         self.server.add(front)
         self._apps.append(app)
         return address

@@ -9,6 +9,8 @@ import msgspec
 from omnillm.errors import ConfigError, OmniError, Unavailable
 
 TIMEOUT_S: Final = 30.0
+REFUSED: Final = (401, 403)
+"""How the server says that this is not its admin key, or none: in words for programs."""
 
 
 class Problem(msgspec.Struct):
@@ -51,5 +53,8 @@ class Admin:
     def _read(self, response: HTTPResponse) -> dict[str, Any]:
         raw = response.read()
         if response.status >= 400:
-            raise OmniError(msgspec.json.decode(raw, type=Refusal).error.message)
+            message = msgspec.json.decode(raw, type=Refusal).error.message
+            if response.status in REFUSED:
+                message = f"{self._url} needs the admin key: give it as --admin-key or OMNILLM_ADMIN_KEY."
+            raise OmniError(message)
         return msgspec.json.decode(raw, type=dict[str, Any])

@@ -2,12 +2,10 @@
 
 import typer
 
-from omnillm.errors import ConfigError
-
 
 def fake_provider(
     host: str = typer.Option("127.0.0.1", "--host", help="Where to listen."),
-    port: int = typer.Option(4010, "--port", help="0: a free one."),
+    port: int = typer.Option(4010, "--port", min=0, max=65535, help="0: a free one."),
     list_faults: bool = typer.Option(False, "--faults", help="List the faults that a prompt can ask for, and end."),
 ) -> None:
     """Serve a fake LLM provider: four protocols, any key, and `[[fault:NAME]]` in a prompt to see things go wrong."""
@@ -27,14 +25,14 @@ async def _serve(host: str, port: int) -> None:
     import asyncio
     import signal
 
-    from omnillm.assemble import SystemClock
+    from omnillm.assemble import SystemClock, cannot_listen
     from omnillm.testing import FakeProvider
 
     provider = FakeProvider(clock=SystemClock())
     try:
         await provider.listen(host, port)
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise cannot_listen(host, port, error) from error
     try:
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

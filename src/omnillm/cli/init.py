@@ -14,6 +14,8 @@ def init(
     """Write a commented configuration to begin with."""
     from omnillm.config.template import template
 
+    if path.is_dir():
+        raise ConfigError("is a folder", source=str(path))
     if path.exists() and not force:
         typer.echo(f"{path} exists already; --force overwrites it.", err=True)
         raise typer.Exit(2)

@@ -74,6 +74,9 @@ def change(  # noqa: PLR0913, PLR0917  a command line's options
 ) -> None:
     """Change what it may do, from its next call on. What is given stands in the place of what was; the rest stays."""
     asked = _terms(model, rpm, tpm, max_concurrency, expires, budget, _own_budget(limit_usd, period, soft=soft), tag, metadata)
+    for member in without:
+        if member in asked:
+            raise typer.BadParameter(f"{member} is given, too", param_hint="--without")
     _tell(_ask(url, admin_key, "PATCH", _path(name), {**asked, **dict.fromkeys(without)}), as_json=as_json)
 
 

@@ -14,6 +14,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # in the other one, what stands in brackets is a style, and is not shown
 )
 app.command()(demo.demo)
 app.command()(init.init)

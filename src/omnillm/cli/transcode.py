@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import typer
 
+from omnillm.errors import ConfigError
+
 
 class Kind(enum.StrEnum):
     request = "request"
@@ -28,7 +30,10 @@ def transcode(
     from omnillm.providers.protocol_names import parse_protocol
 
     names = [name if name == "canonical" else parse_protocol(name)[0] for name in (source, target)]
-    body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    try:
+        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", source=str(file)) from error
     value, losses = _translated(kind, names[0], names[1], body, model=model, status=status)
     sys.stdout.buffer.write(value if kind is Kind.stream else msgspec.json.format(value) + b"\n")
     sys.stdout.buffer.flush()

@@ -61,6 +61,9 @@ def check_providers(settings: Settings, problems: Problems) -> None:
         except ConfigError as error:
             problems.add(f"{path}.{error.path}", error.message)
         _check_keys(provider, at(path, "keys"), problems)
+        first, longest = provider.breaker.open_s, provider.breaker.max_open_s
+        if longest < first:
+            problems.add(f"{path}.breaker.max_open", f"is {longest:g}s, and the first rest {first:g}s: it cannot be shorter")
         if provider.passthrough and provider.kind == "vertex_ai":
             problems.add(at(path, "passthrough"), "is not for vertex_ai: a path or a body can name what is of another project")
         for place, pattern in enumerate(provider.passthrough):

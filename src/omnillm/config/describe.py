@@ -1,6 +1,7 @@
 """What is in force, in lines for people: `omnillm check` prints it. No secret is in it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from omnillm.config.configured import endpoint_of, keys_of
 from omnillm.config.settings import (
@@ -13,6 +14,7 @@ from omnillm.config.settings import (
 )
 from omnillm.config.values import ROLLING, window_s
 from omnillm.money import format_usd
+from omnillm.routing.pattern import Pattern
 
 
 def describe(settings: Settings) -> list[str]:
@@ -22,7 +24,7 @@ def describe(settings: Settings) -> list[str]:
         *(f"model {name}: {_targets(model)}" for name, model in settings.models.items()),
         *([] if settings.is_models_only else ["provider/model may be asked for too"]),
         *(f"budget {budget.name}: {_budget(budget)}, {_reach(budget)}" for budget in settings.budgets),
-        *(f"virtual key {key.name}: {_virtual_key(key)}" for key in settings.virtual_keys),
+        *(f"virtual key {key.name}: {_virtual_key(key, settings)}" for key in settings.virtual_keys),
         *_native(settings),
         f"prices: {len(settings.pricing.overrides)} of your own; a model without a price: {settings.pricing.unknown}",
     ]
@@ -43,11 +45,15 @@ def _server(settings: Settings) -> Iterator[str]:
         yield f"admin on {server.admin.host}:{server.admin.port}"
     if server.auth == "required" and not (server.admin_key or settings.virtual_keys):
         yield "no virtual key and no admin_key to make one with: nobody can call"
-    kept = f"rows are kept for {store.retention_s / 86400:g} days"
+    kept = f"rows are kept for {_span(store.retention_s)}"
     idempotency = settings.calls.idempotency
     if idempotency.keeps_replies:
-        kept += f", and replies to calls with an idempotency key for {idempotency.ttl_s / 3600:g} hours"
+        kept += f", and replies to calls with an idempotency key for {_span(idempotency.ttl_s)}"
     yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}, {kept}"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 86400:g} days" if seconds > 86400 else f"{seconds / 3600:g} hours"
 
 
 def _provider(name: str, provider: ProviderSettings) -> Iterator[str]:
@@ -65,6 +71,12 @@ def _key(key: KeySettings) -> str:
         told.append(f"only {', '.join(key.models)}")
     told += [f"{pattern}: {_limits(rpm=each.rpm, tpm=each.tpm, rpd=each.rpd)}" for pattern, each in key.limits.items()]
     return "; ".join(told)
+
+
+def _asked(name: str, settings: Settings) -> str:
+    """A name that a virtual key may ask for, and whether anything answers to it."""
+    known = [*settings.models, *([] if settings.is_models_only else [f"{provider}/*" for provider in settings.providers])]
+    return name if "*" in name or any(Pattern(each).matches(name) for each in known) else f"{name} (there is none)"
 
 
 def _limits(**limits: int) -> str:
@@ -91,11 +103,13 @@ def _reach(budget: BudgetSettings) -> str:
     return "for every call" if budget.scope == "gateway" else "for the virtual keys that name it"
 
 
-def _virtual_key(key: VirtualKeySettings) -> str:
+def _virtual_key(key: VirtualKeySettings, settings: Settings) -> str:
     told = [_limits(rpm=key.rpm, tpm=key.tpm, max_concurrency=key.max_concurrency)]
-    told.append(f"models {', '.join(key.models)}" if key.models else "every model")
+    told.append(f"models {', '.join(_asked(name, settings) for name in key.models)}" if key.models else "every model")
     if key.budgets:
         told.append(f"budgets {', '.join(key.budgets)}")
     if key.budget is not None:
         told.append(f"its own budget {_budget(key.budget)}")
+    if key.expires_wall is not None:
+        told.append(f"until {datetime.fromtimestamp(key.expires_wall, UTC):%Y-%m-%dT%H:%M:%SZ}")
     return "; ".join(told)

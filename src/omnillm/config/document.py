@@ -49,10 +49,15 @@ def read_document(text: str, *, source: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         about = " ".join(part for part in (error.problem, error.context) if part)
-        hint = '; quote a pattern that begins with *, as in "*-mini"' if "alias" in about else ""
+        hint = '; quote a pattern that begins with *, as in "*-mini"' if "alias" in about else _tab_hint(text, mark)
         raise ConfigError(f"is not valid YAML: {about}{hint}", line=mark.line + 1 if mark else None, source=source) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise ConfigError("is not valid YAML: it holds characters that are not allowed", source=source) from error
+
+
+def _tab_hint(text: str, mark: Any) -> str:
+    """The parser only says that it cannot start a token with it."""
+    return "; a tab cannot indent: write spaces" if mark is not None and text[mark.index : mark.index + 1] == "\t" else ""
 
 
 class _Builder:

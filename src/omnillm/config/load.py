@@ -21,6 +21,8 @@ def load(path: Path, env: Mapping[str, str]) -> Settings:
         with path.open("rb") as file:
             raw = file.read(4 * LARGEST)  # a character has at most four bytes; what is longer is refused by its length
         text = raw.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}; omnillm init writes one", source=str(path)) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", source=str(path)) from error
     except UnicodeDecodeError as error:

@@ -49,7 +49,7 @@ class Problems:
     def error(self, source: str) -> ConfigError:
         """All of it, a line each, in the order of the file; `details` maps each place to its line."""
         found = sorted(self._found, key=lambda problem: problem[0])
-        told = [f"{self._safe(path) or source} (line {line}): {self._safe(what)}" for line, path, what in found]
+        told = [f"{self._safe(path) or 'the file'} (line {line}): {self._safe(what)}" for line, path, what in found]
         error = ConfigError("\n".join(dict.fromkeys(told)), source=source)
         error.details = {self._safe(path): line for line, path, _ in found}
         return error

@@ -98,7 +98,11 @@ def read_members(body: bytes) -> Members:
     except msgspec.ValidationError as error:
         raise BadRequest(f"The request body must be a JSON object: {error}.", code="invalid_json") from error
     except msgspec.DecodeError as error:
-        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from error
+        if not body.strip():
+            raise BadRequest("The request body is empty.", code="invalid_json") from error
+        # of a surrogate without its other half the decoder says that the whole ends
+        reason = str(error) if "truncated" not in str(error) else "it ends too early, or holds half a surrogate pair"
+        raise BadRequest(f"The request body is not valid JSON: {reason}.", code="invalid_json") from error
     except UnicodeDecodeError as error:
         raise BadRequest(f"The request body is not valid UTF-8 at byte {error.start}.", code="invalid_json") from error
     except RecursionError as error:

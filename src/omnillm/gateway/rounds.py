@@ -67,7 +67,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         assert failure is not None
         if failure.status in VISIBLE and failure.verdict in {Verdict.CALLER_FAULT, Verdict.NOT_FOUND}:
             return ProviderError(
-                failure.message,
+                failure.message or f"Provider {provider!r} answered {failure.status} without a word about why.",
                 status=failure.status,
                 provider=provider,
                 protocol=self.case.provider_protocol,

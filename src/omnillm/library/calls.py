@@ -1,6 +1,5 @@
 """The calls of the library: what a Python user asks for, as the engine serves it."""
 
-import msgspec
 from msgspec.structs import replace
 
 from omnillm.assemble import Program
@@ -9,7 +8,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.call import REALTIME, Call, Caller, affinity_of, read_idempotency_key, read_members, with_model
 from omnillm.library import families
-from omnillm.library.primitive import PrimitiveRequest, body_of
+from omnillm.library.primitive import PrimitiveRequest, body_of, encoded
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
@@ -29,7 +28,9 @@ class Calls:
 
     def canonical(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
         """`raw` has all but the body."""
-        body = msgspec.json.encode(replace(request, is_stream=is_stream))
+        if not isinstance(request, LlmRequest):
+            raise TypeError(f"this takes an LlmRequest, not a {type(request).__name__}; for a provider's own JSON there is primitive_call")
+        body = encoded(replace(request, is_stream=is_stream))
         return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
 
     def family(self, request: ApiRequest, written: families.Written, session: str, tags: str) -> Call:

@@ -47,7 +47,7 @@ from omnillm.money import NANO_PER_USD
 
 
 class Gateway:
-    """Call it inside `async with`, or `aclose()` it yourself; the first call starts it.
+    """Call it inside `async with`, or `aclose()` it yourself; the first call starts it, on the event loop that it then belongs to.
 
     `budget_limit_usd` is decimal USD (Decimal, str or int), hard, for the life of the ledger. `request_timeout_s` is the total for a plain
     reply. `store` is a ledger's URL; by default it is kept in memory. `prices` maps a model to its price, for models that the built-in
@@ -83,6 +83,8 @@ class Gateway:
         self._calls = Calls(self._program, caller)
         self._native = NativeCalls(self._program, caller)
         self._is_started = self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The one that it was started on."""
         self._sessions: set[Session] = set()
         self._starting = asyncio.Lock()
 
@@ -96,14 +98,23 @@ class Gateway:
     async def _start(self) -> None:
         if self._is_closed:
             raise RuntimeError("this gateway is closed")
+        self._check_loop()
         if not self._is_started:
             async with self._starting:
                 if not self._is_started:
                     await self._program.start()
                     self._is_started = True
 
+    def _check_loop(self) -> None:
+        running = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = running
+        elif self._loop is not running:
+            raise RuntimeError("this gateway was started on another event loop, and serves that one alone: make one for each loop")
+
     async def aclose(self) -> None:
         """Close connections and the ledger, for good. Idempotent."""
+        self._check_loop()
         self._is_closed = True
         for session in self._sessions:
             session.close()

@@ -196,6 +196,8 @@ def check_mode(request: PrimitiveRequest, operation: Operation, query: str, *, i
 
 def check_stream(request: PrimitiveRequest, *, is_stream: bool) -> None:
     """BadRequest: what the request says that it means to get is for another method, or planned."""
+    if not isinstance(request, PrimitiveRequest):
+        raise TypeError(f"this takes a PrimitiveRequest, not a {type(request).__name__}: PrimitiveRequest.json(...) makes one")
     if request.stream == "webrtc":
         raise Forbidden("WebRTC sessions are planned, and not served in this version: use websocket.", code="webrtc_not_supported")
     if request.stream not in (STREAMED if is_stream else CALLS):

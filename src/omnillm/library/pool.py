@@ -122,13 +122,15 @@ def pool_settings(pool: PoolConfig, provider: ProviderSettings) -> ProviderSetti
         open_s=read_seconds(pool.open_s, "pool.open_s"),
         max_open_s=read_seconds(pool.max_open_s, "pool.max_open_s"),
     )
+    if breaker.max_open_s < breaker.open_s:
+        raise ConfigError("cannot be shorter than open_s, the first rest", path="pool.max_open_s")
     cooldown_s = read_seconds(pool.max_cooldown_s, "pool.max_cooldown_s")
     return replace(provider, selection=pool.selection, breaker=breaker, max_cooldown_s=cooldown_s)
 
 
 def call_settings(pool: PoolConfig) -> CallSettings:
     return CallSettings(
-        queue_s=read(values.seconds, f"{pool.queue_s:.9f}s", "pool.queue_s"),
+        queue_s=read(values.seconds, _written(pool.queue_s, "pool.queue_s"), "pool.queue_s"),
         queue_depth=read(values.whole, pool.queue_depth, "pool.queue_depth"),
     )
 
@@ -142,7 +144,15 @@ def read(reader: Callable[[str], T], value: object, path: str) -> T:
 
 
 def read_seconds(value: float, path: str) -> float:
-    return read(values.positive_seconds, f"{value:.9f}s", path)
+    return read(values.positive_seconds, _written(value, path), path)
+
+
+def _written(seconds: float, path: str) -> str:
+    """As the file has it."""
+    try:
+        return f"{seconds:.9f}s"
+    except (TypeError, ValueError) as error:
+        raise ConfigError("must be a number of seconds", path=path) from error
 
 
 def key_status(key: KeySnapshot, wall: float) -> KeyStatus:

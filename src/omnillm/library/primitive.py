@@ -17,6 +17,14 @@ StreamMode = Literal["", "none", "sse", "binary", "eventstream", "websocket", "w
 JSON_TYPE: Final = b"application/json"
 
 
+def encoded(value: object) -> bytes:
+    """As JSON. BadRequest: a text of it is no Unicode."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError as error:
+        raise BadRequest("A text of the request holds half a surrogate pair, which is no character.", code="invalid_json") from error
+
+
 class PrimitiveForm(msgspec.Struct, frozen=True, kw_only=True):
     """A body of multipart/form-data: its fields, then one file, which is streamed from where it lies."""
 
@@ -68,8 +76,14 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
         provider: str = "",
     ) -> "PrimitiveRequest":
         """From JSON bytes, sent as they are, or from a mapping."""
-        encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        return cls(body=encoded, protocol=protocol, model=model, path=path, method=method, provider=provider)
+        return cls(
+            body=body if isinstance(body, bytes) else encoded(body),
+            protocol=protocol,
+            model=model,
+            path=path,
+            method=method,
+            provider=provider,
+        )
 
     @classmethod
     def get(cls, path: str, *, query: Mapping[str, str] | str = "", provider: str = "") -> "PrimitiveRequest":

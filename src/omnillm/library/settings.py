@@ -26,8 +26,12 @@ BUDGET: Final = "gateway"
 
 
 def pooled(endpoint: ProviderEndpoint, keys: Sequence[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
+    if not isinstance(endpoint, ProviderEndpoint):
+        raise ConfigError("must be a ProviderEndpoint, such as ProviderEndpoint.openai()", path="endpoint")
     if not keys:
         raise ConfigError("at least one key is needed", path="keys")
+    if not all(isinstance(key, KeyConfig) for key in keys):
+        raise ConfigError("must be a list of KeyConfig(label=..., key=...)", path="keys")
     _check_once([key.label for key in keys], "label")
     _check_once([secret_text(key) for key in keys], "key")
     provider = replace(
@@ -56,6 +60,8 @@ def _budget(limit: Decimal | str | int) -> BudgetSettings:
 
 def kept(settings: Settings, store: str, budget_limit_usd: Decimal | str | int | None, prices: Mapping[str, PriceConfig]) -> Settings:
     """With a ledger, durable where money is limited, and what the limit is counted by."""
+    if not isinstance(store, str):
+        raise ConfigError("must be a URL such as sqlite:///ledger.db", path="store")
     return replace(
         settings,
         store=StoreSettings(url=Secret(store), durability="strict" if budget_limit_usd is not None else "relaxed"),

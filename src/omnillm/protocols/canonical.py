@@ -5,7 +5,7 @@ speaks it. Bytes are base64 in JSON, opaque values keep the name of their issuer
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,11 +21,10 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.hints import retry_hint_s, verdict_of_status
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.protocol import WEIGHTLESS, Failure, Fault, Members, Protocol, ReplyPeek, RequestPeek, Sight, Weight
-from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.shapes import Unfit, typed
 from omnillm.usage import Usage
 
 NAME = "canonical"
-T = TypeVar("T")
 _EVENT = msgspec.json.Decoder(LlmStreamEvent)
 _REPLY = msgspec.json.Decoder(LlmResponse)
 _GENERATION = "generation"
@@ -99,11 +98,11 @@ def _own_name(part: Any, names: Mapping[str, str]) -> Any:
 
 
 def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:  # noqa: ARG001 - nothing is lost
-    return _converted(body, LlmRequest)
+    return typed(body, LlmRequest)
 
 
 def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing is lost
-    return _converted(body, LlmResponse)
+    return typed(body, LlmResponse)
 
 
 def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[str, Any]:  # noqa: ARG001 - nothing is lost
@@ -118,14 +117,6 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
             if "name" in part:
                 part["name"] = context.names.get(part["name"], part["name"])
     return value
-
-
-def _converted(body: dict[str, Any], into: type[T]) -> T:
-    try:
-        return msgspec.convert(body, into)
-    except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Unfit(path.removesuffix("`").lstrip("."), said) from error
 
 
 def peek_request(members: Members) -> RequestPeek:

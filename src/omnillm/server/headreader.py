@@ -10,6 +10,8 @@ from omnillm.server.known import KnownHead
 from omnillm.server.requests import Request
 
 CR: Final = ord("\r")
+TLS: Final = b"\x16\x03"
+"""How a client that expects it begins. What is said to that client in plain words shows in its log, instead of a wait."""
 
 
 class HeadReader:
@@ -60,6 +62,8 @@ class HeadReader:
 
     def _check_beginning(self, data: bytes) -> None:
         most = self._crowd.limits.header_bytes
+        if data.startswith(TLS):
+            raise BadRequest("This port speaks plain HTTP, and was greeted in TLS: ask at http://, or configure server.tls.")
         if b"\n" in data and data.count(b"\n") != data.count(b"\r\n"):
             raise BadRequest("A line ends without CR.")
         if len(data) > most:

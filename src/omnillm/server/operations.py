@@ -204,7 +204,9 @@ async def _not_found(request: Request, error: Exception) -> Response:  # noqa: A
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:
-    reply = _json({"error": {"code": "method_not_allowed", "message": f"{request.method} is not taken here."}}, status=405)
-    if isinstance(error, HTTPException):
-        reply.headers.update(error.headers or {})
+    assert isinstance(error, HTTPException)
+    fields = error.headers or {}
+    message = f"{request.scope['path']} takes {fields.get('Allow')}, not {request.method}."
+    reply = _json({"error": {"code": "method_not_allowed", "message": message}}, status=405)
+    reply.headers.update(fields)
     return reply

@@ -5,9 +5,11 @@ WAL-reset bug). Here one connection does both and all others are read-only, so t
 lock file keeps a second process out.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -229,6 +231,12 @@ def connect_to_read(path: Path) -> SqliteConnection:
 @contextmanager
 def reading(path: Path) -> Iterator[SqliteConnection]:
     """One state of a ledger that another process may be writing. Raises ConfigError for a file that is none, or of another version."""
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)  # SQLite does not say what is in its way
+    except OSError as error:
+        raise LedgerUnavailable(f"the ledger {path} cannot be read: {error.strerror}") from error
+    if is_folder:
+        raise LedgerUnavailable(f"the ledger {path} cannot be read: {os.strerror(errno.EISDIR)}")
     with SqliteDatabase(path).reading() as connection:
         _check_readable(connection, path)
         yield connection

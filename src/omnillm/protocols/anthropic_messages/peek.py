@@ -58,7 +58,7 @@ def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1/messages` or `/v1/messages/count_tokens` (which has no cap). Raises BadRequest."""
     model = read(members, "model", MODEL, "a string of 1 to 256 characters")
     if model is None:
-        raise BadRequest("`model` is required")
+        raise BadRequest("`model` is required", code="missing_model")
     require_array(members, "messages")
     return RequestPeek(
         model=model,

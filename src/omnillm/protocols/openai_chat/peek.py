@@ -65,7 +65,7 @@ def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1/chat/completions`. Raises BadRequest."""
     model = read(members, "model", MODEL, "a string of 1 to 256 characters")
     if model is None:
-        raise BadRequest("`model` is required")
+        raise BadRequest("`model` is required", code="missing_model")
     require_array(members, "messages")
     is_stream = read(members, "stream", FLAG, "a boolean") is True
     deprecated_cap = read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)

@@ -68,7 +68,7 @@ def peek_request(members: Members) -> RequestPeek:
     """Read a body of `/v1/responses`. Raises BadRequest."""
     model = read(members, "model", MODEL, "a string of 1 to 256 characters")
     if model is None:
-        raise BadRequest("`model` is required")
+        raise BadRequest("`model` is required", code="missing_model")
     _require_input(members)
     return RequestPeek(
         model=model,
