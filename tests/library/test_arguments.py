@@ -35,6 +35,12 @@ KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
         ({"keys": KEYS, "store": None}, "store"),
         ({"keys": ["sk-canary"]}, "keys"),
         ({"keys": "sk-canary"}, "keys"),
+        ({"keys": [KeyConfig(label="a", key=None)]}, "keys.a.key"),
+        ({"keys": [KeyConfig(label="a", key=5)]}, "keys.a.key"),
+        ({"keys": [KeyConfig(label=None, key="sk-canary")]}, "keys.None.label"),
+        ({"keys": [KeyConfig(label="a", key="sk-canary", models="gpt-4.1*")]}, "keys.a.models"),
+        ({"keys": KEYS, "pool": {"failures": 3}}, "pool"),
+        ({"keys": KEYS, "prices": {"m": {"input": 1, "output": 1}}}, "prices.m"),
         ({"keys": KEYS, "request_timeout_s": "5s"}, "request_timeout_s"),
         ({"keys": KEYS, "request_timeout_s": float("nan")}, "request_timeout_s"),
         ({"keys": KEYS, "pool": PoolConfig(queue_s=None)}, "pool.queue_s"),
@@ -63,6 +69,12 @@ def test_a_wrong_endpoint_names_its_place(endpoint: object, place: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         Gateway(endpoint, keys=KEYS)
     assert wrong.value.path == place
+
+
+def test_keys_may_come_from_a_generator() -> None:
+    """Whatever yields them is read once."""
+    gateway = Gateway(ProviderEndpoint.openai(), keys=(key for key in KEYS))
+    assert [key.label for key in gateway.pool_status()] == ["a", "b"]
 
 
 def test_no_error_repeats_a_key() -> None:

@@ -184,6 +184,8 @@ async def test_reply_that_is_nested_too_deeply_is_the_providers_fault() -> None:
         (LlmRequest(model="fake-small", input=(user("\ud800"),)), "half a surrogate pair"),
         (LlmRequest(model="fake-small", input="hi"), "`input` must be an array."),
         (LlmRequest(model="fake-small", input=(5,)), "`input[0]` must be an object."),
+        (LlmRequest(model=None, input=(user("x"),)), "`model` must be a string."),
+        (LlmRequest(model="fake-small", input=(user("x"),), generation=None), "`generation` must be an object."),
     ],
 )
 async def test_what_no_request_can_hold_is_the_callers_mistake(provider: FakeProvider, request_: LlmRequest, words: str) -> None:
@@ -193,6 +195,34 @@ async def test_what_no_request_can_hold_is_the_callers_mistake(provider: FakePro
             await gateway.call(request_)
     assert words in refused.value.message
     assert not provider.log
+
+
+async def test_what_no_row_can_hold_is_refused_before_it_is_paid(provider: FakeProvider, tmp_path) -> None:
+    """A call that the ledger could not take would be in no book, and one of a wrong type took the ledger's thread with it."""
+    endpoint = ProviderEndpoint.openai(provider.base_url)
+    async with Gateway(endpoint, keys=KEYS, prices=PRICE, store=f"sqlite:///{tmp_path}/ledger.db") as gateway:
+        for name in ("session", "tags"):
+            with pytest.raises(BadRequest, match=f"`{name}` holds half a surrogate pair"):
+                await gateway.call(ask("x"), **{name: "\ud800"})
+            with pytest.raises(TypeError, match=f"{name} must be a str, not a dict"):
+                await gateway.call(ask("x"), **{name: {"team": "a"}})
+            with pytest.raises(TypeError, match=f"{name} must be a str, not a dict"):
+                await gateway.primitive_call(PrimitiveRequest(path="/v1/models", method="GET", **{name: {"team": "a"}}))
+        assert not provider.log
+        await gateway.call(ask("x"), session="s", tags="team=" + "é" * 1000)
+        await gateway._program.store.flush()
+        [row] = await gateway._program.store.requests(limit=10, before="")
+    assert (row.session, row.tags) == ("s", "team=" + "é" * 509)
+
+
+async def test_a_provider_that_is_none_is_the_callers_mistake(provider: FakeProvider) -> None:
+    """With a path and without."""
+    async with gateway_to(provider, "openai_chat") as gateway:
+        for path in ("", "/v1/chat/completions"):
+            with pytest.raises(BadRequest, match="provider must name one of: default"):
+                await gateway.primitive_call(PrimitiveRequest(body=b"{}", path=path, provider="nobody"))
+            with pytest.raises(BadRequest, match="provider must name one of: default"):
+                await gateway.primitive_realtime(PrimitiveRequest(path=path, provider="nobody", model="m")).__aenter__()
 
 
 async def test_what_is_no_request_is_told_by_its_type(provider: FakeProvider) -> None:
@@ -205,5 +235,11 @@ async def test_what_is_no_request_is_told_by_its_type(provider: FakeProvider) ->
             await gateway.stream(body).__aenter__()
         with pytest.raises(TypeError, match=r"takes a PrimitiveRequest, not a dict: PrimitiveRequest.json\(\.\.\.\)"):
             await gateway.primitive_call(body)
+        with pytest.raises(TypeError, match="takes a PrimitiveRequest, not a dict"):
+            await gateway.primitive_realtime(body).__aenter__()
+        with pytest.raises(TypeError, match="takes a request of an endpoint family, such as an EmbeddingRequest, not a dict"):
+            await gateway.api_call(body)
+        with pytest.raises(TypeError, match="takes a request of an endpoint family"):
+            await gateway.api_stream(body).__aenter__()
     with pytest.raises(BadRequest, match="half a surrogate pair"):
         PrimitiveRequest.json({"model": "\ud800"})

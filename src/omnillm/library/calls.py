@@ -8,7 +8,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.call import REALTIME, Call, Caller, affinity_of, read_idempotency_key, read_members, with_model
 from omnillm.library import families
-from omnillm.library.primitive import PrimitiveRequest, body_of, encoded
+from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, encoded, noted, unknown_provider
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
@@ -41,6 +41,7 @@ class Calls:
         return replace(call, upload=written.upload)
 
     async def raw(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
+        self._check_provider(request)
         if request.operation not in FAMILIES:
             return self._generation(request, is_stream=is_stream)
         written = await families.read(request, self._program.dice)
@@ -64,16 +65,22 @@ class Calls:
 
     def session(self, request: PrimitiveRequest, transport: str) -> Call:
         """The opening of a live one."""
+        check_request(request)
+        self._check_provider(request)
         protocol = self._protocol_of(request)
         model = read_opening(request, protocol.name, transport)
         return self._made(replace(request, operation=REALTIME, model=model), body_of(request), protocol, {}, is_stream=True)
+
+    def _check_provider(self, request: PrimitiveRequest) -> None:
+        if request.provider and request.provider not in self._program.endpoints:
+            raise unknown_provider(self._program.endpoints)
 
     def _made(self, request: PrimitiveRequest, body: bytes, protocol: Protocol, members: Members, *, is_stream: bool) -> Call:
         program, is_session = self._program, request.operation == REALTIME
         named = with_model(members, request.model if request.provider and not protocol.is_native_only else "")
         peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
         model = request.model or peek.model
-        key = request.idempotency_key
+        key, session = request.idempotency_key, noted(request.session, "session")
         now = program.clock.now()
         return Call(
             protocol=protocol,
@@ -91,9 +98,9 @@ class Calls:
             started_at=now,
             wall=program.clock.wall(),
             deadline=now + program.settings.calls.deadline_s,
-            session=request.session,
-            affinity=affinity_of(program.settings.calls.affinity, request.session, body),
-            tags=request.tags,
+            session=session,
+            affinity=affinity_of(program.settings.calls.affinity, session, body),
+            tags=noted(request.tags, "tags"),
             idempotency_key=read_idempotency_key(key, f"{protocol.name}/{request.operation}") if key else None,
         )
 

@@ -22,7 +22,7 @@ from omnillm.gateway.call import read_members
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
 from omnillm.library.bodies import opened
-from omnillm.library.primitive import PrimitiveRequest
+from omnillm.library.primitive import PrimitiveRequest, encoded
 from omnillm.money import format_usd
 from omnillm.protocols.loss import Losses, LossReason
 from omnillm.protocols.protocol import Members
@@ -63,12 +63,17 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     upload: Upload | None = None
 
 
+def check(request: ApiRequest) -> None:
+    if not isinstance(request, ApiRequest):
+        raise TypeError(f"this takes a request of an endpoint family, such as an EmbeddingRequest, not a {type(request).__name__}")
+
+
 def write(request: ApiRequest) -> Written:
     """BadRequest names a member that does not fit."""
     wire_format = called_in(request)
     emitted = FORMATS[wire_format].emit_request(request, Losses())
     if FORMATS[wire_format].operation not in UPLOADS:
-        body = msgspec.json.encode(emitted)
+        body = encoded(emitted)
         return Written(wire_format=wire_format, body=body, members=read_members(body))
     parts, content_type = form_of(emitted)
     upload = Upload(content_type.encode())

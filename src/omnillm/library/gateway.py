@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -58,7 +58,7 @@ class Gateway:
         self,
         endpoint: ProviderEndpoint,
         *,
-        keys: Sequence[KeyConfig],
+        keys: Iterable[KeyConfig],
         budget_limit_usd: Decimal | str | int | None = None,
         pool: PoolConfig = PoolConfig(),  # noqa: B008  a frozen value
         request_timeout_s: float | None = None,
@@ -163,6 +163,7 @@ class Gateway:
         does not fit; ProtocolError: it cannot be said in the provider's format. Raises OmniError.
         """
         await self._start()
+        families.check(request)
         if families.accepted(request) == "text/event-stream":
             raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
         written = families.write(request)
@@ -177,6 +178,7 @@ class Gateway:
     async def api_stream(self, request: ApiRequest, *, session: str = "", tags: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
         """The same, as its bytes come: audio, or whole server-sent events. A cut one raises. Leaving the block early hangs up."""
         await self._start()
+        families.check(request)
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
         relay = await self._serve(self._calls.family(request, families.write(request), session, tags))

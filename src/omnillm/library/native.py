@@ -17,7 +17,17 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.native_asks import NativeAsk, check_written, read_asked, without_credentials
 from omnillm.gateway.native_relay import NativeRelay
 from omnillm.library.bodies import asks_for_events, opened
-from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
+from omnillm.library.primitive import (
+    BinaryChunk,
+    Completed,
+    PrimitiveReply,
+    PrimitiveRequest,
+    StreamFrame,
+    StreamUsage,
+    check_request,
+    noted,
+    unknown_provider,
+)
 from omnillm.library.streams import completed, read_frames
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import RequestPeek
@@ -53,7 +63,7 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
     endpoints = program.endpoints
     name = request.provider or (next(iter(endpoints)) if len(endpoints) == 1 else "")
     if name not in endpoints:
-        raise BadRequest(f"PrimitiveRequest.provider must name one of: {', '.join(endpoints)}.")
+        raise unknown_provider(endpoints)
     endpoint = endpoints[name]
     query = request.query if isinstance(request.query, str) else urlencode(request.query)
     if not all(text.isascii() and text.isprintable() and " " not in text for text in (request.path, query)):
@@ -156,8 +166,8 @@ class NativeCalls:
             wall=program.clock.wall(),
             deadline=now + program.settings.calls.deadline_s,
             provider=place.provider,
-            session=request.session,
-            tags=request.tags,
+            session=noted(request.session, "session"),
+            tags=noted(request.tags, "tags"),
         )
         pin = await self._begun(call, place)
         return call, NativeAsk(
@@ -196,8 +206,7 @@ def check_mode(request: PrimitiveRequest, operation: Operation, query: str, *, i
 
 def check_stream(request: PrimitiveRequest, *, is_stream: bool) -> None:
     """BadRequest: what the request says that it means to get is for another method, or planned."""
-    if not isinstance(request, PrimitiveRequest):
-        raise TypeError(f"this takes a PrimitiveRequest, not a {type(request).__name__}: PrimitiveRequest.json(...) makes one")
+    check_request(request)
     if request.stream == "webrtc":
         raise Forbidden("WebRTC sessions are planned, and not served in this version: use websocket.", code="webrtc_not_supported")
     if request.stream not in (STREAMED if is_stream else CALLS):

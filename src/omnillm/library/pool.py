@@ -81,8 +81,11 @@ class KeyStatus(msgspec.Struct, frozen=True, kw_only=True):
 def key_settings(key: KeyConfig) -> KeySettings:
     """ConfigError, its path `keys.LABEL.FIELD`, by the rules of the configuration file."""
     path = f"keys.{key.label}"
+    patterns: object = key.models
+    if isinstance(patterns, str):
+        raise ConfigError("must be a tuple of patterns, not one", path=f"{path}.models")
     return KeySettings(
-        label=read(values.name, key.label, f"{path}.label"),
+        label=read(values.name, _text(key.label, f"{path}.label"), f"{path}.label"),
         key=read(values.secret, secret_text(key), f"{path}.key"),
         rpm=_limit(key.rpm, f"{path}.rpm"),
         tpm=_limit(key.tpm, f"{path}.tpm"),
@@ -98,7 +101,14 @@ def key_settings(key: KeyConfig) -> KeySettings:
 
 
 def secret_text(key: KeyConfig) -> str:
-    return key.key.reveal() if isinstance(key.key, Secret) else key.key
+    """ConfigError: a variable that is not set is None, and `None` would be asked with."""
+    return _text(key.key.reveal() if isinstance(key.key, Secret) else key.key, f"keys.{key.label}.key")
+
+
+def _text(value: str, path: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"must be a str, not a {type(value).__name__}", path=path)
+    return value
 
 
 def _limit(given: int | None, path: str) -> int:
@@ -115,6 +125,8 @@ def _model_limits(given: Mapping[str, int], path: str) -> ModelLimitSettings:
 
 def pool_settings(pool: PoolConfig, provider: ProviderSettings) -> ProviderSettings:
     """The provider with this pool's selection, breaker and cooldown."""
+    if not isinstance(pool, PoolConfig):
+        raise ConfigError("must be a PoolConfig", path="pool")
     if pool.selection not in SELECTIONS:
         raise ConfigError(f"is none{hint(pool.selection, SELECTIONS)}", path="pool.selection")
     breaker = BreakerSettings(

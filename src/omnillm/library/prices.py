@@ -42,6 +42,9 @@ _AS_NAMED: Final = (
 
 
 def price_settings(model: str, price: PriceConfig) -> PriceSettings:
+    if not isinstance(price, PriceConfig):
+        raise ConfigError("must be a PriceConfig", path=f"prices.{model}")
+
     def rate(name: str) -> int | None:
         given = getattr(price, name)
         return None if given is None else read_usd(given, f"prices.{model}.{name}", values.rate)

@@ -1,6 +1,6 @@
 """What a raw provider-native call is made of and answered with: bodies go through untouched, usage is taken on the side."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,12 +17,26 @@ StreamMode = Literal["", "none", "sse", "binary", "eventstream", "websocket", "w
 JSON_TYPE: Final = b"application/json"
 
 
+MOST_NOTED: Final = 1024
+"""Bytes of a session's name, and of tags."""
+
+
 def encoded(value: object) -> bytes:
     """As JSON. BadRequest: a text of it is no Unicode."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError as error:
         raise BadRequest("A text of the request holds half a surrogate pair, which is no character.", code="invalid_json") from error
+
+
+def noted(text: str, name: str) -> str:
+    """What a call's row is to say, as far as it counts. BadRequest: the ledger could not hold it, and the call would stand in no book."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a str, not a {type(text).__name__}: tags are written 'team=a,env=prod'")
+    try:
+        return text.encode()[:MOST_NOTED].decode(errors="ignore")
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"`{name}` holds half a surrogate pair, which is no character.") from error
 
 
 class PrimitiveForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +139,16 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
             if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
                 raise BadRequest(f"The header {name[:64]!r} is not printable ASCII.", code="bad_header")
         return {name.lower().encode(): value.encode() for name, value in self.headers.items()}
+
+
+def check_request(request: PrimitiveRequest) -> None:
+    """A dict of a provider's own members is what people have at hand."""
+    if not isinstance(request, PrimitiveRequest):
+        raise TypeError(f"this takes a PrimitiveRequest, not a {type(request).__name__}: PrimitiveRequest.json(...) makes one")
+
+
+def unknown_provider(known: Iterable[str]) -> BadRequest:
+    return BadRequest(f"PrimitiveRequest.provider must name one of: {', '.join(known)}.")
 
 
 def body_of(request: PrimitiveRequest) -> bytes:

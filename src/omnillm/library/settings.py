@@ -1,6 +1,6 @@
 """What `Gateway` is made with, in the configuration's words: one provider, which has every model, and one budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -25,9 +25,10 @@ PROVIDER: Final = "default"
 BUDGET: Final = "gateway"
 
 
-def pooled(endpoint: ProviderEndpoint, keys: Sequence[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
+def pooled(endpoint: ProviderEndpoint, keys: Iterable[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
     if not isinstance(endpoint, ProviderEndpoint):
         raise ConfigError("must be a ProviderEndpoint, such as ProviderEndpoint.openai()", path="endpoint")
+    keys = tuple(keys)
     if not keys:
         raise ConfigError("at least one key is needed", path="keys")
     if not all(isinstance(key, KeyConfig) for key in keys):

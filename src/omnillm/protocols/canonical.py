@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from omnillm.errors import BadRequest
 from omnillm.framing.sse import Frame
 from omnillm.model.events import Completed, Failed, LlmStreamEvent, PartStarted, UsageReported
 from omnillm.model.message import Issuer
@@ -120,10 +121,14 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
 
 
 def peek_request(members: Members) -> RequestPeek:
-    model = members.get("model")
+    model = msgspec.json.decode(members["model"]) if "model" in members else ""
     generation = msgspec.json.decode(members[_GENERATION]) if _GENERATION in members else {}
+    if type(model) is not str:
+        raise BadRequest("`model` must be a string.")
+    if type(generation) is not dict:
+        raise BadRequest("`generation` must be an object.")
     return RequestPeek(
-        model=msgspec.json.decode(model) if model is not None else "",
+        model=model,
         is_stream="is_stream" in members and bytes(members["is_stream"]) == b"true",
         output_cap=generation.get("max_output_tokens"),
         n=generation.get("n") or 1,

@@ -90,7 +90,8 @@ def _refuse_kept(request: LlmRequest) -> None:
         kept.append("item_reference")
     if kept:
         message = (
-            f"`{kept[0]}` names what only its own provider keeps, and {request.model!r} is answered by another: send it in the request."
+            f"`{kept[0]}` is about what only its own provider keeps, and {request.model!r} is answered by another: leave it out, and say "
+            "in the request what it stands for."
         )
         raise ProtocolError(message, reason="unsupported_feature")
 
