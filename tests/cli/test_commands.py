@@ -247,6 +247,15 @@ def test_version_and_help(run: Run) -> None:
     assert program("--version").stdout == f"omnillm {omnillm.__version__}\n"
 
 
+def test_an_output_that_takes_no_more_is_one_message() -> None:
+    """A full disk behind a redirection."""
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "omnillm", "providers"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=50, check=False
+        )
+    assert (ran.returncode, ran.stderr) == (1, "omnillm: No space left on device\n")
+
+
 def test_providers_lists_what_is_supported(run: Run) -> None:
     """As a table, of one kind, and for programs; an unknown kind ends as any wrong configuration does."""
     table = run("providers").stdout.splitlines()

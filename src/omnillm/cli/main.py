@@ -50,3 +50,6 @@ def main() -> None:
     except OmniError as error:
         sys.stderr.write(f"omnillm: {error.message}\n")
         sys.exit(1)
+    except OSError as error:  # of the output: what is read, and who is asked, is named where it is done
+        sys.stderr.write(f"omnillm: {error.strerror or error}\n")
+        sys.exit(1)

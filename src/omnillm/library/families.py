@@ -63,11 +63,6 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     upload: Upload | None = None
 
 
-def check(request: ApiRequest) -> None:
-    if not isinstance(request, ApiRequest):
-        raise TypeError(f"this takes a request of an endpoint family, such as an EmbeddingRequest, not a {type(request).__name__}")
-
-
 def write(request: ApiRequest) -> Written:
     """BadRequest names a member that does not fit."""
     wire_format = called_in(request)
@@ -120,7 +115,9 @@ def accepted(request: ApiRequest) -> str:
 
 
 def is_stream(request: ApiRequest) -> bool:
-    """Whether its reply comes in pieces. Speech always does."""
+    """Whether its reply comes in pieces. Speech always does. TypeError: it is no such request, which this is the first to see."""
+    if not isinstance(request, ApiRequest):
+        raise TypeError(f"this takes a request of an endpoint family, such as an EmbeddingRequest, not a {type(request).__name__}")
     return isinstance(request, SpeechRequest) or (isinstance(request, TranscriptionRequest | ImageRequest) and request.is_stream)
 
 

@@ -13,9 +13,7 @@ from omnillm.assemble import Program
 from omnillm.assemble.parts import make_caller
 from omnillm.clock import Clock
 from omnillm.config.load import load
-from omnillm.config.settings import (
-    Settings,
-)
+from omnillm.config.settings import Settings
 from omnillm.endpoints.api import ApiRequest
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import Call
@@ -29,12 +27,7 @@ from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
 from omnillm.library.native import NativeCalls, check_stream, inferring, place_of, read_native_events, visible
-from omnillm.library.pool import (
-    KeyConfig,
-    KeyStatus,
-    PoolConfig,
-    key_status,
-)
+from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, key_status
 from omnillm.library.prices import PriceConfig
 from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
 from omnillm.library.realtime import WEBSOCKET, RealtimeSession
@@ -84,7 +77,6 @@ class Gateway:
         self._native = NativeCalls(self._program, caller)
         self._is_started = self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        """The one that it was started on."""
         self._sessions: set[Session] = set()
         self._starting = asyncio.Lock()
 
@@ -163,7 +155,6 @@ class Gateway:
         does not fit; ProtocolError: it cannot be said in the provider's format. Raises OmniError.
         """
         await self._start()
-        families.check(request)
         if families.accepted(request) == "text/event-stream":
             raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
         written = families.write(request)
@@ -178,7 +169,6 @@ class Gateway:
     async def api_stream(self, request: ApiRequest, *, session: str = "", tags: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
         """The same, as its bytes come: audio, or whole server-sent events. A cut one raises. Leaving the block early hangs up."""
         await self._start()
-        families.check(request)
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
         relay = await self._serve(self._calls.family(request, families.write(request), session, tags))
