@@ -6,7 +6,7 @@ import pytest
 
 from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.explain import explain_model
-from omnillm.assemble.parts import check_unchangeable, make_caller, make_upstreams, needs_trust, open_store, scheduled_budgets
+from omnillm.assemble.parts import check_unchangeable, make_caller, make_upstreams, open_store, scheduled_budgets
 from omnillm.assemble.prices import make_catalog
 from omnillm.config import configured
 from omnillm.config.load import parse
@@ -112,14 +112,6 @@ def test_a_store_is_what_its_url_says(tmp_path) -> None:
         open_store(settings(CONFIG.replace("memory://", "postgresql://u:se/cret@h/d")), CLOCK)
     assert refused.value.path == "store.url"
     assert "cret" not in str(refused.value)
-
-
-def test_trust_is_read_only_where_https_is_spoken() -> None:
-    """It costs 30 ms."""
-    assert needs_trust(settings())
-    local = "\n".join(line for line in CONFIG.splitlines() if not line.startswith(("  anthropic:", "  gemini:")))
-    local = local.replace("    kind: openai\n", '    kind: openai\n    base_url: "http://127.0.0.1:1"\n')
-    assert not needs_trust(settings(local))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
 from tests.cli.running import Run
 
 import omnillm
@@ -58,7 +60,7 @@ def test_check_prints_what_is_in_force(run: Run, config: Path) -> None:
 @pytest.mark.parametrize(
     ("part", "place"),
     [
-        ("server: {auth: none, tls: {cert: /nowhere.pem, key: /nowhere.key}}\nproviders: {o: {kind: ollama}}", "server.tls"),
+        ("server: {auth: none, tls: {cert: /nowhere.pem, key: /nowhere.key}}\nproviders: {o: {kind: ollama}}", "server.tls.cert"),
         ("providers: {v: {kind: vertex_ai, project: p, region: global, keys: [{label: a, key: default}]}}", "providers.v.keys[0].key"),
         ("providers: {b: {kind: bedrock, region: us-east-1, keys: [{label: a, key: default}]}}", "providers.b.keys[0].key"),
         ("providers: {a: {kind: azure_openai, base_url: 'https://a.example', auth: entra}}", "providers.a.auth"),
@@ -74,6 +76,41 @@ def test_check_refuses_what_serve_would(part: str, place: str, run: Run, tmp_pat
     assert (checked.returncode, checked.stdout) == (2, "")
     assert checked.stderr.startswith(f"omnillm: {place}: ")
     assert run("serve", "-c", str(config)) == checked
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "place", "words"),
+    [
+        ("cert.pem", "nowhere", "server.tls.key", "cannot be read: No such file or directory"),
+        (".", "key.pem", "server.tls.cert", "cannot be read: Is a directory"),
+        ("cert.pem", "other.pem", "server.tls", "the key is not the certificate's"),
+        ("key.pem", "cert.pem", "server.tls", "cert must be a certificate in PEM, with its chain, and key its key"),
+        ("cert.pem", "locked.pem", "server.tls.key", "is encrypted, and nobody is asked for a pass phrase: give it unencrypted"),
+    ],
+)
+def test_a_certificate_that_cannot_serve_is_told_why(cert: str, key: str, place: str, words: str, run: Run, tmp_path: Path) -> None:
+    """Each of its two files by its own name, and never by a question at the terminal."""
+    mine, other = trustme.CA().issue_cert("localhost"), trustme.CA().issue_cert("localhost")
+    mine.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    mine.private_key_pem.write_to_path(tmp_path / "key.pem")
+    other.private_key_pem.write_to_path(tmp_path / "other.pem")
+    secret = load_pem_private_key(mine.private_key_pem.bytes(), None)
+    (tmp_path / "locked.pem").write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")))
+    config = tmp_path / "omnillm.yaml"
+    tls = f"{{cert: {tmp_path}/{cert}, key: {tmp_path}/{key}}}"
+    config.write_text(f"server: {{auth: none, tls: {tls}}}\nproviders: {{o: {{kind: ollama}}}}")
+    checked = run("check", "-c", str(config))
+    assert (checked.returncode, checked.stdout, checked.stderr) == (2, "", f"omnillm: {place}: {words}\n")
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_trust_store_that_is_none_is_told(run: Run, config: Path, command: str, tmp_path: Path) -> None:
+    """Whoever names his own does not want everybody's in its place."""
+    (tmp_path / "noise.pem").write_text("noise")
+    for name, words in ("nowhere.pem", "No such file or directory"), ("noise.pem", "it holds no certificate in PEM"):
+        ran = run(command, "-c", str(config), DEMO_KEY="sk-x", SSL_CERT_FILE=str(tmp_path / name))
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr == f"omnillm: SSL_CERT_FILE: {tmp_path / name} cannot be trusted: {words}\n"
 
 
 @pytest.mark.parametrize("command", ["check", "serve", "explain"])

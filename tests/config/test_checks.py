@@ -11,6 +11,15 @@ def one_provider(rest, keys=KEY):
     return f"providers: {{p: {{{rest}, {keys}}}}}"
 
 
+def test_an_address_in_brackets_is_told_so(complaint):
+    """Before anything is said of who can reach it."""
+    told = complaint("server: {host: '[::1]', auth: none, admin: {host: '[::]'}}\n")
+    assert [line.partition("server.")[2] for line in told.splitlines()] == [
+        "host (line 2): is written without brackets: ::1",
+        "admin.host (line 2): is written without brackets: ::",
+    ]
+
+
 @in_turn(
     ("text", "told"),
     [

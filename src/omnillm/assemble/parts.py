@@ -154,11 +154,6 @@ def make_bridges(settings: Settings, endpoints: Mapping[str, Endpoint], prices: 
     return Bridges(dialect, pepper=pepper)
 
 
-def needs_trust(settings: Settings) -> bool:
-    """Whether a provider is reached by https, so that reading the trust store (30 ms) is worth it at start, not at the first call."""
-    return any(endpoint.origin_url.startswith("https:") for endpoint in configured.endpoints(settings).values())
-
-
 def make_router(settings: Settings, endpoints: Mapping[str, Endpoint], dice: Random) -> Router:
     return Router(configured.routes(settings), endpoints, dice=dice, is_models_only=settings.is_models_only)
 

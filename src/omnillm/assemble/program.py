@@ -14,7 +14,6 @@ from omnillm.assemble.parts import (
     make_bridges,
     make_router,
     make_upstreams,
-    needs_trust,
     open_store,
     scheduled,
     scheduled_budgets,
@@ -22,6 +21,7 @@ from omnillm.assemble.parts import (
 from omnillm.assemble.prices import make_quoter
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
+from omnillm.assemble.tls import make_trust
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings, VirtualKeyTerms
@@ -49,7 +49,6 @@ from omnillm.money import format_usd
 from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies
 from omnillm.transport.timeouts import Deadlines
-from omnillm.transport.tls import system_trust
 
 TICK_S = 0.05
 """How late a deadline may be noticed."""
@@ -84,7 +83,7 @@ class Program:
         self.client = HttpClient(
             clock=self.clock,
             deadlines=self.deadlines,
-            tls=system_trust() if needs_trust(settings) else None,
+            tls=make_trust(settings, os.environ),
             proxies=Proxies.from_env(os.environ),
         )
         self.admission = LocalAdmission(configured.controller(settings), dice=self.dice, now=self.clock.now())

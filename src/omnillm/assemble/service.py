@@ -4,7 +4,6 @@ import logging
 import os
 import secrets
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Mapping
 from io import BufferedWriter
@@ -15,6 +14,7 @@ from omnillm.assemble.memory import keep_freed_memory, quieten_collector
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
 from omnillm.assemble.system import system_dice
+from omnillm.assemble.tls import make_server_tls, make_trust
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
@@ -174,22 +174,11 @@ def make_live(program: Program, keyring: Keyring, uploads: Uploads) -> Live:
 
 def try_out(settings: Settings, clock: Clock) -> None:
     """Make what a start makes, and open nothing. ConfigError: an extra is not installed, or a file is not there."""
+    make_trust(settings, os.environ)
     open_store(settings, clock)
     endpoints = configured.endpoints(settings)
     make_upstreams(settings, endpoints, Credentials(clock, system_dice()))
     make_server_tls(settings)
-
-
-def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
-    tls = settings.server.tls
-    if tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(tls.cert, tls.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"the certificate or its key cannot be used: {error.strerror}", path="server.tls") from error
-    return context
 
 
 async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -> None:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from omnillm.config.configured import endpoint_of, needs_no_key
 from omnillm.config.problems import Problems, at
-from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
+from omnillm.config.settings import BudgetSettings, ModelSettings, ProviderSettings, ServerSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import has_midnight
 from omnillm.errors import ConfigError
 from omnillm.routing.target import parse_target
@@ -33,6 +33,8 @@ def is_loopback(host: str) -> bool:
 
 def check_server(settings: Settings, problems: Problems) -> None:
     server = settings.server
+    if _is_bracketed(server, problems):
+        return  # as a name it would be one of elsewhere
     is_open = not is_loopback(server.host)
     if server.admin_key is not None and len(server.admin_key.reveal()) < SHORTEST_ADMIN_KEY:
         problems.add("server.admin_key", f"must have at least {SHORTEST_ADMIN_KEY} characters")
@@ -44,6 +46,15 @@ def check_server(settings: Settings, problems: Problems) -> None:
             problems.add(path, "is beyond loopback, which needs server.admin_key")
     if admin is not None and server.port and (admin.host, admin.port) == (server.host, server.port):
         problems.add("server.admin.port", "is the main listener's own")
+
+
+def _is_bracketed(server: ServerSettings, problems: Problems) -> bool:
+    """As an address stands in a URL."""
+    hosts = {"server.host": server.host, "server.admin.host": server.admin.host if server.admin is not None else ""}
+    found = [path for path, host in hosts.items() if host.startswith("[")]
+    for path in found:
+        problems.add(path, f"is written without brackets: {hosts[path].strip('[]')}")
+    return bool(found)
 
 
 def check_store(settings: Settings, problems: Problems) -> None:

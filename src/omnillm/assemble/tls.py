@@ -1,0 +1,53 @@
+"""Certificates: whom we trust, and what we show to clients. A file that cannot serve is told at the start, by its own name."""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from omnillm.config import configured
+from omnillm.config.settings import Settings
+from omnillm.errors import ConfigError
+from omnillm.transport.tls import system_trust
+
+STORE = "SSL_CERT_FILE"
+
+
+def make_trust(settings: Settings, env: Mapping[str, str]) -> ssl.SSLContext | None:
+    """None: no provider is reached by https, and reading the trust store (30 ms) can wait for the first that is.
+
+    ConfigError: the store that the environment names holds nothing; whoever names one does not want everybody's in its place.
+    """
+    if not any(endpoint.origin_url.startswith("https:") for endpoint in configured.endpoints(settings).values()):
+        return None
+    if named := env.get(STORE):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(named)
+        except OSError as error:
+            reason = "it holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+            raise ConfigError(f"{named} cannot be trusted: {reason}", path=STORE) from error
+    return system_trust()
+
+
+def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
+    """None: plain HTTP. ConfigError: a file cannot be read, or the two are no certificate with its key."""
+    tls = settings.server.tls
+    if tls is None:
+        return None
+    for path, file in (("server.tls.cert", tls.cert), ("server.tls.key", tls.key)):
+        try:
+            Path(file).open("rb").close()
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", path=path) from error
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(tls.cert, tls.key, password=_locked)
+    except ssl.SSLError as error:
+        is_pair = error.reason != "KEY_VALUES_MISMATCH"
+        reason = "cert must be a certificate in PEM, with its chain, and key its key" if is_pair else "the key is not the certificate's"
+        raise ConfigError(reason, path="server.tls") from error
+    return context
+
+
+def _locked() -> str:
+    """In place of a question at the terminal, which a service does not have."""
+    raise ConfigError("is encrypted, and nobody is asked for a pass phrase: give it unencrypted", path="server.tls.key")
