@@ -114,6 +114,8 @@ def test_one_request_opens_up(run, ledger):
     [
         (("usage", "--by", "colour"), "usage is grouped by one of virtual_key"),
         (("usage", "--since", "yesterday"), "must be days"),
+        (("usage", "--since", "2026-11-30", "--until", "2026-11-29"), "until must not be before since"),
+        (("requests", "--since", "2026-11-30T08:00:00Z", "--until", "2026-11-29"), "until must not be before since"),
         (("requests", "--status", "x"), "status must be"),
         (("requests", "--limit", "0"), "limit must be"),
     ],

@@ -30,9 +30,9 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
     from omnillm.stores import reports
     from omnillm.stores.daily import total_of
 
-    days = {"since_day": written.read_day(since), "until_day": written.read_day(until)}
+    since_day, until_day = written.read_days(since, until)
     with looking(config, ledger) as connection:
-        rows = reports.usage(connection, group_by=by, **days)
+        rows = reports.usage(connection, group_by=by, since_day=since_day, until_day=until_day)
     if as_json:
         typer.echo(msgspec.json.encode(written.usage_document(by, rows)).decode())
     elif as_csv:

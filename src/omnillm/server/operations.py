@@ -125,7 +125,7 @@ class AdminApi:
     async def usage(self, request: Request) -> Response:
         query = _query(request, "group_by", "since", "until", "format")
         group_by = query.get("group_by", "model")
-        since, until = reports.read_day(query.get("since", "")), reports.read_day(query.get("until", ""))
+        since, until = reports.read_days(query.get("since", ""), query.get("until", ""))
         rows = await self._instruments.reports.usage(group_by=group_by, since_day=since, until_day=until)
         if query.get("format") == "csv":
             return _csv(reports.usage_csv(group_by, rows))

@@ -17,6 +17,7 @@ from omnillm.usage import Usage
 
 PAGE_ROWS, MOST_ROWS = 100, 1000
 REQUEST_FILTERS = ("virtual_key", "model", "provider", "outcome", "status", "since", "until", "min_cost_usd", "lossy")
+BACKWARDS = "until must not be before since: there would be nothing between them."
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -26,8 +27,15 @@ def read_limit(text: str) -> int:
     return int(text)
 
 
-def read_day(text: str) -> str:
-    """An ISO date as the ledger writes it; "" is no bound."""
+def read_days(since: str, until: str) -> tuple[str, str]:
+    """The first and the last day of a report, ISO dates as the ledger writes them; "" is no bound."""
+    first, last = _day(since), _day(until)
+    if first and last and last < first:
+        raise BadRequest(BACKWARDS)
+    return first, last
+
+
+def _day(text: str) -> str:
     try:
         return text and date.fromisoformat(text).isoformat()
     except ValueError as error:
@@ -41,14 +49,17 @@ def read_filter(asked: Mapping[str, str]) -> RequestFilter:
         raise BadRequest("status must be an HTTP status such as 429.")
     if lossy not in {"true", "false"}:
         raise BadRequest("lossy must be true or false.")
+    since_wall_ms, until_wall_ms = (_moment_ms(asked.get(name, ""), is_end=name == "until") for name in ("since", "until"))
+    if since_wall_ms and until_wall_ms and until_wall_ms < since_wall_ms:
+        raise BadRequest(BACKWARDS)
     return RequestFilter(
         virtual_key=asked.get("virtual_key"),
         model=asked.get("model"),
         provider=asked.get("provider"),
         outcome=asked.get("outcome"),
         status=int(status or 0),
-        since_wall_ms=_moment_ms(asked.get("since", ""), is_end=False),
-        until_wall_ms=_moment_ms(asked.get("until", ""), is_end=True),
+        since_wall_ms=since_wall_ms,
+        until_wall_ms=until_wall_ms,
         min_cost_nanousd=_amount(asked.get("min_cost_usd", "0")),
         is_lossy=lossy == "true",
     )
