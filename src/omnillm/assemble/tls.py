@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from omnillm.config import configured
 from omnillm.config.settings import Settings
@@ -48,6 +49,6 @@ def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _locked() -> str:
+def _locked() -> NoReturn:
     """In place of a question at the terminal, which a service does not have."""
     raise ConfigError("is encrypted, and nobody is asked for a pass phrase: give it unencrypted", path="server.tls.key")

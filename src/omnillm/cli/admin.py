@@ -9,12 +9,13 @@ import msgspec
 from omnillm.errors import ConfigError, OmniError, Unavailable
 
 TIMEOUT_S: Final = 30.0
-REFUSED: Final = (401, 403)
+NO_KEY: Final = ("invalid_api_key", "forbidden")
 """How the server says that this is not its admin key, or none: in words for programs."""
 
 
 class Problem(msgspec.Struct):
     message: str
+    code: str = ""
 
 
 class Refusal(msgspec.Struct):
@@ -53,8 +54,7 @@ class Admin:
     def _read(self, response: HTTPResponse) -> dict[str, Any]:
         raw = response.read()
         if response.status >= 400:
-            message = msgspec.json.decode(raw, type=Refusal).error.message
-            if response.status in REFUSED:
-                message = f"{self._url} needs the admin key: give it as --admin-key or OMNILLM_ADMIN_KEY."
-            raise OmniError(message)
+            told = msgspec.json.decode(raw, type=Refusal).error
+            is_locked = told.code in NO_KEY
+            raise OmniError(f"{self._url} needs the admin key: give it as --admin-key or OMNILLM_ADMIN_KEY." if is_locked else told.message)
         return msgspec.json.decode(raw, type=dict[str, Any])

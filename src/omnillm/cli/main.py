@@ -1,5 +1,6 @@
 """The table of commands. A bad configuration ends with exit code 2 and one message, never a traceback."""
 
+import errno
 import sys
 
 import typer
@@ -7,6 +8,9 @@ import typer
 from omnillm import __version__
 from omnillm.cli import check, demo, explain, fake_provider, init, keys, providers, requests, serve, transcode, usage, verify
 from omnillm.errors import ConfigError, OmniError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What an output says that takes no more. Who reads it no longer is no mistake."""
 
 app = typer.Typer(
     name="omnillm",
@@ -50,6 +54,8 @@ def main() -> None:
     except OmniError as error:
         sys.stderr.write(f"omnillm: {error.message}\n")
         sys.exit(1)
-    except OSError as error:  # of the output: what is read, and who is asked, is named where it is done
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
         sys.stderr.write(f"omnillm: {error.strerror or error}\n")
         sys.exit(1)

@@ -11,7 +11,7 @@ from omnillm.server.requests import Request
 
 CR: Final = ord("\r")
 TLS: Final = b"\x16\x03"
-"""How a client that expects it begins. What is said to that client in plain words shows in its log, instead of a wait."""
+"""How a client begins that expects it: it is told at once, and not when the time for a head is over."""
 
 
 class HeadReader:
