@@ -15,7 +15,7 @@ from omnillm.clock import Clock
 from omnillm.config.load import load
 from omnillm.config.settings import Settings
 from omnillm.endpoints.api import ApiRequest
-from omnillm.errors import BadRequest
+from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.call import Call
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.realtime import Session
@@ -26,6 +26,7 @@ from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
+from omnillm.library.lifetime import Lifetime
 from omnillm.library.native import NativeCalls, check_stream, inferring, place_of, read_native_events, visible
 from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, key_status
 from omnillm.library.prices import PriceConfig
@@ -75,44 +76,26 @@ class Gateway:
         caller = make_caller(settings, None)
         self._calls = Calls(self._program, caller)
         self._native = NativeCalls(self._program, caller)
-        self._is_started = self._is_closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lifetime = Lifetime(self._program)
         self._sessions: set[Session] = set()
-        self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        await self._start()
+        try:
+            await self._lifetime.begin()
+        except (OmniError, asyncio.CancelledError):
+            await self.aclose()  # nobody leaves a block that was never entered
+            raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.aclose()
 
-    async def _start(self) -> None:
-        if self._is_closed:
-            raise RuntimeError("this gateway is closed")
-        self._check_loop()
-        if not self._is_started:
-            async with self._starting:
-                if not self._is_started:
-                    await self._program.start()
-                    self._is_started = True
-
-    def _check_loop(self) -> None:
-        running = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = running
-        elif self._loop is not running:
-            raise RuntimeError("this gateway was started on another event loop, and serves that one alone: make one for each loop")
-
     async def aclose(self) -> None:
-        """Close connections and the ledger, for good. Idempotent."""
-        self._check_loop()
-        self._is_closed = True
+        """Close connections and the ledger, for good. Idempotent; of a close that was cancelled the next one waits for the end."""
+        self._lifetime.refuse()
         for session in self._sessions:
             session.close()
-        if self._is_started:
-            self._is_started = False
-            await self._program.aclose()
+        await self._lifetime.end()
 
     async def call(self, request: LlmRequest, *, session: str = "", tags: str = "", idempotency_key: str = "") -> GatewayResponse:
         """Answer a canonical request, whatever protocol the provider speaks. ProtocolError: something required cannot be said in it.
@@ -121,7 +104,7 @@ class Gateway:
         `idempotency_key` is done once: its repetition is told the reply again where replies are kept (`is_replay`), otherwise it is a
         CallerFault 409. Raises OmniError.
         """
-        await self._start()
+        await self._lifetime.begin()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
         relay = await self._serve(self._calls.canonical(request, raw, is_stream=False))
         if isinstance(relay, Replay):
@@ -140,7 +123,7 @@ class Gateway:
         The last event is one `Completed` with the whole reply, or the iteration raises. Leaving the block early hangs up. A
         stream is not kept: the repetition of one with an `idempotency_key` is a CallerFault 409.
         """
-        await self._start()
+        await self._lifetime.begin()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
         relay = await self._serve_stream(self._calls.canonical(request, raw, is_stream=True))
         try:
@@ -154,7 +137,7 @@ class Gateway:
         Its whole reply, also of speech; what asks for events is refused. BadRequest: the provider does not have the family, or a member
         does not fit; ProtocolError: it cannot be said in the provider's format. Raises OmniError.
         """
-        await self._start()
+        await self._lifetime.begin()
         if families.accepted(request) == "text/event-stream":
             raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
         written = families.write(request)
@@ -168,7 +151,7 @@ class Gateway:
     @asynccontextmanager
     async def api_stream(self, request: ApiRequest, *, session: str = "", tags: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
         """The same, as its bytes come: audio, or whole server-sent events. A cut one raises. Leaving the block early hangs up."""
-        await self._start()
+        await self._lifetime.begin()
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
         relay = await self._serve(self._calls.family(request, families.write(request), session, tags))
@@ -183,7 +166,7 @@ class Gateway:
 
         With a `path`: any operation of the kind's path table, as `/providers/{name}` of the server has them.
         """
-        await self._start()
+        await self._lifetime.begin()
         check_stream(request, is_stream=False)
         if request.path:
             place = place_of(request, self._program)
@@ -209,7 +192,7 @@ class Gateway:
         Each frame is followed by its usage where it reports one; what is no event stream comes in chunks. The last event is `Completed`,
         or the iteration raises. Leaving the block early hangs up: what was generated so far is settled.
         """
-        await self._start()
+        await self._lifetime.begin()
         check_stream(request, is_stream=True)
         if request.path:
             place = place_of(request, self._program)
@@ -232,7 +215,7 @@ class Gateway:
         `request.model` says with which model (OpenAI); Gemini's `setup` is the request's body. What the body holds is said first. The block
         begins when the provider has opened the session, on whichever key; leaving it hangs up. Raises OmniError.
         """
-        await self._start()
+        await self._lifetime.begin()
         session = await self._program.engine.converse(self._calls.session(request, transport))
         self._sessions.add(session)
         try:
@@ -243,7 +226,7 @@ class Gateway:
 
     async def primitive_async_job(self, request: PrimitiveRequest) -> PrimitiveJob:
         """Create, get, list or cancel a batch by its provider's own path; what is told of it, in one set of words. Raises OmniError."""
-        await self._start()
+        await self._lifetime.begin()
         check_stream(request, is_stream=False)
         place = place_of(request, self._program)
         asked = self._native.asked(request, place)
