@@ -58,7 +58,6 @@ async def test_a_drain_cut_before_its_first_step_is_settled(provider: FakeProvid
         ProviderEndpoint.openai(provider.base_url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE
     )
     async with gateway:
-        await gateway._start()
         gateway._program.drains.is_enabled = True
         async with gateway.primitive_stream(STREAM) as events:
             await anext(events)
@@ -110,7 +109,6 @@ async def test_the_deadline_holds_while_connecting(silent_tls) -> None:
     """A call is not kept longer than its deadline by a host that does not answer the handshake."""
     url, _ = silent_tls
     async with Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")]) as gateway:
-        await gateway._start()
         settings = gateway._program.settings
         gateway._program.settings = type(settings)(
             **{name: getattr(settings, name) for name in settings.__struct_fields__ if name != "calls"},
