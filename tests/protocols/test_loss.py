@@ -1,8 +1,9 @@
 """Loss reports: each reason once, sorted, bounded, and fit for a header."""
 
+import msgspec
 import pytest
 
-from omnillm.protocols.loss import LONGEST_PATH, MOST, ConversionReport, Losses, LossReason, short_form
+from omnillm.protocols.loss import LONGEST_PATH, MOST, ConversionReport, Losses, LossReason, joined, kinds_in, long_form, short_form
 
 
 def test_reasons_are_sorted_and_told_once() -> None:
@@ -36,6 +37,30 @@ def test_clients_names_cannot_fill_the_ledger() -> None:
         losses.drop(f"vendor_extensions.{number}{'x' * 10_000}", "unknown")
     assert len(losses.reasons) == MOST
     assert max(len(reason.path) for reason in losses.reasons) == LONGEST_PATH
+
+
+def test_reasons_of_two_conversions_are_told_as_those_of_one() -> None:
+    """Each once, sorted: a request and its reply may lose the same."""
+    one, other = Losses(), Losses()
+    for losses, paths in ((one, "ca"), (other, "ba")):
+        for path in paths:
+            losses.drop(path, "gone")
+    assert [reason.path for reason in joined(one.reasons, other.reasons)] == ["a", "b", "c"]
+    assert joined(one.reasons, ()) == joined((), one.reasons) == one.reasons
+    assert joined((), ()) == ()
+
+
+def test_the_long_form_is_read_back_by_kinds() -> None:
+    """One a reason, which is what is counted of them; no losses are no text."""
+    losses = Losses()
+    losses.drop("b", "gone")
+    losses.drop("c", "gone")
+    losses.move("a", "elsewhere")
+    told = long_form(losses.reasons)
+    assert msgspec.json.decode(told)[0] == {"path": "a", "kind": "moved", "detail": "elsewhere"}
+    assert kinds_in(told) == ("moved", "dropped", "dropped")
+    assert long_form(()) == ""
+    assert kinds_in("") == ()
 
 
 @pytest.mark.parametrize(

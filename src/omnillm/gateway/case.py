@@ -16,7 +16,7 @@ from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
-from omnillm.protocols.loss import LossReason
+from omnillm.protocols.loss import LossReason, joined, long_form
 from omnillm.protocols.protocol import Bound
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
@@ -258,7 +258,7 @@ class Case(msgspec.Struct, eq=False):
         """A whole reply in the client's words; `counted` is what was peeked of it. UpstreamLost: it cannot be read."""
         assert self.bridge is not None
         told = self.bridge.reply(bridged, lease, self.request_id, body, counted)
-        self.losses = tuple(sorted({*bridged.reasons, *told.loss_reasons})) if bridged.reasons else told.loss_reasons
+        self.losses = joined(bridged.reasons, told.loss_reasons)
         return told.value
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
@@ -291,6 +291,6 @@ class Case(msgspec.Struct, eq=False):
             is_estimated=self.is_estimated,
             tags=call.tags,
             session=call.session,
-            loss=msgspec.json.encode(self.losses).decode() if self.losses else "",
+            loss=long_form(self.losses) if self.losses else "",
             epoch=settlement.journal.epoch,
         )

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from operator import add
 from typing import Final, NamedTuple
 
-import msgspec
 from msgspec.structs import astuple
 
-from omnillm.protocols.loss import LossReason
+from omnillm.protocols.loss import kinds_in
 from omnillm.records import RequestRow
 
 BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
@@ -23,8 +22,6 @@ Line = tuple[int, ...]
 """One call, or some, in the order of `Counts`."""
 MOST_LINES: Final = 8
 """Of a tally, before they are added up: column by column, which of eight takes little longer than of two."""
-
-decode_losses: Final = msgspec.json.Decoder(tuple[LossReason, ...]).decode
 
 
 class Counts(NamedTuple):
@@ -152,8 +149,8 @@ class Counters:
         return self.callers.setdefault((caller, provider, model), Tally())
 
     def _lose(self, row: RequestRow) -> None:
-        for reason in decode_losses(row.loss):
-            key = (row.protocol, row.provider, reason.kind)
+        for kind in kinds_in(row.loss):
+            key = (row.protocol, row.provider, kind)
             self.losses[key] = self.losses.get(key, 0) + 1
 
     def refuse(self, code: str, calls: int = 1) -> None:

@@ -18,6 +18,7 @@ from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
 from omnillm.outcome import Outcome, Verdict
+from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
 from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
@@ -200,7 +201,7 @@ class Relay(msgspec.Struct, eq=False):
         self._is_settled = True
         answer, case = self._answer, self.case
         if answer.translator is not None:
-            case.losses = tuple(sorted({*case.losses, *answer.translator.losses.reasons}))
+            case.losses = joined(case.losses, answer.translator.losses.reasons)
         told = self._attempt.told or self._charge(verdict)
         case.end(told, status=answer.exchange.status, error="" if verdict is _SUCCESS else outcome)
         if self._is_abandoned:

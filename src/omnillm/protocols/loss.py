@@ -11,9 +11,11 @@ T = TypeVar("T")
 _UNPRINTABLE = re.compile(r"[^!-+\--~]")
 """Also blanks and commas, which separate the reasons."""
 LossKind = Literal["dropped", "approximated", "defaulted", "moved"]
+Note = tuple[LossKind, str, str]
+"""Kind, path and detail of a reason."""
 
 
-class LossReason(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class LossReason(msgspec.Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
     path: str
     """Of the member that was lost, in the words of the side that has it: "messages[2].content[0].cache_control"."""
     kind: LossKind
@@ -27,16 +29,10 @@ LONGEST_PATH = 200
 """Of a path in characters: names in it are the client's own."""
 
 
-class Losses:
-    """Collects the reasons of one conversion, each once."""
+class Losses(dict[Note, None]):
+    """Collects the reasons of one conversion, each once; false while there is none."""
 
-    __slots__ = ("_reasons",)
-
-    def __init__(self) -> None:
-        self._reasons: dict[LossReason, None] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._reasons)
+    __slots__ = ()
 
     def drop(self, path: str, detail: str) -> None:
         """Note that it is gone."""
@@ -55,13 +51,18 @@ class Losses:
         self._note("moved", path, detail)
 
     def _note(self, kind: LossKind, path: str, detail: str) -> None:
-        if len(self._reasons) < MOST:
-            self._reasons[LossReason(path=path[:LONGEST_PATH], kind=kind, detail=detail)] = None
+        if len(self) < MOST:
+            self[kind, path if len(path) <= LONGEST_PATH else path[:LONGEST_PATH], detail] = None
 
     @property
     def reasons(self) -> tuple[LossReason, ...]:
         """Sorted, without repeats."""
-        return tuple(sorted(self._reasons)) if self._reasons else ()
+        return _reasons(tuple(self))
+
+
+@lru_cache(maxsize=64)  # an application's calls lose the same; the names are a client's, so that the caches here stay small
+def _reasons(noted: tuple[Note, ...]) -> tuple[LossReason, ...]:
+    return tuple(sorted(LossReason(path=path, kind=kind, detail=detail) for kind, path, detail in noted))
 
 
 class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -79,7 +80,27 @@ class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         return bool(self.loss_reasons)
 
 
-@lru_cache(maxsize=64)  # an application's calls lose the same; the names are a client's, so that the cache stays small
+def joined(one: tuple[LossReason, ...], other: tuple[LossReason, ...]) -> tuple[LossReason, ...]:
+    """Return the reasons of two conversions as those of one: sorted, without repeats."""
+    return tuple(sorted({*one, *other})) if one and other else one or other
+
+
+@lru_cache(maxsize=64)
+def long_form(reasons: tuple[LossReason, ...]) -> str:
+    """Write the reasons as JSON, for the ledger; none of them: ""."""
+    return msgspec.json.encode(reasons).decode() if reasons else ""
+
+
+@lru_cache(maxsize=64)
+def kinds_in(told: str) -> tuple[LossKind, ...]:
+    """Read the kinds of the reasons back from their long form, one a reason."""
+    return tuple(reason.kind for reason in _decode(told)) if told else ()
+
+
+_decode = msgspec.json.Decoder(tuple[LossReason, ...]).decode
+
+
+@lru_cache(maxsize=64)
 def short_form(reasons: tuple[LossReason, ...], limit: int = 512) -> str:
     """Write the reasons as one header value: "dropped:seed, approximated:reasoning", cut between two of them at `limit` characters.
 

@@ -202,7 +202,7 @@ def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
     if with_cost:
         own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
     if case.losses:
-        own += f"x-omnillm-loss: {short_form(case.losses).encode('ascii', 'replace').decode()}\r\n"
+        own += f"x-omnillm-loss: {short_form(case.losses)}\r\n"
     if alerts.reached and (warned := alerts.header(call.caller.budgets)):
         own += f"x-omnillm-budget-warning: {warned}\r\n"
     if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
