@@ -1,7 +1,6 @@
 """What a call may cost before it is sent: tokens for the limits, a provable upper bound for the budgets."""
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from typing import Any
 
 import msgspec
@@ -128,8 +127,11 @@ class Quoter:
                 extras = _extras(plan.targets, [call] * len(plan.targets))
         else:
             sent = [bridge.find(target) or call for target in plan.targets]
-            estimate, prompt_bound = reduce(_heavier, [_weigh(body.protocol, body.members) for body in sent or [call]])
-            peek, extras = reduce(_wider, [body.peek for body in sent or [call]]), _extras(plan.targets, sent)
+            body = sent[0] if sent else call
+            (estimate, prompt_bound), peek, extras = _weigh(body.protocol, body.members), body.peek, _extras(plan.targets, sent)
+            for body in sent[1:]:
+                estimate, prompt_bound = _heavier((estimate, prompt_bound), _weigh(body.protocol, body.members))
+                peek = _wider(peek, body.peek)
         cap = peek.output_cap
         output = (cap or self._default_output_tokens) * peek.n
         needs_price = call.caller.budgets or self._unknown == "refuse"

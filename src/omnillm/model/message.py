@@ -6,7 +6,7 @@ Normal form, which every parser produces and every emitter may rely on: tool cal
 """
 
 import enum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, final
 
 import msgspec
 
@@ -157,6 +157,7 @@ class ToolCall(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="tool_c
     """The Responses item's own id (fc_...), which is not the call's."""
 
 
+@final
 class ToolResult(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="tool_result"):
     """The answer of the application's tool to one call."""
 
@@ -199,6 +200,7 @@ class Native(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="native")
 MessagePart = Text | ImageUrl | ImageBase64 | ImageFile | Audio | File | Video | Json | ToolCall | ToolResult | Reasoning | Refusal | Native
 
 
+@final
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="message"):
     role: MessageRole
     parts: tuple[MessagePart, ...] = ()
@@ -224,3 +226,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 RequestItem = Message | ToolResult
+
+
+def lone_words(parts: tuple[MessagePart, ...]) -> str:
+    """Return the words of parts that are one text with nothing beside its words, which most messages are; of all others ""."""
+    if len(parts) != 1:
+        return ""
+    part = parts[0]
+    if type(part) is not Text or part.cache_control is not None or part.signature is not None:
+        return ""
+    return "" if part.citations or part.vendor_extensions or part.item_id else part.text

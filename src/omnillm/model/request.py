@@ -63,6 +63,16 @@ class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return [part for item in self.input if type(item) is Message for part in item.parts]
 
     @property
+    def kinds(self) -> set[type]:
+        """Of the parts of all messages."""
+        kinds: set[type] = set()
+        for item in self.input:
+            if type(item) is Message:
+                for part in item.parts:
+                    kinds.add(type(part))
+        return kinds
+
+    @property
     def system_text(self) -> str:
         """Explicit instructions; else the system and developer messages, joined by a blank line."""
         if self.instructions is not None:

@@ -1,8 +1,8 @@
 """What every protocol supplies for translation, as a record of pure functions between JSON values and the canonical model.
 
-JSON values come decoded (dict, list, str, int, float, bool, None) and leave ready to be encoded; `transcode.py` holds the only
-decoder and encoder. A function that meets a value which its protocol does not allow raises `shapes.Unfit`; one that
-cannot say what is required raises ProtocolError; nothing else is ever raised.
+JSON values come decoded (dict, list, str, int, float, bool, None), or as a struct where the codec says how its own bodies are decoded to
+one, and leave ready to be encoded; `transcode.py` alone decodes and encodes. A function that meets a value which its protocol does not
+allow raises `shapes.Unfit`; one that cannot say what is required raises ProtocolError; nothing else is ever raised.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -98,13 +98,18 @@ class StreamEncoder(Interface):
 
 class Codec(msgspec.Struct, frozen=True, kw_only=True):
     name: str
-    parse_request: Callable[[dict[str, Any], Losses], LlmRequest]
+    parse_request: Callable[[Any, Losses], LlmRequest]
     """`model` and `is_stream` are members of the body in every protocol but Gemini, where the path says them: the caller replaces both."""
     emit_request: Callable[[LlmRequest, Dialect, Losses], dict[str, Any]]
-    parse_reply: Callable[[dict[str, Any], Issuer, Losses, Usage | None], LlmResponse]
+    parse_reply: Callable[[Any, Issuer, Losses, Usage | None], LlmResponse]
     """The Issuer: who answers; opaque values of the reply are tagged with it. The Usage: what `Protocol.peek_reply` read of it already."""
     emit_reply: Callable[[LlmResponse, ReplyContext, Losses], dict[str, Any]]
     decoder: Callable[[Issuer, Losses], StreamDecoder]
     encoder: Callable[[ReplyContext, Losses], StreamEncoder]
+    own_request: msgspec.json.Decoder[Any] | None = None
+    """Decodes a request that has no members but those of the protocol's own clients, in one step; any other it refuses, and that comes
+    as a JSON object. `parse_request` takes both. None: it takes objects alone."""
+    own_reply: msgspec.json.Decoder[Any] | None = None
+    """The same of a reply, and the protocol's own provider."""
     reader: Callable[[], FrameReader] = SseReader
     """What cuts a provider's stream into frames."""

@@ -21,7 +21,7 @@ from omnillm.protocols.codec import NO_NAMES, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
-from omnillm.protocols.loss import ConversionReport, Losses
+from omnillm.protocols.loss import ConversionReport, Losses, joined
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.usage import Usage
@@ -40,14 +40,15 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
     """Read a client's request. `model` and `is_stream` are what the path says, in Gemini; they win over the body."""
     losses = Losses()
     try:
-        request = CODECS[protocol].parse_request(_object(body), losses)
+        codec = CODECS[protocol]
+        request = codec.parse_request(_decoded(codec.own_request, body), losses)
     except (Unfit, RecursionError) as error:
         raise client_mistake(error) from error
     if is_stream is None:
         is_stream = request.is_stream
     if (model and request.model != model) or request.is_stream is not is_stream:
         request = msgspec.structs.replace(request, model=model or request.model, is_stream=is_stream)
-    return ConversionReport(value=request, bridged=False, loss_reasons=losses.reasons)
+    return ConversionReport(value=request, bridged=False, loss_reasons=losses.reasons if losses else ())
 
 
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
@@ -58,29 +59,29 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
     if is_foreign:
-        parts = request.parts
-        kinds = set(map(type, parts))
+        kinds = request.kinds
         if request.protocol and (request.vendor_extensions or Native in kinds):
             _refuse_kept(request)
         if request.capabilities.tools or ToolCall in kinds:
-            sent = _renames(protocol, request.capabilities.tools, parts)
+            sent = _renames(protocol, request.capabilities.tools, request.parts)
             names = {name: own for own, name in sent.items()}
             request = _renamed(request, sent) if sent else request
     try:
         value = msgspec.json.encode(CODECS[protocol].emit_request(request, dialect, losses))
     except RecursionError as error:
         raise client_mistake(error) from error
-    return ConversionReport(value=value, bridged=is_foreign, loss_reasons=losses.reasons, names=names)
+    return ConversionReport(value=value, bridged=is_foreign, loss_reasons=losses.reasons if losses else (), names=names)
 
 
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
     """Read a provider's reply. UpstreamLost: it is none of this protocol."""
     losses = Losses()
     try:
-        response = CODECS[protocol].parse_reply(_object(body), issuer or Issuer(protocol=protocol), losses, None)
+        codec = CODECS[protocol]
+        response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=protocol), losses, None)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons)
+    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons if losses else ())
 
 
 def _refuse_kept(request: LlmRequest) -> None:
@@ -106,11 +107,12 @@ def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -
         value = _written(protocol, response, context, losses)
     except RecursionError as error:
         raise provider_mistake(error, None) from error
-    return ConversionReport(value=value, bridged=response.protocol != protocol, loss_reasons=losses.reasons)
+    return ConversionReport(value=value, bridged=response.protocol != protocol, loss_reasons=losses.reasons if losses else ())
 
 
 def _written(protocol: str, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
-    if customs := custom_names(context):
+    request = context.request
+    if request is not None and request.capabilities.tools and (customs := custom_names(context)):
         response = with_free_text(response, customs)
     return msgspec.json.encode(CODECS[protocol].emit_reply(response, context, losses))
 
@@ -121,8 +123,7 @@ def transcode_request(
     """Translate a client's request. `dialect`: of the provider that it is for."""
     parsed = parse_request(source, body, model=model, is_stream=is_stream)
     emitted = emit_request(target, parsed.value, dialect=dialect or Dialect())
-    reasons = tuple(sorted({*parsed.loss_reasons, *emitted.loss_reasons}))
-    return msgspec.structs.replace(emitted, bridged=source != target, loss_reasons=reasons)
+    return msgspec.structs.replace(emitted, bridged=source != target, loss_reasons=joined(parsed.loss_reasons, emitted.loss_reasons))
 
 
 def transcode_response(
@@ -131,11 +132,12 @@ def transcode_response(
     """Translate a provider's reply for its client. `counted`: the usage that was peeked of it; None: it is read."""
     losses = Losses()
     try:
-        response = CODECS[source].parse_reply(_object(body), issuer or Issuer(protocol=source), losses, counted)
+        codec = CODECS[source]
+        response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=source), losses, counted)
         value = _written(target, response, context, losses)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=value, bridged=source != target, loss_reasons=losses.reasons)
+    return ConversionReport(value=value, bridged=source != target, loss_reasons=losses.reasons if losses else ())
 
 
 def _renames(protocol: str, tools: tuple[ToolDefinition, ...], parts: list[MessagePart]) -> Mapping[str, str]:
@@ -169,6 +171,15 @@ def _renamed_item(item: RequestItem, names: Mapping[str, str]) -> RequestItem:
 
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _decoded(own: msgspec.json.Decoder[Any] | None, body: bytes) -> Any:
+    if own is not None:
+        try:
+            return own.decode(body)
+        except UNREADABLE:
+            return _object(body)  # it has other members too, or is none of this protocol; which of both, reading them will tell
+    return _object(body)
 
 
 def _object(body: bytes) -> dict[str, Any]:

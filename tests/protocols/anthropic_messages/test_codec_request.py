@@ -4,6 +4,7 @@ import binascii
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from omnillm.protocols.codec import Dialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
-from omnillm.protocols.transcode import transcode_request
+from omnillm.protocols.transcode import parse_request, transcode_request
 
 P = "anthropic_messages"
 PNG = b"\x89PNG\r\n\x1a\n...."
@@ -346,6 +347,23 @@ def test_wrong_shape_is_named_by_its_path(body, path):
     with pytest.raises(Unfit) as caught:
         parse(body)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize("members", [*MEMBERS, *({"tools": [tool]} for tool in TOOLS)], ids=lambda members: json.dumps(members)[:50])
+def test_a_request_decoded_in_one_step_says_what_its_members_say(members):
+    """Most are; those with members that are not read here come member by member, and so does what is of the wrong shape."""
+    body = body_of({"type": "text", "text": "Hi"}, **members)
+    assert parse_request(P, json.dumps(body).encode()).value == parse(body)[0]
+
+
+def test_what_is_not_read_is_not_decoded_in_one_step():
+    """Beside the body's members or a message's: it would be gone without a word."""
+    assert CODEC.own_request is not None
+    body = body_of({"type": "text", "text": "Hi"}, system="Be brief.", tools=TOOLS[:1], temperature=1, stream=True)
+    assert CODEC.parse_request(CODEC.own_request.decode(json.dumps(body).encode()), Losses()) == parse(body)[0]
+    for odd in (body | {"odd": 1}, body | {"messages": [{"role": "user", "content": "Hi", "odd": 1}]}):
+        with pytest.raises(msgspec.ValidationError):
+            CODEC.own_request.decode(json.dumps(odd).encode())
 
 
 ANY_JSON = st.recursive(

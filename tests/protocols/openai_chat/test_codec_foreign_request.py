@@ -55,6 +55,35 @@ def translated(source: str, body: dict[str, Any], dialect: Dialect = OPENAI) -> 
     return msgspec.json.decode(report.value), told(report.loss_reasons)
 
 
+SET: dict[str, Any] = {
+    "max_output_tokens": 5,
+    "temperature": 0.5,
+    "top_p": 0.5,
+    "top_k": 5,
+    "stop": ("end",),
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.5,
+    "seed": 5,
+    "n": 2,
+    "logprobs": True,
+    "top_logprobs": 5,
+    "logit_bias": {"5": 1},
+    "verbosity": "low",
+    "service_tier": "odd",
+}
+
+
+@pytest.mark.parametrize("field", GenerationConfig.__struct_fields__)
+@pytest.mark.parametrize("dialect", [OPENAI, HOST])
+def test_whatever_generation_sets_is_said_or_told(field, dialect):
+    """Field by field: none is left out in silence."""
+    body, losses = emitted(
+        LlmRequest(model="m", input=(user("Hi"),), generation=GenerationConfig(**{field: SET[field]}), protocol="x"), dialect
+    )
+    assert (len(body) == 3) is (losses == [])
+    assert losses in ([], [f"dropped:generation.{field}"])
+
+
 def told(reasons: Any) -> list[str]:
     return sorted(f"{reason.kind}:{reason.path}" for reason in reasons)
 

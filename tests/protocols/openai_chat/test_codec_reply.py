@@ -1,6 +1,7 @@
 """Replies of Chat Completions to the canonical model and back: what the SDK knows, what hosts add, what other protocols say."""
 
 import base64
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from openai.types.chat import ChatCompletion
 from tests.in_turn import in_turn
 from tests.protocols.openai_chat.test_fixtures import chat_replies
 
+from omnillm.errors import UpstreamLost
 from omnillm.model import (
     Audio,
     Candidate,
@@ -33,13 +35,14 @@ from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat import CODEC
 from omnillm.protocols.shapes import Unfit
+from omnillm.protocols.transcode import parse_response
 from omnillm.usage import Usage
 
 ISSUER = Issuer(protocol="openai_chat", provider="host", key="k1", model="m")
 CONTEXT = ReplyContext(id="ours", created=1_795_608_000, model="asked")
 
 
-def parsed(body: dict[str, Any]) -> LlmResponse:
+def parsed(body: Any) -> LlmResponse:
     losses = Losses()
     reply = CODEC.parse_reply(body, ISSUER, losses)
     assert not losses
@@ -128,6 +131,34 @@ def test_what_the_sdk_and_hosts_know_comes_back_as_it_was(body):
     assert without_nulls(again) == without_nulls(body)
 
 
+@in_turn("body", [*SAME, *(msgspec.json.decode(path.read_bytes()) for path in chat_replies())])
+def test_a_reply_decoded_in_one_step_says_what_its_members_say(body):
+    """OpenAI's own replies are; those of hosts that write more are read member by member, and so is what the other way refuses."""
+    assert parse_response("openai_chat", msgspec.json.encode(body), issuer=ISSUER).value == parsed(body)
+
+
+def test_openais_own_replies_are_decoded_in_one_step():
+    """With all that it writes; anything else in reply or choice is a host's, and must be told."""
+    assert CODEC.own_reply is not None
+    body = answers({"content": "149", "refusal": None, "annotations": []}, logprobs=None) | {
+        "service_tier": "default",
+        "system_fingerprint": "fp",
+    }
+    assert parsed(CODEC.own_reply.decode(msgspec.json.encode(body))).vendor_extensions == {"system_fingerprint": "fp"}
+    for more in (body | {"provider": "p"}, answers({"content": "1"}, stop_reason=1)):
+        with pytest.raises(msgspec.ValidationError):
+            CODEC.own_reply.decode(msgspec.json.encode(more))
+
+
+@pytest.mark.parametrize(
+    ("change", "path"), [({"id": 5}, "id"), ({"choices": [{"message": 5}]}, "choices[0].message"), ({"created": "now"}, "created")]
+)
+def test_a_member_of_another_type_is_named(change, path):
+    """Whichever way the reply is read."""
+    with pytest.raises(UpstreamLost, match=re.escape(f"`{path}` must be")):
+        parse_response("openai_chat", msgspec.json.encode(answers({"content": "x"}) | change))
+
+
 @in_turn("path", chat_replies(), ids=lambda path: path.name)
 def test_recorded_reply_is_read_and_said_again(path):
     """Everything that the SDK's type knows is the same in both."""
@@ -185,6 +216,12 @@ def test_words_of_hosts_for_the_end(said, reason, native):
     """Where a word says more than the reason, it is kept."""
     candidate = parsed(answers({"content": "x"}, said)).candidates[0]
     assert (candidate.finish_reason, candidate.native_finish_reason) == (reason, native)
+
+
+def test_a_message_that_names_no_role_is_read_whole():
+    """Some hosts leave out what is certain; the member that stands in its place is read like any other."""
+    body = {"id": "r", "choices": [{"message": {"content": "x", "reasoning_content": "Hm"}}]}
+    assert parsed(body).message.parts == (Reasoning(text="Hm"), Text(text="x"))
 
 
 def test_stop_after_calls_is_a_call():

@@ -1,7 +1,7 @@
 """A canonical reply, written for a client of the Messages API."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -17,6 +17,7 @@ from omnillm.model.message import (
     Text,
     ToolCall,
     VendorExtensions,
+    lone_words,
 )
 from omnillm.model.response import Candidate, FinishReason, LlmResponse
 from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, BlockWriter
@@ -30,6 +31,9 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.turns import Block, Place, path_of
 
 PREFIX = "msg_"
+_MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL
+_STOP: Final = FinishReason.STOP
+"""Asking the class of an enum for a member costs ten of asking a module for it."""
 _UNSHOWN = frozenset({"image", "document"})
 """Blocks that no reply of the Messages API has."""
 MALFORMED = "The model made a malformed tool call."
@@ -41,13 +45,14 @@ LATE_SIGNATURE = "no block can carry it after its text: clients show the last bl
 def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> dict[str, Any]:
     is_own = response.protocol == NAME
     candidate = response.candidates[0] if len(response.candidates) == 1 else _first(response.candidates, losses)
-    content = _content(candidate.message.parts, context.names, BlockWriter(losses, is_own=is_own, source=response.protocol))
-    if candidate.finish_reason is FinishReason.MALFORMED_TOOL_CALL and not is_own and all(map(_is_thinking, content)):
-        losses.approximate("candidates[0].message", "what happened is said as text")
-        content.append({"type": "text", "text": MALFORMED})
+    words = lone_words(candidate.message.parts)
+    if words:
+        content: list[Block] = [{"type": "text", "text": words}]
+    else:
+        content = _content(candidate, context.names, BlockWriter(losses, is_own=is_own, source=response.protocol))
     if candidate.logprobs is not None:
         losses.drop("candidates[0].logprobs", "the Messages API has no logprobs")
-    stop_reason = _stop_reason(candidate, losses, is_own=is_own)
+    stop_reason = _stop_reason(candidate, losses, is_own=is_own, is_plain=bool(words))
     body: dict[str, Any] = {
         "id": response.id if is_own and response.id else PREFIX + context.id,
         "type": "message",
@@ -87,13 +92,17 @@ def _is_thinking(block: Block) -> bool:
     return block["type"] in UNMARKED
 
 
-def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool) -> str:
+def _stop_reason(candidate: Candidate, losses: Losses, *, is_own: bool, is_plain: bool) -> str:
+    """`is_plain`: it says a text and nothing else."""
     if is_own and candidate.native_finish_reason:
         return candidate.native_finish_reason
-    kinds = set(map(type, candidate.message.parts))
-    if Refusal in kinds and candidate.finish_reason is FinishReason.STOP:
-        return "refusal"
-    return write_finish(candidate.finish_reason, losses, "candidates[0].finish_reason", has_tool_call=ToolCall in kinds and not is_own)
+    reason, has_tool_call = candidate.finish_reason, False
+    if reason is _STOP and not is_plain:
+        kinds = set(map(type, candidate.message.parts))
+        if Refusal in kinds:
+            return "refusal"
+        has_tool_call = ToolCall in kinds and not is_own
+    return write_finish(reason, losses, "candidates[0].finish_reason", has_tool_call=has_tool_call)
 
 
 def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, Any] | None:
@@ -102,7 +111,15 @@ def stop_details(extensions: VendorExtensions, stop_reason: str) -> dict[str, An
     return details if stop_reason == "refusal" and type(details) is dict and details.get("type") == "refusal" else None
 
 
-def _content(parts: tuple[MessagePart, ...], names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
+def _content(candidate: Candidate, names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
+    content = _blocks(candidate.message.parts, names, writer)
+    if candidate.finish_reason is _MALFORMED and not writer.is_own and all(map(_is_thinking, content)):
+        writer.losses.approximate("candidates[0].message", "what happened is said as text")
+        content.append({"type": "text", "text": MALFORMED})
+    return content
+
+
+def _blocks(parts: tuple[MessagePart, ...], names: Mapping[str, str], writer: BlockWriter) -> list[Block]:
     content: list[Block] = []
     for number, part in enumerate(parts):
         place = ("candidates", 0, "message.parts", number)

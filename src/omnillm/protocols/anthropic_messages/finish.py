@@ -26,7 +26,7 @@ def read_finish(stop_reason: str) -> tuple[FinishReason, str]:
 
 
 def write_finish(reason: FinishReason, losses: Losses, path: str, *, has_tool_call: bool = False) -> str:
-    if reason is FinishReason.STOP and has_tool_call:
+    if has_tool_call and reason is FinishReason.STOP:
         return "tool_use"
     word = _WRITTEN.get(reason)
     if word is None:

@@ -1,6 +1,7 @@
 """A request of the Messages API, read to the canonical model."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final, final
 
 import msgspec
 
@@ -40,15 +41,22 @@ _USER_ID = frozenset({"user_id"})
 _OUTPUT_CONFIG = frozenset({"effort", "format"})
 _FORMAT = frozenset({"type", "schema"})
 _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT, "system": MessageRole.SYSTEM}
+_SYSTEM: Final = MessageRole.SYSTEM
+"""Asking the class of an enum for a member costs ten of asking a module for it."""
 
 
-def parse_request(body: dict[str, Any], losses: Losses) -> LlmRequest:
-    asked = typed(body, _Request)
-    extensions = rest(body, _KNOWN)
+def parse_request(body: "dict[str, Any] | OwnRequest", losses: Losses) -> LlmRequest:
+    asked: _Request
+    turns: list[dict[str, Any]] | None = None
+    if type(body) is OwnRequest:
+        asked, extensions, capable = body, {}, body.capable
+    else:
+        asked, extensions = typed(body, _Request), rest(body, _KNOWN)
+        capable, turns = {} if _CAPABLE.isdisjoint(body) else body, body["messages"]
     return LlmRequest(
         model=asked.model,
-        input=_input(asked, body["messages"], losses),
-        capabilities=NO_CAPABILITIES if _CAPABLE.isdisjoint(body) else _capabilities(body, extensions),
+        input=_input(asked, turns, losses),
+        capabilities=_capabilities(capable, extensions) if capable else NO_CAPABILITIES,
         generation=GenerationConfig(
             max_output_tokens=None if asked.max_tokens is None else integer(asked.max_tokens, "max_tokens", 0),
             temperature=asked.temperature,
@@ -86,7 +94,7 @@ class _Request(msgspec.Struct, gc=False):
     """The members whose types are fixed."""
 
     model: str
-    messages: list[_Turn]
+    messages: Sequence[_Turn]
     system: str | list[Any] | None = None
     max_tokens: int | float | None = None
     temperature: int | float | None = None
@@ -96,6 +104,28 @@ class _Request(msgspec.Struct, gc=False):
     stream: bool | None = None
     metadata: dict[str, Any] | None = None
     service_tier: str | None = None
+
+
+class _OwnTurn(_Turn, forbid_unknown_fields=True, gc=False):
+    pass
+
+
+@final
+class OwnRequest(_Request, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A request that has no members but those which are read here, decoded in one step: nothing of it is left to look for."""
+
+    messages: list[_OwnTurn]
+    tools: Any = None
+    tool_choice: Any = None
+    thinking: Any = None
+    output_config: Any = None
+
+    @property
+    def capable(self) -> dict[str, Any]:
+        """What is asked of the model beside an answer."""
+        if self.tools is None and self.tool_choice is None and self.thinking is None and self.output_config is None:
+            return {}
+        return {"tools": self.tools, "tool_choice": self.tool_choice, "thinking": self.thinking, "output_config": self.output_config}
 
 
 def _user_id(metadata: dict[str, Any], extensions: VendorExtensions) -> str:
@@ -122,17 +152,22 @@ def _unsealed(value: str) -> Opaque:
     return unseal(value, NAME)
 
 
-def _input(asked: _Request, messages: list[dict[str, Any]], losses: Losses) -> tuple[RequestItem, ...]:
-    """Items in the normal form; a turn said in several messages becomes one, as it is for the API itself. `messages`: as they came."""
+def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) -> tuple[RequestItem, ...]:
+    """Items in the normal form; a turn said in several messages becomes one, as it is for the API itself.
+
+    `turns`: the messages as they came, where they may have members beside role and content.
+    """
     items: list[RequestItem] = []
-    if asked.system and (parts := _system(asked.system)):
-        items.append(Message(role=MessageRole.SYSTEM, parts=parts))
+    system = asked.system
+    if system and (said := (Text(text=system),) if isinstance(system, str) else tuple(parse_blocks(system, _unsealed, "system"))):
+        items.append(Message(role=_SYSTEM, parts=said))
     last: Message | None = None  # which the next message may go on
     for n, turn in enumerate(asked.messages):
         role, content = _ROLES.get(turn.role), turn.content
         if role is None:
             raise Unfit(f"messages[{n}].role", '"user", "assistant" or "system"')
-        extensions = {} if len(messages[n]) == 2 else rest(messages[n], _MESSAGE)
+        extensions = {} if turns is None or len(turns[n]) == 2 else rest(turns[n], _MESSAGE)
+        parts: tuple[MessagePart, ...]
         if isinstance(content, str):
             parts = (Text(text=content),) if content else ()
         else:
@@ -149,10 +184,6 @@ def _input(asked: _Request, messages: list[dict[str, Any]], losses: Losses) -> t
         last = Message(role=role, parts=parts, vendor_extensions=extensions)
         items.append(last)
     return tuple(items)
-
-
-def _system(content: str | list[Any]) -> tuple[MessagePart, ...]:
-    return (Text(text=content),) if isinstance(content, str) else tuple(parse_blocks(content, _unsealed, "system"))
 
 
 def _blocks(content: list[Any], role: MessageRole, n: int, losses: Losses) -> tuple[list[ToolResult], tuple[MessagePart, ...]]:

@@ -62,7 +62,7 @@ def peek_request(members: Members) -> RequestPeek:
     require_array(members, "messages")
     return RequestPeek(
         model=model,
-        is_stream=read(members, "stream", FLAG, "a boolean") is True,
+        is_stream="stream" in members and read(members, "stream", FLAG, "a boolean") is True,
         output_cap=read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE),
         price_members=_price_members(members),
     )

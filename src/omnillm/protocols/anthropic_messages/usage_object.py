@@ -49,13 +49,19 @@ def usage_object(usage: Usage | None, raw: Any, losses: Losses, service_tier: st
 
 def counts_object(usage: Usage, losses: Losses) -> dict[str, Any]:
     """Write the counts, in the form of a stream's last event."""
-    for name, _ in _not_told_apart(usage):
-        losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
+    read, cached, made = usage.input, usage.cache_read, usage.output + usage.reasoning
+    media = usage.input_audio or usage.input_image or usage.input_video or usage.cache_read_audio or usage.cache_read_image
+    if media or usage.output_audio or usage.output_image or usage.output_video or usage.images:
+        for name, _ in _not_told_apart(usage):
+            losses.approximate(f"usage.{name}", "counted with the rest, or not at all")
+        read += usage.input_audio + usage.input_image + usage.input_video
+        cached += usage.cache_read_audio + usage.cache_read_image
+        made = usage.completion_tokens
     written: dict[str, Any] = {
-        "input_tokens": usage.input + usage.input_audio + usage.input_image + usage.input_video,
-        "output_tokens": usage.completion_tokens,
+        "input_tokens": read,
+        "output_tokens": made,
         "cache_creation_input_tokens": usage.cache_write_short + usage.cache_write_long,
-        "cache_read_input_tokens": usage.cache_read + usage.cache_read_audio + usage.cache_read_image,
+        "cache_read_input_tokens": cached,
     }
     if usage.reasoning:
         written["output_tokens_details"] = {"thinking_tokens": usage.reasoning}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from omnillm.model.message import Message, MessageRole, RequestItem, ToolResult
+from omnillm.model.message import MessageRole, RequestItem, ToolResult
 from omnillm.protocols.loss import Losses
 
 
@@ -34,7 +34,7 @@ def results_first(items: Sequence[RequestItem], start: int, losses: Losses) -> l
         if type(item) is ToolResult:
             if order.add_result(placed, item.call_id):
                 losses.move(f"input[{placed.number}]", "the results of functions come first")
-        elif type(item) is Message and item.role is MessageRole.ASSISTANT:
+        elif item.role is MessageRole.ASSISTANT:
             order.add_step(placed, [call.call_id for call in item.tool_calls])
         else:
             order.add(placed)

@@ -26,25 +26,38 @@ from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf
 from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_array, optional_integer, optional_text, text
 
-MEMBERS = reasoning.MEMBERS | {"role", "content", "refusal", "audio", "images", "annotations", "tool_calls", "function_call", "name"}
+_MEMBERS = reasoning.MEMBERS | {"role", "content", "refusal", "audio", "images", "annotations", "tool_calls", "function_call", "name"}
 LEGACY_CALL_ID = "call_legacy"
 """Of a `function_call`, which has no id: its result names the function, and always follows it."""
 
 
-def read_parts(message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[MessagePart, ...]:
-    """Read everything that the message holds, in the one order that Chat knows."""
+def read_message(message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[tuple[MessagePart, ...], dict[str, Any]]:
+    """Read everything that the message holds, in the one order that Chat knows; and the members that no part has taken."""
     parts = read_content(message.get("content"))
-    if len(message) == 2 and "content" in message:
-        return parts
-    if any(map(message.get, _THINKING)):
+    said: list[str] = []
+    extensions: dict[str, Any] = {}
+    for name, value in message.items():
+        if value is None or name in _PLAIN:
+            continue
+        if name not in _MEMBERS:
+            extensions[name] = value
+        if value:  # most are written as null or empty
+            said.append(name)
+    return _with_further(parts, said, message, opaque_of) if said else parts, extensions
+
+
+def _with_further(parts: tuple[MessagePart, ...], said: list[str], message: dict[str, Any], opaque_of: OpaqueOf) -> tuple[MessagePart, ...]:
+    """`said`: the members beside the content that say something."""
+    if not _THINKING.isdisjoint(said):
         parts = (*reasoning.read_reasoning(message, opaque_of), *parts)
-    if not any(map(message.get, _FURTHER)):  # most of them are written as null or empty
+    if _FURTHER.isdisjoint(said):
         return parts
     if message.get("annotations"):
         parts = _cited(parts, array(message["annotations"], "annotations"))
     return (*parts, *_beside(message, opaque_of))
 
 
+_PLAIN = frozenset({"role", "content"})
 _THINKING = reasoning.MEMBERS | {"reasoning_details"}
 _FURTHER = frozenset({"annotations", "refusal", "audio", "images", "tool_calls", "function_call"})
 

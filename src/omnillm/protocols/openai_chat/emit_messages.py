@@ -1,9 +1,9 @@
 """The conversation, written for a provider."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult
+from omnillm.model.message import ROLE_WORDS, Message, MessageRole, RequestItem, Text, ToolCall, ToolResult, lone_words
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.openai_chat import assistant
 from omnillm.protocols.openai_chat.answers import TEXT_ONLY, behind_their_calls, write_orphan, write_result
@@ -11,6 +11,9 @@ from omnillm.protocols.openai_chat.emit_parts import joined_text, write_part, wr
 from omnillm.protocols.openai_chat.place import Place
 from omnillm.protocols.openai_chat.plain_content import as_strings
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
+
+_DEVELOPER: Final = MessageRole.DEVELOPER
+"""Asking the class of an enum for a member costs ten of asking a module for it."""
 
 
 def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
@@ -49,15 +52,17 @@ class _Writer:
     def write(self, item: RequestItem) -> None:
         """Write an item; one that had parts, of which none could be said, is left out."""
         message: dict[str, Any] | None
-        if isinstance(item, ToolResult):
+        if type(item) is ToolResult:
             message = self._write_result(item)
         else:
             if self._moved:
                 self.end_results()
-            message = _ROLES[item.role](self, item)
-            if message.get("content") == "" and item.parts and len(message) == 2:
-                message = None
-            elif item.name:
+            words = lone_words(item.parts)
+            if words and item.role is not _DEVELOPER:
+                message = {"role": ROLE_WORDS[item.role], "content": words}
+            else:
+                message = self._write_message(item)
+            if item.name and message is not None:
                 message["name"] = item.name
             if self._place.number < self._furthest:
                 self._note_late()
@@ -73,6 +78,10 @@ class _Writer:
         if self._moved:
             self.messages.append({"role": "user", "content": self._moved})
             self._moved = []
+
+    def _write_message(self, item: Message) -> dict[str, Any] | None:
+        message = _ROLES[item.role](self, item)
+        return None if message.get("content") == "" and item.parts and len(message) == 2 else message
 
     def _write_result(self, item: ToolResult) -> dict[str, Any] | None:
         place = self._place

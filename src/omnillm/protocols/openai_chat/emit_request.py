@@ -1,6 +1,9 @@
 """A request, written for a provider."""
 
+from collections.abc import Callable
 from typing import Any
+
+from msgspec import to_builtins
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality, StructuredOutputConfig
@@ -12,20 +15,10 @@ from omnillm.protocols.openai_chat.emit_messages import write_messages
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy
 from omnillm.protocols.openai_chat.tools import write_tools
-from omnillm.protocols.said import said
 from omnillm.protocols.user_ids import short_user_id
 
-_plain = said(
-    "temperature",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "seed",
-    "n",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-)
+_PLAIN = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"})
+"""Fields that are members of the same name."""
 _MOST_STOPS = 4
 _TIERS = {"standard": "default", "standard_only": "default"}
 _OWN_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
@@ -37,7 +30,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
             "Chat Completions keeps no conversation: send the messages themselves instead of `previous_response_id`.",
             reason="unsupported_feature",
         )
-    place = Place(losses, protocol=request.protocol, dialect=dialect)
+    place = Place(losses, protocol=request.protocol, dialect=dialect, is_native=request.protocol == NAME)
     body: dict[str, Any] = {"model": request.model, "messages": write_messages(request, place)}
     if request.generation is not NO_GENERATION:
         _write_generation(request.generation, body, place)
@@ -45,7 +38,8 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         _write_capabilities(request.capabilities, body, place)
     if request.is_stream:
         _write_stream(request, body)
-    _write_owner(request, body, place)
+    if request.user_id or request.metadata or request.store is not None:
+        _write_owner(request, body, place)
     if request.vendor_extensions:
         _write_extensions(request, body, place)
     return body
@@ -75,18 +69,16 @@ def _write_openai_member(name: str, value: Any, path: str, body: dict[str, Any],
 
 
 def _write_generation(generation: GenerationConfig, body: dict[str, Any], place: Place) -> None:
-    body |= _plain(generation)
+    for name, value in to_builtins(generation).items():  # what it says: defaults are left out
+        if name in _PLAIN:
+            body[name] = value
+        else:
+            _FIELDS[name](value, body, place)
+
+
+def _write_output_cap(tokens: int, body: dict[str, Any], place: Place) -> None:
     assert place.dialect is not None
-    if generation.max_output_tokens is not None:
-        body[place.dialect.output_cap_member] = generation.max_output_tokens
-    if generation.top_k is not None:
-        _write_top_k(generation.top_k, body, place)
-    if generation.stop:
-        body["stop"] = _stops(generation.stop, place)
-    if generation.verbosity:
-        _write_openai_member("verbosity", generation.verbosity, "generation.verbosity", body, place)
-    if generation.service_tier:
-        _write_tier(generation.service_tier, body, place)
+    body[place.dialect.output_cap_member] = tokens
 
 
 def _write_top_k(top_k: int, body: dict[str, Any], place: Place) -> None:
@@ -96,11 +88,15 @@ def _write_top_k(top_k: int, body: dict[str, Any], place: Place) -> None:
         body["top_k"] = top_k
 
 
-def _stops(stop: tuple[str, ...], place: Place) -> list[str]:
-    if not place.is_openai or len(stop) <= _MOST_STOPS:
-        return list(stop)
-    place.losses.drop("generation.stop", "OpenAI takes four at most")
-    return list(stop[:_MOST_STOPS])
+def _write_stops(stop: list[str], body: dict[str, Any], place: Place) -> None:
+    if place.is_openai and len(stop) > _MOST_STOPS:
+        place.losses.drop("generation.stop", "OpenAI takes four at most")
+        stop = stop[:_MOST_STOPS]
+    body["stop"] = stop
+
+
+def _write_verbosity(verbosity: str, body: dict[str, Any], place: Place) -> None:
+    _write_openai_member("verbosity", verbosity, "generation.verbosity", body, place)
 
 
 def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
@@ -111,6 +107,15 @@ def _write_tier(tier: str, body: dict[str, Any], place: Place) -> None:
         body["service_tier"] = _TIERS[tier]
     else:
         place.losses.drop("generation.service_tier", "Chat has no such tier")
+
+
+_FIELDS: dict[str, Callable[[Any, dict[str, Any], Place], None]] = {
+    "max_output_tokens": _write_output_cap,
+    "top_k": _write_top_k,
+    "stop": _write_stops,
+    "verbosity": _write_verbosity,
+    "service_tier": _write_tier,
+}
 
 
 def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:

@@ -46,7 +46,7 @@ def read_finish(word: str, *, has_calls: bool, is_refused: bool) -> tuple[Finish
     reason, native = _REASONS.get(word), ""
     if reason is None:
         reason, native = _FOREIGN_REASONS.get(word.lower(), FinishReason.OTHER), word
-    if reason is FinishReason.STOP and (has_calls or is_refused):
+    if (has_calls or is_refused) and reason is FinishReason.STOP:
         reason = FinishReason.TOOL_CALL if has_calls else FinishReason.REFUSAL
     return reason, native
 

@@ -41,7 +41,7 @@ class _Conversation:
         self.items.append(read(self, message))
 
     def read_assistant(self, message: dict[str, Any]) -> Message:
-        parts = assistant.read_parts(message, _unsealed)
+        parts, beside = assistant.read_message(message, _unsealed)
         if message.get("function_call"):
             self._legacy += 1
             parts = (*parts[:-1], replace(parts[-1], call_id=self._legacy_id))
@@ -51,7 +51,7 @@ class _Conversation:
             role=MessageRole.ASSISTANT,
             parts=parts,
             name=optional_text(message, "name"),
-            vendor_extensions=rest(message, assistant.MEMBERS),
+            vendor_extensions=beside,
         )
 
     def read_tool(self, message: dict[str, Any]) -> ToolResult:

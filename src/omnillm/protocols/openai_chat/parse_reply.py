@@ -1,6 +1,7 @@
 """A provider's reply, read."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final, final
 
 import msgspec
 from msgspec.structs import replace
@@ -17,20 +18,34 @@ from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.shapes import Unfit, inside, integer, rest, typed
 from omnillm.usage import Usage
 
+_ASSISTANT: Final = MessageRole.ASSISTANT
 _MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
 _CHOICE_MEMBERS = frozenset({"index", "message", "finish_reason", "logprobs"})
 
 
-def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: Usage | None = None) -> LlmResponse:  # noqa: ARG001 - nothing of a reply is lost
+def parse_reply(
+    body: "dict[str, Any] | OwnReply",
+    issuer: Issuer,
+    losses: Losses,  # noqa: ARG001 - nothing of a reply is lost
+    counted: Usage | None = None,
+) -> LlmResponse:
     def opaque_of(value: str) -> Opaque:
         return Opaque(value=value, issuer=issuer)
 
-    reply = typed(body, _Reply)
+    reply: _Reply
+    beside: list[VendorExtensions] = []
+    if type(body) is OwnReply:
+        reply = body
+        extensions = {} if body.system_fingerprint is None else {"system_fingerprint": body.system_fingerprint}
+    else:
+        reply = typed(body, _Reply)
+        extensions = rest(body, _MEMBERS)
+        beside = [rest(choice, _CHOICE_MEMBERS) for choice in body["choices"]]
     reply_id = reply.id or ""
     candidates = []
     for number, choice in enumerate(reply.choices):
         try:
-            candidates.append(_candidate(choice, opaque_of, f"{number}_{reply_id[-24:]}", rest(body["choices"][number], _CHOICE_MEMBERS)))
+            candidates.append(_candidate(choice, opaque_of, (number, reply_id), beside[number] if beside else {}))
         except Unfit as error:
             raise inside(error, f"choices[{number}]") from error
     return LlmResponse(
@@ -38,11 +53,11 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
         model=reply.model or "",
         created=None if reply.created is None else integer(reply.created, "created"),
         candidates=tuple(candidates),
-        usage=usage_in(body) if counted is None else counted,
+        usage=usage_in({"usage": reply.usage}) if counted is None else counted,
         raw_usage=reply.usage,
         service_tier=reply.service_tier or "",
         protocol=NAME,
-        vendor_extensions=rest(body, _MEMBERS),
+        vendor_extensions=extensions,
     )
 
 
@@ -53,7 +68,7 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Reply(msgspec.Struct, gc=False):
-    choices: list[_Choice]
+    choices: Sequence[_Choice]
     id: str | None = None
     model: str | None = None
     created: int | float | None = None
@@ -61,20 +76,36 @@ class _Reply(msgspec.Struct, gc=False):
     service_tier: str | None = None
 
 
-def _candidate(choice: _Choice, opaque_of: OpaqueOf, mark: str, extensions: VendorExtensions) -> Candidate:
-    """`mark`: what tells calls without an id from those of other replies."""
+class _OwnChoice(_Choice, forbid_unknown_fields=True, gc=False):
+    index: Any = None
+
+
+@final
+class OwnReply(_Reply, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """A reply that has no members but those that OpenAI writes, decoded in one step: nothing of it is left to look for."""
+
+    choices: list[_OwnChoice]
+    object: Any = None
+    system_fingerprint: Any = None
+
+
+def _candidate(choice: _Choice, opaque_of: OpaqueOf, place: tuple[int, str], extensions: VendorExtensions) -> Candidate:
+    """`place`: the choice's number and the reply's id, which tell calls without an id from those of other replies."""
     message = choice.message
     try:
-        parts = assistant.read_parts(message, opaque_of)
+        parts, beside = assistant.read_message(message, opaque_of)
     except Unfit as error:
         raise inside(error, "message") from error
-    kinds = set(map(type, parts))
-    has_calls = ToolCall in kinds
+    has_calls = is_refused = False
+    for part in parts:
+        kind = type(part)
+        has_calls = has_calls or kind is ToolCall
+        is_refused = is_refused or kind is Refusal
     if has_calls:
-        parts = _with_ids(parts, mark)
-    reason, native = read_finish(choice.finish_reason or "", has_calls=has_calls, is_refused=Refusal in kinds)
+        parts = _with_ids(parts, f"{place[0]}_{place[1][-24:]}")
+    reason, native = read_finish(choice.finish_reason or "", has_calls=has_calls, is_refused=is_refused)
     return Candidate(
-        message=Message(role=MessageRole.ASSISTANT, parts=parts, vendor_extensions=rest(message, assistant.MEMBERS)),
+        message=Message(role=_ASSISTANT, parts=parts, vendor_extensions=beside),
         finish_reason=reason,
         native_finish_reason=native,
         logprobs=None if choice.logprobs is None else read_logprobs(choice.logprobs, "logprobs"),

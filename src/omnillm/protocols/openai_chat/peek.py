@@ -67,16 +67,16 @@ def peek_request(members: Members) -> RequestPeek:
     if model is None:
         raise BadRequest("`model` is required", code="missing_model")
     require_array(members, "messages")
-    is_stream = read(members, "stream", FLAG, "a boolean") is True
-    deprecated_cap = read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
-    cap = read(members, "max_completion_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE)
+    is_stream = "stream" in members and read(members, "stream", FLAG, "a boolean") is True
+    deprecated_cap = read(members, "max_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE) if "max_tokens" in members else None
+    cap = read(members, "max_completion_tokens", OUTPUT_CAP, OUTPUT_CAP_RANGE) if "max_completion_tokens" in members else None
     if cap is None or (deprecated_cap is not None and deprecated_cap > cap):
         cap = deprecated_cap
     return RequestPeek(
         model=model,
         is_stream=is_stream,
         output_cap=cap,
-        n=read(members, "n", _CHOICES, "an integer from 1 to 128") or 1,
+        n=(read(members, "n", _CHOICES, "an integer from 1 to 128") or 1) if "n" in members else 1,
         wants_usage=not is_stream or _includes_usage(members),
         price_members=() if _PRICED.isdisjoint(members) else tuple(name for name in members if name in _PRICED),
     )

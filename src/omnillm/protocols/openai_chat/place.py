@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from omnillm.protocols.codec import NO_NAMES, Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.tool_names import short_id
@@ -11,34 +13,25 @@ _LONGEST_ID = 40
 """Of a tool call, at OpenAI's own host."""
 
 
-class Place:
+IN_REPLY = "message.parts"
+"""Where the parts of a reply stand."""
+
+
+class Place(msgspec.Struct, eq=False):
     """Names the part being written, in canonical words; a path is made only when there is a loss to tell."""
 
-    __slots__ = (
-        "dialect",
-        "is_native",
-        "losses",
-        "member",
-        "names",
-        "number",
-        "part",
-        "protocol",
-        "takes_marks",
-    )
-
-    def __init__(self, losses: Losses, *, protocol: str, dialect: Dialect | None = None, names: Mapping[str, str] = NO_NAMES) -> None:
-        self.losses = losses
-        self.dialect = dialect
-        """None: a reply is written, for a client."""
-        self.names = names
-        self.protocol = protocol
-        self.is_native = protocol == NAME
-        """Whether what is written came in this protocol."""
-        self.takes_marks = True
-        """Whether marks of the prompt cache may be written at all."""
-        self.number = 0
-        self.part = 0
-        self.member = "parts" if dialect is not None else "message.parts"
+    losses: Losses
+    protocol: str
+    dialect: Dialect | None = None
+    """None: a reply is written, for a client."""
+    is_native: bool = False
+    """Whether what is written came in this protocol."""
+    names: Mapping[str, str] = NO_NAMES
+    takes_marks: bool = True
+    """Whether marks of the prompt cache may be written at all."""
+    number: int = 0
+    part: int = 0
+    member: str = "parts"
 
     @property
     def is_openai(self) -> bool:

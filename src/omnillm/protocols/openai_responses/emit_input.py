@@ -57,10 +57,10 @@ class InputWriter:
         self.place.item = number
         if type(item) is ToolResult:
             self._write_result(item)
-        elif item.role is MessageRole.ASSISTANT:  # type: ignore[union-attr]
-            self._write_assistant(item)  # type: ignore[arg-type]
+        elif item.role is MessageRole.ASSISTANT:
+            self._write_assistant(item)
         else:
-            self._write_message(item)  # type: ignore[arg-type]
+            self._write_message(item)
 
     def _write_message(self, message: Message) -> None:
         place = self.place

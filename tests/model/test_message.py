@@ -1,0 +1,54 @@
+"""Messages as everybody who writes them asks for them."""
+
+from typing import Any
+
+import pytest
+
+from omnillm.model import (
+    CacheControl,
+    Citation,
+    Issuer,
+    LlmRequest,
+    Message,
+    MessageRole,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+    user,
+)
+from omnillm.model.message import lone_words
+
+BESIDE: dict[str, Any] = {
+    "cache_control": CacheControl(),
+    "vendor_extensions": {"odd": 0},
+    "citations": (Citation(url="https://example.com"),),
+    "signature": Opaque(value="s", issuer=Issuer(protocol="gemini_generate_content")),
+    "item_id": "msg_1",
+}
+
+
+def test_a_text_alone_is_lone_words() -> None:
+    """Which is most of what is said."""
+    assert lone_words((Text(text="Hi"),)) == "Hi"
+
+
+@pytest.mark.parametrize("field", [name for name in Text.__struct_fields__ if name != "text"])
+def test_a_text_with_anything_beside_its_words_is_more_than_words(field: str) -> None:
+    """Whichever field has it: who wrote the words alone would drop it."""
+    assert lone_words((Text(text="Hi", **{field: BESIDE[field]}),)) == ""
+
+
+@pytest.mark.parametrize("parts", [(), (Text(text=""),), (Text(text="a"), Text(text="b")), (Refusal(text="No"),)])
+def test_no_text_or_several_or_another_part_is_not_lone_words(parts: Any) -> None:
+    """They are written part by part."""
+    assert lone_words(parts) == ""
+
+
+def test_a_request_knows_the_kinds_of_its_parts() -> None:
+    """Those of its messages: the result of a tool is no part of one."""
+    call = ToolCall(call_id="c", name="search")
+    spoken = Message(role=MessageRole.ASSISTANT, parts=(Reasoning(text="Hm"), call))
+    assert LlmRequest(model="m", input=(user("Hi"), spoken, ToolResult(call_id="c"))).kinds == {Text, Reasoning, ToolCall}
