@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from omnillm.errors import OmniError
 from omnillm.server.head import frame, read_head
-from omnillm.server.known import GENERATION, LONGEST, Generations, KnownHeads
+from omnillm.server.known import GENERATION, LONGEST, Entry, Generations, KnownHeads
 
 FIELDS = b"host: x\r\nauthorization: Bearer sk-a\r\n"
 LENGTHS = (
@@ -47,15 +47,14 @@ def told(request):
 
 def keep(heads: KnownHeads, raw: bytes):
     """What the connection that brought it knows from then on."""
-    known = heads.find(raw)
-    return known if known is not None and heads.keep(known, raw, read(raw)) else None
+    sighting = heads.find(raw)
+    return None if sighting is None else heads.keep(sighting, raw, read(raw))
 
 
 def find(heads: KnownHeads, raw: bytes):
     """The request as another connection knows it."""
-    known = heads.find(raw)
-    request = None if known is None else known.again(raw)
-    return None if request is None or request.context is None else request
+    sighting = heads.find(raw)
+    return None if sighting is None else sighting.request
 
 
 def told_twice(raw: bytes) -> KnownHeads:
@@ -114,9 +113,9 @@ def test_heads_of_a_path_share_how_they_were_read():
     raws = [head("7", fields=FIELDS + b"authorization: Bearer sk-%d\r\n" % number) for number in range(2)]
     for raw in (*raws, *raws):
         keep(heads, raw)
-    (one, _), (other, _) = (kept for kept, _ in heads._known._young.values())
+    one, other = heads._known._young.values()
     assert len(heads) == 2
-    assert one is other
+    assert one.request is other.request
 
 
 def test_what_differs_by_a_byte_is_another_head():
@@ -196,13 +195,14 @@ def test_a_forgotten_head_is_none():
 @given(st.lists(st.integers(0, 30)), st.integers(1, 8), st.integers(1, 40))
 def test_a_table_holds_what_was_asked_for_lately(keys, most, most_bytes):
     """The latest `most` different keys are there, as far as their bytes go; never more than twice of either."""
-    table: Generations[int] = Generations(most, most_bytes)
+    table: Generations[Entry] = Generations(most, most_bytes)
     sizes = {key: key % 4 for key in keys}
+    entries = {key: Entry(size) for key, size in sizes.items()}
     for key in keys:
         raw = b"%d" % key
         if table.get(raw) is None:
-            table.put(raw, key, sizes[key])
-        assert table.get(raw) == key
+            table.put(raw, entries[key])
+        assert table.get(raw) is entries[key]
         assert len(table) <= 2 * most
     latest = list(dict.fromkeys(reversed(keys)))[:most]
     while sum(sizes[key] for key in latest) > most_bytes:
@@ -213,10 +213,10 @@ def test_a_table_holds_what_was_asked_for_lately(keys, most, most_bytes):
 
 def test_what_is_kept_anew_counts_once():
     """A head whose caller has changed is no reason to forget the others."""
-    table: Generations[int] = Generations(10, 100)
-    table.put(b"other", 1, 40)
+    table: Generations[Entry] = Generations(10, 100)
+    table.put(b"other", Entry(40))
     for _ in range(20):
-        table.put(b"changed", 2, 40)
+        table.put(b"changed", Entry(40))
     assert table._young_bytes == 80
-    assert table.get(b"other") == 1
+    assert table.get(b"other") == Entry(40)
     assert not table._old

@@ -13,7 +13,6 @@ from omnillm.gateway.counters import Counters
 from omnillm.providers.paths import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
-from omnillm.server.inference import CallHead
 from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
@@ -73,7 +72,7 @@ def test_every_path_of_a_client_needs_a_virtual_key(path: str) -> None:
                 app().open(request(method, prefix + path, **fields))
         form = "multipart/form-data; boundary=b"
         opened = app().open(request(method, prefix + path, x_api_key=VIRTUAL.decode(), content_type=form))
-        assert (opened.call if isinstance(opened, CallHead) else opened).caller.name == "someone"
+        assert opened.caller.name == "someone"
 
 
 @pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.is_upload])
@@ -103,7 +102,7 @@ def test_what_is_in_no_table_is_a_404(path: str) -> None:
 def test_what_a_head_led_to_shows_whose_call_it_is_and_no_more() -> None:
     """Neither the credential nor its digest nor the program is in what a debugger prints."""
     opened = app().open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode()))
-    assert repr(opened) == "CallHead(Call(openai_chat, '' for 'someone'))"
+    assert repr(opened) == "CallHead(openai_chat for 'someone')"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"])

@@ -16,8 +16,12 @@ MAX_SERIES = 2_000
 """Models may be asked for by pattern, so their names are the callers' to choose: above this many series they are counted as "other"."""
 OTHER: Final = "other"
 
-Labels = tuple[str, str, str, str, str, bool]
-"""Protocol, provider, upstream model, outcome, caller, and whether it was sent: calls that have all of them in common count alike."""
+Labels = tuple[str, str, str, str]
+"""Protocol, provider, upstream model, outcome."""
+Sender = tuple[str, str, str]
+"""Caller, provider, upstream model."""
+Alike = tuple[str, str, str, str, str, bool]
+"""`Labels`, caller, and whether it was sent: calls that have all of them in common count alike."""
 Line = tuple[int, ...]
 """One call, or some, in the order of `Counts`."""
 MOST_LINES: Final = 8
@@ -54,22 +58,19 @@ class Counts(NamedTuple):
 DURATION: Final = Counts._fields.index("duration_ms")
 
 
-class Tally:
+class Tally(list[Line]):
     """What calls that have their labels in common add up to."""
 
-    __slots__ = ("_lines",)
-
-    def __init__(self) -> None:
-        self._lines: list[Line] = [Counts()]
+    __slots__ = ()
 
     @property
     def counts(self) -> Counts:
-        return Counts._make(_sum(self._lines))
+        return Counts._make(_sum(self)) if self else Counts()
 
     def add(self, line: Line) -> None:
-        if len(self._lines) == MOST_LINES:
-            self._lines = [_sum(self._lines)]
-        self._lines.append(line)
+        self.append(line)
+        if len(self) > MOST_LINES:
+            self[:] = [_sum(self)]
 
 
 class Series:
@@ -85,11 +86,12 @@ class Series:
     def counts(self) -> Counts:
         return self.tally.counts
 
-    def count(self, sums: Line, durations_ms: Iterable[int]) -> None:
-        """Some calls: what they add up to, and how long each took."""
+    def count(self, sums: Line, lines: list[Line]) -> None:
+        """Some calls: what they add up to, and each for itself."""
         self.tally.add(sums)
-        for duration_ms in durations_ms:
-            self.buckets[bisect_left(BUCKETS_MS, duration_ms)] += 1
+        buckets = self.buckets
+        for line in lines:
+            buckets[bisect_left(BUCKETS_MS, line[DURATION])] += 1
 
     def add(self, other: "Series") -> None:
         self.tally.add(other.counts)
@@ -97,42 +99,36 @@ class Series:
 
 
 def _sum(lines: list[Line]) -> Line:
-    return lines[0] if len(lines) == 1 else tuple(map(sum, zip(*lines, strict=True)))
+    return tuple(map(sum, zip(*lines, strict=True)))
 
 
 class Counters:
     """`observe` is an observer of the calls that have ended."""
 
     def __init__(self) -> None:
-        self.series: dict[tuple[str, str, str, str], Series] = {}
-        """By protocol, provider, upstream model, outcome."""
-        self.callers: dict[tuple[str, str, str], Tally] = {}
-        """By caller, provider, upstream model."""
+        self.series: dict[Labels, Series] = {}
+        self.callers: dict[Sender, Tally] = {}
+        """Of those calls that were sent."""
         self.losses: dict[tuple[str, str, str], int] = {}
         """By protocol, provider, kind: what translations could not carry."""
         self.refusals: dict[str, int] = {}
         """By error code: calls that ended before any attempt."""
 
     def observe(self, rows: Iterable[RequestRow]) -> None:
-        alike: defaultdict[Labels, list[Line]] = defaultdict(list)
+        alike: defaultdict[Alike, list[Line]] = defaultdict(list)
         for row in rows:
             labels = (row.protocol, row.provider, row.upstream_model, row.outcome, row.caller, row.attempts > 0)
             alike[labels].append((1, row.attempts, row.cost_nanousd, row.duration_ms, *astuple(row.usage)))
             if row.loss:
                 self._lose(row)
-        for labels, lines in alike.items():
-            self._count(labels, lines)
-
-    def _count(self, labels: Labels, lines: list[Line]) -> None:
-        """Calls that count alike are added up once for both of their tallies."""
-        protocol, provider, model, outcome, caller, is_sent = labels
-        sums = _sum(lines)
-        series = self.series.get((protocol, provider, model, outcome)) or self._new_series(protocol, provider, model, outcome)
-        series.count(sums, [line[DURATION] for line in lines])
-        if is_sent:
-            (self.callers.get((caller, provider, model)) or self._new_caller(caller, provider, model)).add(sums)
-        else:
-            self.refuse(outcome, len(lines))
+        for (protocol, provider, model, outcome, caller, is_sent), lines in alike.items():
+            sums = lines[0] if len(lines) == 1 else _sum(lines)
+            series = self.series.get((protocol, provider, model, outcome)) or self._new_series(protocol, provider, model, outcome)
+            series.count(sums, lines)
+            if is_sent:
+                (self.callers.get((caller, provider, model)) or self._new_caller(caller, provider, model)).add(sums)
+            else:
+                self.refuse(outcome, len(lines))
 
     def _new_series(self, protocol: str, provider: str, model: str, outcome: str) -> Series:
         """The first calls of their kind; beyond the most, models count together."""
@@ -142,11 +138,12 @@ class Counters:
 
     def _new_caller(self, caller: str, provider: str, model: str) -> Tally:
         """The first calls of a caller to a model; beyond the most, models count together, then callers."""
-        if len(self.callers) >= MAX_SERIES:
+        known = self.callers
+        if len(known) >= MAX_SERIES:
             model = OTHER
-        if len(self.callers) >= 2 * MAX_SERIES and (caller, provider, model) not in self.callers:
-            caller = OTHER
-        return self.callers.setdefault((caller, provider, model), Tally())
+            if len(known) >= 2 * MAX_SERIES and (caller, provider, OTHER) not in known:
+                caller = OTHER
+        return known.setdefault((caller, provider, model), Tally())
 
     def _lose(self, row: RequestRow) -> None:
         for kind in kinds_in(row.loss):

@@ -6,6 +6,7 @@ What is granted but not yet sent is pending: it counts in the present, in no buc
 So nothing pending ever slides out. The current bucket is what of a total is neither pending nor in an older one.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from math import inf
 from operator import attrgetter
@@ -21,11 +22,13 @@ DAY_BUCKET_S = 900.0
 class Bucket(Struct, gc=False):
     """What was sent in one of them."""
 
+    ends: float
+    """When it was over; it counts for the window's span from then on."""
     requests: int
     tokens: int
 
 
-REQUESTS, TOKENS = attrgetter("requests"), attrgetter("tokens")
+ENDS, REQUESTS, TOKENS = attrgetter("ends"), attrgetter("requests"), attrgetter("tokens")
 
 
 class Window:
@@ -35,19 +38,16 @@ class Window:
     """
 
     __slots__ = (
-        "_count",
-        "_head",
         "_past",
-        "_requests_past",
-        "_tokens_past",
+        "_requests_elsewhere",
+        "_span_s",
+        "_tokens_elsewhere",
         "_width_s",
         "ends",
         "requests",
         "requests_limit",
-        "requests_pending",
         "tokens",
         "tokens_limit",
-        "tokens_pending",
     )
 
     def __init__(self, requests_limit: float, tokens_limit: float, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
@@ -55,17 +55,13 @@ class Window:
         self.tokens_limit = tokens_limit
         self.requests = 0
         self.tokens = 0
-        self.requests_pending = 0
-        self.tokens_pending = 0
-        self._past: dict[int, Bucket] = {}
-        """The buckets before the current one, by their number since the clock's zero, oldest first; no empty ones."""
-        self._requests_past = 0
-        """Of all of them together, as `_tokens_past`."""
-        self._tokens_past = 0
-        self._count = buckets
+        self._past: list[Bucket] = []
+        """The buckets before the current one, oldest first; no empty ones."""
+        self._requests_elsewhere = 0
+        """Of the total, what is not in the current bucket: pending, or in an older one. As `_tokens_elsewhere`."""
+        self._tokens_elsewhere = 0
+        self._span_s = (buckets - 1) * width_s
         self._width_s = width_s
-        self._head = 0
-        """The number of the current bucket."""
         self.ends = width_s
         """When the current bucket is over: `advance` before the totals are read from then on."""
 
@@ -73,22 +69,22 @@ class Window:
         """Grants a request, not yet sent. The caller has seen that there is room."""
         self.requests += 1
         self.tokens += tokens
-        self.requests_pending += 1
-        self.tokens_pending += tokens
+        self._requests_elsewhere += 1
+        self._tokens_elsewhere += tokens
 
     def give_back(self, tokens: int) -> None:
         """Takes back a request that was reserved and never sent."""
         self.requests -= 1
         self.tokens -= tokens
-        self.requests_pending -= 1
-        self.tokens_pending -= tokens
+        self._requests_elsewhere -= 1
+        self._tokens_elsewhere -= tokens
 
     def send(self, tokens: int, now: float) -> None:
         """What was reserved is sent now."""
         if now >= self.ends:
             self.advance(now)
-        self.requests_pending -= 1
-        self.tokens_pending -= tokens
+        self._requests_elsewhere -= 1
+        self._tokens_elsewhere -= tokens
 
     def take(self, tokens: int) -> None:
         """Granted and sent at once, by who has seen at this very moment that there is room."""
@@ -120,14 +116,15 @@ class Window:
 
     def _amend(self, requests: int, tokens: int, at: float) -> bool:
         """The truth about the past bucket of a moment. False: it is gone."""
-        number = int(at / self._width_s)
-        bucket = self._past.get(number)
-        if bucket is None:
+        past, ends = self._past, (at // self._width_s + 1.0) * self._width_s
+        place = bisect_left(past, ends, key=ENDS)
+        if place == len(past) or past[place].ends != ends:
             return False
+        bucket = past[place]
         bucket.requests += requests
         bucket.tokens += tokens
-        self._requests_past += requests
-        self._tokens_past += tokens
+        self._requests_elsewhere += requests
+        self._tokens_elsewhere += tokens
         return True
 
     def requests_left(self, now: float) -> float:
@@ -154,32 +151,28 @@ class Window:
         """When `excess` has slid out, of requests or tokens."""
         if excess <= 0:
             return now
-        for number, bucket in self._past.items():
+        for bucket in self._past:
             excess -= kind(bucket)
             if excess <= 0:
-                return (number + self._count) * self._width_s
-        return (self._head + self._count) * self._width_s
+                return bucket.ends + self._span_s
+        return self.ends + self._span_s
 
     def advance(self, now: float) -> None:
         """Begins the bucket of this moment, and lets those that have slid out go."""
         past = self._past
-        requests = self.requests - self.requests_pending - self._requests_past
-        tokens = self.tokens - self.tokens_pending - self._tokens_past
+        requests = self.requests - self._requests_elsewhere
+        tokens = self.tokens - self._tokens_elsewhere
         if requests or tokens:
-            past[self._head] = Bucket(requests, tokens)
-            self._requests_past += requests
-            self._tokens_past += tokens
-        self._head = head = int(now / self._width_s)
-        self.ends = (head + 1) * self._width_s
-        while past:
-            oldest = next(iter(past))
-            if oldest > head - self._count:
-                return
-            gone = past.pop(oldest)
+            past.append(Bucket(self.ends, requests, tokens))
+            self._requests_elsewhere += requests
+            self._tokens_elsewhere += tokens
+        self.ends = (now // self._width_s + 1.0) * self._width_s
+        while past and past[0].ends + self._span_s <= now:
+            gone = past.pop(0)
             self.requests -= gone.requests
             self.tokens -= gone.tokens
-            self._requests_past -= gone.requests
-            self._tokens_past -= gone.tokens
+            self._requests_elsewhere -= gone.requests
+            self._tokens_elsewhere -= gone.tokens
 
 
 def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:

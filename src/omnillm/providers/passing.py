@@ -37,11 +37,16 @@ _LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
 class Fields(dict[bytes, bytes]):
     """A client's fields by lower-cased names. Requests share them, so nobody changes them; `told` is what was made of them, by rule."""
 
-    __slots__ = ("told",)
+    __slots__ = ("is_shared", "told")
 
-    def __init__(self, found: Mapping[bytes, bytes]) -> None:
+    def __init__(self, found: Mapping[bytes, bytes], *, is_shared: bool = False) -> None:
         super().__init__(found)
+        self.is_shared = is_shared
+        """Whoever has the same ones has these."""
         self.told: dict[Passing, bytes] = {}
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none because it may change
+        return id(self)
 
 
 def tellable(headers: Mapping[bytes, bytes], passed: Collection[bytes] = ()) -> Fields:
@@ -57,7 +62,7 @@ def tellable(headers: Mapping[bytes, bytes], passed: Collection[bytes] = ()) -> 
 
 @lru_cache(maxsize=1024)
 def _shared(items: tuple[tuple[bytes, bytes], ...]) -> Fields:
-    return Fields(dict(items))
+    return Fields(dict(items), is_shared=True)
 
 
 class Passing:

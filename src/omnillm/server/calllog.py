@@ -49,20 +49,15 @@ class CallLog:
 
 def _text_line(row: RequestRow) -> str:
     usage = row.usage
+    # Names of callers, providers and keys are the configuration's, and plain; a model's may be the caller's own choice.
     return (
-        f"{_timestamp(row.wall_ms)} call {row.request_id} "
-        f"{_labels(row.status, row.outcome, row.caller, row.model, row.provider, row.key)} attempts={row.attempts} ms={row.duration_ms} "
+        f"{_timestamp(row.wall_ms)} call {row.request_id} status={row.status} outcome={row.outcome} caller={row.caller or '-'} "
+        f"model={_word(row.model)} provider={row.provider or '-'} key={row.key or '-'} attempts={row.attempts} ms={row.duration_ms} "
         f"tokens={usage.prompt_tokens}+{usage.completion_tokens} cost_usd={format_usd(row.cost_nanousd)}\n"
     )
 
 
-@lru_cache(maxsize=4096)
-def _labels(status: int, outcome: str, caller: str, model: str, provider: str, key: str) -> str:
-    """What many calls have in common."""
-    # Names of callers, providers and keys are the configuration's, and plain; a model's may be the caller's own choice.
-    return f"status={status} outcome={outcome} caller={caller or '-'} model={_word(model)} provider={provider or '-'} key={key or '-'}"
-
-
+@lru_cache(maxsize=256)
 def _word(text: str) -> str:
     """A value on one line: as it is, or quoted when it holds anything but plain printable characters."""
     if not text:

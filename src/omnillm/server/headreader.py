@@ -17,13 +17,15 @@ TLS: Final = b"\x16\x03"
 class HeadReader:
     """`input` came and belongs to no request yet: the beginning of a head, or what a client sends ahead."""
 
-    __slots__ = ("_crowd", "_known", "_peer", "input", "request")
+    __slots__ = ("_crowd", "_digest", "_known", "_peer", "input", "request")
 
     def __init__(self, crowd: Crowd, peer: str) -> None:
         self._crowd = crowd
         self._peer = peer
         self._known: KnownHead | None = None
-        """The newest head, if it is worth knowing."""
+        """The newest head, if it is worth knowing; one that others brought before, from its second time in a row on."""
+        self._digest = b""
+        """Of the newest one that is not known here."""
         self.input = b""
         self.request: Request | None = None
         """The newest, until it is answered: of what an error is told."""
@@ -48,7 +50,7 @@ class HeadReader:
 
     def _find(self, data: bytes, begun: int) -> Request | None:
         """As `feed`, of a head that is not the newest one again; the first `begun` bytes do not hold all of it."""
-        start = max(begun - 3, 0)
+        start = begun - 3 if begun > 3 else 0
         if data[0] == CR and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
             data, start = data[2:], 0
         end = data.find(b"\r\n\r\n", start) + 4
@@ -72,13 +74,19 @@ class HeadReader:
     def _open(self, head: bytes) -> Request:
         """A head that is not this connection's newest: another one's, perhaps, or nobody's yet."""
         crowd = self._crowd
-        known = crowd.heads.find(head)
-        request = None if known is None else known.again(head)
+        sighting = crowd.heads.find(head)
+        if sighting is None:
+            self._known = None
+            return self._read(head)
+        request = sighting.request
         if request is None or not crowd.application.is_current(request.context):
             request = self._read(head)
-            if known is None or not request.is_keepable or not crowd.heads.keep(known, head, request):
-                return request
-        self._known = known
+            self._known = crowd.heads.keep(sighting, head, request) if request.is_keepable else None
+        elif sighting.digest == self._digest:
+            self._known = KnownHead(head, sighting, request)
+        else:  # where every call has another caller, what is made of this one would be looked at in vain
+            self._known = None
+            self._digest = sighting.digest
         return request
 
     def _read(self, head: bytes) -> Request:

@@ -1,5 +1,6 @@
 """An inference request: the call made of it, and its reply written as the relay gives it out."""
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -18,7 +19,7 @@ from omnillm.protocols.loss import short_form
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.heads import reply_fields
-from omnillm.providers.passing import tellable
+from omnillm.providers.passing import Fields, tellable
 from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
 from omnillm.server.requests import Reply, Request
@@ -27,6 +28,8 @@ from omnillm.server.tags import merge_tags
 MAX_TAGS_BYTES = 1024
 UNREAD: Final = RequestPeek(model="")
 """Of a body that has not come yet."""
+NOBODY: Final = Caller()
+"""Stands for whoever calls."""
 
 
 class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -38,8 +41,9 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     live: Live
     credential: bytes
     """The digest of what the request bears."""
+    caller: Caller
     call: Call
-    """But for what its body and its moment say."""
+    """But for whose it is, and what its body and its moment say: shared by the callers of whom nothing else tells apart."""
     named: str
     """The model that is peeked where the path names it and the body need not."""
     is_by_prefix: bool
@@ -48,7 +52,7 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def __repr__(self) -> str:
         """Without what it is made under, and without the digest."""
-        return f"CallHead({self.call!r})"
+        return f"CallHead({self.call.protocol.name} for {self.caller.name!r})"
 
     @property
     def is_keepable(self) -> bool:
@@ -62,34 +66,49 @@ def read_call_head(request: Request, route: Route, caller: Caller, live: Live, c
     if route.provider:
         live.endpoints[route.provider].check_request(headers, route.location)
     session = text_of(headers, b"x-omnillm-session")
+    told, tags = tellable(headers, live.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
+    call = (_shared if told.is_shared and not session else _call)(route, told, session, live.affinity, tags)
+    if b"idempotency-key" in headers or route.is_upload:
+        call = replace(
+            call,
+            idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
+            upload=request.sink if isinstance(request.sink, Upload) else None,
+        )
     return CallHead(
         live=live,
         credential=credential,
+        caller=caller,
+        call=call,
         named=route.model if route.provider and not route.protocol.is_native_only else "",
         is_by_prefix=live.affinity == "prefix",
-        call=Call(
-            provider=route.provider,
-            version=route.version,
-            protocol=route.protocol,
-            operation=route.operation,
-            caller=caller,
-            model=route.model,
-            is_stream=route.is_stream,
-            peek=UNREAD,
-            members={},
-            body=b"",
-            headers=tellable(headers, live.passed),
-            started_at=0.0,
-            wall=0.0,
-            deadline=0.0,
-            session=session,
-            affinity=affinity_of(live.affinity, session, b""),
-            tags=merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags),
-            idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
-            upload=request.sink if isinstance(request.sink, Upload) else None,
-        ),
         timeout_s=timeout_s(headers, live.deadline_s),
     )
+
+
+def _call(route: Route, headers: Fields, session: str, affinity: str, tags: str) -> Call:
+    return Call(
+        provider=route.provider,
+        version=route.version,
+        protocol=route.protocol,
+        operation=route.operation,
+        caller=NOBODY,
+        model=route.model,
+        is_stream=route.is_stream,
+        peek=UNREAD,
+        members={},
+        body=b"",
+        headers=headers,
+        started_at=0.0,
+        wall=0.0,
+        deadline=0.0,
+        session=session,
+        affinity=affinity_of(affinity, session, b""),
+        tags=tags,
+    )
+
+
+_shared = lru_cache(maxsize=1024)(_call)
+"""One of all that are equal: a crowd's calls then find it where the last call left it, and not each its own far away."""
 
 
 def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
@@ -106,6 +125,7 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
         raise BadRequest("The request names no model.", code="missing_model")
     return replace(
         call,
+        caller=head.caller,
         model=f"{call.provider}/{model}" if call.provider else model,
         is_stream=call.is_stream or peek.is_stream,
         peek=peek,

@@ -10,23 +10,32 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Generic, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from omnillm.server.requests import Request
 
 LENGTH: Final = b"\r\ncontent-length: "
+LENGTH_ENDS: Final = len(LENGTH)
 MOST_DIGITS: Final = 15
 """Of a length. llhttp takes more, and refuses what 64 bits do not hold."""
 LONGEST: Final = 4096
 """Bytes of a head that is worth knowing."""
 GENERATION: Final = 16_384
 GENERATION_BYTES: Final = 16 * 1024 * 1024
-UNKNOWN: Final = Request(method="", path="", http_minor=1)
-"""That of a head of which nothing is known yet: it leads nowhere."""
-KeptT = TypeVar("KeptT")
 
 
-class Generations(Generic[KeptT]):
+class Entry(Struct, frozen=True, gc=False):
+    """Of a table that forgets."""
+
+    size: int
+    """Bytes that it counts for."""
+
+
+EntryT = TypeVar("EntryT", bound=Entry)
+
+
+class Generations(Generic[EntryT]):
     """A table that forgets what nobody asked for while a whole generation of others came: it holds two, the younger one being filled."""
 
     __slots__ = ("_most", "_most_bytes", "_old", "_young", "_young_bytes")
@@ -38,44 +47,49 @@ class Generations(Generic[KeptT]):
         self.clear()
 
     def clear(self) -> None:
-        self._young: dict[bytes, tuple[KeptT, int]] = {}
-        self._old: dict[bytes, tuple[KeptT, int]] = {}
+        self._young: dict[bytes, EntryT] = {}
+        self._old: dict[bytes, EntryT] = {}
         self._young_bytes = 0
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def get(self, key: bytes) -> KeptT | None:
+    def get(self, key: bytes) -> EntryT | None:
         found = self._young.get(key)
         if found is None:
             found = self._old.pop(key, None)
-            if found is None:
-                return None
-            self.put(key, *found)
-        return found[0]
+            if found is not None:
+                self.put(key, found)
+        return found
 
-    def put(self, key: bytes, value: KeptT, size: int) -> None:
-        _, replaced = self._young.pop(key, (None, 0))
-        self._young_bytes -= replaced
-        if len(self._young) >= self._most or self._young_bytes + size > self._most_bytes:
+    def put(self, key: bytes, entry: EntryT) -> None:
+        replaced = self._young.pop(key, None)
+        if replaced is not None:
+            self._young_bytes -= replaced.size
+        if len(self._young) >= self._most or self._young_bytes + entry.size > self._most_bytes:
             self._old, self._young, self._young_bytes = self._young, {}, 0
-        self._young[key] = value, size
-        self._young_bytes += size
+        self._young[key] = entry
+        self._young_bytes += entry.size
 
 
 class KnownHead:
     """A head by the bytes before and behind its length, and what a request is that comes with it."""
 
-    __slots__ = ("_after", "_before", "_digits_end", "_request", "_start", "digest", "end")
+    __slots__ = ("_after", "_before", "_digits_end", "_request", "_start", "end")
 
-    def __init__(self, before: bytes, after: bytes, digest: bytes, request: Request) -> None:
-        self._before = before
-        self._after = after
-        self._start = len(before)
-        self._digits_end = len(before) + MOST_DIGITS + 1
-        self._request = request
-        self.digest = digest
-        """Of both, keyed."""
+    def __init__(self, head: bytes, sighting: "Sighting", request: Request) -> None:
+        self._before = head[: sighting.start]
+        self._after = head[sighting.end :]
+        self._start = sighting.start
+        self._digits_end = sighting.start + MOST_DIGITS + 1
+        self._request = Request(
+            method=request.method,
+            path=request.path,
+            http_minor=request.http_minor,
+            is_last=request.is_last,
+            expects_continue=request.expects_continue,
+            context=request.context,
+        )
         self.end = 0
         """Where the head ended that came last, in the input that it began."""
 
@@ -91,23 +105,27 @@ class KnownHead:
         self.end = end + len(self._after)
         return replace(self._request, length=int(digits))
 
-    def learn(self, head: bytes, request: Request) -> Request | None:
-        """`head` was read, and led to `request`: so it will again. None: its length is spelt as few are, and it is read each time."""
-        if self._before + b"%d" % request.length + self._after != head:
-            return None
-        self._request = Request(
-            method=request.method,
-            path=request.path,
-            http_minor=request.http_minor,
-            is_last=request.is_last,
-            expects_continue=request.expects_continue,
-            context=request.context,
-        )
-        return self._request
+
+class Kept(Entry, frozen=True, gc=False):
+    """How a head was read, which is the same for most clients of a path and shared by them; and the context that it led to, its own."""
+
+    request: Request
+    context: object
 
 
-Kept = tuple[Request, object]
-"""How a head was read, which is the same for most clients of a path and shared by them; and the context that it led to, its own."""
+class Sighting(Struct, frozen=True, gc=False):
+    """A head that may be known, by its digest."""
+
+    digest: bytes
+    """Keyed, of all but the digits of its length."""
+    start: int
+    """Where those stand in it, and `end`."""
+    end: int
+    request: Request | None = None
+    """What a request is that comes with it; None: of this head nothing is known yet."""
+
+
+SEEN: Final = Entry(16)
 
 
 @lru_cache(maxsize=1024)
@@ -129,7 +147,7 @@ class KnownHeads:
         self._key = secrets.token_bytes(32)
         self._longest = min(LONGEST, longest - MOST_DIGITS)
         self._known: Generations[Kept] = Generations(GENERATION, GENERATION_BYTES)
-        self._seen: Generations[bool] = Generations(GENERATION, GENERATION_BYTES)
+        self._seen: Generations[Entry] = Generations(GENERATION, GENERATION_BYTES)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -138,36 +156,38 @@ class KnownHeads:
         """None of them leads where it did."""
         self._known.clear()
 
-    def find(self, head: bytes) -> KnownHead | None:
-        """What is known of it, or can be; a request of `UNKNOWN`'s has no context. None: it is not worth knowing."""
-        cut = self._cut(head)
-        if cut is None:
-            return None
-        before, after = cut
-        digest = blake2b(before + after, key=self._key, digest_size=16).digest()
-        kept = self._known.get(digest)
-        return KnownHead(before, after, digest, UNKNOWN if kept is None else replace(kept[0], context=kept[1]))
+    def find(self, head: bytes) -> Sighting | None:
+        """What is known of it. None: it is not worth knowing, for it is too long, or has no length in its usual form.
 
-    def keep(self, known: KnownHead, head: bytes, request: Request) -> bool:
-        """`head` was read, and led to `request`, of which the application said that it may be kept. False: it cannot be known."""
-        kept = known.learn(head, request)
-        if kept is None:
-            return False
-        if self._seen.get(known.digest):
-            read = _shared(kept.method, kept.path, kept.http_minor, kept.is_last, kept.expects_continue)
-            self._known.put(known.digest, (read, kept.context), len(head))
-        else:
-            self._seen.put(known.digest, True, len(known.digest))
-        return True
-
-    def _cut(self, head: bytes) -> tuple[bytes, bytes] | None:
-        """What stands before and behind the digits of the length; None: there is no length in its usual form, or the head is too long.
-
-        The first part ends with the first `LENGTH` there is, so both together name one place of the cut.
+        What stands before the digits ends with the first `LENGTH` there is, so both sides of them together name one place of the cut.
         """
         if len(head) > self._longest:
             return None
-        start = head.lower().find(LENGTH) + len(LENGTH)
-        if start < len(LENGTH):
+        start = head.lower().find(LENGTH) + LENGTH_ENDS
+        if start < LENGTH_ENDS:
             return None
-        return head[:start], head[head.find(b"\r\n", start) :]
+        end = head.find(b"\r\n", start)
+        digest = blake2b(head[:start] + head[end:], key=self._key, digest_size=16).digest()
+        kept = self._known.get(digest)
+        if kept is None:
+            return Sighting(digest, start, end)
+        digits = head[start:end]
+        if end - start > MOST_DIGITS or not digits.isdigit():
+            return Sighting(digest, start, end)
+        return Sighting(digest, start, end, replace(kept.request, context=kept.context, length=int(digits)))
+
+    def keep(self, sighting: Sighting, head: bytes, request: Request) -> KnownHead | None:
+        """`head` was read, and led to `request`, of which the application said that it may be kept.
+
+        So it will again, with any length: for the connection that brought it at once, for all of them from its second time on. None: its
+        length is spelt as few are, and it is read each time.
+        """
+        digest = sighting.digest
+        if head[sighting.start : sighting.end] != b"%d" % request.length:
+            return None
+        if self._seen.get(digest) is None:
+            self._seen.put(digest, SEEN)
+        else:
+            read = _shared(request.method, request.path, request.http_minor, request.is_last, request.expects_continue)
+            self._known.put(digest, Kept(len(head), read, request.context))
+        return KnownHead(head, sighting, request)
