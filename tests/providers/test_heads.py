@@ -1,10 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
-from omnillm.providers.auth_scheme import Header, Query
-from omnillm.providers.heads import Sender, reply_fields
+from omnillm.providers.auth_scheme import Bearer, Header, Query
+from omnillm.providers.heads import MOST_LINES, RequestLines, Sender, reply_fields
 from omnillm.providers.kinds import endpoint
 from omnillm.providers.passing import Fields
 from omnillm.secret import Secret
@@ -122,11 +123,27 @@ def test_a_list_of_models_is_got_without_a_body():
 
 def test_heads_of_many_models_are_kept_in_bounded_memory():
     """Names of models can come from strangers."""
-    sender = Sender(endpoint("gemini"), Secret("k"))
+    made = endpoint("gemini")
+    lines = RequestLines(made)
+    sender = Sender(made, Secret("k"), lines)
     for number in range(2000):
         written = sender.head({}, ("gemini_generate_content", "generate", f"m{number}", False, ""))
         assert f"/m{number}:".encode() in written
-    assert len(sender._prefixes) <= 512
+    assert len(lines._found) <= MOST_LINES
+
+
+@pytest.mark.parametrize("auth", [Bearer(), Header("x-api-key"), Query("key")])
+def test_keys_that_share_their_request_lines_send_each_its_own_secret(auth):
+    """Whichever of them was asked first, and wherever the secret stands."""
+    made = replace(endpoint("openai"), auth=auth)
+    lines = RequestLines(made)
+    senders = [Sender(made, Secret(f"sk-{number}"), lines) for number in range(2)]
+    asked = ("openai_chat", "generate", "m", False, "")
+    for number in (0, 1, 0):
+        written = senders[number].head({}, asked)
+        assert written == Sender(made, Secret(f"sk-{number}")).head({}, asked)
+        assert b"sk-%d" % number in written
+        assert b"sk-%d" % (1 - number) not in written
 
 
 @pytest.mark.parametrize("secret", ["a\r\nx: y", "a\nb", "schlüssel", "\x00"])

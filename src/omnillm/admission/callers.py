@@ -1,13 +1,31 @@
 """A caller's own limits: requests and tokens a minute, calls at a time. The limits of a virtual key."""
 
+from functools import lru_cache
+
+from msgspec import Struct
+
 from omnillm.admission.asks import Ask, CallerConfigured, Refusal, Ticket
 from omnillm.limits.window import Window, resized
+
+
+class Limits(Struct, frozen=True, gc=False):
+    """As configured; 0 = none."""
+
+    rpm: int
+    tpm: int
+    max_concurrency: int
+
+
+@lru_cache(maxsize=1024)
+def _shared(rpm: int, tpm: int, max_concurrency: int) -> Limits:
+    """Those of all virtual keys with the same ones: every call reads them, and of a crowd each its own would be far away."""
+    return Limits(rpm, tpm, max_concurrency)
 
 
 class Caller:
     """Its window counts from the moment of admission; `in_use` are its calls under way, an exact count."""
 
-    __slots__ = ("in_use", "terms", "window")
+    __slots__ = ("in_use", "limits", "name", "window")
 
     def __init__(self, configured: CallerConfigured) -> None:
         self.in_use = 0
@@ -16,19 +34,20 @@ class Caller:
 
     def configure(self, configured: CallerConfigured) -> None:
         """Changed limits; what is counted stays."""
-        self.terms = configured
-        self.window = resized(self.window, configured.rpm, configured.tpm)
+        self.name = configured.name
+        self.limits = limits = _shared(configured.rpm, configured.tpm, configured.max_concurrency)
+        self.window = resized(self.window, limits.rpm, limits.tpm)
 
     def refuse(self, ask: Ask, now: float) -> Refusal | None:
         """The first limit without room, or None."""
-        window, most = self.window, self.terms.max_concurrency
+        window, most = self.window, self.limits.max_concurrency
         if 0 < most <= self.in_use:
             return Refusal(
                 case_id=ask.case_id,
                 code="concurrency_limit",
                 status=429,
                 retry_after_s=1.0,
-                scope=self.terms.name,
+                scope=self.name,
                 limit=most,
                 used=self.in_use,
             )
@@ -41,7 +60,7 @@ class Caller:
         return None
 
     def _short(self, ask: Ask, window: Window, now: float) -> Refusal:
-        name, rpm, tpm = self.terms.name, self.terms.rpm, self.terms.tpm
+        name, rpm, tpm = self.name, self.limits.rpm, self.limits.tpm
         if window.requests_left(now) < 1:
             code, moment, limit, used = "requests_limit", window.request_at(now), rpm, window.requests
         elif ask.tokens > tpm:
@@ -57,7 +76,7 @@ class Caller:
         if window is None:
             return Ticket(case_id=ask.case_id, periods=periods)
         window.take(ask.tokens)
-        rpm, tpm = self.terms.rpm, self.terms.tpm
+        rpm, tpm = self.limits.rpm, self.limits.tpm
         return Ticket(
             case_id=ask.case_id,
             periods=periods,

@@ -26,7 +26,7 @@ from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.dialects import dialect_of
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import formats_of
-from omnillm.providers.heads import Sender
+from omnillm.providers.heads import RequestLines, Sender
 from omnillm.routing.router import Router
 from omnillm.routing.target import Target
 from omnillm.stores.memory import MemoryStore
@@ -82,13 +82,14 @@ def make_upstreams(settings: Settings, endpoints: Mapping[str, Endpoint], creden
         profile = endpoints[name]
         origin = Origin.of(profile.origin_url)
         plain, stream = _timeouts(provider.timeouts)
+        lines = RequestLines(profile)
         for place, key in enumerate(configured.keys_of(provider)):
             try:
                 credential = credentials.of(name, profile, key)
             except ConfigError as error:
                 error.path = f"providers.{name}." + (f"keys[{place}].key" if error.path == "key" else error.path)
                 raise
-            sender = Sender(profile, configured.secret_of(key) if credential is None else configured.NO_SECRET)
+            sender = Sender(profile, configured.secret_of(key) if credential is None else configured.NO_SECRET, lines)
             for protocol in (
                 *dict.fromkeys((*profile.protocols, *profile.own_protocols)),
                 *formats_of(profile.kind, is_compat=profile.is_compat),

@@ -1,7 +1,6 @@
 """What the settings mean for the layers below: endpoints, routes, budgets, and the controller's configuration."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from omnillm.admission.asks import (
     BreakerConfigured,
@@ -122,15 +121,8 @@ def controller(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> Co
     )
 
 
-@lru_cache(maxsize=1024)
-def _shared(*limits: int) -> tuple[int, ...]:
-    """Those of all virtual keys with the same ones: numbers that lie near, because every call reads them."""
-    return limits
-
-
 def caller(key: VirtualKeyTerms) -> CallerConfigured:
-    rpm, tpm, max_concurrency = _shared(key.rpm, key.tpm, key.max_concurrency)
-    return CallerConfigured(name=key.name, rpm=rpm, tpm=tpm, max_concurrency=max_concurrency)
+    return CallerConfigured(name=key.name, rpm=key.rpm, tpm=key.tpm, max_concurrency=key.max_concurrency)
 
 
 def budget(key: VirtualKeyTerms) -> BudgetConfigured | None:

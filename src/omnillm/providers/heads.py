@@ -27,8 +27,8 @@ RESERVED: Final = frozenset(
 """Fields that decide where a message ends, whom it reaches or how it is coded: ours alone."""
 TOKEN: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 """Characters of a field name (RFC 9110, section 5.6.2), lower-cased."""
-MOST_PREFIXES: Final = 512
-"""Request heads kept per key. Model names can come from strangers."""
+MOST_LINES: Final = 512
+"""Request lines kept per endpoint. Model names can come from strangers."""
 
 NOT_NATIVE: Final = RESERVED - {"content-type"} | {
     *("api-key", "authorization", "cookie", "forwarded", "openai-organization", "openai-project", "true-client-ip", "via"),
@@ -83,15 +83,44 @@ def _ascii(text: str, *, what: str, path: str) -> bytes:
     return text.encode("ascii")
 
 
+class RequestLines:
+    """The beginnings and ends of requests to one endpoint, written once for all of its keys, whose own fields stand between them."""
+
+    __slots__ = ("_endpoint", "_found")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._found: dict[Asked, tuple[bytes, bytes]] = {}
+
+    def find(self, asked: Asked) -> tuple[bytes, bytes]:
+        """Method and target; and what of the fields is of the operation, begun by CRLF. BadRequest: the model cannot stand in a URL."""
+        return self._found.get(asked) or self._write(asked)
+
+    def _write(self, asked: Asked) -> tuple[bytes, bytes]:
+        protocol, operation, model, is_stream, version = asked
+        target = request_target(self._endpoint, protocol, operation, model=model, is_stream=is_stream, version=version)
+        if operation in UPLOADS:
+            found = b"POST " + target, b""
+        elif operation in {"models", "realtime"}:
+            found = b"GET " + target, b""
+        else:
+            # Every inference body was read as JSON, whatever its sender called it (curl says it is a form).
+            found = b"POST " + target, b"\r\ncontent-type: application/json"
+        if len(self._found) >= MOST_LINES:
+            self._found.clear()
+        self._found[asked] = found
+        return found
+
+
 class Sender:
     """Writes the heads of requests to one endpoint with one provider key. Everything that a call cannot change is written once."""
 
-    __slots__ = ("_auth_query", "_endpoint", "_fixed", "_neutral", "_own", "_passing", "_prefixes")
+    __slots__ = ("_auth_query", "_fixed", "_lines", "_neutral", "_own", "_passing")
 
-    def __init__(self, endpoint: Endpoint, secret: Secret) -> None:
+    def __init__(self, endpoint: Endpoint, secret: Secret, lines: RequestLines | None = None) -> None:
+        """`lines`: the endpoint's, where it has other keys as well."""
         check_auth(endpoint.auth)
-        self._endpoint = endpoint
-        self._prefixes: dict[Asked, bytes] = {}
+        self._lines = lines or RequestLines(endpoint)
         auth = endpoint.auth
         key = _ascii(secret.reveal(), what="a provider key", path="key")
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
@@ -107,7 +136,7 @@ class Sender:
         fields.append(b"accept-encoding: identity")
         own = {name for name, _ in endpoint.headers} | ({auth.name.lower()} if isinstance(auth, Header) else set())
         self._auth_query = f"{quote(auth.name)}={quote(key, safe='')}".encode() if isinstance(auth, Query) and key else b""
-        self._fixed = b"\r\n".join(fields)
+        self._fixed = b" HTTP/1.1\r\n" + b"\r\n".join(fields)
         self._own = frozenset(name.encode() for name in own)
         dropped = frozenset((*own, *endpoint.unsent))
         self._passing = passing(dropped, endpoint.fallback_headers, endpoint.passed)
@@ -119,15 +148,17 @@ class Sender:
         `headers` are the client's (lower-cased names); `is_translated`: the client speaks another protocol. An upload's content type, which
         names the boundary of its parts, is the caller's to add. BadRequest: the model name cannot stand in a URL.
         """
-        prefix = self._prefixes.get(asked) or self._prefix(asked)
-        return b"%b%b\r\n" % (prefix, (self._neutral if is_translated else self._passing).write(headers))
+        line, fields = self._lines.find(asked)
+        if self._auth_query:
+            line = self._authenticated(line)
+        return b"%b%b%b%b\r\n" % (line, self._fixed, fields, (self._neutral if is_translated else self._passing).write(headers))
 
     def native_head(self, method: str, target: bytes, headers: Mapping[bytes, bytes]) -> bytes:
         """As `head`, of a call in the provider's own words: every field passes but those of `NOT_NATIVE`."""
         if self._auth_query:
-            target += (b"&" if b"?" in target else b"?") + self._auth_query
+            target = self._authenticated(target)
         hop = {name.strip().lower() for name in headers.get(b"connection", b"").split(b",")}
-        pieces = [b"%b %b HTTP/1.1\r\n%b" % (method.encode(), target, self._fixed)]
+        pieces = [b"%b %b%b" % (method.encode(), target, self._fixed)]
         for name, value in headers.items():
             text = name.decode("latin-1")
             is_ours = text in NOT_NATIVE or text.startswith(NOT_NATIVE_PREFIXES) or name in hop or name in self._own
@@ -137,22 +168,8 @@ class Sender:
         pieces.append(b"\r\n")
         return b"".join(pieces)
 
-    def _prefix(self, asked: Asked) -> bytes:
-        protocol, operation, model, is_stream, version = asked
-        target = request_target(self._endpoint, protocol, operation, model=model, is_stream=is_stream, version=version)
-        if self._auth_query:
-            target += (b"&" if b"?" in target else b"?") + self._auth_query
-        if operation in UPLOADS:
-            prefix = b"POST %b HTTP/1.1\r\n%b" % (target, self._fixed)
-        elif operation in {"models", "realtime"}:
-            prefix = b"GET %b HTTP/1.1\r\n%b" % (target, self._fixed)
-        else:
-            # Every inference body was read as JSON, whatever its sender called it (curl says it is a form).
-            prefix = b"POST %b HTTP/1.1\r\n%b\r\ncontent-type: application/json" % (target, self._fixed)
-        if len(self._prefixes) >= MOST_PREFIXES:
-            self._prefixes.clear()
-        self._prefixes[asked] = prefix
-        return prefix
+    def _authenticated(self, target: bytes) -> bytes:
+        return target + (b"&" if b"?" in target else b"?") + self._auth_query
 
 
 def reply_fields(headers: Mapping[bytes, bytes], *, is_native: bool = False) -> bytes:
