@@ -159,13 +159,11 @@ class Window:
 
     def advance(self, now: float) -> None:
         """Begins the bucket of this moment, and lets those that have slid out go."""
-        past = self._past
-        requests = self.requests - self._requests_elsewhere
-        tokens = self.tokens - self._tokens_elsewhere
-        if requests or tokens:
-            past.append(Bucket(self.ends, requests, tokens))
-            self._requests_elsewhere += requests
-            self._tokens_elsewhere += tokens
+        past, requests, tokens = self._past, self.requests, self.tokens
+        requests_here, tokens_here = requests - self._requests_elsewhere, tokens - self._tokens_elsewhere
+        if requests_here or tokens_here:
+            past.append(Bucket(self.ends, requests_here, tokens_here))
+            self._requests_elsewhere, self._tokens_elsewhere = requests, tokens
         self.ends = (now // self._width_s + 1.0) * self._width_s
         while past and past[0].ends + self._span_s <= now:
             gone = past.pop(0)
