@@ -5,7 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnillm.errors import OmniError
+from omnillm.server.crowd import FrontLimits
 from omnillm.server.head import frame, read_head
+from omnillm.server.headreader import HeadReader
 from omnillm.server.known import GENERATION, LONGEST, Entry, Generations, KnownHeads
 
 FIELDS = b"host: x\r\nauthorization: Bearer sk-a\r\n"
@@ -72,6 +74,51 @@ def again(first: bytes, second: bytes):
     assert (mine is None) == (theirs is None)
     assert mine is None or told(mine) == told(theirs)
     return mine
+
+
+class Front:
+    """An application that says of a head what it says, and how often it was asked to read one."""
+
+    limits = FrontLimits()
+
+    def __init__(self):
+        self.application = self
+        self.heads = KnownHeads(longest=65536)
+        self.revoked = set()
+        self.opened = 0
+
+    def open(self, request):
+        self.opened += 1
+        request.is_keepable = True
+        return request.headers[b"x-api-key"]
+
+    def is_current(self, context):
+        return context is not None and context not in self.revoked
+
+
+CALLERS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.sampled_from(["0", "7", "123"]), st.booleans()), max_size=40)
+
+
+@given(CALLERS)
+def test_connections_whose_caller_changes_lead_each_call_to_its_own(calls):
+    """In any order, on two connections, with keys that are revoked in between: each head leads to its caller, and is read where it must be."""
+    front = Front()
+    readers = [HeadReader(front, "") for _ in range(2)]
+    times_read = [0, 0, 0]
+    for caller, connection, length, is_revoked in calls:
+        if is_revoked:
+            front.revoked ^= {b"sk-%d" % caller}
+        raw = head(length, fields=b"host: x\r\nx-api-key: sk-%d\r\n" % caller)
+        before, body = front.opened, b"b" * int(length)
+        request = readers[connection].feed(raw + body)
+        assert (request.context, request.length, readers[connection].input) == (b"sk-%d" % caller, int(length), body)
+        readers[connection].input = b""
+        is_read = front.opened > before
+        if b"sk-%d" % caller in front.revoked:
+            assert is_read, "whether it is current is asked each time"
+        else:
+            assert not (is_read and times_read[caller] >= 2)
+        times_read[caller] += is_read
 
 
 @given(st.sampled_from(NAMES), st.sampled_from(LENGTHS), st.sampled_from((FIELDS, FIELDS[:-3] + b"b\r\n")))

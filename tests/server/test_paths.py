@@ -13,6 +13,7 @@ from omnillm.gateway.counters import Counters
 from omnillm.providers.paths import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
+from omnillm.server.inference import read_call
 from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
@@ -20,7 +21,7 @@ from omnillm.server.requests import Request
 from omnillm.server.uploads import Uploads
 from omnillm.testing import ManualClock
 
-PEPPER, ADMIN, VIRTUAL = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key"
+PEPPER, ADMIN, VIRTUAL, ANOTHER = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key", b"another-virtual-key"
 OPEN = PROBES | {"/metrics"}
 """Asked by anybody; everything else needs a credential."""
 SESSIONS = ("/v1/realtime", *GEMINI_SESSIONS)
@@ -32,7 +33,7 @@ def request(method: str, path: str, **fields: str) -> Request:
 
 
 def app(surface: Surface = Surface.ALL) -> App:
-    callers = {digest(PEPPER, VIRTUAL): Caller(name="someone")}
+    callers = {digest(PEPPER, VIRTUAL): Caller(name="someone"), digest(PEPPER, ANOTHER): Caller(name="another")}
     authenticator = Authenticator(callers, pepper=PEPPER, anonymous=None)
     admin = AdminAuthenticator(ADMIN)
     nothing = dict.fromkeys(("engine", "router", "native_engine", "native_lists"))
@@ -103,6 +104,22 @@ def test_what_a_head_led_to_shows_whose_call_it_is_and_no_more() -> None:
     """Neither the credential nor its digest nor the program is in what a debugger prints."""
     opened = app().open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode()))
     assert repr(opened) == "CallHead(openai_chat for 'someone')"
+
+
+def test_callers_of_one_path_share_all_that_their_heads_say_but_who_they_are() -> None:
+    """Of a crowd each would otherwise have its own, far away; what a head says of its own call is its own all the same."""
+    one_app, clock = app(), ManualClock()
+    heads = [one_app.open(request("POST", "/v1/chat/completions", x_api_key=key.decode())) for key in (VIRTUAL, ANOTHER)]
+    assert heads[0].call is heads[1].call
+    body = b'{"model":"m","messages":[]}'
+    asked = Request(method="POST", path="/v1/chat/completions", http_minor=1, body=body)
+    assert [read_call(asked, head, clock).caller.name for head in heads] == ["someone", "another"]
+    fields = {"x_omnillm_session": "s", "idempotency_key": "i-1"}
+    for name, value in fields.items():
+        own = one_app.open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode(), **{name: value}))
+        again = one_app.open(request("POST", "/v1/chat/completions", x_api_key=ANOTHER.decode(), **{name: value}))
+        assert own.call is not again.call
+    assert (own.call.idempotency_key.value, heads[0].call.idempotency_key, heads[0].call.session) == ("i-1", None, "")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"])
