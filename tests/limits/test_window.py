@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
+from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, STRIDE, Window, resized
 
 LIMIT = 10
 GAPS = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.999, 1.0, 59.0, 59.999, 60.0, 60.001, 61.0, 200.0]), st.floats(0.0, 30.0))
@@ -152,6 +152,18 @@ def test_a_surplus_of_a_bucket_that_is_gone_is_charged_now():
     assert window.tokens_left(361.0) == 10
 
 
+def test_no_count_of_a_provider_is_too_large():
+    """Whatever it says, however often in one second: it blocks for a minute, and then no more."""
+    window, absurd = Window(inf, LIMIT), 12 * 2**53
+    for _ in range(200):
+        window.charge(absurd, 100.0)
+    for now in (101.0, 102.0, 103.0):
+        for _ in range(100):
+            window.correct(absurd, 100.0, now)
+        assert window.tokens_left(now) < -(2**61)
+    assert window.tokens_left(164.0) == LIMIT
+
+
 def test_a_day_counts_in_quarters_of_an_hour():
     """Requests a day: full until the first quarter of yesterday slides out."""
     window = Window(3, inf, buckets=DAY_BUCKETS, width_s=DAY_BUCKET_S)
@@ -246,7 +258,7 @@ def test_a_window_that_nobody_used_for_its_span_keeps_no_buckets():
     for now in (0.5, 1.5, 2.5):
         window.charge(1, now)
     assert window.tokens_left(3.0) == LIMIT - 3
-    assert len(window._past) == 3
+    assert len(window._past) == 3 * STRIDE
     assert window.tokens_left(62.6) == LIMIT - 1
     assert window.tokens_left(130.0) == LIMIT
     assert not window._past

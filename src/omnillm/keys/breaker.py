@@ -7,7 +7,7 @@ from omnillm.keys.demand import BreakerTerms, Dice
 from omnillm.limits.window import Window
 
 JITTER = 0.25
-STEP_S = 10.0
+STEP_S = 10
 """What slides out at once of the window, as long as a span of the outage: so a key that is well is told of once in ten seconds."""
 
 

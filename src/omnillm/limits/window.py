@@ -6,29 +6,20 @@ What is granted but not yet sent is pending: it counts in the present, in no buc
 So nothing pending ever slides out. The current bucket is what of a total is neither pending nor in an older one.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable
+from array import array
 from math import inf
-from operator import attrgetter
-
-from msgspec import Struct
+from typing import Final
 
 MINUTE_BUCKETS = 61
 """Of one second: the current one and the 60 before it. 60 would let the second half of one bucket meet the first half of its successor."""
 DAY_BUCKETS = 97
-DAY_BUCKET_S = 900.0
-
-
-class Bucket(Struct, gc=False):
-    """What was sent in one of them."""
-
-    ends: float
-    """When it was over; it counts for the window's span from then on."""
-    requests: int
-    tokens: int
-
-
-ENDS, REQUESTS, TOKENS = attrgetter("ends"), attrgetter("requests"), attrgetter("tokens")
+DAY_BUCKET_S = 900
+REQUESTS: Final = 1
+"""Where they stand in a bucket of the past, behind when it was over; and `TOKENS`."""
+TOKENS: Final = 2
+STRIDE: Final = 3
+MOST_TOKENS: Final = 2**62
+"""Of one bucket, which is above every limit: what a provider counts beyond that, in one second, is not counted here."""
 
 
 class Window:
@@ -50,19 +41,22 @@ class Window:
         "tokens_limit",
     )
 
-    def __init__(self, requests_limit: float, tokens_limit: float, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> None:
+    def __init__(self, requests_limit: float, tokens_limit: float, *, buckets: int = MINUTE_BUCKETS, width_s: int = 1) -> None:
         self.requests_limit = requests_limit
         self.tokens_limit = tokens_limit
         self.requests = 0
         self.tokens = 0
-        self._past: list[Bucket] = []
-        """The buckets before the current one, oldest first; no empty ones."""
+        self._past = array("q")
+        """The buckets before the current one, oldest first; no empty ones. Of each: when it was over, requests, tokens.
+
+        Plain numbers side by side: there are ten thousand windows, and what one of them holds has gone cold when it is asked again.
+        """
         self._requests_elsewhere = 0
         """Of the total, what is not in the current bucket: pending, or in an older one. As `_tokens_elsewhere`."""
         self._tokens_elsewhere = 0
-        self._span_s = (buckets - 1) * width_s
+        self._span_s = float((buckets - 1) * width_s)
         self._width_s = width_s
-        self.ends = width_s
+        self.ends = float(width_s)
         """When the current bucket is over: `advance` before the totals are read from then on."""
 
     def reserve(self, tokens: int) -> None:
@@ -116,13 +110,18 @@ class Window:
 
     def _amend(self, requests: int, tokens: int, at: float) -> bool:
         """The truth about the past bucket of a moment. False: it is gone."""
-        past, ends = self._past, (at // self._width_s + 1.0) * self._width_s
-        place = bisect_left(past, ends, key=ENDS)
-        if place == len(past) or past[place].ends != ends:
+        past, width_s = self._past, self._width_s
+        ends = (int(at) // width_s + 1) * width_s
+        # Where it is if none between it and now was empty. It can only stand behind that.
+        place = max(len(past) - STRIDE * ((int(self.ends) - ends) // width_s), 0)
+        while place < len(past) and past[place] < ends:
+            place += STRIDE
+        if place == len(past) or past[place] != ends:
             return False
-        bucket = past[place]
-        bucket.requests += requests
-        bucket.tokens += tokens
+        if tokens > MOST_TOKENS - past[place + TOKENS]:
+            tokens = MOST_TOKENS - past[place + TOKENS]  # the rest counts as charged now
+        past[place + REQUESTS] += requests
+        past[place + TOKENS] += tokens
         self._requests_elsewhere += requests
         self._tokens_elsewhere += tokens
         return True
@@ -147,14 +146,15 @@ class Window:
         """When time alone makes room for so many tokens; what is pending is taken to be sent now. inf: more than the limit."""
         return inf if tokens > self.tokens_limit else self._room_at(TOKENS, tokens - self.tokens_left(now), now)
 
-    def _room_at(self, kind: Callable[[Bucket], int], excess: float, now: float) -> float:
+    def _room_at(self, kind: int, excess: float, now: float) -> float:
         """When `excess` has slid out, of requests or tokens."""
         if excess <= 0:
             return now
-        for bucket in self._past:
-            excess -= kind(bucket)
+        past = self._past
+        for place in range(0, len(past), STRIDE):
+            excess -= past[place + kind]
             if excess <= 0:
-                return bucket.ends + self._span_s
+                return past[place] + self._span_s
         return self.ends + self._span_s
 
     def advance(self, now: float) -> None:
@@ -162,18 +162,22 @@ class Window:
         past, requests, tokens = self._past, self.requests, self.tokens
         requests_here, tokens_here = requests - self._requests_elsewhere, tokens - self._tokens_elsewhere
         if requests_here or tokens_here:
-            past.append(Bucket(self.ends, requests_here, tokens_here))
+            if tokens_here > MOST_TOKENS:
+                self.tokens = tokens = tokens - tokens_here + MOST_TOKENS
+                tokens_here = MOST_TOKENS
+            past.extend((int(self.ends), requests_here, tokens_here))
             self._requests_elsewhere, self._tokens_elsewhere = requests, tokens
         self.ends = (now // self._width_s + 1.0) * self._width_s
-        while past and past[0].ends + self._span_s <= now:
-            gone = past.pop(0)
-            self.requests -= gone.requests
-            self.tokens -= gone.tokens
-            self._requests_elsewhere -= gone.requests
-            self._tokens_elsewhere -= gone.tokens
+        while past and past[0] + self._span_s <= now:
+            _, requests, tokens = past[:STRIDE]
+            del past[:STRIDE]
+            self.requests -= requests
+            self.tokens -= tokens
+            self._requests_elsewhere -= requests
+            self._tokens_elsewhere -= tokens
 
 
-def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: float = 1.0) -> Window | None:
+def resized(window: Window | None, requests: int, tokens: int, *, buckets: int = MINUTE_BUCKETS, width_s: int = 1) -> Window | None:
     """The window under changed limits, 0 for none of that kind: its content stays. Without any limit it is taken away."""
     if not (requests or tokens):
         return None
