@@ -83,20 +83,20 @@ def _ascii(text: str, *, what: str, path: str) -> bytes:
     return text.encode("ascii")
 
 
-class RequestLines:
-    """The beginnings and ends of requests to one endpoint, written once for all of its keys, whose own fields stand between them."""
+class RequestLines(dict[Asked, tuple[bytes, bytes]]):
+    """The beginnings and ends of requests to one endpoint, written once for all of its keys, whose own fields stand between them.
 
-    __slots__ = ("_endpoint", "_found")
+    By what is asked: method and target; and what of the fields is of the operation, begun by CRLF. A model that cannot stand in a URL is a
+    BadRequest.
+    """
+
+    __slots__ = ("_endpoint",)
 
     def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__()
         self._endpoint = endpoint
-        self._found: dict[Asked, tuple[bytes, bytes]] = {}
 
-    def find(self, asked: Asked) -> tuple[bytes, bytes]:
-        """Method and target; and what of the fields is of the operation, begun by CRLF. BadRequest: the model cannot stand in a URL."""
-        return self._found.get(asked) or self._write(asked)
-
-    def _write(self, asked: Asked) -> tuple[bytes, bytes]:
+    def __missing__(self, asked: Asked) -> tuple[bytes, bytes]:
         protocol, operation, model, is_stream, version = asked
         target = request_target(self._endpoint, protocol, operation, model=model, is_stream=is_stream, version=version)
         if operation in UPLOADS:
@@ -106,9 +106,9 @@ class RequestLines:
         else:
             # Every inference body was read as JSON, whatever its sender called it (curl says it is a form).
             found = b"POST " + target, b"\r\ncontent-type: application/json"
-        if len(self._found) >= MOST_LINES:
-            self._found.clear()
-        self._found[asked] = found
+        if len(self) >= MOST_LINES:
+            self.clear()
+        self[asked] = found
         return found
 
 
@@ -120,7 +120,7 @@ class Sender:
     def __init__(self, endpoint: Endpoint, secret: Secret, lines: RequestLines | None = None) -> None:
         """`lines`: the endpoint's, where it has other keys as well."""
         check_auth(endpoint.auth)
-        self._lines = lines or RequestLines(endpoint)
+        self._lines = RequestLines(endpoint) if lines is None else lines
         auth = endpoint.auth
         key = _ascii(secret.reveal(), what="a provider key", path="key")
         fields = [b"host: " + urlsplit(endpoint.base_url.reveal()).netloc.encode("ascii")]
@@ -148,7 +148,7 @@ class Sender:
         `headers` are the client's (lower-cased names); `is_translated`: the client speaks another protocol. An upload's content type, which
         names the boundary of its parts, is the caller's to add. BadRequest: the model name cannot stand in a URL.
         """
-        line, fields = self._lines.find(asked)
+        line, fields = self._lines[asked]
         if self._auth_query:
             line = self._authenticated(line)
         return b"%b%b%b%b\r\n" % (line, self._fixed, fields, (self._neutral if is_translated else self._passing).write(headers))
