@@ -76,12 +76,12 @@ class HeadReader:
         crowd = self._crowd
         sighting = crowd.heads.find(head)
         if sighting is None:
-            self._known = None
             return self._read(head)
         request = sighting.request
         if request is None or not crowd.application.is_current(request.context):
             request = self._read(head)
-            self._known = crowd.heads.keep(sighting, head, request) if request.is_keepable else None
+            if request.is_keepable:
+                self._known = crowd.heads.keep(sighting, head, request)
         elif sighting.digest == self._digest:
             self._known = KnownHead(head, sighting, request)
         else:  # where every call has another caller, what is made of this one would be looked at in vain
