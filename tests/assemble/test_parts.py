@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from omnillm.admission import callers as admission
 from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.explain import explain_model
 from omnillm.assemble.parts import check_unchangeable, make_caller, make_upstreams, open_store, scheduled_budgets
@@ -89,9 +90,9 @@ def test_virtual_keys_share_what_is_equal_between_them() -> None:
     assert (one.budgets, one.models) == (("everything",), models)
     assert one.budgets is other.budgets
     assert one.models is other.models
-    limits = [configured.caller(each) for each in terms]
-    assert [(each.name, each.rpm, each.tpm) for each in limits] == [("one", 10**6, 0), ("other", 10**6, 0)]
-    assert limits[0].rpm is limits[1].rpm
+    admitted = [admission.Caller(configured.caller(each)) for each in terms]
+    assert [(each.name, each.limits.rpm, each.limits.tpm) for each in admitted] == [("one", 10**6, 0), ("other", 10**6, 0)]
+    assert admitted[0].limits is admitted[1].limits
 
 
 def test_a_price_of_ones_own_stands_beside_the_built_in_ones() -> None:

@@ -55,7 +55,7 @@ class Window:
         """Of the total, what is not in the current bucket: pending, or in an older one. As `_tokens_elsewhere`."""
         self._tokens_elsewhere = 0
         self._span_s = float((buckets - 1) * width_s)
-        self._width_s = width_s
+        self._width_s = float(width_s)
         self.ends = float(width_s)
         """When the current bucket is over: `advance` before the totals are read from then on."""
 
@@ -111,9 +111,9 @@ class Window:
     def _amend(self, requests: int, tokens: int, at: float) -> bool:
         """The truth about the past bucket of a moment. False: it is gone."""
         past, width_s = self._past, self._width_s
-        ends = (int(at) // width_s + 1) * width_s
+        ends = (at // width_s + 1.0) * width_s
         # Where it is if none between it and now was empty. It can only stand behind that.
-        place = max(len(past) - STRIDE * ((int(self.ends) - ends) // width_s), 0)
+        place = max(len(past) - STRIDE * int((self.ends - ends) / width_s), 0)
         while place < len(past) and past[place] < ends:
             place += STRIDE
         if place == len(past) or past[place] != ends:
