@@ -43,7 +43,7 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The digest of what the request bears."""
     caller: Caller
     call: Call
-    """But for whose it is, and what its body and its moment say: shared by the callers of whom nothing else tells apart."""
+    """But for whose it is, and what its body and its moment say: shared by callers whom nothing else tells apart."""
     named: str
     """The model that is peeked where the path names it and the body need not."""
     is_by_prefix: bool

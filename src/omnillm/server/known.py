@@ -126,6 +126,7 @@ class Sighting(Struct, frozen=True, gc=False):
 
 
 SEEN: Final = Entry(16)
+"""Of a head that came once: its digest, and nothing more."""
 
 
 @lru_cache(maxsize=1024)
