@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import BreakerConfigured
-from omnillm.keys.breaker import STEP_S
 from omnillm.keys.circuit import CLOSED, OPEN
 from omnillm.keys.group import MODELS_MOST
 from omnillm.outcome import Verdict
@@ -58,7 +57,7 @@ def test_successes_that_are_only_counted_come_to_the_same_as_successes_that_are_
 
 
 def test_a_key_that_was_out_of_reach_and_answers_again_counts_as_well_at_once():
-    """Also within the seconds in which its successes are only counted: then another out of reach is one of three, and not two."""
+    """Also within the second in which its successes are only counted: then another out of reach is one of three, and not two."""
     desk = Desk(key("a"), key("b"), key("c"))
     for label in "abc":
         desk.call(on=label)
@@ -82,14 +81,14 @@ def test_a_success_that_would_only_be_counted_ends_an_outage():
     assert desk.pool.outage.circuit.state is CLOSED
 
 
-def test_a_success_is_told_once_in_ten_seconds():
-    """The others of those are only counted, until somebody asks."""
+def test_a_success_is_told_once_a_second():
+    """The others of that second are only counted, until somebody asks."""
     desk = Desk(key("a"))
     held = desk.pool.keys["a"]
     for _ in range(5):
         desk.call()
     assert held.successes == 4
-    desk.now += STEP_S
+    desk.now += 1.0
     desk.call()
     assert held.successes == 0
     assert held.breaker._window.requests == 6

@@ -1,14 +1,12 @@
 """A key's breaker: trips on failures in a row, or on a share of failures in a window. 429s and callers' faults never come here."""
 
-from math import ceil, inf
+from math import inf
 
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, Backoff, Circuit
 from omnillm.keys.demand import BreakerTerms, Dice
 from omnillm.limits.window import Window
 
 JITTER = 0.25
-STEP_S = 10
-"""What slides out at once of the window, as long as a span of the outage: so a key that is well is told of once in ten seconds."""
 
 
 class Breaker:
@@ -30,11 +28,11 @@ class Breaker:
 
     @property
     def counts_until(self) -> float:
-        """When the ten seconds are over that it counts now; `add` before `succeeded` from then on."""
+        """When the second that it counts now is over; `add` before `succeeded` from then on."""
         return self._window.ends
 
     def add(self, successes: int) -> None:
-        """So many more succeeded in the ten seconds that it counts now, none of them a probe."""
+        """So many more succeeded in the second that it counts now, none of them a probe."""
         self._window.requests += successes
 
     def succeeded(self, grant: object, now: float) -> None:
@@ -78,5 +76,5 @@ class Breaker:
         self.circuit.fail(now + self.circuit.delay(self._backoff, dice))
 
     def _clear(self) -> None:
-        self._window = Window(inf, inf, buckets=ceil(self._terms.window_s / STEP_S) + 1, width_s=STEP_S)
+        self._window = Window(inf, inf, buckets=int(self._terms.window_s) + 1)
         """Of calls, in which a failure weighs one token."""
