@@ -233,22 +233,14 @@ def _daily(connection: Connection, rows: Rows) -> Daily:
     A call's attempts almost always come with its request. One that came before is added with its request; one that comes after, at once.
     """
     daily = Daily()
-    requests: dict[str, RequestRow] = {}
-    expected = 0
-    for request in rows.requests:
-        requests[request.request_id] = request
-        expected += request.attempts
-        daily.add_request(request)
-    for attempt in rows.attempts:
-        owner = requests.get(attempt.request_id)
-        if owner is not None:
-            expected -= 1
-            daily.add_attempt(owner, attempt)
-        else:
-            for request in REQUESTS.rows(connection.execute(REQUESTS.find, (attempt.request_id,))):
-                daily.add_attempt(request, attempt)
-    if expected:
-        for request in rows.requests:
-            for attempt in ATTEMPTS.rows(connection.execute(f"{ATTEMPTS.select} WHERE request_id = ?", (request.request_id,))):
-                daily.add_attempt(request, attempt)
+    requests = {request.request_id: request for request in rows.requests}
+    daily.add_requests(rows.requests)
+    strays = daily.add_attempts(requests, rows.attempts)
+    for attempt in strays:
+        found = REQUESTS.rows(connection.execute(REQUESTS.find, (attempt.request_id,)))
+        daily.add_attempts({request.request_id: request for request in found}, [attempt])
+    if sum([request.attempts for request in rows.requests]) != len(rows.attempts) - len(strays):
+        for request_id in requests:
+            came_before = connection.execute(f"{ATTEMPTS.select} WHERE request_id = ?", (request_id,))
+            daily.add_attempts(requests, ATTEMPTS.rows(came_before))
     return daily

@@ -1,6 +1,7 @@
 """The daily roll-ups: what usage reports are read from, added up as rows come in."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
 from msgspec.structs import astuple
@@ -28,11 +29,11 @@ class Sums(Generic[Group]):
 
     def __init__(self) -> None:
         self._parts: dict[Group, list[Line]] = {}
-        self._requests: dict[Group, int] = {}
+        self._requests: Counter[Group] = Counter()
 
-    def add_request(self, group: Group) -> None:
-        """A line of one request and nothing else: half of all lines, so they are counted and not added up."""
-        self._requests[group] = self._requests.get(group, 0) + 1
+    def add_requests(self, groups: Iterable[Group]) -> None:
+        """A line for each of one request and nothing else: half of all lines, so they are counted and not added up."""
+        self._requests.update(groups)
 
     def add(self, group: Group, counts: Line) -> None:
         parts = self._parts.get(group)
@@ -44,16 +45,11 @@ class Sums(Generic[Group]):
             parts[:] = [summed(parts)]
 
     def lines(self) -> dict[Group, Line]:
-        while self._requests:
-            group, requests = self._requests.popitem()
-            parts = self._parts.get(group)
-            if parts is None:
-                self._parts[group] = [(requests, *NOTHING[1:])]
-            else:
-                # Into the line that is there: of a crowd each group has one, and nothing is left to be added up.
-                first = parts[0]
-                parts[0] = (first[0] + requests, *first[1:])
-        return {group: summed(parts) for group, parts in self._parts.items()}
+        lines = {group: parts[0] if len(parts) == 1 else summed(parts) for group, parts in self._parts.items()}
+        for group, requests in self._requests.items():
+            first, *rest = lines.get(group, NOTHING)
+            lines[group] = (first + requests, *rest)
+        return lines
 
 
 def summed(parts: list[Line]) -> Line:
@@ -73,16 +69,23 @@ class Daily:
         self.keys = Sums[Key]()
         self.tags = Sums[TagKey]()
 
-    def add_request(self, request: RequestRow) -> None:
-        self.keys.add_request((request.day, request.caller, request.model, request.provider, request.key))
-        if request.tags:
-            self.tags.add_request((request.day, request.tags))
+    def add_requests(self, requests: Iterable[RequestRow]) -> None:
+        self.keys.add_requests([(row.day, row.caller, row.model, row.provider, row.key) for row in requests])
+        self.tags.add_requests([(row.day, row.tags) for row in requests if row.tags])
 
-    def add_attempt(self, request: RequestRow, attempt: AttemptRow) -> None:
-        counts = (0, 1, attempt.cost_nanousd, *astuple(attempt.usage))
-        self.keys.add((request.day, request.caller, request.model, attempt.provider, attempt.key), counts)
-        if request.tags:
-            self.tags.add((request.day, request.tags), counts)
+    def add_attempts(self, requests: Mapping[str, RequestRow], attempts: Iterable[AttemptRow]) -> list[AttemptRow]:
+        """`requests` by their ids. Returns the attempts of others, which are not added."""
+        strays = []
+        for attempt in attempts:
+            request = requests.get(attempt.request_id)
+            if request is None:
+                strays.append(attempt)
+                continue
+            counts = (0, 1, attempt.cost_nanousd, *astuple(attempt.usage))
+            self.keys.add((request.day, request.caller, request.model, attempt.provider, attempt.key), counts)
+            if request.tags:
+                self.tags.add((request.day, request.tags), counts)
+        return strays
 
 
 def rest_of(totals: Iterable[UsageRow], rows: Iterable[UsageRow]) -> list[UsageRow]:

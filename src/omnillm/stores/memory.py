@@ -268,9 +268,8 @@ def _rows(groups: Sums[tuple[str, str]]) -> list[UsageRow]:
 
 
 def _roll_up(daily: Daily, request: RequestRow, attempts: dict[int, AttemptRow]) -> None:
-    daily.add_request(request)
-    for attempt in attempts.values():
-        daily.add_attempt(request, attempt)
+    daily.add_requests([request])
+    daily.add_attempts({request.request_id: request}, attempts.values())
 
 
 def _book(booked: Booked, entry: Entry) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.stores import pepper
 from omnillm.stores.connection import CommitUnknown
-from omnillm.stores.insert import Insert
+from omnillm.stores.insert import STATEMENTS, Insert
 from omnillm.stores.migrations import scripts
 
 BUSY_S: Final = 2.0
@@ -48,12 +48,7 @@ class SqliteConnection(sqlite3.Connection):
     """A `Connection`."""
 
     def insert(self, insert: Insert, cells: list[Any]) -> int:
-        done, count, written = 0, len(cells), 0
-        for size, statement in insert.of_values:
-            while count - done >= size:
-                written += self.execute(statement, cells if size == count else cells[done : done + size]).rowcount
-                done += size
-        return written
+        return sum(self.execute(statement, bound).rowcount for statement, bound in insert.of_values(cells))
 
     def damages(self, limit: int) -> list[str]:
         return [f"the file is damaged: {damage}" for (damage,) in self.execute(f"PRAGMA quick_check({limit})") if damage != "ok"]
@@ -208,7 +203,13 @@ def create(path: Path) -> None:
 def connect(path: Path, *, busy_s: float) -> SqliteConnection:
     """The writer's connection. It may be used by one thread after another, never by two at once."""
     connection = sqlite3.connect(
-        _uri(path, "rw"), uri=True, isolation_level=None, timeout=busy_s, check_same_thread=False, factory=SqliteConnection
+        _uri(path, "rw"),
+        uri=True,
+        isolation_level=None,
+        timeout=busy_s,
+        check_same_thread=False,
+        factory=SqliteConnection,
+        cached_statements=STATEMENTS,
     )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

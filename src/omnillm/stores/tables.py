@@ -1,7 +1,6 @@
 """How the structs of `records.py` lie in the ledger's tables."""
 
 from collections.abc import Iterable, Sequence
-from operator import pos
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -17,6 +16,7 @@ TYPES: Final = {str: "text", Usage: "json"}
 """Of a column; flags and kinds are numbers too."""
 
 encode: Final = msgspec.json.Encoder().encode
+encode_lines: Final = msgspec.json.Encoder().encode_lines
 decode_usage: Final = msgspec.json.Decoder(Usage).decode
 
 Row = TypeVar("Row", RequestRow, AttemptRow, Entry, Binding)
@@ -27,13 +27,22 @@ class Table(Generic[Row]):
 
     __slots__ = ("_flags", "_insert", "_type", "_usage", "find", "key", "select")
 
-    def __init__(self, name: str, row_type: type[Row], *, key: tuple[str, ...], flags: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        name: str,
+        row_type: type[Row],
+        *,
+        key: tuple[str, ...],
+        flags: tuple[str, ...] = (),
+        alike: tuple[tuple[str, ...], ...] = (),
+    ) -> None:
+        """`alike`: columns that the calls of one moment mostly have alike, by what it takes to make them differ."""
         columns = row_type.__struct_fields__
         self._type: type[Row] = row_type
         self._flags = tuple(columns.index(flag) for flag in flags)
         self._usage = columns.index("usage") if "usage" in columns else None
         types = {field.name: TYPES.get(field.type, "bigint") for field in msgspec.structs.fields(row_type)}
-        self._insert = Insert(name, types, on_conflict="DO NOTHING")
+        self._insert = Insert(name, types, on_conflict="DO NOTHING", groups=alike)
         self.key = tuple(columns.index(column) for column in key)
         self.select = f"SELECT {', '.join(columns)} FROM {name}"
         self.find = f"{self.select} WHERE {' AND '.join(f'{column} = ?' for column in key)}"
@@ -47,10 +56,10 @@ class Table(Generic[Row]):
             cells += astuple(row)
         width = self._insert.width
         for flag in self._flags:
-            # sqlite3 looks for an adapter, slowly, for anything that is not exactly an int or a str; `+True` is 1.
-            cells[flag::width] = map(pos, cells[flag::width])
+            # sqlite3 looks for an adapter, slowly, for anything that is not exactly an int or a str; what bytes are made of is.
+            cells[flag::width] = bytes(cells[flag::width])
         if self._usage is not None:
-            cells[self._usage :: width] = [encode(usage).decode() for usage in cells[self._usage :: width]]
+            cells[self._usage :: width] = encode_lines(cells[self._usage :: width]).decode().splitlines()
         return connection.insert(self._insert, cells) == len(rows)
 
     def rows(self, found: Iterable[Sequence[Any]]) -> list[Row]:
@@ -68,10 +77,36 @@ class Table(Generic[Row]):
         return tuple(values[column] for column in self.key)
 
 
-REQUESTS = Table("requests", RequestRow, key=("request_id",), flags=("is_stream", "is_estimated"))
-ATTEMPTS = Table("attempts", AttemptRow, key=("request_id", "attempt"), flags=("is_usage_known", "is_estimated"))
-ENTRIES = Table("entries", Entry, key=("request_id", "attempt", "kind", "budget"), flags=("kind", "is_estimated"))
-BINDINGS = Table("bindings", Binding, key=("kind", "upstream_id"), flags=())
+REQUESTS = Table(
+    "requests",
+    RequestRow,
+    key=("request_id",),
+    flags=("is_stream", "is_estimated"),
+    alike=(
+        ("day", "epoch"),
+        ("tags", "session"),
+        ("outcome", "status", "attempts", "is_estimated", "loss", "operation"),
+        ("key", "model", "provider", "upstream_model", "protocol"),
+    ),
+)
+ATTEMPTS = Table(
+    "attempts",
+    AttemptRow,
+    key=("request_id", "attempt"),
+    flags=("is_usage_known", "is_estimated"),
+    alike=(
+        ("verdict", "status", "attempt", "is_usage_known", "is_estimated", "error", "epoch"),
+        ("key", "model", "provider", "price_version"),
+    ),
+)
+ENTRIES = Table(
+    "entries",
+    Entry,
+    key=("request_id", "attempt", "kind", "budget"),
+    flags=("kind", "is_estimated"),
+    alike=(("attempt", "kind", "is_estimated", "epoch"), ("budget", "period")),
+)
+BINDINGS = Table("bindings", Binding, key=("kind", "upstream_id"))
 
 ADD_TO_BALANCES = add_to("balances", ("budget", "period"), ("settled_nanousd",))
 ADD_TO_DAILY = add_to("daily", KEY_COLUMNS, COUNT_COLUMNS)

@@ -1,0 +1,65 @@
+"""Rows on their way into SQLite: what the rows of a batch have alike is bound once, whichever columns these are."""
+
+import sqlite3
+from itertools import product
+
+import pytest
+from msgspec.structs import replace
+
+from omnillm.records import EntryKind
+from omnillm.stores.insert import FEWEST_ALIKE
+from omnillm.stores.migrations import scripts
+from omnillm.stores.sqlite_database import SqliteConnection
+from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
+from omnillm.testing.store_suite import call
+from omnillm.usage import Usage
+
+COUNTS = (1, FEWEST_ALIKE - 1, FEWEST_ALIKE, 64 + FEWEST_ALIKE)
+
+
+@pytest.fixture
+def connection():
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
+    connection.executescript("".join(scripts("sqlite")))
+    yield connection
+    connection.close()
+
+
+def postings(count, **odd):
+    """`count` calls; the last one's request differs from the others by `odd`."""
+    made = [call(number) for number in range(count)]
+    made[-1] = replace(made[-1], request=replace(made[-1].request, usage=Usage(input=7), **odd))
+    return made
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_requests_come_back_as_they_were_whatever_they_have_alike(connection, count):
+    """Each set of the columns that mostly are alike, with one row in which some of them are not."""
+    odd = ({"day": "2026-11-30"}, {"session": "s"}, {"outcome": "rate_limited", "status": 429, "is_estimated": True}, {"model": "other"})
+    for differs in product((False, True), repeat=len(odd)):
+        changes = {name: value for group, is_odd in zip(odd, differs, strict=True) if is_odd for name, value in group.items()}
+        rows = [posting.request for posting in postings(count, **changes)]
+        assert REQUESTS.insert(connection, rows)
+        assert REQUESTS.rows(connection.execute(f"{REQUESTS.select} ORDER BY request_id")) == rows
+        assert not REQUESTS.insert(connection, rows)
+        connection.execute("DELETE FROM requests")
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("odd", [{}, {"verdict": "overload", "status": 529, "is_usage_known": False}, {"provider": "other"}])
+def test_attempts_come_back_as_they_were_whatever_they_have_alike(connection, count, odd):
+    """All alike, one that failed, one that went elsewhere."""
+    rows = [attempt for posting in postings(count) for attempt in posting.attempts]
+    rows[0] = replace(rows[0], **odd)
+    assert ATTEMPTS.insert(connection, rows)
+    assert ATTEMPTS.rows(connection.execute(f"{ATTEMPTS.select} ORDER BY request_id, attempt")) == rows
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("odd", [{}, {"kind": EntryKind.VOID, "is_estimated": True}, {"period": "2026-12"}])
+def test_entries_come_back_as_they_were_whatever_they_have_alike(connection, count, odd):
+    """All alike, one that gives back, one of another period."""
+    rows = [replace(posting.entries[0], kind=EntryKind.SETTLE) for posting in postings(count)]
+    rows[-1] = replace(rows[-1], **odd)
+    assert ENTRIES.insert(connection, rows)
+    assert ENTRIES.rows(connection.execute(f"{ENTRIES.select} ORDER BY request_id")) == rows
