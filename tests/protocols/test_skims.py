@@ -1,4 +1,4 @@
-"""Pieces of a stream that are passed on without being read event by event: only those that hold nothing for the watch to see."""
+"""Pieces of a stream that are passed on without being read event by event: only those that hold nothing new for the watch to see."""
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,11 @@ from omnillm.protocols.registry import PROTOCOLS
 
 CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}],"usage":null}\n\n'
 DELTA = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":4,"delta":"Hi"}\n\n'
-PLAIN = {"openai_chat": CHUNK, "openai_responses": DELTA}
+BLOCK = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"} }\n\n'
+PARTS = b'data: {"candidates": [{"content": {"parts": [{"text": "Hi"}]}}], "usageMetadata": {"totalTokenCount": 9}}\r\n\r\n'
+PLAIN = {"openai_chat": CHUNK, "openai_responses": DELTA, "anthropic_messages": BLOCK, "gemini_generate_content": PARTS}
+MANY = ("openai_chat", "openai_responses")
+"""Whose events are skimmed several at a time."""
 TELLING = [
     b"data: [DONE]\n\n",
     b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n',
@@ -20,6 +24,12 @@ TELLING = [
     b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n',
     b"data: not json\n\n",
 ]
+OTHERS = [
+    b'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":5}}\n\n',
+    b'event: content_block_delta\ndata: {"type":"message_stop"}\n\n',
+    b'data: {"candidates": [{"finishReason": "STOP"}]}\n\n',
+]
+"""What tells something in one protocol."""
 ODD = [
     b"data: {",
     b"}\n\n",
@@ -34,6 +44,12 @@ ODD = [
     b"id: 7\n",
     b"\ndata: {",
     b"\n\nevent: ",
+    b"data: \n\n",
+    b'"error"',
+    b'_tokens"',
+    b'"response"',
+    b'"type":"error",',
+    b'"finishReason":"STOP",',
 ]
 
 
@@ -45,34 +61,69 @@ def watching(protocol):
     return watch
 
 
+def known(watch):
+    """All that a watch can be asked."""
+    return watch.usage, watch.tier, watch.failure, watch.next_sequence, watch.response_id, watch.at_end_of_stream()
+
+
+def check_skimmed(protocol, piece):
+    """What is skimmed is whole frames in which the watch sees nothing new; what is not has changed nothing for whoever sees it then."""
+    skimming, seeing, reader = watching(protocol), watching(protocol), SseReader()
+    is_skimmed = skimming.skims(piece)
+    frames = reader.feed(piece)
+    sights = [seeing.see(frame) for frame in frames]
+    if is_skimmed:
+        assert b"".join(frame.raw for frame in frames) == piece
+        assert not reader.is_open
+        assert set(sights) <= {Sight.NOTHING, Sight.CONTENT}
+    else:
+        assert [skimming.see(frame) for frame in frames] == sights
+    assert known(skimming) == known(seeing)
+
+
 @pytest.mark.parametrize("protocol", PLAIN)
-def test_plain_events_are_skimmed_one_or_many(protocol):
+def test_plain_events_are_skimmed(protocol):
     """As soon as content was seen, not before."""
     event = PLAIN[protocol]
     assert not PROTOCOLS[protocol].watch(False).skims(event)
-    for count in (1, 2, 7):
-        assert watching(protocol).skims(event * count)
+    assert watching(protocol).skims(event)
+
+
+@pytest.mark.parametrize("protocol", MANY)
+def test_several_plain_events_are_skimmed_in_one_look(protocol):
+    """Where looking costs less than decoding."""
+    for count in (2, 7):
+        assert watching(protocol).skims(PLAIN[protocol] * count)
 
 
 @in_turn("protocol", PLAIN)
-@in_turn("telling", [*TELLING, *ODD[1:], b"data: {}\rdata: [DONE]\n\n"])
+@in_turn("telling", [*TELLING, *ODD[1:14], b"data: {}\rdata: [DONE]\n\n"])
 def test_what_tells_something_or_is_not_whole_is_not_skimmed(protocol, telling):
-    """Alone, before a plain event, and behind one."""
+    """Alone, before a plain event, and behind one. To Gemini what another protocol tells is nothing, and it is seen as such."""
     event = PLAIN[protocol]
-    for piece in (telling, telling + event, event + telling):
+    if not (protocol == "gemini_generate_content" and telling.startswith(b'data: {"choices"')):
+        assert not watching(protocol).skims(telling)
+    for piece in (telling + event, event + telling):
         assert not watching(protocol).skims(piece)
+        check_skimmed(protocol, piece)
 
 
 @pytest.mark.parametrize("protocol", PLAIN)
 @settings(max_examples=150, deadline=None)
-@given(parts=st.lists(st.sampled_from([*PLAIN.values(), *PLAIN.values(), *TELLING, *ODD]), max_size=6))
-def test_what_is_skimmed_is_whole_and_shows_nothing(protocol, parts):
-    """The reader finds whole frames in it and nothing behind them, and the watch sees nothing in any."""
-    piece = b"".join(parts)
-    skimming, seeing, reader = watching(protocol), watching(protocol), SseReader()
-    if skimming.skims(piece):
-        frames = reader.feed(piece)
-        assert b"".join(frame.raw for frame in frames) == piece
-        assert not reader.is_open
-        assert {seeing.see(frame) for frame in frames} == {Sight.NOTHING}
-        assert seeing.next_sequence == skimming.next_sequence
+@given(parts=st.lists(st.sampled_from([*PLAIN.values(), *PLAIN.values(), *TELLING, *OTHERS, *ODD]), max_size=6))
+def test_what_is_skimmed_is_whole_and_shows_nothing_new(protocol, parts):
+    """The reader finds whole frames in it and nothing behind them, and the watch sees nothing new in any."""
+    check_skimmed(protocol, b"".join(parts))
+
+
+@pytest.mark.parametrize("protocol", PLAIN)
+@settings(max_examples=150, deadline=None)
+@given(
+    data=st.data(), odd=st.sampled_from([b"", *ODD, *TELLING, *OTHERS, b'"', b"\\", b"\x00", b"\xff", b"{", b"}"]), count=st.integers(1, 2)
+)
+def test_an_event_with_something_put_in_or_taken_out_is_skimmed_only_if_it_shows_nothing_new(protocol, data, odd, count):
+    """Wherever it stands."""
+    piece = PLAIN[protocol] * count
+    start = data.draw(st.integers(0, len(piece)))
+    end = data.draw(st.integers(start, min(start + 12, len(piece))))
+    check_skimmed(protocol, piece[:start] + odd + piece[end:])

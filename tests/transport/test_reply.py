@@ -205,6 +205,40 @@ def test_mutilated_reply_is_refused_or_read_as_others_read_it(raw, edits, size):
             assert opinion is None or opinion == (subject.status, b"".join(subject.pieces))
 
 
+def read_on(raw, size, **limits):
+    """What a reply comes to whose body is handed on as it comes, from the piece behind its head on."""
+    subject = reader(**limits)
+    body = b""
+    with contextlib.suppress(UpstreamLost):
+        for start in range(0, len(raw), size):
+            piece = raw[start : start + size]
+            if subject.has_head and not subject.is_complete:
+                body += subject.feed_body(piece)
+            else:
+                subject.feed(piece)
+                body += subject.take()
+    body += subject.take()  # what a refused piece had left
+    return subject.status, subject.headers, body, subject.is_complete, subject.is_keep_alive, subject.has_surplus
+
+
+@given(
+    raw=st.sampled_from([raw for raw, _ in GOOD.values()] + list(HOSTILE.values()) + [CHUNKED + b"1;%b\r\nx\r\n" % (b"y" * 70) * 5]),
+    surplus=st.sampled_from([b"", b"x", OK]),
+    place=st.integers(0, 200),
+    insert=st.sampled_from([b"", b"", b"\r", b"\n", b" ", b"0", b"5"]),
+    size=st.integers(1, 50),
+    limit=st.sampled_from([60, 1000]),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_body_handed_on_as_it_comes_is_the_one_that_would_wait(raw, surplus, place, insert, size, limit):
+    """The same pieces, the same refusals, the same bounds, the same fate of the connection."""
+    raw = raw[:place] + insert + raw[place:] + surplus
+    waiting = reader(max_header_bytes=limit)
+    with contextlib.suppress(UpstreamLost):
+        feed_in_pieces(waiting, raw, size)
+    assert read_on(raw, size, max_header_bytes=limit) == summary(waiting)
+
+
 def test_one_parser_reads_reply_after_reply_without_leftovers():
     """Trailers of one reply are not fields of the next."""
     subject = reader()

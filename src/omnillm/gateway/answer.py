@@ -122,16 +122,9 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         """Of a stream: neither its terminal event nor a failure was seen."""
         return not (self.is_ended_well or self.seen & Sight.FAILED)
 
-    def pass_on(self, piece: bytes) -> bytes:
-        """As `take` and `release`, at the least price for what is most of a stream: whole frames that only have to be forwarded.
-
-        The last frames stay held: whoever forwards them knows whether the client was still there.
-        """
-        skims = self._skims
-        if skims is not None and not self._sse.is_open and skims(piece):
-            return piece
-        self.take(piece)
-        return self.release() if self.is_running else b""
+    def skims(self) -> Callable[[bytes], bool] | None:
+        """Whether the next piece is whole events that only have to be forwarded; None: nothing tells without reading it."""
+        return None if self._skims is None or self._sse.is_open else self._skims
 
     def _see(self, frames: Iterable[Frame]) -> int:
         assert self.watch is not None

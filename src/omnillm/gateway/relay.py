@@ -4,7 +4,6 @@ A plain reply's cost is known before it is told, because its head names it. All 
 who serves it writes first, and closes in the same step of the loop, before anybody's next call is looked at.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -17,6 +16,7 @@ from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
+from omnillm.gateway.pouring import Outlet, Pouring
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
@@ -26,8 +26,6 @@ from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
 _SUCCESS: Final = Verdict.SUCCESS
 """Asking the class of an enum for a member costs ten of asking a module for it."""
 _UNKNOWN: Final[tuple[Usage, int | None]] = (NO_USAGE, None)
-Outlet = Callable[[bytes], bool]
-"""Where whole events go as they come; False, and nothing is written, when there is no room."""
 
 
 class Relay(msgspec.Struct, eq=False):
@@ -39,7 +37,6 @@ class Relay(msgspec.Struct, eq=False):
     _drains: Drains
     whole: bytes | None
     """A plain reply's body, its cost already the case's."""
-    _outlet: Outlet | None = None
     _is_abandoned: bool = False
     _is_settled: bool = False
 
@@ -121,21 +118,16 @@ class Relay(msgspec.Struct, eq=False):
                 self._succeed()
                 return b""
             if outlet is not None:
-                self._outlet = outlet
-                await answer.exchange.pour(self._pass_on)
+                await self._pour(answer, outlet)
             if outlet is None or answer.is_at_rest:
                 await self._take(answer)
 
-    def _pass_on(self, piece: bytes) -> bool:
-        """Called by the provider's connection: False ends the pouring."""
-        answer, outlet = self._answer, self._outlet
-        assert outlet is not None
-        self._attempt.observed_bytes += len(piece)
-        ready = answer.pass_on(piece)
-        if ready and not outlet(ready):
-            answer.hold(ready)
-            return False
-        return bool(ready) or answer.is_running
+    async def _pour(self, answer: Answer, outlet: Outlet) -> None:
+        pouring = Pouring(answer, outlet)
+        try:
+            await answer.exchange.pour(pouring.take)
+        finally:
+            self._attempt.observed_bytes += pouring.observed_bytes
 
     async def _take(self, answer: Answer) -> None:
         try:
@@ -151,8 +143,6 @@ class Relay(msgspec.Struct, eq=False):
 
     def close(self) -> None:
         """The client is served or gone. A stream that did not end is drained, or settled as aborted: input and observed output."""
-        if self.whole is None:
-            self._outlet = None  # whoever drains needs no client
         if self._is_settled or self.case.is_closed:
             return
         if self.whole is not None:

@@ -123,9 +123,10 @@ class StreamWatch(Interface):
 
     @property
     def skims(self) -> Callable[[bytes], bool] | None:
-        """Whether a piece of server-sent events, at whose start none is open, is whole ones of which `see` would say `NOTHING`.
+        """Whether a piece of server-sent events, at whose start none is open, is whole ones of which `see` would say nothing new.
 
-        False: perhaps not. None: the events of this protocol are seen one by one.
+        That is `NOTHING`, or `CONTENT` where it has said so before. What `see` would keep of them is then kept. False: perhaps not, and
+        nothing is changed by it. None: the events of this protocol are seen one by one.
         """
         ...
 

@@ -43,6 +43,9 @@ class Burst:
                 transport.write(piece)
 
     def _end(self) -> None:
+        if not self._waiting:
+            self._is_open = False
+            return
         try:
             self.flush()
         finally:

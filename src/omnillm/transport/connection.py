@@ -141,14 +141,10 @@ class Connection(asyncio.Protocol):
 
     def take(self) -> bytes:
         """All of the body that has come since the last time, joined."""
-        pieces = self.reader.pieces
-        if not pieces:
+        reader = self.reader
+        if not reader.pieces:
             return b""
-        if len(pieces) == 1:
-            body = pieces.pop()
-        else:
-            body = b"".join(pieces)
-            pieces.clear()
+        body = reader.take()
         self._unread = 0
         if self._is_paused:
             self._resume()
@@ -237,15 +233,16 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if not self._is_busy:
+        sink = self._sink
+        if sink is None and not self._is_busy:
             self._take_unasked(data)
             return
         self.seen_at = self._clock.now()
-        reader, sink = self.reader, self._sink
-        pieces = reader.pieces
+        reader = self.reader
         try:
-            reader.feed(data)
-            if sink is not None and pieces and not sink(pieces.pop() if len(pieces) == 1 else self.take()):
+            if sink is None:
+                reader.feed(data)
+            elif (piece := reader.feed_body(data)) and not sink(piece):
                 self.due = self._due_of_silence()  # before a sweep can come: who is woken runs later
                 self._wake()
         except Exception as fault:  # noqa: BLE001  # not only UpstreamLost: a defect is raised where the reply is read

@@ -91,23 +91,49 @@ class ReplyReader:
         self._received += len(piece)
         try:
             self._parser.feed_data(piece)
-        except HttpParserUpgrade as end:
-            if not self.is_complete:
-                raise UpstreamLost("The provider's reply is garbled: it switched protocols unasked.") from end
-            self.surplus = piece[end.args[0] :]
-        except HttpParserError as error:
-            if not self.is_complete:
-                blame = error.__context__
-                raise blame if isinstance(blame, UpstreamLost) else UpstreamLost(f"The provider's reply is garbled: {error}.") from error
-            self.note_surplus()
+        except (HttpParserUpgrade, HttpParserError) as stop:
+            self._take_stop(stop, piece)
         if len(pieces) > count:
             self._received = 0
             if self._bodiless:
                 pieces.clear()
                 self.note_surplus()
-        elif self._received > self._limits.max_header_bytes and not self.is_complete:
-            # A head, or chunk extensions and trailers: llhttp and httptools would gather them without end.
-            raise too_large("head")
+        else:
+            self._check_received()
+
+    def feed_body(self, piece: bytes) -> bytes:
+        """As `feed`, of a reply that has a body and whose head has come, when nothing of it waits: what of the body is in this piece."""
+        try:
+            self._parser.feed_data(piece)
+        except (HttpParserUpgrade, HttpParserError) as stop:
+            self._take_stop(stop, piece)
+        pieces = self.pieces
+        if pieces:
+            self._received = 0
+            return pieces.pop() if len(pieces) == 1 else self.take()
+        self._received += len(piece)
+        self._check_received()
+        return b""
+
+    def take(self) -> bytes:
+        """All of the body that waits, joined."""
+        pieces = self.pieces
+        if len(pieces) == 1:
+            return pieces.pop()
+        body = b"".join(pieces)
+        pieces.clear()
+        return body
+
+    def _take_stop(self, stop: Exception, piece: bytes) -> None:
+        if isinstance(stop, HttpParserUpgrade):
+            if not self.is_complete:
+                raise UpstreamLost("The provider's reply is garbled: it switched protocols unasked.") from stop
+            self.surplus = piece[stop.args[0] :]
+            return
+        if not self.is_complete:
+            blame = stop.__context__
+            raise blame if isinstance(blame, UpstreamLost) else UpstreamLost(f"The provider's reply is garbled: {stop}.") from stop
+        self.note_surplus()
 
     def note_surplus(self) -> None:
         """More came than the reply: whatever it is, no other reply is read after it."""
@@ -170,6 +196,11 @@ class ReplyReader:
         if status not in INTERIM:
             raise UpstreamLost(f"The provider answered with the interim status {status}, which nobody asked for.")
         self._is_interim = True
+
+    def _check_received(self) -> None:
+        # Nothing of the body came: a head, or chunk extensions and trailers. llhttp and httptools would gather them without end.
+        if self._received > self._limits.max_header_bytes and not self.is_complete:
+            raise too_large("head")
 
     def _measure(self, headers: dict[bytes, bytes]) -> None:
         limits = self._limits

@@ -16,6 +16,10 @@ from omnillm.usage import Usage
 _decode = msgspec.json.Decoder(StreamEvent).decode
 # Bound once: `see` is called for every event.
 _NOTHING, _CONTENT, _END, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.END, Sight.FAILED
+_NEWLINE = ord("\n")
+_RETURN = ord("\r")
+_BEGINNING, _BEYOND = b"event: content_block_delta\ndata: ", b"event: content_block_delta\ndata:!"
+"""Between them lies, in the order of bytes, whatever begins with the first."""
 _MALFORMED = Failure(
     verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
 )
@@ -28,15 +32,15 @@ class MessageWatch:
     `message_delta` that names it, the usage of a stream is not known.
     """
 
-    __slots__ = ("_counts", "_is_complete", "_is_told", "failure", "usage")
+    __slots__ = ("_counts", "_has_content", "_is_complete", "_is_told", "failure", "usage")
     next_sequence: ClassVar = 0
-    skims: ClassVar = None
     response_id: ClassVar = ""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.failure: Failure | None = None
         self._counts: dict[str, Any] = {}
+        self._has_content = False
         self._is_complete = False
         self._is_told = False
 
@@ -49,8 +53,21 @@ class MessageWatch:
             self.failure = _MALFORMED
             return _FAILED
         if event.type == "content_block_delta":
+            self._has_content = True
             return _CONTENT
         return self._see_frame_of_the_message(event)
+
+    def skims(self, piece: bytes) -> bool:
+        """One delta, of two lines, behind a delta: the event is decoded as `see` does it, and only the frame is never made."""
+        if not (self._has_content and _BEGINNING <= piece < _BEYOND and piece[-2:] == b"\n\n"):
+            return False
+        data = piece[len(_BEGINNING) : -2]
+        if _NEWLINE in data or _RETURN in data:
+            return False
+        try:
+            return _decode(data).type == "content_block_delta"
+        except UNREADABLE:
+            return False
 
     def _see_frame_of_the_message(self, event: StreamEvent) -> int:
         if event.error is not None or event.type == "error":

@@ -18,6 +18,10 @@ _CHUNK: msgspec.json.Decoder[Chunk | list[Chunk]] = msgspec.json.Decoder(Chunk |
 _decode = _CHUNK.decode
 # Bound once: `see` is called for every event.
 _NOTHING, _CONTENT, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.FAILED
+_NEWLINE = ord("\n")
+_RETURN = ord("\r")
+_BEGINNING, _BEYOND = b"data: ", b"data:!"
+"""Between them lies, in the order of bytes, whatever begins with the first."""
 _MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="a chunk is not JSON of this protocol")
 
 
@@ -26,7 +30,6 @@ class GenerateContentWatch:
 
     __slots__ = ("_finished", "_has_content", "_is_blocked", "_metadata", "_reported", "_searches", "_started", "failure")
     next_sequence: ClassVar = 0
-    skims: ClassVar = None
     response_id: ClassVar = ""
     tier: ClassVar = None
 
@@ -47,8 +50,27 @@ class GenerateContentWatch:
 
     def see(self, frame: Frame) -> int:
         data = frame.data
-        if not data:
-            return _NOTHING
+        return self._look(data) if data else _NOTHING
+
+    def skims(self, piece: bytes) -> bool:
+        """One event of one line, behind content: its chunk is taken as `see` takes it, and only the frame is never made.
+
+        One that fails is not skimmed, and taken once more: what it told the first time it tells again.
+        """
+        if not (self._has_content and _BEGINNING <= piece < _BEYOND):
+            return False
+        if piece[-4:] == b"\r\n\r\n":  # as Google ends its lines
+            data = piece[len(_BEGINNING) : -4]
+        elif piece[-2:] == b"\n\n":
+            data = piece[len(_BEGINNING) : -2]
+        else:
+            return False
+        return bool(data) and not (_NEWLINE in data or _RETURN in data) and self._look(data) == _CONTENT
+
+    def at_end_of_stream(self) -> bool:
+        return self._is_blocked or (bool(self._finished) and self._started <= self._finished)
+
+    def _look(self, data: bytes) -> int:
         try:
             decoded = _decode(data)
         except UNREADABLE:
@@ -64,9 +86,6 @@ class GenerateContentWatch:
         if not self._has_content:
             self._has_content = has_content(data)
         return _CONTENT if self._has_content else _NOTHING
-
-    def at_end_of_stream(self) -> bool:
-        return self._is_blocked or (bool(self._finished) and self._started <= self._finished)
 
     def _take(self, chunk: Chunk) -> None:
         if chunk.error is not None:

@@ -16,8 +16,10 @@ from omnillm.usage import Usage
 
 _CHUNK = msgspec.json.Decoder(Chunk)
 _BRACE = ord("{")
+_NEWLINE = ord("\n")
 _RETURN = ord("\r")
-_BEGINNING = b"data: {"
+_BEGINNING, _BEYOND = b"data: {", b"data: |"
+"""Between them lies, in the order of bytes, whatever begins with the first: two comparisons cost less than one slice."""
 _MALFORMED = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not a chunk")
 
 
@@ -52,15 +54,16 @@ class ChatWatch:
 
     def skims(self, piece: bytes) -> bool:
         """Events of one line each, `data: {...`: as many line ends as that makes, and none of the words that `see` looks for."""
-        rfind = piece.rfind
+        # rpartition looks as rfind does, and does not parse its arguments one by one.
+        lines, _, rest = piece.rpartition(b"\n\n")
         return (
             self._has_content
-            and piece.startswith(_BEGINNING)
-            and piece.endswith(b"\n\n")
-            and rfind(b'_tokens"') < 0
-            and rfind(b'"error"') < 0
-            and _RETURN not in piece
-            and (piece.find(b"\n") == len(piece) - 2 or piece.count(b"\n") == 2 + 2 * piece.count(b"\n\ndata: {"))
+            and not rest
+            and _BEGINNING <= lines < _BEYOND
+            and not lines.rpartition(b'_tokens"')[1]
+            and not lines.rpartition(b'"error"')[1]
+            and _RETURN not in lines
+            and (_NEWLINE not in lines or lines.count(b"\n") == 2 * lines.count(b"\n\ndata: {"))
         )
 
     def at_end_of_stream(self) -> bool:

@@ -16,7 +16,11 @@ from omnillm.usage import Usage
 _EVENT = msgspec.json.Decoder(StreamEvent)
 _POSITION = msgspec.json.Decoder(Position)
 _BRACE = ord("{")
+_END_BRACE = ord("}")
+_NEWLINE = ord("\n")
 _RETURN = ord("\r")
+_BEGINNING, _BEYOND = b"event: ", b"event:!"
+"""Between them lies, in the order of bytes, whatever begins with the first."""
 _MALFORMED = Failure(
     verdict=Verdict.SERVER_FAULT, status=200, code="malformed_event", message="an event of the stream is not JSON of this protocol"
 )
@@ -53,19 +57,21 @@ class ResponsesWatch:
         return self._look(data)
 
     def skims(self, piece: bytes) -> bool:
-        """Events of two lines each, `event: ...` and `data: {...`: as many line ends as that makes, and none of the words of `see`."""
-        rfind = piece.rfind
+        """Events of two lines each, `event: ...` and `data: {...}`: as many line ends as that makes, and none of the words of `see`."""
+        # rpartition looks as rfind does, and does not parse its arguments one by one.
+        lines, _, rest = piece.rpartition(b"\n\n")
         if (
             self._has_content
-            and piece.startswith(b"event: ")
-            and piece.endswith(b"}\n\n")
-            and rfind(b'"response"') < 0
-            and rfind(b'"error"') < 0
-            and _RETURN not in piece
+            and not rest
+            and _BEGINNING <= lines < _BEYOND
+            and lines[-1] == _END_BRACE
+            and not lines.rpartition(b'"response"')[1]
+            and not lines.rpartition(b'"error"')[1]
+            and _RETURN not in lines
         ):
-            events = piece.count(b"\ndata: {")
-            if piece.count(b"\n") == 3 * events and piece.count(b"\n\nevent: ") == events - 1:
-                self._last = piece[rfind(b"\ndata: {") + 7 : -2]
+            before, _, data = lines.rpartition(b"\ndata: ")
+            if data[0] == _BRACE and _NEWLINE not in data and (_NEWLINE not in before or _are_pairs(lines)):
+                self._last = data
                 return True
         return False
 
@@ -112,6 +118,12 @@ class ResponsesWatch:
         usage = self.usage
         self.failure = msgspec.structs.replace(self.failure or failure, usage=usage)
         return Sight.FAILED
+
+
+def _are_pairs(lines: bytes) -> bool:
+    """Of what begins with a name: whether each event is a name and an object, and nothing more. The last one's end is not in it."""
+    events = lines.count(b"\ndata: {")
+    return lines.count(b"\n") == 3 * events - 2 and lines.count(b"\n\nevent: ") == events - 1
 
 
 def _has_content(event: StreamEvent) -> bool:
