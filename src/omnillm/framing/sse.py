@@ -1,8 +1,8 @@
 """Server-sent events, read as they arrive (WHATWG HTML, 9.2) and kept as they came.
 
 However the bytes are cut into pieces, the frames are the same. Two paths: a whole `data:` event, with or without a name before it,
-is cut out of the piece with two or three searches; everything else (carriage returns, comments, several data lines, an event cut
-in two) goes line by line.
+is cut out of the piece with two or three searches; everything else (carriage returns but for a lone event's, comments, several data
+lines, an event cut in two) goes line by line.
 """
 
 from typing import Protocol
@@ -15,6 +15,10 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NEWLINE = ord("\n")
 _RETURN = ord("\r")
+_END, _LONG_END = b"\n\n", b"\r\n\r\n"
+_DATA, _BEYOND_DATA = b"data: ", b"data:!"
+_EVENT, _BEYOND_EVENT = b"event: ", b"event:!"
+"""What begins with the first of a pair lies, in the order of bytes, from it up to the second: two comparisons cost less than one slice."""
 
 
 class Frame(msgspec.Struct, gc=False):
@@ -40,6 +44,16 @@ class FrameReader(Protocol):
         ...
 
 
+def _plain_frame(raw: bytes, lines: bytes) -> Frame | None:
+    """The event whose bytes are `raw`, and without its last line ends `lines`: if that is a line of data, or one with a name before it."""
+    if _NEWLINE not in lines:
+        return Frame(raw, lines[6:]) if _DATA <= lines < _BEYOND_DATA else None
+    name, _, data = lines.partition(b"\n")
+    if _DATA <= data < _BEYOND_DATA and _EVENT <= name < _BEYOND_EVENT and _NEWLINE not in data:
+        return Frame(raw, data[6:], name[7:])
+    return None
+
+
 class SseReader:
     """Bytes in, complete frames out."""
 
@@ -59,42 +73,29 @@ class SseReader:
 
     def feed(self, piece: bytes) -> list[Frame]:
         """The frames that this piece completes. Raises UpstreamLost when an event is larger than 16 MiB."""
-        find = piece.find
-        if self.is_open or len(piece) > MAX_EVENT_BYTES or _RETURN in piece:
+        if self.is_open or len(piece) > MAX_EVENT_BYTES:
             frames: list[Frame] = []
             self._feed_lines(piece, frames)
             return frames
-        if find(b"\n") == len(piece) - 2 and piece.startswith(b"data: ") and piece.endswith(b"\n"):
-            self._is_start = False
-            return [Frame(piece, piece[6:-2])]  # one event and nothing else, as most providers write it
-        data_at = find(b"\n") + 1
-        if (
-            find(b"\n", data_at) == len(piece) - 2
-            and piece.startswith(b"data: ", data_at)
-            and piece.startswith(b"event: ")
-            and piece.endswith(b"\n")
-        ):
-            self._is_start = False
-            return [Frame(piece, piece[data_at + 6 : -2], piece[7 : data_at - 1])]  # the same, named
-        return self._cut_out(piece)
+        lines, _, rest = piece.rpartition(_LONG_END if _RETURN in piece else _END)
+        frame = None if rest or _RETURN in lines else _plain_frame(piece, lines)
+        if frame is None:
+            return self._cut_out(piece)
+        self._is_start = False
+        return [frame]  # one event and nothing else, as most providers write it
 
     def _cut_out(self, piece: bytes) -> list[Frame]:
         """The whole events of a piece, at whose start no event is open."""
         frames: list[Frame] = []
-        start, size, find, starts = 0, len(piece), piece.find, piece.startswith
-        while start < size:
-            data_at, event = start, b""
-            if not starts(b"data: ", start):
-                name_end = find(b"\n", start)
-                data_at = name_end + 1
-                if name_end < 0 or not (starts(b"event: ", start) and starts(b"data: ", data_at)):
+        start = 0
+        if _RETURN not in piece:
+            for lines in piece.split(_END)[:-1]:
+                end = start + len(lines) + len(_END)
+                frame = _plain_frame(piece[start:end], lines)
+                if frame is None:
                     break
-                event = piece[start + 7 : name_end]
-            after = find(b"\n", data_at) + 1
-            if not 0 < after < size or piece[after] != _NEWLINE:
-                break
-            frames.append(Frame(piece[start : after + 1], piece[data_at + 6 : after - 1], event))
-            start = after + 1
+                frames.append(frame)
+                start = end
         if start:
             self._is_start = False
         if start < len(piece):

@@ -16,6 +16,8 @@ from omnillm.transport.client import Exchange
 
 UNTOLD: Final = ReplyPeek(usage=None, is_complete=True)
 """Of a reply that is no generation."""
+# Bound once: they are asked for at every event.
+_CONTENT, _END, _FAILED = Sight.CONTENT, Sight.END, Sight.FAILED
 _RARE: Final = Sight.END | Sight.FAILED | Sight.WITHHOLD
 """What a frame may show that makes it more than something to forward."""
 
@@ -76,30 +78,30 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         What is told is content once the client would see some: until then a fault can still be hidden, whatever the provider has said.
         """
         assert self.watch is not None
-        see, feed, free_text = self.watch.see, translator.feed_frame, translator.free_text
-        told = Sight.NOTHING
+        see, feed, free_text, hold = self.watch.see, translator.feed_frame, translator.free_text, self._held.append
+        told: int = Sight.NOTHING
         seen = self.seen
         for frame in frames:
             sight = see(frame)
             seen |= sight
-            told |= sight & ~Sight.CONTENT
-            if sight & Sight.FAILED:
+            told |= sight & ~_CONTENT
+            if sight & _FAILED:
                 break
             try:
                 piece = feed(frame)
                 if piece:
-                    self._held.append(piece)
-                    if seen & Sight.CONTENT and (free_text is None or not free_text.is_holding):
-                        told |= Sight.CONTENT
-                if sight & Sight.END:
+                    hold(piece)
+                    if seen & _CONTENT and (free_text is None or not free_text.is_holding):
+                        told |= _CONTENT
+                if sight & _END:
                     self.final = frame.data
                     self.hold(translator.finish())
                     self.is_ended_well = True
                     break
             except UpstreamLost as error:
                 self._garbled = Failure(verdict=Verdict.SERVER_FAULT, status=200, code=error.code, message=error.message)
-                seen |= Sight.FAILED
-                told |= Sight.FAILED
+                seen |= _FAILED
+                told |= _FAILED
                 break
         self.seen = seen
         return told

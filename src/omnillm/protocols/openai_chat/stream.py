@@ -40,13 +40,13 @@ class ChatWatch:
 
     def see(self, frame: Frame) -> int:
         data = frame.data
-        # rfind is the fastest search that CPython has for a word, and what is looked for stands near the end.
+        # rpartition is the fastest search that CPython has for a word, and what is looked for stands near the end.
         if (
             self._has_content
             and data
             and data[0] == _BRACE
-            and data.rfind(b'_tokens"') < 0
-            and data.rfind(b'"error"') < 0
+            and not data.rpartition(b'_tokens"')[1]
+            and not data.rpartition(b'"error"')[1]
             and not frame.event
         ):
             return Sight.NOTHING
@@ -54,7 +54,6 @@ class ChatWatch:
 
     def skims(self, piece: bytes) -> bool:
         """Events of one line each, `data: {...`: as many line ends as that makes, and none of the words that `see` looks for."""
-        # rpartition looks as rfind does, and does not parse its arguments one by one.
         lines, _, rest = piece.rpartition(b"\n\n")
         return (
             self._has_content

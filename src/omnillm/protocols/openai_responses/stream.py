@@ -51,14 +51,14 @@ class ResponsesWatch:
         data = frame.data
         if not data or self._is_complete:
             return Sight.NOTHING
-        if self._has_content and data[0] == _BRACE and data.rfind(b'"response"') < 0 and data.rfind(b'"error"') < 0:
+        # rpartition is the fastest search that CPython has for a word.
+        if self._has_content and data[0] == _BRACE and not data.rpartition(b'"response"')[1] and not data.rpartition(b'"error"')[1]:
             self._last = data
             return Sight.NOTHING
         return self._look(data)
 
     def skims(self, piece: bytes) -> bool:
         """Events of two lines each, `event: ...` and `data: {...}`: as many line ends as that makes, and none of the words of `see`."""
-        # rpartition looks as rfind does, and does not parse its arguments one by one.
         lines, _, rest = piece.rpartition(b"\n\n")
         if (
             self._has_content
