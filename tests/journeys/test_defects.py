@@ -76,7 +76,7 @@ async def test_a_defect_in_a_stream_that_has_begun_is_told_in_it_with_the_id_of_
 ) -> None:
     """An error event; it is no fault of the provider, whose key stays as it was, and what was generated is charged."""
     line = await begun(gateway, provider, dialect)
-    monkeypatch.setattr(Answer, "pass_on", broken_at_once)
+    monkeypatch.setattr(Answer, "take", broken_at_once)
     provider.gate("later").set()
     reply = await line.rest()
     line.reset()
