@@ -126,7 +126,7 @@ class StreamWatch(Interface):
         """Whether a piece of server-sent events, at whose start none is open, is whole ones of which `see` would say nothing new.
 
         That is `NOTHING`, or `CONTENT` where it has said so before. What `see` would keep of them is then kept. False: perhaps not, and
-        nothing is changed by it. None: the events of this protocol are seen one by one.
+        `see` says of them what it would have said. None: the events of this protocol are seen one by one.
         """
         ...
 
