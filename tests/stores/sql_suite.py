@@ -194,6 +194,20 @@ class SqlSuite:
             await store.post_durably(Posting(entries=(entry(5, EntryKind.SETTLE, amount=2**63),)))
         assert await store.verify() == []
 
+    async def test_posting_that_is_none_does_not_end_the_thread(self, store, caplog):
+        """Tags that are no text, which the sums of the day cannot take for a key: lost, told and counted, as a number that is too large is."""
+        await store.open()
+        posting = call(2)
+        store.post(call(1))
+        store.post(replace(posting, request=replace(posting.request, tags={"team": "a"})))
+        store.post(call(3))
+        await store.flush()
+        assert (await usage(store, "total"))["total"].requests == 2
+        assert store.dropped == 1
+        assert store.is_healthy
+        assert caplog.text.count("a posting is lost") == 1
+        assert await store.verify() == []
+
     async def test_every_kind_of_token_has_its_column(self, store):
         """Rows, daily sums and reports by tag give back what was counted."""
         await store.open()

@@ -185,18 +185,21 @@ class Book:
         )
 
     def _apply(self, connection: Connection, rows: Rows) -> None:
-        """Insert and book the rows. Raises Known when they are not all new."""
-        daily = _daily(connection, rows)
-        if not _insert(connection, rows):
-            raise Known
-        BINDINGS.insert(connection, rows.bindings)
-        for key in rows.virtual_keys:
-            virtual_keys.write(connection, key)
-        for claim in rows.claims:
-            claims.write(connection, claim)
-        self._roll_up.keep(connection, daily.keys.lines())
-        add(connection, ADD_TO_DAILY_TAGS, daily.tags.lines().items())
-        add(connection, ADD_TO_BALANCES, [(key, (amount,)) for key, amount in _booked(rows.entries).items()])
+        """Insert and book the rows. Raises Known when they are not all new, ValueError when one of them is none."""
+        try:
+            daily = _daily(connection, rows)
+            if not _insert(connection, rows):
+                raise Known
+            BINDINGS.insert(connection, rows.bindings)
+            for key in rows.virtual_keys:
+                virtual_keys.write(connection, key)
+            for claim in rows.claims:
+                claims.write(connection, claim)
+            self._roll_up.keep(connection, daily.keys.lines())
+            add(connection, ADD_TO_DAILY_TAGS, daily.tags.lines().items())
+            add(connection, ADD_TO_BALANCES, [(key, (amount,)) for key, amount in _booked(rows.entries).items()])
+        except TypeError as error:
+            raise ValueError(f"the ledger cannot hold a row: {error}") from error
 
 
 def _is_closing(posting: Posting) -> bool:
