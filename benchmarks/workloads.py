@@ -27,6 +27,7 @@ from omnillm.admission.controller import AdmissionController
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.call import has_repeated_members, read_members
+from omnillm.gateway.pouring import Pouring
 from omnillm.model.request import LlmRequest
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
@@ -134,8 +135,9 @@ def passed_on(protocol: str) -> Act:
 
     def act() -> None:
         answer = Answer.of_stream(UNUSED, UNUSED, reader=SseReader(), watch=KNOWN[protocol].watch(False))
+        pouring = Pouring(answer, lambda piece: len(piece) > 0)
         for piece in pieces:
-            answer.pass_on(piece)
+            pouring.take(piece)
 
     return act
 
