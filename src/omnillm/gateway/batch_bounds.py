@@ -16,7 +16,6 @@ from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_memb
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.quote import NO_EXTRAS, Quoter
-from omnillm.pricing.cost import bound
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
@@ -158,8 +157,7 @@ class BatchBounds:
         price = quoter.prices.find(key, terms) or quoter.price(quote, key)
         if price is None:
             raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
-        prompt, completion, units = quote.bounds(key, price)
-        return bound(prompt, completion, price, units), model, (str(terms), str(asked), str(PLAIN))
+        return quote.most(key, price), model, (str(terms), str(asked), str(PLAIN))
 
 
 def _told(ask: NativeAsk) -> bytes:

@@ -130,7 +130,7 @@ class Bridge(msgspec.Struct, eq=False):
     def find_for(self, lease: Lease) -> Bridged | None:
         """As `find`; without what is bound to another key of the provider than the one that will be used."""
         bridged = self._bridged.get((lease.provider, lease.model))
-        if bridged is None or not (self._issuers and has_bound(self._issuers, lease)):
+        if bridged is None or not has_bound(self._issuers, lease):
             return bridged
         where = (lease.provider, lease.model, lease.key)
         if where not in self._elsewhere:

@@ -13,6 +13,7 @@ from omnillm.gateway.realtime import Session
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.settlement import Settlement
 from omnillm.routing.router import Router
+from omnillm.routing.target import Plan
 
 
 class Engine:
@@ -43,9 +44,7 @@ class Engine:
 
     async def _serve(self, call: Call, claim: Claim | None) -> Relay:
         """Route, admit, dispatch. The relay then owns what the case holds. An error gives back everything, seen or not."""
-        plan = self._router.plan(
-            call.model, provider=call.provider, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models
-        )
+        plan = self._plan(call)
         seen = call.outline or call
         named = call.protocol.named_ids(seen.members, seen.body)
         pin = await self._settlement.bindings.pin(call, named) if named else None
@@ -59,11 +58,14 @@ class Engine:
             answer = await self._dispatch.send(case)
             return Relay.open(case, answer, self._drains)
 
-    async def converse(self, call: Call) -> Session:
-        """Open a live session, on the same straight line. The session then owns what the case holds: close it."""
-        plan = self._router.plan(
+    def _plan(self, call: Call) -> Plan:
+        return self._router.plan(
             call.model, provider=call.provider, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models
         )
+
+    async def converse(self, call: Call) -> Session:
+        """Open a live session, on the same straight line. The session then owns what the case holds: close it."""
+        plan = self._plan(call)
         settlement = self._settlement
         with settlement.open(call, plan) as case:
             wait = settlement.admit(case, call.caller.budgets if case.quote.amount_nanousd else ())

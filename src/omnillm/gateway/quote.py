@@ -84,6 +84,11 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return self.prompt_bound, output, NO_UNITS
         return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.units
 
+    def most(self, target: tuple[str, str], price: Price) -> int:
+        """nano-USD that an attempt at this target can cost at most."""
+        prompt, completion, units = self.bounds(target, price)
+        return bound(prompt, completion, price, units)
+
 
 FREE = Quote(is_charged=False)
 
@@ -229,8 +234,7 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
         """nano-USD of one attempt, at the dearest target."""
         most = 0
         for target, price in self.prices:
-            prompt, completion, units = quote.bounds(target, price)
-            amount = bound(prompt, completion, price, units)
+            amount = quote.most(target, price)
             if amount > most:
                 most = amount
         return most
