@@ -43,8 +43,8 @@ def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(tls.cert, tls.key, password=_locked)
     except ssl.SSLError as error:
-        is_pair = error.reason != "KEY_VALUES_MISMATCH"
-        reason = "cert must be a certificate in PEM, with its chain, and key its key" if is_pair else "the key is not the certificate's"
+        is_mismatch = error.reason == "KEY_VALUES_MISMATCH"
+        reason = "the key is not the certificate's" if is_mismatch else "cert must be a certificate in PEM, with its chain, and key its key"
         raise ConfigError(reason, path="server.tls") from error
     return context
 
