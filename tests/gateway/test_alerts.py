@@ -17,25 +17,25 @@ def spent(nanousd: int, period: str = "2026-11") -> BudgetSnapshot:
 def test_each_threshold_is_told_once() -> None:
     """What is only held has not been spent."""
     alerts = BudgetAlerts()
-    told = [[alert.permille for alert in alerts.look([spent(nanousd)])] for nanousd in (0, 799, 800, 801, 999, 1000, 5000)]
+    told = [[alert.permille for alert in alerts.update([spent(nanousd)])] for nanousd in (0, 799, 800, 801, 999, 1000, 5000)]
     assert told == [[], [], [800], [], [], [1000], []]
 
 
 def test_a_jump_over_both_tells_the_higher() -> None:
     """One alert."""
     alerts = BudgetAlerts()
-    assert [alert.permille for alert in alerts.look([spent(1200)])] == [1000]
+    assert [alert.permille for alert in alerts.update([spent(1200)])] == [1000]
     assert alerts.header(("other", "team")) == "team=100%"
 
 
 def test_a_new_period_begins_anew() -> None:
     """What was reached belongs to the period before."""
     alerts = BudgetAlerts()
-    alerts.look([spent(900)])
+    alerts.update([spent(900)])
     assert alerts.header(("team",)) == "team=80%"
-    assert alerts.look([spent(0, "2026-12")]) == []
+    assert alerts.update([spent(0, "2026-12")]) == []
     assert alerts.header(("team",)) == ""
-    assert [alert.permille for alert in alerts.look([spent(850, "2026-12")])] == [800]
+    assert [alert.permille for alert in alerts.update([spent(850, "2026-12")])] == [800]
 
 
 def test_what_a_rolling_budget_has_spent_falls_again() -> None:
@@ -43,7 +43,7 @@ def test_what_a_rolling_budget_has_spent_falls_again() -> None:
     alerts = BudgetAlerts()
     seen = []
     for nanousd in (810, 790, 805, 1000, 905, 1000, 899, 1000, 719, 800):
-        told = [alert.permille for alert in alerts.look([spent(nanousd, "rolling 24h")])]
+        told = [alert.permille for alert in alerts.update([spent(nanousd, "rolling 24h")])]
         seen.append((told, alerts.header(("team",))))
     assert seen == [
         ([800], "team=80%"),
@@ -63,6 +63,6 @@ def test_thresholds_are_the_budgets_own() -> None:
     """Those that say nothing have the default."""
     alerts = BudgetAlerts()
     alerts.configure({"team": (333,)})
-    assert [alert.permille for alert in alerts.look([spent(333)])] == [333]
+    assert [alert.permille for alert in alerts.update([spent(333)])] == [333]
     assert alerts.header(("team",)) == "team=33.3%"
     assert alerts.header(()) == ""

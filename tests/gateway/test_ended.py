@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 from tests.server.test_calllog import ROW
 
-from omnillm.gateway.ended import MOST_WAITING, Ended
+from omnillm.gateway.ended import MOST_WAITING, EndedCalls
 from omnillm.records import RequestRow
 
 
@@ -11,7 +11,7 @@ def test_calls_wait_until_a_few_have_come_together() -> None:
     """Then every observer is told of all of them, in their order; what came since waits for whoever asks."""
     logged: list[list[RequestRow]] = []
     counted: list[list[RequestRow]] = []
-    ended = Ended(logged.append, counted.append)
+    ended = EndedCalls(logged.append, counted.append)
     rows = [replace(ROW, request_id=f"{number:032x}") for number in range(MOST_WAITING + 1)]
     for row in rows[:-2]:
         ended.add(row)
@@ -20,5 +20,5 @@ def test_calls_wait_until_a_few_have_come_together() -> None:
         ended.add(row)
     assert logged == counted == [rows[:-1]]
     for _ in range(2):
-        ended.tell()
+        ended.flush()
     assert logged == counted == [rows[:-1], rows[-1:]]

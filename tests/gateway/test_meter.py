@@ -37,13 +37,13 @@ def test_a_turn_more_than_is_open_is_always_needed() -> None:
     turn = it.turn_nanousd
     assert turn == bound(OWN_TOKENS, 4096, PRICE)
     assert it.needed_nanousd == turn
-    it.hear(ASK)
+    it.to_provider(ASK)
     assert it.needed_nanousd == 2 * it.turn_nanousd > 2 * turn
     it.sent()
-    it.see(created())
-    it.see(created("b"))
+    it.from_provider(created())
+    it.from_provider(created("b"))
     assert it.needed_nanousd == 3 * it.turn_nanousd
-    it.see(done("b", input_tokens=100, output_tokens=50))
+    it.from_provider(done("b", input_tokens=100, output_tokens=50))
     assert it.needed_nanousd == it.spent_nanousd + 2 * it.turn_nanousd
     assert it.spent_nanousd == cost(Usage(input=100, output=50), PRICE)
 
@@ -53,8 +53,8 @@ def test_the_sum_is_rounded_once() -> None:
     price = Price.of(input=1, output=1)
     it = meter(price)
     for number in range(3):
-        it.see(created(str(number)))
-        it.see(done(str(number), input_tokens=1, output_tokens=0))
+        it.from_provider(created(str(number)))
+        it.from_provider(done(str(number), input_tokens=1, output_tokens=0))
     assert it.spent_nanousd == 1 == cost(it.usage, price)
     assert it.is_exact
     assert not it.has_estimates
@@ -66,8 +66,8 @@ def test_rates_that_depend_on_a_prompts_length_are_each_turns_own() -> None:
     price = Price.of(input=4_000_000_000, output=16_000_000_000, steps=((200, dear),))
     it = meter(price)
     for number in range(3):
-        it.see(created(str(number)))
-        it.see(done(str(number), input_tokens=150, output_tokens=1))
+        it.from_provider(created(str(number)))
+        it.from_provider(done(str(number), input_tokens=150, output_tokens=1))
     assert it.spent_nanousd == 3 * cost(Usage(input=150, output=1), price) < cost(it.usage, price)
     assert not it.is_exact
 
@@ -75,15 +75,15 @@ def test_rates_that_depend_on_a_prompts_length_are_each_turns_own() -> None:
 def test_what_is_open_at_the_end_is_charged_by_estimate() -> None:
     """Its prompt's bound, and the output that was seen, at most the model's longest."""
     it = meter()
-    it.see(created())
+    it.from_provider(created())
     text = json.dumps({"type": "response.output_text.delta", "delta": "hello"}).encode()
-    it.see(text)
+    it.from_provider(text)
     it.close()
     assert it.spent_nanousd == bound(OWN_TOKENS, 16, PRICE) + bound(0, len(text), PRICE)
     assert it.has_estimates
     other = meter()
-    other.see(created())
-    other.see(b"x" * 100_000)
+    other.from_provider(created())
+    other.from_provider(b"x" * 100_000)
     other.close()
     assert other.spent_nanousd == bound(OWN_TOKENS, 16, PRICE) + bound(0, 4096, PRICE)
 
@@ -91,7 +91,7 @@ def test_what_is_open_at_the_end_is_charged_by_estimate() -> None:
 def test_what_was_never_sent_is_not_charged() -> None:
     """A question whose turn found no room in the budget: the provider does not know of it."""
     it = meter()
-    it.hear(ASK)
+    it.to_provider(ASK)
     assert (it.open_turns, it.billable_turns) == (1, 0)
     it.close()
     assert it.spent_nanousd == 0
@@ -101,8 +101,8 @@ def test_what_was_never_sent_is_not_charged() -> None:
 def test_a_turn_without_a_usable_report_is_charged_by_its_bound(usage: dict[str, int]) -> None:
     """Never nothing, and never what nobody can have used."""
     it = meter()
-    it.see(created())
-    it.see(done(**usage))
+    it.from_provider(created())
+    it.from_provider(done(**usage))
     assert it.usage == Usage()
     assert it.has_estimates
     assert it.spent_nanousd >= bound(OWN_TOKENS, 16, PRICE)
@@ -115,10 +115,10 @@ def test_a_transcription_costs_what_its_own_model_costs() -> None:
     update = json.dumps({"type": "session.update", "session": {"audio": {"input": {"transcription": {"model": "ears"}}}}}).encode()
     known, unknown, timed = meter(ears=own), meter(), meter(ears=own)
     for each in (known, unknown, timed):
-        each.hear(update)
-    known.see(told)
-    unknown.see(told)
-    timed.see(json.dumps({"type": TRANSCRIBED, "usage": {"type": "duration", "seconds": 3.0}}).encode())
+        each.to_provider(update)
+    known.from_provider(told)
+    unknown.from_provider(told)
+    timed.from_provider(json.dumps({"type": TRANSCRIBED, "usage": {"type": "duration", "seconds": 3.0}}).encode())
     usage = Usage(input=10, output=2)
     assert (known.spent_nanousd, known.has_estimates, known.usage) == (cost(usage, own), False, Usage())
     assert (unknown.spent_nanousd, unknown.has_estimates) == (cost(usage, PRICE), True)
@@ -129,8 +129,8 @@ def test_a_transcription_costs_what_its_own_model_costs() -> None:
 def test_without_a_price_nothing_is_charged() -> None:
     """As of any call."""
     it = meter(None)
-    it.hear(ASK)
-    it.see(created())
+    it.to_provider(ASK)
+    it.from_provider(created())
     it.close()
     assert it.needed_nanousd == it.spent_nanousd == 0
 

@@ -108,7 +108,7 @@ class Running:
 
     def close_log(self) -> None:
         """Every call that has ended has its line in `log`."""
-        self.program.ended.tell()
+        self.program.ended.flush()
         self.service.call_log.close()
 
     async def books(self) -> tuple[int, int, int]:

@@ -310,7 +310,7 @@ async def test_many_short_requests_are_not_one_long_one(provider: FakeProvider) 
         results = Results(KINDS["anthropic"])
         for _ in range(100):
             results.add({"result": {"type": "succeeded", "message": message}})
-        await program._program._batches.hear_results(made.reply.request_id, made.id, results)
+        await program._program._batches.note_results(made.reply.request_id, made.id, results)
         assert spent(program) == 100 * (5000 * 1500 + 100 * 7500) < bound
         assert await is_proven(program)
 
@@ -361,10 +361,10 @@ def test_results_are_read_however_they_are_cut(cuts: int) -> None:
     results = Results(KINDS["openai"])
     told = b'{"response": {"status_code": 200, "body": {"model": "m", "usage": {"prompt_tokens": 5, "completion_tokens": 7}}}}\n\n{"error": {}}'
     for at in range(0, len(told), cuts):
-        results.take(told[at : at + cuts])
+        results.feed(told[at : at + cuts])
     results.finish()
     [(group, (usage, requests))] = results.usages.items()
     assert (results.is_readable, group, usage.total_tokens, requests) == (True, ("m", 1000), 12, 1)
-    results.take(b"half a lin")
+    results.feed(b"half a lin")
     results.finish()
     assert not results.is_readable

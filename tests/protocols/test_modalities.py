@@ -89,12 +89,12 @@ def test_every_reader_finds_as_many_tokens_as_were_told(prompt, completion, coun
     gemini = gemini_usage(prompt, completion, counts)
     found.append(PROTOCOLS["gemini_generate_content"].peek_reply(json.dumps({"candidates": [{}], "usageMetadata": gemini}).encode()).usage)
     live = gemini | {"responseTokenCount": completion, "responseTokensDetails": gemini["candidatesTokensDetails"]}
-    found += [report.usage for report in LiveWatch().see(json.dumps({"usageMetadata": live}).encode())]
+    found += [report.usage for report in LiveWatch().from_provider(json.dumps({"usageMetadata": live}).encode())]
     details = {"audio_tokens": counts[3], "image_tokens": counts[4], "cached_tokens": counts[0]}
     details["cached_tokens_details"] = {"audio_tokens": counts[7], "image_tokens": counts[8]}
     usage = {"input_tokens": prompt, "output_tokens": completion, "input_token_details": details}
     event = {"type": "response.done", "response": {"usage": usage | {"output_token_details": {"audio_tokens": counts[5]}}}}
-    found += [report.usage for report in RealtimeWatch().see(json.dumps(event).encode())]
+    found += [report.usage for report in RealtimeWatch().from_provider(json.dumps(event).encode())]
     if prompt or completion:
         found.append(images.usage_of(usage | {"input_tokens_details": {"text_tokens": counts[3]}, "cached_tokens": counts[0]}))
         found.append(transcription.usage_of(usage | {"input_token_details": {"text_tokens": counts[3]}}))

@@ -70,7 +70,7 @@ def again(first: bytes, second: bytes):
     """What the connection that brought `first` and what another one knows of `second`: the same."""
     heads = told_twice(first)
     own, theirs = keep(heads, first), find(heads, second)
-    mine = None if own is None else own.again(second)
+    mine = None if own is None else own.match(second)
     assert (mine is None) == (theirs is None)
     assert mine is None or told(mine) == told(theirs)
     return mine
@@ -184,10 +184,10 @@ def test_it_is_known_where_it_begins_the_input():
     known = keep(KnownHeads(longest=65536), head("7"))
     raw = head("12345")
     for behind in (b"", b"x", raw, b"\r\n", b"12345\r\n\r\n"):
-        assert known.again(raw + behind).length == 12345
+        assert known.match(raw + behind).length == 12345
         assert known.end == len(raw)
     for cut in range(len(raw)):
-        assert known.again(raw[:cut]) is None
+        assert known.match(raw[:cut]) is None
 
 
 @pytest.mark.parametrize(("longest", "is_known"), [(65536, True), (len(head("7")), False), (len(head("7")) + 15, True)])
@@ -206,7 +206,7 @@ def test_a_very_long_head_is_not_worth_knowing():
 def test_a_head_is_shared_from_its_second_time_on():
     """The connection that brought it knows it at once."""
     heads = KnownHeads(longest=65536)
-    assert keep(heads, head("7")).again(head("8")).length == 8
+    assert keep(heads, head("7")).match(head("8")).length == 8
     assert find(heads, head("7")) is None
     keep(heads, head("9"))
     assert find(heads, head("8")).length == 8

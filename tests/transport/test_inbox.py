@@ -19,7 +19,7 @@ def test_messages_come_out_as_they_went_in(said: list[tuple[str, bool, int]]) ->
         for number, piece in enumerate(pieces):
             opcode = Opcode.CONT if number else Opcode.TEXT if is_text else Opcode.BINARY
             is_last = number == len(pieces) - 1
-            assert inbox.take(Frame(opcode, piece, fin=is_last)) == is_last
+            assert inbox.add(Frame(opcode, piece, fin=is_last)) == is_last
     messages = [Message(text.encode(), is_text) for text, is_text, _ in said]
     assert inbox.unread == tuple(messages)
     assert inbox.held_bytes == inbox.unread_bytes == sum(len(message.data) + MESSAGE_BYTES for message in messages)
@@ -30,7 +30,7 @@ def test_messages_come_out_as_they_went_in(said: list[tuple[str, bool, int]]) ->
 def test_what_is_half_here_is_held_too() -> None:
     """Until it is whole, or given up."""
     inbox = Inbox()
-    assert not inbox.take(Frame(Opcode.TEXT, b"half", fin=False))
+    assert not inbox.add(Frame(Opcode.TEXT, b"half", fin=False))
     assert (inbox.held_bytes, inbox.unread_bytes) == (4, 0)
     inbox.drop_partial()
     assert inbox.held_bytes == 0

@@ -56,10 +56,10 @@ class Caller:
         if now >= window.ends:
             window.advance(now)
         if window.requests >= window.requests_limit or window.tokens + ask.tokens > window.tokens_limit:
-            return self._short(ask, window, now)
+            return self._refusal(ask, window, now)
         return None
 
-    def _short(self, ask: Ask, window: Window, now: float) -> Refusal:
+    def _refusal(self, ask: Ask, window: Window, now: float) -> Refusal:
         name, rpm, tpm = self.name, self.limits.rpm, self.limits.tpm
         if window.requests_left(now) < 1:
             code, moment, limit, used = "requests_limit", window.request_at(now), rpm, window.requests

@@ -206,7 +206,7 @@ class AdmissionController:
             else:
                 self._deliver(answer)
         if mine is None:
-            mine = queue.settle_in(waiter, now)
+            mine = queue.turn_away(waiter, now)
         if mine is None and len(self._asks.waiters) + len(self._needs.waiters) > self._depth:
             queue.leave(waiter.case_id)
             mine = Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)

@@ -104,7 +104,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         if not self.waiters:
             self._spent.clear()
 
-    def settle_in(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:
+    def turn_away(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:
         """After `serve` passed it over: its answer if it cannot or will not wait, and then it has left. None: it stays."""
         if waiter.until <= now:
             return self._last_answer(waiter, now)

@@ -82,8 +82,8 @@ class Tickets:
         amount = ask.amount_nanousd
         for period in periods:
             if not period.has_room(amount):
-                short = _short(ask, periods)
-                return inf if short.code == "budget_held" and now < ask.queue_until else short
+                refusal = _refusal(ask, periods)
+                return inf if refusal.code == "budget_held" and now < ask.queue_until else refusal
         for period in periods:
             period.reserve(amount)
         ticket = caller.take(ask, pairs)
@@ -100,7 +100,7 @@ class Tickets:
             return refusal
         periods, _ = self._look_up(ask.budgets)
         is_spent = any(period.standing(ask.amount_nanousd) is Standing.EXCEEDED for period in periods)
-        return _short(ask, periods) if is_spent else None
+        return _refusal(ask, periods) if is_spent else None
 
     def _look_up(self, budgets: tuple[str, ...]) -> tuple[tuple[Period, ...], Pairs]:
         """A budget that is named twice counts once."""
@@ -109,7 +109,7 @@ class Tickets:
         return found
 
 
-def _short(ask: Ask, periods: tuple[Period, ...]) -> Refusal:
+def _refusal(ask: Ask, periods: tuple[Period, ...]) -> Refusal:
     """Money that is spent speaks before money that is only held: waiting helps against the second alone."""
     standings = [(period, period.standing(ask.amount_nanousd)) for period in periods]
     spent = [period for period, standing in standings if standing is Standing.EXCEEDED]

@@ -36,7 +36,7 @@ from omnillm.gateway.counters import Counters
 from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
-from omnillm.gateway.ended import Ended, Observer
+from omnillm.gateway.ended import EndedCalls, Observer
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.idempotency import Idempotency
 from omnillm.gateway.journal import Journal
@@ -77,7 +77,7 @@ class Program:
         self.clock = clock or SystemClock()
         self.dice = dice or system_dice()
         self._counters = Counters()
-        self.ended = Ended(self._counters.observe, *observers)
+        self.ended = EndedCalls(self._counters.observe, *observers)
         self.alerts = BudgetAlerts()
         self.deadlines = Deadlines()
         self.client = HttpClient(
@@ -96,7 +96,7 @@ class Program:
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock, self.dice)
         self.batch_looks = BatchLooks(self.store, self.clock, self._is_well)
-        self.on_tick: list[Callable[[], None]] = [self.ended.tell, self.retention.tick, self.batch_looks.tick]
+        self.on_tick: list[Callable[[], None]] = [self.ended.flush, self.retention.tick, self.batch_looks.tick]
         self._enrolled: dict[str, VirtualKeyTerms] = {}
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
@@ -109,7 +109,7 @@ class Program:
     @property
     def counters(self) -> Counters:
         """Every call that has ended is in them."""
-        self.ended.tell()
+        self.ended.flush()
         return self._counters
 
     async def start(self) -> None:
@@ -262,7 +262,7 @@ class Program:
             act()
 
     def _alert(self) -> None:
-        for alert in self.alerts.look(self.controller.budgets()):
+        for alert in self.alerts.update(self.controller.budgets()):
             budget = alert.budget
             _log.warning(
                 "budget %s has spent %g %% of its %s USD in the period %s (%s)",

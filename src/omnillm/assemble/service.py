@@ -144,7 +144,7 @@ class Service:
             await self.keyring.aclose()
             await self.program.aclose()
         finally:
-            self.program.ended.tell()
+            self.program.ended.flush()
             if self.call_log:
                 self.call_log.close()
 

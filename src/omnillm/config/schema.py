@@ -14,9 +14,8 @@ from msgspec.structs import FieldInfo, fields
 
 from omnillm.config.document import Mapping, Node, Scalar, Sequence
 from omnillm.config.problems import Problems, at
-from omnillm.config.settings import Short
 from omnillm.config.substitution import Substitution
-from omnillm.config.values import READERS
+from omnillm.config.values import READERS, Short
 from omnillm.secret import Secret
 from omnillm.spelling import hint, nearest
 

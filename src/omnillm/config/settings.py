@@ -21,6 +21,7 @@ from omnillm.config.values import (
     PositiveSeconds,
     Rate,
     Seconds,
+    Short,
     Size,
     TimeZone,
     Tokens,
@@ -28,12 +29,6 @@ from omnillm.config.values import (
     Whole,
 )
 from omnillm.secret import Secret
-
-
-class Short(Struct, frozen=True):
-    """Marks a section for which a bare scalar may stand: it is read as that one field."""
-
-    field: str
 
 
 class ListenerSettings(Struct, frozen=True, kw_only=True):

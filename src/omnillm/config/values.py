@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from omnillm.money import NANO_PER_USD, parse_usd
 from omnillm.secret import Secret
 from omnillm.spelling import nearest
@@ -244,3 +246,9 @@ Permille = Annotated[int, permille]
 Wall = Annotated[float, wall]
 TimeZone = Annotated[str, time_zone]
 BudgetPeriod = Annotated[str, period]
+
+
+class Short(Struct, frozen=True):
+    """Marks a section for which a bare scalar may stand: it is read as that one field."""
+
+    field: str

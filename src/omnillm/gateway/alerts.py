@@ -36,7 +36,7 @@ class BudgetAlerts:
         """Set the thresholds of budgets by name; others have the default."""
         self._thresholds.update(thresholds)
 
-    def look(self, budgets: Iterable[BudgetSnapshot]) -> list[Alert]:
+    def update(self, budgets: Iterable[BudgetSnapshot]) -> list[Alert]:
         """Return what is new since the last look."""
         alerts = []
         for budget in budgets:

@@ -59,7 +59,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         """Without what was said."""
         return f"Answer({'plain' if self.watch is None else 'stream'})"
 
-    def take(self, piece: bytes) -> int:
+    def feed(self, piece: bytes) -> int:
         """Read one piece of a stream (b"": its end) into whole frames; tell what stood in them."""
         assert self.reader is not None
         assert self.watch is not None
@@ -155,7 +155,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return False
 
     @property
-    def told(self) -> StreamWatch | StreamEncoder | None:
+    def client_view(self) -> StreamWatch | StreamEncoder | None:
         """Who knows what the client has been told of the stream; None for a plain reply."""
         return self.watch if self.translator is None else self.translator.encoder
 

@@ -47,9 +47,10 @@ class Attempt(msgspec.Struct, eq=False):
     """Of a stream that failed: it had generated something before."""
     observed_bytes: int = -1
     """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
-    told: Outcome | None = None
-    """Once its end is known, as far as money goes; and `charged` for it: (nano-USD, whether it is an estimate)."""
+    outcome: Outcome | None = None
+    """Once its end is known, as far as money goes."""
     charged: tuple[int, bool] | None = None
+    """For that outcome: (nano-USD, whether it is an estimate)."""
     metered: tuple[int, bool] | None = None
     """Of a live session: (nano-USD, whether a part of it is an estimate), counted as it went."""
     credential_version: int = 0
@@ -58,7 +59,7 @@ class Attempt(msgspec.Struct, eq=False):
     def begin(self) -> None:
         self.has_begun = True
 
-    def outcome(self, failure: Failure) -> Outcome:
+    def outcome_of(self, failure: Failure) -> Outcome:
         """What a judged failure means for the key."""
         return Outcome(
             verdict=failure.verdict,

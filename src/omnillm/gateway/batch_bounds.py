@@ -157,7 +157,7 @@ class BatchBounds:
         price = quoter.prices.find(key, terms) or quoter.price(quote, key)
         if price is None:
             raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
-        return quote.most(key, price), model, (str(terms), str(asked), str(PLAIN))
+        return quote.most_nanousd(key, price), model, (str(terms), str(asked), str(PLAIN))
 
 
 def _told(ask: NativeAsk) -> bytes:

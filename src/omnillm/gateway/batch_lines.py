@@ -111,18 +111,18 @@ class Results:
         self.is_readable = True
         """False: a line is none of a result, so the sum is not the whole."""
 
-    def take(self, piece: bytes) -> None:
+    def feed(self, piece: bytes) -> None:
         *lines, self._tail = (self._tail + piece).split(b"\n")
         if len(self._tail) > LONGEST_LINE:
             self._tail, self.is_readable = b"", False
         for line in lines:
-            self._add(line)
+            self._read_line(line)
 
     def finish(self) -> None:
-        self._add(self._tail)
+        self._read_line(self._tail)
         self._tail = b""
 
-    def _add(self, line: bytes) -> None:
+    def _read_line(self, line: bytes) -> None:
         if line.strip() and self.is_readable:
             try:
                 self.add(msgspec.json.decode(line))

@@ -48,7 +48,7 @@ class BatchLook:
         ask = _ask(bill, endpoint, path)
         with self._engine.open(self._call(bill, endpoint), ask, "", ask.pin) as case:
             told = await self._told(case, ask)
-            await self._batches.hear(case, endpoint, told, is_new=False, asked=bill.upstream_id)
+            await self._batches.note_status(case, endpoint, told, is_new=False, asked=bill.upstream_id)
             if not self._batches.is_settled(bill.caller):
                 for place in _results(bill, endpoint, told).items():
                     await self._read(case, ask, place, bill.caller)
@@ -73,9 +73,9 @@ class BatchLook:
         exchange = await self._send(case, msgspec.structs.replace(ask, asked=_asked(path), query=query))
         results = Results(ask.endpoint)
         while piece := await exchange.read():
-            results.take(piece)
+            results.feed(piece)
         case.end(Outcome(verdict=Verdict.SUCCESS), status=exchange.status)
-        await self._batches.hear_results(made_by, name, results)
+        await self._batches.note_results(made_by, name, results)
 
     def _call(self, bill: Binding, endpoint: Endpoint) -> Call:
         now = self._clock.now()

@@ -72,7 +72,7 @@ class BatchMoney:
             self._settled.pop(made_by, None)
             await self.settle(made_by, usages)
 
-    async def hear(self, case: Case, endpoint: Endpoint, body: bytes, *, is_new: bool, asked: str) -> None:
+    async def note_status(self, case: Case, endpoint: Endpoint, body: bytes, *, is_new: bool, asked: str) -> None:
         """What a provider told of a batch: when it was made, and whenever it is asked for. `asked`: its id, where the reply names none."""
         told = _object(body)
         name = str(told.get(id_member(endpoint)) or asked)
@@ -98,7 +98,7 @@ class BatchMoney:
         made_by = await self._made_by(provider, name)
         return None if made_by in self._settled else made_by
 
-    async def hear_results(self, made_by: str, name: str, results: Results) -> None:
+    async def note_results(self, made_by: str, name: str, results: Results) -> None:
         """What of that name was read to its end; of several files the last one settles. What tells of no answer is none to settle by."""
         results.finish()
         if not results.is_readable:

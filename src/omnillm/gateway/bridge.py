@@ -1,4 +1,4 @@
-"""A call whose client and provider speak different protocols: its request read once, and said again for each target in the target's words.
+"""A call whose client and provider speak different protocols: its request is parsed once, and emitted for each target in its protocol.
 
 Also for a call whose body holds an envelope of ours (`protocols/envelope.py`): its provider must be given what is inside, or nothing.
 Everything that can be refused is refused here, before anything is reserved or sent.
@@ -50,7 +50,7 @@ class Bridged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bridge(msgspec.Struct, eq=False):
-    """One call, said to several targets. `plan` has those to which it can be said."""
+    """One call, emitted for several targets. `plan` has those for which it can be."""
 
     _call: Call
     plan: Plan
@@ -68,13 +68,13 @@ class Bridge(msgspec.Struct, eq=False):
     _elsewhere: dict[tuple[str, str, str], Bridged] = {}
     """By provider, model and key: without what only another key of the provider can read."""
 
-    def say(self) -> None:
-        """Say it to every target that needs it. Raises ProtocolError, or BadRequest, when it can be said to none."""
+    def emit(self) -> None:
+        """Emit the request for every target that needs it. Raises ProtocolError, or BadRequest, when it can be emitted for none."""
         call = self._call
         if self._is_sealed or call.protocol.name == canonical.NAME or _hides(call.body):
             self._issuers = self._find_issuers()
             self.pin = pin_of(self._issuers, self.plan)
-        self.plan = self._say_to(self.plan if self.pin is None else pinned(self.plan, self.pin, call))
+        self.plan = self._emit_to(self.plan if self.pin is None else pinned(self.plan, self.pin, call))
 
     def __repr__(self) -> str:
         """Without what was asked."""
@@ -88,13 +88,13 @@ class Bridge(msgspec.Struct, eq=False):
         self._request = proven(self._request, self._ticket_of)
         return issuers_in(self._request)
 
-    def _say_to(self, plan: Plan) -> Plan:
-        """Raises ProtocolError, or BadRequest, when it can be said to none of the targets."""
+    def _emit_to(self, plan: Plan) -> Plan:
+        """The plan with the targets for which it could be emitted; the last target's error when there are none."""
         refused: dict[Target, ProtocolError | BadRequest] = {}
         for target in plan.targets:
             if target.protocol != self._call.protocol.name or self._is_sealed:
                 try:
-                    self._bridged[target.provider, target.model] = self._say(target, self._request)
+                    self._bridged[target.provider, target.model] = self._emit_for(target, self._request)
                 except (ProtocolError, BadRequest) as error:
                     refused[target] = error
         if not refused:
@@ -104,7 +104,7 @@ class Bridge(msgspec.Struct, eq=False):
             raise refused[plan.targets[-1]]
         return replace(plan, targets=kept)
 
-    def _say(self, target: Target, request: LlmRequest) -> Bridged:
+    def _emit_for(self, target: Target, request: LlmRequest) -> Bridged:
         dialect, asks_usage = self._dialect_of(target)
         request = replace(request, model=target.model, wants_stream_usage=asks_usage)
         emitted = transcode.emit_request(target.protocol, request, dialect=dialect)
@@ -136,15 +136,15 @@ class Bridge(msgspec.Struct, eq=False):
         if where not in self._elsewhere:
             target = next(target for target in self.plan.targets if (target.provider, target.model) == where[:2])
             request, lost = without_bound(self._request, lease)
-            said = self._say(target, request)
-            self._elsewhere[where] = replace(said, reasons=joined(said.reasons, lost))
+            emitted = self._emit_for(target, request)
+            self._elsewhere[where] = replace(emitted, reasons=joined(emitted.reasons, lost))
         return self._elsewhere[where]
 
     def cap(self, tokens: int) -> None:
-        """Say it again with an output cap, because the call has none and a target's own maximum is not known."""
+        """Emit it anew with an output cap, because the call has none and a target's own maximum is not known."""
         generation = replace(self._request.generation, max_output_tokens=tokens)
         self._request = replace(self._request, generation=generation)
-        self.plan = self._say_to(self.plan)
+        self.plan = self._emit_to(self.plan)
 
     def context(self, bridged: Bridged, request_id: str) -> ReplyContext:
         call = self._call
@@ -188,7 +188,7 @@ class Bridges:
         self._pepper = pepper
 
     def open(self, call: Call, plan: Plan) -> tuple[Plan, Bridge | None]:
-        """The plan with the targets to which the call can be said, and the bridge, if it needs one.
+        """The plan with the targets for which the call can be emitted, and the bridge, if it needs one.
 
         A body that our own reading refuses still goes to the targets that speak the client's protocol: their provider reads it itself.
         """
@@ -206,7 +206,7 @@ class Bridges:
                 raise
             return replace(plan, targets=native, is_bridged=False), None
         bridge = Bridge(call, plan, parsed.value, parsed.loss_reasons, self._dialect_of, self._pepper, is_sealed)
-        bridge.say()
+        bridge.emit()
         return bridge.plan, bridge
 
 

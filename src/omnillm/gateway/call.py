@@ -137,6 +137,20 @@ def read_idempotency_key(value: str, route: str) -> IdempotencyKey:
     return IdempotencyKey(route=route, value=value)
 
 
+def has_ambiguous_body(call: Call) -> bool:
+    """Whether a member stands twice where two readers may differ: at the top level, or in the object that holds the output cap (Gemini)."""
+    if call.upload is not None:
+        return False  # the form was refused, if a name stood in it twice
+    if has_repeated_members(call.body, call.members):
+        return True
+    return "." in call.protocol.output_cap_member and _repeats_within(call, call.protocol.output_cap_member.partition(".")[0])
+
+
+def _repeats_within(call: Call, holder: str) -> bool:
+    raw = call.members.get(spelling(call.members, holder))
+    return raw is not None and bytes(raw) != b"null" and has_repeated_members(bytes(raw), read_members(bytes(raw)))
+
+
 def has_repeated_members(body: bytes, members: Members) -> bool:
     """Whether a member name stands twice at the top level, so that a price check could read another value than the provider.
 

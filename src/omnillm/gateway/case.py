@@ -156,7 +156,7 @@ class Case(msgspec.Struct, eq=False):
         Returns (nano-USD, whether it is an estimate).
         """
         charged = attempt.charged = attempt.charge(outcome, status, self.quote)
-        attempt.told = outcome
+        attempt.outcome = outcome
         cost, is_estimated = charged
         if self.claim is not None:
             self._may_be_billed |= attempt.may_be_billed(outcome.verdict, cost)
@@ -227,7 +227,7 @@ class Case(msgspec.Struct, eq=False):
         self.is_closed = True
         attempt = self.attempt
         if attempt is not None:
-            self.end(attempt.told or Outcome(verdict=Verdict.ABORTED, first_byte_s=attempt.first_byte_s), error=outcome)
+            self.end(attempt.outcome or Outcome(verdict=Verdict.ABORTED, first_byte_s=attempt.first_byte_s), error=outcome)
         settlement = self.settlement
         now = settlement.now()
         if self.ticket is not None:

@@ -26,7 +26,7 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import COUNT_TOKENS, REALTIME
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, begun
+from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.translation import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
@@ -68,7 +68,7 @@ class Dispatch:
         `exchange` sends one attempt and judges what comes of it. What is not repeatable goes to another key only when it was refused,
         never when it may have been done.
         """
-        round_ = begun(case)
+        round_ = open_round(case)
         lease: Lease | None = None
         while True:
             if lease is None:
@@ -188,7 +188,7 @@ class Dispatch:
     async def _hold_back(self, attempt: Attempt, answer: Answer, most_bytes: int) -> Answer | Failure:
         while answer.held_bytes < most_bytes:
             piece = await answer.exchange.read()
-            seen = answer.take(piece)
+            seen = answer.feed(piece)
             attempt.observed_bytes += len(piece)
             if seen & Sight.FAILED:
                 attempt.has_content = bool(answer.seen & Sight.CONTENT)
@@ -237,7 +237,7 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
     """What it means for the key. One that may not embed, count or talk live with a model, or whose host does not, can still generate."""
-    outcome, call = attempt.outcome(failure), case.call
+    outcome, call = attempt.outcome_of(failure), case.call
     if failure.verdict in OF_A_MODEL and (call.protocol.family or call.operation in BESIDE_GENERATION):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome

@@ -25,7 +25,7 @@ class Drains:
         self.is_enabled = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, relay: Readable) -> bool:
+    def adopt(self, relay: Readable) -> bool:
         """Read `relay` to its end in the background; its own end settles it. False: the caller settles it now."""
         if not self.is_enabled or len(self._tasks) >= MAX_DRAINING:
             return False

@@ -10,8 +10,8 @@ MOST_WAITING: Final = 32
 """Calls that have ended and are told to nobody yet."""
 
 
-class Ended:
-    """`add` is told of each call at its end; `tell` is called by the program's tick, and by whoever must know of all of them."""
+class EndedCalls:
+    """`add` is told of each call at its end; `flush` is called by the program's tick, and by whoever must know of all of them."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
@@ -20,9 +20,9 @@ class Ended:
     def add(self, row: RequestRow) -> None:
         self._rows.append(row)
         if len(self._rows) == MOST_WAITING:
-            self.tell()
+            self.flush()
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Tell of the calls that have ended since the last time."""
         rows, self._rows = self._rows, []
         if rows:

@@ -43,18 +43,16 @@ class Engine:
             return await claim.replay() or await self._serve(call, claim)
 
     async def _serve(self, call: Call, claim: Claim | None) -> Relay:
-        """Route, admit, dispatch. The relay then owns what the case holds. An error gives back everything, seen or not."""
+        """Route, admit, dispatch. The relay then owns what the case holds; an error gives all of it back."""
         plan = self._plan(call)
-        seen = call.outline or call
-        named = call.protocol.named_ids(seen.members, seen.body)
+        text = call.outline or call
+        named = call.protocol.named_ids(text.members, text.body)
         pin = await self._settlement.bindings.pin(call, named) if named else None
         if pin is not None:
             plan = pinned(plan, pin, call)
         settlement = self._settlement
         with settlement.open(call, plan, pin, claim) as case:
-            wait = settlement.admit(case, call.caller.budgets if case.quote.amount_nanousd else ())
-            if wait is not None:
-                await settlement.admitted(case, wait)
+            await settlement.admit(case, is_free=not case.quote.amount_nanousd)
             answer = await self._dispatch.send(case)
             return Relay.open(case, answer, self._drains)
 
@@ -68,7 +66,5 @@ class Engine:
         plan = self._plan(call)
         settlement = self._settlement
         with settlement.open(call, plan) as case:
-            wait = settlement.admit(case, call.caller.budgets if case.quote.amount_nanousd else ())
-            if wait is not None:
-                await settlement.admitted(case, wait)
+            await settlement.admit(case, is_free=not case.quote.amount_nanousd)
             return await self._dialling.open(case)

@@ -69,18 +69,18 @@ class Meter:
         """Of the open ones, those that the provider knows of."""
         return max(self.open_turns - self._unsent, 0)
 
-    def hear(self, message: bytes) -> None:
+    def to_provider(self, message: bytes) -> None:
         """A message that is about to be sent to the provider; `sent` follows when it has left."""
         before = self.open_turns
-        self._watch.hear(message)
+        self._watch.to_provider(message)
         self._unsent += max(self.open_turns - before, 0)
 
     def sent(self) -> None:
         self._unsent = 0
 
-    def see(self, message: bytes) -> None:
+    def from_provider(self, message: bytes) -> None:
         """A message of the provider."""
-        for report in self._watch.see(message):
+        for report in self._watch.from_provider(message):
             if report.model:
                 self._add_beside(report)
             elif report.usage is None or report.usage.total_tokens >= MAX_COUNT:

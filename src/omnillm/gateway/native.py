@@ -79,7 +79,7 @@ class NativeEngine:
             amount = 0 if bound is None else bound.amount_nanousd
             tokens = expected_tokens(ask.asked.operation, ask.endpoint, ask.body)
             case.quote = msgspec.structs.replace(case.quote, tokens=tokens, amount_nanousd=amount, fixed_nanousd=amount)
-            await self.admit(case, is_metered=not ask.asked.operation.metering.is_free)
+            await self.admit(case, is_free=ask.asked.operation.metering.is_free)
             exchange = await self.send(case, ask)
             relay = await NativeRelay.open(case, ask.asked, ask.endpoint, exchange)
         try:
@@ -97,12 +97,12 @@ class NativeEngine:
         made_by = await self._batches.results_of(ask.provider, name) if is_results else None
         if made_by is not None:
             results = Results(ask.endpoint)
-            await relay.listen(results, lambda: self._batches.hear_results(made_by, name, results))
+            await relay.listen(results, lambda: self._batches.note_results(made_by, name, results))
         elif relay.whole is not None and upload is not None:
             for _, file in relay.made:
                 self._bounds.remember(relay.lease, file, upload)
         elif relay.whole is not None and operation.family == BATCHES:
-            await self._batches.hear(relay.case, ask.endpoint, relay.whole, is_new=operation.makes == BATCH, asked=name)
+            await self._batches.note_status(relay.case, ask.endpoint, relay.whole, is_new=operation.makes == BATCH, asked=name)
 
     def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
@@ -139,10 +139,8 @@ class NativeEngine:
                     raise CallerFault(f"There is no {bound[0].replace('_', ' ')} {bound[1]!r}.", code="not_found", status=404)
         return await bindings.pin(call, named)
 
-    async def admit(self, case: Case, *, is_metered: bool) -> None:
-        wait = self._settlement.admit(case, case.call.caller.budgets if is_metered else ())
-        if wait is not None:
-            await self._settlement.admitted(case, wait)
+    async def admit(self, case: Case, *, is_free: bool) -> None:
+        await self._settlement.admit(case, is_free=is_free)
 
     async def send(self, case: Case, ask: NativeAsk) -> Exchange:
         """The first attempt that succeeds, its lease and exchange still open under the case."""

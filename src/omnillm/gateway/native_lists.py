@@ -46,7 +46,7 @@ class NativeLists:
     async def serve(self, call: Call, ask: NativeAsk) -> tuple[Case, bytes]:
         """(the closed case, one page for the client)."""
         with self._engine.open(call, ask, "", None) as case:
-            await self._engine.admit(case, is_metered=False)
+            await self._engine.admit(case, is_free=True)
             body = await self._walk(case, ask)
             case.is_handed_over = True
             case.close(status=200, outcome=SUCCESS)

@@ -102,7 +102,7 @@ class NativeRelay:
     async def listen(self, results: Results, done: Callable[[], Awaitable[None]]) -> None:
         """Have every byte of the reply read on the side too; `done` is awaited once it has ended in good order."""
         if self.whole is not None:
-            results.take(self.whole)
+            results.feed(self.whole)
             await done()
         else:
             self._results, self._done = results, done
@@ -123,7 +123,7 @@ class NativeRelay:
         try:
             while piece := self._held.pop(0) if self._held else await self._next():
                 if self._results is not None:
-                    self._results.take(piece)
+                    self._results.feed(piece)
                 told = self._look_at(piece)
                 if told:
                     return told
@@ -140,7 +140,7 @@ class NativeRelay:
         if self._watch is None:
             return piece
         try:
-            return self._watch.take(piece)
+            return self._watch.feed(piece)
         except UpstreamLost as error:
             raise self._fail(Verdict.LOST, error) from None
 

@@ -30,7 +30,7 @@ class Watch(Protocol):
         """Whether the last event was complete."""
         ...
 
-    def take(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes) -> bytes:
         """Look at what came; return what may go on. UpstreamLost: it is damaged."""
         ...
 
@@ -52,7 +52,7 @@ class MessageWatch:
         self.usage: Usage | None = None
         self.failure: Failure | None = None
 
-    def take(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes) -> bytes:
         frames = self._frames.feed(piece)
         for frame in frames:
             if frame.event.startswith(EXCEPTION):
@@ -79,7 +79,7 @@ class NativeWatch:
         self.failure: Failure | None = None
         """An event that tells of an error: the stream ended, but not well."""
 
-    def take(self, piece: bytes) -> bytes:
+    def feed(self, piece: bytes) -> bytes:
         self._look_at(piece)
         return piece
 

@@ -21,7 +21,7 @@ class Pouring:
         self.observed_bytes = 0
         """What has come, to be added to what the attempt has observed."""
 
-    def take(self, piece: bytes) -> bool:
+    def forward(self, piece: bytes) -> bool:
         """Read a piece of the stream and forward its whole events; False ends the pouring: no room, the stream's end, or its failure."""
         self.observed_bytes += len(piece)
         skims = self._skims
@@ -35,7 +35,7 @@ class Pouring:
     def _read(self, piece: bytes) -> bool:
         """Event by event. The last ones stay held: whoever forwards them knows whether the client was still there."""
         answer = self._answer
-        answer.take(piece)
+        answer.feed(piece)
         if not answer.is_running:
             return False
         self._skims = answer.skims()

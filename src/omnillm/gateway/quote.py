@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridge, Bridged
-from omnillm.gateway.call import GENERATE, REALTIME, Call, has_repeated_members, read_members, spelling
+from omnillm.gateway.call import GENERATE, REALTIME, Call, has_ambiguous_body
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
@@ -84,7 +84,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return self.prompt_bound, output, NO_UNITS
         return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.units
 
-    def most(self, target: tuple[str, str], price: Price) -> int:
+    def most_nanousd(self, target: tuple[str, str], price: Price) -> int:
         """nano-USD that an attempt at this target can cost at most."""
         prompt, completion, units = self.bounds(target, price)
         return bound(prompt, completion, price, units)
@@ -125,8 +125,8 @@ class Quoter:
         if call.operation != GENERATE and not call.protocol.family:
             return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.pairs)
         if bridge is None:
-            seen = call.outline or call
-            estimate, prompt_bound = _weigh(call.protocol, seen.members, len(call.body) - len(seen.body))
+            text = call.outline or call
+            estimate, prompt_bound = _weigh(call.protocol, text.members, len(call.body) - len(text.body))
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
                 extras = _extras(plan.targets, [call] * len(plan.targets))
@@ -158,7 +158,7 @@ class Quoter:
         session = SESSIONS[call.protocol.name]
         watch = session.watch()
         if call.body:
-            watch.hear(call.body)
+            watch.to_provider(call.body)
             unbounded = session.unbounded_cost(call.body)
             if unbounded and call.caller.budgets:
                 raise BadRequest(f"The session has a budget, and its cost has no upper bound: {unbounded}.", code="unbounded_cost")
@@ -171,7 +171,7 @@ class Quoter:
     def _bounded(self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None) -> tuple[Quote, Pairs]:
         """The quote with the money of the dearest target, and the cap that makes it a bound; and the targets whose price is known."""
         is_budgeted = bool(call.caller.budgets)
-        if is_budgeted and _is_ambiguous(call):
+        if is_budgeted and has_ambiguous_body(call):
             raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
         # What is asked for beyond tokens is each call's own; else the targets alone decide, and are looked up at once.
         tariff = None if quote.extras else self._tariffs.get(targets)
@@ -181,7 +181,7 @@ class Quoter:
             quote = replace(quote, injected_cap=self._default_output_tokens)
             if bridge is not None:
                 bridge.cap(self._default_output_tokens)
-        return replace(quote, amount_nanousd=tariff.most(quote)) if is_budgeted else quote, tariff.targets
+        return replace(quote, amount_nanousd=tariff.most_nanousd(quote)) if is_budgeted else quote, tariff.targets
 
     def _tariff(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> "Tariff":
         tariff = Tariff.of(self._priced(call, targets, quote))
@@ -211,8 +211,8 @@ class Quoter:
         if unbounded:
             raise BadRequest(f"The call has a budget, and its cost has no upper bound: {unbounded}.", code="unbounded_cost")
         raise BudgetExceeded(
-            f"Model {call.model!r} has no known price{_told(quote)}, and what it costs must be known: an administrator can add the price "
-            "under pricing.overrides.",
+            f"Model {call.model!r} has no known price{_terms_named(quote)}, and what it costs must be known: an administrator can add the "
+            "price under pricing.overrides.",
             code="price_unknown",
         )
 
@@ -230,20 +230,20 @@ class Tariff(msgspec.Struct, frozen=True, gc=False):
         prices = tuple((target, price) for target, price in priced if price is not None)
         return cls(tuple(target for target, _ in priced), prices, not all(price.max_output for _, price in prices))
 
-    def most(self, quote: Quote) -> int:
+    def most_nanousd(self, quote: Quote) -> int:
         """nano-USD of one attempt, at the dearest target."""
         most = 0
         for target, price in self.prices:
-            amount = quote.most(target, price)
+            amount = quote.most_nanousd(target, price)
             if amount > most:
                 most = amount
         return most
 
 
-def _told(quote: Quote) -> str:
+def _terms_named(quote: Quote) -> str:
     """The terms that were asked for, as they are named in a price's version."""
-    told = next((str(extras.terms) for extras in quote.extras.values() if extras.terms != PLAIN), "")
-    return f" under these terms ({told.removeprefix(';').replace(';', ', ')})" if told else ""
+    named = next((str(extras.terms) for extras in quote.extras.values() if extras.terms != PLAIN), "")
+    return f" under these terms ({named.removeprefix(';').replace(';', ', ')})" if named else ""
 
 
 def _heavier(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
@@ -286,17 +286,3 @@ def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, i
     """(tokens by estimate, tokens at most) of a body's prompt, and of so many bytes of prose beside it."""
     text, media = protocol.weigh(members)
     return prompt_tokens(text + prose, media.usual, media.most, protocol.name)
-
-
-def _is_ambiguous(call: Call) -> bool:
-    """Whether a member stands twice where two readers may differ: at the top level, or in the object that holds the output cap (Gemini)."""
-    if call.upload is not None:
-        return False  # the form was refused, if a name stood in it twice
-    if has_repeated_members(call.body, call.members):
-        return True
-    return "." in call.protocol.output_cap_member and _repeats_within(call, call.protocol.output_cap_member.partition(".")[0])
-
-
-def _repeats_within(call: Call, holder: str) -> bool:
-    raw = call.members.get(spelling(call.members, holder))
-    return raw is not None and bytes(raw) != b"null" and has_repeated_members(bytes(raw), read_members(bytes(raw)))

@@ -69,7 +69,7 @@ class Session:
         provider = dialled.attempt.lease.provider
         self._meter = Meter(self.protocol.watch(), dialled.attempt.price, lambda model: settlement.quoter.prices.find((provider, model)))
         if case.call.body:
-            self._meter.hear(case.call.body)
+            self._meter.to_provider(case.call.body)
             self._meter.sent()
         self._advance = Advance(case, dialled.attempt, self._meter, admission=admission, journal=journal)
         self._is_retiring = self._is_settled = False
@@ -93,7 +93,7 @@ class Session:
     async def _send(self, message: Message) -> None:
         self._check()
         self._seen_at = self._now()
-        self._meter.hear(message.data)
+        self._meter.to_provider(message.data)
         await self._cover()
         self._check()
         self._meter.sent()
@@ -119,7 +119,7 @@ class Session:
             return None
         self._seen_at = self._now()
         if not self._is_settled:
-            self._meter.see(message.data)
+            self._meter.from_provider(message.data)
             await self._cover()
             if self._is_retiring and not self._meter.open_turns:
                 self._fail(_shutdown(), Verdict.SUCCESS)
@@ -224,9 +224,9 @@ class Session:
         version = attempt.price_version
         # Until the meter is closed: what a defect on the way to that is charged, and for which usage.
         attempt.metered, attempt.price_version = (meter.spent_nanousd, True), version and f"{version};metered"
-        attempt.told = Outcome(verdict=Verdict.ABORTED, usage=meter.usage, first_byte_s=attempt.first_byte_s)
+        attempt.outcome = Outcome(verdict=Verdict.ABORTED, usage=meter.usage, first_byte_s=attempt.first_byte_s)
         for message in self.socket.unread:
-            meter.see(message.data)  # a report that has come is one, though nobody reads it any more
+            meter.from_provider(message.data)  # a report that has come is one, though nobody reads it any more
         is_whole = not meter.billable_turns
         meter.close()
         attempt.metered = (meter.spent_nanousd, meter.has_estimates)

@@ -81,14 +81,14 @@ class Relay(msgspec.Struct, eq=False):
     @property
     def next_sequence(self) -> int:
         """The sequence number that an error event would bear."""
-        told = self._answer.told
-        return 0 if told is None else told.next_sequence
+        view = self._answer.client_view
+        return 0 if view is None else view.next_sequence
 
     @property
     def response_id(self) -> str:
         """The provider's id of the reply, where the stream's last words must repeat it."""
-        told = self._answer.told
-        return "" if told is None else told.response_id
+        view = self._answer.client_view
+        return "" if view is None else view.response_id
 
     async def read(self, outlet: Outlet | None = None) -> bytes:
         """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure.
@@ -120,20 +120,20 @@ class Relay(msgspec.Struct, eq=False):
             if outlet is not None:
                 await self._pour(answer, outlet)
             if outlet is None or answer.is_at_rest:
-                await self._take(answer)
+                await self._read_piece(answer)
 
     async def _pour(self, answer: Answer, outlet: Outlet) -> None:
         pouring = Pouring(answer, outlet)
         try:
-            await answer.exchange.pour(pouring.take)
+            await answer.exchange.pour(pouring.forward)
         finally:
             self._attempt.observed_bytes += pouring.observed_bytes
 
-    async def _take(self, answer: Answer) -> None:
+    async def _read_piece(self, answer: Answer) -> None:
         try:
             piece = await answer.exchange.read()
             self._attempt.observed_bytes += len(piece)
-            answer.take(piece)
+            answer.feed(piece)
         except UpstreamTimeout as error:
             raise self._settle_failed(Verdict.TIMEOUT, error) from None
         except UpstreamLost as error:
@@ -154,7 +154,7 @@ class Relay(msgspec.Struct, eq=False):
             return
         if not self._is_abandoned:
             self._is_abandoned = True
-            if self._drains.take(self):
+            if self._drains.adopt(self):
                 return
         self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
 
@@ -186,17 +186,17 @@ class Relay(msgspec.Struct, eq=False):
             self._settle(verdict, error.status, error.code)
         return error
 
-    def _settle(self, verdict: Verdict, status: int, outcome: str) -> None:
+    def _settle(self, verdict: Verdict, status: int, code: str) -> None:
         """End the attempt and close the case. A client that hung up was not answered, whatever came of the rest."""
         self._is_settled = True
         answer, case = self._answer, self.case
         if answer.translator is not None:
             case.losses = joined(case.losses, answer.translator.losses.reasons)
-        told = self._attempt.told or self._charge(verdict)
-        case.end(told, status=answer.exchange.status, error="" if verdict is _SUCCESS else outcome)
+        outcome = self._attempt.outcome or self._charge(verdict)
+        case.end(outcome, status=answer.exchange.status, error="" if verdict is _SUCCESS else code)
         if self._is_abandoned:
-            status, outcome = CLIENT_CLOSED, ABORTED
-        case.close(status=status, outcome=outcome)
+            status, code = CLIENT_CLOSED, ABORTED
+        case.close(status=status, outcome=code)
 
     def _is_lie(self, usage: Usage, tokens: int) -> bool:
         """Nothing asked, nothing said though something came, and counts beyond all bounds. What families count is not always tokens."""
@@ -232,12 +232,12 @@ class Relay(msgspec.Struct, eq=False):
         exchange = answer.exchange
         # What a stream reported before its end is a part of the truth, not the whole.
         usage, tokens = self._used() if verdict is _SUCCESS else _UNKNOWN
-        told = Outcome(
+        outcome = Outcome(
             verdict=verdict,
             usage=usage,
             tokens=tokens,
             first_byte_s=attempt.first_byte_s,
             headroom=answer.upstream.protocol.read_headroom(exchange.headers, self.case.settlement.wall()),
         )
-        self.case.charge(attempt, told, exchange.status)
-        return told
+        self.case.charge(attempt, outcome, exchange.status)
+        return outcome

@@ -81,7 +81,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         return UpstreamTimeout(f"No connection to provider {self.provider!r} within the call's time.", phase="total")
 
 
-def begun(case: Case) -> Round:
+def open_round(case: Case) -> Round:
     """Nothing is tried yet."""
     need = Need(
         case_id=case.request_id,

@@ -2,14 +2,14 @@
 
 from random import Random
 
-from omnillm.admission.asks import Ask, Refusal, Ticket, Wait
+from omnillm.admission.asks import Ask, Ticket, Wait
 from omnillm.clock import Clock
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.bridge import Bridge, Bridges
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
-from omnillm.gateway.ended import Ended
+from omnillm.gateway.ended import EndedCalls
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
@@ -31,7 +31,7 @@ class Settlement:
         bindings: Bindings,
         clock: Clock,
         dice: Random,
-        ended: Ended,
+        ended: EndedCalls,
         queue_s: float,
     ) -> None:
         self.admission = admission
@@ -64,11 +64,12 @@ class Settlement:
             queue_until = call.deadline
         return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
 
-    def admit(self, case: Case, budgets: tuple[str, ...]) -> Wait | None:
-        """Ask for a ticket: the caller's limits, and the money of one attempt from `budgets`. Raises what is refused at once.
+    async def admit(self, case: Case, *, is_free: bool) -> None:
+        """Get the case its ticket: the caller's limits and, unless it is free, the money of one attempt. Raises what is refused.
 
-        None: the case is admitted. Else it has to wait, until it is `admitted`.
+        Suspends only where the ask has to wait in the queue.
         """
+        budgets = () if is_free else case.call.caller.budgets
         if budgets:
             self.journal.check()
         quote = case.quote
@@ -81,17 +82,9 @@ class Settlement:
             queue_until=case.queue_until,
         )
         answer = self.admission.admit(ask, self.now())
-        if isinstance(answer, Ticket):
-            case.ticket, case.periods = answer, answer.periods
-            return None
-        if isinstance(answer, Wait):
-            return answer
-        raise refusal_error(answer, case.call.model)
-
-    async def admitted(self, case: Case, wait: Wait) -> None:
-        """Return once the case has its ticket. Raises what is refused."""
-        answer = await self.admission.admitted(wait)
-        if isinstance(answer, Refusal):
+        if type(answer) is Wait:
+            answer = await self.admission.admitted(answer)
+        if not isinstance(answer, Ticket):
             raise refusal_error(answer, case.call.model)
         case.ticket, case.periods = answer, answer.periods
 

@@ -14,7 +14,7 @@ class Cap:
     the end of a long stream, changes nothing.
     """
 
-    __slots__ = ("_requests_heard_at", "_requests_until", "_tokens_heard_at", "_tokens_until", "requests", "tokens", "until")
+    __slots__ = ("_requests_as_of", "_requests_until", "_tokens_as_of", "_tokens_until", "requests", "tokens", "until")
 
     def __init__(self) -> None:
         self.requests = 0
@@ -24,24 +24,24 @@ class Cap:
         """When neither holds any more."""
         self._requests_until = 0.0
         self._tokens_until = 0.0
-        self._requests_heard_at = -1.0
-        self._tokens_heard_at = -1.0
+        self._requests_as_of = -1.0
+        self._tokens_as_of = -1.0
 
-    def hear(self, headroom: Headroom, requests_mark: int, tokens_mark: int, at: float) -> bool:
+    def update(self, headroom: Headroom, requests_mark: int, tokens_mark: int, at: float) -> bool:
         """What the provider said at `at`, when the totals stood at the marks. True: looser than what was in force."""
         is_looser = False
         left = headroom.requests_left
-        if left is not None and at >= self._requests_heard_at:
+        if left is not None and at >= self._requests_as_of:
             reset_s = headroom.requests_reset_s
             ceiling, until = requests_mark + left, at + (RESET_S if reset_s is None else _bounded(reset_s))
             is_looser = self._requests_until > at and (ceiling > self.requests or until < self._requests_until)
-            self._requests_heard_at, self.requests, self._requests_until = at, ceiling, until
+            self._requests_as_of, self.requests, self._requests_until = at, ceiling, until
         left = headroom.tokens_left
-        if left is not None and at >= self._tokens_heard_at:
+        if left is not None and at >= self._tokens_as_of:
             reset_s = headroom.tokens_reset_s
             ceiling, until = tokens_mark + left, at + (RESET_S if reset_s is None else _bounded(reset_s))
             is_looser = is_looser or (self._tokens_until > at and (ceiling > self.tokens or until < self._tokens_until))
-            self._tokens_heard_at, self.tokens, self._tokens_until = at, ceiling, until
+            self._tokens_as_of, self.tokens, self._tokens_until = at, ceiling, until
         of_requests, of_tokens = self._requests_until, self._tokens_until
         self.until = of_requests if of_requests > of_tokens else of_tokens
         return is_looser

@@ -93,7 +93,7 @@ class Grant(Struct, kw_only=True, eq=False):
         if headroom is not None:
             # Headers tell of the moment of the first byte; whatever was granted since this one was sent comes off what was left then.
             at = now if first_byte_s is None else self.sent_at + first_byte_s
-            if self.model_class.cap.hear(headroom, self.requests_mark, self.tokens_mark, at if at < now else now):
+            if self.model_class.cap.update(headroom, self.requests_mark, self.tokens_mark, at if at < now else now):
                 is_roomier = True
         if not STAYS_CHARGED[outcome.verdict]:
             self._take_back(now)

@@ -27,9 +27,9 @@ class Outage:
     def succeeded(self, key: Key, now: float) -> None:
         """Somebody got through: nothing is set aside any more."""
         if now >= self.ends:
-            self._turn(now)
+            self._advance(now)
         if key.seen_in != self._span:
-            self._see(key)
+            self._count(key)
         if key.is_failing:
             key.is_failing = False
             self._failing -= 1
@@ -39,9 +39,9 @@ class Outage:
     def failed(self, key: Key, now: float) -> None:
         """Whatever the provider's own trouble is, `key` met it."""
         if now >= self.ends:
-            self._turn(now)
+            self._advance(now)
         if key.seen_in != self._span:
-            self._see(key)
+            self._count(key)
         key.sure_until = 0.0
         if not key.is_failing:
             key.is_failing = True
@@ -50,19 +50,19 @@ class Outage:
     def call(self, now: float) -> None:
         """One more lease that is no retry."""
         if now >= self.ends:
-            self._turn(now)
+            self._advance(now)
         self.calls += 1
 
     def retry(self, now: float) -> None:
         """One more retry of what failed here."""
         if now >= self.ends:
-            self._turn(now)
+            self._advance(now)
         self.retries += 1
 
     def spans_most(self, now: float) -> bool:
         """Whether more than half of the keys that answered lately failed."""
         if now >= self.ends:
-            self._turn(now)
+            self._advance(now)
         return 2 * (self._failing + self._failing_before) > self._used + self._used_before
 
     def has_retry(self, now: float) -> bool:
@@ -77,7 +77,7 @@ class Outage:
         if is_probe or (circuit.state is CLOSED and self.spans_most(now) and (failing > 1 or is_unreachable)):
             circuit.fail(now + circuit.delay(BACKOFF, dice))
 
-    def _see(self, key: Key) -> None:
+    def _count(self, key: Key) -> None:
         if key.seen_in == self._span - 1:
             self._used_before -= 1
             self._failing_before -= key.is_failing
@@ -87,7 +87,7 @@ class Outage:
         self._used += 1
         key.seen_in = self._span
 
-    def _turn(self, now: float) -> None:
+    def _advance(self, now: float) -> None:
         span = int(now / SPAN_S)
         is_next = span == self._span + 1
         self._used_before = self._used if is_next else 0

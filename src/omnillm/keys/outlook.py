@@ -32,7 +32,7 @@ class Outlook:
         self.is_tried |= other.is_tried
         self.is_too_large |= other.is_too_large
 
-    def look(self, key: Key, model: str, tokens: int, now: float, *, in_flight: int) -> None:
+    def add(self, key: Key, model: str, tokens: int, now: float, *, in_flight: int) -> None:
         """Adds a key. `in_flight`: tokens out in its group, which may yet turn out smaller."""
         model_class = key.group.class_of(model, now)
         largest = model_class.largest()
@@ -88,5 +88,5 @@ def outlook(keys: Iterable[Key], model: str, tokens: int, passed: Collection[str
         if key.label in passed:
             view.is_tried = True
         else:
-            view.look(key, model, tokens, now, in_flight=in_flight[key.group.name])
+            view.add(key, model, tokens, now, in_flight=in_flight[key.group.name])
     return view

@@ -171,7 +171,7 @@ class Pool:
         search = self._searches.get(model)
         if search is not None and search.covers(wish.tokens, now):
             if is_bound_enough or len(self.keys) > LOOKED_AT_MOST:
-                return search.tell(wish.tokens)
+                return search.outlook_for(wish.tokens)
             return outlook(self.keys.values(), model, wish.tokens, passed, now)
         if len(self._searches) >= REMEMBERED_MOST:
             self._searches.clear()

@@ -33,10 +33,10 @@ class Search:
                 if key.fits(self.model, tokens, passed, now):
                     return key
             if not passed:
-                self._look(group, tokens, now)
+                self._look_again(group, tokens, now)
         return None
 
-    def tell(self, tokens: int) -> Outlook:
+    def outlook_for(self, tokens: int) -> Outlook:
         """What is known of a call that the search covers."""
         if tokens <= self.view.largest:
             return self.view
@@ -44,7 +44,7 @@ class Search:
         view.is_too_large = self.view.largest > 0.0
         return view
 
-    def _look(self, group: Group, tokens: int, now: float) -> None:
+    def _look_again(self, group: Group, tokens: int, now: float) -> None:
         """Nothing there for so many tokens; and if nothing for the smallest call either, the group is again as the others."""
         smallest = outlook(group.keys, self.model, self.tokens, NONE, now)
         if smallest.wakes_at > now:

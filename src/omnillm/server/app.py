@@ -84,7 +84,7 @@ class App:
         live = self.live
         if not isinstance(context, CallHead) or context.live is not live:
             return False
-        return live.authenticator.is_still(context.caller, context.credential, self._clock.wall())
+        return live.authenticator.is_current(context.caller, context.credential, self._clock.wall())
 
     def _open_call(self, request: Request) -> Context | CallHead | Native | None:
         path, method = request.path, request.method

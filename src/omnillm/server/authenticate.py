@@ -57,7 +57,7 @@ class Authenticator:
             raise Unauthenticated(_MISSING if not credential else _UNKNOWN)
         return _unexpired(caller, wall)
 
-    def is_still(self, caller: Caller, credential: bytes, wall: float) -> bool:
+    def is_current(self, caller: Caller, credential: bytes, wall: float) -> bool:
         """Whether `recognise` would answer this caller."""
         return self._callers.get(credential, self._anonymous) is caller and wall < caller.expires_wall
 
@@ -66,7 +66,7 @@ class Authenticator:
         credential = self.credential(headers, query)
         return credential if credential in self._callers else b""
 
-    def still(self, holder: bytes, wall: float) -> Caller:
+    def caller_of(self, holder: bytes, wall: float) -> Caller:
         """Who such a request is now. Unauthenticated: nobody; the virtual key was revoked, rotated or taken out, or has expired."""
         caller = self._callers.get(holder) if holder else self._anonymous
         if caller is None:

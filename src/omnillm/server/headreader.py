@@ -37,7 +37,7 @@ class HeadReader:
             data = self.input + data
         known = self._known
         if known is not None:
-            request = known.again(data)
+            request = known.match(data)
             if request is not None and self._crowd.application.is_current(request.context):
                 self.input = data[known.end :]
                 self.request = request

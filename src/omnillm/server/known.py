@@ -93,7 +93,7 @@ class KnownHead:
         self.end = 0
         """Where the head ended that came last, in the input that it began."""
 
-    def again(self, data: bytes) -> Request | None:
+    def match(self, data: bytes) -> Request | None:
         """The request of a head that is this one, whatever its length, and begins `data`; None: another does, or not all of it is there."""
         if not data.startswith(self._before):
             return None

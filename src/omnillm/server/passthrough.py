@@ -102,7 +102,7 @@ def open_native(request: Request, place: Place, caller: Caller, live: Live) -> N
 
 def open_upload(request: Request, upload: Upload, live: Live, wall: float) -> Native:
     """Raises Unauthenticated where who began it may not call any more."""
-    caller = live.authenticator.still(upload.holder, wall)
+    caller = live.authenticator.caller_of(upload.holder, wall)
     endpoint = live.endpoints[upload.provider]
     asked = read_asked(upload.provider, endpoint, "POST", upload.path, written=upload.path)
     request.is_spooled = True

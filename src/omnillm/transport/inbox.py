@@ -34,7 +34,7 @@ class Inbox:
     def unread(self) -> tuple[Message, ...]:
         return tuple(self._messages)
 
-    def take(self, frame: Frame) -> bool:
+    def add(self, frame: Frame) -> bool:
         """Whether a message is whole by it. UnicodeDecodeError: a text that is not UTF-8, which is dropped."""
         if frame.opcode is not Opcode.CONT:
             self._is_text = frame.opcode is Opcode.TEXT

@@ -236,7 +236,7 @@ class WebSocket(asyncio.Protocol):
     def _keep(self, frame: Frame) -> None:
         inbox = self._inbox
         try:
-            is_whole = inbox.take(frame)
+            is_whole = inbox.add(frame)
         except UnicodeDecodeError:
             self.close(CloseCode.INVALID_DATA, "text that is not UTF-8")
             return

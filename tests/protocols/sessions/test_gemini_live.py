@@ -26,7 +26,7 @@ def usage(prompt: int, response: int, **more: Any) -> dict[str, Any]:
 
 
 def reports(watch: LiveWatch, *messages: Any) -> list[Usage | None]:
-    return [report.usage for message in messages for report in watch.see(say(message))]
+    return [report.usage for message in messages for report in watch.from_provider(say(message))]
 
 
 def test_usage_is_split_into_disjoint_counts() -> None:
@@ -87,9 +87,9 @@ def test_a_report_behind_the_end_of_its_turn() -> None:
 def test_what_asks_for_a_turn(message: Any, turns: int) -> None:
     """In both spellings. What is said in real time may begin one, and is known when it has."""
     watch = LiveWatch()
-    watch.hear(say(message))
+    watch.to_provider(say(message))
     assert watch.open_turns == turns
-    watch.see(say(TALK))
+    watch.from_provider(say(TALK))
     assert watch.open_turns == 1
 
 
@@ -103,7 +103,7 @@ def test_the_prompt_grows_with_what_was_sent() -> None:
         {"realtimeInput": {"video": {"data": "A" * 51_200, "mimeType": "image/jpeg"}}},
         {"realtimeInput": {"text": "A" * 51_200}},
     ):
-        watch.hear(say(message))
+        watch.to_provider(say(message))
         grown.append(watch.prompt_tokens)
     text, audio, frame, typed = (after - before for before, after in pairwise(grown))
     assert grown[0] == OWN_TOKENS
@@ -126,28 +126,28 @@ def test_an_escape_hides_nothing_of_a_prompt(plain: bytes, hidden: tuple[bytes, 
     """What is as good for the provider counts as much."""
     watches = LiveWatch(), LiveWatch()
     for watch, message in zip(watches, (plain, plain.replace(*hidden)), strict=True):
-        watch.hear(message)
+        watch.to_provider(message)
     assert watches[1].prompt_tokens >= watches[0].prompt_tokens
 
 
 def test_every_picture_of_a_message_counts() -> None:
     """Each is a few bytes and hundreds of tokens."""
     watch = LiveWatch()
-    watch.hear(say({"realtimeInput": {"mediaChunks": [{"data": "A", "mimeType": "image/png"}] * 50}}))
+    watch.to_provider(say({"realtimeInput": {"mediaChunks": [{"data": "A", "mimeType": "image/png"}] * 50}}))
     assert watch.prompt_tokens > OWN_TOKENS + 50 * IMAGE_TOKENS
 
 
 def test_a_file_that_is_named_has_no_length_here() -> None:
     """Then only the context bounds it."""
     watch = LiveWatch()
-    watch.hear(say({"clientContent": {"turns": [{"parts": [{"fileData": {"fileUri": "https://x/files/a"}}]}]}}))
+    watch.to_provider(say({"clientContent": {"turns": [{"parts": [{"fileData": {"fileUri": "https://x/files/a"}}]}]}}))
     assert watch.is_unbounded
 
 
 def test_a_session_that_is_taken_up_again_brings_its_past() -> None:
     """Then only the context bounds it."""
     watch = LiveWatch()
-    watch.hear(say({"setup": {"model": "models/x", "sessionResumption": {"handle": "abc"}}}))
+    watch.to_provider(say({"setup": {"model": "models/x", "sessionResumption": {"handle": "abc"}}}))
     assert watch.is_unbounded
 
 

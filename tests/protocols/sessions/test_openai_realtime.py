@@ -41,8 +41,8 @@ def done(number: str, usage: Any = USAGE) -> bytes:
 def test_usage_is_split_into_disjoint_counts() -> None:
     """What was cached is counted once, as cached; audio and pictures have rates of their own, cached ones too."""
     watch = RealtimeWatch()
-    watch.see(created("a"))
-    [report] = watch.see(done("a"))
+    watch.from_provider(created("a"))
+    [report] = watch.from_provider(done("a"))
     prompt = Usage(input=50, cache_read=50, input_audio=9, cache_read_audio=4, input_image=9, cache_read_image=10)
     assert report.usage == prompt + Usage(output=30, output_audio=91)
     assert report.usage.total_tokens == 253
@@ -53,14 +53,14 @@ def test_turns_are_open_from_asking_to_reporting() -> None:
     watch = RealtimeWatch()
     seen = []
     for verb, message in (
-        ("hear", event("response.create")),
-        ("hear", event("response.create")),
-        ("see", created("a")),
-        ("see", created("b")),
-        ("see", created("c")),
-        ("see", done("b")),
-        ("see", done("a")),
-        ("see", done("c")),
+        ("to_provider", event("response.create")),
+        ("to_provider", event("response.create")),
+        ("from_provider", created("a")),
+        ("from_provider", created("b")),
+        ("from_provider", created("c")),
+        ("from_provider", done("b")),
+        ("from_provider", done("a")),
+        ("from_provider", done("c")),
     ):
         getattr(watch, verb)(message)
         seen.append(watch.open_turns)
@@ -80,9 +80,9 @@ def test_turns_are_open_from_asking_to_reporting() -> None:
 def test_a_turn_that_was_refused_is_none(error: Any, left: int) -> None:
     """But an error of anything else forgives nothing: junk between two questions would hide the second."""
     watch = RealtimeWatch()
-    watch.hear(json.dumps({"type": "response.create", "event_id": "first"}).encode())
-    watch.hear(json.dumps({"type": "response.create", "event_id": "second"}).encode())
-    watch.see(event("error", error=error))
+    watch.to_provider(json.dumps({"type": "response.create", "event_id": "first"}).encode())
+    watch.to_provider(json.dumps({"type": "response.create", "event_id": "second"}).encode())
+    watch.from_provider(event("error", error=error))
     assert watch.open_turns == left
 
 
@@ -97,7 +97,7 @@ def test_a_turn_that_was_refused_is_none(error: Any, left: int) -> None:
 def test_a_question_in_disguise_is_one(message: bytes) -> None:
     """It is read as the provider reads it."""
     watch = RealtimeWatch()
-    watch.hear(message)
+    watch.to_provider(message)
     assert watch.open_turns == 1
 
 
@@ -106,15 +106,15 @@ def test_the_prompt_grows_with_what_was_sent() -> None:
     watch = RealtimeWatch()
     text, audio = event("conversation.item.create", item={"text": "é" * 100}), event("input_audio_buffer.append", audio="A" * 51_200)
     picture = event("conversation.item.create", item={"content": [{"type": "input_image", "image_url": "https://x/y.png"}]})
-    watch.hear(text)
+    watch.to_provider(text)
     assert watch.prompt_tokens == OWN_TOKENS + len(text)
-    watch.hear(audio)
+    watch.to_provider(audio)
     assert watch.prompt_tokens == OWN_TOKENS + len(text) + len(audio) // 512 + 1
-    watch.hear(picture)
+    watch.to_provider(picture)
     assert watch.prompt_tokens == OWN_TOKENS + len(text) + len(audio) // 512 + 1 + len(picture) + IMAGE_TOKENS
     before = watch.prompt_tokens
-    watch.see(created("a"))
-    watch.see(done("a"))
+    watch.from_provider(created("a"))
+    watch.from_provider(done("a"))
     assert watch.prompt_tokens == before + 121
     assert not watch.is_unbounded
 
@@ -125,7 +125,7 @@ def test_the_prompt_grows_with_what_was_sent() -> None:
 def test_what_did_not_pass_here_has_the_context_as_its_bound(session: Any) -> None:
     """A stored prompt, a server's tools."""
     watch = RealtimeWatch()
-    watch.hear(event("session.update", session=session))
+    watch.to_provider(event("session.update", session=session))
     assert watch.is_unbounded
 
 
@@ -133,21 +133,21 @@ def test_what_did_not_pass_here_has_the_context_as_its_bound(session: Any) -> No
 def test_an_escape_hides_no_bound(word: bytes, hidden: bytes) -> None:
     """What is as good for the provider is as good for us."""
     watch = RealtimeWatch()
-    watch.hear(event("session.update", session={"x": "WORD"}).replace(b'"WORD"', word).replace(word, hidden))
+    watch.to_provider(event("session.update", session={"x": "WORD"}).replace(b'"WORD"', word).replace(word, hidden))
     assert watch.is_unbounded
 
 
 def test_what_is_observed_of_an_open_turn() -> None:
     """Bytes of text, lengths of audio; forgotten when the turn is reported."""
     watch = RealtimeWatch()
-    watch.see(event("rate_limits.updated"))
+    watch.from_provider(event("rate_limits.updated"))
     assert watch.observed_tokens == 0
-    watch.see(created("a"))
-    watch.see(event("response.output_audio.delta", delta="A" * 5120))
+    watch.from_provider(created("a"))
+    watch.from_provider(event("response.output_audio.delta", delta="A" * 5120))
     text = event("response.output_audio_transcript.delta", delta="hello")
-    watch.see(text)
+    watch.from_provider(text)
     assert watch.observed_tokens == 11 + len(text)
-    watch.see(done("a"))
+    watch.from_provider(done("a"))
     assert watch.observed_tokens == 0
 
 
@@ -155,8 +155,8 @@ def test_what_is_observed_of_an_open_turn() -> None:
 def test_a_turn_that_reports_nothing_is_a_report_without_usage(usage: Any) -> None:
     """Or none at all where the event cannot be read: the turn then stays open."""
     watch = RealtimeWatch()
-    watch.see(created("a"))
-    reports = watch.see(done("a", usage))
+    watch.from_provider(created("a"))
+    reports = watch.from_provider(done("a", usage))
     assert reports == () or reports[0].usage is None
     assert watch.open_turns == (0 if reports else 1)
 
@@ -165,22 +165,22 @@ def test_a_turn_that_reports_nothing_is_a_report_without_usage(usage: Any) -> No
 def test_lies_are_clamped(lie: Any) -> None:
     """No count is negative or beyond 2^53."""
     watch = RealtimeWatch()
-    watch.see(created("a"))
-    [report] = watch.see(done("a", {"input_tokens": 10, "output_tokens": lie})) or [None]
+    watch.from_provider(created("a"))
+    [report] = watch.from_provider(done("a", {"input_tokens": 10, "output_tokens": lie})) or [None]
     assert report is None or 0 <= report.usage.output <= 2**53
 
 
 def test_a_transcription_is_reported_with_its_model() -> None:
     """That of the session's configuration, in the place of today or of the beta; by tokens or by seconds."""
     watch = RealtimeWatch()
-    watch.hear(event("session.update", session={"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}))
+    watch.to_provider(event("session.update", session={"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}))
     kind = "conversation.item.input_audio_transcription.completed"
-    [report] = watch.see(
+    [report] = watch.from_provider(
         event(kind, usage={"type": "tokens", "input_tokens": 20, "output_tokens": 4, "input_token_details": {"audio_tokens": 20}})
     )
     assert (report.model, report.usage) == ("gpt-4o-transcribe", Usage(input_audio=20, output=4))
-    watch.hear(event("session.update", session={"input_audio_transcription": {"model": "whisper-1"}}))
-    [report] = watch.see(event(kind, usage={"type": "duration", "seconds": 2.5}))
+    watch.to_provider(event("session.update", session={"input_audio_transcription": {"model": "whisper-1"}}))
+    [report] = watch.from_provider(event(kind, usage={"type": "duration", "seconds": 2.5}))
     assert (report.model, report.usage, report.audio_s) == ("whisper-1", None, 2.5)
     assert watch.open_turns == 0
 
@@ -188,8 +188,8 @@ def test_a_transcription_is_reported_with_its_model() -> None:
 def test_words_in_a_text_end_nothing() -> None:
     """A model may say `response.done`."""
     watch = RealtimeWatch()
-    watch.see(created("a"))
-    assert watch.see(event("response.output_text.delta", delta='"type":"response.done","usage"')) == ()
+    watch.from_provider(created("a"))
+    assert watch.from_provider(event("response.output_text.delta", delta='"type":"response.done","usage"')) == ()
     assert watch.open_turns == 1
 
 

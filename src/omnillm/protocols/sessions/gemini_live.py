@@ -82,7 +82,7 @@ class LiveWatch:
     def open_turns(self) -> int:
         return max(self._asked, int(self._is_talking))
 
-    def hear(self, message: bytes) -> None:
+    def to_provider(self, message: bytes) -> None:
         try:
             heard = msgspec.json.decode(message, type=ClientMessage)
         except UNREADABLE:
@@ -103,7 +103,7 @@ class LiveWatch:
         if b'"fileUri"' in told or b'"file_uri"' in told:
             self.is_unbounded = True  # the provider fetches what it names
 
-    def see(self, message: bytes) -> tuple[Report, ...]:
+    def from_provider(self, message: bytes) -> tuple[Report, ...]:
         is_audio = b"audio/" in message
         if self.open_turns or is_audio:
             self.observed_tokens += len(message) // AUDIO_BYTES + 1 if is_audio else len(message)

@@ -71,7 +71,7 @@ class RealtimeWatch:
     def open_turns(self) -> int:
         return len(self._asked) + len(self._running)
 
-    def hear(self, message: bytes) -> None:
+    def to_provider(self, message: bytes) -> None:
         event = _event_in(message)
         if event.type == "input_audio_buffer.append":
             self.prompt_tokens += len(message) // AUDIO_BYTES + 1
@@ -87,7 +87,7 @@ class RealtimeWatch:
         if b"transcription" in told:
             self._transcriber = _transcriber_in(message) or self._transcriber
 
-    def see(self, message: bytes) -> tuple[Report, ...]:
+    def from_provider(self, message: bytes) -> tuple[Report, ...]:
         if self._running:
             self.observed_tokens += len(message) // AUDIO_BYTES + 1 if b"audio.delta" in message else len(message)
         if not any(word in message for word in _TELLING):

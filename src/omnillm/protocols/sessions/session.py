@@ -48,11 +48,11 @@ class Watch(Interface):
         """Asked for or begun, and not metered yet."""
         ...
 
-    def hear(self, message: bytes) -> None:
+    def to_provider(self, message: bytes) -> None:
         """Called with each message to the provider, before it leaves."""
         ...
 
-    def see(self, message: bytes) -> tuple[Report, ...]:
+    def from_provider(self, message: bytes) -> tuple[Report, ...]:
         """Called with each message of the provider."""
         ...
 
