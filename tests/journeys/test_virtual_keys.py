@@ -17,7 +17,7 @@ from omnillm.assemble.keyring import POLL_TICKS, Keyring
 from omnillm.config.load import parse
 from omnillm.errors import ConfigError
 from omnillm.server.inference import CallHead
-from omnillm.server.live import Live
+from omnillm.server.wiring import Wiring
 from omnillm.testing import FakeProvider, ManualClock
 
 KEYS = "/admin/v1/virtual-keys"
@@ -290,7 +290,7 @@ async def test_a_head_that_is_known_to_all_connections_does_not_keep_a_key_alive
 
 def held(value: object) -> Iterator[object]:
     """What a value holds, however deep; not the program that a call's head leads to."""
-    if isinstance(value, Live):
+    if isinstance(value, Wiring):
         return
     yield value
     if isinstance(value, dict):

@@ -14,11 +14,11 @@ from omnillm.providers.paths import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
 from omnillm.server.inference import read_call
-from omnillm.server.live import Live
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
 from omnillm.server.requests import Request
 from omnillm.server.uploads import Uploads
+from omnillm.server.wiring import Wiring
 from omnillm.testing import ManualClock
 
 PEPPER, ADMIN, VIRTUAL, ANOTHER = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key", b"another-virtual-key"
@@ -38,8 +38,8 @@ def app(surface: Surface = Surface.ALL) -> App:
     admin = AdminAuthenticator(ADMIN)
     nothing = dict.fromkeys(("engine", "router", "native_engine", "native_lists"))
     more = {"endpoints": {}, "native": {}, "passed": frozenset(), "passthrough": {}, "uploads": Uploads(str), "scheme": "http"}
-    live = Live(**nothing, **more, authenticator=authenticator, admin=admin, alerts=BudgetAlerts(), deadline_s=1.0, affinity="none")
-    return App(live, surface=surface, clock=ManualClock(), operations=None, counters=Counters(), make_id=lambda: "id")
+    wiring = Wiring(**nothing, **more, authenticator=authenticator, admin=admin, alerts=BudgetAlerts(), deadline_s=1.0, affinity="none")
+    return App(wiring, surface=surface, clock=ManualClock(), operations=None, counters=Counters(), make_id=lambda: "id")
 
 
 def pages() -> list[Page]:

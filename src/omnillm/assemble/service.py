@@ -24,11 +24,11 @@ from omnillm.server.asgi import AsgiBridge
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 from omnillm.server.calllog import CallLog
 from omnillm.server.front import Front, FrontLimits
-from omnillm.server.live import Live
 from omnillm.server.logwriter import Stream
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.run import Server
 from omnillm.server.uploads import Uploads
+from omnillm.server.wiring import Wiring
 from omnillm.stores.store import Store
 
 log = logging.getLogger("omnillm")
@@ -75,18 +75,18 @@ class Service:
         program.on_tick.append(self.keyring.tick)
         if self.call_log:
             program.on_tick.append(self.call_log.flush)
-        live = make_live(program, self.keyring, self.uploads)
+        wiring = make_wiring(program, self.keyring, self.uploads)
         operations = AsgiBridge(build_operations(self._instruments()), scheme="https" if settings.server.tls else "http")
         admin = settings.server.admin
         surface = Surface.CALLS if admin else Surface.ALL
-        self.address = await self._listen(live, operations, surface, settings.server.host, settings.server.port)
+        self.address = await self._listen(wiring, operations, surface, settings.server.host, settings.server.port)
         if admin:
-            await self._listen(live, operations, Surface.OPERATIONS, admin.host, admin.port)
+            await self._listen(wiring, operations, Surface.OPERATIONS, admin.host, admin.port)
 
-    async def _listen(self, live: Live, operations: AsgiBridge, surface: Surface, host: str, port: int) -> tuple[str, int]:
+    async def _listen(self, wiring: Wiring, operations: AsgiBridge, surface: Surface, host: str, port: int) -> tuple[str, int]:
         program = self.program
         app = App(
-            live,
+            wiring,
             surface=surface,
             clock=program.clock,
             operations=operations,
@@ -125,16 +125,16 @@ class Service:
         )
 
     def _is_admin(self, headers: Mapping[bytes, bytes]) -> bool:
-        return self._apps[0].live.admin.is_admin(headers)
+        return self._apps[0].wiring.admin.is_admin(headers)
 
     async def reload(self) -> None:
         """Apply the configuration as it is now; a ConfigError changes nothing."""
         settings = self._read_settings()
         self.keyring.check(settings)
         self.program.apply(settings)
-        live = make_live(self.program, self.keyring, self.uploads)
+        wiring = make_wiring(self.program, self.keyring, self.uploads)
         for app in self._apps:
-            app.live = live
+            app.wiring = wiring
         self.server.forget_heads()
 
     async def aclose(self) -> None:
@@ -149,11 +149,11 @@ class Service:
                 self.call_log.close()
 
 
-def make_live(program: Program, keyring: Keyring, uploads: Uploads) -> Live:
+def make_wiring(program: Program, keyring: Keyring, uploads: Uploads) -> Wiring:
     settings = program.settings
     admin_key = settings.server.admin_key
     anonymous = make_caller(settings, None) if settings.server.auth == "none" else None
-    return Live(
+    return Wiring(
         engine=program.engine,
         router=program.router,
         endpoints=program.endpoints,

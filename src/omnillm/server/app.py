@@ -15,11 +15,11 @@ from omnillm.gateway.upload import Upload
 from omnillm.protocols.protocol import Protocol
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.inference import CallHead
-from omnillm.server.live import Live
 from omnillm.server.passthrough import Native
 from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
+from omnillm.server.wiring import Wiring
 
 
 class Bridge(Interface):
@@ -45,7 +45,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
 
     route: Route | None
     caller: Caller | None
-    live: Live
+    wiring: Wiring
 
 
 class App:
@@ -53,7 +53,7 @@ class App:
 
     def __init__(
         self,
-        live: Live,
+        wiring: Wiring,
         *,
         surface: Surface,
         clock: Clock,
@@ -61,7 +61,7 @@ class App:
         counters: Counters,
         make_id: Callable[[], str],
     ) -> None:
-        self.live = live
+        self.wiring = wiring
         self._has_calls = Surface.CALLS in surface
         self._has_operations = Surface.OPERATIONS in surface
         self._clock = clock
@@ -77,14 +77,14 @@ class App:
                 return context
         if request.path not in PROBES:
             self._admit_to_operations(request)
-        return Context(None, None, self.live)
+        return Context(None, None, self.wiring)
 
     def is_current(self, context: object) -> bool:
         """Whether a call's head leads to what it led to before."""
-        live = self.live
-        if not isinstance(context, CallHead) or context.live is not live:
+        wiring = self.wiring
+        if not isinstance(context, CallHead) or context.wiring is not wiring:
             return False
-        return live.authenticator.is_current(context.caller, context.credential, self._clock.wall())
+        return wiring.authenticator.is_current(context.caller, context.credential, self._clock.wall())
 
     def _open_call(self, request: Request) -> Context | CallHead | Native | None:
         path, method = request.path, request.method
@@ -94,38 +94,38 @@ class App:
         methods = models.METHODS if route is None else methods_of(route)
         if method not in methods:
             raise MethodNotAllowed(path, method, methods)
-        live = self.live
-        credential = live.authenticator.credential(request.headers, request.query)
-        caller = live.authenticator.recognise(credential, self._clock.wall())
+        wiring = self.wiring
+        credential = wiring.authenticator.credential(request.headers, request.query)
+        caller = wiring.authenticator.recognise(credential, self._clock.wall())
         if route is None or route.operation == REALTIME:
             request.takes_websocket = route is not None
-            return Context(route, caller, live)
+            return Context(route, caller, wiring)
         if route.is_upload:
             request.sink, request.is_spooled = Upload(request.headers.get(b"content-type", b"")), True
-        head = inference.read_call_head(request, route, caller, live, credential)
+        head = inference.read_call_head(request, route, caller, wiring, credential)
         request.is_keepable = head.is_keepable
         return head
 
     def _open_native(self, request: Request) -> Native | None:
-        live = self.live
-        upload = passthrough.upload_of(request, live)
-        if upload is not None and upload.provider in live.endpoints:
-            return passthrough.open_upload(request, upload, live, self._clock.wall())
-        place = passthrough.place_of(request, live)
+        wiring = self.wiring
+        upload = passthrough.upload_of(request, wiring)
+        if upload is not None and upload.provider in wiring.endpoints:
+            return passthrough.open_upload(request, upload, wiring, self._clock.wall())
+        place = passthrough.place_of(request, wiring)
         if place is not None:
-            return passthrough.open_native(request, place, self._authenticate(request), live)
+            return passthrough.open_native(request, place, self._authenticate(request), wiring)
         if without_prefix(request.path).startswith(BESIDE_REALTIME):
             self._authenticate(request)
             raise Forbidden(realtime.WEBSOCKET_ONLY, code="webrtc_not_supported")
         return None
 
     def _authenticate(self, request: Request) -> Caller:
-        return self.live.authenticator.authenticate(request.headers, request.query, self._clock.wall())
+        return self.wiring.authenticator.authenticate(request.headers, request.query, self._clock.wall())
 
     def _own_route(self, request: Request) -> Route | None:
         """Of a provider's own path for inference: below its name, or the drop-in prefix that stands for it."""
-        place = passthrough.place_of(request, self.live)
-        return None if place is None else provider_route(place.provider, self.live.endpoints[place.provider], place.path)
+        place = passthrough.place_of(request, self.wiring)
+        return None if place is None else provider_route(place.provider, self.wiring.endpoints[place.provider], place.path)
 
     def _admit_to_operations(self, request: Request) -> None:
         path = request.path
@@ -133,7 +133,7 @@ class App:
             if path == "/metrics":
                 return
             if path.startswith("/admin/"):
-                self.live.admin.require(request.headers)
+                self.wiring.admin.require(request.headers)
                 return
         raise CallerFault(f"There is nothing at {path[:200]!r}.", code="not_found", status=404)
 
@@ -141,15 +141,15 @@ class App:
         """Of each kind of request its own: no frame of this one stands around it."""
         context = request.context
         if isinstance(context, CallHead):
-            return inference.respond(inference.read_call(request, context, self._clock), context.live, reply)
+            return inference.respond(inference.read_call(request, context, self._clock), context.wiring, reply)
         if isinstance(context, Native):
             return passthrough.respond(context, request, reply, self._clock)
         assert isinstance(context, Context)
         if context.caller is None:
             return self._operations.respond(request, reply)
         if context.route is None:
-            return models.respond(request, reply, context.live.router, context.caller)
-        opening = realtime.Opening(request=request, route=context.route, caller=context.caller, live=context.live, clock=self._clock)
+            return models.respond(request, reply, context.wiring.router, context.caller)
+        opening = realtime.Opening(request=request, route=context.route, caller=context.caller, wiring=context.wiring, clock=self._clock)
         return realtime.respond(opening, reply)
 
     def problem(self, request: Request | None, error: OmniError) -> Rendered:

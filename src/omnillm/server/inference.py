@@ -20,10 +20,10 @@ from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.heads import reply_fields
 from omnillm.providers.passing import Fields, tellable
-from omnillm.server.live import Live
 from omnillm.server.paths import Route, without_prefix
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
+from omnillm.server.wiring import Wiring
 
 MAX_TAGS_BYTES = 1024
 UNREAD: Final = RequestPeek(model="")
@@ -38,7 +38,7 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     It bears no credential: the call's headers are those that a provider may be told, and of the secret there is only a digest.
     """
 
-    live: Live
+    wiring: Wiring
     credential: bytes
     """The digest of what the request bears."""
     caller: Caller
@@ -60,14 +60,14 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.call.upload is None and self.call.idempotency_key is None
 
 
-def read_call_head(request: Request, route: Route, caller: Caller, live: Live, credential: bytes) -> CallHead:
+def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wiring, credential: bytes) -> CallHead:
     """Raises BadRequest when a field asks for what cannot be, and is to be called before the body comes."""
     headers = request.headers
     if route.provider:
-        live.endpoints[route.provider].check_request(headers, route.location)
+        wiring.endpoints[route.provider].check_request(headers, route.location)
     session = text_of(headers, b"x-omnillm-session")
-    told, tags = tellable(headers, live.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
-    call = (_shared if told.is_shared and not session else _call)(route, told, session, live.affinity, tags)
+    told, tags = tellable(headers, wiring.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
+    call = (_shared if told.is_shared and not session else _call)(route, told, session, wiring.affinity, tags)
     if b"idempotency-key" in headers or route.is_upload:
         call = replace(
             call,
@@ -75,13 +75,13 @@ def read_call_head(request: Request, route: Route, caller: Caller, live: Live, c
             upload=request.sink if isinstance(request.sink, Upload) else None,
         )
     return CallHead(
-        live=live,
+        wiring=wiring,
         credential=credential,
         caller=caller,
         call=call,
         named=route.model if route.provider and not route.protocol.is_native_only else "",
-        is_by_prefix=live.affinity == "prefix",
-        timeout_s=timeout_s(headers, live.deadline_s),
+        is_by_prefix=wiring.affinity == "prefix",
+        timeout_s=timeout_s(headers, wiring.deadline_s),
     )
 
 
@@ -160,17 +160,17 @@ def text_of(headers: dict[bytes, bytes], name: bytes) -> str:
     return "" if value is None else value[:MAX_TAGS_BYTES].decode("latin-1")
 
 
-async def respond(call: Call, live: Live, reply: Reply) -> None:
+async def respond(call: Call, wiring: Wiring, reply: Reply) -> None:
     """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
-    relay = await live.engine.serve(call)
+    relay = await wiring.engine.serve(call)
     if not isinstance(relay, Relay):  # which costs less to ask of what mostly comes
         reply.send(relay.status, _replay_fields(relay), relay.body)
         return
     try:
         if relay.whole is not None:
-            reply.send(200, _fields(relay, live.alerts, with_cost=True), relay.whole)
+            reply.send(200, _fields(relay, wiring.alerts, with_cost=True), relay.whole)
         else:
-            await _stream(relay, reply, live.alerts)
+            await _stream(relay, reply, wiring.alerts)
     except BaseException as error:
         relay.case.raise_defect(error)
         raise

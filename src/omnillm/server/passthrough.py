@@ -25,11 +25,11 @@ from omnillm.providers.heads import reply_fields
 from omnillm.providers.native import Asked
 from omnillm.providers.paths import UPLOADS
 from omnillm.server.inference import text_of, timeout_s
-from omnillm.server.live import Live
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
 from omnillm.server.uploads import Upload
+from omnillm.server.wiring import Wiring
 
 ROOTS: Final[tuple[tuple[str, str], ...]] = (
     ("/v1/messages/batches", "anthropic"),
@@ -56,7 +56,7 @@ class Native(msgspec.Struct, frozen=True, gc=False):
     caller: Caller
     holder: bytes
     """Of the caller, for what he is told to go on with."""
-    live: Live
+    wiring: Wiring
     upload: Upload | None = None
 
 
@@ -67,51 +67,51 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     path: str
 
 
-def place_of(request: Request, live: Live) -> Place | None:
+def place_of(request: Request, wiring: Wiring) -> Place | None:
     """Which provider's words a request speaks; None: nobody's, or nobody was named for them."""
     path = request.path
     below = split_provider(path)
     if below is not None:
-        return Place(below[0], below[1]) if below[0] in live.endpoints else None
+        return Place(below[0], below[1]) if below[0] in wiring.endpoints else None
     for prefix in PREFIXES:
         if path.startswith(f"{prefix}/"):
-            provider = live.native.get(prefix[1:])
+            provider = wiring.native.get(prefix[1:])
             return Place(provider, path[len(prefix) :]) if provider and len(path) > len(prefix) + 1 else None
     for root, prefix in ROOTS:
         if path == root or path.startswith(root if root.endswith("/") else f"{root}/"):
             is_anthropic = b"anthropic-version" in request.headers
-            provider = live.native.get("anthropic" if is_anthropic else prefix)
+            provider = wiring.native.get("anthropic" if is_anthropic else prefix)
             return Place(provider, path) if provider else None
     return None
 
 
-def upload_of(request: Request, live: Live) -> Upload | None:
+def upload_of(request: Request, wiring: Wiring) -> Upload | None:
     """The upload that a request goes on with: its URL, which only its beginner was told, stands for his credential."""
-    return live.uploads.find(request.query) if UPLOADS in request.path else None
+    return wiring.uploads.find(request.query) if UPLOADS in request.path else None
 
 
-def open_native(request: Request, place: Place, caller: Caller, live: Live) -> Native:
+def open_native(request: Request, place: Place, caller: Caller, wiring: Wiring) -> Native:
     """Raises BadRequest for a path that could be read in two ways, Forbidden for one that is in no table."""
-    endpoint = live.endpoints[place.provider]
-    written, allowed = request.target.partition(b"?")[0].decode("latin-1"), live.passthrough.get(place.provider, ())
+    endpoint = wiring.endpoints[place.provider]
+    written, allowed = request.target.partition(b"?")[0].decode("latin-1"), wiring.passthrough.get(place.provider, ())
     asked = read_asked(place.provider, endpoint, request.method, place.path, written=written, allowed=allowed)
     # What is signed is hashed whole before its first byte leaves: it stays in memory, and within that limit.
     request.is_spooled = request.method not in {"GET", "HEAD", "DELETE"} and endpoint.credentials != SIGNING
-    return Native(place.provider, endpoint, asked, caller, live.authenticator.holder(request.headers, request.query), live)
+    return Native(place.provider, endpoint, asked, caller, wiring.authenticator.holder(request.headers, request.query), wiring)
 
 
-def open_upload(request: Request, upload: Upload, live: Live, wall: float) -> Native:
+def open_upload(request: Request, upload: Upload, wiring: Wiring, wall: float) -> Native:
     """Raises Unauthenticated where who began it may not call any more."""
-    caller = live.authenticator.caller_of(upload.holder, wall)
-    endpoint = live.endpoints[upload.provider]
+    caller = wiring.authenticator.caller_of(upload.holder, wall)
+    endpoint = wiring.endpoints[upload.provider]
     asked = read_asked(upload.provider, endpoint, "POST", upload.path, written=upload.path)
     request.is_spooled = True
-    return Native(upload.provider, endpoint, asked, caller, upload.holder, live, upload)
+    return Native(upload.provider, endpoint, asked, caller, upload.holder, wiring, upload)
 
 
 async def respond(native: Native, request: Request, reply: Reply, clock: Clock) -> None:
     """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
-    live = native.live
+    wiring = native.wiring
     call = _call(native, request, clock)
     asking = NativeAsk(
         provider=native.provider,
@@ -123,12 +123,14 @@ async def respond(native: Native, request: Request, reply: Reply, clock: Clock) 
         pin=None if native.upload is None else Pin(provider=native.provider, key=native.upload.key, is_must=True),
     )
     if native.asked.operation.lists and request.method == "GET":
-        case, page = await live.native_lists.serve(call, asking)
-        reply.send(200, b"content-type: application/json\r\n" + _own_fields(case, live.alerts), _redirected(page, native, request))
+        case, page = await wiring.native_lists.serve(call, asking)
+        reply.send(200, b"content-type: application/json\r\n" + _own_fields(case, wiring.alerts), _redirected(page, native, request))
         return
-    relay = await live.native_engine.serve(call, asking)
+    relay = await wiring.native_engine.serve(call, asking)
     try:
-        fields = reply_fields(relay.headers, is_native=True) + _own_fields(relay.case, live.alerts) + _upload_field(native, relay, request)
+        fields = (
+            reply_fields(relay.headers, is_native=True) + _own_fields(relay.case, wiring.alerts) + _upload_field(native, relay, request)
+        )
         if relay.whole is not None:
             reply.send(relay.status, fields, _redirected(relay.whole, native, request))
         else:
@@ -150,7 +152,7 @@ def _redirected(body: bytes, native: Native, request: Request) -> bytes:
 
 def _here(native: Native, request: Request, prefix: str) -> str:
     """Our own address, as the client wrote it. A proxy's word for https is believed: nobody but the asker is told the result."""
-    is_https = native.live.scheme == "https" or request.headers.get(b"x-forwarded-proto") == b"https"
+    is_https = native.wiring.scheme == "https" or request.headers.get(b"x-forwarded-proto") == b"https"
     return f"{'https' if is_https else 'http'}://{request.headers.get(b'host', b'').decode('latin-1')}{quote(prefix)}"
 
 
@@ -173,7 +175,7 @@ async def _stream(relay: NativeRelay, fields: bytes, reply: Reply) -> None:
 
 
 def _call(native: Native, request: Request, clock: Clock) -> Call:
-    now, live, asked = clock.now(), native.live, native.asked
+    now, wiring, asked = clock.now(), native.wiring, native.asked
     return Call(
         protocol=protocol_of(request.path, request.headers),
         operation=asked.operation.family,
@@ -186,7 +188,7 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         headers=request.headers,
         started_at=now,
         wall=clock.wall(),
-        deadline=now + timeout_s(request.headers, live.deadline_s),
+        deadline=now + timeout_s(request.headers, wiring.deadline_s),
         provider=native.provider,
         session=text_of(request.headers, b"x-omnillm-session"),
         tags=merge_tags(text_of(request.headers, b"x-omnillm-tags"), native.caller.tags),
@@ -213,6 +215,6 @@ def _upload_field(native: Native, relay: NativeRelay, request: Request) -> bytes
     upload = Upload.of(url.decode("latin-1"), provider=native.provider, key=relay.lease.key, holder=native.holder)
     if upload is None:
         raise OmniError("The provider names a place for the upload that is none of its own paths.", code="internal_error")
-    token = native.live.uploads.add(upload)
+    token = native.wiring.uploads.add(upload)
     here = _here(native, request, request.path.partition(UPLOADS)[0])
     return f"x-goog-upload-url: {here}{upload.path}?upload_id={token}&upload_protocol=resumable\r\n".encode()

@@ -23,10 +23,10 @@ from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.server.authenticate import is_of_this_machine
 from omnillm.server.handshake import upgrade_required
 from omnillm.server.inference import text_of, timeout_s
-from omnillm.server.live import Live
 from omnillm.server.paths import Route
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
+from omnillm.server.wiring import Wiring
 from omnillm.transport.websocket import Message, WebSocket
 
 SETUP_S: Final = 10.0
@@ -47,7 +47,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
     route: Route
     caller: Caller
-    live: Live
+    wiring: Wiring
     clock: Clock
 
     def call(self, model: str, body: bytes = b"") -> Call:
@@ -66,7 +66,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             headers=headers,
             started_at=now,
             wall=self.clock.wall(),
-            deadline=now + timeout_s(headers, self.live.deadline_s),
+            deadline=now + timeout_s(headers, self.wiring.deadline_s),
             session=text_of(headers, b"x-omnillm-session"),
             tags=merge_tags(text_of(headers, b"x-omnillm-tags"), self.caller.tags),
         )
@@ -80,7 +80,7 @@ async def respond(opening: Opening, reply: Reply) -> None:
     if opening.route.protocol.name == "gemini_generate_content":
         await _respond_late(opening, reply.switch(b""))
         return
-    session = await opening.live.engine.converse(opening.call(_asked_model(request.query)))
+    session = await opening.wiring.engine.converse(opening.call(_asked_model(request.query)))
     try:
         await _join(session, reply.switch(_fields(session)))
     finally:
@@ -93,7 +93,7 @@ async def _respond_late(opening: Opening, socket: WebSocket) -> None:
         first = await _first(socket)
         if first is None:
             return
-        session = await opening.live.engine.converse(opening.call(_named_model(first), first))
+        session = await opening.wiring.engine.converse(opening.call(_named_model(first), first))
     except OmniError as error:
         _tell(socket, opening.route.protocol.name, error)
         return

@@ -37,7 +37,7 @@ class Server:
             front.close()
 
     def forget_heads(self) -> None:
-        """Another configuration is live."""
+        """Another configuration is in force."""
         for front in self._fronts:
             front.forget_heads()
 

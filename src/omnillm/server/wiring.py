@@ -1,4 +1,4 @@
-"""What the server answers from: replaced as a whole when a changed configuration is applied, so that an open call keeps its snapshot."""
+"""What the server answers from, wired under one configuration: replaced as a whole by the next, so that an open call keeps its snapshot."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 from omnillm.server.uploads import Uploads
 
 
-class Live(msgspec.Struct, frozen=True, kw_only=True):
+class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine
     router: Router
     endpoints: Mapping[str, Endpoint]
