@@ -4,7 +4,7 @@ import pytest
 
 from omnillm.assemble.prices import make_prices
 from omnillm.config.load import parse
-from omnillm.pricing.reference import recompute
+from omnillm.pricing.reference import Reference
 from omnillm.usage import Usage
 
 VERTEX = "kind: vertex_ai, project: p, region: "
@@ -39,7 +39,7 @@ def test_a_region_costs_what_it_does(provider: str, model: str, usd_micros: int,
     assert found is not None
     assert found.input == usd_micros * 1000
     assert found.version.partition(";")[2] == place.removeprefix(";")
-    assert recompute(found.version, Usage(input=1_000), prices.catalog.figures) == usd_micros
+    assert Reference(prices.catalog.figures).cost(found.version, Usage(input=1_000)) == usd_micros
 
 
 def test_a_price_of_the_configurations_own_is_the_price() -> None:

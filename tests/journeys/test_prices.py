@@ -12,7 +12,7 @@ from tests.journeys.wire import exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.assemble.prices import make_catalog
-from omnillm.pricing.reference import recompute
+from omnillm.pricing.reference import Reference
 from omnillm.testing import Behaviour, FakeProvider, Fault
 
 DEAR = {"fake-small": {"input": 800_000_000, "output": 3_200_000_000}}
@@ -57,7 +57,7 @@ async def test_the_tier_that_served_is_charged_whatever_was_asked(serve: Serve, 
         _, [attempt] = await gateway.last()
         assert "tier" not in attempt.price_version
         assert (await gateway.books())[0] == busy.invoice.total_nanousd > 0
-        assert recompute(attempt.price_version, attempt.usage, make_catalog(gateway.program.settings).figures) == attempt.cost_nanousd
+        assert Reference(make_catalog(gateway.program.settings).figures).cost(attempt.price_version, attempt.usage) == attempt.cost_nanousd
     dear.script.behave("*", Behaviour(tier="priority"))
     gateway = await serve(configuration(dear, price=price))
     await exchange(gateway.port, ask_raw(dialect, "hello", cap=50, is_stream=is_stream))
@@ -94,7 +94,7 @@ async def test_every_attempt_can_be_computed_again(serve: Serve, dear: FakeProvi
             rows = [row for request in await store.requests(limit=10, before="") for row in await store.attempts(request.request_id)]
     assert {row.is_estimated for row in rows} == {False, True}
     for row in rows:
-        assert recompute(row.price_version, row.usage if row.is_usage_known else None, catalog.figures) == row.cost_nanousd
+        assert Reference(catalog.figures).cost(row.price_version, row.usage if row.is_usage_known else None) == row.cost_nanousd
     with suppress(KeyError):
         dear.gate("left").set()
 

@@ -14,7 +14,7 @@ from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Units
 from omnillm.pricing.listing import Listing
-from omnillm.pricing.reference import bounded, recompute
+from omnillm.pricing.reference import Reference, bounded
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.usage import Usage
 
@@ -73,7 +73,7 @@ def test_every_row_is_computed_again_bit_for_bit(model, usage, verdict, is_known
     outcome = Outcome(verdict=verdict, usage=usage, tokens=usage.total_tokens) if is_known else Outcome(verdict=verdict)
     quote = Quote(prompt_bound=bounds[0], output_bound=bounds[1], extras={("p", name): Extras(terms=terms, units=Units(3, *bounds))})
     charged, _ = attempt.charge(outcome, 200, quote)
-    assert recompute(attempt.price_version, outcome.usage if outcome.tokens is not None else None, CATALOG.figures) == charged
+    assert Reference(CATALOG.figures).cost(attempt.price_version, outcome.usage if outcome.tokens is not None else None) == charged
 
 
 def test_terms_are_read_as_they_are_written():
@@ -95,9 +95,9 @@ def test_figures_that_have_changed_are_not_taken_for_those_of_the_row():
     """Another list, another configured price, a model that is gone: said, never guessed."""
     for version in ("1999-01-01:openai/gpt-5", "configured-000000000000:p/own", "configured-000000000000:p/gone"):
         with pytest.raises(LookupError):
-            recompute(version, Usage(input=1), CATALOG.figures)
+            Reference(CATALOG.figures).cost(version, Usage(input=1))
     with pytest.raises(ValueError, match="not the version"):
-        recompute("configured", Usage(input=1), CATALOG.figures)
+        Reference(CATALOG.figures).cost("configured", Usage(input=1))
 
 
 def test_a_row_of_before_image_tokens_were_told_apart_is_computed_as_it_was():
@@ -108,7 +108,7 @@ def test_a_row_of_before_image_tokens_were_told_apart_is_computed_as_it_was():
     millions = Usage(input=10**6, cache_read=10**6, cache_write_short=10**6, output=10**6, reasoning=10**6)
 
     def charged(version, usage=millions):
-        return recompute(version, usage, lambda *_: listing)
+        return Reference(lambda *_: listing).cost(version, usage)
 
     assert charged("2026-11-28:s/m") == 300 + 10 + 300 + 900 + 900
     assert charged("2026-11-28:s/m;tier=flex") == 300 + 10 + 300 + 1000 + 1000
@@ -119,5 +119,5 @@ def test_a_row_of_before_image_tokens_were_told_apart_is_computed_as_it_was():
 
 def test_what_had_no_price_or_was_free_costs_nothing():
     """An empty version, and an attempt whose usage nobody reported and nobody bounded."""
-    assert recompute("", Usage(input=1), CATALOG.figures) == 0
-    assert recompute("1999-01-01:openai/gpt-5", None, CATALOG.figures) == 0
+    assert Reference(CATALOG.figures).cost("", Usage(input=1)) == 0
+    assert Reference(CATALOG.figures).cost("1999-01-01:openai/gpt-5", None) == 0

@@ -118,13 +118,13 @@ def test_trailing_operation_is_not_doubled(ending: str) -> None:
 
 def test_body_is_fitted() -> None:
     """The rest stays verbatim, a version of the client's own stays, and counting keeps the model."""
-    fit = VERTEX_AI.anthropic_body.fit  # type: ignore[union-attr]  # it has one
+    fit = VERTEX_AI.bodies["anthropic_messages"].fit
     body = b'{"model":"m","max_tokens":1e1,"stream":true}'
     assert fit(body, operation="generate", headers={}) == b'{"max_tokens":1e1,"stream":true,"anthropic_version":"vertex-2023-10-16"}'
     assert b'"model":"m"' in fit(body, operation="count_tokens", headers={})
     own = b'{"anthropic_version":"2026-10-21"}'
     assert fit(own, operation="generate", headers={b"anthropic-beta": b"x"}) == own
-    fit = BEDROCK.anthropic_body.fit  # type: ignore[union-attr]
+    fit = BEDROCK.bodies["anthropic_messages"].fit
     fitted = json.loads(fit(body, operation="generate", headers={b"anthropic-beta": b"a-1, b-2"}))
     assert fitted == {"max_tokens": 10, "anthropic_version": "bedrock-2023-05-31", "anthropic_beta": ["a-1", "b-2"]}
 
@@ -263,12 +263,12 @@ def test_names_of_another_project_are_found(members: dict[str, Any], is_foreign:
     body = json.dumps(members)
     if is_hidden:
         body = body.replace("projects/", "\\u0070rojects\\/")
-    assert PLACED_VERTEX.check_body is not None
+    check = PLACED_VERTEX.checks["gemini_generate_content"]
     if not is_foreign:
-        PLACED_VERTEX.check_body(PLACED_VERTEX, body.encode())
+        check(PLACED_VERTEX, body.encode())
         return
     with pytest.raises(BadRequest) as caught:
-        PLACED_VERTEX.check_body(PLACED_VERTEX, body.encode())
+        check(PLACED_VERTEX, body.encode())
     assert caught.value.code == "foreign_project"
 
 

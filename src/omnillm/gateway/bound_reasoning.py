@@ -19,12 +19,10 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, emit
 from omnillm.model.message import Issuer, Message, Opaque, Reasoning, RequestItem, Text, ToolCall
 from omnillm.model.request import LlmRequest
-from omnillm.protocols.bound import without_reasoning
+from omnillm.protocols.bound import KEY_BOUND, without_reasoning
 from omnillm.protocols.loss import LossReason
 from omnillm.routing.target import Plan
 
-KEY_BOUND = frozenset({"openai_responses"})
-"""Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
 NOBODY = Issuer(protocol="omnillm")
 ISSUERS_ONLY = "only the key that issued it can read it"
 _OPAQUE_OF: dict[type, Callable[[Any], Opaque | None]] = {

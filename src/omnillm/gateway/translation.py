@@ -19,7 +19,6 @@ from omnillm.protocols.protocol import Members, Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.sessions.session import SessionProtocol
 from omnillm.protocols.token_counts import write_count
-from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import SSE, Counter, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.providers.url_rule import session_name
@@ -87,10 +86,10 @@ class Upstream:
     """One provider key, ready to be sent with, in one protocol."""
 
     __slots__ = (
-        "_anthropic_body",
         "_check_body",
         "_endpoint",
         "_has_own_bodies",
+        "_own_body",
         "_plain_timeouts",
         "_stream_timeouts",
         "credential",
@@ -119,9 +118,9 @@ class Upstream:
         """None: the sender's heads authenticate."""
         self.streaming = endpoint.streams.get(protocol.name, SSE)
         self._endpoint = endpoint
-        self._check_body = endpoint.check_body if protocol.name == "gemini_generate_content" else None
-        self._anthropic_body: AnthropicBody | None = endpoint.anthropic_body if protocol.name == "anthropic_messages" else None
-        self._has_own_bodies = (self._check_body, self._anthropic_body, endpoint.counter) != (None, None, None)
+        self._check_body = endpoint.checks.get(protocol.name)
+        self._own_body = endpoint.bodies.get(protocol.name)
+        self._has_own_bodies = (self._check_body, self._own_body, endpoint.counter) != (None, None, None)
         self.wording = wording
         self.sender = sender
         self.origin = origin
@@ -159,9 +158,9 @@ class Upstream:
 
     def _fit(self, call: Call, body: bytes, bridged: Bridged | None) -> bytes:
         """The body as this host wants it. BadRequest: it names what its caller must not reach."""
-        if self._anthropic_body is not None:
+        if self._own_body is not None:
             headers = call.headers if bridged is None or bridged.protocol is call.protocol else {}
-            body = self._anthropic_body.fit(body, operation=call.operation, headers=headers)
+            body = self._own_body.fit(body, operation=call.operation, headers=headers)
         counter = self._counter_for(call)
         if counter is not None:
             body = counter.ask(self.protocol.name, body)

@@ -84,7 +84,7 @@ class Catalog:
         return Match(listing=own, version=f"configured-{digest(configured)}:{provider}/{model}", rule="configured")
 
     def figures(self, version: str, section: str, model: str) -> Listing | None:
-        """The entry that a ledger's row names, if these are still the figures that it was charged by (`reference.recompute`)."""
+        """The entry that a ledger's row names, if these are still the figures that it was charged by (`reference.Reference`)."""
         configured = self._overrides.get(f"{section}/{model}")
         if configured is not None and version == f"configured-{digest(configured)}":
             return configured

@@ -28,11 +28,6 @@ def bounded(version: str, prompt: int, completion: int, units: Units) -> str:
     return f"{version}{_BOUND}{'+'.join(map(str, (prompt, completion, *told)))}"
 
 
-def recompute(price_version: str, usage: Usage | None, find: ListingOf) -> int:
-    """One row's, as `Reference.cost`."""
-    return Reference(find).cost(price_version, usage)
-
-
 class Reference:
     """Remembers the prices that versions name: a ledger has many rows of few."""
 

@@ -5,7 +5,7 @@ Found without decoding a body: only a request that has one of the few words is s
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import msgspec
 
@@ -18,6 +18,8 @@ MOST = 1024
 """Ids of one kind in one body: each may be asked of the ledger."""
 MOST_REASONING = 64
 """Of encrypted reasoning, whose owner is a wish and no right, the last ones are looked at."""
+KEY_BOUND = frozenset({"openai_responses"})
+"""Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 
 _UNDERSCORE, _BACKSLASH = b"_\\"
@@ -171,6 +173,3 @@ def response_made(body: bytes) -> tuple[Bound, ...]:
     if made.conversation is not None and made.conversation.id:
         found += ((CONVERSATION, made.conversation.id),)
     return found + tuple((REASONING, item.id) for item in items if item.id and item.encrypted_content)
-
-
-NamedIds = Callable[[Members, bytes], tuple[Bound, ...]]

@@ -116,13 +116,6 @@ def optional_integer(body: dict[str, Any], name: str, path: str = "", *, lowest:
     return value if value is None or (type(value) is int and lowest <= value <= _HIGHEST) else integer(value, _member(name, path), lowest)
 
 
-def optional_number(body: dict[str, Any], name: str, path: str = "") -> float | None:
-    value = body.get(name)
-    if value is None or type(value) is float:
-        return value
-    return number(value, _member(name, path))
-
-
 def optional_flag(body: dict[str, Any], name: str, path: str = "") -> bool | None:
     value = body.get(name)
     if value is None or type(value) is bool:

@@ -206,7 +206,7 @@ BEDROCK = Endpoint(
         ANTHROPIC_MESSAGES: Streaming(CONTENT_TYPE, InvokeFrames),
         BEDROCK_INVOKE: Streaming(CONTENT_TYPE, InvokedFrames),
     },
-    anthropic_body=AnthropicBody(version="bedrock-2023-05-31", left_out=("model", "stream"), has_betas=True),
+    bodies={ANTHROPIC_MESSAGES: AnthropicBody(version="bedrock-2023-05-31", left_out=("model", "stream"), has_betas=True)},
     counter=COUNTER,
     error_protocol=lambda _protocol, _body: BEDROCK_CONVERSE,
     unsent=("accept", "anthropic-beta", "anthropic-version", "openai-beta"),

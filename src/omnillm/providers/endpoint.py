@@ -104,8 +104,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Protocol -> which models can be asked in it; a protocol that does not stand here: all."""
     streams: Mapping[str, Streaming] = {}
     """Protocol -> how its streams arrive; one that does not stand here: as server-sent events."""
-    anthropic_body: AnthropicBody | None = None
-    """What becomes of a body of the Messages API."""
+    bodies: Mapping[str, AnthropicBody] = {}
+    """Protocol -> what becomes of a body in it; in one that does not stand here it goes as it is."""
     counter: Counter | None = None
     """None: tokens are counted in a protocol that it speaks, or not at all."""
     error_protocol: Callable[[str, bytes], str] | None = None
@@ -122,8 +122,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What a path of its own clients asks for, where that is no path of `PATHS`."""
     read_usage: Callable[[Mapping[bytes, bytes]], Usage | None] | None = None
     """What the header fields of a native reply say of tokens."""
-    check_body: "Callable[[Endpoint, bytes], None] | None" = None
-    """BadRequest: a body names what its caller must not reach with the provider's credentials."""
+    checks: "Mapping[str, Callable[[Endpoint, bytes], None]]" = {}
+    """Protocol -> what looks at a body in it. BadRequest: it names what its caller must not reach with the provider's credentials."""
     credentials: Literal["", "aws", "google"] = ""
     """Whose credentials a key may name in place of being one."""
     region: str = ""

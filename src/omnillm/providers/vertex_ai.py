@@ -117,11 +117,11 @@ VERTEX_AI = Endpoint(
         (ANTHROPIC_MESSAGES, "count_tokens", False): f"{_ANTHROPIC}count-tokens:rawPredict",
     },
     serves={GEMINI_GENERATE_CONTENT: re.compile(r"^(?!claude-)"), ANTHROPIC_MESSAGES: _CLAUDE},
-    anthropic_body=AnthropicBody(version="vertex-2023-10-16", left_out=("model",)),
+    bodies={ANTHROPIC_MESSAGES: AnthropicBody(version="vertex-2023-10-16", left_out=("model",))},
     error_protocol=_error_protocol,
     unsent=("anthropic-version",),
     has_sessions=True,
     credentials="google",
     own_path=_own_path,
-    check_body=_check_body,
+    checks={GEMINI_GENERATE_CONTENT: _check_body},
 )

@@ -22,7 +22,9 @@ from omnillm.server.requests import Rendered, Reply, Request
 from omnillm.server.wiring import Wiring
 
 
-class Bridge(Interface):
+class Operations(Interface):
+    """The Starlette app, behind its bridge."""
+
     def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]: ...
 
 
@@ -57,7 +59,7 @@ class App:
         *,
         surface: Surface,
         clock: Clock,
-        operations: Bridge,
+        operations: Operations,
         counters: Counters,
         make_id: Callable[[], str],
     ) -> None:

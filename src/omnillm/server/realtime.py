@@ -77,7 +77,7 @@ async def respond(opening: Opening, reply: Reply) -> None:
     if not request.accept:
         raise upgrade_required("This path is for WebSocket: connect with a client that speaks it.")
     _check_origin(request, opening.caller)
-    if opening.route.protocol.name == "gemini_generate_content":
+    if SESSIONS[opening.route.protocol.name].opens_with_message:
         await _respond_late(opening, reply.switch(b""))
         return
     session = await opening.wiring.engine.converse(opening.call(_asked_model(request.query)))

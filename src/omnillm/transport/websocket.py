@@ -33,7 +33,7 @@ class WebSocket(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_clock", "_deadlines", "_inbox", "_is_alive", "_is_paused", "_is_retired", "_is_write_paused", "_limits", "_loop", "_on_lost",
+        "_clock", "_deadlines", "_inbox", "_is_alive", "_is_paused", "_is_write_paused", "_limits", "_loop", "_on_lost",
         "_ponged", "_protocol", "_reader", "_room", "_transport", "_unsent", "due", "ended", "is_gone", "on_hold", "on_retire",
     )
     # fmt: on
@@ -60,7 +60,7 @@ class WebSocket(asyncio.Protocol):
         self._reader: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._is_alive = True
-        self._is_paused = self._is_write_paused = self._is_retired = False
+        self._is_paused = self._is_write_paused = False
         self.due = NEVER
         self.ended: Ended | None = None
         self.is_gone = False
@@ -137,7 +137,6 @@ class WebSocket(asyncio.Protocol):
 
     def retire(self) -> None:
         """The listener drains: whoever uses the socket is told, and closes it when it can."""
-        self._is_retired = True
         if self.on_retire is not None:
             self.on_retire()
         else:
@@ -147,10 +146,6 @@ class WebSocket(asyncio.Protocol):
     def unread(self) -> tuple[Message, ...]:
         """What has come and was not read."""
         return self._inbox.unread
-
-    @property
-    def is_retired(self) -> bool:
-        return self._is_retired
 
     # asyncio's side
 

@@ -255,5 +255,6 @@ GEMINI_LIVE = SessionProtocol(
     read_refusal=read_refusal,
     read_end=read_end,
     unbounded_cost=unbounded_cost,
+    opens_with_message=True,
     with_model=with_model,
 )

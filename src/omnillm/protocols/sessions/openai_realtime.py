@@ -213,5 +213,6 @@ OPENAI_REALTIME = SessionProtocol(
     read_refusal=read_refusal,
     read_end=read_end,
     unbounded_cost=lambda _: "",
+    opens_with_message=False,
     with_model=lambda message, _: message,
 )

@@ -70,6 +70,8 @@ class SessionProtocol(msgspec.Struct, frozen=True, kw_only=True):
     """What a close frame (code, reason) means where it comes instead of the first message, or as an error."""
     unbounded_cost: Callable[[bytes], str]
     """What of the opening message has a price without a bound; "": nothing."""
+    opens_with_message: bool
+    """The client's first message says what it wants; else its URL does."""
     with_model: Callable[[bytes, str], bytes]
     """The opening message for another model; of a protocol whose model stands in the URL, as it is."""
 
