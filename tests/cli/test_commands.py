@@ -105,7 +105,7 @@ def test_a_certificate_that_cannot_serve_is_told_why(cert: str, key: str, place:
 
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_a_trust_store_that_is_none_is_told(run: Run, config: Path, command: str, tmp_path: Path) -> None:
-    """Whoever names his own does not want everybody's in its place."""
+    """Who names a trust store does not want everybody's in its place."""
     (tmp_path / "noise.pem").write_text("noise")
     for name, words in ("nowhere.pem", "No such file or directory"), ("noise.pem", "it holds no certificate in PEM"):
         ran = run(command, "-c", str(config), DEMO_KEY="sk-x", SSL_CERT_FILE=str(tmp_path / name))

@@ -263,7 +263,7 @@ async def test_a_look_stops_when_the_gateway_does(provider: FakeProvider) -> Non
 
 
 async def test_a_look_is_no_call_of_the_batchs_owner(serve: Serve, tmp_path: Path) -> None:
-    """Neither his limits nor his budget know of it, and the results stay his alone."""
+    """Neither the caller's limits nor budget know of it, and the results stay the caller's alone."""
     clock = ManualClock(wall=1_795_608_000.0)
     async with FakeProvider(keys={"sk-a": Behaviour(), "sk-b": Behaviour()}, clock=clock) as fake:
         limited = CONFIG.replace(f"{{name: bob, key: {BOB}, ", f"{{name: bob, key: {BOB}, rpm: 3, ").replace("BASE", fake.base_url)

@@ -76,7 +76,7 @@ async def test_a_defect_in_a_stream_that_has_begun_is_told_in_it_with_the_id_of_
 ) -> None:
     """An error event; it is no fault of the provider, whose key stays as it was, and what was generated is charged."""
     line = await begun(gateway, provider, dialect)
-    monkeypatch.setattr(Answer, "take", broken_at_once)
+    monkeypatch.setattr(Answer, "feed", broken_at_once)
     provider.gate("later").set()
     reply = await line.rest()
     line.reset()
@@ -130,7 +130,7 @@ async def test_a_defect_while_an_abandoned_stream_is_drained_is_logged_with_the_
     line = await begun(gateway, provider, "openai_chat")
     line.reset()
     await until(lambda: bool(gateway.program.drains._tasks))
-    monkeypatch.setattr(Answer, "take", broken_at_once)
+    monkeypatch.setattr(Answer, "feed", broken_at_once)
     provider.gate("later").set()
     await until(lambda: gateway.in_flight == 0)
     request, _ = await gateway.last()
@@ -157,7 +157,7 @@ async def test_a_defect_in_a_live_session_bears_the_id_of_its_call(
 ) -> None:
     """Told as a message of its protocol, and in the close frame."""
     talk = await began(gateway.port)
-    monkeypatch.setattr(Meter, "see", broken_at_once)
+    monkeypatch.setattr(Meter, "from_provider", broken_at_once)
     talk.say({"type": "response.create", "response": {"output_modalities": ["text"]}})
     told = await talk.until("error")
     request, _ = await gateway.last()
@@ -169,7 +169,7 @@ async def test_a_defect_in_a_live_session_bears_the_id_of_its_call(
     assert gateway.in_flight == 0
 
 
-@pytest.mark.parametrize("verbs", [("see",), ("see", "close")], ids=["on the way", "at the settlement, too"])
+@pytest.mark.parametrize("verbs", [("from_provider",), ("from_provider", "close")], ids=["on the way", "at the settlement, too"])
 async def test_a_defect_in_a_live_session_is_charged_what_was_metered_before(
     gateway: Running, monkeypatch: pytest.MonkeyPatch, verbs: tuple[str, ...]
 ) -> None:

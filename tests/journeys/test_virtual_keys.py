@@ -331,7 +331,7 @@ async def piece(gateway: Running, target: str, body: bytes, command: str, key: s
 
 
 async def test_an_upload_ends_with_its_key(serve: Serve, provider: FakeProvider) -> None:
-    """The address where it goes on is its beginner's: revoked, expired or rotated, he cannot send another piece; a grace holds for it too."""
+    """The address where it goes on is its beginner's: with the key revoked, expired or rotated no other piece is taken; a grace holds."""
     clock = ManualClock()
     gateway = await serve(configuration(provider), clock=clock)
     secrets = {name: await make(gateway, name) for name in ("ada", "bob", "eve")}

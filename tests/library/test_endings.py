@@ -119,7 +119,7 @@ async def test_the_deadline_holds_while_connecting(silent_tls) -> None:
                 await gateway.primitive_call(PrimitiveRequest.json({"model": "fake-small", "messages": [], "max_tokens": 5}))
 
 
-@pytest.mark.parametrize(("owner", "verb"), [(Answer, "take"), (ResponseAssembler, "feed")])
+@pytest.mark.parametrize(("owner", "verb"), [(Answer, "feed"), (ResponseAssembler, "feed")])
 async def test_a_defect_in_a_stream_bears_the_id_of_its_call(
     provider: FakeProvider, owner: type, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ CLAIMED = {"id": "file-1", "file": {"id": "file-2", "name": "files/2"}}
     ],
 )
 def test_what_is_read_back_makes_nothing(kind, method, path, found):
-    """A file's content is its writer's: it must not make him the owner of the ids that stand in it."""
+    """A file's content is its writer's: it must not make its writer the owner of the ids that stand in it."""
     endpoint = KINDS[kind]
     asked = ask(endpoint, method, path, ())
     member = "name" if kind == "gemini" else "id"

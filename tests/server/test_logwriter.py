@@ -47,7 +47,7 @@ def fill(writer: LogWriter) -> int:
 
 @pytest.mark.parametrize("is_blocking", [True, False])
 def test_a_reader_who_stands_still_costs_lines_and_no_moment(pipe: Pipe, is_blocking: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """What was taken arrives whole once he reads, also where somebody has let the pipe not block; the gap is told and counted."""
+    """What was taken arrives whole once the reader reads, also where somebody has let the pipe not block; the gap is told and counted."""
     os.set_blocking(pipe.stream.fileno(), is_blocking)
     writer = LogWriter(pipe.stream, most_bytes=MOST)
     taken = fill(writer)
@@ -64,7 +64,7 @@ def test_a_reader_who_stands_still_costs_lines_and_no_moment(pipe: Pipe, is_bloc
 
 
 def test_an_end_does_not_wait_for_a_reader_who_stands_still(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second, not for ever; the lines that he did not take are his loss."""
+    """A second, not for ever; the lines that the reader did not take are lost."""
     monkeypatch.setattr("omnillm.server.logwriter.LAST_S", 0.05)
     writer = LogWriter(pipe.stream, most_bytes=MOST)
     taken = fill(writer)

@@ -114,7 +114,7 @@ class NativeLists:
                 yield raw
 
     async def _bind_results(self, case: Case, ask: NativeAsk, entry: object, label: str) -> None:
-        """A batch's result files are its owner's, whichever way he hears of them."""
+        """A batch's result files are its owner's, whichever way they become known."""
         attempt, member = case.last_lease, id_member(ask.endpoint)
         fresh = [bound for bound in made(ask.asked.operation, entry, member) if await self._bindings.owner(bound) is None]
         if fresh and attempt.key == label:

@@ -22,7 +22,7 @@ class _Streaming(msgspec.Struct):
     stream_format: str | None = None
 
 
-def opened(body: bytes | Path | PrimitiveForm, dice: Random) -> tuple[Body, bytes]:
+def open_body(body: bytes | Path | PrimitiveForm, dice: Random) -> tuple[Body, bytes]:
     """(the body, its content type; b"" without a body). BadRequest: its file cannot be read, or a form's words cannot stand in one."""
     if isinstance(body, PrimitiveForm):
         boundary = f"{dice.getrandbits(128):032x}"

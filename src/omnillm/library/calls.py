@@ -8,7 +8,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.call import REALTIME, Call, Caller, affinity_of, read_idempotency_key, read_members, with_model
 from omnillm.library import families
-from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, encoded, noted, unknown_provider
+from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, encoded, ledger_text, unknown_provider
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
@@ -80,7 +80,7 @@ class Calls:
         named = with_model(members, request.model if request.provider and not protocol.is_native_only else "")
         peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
         model = request.model or peek.model
-        key, session = request.idempotency_key, noted(request.session, "session")
+        key, session = request.idempotency_key, ledger_text(request.session, "session")
         now = program.clock.now()
         return Call(
             protocol=protocol,
@@ -100,7 +100,7 @@ class Calls:
             deadline=now + program.settings.calls.deadline_s,
             session=session,
             affinity=affinity_of(program.settings.calls.affinity, session, body),
-            tags=noted(request.tags, "tags"),
+            tags=ledger_text(request.tags, "tags"),
             idempotency_key=read_idempotency_key(key, f"{protocol.name}/{request.operation}") if key else None,
         )
 

@@ -21,7 +21,7 @@ from omnillm.framing.multipart import Field, write_form
 from omnillm.gateway.call import read_members
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
-from omnillm.library.bodies import opened
+from omnillm.library.bodies import open_body
 from omnillm.library.primitive import PrimitiveRequest, encoded
 from omnillm.money import format_usd
 from omnillm.protocols.loss import Losses, LossReason
@@ -83,7 +83,7 @@ async def read(request: PrimitiveRequest, dice: Random) -> Written:
 
     BadRequest: it is none, or its file cannot be read.
     """
-    body, content_type = opened(request.body, dice)
+    body, content_type = open_body(request.body, dice)
     if request.operation not in UPLOADS:
         read = b"".join([piece async for piece in _slices(body)])
         return Written(wire_format=request.protocol, body=read, members=read_members(read))

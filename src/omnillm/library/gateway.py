@@ -27,13 +27,13 @@ from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
 from omnillm.library.lifetime import Lifetime
-from omnillm.library.native import NativeCalls, check_stream, inferring, place_of, read_native_events, visible
+from omnillm.library.native import NativeCalls, as_inference, check_stream, place_of, read_native_events, visible_headers
 from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, key_status
 from omnillm.library.prices import PriceConfig
 from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
 from omnillm.library.realtime import WEBSOCKET, RealtimeSession
 from omnillm.library.replays import replay_error, replay_reply, replay_response
-from omnillm.library.settings import kept, pooled
+from omnillm.library.settings import settings_for, with_ledger
 from omnillm.library.streams import read_raw
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.request import LlmRequest
@@ -61,8 +61,8 @@ class Gateway:
         primitive_endpoint: ProviderEndpoint | None = None,
         clock: Clock | None = None,
     ) -> None:
-        settings = pooled(primitive_endpoint or endpoint, keys, pool, request_timeout_s)
-        self._begin(kept(settings, store, budget_limit_usd, prices or {}), clock)
+        settings = settings_for(primitive_endpoint or endpoint, keys, pool, request_timeout_s)
+        self._begin(with_ledger(settings, store, budget_limit_usd, prices or {}), clock)
 
     @classmethod
     def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
@@ -170,7 +170,7 @@ class Gateway:
         check_stream(request, is_stream=False)
         if request.path:
             place = place_of(request, self._program)
-            inference = inferring(request, place, is_stream=False)
+            inference = as_inference(request, place, is_stream=False)
             if inference is None:
                 return await self._native.call(request, place)
             request = inference
@@ -181,7 +181,7 @@ class Gateway:
             body = b"".join([piece async for piece in families.pieces(relay)])
         finally:
             relay.close()
-        return _reply(relay, body, visible(relay.upstream_headers) if request.path else {})
+        return _reply(relay, body, visible_headers(relay.upstream_headers) if request.path else {})
 
     @asynccontextmanager
     async def primitive_stream(
@@ -196,7 +196,7 @@ class Gateway:
         check_stream(request, is_stream=True)
         if request.path:
             place = place_of(request, self._program)
-            inference = inferring(request, place, is_stream=True)
+            inference = as_inference(request, place, is_stream=True)
             if inference is None:
                 async with self._native.stream(request, place) as native:
                     yield read_native_events(native)
@@ -213,7 +213,7 @@ class Gateway:
         """A live session in the provider's own protocol: `async with gateway.primitive_realtime(request) as session`.
 
         `request.model` says with which model (OpenAI); Gemini's `setup` is the request's body. What the body holds is said first. The block
-        begins when the provider has opened the session, on whichever key; leaving it hangs up. Raises OmniError.
+        begins when the provider has open_body the session, on whichever key; leaving it hangs up. Raises OmniError.
         """
         await self._lifetime.begin()
         session = await self._program.engine.converse(self._calls.session(request, transport))

@@ -52,7 +52,7 @@ def decode_response(body: bytes) -> LlmResponse:
 
 
 def _decoded(decoder: "msgspec.json.Decoder[T]", said: bytes) -> T:
-    """UpstreamLost: what was read of the provider and written for the caller cannot be read again, at the depth where he stands."""
+    """UpstreamLost: what was read of the provider cannot be read again (it is nested too deeply for the stack that is left here)."""
     try:
         return decoder.decode(said)
     except UNREADABLE as error:

@@ -6,7 +6,7 @@ from omnillm.assemble import Program
 
 
 class Lifetime:
-    """Who waits for a beginning or an end may give up at any moment: either goes on without him, and is waited for by the next."""
+    """Waiting for the beginning or the end may be cancelled at any moment: either goes on, and the next to ask waits for the same one."""
 
     def __init__(self, program: Program) -> None:
         self._program = program

@@ -16,7 +16,7 @@ from omnillm.gateway.call import REALTIME, Call, Caller
 from omnillm.gateway.case import Case
 from omnillm.gateway.native_asks import NativeAsk, check_written, read_asked, without_credentials
 from omnillm.gateway.native_relay import NativeRelay
-from omnillm.library.bodies import asks_for_events, opened
+from omnillm.library.bodies import asks_for_events, open_body
 from omnillm.library.primitive import (
     BinaryChunk,
     Completed,
@@ -25,7 +25,7 @@ from omnillm.library.primitive import (
     StreamFrame,
     StreamUsage,
     check_request,
-    noted,
+    ledger_text,
     unknown_provider,
 )
 from omnillm.library.streams import completed, read_frames
@@ -78,7 +78,7 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
     return Place(provider=name, endpoint=endpoint, path=unquote(url.path), written=url.path, query=without_credentials(joined))
 
 
-def inferring(request: PrimitiveRequest, place: Place, *, is_stream: bool) -> PrimitiveRequest | None:
+def as_inference(request: PrimitiveRequest, place: Place, *, is_stream: bool) -> PrimitiveRequest | None:
     """The request as one for inference, or an endpoint family, where that is what its path asks for."""
     found = operation_at(place.endpoint, place.path) if request.method == "POST" else None
     if found is None or found.operation == REALTIME:
@@ -115,7 +115,7 @@ class NativeCalls:
             body = await self._whole(relay)
         finally:
             relay.close()
-        headers = visible(relay.headers)
+        headers = visible_headers(relay.headers)
         self._note_upload(call, relay, headers)
         return _reply(relay.case, body, ask.asked.model, headers=headers, status=relay.status)
 
@@ -147,7 +147,7 @@ class NativeCalls:
                 code="invalid_idempotency_key",
             )
         headers = request.wire_headers()
-        body, content_type = opened(request.body, self._program.dice)
+        body, content_type = open_body(request.body, self._program.dice)
         if content_type:
             headers.setdefault(b"content-type", content_type)
         check_mode(request, asked.operation, place.query, is_stream=is_stream)
@@ -166,8 +166,8 @@ class NativeCalls:
             wall=program.clock.wall(),
             deadline=now + program.settings.calls.deadline_s,
             provider=place.provider,
-            session=noted(request.session, "session"),
-            tags=noted(request.tags, "tags"),
+            session=ledger_text(request.session, "session"),
+            tags=ledger_text(request.tags, "tags"),
         )
         pin = await self._begun(call, place)
         return call, NativeAsk(
@@ -239,7 +239,7 @@ def _failed(error: OmniError, case: Case) -> OmniError:
     return error
 
 
-def visible(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+def visible_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """Of a provider's reply to a path, what its client may see."""
     names = (*RETURNED, *NATIVE_RETURNED, UPLOAD_URL)
     return {name: value.decode("latin-1") for name in names if (value := headers.get(name.encode())) is not None}

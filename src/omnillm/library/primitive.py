@@ -29,7 +29,7 @@ def encoded(value: object) -> bytes:
         raise BadRequest("A text of the request holds half a surrogate pair, which is no character.", code="invalid_json") from error
 
 
-def noted(text: str, name: str) -> str:
+def ledger_text(text: str, name: str) -> str:
     """What a call's row is to say, as far as it counts. BadRequest: the ledger could not hold it, and the call would stand in no book."""
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str, not a {type(text).__name__}: tags are written 'team=a,env=prod'")

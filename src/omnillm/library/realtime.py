@@ -124,7 +124,7 @@ def read_opening(request: PrimitiveRequest, protocol: str, transport: str) -> st
         raise Forbidden(told, code="webrtc_not_supported")
     if protocol not in SESSIONS:
         raise BadRequest(f"There are no live sessions in {protocol}, only in {', '.join(SESSIONS)}.", code="unsupported_protocol")
-    if protocol == "gemini_generate_content":
+    if SESSIONS[protocol].opens_with_message:
         return request.model or read_setup(body_of(request))[0]
     if not request.model:
         raise BadRequest("The request names no model.", code="missing_model")

@@ -25,7 +25,7 @@ PROVIDER: Final = "default"
 BUDGET: Final = "gateway"
 
 
-def pooled(endpoint: ProviderEndpoint, keys: Iterable[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
+def settings_for(endpoint: ProviderEndpoint, keys: Iterable[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
     if not isinstance(endpoint, ProviderEndpoint):
         raise ConfigError("must be a ProviderEndpoint, such as ProviderEndpoint.openai()", path="endpoint")
     keys = tuple(keys)
@@ -59,7 +59,9 @@ def _budget(limit: Decimal | str | int) -> BudgetSettings:
     return BudgetSettings(name=BUDGET, limit_nanousd=read_usd(limit, "budget_limit_usd"))
 
 
-def kept(settings: Settings, store: str, budget_limit_usd: Decimal | str | int | None, prices: Mapping[str, PriceConfig]) -> Settings:
+def with_ledger(
+    settings: Settings, store: str, budget_limit_usd: Decimal | str | int | None, prices: Mapping[str, PriceConfig]
+) -> Settings:
     """With a ledger, durable where money is limited, and what the limit is counted by."""
     if not isinstance(store, str):
         raise ConfigError("must be a URL such as sqlite:///ledger.db", path="store")

@@ -1,8 +1,8 @@
 """Heads that came before and are not read again: an SDK's are the same with every call, but for the length of the body.
 
 A connection knows its newest one by its bytes. A front knows those that came twice, whichever connection brought them, by a keyed digest
-of their bytes: what it holds has no credential in it, so that nobody's secret outlives his connection. That a head is known says only how
-it was read; whether it still leads where it led is asked each time (`Application.is_current`).
+of their bytes: what it holds has no credential in it, so that no secret outlives the connection that brought it. That a head is known says
+only how it was read; whether it still leads where it led is asked each time (`Application.is_current`).
 """
 
 import secrets

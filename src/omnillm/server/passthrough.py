@@ -55,7 +55,7 @@ class Native(msgspec.Struct, frozen=True, gc=False):
     asked: Asked
     caller: Caller
     holder: bytes
-    """Of the caller, for what he is told to go on with."""
+    """Of the caller, for the upload that goes on with it."""
     wiring: Wiring
     upload: Upload | None = None
 
@@ -86,7 +86,7 @@ def place_of(request: Request, wiring: Wiring) -> Place | None:
 
 
 def upload_of(request: Request, wiring: Wiring) -> Upload | None:
-    """The upload that a request goes on with: its URL, which only its beginner was told, stands for his credential."""
+    """The upload that a request goes on with: its URL, which only who began it was told, stands for the credential."""
     return wiring.uploads.find(request.query) if UPLOADS in request.path else None
 
 

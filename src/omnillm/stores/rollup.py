@@ -19,7 +19,7 @@ from omnillm.stores.tables import ADD_TO_DAILY, add, encode
 logger = logging.getLogger(__name__)
 
 PIECE: Final = 128
-"""Groups that are folded at a time: a millisecond, for which whoever waits for his reservation waits too."""
+"""Groups that are folded at a time: a millisecond, by which everybody's reservation is later."""
 FEWEST_LINES: Final = 64
 LINES_A_GROUP: Final = 6
 """On average; with fewer, nothing is folded yet."""

@@ -1,7 +1,7 @@
 """The thread that owns the ledger's only read-write connection, and the queue before it.
 
 The event loop appends to a deque and goes on; it wakes the thread only when that sleeps. The thread commits at once when it was idle, or
-when somebody waits for what he posted alone. Otherwise it lets postings gather, behind a transaction and before the next: briefly when
+when somebody waits for a posting of their own. Otherwise it lets postings gather, behind a transaction and before the next: briefly when
 somebody waits for one, longer when nobody does, because a commit costs as much as a dozen postings.
 """
 
