@@ -137,7 +137,7 @@ def passed_on(protocol: str) -> Act:
         answer = Answer.of_stream(UNUSED, UNUSED, reader=SseReader(), watch=KNOWN[protocol].watch(False))
         pouring = Pouring(answer, lambda piece: len(piece) > 0)
         for piece in pieces:
-            pouring.take(piece)
+            pouring.forward(piece)
 
     return act
 

@@ -8,7 +8,7 @@ from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import ask, exchange
 
 from omnillm.gateway.case import Case
-from omnillm.gateway.ended import Ended
+from omnillm.gateway.ended import EndedCalls
 from omnillm.money import format_usd
 from omnillm.records import RequestRow
 from omnillm.testing import FakeProvider
@@ -23,7 +23,7 @@ async def test_a_reply_is_with_its_client_before_its_call_is_closed(gateway: Run
     """With its cost; and when its end is told, the lease and the money are given back."""
     seen: list[tuple[bytes, RequestRow, int, int]] = []
 
-    class Look(Ended):
+    class Look(EndedCalls):
         def add(self, row: RequestRow) -> None:
             [budget] = gateway.program.controller.budgets()
             seen.append((client.recv(65536, socket.MSG_PEEK), row, gateway.in_flight, budget.reserved_nanousd))
