@@ -18,7 +18,7 @@ class Limits(Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=1024)
 def _shared(rpm: int, tpm: int, max_concurrency: int) -> Limits:
-    """Those of all virtual keys with the same ones: every call reads them, and of a crowd each its own would be far away."""
+    """One object for all that are equal: when thousands of callers alternate, each call finds it in the processor's cache."""
     return Limits(rpm, tpm, max_concurrency)
 
 

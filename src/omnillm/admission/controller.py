@@ -53,7 +53,7 @@ class AdmissionController:
         """All limits of the caller and the money of one attempt, or nothing. Waits only for money that is held and not spent."""
         if not self._asks.waiters:
             answer = self._tickets.admit(ask, now)
-            # What mostly comes is asked for first: to see that a struct is no float takes ten times as long.
+            # What mostly comes is asked for first: a struct is slow to say that it is something else.
             if isinstance(answer, Ticket) or not isinstance(answer, float):
                 return answer
         return self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)

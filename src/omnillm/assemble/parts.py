@@ -174,7 +174,7 @@ def idempotency_rules(settings: Settings) -> IdempotencyRules:
 
 @lru_cache(maxsize=1024)
 def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
-    """One of all that are equal: a crowd's calls then find it where the last call left it, and not each its own far away."""
+    """One object for all that are equal: when thousands of callers alternate, each call finds it in the processor's cache."""
     return names
 
 

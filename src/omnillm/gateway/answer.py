@@ -14,7 +14,7 @@ from omnillm.protocols.protocol import Failure, ReplyPeek, Sight, StreamWatch
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.transport.client import Exchange
 
-UNTOLD: Final = ReplyPeek(usage=None, is_complete=True)
+UNREPORTED: Final = ReplyPeek(usage=None, is_complete=True)
 """Of a reply that is no generation."""
 # Bound once: they are asked for at every event.
 _CONTENT, _END, _FAILED = Sight.CONTENT, Sight.END, Sight.FAILED
@@ -27,8 +27,8 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
 
     exchange: Exchange
     upstream: Upstream
-    said: ReplyPeek | StreamWatch = UNTOLD
-    """Where its usage and its tier are told."""
+    report: ReplyPeek | StreamWatch = UNREPORTED
+    """Where its usage and its service tier are reported."""
     body: bytes | None = None
     reader: FrameReader | None = None
     watch: StreamWatch | None = None
@@ -52,7 +52,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     ) -> "Answer":
         skims = watch.skims if translator is None and isinstance(reader, SseReader) else None
         return cls(
-            exchange=exchange, upstream=upstream, said=watch, reader=reader, watch=watch, translator=translator, _skims=skims, _sse=reader
+            exchange=exchange, upstream=upstream, report=watch, reader=reader, watch=watch, translator=translator, _skims=skims, _sse=reader
         )
 
     def __repr__(self) -> str:
@@ -60,7 +60,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return f"Answer({'plain' if self.watch is None else 'stream'})"
 
     def feed(self, piece: bytes) -> int:
-        """Read one piece of a stream (b"": its end) into whole frames; tell what stood in them."""
+        """Read one piece of a stream (b"": its end) into whole frames, which are held; returns what was seen in them."""
         assert self.reader is not None
         assert self.watch is not None
         if not piece:
@@ -75,7 +75,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
     def _translate(self, frames: Iterable[Frame], translator: StreamTranscoder) -> int:
         """As `_see`, in the client's words. What cannot be read is a failure, and what came before it is forwarded.
 
-        What is told is content once the client would see some: until then a fault can still be hidden, whatever the provider has said.
+        Returns CONTENT only once the client would see some: until then a fault can still be hidden, whatever the provider has said.
         """
         assert self.watch is not None
         see, feed, free_text, hold = self.watch.see, translator.feed_frame, translator.free_text, self._held.append

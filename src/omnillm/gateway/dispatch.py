@@ -63,7 +63,7 @@ class Dispatch:
     async def over_keys(
         self, case: Case, exchange: Callable[[Case, Attempt], Awaitable[AnswerT | Failure]], *, is_repeatable: bool = True
     ) -> AnswerT:
-        """Leases and attempts until one answers, or what failed cannot be hidden any more: then raises.
+        """Lease a key and attempt, until an attempt answers. Raises the last failure once it cannot be hidden any more.
 
         `exchange` sends one attempt and judges what comes of it. What is not repeatable goes to another key only when it was refused,
         never when it may have been done.
@@ -89,7 +89,7 @@ class Dispatch:
                 answer = Failure(verdict=TRANSPORT_VERDICTS[type(error)], status=0, code=error.code, message=error.message)
             if type(answer) is not Failure:
                 return answer
-            lease = await self._consider(round_, attempt, answer, is_repeatable=is_repeatable)
+            lease = await self._after_failure(round_, attempt, answer, is_repeatable=is_repeatable)
 
     async def _exchange(self, case: Case, attempt: Attempt) -> Answer | Failure:
         """Send one attempt, and judge what comes of it."""
@@ -137,25 +137,25 @@ class Dispatch:
             return self._judge(case, exchange, upstream, body)
         if not peek.is_complete:
             return garbled()
-        told = body
+        reply = body
         if bridged is not None:
             try:
-                told = case.translate(bridged, case.last_lease, body, peek.usage)
+                reply = case.translate(bridged, case.last_lease, body, peek.usage)
             except UpstreamLost:
                 return msgspec.structs.replace(garbled(), usage=peek.usage)
-        answer = Answer(exchange=exchange, upstream=upstream, said=peek, body=told, final=body)
+        answer = Answer(exchange=exchange, upstream=upstream, report=peek, body=reply, final=body)
         if peek.has_content:
             answer.seen = Sight.CONTENT
         return answer
 
     def _read_count(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes, bridged: Bridged | None) -> Answer | Failure:
         """A reply that is no generation, in the client's words."""
-        if not tells_something(body):
+        if not holds_no_error(body):
             return self._judge(case, exchange, upstream, body)
-        told = upstream.told_count(case.call, body)
+        count = upstream.count_for_client(case.call, body)
         if bridged is not None:
             case.losses = bridged.reasons
-        return garbled() if told is None else Answer(exchange=exchange, upstream=upstream, body=told)
+        return garbled() if count is None else Answer(exchange=exchange, upstream=upstream, body=count)
 
     async def _read_stream(self, case: Case, attempt: Attempt, upstream: Upstream, bridged: Bridged | None) -> Answer | Failure:
         """Hold frames back until content shows, the stream ends, or the hold-back is over."""
@@ -199,8 +199,8 @@ class Dispatch:
                 return answer if answer.is_ended_well else cut()
         return answer
 
-    async def _consider(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
-        """Go round again, on this lease or (None) another one, or raise: what failed decides whether that may hide it."""
+    async def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
+        """The lease to try again on, None: another one. Raises what the caller is told, where another attempt may not hide it."""
         case, lease, verdict = round_.case, attempt.lease, failure.verdict
         case.end(_outcome(case, attempt, failure), status=failure.status, error=failure.code)
         if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
@@ -236,14 +236,14 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 
 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
-    """What it means for the key. One that may not embed, count or talk live with a model, or whose host does not, can still generate."""
+    """What a failure means for the key. That it may not embed, count or converse with a model says nothing of generating with it."""
     outcome, call = attempt.outcome_of(failure), case.call
     if failure.verdict in OF_A_MODEL and (call.protocol.family or call.operation in BESIDE_GENERATION):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome
 
 
-def tells_something(body: bytes) -> bool:
+def holds_no_error(body: bytes) -> bool:
     """Whether a reply that is no generation (a count of tokens) is a JSON object, and not an error."""
     try:
         return "error" not in _object(body)

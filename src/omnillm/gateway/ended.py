@@ -1,4 +1,4 @@
-"""The calls that have ended, told a few at a time: in half the time that each takes alone, behind a call that has filled the caches."""
+"""The calls that have ended, and who is told of them: a few at a time, which takes half as long as one by one between other work."""
 
 from collections.abc import Callable
 from typing import Final
@@ -18,6 +18,7 @@ class EndedCalls:
         self._rows: list[RequestRow] = []
 
     def add(self, row: RequestRow) -> None:
+        """One more has ended. Never suspends; observers may be told now."""
         self._rows.append(row)
         if len(self._rows) == MOST_WAITING:
             self.flush()

@@ -35,7 +35,7 @@ class FamilyBridge:
         for target in plan.targets:
             if target.protocol != call.protocol.name:
                 try:
-                    self._bridged[target.provider, target.model] = self._say(target)
+                    self._bridged[target.provider, target.model] = self._emit_for(target)
                 except (ProtocolError, BadRequest) as error:
                     refused = error
                     continue
@@ -44,7 +44,7 @@ class FamilyBridge:
             raise refused
         self.plan = replace(plan, targets=tuple(kept))
 
-    def _say(self, target: Target) -> Bridged:
+    def _emit_for(self, target: Target) -> Bridged:
         if self._request is None:
             self._request = transcode.parse_api_request(self._call.protocol.name, self._call.members, model=self._call.model)
         emitted = transcode.emit_api_request(target.protocol, replace(self._request, model=target.model))

@@ -9,7 +9,7 @@ Outlet = Callable[[bytes], bool]
 
 
 class Pouring:
-    """One, from its beginning to where the relay has to look again. It waits for nothing."""
+    """One pouring, from its beginning to where the relay has to look again. It never suspends."""
 
     # A class of Python: a struct's attributes take more than twice as long to set, and one is set for each event.
     __slots__ = ("_answer", "_outlet", "_skims", "observed_bytes")

@@ -174,8 +174,8 @@ class Upstream:
             return None
         return self._endpoint.counter
 
-    def told_count(self, call: Call, body: bytes) -> bytes | None:
-        """A reply that is no generation, in the client's words; None: it is none."""
+    def count_for_client(self, call: Call, body: bytes) -> bytes | None:
+        """A count of tokens, in the client's words; None: the reply is none."""
         counter = self._counter_for(call)
         if counter is None:
             return body

@@ -108,7 +108,7 @@ def _call(route: Route, headers: Fields, session: str, affinity: str, tags: str)
 
 
 _shared = lru_cache(maxsize=1024)(_call)
-"""One of all that are equal: a crowd's calls then find it where the last call left it, and not each its own far away."""
+"""One object for all that are equal: when thousands of callers alternate, each call finds it in the processor's cache."""
 
 
 def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
@@ -163,7 +163,7 @@ def text_of(headers: dict[bytes, bytes], name: bytes) -> str:
 async def respond(call: Call, wiring: Wiring, reply: Reply) -> None:
     """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
     relay = await wiring.engine.serve(call)
-    if not isinstance(relay, Relay):  # which costs less to ask of what mostly comes
+    if not isinstance(relay, Relay):  # what mostly comes is asked for: a struct is slow to say that it is something else
         reply.send(relay.status, _replay_fields(relay), relay.body)
         return
     try:

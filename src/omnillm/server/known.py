@@ -26,7 +26,7 @@ GENERATION_BYTES: Final = 16 * 1024 * 1024
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """Of a table that forgets."""
+    """One in `Generations`."""
 
     size: int
     """Bytes that it counts for."""
@@ -73,7 +73,7 @@ class Generations(Generic[EntryT]):
 
 
 class KnownHead:
-    """A head by the bytes before and behind its length, and what a request is that comes with it."""
+    """A head, as the bytes before and behind the digits of its length, and the request that comes with it."""
 
     __slots__ = ("_after", "_before", "_digits_end", "_request", "_start", "end")
 
@@ -94,7 +94,7 @@ class KnownHead:
         """Where the head ended that came last, in the input that it began."""
 
     def match(self, data: bytes) -> Request | None:
-        """The request of a head that is this one, whatever its length, and begins `data`; None: another does, or not all of it is there."""
+        """The request, if `data` begins with this head, whatever length it says; None: with another head, or not with all of it yet."""
         if not data.startswith(self._before):
             return None
         start = self._start

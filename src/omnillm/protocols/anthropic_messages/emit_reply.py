@@ -33,7 +33,7 @@ from omnillm.protocols.turns import Block, Place, path_of
 PREFIX = "msg_"
 _MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL
 _STOP: Final = FinishReason.STOP
-"""Asking the class of an enum for a member costs ten of asking a module for it."""
+"""Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
 _UNSHOWN = frozenset({"image", "document"})
 """Blocks that no reply of the Messages API has."""
 MALFORMED = "The model made a malformed tool call."

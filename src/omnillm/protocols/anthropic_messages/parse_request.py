@@ -42,7 +42,7 @@ _OUTPUT_CONFIG = frozenset({"effort", "format"})
 _FORMAT = frozenset({"type", "schema"})
 _ROLES = {"user": MessageRole.USER, "assistant": MessageRole.ASSISTANT, "system": MessageRole.SYSTEM}
 _SYSTEM: Final = MessageRole.SYSTEM
-"""Asking the class of an enum for a member costs ten of asking a module for it."""
+"""Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
 
 
 def parse_request(body: "dict[str, Any] | OwnRequest", losses: Losses) -> LlmRequest:

@@ -13,7 +13,7 @@ from omnillm.protocols.openai_chat.plain_content import as_strings
 from omnillm.protocols.openai_chat.prompt_cache import with_breakpoint
 
 _DEVELOPER: Final = MessageRole.DEVELOPER
-"""Asking the class of an enum for a member costs ten of asking a module for it."""
+"""Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
 
 
 def write_messages(request: LlmRequest, place: Place) -> list[dict[str, Any]]:
