@@ -42,7 +42,7 @@ class Bypass(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.network is not None:
             address = _network(origin.host)
-            return address is not None and address.version == self.network.version and address.subnet_of(self.network)  # type: ignore[arg-type]
+            return address is not None and address.version == self.network.version and address.subnet_of(self.network)  # type: ignore[arg-type]  # of one version
         return self.name in {"*", origin.host} or origin.host.endswith("." + self.name)
 
 

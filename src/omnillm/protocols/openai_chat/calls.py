@@ -36,7 +36,7 @@ def _read_call(call: dict[str, Any], opaque_of: OpaqueOf) -> ToolCall | Native:
         return Native(protocol=NAME, kind=kind, value=call)
     call_id = optional_text(call, "id")
     if len(call) == 3 and "id" in call and "type" in call:
-        return ToolCall(call_id=call_id, name=name, arguments=arguments, kind=kind)  # type: ignore[arg-type]
+        return ToolCall(call_id=call_id, name=name, arguments=arguments, kind=kind)  # type: ignore[arg-type]  # checked above
     extra = optional_mapping(call, "extra_content") or {}
     signature = signature_in(extra)
     extensions = rest(call, _MEMBERS)
@@ -46,7 +46,7 @@ def _read_call(call: dict[str, Any], opaque_of: OpaqueOf) -> ToolCall | Native:
         call_id=call_id,
         name=name,
         arguments=arguments,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,  # type: ignore[arg-type]  # checked above
         signature=opaque_of(signature) if signature else None,
         vendor_extensions=extensions,
     )

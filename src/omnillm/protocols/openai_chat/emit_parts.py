@@ -87,7 +87,7 @@ def write_image(part: ImageUrl | ImageBase64, place: Place) -> dict[str, Any]:
             place.drop(".signature", "Chat has no place for a signature of an image")
         url = base64_text.data_url(part.data, part.media_type)
     else:
-        url = part.url  # type: ignore[union-attr]
+        url = part.url  # type: ignore[union-attr]  # by its kind
         if part.media_type:
             place.drop(".media_type", "Chat has no media type beside a URL")
     return {"type": "image_url", "image_url": {"url": url, "detail": part.detail} if part.detail else {"url": url}}

@@ -52,7 +52,7 @@ class ChatEncoder:
         write = _WRITERS.get(type(event))
         if write is not None:
             return write(self, event)
-        number: int = event.candidate  # type: ignore[union-attr]
+        number: int = event.candidate  # type: ignore[union-attr]  # by its kind
         candidate = self._candidates.get(number)
         if candidate is None:
             candidate, first = self._begun(number)

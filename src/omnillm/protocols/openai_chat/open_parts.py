@@ -150,7 +150,7 @@ class OpenCalls:
             ToolCall(
                 call_id=call.call_id,
                 name=call.name,
-                kind=call.kind,  # type: ignore[arg-type]
+                kind=call.kind,  # type: ignore[arg-type]  # checked above
                 signature=parts.opaque_of(signature) if signature else None,
             )
         )

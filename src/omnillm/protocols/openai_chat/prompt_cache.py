@@ -172,4 +172,4 @@ def _marked(item: Any) -> RequestItem:
     last = item.parts[-1]
     if last.cache_control is None:
         item = replace(item, parts=(*item.parts[:-1], replace(last, cache_control=CacheControl())))
-    return item  # type: ignore[no-any-return]
+    return item  # type: ignore[no-any-return]  # a Message

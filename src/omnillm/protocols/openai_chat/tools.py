@@ -35,7 +35,7 @@ def read_tools(tools: Any, member: str) -> tuple[tuple[ToolDefinition, ...], tup
             read = _read_tool(mapping(tool, "")) if member == "tools" else _read_function(mapping(tool, ""), {})
         except Unfit as error:
             raise inside(error, f"{member}[{number}]") from error
-        (own if type(read) is ToolDefinition else builtin).append(read)  # type: ignore[arg-type]
+        (own if type(read) is ToolDefinition else builtin).append(read)  # type: ignore[arg-type]  # checked above
     return tuple(own), tuple(builtin)
 
 
@@ -88,11 +88,11 @@ def read_choice(choice: Any) -> ToolChoice:
     if type(choice) is str:
         if choice not in _MODES:
             raise Unfit(path, '"auto", "none", "required" or an object')
-        return ToolChoice(mode=_MODES[choice])  # type: ignore[arg-type]
+        return ToolChoice(mode=_MODES[choice])  # type: ignore[arg-type]  # checked above
     kind = optional_text(mapping(choice, path), "type", path) or "function"
     if kind in {"function", "custom"}:
         named = mapping(choice.get(kind), f"{path}.{kind}")
-        return ToolChoice(mode="named", names=(text(named.get("name"), f"{path}.{kind}.name"),), kind=kind)  # type: ignore[arg-type]
+        return ToolChoice(mode="named", names=(text(named.get("name"), f"{path}.{kind}.name"),), kind=kind)  # type: ignore[arg-type]  # checked above
     if kind == "allowed_tools":
         return _read_allowed(choice, mapping(choice.get(kind), f"{path}.{kind}"))
     return ToolChoice(mode="named", protocol=NAME, native=choice)
@@ -113,14 +113,14 @@ def _read_allowed(choice: dict[str, Any], allowed: dict[str, Any]) -> ToolChoice
         names.append(text(named.get("name"), f"{path}.tools[{number}].{kind}.name"))
         kinds.add(kind)
     kind = "custom" if kinds == {"custom"} else "function"
-    return ToolChoice(mode="allowed", names=tuple(names), is_required=mode == "required", kind=kind)  # type: ignore[arg-type]
+    return ToolChoice(mode="allowed", names=tuple(names), is_required=mode == "required", kind=kind)  # type: ignore[arg-type]  # checked above
 
 
 def read_legacy_choice(choice: Any) -> ToolChoice:
     if type(choice) is str:
         if choice not in {"auto", "none"}:
             raise Unfit("function_call", '"auto", "none" or an object')
-        return ToolChoice(mode=choice)  # type: ignore[arg-type]
+        return ToolChoice(mode=choice)  # type: ignore[arg-type]  # checked above
     return ToolChoice(mode="named", names=(text(mapping(choice, "function_call").get("name"), "function_call.name"),))
 
 

@@ -53,4 +53,4 @@ def unpack(text: str) -> Carried:
     if purpose not in _PURPOSES and purpose != _ESCAPE:
         return Carried(opaque)
     target, _, value = rest.partition(" ")
-    return Carried(replace(opaque, value=value), "" if purpose == _ESCAPE else purpose, target)  # type: ignore[arg-type]
+    return Carried(replace(opaque, value=value), "" if purpose == _ESCAPE else purpose, target)  # type: ignore[arg-type]  # checked above

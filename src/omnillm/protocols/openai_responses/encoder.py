@@ -79,7 +79,7 @@ class ResponsesEncoder:
         if self._is_done:
             return b""
         kind = type(event)
-        if kind not in PART_EVENTS or event.candidate or (event.index == self._order.open and kind is not PartEnded):  # type: ignore[union-attr]
+        if kind not in PART_EVENTS or event.candidate or (event.index == self._order.open and kind is not PartEnded):  # type: ignore[union-attr]  # by its kind
             self._WRITERS[kind](self, event)
         else:
             self._write_parts(self._order.feed(event))

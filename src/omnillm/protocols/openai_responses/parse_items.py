@@ -135,7 +135,7 @@ class ItemReader:
         """The message's parts are the last ones with one item id; the target counts from its first."""
         turn = self._assistant
         first = last
-        while first > 0 and type(turn[first - 1]) in {Text, Refusal} and turn[first - 1].item_id == turn[last].item_id:  # type: ignore[union-attr]
+        while first > 0 and type(turn[first - 1]) in {Text, Refusal} and turn[first - 1].item_id == turn[last].item_id:  # type: ignore[union-attr]  # by its kind
             first -= 1
         target = carried.target
         number = min(first + int(target), last) if target.isascii() and target.isdecimal() and len(target) < 6 else last
@@ -175,7 +175,7 @@ def _read_result(reader: ItemReader, item: dict[str, Any], kind: Any = "function
     reader.add(
         ToolResult(
             call_id=optional_text(item, "call_id"),
-            content=() if output == "" else read_parts(output, "output"),  # type: ignore[arg-type]
+            content=() if output == "" else read_parts(output, "output"),  # type: ignore[arg-type]  # parts that a result has
             name=optional_text(item, "name"),
             kind=kind,
             item_id=optional_text(item, "id"),

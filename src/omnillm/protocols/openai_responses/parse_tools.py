@@ -119,10 +119,10 @@ def read_choice(choice: Any) -> ToolChoice:
     if type(choice) is str:
         if choice not in _MODES:
             raise Unfit("tool_choice", '"auto", "none", "required" or an object')
-        return ToolChoice(mode=choice)  # type: ignore[arg-type]
+        return ToolChoice(mode=choice)  # type: ignore[arg-type]  # checked above
     kind = text(mapping(choice, "tool_choice").get("type"), "tool_choice.type")
     if kind in {"function", "custom"} and choice.keys() == {"type", "name"}:
-        return ToolChoice(mode="named", names=(text(choice["name"], "tool_choice.name"),), kind=kind)  # type: ignore[arg-type]
+        return ToolChoice(mode="named", names=(text(choice["name"], "tool_choice.name"),), kind=kind)  # type: ignore[arg-type]  # checked above
     if kind == "allowed_tools":
         return _read_allowed(choice)
     return ToolChoice(mode="named", protocol=NAME, native=choice)
@@ -141,4 +141,4 @@ def _read_allowed(choice: dict[str, Any]) -> ToolChoice:
         names.append(name)
         kinds.add(kind)
     kind = "custom" if kinds == {"custom"} else "function"
-    return ToolChoice(mode="allowed", names=tuple(names), is_required=mode == "required", kind=kind)  # type: ignore[arg-type]
+    return ToolChoice(mode="allowed", names=tuple(names), is_required=mode == "required", kind=kind)  # type: ignore[arg-type]  # checked above
