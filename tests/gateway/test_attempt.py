@@ -1,10 +1,11 @@
 """What an attempt is charged, however it ended."""
 
+import msgspec
 import pytest
 from tests.in_turn import in_turn
 
 from omnillm.admission.asks import Lease
-from omnillm.gateway.attempt import ABORT_SLACK_TOKENS, UNBILLED, Attempt
+from omnillm.gateway.attempt import ABORT_SLACK_TOKENS, UNBILLED, UNSEEN_TOKENS_A_SECOND, Attempt
 from omnillm.gateway.quote import FREE, Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, cost
@@ -57,6 +58,16 @@ def test_what_was_not_sent_or_has_no_price_costs_nothing() -> None:
 def test_a_stream_that_the_client_left_is_charged_for_what_was_seen(observed: int, output: int) -> None:
     """A byte is at least a token, some more may be under way; never beyond the cap."""
     assert attempt(observed=observed).charge(Outcome(verdict=Verdict.ABORTED), 200, QUOTE) == (bound(100, output, PRICE), True)
+
+
+@pytest.mark.parametrize(("seconds", "choices"), [(0.0, 3), (0.25, 1), (2.0, 3)])
+def test_what_may_have_been_thought_unseen_is_charged_too(seconds: float, choices: int) -> None:
+    """For every choice, as fast as any model writes, for as long as the stream was open: thoughts are billed and not shown."""
+    left = attempt(observed=7)
+    left.sent_at, left.left_at = 100.0, 100.0 + seconds
+    quote = msgspec.structs.replace(QUOTE, output_bound=20_000, choices=choices)
+    output = min(7 + choices * (ABORT_SLACK_TOKENS + int(seconds * UNSEEN_TOKENS_A_SECOND)), 20_000)
+    assert left.charge(Outcome(verdict=Verdict.ABORTED), 200, quote) == (bound(100, output, PRICE), True)
 
 
 def test_a_plain_reply_that_the_client_left_is_charged_in_full() -> None:

@@ -28,6 +28,7 @@ from omnillm import (
     user,
 )
 from omnillm.framing.eventstream import event
+from omnillm.records import EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault
 
 BEARER = "bedrock-api-key"
@@ -451,6 +452,26 @@ async def test_credentials_that_cannot_be_had_send_nothing(
     mixed = await serve(configuration(cloud_provider, "profile:nobody", SIGNED))
     for _ in range(3):
         assert (await put(mixed, "nova")).is_answer
+
+
+async def test_what_credentials_held_back_and_what_was_sent_after_it_have_a_reservation_each(
+    serve: Serve, cloud_provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strict: the first is given back, the second settled, each once, and the row counts what was sent."""
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    text = configuration(cloud_provider, "profile:nobody", SIGNED).replace("durability: relaxed", "durability: strict")
+    text = text.replace("memory://", f"sqlite:///{tmp_path}/ledger.db")
+    gateway = await serve(text.replace("{kind: bedrock", "{selection: priority, kind: bedrock"))
+    assert (await put(gateway, "nova")).is_answer
+    await agrees(gateway, cloud_provider)
+    request, [attempt] = await gateway.last()
+    assert (request.attempts, attempt.attempt) == (1, 2)
+    entries = await gateway.program.store.entries(request.request_id)
+    assert sorted((entry.attempt, entry.kind) for entry in entries) == [
+        *((1, kind) for kind in (EntryKind.RESERVE, EntryKind.VOID)),
+        *((2, kind) for kind in (EntryKind.RESERVE, EntryKind.SETTLE)),
+    ]
 
 
 async def test_library_reaches_bedrock(cloud_provider: FakeProvider) -> None:

@@ -11,7 +11,7 @@ from tests.journeys.wire import DIALECTS, Line, Question, ask, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.records import EntryKind
-from omnillm.testing import Behaviour, FakeProvider, Fault
+from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
 LAG_TOKENS = 16
 USAGE_MARKS = {
@@ -104,6 +104,31 @@ async def test_in_the_middle_of_a_stream(gateway: Running, fake: FakeProvider, d
     await (line.close() if ending == "close" else asyncio.sleep(0))
     line.reset()
     await check_gone(gateway, fake)
+
+
+@pytest.mark.parametrize("events", [0, 1], ids=["before a word", "after a word"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events: int) -> None:
+    """2,000 tokens of thoughts in two seconds, of which nothing was shown: the provider bills them, and the ledger is not below it."""
+    clock, thinker = ManualClock(), Behaviour(reasoning_tokens=2000)
+    async with FakeProvider(keys={"sk-a": thinker}, prices=PRICES, clock=SystemClock(), billing_lag_tokens=LAG_TOKENS) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}), clock=clock)
+        fake.enqueue(Fault.stall(after_events=events))
+        line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True, cap=60_000))
+        await fake.arrived(1)
+        clock.advance(2.0)
+        if events:
+            assert await line.head() == 200
+            assert await line.piece()
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
+        async with asyncio.timeout(5):
+            await fake.ended(1)
+        ledger, settled, reserved = await gateway.books()
+        request, [attempt] = await gateway.last()
+        assert (request.status, attempt.verdict, attempt.is_estimated, reserved) == (499, "aborted", True, 0)
+        assert fake.invoice.lines[0].usage.reasoning == 2000
+        assert ledger == settled >= fake.invoice.total_nanousd
 
 
 async def test_in_the_middle_of_a_plain_reply(gateway: Running, fake: FakeProvider) -> None:

@@ -44,16 +44,19 @@ MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
 
 
 @asynccontextmanager
-async def answering(told: bytes, content_type: str) -> AsyncIterator[str]:
-    """A host that answers every request with these bytes, in pieces; its base URL."""
+async def answering(told: bytes, content_type: str, *, is_whole: bool = True) -> AsyncIterator[str]:
+    """A host that answers every request with these bytes, in pieces; its base URL. Not whole: it owes one more, and waits."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"}")
         size = max(50, len(told) // 20)
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (content_type.encode(), len(told)))
+        length = len(told) + (not is_whole)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n" % (content_type.encode(), length))
         for at in range(0, len(told), size):
             writer.write(told[at : at + size])
             await writer.drain()
+        if not is_whole:
+            await reader.read()
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
@@ -242,6 +245,24 @@ async def test_the_usage_of_an_event_stream_is_read_on_the_side(serve: Serve) ->
         assert (reply.status, reply.body) == (200, events)
         request, [attempt] = await gateway.last()
         assert (request.outcome, attempt.usage.total_tokens, attempt.cost_nanousd) == ("success", 100, 40 * 400 + 60 * 1600)
+
+
+async def test_what_an_event_stream_told_is_charged_when_its_client_leaves(serve: Serve) -> None:
+    """As when its provider breaks off: the usage that came before is in the ledger and in the budget."""
+    events = b'data: {"type":"image_generation.partial_image","usage":{"total_tokens":100,"input_tokens":40,"output_tokens":60}}\n\n'
+    async with answering(events, "text/event-stream", is_whole=False) as url:
+        gateway = await serve(CONFIG.replace("BASE", url))
+        line = await Line.open(gateway.port, question("POST", SEARCH, b'{"model": "fake-small", "stream": true}'))
+        shown = b""
+        await line.head()
+        while len(shown) < len(events):
+            shown += await line.reader.read(1000)
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
+        request, [attempt] = await gateway.last()
+        assert (request.status, attempt.verdict, attempt.usage.total_tokens) == (499, "aborted", 100)
+        assert attempt.cost_nanousd == 40 * 400 + 60 * 1600
+        assert {each.name: each.settled_nanousd for each in gateway.program.controller.budgets()}["soft"] == attempt.cost_nanousd
 
 
 @pytest.mark.parametrize("fault", ["reset_before_head", "status_500", "status_529"])

@@ -1,5 +1,6 @@
 """A gateway whose ledger is in PostgreSQL, as its callers and its administrator see it."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from tests.journeys.wire import ask, exchange
 from tests.postgres import GUARDED, PASSWORD, Postgres
 from tests.stores.postgres_wire import Wire
 
-from omnillm.testing import FakeProvider
+from omnillm.records import EntryKind
+from omnillm.testing import FakeProvider, Fault
 
 QUESTION = ask("openai_chat", "hello", cap=20)
 
@@ -92,3 +94,20 @@ async def test_calls_go_on_without_the_database_where_that_is_allowed(
     cost, settled, reserved = await gateway.books()
     assert cost == settled == provider.invoice.total_nanousd
     assert (len(provider.log), reserved) == (sent + 3, 0)
+
+
+async def test_reply_with_an_id_that_no_index_takes_is_paid_for(
+    wire: Wire, postgres: Postgres, serve: Serve, provider: FakeProvider, schema: str
+) -> None:
+    """It binds nothing; what it cost is in the ledger, and nothing stays reserved there."""
+    gateway = await serve(text(postgres, provider, wire, schema))
+    endless = "resp_" + "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(9_000))
+    counts = {"input_tokens": 5, "output_tokens": 5, "total_tokens": 10}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
+    reply = {"id": endless, "object": "response", "status": "completed", "model": "fake-small", "output": [said], "usage": counts}
+    provider.enqueue(Fault(http_status=200, body=json.dumps(reply).encode(), fields=(("content-type", "application/json"),)))
+    assert (await exchange(gateway.port, ask("openai_responses", "hello", cap=20))).is_answer
+    cost, settled, reserved = await gateway.books()
+    assert (cost, settled, reserved) == (10_000, 10_000, 0)
+    request, _ = await gateway.last()
+    assert {entry.kind for entry in await gateway.program.store.entries(request.request_id)} == {EntryKind.RESERVE, EntryKind.SETTLE}

@@ -1,6 +1,7 @@
 """Prices over sockets: the terms that a call asked for are those that it is charged by, and its rows can be computed again."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -72,6 +73,48 @@ async def test_a_tier_without_a_price_is_charged_as_asked(serve: Serve) -> None:
         gateway = await serve(configuration(provider, price=PRICE))
         assert (await exchange(gateway.port, ask_raw("openai_chat", "hello", cap=50))).status == 200
         assert (await gateway.books())[0] == provider.invoice.total_nanousd > 0
+
+
+PLACED = {"input_tokens": 1_000, "output_tokens": 100, "service_tier": "standard", "inference_geo": "us"}
+SPOKEN = {"type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}
+STREAMED = (
+    {"type": "message_start", "message": SPOKEN | {"content": [], "stop_reason": None, "usage": PLACED | {"output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 100}},
+    {"type": "message_stop"},
+)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_the_place_that_served_is_charged_whatever_was_asked(serve: Serve, provider: FakeProvider, is_stream: bool) -> None:
+    """Anthropic's workspaces can have every call computed in the US, at a tenth more, though none asks for it; the reply says so."""
+    told = json.dumps(SPOKEN | {"usage": PLACED}).encode()
+    content_type = "application/json"
+    if is_stream:
+        told = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in STREAMED).encode()
+        content_type = "text/event-stream"
+    provider.enqueue(Fault(http_status=200, body=told, fields=(("content-type", content_type),)))
+    gateway = await serve(configuration(provider))
+    asked = ask_raw("anthropic_messages", "hello", cap=200, is_stream=is_stream, model="anthropic/claude-opus-4-6")
+    assert (await exchange(gateway.port, asked)).is_answer
+    _, [attempt] = await gateway.last()
+    assert attempt.price_version.endswith(":anthropic/claude-opus-4-6;place=us")
+    assert attempt.cost_nanousd == (1_000 * 5_000 + 100 * 25_000) * 11 // 10 == (await gateway.books())[0]
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_a_search_that_no_reply_counts_is_charged(serve: Serve, provider: FakeProvider, is_stream: bool) -> None:
+    """Chat Completions tells nothing of the search that `web_search_options` pays for: one a choice, unless every call of the model pays one."""
+    asked = ask_raw("openai_chat", "hello", cap=50, is_stream=is_stream, more={"web_search_options": {}, "n": 2})
+    for price, fee in ((PRICE, 20_000_000), (PRICE.replace("per_tool", "per_request: 0.012, per_tool"), 12_000_000)):
+        provider.invoice.lines.clear()
+        gateway = await serve(configuration(provider, price=price))
+        assert (await exchange(gateway.port, asked)).is_answer
+        _, [attempt] = await gateway.last()
+        assert attempt.is_usage_known
+        assert attempt.cost_nanousd == provider.invoice.total_nanousd + fee == (await gateway.books())[0]
 
 
 async def test_every_attempt_can_be_computed_again(serve: Serve, dear: FakeProvider) -> None:

@@ -26,6 +26,8 @@ UNBILLED = frozenset(
 died, because nobody can prove that the request had not arrived."""
 ABORT_SLACK_TOKENS = 16
 """What a provider may generate and bill between our closing and its noticing."""
+UNSEEN_TOKENS_A_SECOND = 4_000
+"""What a model may think, and bill, without a byte of it being shown: no host is known where one writes faster."""
 
 
 class Attempt(msgspec.Struct, eq=False):
@@ -46,7 +48,9 @@ class Attempt(msgspec.Struct, eq=False):
     has_content: bool = False
     """Of a stream that failed: it had generated something before."""
     observed_bytes: int = -1
-    """Of a stream: bytes that came, an upper bound of its output tokens; -1: a plain reply, whose output cannot be observed."""
+    """Of a stream: bytes that came, an upper bound of the tokens that were shown; -1: a plain reply, whose output cannot be observed."""
+    left_at: float = 0.0
+    """When its client was gone, if it is."""
     outcome: Outcome | None = None
     """Once its end is known, as far as money goes."""
     charged: tuple[int, bool] | None = None
@@ -90,6 +94,10 @@ class Attempt(msgspec.Struct, eq=False):
             return 0, False
         prompt, output, units = quote.bounds((self.lease.provider, self.lease.model), price)
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
-            output = min(output, self.observed_bytes + ABORT_SLACK_TOKENS)
+            output = min(output, self.observed_bytes + self._unseen(quote.choices))
         self.price_version = bounded(price.version, prompt, output, units)
         return bound(prompt, output, price, units), True
+
+    def _unseen(self, choices: int) -> int:
+        """Tokens at most that an abandoned stream may be billed for and did not show: thoughts, and what was on its way."""
+        return choices * (ABORT_SLACK_TOKENS + int((self.left_at - self.sent_at) * UNSEEN_TOKENS_A_SECOND))

@@ -11,6 +11,7 @@ from omnillm.errors import BadRequest
 from omnillm.framing.sse import MAX_EVENT_BYTES
 from omnillm.gateway.call import has_repeated_members, read_members
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.extras import Served
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
@@ -91,6 +92,17 @@ STEP_TOKENS: Final = 1000
 """Where prices rise with a prompt's length they do so at whole thousands; one that does not costs the dearer rate a little early."""
 
 
+class Group(NamedTuple):
+    """Which requests of a batch cost by the same rates."""
+
+    model: str
+    """As a result names it; "": the batch's own."""
+    longest: int
+    """Tokens: no prompt of them is longer. A price may depend on how long each prompt is."""
+    place: str = ""
+    """Where they were computed, if that was told."""
+
+
 class Together(NamedTuple):
     """What requests of a batch have used together."""
 
@@ -106,8 +118,8 @@ class Results:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._tail = b""
-        self.usages: dict[tuple[str, int], Together] = {}
-        """By model, and by the longest prompt of them in whole thousands of tokens: a price may depend on how long each prompt is."""
+        self.usages: dict[Group, Together] = {}
+        """The longest prompts in whole thousands of tokens."""
         self.is_readable = True
         """False: a line is none of a result, so the sum is not the whole."""
 
@@ -133,14 +145,14 @@ class Results:
         """One result, whatever its provider wraps the reply in. One without a reply cost nothing."""
         for reply in replies_in(result):
             body = msgspec.json.encode(reply)
-            usage = next(
-                (found for name in self._endpoint.protocols if (found := PROTOCOLS[name].peek_reply(body).usage) is not None), None
-            )
-            if usage is None:
+            peeks = (PROTOCOLS[name].peek_reply(body) for name in self._endpoint.protocols)
+            peek = next((found for found in peeks if found.usage is not None), None)
+            if peek is None or peek.usage is None:
                 self.is_readable = False
                 return
-            model = str(reply.get("model") or reply.get("modelVersion") or "")
-            group = (model, -(-usage.prompt_tokens // STEP_TOKENS) * STEP_TOKENS)
+            usage, model = peek.usage, str(reply.get("model") or reply.get("modelVersion") or "")
+            longest = -(-usage.prompt_tokens // STEP_TOKENS) * STEP_TOKENS
+            group = Group(model, longest, peek.tier.place if isinstance(peek.tier, Served) else "")
             before = self.usages.get(group, Together())
             self.usages[group] = Together(before.usage + usage, before.requests + 1)
 

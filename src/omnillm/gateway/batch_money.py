@@ -15,7 +15,7 @@ from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.batch_bounds import BATCH_TIER
-from omnillm.gateway.batch_lines import Results, Together
+from omnillm.gateway.batch_lines import Group, Results, Together
 from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.journal import Journal
@@ -38,8 +38,7 @@ MOST_SETTLED: Final = 16_384
 _log = logging.getLogger("omnillm.batches")
 K = TypeVar("K")
 V = TypeVar("V")
-Usages = Mapping[tuple[str, int], Together]
-"""By the model that a result names ("": the batch's own), and the longest prompt among them."""
+Usages = Mapping[Group, Together]
 
 
 class BatchMoney:
@@ -164,10 +163,11 @@ class BatchMoney:
         """
         prices, total, versions = self._prices, 0, dict[str, None]()
         assert prices is not None
-        for (named, longest), (usage, requests) in usages.items():
+        for (named, longest, place), (usage, requests) in usages.items():
             is_served = attempt.provider in prices.sections  # a reload may have taken the provider away
             names = [name for name in (named, attempt.model) if name and is_served]
-            found = (prices.find((attempt.provider, name), terms) for name in names for terms in (BATCH_TIER, PLAIN))
+            placed = msgspec.structs.replace(BATCH_TIER, place=place)
+            found = (prices.find((attempt.provider, name), terms) for name in names for terms in (placed, BATCH_TIER, PLAIN))
             price = next((each for each in found if each is not None), None)
             if price is None:
                 return None, named or attempt.model
@@ -228,7 +228,7 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
     """By model, what a batch that is over has used, where it says so; None: its results will."""
     usage = usage_of(endpoint, body)
     if usage is not None and usage.total_tokens:
-        return {(str(told.get("model") or ""), usage.prompt_tokens): Together(usage, 1)}
+        return {Group(str(told.get("model") or ""), usage.prompt_tokens): Together(usage, 1)}
     if not succeeded(endpoint, told):
         return {}
     inline = inline_results(told)
@@ -242,7 +242,7 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
 
 def _joined(parts: Iterable[Usages]) -> Usages:
     """What the parts have used together."""
-    joined: dict[tuple[str, int], Together] = {}
+    joined: dict[Group, Together] = {}
     for part in parts:
         for group, (usage, requests) in part.items():
             before = joined.get(group, Together())

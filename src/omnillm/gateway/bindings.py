@@ -20,6 +20,8 @@ KEPT_S = 30 * 86_400
 """As long as OpenAI keeps a response."""
 OBJECT_KEPT_S = 10 * 365 * 86_400
 """Files and batches stay until somebody deletes them."""
+LONGEST_ID = 2_048
+"""Bytes, as far as an index of PostgreSQL's surely takes it. What has a longer id is bound to nothing: the call's own rows come first."""
 SHORT_LIVED = frozenset({RESPONSE, REASONING, ITEM})
 
 
@@ -104,6 +106,7 @@ class Bindings:
                 expires_wall_ms=int((wall + (KEPT_S if kind in SHORT_LIVED else OBJECT_KEPT_S)) * 1000),
             )
             for kind, upstream_id in made
+            if len(upstream_id) <= LONGEST_ID and len(upstream_id.encode()) <= LONGEST_ID
         )
         for binding in bindings:
             known = recent.get((binding.kind, binding.upstream_id))

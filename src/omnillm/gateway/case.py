@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CLIENT_CLOSED = 499
 SUCCESS = "success"
 ABORTED = "aborted"
-STALE, NOT_SENT = Verdict.STALE, Verdict.NOT_SENT
+STALE, NOT_SENT, ABANDONED = Verdict.STALE, Verdict.NOT_SENT, Verdict.ABORTED
 SETTLE, VOID = EntryKind.SETTLE, EntryKind.VOID
 NO_LEASE = Lease(lease_id=0, case_id="", provider="", key="", model="")
 
@@ -53,6 +53,9 @@ class Case(msgspec.Struct, eq=False):
     """The ticket's: (budget, period) of everything reserved for the case."""
     attempt: Attempt | None = None
     attempts: int = 0
+    """That were sent."""
+    unsent: int = 0
+    """That were begun and never sent: their numbers are used up, because their reservations bear them."""
     usage: Usage = NO_USAGE
     cost_nanousd: int = 0
     covered_nanousd: int = 0
@@ -121,11 +124,12 @@ class Case(msgspec.Struct, eq=False):
         settlement = self.settlement
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
         self.last_lease = lease
-        self.attempt = attempt = Attempt(lease, self.attempts, price, "" if price is None else price.version, int(settlement.wall() * 1000))
+        number, version = self.attempts + self.unsent, "" if price is None else price.version
+        self.attempt = attempt = Attempt(lease, number, price, version, int(settlement.wall() * 1000))
         return attempt
 
     def served_under(self, tier: Any) -> None:
-        """The attempt costs what the service tier costs that its reply names, whatever was asked for."""
+        """The attempt costs what the service tier and the place cost that its reply names, whatever was asked for."""
         attempt = self.attempt
         if attempt is not None:
             price = self.settlement.quoter.served(self.quote, (attempt.lease.provider, attempt.lease.model), tier)
@@ -148,13 +152,16 @@ class Case(msgspec.Struct, eq=False):
         if attempt.is_sent:
             self._rows += (self._attempt_row(attempt, outcome, status, error, now),)
         else:
-            self.attempts -= 1  # it was never dispatched
+            self.attempts -= 1
+            self.unsent += 1
 
     def charge(self, attempt: Attempt, outcome: Outcome, status: int) -> tuple[int, bool]:
         """Add what the attempt has cost to the call's sums, once. `end` does, unless a reply's head has to name it before.
 
         Returns (nano-USD, whether it is an estimate).
         """
+        if outcome.verdict is ABANDONED:
+            attempt.left_at = self.settlement.now()
         charged = attempt.charged = attempt.charge(outcome, status, self.quote)
         attempt.outcome = outcome
         cost, is_estimated = charged

@@ -167,8 +167,7 @@ class NativeRelay:
     def close(self) -> None:
         """The client is served or gone."""
         if not self._is_settled:
-            self._is_settled = True
-            self.case.close(status=CLIENT_CLOSED, outcome=ABORTED)
+            self._close_failed(Verdict.ABORTED, ABORTED, CLIENT_CLOSED)
 
     def _succeed(self, body: bytes) -> None:
         self._is_settled = True
@@ -198,9 +197,9 @@ class NativeRelay:
         return error
 
     def _close_failed(self, verdict: Verdict, code: str, status: int) -> None:
-        """What the stream had told of its usage until then is charged: a part of the truth is more than nothing."""
+        """What the stream had told of its usage until then is charged: a part of the truth is more than nothing, whoever broke it off."""
         self._is_settled = True
-        usage = None if self._watch is None or self._asked.operation.metering.is_free else self._watch.usage
+        usage = None if self._watch is None or self._asked.operation.metering.is_free else _believed(self._watch.usage)
         outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, tokens=None if usage is None else usage.total_tokens)
         self.case.end(outcome, status=self.status, error=code)
         self.case.close(status=status, outcome=code)

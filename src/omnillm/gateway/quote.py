@@ -15,7 +15,7 @@ from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import prompt_tokens
 from omnillm.pricing.terms import PLAIN, Terms
-from omnillm.protocols.extras import Asked
+from omnillm.protocols.extras import Asked, Served
 from omnillm.protocols.priced import read_asked, served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.sessions.registry import SESSIONS
@@ -28,6 +28,8 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     terms: Terms = PLAIN
     units: Units = NO_UNITS
+    untold_calls: int = 0
+    """Tool calls that are made and paid, and that no reply counts."""
     turns: int = 0
     """How often the whole context may be read as prompt; 0: only the body is."""
     output_turns: int = 1
@@ -55,6 +57,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prompt_bound: int = 0
     output_bound: int = 0
     """Output cap x n; by default when the call has no cap."""
+    choices: int = 1
+    """n."""
     amount_nanousd: int = 0
     """Bound of one attempt, of the dearest target; 0 when no budget is drawn on."""
     injected_cap: int | None = None
@@ -75,6 +79,11 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """What a call that went well has used by its request alone, where nothing else is paid: characters."""
         characters = self.extras[target].units.characters if target in self.extras else 0
         return Usage(characters=characters) if characters and price.character else None
+
+    def completed(self, target: tuple[str, str], price: Price, usage: Usage) -> Usage:
+        """What a call has used by its reply, with what its request alone tells: searches of Chat Completions, unless every call pays one."""
+        calls = self.extras[target].untold_calls if target in self.extras else 0
+        return replace(usage, tool_calls=calls) if calls and not (usage.tool_calls or price.request) else usage
 
     def bounds(self, target: tuple[str, str], price: Price) -> tuple[int, int, Units]:
         """(tokens of prompt and of completion, units) that an attempt at this target can take at most."""
@@ -111,14 +120,18 @@ class Quoter:
         return self.prices.find(target, terms) or self.prices.find(target)
 
     def served(self, quote: Quote, target: tuple[str, str], told: Any) -> Price | None:
-        """What an attempt costs that was served under another tier than the call asked for; None: it was not, or nobody knows the price.
+        """What an attempt costs that was served under other terms than the call asked for; None: it was not, or nobody knows the price.
 
-        A busy provider serves a call that asks for priority as a standard one, and a project's setting may do the reverse.
+        A busy provider serves a call that asks for priority as a standard one, and a project's setting may do the reverse, or have all of
+        its calls served in one country.
         """
-        asked, tier = quote.extras.get(target, NO_EXTRAS).terms, served_tier(told)
-        if tier is None or tier == asked.tier:
+        asked = quote.extras.get(target, NO_EXTRAS).terms
+        word, place = told if isinstance(told, Served) else (told, asked.place)
+        tier = served_tier(word)
+        served = replace(asked, tier=asked.tier if tier is None else tier, place=place)
+        if served == asked:
             return None
-        return self.prices.find(target, replace(asked, tier=tier))
+        return self.prices.find(target, served) or self.prices.find(target, replace(served, place=asked.place))
 
     def quote(self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None = None) -> tuple[Quote, Pairs]:
         """The quote, and (provider, model) of the targets that may be tried: one without a price is none for a caller with a budget."""
@@ -144,6 +157,7 @@ class Quoter:
             tokens=estimate if cap == 0 else estimate + output,  # a family whose reply is no text: vectors, scores
             prompt_bound=prompt_bound,
             output_bound=output,
+            choices=peek.n,
             uncapped_choices=peek.n if cap is None and needs_price else 0,
             extras=extras,
             is_paid_by_piece=not call.protocol.family,
@@ -274,6 +288,7 @@ def _extras_of(asked: Asked) -> Extras:
     return Extras(
         terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools)), image=asked.image),
         units=Units(asked.calls, asked.images, asked.characters, asked.audio_ms),
+        untold_calls=asked.untold_calls,
         turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
         output_turns=asked.output_turns,
         unbounded=asked.unbounded,

@@ -219,9 +219,15 @@ class Relay(msgspec.Struct, eq=False):
         tokens = 0 if usage is None else usage.total_tokens
         if usage is None or self._is_implausible(usage, tokens):
             return self._counted()
-        if tier is not None and (tier != "default" or self.case.quote.extras):
+        extras = self.case.quote.extras
+        if tier is not None and (tier != "default" or extras):
             self.case.served_under(tier)
-        return usage, tokens
+        return self._completed(usage) if extras else usage, tokens
+
+    def _completed(self, usage: Usage) -> Usage:
+        """With what the reply leaves out and the request alone tells."""
+        price, lease = self._attempt.price, self._attempt.lease
+        return usage if price is None else self.case.quote.completed((lease.provider, lease.model), price, usage)
 
     def _counted(self) -> tuple[Usage, int | None]:
         """What the request alone tells of its cost."""

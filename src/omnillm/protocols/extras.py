@@ -1,6 +1,16 @@
 """What a request asks for that is paid apart from its tokens, or brings in tokens that its body does not show."""
 
+from typing import Any, NamedTuple
+
 import msgspec
+
+
+class Served(NamedTuple):
+    """What a reply says of the terms that it was served under, where its place has a price too."""
+
+    tier: Any
+    """In the provider's words; whatever else stands there tells nothing."""
+    place: str
 
 
 class Asked(msgspec.Struct, kw_only=True, gc=False):
@@ -14,6 +24,8 @@ class Asked(msgspec.Struct, kw_only=True, gc=False):
     """Tools of the provider that are paid by the call, as price lists call them."""
     calls: int = 0
     """At most so many calls of them."""
+    untold_calls: int = 0
+    """So many of them are made, and no reply counts them."""
     turns: int = 1
     """At most so often the model reads its context."""
     output_turns: int = 1

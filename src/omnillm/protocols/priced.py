@@ -32,6 +32,7 @@ def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], 
         except (msgspec.MsgspecError, AttributeError, LookupError, TypeError, ValueError):
             asked.refuse(name)
     asked.calls *= n
+    asked.untold_calls *= n
     return asked
 
 
@@ -79,6 +80,7 @@ def _chat_search(asked: Asked, value: Any, _: Members) -> None:
     if value is not None:
         asked.tools.add("web_search")
         asked.calls += 1  # a model that searches does so once, before it writes
+        asked.untold_calls += 1
         asked.has_unseen_input = True
 
 

@@ -45,7 +45,7 @@ class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_complete: bool
     """False: not a reply of this protocol (HTML, truncated JSON, another shape)."""
     tier: Any = None
-    """The service tier that it was served under, in the provider's words; whatever else stands there tells nothing."""
+    """The service tier that it was served under, in the provider's words, or `Served`; whatever else stands there tells nothing."""
     failure: "Failure | None" = None
     has_content: bool = False
     """Of a reply whose usage counts no output: whether it says something all the same."""

@@ -11,6 +11,7 @@ from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
 from omnillm.protocols.claude_media import IMAGE, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
+from omnillm.protocols.extras import Served
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
@@ -50,6 +51,8 @@ class _Tool(msgspec.Struct, frozen=True, gc=False):
 _TOOLS = msgspec.json.Decoder(list[_Tool] | None)
 _CONVERSATION = msgspec.json.Decoder(list[MediaMessage])
 _REPLY = msgspec.json.Decoder(Reply)
+_ANYWHERE = frozenset({"", "global", "not_available"})
+"""Places of inference that are none."""
 _NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 _QUOTE: Final = ord('"')
 
@@ -90,13 +93,14 @@ def peek_reply(body: bytes) -> ReplyPeek:
     reported = reply.usage
     if reported is None:
         return ReplyPeek(usage=None, is_complete=True, has_content=bool(reply.content))
-    tier = tier_of(reported.speed, reported.service_tier)
+    tier = tier_of(reported.speed, reported.service_tier, reported.inference_geo)
     return ReplyPeek(usage=usage_of(reported), is_complete=True, tier=tier, has_content=bool(reply.content))
 
 
-def tier_of(speed: Any, service_tier: Any) -> Any:
-    """Price lists know both as tiers; a call has one of them at most."""
-    return speed if speed and speed != "standard" else service_tier
+def tier_of(speed: Any, service_tier: Any, geo: Any) -> Any:
+    """Price lists know the first two as tiers; a call has one of them at most. A place is told where it may have a price."""
+    tier = speed if speed and speed != "standard" else service_tier
+    return Served(tier, geo) if isinstance(geo, str) and geo not in _ANYWHERE else tier
 
 
 def usage_of_counts(counts: dict[str, Any]) -> Usage | None:

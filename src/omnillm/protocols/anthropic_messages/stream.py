@@ -90,7 +90,8 @@ class MessageWatch:
 
     @property
     def tier(self) -> Any:
-        return tier_of(self._counts.get("speed"), self._counts.get("service_tier"))
+        counts = self._counts
+        return tier_of(counts.get("speed"), counts.get("service_tier"), counts.get("inference_geo"))
 
     def at_end_of_stream(self) -> bool:
         return self._is_complete

@@ -39,6 +39,7 @@ class MessageUsage(TokenCounts, frozen=True, gc=False):
     server_tool_use: ServerToolUse | None = None
     service_tier: Any = None
     speed: Any = None
+    inference_geo: Any = None
     iterations: list[Iteration] | None = None
 
 
