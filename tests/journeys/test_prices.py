@@ -117,6 +117,36 @@ async def test_a_search_that_no_reply_counts_is_charged(serve: Serve, provider: 
         assert attempt.cost_nanousd == provider.invoice.total_nanousd + fee == (await gateway.books())[0]
 
 
+ANSWER = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+CHOICE = {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+DELTA = {"index": 0, "delta": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+ODD = [
+    ({"prompt_tokens": "5", "completion_tokens": "7"}, None),
+    ({"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": "3"}}, None),
+    ([], None),
+    ({"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": [], "completion_tokens_details": []}, 5 * 400 + 7 * 1600),
+]
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("usage", "cost"), ODD, ids=["strings", "a string", "a list", "empty lists"])
+async def test_an_answer_whose_usage_cannot_be_read_is_an_answer(
+    serve: Serve, provider: FakeProvider, usage: object, cost: int | None, is_stream: bool
+) -> None:
+    """It is shown and charged once, by its bound; asking again would be paid again. What PHP makes of an empty object is one."""
+    told, content_type = json.dumps(ANSWER | {"choices": [CHOICE], "usage": usage}), "application/json"
+    if is_stream:
+        chunks = (ANSWER | {"choices": [DELTA]}, ANSWER | {"choices": [], "usage": usage})
+        told = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+        content_type = "text/event-stream"
+    provider.enqueue(Fault(http_status=200, body=told.encode(), fields=(("content-type", content_type),)))
+    gateway = await serve(configuration(provider))
+    assert (await exchange(gateway.port, ask_raw("openai_chat", "hello", cap=50, is_stream=is_stream))).is_answer
+    request, [attempt] = await gateway.last()
+    assert (len(provider.log), attempt.verdict, attempt.is_usage_known) == (1, "success", cost is not None)
+    assert (await gateway.books())[0] == request.cost_nanousd == (cost if cost is not None else attempt.cost_nanousd) > 50 * 1600 * (cost is None)
+
+
 async def test_every_attempt_can_be_computed_again(serve: Serve, dear: FakeProvider) -> None:
     """Answered, repeated after a fault, and left by its client: each from its own row."""
     gateway = await serve(configuration(dear, price=PRICE))

@@ -1,6 +1,9 @@
-"""Counts that a provider reports: bounded while they are decoded, and when one of them lies, clamped and read again."""
+"""Counts that a provider reports: bounded while they are decoded, and when one of them lies, clamped and read again.
 
-from typing import Annotated, Any, TypeVar
+A usage that cannot be read even so is left out: it is then unknown, and the reply that it stood in is as good as any.
+"""
+
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -11,6 +14,9 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a stranger's JSON can raise. A ValidationError is a DecodeError."""
+
+USAGE: Final = frozenset({"usage", "usageMetadata"})
+"""What the protocols call it."""
 
 T = TypeVar("T")
 
@@ -33,12 +39,24 @@ def convert_clamped(value: Any, into: type[T]) -> T:
     try:
         return msgspec.convert(value, into)
     except msgspec.ValidationError:
-        return msgspec.convert(_clamped(value), into)
+        clamped = _clamped(value)
+    try:
+        return msgspec.convert(clamped, into)
+    except msgspec.ValidationError:
+        return msgspec.convert(_without_usage(clamped), into)
+
+
+def _without_usage(value: Any) -> Any:
+    """In the object, and in those that it holds as its members."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_usage(inner) for name, inner in value.items() if name not in USAGE}
 
 
 def _clamped(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _clamped(inner) for name, inner in value.items()}
+        # Some hosts write an object without members as an array without elements.
+        return {name: _clamped(inner) for name, inner in value.items() if not (inner == [] and name.endswith("_details"))}
     if isinstance(value, list):
         return [_clamped(inner) for inner in value]
     return count(value) if isinstance(value, int | float) else value

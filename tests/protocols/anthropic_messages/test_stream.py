@@ -105,15 +105,22 @@ def test_error_event_is_classified(error, verdict):
     assert not watch.at_end_of_stream()
 
 
-@pytest.mark.parametrize(
-    "data", [b"{", b"[DONE]", b'"text"', b"[]", b"\xff", b'{"type":5}', b'{"type":"message_delta","usage":3}', b"[" * 3000]
-)
+@pytest.mark.parametrize("data", [b"{", b"[DONE]", b'"text"', b"[]", b"\xff", b'{"type":5}', b"[" * 3000])
 def test_garbage_fails_the_stream(data):
     """An event that is not JSON of this protocol may have held tokens: it is not skipped."""
     watch = PROTOCOL.watch(False)
     assert watch.see(Frame(raw=b"", data=data)) is Sight.FAILED
     assert watch.failure.verdict is Verdict.SERVER_FAULT
     assert not watch.at_end_of_stream()
+
+
+@pytest.mark.parametrize("usage", [3, "none", [], False, {"output_tokens": "7"}])
+def test_a_usage_that_cannot_be_read_is_unknown(usage):
+    """The stream is as good as any, and charged by its bound."""
+    watch, seen = follow(START, {"type": "message_delta", "delta": {}, "usage": usage}, {"type": "message_stop"})
+    assert seen[-1] is Sight.END
+    assert watch.at_end_of_stream()
+    assert watch.usage is None
 
 
 def test_what_follows_the_end_is_ignored():

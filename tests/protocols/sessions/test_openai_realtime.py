@@ -163,11 +163,12 @@ def test_a_turn_that_reports_nothing_is_a_report_without_usage(usage: Any) -> No
 
 @pytest.mark.parametrize("lie", [-5, 2**70, 1.5, "12"])
 def test_lies_are_clamped(lie: Any) -> None:
-    """No count is negative or beyond 2^53."""
+    """No count is negative or beyond 2^53; one that is no number makes the usage unknown."""
     watch = RealtimeWatch()
     watch.from_provider(created("a"))
-    [report] = watch.from_provider(done("a", {"input_tokens": 10, "output_tokens": lie})) or [None]
-    assert report is None or 0 <= report.usage.output <= 2**53
+    [report] = watch.from_provider(done("a", {"input_tokens": 10, "output_tokens": lie}))
+    assert report.usage is None if lie == "12" else 0 <= report.usage.output <= 2**53
+    assert not watch.open_turns
 
 
 def test_a_transcription_is_reported_with_its_model() -> None:

@@ -80,7 +80,7 @@ class MessageWatch:
             self._is_told = event.message.stop_reason is not None
         elif event.type == "message_delta":
             self._report(event.usage)
-            self._is_told = self._is_told or (event.usage is not None and event.usage.get("output_tokens") is not None)
+            self._is_told = self._is_told or (isinstance(event.usage, dict) and event.usage.get("output_tokens") is not None)
         elif event.type == "message_stop":
             self._is_complete = True
             if not self._is_told:
@@ -96,8 +96,8 @@ class MessageWatch:
     def at_end_of_stream(self) -> bool:
         return self._is_complete
 
-    def _report(self, usage: dict[str, Any] | None) -> None:
-        if usage:
+    def _report(self, usage: Any) -> None:
+        if isinstance(usage, dict):
             self._counts.update((name, value) for name, value in usage.items() if value is not None)
             self.usage = usage_of_counts(self._counts)
 

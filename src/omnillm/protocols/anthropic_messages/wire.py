@@ -73,7 +73,7 @@ class MediaMessage(msgspec.Struct, frozen=True, gc=False):
 
 
 class StartedMessage(msgspec.Struct, frozen=True, gc=False):
-    usage: dict[str, Any] | None = None
+    usage: Any = None
     stop_reason: Any = None
 
 
@@ -88,6 +88,6 @@ class StreamEvent(msgspec.Struct, frozen=True, gc=False):
 
     type: str = ""
     message: StartedMessage | None = None
-    usage: dict[str, Any] | None = None
+    usage: Any = None
     content_block: ContentBlock | None = None
     error: Any = None
