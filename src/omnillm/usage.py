@@ -11,6 +11,8 @@ from msgspec.structs import astuple
 
 MAX_COUNT = 2**53
 """A count above this is a lie or a defect; it is clamped, so that sums fit an int64."""
+MOST_OF_ONE = 2**31
+"""Of one attempt: no model reads or writes so many tokens, in however many turns, and no tool is called so often. More tells nothing."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

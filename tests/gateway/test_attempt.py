@@ -9,6 +9,7 @@ from omnillm.gateway.attempt import ABORT_SLACK_TOKENS, UNBILLED, UNSEEN_TOKENS_
 from omnillm.gateway.quote import FREE, Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, cost
+from omnillm.protocols.protocol import Failure
 from omnillm.usage import Usage
 
 PRICE = Price.of(input=400_000_000, output=1_600_000_000)
@@ -39,6 +40,14 @@ def test_an_unknown_usage_is_bounded_unless_nobody_bills_it(verdict: Verdict) ->
     """The reservation in full, marked as an estimate; a refusal is free."""
     charged = attempt().charge(Outcome(verdict=verdict), 0, QUOTE)
     assert charged == ((0, False) if verdict in UNBILLED else (QUOTE.amount_nanousd, True))
+
+
+@pytest.mark.parametrize(("tokens", "is_exact"), [(30, True), (2**31, False)])
+def test_a_failure_that_tells_its_usage_costs_it_unless_it_lies(tokens: int, is_exact: bool) -> None:
+    """A count beyond all bounds tells nothing: the attempt is charged by its bound, and sums stay within an int64."""
+    failure = Failure(verdict=Verdict.SERVER_FAULT, status=200, code="server_error", message="", usage=Usage(input=tokens))
+    outcome = attempt().outcome_of(failure)
+    assert attempt().charge(outcome, 200, QUOTE) == ((cost(Usage(input=30), PRICE), False) if is_exact else (QUOTE.amount_nanousd, True))
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 529])

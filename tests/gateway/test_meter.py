@@ -10,7 +10,7 @@ from omnillm.gateway.turns import LONGEST_CONTEXT, LONGEST_OUTPUT, turn_bound
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.sessions.openai_realtime import RealtimeWatch
 from omnillm.protocols.sessions.session import OWN_TOKENS
-from omnillm.usage import MAX_COUNT, Usage
+from omnillm.usage import MOST_OF_ONE, Usage
 
 PRICE = Price.of(
     input=4_000_000_000, output=16_000_000_000, input_audio=32_000_000_000, output_audio=64_000_000_000, context=32_000, max_output=4096
@@ -97,7 +97,7 @@ def test_what_was_never_sent_is_not_charged() -> None:
     assert it.spent_nanousd == 0
 
 
-@pytest.mark.parametrize("usage", [{}, {"input_tokens": MAX_COUNT, "output_tokens": 1}], ids=["nothing", "a lie"])
+@pytest.mark.parametrize("usage", [{}, {"input_tokens": MOST_OF_ONE, "output_tokens": 1}], ids=["nothing", "a lie"])
 def test_a_turn_without_a_usable_report_is_charged_by_its_bound(usage: dict[str, int]) -> None:
     """Never nothing, and never what nobody can have used."""
     it = meter()

@@ -9,7 +9,7 @@ from omnillm.pricing.cost import Price, bound, cost
 from omnillm.pricing.reference import bounded
 from omnillm.protocols.protocol import Failure
 from omnillm.transport.client import Exchange
-from omnillm.usage import NO_USAGE
+from omnillm.usage import MOST_OF_ONE, NO_USAGE
 
 UNBILLED = frozenset(
     {
@@ -64,11 +64,13 @@ class Attempt(msgspec.Struct, eq=False):
         self.has_begun = True
 
     def outcome_of(self, failure: Failure) -> Outcome:
-        """What a judged failure means for the key."""
+        """What a judged failure means for the key. A usage beyond all bounds tells nothing."""
+        usage = failure.usage
+        tokens = None if usage is None or usage.total_tokens >= MOST_OF_ONE else usage.total_tokens
         return Outcome(
             verdict=failure.verdict,
-            usage=failure.usage or NO_USAGE,
-            tokens=None if failure.usage is None else failure.usage.total_tokens,
+            usage=NO_USAGE if usage is None or tokens is None else usage,
+            tokens=tokens,
             retry_after_s=failure.retry_after_s,
             first_byte_s=self.first_byte_s,
         )

@@ -10,7 +10,7 @@ from typing import Final
 from omnillm.gateway.turns import longest_output, prompt_bound, turn_bound
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.sessions.session import Report, Watch
-from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
+from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 
 SLACK_TOKENS: Final = 16
 """What a provider may generate and bill between our closing and its noticing."""
@@ -83,7 +83,7 @@ class Meter:
         for report in self._watch.from_provider(message):
             if report.model:
                 self._add_beside(report)
-            elif report.usage is None or report.usage.total_tokens >= MAX_COUNT:
+            elif report.usage is None or report.usage.total_tokens >= MOST_OF_ONE:
                 self._add_unreported()  # a count beyond all bounds is a lie
             else:
                 self.usage = self.usage + report.usage

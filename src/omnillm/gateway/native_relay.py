@@ -23,7 +23,7 @@ from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import Asked, id_member, made
 from omnillm.transport.client import Exchange
 from omnillm.transport.spool import MEMORY_BYTES
-from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
+from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 
 JSON: Final = b"application/json"
 TAIL_BYTES: Final = 16 * 1024
@@ -207,7 +207,7 @@ class NativeRelay:
 
 def _believed(usage: Usage | None) -> Usage | None:
     """A count beyond all bounds is a lie, and tells nothing."""
-    return None if usage is None or usage.total_tokens >= MAX_COUNT else usage
+    return None if usage is None or usage.total_tokens >= MOST_OF_ONE else usage
 
 
 def at_the_end(tail: bytes) -> bytes:

@@ -21,7 +21,7 @@ from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
-from omnillm.usage import MAX_COUNT, NO_USAGE, Usage
+from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 
 _SUCCESS: Final = Verdict.SUCCESS
 """Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
@@ -203,10 +203,10 @@ class Relay(msgspec.Struct, eq=False):
 
         What endpoint families count is not always tokens.
         """
-        if tokens >= MAX_COUNT:
+        if tokens >= MOST_OF_ONE or usage.tool_calls >= MOST_OF_ONE:
             return True
         if self.case.call.protocol.family:
-            return usage == NO_USAGE
+            return usage == NO_USAGE or usage.audio_ms >= MOST_OF_ONE
         # Most usage has text in and out, and that is asked first.
         if not (usage.input or usage.prompt_tokens):
             return True
