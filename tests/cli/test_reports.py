@@ -16,6 +16,7 @@ from omnillm.assemble.prices import make_catalog
 from omnillm.cli.main import main
 from omnillm.config.load import load
 from omnillm.records import EntryKind, Posting
+from omnillm.server.reports import requests_csv
 from omnillm.stores.postgres import PostgresStore
 from omnillm.stores.sql_store import SqlStore
 from omnillm.stores.sqlite import SqliteStore
@@ -86,6 +87,25 @@ def test_usage_for_programs(run, ledger):
     assert report["total"]["requests"] == 5
     lines = list(csv.DictReader(io.StringIO(run("usage", "--ledger", str(ledger), "--by", "model", "--csv")[1])))
     assert [(line["model"], line["cost_usd"]) for line in lines] == [("'=cmd()\x07", "0"), ("fast", "0.0005568")]
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("-0.5", "-0.5"),
+        ("\tfast", "'\tfast"),
+        ("\n=1", "'\n'=1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("a;=1", "a;'=1"),
+        ("a\t@b|-c", "a\t'@b|'-c"),
+        ("a=b;c-d", "a=b;c-d"),
+    ],
+)
+def test_no_part_of_a_name_is_a_formula(name, cell):
+    """Where a semicolon separates cells, half of a name is one, whatever quotes stand around it."""
+    [line] = csv.DictReader(io.StringIO(requests_csv([replace(request_row(1), model=name)]), newline=""))
+    assert line["model"] == cell
 
 
 def test_requests_as_a_table_and_for_programs(run, ledger):

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import msgspec
 from msgspec.structs import asdict
@@ -18,7 +20,10 @@ from omnillm.usage import Usage
 PAGE_ROWS, MOST_ROWS = 100, 1000
 REQUEST_FILTERS = ("virtual_key", "model", "provider", "outcome", "status", "since", "until", "min_cost_usd", "lossy")
 BACKWARDS = "until must not be before since: there would be nothing between them."
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""The wide ones of East Asian keyboards are formulas there."""
+FORMULA: Final = re.compile(f"^(?=[\t\r\n{re.escape(FORMULA_STARTS)}])|(?<=[;|\t\r\n])(?=[{re.escape(FORMULA_STARTS)}])")
+"""Where a formula begins: with the cell, or behind what separates cells in some countries' spreadsheets, whatever quotes stand around."""
 
 
 def read_limit(text: str) -> int:
@@ -158,8 +163,8 @@ def _csv(heads: Sequence[str], lines: Iterable[Iterable[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    """Names are chosen by callers, and a spreadsheet must not take one for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not _is_amount(value) else value
+    """Names are chosen by callers, and a spreadsheet must not take one, or a part of one, for a formula."""
+    return FORMULA.sub("'", value) if isinstance(value, str) and not _is_amount(value) else value
 
 
 def _is_amount(text: str) -> bool:
