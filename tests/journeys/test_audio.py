@@ -96,6 +96,23 @@ async def test_speech_is_written_down(gateway: Running, provider: FakeProvider, 
     await check_books(gateway, provider)
 
 
+@pytest.mark.parametrize(
+    ("model", "usage"),
+    [("gpt-4o-transcribe", {"type": "duration", "seconds": 2}), ("whisper-1", {"type": "tokens", "input_tokens": 9, "output_tokens": 2})],
+)
+async def test_speech_that_is_counted_in_what_is_not_paid_is_not_free(
+    gateway: Running, provider: FakeProvider, model: str, usage: dict[str, object]
+) -> None:
+    """Seconds of a model that is paid by tokens, or the reverse: it is charged by its bound, as an estimate."""
+    told = json.dumps({"text": "the lake", "usage": usage}).encode()
+    provider.enqueue(Fault(http_status=200, body=told, fields=(("content-type", "application/json"),)))
+    async with sdk(gateway) as client:
+        await client.audio.transcriptions.create(model=f"openai/{model}", file=("a.wav", wav(2.0)))
+    _, [attempt] = await gateway.last()
+    assert (attempt.verdict, attempt.is_usage_known, attempt.is_estimated) == ("success", False, True)
+    assert attempt.cost_nanousd == (await gateway.books())[1] >= 200_000
+
+
 async def test_words_have_their_times(gateway: Running, provider: FakeProvider) -> None:
     """`timestamp_granularities[]` stands as often as there are of them."""
     async with sdk(gateway) as client:

@@ -40,6 +40,16 @@ def post(path: str, body: object) -> Question:
     return Question("openai_chat", head.encode() + raw)
 
 
+async def test_vectors_whose_usage_cannot_be_read_are_vectors(gateway: Running, provider: FakeProvider) -> None:
+    """They are charged once, by their bound; asking again would be paid again."""
+    told = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": "none"}
+    provider.enqueue(Fault(http_status=200, body=json.dumps(told).encode(), fields=(("content-type", "application/json"),)))
+    assert (await exchange(gateway.port, post("/v1/embeddings", {"model": "fast", "input": "x"}))).status == 200
+    _, [attempt] = await gateway.last()
+    assert (attempt.verdict, attempt.is_usage_known, len(provider.log)) == ("success", False, 1)
+    assert attempt.cost_nanousd == (await gateway.books())[0] > 0
+
+
 async def test_texts_become_vectors_and_are_priced(client, gateway: Running, provider: FakeProvider) -> None:
     """The SDK asks for base64 on its own; the bytes go through as they came, and the ledger is the invoice."""
     reply = await client.embeddings.create(model="fast", input=["one small text", "and another"], dimensions=4)

@@ -106,6 +106,18 @@ async def test_images_are_varied(gateway: Running, provider: FakeProvider) -> No
     await check_books(gateway, provider)
 
 
+@pytest.mark.parametrize("usage", [None, [], {"input_tokens": 5, "output_tokens": 0}, {"input_tokens": "5", "output_tokens": "7"}])
+async def test_an_image_whose_tokens_are_not_told_is_not_free(gateway: Running, provider: FakeProvider, usage: object) -> None:
+    """Where tokens are what it is paid by: it is charged by its bound, as an estimate."""
+    told = json.dumps({"created": 1, "data": [{"b64_json": "AAAA"}], "usage": usage}).encode()
+    provider.enqueue(Fault(http_status=200, body=told, fields=(("content-type", "application/json"),)))
+    reply = await exchange(gateway.port, post("/v1/images/generations", {"model": "openai/gpt-image-1", "prompt": "a lake"}))
+    assert (reply.status, len(provider.log)) == (200, 1)
+    _, [attempt] = await gateway.last()
+    assert (attempt.verdict, attempt.is_usage_known, attempt.is_estimated) == ("success", False, True)
+    assert attempt.cost_nanousd == (await gateway.books())[1] >= 6_250 * 40_000
+
+
 async def test_an_image_of_unknown_tokens_needs_a_bound(gateway: Running, provider: FakeProvider) -> None:
     """Without max_output nobody knows how many tokens an image may have: a caller with a budget is refused, and told how to change that."""
     async with sdk(gateway) as client:

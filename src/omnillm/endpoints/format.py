@@ -8,7 +8,7 @@ import msgspec
 from omnillm.endpoints.shapes import Shape
 from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
-from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.counts import UNREADABLE, USAGE
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.failure import failure_of as openai_failure_of
 from omnillm.protocols.openai_chat.failure import read_failure as read_openai_failure
@@ -149,7 +149,7 @@ def reply_peek(
 
     def peek(body: bytes) -> ReplyPeek:
         try:
-            seen = decode(body)
+            seen = _without_odd_usage(decode, body)
             if is_there(getattr(seen, "error", ABSENT)):
                 return ReplyPeek(usage=None, is_complete=False, failure=read_failure(200, {}, body, 0.0))
             if any(memoryview(getattr(seen, name))[0] in CONTAINERS for name in whole):
@@ -159,3 +159,12 @@ def reply_peek(
         return ReplyPeek(usage=None, is_complete=False)
 
     return peek
+
+
+def _without_odd_usage(decode: Callable[[bytes], T], body: bytes) -> T:
+    """A usage of another shape is left out: it is then unknown, and the reply as good as any. Raises one of `UNREADABLE`."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        return decode(msgspec.json.encode({name: raw for name, raw in members.items() if name not in USAGE}))

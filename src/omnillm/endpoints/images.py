@@ -101,9 +101,10 @@ def detail(counts: dict[str, Any], details: str, name: str) -> int:
 
 
 def usage_seen(seen: SeenImages) -> Usage | None:
-    """By tokens, and otherwise by the image."""
+    """By tokens, and by the image where none of what was made is told."""
     told = [found for raw in (seen.usage, seen.svg_usage) if (found := usage_of(msgspec.json.decode(raw))) is not None]
-    return sum(told[1:], start=told[0]) if told else Usage(images=len(_elements(seen.data)))
+    usage = sum(told, start=NO_USAGE)
+    return usage if usage.completion_tokens else msgspec.structs.replace(usage, images=len(_elements(seen.data)))
 
 
 def parse_response(body: bytes) -> ImageResponse:

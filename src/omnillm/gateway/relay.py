@@ -18,6 +18,7 @@ from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.pouring import Outlet, Pouring
 from omnillm.outcome import Outcome, Verdict
+from omnillm.pricing.cost import cost
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
@@ -206,11 +207,20 @@ class Relay(msgspec.Struct, eq=False):
         if tokens >= MOST_OF_ONE or usage.tool_calls >= MOST_OF_ONE:
             return True
         if self.case.call.protocol.family:
-            return usage == NO_USAGE or usage.audio_ms >= MOST_OF_ONE
+            return usage == NO_USAGE or usage.audio_ms >= MOST_OF_ONE or self._is_unpaid(usage)
         # Most usage has text in and out, and that is asked first.
         if not (usage.input or usage.prompt_tokens):
             return True
         return not (usage.output or usage.completion_tokens) and bool(self._answer.seen & Sight.CONTENT)
+
+    def _is_unpaid(self, usage: Usage) -> bool:
+        """The reply counts what is not paid, and not what is: seconds instead of tokens, or pictures and none of their tokens."""
+        price, lease = self._attempt.price, self._attempt.lease
+        if price is None:
+            return False
+        if usage.images and price.dearest_output and not (price.image or usage.completion_tokens):
+            return True
+        return not cost(usage, price) and self.case.quote.most((lease.provider, lease.model), price) > 0
 
     def _used(self) -> tuple[Usage, int | None]:
         """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
