@@ -88,6 +88,16 @@ def test_what_is_open_at_the_end_is_charged_by_estimate() -> None:
     assert other.spent_nanousd == bound(OWN_TOKENS, 16, PRICE) + bound(0, 4096, PRICE)
 
 
+def test_what_an_open_turn_may_have_thought_is_charged() -> None:
+    """By the time that it was open, at most the model's longest; thoughts cost as reasoning does."""
+    for seconds, tokens in ((0.25, 1000), (60.0, 4096)):
+        it = meter()
+        it.see(created())
+        it.close(seconds)
+        assert it.spent_nanousd == bound(OWN_TOKENS, 16, PRICE) + cost(Usage(reasoning=tokens), PRICE)
+        assert it.has_estimates
+
+
 def test_what_was_never_sent_is_not_charged() -> None:
     """A question whose turn found no room in the budget: the provider does not know of it."""
     it = meter()

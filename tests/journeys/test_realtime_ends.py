@@ -98,6 +98,27 @@ async def test_in_the_middle_of_a_turn(gateway: Running, fake: FakeProvider, kin
     await check_free(gateway, fake)
 
 
+async def test_while_the_model_thinks_in_a_turn(serve: Serve, fake: FakeProvider) -> None:
+    """Thoughts are billed and not shown: the longer a turn was open, the more of them may there have been."""
+    costs = []
+    for seconds in (0.0, 0.5):
+        clock = ManualClock()
+        gateway = await serve(configuration(fake, keys=ONE_KEY), clock=clock)
+        fake.enqueue(DROP)
+        talk = await began(gateway.port)
+        clock.advance(5.0)
+        talk.say(ASK)
+        for _ in range(3):
+            assert await talk.hear()
+        clock.advance(seconds)
+        talk.reset()
+        await until(lambda gateway=gateway: gateway.in_flight == 0)
+        request, [attempt] = await gateway.last()
+        assert attempt.is_estimated
+        costs.append(request.cost_nanousd)
+    assert costs[1] == costs[0] + 2_000 * 1_600
+
+
 async def test_between_two_turns(gateway: Running, fake: FakeProvider) -> None:
     """Everything is metered: the cost is exact."""
     talk = await began(gateway.port)

@@ -7,6 +7,7 @@ hears the end of a sentence, and is told to stop only after it has begun.
 from collections.abc import Callable
 from typing import Final
 
+from omnillm.gateway.attempt import UNSEEN_TOKENS_A_SECOND
 from omnillm.gateway.turns import longest_output, prompt_bound, turn_bound
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.sessions.session import Report, Watch
@@ -90,12 +91,16 @@ class Meter:
                 if self._price is not None and self._price.steps:
                     self._graded += cost(report.usage, self._price)
 
-    def close(self) -> None:
-        """The session is over: turns that are still open are billed for their prompt and for what was generated."""
-        turns = self.billable_turns
-        if turns and self._price is not None:
-            prompt = prompt_bound(self._watch, self._price)
-            self._estimate(turns * bound(prompt, SLACK_TOKENS, self._price) + bound(0, self._observed(turns), self._price))
+    def close(self, open_s: float = 0.0) -> None:
+        """The session is over: turns that are still open are billed for their prompt, for what was generated, and for thoughts unseen.
+
+        `open_s`: since when none of them was open.
+        """
+        turns, price = self.billable_turns, self._price
+        if turns and price is not None:
+            asked = turns * bound(prompt_bound(self._watch, price), SLACK_TOKENS, price)
+            thought = cost(Usage(reasoning=min(int(open_s * UNSEEN_TOKENS_A_SECOND), longest_output(price))), price)
+            self._estimate(asked + bound(0, self._observed(turns), price) + turns * thought)
 
     def _add_beside(self, report: Report) -> None:
         """A transcription, at its own model's price; where nobody knows that, at the session's, which is dearer."""

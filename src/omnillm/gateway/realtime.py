@@ -45,6 +45,7 @@ class Session:
         "_is_settled",
         "_meter",
         "_now",
+        "_quiet_at",
         "_seen_at",
         "_total_due",
         "_waiting",
@@ -74,7 +75,7 @@ class Session:
         self._advance = Advance(case, dialled.attempt, self._meter, admission=admission, journal=journal)
         self._is_retiring = self._is_settled = False
         self._now = settlement.now
-        self._seen_at = now = self._now()
+        self._seen_at = self._quiet_at = now = self._now()
         self._idle_s = dialled.timeouts.idle_s
         self._total_due = now + dialled.timeouts.total_s
         self.due = min(self._total_due, now + self._idle_s)
@@ -92,7 +93,7 @@ class Session:
 
     async def _send(self, message: Message) -> None:
         self._check()
-        self._seen_at = self._now()
+        self._note_time()
         self._meter.to_provider(message.data)
         await self._cover()
         self._check()
@@ -117,7 +118,7 @@ class Session:
             self._check()
             self._finish()
             return None
-        self._seen_at = self._now()
+        self._note_time()
         if not self._is_settled:
             self._meter.from_provider(message.data)
             await self._cover()
@@ -139,6 +140,12 @@ class Session:
     def ended(self) -> Ended | None:
         """How the provider's side ended."""
         return self.socket.ended
+
+    def _note_time(self) -> None:
+        """Of a message; while no turn is open, none can have begun before."""
+        self._seen_at = self._now()
+        if not self._meter.open_turns:
+            self._quiet_at = self._seen_at
 
     async def _cover(self) -> None:
         """A session that cannot be paid for any further is over; what was said so far is still delivered."""
@@ -228,7 +235,7 @@ class Session:
         for message in self.socket.unread:
             meter.from_provider(message.data)  # a report that has come is one, though nobody reads it any more
         is_whole = not meter.billable_turns
-        meter.close()
+        meter.close(self._now() - self._quiet_at)
         attempt.metered = (meter.spent_nanousd, meter.has_estimates)
         if meter.is_exact:
             attempt.price_version = version
