@@ -207,6 +207,30 @@ async def test_while_it_reads_slowly(serve: Serve) -> None:
         assert reserved == 0
 
 
+async def test_drained_while_it_is_held_back(serve: Serve) -> None:
+    """The model thinks, and nothing was shown yet: most leave then. It is read to its end all the same, and costs what was reported."""
+    async with FakeProvider(keys={"sk-a": Behaviour(reasoning_tokens=2000)}, prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, calls="on_abort: drain", caller="max_concurrency: 1"))
+        fake.enqueue(Fault.stall(after_events=0))
+        question = ask("openai_chat", "hello", is_stream=True, cap=5000, headers={"idempotency-key": "once"})
+        line = await Line.open(gateway.port, question)
+        await still(lambda: len(fake.log))
+        line.reset()
+        await until(lambda: bool(gateway.program.drains._tasks))
+        assert (await exchange(gateway.port, question)).error["code"] == "idempotency_in_flight"
+        assert (gateway.in_flight, (await gateway.books())[2] > 0) == (1, True)
+        fake.gate("stall").set()
+        await until(lambda: gateway.in_flight == 0)
+        ledger, settled, reserved = await gateway.books()
+        request, [attempt] = await gateway.last()
+        assert (request.status, request.outcome, request.is_estimated) == (499, "aborted", False)
+        assert (attempt.verdict, attempt.usage.reasoning) == ("success", 2000)
+        assert (ledger, settled, reserved) == (fake.invoice.total_nanousd, fake.invoice.total_nanousd, 0)
+        assert not fake.log[0].aborted_by_client
+        assert (await exchange(gateway.port, question)).error["code"] == "idempotency_finished"
+        assert (await exchange(gateway.port, ask("openai_chat", "hello", cap=9))).is_answer
+
+
 @pytest.mark.parametrize("then", ["", "breaks"])
 async def test_drained_for_its_exact_cost(serve: Serve, fake: FakeProvider, then: str) -> None:
     """With `on_abort: drain` the provider is read to its end: the row says 499, the cost is what it reported, or bounds what it did not."""

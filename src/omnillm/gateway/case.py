@@ -23,6 +23,7 @@ from omnillm.records import BATCHES, AttemptRow, Binding, ClaimRow, Entry, Entry
 from omnillm.usage import NO_USAGE, Usage
 
 if TYPE_CHECKING:
+    from omnillm.gateway.answer import Answer
     from omnillm.gateway.settlement import Settlement
 
 CLIENT_CLOSED = 499
@@ -65,7 +66,11 @@ class Case(msgspec.Struct, eq=False):
     losses: tuple[LossReason, ...] = ()
     """What the translation of the attempt that answered could not carry."""
     is_estimated: bool = False
+    held: "Answer | None" = None
+    """A stream that is held back, and could be drained."""
     is_handed_over: bool = False
+    is_drained: bool = False
+    """Its client has gone, and its relay closes it once the stream is read to its end."""
     is_closed: bool = False
     provider_body: bytes = b""
     """The body of a provider's own refusal; verbatim for a client of the same protocol."""
@@ -91,7 +96,7 @@ class Case(msgspec.Struct, eq=False):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
             assert self.is_handed_over, "a case left without an answer or an error"
-        else:
+        elif not self.is_drained:
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:

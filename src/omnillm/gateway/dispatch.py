@@ -173,6 +173,7 @@ class Dispatch:
             watch=upstream.protocol.watch(bridged is None and not case.call.peek.wants_usage and upstream.wording.asks_usage),
             translator=None if bridged is None else case.translator(bridged, attempt.lease),
         )
+        case.held = answer
         # Whoever has something to show shows it when the hold-back is over; whoever has nothing has until the deadline.
         left_s = case.call.deadline - self._upstreams.now()
         held_s = min(self.settings.hold_back_s, left_s)

@@ -1,10 +1,12 @@
 """The straight line of a call."""
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
+from omnillm.gateway.case import Case
 from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
@@ -53,8 +55,22 @@ class Engine:
         settlement = self._settlement
         with settlement.open(call, plan, pin, claim) as case:
             await settlement.admit(case, is_free=not case.quote.amount_nanousd)
-            answer = await self._dispatch.send(case)
+            try:
+                answer = await self._dispatch.send(case)
+            except asyncio.CancelledError:
+                self._drain(case)
+                raise
             return Relay.open(case, answer, self._drains)
+
+    def _drain(self, case: Case) -> None:
+        """The client has gone while its stream was held back: that is read to its end like any other, where streams are."""
+        held, attempt = case.held, case.attempt
+        if not self._drains.is_enabled or held is None or attempt is None or held.exchange is not attempt.exchange:
+            return
+        Relay.open(case, held, self._drains).close()
+        case.is_drained = True
+        if case.claim is not None:
+            case.claim.is_drained = True
 
     def _plan(self, call: Call) -> Plan:
         return self._router.plan(

@@ -65,7 +65,7 @@ class Idempotency:
 class Claim:
     """A call's hold on its idempotency key, from the moment at which it is made. The call's case ends it, or the block that it opens."""
 
-    __slots__ = ("_call", "_decision", "_expires_wall_ms", "_fingerprint", "_idempotency", "_is_held", "_kept", "_scope")
+    __slots__ = ("_call", "_decision", "_expires_wall_ms", "_fingerprint", "_idempotency", "_is_held", "_kept", "_scope", "is_drained")
 
     def __init__(self, idempotency: Idempotency, call: Call, *, scope: str, fingerprint: str) -> None:
         self._idempotency = idempotency
@@ -74,6 +74,8 @@ class Claim:
         self._fingerprint = fingerprint
         self._expires_wall_ms = int((call.wall + idempotency.rules.ttl_s) * 1000)
         self._kept: tuple[int, str, bytes] | None = None
+        self.is_drained = False
+        """Its caller has gone, and the case of the call ends it once its stream is."""
         self._decision = idempotency.claims.claim(scope, fingerprint, self._wall_ms())
         self._is_held = self._decision in {Decision.GRANTED, Decision.UNKNOWN}
 
@@ -82,7 +84,7 @@ class Claim:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """An error before the call had a case: the key is free."""
-        if error is not None and self._is_held:
+        if error is not None and self._is_held and not self.is_drained:
             self._is_held = False
             self._idempotency.claims.release(self._scope)
 
