@@ -81,7 +81,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return Usage(characters=characters) if characters and price.character else None
 
     def completed(self, target: tuple[str, str], price: Price, usage: Usage) -> Usage:
-        """What a call has used by its reply, with what its request alone tells: searches of Chat Completions, unless every call pays one."""
+        """What a call has used by its reply, with what its request alone tells: searches of Chat Completions, unless each call pays one."""
         calls = self.extras[target].untold_calls if target in self.extras else 0
         return replace(usage, tool_calls=calls) if calls and not (usage.tool_calls or price.request) else usage
 
