@@ -92,7 +92,7 @@ def test_what_an_open_turn_may_have_thought_is_charged() -> None:
     """By the time that it was open, at most the model's longest; thoughts cost as reasoning does."""
     for seconds, tokens in ((0.25, 1000), (60.0, 4096)):
         it = meter()
-        it.see(created())
+        it.from_provider(created())
         it.close(seconds)
         assert it.spent_nanousd == bound(OWN_TOKENS, 16, PRICE) + cost(Usage(reasoning=tokens), PRICE)
         assert it.has_estimates

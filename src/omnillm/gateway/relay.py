@@ -220,7 +220,7 @@ class Relay(msgspec.Struct, eq=False):
             return False
         if usage.images and price.dearest_output and not (price.image or usage.completion_tokens):
             return True
-        return not cost(usage, price) and self.case.quote.most((lease.provider, lease.model), price) > 0
+        return not cost(usage, price) and self.case.quote.most_nanousd((lease.provider, lease.model), price) > 0
 
     def _used(self) -> tuple[Usage, int | None]:
         """(what a reply that ended well has used, its tokens); None: nobody knows, and it is charged by estimate."""
