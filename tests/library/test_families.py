@@ -93,3 +93,13 @@ async def test_a_family_that_the_provider_lacks(provider: FakeProvider) -> None:
         with pytest.raises(BadRequest, match="have no embeddings"):
             await gate.api_call(EmbeddingRequest(model="fake-small", inputs=("a",)))
     assert provider.log == []
+
+
+async def test_a_call_is_written_down_under_its_session_and_tags(provider: FakeProvider) -> None:
+    """Whole or in pieces: reports are made by tags."""
+    async with gateway(ProviderEndpoint.openai_compatible(provider.base_url)) as gate:
+        await gate.api_call(EmbeddingRequest(model="fake-small", inputs=("one",)), session="whole", tags="team=a")
+        async with gate.api_stream(SpeechRequest(model="fake-small", text="Hello", voice="v"), session="pieces", tags="team=b") as pieces:
+            assert b"".join([piece async for piece in pieces])
+        rows = await gate._program.store.requests(limit=9, before="")
+    assert {(row.operation, row.session, row.tags) for row in rows} == {("embeddings", "whole", "team=a"), ("speech", "pieces", "team=b")}

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from random import Random
 
 from omnillm.assemble.batch_looks import BatchLooks
 from omnillm.assemble.credentials import Credentials
@@ -69,13 +68,12 @@ class Program:
         settings: Settings,
         *,
         clock: Clock | None = None,
-        dice: Random | None = None,
         store: Store | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.dice = dice or system_dice()
+        self.dice = system_dice()
         self._counters = Counters()
         self.ended = EndedCalls(self._counters.observe, *observers)
         self.alerts = BudgetAlerts()

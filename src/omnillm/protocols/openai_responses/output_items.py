@@ -20,15 +20,15 @@ def item_id_of(kind: str, given: str, context: ReplyContext, index: int) -> str:
     return given or f"{_PREFIXES[kind]}_{context.id}_{index}"
 
 
-def message_item(item_id: str, content: list[Item], status: str = "completed") -> Item:
-    return {"id": item_id, "type": "message", "status": status, "role": "assistant", "content": content}
+def message_item(item_id: str, content: list[Item]) -> Item:
+    return {"id": item_id, "type": "message", "status": "completed", "role": "assistant", "content": content}
 
 
-def call_item(call: ToolCall, item_id: str, context: ReplyContext, status: str = "completed") -> Item:
+def call_item(call: ToolCall, item_id: str, context: ReplyContext) -> Item:
     return {
         "id": item_id,
         "type": CALL_KINDS[call.kind],
-        "status": status,
+        "status": "completed",
         CALL_ARGUMENTS[call.kind]: call.arguments,
         "call_id": call.call_id or f"call_{item_id}",
         **called(context.names.get(call.name, call.name), spaces_of(context.request.capabilities.tools) if context.request else NO_SPACES),

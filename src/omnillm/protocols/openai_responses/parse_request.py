@@ -91,11 +91,9 @@ def _field(member: str, field: str, read: Callable[[Any, str], Any]) -> Callable
     return read_field
 
 
-def _generation(member: str, read: Callable[[Any, str], Any], field: str = "") -> Callable[[_Draft, Any], None]:
-    field = field or member
-
+def _generation(member: str, read: Callable[[Any, str], Any]) -> Callable[[_Draft, Any], None]:
     def read_generation(draft: _Draft, value: Any) -> None:
-        draft.generation[field] = read(value, member)
+        draft.generation[member] = read(value, member)
 
     return read_generation
 
