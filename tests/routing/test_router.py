@@ -93,6 +93,35 @@ def test_provider_and_model_may_be_switched_off():
     assert router.models() == ("fast", "smart", "gpt-4")
 
 
+def test_a_provider_that_a_path_names_is_asked_whatever_the_routes_say(router):
+    """With its name before the model or without, in the client's protocol, and nobody else beside it."""
+    for model in ("openai/fast", "fast"):
+        plan = router.plan(model, provider="openai", protocol="openai_responses")
+        assert plan.targets == (Target(provider="openai", model="fast", protocol="openai_responses"),)
+        assert (plan.public_model, plan.is_bridged) == (model, False)
+
+
+def test_a_provider_that_a_path_names_must_speak_the_clients_protocol(router):
+    """Nothing is translated there, and no name is invented."""
+    with pytest.raises(BadRequest, match="the provider anthropic has no generate of 'claude-haiku' in openai_chat"):
+        router.plan("claude-haiku", provider="anthropic", protocol="openai_chat")
+    for model in ("openai/", "openai/é", "openai/" + "x" * 1000):
+        with pytest.raises(UnknownModel):
+            router.plan(model, provider="openai", protocol="openai_chat")
+
+
+def test_a_provider_that_a_path_names_is_no_way_around_a_callers_models(router):
+    """Nor around `models_only`."""
+    assert router.plan("gpt-5", provider="openai", protocol="openai_chat", allowed=("openai/gpt-*",)).targets
+    with pytest.raises(Forbidden, match="may not use the model"):
+        router.plan("o3", provider="openai", protocol="openai_chat", allowed=("openai/gpt-*",))
+    with pytest.raises(Forbidden, match="does not say which"):
+        router.check_spendable("openai", "", ("openai/gpt-*",))
+    closed = Router(ROUTES, ENDPOINTS, dice=Random(7), is_models_only=True)
+    with pytest.raises(Forbidden, match="models_only"):
+        closed.plan("gpt-5", provider="openai", protocol="openai_chat")
+
+
 def test_a_weighted_route_is_drawn_by_weight_with_the_rest_as_fallbacks(router):
     """Every plan holds every target once, the others heaviest first."""
     plans = [names(router.plan("smart", protocol="openai_chat")) for _ in range(4000)]
