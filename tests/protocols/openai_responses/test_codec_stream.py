@@ -422,6 +422,22 @@ def test_what_cannot_be_said_is_reported() -> None:
     }  # fmt: skip
 
 
+def test_deltas_that_say_nothing_or_are_of_another_answer_are_no_events() -> None:
+    """Responses has one answer, and an empty delta would be an event about nothing."""
+    parts = (
+        (Text(text=""), TextDelta, {"text": ""}, {"text": "b"}),
+        (Refusal(text=""), RefusalDelta, {"text": ""}, {"text": "b"}),
+        (ToolCall(call_id="c", name="f"), ToolCallDelta, {"arguments": ""}, {"arguments": "{}"}),
+    )
+    for part, delta, nothing, something in parts:
+        quiet, _ = write(*whole(PartStarted(index=0, part=part), PartEnded(index=0)))
+        other = delta(index=0, candidate=1, **something)
+        silent, _ = write(*whole(PartStarted(index=0, part=part), delta(index=0, **nothing), other, PartEnded(index=0), other))
+        said, _ = write(*whole(PartStarted(index=0, part=part), delta(index=0, **something), PartEnded(index=0)))
+        assert kinds(silent) == kinds(quiet)
+        assert len(said) == len(quiet) + 1
+
+
 @pytest.mark.parametrize(("finish", "kind"), [
     (FinishReason.LENGTH, "response.incomplete"),
     (FinishReason.CANCELLED, "response.incomplete"),
