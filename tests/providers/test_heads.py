@@ -68,7 +68,7 @@ def test_a_translated_call_says_nothing_that_only_the_clients_protocol_understan
         for is_translated in (True, False, True)
     ]
     assert heads[0] == heads[2] != heads[1]
-    assert len(fields.told) == 2
+    assert len(fields.written) == 2
     told = heads[0].split(b"\r\n")
     assert {line for line in told if line.startswith((b"x-stainless-", b"openai-", b"anthropic-"))} == {b"anthropic-version: 2023-06-01"}
     assert {b"accept: application/json", b"user-agent: OpenAI/Python 3.54.0", b"idempotency-key: i-1"} < set(told)

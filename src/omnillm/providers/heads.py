@@ -49,7 +49,7 @@ NATIVE_RETURNED: Final = (
 )
 """Of a reply to a native call, beside `RETURNED`."""
 
-Asked = tuple[str, str, str, bool, str]
+LineKey = tuple[str, str, str, bool, str]
 """What decides a request line: protocol, operation, model, whether it streams, and a cloud's API version as its client chose it."""
 
 _RETURNED = tuple((name.encode(), f"{name}: ".encode()) for name in RETURNED)
@@ -83,7 +83,7 @@ def _ascii(text: str, *, what: str, path: str) -> bytes:
     return text.encode("ascii")
 
 
-class RequestLines(dict[Asked, tuple[bytes, bytes]]):
+class RequestLines(dict[LineKey, tuple[bytes, bytes]]):
     """The beginnings and ends of requests to one endpoint, written once for all of its keys, whose own fields stand between them.
 
     By what is asked: method and target; and what of the fields is of the operation, begun by CRLF. A model that cannot stand in a URL is a
@@ -96,7 +96,7 @@ class RequestLines(dict[Asked, tuple[bytes, bytes]]):
         super().__init__()
         self._endpoint = endpoint
 
-    def __missing__(self, asked: Asked) -> tuple[bytes, bytes]:
+    def __missing__(self, asked: LineKey) -> tuple[bytes, bytes]:
         protocol, operation, model, is_stream, version = asked
         target = request_target(self._endpoint, protocol, operation, model=model, is_stream=is_stream, version=version)
         if operation in UPLOADS:
@@ -142,7 +142,7 @@ class Sender:
         self._passing = passing(dropped, endpoint.fallback_headers, endpoint.passed)
         self._neutral = passing(dropped, endpoint.fallback_headers, endpoint.passed, is_neutral=True)
 
-    def head(self, headers: Mapping[bytes, bytes], asked: Asked, *, is_translated: bool = False) -> bytes:
+    def head(self, headers: Mapping[bytes, bytes], asked: LineKey, *, is_translated: bool = False) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
         `headers` are the client's (lower-cased names); `is_translated`: the client speaks another protocol. An upload's content type, which

@@ -35,15 +35,15 @@ _LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
 
 
 class Fields(dict[bytes, bytes]):
-    """A client's fields by lower-cased names. Requests share them, so nobody changes them; `told` is what was made of them, by rule."""
+    """A client's fields by lower-cased names. Requests share them, so nobody changes them; `written` is what was made of them, by rule."""
 
-    __slots__ = ("is_shared", "told")
+    __slots__ = ("is_shared", "written")
 
     def __init__(self, found: Mapping[bytes, bytes], *, is_shared: bool = False) -> None:
         super().__init__(found)
         self.is_shared = is_shared
         """Whoever has the same ones has these."""
-        self.told: dict[Passing, bytes] = {}
+        self.written: dict[Passing, bytes] = {}
 
     def __hash__(self) -> int:  # type: ignore[override]  # a dict has none because it may change
         return id(self)
@@ -82,10 +82,10 @@ class Passing:
         """What is passed on of these, and what is said in the place of those that are not there, each begun by CRLF."""
         if not isinstance(headers, Fields):
             return self._write(headers)
-        told = headers.told.get(self)
-        if told is None:
-            told = headers.told[self] = self._write(headers)
-        return told
+        written = headers.written.get(self)
+        if written is None:
+            written = headers.written[self] = self._write(headers)
+        return written
 
     def fallbacks(self, headers: Mapping[bytes, bytes]) -> list[bytes]:
         return [field for name, field in self._fallbacks if name not in headers]
