@@ -79,12 +79,12 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         """
         assert self.watch is not None
         see, feed, free_text, hold = self.watch.see, translator.feed_frame, translator.free_text, self._held.append
-        told: int = Sight.NOTHING
+        shown: int = Sight.NOTHING
         seen = self.seen
         for frame in frames:
             sight = see(frame)
             seen |= sight
-            told |= sight & ~_CONTENT
+            shown |= sight & ~_CONTENT
             if sight & _FAILED:
                 break
             try:
@@ -92,7 +92,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
                 if piece:
                     hold(piece)
                     if seen & _CONTENT and (free_text is None or not free_text.is_holding):
-                        told |= _CONTENT
+                        shown |= _CONTENT
                 if sight & _END:
                     self.final = frame.data
                     self.hold(translator.finish())
@@ -101,10 +101,10 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
             except UpstreamLost as error:
                 self._garbled = Failure(verdict=Verdict.SERVER_FAULT, status=200, code=error.code, message=error.message)
                 seen |= _FAILED
-                told |= _FAILED
+                shown |= _FAILED
                 break
         self.seen = seen
-        return told
+        return shown
 
     def hold(self, piece: bytes) -> None:
         if piece:

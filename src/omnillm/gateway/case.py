@@ -269,9 +269,9 @@ class Case(msgspec.Struct, eq=False):
     def translate(self, bridged: Bridged, lease: Lease, body: bytes, counted: Usage | None) -> bytes:
         """A whole reply in the client's words; `counted` is what was peeked of it. UpstreamLost: it cannot be read."""
         assert self.bridge is not None
-        told = self.bridge.reply(bridged, lease, self.request_id, body, counted)
-        self.losses = joined(bridged.reasons, told.loss_reasons)
-        return told.value
+        report = self.bridge.reply(bridged, lease, self.request_id, body, counted)
+        self.losses = joined(bridged.reasons, report.loss_reasons)
+        return report.value
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
         assert self.bridge is not None

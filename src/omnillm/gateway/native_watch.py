@@ -104,8 +104,8 @@ class NativeWatch:
     @property
     def usage(self) -> Usage | None:
         """The last that was told; None: nothing was."""
-        told = [watch.usage for watch in self._watches if watch.usage is not None and watch.usage.total_tokens]
-        return told[0] if told else self._usage
+        reported = [watch.usage for watch in self._watches if watch.usage is not None and watch.usage.total_tokens]
+        return reported[0] if reported else self._usage
 
     @property
     def is_whole(self) -> bool:

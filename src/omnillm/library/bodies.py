@@ -70,7 +70,7 @@ def asks_for_events(request: PrimitiveRequest, query: str) -> bool | None:
     if isinstance(body, Path) or body[:1] not in {b"", b"{"}:
         return None
     try:
-        told = msgspec.json.decode(body or b"{}", type=_Streaming)
+        members = msgspec.json.decode(body or b"{}", type=_Streaming)
     except UNREADABLE:
         return None
-    return bool(told.stream) or told.stream_format == "sse"
+    return bool(members.stream) or members.stream_format == "sse"

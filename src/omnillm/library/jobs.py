@@ -50,36 +50,36 @@ def check_job(asked: Asked) -> None:
 def read_job(place: Place, asked: Asked, reply: PrimitiveReply) -> PrimitiveJob:
     """UpstreamLost: the reply is none of a batch."""
     try:
-        told = msgspec.json.decode(reply.body)
+        batch = msgspec.json.decode(reply.body)
     except UNREADABLE as error:
         raise UpstreamLost("The provider's batch is none.", code="garbled_reply") from error
     fallback = next((name for kind, name in asked.named if kind == BATCH), "")
-    job = _job(place, told, fallback, reply)
+    job = _job(place, batch, fallback, reply)
     if not asked.operation.lists:
         return job
-    entries = told.get(list_member(place.endpoint, asked.operation), ()) if isinstance(told, dict) else ()
+    entries = batch.get(list_member(place.endpoint, asked.operation), ()) if isinstance(batch, dict) else ()
     return msgspec.structs.replace(job, jobs=tuple(_job(place, each, "", reply) for each in entries))
 
 
-def _job(place: Place, told: object, fallback: str, reply: PrimitiveReply) -> PrimitiveJob:
+def _job(place: Place, batch: object, fallback: str, reply: PrimitiveReply) -> PrimitiveJob:
     endpoint = place.endpoint
-    named = told.get(id_member(endpoint)) if isinstance(told, dict) else None
+    named = batch.get(id_member(endpoint)) if isinstance(batch, dict) else None
     name = named if isinstance(named, str) and named else fallback
     own, cancelled = _paths(endpoint, name)
     get = PrimitiveRequest.get(own, provider=place.provider)
     return PrimitiveJob(
         id=name,
-        status=job_status(endpoint, told),
+        status=job_status(endpoint, batch),
         reply=reply,
         status_request=get,
         cancel_request=PrimitiveRequest(path=cancelled, provider=place.provider),
-        result_requests=tuple(_results(endpoint, name, told, get)),
+        result_requests=tuple(_results(endpoint, name, batch, get)),
     )
 
 
-def _results(endpoint: Endpoint, name: str, told: object, get: PrimitiveRequest) -> Iterator[PrimitiveRequest]:
+def _results(endpoint: Endpoint, name: str, batch: object, get: PrimitiveRequest) -> Iterator[PrimitiveRequest]:
     query = {"alt": "media"} if GEMINI_GENERATE_CONTENT in endpoint.protocols else ""
-    yield from (get.with_path(path).with_query(query) for path in result_paths(endpoint, name, told))
+    yield from (get.with_path(path).with_query(query) for path in result_paths(endpoint, name, batch))
 
 
 def _paths(endpoint: Endpoint, name: str) -> tuple[str, str]:

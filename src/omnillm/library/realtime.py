@@ -120,8 +120,8 @@ class RealtimeSession:
 def read_opening(request: PrimitiveRequest, protocol: str, transport: str) -> str:
     """The model of a session that is asked for. BadRequest or Forbidden: it cannot be held."""
     if transport != WEBSOCKET:
-        told = f"Sessions over {transport[:32]} are not served, because nobody could meter them here: use websocket."
-        raise Forbidden(told, code="webrtc_not_supported")
+        refusal = f"Sessions over {transport[:32]} are not served, because nobody could meter them here: use websocket."
+        raise Forbidden(refusal, code="webrtc_not_supported")
     if protocol not in SESSIONS:
         raise BadRequest(f"There are no live sessions in {protocol}, only in {', '.join(SESSIONS)}.", code="unsupported_protocol")
     if SESSIONS[protocol].opens_with_message:

@@ -66,8 +66,8 @@ def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wirin
     if route.provider:
         wiring.endpoints[route.provider].check_request(headers, route.location)
     session = text_of(headers, b"x-omnillm-session")
-    told, tags = tellable(headers, wiring.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
-    call = (_shared if told.is_shared and not session else _call)(route, told, session, wiring.affinity, tags)
+    fields, tags = tellable(headers, wiring.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
+    call = (_shared if fields.is_shared and not session else _call)(route, fields, session, wiring.affinity, tags)
     if b"idempotency-key" in headers or route.is_upload:
         call = replace(
             call,

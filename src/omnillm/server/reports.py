@@ -97,8 +97,8 @@ def _amount(text: str) -> int:
 def usage_document(group_by: str, rows: Sequence[UsageRow]) -> dict[str, object]:
     """The total of a report by anything is that of its rows; one by total has no others."""
     names = group_by.split(",")
-    told = [] if group_by == TOTAL else rows
-    return {"total": _counts(total_of(rows)), "rows": [{**_group(names, row), **_counts(row)} for row in told]}
+    shown = [] if group_by == TOTAL else rows
+    return {"total": _counts(total_of(rows)), "rows": [{**_group(names, row), **_counts(row)} for row in shown]}
 
 
 def _group(names: Sequence[str], row: UsageRow) -> dict[str, str]:
