@@ -27,6 +27,7 @@ FORMULA: Final = re.compile(f"^(?=[\t\r\n{re.escape(FORMULA_STARTS)}])|(?<=[;|\t
 
 
 def read_limit(text: str) -> int:
+    """How many rows a page has at most, of requests or of virtual keys. BadRequest: no number, or more than anybody gets at once."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and 1 <= int(text) <= MOST_ROWS):
         raise BadRequest(f"limit must be a whole number from 1 to {MOST_ROWS}.")
     return int(text)

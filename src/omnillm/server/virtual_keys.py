@@ -15,10 +15,10 @@ from omnillm.errors import BadRequest
 from omnillm.money import format_usd
 from omnillm.records import VirtualKey
 from omnillm.secret import Secret
+from omnillm.server.reports import read_limit
 
 Handler = Callable[[Request], Awaitable[Response]]
 PAGE_KEYS: Final = 100
-MOST_KEYS: Final = 1000
 PATH: Final = "/admin/v1/virtual-keys"
 
 
@@ -76,7 +76,7 @@ class VirtualKeyApi:
         for name in query:
             if name not in {"limit", "after"}:
                 raise BadRequest(f"There is no parameter {name[:64]!r}; there are limit, after.")
-        limit = _limit(query.get("limit", str(PAGE_KEYS)))
+        limit = read_limit(query.get("limit", str(PAGE_KEYS)))
         found = self._keys.page(after=query.get("after", ""), limit=limit + 1)
         return _json({"virtual_keys": [_shown(each) for each in found[:limit]], "has_more": len(found) > limit})
 
@@ -94,12 +94,6 @@ class VirtualKeyApi:
 
     async def revoke(self, request: Request) -> Response:
         return _json({"virtual_key": _shown(await self._keys.revoke(request.path_params["name"]))})
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_KEYS)) and 1 <= int(text) <= MOST_KEYS):
-        raise BadRequest(f"limit must be a whole number from 1 to {MOST_KEYS}.")
-    return int(text)
 
 
 def _issued(issued: Issued, *, status: int) -> Response:
