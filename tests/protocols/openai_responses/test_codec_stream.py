@@ -422,6 +422,18 @@ def test_what_cannot_be_said_is_reported() -> None:
     }  # fmt: skip
 
 
+def test_a_transcript_that_stands_in_the_beginning_of_its_sound_is_said() -> None:
+    """Responses has no sound: what was said in it is a text, whether it came at once or piece by piece."""
+    for parts in (
+        (PartStarted(index=0, part=Audio(transcript="149 m.")), PartEnded(index=0)),
+        (PartStarted(index=0, part=Audio(transcript="149")), AudioDelta(index=0, transcript=" m."), PartEnded(index=0)),
+    ):
+        events, losses = write(*whole(*parts))
+        [message] = events[-1]["response"]["output"]
+        assert [piece["text"] for piece in message["content"]] == ["149 m."]
+        assert "approximated:candidates[0].message.parts[0]" in losses
+
+
 def test_deltas_that_say_nothing_or_are_of_another_answer_are_no_events() -> None:
     """Responses has one answer, and an empty delta would be an event about nothing."""
     parts = (
