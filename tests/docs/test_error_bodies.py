@@ -42,6 +42,7 @@ def word(protocol: str, status: int) -> object:
 
 @pytest.mark.parametrize("protocol", SHOWN)
 def test_an_error_is_written_as_shown(protocol: str) -> None:
+    """The page is the truth, word for word."""
     assert SHOWN[protocol] == written(protocol, LIMITED)
 
 

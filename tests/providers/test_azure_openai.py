@@ -7,6 +7,7 @@ from omnillm.secret import Secret
 
 @pytest.mark.parametrize(("kind", "version"), [("openai", "2024-10-21"), ("azure_openai", "v1"), ("azure_openai", "2024-10-21&x=y")])
 def test_a_version_that_is_none_is_refused(kind, version):
+    """A slip in a version would be an error of Azure's at every call."""
     with pytest.raises(ConfigError) as refused:
         endpoint(kind, base_url=Secret("https://h"), api_version=version)
     assert refused.value.path == "api_version"

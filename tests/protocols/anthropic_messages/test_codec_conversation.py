@@ -84,6 +84,7 @@ def user_of(*parts: Any) -> Message:
 
 
 def test_results_and_the_words_after_them_are_one_user_message_with_the_results_first():
+    """The API wants all results of a turn at once, before anything else that the user says."""
     calls = said(*[ToolCall(call_id=name, name="f") for name in ("a", "b")])
     results = [ToolResult(call_id=name, content=(Text(text=name),)) for name in ("a", "b")]
     body, lost = emit(ask(calls, *results, user("now"), user("then")))
@@ -151,6 +152,7 @@ def test_texts_of_blanks_are_left_out():
 
 
 def test_words_that_the_model_goes_on_from_end_without_blanks():
+    """The API refuses a last message of the model's that ends with white space; in its own words nothing is touched."""
     body, lost = emit(ask(user("a"), said(Text(text="b ")), user("c"), said(Text(text="d"), Text(text="e \n"))))
     assert body["messages"][1]["content"] == "b "
     assert [block["text"] for block in body["messages"][3]["content"]] == ["d", "e"]
@@ -173,6 +175,7 @@ def test_late_system_text_stays_at_its_place(role):
 
 
 def test_instructions_and_leading_system_messages_are_system_blocks():
+    """In their order; a developer is said as the system."""
     request = ask(Message.text(MessageRole.DEVELOPER, "b"), Message.text(MessageRole.SYSTEM, "c"), user("d"), instructions="a")
     body, lost = emit(request)
     assert [block["text"] for block in body["system"]] == ["a", "b", "c"]
@@ -247,6 +250,7 @@ def test_part_that_cannot_be_said_is_in_the_report(part, block, lost):
 
 
 def test_arguments_that_are_no_object_stand_in_raw_and_come_back():
+    """`input` must be an object, whatever a model has written."""
     for words in ("{not json", "[1]", '"a"'):
         body, lost = emit(ask(said(ToolCall(call_id="1", name="f", arguments=words))))
         assert body["messages"][0]["content"][0]["input"] == {"_raw": words}
@@ -255,6 +259,7 @@ def test_arguments_that_are_no_object_stand_in_raw_and_come_back():
 
 
 def test_ids_of_calls_are_written_in_allowed_letters_the_same_for_call_and_result():
+    """The API takes letters, digits, - and _ only."""
     request = ask(said(ToolCall(call_id="call:1", name="f")), ToolResult(call_id="call:1", name="f"))
     body, lost = emit(request)
     assert body["messages"][0]["content"][0]["id"] == body["messages"][1]["content"][0]["tool_use_id"] == "call_1_0af63155"
@@ -262,6 +267,7 @@ def test_ids_of_calls_are_written_in_allowed_letters_the_same_for_call_and_resul
 
 
 def test_ids_of_calls_that_differ_in_strange_letters_alone_stay_two():
+    """What is replaced is told apart by a digest."""
     calls = said(*[ToolCall(call_id=call_id, name="f") for call_id in ("a.b", "a:b", "a_b", "\ud800", "")])
     body, _ = emit(ask(calls))
     ids = [block["id"] for block in body["messages"][0]["content"]]
@@ -271,6 +277,7 @@ def test_ids_of_calls_that_differ_in_strange_letters_alone_stay_two():
 
 
 def test_name_of_a_result_is_lost_only_where_no_call_tells_it():
+    """A result has no name of its own here, and mostly needs none."""
     calls = said(ToolCall(call_id="1", name="g"), ToolCall(call_id="2", name="f"))
     request = ask(calls, ToolResult(call_id="1", name="f"), ToolResult(call_id="2", name="f"))
     assert emit(request)[1] == {"input[1].name": "dropped"}
@@ -326,6 +333,7 @@ REQUESTS = st.builds(
 @settings(max_examples=200, deadline=None)
 @given(REQUESTS, st.booleans(), st.booleans())
 def test_canonical_request_comes_back_or_the_report_says_why(request_, adaptively, takes_system):
+    """Whatever a request holds: nothing is lost in silence."""
     dialect = Dialect(thinks_adaptively=adaptively, accepts_system_messages=takes_system)
     body, lost = emit(request_, dialect)
     back, losses = parse(json.loads(json.dumps(body)))

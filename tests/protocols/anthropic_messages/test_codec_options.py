@@ -64,6 +64,7 @@ def user_of(*parts: Any) -> Message:
 
 
 def test_custom_tool_is_a_function_of_one_text():
+    """Its free text is a member of an object, in its definition and in its calls."""
     tool = ToolDefinition(name="f", kind="custom", format={"type": "grammar"})
     request = replace(able(tools=(tool,)), input=(said(ToolCall(call_id="1", name="f", arguments="free", kind="custom")),))
     body, lost = emit(request)
@@ -96,6 +97,7 @@ CLOSED = {
     ],
 )
 def test_input_of_a_foreign_tool_is_an_object_and_closed_if_it_is_strict(schema, strict, written, is_lost):
+    """A schema of a client's own protocol goes through as it is."""
     request = able(tools=(ToolDefinition(name="f", input_schema=schema, strict=strict),))
     body, lost = emit(request)
     assert body["tools"][0]["input_schema"] == written
@@ -105,6 +107,7 @@ def test_input_of_a_foreign_tool_is_an_object_and_closed_if_it_is_strict(schema,
 
 
 def test_schema_of_a_foreign_answer_holds_nothing_that_is_refused():
+    """What the API refuses moves into descriptions; a schema of its own clients stays."""
     request = able(structured_output=StructuredOutputConfig(schema=OPEN))
     body, lost = emit(request)
     assert body["output_config"]["format"] == {"type": "json_schema", "schema": CLOSED}
@@ -133,6 +136,7 @@ def test_schema_of_a_foreign_answer_holds_nothing_that_is_refused():
     ],
 )
 def test_server_tools_of_other_protocols(tool, written, lost):
+    """The nearest of the API's own, and what of it has no counterpart is told."""
     body, found = emit(able(builtin_tools=(tool,)))
     assert body.get("tools") == (None if written is None else [written])
     assert found == {f"capabilities.builtin_tools[0]{path}": kind for path, kind in lost.items()}
@@ -152,6 +156,7 @@ F, G = ToolDefinition(name="f"), ToolDefinition(name="g")
     ],
 )
 def test_tool_choices_of_other_protocols(choice, written, lost):
+    """Of the allowed tools the others are left out, because no choice names several."""
     body, found = emit(able(tools=(F, G), tool_choice=choice))
     assert body.get("tool_choice") == written
     assert found == {f"capabilities.tool_choice{path}": kind for path, kind in lost.items()}
@@ -159,6 +164,7 @@ def test_tool_choices_of_other_protocols(choice, written, lost):
 
 
 def test_calls_one_at_a_time_need_a_choice_to_say_so():
+    """The flag is a member of the choice; without tools there is nothing to choose."""
     assert emit(able(tools=(F,), parallel_tool_calls=False))[0]["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
     assert "tool_choice" not in emit(able(tools=(F,), parallel_tool_calls=True))[0]
     assert emit(able(tool_choice=ToolChoice(mode="required")))[1] == {"capabilities.tool_choice": "dropped"}
@@ -184,6 +190,7 @@ def test_calls_one_at_a_time_need_a_choice_to_say_so():
     ],
 )
 def test_effort_and_budget_by_what_the_model_takes(reasoning, adaptively, by_budget):
+    """A model thinks adaptively, with an effort, or by a budget of tokens."""
     request = replace(able(reasoning=reasoning), generation=GenerationConfig(max_output_tokens=50_000))
     body, _ = emit(request, Dialect(thinks_adaptively=True))
     assert (body.get("thinking"), body.get("output_config", {}).get("effort")) == adaptively
@@ -202,6 +209,7 @@ def test_budget_of_a_client_of_this_protocol_is_kept_where_the_model_takes_one()
 
 
 def test_thoughts_that_nobody_thinks_are_not_shown():
+    """Asking to see them does not turn them on."""
     capability = ReasoningCapability(include_thoughts=True, summary="auto", vendor_extensions={"x": 1})
     body, lost = emit(able(reasoning=capability))
     assert "thinking" not in body
@@ -223,6 +231,7 @@ def test_budget_fits_under_the_output_cap():
 
 
 def test_thinking_by_budget_forces_no_call_and_bears_no_temperature():
+    """The API refuses all of these together."""
     capabilities = CapabilitySet(
         tools=(F,), tool_choice=ToolChoice(mode="required"), reasoning=ReasoningCapability(mode="enabled", budget_tokens=2000)
     )
@@ -244,6 +253,7 @@ def test_thinking_by_budget_is_off_amid_calls_that_come_without_thinking():
 
 
 def test_everything_that_the_api_does_not_know_is_in_the_report():
+    """Each by its path."""
     generation = GenerationConfig(
         temperature=1.5,
         stop=("\n", "END"),
@@ -299,12 +309,14 @@ def test_everything_that_the_api_does_not_know_is_in_the_report():
 
 @pytest.mark.parametrize(("tier", "written"), [("auto", "auto"), ("default", "standard_only"), ("priority", "auto"), ("flex", None)])
 def test_service_tiers_of_other_protocols(tier, written):
+    """What is not among the API's own two is said as the nearest, or not at all."""
     body, lost = emit(ask(generation=GenerationConfig(max_output_tokens=1, service_tier=tier)))
     assert body.get("service_tier") == written
     assert bool(lost) is (tier != written)
 
 
 def test_model_without_sampling_gets_none():
+    """It would refuse the request."""
     generation = GenerationConfig(max_output_tokens=1, temperature=1.0, top_p=0.5, top_k=1)
     body, lost = emit(ask(generation=generation), Dialect(accepts_sampling=False))
     assert not {"temperature", "top_p", "top_k"} & body.keys()
@@ -322,6 +334,7 @@ def test_foreign_temperature_stands_without_a_nucleus():
 
 @pytest.mark.parametrize("protocol", ["", P])
 def test_model_that_always_thinks_is_not_told_to_stop(protocol):
+    """It would refuse the request; the others are told."""
     request = replace(able(reasoning=ReasoningCapability(mode="disabled")), protocol=protocol)
     body, lost = emit(request, Dialect(can_stop_thinking=False, thinks_adaptively=True))
     assert ("thinking" in body, lost) == (False, {"capabilities.reasoning": "approximated"})
@@ -329,6 +342,7 @@ def test_model_that_always_thinks_is_not_told_to_stop(protocol):
 
 
 def test_state_of_another_provider_cannot_be_translated():
+    """A response that is kept elsewhere is unknown here."""
     with pytest.raises(ProtocolError, match="no state"):
         emit(ask(previous_response_id="resp_1"))
 
@@ -347,6 +361,7 @@ SYSTEM = Message.text(MessageRole.SYSTEM, "s")
     ],
 )
 def test_cache_policy_sets_its_mark(breakpoint_, tools, place):
+    """One mark, on the last block before its breakpoint."""
     policy = PromptCachePolicy(mode="required", retention=PromptCacheRetention.LONG)
     policy = policy if breakpoint_ is None else replace(policy, breakpoint=breakpoint_)
     request = ask(SYSTEM, user("a"), said(Text(text="b")), user("c"), capabilities=CapabilitySet(tools=tools, prompt_cache=policy))
@@ -357,6 +372,7 @@ def test_cache_policy_sets_its_mark(breakpoint_, tools, place):
 
 
 def test_cache_policy_without_a_place():
+    """It is told, and refused where the caller requires it."""
     policy = PromptCachePolicy(breakpoint=EndOfTools(), key=ExplicitKey(value="k"))
     assert emit(able(prompt_cache=policy))[1] == {
         "capabilities.prompt_cache.breakpoint": "dropped",
@@ -367,6 +383,7 @@ def test_cache_policy_without_a_place():
 
 
 def test_four_marks_are_kept_the_policys_and_the_last():
+    """The API takes no more."""
     marked = user_of(*[Text(text=str(number), cache_control=CacheControl()) for number in range(5)])
     request = ask(SYSTEM, marked, capabilities=CapabilitySet(prompt_cache=PromptCachePolicy()))
     body, lost = emit(request)
@@ -379,6 +396,7 @@ def test_four_marks_are_kept_the_policys_and_the_last():
 
 
 def test_other_terms_of_a_cache_mark_are_an_hour():
+    """There are five minutes and an hour; never shorter than was asked."""
     body, lost = emit(ask(user_of(Text(text="a", cache_control=CacheControl(ttl="30m")))))
     assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
     assert lost == {"input[0].parts[0].cache_control.ttl": "approximated"}

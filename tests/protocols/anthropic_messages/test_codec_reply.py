@@ -104,6 +104,7 @@ def test_recorded_reply_comes_back_whole(anthropic_reply):
 
 
 def test_reply_is_read():
+    """Thinking, what was redacted, and calls, with the members that only this protocol has."""
     signed = {"type": "thinking", "thinking": "hm", "signature": "s"}
     call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}, "caller": {"type": "direct"}}
     usage = {"input_tokens": 3, "output_tokens": 2, "service_tier": "priority", "output_tokens_details": {"thinking_tokens": 1}}
@@ -134,6 +135,7 @@ def test_reply_is_read():
     ],
 )
 def test_every_stop_reason_comes_back(stop_reason, reason):
+    """Read and written again, byte for byte."""
     body = BODY | {"stop_reason": stop_reason, "stop_sequence": "END" if stop_reason == "stop_sequence" else None}
     response = parse(body)
     assert response.finish_reason is reason
@@ -151,6 +153,7 @@ def test_every_stop_reason_comes_back(stop_reason, reason):
     ],
 )
 def test_foreign_end_is_said_by_the_nearest_word(reason, stop_reason):
+    """One that the SDK knows, and the report says that it is not the same."""
     body, lost = emit(answer(Text(text="a"), reason=reason))
     assert body["stop_reason"] == stop_reason
     assert lost == {"candidates[0].finish_reason": "approximated"}
@@ -158,6 +161,7 @@ def test_foreign_end_is_said_by_the_nearest_word(reason, stop_reason):
 
 
 def test_refusal_keeps_its_details():
+    """What a refusal was about is of this protocol alone."""
     details = {"type": "refusal", "category": "bio", "explanation": "no"}
     body = BODY | {"stop_reason": "refusal", "stop_details": details}
     assert emit(parse(body)) == (body, {})
@@ -244,6 +248,7 @@ def test_malformed_call_alone_is_told_in_words():
 
 
 def test_own_signature_is_written_as_it_is():
+    """Only foreign ones go into an envelope."""
     reasoning = Reasoning(text="a", opaque=Opaque(value="s", issuer=ISSUER))
     assert emit(answer(reasoning))[0]["content"] == [{"type": "thinking", "thinking": "a", "signature": "s"}]
 
@@ -271,6 +276,7 @@ def test_own_signature_is_written_as_it_is():
     ],
 )
 def test_part_that_no_reply_has_is_in_the_report(part, content, lost):
+    """Said by what is nearest, or left out."""
     body, found = emit(answer(part))
     assert body["content"] == content
     assert found == {f"candidates[0].message.parts[0].{path}".rstrip("."): kind for path, kind in lost.items()}
@@ -278,12 +284,14 @@ def test_part_that_no_reply_has_is_in_the_report(part, content, lost):
 
 
 def test_refusal_is_a_text_that_ends_in_refusal():
+    """The API has no part for it."""
     body, lost = emit(answer(Refusal(text="I cannot")))
     assert (body["content"], body["stop_reason"]) == ([{"type": "text", "text": "I cannot"}], "refusal")
     assert lost == {"candidates[0].message.parts[0]": "approximated"}
 
 
 def test_reply_without_a_candidate_is_a_refusal():
+    """A blocked prompt: there is no content, and a client must not take it for an answer."""
     body, lost = emit(LlmResponse())
     assert (body["content"], body["stop_reason"]) == ([], "refusal")
     assert lost == {"candidates": "approximated", "usage": "defaulted"}
@@ -303,6 +311,7 @@ def test_reply_without_a_candidate_is_a_refusal():
     ],
 )
 def test_wrong_shape_is_named_by_its_path(change, path):
+    """So that a garbled reply can be reported."""
     with pytest.raises(Unfit) as caught:
         CODEC.parse_reply(BODY | change, ISSUER, Losses())
     assert caught.value.path == path

@@ -135,6 +135,7 @@ TOOLS = [
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: json.dumps(tool)[:60])
 def test_every_tool_comes_back(tool):
+    """Read and written again, member for member."""
     body = body_of({"type": "text", "text": "Hi", "cache_control": MARK}, tools=[tool])
     assert emit(parse(body)[0]) == (body, {})
 
@@ -151,6 +152,7 @@ def test_every_tool_comes_back(tool):
     ],
 )
 def test_every_tool_choice_comes_back(choice):
+    """Read and written again, member for member."""
     body = body_of({"type": "text", "text": "Hi", "cache_control": MARK}, tools=[TOOLS[0]], tool_choice=choice)
     assert emit(parse(body)[0]) == (body, {})
 
@@ -202,12 +204,14 @@ ASSISTANT_BLOCKS = [
 
 @in_turn("block", USER_BLOCKS, ids=lambda block: json.dumps(block)[:60])
 def test_every_block_of_a_user_comes_back(block):
+    """Read and written again, member for member."""
     body = body_of(block, {"type": "text", "text": "Hi", "cache_control": MARK})
     assert emit(parse(body)[0]) == (body, {})
 
 
 @pytest.mark.parametrize("block", ASSISTANT_BLOCKS, ids=lambda block: json.dumps(block)[:60])
 def test_every_block_of_the_model_comes_back(block):
+    """Read and written again, member for member."""
     body = body_of(block, {"type": "text", "text": "Hi", "cache_control": MARK}, role="assistant")
     request, _ = parse(body)
     written, lost = emit(request)
@@ -243,12 +247,14 @@ def test_normal_form_of_a_conversation():
 
 
 def test_words_before_a_result_are_read_after_it():
+    """In the canonical model a result is an item of its own."""
     request, losses = parse(body_of({"type": "text", "text": "a"}, {"type": "tool_result", "tool_use_id": "1", "content": "b"}))
     assert [type(item) for item in request.input] == [ToolResult, Message]
     assert [(reason.path, reason.kind) for reason in losses.reasons] == [("messages[0].content", "moved")]
 
 
 def test_envelope_that_a_client_brings_back_is_opened():
+    """What another provider has signed returns to the part that it was signed for."""
     responses, gemini = opaque("enc", "openai_responses", "openai"), opaque("sig", "gemini_generate_content", "google")
     body = body_of(
         {"type": "thinking", "thinking": "a", "signature": seal(responses)},
@@ -273,6 +279,7 @@ def test_envelope_that_a_client_brings_back_is_opened():
 
 
 def test_data_at_an_address_is_read_as_bytes():
+    """Other protocols have no `data:` addresses."""
     request, _ = parse(body_of({"type": "image", "source": {"type": "url", "url": f"data:image/png;base64,{b64(PNG)}"}}))
     assert request.input[0].parts == (ImageBase64(data=PNG, media_type="image/png"),)
     with pytest.raises(Unfit, match="base64 data"):
@@ -316,12 +323,14 @@ def test_what_a_client_retrieved_is_text_for_other_protocols(block, words, targe
 
 
 def test_retrieved_block_without_text_is_known_to_its_own_protocol_alone():
+    """What cannot be read is kept whole for whoever can."""
     for block in ({"type": "search_result", "content": [{"type": "image"}, 1]}, {"type": "document", "source": {"type": "content"}}):
         [message] = parse(body_of(block))[0].input
         assert message.parts == (Native(protocol=P, kind=block["type"], value=block),)
 
 
 def test_unsigned_thinking_of_a_client_has_no_opaque_value():
+    """An empty signature proves nothing."""
     assert parse(body_of({"type": "thinking", "thinking": "a", "signature": ""}))[0].input == (user_of(Reasoning(text="a")),)
 
 
@@ -344,6 +353,7 @@ def test_unsigned_thinking_of_a_client_has_no_opaque_value():
     ],
 )
 def test_wrong_shape_is_named_by_its_path(body, path):
+    """So that a client knows which member to mend."""
     with pytest.raises(Unfit) as caught:
         parse(body)
     assert caught.value.path == path

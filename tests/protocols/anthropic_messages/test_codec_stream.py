@@ -167,6 +167,7 @@ def test_recorded_stream_comes_back_as_the_same_reply(anthropic_stream):
 
 @in_turn("anthropic_stream", recordings("anthropic", ".chunks.txt"))
 def test_recorded_stream_cut_anywhere_is_never_complete(anthropic_stream):
+    """Without its last event a stream has not ended."""
     for stream in recorded(anthropic_stream) if anthropic_stream.name != SPLICED else ():
         decoder = CODEC.decoder(ISSUER, Losses())
         for value in stream[:-1]:
@@ -184,6 +185,7 @@ def test_two_messages_in_one_stream_are_refused():
 
 
 def test_stream_is_read_step_by_step():
+    """Each event as it comes, with what it means."""
     events = read(
         START,
         {"type": "ping"},
@@ -240,6 +242,7 @@ def test_input_of_a_call_comes_in_deltas_or_whole_in_the_start(value, deltas, ar
 
 
 def test_block_that_only_this_protocol_knows_is_read_whole():
+    """Put together from its pieces, and kept as it is."""
     search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
     pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query":', '"q"}')]
     compaction = block(1, {"type": "compaction", "content": None}, {"type": "compaction_delta", "content": "summary"})
@@ -253,6 +256,7 @@ def test_block_that_only_this_protocol_knows_is_read_whole():
 
 
 def test_turn_that_comes_whole_in_its_start_is_read():
+    """Some hosts send a whole message and then its end."""
     message = START["message"] | {"content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}], "stop_reason": "tool_use"}
     response = whole(read({"type": "message_start", "message": message}, STOP))
     assert response.message.parts == (ToolCall(call_id="t", name="f", arguments="{}"),)
@@ -267,6 +271,7 @@ def test_turn_that_comes_whole_in_its_start_is_read():
     ],
 )
 def test_error_in_the_stream_is_a_failure_both_ways(error, failed):
+    """Read and written, with its type and message."""
     assert read(START, {"type": "error", "error": error})[-1] == failed
     raw, _ = write(ResponseStarted(), failed)
     last = values(raw)[-1]
@@ -290,6 +295,7 @@ def test_error_in_the_stream_is_a_failure_both_ways(error, failed):
     ],
 )
 def test_stream_of_a_wrong_shape_is_unfit(events):
+    """Whatever is wrong with it, only Unfit is raised."""
     with pytest.raises(Unfit):
         read(*events)
 
@@ -309,6 +315,7 @@ def test_foreign_stream_is_written_as_the_sdk_reads_it():
 
 
 def test_parts_that_interleave_are_written_one_after_the_other():
+    """The API has one open block at a time."""
     events = [
         ResponseStarted(),
         PartStarted(index=0, part=ToolCall(call_id="a", name="f")),
@@ -378,6 +385,7 @@ def test_counts_of_another_protocol_are_written_in_the_words_of_this_one():
 
 
 def test_summaries_are_said_as_thinking():
+    """With a blank line between them."""
     pieces = [lambda index, n=n: ReasoningDelta(index=index, text=f"part {n}", summary_index=n) for n in (0, 1)]
     raw, lost = write(*streamed((Reasoning(), *pieces)))
     assert accumulated(raw).content[0].thinking == "part 0\n\npart 1"
@@ -420,6 +428,7 @@ def test_stream_of_gemini_ends_with_its_text():
 
 
 def test_what_a_part_holds_at_its_start_is_content():
+    """It is written as deltas, which is where SDKs look for it."""
     citation = {"type": "web_search_result_location", "cited_text": "x", "encrypted_index": "i", "title": None, "url": "u"}
     parts = [
         Reasoning(text="a", summary=("b",), opaque=OWN),
@@ -452,17 +461,20 @@ def test_what_a_part_holds_at_its_start_is_content():
 
 
 def test_signature_that_comes_too_late_for_a_call_is_in_the_report():
+    """It stands before its call here, and that has been written."""
     late = [lambda index: ToolCallDelta(index=index, arguments="{}"), lambda index: OpaqueAdded(index=index, opaque=GEMINI)]
     assert write(*streamed((ToolCall(call_id="1", name="g"), *late)))[1] == {"candidates[0].message.parts[0].signature": "dropped"}
 
 
 def test_input_of_a_server_tool_that_was_cut_short_is_kept_as_text():
+    """A cap may end a stream amid its JSON."""
     value = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
     events = read(START, *block(0, value, {"type": "input_json_delta", "partial_json": '{"query":'}), *end("max_tokens"))
     assert whole(events).message.parts[0].value["input"] == {"_raw": '{"query":'}
 
 
 def test_what_a_stream_cannot_say_is_in_the_report():
+    """By the path of each part."""
     location = {"type": "char_location", "cited_text": "x", "document_index": 0, "start_char_index": 0, "end_char_index": 1}
     cited = [Citation(url="u"), Citation(protocol=P, native=location)]
     parts = [
