@@ -194,7 +194,7 @@ def test_other_paths_of_gemini_are_no_calls(path: str) -> None:
 
 
 def test_errors_are_told_in_the_protocol_of_the_path() -> None:
-    """Where the path is nobody's, by what the client's SDK sends along."""
+    """Where the path is nobody's, by what the client's SDK sends along; below a provider's name, of what stands there."""
     for path, headers, name in (
         ("/v1/chat/completions", {}, "openai_chat"),
         ("/v1/responses/resp_1", {}, "openai_responses"),
@@ -203,5 +203,8 @@ def test_errors_are_told_in_the_protocol_of_the_path() -> None:
         ("/v1beta/anything", {}, "gemini_generate_content"),
         ("/v1/models", {b"x-goog-api-key": b"k"}, "gemini_generate_content"),
         ("/", {}, "openai_chat"),
+        ("/providers/claude/v1/messages", {}, "anthropic_messages"),
+        ("/providers/any/v1/models/x:generateContent", {}, "gemini_generate_content"),
+        ("/providers/aws/model/x/converse", {}, "bedrock_converse"),
     ):
         assert protocol_of(without_prefix(path), headers).name == name
