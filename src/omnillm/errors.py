@@ -33,7 +33,7 @@ class OmniError(Exception):
         if status is not None:
             self.status = status
         self.details: Mapping[str, str | int | None] = {}
-        """Machine-readable particulars, e.g. of a refused budget: scope, limit_usd, spent_usd, held_usd, resets_at."""
+        """Machine-readable particulars, e.g. of a refused budget: scope, needed_usd, limit_usd, spent_usd, held_usd, resets_at."""
         self.request_id = ""
         """Of the call that it ended, when it had become one."""
         self.attempts = 0

@@ -9,9 +9,9 @@ MOST = 500
 """Names compared."""
 
 
-def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name most like `name`, ignoring case, or None when none is close."""
-    known = {each[:LONGEST].lower(): each for _, each in zip(range(MOST), valid, strict=False)}
+def nearest(name: str, valid: Iterable[str], *, most: int = MOST) -> str | None:
+    """Return the valid name most like `name`, ignoring case, or None when none is close. Of the first `most`."""
+    known = {each[:LONGEST].lower(): each for _, each in zip(range(most), valid, strict=False)}
     found = difflib.get_close_matches(name[:LONGEST].lower(), known, n=1, cutoff=0.6)
     return known[found[0]] if found else None
 

@@ -183,7 +183,7 @@ def test_one_limited_key_among_broken_ones_is_429():
 def test_a_call_larger_than_every_limit_is_400_at_once():
     """Never queued."""
     desk = Desk(pool(key("a", tpm=100), key("b", tpm=200)))
-    assert desk.ask_lease(tokens=201, queue=60.0) == Refusal(case_id="case-1", code="call_too_large", status=400)
+    assert desk.ask_lease(tokens=201, queue=60.0) == Refusal(case_id="case-1", code="call_too_large", status=400, needed=201)
     assert desk.lease(tokens=200).key == "b"
 
 

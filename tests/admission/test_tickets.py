@@ -77,7 +77,7 @@ def test_a_call_larger_than_the_whole_limit_is_refused_for_good():
     """400: it will never fit, so no wait is named."""
     desk = Desk(callers=(caller(tpm=100),))
     assert desk.admit(caller="c", tokens=101, queue=60.0) == Refusal(
-        case_id="case-1", code="call_too_large", status=400, scope="c", limit=100
+        case_id="case-1", code="call_too_large", status=400, scope="c", limit=100, needed=101
     )
 
 
@@ -146,7 +146,15 @@ def test_money_that_does_not_fit_is_refused_at_once():
     held = desk.ticket(50, budgets=("b",))
     refusal = desk.admit(101, budgets=("b",), queue=60.0)
     assert refusal == Refusal(
-        case_id="case-3", code="budget_exceeded", status=402, scope="b", limit=1000, used=900, held=50, resets_at_wall=5000.0
+        case_id="case-3",
+        code="budget_exceeded",
+        status=402,
+        scope="b",
+        limit=1000,
+        needed=101,
+        used=900,
+        held=50,
+        resets_at_wall=5000.0,
     )
     desk.cancel(held)
 

@@ -31,13 +31,39 @@ def test_a_limit_of_the_callers_own_is_named(code: str, words: str) -> None:
 def test_a_budget_without_room_is_a_402_with_its_figures() -> None:
     """In decimal USD, for people and for programs; no wait would help."""
     error = refusal_error(
-        refusal("budget_exceeded", 402, scope="team", limit=10**9, used=9 * 10**8, held=5 * 10**7, retry_after_s=3.0, resets_at_wall=1.8e9),
+        refusal(
+            "budget_exceeded",
+            402,
+            scope="team",
+            limit=10**9,
+            needed=128 * 10**7,
+            used=9 * 10**8,
+            held=5 * 10**7,
+            retry_after_s=3.0,
+            resets_at_wall=1.8e9,
+        ),
         "x",
     )
     assert isinstance(error, BudgetExceeded)
-    assert error.details == {"scope": "team", "limit_usd": "1", "spent_usd": "0.9", "held_usd": "0.05", "resets_at": 1_800_000_000}
-    assert "limit 1 USD, spent 0.9, held 0.05" in error.message
+    assert error.details == {
+        "scope": "team",
+        "needed_usd": "1.28",
+        "limit_usd": "1",
+        "spent_usd": "0.9",
+        "held_usd": "0.05",
+        "resets_at": 1_800_000_000,
+    }
     assert error.retry_after_s is None
+    assert error.message == (
+        "Budget 'team' has no room for this call, which may cost up to 1.28 USD: limit 1 USD, spent 0.9, held 0.05. "
+        "With a lower output cap it may cost less."
+    )
+
+
+def test_a_budget_that_is_spent_advises_no_smaller_call() -> None:
+    """None would fit."""
+    error = refusal_error(refusal("budget_exceeded", 402, scope="team", limit=10**9, needed=5, used=10**9), "x")
+    assert error.message.endswith("limit 1 USD, spent 1, held 0.")
 
 
 def test_a_budget_that_is_only_held_says_when_to_come_again() -> None:
@@ -48,8 +74,9 @@ def test_a_budget_that_is_only_held_says_when_to_come_again() -> None:
 
 def test_a_call_that_never_fits_is_a_400() -> None:
     """Waiting would not help: it is told to become smaller."""
-    error = refusal_error(refusal("call_too_large", 400, scope="team-a", limit=1000), "fast")
+    error = refusal_error(refusal("call_too_large", 400, scope="team-a", limit=1000, needed=1500), "fast")
     assert isinstance(error, BadRequest)
+    assert "needs 1500 tokens at once" in error.message
     assert "1000 a minute" in error.message
 
 

@@ -42,7 +42,7 @@ async def test_money_that_comes_back_is_spent_again(serve: Serve, fake: FakeProv
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_spent_budget_is_a_402_that_says_how_it_stands(serve: Serve, fake: FakeProvider, dialect: str, is_stream: bool) -> None:
-    """Scope, limit, what is spent and what is held; and the SDK is not to try again."""
+    """Scope, what the call may cost, limit, what is spent and what is held; and the SDK is not to try again."""
     question = ask(dialect, "hello", cap=20, is_stream=is_stream)
     held = await held_by_one(serve, fake, question)
     cost = fake.invoice.total_nanousd
@@ -56,8 +56,8 @@ async def test_spent_budget_is_a_402_that_says_how_it_stands(serve: Serve, fake:
     message = reply.error["message"]
     assert "'everything'" in message
     amounts = [float(amount) for amount in re.findall(r"\d+\.\d+", message)]
-    assert amounts == [pytest.approx(held / NANO), pytest.approx(cost / NANO)]
-    assert all(name in told for name in ("budget_exceeded", "scope", "limit_usd", "spent_usd", "held_usd"))
+    assert amounts == [pytest.approx(amount / NANO) for amount in (held, held, cost)]
+    assert all(name in told for name in ("budget_exceeded", "scope", "needed_usd", "limit_usd", "spent_usd", "held_usd"))
     assert len(fake.log) == 2
 
 

@@ -93,6 +93,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
     scope: str = ""
     """Which limit or budget: a virtual key's, budget's or provider's name."""
     limit: int = 0
+    needed: int = 0
+    """Of a budget: the bound of one attempt, in nano-USD. Of `call_too_large`: tokens."""
     used: int = 0
     """Of a budget: settled."""
     held: int = 0

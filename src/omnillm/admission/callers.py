@@ -64,7 +64,7 @@ class Caller:
         if window.requests_left(now) < 1:
             code, moment, limit, used = "requests_limit", window.request_at(now), rpm, window.requests
         elif ask.tokens > tpm:
-            return Refusal(case_id=ask.case_id, code="call_too_large", status=400, scope=name, limit=tpm)
+            return Refusal(case_id=ask.case_id, code="call_too_large", status=400, scope=name, limit=tpm, needed=ask.tokens)
         else:
             code, moment, limit, used = "tokens_limit", window.tokens_at(ask.tokens, now), tpm, window.tokens
         return Refusal(case_id=ask.case_id, code=code, status=429, retry_after_s=moment - now, scope=name, limit=limit, used=used)

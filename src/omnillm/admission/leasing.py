@@ -148,7 +148,7 @@ def _refusal(need: Need, view: Outlook, now: float) -> Refusal:
         if view.is_tried:
             return Refusal(case_id=need.case_id, code="all_keys_tried", status=503)
         if view.is_too_large:
-            return Refusal(case_id=need.case_id, code="call_too_large", status=400)
+            return Refusal(case_id=need.case_id, code="call_too_large", status=400, needed=need.tokens)
         return Refusal(case_id=need.case_id, code="no_key_serves_model", status=503)
     moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
     return Refusal(

@@ -121,6 +121,7 @@ def _refusal(ask: Ask, periods: tuple[Period, ...]) -> Refusal:
         retry_after_s=None if spent else HELD_RETRY_S,
         scope=period.budget.name,
         limit=period.budget.limit,
+        needed=ask.amount_nanousd,
         used=period.span.settled,
         held=period.span.reserved,
         resets_at_wall=period.eases_at_wall(ask.amount_nanousd),

@@ -14,13 +14,14 @@ from omnillm.config.values import has_midnight
 from omnillm.errors import ConfigError
 from omnillm.routing.target import parse_target
 from omnillm.secret import Secret
-from omnillm.spelling import hint
+from omnillm.spelling import hint, nearest
 
 Named = TypeVar("Named", str, Secret)
 SHORTEST_ADMIN_KEY: Final = 16
 MAX_TAGS_BYTES: Final = 2048
 """Usage is rolled up by the whole text of a call's tags, and PostgreSQL's indexes take no more."""
 STORES: Final = ("sqlite:///", "postgresql://", "memory://")
+NO_FILES: Final = ("sqlite:///", "sqlite:///:memory:")
 PREFIXES: Final = ("openai", "anthropic", "gemini")
 
 
@@ -33,7 +34,7 @@ def is_loopback(host: str) -> bool:
 
 def check_server(settings: Settings, problems: Problems) -> None:
     server = settings.server
-    if _is_bracketed(server, problems):
+    if _is_no_host(server, problems):
         return  # as a name it would be one of elsewhere
     is_open = not is_loopback(server.host)
     if server.admin_key is not None and len(server.admin_key.reveal()) < SHORTEST_ADMIN_KEY:
@@ -48,18 +49,28 @@ def check_server(settings: Settings, problems: Problems) -> None:
         problems.add("server.admin.port", "is the main listener's own")
 
 
-def _is_bracketed(server: ServerSettings, problems: Problems) -> bool:
-    """As an address stands in a URL."""
+def _is_no_host(server: ServerSettings, problems: Problems) -> bool:
+    """As an address stands in a URL: with brackets, a scheme or a port."""
     hosts = {"server.host": server.host, "server.admin.host": server.admin.host if server.admin is not None else ""}
-    found = [path for path, host in hosts.items() if host.startswith("[")]
-    for path in found:
-        problems.add(path, f"is written without brackets: {hosts[path].strip('[]')}")
-    return bool(found)
+    for path, host in hosts.items():
+        name, colon, port = host.partition(":")
+        if host.startswith("["):
+            problems.add(path, f"is written without brackets: {host.strip('[]')}")
+        elif "/" in host:
+            problems.add(path, "is a URL, and must be an address or a name such as 127.0.0.1")
+        elif colon and port.isdigit():
+            problems.add(path, f"is written without the port: {name}, and port: {port} beside it")
+    return problems.concern("server")
 
 
 def check_store(settings: Settings, problems: Problems) -> None:
-    if not settings.store.url.reveal().startswith(STORES):
-        problems.add("store.url", f"must begin with {', '.join(STORES)}")
+    url = settings.store.url.reveal()
+    if not url.startswith(STORES):
+        close = nearest(url.partition(":")[0], (store.partition(":")[0] for store in STORES))
+        meant = next((f"; did you mean {store}?" for store in STORES if close and store.startswith(close)), "")
+        problems.add("store.url", f"must begin with {', '.join(STORES)}{meant}")
+    if url in NO_FILES:
+        problems.add("store.url", "names no file; memory:// is a ledger in memory")
 
 
 def check_providers(settings: Settings, problems: Problems) -> None:
@@ -127,7 +138,7 @@ def _check_targets(model: ModelSettings, path: str, settings: Settings, problems
         try:
             target = parse_target(each.target)
         except ValueError as error:
-            problems.add(here, str(error))
+            problems.add(here, f"is a model of this file: {error}" if each.target in settings.models else str(error))
             continue
         _check_provider(target.provider, here, settings, problems)
         _once(seen, each.target, here, problems)

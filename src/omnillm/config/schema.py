@@ -4,6 +4,7 @@ An annotation is a struct, `tuple[T, ...]`, `dict[str, T]`, a `Literal`, a type 
 `Annotated[T, Short(...)]`, or any of them `| None`.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from types import NoneType
@@ -19,6 +20,7 @@ from omnillm.config.values import READERS, Short
 from omnillm.secret import Secret
 from omnillm.spelling import hint, nearest
 
+_WORD = re.compile(r"(?!.*[0-9]{2})[A-Za-z0-9_.-]{1,40}|<<", re.ASCII)
 FAILED: Final = object()
 """Instead of a value: what was wrong with it has been noted."""
 
@@ -85,13 +87,13 @@ class Schema:
 
     def _struct(self, node: Node, cls: type[Struct], path: str) -> Any:
         if not isinstance(node, Mapping):
-            return self._failed(path, f"must be a mapping of {', '.join(_members(cls))}")
+            return self._failed(path, f"must be a mapping of {', '.join(_members(cls))}{_colon_hint(node)}")
         members, values, written = _members(cls), {}, set()
         for key, value in self._entries(node, path):
             member = members.get(key.text)
             written.add(key.text)
             if member is None:
-                self._problems.add(at(path, key.text), f"is not a key known here{hint(key.text, members)}", line=key.line)
+                self._unknown(key, members, path)
                 continue
             read = self.read(value, member.type, at(path, key.text))
             if read is not FAILED:
@@ -101,9 +103,23 @@ class Schema:
                 self._problems.add(at(path, name), "is missing", line=node.line)
         return cls(**values) if all(member.name in values for member in members.values() if member.required) else FAILED
 
+    def _unknown(self, key: Scalar, members: dict[str, FieldInfo], path: str) -> None:
+        """What is no word may be a secret that slipped into a key's place, and is not shown."""
+        if _WORD.fullmatch(key.text):
+            self._problems.add(at(path, key.text), f"is not a key known here{hint(key.text, members)}", line=key.line)
+        else:
+            self._problems.add(path, f"has a key that is no word; valid: {', '.join(members)}", line=key.line)
+
     def _entries(self, node: Mapping, path: str) -> Iterator[tuple[Scalar, Node]]:
         first: dict[str, int] = {}
         for key, value in node.entries:
+            name, colon, _ = key.text.partition(":")
+            if key.is_plain and colon and isinstance(value, Scalar) and value.is_null:
+                self._problems.add(at(path, name), "needs a space behind its colon", line=key.line)
+                continue
+            if "${" in key.text:
+                self._problems.add(path, "has a name with ${...}, which is replaced in values only", line=key.line)
+                continue
             place = at(path, key.text)
             if key.text in first:
                 self._problems.add(place, f"stands twice, first on line {first[key.text]}", line=key.line)
@@ -137,6 +153,11 @@ class Schema:
     def _failed(self, path: str, what: str) -> Any:
         self._problems.add(path, what)
         return FAILED
+
+
+def _colon_hint(node: Node) -> str:
+    """`port:4000` is one word to YAML."""
+    return "; write a space behind each colon" if isinstance(node, Scalar) and node.is_plain and ":" in node.text else ""
 
 
 @cache

@@ -1,6 +1,6 @@
 """`${NAME}`, `${NAME:-default}` and `${file:PATH}` in a scalar's text; `$${` stands for a literal `${`.
 
-What is filled in is not read again.
+What is filled in is not read again, and is something: an empty variable is mostly a forgotten one, so only `${NAME:-}` allows it.
 """
 
 import re
@@ -45,16 +45,20 @@ class Substitution:
         value = self._env.get(name)
         if separator:
             return value or default
-        if value is None:
-            raise ValueError(f"needs the environment variable {name}, which is not set")
+        if not value:
+            state = "not set" if value is None else "empty"
+            raise ValueError(f"needs the environment variable {name}, which is {state}")
         return value
 
     def _file(self, path: str) -> str:
         if self._read_file is None:
             raise ValueError("names a file, and there are none here")
         try:
-            return self._read_file(path).rstrip("\r\n")
+            text = self._read_file(path).rstrip("\r\n")
         except OSError as error:
             raise ValueError(f"needs the file {path}, which cannot be read: {error.strerror or 'too large'}") from error
         except ValueError as error:
             raise ValueError(f"needs the file {path}, which is not text") from error
+        if not text:
+            raise ValueError(f"needs the file {path}, which is empty")
+        return text

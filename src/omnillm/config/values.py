@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import Struct
 
@@ -20,6 +20,11 @@ BYTES_PER: Final = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "kB": 1
 LONGEST_TEXT: Final = 256
 LONGEST_S: Final = 3650 * SECONDS_PER["d"]
 LARGEST_SIZE: Final = 2**50
+QUOTES: Final = ("'", '"', "`")
+_ELSEWHERE = re.compile(r"\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\$\([A-Z0-9_]+\)|os\.environ/\w+", re.ASCII)
+"""How a shell, and the configurations of others, name a variable."""
+_REGULAR = re.compile(r"(?:^|[-/:_])\.[*+]|[\\^$|()]", re.ASCII)
+"""What stands in no model's name; `gpt-4.*` and `anthropic.*` are patterns."""
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]+)", re.ASCII)
 CALENDAR_PERIODS: Final = ("day", "week", "month", "total")
 ROLLING: Final = "rolling "
@@ -41,6 +46,10 @@ def secret(written: str) -> Secret:
         raise ValueError("must not be empty")
     if not written.isascii() or not written.isprintable() or " " in written:
         raise ValueError("must be printable ASCII without spaces or line breaks, or no header could carry it")
+    if len(written) > 1 and written[0] in QUOTES and written[-1] == written[0]:
+        raise ValueError("stands in quotes that would be sent with it: give it without")
+    if _ELSEWHERE.fullmatch(written):
+        raise ValueError("is the name of a variable, not its value: a variable is written ${NAME}")
     return Secret(written)
 
 
@@ -66,6 +75,8 @@ def model_name(written: str) -> str:
     """Names and patterns of models."""
     if not written or len(written) > LONGEST_TEXT or not written.isascii() or not written.isprintable() or " " in written:
         raise ValueError(f"must be 1 to {LONGEST_TEXT} printable ASCII characters without spaces")
+    if _REGULAR.search(written):
+        raise ValueError("looks like a regular expression: here * alone stands for any characters, and a dot is a dot")
     return written
 
 
@@ -216,7 +227,8 @@ def time_zone(written: str) -> str:
     try:
         ZoneInfo(written)
     except (ValueError, KeyError, OSError) as error:
-        raise ValueError("must be a time zone such as UTC or Europe/Berlin") from error
+        close = nearest(written, available_timezones(), most=1000)
+        raise ValueError("must be a time zone such as UTC or Europe/Berlin" + (f"; did you mean {close}?" if close else "")) from error
     return written
 
 

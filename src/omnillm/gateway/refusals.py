@@ -20,8 +20,8 @@ def refusal_error(refusal: Refusal, model: str) -> OmniError:
     if refusal.code == "call_too_large":
         limit = f" ({refusal.limit} a minute)" if refusal.limit else ""
         return BadRequest(
-            f"The call needs more tokens at once than the whole limit of {refusal.scope or 'every key'} allows{limit}: "
-            "shorten the prompt or lower the output cap.",
+            f"The call needs {refusal.needed} tokens at once, its estimated prompt and its output cap, and the whole limit of "
+            f"{refusal.scope or 'every key'} is less{limit}: shorten the prompt or lower the output cap.",
             code="call_too_large",
         )
     if refusal.status == 429:
@@ -42,15 +42,18 @@ _UNAVAILABLE = {
 
 def _budget_error(refusal: Refusal) -> BudgetExceeded:
     is_held = refusal.code == "budget_held"
-    reason = "is wholly held by calls under way" if is_held else "has no room for this call"
+    reason = "is held by calls under way, and has no room for this one" if is_held else "has no room for this call"
+    can_fit = refusal.used < refusal.limit
     error = BudgetExceeded(
-        f"Budget {refusal.scope!r} {reason}: limit {format_usd(refusal.limit)} USD, spent {format_usd(refusal.used)}, "
-        f"held {format_usd(refusal.held)}.",
+        f"Budget {refusal.scope!r} {reason}, which may cost up to {format_usd(refusal.needed)} USD: "
+        f"limit {format_usd(refusal.limit)} USD, spent {format_usd(refusal.used)}, held {format_usd(refusal.held)}."
+        + (" With a lower output cap it may cost less." if can_fit else ""),
         code=refusal.code,
         retry_after_s=refusal.retry_after_s if is_held else None,
     )
     error.details = {
         "scope": refusal.scope,
+        "needed_usd": format_usd(refusal.needed),
         "limit_usd": format_usd(refusal.limit),
         "spent_usd": format_usd(refusal.used),
         "held_usd": format_usd(refusal.held),

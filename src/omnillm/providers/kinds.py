@@ -23,6 +23,16 @@ from omnillm.spelling import hint
 KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, VERTEX_AI, BEDROCK, OPENAI_COMPATIBLE, AZURE_OPENAI, *PRESETS)}
 LATER: tuple[str, ...] = ()
 """Known, but not in this version."""
+_CALLED = {
+    "google": "gemini",
+    "claude": "anthropic",
+    "aws": "bedrock",
+    "amazon": "bedrock",
+    "azure": "azure_openai",
+    "vertex": "vertex_ai",
+    "grok": "xai",
+}
+"""What others call a kind -> its name here."""
 _OR_ELSE = {"bedrock": ", or a region", "vertex_ai": ", or a region and a project"}
 CUSTOM = "custom"
 """Any host, asked at exactly its base URL; the protocol says which kind's manners it has."""
@@ -52,7 +62,9 @@ def profile_of(kind: str) -> Endpoint:
         raise ConfigError(f"a provider of kind {CUSTOM} needs one: {', '.join(_MANNERS)}", path="protocol")
     if kind in LATER:
         raise ConfigError(f"{kind} comes in a later version; this one has {', '.join(KINDS)}", path="kind")
-    raise ConfigError(f"unknown kind {kind[:64]!r}{hint(kind, (*KINDS, *LATER, CUSTOM))}", path="kind")
+    meant = _CALLED.get(kind.lower())
+    told = f"; did you mean {meant}?" if meant else hint(kind, (*KINDS, *LATER, CUSTOM))
+    raise ConfigError(f"unknown kind {kind[:64]!r}{told}", path="kind")
 
 
 def _custom(protocol: str) -> Endpoint:
