@@ -121,6 +121,42 @@ def test_requests_as_a_table_and_for_programs(run, ledger):
     assert run("requests", "--ledger", str(ledger), "--status", "200", "--min-cost-usd", "1")[1].count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["usage", "requests", "verify", "check", "serve"])
+def test_a_sqlite_that_is_too_old_is_told_by_every_command(run, ledger, tmp_path, monkeypatch, command):
+    """Whoever opens the file, and whoever only looks whether it could be."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 37, 2))
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(f"server: {{auth: none, port: 0}}\n{CONFIG.format(url=f'sqlite:///{ledger}')}")
+    code, told, error = run(command, "-c", str(config))
+    assert (code, told) == (2, "")
+    assert "store.url: a ledger in a file needs SQLite 3.38.0 or newer, and this Python has 3.37.2" in error
+
+
+def test_a_name_that_the_terminal_has_no_letters_for_is_shown_all_the_same(tmp_path, monkeypatch):
+    """A table says it with escapes, and what is for programs is UTF-8 whatever the terminal takes."""
+    path = tmp_path / "omnillm.db"
+    tagged = Posting(request=replace(request_row(1, cost=0), tags="team=\u6e56", attempts=0, cost_nanousd=0))
+
+    async def fill_tagged() -> None:
+        store = SqliteStore(path, clock=ManualClock(wall=WALL_S))
+        await store.open()
+        store.post(tagged)
+        await store.aclose()
+
+    asyncio.run(fill_tagged())
+    for option, told in ((), "\\u6e56  "), (("--csv",), "\u6e56,"), (("--json",), '"\u6e56"'):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "argv", ["omnillm", "usage", "--ledger", str(path), "--by", "tag:team", *option])
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", terminal := io.TextIOWrapper(written, encoding="latin-1"))
+            with pytest.raises(SystemExit) as ended:
+                main()
+                sys.exit(0)
+            terminal.flush()
+        assert not ended.value.code
+        assert told in written.getvalue().decode()
+
+
 def test_one_request_opens_up(run, ledger):
     """With attempts and movements; one that is not there is exit code 1."""
     opened = json.loads(run("requests", request_id(1), "--ledger", str(ledger))[1])

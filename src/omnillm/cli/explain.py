@@ -19,7 +19,7 @@ def explain(
 
     explanation = explain_model(load(config, os.environ), model, _client_protocol(protocol) if protocol else "")
     if as_json:
-        typer.echo(msgspec.json.encode(explanation).decode())
+        typer.echo(msgspec.json.encode(explanation))
         return
     plan = explanation.plan
     typer.echo(f"{model}: {plan.rule} match of {plan.route!r}, {plan.strategy}")

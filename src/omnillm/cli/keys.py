@@ -218,4 +218,4 @@ def _words(name: str, value: Any) -> str:
 def _echo(told: dict[str, Any]) -> None:
     import msgspec
 
-    typer.echo(msgspec.json.encode(told).decode())
+    typer.echo(msgspec.json.encode(told))

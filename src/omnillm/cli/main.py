@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -46,6 +47,8 @@ def root(version: bool = typer.Option(False, "--version", callback=_print_versio
 
 
 def main() -> None:
+    if isinstance(sys.stdout, TextIOWrapper):  # a model's name must not end a command because the terminal has no letter for it
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except ConfigError as error:

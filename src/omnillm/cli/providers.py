@@ -19,6 +19,6 @@ def providers(
     if not rows:
         profile_of(kind)
     if as_json:
-        typer.echo(msgspec.json.encode(rows).decode())
+        typer.echo(msgspec.json.encode(rows))
         return
     show(("kind", "family", "wire format", "level"), [(row.provider, row.family, row.wire_format, row.level) for row in rows], names=4)

@@ -54,13 +54,13 @@ def requests(  # noqa: PLR0913, PLR0917  a command line's options
     most = written.read_limit(limit)
     with looking(config, ledger) as connection:
         if request_id:
-            typer.echo(msgspec.json.format(msgspec.json.encode(_one(connection, request_id))).decode())
+            typer.echo(msgspec.json.format(msgspec.json.encode(_one(connection, request_id))))
             return
         rows = reports.requests(connection, limit=most + 1, before=before, only=only)
     if as_json:
-        typer.echo(msgspec.json.encode(written.requests_document(rows, most)).decode())
+        typer.echo(msgspec.json.encode(written.requests_document(rows, most)))
     elif as_csv:
-        typer.echo(written.requests_csv(rows[:most]), nl=False)
+        typer.echo(written.requests_csv(rows[:most]).encode(), nl=False)
     else:
         show(HEADS, [_line(row) for row in rows[:most]], names=6)
         if len(rows) > most:

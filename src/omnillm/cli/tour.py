@@ -138,7 +138,7 @@ async def told(service: Service, seen: Seen) -> str:
     if row is None:
         return f"{seen.sample.name:28}[red]status {seen.status}[/]"
     attempts = await store.attempts(row.request_id)
-    keys = " → ".join(f"[{'green' if each.verdict == 'success' else 'red'}]{each.key}[/]" for each in attempts)
+    keys = " -> ".join(f"[{'green' if each.verdict == 'success' else 'red'}]{each.key}[/]" for each in attempts)
     tokens = f"{row.usage.prompt_tokens}+{row.usage.completion_tokens}"
     target = f"{row.provider}/{row.upstream_model}"
     return f"{seen.sample.name:28}{target:22}{tokens:>8}{format_usd(row.cost_nanousd):>12}{seen.milliseconds:7.1f}  {keys}"

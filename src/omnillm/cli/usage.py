@@ -34,9 +34,9 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
     with looking(config, ledger) as connection:
         rows = reports.usage(connection, group_by=by, since_day=since_day, until_day=until_day)
     if as_json:
-        typer.echo(msgspec.json.encode(written.usage_document(by, rows)).decode())
+        typer.echo(msgspec.json.encode(written.usage_document(by, rows)))
     elif as_csv:
-        typer.echo(written.usage_csv(by, rows), nl=False)
+        typer.echo(written.usage_csv(by, rows).encode(), nl=False)
     else:
         names = by.split(",")
         lines = [] if by == "total" else [_line((row.day, row.group)[-len(names) :], row) for row in rows]

@@ -55,9 +55,10 @@ class SqliteConnection(sqlite3.Connection):
 
 
 class SqliteDatabase:
-    """A `Database` in one file."""
+    """A `Database` in one file. ConfigError where SQLite is too old for one: so whoever only reads it, or tries it out, is told too."""
 
     def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
+        check_version(sqlite3.sqlite_version_info)
         self.name = str(path)
         self._path = path
         self._busy_s = busy_s
@@ -67,7 +68,6 @@ class SqliteDatabase:
         self._connection: SqliteConnection | None = None
 
     def open(self) -> SqliteConnection:
-        check_version(sqlite3.sqlite_version_info)
         self._lock = lock(self._path)
         try:
             create(self._path)
