@@ -11,7 +11,7 @@ def test_calls_wait_until_a_few_have_come_together() -> None:
     """Then every observer is told of all of them, in their order; what came since waits for whoever asks."""
     logged: list[list[RequestRow]] = []
     counted: list[list[RequestRow]] = []
-    ended = EndedCalls(logged.append, counted.append)
+    ended = EndedCalls(logged.append, counted.append, count_failures=[].append)
     rows = [replace(ROW, request_id=f"{number:032x}") for number in range(MOST_WAITING + 1)]
     for row in rows[:-2]:
         ended.add(row)

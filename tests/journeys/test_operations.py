@@ -90,6 +90,8 @@ async def test_metrics_tell_what_happened(gateway: Running) -> None:
     attempts = sum(sample.value for sample in families["omnillm_attempts"].samples)
     assert attempts == 3.0
     assert {sample.labels["key"] for sample in families["omnillm_key_available"].samples} == {"good", "second"}
+    [failed] = families["omnillm_failed_attempts"].samples
+    assert (failed.labels["provider"], failed.labels["verdict"], failed.value) == ("anthropic", "rate_limited", 1.0)
     assert sum(sample.value for sample in families["omnillm_cost_usd"].samples) > 0
     assert "omnillm_budget_limit_usd" not in text or "everything" not in text
     assert "everything" in (await get(gateway, "/metrics")).body.decode()

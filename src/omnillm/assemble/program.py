@@ -75,7 +75,7 @@ class Program:
         self.clock = clock or SystemClock()
         self.dice = system_dice()
         self._counters = Counters()
-        self.ended = EndedCalls(self._counters.observe, *observers)
+        self.ended = EndedCalls(self._counters.observe, *observers, count_failures=self._counters.count_failures)
         self.alerts = BudgetAlerts()
         self.deadlines = Deadlines()
         self.client = HttpClient(

@@ -25,6 +25,7 @@ from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 from omnillm.server.calllog import CallLog
 from omnillm.server.front import Front, FrontLimits
 from omnillm.server.logwriter import Stream
+from omnillm.server.messages import MessageFormat
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.run import Server
 from omnillm.server.uploads import Uploads
@@ -183,11 +184,9 @@ def try_out(settings: Settings, clock: Clock) -> None:
 
 async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -> None:
     """`omnillm serve`: until SIGTERM, drained."""
-    logging.basicConfig(
-        level=settings.server.log.level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    messages = logging.StreamHandler(sys.stderr)
+    messages.setFormatter(MessageFormat(is_json=settings.server.log.format == "json"))
+    logging.basicConfig(level=settings.server.log.level.upper(), handlers=[messages])
     keep_freed_memory()
     sys.stdout.flush()
     stdout = sys.stdout.buffer

@@ -251,6 +251,8 @@ class Case(msgspec.Struct, eq=False):
         claims = () if self.claim is None else self._end_claim(self.claim, outcome)
         settlement.journal.post(Posting(entries=self._entries, attempts=self._rows, request=row, bindings=self._bindings, claims=claims))
         settlement.ended.add(row)
+        if self.attempts > 1 or outcome != SUCCESS:
+            settlement.ended.count_failures(self._rows)
 
     def _end_claim(self, claim: Claim, outcome: str) -> tuple[ClaimRow, ...]:
         """What became of the idempotency key; the ledger knows of it once an attempt was begun."""

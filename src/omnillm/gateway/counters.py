@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import astuple
 
+from omnillm.outcome import Verdict
 from omnillm.protocols.loss import kinds_in
-from omnillm.records import RequestRow
+from omnillm.records import AttemptRow, RequestRow
 
 BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
 MAX_SERIES = 2_000
@@ -113,6 +114,15 @@ class Counters:
         """By protocol, provider, kind: what translations could not carry."""
         self.refusals: dict[str, int] = {}
         """By error code: calls that ended before any attempt."""
+        self.failures: dict[tuple[str, str, str], int] = {}
+        """By provider, key, verdict: attempts that failed, also those that another one hid from the caller."""
+
+    def count_failures(self, attempts: Iterable[AttemptRow]) -> None:
+        """Of all attempts of a call those that did not succeed."""
+        for attempt in attempts:
+            if attempt.verdict != Verdict.SUCCESS:
+                labels = (attempt.provider, attempt.key, attempt.verdict)
+                self.failures[labels] = self.failures.get(labels, 0) + 1
 
     def observe(self, rows: Iterable[RequestRow]) -> None:
         alike: defaultdict[Alike, list[Line]] = defaultdict(list)

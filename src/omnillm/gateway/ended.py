@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from omnillm.records import RequestRow
+from omnillm.records import AttemptRow, RequestRow
 
 Observer = Callable[[list[RequestRow]], None]
+FailureObserver = Callable[[tuple[AttemptRow, ...]], None]
 MOST_WAITING: Final = 32
 """Calls that have ended and are told to nobody yet."""
 
@@ -13,7 +14,9 @@ MOST_WAITING: Final = 32
 class EndedCalls:
     """`add` is told of each call at its end; `flush` is called by the program's tick, and by whoever must know of all of them."""
 
-    def __init__(self, *observers: Observer) -> None:
+    def __init__(self, *observers: Observer, count_failures: FailureObserver) -> None:
+        self.count_failures = count_failures
+        """Told at once of the attempts of a call among which one may have failed: they are few."""
         self._observers = observers
         self._rows: list[RequestRow] = []
 

@@ -51,7 +51,7 @@ def _text_line(row: RequestRow) -> str:
     usage = row.usage
     # Names of callers, providers and keys are the configuration's, and plain; a model's may be the caller's own choice.
     return (
-        f"{_timestamp(row.wall_ms)} call {row.request_id} status={row.status} outcome={row.outcome} caller={row.caller or '-'} "
+        f"{timestamp(row.wall_ms)} call {row.request_id} status={row.status} outcome={row.outcome} caller={row.caller or '-'} "
         f"model={_word(row.model)} provider={row.provider or '-'} key={row.key or '-'} attempts={row.attempts} ms={row.duration_ms} "
         f"tokens={usage.prompt_tokens}+{usage.completion_tokens} cost_usd={format_usd(row.cost_nanousd)}\n"
     )
@@ -68,7 +68,7 @@ def _word(text: str) -> str:
 
 def _json_line(row: RequestRow) -> str:
     fields = {
-        "time": _timestamp(row.wall_ms),
+        "time": timestamp(row.wall_ms),
         "event": "call",
         "request_id": row.request_id,
         "status": row.status,
@@ -90,7 +90,8 @@ def _json_line(row: RequestRow) -> str:
     return msgspec.json.encode(fields).decode() + "\n"
 
 
-def _timestamp(wall_ms: int) -> str:
+def timestamp(wall_ms: int) -> str:
+    """UTC to the millisecond: `2026-11-25T03:59:36.737Z`."""
     seconds, ms = divmod(wall_ms, 1000)
     return f"{_second(seconds)}.{str(ms).zfill(3)}Z"
 

@@ -19,6 +19,7 @@ TOKEN_KINDS = (
 )
 """And `cache_write`, which is two counts of `Usage`."""
 KEY_LABELS = ["provider", "key"]
+FAILURE_LABELS = [*KEY_LABELS, "verdict"]
 
 
 def render_metrics(
@@ -74,7 +75,10 @@ def _calls(counters: Counters) -> Iterator[Metric]:
     losses = CounterMetricFamily("omnillm_losses", "What translations could not carry, by what became of it.", labels=LOSS_LABELS)
     for lost, count in counters.losses.items():
         losses.add_metric(lost, count)
-    yield from (calls, attempts, cost, tokens, images, tool_calls, characters, audio, duration, refusals, losses)
+    failures = CounterMetricFamily("omnillm_failed_attempts", "Attempts that failed, hidden ones too.", labels=FAILURE_LABELS)
+    for failed, count in counters.failures.items():
+        failures.add_metric(failed, count)
+    yield from (calls, attempts, cost, tokens, images, tool_calls, characters, audio, duration, refusals, losses, failures)
 
 
 def _callers(counters: Counters) -> Iterator[Metric]:

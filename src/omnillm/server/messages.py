@@ -1,0 +1,20 @@
+"""The program's own messages, in the form and the time of the call log, so that one collector reads both."""
+
+import json
+import logging
+
+from omnillm.server.calllog import timestamp
+
+
+class MessageFormat(logging.Formatter):
+    """`2026-11-25T03:59:36.737Z INFO omnillm: text`; `is_json`: an object a line, a traceback within its `message`."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        super().__init__()
+        self._is_json = is_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        time, text = timestamp(int(record.created * 1000)), super().format(record)
+        if not self._is_json:
+            return f"{time} {record.levelname} {record.name}: {text}"
+        return json.dumps({"time": time, "event": "message", "level": record.levelname.lower(), "logger": record.name, "message": text})
