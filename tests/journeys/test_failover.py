@@ -106,6 +106,7 @@ async def test_refused_connections_alone_are_a_502(serve: Serve) -> None:
     reply = await exchange(gateway.port, ask("openai_chat", "hello"))
     assert reply.status == 502
     assert reply.error["code"] == "upstream_failed"
+    assert reply.error["message"].endswith("failed: upstream_unreachable. No connection to the provider: Connection refused.")
     assert await gateway.books() == (0, 0, 0)
     request, attempts = await gateway.last()
     assert {row.verdict for row in attempts} == {"not_sent"}

@@ -24,15 +24,17 @@ async def not_sent(client, outgoing):
 
 
 async def test_refused_connection_is_not_sent(wire):
-    """And names the host, not more."""
+    """And says why, in the system's words, but no address: callers are told."""
     fault = await not_sent(wire.client(), wire.ask(Origin("http", "127.0.0.1", free_port())))
-    assert str(fault) == "No connection to 127.0.0.1: ConnectionRefusedError."
+    assert str(fault) == "No connection to the provider: Connection refused."
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 64 + ".invalid", ".."])
 async def test_name_that_does_not_resolve_is_not_sent(wire, host):
-    """Unknown, or no name at all."""
-    await not_sent(wire.client(), wire.ask(Origin("http", host, 80)))
+    """Unknown, or no name at all; it is not repeated."""
+    fault = await not_sent(wire.client(), wire.ask(Origin("http", host, 80)))
+    assert str(fault).startswith("No connection to the provider: ")
+    assert host not in str(fault)
 
 
 async def test_name_is_resolved_and_all_its_addresses_tried(wire, replies):
@@ -98,6 +100,7 @@ async def test_expired_certificate_is_not_sent(wire, replies, trusting, identity
     origin = await wire.serve(replies(HELLO), tls=context, name="localhost")
     fault = await not_sent(wire.client(tls=trusting), wire.ask(origin))
     assert isinstance(fault.__cause__, ssl.SSLCertVerificationError)
+    assert str(fault) == "No connection to the provider: its certificate is not trusted, certificate has expired."
 
 
 async def test_unknown_authority_is_not_sent(wire, replies, identity):

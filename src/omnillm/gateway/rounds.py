@@ -124,7 +124,8 @@ def _timeout(failure: Failure, provider: str) -> OmniError:
 
 def _lost(failure: Failure, provider: str) -> OmniError:
     status = f" (status {failure.status})" if failure.status else ""
-    return UpstreamLost(f"Provider {provider!r} failed: {failure.code}{status}.", code="upstream_failed")
+    why = f" {failure.message}" if failure.verdict is Verdict.NOT_SENT else ""
+    return UpstreamLost(f"Provider {provider!r} failed: {failure.code}{status}.{why}", code="upstream_failed")
 
 
 _ERRORS = {

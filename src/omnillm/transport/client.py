@@ -133,6 +133,6 @@ class HttpClient:
             pool.unreserve()
         if self._is_closed or not connection.is_open:
             connection.close()
-            raise NotSent(f"The new connection to {outgoing.origin.host} is closed already.")
+            raise NotSent("The new connection to the provider is closed already.")
         pool.join(connection)
         return connection

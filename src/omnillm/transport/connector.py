@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -29,6 +30,15 @@ FAREWELL_S = 1.0
 UNHURRIED = Timeouts(total_s=float("inf"))
 
 
+def _reason(error: OSError | UnicodeError) -> str:
+    """In the system's words, without the address: callers are told them."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted, {error.verify_message}"
+    if isinstance(error, socket.gaierror | ssl.SSLError):
+        return error.strerror or type(error).__name__
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
+
+
 class Connector:
     """Makes connections. TLS is verified, always."""
 
@@ -48,9 +58,9 @@ class Connector:
             async with asyncio.timeout(timeout_s):
                 return await self._connect(origin, pool, is_tunnel=is_tunnel)
         except TimeoutError as error:
-            raise NotSent(f"No connection to {origin.host} within {timeout_s:g} s.") from error
+            raise NotSent(f"No connection to the provider within {timeout_s:g} s.") from error
         except (OSError, UnicodeError) as error:
-            raise NotSent(f"No connection to {origin.host}: {type(error).__name__}.") from error
+            raise NotSent(f"No connection to the provider: {_reason(error)}.") from error
 
     async def _connect(self, origin: Origin, pool: Pool, *, is_tunnel: bool) -> Connection:
         proxy = self.proxy(origin)
