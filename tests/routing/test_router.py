@@ -166,6 +166,14 @@ def test_a_caller_may_use_only_its_models(router):
                 router.plan(model, protocol="openai_chat", allowed=("fast", "gpt-5*"))
 
 
+def test_a_caller_is_told_which_models_are_its_own(router):
+    """The nearest name, or all of them where they are few; those of others are not told."""
+    for model, told in ("fats", "'fats'; did you mean fast?"), ("smrt", "'smrt'; valid: fast, gpt-5*"):
+        with pytest.raises(Forbidden) as caught:
+            router.plan(model, protocol="openai_chat", allowed=("fast", "gpt-5*"))
+        assert caught.value.message == f"this key may not use the model {told}"
+
+
 def test_an_operation_that_is_not_translated_is_refused_with_the_protocols_that_have_it(router):
     """Counting tokens, for a client whose protocol the model's providers do not speak."""
     with pytest.raises(BadRequest, match="its providers speak anthropic_messages") as caught:

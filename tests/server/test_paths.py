@@ -100,6 +100,27 @@ def test_what_is_in_no_table_is_a_404(path: str) -> None:
         assert refused.value.status == 404
 
 
+@in_turn(
+    ("path", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/v1beta/v1/models/fast:generateContent", "/v1/models/fast:generateContent"),
+        ("/v1/v1beta/models/fast:generateContent", "/v1beta/models/fast:generateContent"),
+        ("/api/v1/responses", "/v1/responses"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/v1/completions", ""),
+        ("/nowhere", ""),
+    ],
+)
+def test_a_wrong_base_url_is_told_the_path_that_was_meant(path: str, meant: str) -> None:
+    """Its version is missing, stands there twice, or has something before it."""
+    with pytest.raises(CallerFault) as refused:
+        app().open(request("POST", path, authorization="Bearer a-virtual-key"))
+    about = f"; did you mean {meant}? See the base URL of your client" if meant else ""
+    assert refused.value.message == f"There is nothing at {path!r}{about}."
+
+
 def test_what_a_head_led_to_shows_whose_call_it_is_and_no_more() -> None:
     """Neither the credential nor its digest nor the program is in what a debugger prints."""
     opened = app().open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode()))

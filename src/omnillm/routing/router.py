@@ -13,7 +13,7 @@ from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES
 from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
-from omnillm.spelling import nearest
+from omnillm.spelling import hint, nearest
 
 GENERATE = "generate"
 COUNT_TOKENS = "count_tokens"
@@ -126,7 +126,7 @@ class Router:
 
     def _permit(self, model: str, allowed: tuple[str, ...]) -> None:
         if len(model) > LONGEST_NAME or not is_allowed(model, allowed):
-            raise Forbidden(f"this key may not use the model {_shown(model)}", code="model_not_allowed")
+            raise Forbidden(f"this key may not use the model {_shown(model)}{hint(model, allowed)}", code="model_not_allowed")
         if len(self._permitted) >= MOST_KNOWN:
             self._permitted.clear()
         self._permitted.add((model, allowed))

@@ -16,7 +16,7 @@ from omnillm.protocols.protocol import Protocol
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.inference import CallHead
 from omnillm.server.passthrough import Native
-from omnillm.server.paths import Route, inference_route, methods_of, protocol_of, provider_route, without_prefix
+from omnillm.server.paths import Route, inference_route, meant_by, methods_of, protocol_of, provider_route, without_prefix
 from omnillm.server.problems import render_problem
 from omnillm.server.requests import Rendered, Reply, Request
 from omnillm.server.wiring import Wiring
@@ -137,7 +137,9 @@ class App:
             if path.startswith("/admin/"):
                 self.wiring.admin.require(request.headers)
                 return
-        raise CallerFault(f"There is nothing at {path[:200]!r}.", code="not_found", status=404)
+        meant = meant_by(path)
+        about = f"; did you mean {meant[:200]}? See the base URL of your client" if meant else ""
+        raise CallerFault(f"There is nothing at {path[:200]!r}{about}.", code="not_found", status=404)
 
     def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]:
         """Of each kind of request its own: no frame of this one stands around it."""

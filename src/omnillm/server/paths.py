@@ -84,6 +84,14 @@ def inference_route(path: str) -> Route | None:
     return ROUTES.get(path) or _gemini_route(path)
 
 
+def meant_by(path: str) -> str:
+    """The inference path that a client meant whose base URL has no version, two of them, or something before it; "": none."""
+    for other in (f"/v1{path}", "/" + path[1:].partition("/")[2], path.rstrip("/")):
+        if other != path and inference_route(other) is not None:
+            return other
+    return ""
+
+
 def methods_of(route: Route) -> tuple[str, ...]:
     return HANDSHAKE if route.operation == REALTIME else METHODS
 
