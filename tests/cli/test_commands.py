@@ -60,6 +60,17 @@ def test_check_prints_what_is_in_force(run: Run, config: Path) -> None:
     assert "canary" not in checked.stdout + checked.stderr
 
 
+def test_check_names_what_has_no_price(run: Run, config: Path) -> None:
+    """Of the targets that the file names, by whichever name they are asked; what is in the list or in the file has one."""
+    models = (
+        "{fast: {targets: [openai/gpt-4.1-mini, openai/mine]}, own: {targets: ['openai/*', openai/priced]}, 'x*': {targets: ['openai/*']}}"
+    )
+    prices = "pricing: {overrides: {openai/priced: {input: 1, output: 2}}}\n"
+    config.write_text(CONFIG.replace("{fast: {targets: [openai/gpt-4.1-mini]}}", models) + prices)
+    told = run("check", "-c", str(config), DEMO_KEY="sk-x").stdout
+    assert told.endswith("without a price: openai/mine, openai/own; add it under pricing.overrides\n")
+
+
 @pytest.mark.parametrize(
     ("part", "place"),
     [

@@ -33,6 +33,21 @@ def test_what_becomes_of_a_virtual_key_is_told() -> None:
     assert any("p/x (there is none)" in line for line in told)
 
 
+def test_a_target_that_no_key_serves_is_told() -> None:
+    """By the name that its provider would be asked for; a pattern stands for many."""
+    text = (
+        "providers: {p: {kind: openai, keys: [{label: a, key: sk-x, models: [gpt-4*]}]}, q: {kind: openai, keys: [{label: a, key: sk-y}]}}\n"
+        "models: {fast: {targets: [p/gpt-4.1, p/gpt-5, q/gpt-5]}, gpt-5: {targets: ['p/*']}, 'gpt-*': {targets: ['p/*']}, "
+        "drawn: {strategy: weighted, targets: [{target: p/gpt-5, weight: 3}, q/m]}}\n"
+    )
+    assert [line for line in describe(parse(text, {})) if line.startswith("model ")] == [
+        "model fast: p/gpt-4.1, then p/gpt-5 (no key serves it), then q/gpt-5",
+        "model gpt-5: p/* (no key serves it)",
+        "model gpt-*: p/*",
+        "model drawn: p/gpt-5 (weight 3) (no key serves it), q/m (weight 1)",
+    ]
+
+
 def test_kept_replies_are_said() -> None:
     """What models wrote lies in the ledger then, which nobody should find out by chance."""
     text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\ncalls: {idempotency: {store_replies: true, ttl: 2h}}\n"

@@ -8,7 +8,8 @@ from omnillm.assemble.system import system_dice
 from omnillm.config import configured
 from omnillm.config.settings import Settings
 from omnillm.money import format_usd
-from omnillm.routing.target import Explanation
+from omnillm.routing.pattern import is_pattern
+from omnillm.routing.target import ASKED, Explanation, parse_target
 
 
 class Priced(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,3 +51,11 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
             ),
         )
     return Explained(plan=plan, targets=tuple(targets))
+
+
+def unpriced(settings: Settings) -> tuple[str, ...]:
+    """Those of the models' targets that have no price, as provider/model. A pattern is no name, and has none."""
+    prices = make_prices(settings)
+    named = [(name, parse_target(each.target)) for name, model in settings.models.items() for each in model.targets]
+    asked = [(target.provider, name if target.model == ASKED else target.model) for name, target in named]
+    return tuple(dict.fromkeys("/".join(pair) for pair in asked if not is_pattern(pair[1]) and prices.find(pair) is None))

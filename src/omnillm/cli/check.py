@@ -10,6 +10,7 @@ def check(
     config: Path = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file."),
 ) -> None:
     """Validate the configuration without starting, and print what is in force."""
+    from omnillm.assemble import unpriced
     from omnillm.assemble.service import try_out
     from omnillm.assemble.system import SystemClock
     from omnillm.config.describe import describe
@@ -19,3 +20,5 @@ def check(
     try_out(settings, SystemClock())
     for line in describe(settings):
         typer.echo(line)
+    if without := unpriced(settings):
+        typer.echo(f"without a price: {', '.join(without)}; add it under pricing.overrides")

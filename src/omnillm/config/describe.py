@@ -14,14 +14,14 @@ from omnillm.config.settings import (
 )
 from omnillm.config.values import ROLLING, window_s
 from omnillm.money import format_usd
-from omnillm.routing.pattern import Pattern
+from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 
 
 def describe(settings: Settings) -> list[str]:
     return [
         *_server(settings),
         *(line for name, provider in settings.providers.items() for line in _provider(name, provider)),
-        *(f"model {name}: {_targets(model)}" for name, model in settings.models.items()),
+        *(f"model {name}: {_targets(name, model, settings)}" for name, model in settings.models.items()),
         *([] if settings.is_models_only else ["provider/model may be asked for too"]),
         *(f"budget {budget.name}: {_budget(budget)}, {_reach(budget)}" for budget in settings.budgets),
         *(f"virtual key {key.name}: {_virtual_key(key, settings)}" for key in settings.virtual_keys),
@@ -83,10 +83,16 @@ def _limits(**limits: int) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in limits.items() if number) or "no local limit"
 
 
-def _targets(model: ModelSettings) -> str:
-    if model.strategy == "ordered":
-        return ", then ".join(each.target for each in model.targets)
-    return ", ".join(f"{each.target} (weight {each.weight or 1})" for each in model.targets)
+def _targets(name: str, model: ModelSettings, settings: Settings) -> str:
+    told = []
+    for each in model.targets:
+        provider, _, asked = each.target.partition("/")
+        is_served = is_pattern(name) or any(
+            is_allowed(name if asked == "*" else asked, key.models) for key in keys_of(settings.providers[provider])
+        )
+        weight = "" if model.strategy == "ordered" else f" (weight {each.weight or 1})"
+        told.append(f"{each.target}{weight}{'' if is_served else ' (no key serves it)'}")
+    return (", then " if model.strategy == "ordered" else ", ").join(told)
 
 
 def _budget(budget: BudgetSettings) -> str:
