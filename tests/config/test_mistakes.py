@@ -126,7 +126,6 @@ MISTAKES = [
     (f"{P}pricing: {{overrides: {{p/gpt-5: {{input: 4e-7, output: 2}}}}}}\n", "must be decimal USD"),
     (f"store: {{url: omnillm.db}}\n{P}", "store.url (line 1): must begin with sqlite:///, postgresql://, memory://"),
     (f"store: {{url: 'postgres://u:{KEY}@h/d'}}\n{P}", "did you mean postgresql://?"),
-    (f"store: {{url: 'sqlite:///:memory:'}}\n{P}", "store.url (line 1): names no file; memory:// is a ledger in memory"),
     (
         f"model_list: [{{model_name: a, litellm_params: {{model: openai/x, api_key: {KEY}}}}}]\n",
         "model_list (line 1): is not a key known here",

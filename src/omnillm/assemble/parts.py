@@ -67,6 +67,8 @@ def _budget_periods(old: Settings, new: Settings) -> Iterator[tuple[str, str, st
 def open_store(settings: Settings, clock: Clock) -> Store:
     """The ledger that `store.url` names."""
     url = settings.store.url.reveal()
+    if url in {"sqlite:///", "sqlite:///:memory:"}:
+        raise ConfigError("names no file; memory:// is a ledger in memory", path="store.url")
     if url.startswith("memory://"):
         return MemoryStore(clock=clock)
     if url.startswith("sqlite:///"):

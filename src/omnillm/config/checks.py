@@ -21,7 +21,6 @@ SHORTEST_ADMIN_KEY: Final = 16
 MAX_TAGS_BYTES: Final = 2048
 """Usage is rolled up by the whole text of a call's tags, and PostgreSQL's indexes take no more."""
 STORES: Final = ("sqlite:///", "postgresql://", "memory://")
-NO_FILES: Final = ("sqlite:///", "sqlite:///:memory:")
 PREFIXES: Final = ("openai", "anthropic", "gemini")
 
 
@@ -69,8 +68,6 @@ def check_store(settings: Settings, problems: Problems) -> None:
         close = nearest(url.partition(":")[0], (store.partition(":")[0] for store in STORES))
         meant = next((f"; did you mean {store}?" for store in STORES if close and store.startswith(close)), "")
         problems.add("store.url", f"must begin with {', '.join(STORES)}{meant}")
-    if url in NO_FILES:
-        problems.add("store.url", "names no file; memory:// is a ledger in memory")
 
 
 def check_providers(settings: Settings, problems: Problems) -> None:

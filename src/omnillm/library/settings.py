@@ -23,16 +23,13 @@ from omnillm.secret import Secret
 
 PROVIDER: Final = "default"
 BUDGET: Final = "gateway"
+NO_KEYS: Final = "must be a list of KeyConfig(label=..., key=...)"
 
 
 def settings_for(endpoint: ProviderEndpoint, keys: Iterable[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
     if not isinstance(endpoint, ProviderEndpoint):
         raise ConfigError("must be a ProviderEndpoint, such as ProviderEndpoint.openai()", path="endpoint")
-    keys = tuple(keys)
-    if not keys:
-        raise ConfigError("at least one key is needed", path="keys")
-    if not all(isinstance(key, KeyConfig) for key in keys):
-        raise ConfigError("must be a list of KeyConfig(label=..., key=...)", path="keys")
+    keys = _listed(keys)
     _check_once([key.label for key in keys], "label")
     _check_once([secret_text(key) for key in keys], "key")
     provider = replace(
@@ -47,6 +44,17 @@ def settings_for(endpoint: ProviderEndpoint, keys: Iterable[KeyConfig], pool: Po
         models={"*": ModelSettings(targets=(TargetSettings(target=f"{PROVIDER}/*"),))},
         calls=call_settings(pool),
     )
+
+
+def _listed(keys: object) -> tuple[KeyConfig, ...]:
+    if not isinstance(keys, Iterable):
+        raise ConfigError(NO_KEYS, path="keys")
+    listed = tuple(keys)
+    if not listed:
+        raise ConfigError("at least one key is needed", path="keys")
+    if not all(isinstance(key, KeyConfig) for key in listed):
+        raise ConfigError(NO_KEYS, path="keys")
+    return listed
 
 
 def _check_once(values: list[str], what: str) -> None:
