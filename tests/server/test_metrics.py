@@ -126,3 +126,14 @@ def test_losses_are_counted_by_kind() -> None:
     scraped = Scraped(counters)
     assert [scraped("omnillm_losses_total", "openai_chat", "openai", kind) for kind in ("dropped", "moved")] == [4, 2]
     assert len(counters.losses) == 2
+
+
+def test_a_key_whose_secret_was_replaced_is_one_series() -> None:
+    """Its predecessors end with their calls, and what these hold is told as the label's: a series may stand in a scrape once."""
+    before = [replace(KEY, state="removed", in_flight=count, tpm_inflight=count, rpm_used=9) for count in (1, 4)]
+    gone = replace(KEY, label="prod-2", state="removed")
+    scraped = Scraped(Counters(), [before[0], replace(KEY, is_available=True), before[1], gone])
+    labels = ("openai", "prod-1")
+    assert (scraped("omnillm_key_available", *labels), scraped("omnillm_key_requests_left", *labels)) == (1, 7)
+    assert (scraped("omnillm_key_in_flight", *labels), scraped("omnillm_key_tokens_in_flight", *labels)) == (7, 705)
+    assert scraped("omnillm_key_in_flight", "openai", "prod-2") == 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -108,6 +109,7 @@ def _cumulative(buckets: Sequence[int]) -> list[tuple[str, float]]:
 
 
 def _keys(keys: Sequence[KeySnapshot]) -> Iterator[Metric]:
+    shown = _by_label(keys)
     for name, help_text, read in (
         ("available", "1: the key can be leased now.", lambda key: key.is_available),
         ("in_flight", "Attempts under way.", lambda key: key.in_flight),
@@ -119,9 +121,22 @@ def _keys(keys: Sequence[KeySnapshot]) -> Iterator[Metric]:
         ("consecutive_failures", "Failures since the last success.", lambda key: key.consecutive_failures),
     ):
         gauge = GaugeMetricFamily(f"omnillm_key_{name}", help_text, labels=KEY_LABELS)
-        for key in keys:
+        for key in shown:
             gauge.add_metric([key.provider, key.label], float(read(key)))
         yield gauge
+
+
+def _by_label(keys: Sequence[KeySnapshot]) -> list[KeySnapshot]:
+    """One of each label: what a secret that was replaced has still under way is its successor's, for a series may stand there once."""
+    found: dict[tuple[str, str], KeySnapshot] = {}
+    for key in sorted(keys, key=lambda key: key.state == "removed"):
+        first = found.get((key.provider, key.label))
+        found[key.provider, key.label] = (
+            key
+            if first is None
+            else replace(first, in_flight=first.in_flight + key.in_flight, tpm_inflight=first.tpm_inflight + key.tpm_inflight)
+        )
+    return list(found.values())
 
 
 def _requests_left(key: KeySnapshot) -> int:
