@@ -36,6 +36,12 @@ EXPECTED = {
         r"^refused: ",
         r"^canonical: Be brief\.$",
     ],
+    "in_your_program": [
+        r"^script:  You said: A word about scripts\.",
+        r"^threads:\n  You said: A word about one thread\..*\n  You said: A word about another\.",
+        r"^web:     You said: A word about lakes\.",
+        r"^workers:\n  You said: A word about one process\..*\n  You said: A word about another\.",
+    ],
     "prompt_cache": [
         r"^one key for both: True$",
         r"^anthropic marks: \[\{'type': 'text', 'text': 'An example question\.', 'cache_control': \{'type': 'ephemeral'\}\}\]$",

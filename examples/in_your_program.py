@@ -1,0 +1,105 @@
+"""A gateway in a script, behind synchronous code, in a web application, in forked workers. `python examples/in_your_program.py`.
+
+A gateway belongs to one event loop of one process. It is made once and used by everybody there; `async with` or `aclose()` ends it. Limits
+and budgets are its own: processes that have to share them share an `omnillm serve` instead.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from multiprocessing import get_context
+from threading import Thread
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from omnillm import Gateway, KeyConfig, LlmRequest, ProviderEndpoint, user
+from omnillm.testing import FakeProvider, ThreadedFakeProvider
+
+
+def make_gateway(url: str) -> Gateway:
+    """Nothing is opened yet: that is done on the loop where it is used first."""
+    return Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="prod-1", key="sk-one")], budget_limit_usd="5.00")
+
+
+def about(topic: str) -> LlmRequest:
+    return LlmRequest(model="gpt-4.1-mini", input=(user(f"A word about {topic}."),))
+
+
+async def script(url: str, topic: str) -> str:
+    """A script, a notebook's cell, a command: `asyncio.run(script(...))`, or `await` where a loop runs already."""
+    async with make_gateway(url) as gateway:
+        return (await gateway.call(about(topic))).content_text
+
+
+@contextmanager
+def blocking(url: str) -> Iterator[Callable[[str], str]]:
+    """For synchronous code: a loop in a thread of its own, asked from any other thread."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    gateway = make_gateway(url)
+
+    async def ask(topic: str) -> str:
+        return (await gateway.call(about(topic))).content_text
+
+    try:
+        yield lambda topic: asyncio.run_coroutine_threadsafe(ask(topic), loop).result()
+    finally:
+        asyncio.run_coroutine_threadsafe(gateway.aclose(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def web_application(url: str) -> Starlette:
+    """One gateway for the application's life. FastAPI takes the same `lifespan`."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with make_gateway(url) as app.state.gateway:
+            yield
+
+    async def word(request: Request) -> PlainTextResponse:
+        reply = await request.app.state.gateway.call(about(request.path_params["topic"]))
+        return PlainTextResponse(reply.content_text)
+
+    return Starlette(routes=[Route("/word/{topic}", word)], lifespan=lifespan)
+
+
+def work(url: str, topic: str) -> str:
+    """A worker's task (Celery, a pool of processes): its gateway is made in the worker, after the fork."""
+    return asyncio.run(script(url, topic))
+
+
+async def ask_web(app: Starlette, path: str) -> str:
+    """What a server would do with one request."""
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message.get("body", b""))
+
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [], "app": app}
+    async with app.router.lifespan_context(app):
+        await app(scope, receive, send)
+    return b"".join(sent).decode()
+
+
+def main() -> None:
+    with get_context("fork").Pool(2) as workers, ThreadedFakeProvider(FakeProvider()) as provider:
+        url = provider.base_url
+        print("script: ", asyncio.run(script(url, "scripts")))
+        with blocking(url) as ask, ThreadPoolExecutor(2) as threads:
+            print("threads:", *threads.map(ask, ["one thread", "another"]), sep="\n  ")
+        print("web:    ", asyncio.run(ask_web(web_application(url), "/word/lakes")))
+        print("workers:", *workers.starmap(work, [(url, "one process"), (url, "another")]), sep="\n  ")
+
+
+if __name__ == "__main__":
+    main()
