@@ -40,6 +40,13 @@ def test_every_name_resolves() -> None:
         assert getattr(omnillm, name) is not None
 
 
+def test_every_name_explains_itself() -> None:
+    """A class without words of its own would show those of its base: an editor then tells of msgspec, not of omnillm."""
+    silent = [name for name in omnillm.__all__ if isinstance(told := getattr(omnillm, name), type) and not vars(told).get("__doc__")]
+    silent += [name for name in omnillm.__all__ if not isinstance(told := getattr(omnillm, name), type) and not told.__doc__]
+    assert not silent
+
+
 def test_an_error_class_does_not_load_the_engine() -> None:
     """Importing one module costs that module only."""
     script = "import sys, omnillm.errors; print('omnillm.gateway.engine' in sys.modules)"

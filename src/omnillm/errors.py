@@ -48,20 +48,26 @@ class CallerFault(OmniError):
 
 
 class BadRequest(CallerFault):
-    pass
+    """400: malformed, or what cannot be done as it is asked; the message names the member."""
 
 
 class Unauthenticated(CallerFault):
+    """401: no virtual key of the gateway. Never about a provider key."""
+
     status = 401
     code = "invalid_api_key"
 
 
 class Forbidden(CallerFault):
+    """403: a credential that may not do this, such as ask for this model."""
+
     status = 403
     code = "forbidden"
 
 
 class UnknownModel(CallerFault):
+    """404: nothing serves a model of this name; the message has the nearest one."""
+
     status = 404
     code = "model_not_found"
 
@@ -78,11 +84,15 @@ class MethodNotAllowed(CallerFault):
 
 
 class RequestTimeout(CallerFault):
+    """408: the request did not arrive in time, or a live session was silent or open for too long."""
+
     status = 408
     code = "request_timeout"
 
 
 class TooLarge(CallerFault):
+    """413, 414, 431: larger than `server.limits` allow."""
+
     status = 413
     code = "request_too_large"
 
@@ -92,11 +102,15 @@ class Refused(OmniError):
 
 
 class RateLimited(Refused):
+    """429: the caller's own limit, or every key at its own; `retry_after_s` says how long."""
+
     status = 429
     code = "rate_limit_exceeded"
 
 
 class BudgetExceeded(Refused):
+    """402: the call may cost more than a budget has left, or has no price. `details` have the budget's figures."""
+
     status = 402
     code = "budget_exceeded"
 
@@ -109,10 +123,14 @@ class Unavailable(OmniError):
 
 
 class NoAvailableKey(Unavailable):
+    """503: every key rests, was refused by its provider, or does not serve the model."""
+
     code = "no_available_key"
 
 
 class LedgerUnavailable(Unavailable):
+    """503: the ledger cannot be written, and the call must not go without it. In a report: it cannot be read."""
+
     code = "ledger_unavailable"
 
 

@@ -74,6 +74,8 @@ TransportBody = JsonBody | TextBody | BinaryBody | MultipartBody
 
 
 class TransportRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request as it goes over the wire."""
+
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -81,6 +83,8 @@ class TransportRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
 
 class TransportResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A reply as it came over the wire."""
+
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: TransportBody | None = None
@@ -109,10 +113,12 @@ class ReplayFixture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 def sanitize_transport_request(request: TransportRequest) -> TransportRequest:
+    """The same without secrets and blobs: `<redacted:NAME>` and `<redacted:NAME_blob>` in URL, headers and body."""
     return replace(request, url=_sanitized_url(request.url), headers=_sanitized_pairs(request.headers), body=_sanitized_body(request.body))
 
 
 def sanitize_transport_response(response: TransportResponse) -> TransportResponse:
+    """The same without secrets and blobs, as `sanitize_transport_request` does it."""
     return replace(response, headers=_sanitized_pairs(response.headers), body=_sanitized_body(response.body))
 
 

@@ -33,6 +33,8 @@ MOST_PLAIN_BYTES: Final = 4 * 1024 * 1024
 
 
 class SpeechRequest(Struct, frozen=True, kw_only=True, tag="speech", tag_field="family", omit_defaults=True):
+    """A text to be spoken."""
+
     model: str
     text: str
     voice: str
@@ -45,6 +47,8 @@ class SpeechRequest(Struct, frozen=True, kw_only=True, tag="speech", tag_field="
 
 
 class SpeechResponse(Struct, frozen=True, kw_only=True, tag="speech", tag_field="family", omit_defaults=True):
+    """What was spoken, as a whole file."""
+
     audio: bytes
     content_type: str = ""
     usage: Usage = NO_USAGE
@@ -67,6 +71,8 @@ class TranscriptionRequest(Struct, frozen=True, kw_only=True, tag="transcription
 
 
 class TranscriptionResponse(Struct, frozen=True, kw_only=True, tag="transcriptions", tag_field="family", omit_defaults=True):
+    """What was heard."""
+
     text: str
     """Or the subtitles that were asked for."""
     language: str = ""

@@ -41,6 +41,8 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True, tag="embeddings", tag_
 
 
 class EmbeddingResponse(Struct, frozen=True, kw_only=True, tag="embeddings", tag_field="family", omit_defaults=True):
+    """The vectors of the inputs."""
+
     vectors: tuple[Vector, ...]
     """One an input, in their order."""
     model: str = ""

@@ -41,6 +41,8 @@ class MadeImage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ImageResponse(Struct, frozen=True, kw_only=True, tag="images", tag_field="family", omit_defaults=True):
+    """The images that were made, as addresses or as bytes."""
+
     images: tuple[MadeImage, ...]
     created: int = 0
     usage: Usage = NO_USAGE

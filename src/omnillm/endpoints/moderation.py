@@ -32,6 +32,8 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
 
 class ModerationResponse(Struct, frozen=True, kw_only=True, tag="moderations", tag_field="family", omit_defaults=True):
+    """A judgement of each input, in their order."""
+
     results: tuple[Judgement, ...]
     model: str = ""
     id: str = ""

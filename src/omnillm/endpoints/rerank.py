@@ -20,6 +20,8 @@ DOCUMENTS_A_UNIT: Final = 100
 
 
 class RerankRequest(Struct, frozen=True, kw_only=True, tag="rerank", tag_field="family", omit_defaults=True):
+    """Documents to be put in the order in which they answer a query."""
+
     model: str
     query: str
     documents: tuple[str, ...]
@@ -40,6 +42,8 @@ class Ranked(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RerankResponse(Struct, frozen=True, kw_only=True, tag="rerank", tag_field="family", omit_defaults=True):
+    """The documents by their place in the request, with scores."""
+
     results: tuple[Ranked, ...]
     """The best first."""
     model: str = ""

@@ -21,11 +21,16 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One provider key. Limits are per minute; None: no local limit, the provider's own headers and 429s rule."""
 
     label: str
+    """Names the key in logs, errors and the ledger."""
     key: Secret | str
     rpm: int | None = None
+    """Requests in any 60 seconds."""
     tpm: int | None = None
+    """Tokens in any 60 seconds: the estimated prompt and the output cap, then what was used."""
     max_concurrency: int | None = None
+    """Attempts at a time."""
     weight: int = 1
+    """For `selection="weighted"`."""
     group: str | None = None
     """Keys of one group share an account's limits."""
     models: tuple[str, ...] = ()
@@ -45,13 +50,19 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 5
     """Consecutive failures that open a key's breaker."""
     open_s: float = 1.0
+    """The breaker's first rest; it doubles up to `max_open_s`."""
     max_open_s: float = 60.0
     max_cooldown_s: float = 3600.0
+    """The longest that a provider's limit or hint sets a key aside."""
     queue_s: float = 10.0
+    """How long a call may wait for a key; 0 fails at once."""
     queue_depth: int = 1000
+    """Calls that may wait at a time."""
 
 
 class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How one key stands with one model. `state` is ready, cooling, exhausted or denied."""
+
     model: str
     state: str
     until: int

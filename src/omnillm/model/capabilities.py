@@ -152,6 +152,8 @@ class PromptCachePolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class CapabilitySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the model may use, and the form that its answer must have: tools, a schema, reasoning, a prompt cache."""
+
     tools: tuple[ToolDefinition, ...] = ()
     builtin_tools: tuple[BuiltinTool, ...] = ()
     tool_choice: ToolChoice | None = None

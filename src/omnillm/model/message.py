@@ -17,6 +17,8 @@ VendorExtensions = dict[str, Any]
 
 
 class MessageRole(enum.Enum):
+    """Who speaks."""
+
     SYSTEM = "system"
     DEVELOPER = "developer"
     USER = "user"
@@ -202,6 +204,8 @@ MessagePart = Text | ImageUrl | ImageBase64 | ImageFile | Audio | File | Video |
 
 @final
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="message"):
+    """What one side says, in parts. `user("...")` makes the commonest; an answer's `message` goes back into `input` as it is."""
+
     role: MessageRole
     parts: tuple[MessagePart, ...] = ()
     name: str = ""

@@ -9,6 +9,8 @@ from omnillm.model.message import Message, MessagePart, MessageRole, RequestItem
 
 
 class GenerationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the answer is made. What is None or empty is the model's own choice."""
+
     max_output_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -32,6 +34,8 @@ NO_GENERATION: Final = GenerationConfig()
 
 
 class LlmRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call to a model in no provider's words: `LlmRequest(model="gpt-4.1-mini", input=(user("How deep is the lake?"),))`."""
+
     model: str
     input: tuple[RequestItem, ...] = ()
     """Messages and tool results, oldest first, in the normal form of `model/message.py`."""

@@ -10,6 +10,8 @@ from omnillm.usage import Usage
 
 
 class FinishReason(enum.Enum):
+    """Why the model ended its answer."""
+
     STOP = "stop"
     """The model was done."""
     STOP_SEQUENCE = "stop_sequence"
@@ -44,6 +46,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LlmResponse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An answer in no provider's words. `message`, `content_text` and `finish_reason` are those of the first candidate."""
+
     id: str = ""
     model: str = ""
     """The model's name as the provider said it."""

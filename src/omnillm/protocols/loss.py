@@ -16,6 +16,8 @@ Note = tuple[LossKind, str, str]
 
 
 class LossReason(msgspec.Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
+    """One thing that a translation could not carry."""
+
     path: str
     """Of the member that was lost, in the words of the side that has it: "messages[2].content[0].cache_control"."""
     kind: LossKind

@@ -8,6 +8,8 @@ class Bearer(msgspec.Struct, frozen=True, tag="bearer"):
 
 
 class Header(msgspec.Struct, frozen=True, tag="header"):
+    """`NAME: KEY`, for a header of another name than the kind's own."""
+
     name: str
 
 

@@ -22,6 +22,8 @@ REALTIME: Final = "realtime"
 
 
 class Support(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kind of provider can be asked for, and how."""
+
     provider: str
     """A kind."""
     family: str
