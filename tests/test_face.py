@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import omnillm
+import omnillm.model
 
 
 def test_the_face_is_pinned() -> None:
@@ -42,9 +43,10 @@ def test_every_name_resolves() -> None:
 
 def test_every_name_explains_itself() -> None:
     """A class without words of its own would show those of its base: an editor then tells of msgspec, not of omnillm."""
-    silent = [name for name in omnillm.__all__ if isinstance(told := getattr(omnillm, name), type) and not vars(told).get("__doc__")]
-    silent += [name for name in omnillm.__all__ if not isinstance(told := getattr(omnillm, name), type) and not told.__doc__]
-    assert not silent
+    for module in (omnillm, omnillm.model):
+        public = {name: getattr(module, name) for name in module.__all__}
+        assert not [name for name, told in public.items() if isinstance(told, type) and not vars(told).get("__doc__")]
+    assert not [name for name in omnillm.__all__ if not getattr(omnillm, name).__doc__]
 
 
 def test_an_error_class_does_not_load_the_engine() -> None:

@@ -45,6 +45,8 @@ class BuiltinTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which tools the model may or must call."""
+
     mode: Literal["auto", "none", "required", "named", "allowed"]
     names: tuple[str, ...] = ()
     """named: exactly one. allowed: the subset."""
@@ -57,6 +59,8 @@ class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StructuredOutputConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer is JSON, of a schema or any."""
+
     kind: Literal["json_schema", "json_object"] = "json_schema"
     name: str = ""
     """OpenAI requires one: an emitter that has none writes "response"."""
@@ -66,6 +70,8 @@ class StructuredOutputConfig(msgspec.Struct, frozen=True, kw_only=True, omit_def
 
 
 class ReasoningCapability(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether the model thinks first, and how much."""
+
     mode: Literal["", "enabled", "adaptive", "disabled"] = ""
     """Anthropic's thinking.type; disabled also for Gemini's budget 0 and OpenAI's effort "none". "": only an effort was said."""
     effort: str = ""
@@ -79,12 +85,16 @@ class ReasoningCapability(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
 
 
 class OutputModality(enum.Enum):
+    """What an answer may be made of."""
+
     TEXT = "text"
     AUDIO = "audio"
     IMAGE = "image"
 
 
 class PromptCacheRetention(enum.Enum):
+    """How long a provider shall keep a prompt."""
+
     PROVIDER_DEFAULT = "provider_default"
     SHORT = "short"
     """About five minutes."""
@@ -93,6 +103,8 @@ class PromptCacheRetention(enum.Enum):
 
 
 class ExplicitKey(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="explicit"):
+    """A key of your own."""
+
     value: str
 
 
@@ -110,14 +122,16 @@ class Auto(msgspec.Struct, frozen=True, tag_field="type", tag="auto"):
 
 
 class EndOfTools(msgspec.Struct, frozen=True, tag_field="type", tag="end_of_tools"):
-    pass
+    """Behind the tools."""
 
 
 class EndOfInstructions(msgspec.Struct, frozen=True, tag_field="type", tag="end_of_instructions"):
-    pass
+    """Behind the system text."""
 
 
 class EndOfMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="end_of_message"):
+    """Behind one message."""
+
     index: int
     """Counted over the messages that are not system messages, from 0."""
 

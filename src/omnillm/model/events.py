@@ -20,6 +20,8 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class ResponseStarted(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="response_started"):
+    """The provider has begun to answer."""
+
     id: str = ""
     model: str = ""
     created: int | None = None
@@ -31,6 +33,8 @@ class ResponseStarted(_Event, frozen=True, kw_only=True, omit_defaults=True, tag
 
 
 class PartStarted(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="part_started"):
+    """A part of a message begins: deltas of the same `index` follow."""
+
     index: int
     part: MessagePart
     """As far as it is known: an empty Text, Reasoning or Refusal, a ToolCall without arguments; or a whole Native, image or redacted block.
@@ -51,12 +55,16 @@ class TextDelta(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="text
 
 
 class RefusalDelta(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="refusal_delta"):
+    """A piece of a refusal."""
+
     index: int
     text: str
     candidate: int = 0
 
 
 class ReasoningDelta(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="reasoning_delta"):
+    """A piece of the model's reasoning, or of its summary."""
+
     index: int
     text: str
     candidate: int = 0
@@ -73,6 +81,8 @@ class OpaqueAdded(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="op
 
 
 class CitationAdded(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="citation_added"):
+    """A source of the text of a part."""
+
     index: int
     citation: Citation
     candidate: int = 0
@@ -103,16 +113,22 @@ class NativeEvent(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="na
 
 
 class PartEnded(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="part_ended"):
+    """A part is complete."""
+
     index: int
     candidate: int = 0
 
 
 class UsageReported(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="usage"):
+    """Tokens as the provider counts them so far; `raw` is its own object."""
+
     usage: Usage
     raw: Any = None
 
 
 class Finished(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="finished"):
+    """A candidate has ended, and why."""
+
     reason: FinishReason
     candidate: int = 0
     native_reason: str = ""

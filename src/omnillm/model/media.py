@@ -4,6 +4,8 @@ import msgspec
 
 
 class UrlSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="url"):
+    """It can be fetched there."""
+
     url: str
     media_type: str = ""
 

@@ -78,6 +78,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 
 
 class Text(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
+    """A run of text."""
+
     text: str
     citations: tuple[Citation, ...] = ()
     signature: Opaque | None = None
@@ -87,6 +89,8 @@ class Text(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="text"):
 
 
 class ImageUrl(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="image_url"):
+    """A picture at an address."""
+
     url: str
     """Never a data: URL: that is an `ImageBase64`."""
     detail: str = ""
@@ -104,6 +108,8 @@ class ImageBase64(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="ima
 
 
 class ImageFile(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="image_file"):
+    """A picture that a provider keeps under an id."""
+
     file_id: str
     protocol: str = ""
     detail: str = ""
@@ -136,6 +142,8 @@ class File(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="file"):
 
 
 class Video(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="video"):
+    """A film."""
+
     source: MediaSource
     metadata: VendorExtensions = {}
     """Gemini's videoMetadata: offsets, frames a second."""
@@ -148,6 +156,8 @@ class Json(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="json"):
 
 
 class ToolCall(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="tool_call"):
+    """A tool that the model wants called; a `ToolResult` with its `call_id` answers it."""
+
     call_id: str
     name: str
     arguments: str = ""
@@ -173,6 +183,8 @@ class ToolResult(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="tool
 
 
 class Reasoning(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="reasoning"):
+    """What the model thought; it goes back to the provider that wrote it."""
+
     text: str = ""
     """The model's own reasoning, as far as it is shown."""
     summary: tuple[str, ...] = ()
@@ -185,6 +197,8 @@ class Reasoning(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="reaso
 
 
 class Refusal(_Part, frozen=True, kw_only=True, omit_defaults=True, tag="refusal"):
+    """Why the model does not answer, in its own words."""
+
     text: str
     item_id: str = ""
 
