@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+import omnillm.model
 from omnillm import (
     BadRequest,
     CapabilitySet,
@@ -75,11 +76,12 @@ async def test_call_is_answered_in_the_canonical_model(provider: FakeProvider, p
 
 @everywhere
 async def test_stream_ends_with_the_whole_reply(provider: FakeProvider, protocol: str) -> None:
-    """Exactly one `Completed`, last; its text is what the deltas said."""
+    """Exactly one `Completed`, last, whichever of its two names it is looked for by; its text is what the deltas said."""
     async with gateway_to(provider, protocol) as gateway, gateway.stream(ask("How deep is the lake?")) as events:
         seen = [event async for event in events]
     assert isinstance(seen[0], ResponseStarted)
-    assert [isinstance(event, Completed) for event in seen].count(True) == 1
+    for name in (Completed, omnillm.model.Completed):
+        assert [isinstance(event, name) for event in seen].count(True) == 1
     end = seen[-1]
     assert isinstance(end, Completed)
     assert end.text == "".join(event.text for event in seen if isinstance(event, TextDelta))

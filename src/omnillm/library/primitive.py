@@ -8,6 +8,7 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import Frame
+from omnillm.model import events
 from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
 from omnillm.usage import Usage
@@ -214,8 +215,8 @@ class StreamUsage(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(self.raw_usage)
 
 
-class Completed(msgspec.Struct, frozen=True, kw_only=True):
-    """The last event of a stream that ended well, exactly once. A cut stream raises instead."""
+class Completed(events.Completed, frozen=True, kw_only=True, gc=True, tag="completed"):
+    """The last event of a stream that ended well, exactly once. A cut stream raises instead. It is an `omnillm.model.Completed`, too."""
 
     usage: Usage
     cost_nanousd: int
