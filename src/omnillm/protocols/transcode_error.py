@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from omnillm.errors import ProtocolError
 from omnillm.outcome import Verdict
 from omnillm.protocols.loss import ConversionReport
-from omnillm.protocols.protocol import Failure, Fault
+from omnillm.protocols.protocol import Failure, Fault, Protocol
 from omnillm.protocols.registry import PROTOCOLS
 
 
@@ -17,12 +18,12 @@ class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_error(protocol: str, status: int, body: bytes, *, headers: Mapping[bytes, bytes] | None = None, wall: float = 0.0) -> Failure:
     """Understand a provider's error reply, whatever its body is. `wall`: now, in Unix seconds, for hints that are dates."""
-    return PROTOCOLS[protocol].read_failure(status, headers or {}, body, wall)
+    return _spoken(protocol).read_failure(status, headers or {}, body, wall)
 
 
 def emit_error(protocol: str, fault: Fault) -> ErrorReply:
     """Write an error in a protocol's shape, under the status that its clients expect."""
-    return ErrorReply(status=fault.status, body=PROTOCOLS[protocol].write_fault(fault))
+    return ErrorReply(status=fault.status, body=_spoken(protocol).write_fault(fault))
 
 
 def transcode_error(
@@ -43,4 +44,12 @@ def transcode_error(
 
 
 def _status_for(target: str, failure: Failure) -> int:
-    return PROTOCOLS[target].overloaded_status if failure.verdict is Verdict.OVERLOADED else failure.status
+    return _spoken(target).overloaded_status if failure.verdict is Verdict.OVERLOADED else failure.status
+
+
+def _spoken(name: str) -> Protocol:
+    """ProtocolError: there is none of that name."""
+    found = PROTOCOLS.get(name)
+    if found is None:
+        raise ProtocolError(f"There is no protocol {name!r}; there are {', '.join(PROTOCOLS)}.", reason="unsupported_wire_format")
+    return found
