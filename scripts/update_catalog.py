@@ -119,6 +119,8 @@ IMAGE_MODES: Final = frozenset({"image_generation", "image_edit"})
 READING_MODES: Final = frozenset({"embedding", "rerank", "moderation", "audio_transcription", "ocr"})
 """They write no tokens, so that an output rate of 0 is true."""
 SPEAKING_MODES: Final = frozenset({"audio_speech"})
+WRITING_MODES: Final = frozenset({"chat", "responses", "completion", "realtime"})
+"""Whose models think, or do not: one source tells which do."""
 FREE: Final = frozenset({"openai/omni-moderation-latest", "openai/omni-moderation-2024-09-26"})
 """OpenAI charges nothing for moderation. An amount of 0 that a source states proves nothing elsewhere."""
 SIZED: Final = re.compile(r"(?:(low|medium|high|standard|hd)/)?(\d+)-x-(\d+)/(.+)")
@@ -146,6 +148,7 @@ class Model:
         self.images: dict[str, int] = {}
         self.request = 0
         self.mode = ""
+        self.thinks: bool | None = None
 
     def put(self, place: Place, amount: int) -> None:
         """An amount of 0 is no statement: sources write it where they know nothing."""
@@ -165,6 +168,7 @@ class Model:
                 mine[name] = max(amount, mine.get(name, 0))
         self.request = max(self.request, other.request)
         self.mode = self.mode or other.mode
+        self.thinks = self.thinks if other.thinks is None else bool(self.thinks or other.thinks)
 
 
 Sections = dict[str, dict[str, Model]]
@@ -227,6 +231,8 @@ def litellm_model(entry: Mapping[str, Any], section: str, name: str) -> Model:
         litellm_step(model, step)
     model.put(("", 0, "image"), nanousd(entry.get("output_cost_per_image") or 0, PER_UNIT))
     litellm_fees(model, entry, section, name)
+    if model.mode in WRITING_MODES:
+        model.thinks = entry.get("supports_reasoning") is True
     for mine, theirs in (("max_output", "max_output_tokens"), ("context", "max_input_tokens")):
         if isinstance(entry.get(theirs), int):
             model.limits[mine] = entry[theirs]
@@ -434,7 +440,7 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
     if base.get("audio_ms") and (base["input"] or base["output"]):
         del record["audio_ms"]  # the same again, in the other of two units that it is told in
     extra = {"tools": model.tools, "images": model.images, "uplifts": model.uplifts, "request": model.request, **model.limits}
-    return record | {key: value for key, value in extra.items() if value}
+    return record | {key: value for key, value in extra.items() if value} | ({"thinks": False} if model.thinks is False else {})
 
 
 def settle_media(rates: Rates) -> None:
@@ -565,6 +571,20 @@ def share_with_snapshots(models: Mapping[str, Model]) -> None:
             whole.absorb(model)
 
 
+def share_thinking(sections: Sections) -> None:
+    """Who thinks does so at every host, and in each of its snapshots. A source leaves it out for many."""
+
+    def base(name: str) -> str:
+        model = name.rpartition("/")[2]
+        return undated(model) or model
+
+    thinkers = {base(name) for models in sections.values() for name, model in models.items() if model.thinks}
+    for models in sections.values():
+        for name, model in models.items():
+            if base(name) in thinkers:
+                model.thinks = True
+
+
 def write_catalog(sections: Mapping[str, Any], aliases: Mapping[str, Mapping[str, str]], head: Mapping[str, str]) -> None:
     """One line a model, so that a change of prices reads as one."""
 
@@ -654,7 +674,9 @@ def make(prices: str, data: str, today: date, source: str) -> None:
     sections: dict[str, dict[str, Any]] = {}
     aliases: Aliases = {}
     counts: dict[str, tuple[int, int, int]] = {}
-    for section, models in merge(one, other).items():
+    merged = merge(one, other)
+    share_thinking(merged)
+    for section, models in merged.items():
         if section in NOT_PRICED_BY_CALL:
             continue
         declared = names.get(section, {}) | pointers.get(section, {})

@@ -71,12 +71,20 @@ def test_a_stream_that_the_client_left_is_charged_for_what_was_seen(observed: in
 
 @pytest.mark.parametrize(("seconds", "choices"), [(0.0, 3), (0.25, 1), (2.0, 3)])
 def test_what_may_have_been_thought_unseen_is_charged_too(seconds: float, choices: int) -> None:
-    """For every choice, as fast as any model writes, for as long as the stream was open: thoughts are billed and not shown."""
+    """For every choice, for as long as the stream was open: thoughts are billed and not shown."""
     left = attempt(observed=7)
     left.sent_at, left.left_at = 100.0, 100.0 + seconds
     quote = msgspec.structs.replace(QUOTE, output_bound=20_000, choices=choices)
     output = min(7 + choices * (ABORT_SLACK_TOKENS + int(seconds * UNSEEN_TOKENS_A_SECOND)), 20_000)
     assert left.charge(Outcome(verdict=Verdict.ABORTED), 200, quote) == (bound(100, output, PRICE), True)
+
+
+def test_a_model_that_does_not_think_is_charged_for_what_was_seen() -> None:
+    """However long its stream was open: most of its time it writes, and that is shown."""
+    left = attempt(observed=7, price=msgspec.structs.replace(PRICE, thinks=False))
+    left.sent_at, left.left_at = 100.0, 160.0
+    quote = msgspec.structs.replace(QUOTE, output_bound=20_000)
+    assert left.charge(Outcome(verdict=Verdict.ABORTED), 200, quote) == (bound(100, 7 + ABORT_SLACK_TOKENS, PRICE), True)
 
 
 def test_a_plain_reply_that_the_client_left_is_charged_in_full() -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from omnillm.gateway.meter import Meter
@@ -89,9 +90,9 @@ def test_what_is_open_at_the_end_is_charged_by_estimate() -> None:
 
 
 def test_what_an_open_turn_may_have_thought_is_charged() -> None:
-    """By the time that it was open, at most the model's longest; thoughts cost as reasoning does."""
-    for seconds, tokens in ((0.25, 1000), (60.0, 4096)):
-        it = meter()
+    """By the time that it was open, at most the model's longest, and as reasoning costs; nothing where the model never thinks."""
+    for seconds, tokens, thinks in ((2.0, 1000, True), (60.0, 4096, True), (60.0, 0, False)):
+        it = meter(price=msgspec.structs.replace(PRICE, thinks=thinks))
         it.from_provider(created())
         it.close(seconds)
         assert it.spent_nanousd == bound(OWN_TOKENS, 16, PRICE) + cost(Usage(reasoning=tokens), PRICE)

@@ -109,14 +109,14 @@ async def test_in_the_middle_of_a_stream(gateway: Running, fake: FakeProvider, d
 @pytest.mark.parametrize("events", [0, 1], ids=["before a word", "after a word"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events: int) -> None:
-    """2,000 tokens of thoughts in two seconds, of which nothing was shown: the provider bills them, and the ledger is not below it."""
+    """2,000 tokens of thoughts in four seconds, of which nothing was shown: the provider bills them, and the ledger is not below it."""
     clock, thinker = ManualClock(), Behaviour(reasoning_tokens=2000)
     async with FakeProvider(keys={"sk-a": thinker}, prices=PRICES, clock=SystemClock(), billing_lag_tokens=LAG_TOKENS) as fake:
         gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}), clock=clock)
         fake.enqueue(Fault.stall(after_events=events))
         line = await Line.open(gateway.port, ask(dialect, "hello", is_stream=True, cap=60_000))
         await fake.arrived(1)
-        clock.advance(2.0)
+        clock.advance(4.0)
         if events:
             assert await line.head() == 200
             assert await line.piece()

@@ -141,6 +141,30 @@ def test_unlisted_name_has_no_price(model):
     assert CATALOG.find("openai", "nowhere", model) is None
 
 
+def test_who_thinks_is_known_by_every_name():
+    """Of each host and snapshot, as soon as one is known to; of whom nobody says so, nobody knows."""
+    thinking = [("openai", "gpt-5"), ("openai", "gpt-5-2025-08-07"), ("anthropic", "claude-sonnet-4-5"), ("gemini", "gemini-2.5-flash")]
+    silent = [("openai", "gpt-4.1-mini"), ("openai", "gpt-4o"), ("openai", "gpt-4.1-2025-04-14")]
+    assert [CATALOG.find("p", *named).thinks for named in thinking + silent] == [True] * 4 + [False] * 3
+    hosts = {
+        (section, model): listing.thinks
+        for (section, model), listing in ENTRIES.items()
+        if model.rpartition("/")[2] in {"claude-sonnet-4-5", "gpt-5", "gemini-2.5-flash"}
+    }
+    assert len(hosts) > 10
+    assert False not in hosts.values()
+
+
+def test_a_configured_price_says_itself_whether_its_model_thinks():
+    """Else the list does; of a model that is not listed nobody knows, and it may."""
+    names = [("gpt-4.1-mini", None), ("gpt-4.1-mini", True), ("gpt-5", None), ("gpt-5", False), ("own", None), ("own", False)]
+    said = [
+        catalog_of({f"openai/{model}": Listing(input=1, output=2, thinks=thinks)}).find("openai", "openai", model).thinks
+        for model, thinks in names
+    ]
+    assert said == [False, True, True, False, True, False]
+
+
 def test_configured_price_comes_first():
     """For that provider only; limits that it does not state are those of the list."""
     own = Listing(input=1, output=2)

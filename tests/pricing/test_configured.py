@@ -25,7 +25,7 @@ pricing:
     openai/own: %s
 """
 WHOLE = """{input: 1, output: 2, cache_write: 1.5, per_image: 0.04, per_tool_call: 0.01, per_tool: {web_search: 0.02}, per_request: 0.005,
-      above: [{tokens: 1000, input: 3, output: 4}], max_output: 500, context: 9000,
+      above: [{tokens: 1000, input: 3, output: 4}], max_output: 500, context: 9000, thinks: false,
       service_tiers: {priority: {input: 2, output: 4, above: [{tokens: 1000, input: 6}]}}}"""
 
 
@@ -54,6 +54,7 @@ def test_every_figure_of_a_configured_price_is_used():
     made = catalog("{input: 1, output: 2, output_image: 30, input_video: 12, output_video: 17.5}").find("openai", "openai", "own")
     assert cost(Usage(output=10, output_image=10, input_video=10, output_video=10), made) == 20_000 + 300_000 + 120_000 + 175_000
     assert (found.max_output, found.context, found.cache_write_long, found.image) == (500, 9000, 1_500_000_000, 40_000 * 10**9)
+    assert (found.thinks, price.thinks) == (False, True)
 
 
 @in_turn(
@@ -83,7 +84,16 @@ def test_a_bad_price_is_told_with_place_and_line(price, place, problem):
 
 
 @pytest.mark.parametrize(
-    "price", [{"input": -1}, {"output": "5e-7"}, {"input": 0.5}, {"cache_read": "1000001"}, {"max_output": 0}, {"max_output": 1.5}]
+    "price",
+    [
+        {"input": -1},
+        {"output": "5e-7"},
+        {"input": 0.5},
+        {"cache_read": "1000001"},
+        {"max_output": 0},
+        {"max_output": 1.5},
+        {"thinks": "no"},
+    ],
 )
 def test_the_library_refuses_the_same(price):
     """With the name of the argument."""
@@ -93,10 +103,10 @@ def test_the_library_refuses_the_same(price):
 
 def test_every_rate_of_the_library_is_that_of_the_configuration():
     """Under the same name, in the same unit: no field is read into another's place."""
-    named = [name for name in PriceConfig.__struct_fields__ if name != "max_output"]
+    named = [name for name in PriceConfig.__struct_fields__ if name not in {"max_output", "thinks"}]
     given = {name: f"{number}.5" for number, name in enumerate(named, 1)}
-    written = "{" + ", ".join(f"{name}: {usd}" for name, usd in given.items()) + "}"
-    assert price_settings("m", PriceConfig(**given)) == parse(TEXT % written, {}).pricing.overrides["openai/own"]
+    written = "{" + ", ".join(f"{name}: {usd}" for name, usd in given.items()) + ", thinks: false}"
+    assert price_settings("m", PriceConfig(**given, thinks=False)) == parse(TEXT % written, {}).pricing.overrides["openai/own"]
 
 
 def test_a_compatible_host_is_priced_as_its_vendor():

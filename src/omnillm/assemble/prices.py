@@ -38,7 +38,7 @@ def read_catalog() -> bytes:
 def listing_of(price: PriceSettings) -> Listing:
     given = {
         name: value
-        for name in ("tools", "images", "tool_call", "request", "max_output", "context")
+        for name in ("tools", "images", "tool_call", "request", "max_output", "context", "thinks")
         if (value := getattr(price, name)) is not None
     }
     tiers = {name: Tier(**_rates(tier), steps=_steps(tier)) for name, tier in price.tiers.items()}

@@ -274,6 +274,8 @@ class PriceSettings(TierSettings, frozen=True, kw_only=True):
     request: NanoUsdEach | None = field(default=None, name="per_request")
     max_output: Tokens | None = None
     context: Tokens | None = None
+    thinks: bool | None = None
+    """False: the model never reasons unseen, which an abandoned stream is charged for."""
 
 
 class PricingSettings(Struct, frozen=True, kw_only=True):

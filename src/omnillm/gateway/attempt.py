@@ -26,8 +26,8 @@ UNBILLED = frozenset(
 died, because nobody can prove that the request had not arrived."""
 ABORT_SLACK_TOKENS = 16
 """What a provider may generate and bill between our closing and its noticing."""
-UNSEEN_TOKENS_A_SECOND = 4_000
-"""What a model may think, and bill, without a byte of it being shown: no host is known where one writes faster."""
+UNSEEN_TOKENS_A_SECOND = 500
+"""What a model that thinks may bill without a byte of it being shown: few write faster, and those on hosts where a token is cheap."""
 
 
 class Attempt(msgspec.Struct, eq=False):
@@ -96,10 +96,11 @@ class Attempt(msgspec.Struct, eq=False):
             return 0, False
         prompt, output, units = quote.bounds((self.lease.provider, self.lease.model), price)
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
-            output = min(output, self.observed_bytes + self._unseen(quote.choices))
+            output = min(output, self.observed_bytes + quote.choices * self._unseen(price))
         self.price_version = bounded(price.version, prompt, output, units)
         return bound(prompt, output, price, units), True
 
-    def _unseen(self, choices: int) -> int:
-        """Tokens at most that an abandoned stream may be billed for and did not show: thoughts, and what was on its way."""
-        return choices * (ABORT_SLACK_TOKENS + int((self.left_at - self.sent_at) * UNSEEN_TOKENS_A_SECOND))
+    def _unseen(self, price: Price) -> int:
+        """Tokens a choice that an abandoned stream may be billed for and did not show: what was on its way, and thoughts."""
+        open_s = self.left_at - self.sent_at if price.thinks else 0.0
+        return ABORT_SLACK_TOKENS + int(open_s * UNSEEN_TOKENS_A_SECOND)

@@ -99,8 +99,8 @@ class Meter:
         turns, price = self.billable_turns, self._price
         if turns and price is not None:
             asked = turns * bound(prompt_bound(self._watch, price), SLACK_TOKENS, price)
-            thought = cost(Usage(reasoning=min(int(open_s * UNSEEN_TOKENS_A_SECOND), longest_output(price))), price)
-            self._estimate(asked + bound(0, self._observed(turns), price) + turns * thought)
+            thoughts = min(int(open_s * UNSEEN_TOKENS_A_SECOND), longest_output(price)) if price.thinks else 0
+            self._estimate(asked + bound(0, self._observed(turns), price) + turns * cost(Usage(reasoning=thoughts), price))
 
     def _add_beside(self, report: Report) -> None:
         """A transcription, at its own model's price; where nobody knows that, at the session's, which is dearer."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final
 
 import msgspec
@@ -33,6 +34,8 @@ class PriceConfig(msgspec.Struct, frozen=True, kw_only=True):
     output_video: Usd | None = None
     max_output: int | None = None
     """Tokens; without it a call that has no output cap of its own gets one when a budget must be kept."""
+    thinks: bool | None = None
+    """False: the model never reasons unseen, which an abandoned stream is charged for. None: as the built-in list says of it."""
 
 
 _AS_NAMED: Final = (
@@ -44,6 +47,8 @@ _AS_NAMED: Final = (
 def price_settings(model: str, price: PriceConfig) -> PriceSettings:
     if not isinstance(price, PriceConfig):
         raise ConfigError("must be a PriceConfig", path=f"prices.{model}")
+    if type(price.thinks) not in {bool, NoneType}:
+        raise ConfigError("must be True, False or None", path=f"prices.{model}.thinks")
 
     def rate(name: str) -> int | None:
         given = getattr(price, name)
@@ -57,6 +62,7 @@ def price_settings(model: str, price: PriceConfig) -> PriceSettings:
         cache_write_long=rate("cache_write_1h"),
         **as_named,
         max_output=None if price.max_output is None else read(values.tokens, price.max_output, f"prices.{model}.max_output"),
+        thinks=price.thinks,
     )
 
 

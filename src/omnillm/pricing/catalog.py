@@ -68,7 +68,10 @@ class Catalog:
         return None if match is None else match.listing.price(terms, match.version)
 
     def match(self, provider: str, section: str, model: str) -> Match | None:
-        """The configured price of `provider`'s model, else the listed one of its section; a limit that the first lacks is the second's."""
+        """The configured price of `provider`'s model, else the listed one of its section.
+
+        What a configured one does not say beside its rates is as listed.
+        """
         configured = self._overrides.get(f"{provider}/{model}")
         is_whole = configured is not None and configured.max_output and configured.context
         listed = None if is_whole else self.price_list.find(section, model)
@@ -80,7 +83,13 @@ class Catalog:
             return Match(listing=listing, version=version, rule="exact" if name == model else "alias")
         own = configured
         if listed is not None:
-            own = msgspec.structs.replace(own, max_output=own.max_output or listed[1].max_output, context=own.context or listed[1].context)
+            theirs = listed[1]
+            own = msgspec.structs.replace(
+                own,
+                max_output=own.max_output or theirs.max_output,
+                context=own.context or theirs.context,
+                thinks=theirs.thinks if own.thinks is None else own.thinks,
+            )
         return Match(listing=own, version=f"configured-{digest(configured)}:{provider}/{model}", rule="configured")
 
     def figures(self, version: str, section: str, model: str) -> Listing | None:

@@ -47,6 +47,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     max_output: int = 0
     """Tokens; 0: unknown. So is `context`."""
     context: int = 0
+    thinks: bool = True
+    """Whether the model may reason, and bill it, without showing it."""
     version: str = "configured"
     """Which figures these are, under which terms: with it, a row's cost can be computed again (`pricing/reference.py`)."""
     steps: tuple[tuple[int, "Price"], ...] = ()

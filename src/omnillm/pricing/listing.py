@@ -68,6 +68,8 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     request: Fee = 0
     max_output: Tokens = 0
     context: Tokens = 0
+    thinks: bool | None = None
+    """Whether the model may reason without showing it; None: nobody has said so, and it may."""
 
     def price(self, terms: Terms, version: str, *, is_folded: bool = False) -> Price | None:
         """None: what these terms cost is not known. `is_folded`: as when usage did not tell image tokens apart (`_folded`)."""
@@ -88,6 +90,7 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
             **common,
             max_output=self.max_output,
             context=self.context,
+            thinks=self.thinks is not False,
             steps=tuple(
                 (int(above), Price.of(**of(own | _stated(rates), uplift), **common))
                 for above, rates in sorted(steps.items(), key=lambda each: int(each[0]))
