@@ -104,6 +104,22 @@ async def test_held_budget_is_a_402_to_come_back_to(serve: Serve, fake: FakeProv
     assert (await task).is_answer
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_limit_told_after_content_is_no_free_failover(serve: Serve, fake: FakeProvider, dialect: str) -> None:
+    """One piece brings a word and a 429: what was said may be billed, so another key is asked only if there is room for both."""
+    question = ask(dialect, "hello", cap=20, is_stream=True)
+    held = await held_by_one(serve, fake, question)
+    keys = {"a": "key: sk-a", "b": "key: sk-b"}
+    for limit, is_answered in ((held, False), (2 * held, True)):
+        gateway = await serve(configuration(fake, keys=keys, limit_usd=usd(limit)))
+        before = len(fake.log)
+        fake.enqueue(Fault(name="limited", error_after=1, error_status=429))
+        async with watched(gateway, limit):
+            reply = await exchange(gateway.port, question)
+        assert (reply.status, len(fake.log) - before) == ((200, 2) if is_answered else (402, 1))
+        assert (await gateway.books())[1] <= limit
+
+
 async def test_soft_budget_lets_through(serve: Serve, fake: FakeProvider) -> None:
     """It counts, and refuses nobody."""
     gateway = await serve(configuration(fake, limit_usd="0.000001", hard=False))

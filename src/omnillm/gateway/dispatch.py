@@ -211,11 +211,11 @@ class Dispatch:
         if verdict in RETRIES:
             if not is_repeatable or round_.retries > self.settings.max_retries:
                 raise round_.error()
-            await self._cover(case)
         elif verdict not in FAILOVERS:
             raise round_.error()
         if self._upstreams.now() > case.call.deadline - SHORTEST_ATTEMPT_S:
             raise round_.error() if verdict is not Verdict.NOT_SENT else round_.overdue()
+        await self._cover(case)  # also of a failover: a stream may have shown something, and then told of a limit
         return None
 
     async def _cover(self, case: Case) -> None:
