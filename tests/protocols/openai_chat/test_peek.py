@@ -169,6 +169,14 @@ def test_cache_writes_are_split_by_term():
     assert usage_of({"prompt_tokens": 20, "prompt_tokens_details": details}) == Usage(cache_write_short=5, cache_write_long=15)
 
 
+def test_what_perplexity_reads_and_thinks_on_the_way_is_counted():
+    """Its research tells it beside the totals: citations are input, and every search but the first, which each call pays, is a tool call."""
+    told = {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196}
+    beside = {"citation_tokens": 20_016, "reasoning_tokens": 73_997, "num_search_queries": 18}
+    assert PROTOCOL.peek_reply(reply(told | beside)).usage == Usage(input=20_049, output=7163, reasoning=73_997, tool_calls=17)
+    assert PROTOCOL.peek_reply(reply(told | {"num_search_queries": 1})).usage == Usage(input=33, output=7163)
+
+
 @pytest.mark.parametrize(
     "spelling", [{"prompt_tokens_details": {"cached_tokens": 4}}, {"prompt_cache_hit_tokens": 4}, {"cached_tokens": 4}]
 )

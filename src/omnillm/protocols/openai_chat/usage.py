@@ -35,8 +35,16 @@ def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Us
     usage = Usage(
         input=prompt - cached, cache_read=cached, output=completion - reasoning, reasoning=reasoning, images=images, tool_calls=tool_calls
     )
+    if reported.citation_tokens is not None:
+        return _researched(usage, reported)
     is_mixed = heard.cache_write_tokens or heard.audio_tokens or heard.image_tokens or heard.video_tokens
     return _split_further(usage, heard, said) if is_mixed or said.audio_tokens or said.image_tokens else usage
+
+
+def _researched(usage: Usage, reported: ChatUsage) -> Usage:
+    """What was read and thought on the way stands in none of the totals. The first search is what the price list has for every attempt."""
+    read, thought, searches = reported.citation_tokens or 0, reported.reasoning_tokens or 0, reported.num_search_queries or 0
+    return msgspec.structs.replace(usage, input=usage.input + read, reasoning=thought, tool_calls=max(searches - 1, 0))
 
 
 def _split_further(usage: Usage, heard: PromptDetails, said: CompletionDetails) -> Usage:

@@ -48,6 +48,10 @@ class ChatUsage(msgspec.Struct, frozen=True, gc=False):
     """DeepSeek."""
     cached_tokens: Count | None = None
     """Moonshot."""
+    citation_tokens: Count | None = None
+    """Perplexity, of research; so are the next two."""
+    reasoning_tokens: Count | None = None
+    num_search_queries: Count | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
