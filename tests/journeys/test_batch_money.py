@@ -210,6 +210,22 @@ async def test_anthropics_requests_are_bounded_in_the_body(provider: FakeProvide
         assert await is_proven(program)
 
 
+async def test_a_batch_costs_what_its_place_does(provider: FakeProvider) -> None:
+    """Anthropic's results say where each was computed: a tenth more in the US, at half the price of the batch."""
+    async with gateway(provider, "anthropic") as program:
+        made = await program.primitive_async_job(inline("claude-opus-4-6", "claude-opus-4-6"))
+        used = {"input_tokens": 5, "output_tokens": 7}
+        messages = [
+            {"type": "message", "model": "claude-opus-4-6", "content": [], "usage": used | geo} for geo in ({}, {"inference_geo": "us"})
+        ]
+        lines = [{"custom_id": "0", "result": {"type": "succeeded", "message": message}} for message in messages]
+        tell(provider, "messages/batches", made.id, content="\n".join(map(json.dumps, lines)).encode())
+        await program.primitive_call(made.result_requests[0])
+        plain = 5 * 2_500 + 7 * 12_500
+        assert spent(program) == plain + plain * 11 // 10
+        assert await is_proven(program)
+
+
 async def test_geminis_requests_are_bounded_in_the_body(provider: FakeProvider) -> None:
     """And settled by the replies in what is told: the fake one's are done at once."""
     batch = {"batch": {"inputConfig": {"requests": {"requests": [{"request": PROMPT}, {"request": PROMPT}]}}}}

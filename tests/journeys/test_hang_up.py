@@ -131,6 +131,19 @@ async def test_while_the_model_thinks_unseen(serve: Serve, dialect: str, events:
         assert ledger == settled >= fake.invoice.total_nanousd
 
 
+async def test_what_goes_on_in_the_background_is_charged_whole(gateway: Running, fake: FakeProvider) -> None:
+    """A stream of a Responses call with `background` may be left and taken up again: the model writes to its end in any case."""
+    fake.enqueue(Fault.stall(after_events=1))
+    asked = ask("openai_responses", "hello", is_stream=True, cap=50_000, more={"background": True})
+    line = await Line.open(gateway.port, asked)
+    assert await line.head() == 200
+    line.reset()
+    await until(lambda: gateway.in_flight == 0)
+    request, [attempt] = await gateway.last()
+    assert (request.status, attempt.verdict, attempt.is_estimated) == (499, "aborted", True)
+    assert attempt.cost_nanousd == (await gateway.books())[0] >= 50_000 * 1_600
+
+
 async def test_in_the_middle_of_a_plain_reply(gateway: Running, fake: FakeProvider) -> None:
     """Half of a JSON body has come and nothing was shown."""
     fake.enqueue(Fault.stall(after_events=3))

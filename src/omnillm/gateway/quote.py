@@ -30,6 +30,8 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     units: Units = NO_UNITS
     untold_calls: int = 0
     """Tool calls that are made and paid, and that no reply counts."""
+    goes_on: bool = False
+    """The provider generates to the end, whoever hangs up."""
     turns: int = 0
     """How often the whole context may be read as prompt; 0: only the body is."""
     output_turns: int = 1
@@ -73,7 +75,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_charged: bool = True
     """False: counting tokens, which is free, and native calls, which settle themselves."""
     is_paid_by_piece: bool = True
-    """A stream that was given up costs what was seen of it. An endpoint family is made as a whole, and paid as one."""
+    """A stream that was given up costs what was seen of it. An endpoint family is made, and paid, as a whole, and so is what goes on."""
 
     def counted(self, target: tuple[str, str], price: Price) -> Usage | None:
         """What a call that went well has used by its request alone, where nothing else is paid: characters."""
@@ -160,7 +162,7 @@ class Quoter:
             choices=peek.n,
             uncapped_choices=peek.n if cap is None and needs_price else 0,
             extras=extras,
-            is_paid_by_piece=not call.protocol.family,
+            is_paid_by_piece=not (call.protocol.family or (extras and any(each.goes_on for each in extras.values()))),
         )
         return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.pairs)
 
@@ -289,6 +291,7 @@ def _extras_of(asked: Asked) -> Extras:
         terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools)), image=asked.image),
         units=Units(asked.calls, asked.images, asked.characters, asked.audio_ms),
         untold_calls=asked.untold_calls,
+        goes_on=asked.goes_on,
         turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
         output_turns=asked.output_turns,
         unbounded=asked.unbounded,

@@ -93,6 +93,10 @@ def _tier_under(name: str, standard: frozenset[str]) -> Reader:
 # OpenAI Responses
 
 
+def _background(asked: Asked, value: Any, _: Members) -> None:
+    asked.goes_on = bool(value)
+
+
 def _responses_tools(asked: Asked, value: Any, members: Members) -> None:
     most = _value(members, "max_tool_calls")
     for tool in value or ():
@@ -255,7 +259,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "previous_response_id": _unseen,
         "conversation": _unseen,
         "prompt": _unseen,
-        "background": _harmless,
+        "background": _background,
         "context_management": _compaction,
     },
     "anthropic_messages": _MESSAGES,
