@@ -118,6 +118,19 @@ def test_what_has_no_bound_is_named(protocol, extra, named):
     assert named in asked(protocol, **extra).unbounded
 
 
+@pytest.mark.parametrize(
+    ("protocol", "member", "written"),
+    [
+        (MESSAGES, "tools", b'[{"type":"web_search_20250305","name":"web_search","max_uses":1000,"max_uses":1}]'),
+        (RESPONSES, "tools", b'[{"type":"web_search","type":"function"},{"type":"file_search"}]'),
+        (GEMINI, "tools", b'[{"googleSearch":{},"googleSearch":{}}]'),
+    ],
+)
+def test_what_two_readers_may_read_twice_has_no_bound(protocol, member, written):
+    """A member that stands twice within what decides the price: which of the two counts is the provider's affair."""
+    assert "stands twice" in asked(protocol, **{member: msgspec.Raw(written)}).unbounded
+
+
 def quoter_of(unknown="refuse_if_budgeted", **entries):
     """`entries`: models of the provider p."""
     listings = {f"p/{name}": entry for name, entry in entries.items()}

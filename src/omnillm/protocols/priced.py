@@ -28,6 +28,8 @@ def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], 
             asked.refuse(name)
             continue
         try:
+            if name in members:
+                _refuse_repeated(asked, name, members)
             read(asked, _value(members, name), members)
         except (msgspec.MsgspecError, AttributeError, LookupError, TypeError, ValueError):
             asked.refuse(name)
@@ -221,14 +223,12 @@ def _refuse_repeated(asked: Asked, name: str, members: Members) -> None:
 
 
 def _model_fields(asked: Asked, value: Any, members: Members) -> None:
-    _refuse_repeated(asked, MODEL_FIELDS, members)
     for field in (value or {}).items():
         if not is_bounded_field(field):
             asked.refuse(f"{MODEL_FIELDS}.{field[0]}")
 
 
 def _converse_tools(asked: Asked, value: Any, members: Members) -> None:
-    _refuse_repeated(asked, TOOL_CONFIG, members)
     for tool in (value or {}).get("tools") or ():
         if "systemTool" in tool:
             asked.refuse("the tool systemTool")
