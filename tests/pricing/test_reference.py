@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from omnillm.admission.asks import Lease
 from omnillm.gateway.attempt import Attempt
-from omnillm.gateway.quote import Extras, Quote
+from omnillm.gateway.extras import Extras
+from omnillm.gateway.quote import Quote
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Units

@@ -7,49 +7,23 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, BudgetExceeded
-from omnillm.gateway.bridge import Bridge, Bridged
+from omnillm.gateway.bridge import Bridge
 from omnillm.gateway.call import GENERATE, REALTIME, Call, has_ambiguous_body
+from omnillm.gateway.extras import NO_EXTRAS, Extras, extras_of
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import prompt_tokens
-from omnillm.pricing.terms import PLAIN, Terms
-from omnillm.protocols.extras import Asked, Served
-from omnillm.protocols.priced import read_asked, served_tier
+from omnillm.pricing.terms import PLAIN
+from omnillm.protocols.extras import Served
+from omnillm.protocols.priced import served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
 
-
-class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a call asks of one target beyond tokens that its body shows. Counts are upper bounds."""
-
-    terms: Terms = PLAIN
-    units: Units = NO_UNITS
-    untold_calls: int = 0
-    """Tool calls that are made and paid, and that no reply counts."""
-    goes_on: bool = False
-    """The provider generates to the end, whoever hangs up."""
-    turns: int = 0
-    """How often the whole context may be read as prompt; 0: only the body is."""
-    output_turns: int = 1
-    unbounded: str = ""
-    """What has no bound."""
-    unbounded_output: str = ""
-    """What has none where output is paid and the model's own maximum is not known; and `unbounded_audio` where audio is."""
-    unbounded_audio: str = ""
-
-    def why_unbounded(self, price: Price) -> str:
-        """What has no bound at this price; nothing: all of it has one."""
-        if self.unbounded_output and price.dearest_output and not price.max_output:
-            return self.unbounded_output
-        return self.unbounded or (self.unbounded_audio if price.audio_ms else "")
-
-
 Pairs = tuple[tuple[str, str], ...]
-NO_EXTRAS = Extras()
 MOST_TARIFFS = 4096
 
 
@@ -144,11 +118,11 @@ class Quoter:
             estimate, prompt_bound = _weigh(call.protocol, text.members, len(call.body) - len(text.body))
             peek, extras = call.peek, {}
             if peek.price_members or call.protocol.asks is not None:
-                extras = _extras(plan.targets, [call] * len(plan.targets))
+                extras = extras_of(plan.targets, [call] * len(plan.targets))
         else:
             sent = [bridge.find(target) or call for target in plan.targets]
             body = sent[0] if sent else call
-            (estimate, prompt_bound), peek, extras = _weigh(body.protocol, body.members), body.peek, _extras(plan.targets, sent)
+            (estimate, prompt_bound), peek, extras = _weigh(body.protocol, body.members), body.peek, extras_of(plan.targets, sent)
             for body in sent[1:]:
                 estimate, prompt_bound = _heavier((estimate, prompt_bound), _weigh(body.protocol, body.members))
                 peek = _wider(peek, body.peek)
@@ -272,32 +246,6 @@ def _wider(one: RequestPeek, other: RequestPeek) -> RequestPeek:
     is_open = one.output_cap is None or other.output_cap is None
     cap = None if is_open else max(one.output_cap or 0, other.output_cap or 0)
     return replace(one, output_cap=cap, n=max(one.n, other.n))
-
-
-def _extras(targets: Sequence[Target], sent: Sequence[Call | Bridged]) -> dict[tuple[str, str], Extras]:
-    """`sent`: the body of each target, as it reads it itself: money rests on that."""
-    found: dict[tuple[str, str], Extras] = {}
-    for target, body in zip(targets, sent, strict=True):
-        protocol, peek = body.protocol, body.peek
-        if protocol.asks is not None:
-            found[target.provider, target.model] = _extras_of(protocol.asks(body.members))
-        elif peek.price_members:
-            found[target.provider, target.model] = _extras_of(read_asked(protocol.name, body.members, peek.price_members, peek.n))
-    return found
-
-
-def _extras_of(asked: Asked) -> Extras:
-    return Extras(
-        terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools)), image=asked.image),
-        units=Units(asked.calls, asked.images, asked.characters, asked.audio_ms),
-        untold_calls=asked.untold_calls,
-        goes_on=asked.goes_on,
-        turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
-        output_turns=asked.output_turns,
-        unbounded=asked.unbounded,
-        unbounded_output=asked.unbounded_output,
-        unbounded_audio=asked.unbounded_audio,
-    )
 
 
 def _weigh(protocol: Protocol, members: Members, prose: int = 0) -> tuple[int, int]:

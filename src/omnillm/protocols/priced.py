@@ -222,13 +222,13 @@ def _refuse_repeated(asked: Asked, name: str, members: Members) -> None:
         asked.refuse(name, "a member of it stands twice")
 
 
-def _model_fields(asked: Asked, value: Any, members: Members) -> None:
+def _model_fields(asked: Asked, value: Any, _: Members) -> None:
     for field in (value or {}).items():
         if not is_bounded_field(field):
             asked.refuse(f"{MODEL_FIELDS}.{field[0]}")
 
 
-def _converse_tools(asked: Asked, value: Any, members: Members) -> None:
+def _converse_tools(asked: Asked, value: Any, _: Members) -> None:
     for tool in (value or {}).get("tools") or ():
         if "systemTool" in tool:
             asked.refuse("the tool systemTool")

@@ -1,0 +1,67 @@
+"""What a call asks of each of its targets beyond tokens that its body shows: read in each protocol's words, before it is priced."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from omnillm.gateway.bridge import Bridged
+from omnillm.gateway.call import Call
+from omnillm.pricing.cost import NO_UNITS, Price, Units
+from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.protocols.extras import Asked
+from omnillm.protocols.priced import read_asked
+from omnillm.routing.target import Target
+
+
+class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a call asks of one target beyond tokens that its body shows. Counts are upper bounds."""
+
+    terms: Terms = PLAIN
+    units: Units = NO_UNITS
+    untold_calls: int = 0
+    """Tool calls that are made and paid, and that no reply counts."""
+    goes_on: bool = False
+    """The provider generates to the end, whoever hangs up."""
+    turns: int = 0
+    """How often the whole context may be read as prompt; 0: only the body is."""
+    output_turns: int = 1
+    unbounded: str = ""
+    """What has no bound."""
+    unbounded_output: str = ""
+    """What has none where output is paid and the model's own maximum is not known; and `unbounded_audio` where audio is."""
+    unbounded_audio: str = ""
+
+    def why_unbounded(self, price: Price) -> str:
+        """What has no bound at this price; nothing: all of it has one."""
+        if self.unbounded_output and price.dearest_output and not price.max_output:
+            return self.unbounded_output
+        return self.unbounded or (self.unbounded_audio if price.audio_ms else "")
+
+
+NO_EXTRAS = Extras()
+
+
+def extras_of(targets: Sequence[Target], sent: Sequence[Call | Bridged]) -> dict[tuple[str, str], Extras]:
+    """`sent`: the body of each target, as it reads it itself: money rests on that."""
+    found: dict[tuple[str, str], Extras] = {}
+    for target, body in zip(targets, sent, strict=True):
+        protocol, peek = body.protocol, body.peek
+        if protocol.asks is not None:
+            found[target.provider, target.model] = _of_asked(protocol.asks(body.members))
+        elif peek.price_members:
+            found[target.provider, target.model] = _of_asked(read_asked(protocol.name, body.members, peek.price_members, peek.n))
+    return found
+
+
+def _of_asked(asked: Asked) -> Extras:
+    return Extras(
+        terms=Terms(tier=asked.tier, place=asked.place, tools=tuple(sorted(asked.tools)), image=asked.image),
+        units=Units(asked.calls, asked.images, asked.characters, asked.audio_ms),
+        untold_calls=asked.untold_calls,
+        goes_on=asked.goes_on,
+        turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
+        output_turns=asked.output_turns,
+        unbounded=asked.unbounded,
+        unbounded_output=asked.unbounded_output,
+        unbounded_audio=asked.unbounded_audio,
+    )
