@@ -178,10 +178,18 @@ def wav(rate: int, block: int, *, coding: int = 1, seconds: int = 2) -> bytes:
     )
 
 
+def after(chunk: bytes) -> bytes:
+    """A WAV of a quarter of a second of 8 kHz, behind a chunk that no player looks into."""
+    return b"RIFF\0\0\0\0WAVEJUNK" + len(chunk).to_bytes(4, "little") + chunk + b"\0" * (len(chunk) % 2) + wav(8_000, 1)[12:]
+
+
 @pytest.mark.parametrize(
     ("opening", "size", "most"),
     [
         (wav(16_000, 2), 16_000 * 2 * 2, 2_000),
+        (after(wav(8_000, 1_000)[12:36]), 2_000, 250),
+        (after(b"odd"), 2_000, 250),
+        (after(b"x" * 5_000)[:4096], 2_000, None),
         (wav(8_000, 1, coding=7), 8_000 * 3, 3_000),
         (wav(16_000, 2, coding=85), 64_000, None),
         (wav(0, 2), 64_000, None),

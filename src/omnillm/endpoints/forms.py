@@ -62,8 +62,13 @@ def longest_ms(opening: bytes, size: int) -> int | None:
 
 
 def _wav_ms(opening: bytes, size: int) -> int | None:
-    at = opening.find(b"fmt ", 12)
-    if at < 0 or len(opening) < at + 24:
+    at = 12
+    while opening[at : at + 4] != b"fmt ":  # whatever else stands before it may hold those letters
+        if len(opening) < at + 8:
+            return None
+        length = int.from_bytes(opening[at + 4 : at + 8], "little")
+        at += 8 + length + length % 2
+    if len(opening) < at + 24:
         return None
     chunk = opening[at + 8 :]
     coding, rate, block = (int.from_bytes(chunk[start:end], "little") for start, end in ((0, 2), (4, 8), (12, 14)))
