@@ -196,6 +196,26 @@ async def test_results_say_what_a_batch_cost(provider: FakeProvider) -> None:
         assert await is_proven(program)
 
 
+async def test_a_batch_that_may_search_is_settled_by_its_results(provider: FakeProvider) -> None:
+    """The sum that its provider tells counts tokens; every search is paid, too."""
+    asked = {"model": "gpt-5-mini", "input": "x", "max_output_tokens": 20, "tools": [{"type": "web_search"}], "max_tool_calls": 3}
+    output = [{"type": "web_search_call"}, {"type": "web_search_call"}, {"type": "message", "content": []}]
+    answered = {"object": "response", "status": "completed", "model": "gpt-5-mini", "output": output, "usage": USED}
+    result = json.dumps({"response": {"status_code": 200, "body": answered}}).encode()
+    async with gateway(provider, limit="5") as program:
+        made = await made_of_file(program, provider, line(url="/v1/responses", body=asked))
+        bound = spent(program)
+        assert bound >= 3 * 10_000_000
+        tell(provider, "batches", made.id, status="completed", usage=USED, model="gpt-5-mini")
+        job = await program.primitive_async_job(made.status_request)
+        assert spent(program) == bound
+        [request] = job.result_requests
+        tell(provider, "files", request.path.split("/")[2], content=result)
+        await program.primitive_call(request)
+        assert spent(program) == 2 * 10_000_000 + 5 * 125 + 7 * 1_000
+        assert await is_proven(program)
+
+
 async def test_anthropics_requests_are_bounded_in_the_body(provider: FakeProvider) -> None:
     """And settled by their results, each at the price of the model that answered it."""
     async with gateway(provider, "anthropic") as program:

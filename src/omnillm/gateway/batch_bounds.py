@@ -56,6 +56,16 @@ class BatchBound(msgspec.Struct, frozen=True, kw_only=True):
         """Every model that it asks for."""
         return tuple(dict.fromkeys(each.model for each in self.figures))
 
+    @property
+    def may_pay_tools(self) -> bool:
+        """Whether one of its requests may call a tool of the provider's that is paid by the call."""
+        return any(Terms.parse(terms).tools for each in self.figures for terms in each.terms)
+
+
+def noted(note: Binding) -> BatchBound:
+    """From a binding of the kind `NOTE`."""
+    return _read_note(note.caller)
+
 
 _read_note = msgspec.json.Decoder(BatchBound).decode
 
@@ -99,7 +109,7 @@ class BatchBounds:
         found = self._files.get((provider, file))
         if found is None:
             binding = await self._journal.binding(NOTE, file)
-            found = None if binding is None or binding.provider != provider else _read_note(binding.caller)
+            found = None if binding is None or binding.provider != provider else noted(binding)
         if found is None or any(self._digest((provider, each.model), each.terms) != each.digest for each in found.figures):
             return None
         return found

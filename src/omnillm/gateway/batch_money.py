@@ -14,7 +14,7 @@ import msgspec
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.batch_bounds import BATCH_TIER
+from omnillm.gateway.batch_bounds import BATCH_TIER, NOTE, noted
 from omnillm.gateway.batch_lines import Group, Results, Together
 from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.case import SUCCESS, Case
@@ -83,10 +83,20 @@ class BatchMoney:
         made_by = await self._made_by(provider, name)
         if made_by is None:
             return
-        self._bind_results(case, answer_files(told), made_by)
+        files = answer_files(told)
+        self._bind_results(case, files, made_by)
         usages = _reported(endpoint, told, body)
-        if usages is not None:
+        if usages is not None and not (files and await self._may_have_paid_tools(provider, told)):
             await self.settle(made_by, usages)
+
+    async def _may_have_paid_tools(self, provider: str, told: Mapping[str, object]) -> bool:
+        """Whether the requests of a batch may have called paid tools: its sum counts tokens, and only its results tell of those."""
+        file = told.get("input_file_id")
+        try:
+            note = await self._journal.binding(NOTE, file) if isinstance(file, str) else None
+        except LedgerUnavailable:
+            return True  # it is asked for again
+        return note is not None and note.provider == provider and noted(note).may_pay_tools
 
     def is_settled(self, made_by: str) -> bool:
         """Whether there is no more to be heard of the batch that a call made, as far as this process knows."""
