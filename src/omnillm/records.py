@@ -252,6 +252,15 @@ class RequestFilter(msgspec.Struct, frozen=True, kw_only=True):
 EVERY_REQUEST = RequestFilter()
 
 
+ID_RANDOM_BITS = 80
+"""Of a request id, behind its 48 bits of Unix milliseconds; both together are 32 hex digits."""
+
+
 def first_id(wall_ms: int) -> str:
-    """The lowest request id of a moment: its milliseconds are the first 12 of the 32 hex digits."""
-    return f"{wall_ms << 80:032x}"
+    """The lowest request id of a moment."""
+    return f"{wall_ms << ID_RANDOM_BITS:032x}"
+
+
+def id_wall_ms(request_id: str) -> int:
+    """Unix milliseconds of the moment at which an id was made."""
+    return int(request_id, 16) >> ID_RANDOM_BITS

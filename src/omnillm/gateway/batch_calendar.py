@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from omnillm.records import Binding
+from omnillm.records import Binding, id_wall_ms
 
 SOONEST_MS: Final = 3_600_000
 """Between two looks at one batch, and before the first."""
@@ -34,5 +34,5 @@ class BatchCalendar:
 
 
 def made_ms(bill: Binding) -> int:
-    """Unix milliseconds of the call that made the batch, which its id begins with."""
-    return int(bill.caller[:12], 16)
+    """Unix milliseconds of the call that made the batch: a bill bears its id in the place of a caller."""
+    return id_wall_ms(bill.caller)

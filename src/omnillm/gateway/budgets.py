@@ -18,6 +18,8 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
     """Of a rolling budget; 0: it follows the calendar."""
 
 
+LONGEST_LOOK_S = 3600
+"""From one look at the calendar to the next, at most: a clock may be set, and a time zone change its rules."""
 Renew = Callable[[str, str, int, float], None]
 """(budget, period id, settled nano-USD, Unix seconds at which it counts no more, or 0)."""
 Expire = Callable[[str, str], None]
@@ -67,7 +69,7 @@ class BudgetCalendar:
         """Renew every budget whose period is over. A clock that steps back never brings a period back."""
         if wall < self._next_wall:
             return
-        self._next_wall = wall + 3600
+        self._next_wall = wall + LONGEST_LOOK_S
         for each in self._scheduled.values():
             self._follow(each, wall)
 

@@ -8,6 +8,9 @@ from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import Price
 from omnillm.pricing.terms import PLAIN, Terms
 
+MOST_KEPT = 10_000
+"""Prices that are kept. Model names can come from strangers; those that come later are looked up each time."""
+
 
 class PriceBook:
     """The price of each target under each terms, looked up once."""
@@ -26,7 +29,7 @@ class PriceBook:
             return self._found[key]
         except KeyError:
             price = self._find(*target, terms)
-            if len(self._found) < 10_000:
+            if len(self._found) < MOST_KEPT:
                 self._found[key] = price
             return price
 

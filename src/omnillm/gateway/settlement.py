@@ -15,6 +15,7 @@ from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quoter
 from omnillm.gateway.refusals import refusal_error
+from omnillm.records import ID_RANDOM_BITS
 from omnillm.routing.target import Plan
 
 
@@ -90,9 +91,9 @@ class Settlement:
 
     def make_id(self, wall: float) -> str:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""
-        number = (int(wall * 1000) << 80) + self._random_bits(80)
+        number = (int(wall * 1000) << ID_RANDOM_BITS) + self._random_bits(ID_RANDOM_BITS)
         if number <= self._last_id:
-            number = self._last_id + 1 + self._random_bits(40)
+            number = self._last_id + 1 + self._random_bits(ID_RANDOM_BITS // 2)  # a step that nobody guesses, and many of which fit
         self._last_id = number
         return number.to_bytes(16).hex()  # half as long as to format it
 
