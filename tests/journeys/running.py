@@ -120,6 +120,13 @@ class Running:
         [budget] = [each for each in self.program.controller.budgets() if each.name == "everything"]
         return (rows[0].cost_nanousd if rows else 0), budget.settled_nanousd, budget.reserved_nanousd
 
+    async def agrees_with(self, provider: FakeProvider) -> int:
+        """The ledger is the provider's invoice, and nothing is held. Returns both their nano-USD."""
+        ledger, settled, reserved = await self.books()
+        assert ledger == settled == provider.invoice.total_nanousd > 0
+        assert reserved == 0
+        return ledger
+
     async def wrong_costs(self) -> list[str]:
         """Attempts that did not cost what their price version and their usage say."""
         store, rows = self.program.store, list[Row]()

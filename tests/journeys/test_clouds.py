@@ -96,13 +96,6 @@ async def gateway(serve: Serve, cloud_provider: FakeProvider) -> Running:
     return await serve(configuration(cloud_provider))
 
 
-async def agrees(gateway: Running, provider: FakeProvider) -> None:
-    """The ledger is the cloud's invoice, and nothing is held."""
-    ledger, settled, reserved = await gateway.books()
-    assert ledger == settled == provider.invoice.total_nanousd > 0
-    assert reserved == 0
-
-
 async def put(gateway: Running, model: str, prompt: str = "hi", *, dialect: str = "openai_chat", **more: Any) -> Reply:
     return await exchange(gateway.port, ask(dialect, prompt, model=model, cap=64, **more))
 
@@ -128,7 +121,7 @@ async def test_tools_reasoning_and_usage_over_several_turns(
             told = await talk.answer({call.call_id: "149 m" for call in asked.calls}, second)
             assert told.text
     assert all(b"You are a heron." in logged.body for logged in cloud_provider.log)
-    await agrees(gateway, cloud_provider)
+    await gateway.agrees_with(cloud_provider)
 
 
 async def test_each_model_is_asked_where_and_how_its_cloud_wants(gateway: Running, cloud_provider: FakeProvider) -> None:
@@ -157,7 +150,7 @@ async def test_each_model_is_asked_where_and_how_its_cloud_wants(gateway: Runnin
     assert bodies[18]["anthropic_version"] == "vertex-2023-10-16"
     assert cloud_provider.log[18].headers[b"anthropic-beta"] == b"a-1,b-2"
     assert b"anthropic-beta" not in cloud_provider.log[16].headers
-    await agrees(gateway, cloud_provider)
+    await gateway.agrees_with(cloud_provider)
 
 
 async def test_claudes_own_client_sees_claudes_own_reply(gateway: Running) -> None:
@@ -379,7 +372,7 @@ async def test_expired_credentials_are_renewed_and_the_call_sent_again(serve: Se
         for is_stream in (False, True):
             assert (await put(gateway, "nova", is_stream=is_stream)).is_answer
         assert [logged.key for logged in fake.log] == ["ASIA1:s:t", "ASIA2:s:t", "ASIA2:s:t"]
-        await agrees(gateway, fake)
+        await gateway.agrees_with(fake)
         assert gateway.keys("bedrock")["k0"].state == "ready"
         fake.script.behave("ASIA2:s:t", Behaviour(fault=Fault.status(403, code="expired_token")))
         assert (await put(gateway, "nova")).status == 503
@@ -464,7 +457,7 @@ async def test_what_credentials_held_back_and_what_was_sent_after_it_have_a_rese
     text = text.replace("memory://", f"sqlite:///{tmp_path}/ledger.db")
     gateway = await serve(text.replace("{kind: bedrock", "{selection: priority, kind: bedrock"))
     assert (await put(gateway, "nova")).is_answer
-    await agrees(gateway, cloud_provider)
+    await gateway.agrees_with(cloud_provider)
     request, [attempt] = await gateway.last()
     assert (request.attempts, attempt.attempt) == (1, 2)
     entries = await gateway.program.store.entries(request.request_id)
@@ -532,4 +525,4 @@ async def test_slow_and_split_event_streams_are_whole(gateway: Running, cloud_pr
         cloud_provider.enqueue(Fault(name="split", piece_bytes=3))
         reply = await put(gateway, "bedrock_claude", dialect=dialect, is_stream=True)
         assert reply.is_answer
-    await agrees(gateway, cloud_provider)
+    await gateway.agrees_with(cloud_provider)

@@ -27,19 +27,13 @@ async def gateway(serve: Serve, provider: FakeProvider) -> Running:
     return await serve(family_configuration(provider))
 
 
-async def check_books(gateway: Running, provider: FakeProvider) -> None:
-    ledger, settled, reserved = await gateway.books()
-    assert ledger == settled == provider.invoice.total_nanousd > 0
-    assert reserved == 0
-
-
 async def test_images_are_made_and_paid_by_tokens(gateway: Running, provider: FakeProvider) -> None:
     """What a model counts in tokens is settled by them, another key having hidden a limit."""
     provider.enqueue(Fault.status(429), None)
     async with sdk(gateway) as client:
         reply = await client.images.generate(model="openai/gpt-image-1", prompt="a lake", n=2, quality="low")
     assert [base64.b64decode(each.b64_json) for each in reply.data] == [b"a lake:0", b"a lake:1"]
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
     request, attempts = await gateway.last()
     assert (request.operation, request.usage.output_image, len(attempts)) == ("image_generations", reply.usage.output_tokens, 2)
 
@@ -50,7 +44,7 @@ async def test_images_are_paid_by_size_and_quality(gateway: Running, provider: F
     async with sdk(gateway) as client:
         reply = await client.images.with_raw_response.generate(model="openai/dall-e-3", prompt="a lake", size=size, quality=quality)
     assert float(reply.headers["x-omnillm-cost-usd"]) == usd
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_an_image_is_streamed(gateway: Running, provider: FakeProvider) -> None:
@@ -59,7 +53,7 @@ async def test_an_image_is_streamed(gateway: Running, provider: FakeProvider) ->
         stream = await client.images.generate(model="openai/gpt-image-1", prompt="a lake", stream=True, partial_images=2)
         kinds = [event.type async for event in stream]
     assert kinds == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_a_cut_image_stream_is_no_success(gateway: Running, provider: FakeProvider) -> None:
@@ -85,7 +79,7 @@ async def test_images_are_edited(gateway: Running, provider: FakeProvider) -> No
     assert reply.data[0].b64_json
     assert b"openai/gpt-image-1" not in provider.log[0].body
     assert provider.log[0].body.count(PNG) == 3
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_an_edit_is_streamed(gateway: Running, provider: FakeProvider) -> None:
@@ -94,7 +88,7 @@ async def test_an_edit_is_streamed(gateway: Running, provider: FakeProvider) -> 
         stream = await client.images.edit(model="openai/gpt-image-1", prompt="sunny", image=("a.png", PNG), stream=True, partial_images=1)
         kinds = [event.type async for event in stream]
     assert kinds == ["image_edit.partial_image", "image_edit.completed"]
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
@@ -103,7 +97,7 @@ async def test_images_are_varied(gateway: Running, provider: FakeProvider) -> No
     async with sdk(gateway) as client:
         reply = await client.images.create_variation(model="openai/dall-e-3", image=("a.png", PNG), n=2, size="1024x1024")
     assert len(reply.data) == 2
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @pytest.mark.parametrize("usage", [None, [], {"input_tokens": 5, "output_tokens": 0}, {"input_tokens": "5", "output_tokens": "7"}])

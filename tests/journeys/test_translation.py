@@ -56,13 +56,6 @@ async def gateway(serve: Serve, provider: FakeProvider) -> Running:
     return await serve(CONFIG.format(base_url=provider.base_url, virtual_key=VIRTUAL_KEY, price=PRICE))
 
 
-async def agrees(gateway: Running, provider: FakeProvider) -> None:
-    """The ledger is the provider's invoice, and nothing is held."""
-    ledger, settled, reserved = await gateway.books()
-    assert ledger == settled == provider.invoice.total_nanousd > 0
-    assert reserved == 0
-
-
 @clients
 @upstreams
 @modes
@@ -78,7 +71,7 @@ async def test_text_over_several_turns(gateway: Running, provider: FakeProvider,
         assert second.prompt_tokens > first.prompt_tokens
     assert b"You are a heron." in provider.log[1].body
     assert b"said:" in provider.log[1].body  # the history; Gemini's client sends each piece of a stream as a part
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @clients
@@ -91,7 +84,7 @@ async def test_length_and_cached_tokens(gateway: Running, provider: FakeProvider
         said = await talk.ask("How deep is the lake, and how many herons stand at its edge?", Wish(is_stream=is_stream, max_tokens=5))
     assert said.finish == LENGTH_FINISH[client]
     assert (said.output_tokens, said.cached_tokens) == (5, 4)
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @clients
@@ -115,7 +108,7 @@ async def test_parallel_tool_calls_and_their_results(
         assert again.text.startswith("You said: Thank you.")
     for name in ("search", "look_up"):
         assert f"result of {name}".encode() in provider.log[1].body
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @clients
@@ -126,7 +119,7 @@ async def test_structured_output(gateway: Running, provider: FakeProvider, clien
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
         said = await talk.ask("[[json]] Find it.", Wish(is_stream=is_stream, schema=True))
     assert said.text == '{"query":"heron"}'
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @clients
@@ -136,7 +129,7 @@ async def test_image(gateway: Running, provider: FakeProvider, client: str, upst
     async with CLIENTS[client](gateway.base_url, upstream) as talk:
         said = await talk.ask("What is this?", image=PNG)
     assert f"an image of {len(PNG)} bytes" in said.text
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @clients
@@ -155,7 +148,7 @@ async def test_reasoning_and_its_signature_come_back(
         assert told.text
         again = await talk.ask("Thank you.", wish)
         assert again.text.startswith("You said: Thank you.")
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 STOPS = {"openai_chat": "stop", "anthropic_messages": "end_turn", "gemini_generate_content": "STOP"}
@@ -173,7 +166,7 @@ async def test_stop_sequence_reaches_the_provider(
     says_which = client == upstream == "anthropic_messages"
     assert said.finish == ("stop_sequence" if says_which else STOPS[client])
     assert b'"edge"' in provider.log[0].body
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 REFUSALS = {
@@ -195,7 +188,7 @@ async def test_refusal_is_said_in_the_clients_words(
         said = await talk.ask("[[refuse]] How deep is the lake?", Wish(is_stream=is_stream))
     assert said.finish in REFUSALS[client]
     assert not said.calls
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @clients
@@ -212,7 +205,7 @@ async def test_redacted_reasoning_makes_the_round(
         assert told.text
     if upstream == "anthropic_messages":
         assert b'"type":"redacted_thinking"' in provider.log[1].body.replace(b": ", b":")
-    await agrees(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @clients

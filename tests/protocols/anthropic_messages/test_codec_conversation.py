@@ -1,15 +1,14 @@
 """Canonical conversations, written for the Messages API: what comes back, and what the report says of the rest."""
 
-import binascii
 import json
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.in_turn import in_turn
+from tests.protocols.anthropic_messages.asking import PNG, P, ask, b64, emit, opaque, parse, said, user_of
 
 from omnillm.model.capabilities import (
     CapabilitySet,
@@ -41,46 +40,7 @@ from omnillm.model.message import (
     Video,
 )
 from omnillm.model.request import GenerationConfig, LlmRequest, user
-from omnillm.protocols.anthropic_messages import CODEC
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.loss import Losses
-
-P = "anthropic_messages"
-PNG = b"\x89PNG\r\n\x1a\n...."
-DIALECT = Dialect(accepts_system_messages=True)
-
-
-def b64(data: bytes) -> str:
-    return binascii.b2a_base64(data, newline=False).decode()
-
-
-def parse(body: dict) -> tuple[LlmRequest, Losses]:
-    losses = Losses()
-    return CODEC.parse_request(body, losses), losses
-
-
-def emit(request: LlmRequest, dialect: Dialect = DIALECT) -> tuple[dict, dict[str, str]]:
-    """The body, and what was lost: paths to kinds."""
-    losses = Losses()
-    body = CODEC.emit_request(request, dialect, losses)
-    return body, {reason.path: reason.kind for reason in losses.reasons}
-
-
-def ask(*items: Any, **members: Any) -> LlmRequest:
-    generation = members.pop("generation", GenerationConfig(max_output_tokens=100))
-    return LlmRequest(model="m", input=items or (user("Hi"),), generation=generation, **members)
-
-
-def said(*parts: Any, role: MessageRole = MessageRole.ASSISTANT) -> Message:
-    return Message(role=role, parts=parts)
-
-
-def opaque(value: str, protocol: str = P, provider: str = "") -> Opaque:
-    return Opaque(value=value, issuer=Issuer(protocol=protocol, provider=provider))
-
-
-def user_of(*parts: Any) -> Message:
-    return said(*parts, role=MessageRole.USER)
 
 
 def test_results_and_the_words_after_them_are_one_user_message_with_the_results_first():

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.protocols.anthropic_messages.asking import P, ask, emit, said, user_of
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import (
@@ -31,36 +32,11 @@ from omnillm.model.message import (
     ToolResult,
 )
 from omnillm.model.request import GenerationConfig, LlmRequest, user
-from omnillm.protocols.anthropic_messages import CODEC
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.loss import Losses
-
-P = "anthropic_messages"
-DIALECT = Dialect(accepts_system_messages=True)
-
-
-def emit(request: LlmRequest, dialect: Dialect = DIALECT) -> tuple[dict, dict[str, str]]:
-    """The body, and what was lost: paths to kinds."""
-    losses = Losses()
-    body = CODEC.emit_request(request, dialect, losses)
-    return body, {reason.path: reason.kind for reason in losses.reasons}
-
-
-def ask(*items: Any, **members: Any) -> LlmRequest:
-    generation = members.pop("generation", GenerationConfig(max_output_tokens=100))
-    return LlmRequest(model="m", input=items or (user("Hi"),), generation=generation, **members)
 
 
 def able(**capabilities: Any) -> LlmRequest:
     return ask(capabilities=CapabilitySet(**capabilities))
-
-
-def said(*parts: Any, role: MessageRole = MessageRole.ASSISTANT) -> Message:
-    return Message(role=role, parts=parts)
-
-
-def user_of(*parts: Any) -> Message:
-    return said(*parts, role=MessageRole.USER)
 
 
 def test_custom_tool_is_a_function_of_one_text():

@@ -1,6 +1,5 @@
 """Requests of the Messages API, read to the canonical model and written again."""
 
-import binascii
 import json
 from typing import Any
 
@@ -9,63 +8,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
+from tests.protocols.anthropic_messages.asking import PNG, P, b64, emit, opaque, parse, said, user_of
 
 from omnillm.model.message import (
     ImageBase64,
-    Issuer,
     Message,
     MessageRole,
     Native,
-    Opaque,
     Reasoning,
     Text,
     ToolCall,
     ToolResult,
 )
-from omnillm.model.request import LlmRequest, user
+from omnillm.model.request import user
 from omnillm.protocols.anthropic_messages import CODEC
-from omnillm.protocols.codec import Dialect
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.transcode import parse_request, transcode_request
 
-P = "anthropic_messages"
-PNG = b"\x89PNG\r\n\x1a\n...."
 MARK = {"type": "ephemeral"}
-DIALECT = Dialect(accepts_system_messages=True)
-
-
-def b64(data: bytes) -> str:
-    return binascii.b2a_base64(data, newline=False).decode()
-
-
-def parse(body: dict) -> tuple[LlmRequest, Losses]:
-    losses = Losses()
-    return CODEC.parse_request(body, losses), losses
-
-
-def emit(request: LlmRequest, dialect: Dialect = DIALECT) -> tuple[dict, dict[str, str]]:
-    """The body, and what was lost: paths to kinds."""
-    losses = Losses()
-    body = CODEC.emit_request(request, dialect, losses)
-    return body, {reason.path: reason.kind for reason in losses.reasons}
-
-
-def said(*parts: Any, role: MessageRole = MessageRole.ASSISTANT) -> Message:
-    return Message(role=role, parts=parts)
 
 
 def body_of(*content: Any, role: str = "user", **members: Any) -> dict:
     return {"model": "m", "max_tokens": 100, "messages": [{"role": role, "content": list(content)}], **members}
-
-
-def opaque(value: str, protocol: str = P, provider: str = "") -> Opaque:
-    return Opaque(value=value, issuer=Issuer(protocol=protocol, provider=provider))
-
-
-def user_of(*parts: Any) -> Message:
-    return said(*parts, role=MessageRole.USER)
 
 
 MEMBERS = [
