@@ -12,7 +12,7 @@ from tests.journeys.wire import Question, Reply, ask, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.providers.families import FAMILIES, FAMILY_PATHS, families_of, format_for, formats_of
-from omnillm.providers.kinds import KINDS, LATER
+from omnillm.providers.kinds import KINDS
 from omnillm.providers.native import operations
 from omnillm.providers.registry import Support, embedded_primitive_provider_registry, embedded_provider_registry
 from omnillm.testing import Behaviour, FakeProvider
@@ -250,15 +250,14 @@ async def test_every_row_of_a_kind_is_so(kind: str, serve: Serve) -> None:
 
 
 def test_every_kind_and_every_family_has_its_rows() -> None:
-    """No row twice; what a later version knows is planned, and so is each kind that is only known by name."""
+    """No row twice."""
     assert len(set(map(repr, ROWS))) == len(ROWS)
-    assert {row.provider for row in ROWS} == {*KINDS, *LATER}
+    assert {row.provider for row in ROWS} == KINDS.keys()
     for kind in KINDS:
         assert {row.family for row in ROWS if row.provider == kind} >= {
             *(operation.family for operation in operations(kind)),
             *FAMILIES,
         }
-    assert {row.level for row in ROWS if row.provider in LATER} <= {"planned"}
 
 
 def test_each_operation_has_its_row() -> None:

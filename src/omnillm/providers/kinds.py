@@ -21,8 +21,6 @@ from omnillm.secret import Secret
 from omnillm.spelling import hint
 
 KINDS = {profile.kind: profile for profile in (OPENAI, ANTHROPIC, GEMINI, VERTEX_AI, BEDROCK, OPENAI_COMPATIBLE, AZURE_OPENAI, *PRESETS)}
-LATER: tuple[str, ...] = ()
-"""Known, but not in this version."""
 _CALLED = {
     "google": "gemini",
     "claude": "anthropic",
@@ -55,15 +53,13 @@ NO_QUIRKS = Quirks()
 
 
 def profile_of(kind: str) -> Endpoint:
-    """Return a kind's own profile; ConfigError: unknown, or not in this version."""
+    """Return a kind's own profile; ConfigError: it is unknown."""
     if kind in KINDS:
         return KINDS[kind]
     if kind == CUSTOM:
         raise ConfigError(f"a provider of kind {CUSTOM} needs one: {', '.join(_MANNERS)}", path="protocol")
-    if kind in LATER:
-        raise ConfigError(f"{kind} comes in a later version; this one has {', '.join(KINDS)}", path="kind")
     meant = _CALLED.get(kind.lower())
-    told = f"; did you mean {meant}?" if meant else hint(kind, (*KINDS, *LATER, CUSTOM))
+    told = f"; did you mean {meant}?" if meant else hint(kind, (*KINDS, CUSTOM))
     raise ConfigError(f"unknown kind {kind[:64]!r}{told}", path="kind")
 
 

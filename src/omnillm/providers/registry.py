@@ -9,7 +9,7 @@ from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
 from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
-from omnillm.providers.kinds import KINDS, LATER
+from omnillm.providers.kinds import KINDS
 from omnillm.providers.native import PLANNED, Metering, Operation, operations
 from omnillm.providers.paths import GEMINI_METHODS
 from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
@@ -35,7 +35,7 @@ class Support(msgspec.Struct, frozen=True, kw_only=True):
 
 def embedded_provider_registry() -> tuple[Support, ...]:
     """Every row, in the order of the kinds."""
-    return tuple(row for kind in (*KINDS, *LATER) for row in _rows(kind))
+    return tuple(row for kind in KINDS for row in _rows(kind))
 
 
 StreamMode = Literal["none", "sse", "binary", "eventstream", "websocket", "webrtc"]
@@ -127,9 +127,6 @@ def _live(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
 
 
 def _rows(kind: str) -> Iterator[Support]:
-    if kind in LATER:
-        yield Support(provider=kind, family=GENERATION, wire_format=NATIVE, level="planned")
-        return
     spoken = KINDS[kind].protocols
     for name in (name for name in PROTOCOL_NAMES if name != BEDROCK_CONVERSE or name in spoken):  # its clients speak it to nobody else
         yield Support(provider=kind, family=GENERATION, wire_format=name, level="native" if name in spoken else "compatible")
