@@ -10,12 +10,13 @@ from omnillm.errors import CallerFault, Unauthenticated
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
+from omnillm.providers.kinds import KINDS
 from omnillm.providers.paths import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
 from omnillm.server.inference import read_call
 from omnillm.server.operations import Instruments, build_operations
-from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, without_prefix
+from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, provider_route, without_prefix
 from omnillm.server.requests import Request
 from omnillm.server.uploads import Uploads
 from omnillm.server.wiring import Wiring
@@ -212,6 +213,22 @@ def test_the_path_of_gemini_names_model_and_method(path: str, model: str, operat
 def test_other_paths_of_gemini_are_no_calls(path: str) -> None:
     """No model, no method, a method that is not served, another version."""
     assert inference_route(path) is None
+
+
+def test_a_providers_own_path_for_inference_is_a_route_to_that_provider() -> None:
+    """In a protocol that it speaks, or a wire format of a family that it has; all else is its native calls'."""
+    for kind, path, found in (
+        ("openai", "/v1/chat/completions", ("openai_chat", "generate", "", False)),
+        ("openai", "/embeddings", ("openai_embeddings", "embeddings", "", False)),
+        ("gemini", "/v1beta/models/gemini-x:streamGenerateContent", ("gemini_generate_content", "generate", "gemini-x", True)),
+        ("bedrock", "/model/claude-x/converse", ("bedrock_converse", "generate", "claude-x", False)),
+    ):
+        route = provider_route("mine", KINDS[kind], path)
+        assert route is not None
+        assert (route.protocol.name, route.operation, route.model, route.is_stream) == found
+        assert route.provider == "mine"
+    assert provider_route("mine", KINDS["openai"], "/files") is None
+    assert provider_route("mine", KINDS["anthropic"], "/messages/batches") is None
 
 
 def test_errors_are_told_in_the_protocol_of_the_path() -> None:
