@@ -20,6 +20,8 @@ OTHER_VERSION = re.compile(rb"HTTP/\d\.\d\r\n")
 BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ABSOLUTE = re.compile(r"https?://[^/?]+(?=[/?]|\Z)", re.IGNORECASE)
 HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
+LONGEST_NAME = 260
+"""Bytes of a Host field that is remembered: a name of the DNS with a port. Anybody may send longer ones."""
 CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
@@ -145,6 +147,11 @@ def oversized(head: bytes, limit: int) -> TooLarge:
     return TooLarge("The request line is too long.", code="uri_too_long", status=414)
 
 
-@lru_cache(maxsize=1024)
 def is_host(host: bytes) -> bool:
+    """Whether it can stand in a Host field: a name or an address, and perhaps a port."""
+    return _is_name(host) if len(host) <= LONGEST_NAME else HOST.fullmatch(host) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_name(host: bytes) -> bool:
     return HOST.fullmatch(host) is not None
