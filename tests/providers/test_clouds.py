@@ -16,7 +16,7 @@ from omnillm.providers.bedrock import BEDROCK, InvokedFrames, InvokeFrames, read
 from omnillm.providers.endpoint import OwnPath
 from omnillm.providers.kinds import endpoint
 from omnillm.providers.own_paths import operation_at
-from omnillm.providers.places import base_url_of, placed
+from omnillm.providers.places import base_url_of, place_of, placed
 from omnillm.providers.url_rule import request_target
 from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret
@@ -121,12 +121,28 @@ def test_body_is_fitted() -> None:
     fit = VERTEX_AI.bodies["anthropic_messages"].fit
     body = b'{"model":"m","max_tokens":1e1,"stream":true}'
     assert fit(body, operation="generate", headers={}) == b'{"max_tokens":1e1,"stream":true,"anthropic_version":"vertex-2023-10-16"}'
-    assert b'"model":"m"' in fit(body, operation="count_tokens", headers={})
+    counted = fit(body, operation="count_tokens", headers={})
+    assert counted == b'{"model":"m","max_tokens":1e1,"stream":true,"anthropic_version":"vertex-2023-10-16"}'
     own = b'{"anthropic_version":"2026-10-21"}'
     assert fit(own, operation="generate", headers={b"anthropic-beta": b"x"}) == own
     fit = BEDROCK.bodies["anthropic_messages"].fit
     fitted = json.loads(fit(body, operation="generate", headers={b"anthropic-beta": b"a-1, b-2"}))
     assert fitted == {"max_tokens": 10, "anthropic_version": "bedrock-2023-05-31", "anthropic_beta": ["a-1", "b-2"]}
+
+
+def test_where_models_run_is_told_as_price_lists_call_it() -> None:
+    """By Vertex AI's region and OpenAI's host; elsewhere it has no price of its own."""
+
+    def place(kind: str, base_url: str = "", region: str = "") -> str:
+        return place_of(placed(endpoint(kind, base_url=Secret(base_url) if base_url else None), region))
+
+    base = "https://{}/v1/projects/p/locations/{}"
+    assert place("vertex_ai", base.format("aiplatform.googleapis.com", "global")) == ""
+    assert place("vertex_ai", base.format("europe-west4-aiplatform.googleapis.com", "europe-west4")) == "regional"
+    assert place("openai") == place("anthropic") == ""
+    assert place("openai", "https://eu.api.openai.com/v1") == "eu"
+    assert place("openai", "https://us.api.openai.com/v1") == "us"
+    assert place("openai", "https://eu.api.openai.com.example/v1") == ""
 
 
 def test_errors_of_a_cloud_are_its_own() -> None:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from omnillm.providers.kinds import KINDS
-from omnillm.providers.native import ask, made
+from omnillm.providers.native import ask, batch_path, made
 
 CLAIMED = {"id": "file-1", "file": {"id": "file-2", "name": "files/2"}}
 
@@ -50,3 +50,15 @@ def test_a_pattern_of_many_stars_takes_no_longer_for_a_long_path():
     began = time.process_time()
     assert ask(KINDS["openai"], "PUT", "/a" + "/b" * 8_000 + "/x", ("/a*/b*/b*/b*/c",)) is None
     assert time.process_time() - began < 1
+
+
+def test_a_batch_tells_of_itself_below_the_providers_root() -> None:
+    """Where it is asked for, never where it is deleted or cancelled; a kind without batches has no such place."""
+    paths = {
+        kind: batch_path(kind, "batches/b-1") for kind in ("openai", "azure_openai", "anthropic", "gemini", "vertex_ai", "bedrock", "groq")
+    }
+    assert paths == {
+        **dict.fromkeys(("openai", "azure_openai", "gemini"), "/batches/b-1"),
+        "anthropic": "/messages/batches/b-1",
+        **dict.fromkeys(("vertex_ai", "bedrock", "groq"), ""),
+    }

@@ -1,5 +1,6 @@
 """Frames become messages, however they were cut."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
@@ -34,3 +35,16 @@ def test_what_is_half_here_is_held_too() -> None:
     assert (inbox.held_bytes, inbox.unread_bytes) == (4, 0)
     inbox.drop_partial()
     assert inbox.held_bytes == 0
+
+
+def test_a_text_that_is_not_utf_8_is_dropped() -> None:
+    """Told by its whole: a character may be cut by a frame's end. What is no text may be anything."""
+    inbox = Inbox()
+    whole = "é".encode()
+    assert not inbox.add(Frame(Opcode.TEXT, whole[:1], fin=False))
+    assert inbox.add(Frame(Opcode.CONT, whole[1:], fin=True))
+    with pytest.raises(UnicodeDecodeError):
+        inbox.add(Frame(Opcode.TEXT, whole[:1], fin=True))
+    assert inbox.add(Frame(Opcode.BINARY, whole[:1], fin=True))
+    assert inbox.unread == (Message(whole), Message(whole[:1], is_text=False))
+    assert inbox.held_bytes == inbox.unread_bytes
