@@ -121,6 +121,16 @@ def test_requests_as_a_table_and_for_programs(run, ledger):
     assert run("requests", "--ledger", str(ledger), "--status", "200", "--min-cost-usd", "1")[1].count("\n") == 1
 
 
+def test_a_ledger_that_is_not_there_is_told_with_its_whole_path(run, tmp_path, monkeypatch):
+    """A relative one is looked for where the command runs, which is not where the gateway does."""
+    config = tmp_path / "omnillm.yaml"
+    config.write_text(CONFIG.format(url="sqlite:///omnillm.db"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    code, _, error = run("usage", "-c", str(config))
+    assert (code, error) == (1, f"omnillm: the ledger {tmp_path}/elsewhere/omnillm.db cannot be read: No such file or directory\n")
+
+
 @pytest.mark.parametrize("command", ["usage", "requests", "verify", "check", "serve"])
 def test_a_sqlite_that_is_too_old_is_told_by_every_command(run, ledger, tmp_path, monkeypatch, command):
     """Whoever opens the file, and whoever only looks whether it could be."""

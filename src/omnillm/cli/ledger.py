@@ -31,7 +31,7 @@ def looking(config: Path, ledger: Path | None) -> "AbstractContextManager[Connec
     if text.startswith("postgresql://"):
         return postgres.reading(url)
     if text.startswith("sqlite:///"):
-        return sqlite_database.reading(Path(text.removeprefix("sqlite:///")))
+        return sqlite_database.reading(Path(text.removeprefix("sqlite:///")).absolute())  # so that a message says where it was looked for
     raise ConfigError("this ledger is another process's own: ask the running gateway, at /admin/v1", path="store.url")
 
 
