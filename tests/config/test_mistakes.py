@@ -90,6 +90,7 @@ MISTAKES = [
     (keyed("$ELSEWHERE"), "is the name of a variable, not its value: a variable is written ${NAME}"),
     (keyed("'%ELSEWHERE%'"), "is the name of a variable, not its value"),
     (keyed("os.environ/ELSEWHERE"), "is the name of a variable, not its value"),
+    (keyed("${ELSEWHERE}"), 'within braces or brackets write "${...}" in quotes'),
     (keyed("'${ELSEWHERE-x}'"), "neither ${NAME}, ${NAME:-default} nor ${file:PATH}"),
     (f"{P}models: {{'${{ELSEWHERE}}': {{targets: [p/x]}}}}\n", "models (line 2): has a name with ${...}, which is replaced in values only"),
     (f"server: {{port: '${{ELSEWHERE}}'}}\n{P}", "server.port (line 1): must be a whole number"),

@@ -199,3 +199,4 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
         await service.server.run()
     finally:
         await service.aclose()
+    log.info("ended")

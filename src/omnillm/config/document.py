@@ -1,5 +1,6 @@
 """YAML text -> a tree of nodes that know their lines. Plain data only: no tags, anchors, aliases or merges, so nothing can explode."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ LARGEST = 10 * 1024 * 1024
 """Characters."""
 DEEPEST = 20
 _LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_BARE_PLACE = re.compile(r"""[\[{][^'"]*\$\{""")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -49,15 +51,20 @@ def read_document(text: str, *, source: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         about = " ".join(part for part in (error.problem, error.context) if part)
-        hint = '; quote a pattern that begins with *, as in "*-mini"' if "alias" in about else _tab_hint(text, mark)
+        hint = '; quote a pattern that begins with *, as in "*-mini"' if "alias" in about else _hint(text, mark)
         raise ConfigError(f"is not valid YAML: {about}{hint}", line=mark.line + 1 if mark else None, source=source) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise ConfigError("is not valid YAML: it holds characters that are not allowed", source=source) from error
 
 
-def _tab_hint(text: str, mark: Any) -> str:
-    """The parser only says that it cannot start a token with it."""
-    return "; a tab cannot indent: write spaces" if mark is not None and text[mark.index : mark.index + 1] == "\t" else ""
+def _hint(text: str, mark: Any) -> str:
+    """The parser only says that it cannot start a token with a tab, or that a brace is not closed."""
+    if mark is None:
+        return ""
+    if text[mark.index : mark.index + 1] == "\t":
+        return "; a tab cannot indent: write spaces"
+    line = "".join(text.splitlines()[mark.line : mark.line + 1])
+    return '; within braces or brackets write "${...}" in quotes' if _BARE_PLACE.search(line) else ""
 
 
 class _Builder:
