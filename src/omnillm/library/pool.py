@@ -1,7 +1,7 @@
 """Keys and pools as the library's user configures and sees them."""
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -45,8 +45,8 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True):
 class PoolConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How keys are chosen, rested and waited for. Times are seconds."""
 
-    selection: str = "power_of_two"
-    """power_of_two, random_first_fit, weighted or priority."""
+    selection: Literal["power_of_two", "random_first_fit", "weighted", "priority"] = "power_of_two"
+    """Which key with room is next: of two random ones the less busy, a random one, one drawn by weight, or the first of the list."""
     failures: int = 5
     """Consecutive failures that open a key's breaker."""
     open_s: float = 1.0
