@@ -62,9 +62,11 @@ def test_alerts_ask_for_what_is_there() -> None:
     assert {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")} == {"/readyz", "/healthz"}
     known = {names(cells[0])[0] for cells in rows(USAGE, "metric")}
     codes = {code for cells in rows(ERRORS, "code") for code in names(cells[0])} | {verdict.value for verdict in Verdict}
+    panels = [query for cells in rows(PAGE.read_text(), "panel") for query in names(cells[1])]
+    for query in (*panels, *(rule["expr"] for rule in rules["groups"][0]["rules"])):
+        metrics = re.findall(r"omnillm_\w+", query.replace("_bucket", ""))
+        assert {*metrics} <= known | {"omnillm"}, query
     for rule in rules["groups"][0]["rules"]:
-        for metric in re.findall(r"omnillm_\w+", rule["expr"].replace("_bucket", "")):
-            assert metric in known
         for alternatives in re.findall(r'(?:outcome|verdict|code)=~"([^"]+)"', rule["expr"]):
             for pattern in alternatives.split("|"):
                 assert any(re.fullmatch(pattern, code) for code in codes), pattern
