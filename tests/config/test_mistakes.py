@@ -80,6 +80,11 @@ MISTAKES = [
         "must be one of power_of_two, random_first_fit, weighted, priority",
     ),
     # secrets and variables
+    (
+        provider(f"keys: [{{label: {KEY}222222, key: prod-1}}]"),
+        "providers.p.keys[0].label (line 1): looks like a secret, and names are shown in logs",
+    ),
+    (f"{P}virtual_keys: [{{name: sk-omni-canary-0123456789, key: team-a}}]\n", "virtual_keys[0].name (line 2): looks like a secret"),
     (keyed("'${NOWHERE}'"), "providers.p.keys[0].key (line 1): needs the environment variable NOWHERE, which is not set"),
     (keyed("'${EMPTY}'"), "providers.p.keys[0].key (line 1): needs the environment variable EMPTY, which is empty"),
     (f"server: {{admin_key: '${{EMPTY}}'}}\n{P}", "server.admin_key (line 1): needs the environment variable EMPTY, which is empty"),

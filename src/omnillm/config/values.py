@@ -25,6 +25,8 @@ _ELSEWHERE = re.compile(r"\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\$\([A-Z0-9_]+\)
 """How a shell, and the configurations of others, name a variable."""
 _REGULAR = re.compile(r"(?:^|[-/:_])\.[*+]|[\\^$|()]", re.ASCII)
 """What stands in no model's name; `gpt-4.*` and `anthropic.*` are patterns."""
+_SECRET = re.compile(r"(?:sk|gsk|xai|pplx|hf|nvapi)[-_][A-Za-z0-9_-]{16}|AIza[A-Za-z0-9_-]{16}|AKIA[A-Z0-9]{16}", re.ASCII)
+"""How the providers' own begin, and ours."""
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]+)", re.ASCII)
 CALENDAR_PERIODS: Final = ("day", "week", "month", "total")
 ROLLING: Final = "rolling "
@@ -68,7 +70,13 @@ def name(written: str) -> str:
     """Names of providers, keys, budgets: they stand in headers, metrics and paths."""
     if not _NAME.fullmatch(written):
         raise ValueError("must be 1 to 64 letters, digits and . _ @ + -, beginning with a letter or digit")
+    if is_like_a_secret(written):
+        raise ValueError("looks like a secret, and names are shown in logs, headers and metrics: the secret is written under key")
     return written
+
+
+def is_like_a_secret(text: str) -> bool:
+    return _SECRET.match(text) is not None
 
 
 def model_name(written: str) -> str:

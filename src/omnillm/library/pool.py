@@ -91,7 +91,7 @@ class KeyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 def key_settings(key: KeyConfig) -> KeySettings:
     """ConfigError, its path `keys.LABEL.FIELD`, by the rules of the configuration file."""
-    path = f"keys.{key.label}"
+    path = _place(key)
     patterns: object = key.models
     if isinstance(patterns, str):
         raise ConfigError("must be a tuple of patterns, not one", path=f"{path}.models")
@@ -113,7 +113,12 @@ def key_settings(key: KeyConfig) -> KeySettings:
 
 def secret_text(key: KeyConfig) -> str:
     """ConfigError: a variable that is not set is None, and `None` would be asked with."""
-    return _text(key.key.reveal() if isinstance(key.key, Secret) else key.key, f"keys.{key.label}.key")
+    return _text(key.key.reveal() if isinstance(key.key, Secret) else key.key, f"{_place(key)}.key")
+
+
+def _place(key: KeyConfig) -> str:
+    """Where it stands, in an error; a secret that was given for a label is not told."""
+    return "keys.(a secret)" if values.is_like_a_secret(str(key.label)) else f"keys.{key.label}"
 
 
 def _text(value: str, path: str) -> str:
