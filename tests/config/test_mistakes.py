@@ -81,10 +81,10 @@ MISTAKES = [
     ),
     # secrets and variables
     (
-        provider(f"keys: [{{label: {KEY}222222, key: prod-1}}]"),
+        provider(f"keys: [{{label: {KEY}22223333444455, key: prod-1}}]"),
         "providers.p.keys[0].label (line 1): looks like a secret, and names are shown in logs",
     ),
-    (f"{P}virtual_keys: [{{name: sk-omni-canary-0123456789, key: team-a}}]\n", "virtual_keys[0].name (line 2): looks like a secret"),
+    (f"{P}virtual_keys: [{{name: sk-omni-canary0123456789abcdef, key: team-a}}]\n", "virtual_keys[0].name (line 2): looks like a secret"),
     (keyed("'${NOWHERE}'"), "providers.p.keys[0].key (line 1): needs the environment variable NOWHERE, which is not set"),
     (keyed("'${EMPTY}'"), "providers.p.keys[0].key (line 1): needs the environment variable EMPTY, which is empty"),
     (f"server: {{admin_key: '${{EMPTY}}'}}\n{P}", "server.admin_key (line 1): needs the environment variable EMPTY, which is empty"),
@@ -157,4 +157,7 @@ def test_names_and_secrets_that_only_look_like_mistakes_are_taken(read):
     keys = ["$ecret-0", "pa%ss%word", "'\"half'", "$x", "a$B"]
     settings = read(f"models: {{{models}}}\nvirtual_keys: [{', '.join(f'{{name: k{at}, key: {key}}}' for at, key in enumerate(keys))}]\n")
     assert [*settings.models] == names
+    named = ["sk-hynix-chat-production-01", "xai-production-team-1", "hf_inference_endpoints", "AKIA-1"]
+    virtual_keys = ", ".join(f"{{name: {name}, key: secret-{at}}}" for at, name in enumerate(named))
+    assert [key.name for key in read(f"virtual_keys: [{virtual_keys}]\n").virtual_keys] == named
     assert [key.key.reveal() for key in settings.virtual_keys] == ["$ecret-0", "pa%ss%word", '"half', "$x", "a$B"]

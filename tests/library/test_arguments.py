@@ -38,7 +38,7 @@ KEYS = [KeyConfig(label="a", key="key-a"), KeyConfig(label="b", key="key-b")]
         ({"keys": ["sk-canary"]}, "keys"),
         ({"keys": "sk-canary"}, "keys"),
         ({"keys": KeyConfig(label="a", key="sk-canary")}, "keys"),
-        ({"keys": [KeyConfig(label="sk-canary-0123456789abc", key="a")]}, "keys.(a secret).label"),
+        ({"keys": [KeyConfig(label="sk-canary-0123456789abcdefghij", key="a")]}, "keys.(a secret).label"),
         ({"keys": [KeyConfig(label="a", key=None)]}, "keys.a.key"),
         ({"keys": [KeyConfig(label="a", key=5)]}, "keys.a.key"),
         ({"keys": [KeyConfig(label=None, key="sk-canary")]}, "keys.None.label"),

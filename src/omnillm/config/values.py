@@ -25,8 +25,10 @@ _ELSEWHERE = re.compile(r"\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\$\([A-Z0-9_]+\)
 """How a shell, and the configurations of others, name a variable."""
 _REGULAR = re.compile(r"(?:^|[-/:_])\.[*+]|[\\^$|()]", re.ASCII)
 """What stands in no model's name; `gpt-4.*` and `anthropic.*` are patterns."""
-_SECRET = re.compile(r"(?:sk|gsk|xai|pplx|hf|nvapi)[-_][A-Za-z0-9_-]{16}|AIza[A-Za-z0-9_-]{16}|AKIA[A-Z0-9]{16}", re.ASCII)
-"""How the providers' own begin, and ours."""
+_SECRET = re.compile(
+    r"(?:sk|xai|pplx|nvapi)-[A-Za-z0-9_-]*[A-Za-z0-9]{20}|(?:gsk|hf)_[A-Za-z0-9]{20}|AIza[A-Za-z0-9_-]{20}|AKIA[A-Z0-9]{16}", re.ASCII
+)
+"""How the providers' own look, and ours; a name has words, and no twenty letters and digits on end."""
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]+)", re.ASCII)
 CALENDAR_PERIODS: Final = ("day", "week", "month", "total")
 ROLLING: Final = "rolling "
