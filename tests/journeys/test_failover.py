@@ -113,16 +113,26 @@ async def test_refused_connections_alone_are_a_502(serve: Serve) -> None:
     assert not request.is_estimated
 
 
-@pytest.mark.parametrize("name", ["status_401", "status_402", "status_403", "account_disabled", "spend_limit"])
+REFUSED = {
+    "status_401": "is wrong, or was revoked (401)",
+    "status_402": "has no credit or quota left",
+    "status_403": "may not do this (403)",
+    "account_disabled": "",
+    "spend_limit": "",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_trouble_with_a_provider_key_is_not_the_callers(serve: Serve, name: str, dialect: str) -> None:
-    """401, 402 and 403 of a provider are 503 for the client, whose own credential and money are fine."""
+    """401, 402 and 403 of a provider are 503 for the client, whose own credential and money are fine; it is told why in words."""
     async with FakeProvider(keys={"*": Behaviour(fault=FAULTS[name])}, prices=PRICES) as fake:
         gateway = await serve(configuration(fake, keys=pool_of("ab")))
         reply = await exchange(gateway.port, ask(dialect, "hello"))
         assert reply.status == 503
         assert reply.headers["x-omnillm-attempts"] == "2"
         assert reply.headers["x-should-retry"] == "false"
+        assert f"refuses every key that could serve this call: the last one {REFUSED[name]}" in reply.error["message"]
         assert {logged.key for logged in fake.log} == {"a", "b"}
 
 

@@ -111,7 +111,7 @@ def _limited(failure: Failure, provider: str) -> OmniError:
 def _no_key(failure: Failure, provider: str) -> OmniError:
     if failure.code == "credentials_unavailable":
         return NoAvailableKey(f"Provider {provider!r} has no credentials for any key that could serve this call. {failure.message}.")
-    return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call ({failure.verdict.value}).")
+    return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call: {_REFUSED[failure.verdict]}.")
 
 
 def _overloaded(failure: Failure, provider: str) -> OmniError:
@@ -128,6 +128,11 @@ def _lost(failure: Failure, provider: str) -> OmniError:
     return UpstreamLost(f"Provider {provider!r} failed: {failure.code}{status}.{why}", code="upstream_failed")
 
 
+_REFUSED = {
+    Verdict.KEY_DEAD: "the last one is wrong, or was revoked (401)",
+    Verdict.DENIED: "the last one may not do this (403)",
+    Verdict.QUOTA_EXHAUSTED: "the last one has no credit or quota left",
+}
 _ERRORS = {
     Verdict.RATE_LIMITED: _limited,
     Verdict.QUOTA_EXHAUSTED: _no_key,
