@@ -92,6 +92,7 @@ async def test_every_command_runs_as_it_stands(tmp_path: Path, monkeypatch: pyte
         try:
             monkeypatch.setenv("OMNILLM_URL", f"http://127.0.0.1:{port}")
             monkeypatch.setenv("OMNILLM_ADMIN_KEY", ADMIN_KEY)
+            monkeypatch.setenv("no_proxy", "127.0.0.1")
             monkeypatch.setenv("REQUEST_ID", await asyncio.to_thread(call, port))
             await service.program.store.flush()
             assert (await asyncio.to_thread(run, "omnillm keys create ada --limit-usd 5 --period month"))[0] == 0

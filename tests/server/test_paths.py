@@ -122,6 +122,21 @@ def test_a_wrong_base_url_is_told_the_path_that_was_meant(path: str, meant: str)
     assert refused.value.message == f"There is nothing at {path!r}{about}."
 
 
+@in_turn(
+    ("surface", "path", "listener"),
+    [
+        (Surface.CALLS, "/metrics", "listener of server.admin"),
+        (Surface.CALLS, "/admin/v1/pools", "listener of server.admin"),
+        (Surface.OPERATIONS, "/v1/messages", "main listener"),
+    ],
+)
+def test_what_the_other_listener_serves_is_told_to_be_there(surface: Surface, path: str, listener: str) -> None:
+    """Where there are two: otherwise it would look as if there were none."""
+    with pytest.raises(CallerFault) as refused:
+        app(surface).open(request("POST", path, authorization="Bearer a-virtual-key"))
+    assert refused.value.message == f"There is nothing at {path!r}: it is served by the {listener}."
+
+
 def test_what_a_head_led_to_shows_whose_call_it_is_and_no_more() -> None:
     """Neither the credential nor its digest nor the program is in what a debugger prints."""
     opened = app().open(request("POST", "/v1/chat/completions", x_api_key=VIRTUAL.decode()))

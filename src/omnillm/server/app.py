@@ -137,9 +137,7 @@ class App:
             if path.startswith("/admin/"):
                 self.wiring.admin.require(request.headers)
                 return
-        meant = meant_by(path)
-        about = f"; did you mean {meant[:200]}? See the base URL of your client" if meant else ""
-        raise CallerFault(f"There is nothing at {path[:200]!r}{about}.", code="not_found", status=404)
+        raise CallerFault(f"There is nothing at {path[:200]!r}{_where_instead(path)}.", code="not_found", status=404)
 
     def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]:
         """Of each kind of request its own: no frame of this one stands around it."""
@@ -169,3 +167,13 @@ def _protocol_of(request: Request | None) -> Protocol:
         return protocol_of("/", {})
     context = request.context
     return context.call.protocol if isinstance(context, CallHead) else protocol_of(without_prefix(request.path), request.headers)
+
+
+def _where_instead(path: str) -> str:
+    """What a path that is not served here may have meant: the other listener, or another base URL."""
+    if path == "/metrics" or path.startswith("/admin/"):
+        return ": it is served by the listener of server.admin"
+    if inference_route(path) is not None:
+        return ": it is served by the main listener"
+    meant = meant_by(path)
+    return f"; did you mean {meant[:200]}? See the base URL of your client" if meant else ""
