@@ -222,6 +222,13 @@ def test_explain_knows_the_protocols_of_clients(protocol: str, words: str, run: 
     assert "translated from anthropic_messages" in spelt.stdout
 
 
+def test_explain_says_that_no_key_serves_a_target(run: Run, config: Path) -> None:
+    """Otherwise it would look as if calls went there."""
+    config.write_text(CONFIG.replace("rpm: 5", "models: [gpt-5*]").replace("[openai/gpt-4.1-mini]", "[openai/gpt-4.1-mini, openai/gpt-5]"))
+    lines = run("explain", "fast", "-c", str(config), DEMO_KEY="sk-x").stdout.splitlines()
+    assert ["no key serves it" in line for line in lines] == [False, True, False]
+
+
 def test_explain_shows_the_plan_and_the_price(run: Run, config: Path) -> None:
     """Where a call would go, and at what price; for people and for programs; an unknown model is one message."""
     explained = run("explain", "fast", "-c", str(config), DEMO_KEY="sk-x")

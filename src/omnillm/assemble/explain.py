@@ -43,7 +43,7 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
             Priced(
                 target=str(each.target),
                 protocol=each.protocol,
-                reason=each.reason,
+                reason=each.reason + ("" if configured.is_served(settings.providers[provider], name) else "; no key serves it"),
                 input_usd=format_usd(price.input) if price else "",
                 output_usd=format_usd(price.output) if price else "",
                 price_version=price.version if price else "",

@@ -18,6 +18,7 @@ from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Que
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.kinds import KINDS, Quirks, endpoint
 from omnillm.providers.places import base_url_of, placed
+from omnillm.routing.pattern import is_allowed
 from omnillm.routing.target import Route, parse_target
 from omnillm.secret import Secret
 
@@ -45,6 +46,11 @@ def endpoint_of(provider: ProviderSettings) -> Endpoint:
 def keys_of(provider: ProviderSettings) -> tuple[KeySettings, ...]:
     """The provider's keys; where none is given and none is needed, one that stands for having none."""
     return provider.keys or ((KEYLESS,) if needs_no_key(provider) else ())
+
+
+def is_served(provider: ProviderSettings, model: str) -> bool:
+    """Whether one of its keys may be used for a model of this name."""
+    return any(is_allowed(model, key.models) for key in keys_of(provider))
 
 
 def needs_no_key(provider: ProviderSettings) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from omnillm.config.configured import endpoint_of, keys_of
+from omnillm.config.configured import endpoint_of, is_served, keys_of
 from omnillm.config.settings import (
     BudgetSettings,
     KeySettings,
@@ -14,7 +14,8 @@ from omnillm.config.settings import (
 )
 from omnillm.config.values import ROLLING, window_s
 from omnillm.money import format_usd
-from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
+from omnillm.routing.pattern import Pattern, is_pattern
+from omnillm.routing.target import ASKED
 
 
 def describe(settings: Settings) -> list[str]:
@@ -87,11 +88,9 @@ def _targets(name: str, model: ModelSettings, settings: Settings) -> str:
     told = []
     for each in model.targets:
         provider, _, asked = each.target.partition("/")
-        is_served = is_pattern(name) or any(
-            is_allowed(name if asked == "*" else asked, key.models) for key in keys_of(settings.providers[provider])
-        )
+        serves = is_pattern(name) or is_served(settings.providers[provider], name if asked == ASKED else asked)
         weight = "" if model.strategy == "ordered" else f" (weight {each.weight or 1})"
-        told.append(f"{each.target}{weight}{'' if is_served else ' (no key serves it)'}")
+        told.append(f"{each.target}{weight}{'' if serves else ' (no key serves it)'}")
     return (", then " if model.strategy == "ordered" else ", ").join(told)
 
 
