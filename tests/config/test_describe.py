@@ -37,13 +37,13 @@ def test_a_target_that_no_key_serves_is_told() -> None:
     """By the name that its provider would be asked for; a pattern stands for many."""
     text = (
         "providers: {p: {kind: openai, keys: [{label: a, key: sk-x, models: [gpt-4*]}]}, q: {kind: openai, keys: [{label: a, key: sk-y}]}}\n"
-        "models: {fast: {targets: [p/gpt-4.1, p/gpt-5, q/gpt-5]}, gpt-5: {targets: ['p/*']}, 'gpt-*': {targets: ['p/*']}, "
+        "models: {fast: {targets: [p/gpt-4.1, p/gpt-5, q/gpt-5]}, gpt-5: {targets: ['p/*']}, 'gpt-*': {targets: ['p/*', p/gpt-5]}, "
         "drawn: {strategy: weighted, targets: [{target: p/gpt-5, weight: 3}, q/m]}}\n"
     )
     assert [line for line in describe(parse(text, {})) if line.startswith("model ")] == [
         "model fast: p/gpt-4.1, then p/gpt-5 (no key serves it), then q/gpt-5",
         "model gpt-5: p/* (no key serves it)",
-        "model gpt-*: p/*",
+        "model gpt-*: p/*, then p/gpt-5 (no key serves it)",
         "model drawn: p/gpt-5 (weight 3) (no key serves it), q/m (weight 1)",
     ]
 

@@ -88,7 +88,8 @@ def _targets(name: str, model: ModelSettings, settings: Settings) -> str:
     told = []
     for each in model.targets:
         provider, _, asked = each.target.partition("/")
-        serves = is_pattern(name) or is_served(settings.providers[provider], name if asked == ASKED else asked)
+        sent = name if asked == ASKED else asked
+        serves = is_pattern(sent) or is_served(settings.providers[provider], sent)
         weight = "" if model.strategy == "ordered" else f" (weight {each.weight or 1})"
         told.append(f"{each.target}{weight}{'' if serves else ' (no key serves it)'}")
     return (", then " if model.strategy == "ordered" else ", ").join(told)
