@@ -48,6 +48,14 @@ def test_a_target_that_no_key_serves_is_told() -> None:
     ]
 
 
+def test_a_limit_that_holds_for_no_call_is_told() -> None:
+    """Of a model that the key does not serve; a pattern may meet one that it does."""
+    limits = "{gpt-5: {rpm: 4}, gpt-4.1: {rpm: 5}, 'gpt-5*': {tpm: 6}}"
+    text = f"providers: {{p: {{kind: openai, keys: [{{label: a, key: sk-x, models: [gpt-4*], limits: {limits}}}]}}}}\n"
+    [line] = [line for line in describe(parse(text, {})) if line.startswith("  key a")]
+    assert line == "  key a: no local limit; only gpt-4*; gpt-5: rpm 4 (the key does not serve it); gpt-4.1: rpm 5; gpt-5*: tpm 6"
+
+
 def test_kept_replies_are_said() -> None:
     """What models wrote lies in the ledger then, which nobody should find out by chance."""
     text = "providers: {p: {kind: openai, keys: [{label: a, key: sk-x}]}}\ncalls: {idempotency: {store_replies: true, ttl: 2h}}\n"

@@ -14,7 +14,7 @@ from omnillm.config.settings import (
 )
 from omnillm.config.values import ROLLING, window_s
 from omnillm.money import format_usd
-from omnillm.routing.pattern import Pattern, is_pattern
+from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 from omnillm.routing.target import ASKED
 
 
@@ -70,7 +70,10 @@ def _key(key: KeySettings) -> str:
         told.append(f"quota group {key.group}")
     if key.models:
         told.append(f"only {', '.join(key.models)}")
-    told += [f"{pattern}: {_limits(rpm=each.rpm, tpm=each.tpm, rpd=each.rpd)}" for pattern, each in key.limits.items()]
+    for pattern, each in key.limits.items():
+        limits = _limits(rpm=each.rpm, tpm=each.tpm, rpd=each.rpd)
+        serves = is_pattern(pattern) or is_allowed(pattern, key.models)
+        told.append(f"{pattern}: {limits}{'' if serves else ' (the key does not serve it)'}")
     return "; ".join(told)
 
 
