@@ -3,7 +3,7 @@
 import pytest
 from tests.admission.desk import Desk, key, pool
 
-from omnillm.admission.asks import Lease, Refusal, Wait
+from omnillm.admission.asks import BreakerConfigured, Lease, Refusal, Wait
 from omnillm.outcome import FAILOVERS, RETRIES, Verdict
 
 TWO = ("p/m", "q/n")
@@ -104,6 +104,48 @@ def test_the_retry_budget_binds_while_most_keys_fail():
     assert [isinstance(answer, Lease) for answer in answers] == [True] * 5 + [False]
     assert answers[-1] == Refusal(case_id=answers[-1].case_id, code="retry_budget", status=503, scope="p")
     assert isinstance(desk.ask_lease(), Lease)
+
+
+def test_another_provider_takes_every_retry_of_one_that_fails():
+    """A burst meets the end of the first: whatever budget that has, the second works, and hides the failure from all of them."""
+    desk = two(key("a"), key("b"), q_keys=(key("c"),))
+    leases = [desk.lease(desk.ticket(), targets=TWO) for _ in range(60)]
+    for lease in leases:
+        desk.release(lease, Verdict.SERVER_FAULT)
+        answer = desk.ask_lease(lease.case_id, targets=TWO, tried=(("p", lease.key),), retry_of="p")
+        assert isinstance(answer, Lease)
+        desk.release(answer, Verdict.SUCCESS if answer.provider == "q" else Verdict.SERVER_FAULT)
+    assert desk.order == []
+
+
+def test_retries_are_bounded_where_both_providers_fail():
+    """20 % of the calls of each, and 3 each: whichever of them the failed attempt was."""
+    never = BreakerConfigured(failures=1000, window_min=1000)
+    desk = Desk(pool(key("a"), provider="p", breaker=never), pool(key("b"), provider="q", breaker=never))
+    retries = 0
+    for _ in range(50):
+        lease = desk.lease(desk.ticket(), targets=TWO)
+        desk.release(lease, Verdict.LOST)
+        tried = ((lease.provider, lease.key),)
+        while isinstance(again := desk.ask_lease(lease.case_id, targets=TWO, tried=tried, retry_of=lease.provider), Lease):
+            desk.release(again, Verdict.LOST)
+            retries, lease = retries + 1, again
+            tried += ((lease.provider, lease.key),)
+        assert again.code in {"retry_budget", "all_keys_tried"}
+    assert 10 <= retries <= 0.2 * 50 + 6
+
+
+def test_a_retry_that_one_provider_cannot_afford_waits_for_the_other():
+    """In line, as any call would, and it is not told of a budget that is not the other's."""
+    desk = two(key("a"), q_keys=(key("b", max_concurrency=1),))
+    case = desk.ticket()
+    desk.release(desk.lease(case, targets=TWO), Verdict.LOST)
+    for _ in range(3):
+        desk.lease(tried=(("p", "x"),), retry_of="p")
+    other = desk.lease(targets=("q/n",))
+    assert isinstance(desk.ask_lease(case, targets=TWO, tried=(("p", "a"),), retry_of="p", queue=5.0), Wait)
+    desk.release(other)
+    assert desk.served[case].provider == "q"
 
 
 def test_one_bad_key_costs_no_retry_budget():

@@ -476,12 +476,12 @@ class World:
         return view
 
     def _choices(self, need):
-        """(model, its keys, labels to pass over) of each target."""
+        """(model, its keys, labels to pass over) of each target that the call may be sent to."""
         case = self.controller._cases.get(need.case_id)
         left = case.failed_over if case is not None else ()
         for name, model in need.targets:
             pool = self.leasing.pools.get(name)
-            if pool is not None:
+            if pool is not None and (not need.retry_of or pool.outage.has_retry(self.now)):
                 tried = [one for one in need.tried if one in left] if name == need.retry_of else need.tried
                 keys = [each for each in pool.keys.values() if need.pinned in {"", each.label}]
                 yield model, keys, {label for provider, label in tried if provider == name}

@@ -177,6 +177,16 @@ async def test_second_target_answers_when_the_first_is_broken(serve: Serve) -> N
         assert (await gateway.books())[0] == second.invoice.total_nanousd
 
 
+async def test_burst_on_a_target_that_breaks_is_hidden_by_the_next(serve: Serve) -> None:
+    """40 calls are on their way to the first target's only key when it breaks: the second answers each of them."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(500))}) as first, FakeProvider(prices=PRICES) as second:
+        gateway = await serve(ROUTED.format(first=first.base_url, second=second.base_url, keys=ONE_KEY))
+        replies = await asyncio.gather(*(exchange(gateway.port, ask("openai_chat", "hello")) for _ in range(40)))
+        assert [reply.status for reply in replies] == [200] * 40
+        assert len(first.log) <= 40
+        assert len(second.log) == 40
+
+
 @pytest.mark.parametrize("name", ["status_500", "status_529", "reset_before_head"])
 async def test_own_retries_end_and_say_so(serve: Serve, name: str) -> None:
     """One attempt and three retries, then the SDK is told not to add its own."""

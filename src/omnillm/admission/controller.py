@@ -60,6 +60,8 @@ class AdmissionController:
 
     def lease(self, need: Need, now: float) -> Lease | Wait | Refusal:
         """A key of the first target that has one. Waits, in fair order, when one may be free within the queue time."""
+        if need.retry_of:
+            need = self._leasing.affordable(need, now)
         if not self._needs.waiters:
             answer = self._leasing.find(need, now)
             if isinstance(answer, Lease) or not isinstance(answer, float):

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from math import isfinite
 
+from msgspec.structs import replace
+
 from omnillm.admission.asks import Lease, Need, PoolConfigured, Refusal
 from omnillm.admission.case import Case, bare
 from omnillm.keys.circuit import CLOSED
@@ -47,8 +49,9 @@ class Leasing:
 
     def find(self, need: Need, now: float) -> Lease | Refusal | float:
         """A lease on the first target with a key; else what `_judge` says."""
-        if need.retry_of and not self._has_retry(need, now):
-            return _no_retry(need)
+        asked = need
+        if need.retry_of:
+            need = self.affordable(need, now)
         is_any_set_aside = False
         tried = need.tried
         for provider, model in need.targets:
@@ -67,10 +70,14 @@ class Leasing:
             grant = self._last_resort(need, failed_over, now)
             if grant is not None:
                 return self._lease(grant, need, now)
+        if need is not asked or (need.retry_of and not need.targets):
+            return _no_retry(need)
         return self._judge(need, failed_over, now)
 
     def refuse(self, need: Need, now: float) -> Refusal | None:
         """Why `need` would be refused even if nobody stood before it; None: it may wait."""
+        if need.retry_of and not need.targets:
+            return _no_retry(need)
         answer = self._judge(need, self._failed_over(need), now)
         return answer if isinstance(answer, Refusal) else None
 
@@ -86,9 +93,14 @@ class Leasing:
             return view.wakes_at
         return _refusal(need, self._outlook(need, failed_over, now, is_bound_enough=False), now)
 
-    def _has_retry(self, need: Need, now: float) -> bool:
-        pool = self.pools.get(need.retry_of)
-        return pool is None or pool.outage.has_retry(now)
+    def affordable(self, need: Need, now: float) -> Need:
+        """A retry without the targets that take no more of them. What it waits for is decided so before: `find` waits for no less.
+
+        A provider that works is not short of retries because another fails.
+        """
+        pools = self.pools
+        targets = tuple([each for each in need.targets if each[0] not in pools or pools[each[0]].outage.has_retry(now)])
+        return need if len(targets) == len(need.targets) else replace(need, targets=targets)
 
     def _last_resort(self, need: Need, failed_over: Tried, now: float) -> Grant | None:
         """A provider that was set aside rather than none; then, for a retry, the key that failed rather than none."""
@@ -111,7 +123,7 @@ class Leasing:
         case.leases.append(lease_id)
         pool = grant.pool
         if need.retry_of:
-            self.pools.get(need.retry_of, pool).outage.retry(now)
+            pool.outage.retry(now)
         else:
             pool.outage.call(now)
         return Lease(lease_id=lease_id, case_id=grant.case_id, provider=pool.provider, key=grant.key.label, model=grant.model)
