@@ -102,6 +102,7 @@ def test_success_resets_the_count():
         (Verdict.RATE_LIMITED, 7200.0, 3600.0, 3600.0),
         (Verdict.RATE_LIMITED, 1e9, 3600.0, 3600.0),
         (Verdict.QUOTA_EXHAUSTED, None, 600.0, 600.0),
+        (Verdict.QUOTA_EXHAUSTED, 39.0, 600.0, 600.0),
         (Verdict.QUOTA_EXHAUSTED, 1800.0, 1800.0, 1800.0 * 1.05),
         (Verdict.QUOTA_EXHAUSTED, 90_000.0, 3600.0, 3600.0),
         (Verdict.KEY_DEAD, None, 60.0, 60.0),
@@ -126,6 +127,34 @@ def test_a_hint_of_no_wait_leaves_one_probe_at_a_time(hint):
     assert probe is not None
     assert desk.lease(pinned="b") is None
     assert desk.lease("n", pinned="b") is not None
+
+
+@pytest.mark.parametrize("hint", [0.0, 0.2])
+def test_a_hint_that_proves_wrong_again_and_again_is_doubted(hint):
+    """Obeyed the first time; then 2 s, 4 s, and 5 s at most: a provider that always says "now" is not asked without a pause."""
+    desk = Desk(*GROUPED)
+    rests = []
+    for _ in range(5):
+        for grant in [desk.lease(pinned="a", is_sent=True) for _ in range(3)]:
+            if grant is not None:
+                desk.end(grant, Verdict.RATE_LIMITED, retry_after_s=hint)
+        rests.append(desk.rest_of("a"))
+        desk.wait_for("a")
+    assert hint <= rests[0] <= hint * 1.05 + 1e-6
+    for rest, whole in zip(rests[1:], (2.0, 4.0, 5.0, 5.0), strict=True):
+        assert 0.75 * whole <= rest <= whole + 1e-6
+    desk.call(on="a")
+    desk.call(Verdict.RATE_LIMITED, on="a", retry_after_s=hint)
+    assert desk.rest_of("a") <= hint * 1.05 + 1e-6
+
+
+def test_a_doubted_hint_that_is_long_is_obeyed():
+    """Whatever it was before."""
+    desk = Desk(*GROUPED)
+    for _ in range(3):
+        desk.call(Verdict.RATE_LIMITED, on="a", retry_after_s=20.0)
+        assert 20.0 < desk.rest_of("a") <= 21.0
+        desk.wait_for("a")
 
 
 @pytest.mark.parametrize(

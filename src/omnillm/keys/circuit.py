@@ -75,6 +75,11 @@ class Circuit:
         """How long to open for. What fails while it is open belongs to the strike that opened it: a burst is one strike."""
         return backoff.delay(self.strikes - (self.state is OPEN), dice)
 
+    @property
+    def is_in_vain(self) -> bool:
+        """Its rest was over, and whoever tried it then has found that it had been too short."""
+        return self.strikes > (self.state is OPEN)
+
     def fail(self, until: float) -> None:
         """Opens, or stays open for longer; never for shorter."""
         if self.state is not OPEN:

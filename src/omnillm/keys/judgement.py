@@ -5,6 +5,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from omnillm.keys.circuit import Backoff
+from omnillm.keys.demand import Dice
 from omnillm.keys.grant import Grant
 from omnillm.keys.model_class import ModelClass
 from omnillm.outcome import Outcome, Verdict
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 COOLDOWN = Backoff(first_s=1.0, most_s=60.0, jitter=0.25)
 QUOTA = Backoff(first_s=600.0, most_s=inf)
+DOUBT = Backoff(first_s=1.0, most_s=5.0, jitter=0.25)
+"""The least of a hint that was obeyed and proved wrong: some say "now" each time."""
 REST = Backoff(first_s=60.0, most_s=3600.0)
 HINT_JITTER = 0.05
 """Upwards: to return before the hint would be another 429."""
@@ -28,18 +31,29 @@ def _nothing(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
 
 
 def _rate_limited(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    _cool(pool, grant.model_class, COOLDOWN, outcome.retry_after_s, now)
+    circuit, dice, hint_s = grant.model_class.circuit, pool.dice, outcome.retry_after_s
+    if hint_s is None:
+        delay = circuit.delay(COOLDOWN, dice)
+    else:
+        delay = _hinted(hint_s, dice)
+        if circuit.is_in_vain:
+            delay = max(delay, circuit.delay(DOUBT, dice))
+    _cool(pool, grant.model_class, delay, now)
 
 
 def _exhausted(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
+    """A shorter hint is about a minute, or about nothing: Gemini's quotas of a day come with one of seconds."""
     grant.model_class.is_exhausted = True
-    _cool(pool, grant.model_class, QUOTA, outcome.retry_after_s, now)
+    delay, hint_s = grant.model_class.circuit.delay(QUOTA, pool.dice), outcome.retry_after_s
+    _cool(pool, grant.model_class, delay if hint_s is None else max(delay, _hinted(hint_s, pool.dice)), now)
 
 
-def _cool(pool: "Pool", model_class: ModelClass, backoff: Backoff, hint_s: float | None, now: float) -> None:
-    """Until the moment of the provider's hint, else of the backoff; never for longer than the pool's `max_cooldown_s`."""
-    dice = pool.dice
-    delay = model_class.circuit.delay(backoff, dice) if hint_s is None else max(hint_s, 0.0) * (1.0 + HINT_JITTER * dice.random())
+def _hinted(hint_s: float, dice: Dice) -> float:
+    return max(hint_s, 0.0) * (1.0 + HINT_JITTER * dice.random())
+
+
+def _cool(pool: "Pool", model_class: ModelClass, delay: float, now: float) -> None:
+    """Never for longer than the pool's `max_cooldown_s`."""
     model_class.cool(now + min(delay, pool.max_cooldown_s))
 
 
