@@ -230,6 +230,36 @@ async def test_stale_connection_is_sent_again_unseen(serve: Serve, is_stream: bo
         assert (reserved, gateway.in_flight) == (0, 0)
 
 
+async def test_dead_connections_cost_a_call_one_attempt_however_many_there_are(serve: Serve) -> None:
+    """All kept connections are dead, and none has said so: the call that finds the first goes on with a new one."""
+    said = b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}'
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        together = 6
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().split(b"content-length:")[1].split()[0]))
+        if asked.qsize() < together:
+            asked.put_nowait(writer)
+            if asked.qsize() == together:
+                everybody.set()
+        await everybody.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
+        await reader.read(1)
+        writer.transport.abort()
+
+    asked: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    everybody = asyncio.Event()
+    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server:
+        base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        gateway = await serve(ROUTED.format(first=base_url, second=base_url, keys=ONE_KEY))
+        question = ask("openai_chat", "hello")
+        assert {reply.status for reply in await asyncio.gather(*(exchange(gateway.port, question) for _ in range(6)))} == {200}
+        reply = await exchange(gateway.port, question)
+        assert reply.status == 200
+        _, attempts = await gateway.last()
+        assert [row.verdict for row in attempts] == ["stale", "success"]
+
+
 async def test_deadline_ends_the_failover(serve: Serve) -> None:
     """A call whose time is over is not sent again, and is told 504 in that time."""
     async with FakeProvider(keys={"*": Behaviour(fault=Fault.stall())}) as fake:

@@ -277,6 +277,17 @@ async def test_what_may_have_been_received_is_not_repeated(fake: FakeProvider, g
     assert (reply.status, reply.headers.get("x-omnillm-attempts")) == (200, "2")
 
 
+async def test_a_kept_connection_that_dies_is_no_fault_of_its_key(fake: FakeProvider, gateway: Running) -> None:
+    """What can be read twice is sent again with the same key, on a new connection, and nobody's breaker hears of it."""
+    made = (await upload(gateway)).json["id"]
+    fake.enqueue(None, FAULTS["close_before_head"])
+    for _ in range(2):
+        assert (await ask(gateway, "GET", f"{FILE}/{made}")).status == 200
+    _, attempts = await gateway.last()
+    assert [(row.key, row.verdict) for row in attempts] == [("a", "stale"), ("a", "success")]
+    assert gateway.keys()["a"].consecutive_failures == 0
+
+
 @pytest.mark.parametrize("fault", ["status_429", "status_401"])
 async def test_what_was_refused_goes_to_another_key(fake: FakeProvider, gateway: Running, fault: str) -> None:
     """It was not received; the file is then that key's."""

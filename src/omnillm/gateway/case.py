@@ -77,6 +77,8 @@ class Case(msgspec.Struct, eq=False):
     provider_protocol: str = ""
     last_lease: Lease = NO_LEASE
     """Of the newest attempt."""
+    is_wary: bool = False
+    """A kept connection died under it. Where one is dead all of them may be, and each that is tried may be billed: it takes a new one."""
     _rows: tuple[AttemptRow, ...] = ()
     _entries: tuple[Entry, ...] = ()
     _bindings: tuple[Binding, ...] = ()

@@ -103,6 +103,8 @@ class Dispatch:
                 return trouble
         call = case.call if bridged is not None or case.pin is None else case.call_for(lease, case.pin)
         outgoing = upstream.outgoing(call, case.quote, lease.model, bridged)
+        if case.is_wary:
+            outgoing = msgspec.structs.replace(outgoing, needs_new_connection=True)
         attempt.is_sent = True
         if call.is_stream:
             attempt.observed_bytes = 0
@@ -205,6 +207,7 @@ class Dispatch:
         case, lease, verdict = round_.case, attempt.lease, failure.verdict
         case.end(_outcome(case, attempt, failure), status=failure.status, error=failure.code)
         if verdict is Verdict.STALE:  # a dead reused connection, or an expired token: a row each
+            case.is_wary = True
             await self._cover(case)
             return lease
         round_.note(lease, failure)

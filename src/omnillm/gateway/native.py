@@ -6,7 +6,7 @@ what a virtual key did not make, it does not find.
 
 import msgspec
 
-from omnillm.errors import BadRequest, CallerFault, StaleConnection
+from omnillm.errors import BadRequest, CallerFault
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.batch_bounds import BatchBound, BatchBounds
@@ -155,15 +155,11 @@ class NativeEngine:
             trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
             if trouble is not None:
                 return trouble
-        outgoing = self._outgoing(case.call, upstream, ask)
+        outgoing = self._outgoing(case.call, upstream, ask, is_wary=case.is_wary)
         attempt.is_sent = True
         attempt.sent_at = self._upstreams.now()
         self._admission.sent(lease.lease_id, attempt.sent_at)
-        try:
-            attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
-        except StaleConnection as error:
-            # It ends its lease here: whoever may be asked again asks for another. Renewed credentials keep theirs.
-            return Failure(verdict=Verdict.LOST, status=0, code=error.code, message=error.message)
+        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
         attempt.sent_at = exchange.sent_at
         attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
         if exchange.status < 400:
@@ -171,7 +167,7 @@ class NativeEngine:
         failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
         return renewed(attempt, upstream.credential, failure)
 
-    def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk) -> Outgoing:
+    def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk, *, is_wary: bool) -> Outgoing:
         target = native_target(ask.endpoint, ask.asked.path, ask.query, encoded=ask.asked.encoded)
         head = upstream.sender.native_head(ask.method, target, call.headers)
         if upstream.credential is not None:
@@ -184,7 +180,7 @@ class NativeEngine:
             timeouts=upstream.native_timeouts,
             is_stream=True,
             deadline=call.deadline,
-            needs_new_connection=ask.method not in REPEATABLE,
+            needs_new_connection=is_wary or ask.method not in REPEATABLE,
         )
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
