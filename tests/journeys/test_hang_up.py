@@ -1,6 +1,7 @@
 """A client that hangs up, at any moment: everything is released at once, the provider notices, and the ledger is not below the invoice."""
 
 import asyncio
+import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -80,6 +81,22 @@ async def test_before_the_dispatch(serve: Serve, fake: FakeProvider, tmp_path: P
     request, attempts = await gateway.last()
     assert (request.status, request.attempts, attempts) == (499, 0, [])
     assert fake.log == []
+
+
+async def test_while_the_connection_is_made(serve: Serve, fake: FakeProvider) -> None:
+    """A host that takes no connection was sent nothing: slot, tokens and money are given back."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.create_connection(deaf.getsockname()):
+        configured = configuration(fake, keys={"a": "key: sk-a, rpm: 5, tpm: 5000"})
+        gateway = await serve(configured.replace(fake.base_url, f"http://127.0.0.1:{deaf.getsockname()[1]}"))
+        line = await Line.open(gateway.port, ask("openai_chat", "hello"))
+        await until(lambda: gateway.in_flight == 1)
+        line.reset()
+        await until(lambda: gateway.in_flight == 0)
+        key = gateway.keys()["a"]
+        assert (key.rpm_used, key.tpm_used, key.state) == (0, 0, "ready")
+        assert await gateway.books() == (0, 0, 0)
+        request, [attempt] = await gateway.last()
+        assert (request.status, attempt.verdict, attempt.cost_nanousd) == (499, "aborted", 0)
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])

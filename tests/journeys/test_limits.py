@@ -1,6 +1,7 @@
 """No key is ever sent more than its limits, and no caller gets more than its own; every hint of a provider is obeyed."""
 
 import asyncio
+import socket
 from collections import defaultdict
 from itertools import pairwise
 
@@ -60,6 +61,47 @@ async def test_no_key_is_sent_more_than_its_rpm_in_any_minute(serve: Serve) -> N
         assert most["sk-b"] <= 3
         assert len(fake.log) == 32
         assert all(one.arrived_at <= other.arrived_at for one, other in pairwise(fake.log))
+
+
+async def test_a_minute_begins_when_a_call_leaves_and_not_when_it_connects(serve: Serve) -> None:
+    """Two calls connect for 50 s to a host that takes no connection: the next two leave a minute after these have arrived, no sooner."""
+    clock = ManualClock()
+    async with FakeProvider(keys={"sk-a": Behaviour(rpm=2)}, prices=PRICES, clock=clock) as fake:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as door, socket.create_connection(door.getsockname()):
+            base_url = f"http://127.0.0.1:{door.getsockname()[1]}"
+            configured = configuration(fake, keys={"a": "key: sk-a, rpm: 2"}, queue="10m").replace(fake.base_url, base_url)
+            gateway = await serve(configured, clock=clock)
+            early = ask_all(gateway, 2)
+            await until(lambda: gateway.in_flight == 2)
+            clock.advance(50.0)
+            async with await asyncio.start_server(relay_to(fake), sock=door):
+                assert all(reply.is_answer for reply in await answers(early))
+                clock.advance(11.5)
+                late = ask_all(gateway, 2)
+                await settled(gateway, late)
+                for _ in range(50):
+                    clock.advance(1.0)
+                    gateway.program.controller.tick(gateway.program.clock.now())
+                    await settled(gateway, late)
+                assert all(reply.is_answer for reply in await answers(late))
+        assert most_in_any_minute(fake.log) == {"sk-a": 2}
+        assert len(fake.log) == 4
+
+
+def relay_to(fake: FakeProvider):
+    """Whoever connects talks to the fake provider."""
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65536):
+            writer.write(piece)
+        writer.close()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = fake.base_url.removeprefix("http://").partition(":")
+        there, onward = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(pour(reader, onward), pour(there, writer))
+
+    return relay
 
 
 async def test_rpm_is_all_used(serve: Serve) -> None:

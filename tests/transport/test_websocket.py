@@ -59,9 +59,9 @@ def ask(wire, origin, **timeouts):
 
 async def open_socket(wire, client, origin):
     begun = []
-    socket = await client.switch(ask(wire, origin), on_begin=lambda: begun.append(1))
+    socket = await client.switch(ask(wire, origin), on_begin=begun.append)
     assert isinstance(socket, WebSocket)
-    assert begun == [1]
+    assert begun == [wire.clock.now()]
     return socket
 
 
@@ -128,7 +128,7 @@ async def test_a_refusal_is_a_reply_to_read(wire):
         await reader.read()
 
     client = wire.client()
-    answer = await client.switch(ask(wire, await wire.serve(refuse)), on_begin=lambda: None)
+    answer = await client.switch(ask(wire, await wire.serve(refuse)), on_begin=lambda now: None)
     assert isinstance(answer, Exchange)
     assert (answer.status, await answer.read_all(100)) == (401, b"{}")
 
@@ -161,7 +161,7 @@ async def test_an_answer_that_is_none_is_refused(wire, case):
             await reader.readuntil(b"\r\n\r\n")
 
     with pytest.raises(UpstreamLost) as caught:
-        await wire.client().switch(ask(wire, await wire.serve(answer)), on_begin=lambda: None)
+        await wire.client().switch(ask(wire, await wire.serve(answer)), on_begin=lambda now: None)
     assert not isinstance(caught.value, NotSent | StaleConnection)
 
 
@@ -172,7 +172,7 @@ async def test_a_provider_that_does_not_answer_in_time(wire):
         await reader.read()
 
     origin = await wire.serve(silent)
-    asking = asyncio.create_task(wire.client().switch(ask(wire, origin, first_byte_s=3.0), on_begin=lambda: None))
+    asking = asyncio.create_task(wire.client().switch(ask(wire, origin, first_byte_s=3.0), on_begin=lambda now: None))
     await wire.until(lambda: wire.connections == 1)
     await wire.settle()
     wire.pass_time(3.5)
@@ -186,7 +186,7 @@ async def test_a_cancelled_handshake_leaves_nothing(wire):
     async def silent(reader, writer):
         await reader.read()
 
-    asking = asyncio.create_task(wire.client().switch(ask(wire, await wire.serve(silent)), on_begin=lambda: None))
+    asking = asyncio.create_task(wire.client().switch(ask(wire, await wire.serve(silent)), on_begin=lambda now: None))
     await wire.until(lambda: wire.connections == 1)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)

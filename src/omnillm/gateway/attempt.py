@@ -60,9 +60,6 @@ class Attempt(msgspec.Struct, eq=False):
     credential_version: int = 0
     """Of what authenticated it, where that is refreshed."""
 
-    def begin(self) -> None:
-        self.has_begun = True
-
     def outcome_of(self, failure: Failure) -> Outcome:
         """What a judged failure means for the key. A usage beyond all bounds tells nothing."""
         usage = failure.usage

@@ -135,6 +135,14 @@ class Case(msgspec.Struct, eq=False):
         self.attempt = attempt = Attempt(lease, number, price, version, int(settlement.wall() * 1000))
         return attempt
 
+    def note_sent(self, now: float) -> None:
+        """The attempt's first byte is about to leave: its slot and tokens count from this moment, not from when it began to connect."""
+        attempt = self.attempt
+        assert attempt is not None
+        attempt.has_begun = True
+        attempt.sent_at = now
+        self.settlement.admission.sent(attempt.lease.lease_id, now)
+
     def served_under(self, tier: Any) -> None:
         """The attempt costs what the service tier and the place cost that its reply names, whatever was asked for."""
         attempt = self.attempt

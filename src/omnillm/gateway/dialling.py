@@ -59,8 +59,7 @@ class Dialling:
         said = said and upstream.first_message(SESSIONS[case.call.protocol.name], said, model)
         attempt.is_sent = True
         attempt.sent_at = self._upstreams.now()
-        self._admission.sent(lease.lease_id, attempt.sent_at)
-        answer = await self._client.switch(outgoing, on_begin=attempt.begin)
+        answer = await self._client.switch(outgoing, on_begin=case.note_sent)
         if isinstance(answer, Exchange):
             attempt.exchange = answer
             failure = self._judge(case, upstream, answer, await answer.read_all(ERROR_BODY_LIMIT))

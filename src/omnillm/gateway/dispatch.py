@@ -108,10 +108,8 @@ class Dispatch:
         attempt.is_sent = True
         if call.is_stream:
             attempt.observed_bytes = 0
-        attempt.sent_at = now = self._upstreams.now()
-        self._admission.sent(lease.lease_id, now)
-        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
-        attempt.sent_at = exchange.sent_at
+        attempt.sent_at = self._upstreams.now()
+        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
         attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
         if exchange.status != 200:
             failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))

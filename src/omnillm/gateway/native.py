@@ -158,9 +158,7 @@ class NativeEngine:
         outgoing = self._outgoing(case.call, upstream, ask, is_wary=case.is_wary)
         attempt.is_sent = True
         attempt.sent_at = self._upstreams.now()
-        self._admission.sent(lease.lease_id, attempt.sent_at)
-        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=attempt.begin)
-        attempt.sent_at = exchange.sent_at
+        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
         attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
         if exchange.status < 400:
             return exchange

@@ -50,10 +50,10 @@ class HttpClient:
         self._sockets: set[WebSocket] = set()
         self._is_closed = False
 
-    async def send(self, outgoing: Outgoing, *, on_begin: Callable[[], None] | None = None) -> Exchange:
+    async def send(self, outgoing: Outgoing, *, on_begin: Callable[[float], None] | None = None) -> Exchange:
         """Send and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost or UpstreamTimeout.
 
-        `on_begin` is called when the first byte is about to leave: until then a cancelled call has cost nobody anything.
+        `on_begin` is told the moment when the first byte is about to leave: until then a cancelled call has cost nobody anything.
         """
         pool = self._pools.get(outgoing.origin) or self._open_pool(outgoing.origin)
         now = self._clock.now()
@@ -64,7 +64,7 @@ class HttpClient:
         if pool.proxy is not None:
             outgoing = pool.proxy.absolute(outgoing)
         if on_begin is not None:
-            on_begin()
+            on_begin(now)
         try:
             connection.begin(outgoing, now)
             await connection.arrival(is_patient=False)
@@ -75,7 +75,7 @@ class HttpClient:
             connection.fail(UpstreamLost("The exchange was given up."))
             raise
 
-    async def switch(self, outgoing: Outgoing, *, on_begin: Callable[[], None]) -> WebSocket | Exchange:
+    async def switch(self, outgoing: Outgoing, *, on_begin: Callable[[float], None]) -> WebSocket | Exchange:
         """Open a WebSocket, on a connection of its own; or the reply with which the provider refuses one. Raises as `send` does.
 
         `outgoing` is a GET without the handshake's own fields.
@@ -84,9 +84,10 @@ class HttpClient:
         asked = msgspec.structs.replace(outgoing, head=outgoing.head + ASK % key, is_stream=True, is_upgrade=True)
         pool = self._pools.get(outgoing.origin) or self._open_pool(outgoing.origin)
         connection = await self._connect(asked, pool, is_tunnel=True)
-        on_begin()
+        now = self._clock.now()
+        on_begin(now)
         try:
-            connection.begin(asked, self._clock.now())
+            connection.begin(asked, now)
             await connection.arrival(is_patient=False)
             reader = connection.reader
             if not reader.has_head:
