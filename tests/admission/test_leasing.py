@@ -339,3 +339,31 @@ def test_a_removed_provider_ends_with_its_last_release():
     assert not desk.key("a").is_available
     desk.release(lease, Verdict.SERVER_FAULT)
     assert [each.label for each in desk.controller.keys(desk.now)] == ["b"]
+
+
+def test_those_who_wait_are_served_when_a_probe_has_been_silent_for_long():
+    """One 429 does not hold everybody up for as long as the first call after it takes."""
+    desk = Desk(pool(key("a")))
+    desk.release(desk.lease(), Verdict.RATE_LIMITED, retry_after_s=1.0)
+    desk.tick(1.1)
+    probe = desk.lease()
+    cases = [desk.ticket() for _ in range(5)]
+    assert all(isinstance(desk.ask_lease(case, queue=10.0), Wait) for case in cases)
+    desk.tick(2.9)
+    assert not desk.served
+    desk.tick(0.2)
+    assert [type(desk.served[case]) for case in cases] == [Lease] * 5
+    desk.release(probe)
+
+
+def test_those_who_wait_are_served_when_a_probe_is_proven():
+    """A stream that has begun need not end first."""
+    desk = Desk(pool(key("a")))
+    for lease in [desk.lease() for _ in range(5)]:
+        desk.release(lease, Verdict.LOST)
+    desk.tick(1.1)
+    probe = desk.lease()
+    case = desk.ticket()
+    assert isinstance(desk.ask_lease(case, queue=10.0), Wait)
+    desk.controller.prove(probe.lease_id, desk.now)
+    assert isinstance(desk.served[case], Lease)

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 from tests.journeys.running import PRICES, Running, Serve, configuration, until
-from tests.journeys.wire import DIALECTS, PROVIDERS, Reply, ask, exchange
+from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Reply, ask, exchange
 
-from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Logged, ManualClock
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint, Logged, ManualClock
 
 SPAN_S = 60.0
 
@@ -293,3 +293,23 @@ async def test_quota_group_cools_as_one_and_other_models_go_on(serve: Serve) -> 
         assert 30_000 <= int(reply.headers["retry-after-ms"]) <= 31_500
         assert len(fake.log) == 1
         assert (await exchange(gateway.port, ask("openai_chat", "hello", model="openai/fake-large"))).is_answer
+
+
+@pytest.mark.parametrize(("status", "rest_s"), [(429, 1.1), (401, 60.0), (404, 60.0), (500, 1.1)])
+async def test_stream_that_has_begun_keeps_nobody_from_the_key_that_it_tries(serve: Serve, status: int, rest_s: float) -> None:
+    """The first call after a key's rest is a stream that goes on for minutes: once it shows content, the key is anybody's."""
+    clock = ManualClock()
+    first = (Fault.status(status, hint=Hint(form="seconds", seconds=1)), Fault.stall(after_events=3))
+    async with FakeProvider(keys={"sk-a": Behaviour(first=first)}, clock=clock, prices=PRICES) as fake:
+        pool = "breaker: {failures: 1}"
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a"}, pool=pool, queue="0s"), clock=clock)
+        assert not (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+        clock.advance(rest_s)
+        line = await Line.open(gateway.port, ask("openai_chat", "hello", is_stream=True))
+        assert await line.head() == 200
+        for _ in range(2):
+            assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+        fake.gate("stall").set()
+        assert (await line.rest()).is_answer
+        await line.close()
+        assert gateway.keys()["a"].state == "ready"

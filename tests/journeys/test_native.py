@@ -12,7 +12,7 @@ from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
 from omnillm.gateway.native_relay import at_the_end
-from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 from omnillm.testing.faults import Fault
 
 ADA, BOB, CAROL, DORA = (f"sk-omni-{name}-0123456789" for name in ("ada", "bob", "carol", "dora"))
@@ -286,6 +286,36 @@ async def test_a_kept_connection_that_dies_is_no_fault_of_its_key(fake: FakeProv
     _, attempts = await gateway.last()
     assert [(row.key, row.verdict) for row in attempts] == [("a", "stale"), ("a", "success")]
     assert gateway.keys()["a"].consecutive_failures == 0
+
+
+async def test_a_long_download_keeps_nobody_from_the_key_that_it_tries(serve: Serve) -> None:
+    """A key returns from a 429 with one call as its probe: once the reply of that has begun, the key is anybody's."""
+    clock, told, rest = ManualClock(), [], asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            told.append(reader)
+            if len(told) == 1:
+                writer.write(b"HTTP/1.1 429 Slow\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n")
+                continue
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: 4\r\n\r\nde")
+            if len(told) == 2:
+                await rest.wait()
+            writer.write(b"ep")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        gateway = await serve(CONFIG.replace("BASE", url) + "calls: {queue: 0s}", clock=clock)
+        path = "/providers/whole/v1/models"
+        assert (await ask(gateway, "GET", path)).status == 429
+        clock.advance(1.1)
+        line = await Line.open(gateway.port, question("GET", path))
+        assert await line.head() == 200
+        assert (await ask(gateway, "GET", path)).body == b"deep"
+        rest.set()
+        assert (await line.rest()).body == b"deep"
+        await line.close()
 
 
 @pytest.mark.parametrize("fault", ["status_429", "status_401"])

@@ -39,7 +39,7 @@ class Watch:
         """Waits out the rest, and ends one probe."""
         self.now += self.rest()
         assert self.breaker.circuit.admits(self.now)
-        self.breaker.circuit.probe = PROBE
+        assert self.breaker.circuit.take(PROBE, self.now)
         if is_good:
             self.breaker.succeeded(PROBE, self.now)
         else:
@@ -110,7 +110,7 @@ def test_half_open_only_the_probe_decides():
     watch.outcomes("xxxxx")
     watch.now += 60.0
     assert watch.breaker.circuit.admits(watch.now)
-    watch.breaker.circuit.probe = PROBE
+    assert watch.breaker.circuit.take(PROBE, watch.now)
     watch.outcomes("xx..")
     assert watch.state is HALF_OPEN
     watch.breaker.succeeded(PROBE, watch.now)

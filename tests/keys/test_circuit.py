@@ -18,7 +18,8 @@ def opened(until=10.0):
 def half_opened(probe=None):
     circuit = opened()
     assert circuit.admits(10.0)
-    circuit.probe = probe
+    if probe is not None:
+        assert circuit.take(probe, 10.0)
     return circuit
 
 
@@ -38,8 +39,9 @@ def test_open_admits_nobody_before_its_moment_and_one_from_then_on():
     circuit = opened()
     assert not circuit.admits(9.999)
     assert circuit.admits(10.0)
-    circuit.probe = PROBE
+    assert circuit.take(PROBE, 10.0)
     assert not circuit.admits(11.0)
+    assert not circuit.take(OTHER, 11.0)
 
 
 def test_the_probe_closes_it():
@@ -79,6 +81,45 @@ def test_a_probe_without_an_answer_leaves_the_place_to_the_next():
     assert circuit.admits(11.0)
 
 
+def test_a_silent_probe_keeps_others_away_for_ten_seconds():
+    """Then the next one tries as well, and whichever of them goes well closes it."""
+    for first in (PROBE, OTHER):
+        circuit = half_opened(PROBE)
+        assert not circuit.admits(19.999)
+        assert circuit.take(OTHER, 20.0)
+        assert not circuit.admits(29.999)
+        circuit.passed(first)
+        assert circuit.state is CLOSED
+        assert circuit.probes == ()
+
+
+def test_an_older_probe_that_ends_without_an_answer_leaves_the_place_to_the_newer():
+    """And the newer's end leaves it to the next."""
+    circuit = half_opened(PROBE)
+    assert circuit.take(OTHER, 20.0)
+    circuit.free(PROBE)
+    assert not circuit.admits(21.0)
+    circuit.free(OTHER)
+    assert circuit.admits(21.0)
+
+
+def test_any_of_its_probes_that_fails_opens_it():
+    """And what the others find later does not count."""
+    circuit = half_opened(PROBE)
+    assert circuit.take(OTHER, 20.0)
+    circuit.fail(30.0)
+    assert circuit.admits(30.0)
+    circuit.passed(PROBE)
+    circuit.passed(OTHER)
+    assert circuit.state is HALF_OPEN
+
+
+def test_what_is_not_half_open_takes_no_probe():
+    """Closed it needs none, open it lets none through."""
+    assert not Circuit().take(PROBE, 10.0)
+    assert not opened().take(PROBE, 9.0)
+
+
 def test_a_shorter_rest_never_shortens():
     """The longer of two holds."""
     circuit = opened(60.0)
@@ -105,7 +146,7 @@ def test_revived_it_is_as_new():
     circuit = half_opened(PROBE)
     circuit.fail(99.0)
     circuit.revive()
-    assert (circuit.state, circuit.strikes, circuit.rest_s(0.0), circuit.probe) == (CLOSED, 0, 0.0, None)
+    assert (circuit.state, circuit.strikes, circuit.rest_s(0.0), circuit.probes) == (CLOSED, 0, 0.0, ())
 
 
 @pytest.mark.parametrize("strikes", [0, 1, 3, 6, 10_000])

@@ -84,6 +84,83 @@ def test_a_probe_that_goes_on_for_long_does_not_keep_its_key_from_others(verdict
     assert desk.pool.keys["a"].breaker.consecutive == 1
 
 
+def test_a_silent_probe_of_a_limit_was_let_in():
+    """A limit refuses at once: after 3 s of silence the others follow, and the next 429 rests for longer all the same."""
+    desk = Desk(key("a"))
+    desk.call(Verdict.RATE_LIMITED, retry_after_s=30.0)
+    desk.wait_for("a")
+    probe = desk.lease()
+    desk.now += 2.9
+    assert desk.lease() is None
+    assert desk.outlook().wakes_at == pytest.approx(desk.now + 0.1)
+    desk.now += 0.2
+    others = [desk.lease() for _ in range(3)]
+    assert all(not other.probes for other in others)
+    desk.end(others[0], Verdict.RATE_LIMITED)
+    assert 1.5 <= desk.rest_of("a") <= 2.0
+    for grant in (probe, *others[1:]):
+        desk.end(grant)
+    assert desk.lease() is None
+    desk.wait_for("a")
+    desk.call()
+    desk.call(Verdict.RATE_LIMITED)
+    assert desk.rest_of("a") <= 1.0
+
+
+def test_a_probe_that_was_silent_and_goes_well_ends_what_was_remembered():
+    """The next 429 is the first again."""
+    desk = Desk(key("a"))
+    for _ in range(3):
+        desk.call(Verdict.RATE_LIMITED)
+        desk.wait_for("a")
+    probe = desk.lease()
+    desk.now += 3.0
+    desk.call()
+    desk.end(probe)
+    desk.call(Verdict.RATE_LIMITED)
+    assert desk.rest_of("a") <= 1.0
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.NOT_FOUND])
+@pytest.mark.parametrize("first", [0, 1], ids=["the older", "the newer"])
+def test_a_silent_probe_of_a_broken_key_leaves_room_for_another(verdict, first):
+    """One more every 10 s, and no sooner; the first that goes well, whichever it is, opens the key for all."""
+    desk = Desk(key("a"))
+    for grant in [desk.lease() for _ in range(5)]:
+        desk.end(grant, verdict)
+    desk.wait_for("a")
+    probes = [desk.lease()]
+    assert probes[0].probes
+    desk.now += 9.9
+    assert desk.lease() is None
+    desk.now += 0.2
+    probes.append(desk.lease())
+    assert probes[1].probes
+    assert desk.lease() is None
+    desk.end(probes[first])
+    assert not desk.lease().probes
+    desk.end(probes[1 - first])
+    assert desk.pool.keys["a"].is_ready
+
+
+def test_a_silent_probe_that_fails_late_rests_its_key_again():
+    """Though another tries it by now."""
+    desk = Desk(key("a"))
+    for grant in [desk.lease() for _ in range(5)]:
+        desk.end(grant, Verdict.TIMEOUT)
+    desk.wait_for("a")
+    hung = desk.lease()
+    desk.now += 10.0
+    newer = desk.lease()
+    desk.end(hung, Verdict.TIMEOUT)
+    assert desk.lease() is None
+    desk.end(newer)
+    assert desk.lease() is None
+    desk.wait_for("a")
+    desk.call()
+    assert desk.pool.keys["a"].is_ready
+
+
 def test_a_key_dead_and_tripped_at_once_rests_for_the_longer():
     """And one probe answers for both."""
     desk = Desk(key("a"))
@@ -106,7 +183,7 @@ def test_a_breaker_that_opens_while_the_probe_of_a_dead_key_is_out():
     probe = desk.lease()
     for grant in old[1:]:
         desk.end(grant, Verdict.TIMEOUT)
-    desk.now += 30.0
+    desk.now += 5.0
     assert desk.lease() is None
     desk.end(probe)
     desk.wait_for("a")

@@ -79,11 +79,10 @@ class AdmissionController:
             grant.send(now)
 
     def prove(self, lease_id: int, now: float) -> None:
-        """The attempt has succeeded so far, and goes on for long (a live session): its key may serve others meanwhile."""
+        """The attempt has succeeded so far, and may go on for long (a stream, a live session): its key serves others meanwhile."""
         grant = self._leasing.grants.get(lease_id)
         if grant is not None and grant.pool.prove(grant, now):
             self._needs.stir()
-        if self._needs.waiters:
             self._serve(now)
 
     def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:  # noqa: ARG002  every verb takes the time

@@ -115,7 +115,10 @@ class Dispatch:
             failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
             return renewed(attempt, upstream.credential, failure)
         if call.is_stream:
-            return await self._read_stream(case, attempt, upstream, bridged)
+            answer = await self._read_stream(case, attempt, upstream, bridged)
+            if type(answer) is Answer:
+                self._admission.prove(lease.lease_id, self._upstreams.now())
+            return answer
         body = await exchange.read_all(self.settings.buffered_bytes)
         attempt.exchange = None  # it is over, and nobody has to close it
         return self._read_whole(case, exchange, upstream, bridged, body)

@@ -161,6 +161,7 @@ class NativeEngine:
         attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
         attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
         if exchange.status < 400:
+            self._admission.prove(lease.lease_id, self._upstreams.now())
             return exchange
         failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
         return renewed(attempt, upstream.credential, failure)

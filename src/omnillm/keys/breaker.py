@@ -55,7 +55,7 @@ class Breaker:
                 healthy_for = now - self._closed_at
                 circuit.strikes = max(0, circuit.strikes - int(healthy_for / self._terms.max_open_s))
                 self._open(now, dice)
-        elif circuit.state is HALF_OPEN and circuit.probe is grant:
+        elif circuit.state is HALF_OPEN and grant in circuit.probes:
             self.consecutive += 1
             self._open(now, dice)
 

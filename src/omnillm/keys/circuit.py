@@ -1,4 +1,4 @@
-"""One machine for every scope of health: closed -> open until a moment -> half-open with one probe -> closed.
+"""One machine for every scope of health: closed -> open until a moment -> half-open with one probe at a time -> closed.
 
 A 429 cooldown, a dead key, a denied model, a tripped breaker and a provider that is set aside differ only in what fails them and how long.
 """
@@ -8,6 +8,10 @@ import enum
 from msgspec import Struct
 
 from omnillm.keys.demand import Dice
+
+
+PROBE_S = 10.0
+"""How long a probe keeps others away: one that has said nothing by then may yet succeed, and the next one tries as well."""
 
 
 class State(enum.Enum):
@@ -53,15 +57,18 @@ class Backoff(Struct, frozen=True, kw_only=True):
 
 
 class Circuit:
-    """`probe` is the grant that is trying it out; `strikes` counts how often it opened since it was last well."""
+    """`probes` are the grants that are trying it out; `strikes` counts how often it opened since it was last well."""
 
-    __slots__ = ("probe", "state", "strikes", "until")
+    __slots__ = ("_patience_s", "probe_until", "probes", "state", "strikes", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PROBE_S) -> None:
         self.state = CLOSED
         self.until = 0.0
         self.strikes = 0
-        self.probe: object | None = None
+        self.probes: tuple[object, ...] = ()
+        self.probe_until = 0.0
+        """Until when the newest of them keeps others away."""
+        self._patience_s = patience_s
 
     def admits(self, now: float) -> bool:
         """Whether one more attempt may go: when closed any, when half-open one at a time."""
@@ -69,7 +76,23 @@ class Circuit:
             return True
         if self.state is OPEN and now >= self.until:
             self._move(COOLED)
-        return self.state is HALF_OPEN and self.probe is None
+        return self.state is HALF_OPEN and (not self.probes or now >= self.probe_until)
+
+    def take(self, grant: object, now: float) -> bool:
+        """Whether `grant` tries it out: it is half-open, and nobody does, or the one who does has been silent for long."""
+        if self.state is not HALF_OPEN or not self.admits(now):
+            return False
+        self.probes += (grant,)
+        self.probe_until = now + self._patience_s
+        return True
+
+    def is_silent(self, now: float) -> bool:
+        """Its probe has neither succeeded nor failed in all its time."""
+        return self.state is HALF_OPEN and now >= self.probe_until and self.probes != ()
+
+    def trust(self) -> None:
+        """Closes, though nobody has succeeded: the strikes stay, and so does the probe, whose success will end them."""
+        self._move(PASSED)
 
     def delay(self, backoff: Backoff, dice: Dice) -> float:
         """How long to open for. What fails while it is open belongs to the strike that opened it: a burst is one strike."""
@@ -84,29 +107,31 @@ class Circuit:
         """Opens, or stays open for longer; never for shorter."""
         if self.state is not OPEN:
             self.strikes += 1
-            self.probe = None
+            self.probes = ()
         self.until = max(self.until, until)
         self._move(FAILED)
 
     def passed(self, grant: object) -> None:
-        """`grant` went well: closes when it was the probe."""
-        if self.probe is grant:
-            self.probe = None
+        """`grant` went well: closes when it was a probe."""
+        if grant in self.probes:
+            self.probes = ()
             self._move(PASSED)
             if self.state is CLOSED:
                 self.until = 0.0
 
     def free(self, grant: object) -> None:
         """`grant` ended without an answer to the question: the next one may probe."""
-        if self.probe is grant:
-            self.probe = None
+        if grant in self.probes:
+            if grant is self.probes[-1]:
+                self.probe_until = 0.0
+            self.probes = tuple([each for each in self.probes if each is not grant])
 
     def revive(self) -> None:
         """Well again, because an administrator or a new secret says so."""
         self._move(REVIVED)
         self.until = 0.0
         self.strikes = 0
-        self.probe = None
+        self.probes = ()
 
     def rest_s(self, now: float) -> float:
         """Seconds until it may be tried again; 0: now."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from omnillm.keys.charge import STAYS_CHARGED
-from omnillm.keys.circuit import HALF_OPEN, Circuit
+from omnillm.keys.circuit import Circuit
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
 from omnillm.limits.window import Window
@@ -38,21 +38,19 @@ class Grant(Struct, kw_only=True, eq=False):
     """How far its class's running totals were when it was sent."""
     tokens_mark: int = 0
 
-    def try_out(self, circuits: Iterable[Circuit]) -> None:
-        """It is the probe of each that is half-open and has none."""
-        self.probes = tuple(circuit for circuit in circuits if circuit.state is HALF_OPEN and circuit.probe is None)
-        for circuit in self.probes:
-            circuit.probe = self
+    def try_out(self, circuits: Iterable[Circuit], now: float) -> None:
+        """It is the probe of each that lets it be."""
+        self.probes = tuple([circuit for circuit in circuits if circuit.take(self, now)])
 
     def probed_well(self) -> None:
         """What it is the probe of has nothing against it any more. The breaker, which counts, and the outage are told by the pool."""
         key, model_class = self.key, self.model_class
-        if key.dead.probe is self:
+        if self in key.dead.probes:
             key.dead.revive()
-        if model_class.circuit.probe is self:
+        if self in model_class.circuit.probes:
             model_class.recovered()
         denial = key.denials.get(self.model)
-        if denial is not None and denial.probe is self:
+        if denial is not None and self in denial.probes:
             del key.denials[self.model]
         self.end_probes()
 

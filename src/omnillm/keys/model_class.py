@@ -7,6 +7,8 @@ from omnillm.keys.circuit import Circuit
 from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
 
 FULL = inf
+CONSENT_S = 3.0
+"""A limit refuses at once. A probe that has been at work for so long was let in, and others are."""
 
 
 class Limits:
@@ -52,7 +54,7 @@ class ModelClass:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.circuit = Circuit()
+        self.circuit = Circuit(CONSENT_S)
         self.is_well = True
         """Its circuit is closed."""
         self.is_exhausted = False
@@ -91,6 +93,9 @@ class ModelClass:
         return load if load <= 1.0 else FULL
 
     def _is_barred(self, tokens: int, now: float) -> bool:
+        if self.circuit.is_silent(now):
+            self.circuit.trust()
+            self.is_well = True
         return not self.circuit.admits(now) or self.held_until(tokens, now) > 0.0
 
     def held_until(self, tokens: int, now: float) -> float:

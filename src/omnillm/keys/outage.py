@@ -73,7 +73,7 @@ class Outage:
         """After a failure: set the provider aside when its keys agree. One alone speaks for it only when it is unreachable."""
         circuit = self.circuit
         failing = self._failing + self._failing_before
-        is_probe = circuit.probe is grant
+        is_probe = grant in circuit.probes
         if is_probe or (circuit.state is CLOSED and self.spans_most(now) and (failing > 1 or is_unreachable)):
             circuit.fail(now + circuit.delay(BACKOFF, dice))
 

@@ -55,8 +55,8 @@ Moments = tuple[float, float]
 
 
 def _circuit(circuit: Circuit, now: float) -> Moments:
-    """Open: until its time. Half-open with its probe out: whenever that ends."""
-    return (circuit.until, circuit.until) if circuit.state is OPEN else (now, inf)
+    """Open: until its time. Half-open with its probe out: whenever that ends, or has been silent for long."""
+    return (circuit.until, circuit.until) if circuit.state is OPEN else (now, circuit.probe_until)
 
 
 def _limits(key: Key, model_class: ModelClass, tokens: int, now: float, in_flight: int) -> Iterable[Moments]:

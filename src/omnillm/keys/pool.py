@@ -131,9 +131,9 @@ class Pool:
         key.tokens_in_flight += tokens
         grant = Grant(case_id=wish.case_id, model=model, tokens=tokens, key=key, pool=self, model_class=model_class, windows=windows)
         if not (key.is_ready and model_class.is_well and self.outage.circuit.state is CLOSED) or (key.is_choosy and key.denials):
-            grant.try_out([*key.circuits(model, model_class), self.outage.circuit])
+            grant.try_out([*key.circuits(model, model_class), self.outage.circuit], now)
             if grant.probes:
-                self._awaiting.pop(key.label, None)
+                self._place(key)
         return grant
 
     def _pick(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
@@ -214,10 +214,10 @@ class Pool:
         return is_stirring
 
     def prove(self, grant: Grant, now: float) -> bool:
-        """A live session is open: its key has answered, and is nobody's probe from here on. True: waiters may be better off."""
-        self._succeeded(grant, now)
+        """An attempt that goes on for long has succeeded so far: what it tried out is well. True: waiters may be better off."""
         if not grant.probes:
             return False
+        self._succeeded(grant, now)
         grant.probed_well()
         self._place(grant.key)
         self._searches.clear()
@@ -284,11 +284,13 @@ class Pool:
             key.is_ready = False
             self._ready.remove(key)
         circuits = (key.dead, key.breaker.circuit)
-        if any(circuit.state is OPEN for circuit in circuits):
+        moments = [circuit.until for circuit in circuits if circuit.state is OPEN]
+        moments = moments or [circuit.probe_until for circuit in circuits if circuit.probes]
+        if moments:
             self._awaiting.pop(key.label, None)
             self._tie += 1
-            heappush(self._resting, (max(circuit.until for circuit in circuits if circuit.state is OPEN), self._tie, key))
-        elif all(circuit.probe is None for circuit in circuits):
+            heappush(self._resting, (max(moments), self._tie, key))
+        else:
             self._awaiting[key.label] = key
 
     def _wake(self, now: float) -> None:
