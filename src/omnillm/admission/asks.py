@@ -49,7 +49,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tried: tuple[tuple[str, str], ...] = ()
     """(provider, key label) already used by this call: not leased again while another key could do it."""
     retry_of: str = ""
-    """Provider whose failed attempt (after sending) this one repeats: draws on the retry budget of where it goes. "": first try or failover."""
+    """Provider whose failed attempt (after sending) this one repeats: draws on the budget of where it goes. "": first try or failover."""
     affinity: int = 0
     """A hash: calls with the same one prefer the same key (rendezvous). 0: none."""
     pinned: str = ""

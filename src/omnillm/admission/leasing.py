@@ -49,9 +49,7 @@ class Leasing:
 
     def find(self, need: Need, now: float) -> Lease | Refusal | float:
         """A lease on the first target with a key; else what `_judge` says."""
-        asked = need
-        if need.retry_of:
-            need = self.affordable(need, now)
+        asked, need = need, self.affordable(need, now) if need.retry_of else need
         is_any_set_aside = False
         tried = need.tried
         for provider, model in need.targets:
@@ -70,14 +68,10 @@ class Leasing:
             grant = self._last_resort(need, failed_over, now)
             if grant is not None:
                 return self._lease(grant, need, now)
-        if need is not asked or (need.retry_of and not need.targets):
-            return _no_retry(need)
-        return self._judge(need, failed_over, now)
+        return self._judge(need, failed_over, now) if need is asked else _no_retry(need)
 
     def refuse(self, need: Need, now: float) -> Refusal | None:
         """Why `need` would be refused even if nobody stood before it; None: it may wait."""
-        if need.retry_of and not need.targets:
-            return _no_retry(need)
         answer = self._judge(need, self._failed_over(need), now)
         return answer if isinstance(answer, Refusal) else None
 
@@ -88,6 +82,8 @@ class Leasing:
 
     def _judge(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
         """When no target has a key: why not; or, when it is worth waiting, before which moment it is no use to ask again."""
+        if need.retry_of and not need.targets:
+            return _no_retry(need)
         view = self._outlook(need, failed_over, now, is_bound_enough=True)
         if _may_wait(need, view, now):
             return view.wakes_at
