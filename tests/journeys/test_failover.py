@@ -199,6 +199,17 @@ async def test_own_retries_end_and_say_so(serve: Serve, name: str) -> None:
         assert len({logged.key for logged in fake.log}) == 4
 
 
+async def test_a_call_is_repeated_three_times_however_much_the_budget_allows(serve: Serve) -> None:
+    """After many good calls the retry budget has room for more: the fourth failure is told, though a fifth attempt would succeed."""
+    async with FakeProvider(keys={"*": Behaviour()}, prices=PRICES) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("a")))
+        for _ in range(20):
+            assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+        fake.enqueue(*[Fault.status(500)] * 4)
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+        assert (reply.status, reply.headers["x-omnillm-attempts"]) == (502, "4")
+
+
 async def test_retries_do_not_feed_an_outage(serve: Serve) -> None:
     """When every key fails, retries are a fifth of the calls and three, whatever each call would like."""
     async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(500))}) as fake:

@@ -138,6 +138,16 @@ def test_the_latest_headers_win():
     assert leased(desk, "a") == 50
 
 
+def test_the_latest_headers_win_for_tokens_too():
+    """Each of the two is heard by itself."""
+    desk = Desk(key("a"))
+    early, late = desk.lease(), desk.lease()
+    desk.now += 10.0
+    desk.end(late, headroom=Headroom(tokens_left=30, tokens_reset_s=60.0), first_byte_s=5.0)
+    desk.end(early, headroom=Headroom(tokens_left=0, tokens_reset_s=60.0), first_byte_s=1.0)
+    assert leased(desk, "a") == 30
+
+
 def test_headers_of_one_class_bind_it_alone():
     """Providers count by model."""
     desk = Desk(key("a", group="g"), key("b", group="g"))

@@ -54,6 +54,27 @@ def test_a_resting_key_that_is_also_limited_does_not_hide_the_next():
     assert desk.lease().key.label == "last"
 
 
+def test_a_resting_key_that_is_also_limited_does_not_hide_the_next_behind_a_ready_one():
+    """While there is a ready key only two are looked at each time, and the next time two others."""
+    keys = [key(f"k{number}", rpm=1) for number in range(4)]
+    desk = Desk(*keys, key("last"), key("ready"))
+    for each in (*keys, key("last")):
+        desk.call(Verdict.KEY_DEAD, on=each.label)
+    desk.now += 60.0
+    assert [desk.lease().key.label for _ in range(3)] == ["ready", "ready", "last"]
+
+
+def test_a_probe_of_a_limit_is_judged_as_one_though_its_key_has_just_succeeded():
+    """For another model: what is only counted is a success that tells nothing new."""
+    desk = Desk(key("a"))
+    desk.call(Verdict.RATE_LIMITED, retry_after_s=1.0)
+    desk.wait_for("a")
+    desk.call(model="n")
+    desk.call()
+    assert not desk.lease().probes
+    assert desk.lease() is not None
+
+
 def test_a_tripped_key_returns_with_one_probe():
     """The breaker's half-open, seen from outside."""
     desk = Desk(key("a"))
@@ -404,6 +425,17 @@ def test_limits_of_a_class_follow_the_configuration():
     assert desk.lease() is None
     desk.configure(key("a", limits=(ModelLimits(pattern="m", rpm=4),)))
     assert desk.lease() is not None
+    assert desk.lease() is None
+
+
+def test_what_a_breaker_has_counted_outlives_a_configuration_with_the_same_terms():
+    """Somebody reloads for another reason: half of ten failed, and that trips it."""
+    desk = Desk(key("a"))
+    for verdict in (Verdict.SUCCESS, Verdict.SERVER_FAULT) * 4:
+        desk.call(verdict)
+    desk.call()
+    desk.configure(key("a"))
+    desk.call(Verdict.SERVER_FAULT)
     assert desk.lease() is None
 
 
