@@ -29,7 +29,7 @@ from omnillm import (
 )
 from omnillm.framing.eventstream import event
 from omnillm.records import EntryKind
-from omnillm.testing import Behaviour, FakeProvider, Fault
+from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
 BEARER = "bedrock-api-key"
 SIGNED = "AKIAFAKE0000:secret/with+signs"
@@ -465,6 +465,25 @@ async def test_what_credentials_held_back_and_what_was_sent_after_it_have_a_rese
         *((1, kind) for kind in (EntryKind.RESERVE, EntryKind.VOID)),
         *((2, kind) for kind in (EntryKind.RESERVE, EntryKind.SETTLE)),
     ]
+
+
+async def test_a_key_serves_again_soon_after_its_credentials_can_be_had(
+    serve: Serve, cloud_provider: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gives them out was away for a while: the key rests for a second each time, not for minutes as after a refusal."""
+    profile = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profile))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    clock = ManualClock()
+    gateway = await serve(configuration(cloud_provider, "profile:away"), clock=clock)
+    for _ in range(10):
+        assert (await put(gateway, "nova")).status == 503
+        assert 0.0 < gateway.keys("bedrock")["k0"].failure_cool_down_s <= 1.0
+        clock.advance(31.0)
+    name, _, secret = SIGNED.partition(":")
+    profile.write_text(f"[away]\naws_access_key_id = {name}\naws_secret_access_key = {secret}\n")
+    assert (await put(gateway, "nova")).is_answer
+    assert gateway.keys("bedrock")["k0"].state == "ready"
 
 
 async def test_library_reaches_bedrock(cloud_provider: FakeProvider) -> None:

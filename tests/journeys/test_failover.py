@@ -219,6 +219,16 @@ async def test_retries_do_not_feed_an_outage(serve: Serve) -> None:
         assert len(fake.log) <= 40 * 1.2 + 3 + 3
 
 
+async def test_wait_of_a_401_is_not_believed(serve: Serve) -> None:
+    """No wrong key becomes a right one in a second: it rests as any dead key does."""
+    fault = Fault.status(401, hint=Hint(form="seconds", seconds=1))
+    async with FakeProvider(keys={"a": Behaviour(fault=fault), "b": Behaviour()}) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab"), pool="selection: priority"))
+        assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+        dead = gateway.keys()["a"]
+        assert (dead.state, dead.failure_cool_down_s > 50.0) == ("dead", True)
+
+
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
 async def test_stale_connection_is_sent_again_unseen(serve: Serve, is_stream: bool) -> None:
     """A provider that drops its kept connections costs nobody an error. What was written into a dead one has a row of its own."""

@@ -106,7 +106,7 @@ def test_success_resets_the_count():
         (Verdict.QUOTA_EXHAUSTED, 1800.0, 1800.0, 1800.0 * 1.05),
         (Verdict.QUOTA_EXHAUSTED, 90_000.0, 3600.0, 3600.0),
         (Verdict.KEY_DEAD, None, 60.0, 60.0),
-        (Verdict.KEY_DEAD, 5.0, 60.0, 60.0),
+        (Verdict.KEY_DEAD, 5.0, 5.0, 5.0),
         (Verdict.DENIED, None, 60.0, 60.0),
         (Verdict.NOT_FOUND, None, 60.0, 60.0),
     ],

@@ -26,7 +26,7 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import COUNT_TOKENS, REALTIME
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
+from omnillm.gateway.rounds import NO_CREDENTIALS, VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.translation import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
@@ -34,6 +34,8 @@ from omnillm.protocols.protocol import Failure, Sight
 from omnillm.transport.client import Exchange, HttpClient
 
 ERROR_BODY_LIMIT = 1024 * 1024
+CREDENTIALS_REST_S = 1.0
+"""How long a key rests whose credentials cannot be had: they are asked for with a backoff of their own, and say at once that they rest."""
 SHORTEST_ATTEMPT_S = 0.005
 """With less time left another attempt is not worth its price; timers, too, are a little early."""
 AnswerT = TypeVar("AnswerT")
@@ -241,8 +243,13 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
 
 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:
-    """What a failure means for the key. That it may not embed, count or converse with a model says nothing of generating with it."""
+    """What a failure means for the key. That it may not embed, count or converse with a model says nothing of generating with it.
+
+    A wrong key does not become a right one by waiting, whatever the reply's head says.
+    """
     outcome, call = attempt.outcome_of(failure), case.call
+    if failure.verdict is Verdict.KEY_DEAD and failure.status:
+        return msgspec.structs.replace(outcome, retry_after_s=None)
     if failure.verdict in OF_A_MODEL and (call.protocol.family or call.operation in BESIDE_GENERATION):
         return msgspec.structs.replace(outcome, verdict=Verdict.CALLER_FAULT)
     return outcome
@@ -268,7 +275,9 @@ async def authenticate(attempt: Attempt, credential: Credential, deadline: float
     if not trouble:
         attempt.credential_version = credential.version
         return None
-    return Failure(verdict=Verdict.KEY_DEAD, status=0, code="credentials_unavailable", message=trouble) if now() < deadline else late()
+    if now() >= deadline:
+        return late()
+    return Failure(verdict=Verdict.KEY_DEAD, status=0, code=NO_CREDENTIALS, message=trouble, retry_after_s=CREDENTIALS_REST_S)
 
 
 def renewed(attempt: Attempt, credential: Credential | None, failure: Failure) -> Failure:

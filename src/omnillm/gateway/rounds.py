@@ -13,6 +13,7 @@ from omnillm.protocols.protocol import Failure
 
 VISIBLE = frozenset({400, 404, 405, 409, 413, 415, 422})
 """A provider's own refusals that go to a client of the same protocol verbatim."""
+NO_CREDENTIALS = "credentials_unavailable"
 RETRY_AFTER_S = 1.0
 """When a provider that limits does not say for how long."""
 
@@ -109,7 +110,7 @@ def _limited(failure: Failure, provider: str) -> OmniError:
 
 
 def _no_key(failure: Failure, provider: str) -> OmniError:
-    if failure.code == "credentials_unavailable":
+    if failure.code == NO_CREDENTIALS:
         return NoAvailableKey(f"Provider {provider!r} has no credentials for any key that could serve this call. {failure.message}.")
     return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call: {_REFUSED[failure.verdict]}.")
 

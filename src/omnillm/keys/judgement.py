@@ -57,12 +57,13 @@ def _cool(pool: "Pool", model_class: ModelClass, delay: float, now: float) -> No
     model_class.cool(now + min(delay, pool.max_cooldown_s))
 
 
-def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
-    circuit = grant.key.dead
-    circuit.fail(now + circuit.delay(REST, pool.dice))
+def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
+    """A hint is the gateway's own, where the trouble is with what it signs with: no provider tells when a key will be good."""
+    circuit, hint_s = grant.key.dead, outcome.retry_after_s
+    circuit.fail(now + (circuit.delay(REST, pool.dice) if hint_s is None else hint_s))
 
 
-def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001
+def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
     circuit = grant.key.denial(grant.model)
     circuit.fail(now + circuit.delay(REST, pool.dice))
 
