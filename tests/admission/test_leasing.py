@@ -367,3 +367,32 @@ def test_those_who_wait_are_served_when_a_probe_is_proven():
     assert isinstance(desk.ask_lease(case, queue=10.0), Wait)
     desk.controller.prove(probe.lease_id, desk.now)
     assert isinstance(desk.served[case], Lease)
+
+
+def test_a_model_that_no_provider_knows_is_404_until_it_is_asked_again():
+    """Whoever asks next is told the same, not that the keys are broken."""
+    desk = two(key("a"), q_keys=(key("b"), key("c", models=("other",))))
+    for target in TWO:
+        desk.release(desk.lease(targets=(target,)), Verdict.NOT_FOUND)
+    refusal = desk.ask_lease(targets=TWO)
+    assert (refusal.code, refusal.status, refusal.retry_after_s) == ("model_not_found", 404, 60.0)
+    assert isinstance(desk.ask_lease(targets=("p/other",)), Lease)
+    desk.tick(60.0)
+    assert isinstance(desk.ask_lease(targets=TWO), Lease)
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(Verdict.DENIED, "all_keys_broken"), (Verdict.RATE_LIMITED, "all_keys_limited")])
+def test_a_model_that_one_key_may_know_is_no_404(verdict, code):
+    """Another key is only forbidden to use it, or limited."""
+    desk = Desk(pool(key("a"), key("b")))
+    desk.release(desk.lease(pinned="a"), Verdict.NOT_FOUND)
+    desk.release(desk.lease(pinned="b"), verdict, retry_after_s=50.0)
+    assert desk.ask_lease().code == code
+
+
+def test_a_dead_key_that_did_not_know_the_model_still_tells_of_the_model():
+    """What is wrong beside that changes nothing for who asks."""
+    desk = Desk(pool(key("a")))
+    desk.release(desk.lease(), Verdict.NOT_FOUND)
+    desk.release(desk.lease(targets=("p/other",)), Verdict.KEY_DEAD)
+    assert desk.ask_lease().code == "model_not_found"

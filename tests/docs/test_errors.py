@@ -20,7 +20,7 @@ CLASSES: Mapping[str, type[errors.OmniError]] = {
 }
 WITHOUT_CODE = {"CallerFault", "Refused", "ProtocolError", "NotSent", "StaleConnection", "Defect"}
 """Never raised as such, or never told: before content every loss is `upstream_failed`, and a defect is an OmniError to whoever meets it."""
-OF_STATUS = {400: "BadRequest", 402: "BudgetExceeded", 429: "RateLimited", 503: "NoAvailableKey"}
+OF_STATUS = {400: "BadRequest", 402: "BudgetExceeded", 404: "UnknownModel", 429: "RateLimited", 503: "NoAvailableKey"}
 """What the gateway makes of the controller's refusals."""
 SEARCH_ONLY = {"all_keys_tried", "retry_budget"}
 """They end a search for a key; the caller is told its last failure."""

@@ -164,6 +164,18 @@ async def test_last_404_is_told_verbatim(serve: Serve) -> None:
         assert reply.headers["x-omnillm-attempts"] == "2"
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_unknown_model_is_404_however_often_it_is_asked(serve: Serve, dialect: str) -> None:
+    """The first caller reads the provider's words, the next ones the gateway's: none is told to try again, and the provider is not asked."""
+    async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(404))}) as fake:
+        gateway = await serve(configuration(fake, keys=pool_of("ab")))
+        for _ in range(3):
+            reply = await exchange(gateway.port, ask(dialect, "hello"))
+            assert (reply.status, reply.headers["x-should-retry"]) == (404, "false")
+        assert "answered lately that it has no such model" in reply.error["message"]
+        assert len(fake.log) == 2
+
+
 async def test_second_target_answers_when_the_first_is_broken(serve: Serve) -> None:
     """500s are retried on another key, then on another target, and the books hold each attempt once."""
     async with FakeProvider(keys={"*": Behaviour(fault=Fault.status(500))}) as first, FakeProvider(prices=PRICES) as second:

@@ -83,6 +83,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
 
     Codes of `admit`: requests_limit, tokens_limit, concurrency_limit, call_too_large (429 or 400), budget_exceeded, budget_held (402).
     Codes of `lease`: all_keys_limited (429), all_keys_broken (503), no_key_serves_model (503: no key of any target serves it),
+    model_not_found (404: each that does was told so by its provider lately),
     all_keys_tried and retry_budget (the caller answers with its last error), call_too_large (400), queue_full (503).
     """
 

@@ -159,9 +159,12 @@ def _refusal(need: Need, view: Outlook, now: float) -> Refusal:
             return Refusal(case_id=need.case_id, code="call_too_large", status=400, needed=need.tokens)
         return Refusal(case_id=need.case_id, code="no_key_serves_model", status=503)
     moment = view.wakes_at if isfinite(view.wakes_at) else view.possible_at
+    wait_s = moment - now if moment > now else RETRY_AFTER_S
+    if not view.is_known:
+        return Refusal(case_id=need.case_id, code="model_not_found", status=404, retry_after_s=wait_s)
     return Refusal(
         case_id=need.case_id,
         code="all_keys_limited" if view.is_limited else "all_keys_broken",
         status=429 if view.is_limited else 503,
-        retry_after_s=moment - now if moment > now else RETRY_AFTER_S,
+        retry_after_s=wait_s,
     )

@@ -26,7 +26,7 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import COUNT_TOKENS, REALTIME
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.rounds import NO_CREDENTIALS, VISIBLE, DispatchSettings, Round, open_round
+from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.translation import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
@@ -277,7 +277,7 @@ async def authenticate(attempt: Attempt, credential: Credential, deadline: float
         return None
     if now() >= deadline:
         return late()
-    return Failure(verdict=Verdict.KEY_DEAD, status=0, code=NO_CREDENTIALS, message=trouble, retry_after_s=CREDENTIALS_REST_S)
+    return Failure(verdict=Verdict.KEY_DEAD, status=0, code="credentials_unavailable", message=trouble, retry_after_s=CREDENTIALS_REST_S)
 
 
 def renewed(attempt: Attempt, credential: Credential | None, failure: Failure) -> Failure:

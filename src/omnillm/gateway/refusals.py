@@ -1,7 +1,7 @@
 """A refusal of the admission controller, as the error that the caller is told."""
 
 from omnillm.admission.asks import Refusal
-from omnillm.errors import BadRequest, BudgetExceeded, NoAvailableKey, OmniError, RateLimited
+from omnillm.errors import BadRequest, BudgetExceeded, NoAvailableKey, OmniError, RateLimited, UnknownModel
 from omnillm.money import format_usd
 
 _LIMITS = {
@@ -30,6 +30,8 @@ def refusal_error(refusal: Refusal, model: str) -> OmniError:
             code="all_keys_limited",
             retry_after_s=refusal.retry_after_s,
         )
+    if refusal.status == 404:
+        return UnknownModel(f"The provider of {model!r} answered lately that it has no such model; it is asked again{_when(refusal)}.")
     return NoAvailableKey(_UNAVAILABLE.get(refusal.code, _BROKEN).format(model), code=refusal.code, retry_after_s=refusal.retry_after_s)
 
 

@@ -13,7 +13,8 @@ from omnillm.protocols.protocol import Failure
 
 VISIBLE = frozenset({400, 404, 405, 409, 413, 415, 422})
 """A provider's own refusals that go to a client of the same protocol verbatim."""
-NO_CREDENTIALS = "credentials_unavailable"
+TELLS_NOTHING_NEW = frozenset({"all_keys_tried", "retry_budget", "no_key_serves_model", "model_not_found"})
+"""Refusals of a call that has failed before: what it is told is how."""
 RETRY_AFTER_S = 1.0
 """When a provider that limits does not say for how long."""
 
@@ -57,7 +58,7 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
         """No lease: a wish is given up, and anything else raised as the caller is told it."""
         if self.wish is not None:
             self.wish = None
-        elif self.failure is not None and refusal.code in {"all_keys_tried", "retry_budget", "no_key_serves_model"}:
+        elif self.failure is not None and refusal.code in TELLS_NOTHING_NEW:
             raise self.error()
         else:
             raise refusal_error(refusal, self.case.call.model)
@@ -110,7 +111,7 @@ def _limited(failure: Failure, provider: str) -> OmniError:
 
 
 def _no_key(failure: Failure, provider: str) -> OmniError:
-    if failure.code == NO_CREDENTIALS:
+    if failure.code == "credentials_unavailable":
         return NoAvailableKey(f"Provider {provider!r} has no credentials for any key that could serve this call. {failure.message}.")
     return NoAvailableKey(f"Provider {provider!r} refuses every key that could serve this call: {_REFUSED[failure.verdict]}.")
 

@@ -63,12 +63,13 @@ def _dead(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
     circuit.fail(now + (circuit.delay(REST, pool.dice) if hint_s is None else hint_s))
 
 
-def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
+def _denied(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
     circuit = grant.key.denial(grant.model)
+    circuit.is_unknown = outcome.verdict is Verdict.NOT_FOUND
     circuit.fail(now + circuit.delay(REST, pool.dice))
 
 
-def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001
+def _failed(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:  # noqa: ARG001 - a judge's shape
     grant.key.breaker.failed(grant, now, pool.dice)
     pool.outage.failed(grant.key, now)
     pool.outage.consider(now, pool.dice, grant=grant, is_unreachable=False)

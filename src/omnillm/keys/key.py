@@ -16,6 +16,17 @@ LOAD_STEPS = 16
 MODELS_MOST = 1000
 
 
+class Denial(Circuit):
+    """Of one model at one key."""
+
+    __slots__ = ("is_unknown",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_unknown = False
+        """The model is not there (404), rather than not allowed."""
+
+
 class Key:
     """Identified by its label; the secret itself is never here."""
 
@@ -51,7 +62,7 @@ class Key:
         self.salt = fnv1a(terms.label)
         self._breaker = Breaker(breaker)
         self.dead = Circuit()
-        self.denials: dict[str, Circuit] = {}
+        self.denials: dict[str, Denial] = {}
         self.latency_s = 0.0
         self.in_use = 0
         """Calls that it has now: an exact count. `max_concurrency` of them are the most, 0 = no limit."""
@@ -141,12 +152,12 @@ class Key:
             circuits.append(self.denials[model])
         return circuits
 
-    def denial(self, model: str) -> Circuit:
+    def denial(self, model: str) -> Denial:
         """The circuit of key x model; the oldest is forgotten when callers make up too many names."""
         if model not in self.denials and len(self.denials) >= MODELS_MOST:
             del self.denials[next(iter(self.denials))]
         self.is_choosy = True
-        return self.denials.setdefault(model, Circuit())
+        return self.denials.setdefault(model, Denial())
 
 
 def fnv1a(text: str) -> int:

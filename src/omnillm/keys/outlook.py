@@ -14,7 +14,7 @@ class Outlook:
     `possible_at`: the earliest moment at all, if whatever is out is given back at once. `wakes_at`: when time alone makes room.
     """
 
-    __slots__ = ("is_broken", "is_limited", "is_too_large", "is_tried", "largest", "possible_at", "wakes_at")
+    __slots__ = ("is_broken", "is_known", "is_limited", "is_too_large", "is_tried", "largest", "possible_at", "wakes_at")
 
     def __init__(self) -> None:
         self.possible_at = inf
@@ -22,6 +22,8 @@ class Outlook:
         self.largest = 0.0
         """Tokens of the largest call that would fit anywhere at all."""
         self.is_limited = self.is_broken = self.is_tried = self.is_too_large = False
+        self.is_known = False
+        """One at least has something else against it than that its provider said lately that there is no such model."""
 
     def merge(self, other: "Outlook") -> None:
         self.possible_at = min(self.possible_at, other.possible_at)
@@ -31,6 +33,7 @@ class Outlook:
         self.is_broken |= other.is_broken
         self.is_tried |= other.is_tried
         self.is_too_large |= other.is_too_large
+        self.is_known |= other.is_known
 
     def add(self, key: Key, model: str, tokens: int, now: float, *, in_flight: int) -> None:
         """Adds a key. `in_flight`: tokens out in its group, which may yet turn out smaller."""
@@ -40,8 +43,10 @@ class Outlook:
         if tokens > largest:
             self.is_too_large = True
             return
-        key_circuits = (key.dead, key.breaker.circuit, key.denials.get(model))
+        denial = key.denials.get(model)
+        key_circuits = (key.dead, key.breaker.circuit, denial)
         broken = [_circuit(circuit, now) for circuit in key_circuits if circuit is not None and not circuit.admits(now)]
+        self.is_known |= denial is None or not denial.is_unknown or denial.admits(now)
         limited = list(_limits(key, model_class, tokens, now, in_flight))
         self.is_broken |= bool(broken)
         self.is_limited |= not broken
