@@ -128,8 +128,9 @@ def test_a_silent_probe_of_a_limit_was_let_in():
     assert desk.rest_of("a") <= 1.0
 
 
-def test_a_probe_that_was_silent_and_goes_well_ends_what_was_remembered():
-    """The next 429 is the first again."""
+@pytest.mark.parametrize("verdict", [Verdict.SUCCESS, Verdict.ABORTED, Verdict.CALLER_FAULT, Verdict.LOST])
+def test_a_silent_probe_that_is_not_refused_in_the_end_ends_what_was_remembered(verdict):
+    """Whatever else becomes of it: the next 429 is the first again."""
     desk = Desk(key("a"))
     for _ in range(3):
         desk.call(Verdict.RATE_LIMITED)
@@ -137,9 +138,21 @@ def test_a_probe_that_was_silent_and_goes_well_ends_what_was_remembered():
     probe = desk.lease()
     desk.now += 3.0
     desk.call()
-    desk.end(probe)
+    desk.end(probe, verdict)
     desk.call(Verdict.RATE_LIMITED)
     assert desk.rest_of("a") <= 1.0
+
+
+def test_an_exhausted_quota_whose_probe_is_let_in_is_exhausted_no_more():
+    """A 429 after that is one of a minute."""
+    desk = Desk(key("a"))
+    desk.call(Verdict.QUOTA_EXHAUSTED)
+    desk.wait_for("a")
+    probe = desk.lease()
+    desk.now += 3.0
+    desk.call(Verdict.RATE_LIMITED)
+    assert not desk.pool.keys["a"].group.class_of("m", desk.now).is_exhausted
+    desk.end(probe)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.NOT_FOUND])

@@ -90,7 +90,7 @@ class Circuit:
         return self.state is HALF_OPEN and now >= self.probe_until and self.probes != ()
 
     def trust(self) -> None:
-        """Closes, though nobody has succeeded: the strikes stay, and so does the probe, whose success will end them."""
+        """Closes, though nobody has succeeded: the strikes stay, and so does the probe, whose end will end them."""
         self._move(PASSED)
 
     def delay(self, backoff: Backoff, dice: Dice) -> float:
@@ -119,8 +119,10 @@ class Circuit:
                 self.until = 0.0
 
     def free(self, grant: object) -> None:
-        """`grant` ended without an answer to the question: the next one may probe."""
+        """`grant` ended without an answer to the question: the next one may probe. Where it was trusted, it was not refused."""
         if grant in self.probes:
+            if self.state is CLOSED:
+                self.strikes = 0
             if grant is self.probes[-1]:
                 self.probe_until = 0.0
             self.probes = tuple([each for each in self.probes if each is not grant])

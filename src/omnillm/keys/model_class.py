@@ -95,7 +95,7 @@ class ModelClass:
     def _is_barred(self, tokens: int, now: float) -> bool:
         if self.circuit.is_silent(now):
             self.circuit.trust()
-            self.is_well = True
+            self.is_well, self.is_exhausted = True, False
         return not self.circuit.admits(now) or self.held_until(tokens, now) > 0.0
 
     def held_until(self, tokens: int, now: float) -> float:

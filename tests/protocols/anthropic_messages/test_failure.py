@@ -172,6 +172,17 @@ def test_headroom_is_of_the_scarcest_token_bucket():
     assert PROTOCOL.read_headroom({b"anthropic-ratelimit-tokens-remaining": b"lots"}, WALL) is None
 
 
+def test_a_reset_counts_from_the_replys_own_date():
+    """Neither a clock that is wrong, nor the minutes that a stream took since, make it longer or shorter."""
+    headers = {
+        b"date": b"Wed, 25 Nov 2026 01:48:30 GMT",
+        b"anthropic-ratelimit-requests-remaining": b"0",
+        b"anthropic-ratelimit-requests-reset": b"2026-11-25T01:49:00Z",
+    }
+    for wall in (0.0, WALL, WALL + 3600.0):
+        assert PROTOCOL.read_headroom(headers, wall) == Headroom(requests_left=0, requests_reset_s=30.0)
+
+
 RAISED = {
     400: anthropic.BadRequestError,
     401: anthropic.AuthenticationError,

@@ -105,8 +105,7 @@ def _retry_after_s(headers: Mapping[bytes, bytes], wall: float) -> float | None:
     latest = max((reset for reset in resets if reset is not None), default=None)
     if latest is None:
         return None
-    sent = http_date_s(headers.get(b"date", b""))
-    return max(latest - (wall if sent is None else sent), 0.0)
+    return _since_reply(headers, latest, wall)
 
 
 def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:
@@ -131,9 +130,9 @@ def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | Non
     requests_limit, tokens_limit = limit_or_none(headers.get(requests[0])), limit_or_none(headers.get(tokens[0]))
     return Headroom(
         requests_left=requests_left,
-        requests_reset_s=_reset_s(headers.get(requests[2]), requests_left, requests_limit, wall),
+        requests_reset_s=_reset_s(headers, requests[2], requests_left, requests_limit, wall),
         tokens_left=tokens_left,
-        tokens_reset_s=_reset_s(headers.get(tokens[2]), tokens_left, tokens_limit, wall),
+        tokens_reset_s=_reset_s(headers, tokens[2], tokens_left, tokens_limit, wall),
     )
 
 
@@ -141,12 +140,18 @@ def _is_scarce(left: int, limit: int | None) -> bool:
     return limit is None or left * 10 <= limit
 
 
-def _reset_s(moment: bytes | None, left: int | None, limit: int | None, wall: float) -> float | None:
+def _reset_s(headers: Mapping[bytes, bytes], name: bytes, left: int | None, limit: int | None, wall: float) -> float | None:
+    """Seconds from the moment of the reply, as its own clock tells it: this one may go otherwise, and a stream's end is later."""
     # Reading a date costs more than all the rest, and nobody waits for a bucket that has more than a tenth left.
-    if moment is None or left is None or not _is_scarce(left, limit):
+    if left is None or not _is_scarce(left, limit):
         return None
-    at = rfc3339_s(moment)
-    return None if at is None else max(at - wall, 0.0)
+    at = rfc3339_s(headers.get(name))
+    return None if at is None else _since_reply(headers, at, wall)
+
+
+def _since_reply(headers: Mapping[bytes, bytes], at: float, wall: float) -> float:
+    sent = http_date_s(headers.get(b"date", b""))
+    return max(at - (wall if sent is None else sent), 0.0)
 
 
 def _type_of(status: int) -> str:
