@@ -319,7 +319,9 @@ class World:
         assert not self._servable() | self._payable()
 
     def revive(self, provider, label):
+        """Whoever waits is served by the next tick: until that the record would miss them."""
         self.controller.revive(provider, label, self.now)
+        self.pass_time(0.0)
 
     def look(self):
         """Snapshots change nothing that anybody relies on."""
