@@ -13,6 +13,7 @@ from tests.journeys.running import PRICES, Running, Serve, configuration, still,
 from tests.journeys.wire import ask, exchange
 
 from omnillm.assemble import SystemClock
+from omnillm.gateway.attempt import UNSEEN_TOKENS_A_SECOND
 from omnillm.records import EntryKind
 from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
@@ -116,7 +117,7 @@ async def test_while_the_model_thinks_in_a_turn(serve: Serve, fake: FakeProvider
         request, [attempt] = await gateway.last()
         assert attempt.is_estimated
         costs.append(request.cost_nanousd)
-    assert costs[1] == costs[0] + 2_000 * 1_600
+    assert costs[1] == costs[0] + UNSEEN_TOKENS_A_SECOND // 2 * 1_600
 
 
 async def test_between_two_turns(gateway: Running, fake: FakeProvider) -> None:
