@@ -11,7 +11,6 @@ import pytest
 from tests.journeys.families import family_configuration, provider_of_families, sdk, wav
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, until
 from tests.journeys.test_embeddings import post
-from tests.journeys.test_images import check_books
 from tests.journeys.wire import Question, exchange
 
 from omnillm.testing import FakeProvider, Fault
@@ -44,7 +43,7 @@ async def test_speech_arrives_byte_for_byte_and_is_paid_by_characters(gateway: R
     request, attempts = await gateway.last()
     assert (request.usage.characters, request.is_estimated) == (len(TEXT), False)
     assert [attempt.verdict for attempt in attempts] == ["server_fault", "success"]
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_speech_as_events(serve: Serve, provider: FakeProvider) -> None:
@@ -53,7 +52,7 @@ async def test_speech_as_events(serve: Serve, provider: FakeProvider) -> None:
     asked = {"model": "openai/gpt-4o-mini-tts", "input": TEXT, "voice": "alloy", "stream_format": "sse"}
     reply = await exchange(gateway.port, post("/v1/audio/speech", asked))
     assert reply.body.rstrip().rsplit(b"data: ", 1)[1].startswith(b'{"type":"speech.audio.done"')
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_cut_speech_is_no_success(gateway: Running, provider: FakeProvider) -> None:
@@ -93,7 +92,7 @@ async def test_speech_is_written_down(gateway: Running, provider: FakeProvider, 
     assert first == second
     request, _ = await gateway.last()
     assert (request.operation, request.is_estimated) == ("transcriptions", False)
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +119,7 @@ async def test_words_have_their_times(gateway: Running, provider: FakeProvider) 
             model="openai/whisper-1", file=("a.wav", wav(1)), response_format="verbose_json", timestamp_granularities=["word", "segment"]
         )
     assert [word.word for word in reply.words] == heard(wav(1)).split()
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_subtitles_are_text_and_charged_by_their_bound(gateway: Running, provider: FakeProvider) -> None:
@@ -140,7 +139,7 @@ async def test_a_transcript_is_streamed(gateway: Running, provider: FakeProvider
         stream = await client.audio.transcriptions.create(model="openai/gpt-4o-transcribe", file=("a.wav", wav(1)), stream=True)
         events = [event async for event in stream]
         assert events[-1].text == heard(wav(1))
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
     provider.invoice.lines.clear()
     asks_stream = MODEL.replace(b'"model"', b'"stream"').replace(b"openai/whisper-1", b"true")
     reply = await exchange(gateway.port, form("/v1/audio/transcriptions", FILE + MODEL + asks_stream + b"--b--\r\n"))
@@ -155,7 +154,7 @@ async def test_speech_is_translated(gateway: Running, provider: FakeProvider) ->
     async with sdk(gateway) as client:
         reply = await client.audio.translations.create(model="openai/whisper-1", file=("a.wav", wav(1)))
     assert reply.text == heard(wav(1))
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_audio_of_unknown_length_is_refused_to_a_budget(gateway: Running, provider: FakeProvider) -> None:

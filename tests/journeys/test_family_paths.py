@@ -11,7 +11,7 @@ from google.genai import types
 from tests.journeys.families import family_configuration, provider_of_families, wav
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve
 from tests.journeys.test_embeddings import post
-from tests.journeys.test_images import PNG, check_books
+from tests.journeys.test_images import PNG
 from tests.journeys.wire import exchange
 
 from omnillm.testing import FakeProvider, Fault
@@ -60,7 +60,7 @@ async def test_the_sdk_at_a_providers_own_paths_pays_by_the_same_units(gateway: 
         assert (await client.audio.transcriptions.create(model="whisper-1", file=("a.wav", wav(1.5)))).text
         assert (await client.moderations.create(model="omni-moderation-latest", input="hello")).results
     assert [logged.body for logged in provider.log] == said
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
     request, [attempt] = await gateway.last()
     assert (request.operation, request.model, attempt.provider) == ("moderations", "openai/omni-moderation-latest", "openai")
     rows = await gateway.program.store.usage(group_by="total", since_day="", until_day="")
@@ -80,7 +80,7 @@ async def test_geminis_sdk_at_its_own_paths_pays_by_the_same_units(gateway: Runn
         body = json.dumps(one if method == "embedContent" else {"requests": [one, one]}, indent=1).encode()
         reply = await exchange(gateway.port, post(f"/providers/gemini/v1beta/models/fake-small:{method}", body))
         assert (reply.status, provider.log[-1].body) == (200, body)
-    await check_books(gateway, provider)
+    await gateway.agrees_with(provider)
 
 
 async def test_a_fault_of_one_key_is_hidden_at_a_providers_own_path(gateway: Running, provider: FakeProvider) -> None:
