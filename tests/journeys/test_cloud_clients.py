@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 from msgspec.structs import replace
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, until
-from tests.journeys.test_clouds import BEARER, CLAUDE, NOVA, PROFILE, RATES, SIGNED, agrees
+from tests.journeys.test_clouds import BEARER, CLAUDE, NOVA, PROFILE, RATES, SIGNED
 from tests.journeys.test_clouds import configuration as clouds
 
 from omnillm.assemble import SystemClock
@@ -166,7 +166,7 @@ async def test_invoke_model_and_its_stream(talk: Do, fake: FakeProvider) -> None
     assert events[-1]["amazon-bedrock-invocationMetrics"]["cacheReadInputTokenCount"] == 2
     assert [logged.body for logged in fake.log] == [INVOKED.encode()] * 2
     assert fake.log[0].headers[b"x-amzn-bedrock-guardrailidentifier"] == b"gr-1"
-    await agrees(bedrock.gateway, fake)
+    await bedrock.gateway.agrees_with(fake)
     request, _ = await bedrock.gateway.last()
     assert (request.protocol, request.model, request.is_stream) == ("bedrock_invoke", f"bedrock/{CLAUDE}", True)
 
@@ -200,7 +200,7 @@ async def test_models_of_other_words_go_through_unread(talk: Do, fake: FakeProvi
     assert fake.log[2].path == f"/model/{IMPORTED.replace(':', '%3A').replace('/', '%2F')}/invoke"
     assert {logged.body.decode() for logged in fake.log[:4]} == {body}
     assert {logged.key for logged in fake.log} == {SIGNED}
-    await agrees(bedrock.gateway, fake)
+    await bedrock.gateway.agrees_with(fake)
 
 
 async def test_what_cannot_be_bounded_takes_no_part_in_a_hard_budget(talk: Do, fake: FakeProvider) -> None:
@@ -274,7 +274,7 @@ async def test_anthropics_sdk_for_bedrock(serve: Serve, fake: FakeProvider) -> N
         assert [block.type for block in whole.content] == [block.type for block in final.content] == ["thinking", "text"]
         with pytest.raises(anthropic.PermissionDeniedError, match="may not use the model"):
             await client.messages.create(model=CLAUDE.replace("4-5", "9-9"), **asked)
-    await agrees(gateway, fake)
+    await gateway.agrees_with(fake)
 
 
 async def test_paths_that_an_administrator_opened_are_signed(talk: Do, fake: FakeProvider) -> None:

@@ -13,7 +13,7 @@ from google.genai import errors, types
 from google.genai.client import AsyncClient
 from google.oauth2.credentials import Credentials
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, until
-from tests.journeys.test_clouds import GEMINI, RATES, VERTEX_CLAUDE, agrees
+from tests.journeys.test_clouds import GEMINI, RATES, VERTEX_CLAUDE
 from tests.journeys.test_clouds import configuration as clouds
 from tests.journeys.wire import Question, Reply, exchange
 
@@ -95,7 +95,7 @@ async def test_googles_sdk(gateway: Running, fake: FakeProvider) -> None:
     methods = ("generateContent", "streamGenerateContent", "countTokens") * 2
     assert [logged.path for logged in fake.log] == [f"{place}/publishers/google/models/{GEMINI}:{method}" for method in methods]
     assert {logged.key for logged in fake.log} == {TOKEN}
-    await agrees(gateway, fake)
+    await gateway.agrees_with(fake)
 
 
 async def test_anthropics_sdk(gateway: Running, fake: FakeProvider) -> None:
@@ -110,7 +110,7 @@ async def test_anthropics_sdk(gateway: Running, fake: FakeProvider) -> None:
     models = f"{PLACE}/publishers/anthropic/models"
     asked = [f"{models}/{VERTEX_CLAUDE}:rawPredict", f"{models}/{VERTEX_CLAUDE}:streamRawPredict", f"{models}/count-tokens:rawPredict"]
     assert [logged.path for logged in fake.log] == asked
-    await agrees(gateway, fake)
+    await gateway.agrees_with(fake)
 
 
 async def test_another_key_hides_a_dead_one(serve: Serve, fake: FakeProvider) -> None:
