@@ -396,6 +396,15 @@ async def test_key_is_free_when_its_time_is_over(serve: Serve, provider: FakePro
     assert len(provider.log) == 2
 
 
+@pytest.mark.parametrize(("short_by", "status"), [(0, 200), (1, 409)])
+async def test_a_reply_of_just_the_largest_size_is_kept(serve: Serve, provider: FakeProvider, short_by: int, status: int) -> None:
+    """`max_reply` is the last size that is kept."""
+    size = len((await exchange((await serve(configuration(provider))).port, once())).body)
+    gateway = await serve(configuration(provider, calls=f"idempotency: {{store_replies: true, max_reply: {size - short_by}B}}"))
+    assert (await exchange(gateway.port, once())).is_answer
+    assert (await exchange(gateway.port, once())).status == status
+
+
 async def test_kill_in_the_middle_of_a_call_uses_the_key_up(start: Start, provider: FakeProvider, tmp_path: Path) -> None:
     """kill -9 while the provider generates: after the restart the call is not done again, and a key that was not used still works."""
     port = free_port()
