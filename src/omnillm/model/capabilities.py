@@ -20,7 +20,7 @@ class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     kind: Literal["function", "custom"] = "function"
     """A custom tool takes free text."""
     format: Any = None
-    """Of a custom tool: OpenAI's text or grammar."""
+    """Of a custom tool, OpenAI's: {"type": "text"}, or {"type": "grammar", "syntax", "definition"}, as Responses writes it."""
     cache_control: CacheControl | None = None
     vendor_extensions: VendorExtensions = {}
 

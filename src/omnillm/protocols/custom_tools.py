@@ -1,6 +1,7 @@
 """Custom tools, whose input is free text, over a protocol that knows functions only: said as a function of one argument; undone here."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -19,6 +20,24 @@ class _Arguments(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _decode = msgspec.json.Decoder(_Arguments).decode
+
+
+def flat_format(format_: Any) -> Any:
+    """Return a format as the model and Responses have it: Chat puts the members of a grammar into one of their own."""
+    if type(format_) is dict and format_.keys() == _NESTED and type(inner := format_[_GRAMMAR]) is dict and "type" not in inner:
+        return {"type": format_["type"], **inner}
+    return format_
+
+
+def nested_format(format_: Any) -> Any:
+    """Return a format as Chat has it."""
+    if type(format_) is dict and format_.get("type") == _GRAMMAR and _GRAMMAR not in format_:
+        return {"type": _GRAMMAR, _GRAMMAR: {name: value for name, value in format_.items() if name != "type"}}
+    return format_
+
+
+_GRAMMAR = "grammar"
+_NESTED = {"type", _GRAMMAR}
 
 
 def custom_names(context: ReplyContext) -> frozenset[str]:

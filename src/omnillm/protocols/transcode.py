@@ -21,6 +21,7 @@ from omnillm.protocols.codec import NO_NAMES, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
+from omnillm.protocols.distinct_calls import with_distinct_calls
 from omnillm.protocols.loss import ConversionReport, Losses, joined
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
@@ -62,6 +63,8 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
         kinds = request.kinds
         if request.protocol and (request.vendor_extensions or Native in kinds):
             _refuse_kept(request)
+        if ToolCall in kinds:
+            request = with_distinct_calls(request, losses)
         if request.capabilities.tools or ToolCall in kinds:
             sent = _renames(protocol, request.capabilities.tools, request.parts)
             names = {name: own for own, name in sent.items()}

@@ -11,14 +11,13 @@ from omnillm.protocols.anthropic_messages.emit_blocks import lone_text
 from omnillm.protocols.anthropic_messages.emit_conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit_tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
-from omnillm.protocols.anthropic_messages.schema import strict_schema
+from omnillm.protocols.anthropic_messages.schema import asking_for, strict_schema
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
 from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.said import said
 
-_JSON_HINT = "Answer with one JSON object and nothing else."
 _TIERS = {"auto": "auto", "default": "standard_only", "standard": "standard_only", "standard_only": "standard_only", "priority": "auto"}
 _sampling_numbers = said("temperature", "top_p", "top_k")
 _unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
@@ -81,16 +80,17 @@ def _output_config(request: LlmRequest, plan: Thinking, system: list[dict[str, A
     for name in ("name", "description"):
         if getattr(output, name):
             losses.drop(f"{path}.{name}", "the Messages API has only the schema")
+    is_own, given = request.protocol == NAME, output.schema
+    if words := "" if is_own and given is not None else asking_for(output):
+        losses.approximate(f"{path}.kind", "asked for in the system text")
+        system.append({"type": "text", "text": words})
+        return config
     if output.strict is False:
         losses.approximate(f"{path}.strict", "the Messages API always holds to the schema")
-    if output.kind == "json_schema" and output.schema is not None:
-        schema = output.schema if request.protocol == NAME else strict_schema(output.schema)
-        if schema != output.schema:
-            losses.approximate(f"{path}.schema", "what the Messages API refuses of it is said in descriptions")
-        config["format"] = {"type": "json_schema", "schema": schema}
-    else:
-        losses.approximate(f"{path}.kind", "asked for in the system text")
-        system.append({"type": "text", "text": _JSON_HINT})
+    schema = given if is_own else strict_schema(given)
+    if schema != given:
+        losses.approximate(f"{path}.schema", "what the Messages API refuses of it is said in descriptions")
+    config["format"] = {"type": "json_schema", "schema": schema}
     return config
 
 

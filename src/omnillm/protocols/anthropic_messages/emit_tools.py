@@ -17,6 +17,8 @@ _SERVER_TOOLS = {
     "code_execution": ("code_execution_20250825", frozenset[str]()),
 }
 """The dated tool for a kind that comes from another protocol, and what it can be told."""
+_APPROXIMATE = {"type": "approximate"}
+"""Of a place, which OpenAI need not say."""
 _SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location")
 
 
@@ -91,7 +93,7 @@ def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str
         if value is None or value == ():
             continue
         if word in words:
-            written[word] = list(value) if type(value) is tuple else value
+            written[word] = list(value) if type(value) is tuple else _APPROXIMATE | value if word == "user_location" else value
         else:
             writer.losses.drop(f"{path}.{word}", f"{tool.kind} of the Messages API does not know it")
     if tool.cache_control is not None:

@@ -1,12 +1,15 @@
-"""JSON schemas as structured outputs and strict tools of the Messages API take them, as Anthropic's SDK makes them.
+"""JSON schemas as structured outputs and strict tools of the Messages API take them, as Anthropic's SDK makes them; Bedrock's take the same.
 
-What they refuse (limits of numbers and lengths, patterns, open objects) goes into the description, where the model may follow it.
+What they refuse (limits of numbers and lengths, patterns, open objects) goes into the description, where the model may follow it. An object
+whose members' names are not known could only be empty then: an answer that may hold one is asked for in words.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+
+from omnillm.model.capabilities import StructuredOutputConfig
 
 _DEEPEST = 100
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
@@ -14,8 +17,43 @@ _CHOICES = (("anyOf", "anyOf"), ("oneOf", "anyOf"), ("allOf", "allOf"))
 """The first of them that is there is written, under the second name."""
 _PRIMITIVES = (str, int, float, bool, type(None))
 _AS_IT_IS = ("title", "description")
+_ASKING = "Answer with one JSON object and nothing else."
+_ASKING_FOR = "Answer with JSON of this schema and nothing else:\n"
 _encode = msgspec.json.encode
 Schema = dict[str, Any]
+
+
+def asking_for(output: StructuredOutputConfig) -> str:
+    """What asks for such an answer in the system text; "": it has a schema that can be held to."""
+    if output.kind != "json_schema" or output.schema is None:
+        return _ASKING
+    return f"{_ASKING_FOR}{_encode(output.schema).decode()}" if _holds_maps(output.schema, 0) else ""
+
+
+def _holds_maps(schema: Any, depth: int) -> bool:
+    """Tell whether there may be an object in it whose members are not known by name."""
+    if type(schema) is not dict or depth > _DEEPEST:
+        return False
+    is_object = schema.get("type") == "object" or "additionalProperties" in schema
+    if "patternProperties" in schema or (is_object and not schema.get("properties") and schema.get("additionalProperties") is not False):
+        return not _CHOOSING.intersection(schema)
+    return any(_holds_maps(inner, depth + 1) for inner in _schemas_in(schema))
+
+
+def _schemas_in(schema: Schema) -> Iterator[Any]:
+    for name, value in schema.items():
+        if name in _NAMED and type(value) is dict:
+            yield from value.values()
+        elif name in _LISTED and type(value) is list:
+            yield from value
+        elif name == "items":
+            yield value
+
+
+_NAMED = frozenset({"properties", "$defs", "definitions"})
+_LISTED = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_CHOOSING = frozenset({"$ref", "enum", "const"})
+"""What says of an object by itself what it is."""
 
 
 def strict_schema(schema: Schema) -> Schema:
@@ -81,7 +119,8 @@ def _guessed(left: Schema) -> str | None:
 def _object(left: Schema, written: Schema, depth: int) -> None:
     properties = left.pop("properties", None)
     written["properties"] = _each(properties, depth) if type(properties) is dict else {}
-    left.pop("additionalProperties", None)
+    if type(left.get("additionalProperties")) is not dict:  # its schema is said in the description
+        left.pop("additionalProperties", None)
     written["additionalProperties"] = False
     if (required := left.pop("required", None)) is not None:
         written["required"] = required

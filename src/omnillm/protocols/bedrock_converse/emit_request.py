@@ -8,6 +8,7 @@ import msgspec
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import CapabilitySet, OutputModality
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.schema import asking_for, strict_schema
 from omnillm.protocols.bedrock_converse.cache import excess, place_policy, without
 from omnillm.protocols.bedrock_converse.emit_conversation import emit_conversation
 from omnillm.protocols.bedrock_converse.emit_tools import emit_tools, tool_config
@@ -24,7 +25,6 @@ PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResp
 
 `additionalModelRequestFields` is none of them: it could raise the output cap, and ask for what has a price of its own.
 """
-_JSON_HINT = "Answer with one JSON object and nothing else."
 _TIERS = {"default": "default", "standard": "default", "standard_only": "default", "flex": "flex", "priority": "priority"}
 _unsaid_numbers = said("presence_penalty", "frequency_penalty", "seed", "top_logprobs", "logit_bias")
 _METADATA = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
@@ -112,13 +112,16 @@ def _output_config(request: LlmRequest, plan: Plan, system: list[Block], losses:
     output, path = request.capabilities.structured_output, "capabilities.structured_output"
     if output is None:
         return config
-    if output.kind != "json_schema" or output.schema is None:
+    if words := asking_for(output):
         losses.approximate(f"{path}.kind", "asked for in the system text")
-        system.append({"text": _JSON_HINT})
+        system.append({"text": words})
         return config
     if output.strict is False:
         losses.approximate(f"{path}.strict", "Converse always holds to the schema")
-    schema = {"schema": msgspec.json.encode(output.schema).decode()}
+    closed = strict_schema(output.schema)
+    if closed != output.schema:
+        losses.approximate(f"{path}.schema", "what Converse refuses of it is said in descriptions")
+    schema = {"schema": msgspec.json.encode(closed).decode()}
     schema |= {name: value for name in ("name", "description") if (value := getattr(output, name))}
     config["textFormat"] = {"type": "json_schema", "structure": {"jsonSchema": schema}}
     return config

@@ -4,10 +4,11 @@ from typing import Any
 
 from omnillm.model.capabilities import ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
+from omnillm.protocols.anthropic_messages.schema import strict_schema
 from omnillm.protocols.bedrock_converse.writer import Writer
+from omnillm.protocols.declared import NOT_THERE, PATH, among_declared
 from omnillm.protocols.turns import Block
 
-_PATH = "capabilities.tool_choice"
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 
@@ -40,6 +41,11 @@ def _spec(tool: ToolDefinition, path: str, writer: Writer) -> Block:
     elif schema.get("type") != "object":
         writer.losses.approximate(f"{path}.input_schema", "the input of a tool is an object")
         schema = {**schema, "type": "object"}
+    if tool.strict and tool.kind == "function":
+        closed = strict_schema(schema)
+        if closed != schema and tool.input_schema is not None:
+            writer.losses.approximate(f"{path}.input_schema", "what strict tools refuse of it is said in descriptions")
+        schema = closed
     written: Block = {"name": tool.name, "inputSchema": {"json": schema}}
     if tool.description:
         written["description"] = tool.description
@@ -57,15 +63,15 @@ def tool_config(request: LlmRequest, tools: list[Block], writer: Writer, *, thin
         losses.drop("capabilities.parallel_tool_calls", "Converse cannot forbid several calls at once")
     if choice is not None and choice.mode == "none" and tools:
         if not writer.calls:
-            losses.approximate(_PATH, "the tools are left out")
+            losses.approximate(PATH, "the tools are left out")
             return None
-        losses.drop(_PATH, "Converse cannot forbid calls, and a conversation with calls needs their tools")
+        losses.drop(PATH, "Converse cannot forbid calls, and a conversation with calls needs their tools")
         return {"tools": tools}
     if not tools:
         return _called_before(writer)
-    written = None if choice is None else _choice(choice, writer)
+    written = None if choice is None else _choice(among_declared(choice, capabilities, losses), writer)
     if thinks_by_budget and written is not None and "auto" not in written:
-        losses.approximate(_PATH, "a model that thinks cannot be forced to call a tool")
+        losses.approximate(PATH, "a model that thinks cannot be forced to call a tool")
         written = {"auto": {}}
     return {"tools": tools} if written is None else {"tools": tools, "toolChoice": written}
 
@@ -82,16 +88,16 @@ def _called_before(writer: Writer) -> dict[str, Any] | None:
 def _choice(choice: ToolChoice, writer: Writer) -> dict[str, Any] | None:
     losses = writer.losses
     if choice.native is not None:
-        losses.drop(_PATH, "only its own protocol knows it")
+        losses.drop(PATH, "only its own protocol knows it")
         return None
     if choice.mode == "allowed":
-        losses.approximate(_PATH, "the other tools are left out")
+        losses.approximate(PATH, "the other tools are left out")
         return {"any": {}} if choice.is_required else {"auto": {}}
     if choice.mode == "named":
         if not choice.names:
-            losses.drop(_PATH, "it names no tool")
+            losses.drop(PATH, NOT_THERE)
             return None
         if choice.kind == "custom":
-            losses.approximate(f"{_PATH}.kind", "free text is the one argument of a function")
+            losses.approximate(f"{PATH}.kind", "free text is the one argument of a function")
         return {"tool": {"name": choice.names[0]}}
     return {"any": {}} if choice.mode == "required" else {"auto": {}}

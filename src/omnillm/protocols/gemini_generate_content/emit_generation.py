@@ -26,6 +26,7 @@ _NUMBERS = {
 _LEVELS = {"minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "xhigh": "XHIGH", "max": "XHIGH"}
 _REASONING = "capabilities.reasoning"
 _OUTPUT = "capabilities.structured_output"
+_MOST_STOPS = 5
 _DYNAMIC = -1
 _LARGEST_BUDGET = 24_576
 """That every model with a budget takes."""
@@ -39,7 +40,9 @@ def emit_generation(request: LlmRequest, place: Place) -> dict[str, Any]:
         config["candidateCount"] = MOST_CANDIDATES
         place.losses.approximate("generation.n", f"Gemini gives at most {MOST_CANDIDATES}")
     if generation.stop:
-        config["stopSequences"] = list(generation.stop)
+        config["stopSequences"] = list(generation.stop if place.is_own else generation.stop[:_MOST_STOPS])
+        if len(generation.stop) > _MOST_STOPS and not place.is_own:
+            place.losses.drop("generation.stop", f"Gemini takes {_MOST_STOPS}")
     _drop_unsaid(generation, capabilities, place.losses)
     if capabilities.structured_output is not None and _has_output(request, place):
         _output(capabilities.structured_output, config, place.losses)

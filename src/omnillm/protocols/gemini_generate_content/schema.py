@@ -9,6 +9,9 @@ from omnillm.protocols.shapes import Unfit, mapping
 _DEEPEST = 100
 _TYPES = frozenset({"STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"})
 _LONGEST_COUNT = 16
+_ENUM = ("format", "enum")
+"""What Gemini calls the values of an enum, and no format of JSON Schema."""
+_OF_VALUES = ("type", "enum", "format")
 
 
 def json_schema(schema: Any, path: str, depth: int = 0) -> dict[str, Any]:
@@ -16,7 +19,7 @@ def json_schema(schema: Any, path: str, depth: int = 0) -> dict[str, Any]:
         raise Unfit(path, f"nested at most {_DEEPEST} deep")
     written: dict[str, Any] = {}
     for name, value in camel(mapping(schema, path)).items():
-        if value is not None and name != "nullable":
+        if value is not None and name != "nullable" and (name, value) != _ENUM:
             read = _MEMBERS.get(name)
             written[name] = value if read is None else read(value, path, depth + 1)
     return _nullable(written) if schema.get("nullable") is True else written
@@ -24,7 +27,9 @@ def json_schema(schema: Any, path: str, depth: int = 0) -> dict[str, Any]:
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     kind = schema.get("type")
-    if type(kind) is str:
+    if "enum" in schema and "anyOf" not in schema:  # null is none of its values
+        schema["anyOf"] = [{name: schema.pop(name) for name in _OF_VALUES if name in schema}, {"type": "null"}]
+    elif type(kind) is str:
         schema["type"] = [kind, "null"]
     elif type(schema.get("anyOf")) is list:
         schema["anyOf"].append({"type": "null"})

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
 from omnillm.model.message import CacheControl
-from omnillm.protocols.custom_tools import ARGUMENT
+from omnillm.protocols.custom_tools import ARGUMENT, flat_format, nested_format
+from omnillm.protocols.declared import NOT_THERE, PATH, among_declared
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import mark_of
 from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_flag, optional_mapping, optional_text, rest, text
@@ -66,7 +67,7 @@ def _read_custom(custom: dict[str, Any], tool: dict[str, Any]) -> ToolDefinition
         name=text(custom.get("name"), "name"),
         description=optional_text(custom, "description"),
         kind="custom",
-        format=optional_mapping(custom, "format"),
+        format=flat_format(optional_mapping(custom, "format")),
         cache_control=mark_of(tool) if len(tool) > 2 else None,
         vendor_extensions=rest(custom, _CUSTOM_MEMBERS) | (rest(tool, _TOOL_MEMBERS) if len(tool) > 2 else {}),
     )
@@ -153,7 +154,7 @@ def _write_tool(tool: ToolDefinition, number: int, place: Place) -> dict[str, An
         if value is None:
             continue
         if kind == tool.kind:
-            inner[member] = value
+            inner[member] = nested_format(value) if member == "format" else value
         else:
             place.losses.drop(f"capabilities.tools[{number}].{field}", f"a {tool.kind} tool has none")
     for name, value in tool.vendor_extensions.items():
@@ -224,8 +225,8 @@ def _write_choice(choice: ToolChoice, capabilities: CapabilitySet, body: dict[st
             place.losses.drop("capabilities.tool_choice", "a choice that only its own protocol knows")
     elif choice.mode not in {"named", "allowed"}:
         body["tool_choice"] = choice.mode
-    elif not choice.names:
-        place.losses.drop("capabilities.tool_choice", "it names no tool")
+    elif not (choice := choice if place.is_native else among_declared(choice, capabilities, place.losses)).names:
+        place.losses.drop(PATH, NOT_THERE)
     elif choice.mode == "named":
         kind = _chosen_kind(choice, place)
         body["tool_choice"] = {"type": kind, kind: {"name": choice.names[0]}}

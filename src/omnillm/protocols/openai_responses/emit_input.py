@@ -158,7 +158,7 @@ class InputWriter:
         if result.is_error:
             place.losses.approximate(place.around(".is_error"), "said in the text: Responses has no mark of a failed call")
             content = _as_error(content)
-        item: Item = {"type": _RESULTS[result.kind], "call_id": result.call_id, "output": _plain(content) if content else ""}
+        item: Item = {"type": _RESULTS[result.kind], "call_id": place.written_id(result.call_id), "output": _plain(content) if content else ""}
         if place.is_own:
             self._own_members(item, result)
         self._drop_from_result(result)
@@ -223,11 +223,15 @@ def _call(writer: InputWriter, part: ToolCall) -> None:
         writer.end_message()
         writer.items.append(part.vendor_extensions[local_shell.CALL])
         return
-    drop_signature(part, writer.place)
-    named = called_in_history(part, writer.place.spaces) if writer.place.has_own_extensions else {"name": part.name}
-    item = {"type": "function_call", "call_id": part.call_id, **named, "arguments": part.arguments}
+    place = writer.place
+    drop_signature(part, place)
+    named = called_in_history(part, place.spaces) if place.has_own_extensions else {"name": part.name}
+    call_id = place.written_id(part.call_id)
     if part.kind == "custom":
-        item = {"type": "custom_tool_call", "call_id": part.call_id, **named, "input": part.arguments}
+        item = {"type": "custom_tool_call", "call_id": call_id, **named, "input": part.arguments}
+    else:
+        arguments = part.arguments if part.arguments or place.is_own else "{}"  # they are read as JSON
+        item = {"type": "function_call", "call_id": call_id, **named, "arguments": arguments}
     writer.add(item, part)
 
 

@@ -21,6 +21,7 @@ _members = said("max_output_tokens", "temperature", "top_p", "top_logprobs")
 _unsaid = said("top_k", "presence_penalty", "frequency_penalty", "seed", "logit_bias")
 _TIERS = {"standard": "default", "standard_only": "default"}
 TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
+_LEAST_OUTPUT = 16
 _STATELESS = frozenset({"anthropic_messages", "gemini_generate_content"})
 """Protocols whose clients expect nothing to be kept; OpenAI keeps what it is not told to forget."""
 
@@ -57,7 +58,7 @@ def write_settings(request: LlmRequest, body: dict[str, Any], place: Place) -> N
     if capabilities is not NO_CAPABILITIES:
         _write_capabilities(capabilities, body, place)
     if request.generation is not NO_GENERATION:
-        _write_generation(request, body, place.losses)
+        _write_generation(request, body, place)
         _note_unsaid(request.generation, place.losses)
     if capabilities.structured_output is not None or request.generation.verbosity:
         _write_text(request, body)
@@ -86,9 +87,13 @@ def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place
         place.losses.drop("capabilities.safety", "Responses has no safety settings")
 
 
-def _write_generation(request: LlmRequest, body: dict[str, Any], losses: Losses) -> None:
-    generation = request.generation
+def _write_generation(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
+    generation, losses = request.generation, place.losses
     body |= _members(generation)
+    cap = generation.max_output_tokens
+    if cap is not None and 0 < cap < _LEAST_OUTPUT and not place.is_own and place.dialect.is_openai:
+        losses.approximate("generation.max_output_tokens", f"OpenAI takes no cap below {_LEAST_OUTPUT}")
+        body["max_output_tokens"] = _LEAST_OUTPUT
     tier = generation.service_tier
     if tier and request.protocol not in {"", "openai_responses"} and tier not in TIERS:
         said = _TIERS.get(tier.lower())

@@ -3,6 +3,7 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
+from omnillm.protocols.custom_tools import flat_format
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.namespaces import NAMESPACE, called, in_space, space_of
 from omnillm.protocols.openai_responses.parse_tools import APPROVAL, CODE_CONTAINER
@@ -77,7 +78,7 @@ def _write_function(tool: ToolDefinition, out: dict[str, Any], number: int, plac
 
 def _write_custom(tool: ToolDefinition, out: dict[str, Any], number: int, place: Place) -> None:
     if tool.format is not None:
-        out["format"] = tool.format
+        out["format"] = flat_format(tool.format)
     for name in ("input_schema", "strict"):
         if getattr(tool, name) is not None:
             place.losses.drop(f"capabilities.tools[{number}].{name}", f"a custom tool has no {name}")

@@ -3,9 +3,12 @@
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES
+from omnillm.protocols.tool_names import short_id
 
 NAME = "openai_responses"
 _DIALECT = Dialect()
+_LONGEST_ID = 64
+"""Of a tool call."""
 
 
 class Place:
@@ -54,6 +57,13 @@ class Place:
     def around(self, member: str = "") -> str:
         """Return the path of a member of the item that holds the part."""
         return f"{self._root}[{self.item}]{member}"
+
+    def written_id(self, call_id: str) -> str:
+        """Return the id of a call as the API takes it."""
+        if len(call_id) <= _LONGEST_ID or self.is_own:
+            return call_id
+        self.losses.approximate(f"{self._root}[*].{self._holder}[*].call_id", f"shortened: Responses takes {_LONGEST_ID} characters")
+        return short_id(call_id, _LONGEST_ID)
 
     def drop(self, member: str, detail: str) -> None:
         self.losses.drop(self.here(member), detail)

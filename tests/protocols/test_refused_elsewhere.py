@@ -1,0 +1,229 @@
+"""What one API takes and another refuses: said as the other takes it, and told where something is lost."""
+
+import json
+from typing import Any
+
+import pytest
+
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.transcode import transcode_request
+
+CHAT, RESPONSES, MESSAGES, GEMINI = "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"
+CONVERSE = "bedrock_converse"
+HI = {"role": "user", "content": "Hi"}
+GRAMMAR = {"definition": "start: /a+/", "syntax": "lark"}
+MAP = {"type": "object", "properties": {"depths": {"type": "object", "additionalProperties": {"type": "number"}}}}
+
+
+def said(source: str, target: str, body: dict[str, Any], dialect: Dialect | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+    """The body for the target, and the losses."""
+    report = transcode_request(source, target, json.dumps(body).encode(), model="m", is_stream=False, dialect=dialect)
+    return json.loads(report.value), {reason.path: reason.kind for reason in report.loss_reasons}
+
+
+def chat(**members: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [HI], "max_completion_tokens": 100} | members
+
+
+def messages(**members: Any) -> dict[str, Any]:
+    return {"model": "m", "messages": [HI], "max_tokens": 100} | members
+
+
+def test_grammar_of_a_custom_tool_is_said_as_each_api_of_openai_says_it() -> None:
+    """Chat nests its members, Responses does not, and each refuses the other's form."""
+    nested = [{"type": "custom", "custom": {"name": "c", "format": {"type": "grammar", "grammar": GRAMMAR}}}]
+    flat = [{"type": "custom", "name": "c", "format": {"type": "grammar", **GRAMMAR}}]
+    body, lost = said(CHAT, RESPONSES, chat(tools=nested))
+    assert (body["tools"], lost) == (flat, {})
+    body, lost = said(RESPONSES, CHAT, {"model": "m", "input": "Hi", "tools": flat})
+    assert (body["tools"], lost) == (nested, {})
+    assert said(CHAT, CHAT, chat(tools=nested))[0]["tools"] == nested
+    assert said(RESPONSES, RESPONSES, {"model": "m", "input": "Hi", "tools": flat})[0]["tools"] == flat
+
+
+@pytest.mark.parametrize("odd", [{"type": "text"}, {"type": "grammar", "grammar": "lark"}, {"type": "grammar", "grammar": GRAMMAR, "x": 1}])
+def test_format_of_another_form_stays_as_it_is(odd: dict[str, Any]) -> None:
+    """Its host may know it."""
+    tools = [{"type": "custom", "custom": {"name": "c", "format": odd}}]
+    assert said(CHAT, CHAT, chat(tools=tools))[0]["tools"] == tools
+
+
+@pytest.mark.parametrize("target", [CHAT, CONVERSE])
+@pytest.mark.parametrize("tool", [{"type": "bash_20250124", "name": "bash"}, {"type": "web_search_20250305", "name": "web_search"}])
+def test_choice_of_a_tool_that_is_left_out_is_left_out_too(target: str, tool: dict[str, Any]) -> None:
+    """A choice that names a tool which is not there is refused."""
+    own = {"name": "f", "input_schema": {"type": "object"}}
+    choice = {"type": "tool", "name": tool["name"]}
+    body, lost = said(MESSAGES, target, messages(tools=[tool, own], tool_choice=choice))
+    assert choice["name"] not in json.dumps(body)
+    assert lost == {"capabilities.builtin_tools[0]": "dropped", "capabilities.tool_choice": "dropped"}
+    body, lost = said(MESSAGES, target, messages(tools=[own], tool_choice={"type": "tool", "name": "f"}))
+    assert "toolChoice" in body.get("toolConfig", {}) or "tool_choice" in body
+    assert not lost
+
+
+def test_choice_among_tools_keeps_those_that_are_there() -> None:
+    """And tells that the others are gone."""
+    calling = {"mode": "ANY", "allowedFunctionNames": ["f", "g", "h"]}
+    tools = [{"functionDeclarations": [{"name": "f"}, {"name": "h"}]}]
+    contents = [{"role": "user", "parts": [{"text": "Hi"}]}]
+    body, lost = said(GEMINI, CHAT, {"contents": contents, "tools": tools, "toolConfig": {"functionCallingConfig": calling}})
+    assert [tool["function"]["name"] for tool in body["tool_choice"]["allowed_tools"]["tools"]] == ["f", "h"]
+    assert lost["capabilities.tool_choice.names"] == "approximated"
+
+
+@pytest.mark.parametrize(("cap", "written"), [(1, 16), (15, 16), (16, 16), (100, 100)])
+def test_smallest_cap_of_responses_is_sixteen(cap: int, written: int) -> None:
+    """OpenAI refuses a smaller one; other hosts of Responses do not."""
+    body, lost = said(MESSAGES, RESPONSES, messages(max_tokens=cap))
+    assert body["max_output_tokens"] == written
+    assert lost == ({} if cap == written else {"generation.max_output_tokens": "approximated"})
+    assert said(MESSAGES, RESPONSES, messages(max_tokens=cap), Dialect(is_openai=False))[0]["max_output_tokens"] == cap
+    own = {"model": "m", "input": "Hi", "max_output_tokens": cap}
+    assert said(RESPONSES, RESPONSES, own)[0]["max_output_tokens"] == cap
+
+
+def test_gemini_takes_five_stop_sequences() -> None:
+    """The others are dropped, and told."""
+    body, lost = said(MESSAGES, GEMINI, messages(stop_sequences=list("abcdefg")))
+    assert body["generationConfig"]["stopSequences"] == list("abcde")
+    assert lost == {"generation.stop": "dropped"}
+    assert said(MESSAGES, GEMINI, messages(stop_sequences=list("abcde")))[1] == {}
+
+
+def test_ids_of_calls_are_as_long_as_responses_takes_them() -> None:
+    """64 characters; a call and its result keep one id."""
+    call = {"id": "c" * 65, "type": "function", "function": {"name": "f", "arguments": ""}}
+    turns = [HI, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c" * 65, "content": "r"}]
+    body, lost = said(CHAT, RESPONSES, chat(messages=turns))
+    _, called, answered = body["input"]
+    assert called["call_id"] == answered["call_id"]
+    assert len(called["call_id"]) == 64
+    assert called["arguments"] == "{}"
+    assert set(lost.values()) == {"approximated"}
+    turns[1]["tool_calls"] = [{**call, "id": "c" * 64}]
+    turns[2]["tool_call_id"] = "c" * 64
+    body, lost = said(CHAT, RESPONSES, chat(messages=turns))
+    assert (body["input"][1]["call_id"], lost) == ("c" * 64, {})
+
+
+def calls_of(body: dict[str, Any]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(id, name) of the calls, and (id, words) of the results, of a request for the Messages API."""
+    blocks = [block for message in body["messages"] if type(message["content"]) is list for block in message["content"]]
+    called = [(block["id"], block["name"]) for block in blocks if block["type"] == "tool_use"]
+    return called, [(block["tool_use_id"], block["content"]) for block in blocks if block["type"] == "tool_result"]
+
+
+def turn(*calls: tuple[str, str]) -> dict[str, Any]:
+    """The assistant calls, by (id, name)."""
+    functions = [{"id": call_id, "type": "function", "function": {"name": name, "arguments": "{}"}} for call_id, name in calls]
+    return {"role": "assistant", "content": None, "tool_calls": functions}
+
+
+def result(call_id: str, words: str, **members: str) -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": call_id, "content": words, **members}
+
+
+def test_calls_of_a_host_that_counts_anew_in_every_turn_are_told_apart() -> None:
+    """Anthropic refuses two calls with one id; each result stays with its call, and an id that is there already is not given again."""
+    turns = [HI, turn(("0", "f"), ("0_2", "g")), result("0_2", "b"), result("0", "a"), turn(("0", "f")), result("0", "c"), HI]
+    body, lost = said(CHAT, MESSAGES, chat(messages=turns))
+    called, results = calls_of(body)
+    assert called == [("0", "f"), ("0_2", "g"), ("0_3", "f")]
+    assert results == [("0_2", "b"), ("0", "a"), ("0_3", "c")]
+    assert lost == {"input[4]": "approximated", "input[5]": "approximated"}
+
+
+def test_calls_without_ids_are_told_apart_within_a_turn() -> None:
+    """Results answer them in order, or by the name that they tell."""
+    turns = [HI, turn(("", "f"), ("", "g")), result("", "of g", name="g"), result("", "of f"), HI]
+    body, _ = said(CHAT, MESSAGES, chat(messages=turns))
+    called, results = calls_of(body)
+    ids = {name: call_id for call_id, name in called}
+    assert len(set(ids.values())) == 2
+    assert dict(results) == {ids["g"]: "of g", ids["f"]: "of f"}
+    body, _ = said(CHAT, GEMINI, chat(messages=turns))
+    answered = [part["functionResponse"] for part in body["contents"][2]["parts"] if "functionResponse" in part]
+    assert [(each["name"], each["response"]) for each in answered] == [("g", {"result": "of g"}), ("f", {"result": "of f"})]
+
+
+def test_calls_with_ids_of_their_own_are_left_alone() -> None:
+    """No loss is told, also where one result comes twice."""
+    turns = [HI, turn(("a", "f"), ("b", "g")), result("a", "1"), result("b", "2"), HI]
+    body, lost = said(CHAT, MESSAGES, chat(messages=turns))
+    assert (calls_of(body), lost) == (([("a", "f"), ("b", "g")], [("a", "1"), ("b", "2")]), {})
+
+
+def test_nullable_enum_of_gemini_may_be_null_elsewhere() -> None:
+    """In JSON Schema null must be among its values, or be a choice beside them."""
+    kind = {"type": "STRING", "format": "enum", "enum": ["a", "b"], "nullable": True, "description": "Which."}
+    config = {"responseMimeType": "application/json", "responseSchema": {"type": "OBJECT", "properties": {"kind": kind}}}
+    body, _ = said(GEMINI, CHAT, {"contents": [{"parts": [{"text": "Hi"}]}], "generationConfig": config})
+    written = body["response_format"]["json_schema"]["schema"]["properties"]["kind"]
+    assert written == {"description": "Which.", "anyOf": [{"type": "string", "enum": ["a", "b"]}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize("target", [MESSAGES, CONVERSE])
+def test_answer_with_a_map_is_asked_for_in_words(target: str) -> None:
+    """Anthropic's closed schemas could hold an empty one only."""
+    schema = {"name": "n", "schema": MAP, "strict": False}
+    body, lost = said(CHAT, target, chat(response_format={"type": "json_schema", "json_schema": schema}))
+    assert "output_config" not in body
+    assert "outputConfig" not in body
+    words = body["system"] if target == MESSAGES else body["system"][0]["text"]
+    assert json.loads(words.partition("\n")[2]) == MAP
+    assert lost["capabilities.structured_output.kind"] == "approximated"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object"},
+        {"type": "object", "additionalProperties": True},
+        {"type": "array", "items": {"type": "object", "patternProperties": {"^a": {}}}},
+        {"$defs": {"N": {"type": "object", "additionalProperties": {}}}, "$ref": "#/$defs/N"},
+        {"anyOf": [{"type": "null"}, {"type": "object", "properties": {}}]},
+    ],
+)
+def test_whatever_may_hold_unknown_members_is_a_map(schema: dict[str, Any]) -> None:
+    """At any depth."""
+    wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    assert "output_config" not in said(CHAT, MESSAGES, chat(response_format=wanted))[0]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"type": "string"}}},
+        {"type": "object", "additionalProperties": False},
+        {"type": "object", "properties": {"additionalProperties": {"type": "string"}, "type": {"enum": ["object"]}}},
+        {"type": "string"},
+    ],
+)
+def test_what_has_known_members_alone_is_held_to(schema: dict[str, Any]) -> None:
+    """Also where a member has the name of a keyword."""
+    wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    assert "output_config" in said(CHAT, MESSAGES, chat(response_format=wanted))[0]
+
+
+def test_bedrock_gets_schemas_that_it_takes() -> None:
+    """Closed ones, without limits, of answers and of strict tools; what is left out of them is told."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]}
+    closed = {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "description": "{minimum: 1}"}},
+        "additionalProperties": False,
+        "required": ["n"],
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": True}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema, "strict": True}}]
+    body, lost = said(CHAT, CONVERSE, chat(response_format=wanted, tools=tools))
+    assert json.loads(body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]) == closed
+    assert body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"] == {"json": closed}
+    assert lost == {"capabilities.structured_output.schema": "approximated", "capabilities.tools[0].input_schema": "approximated"}
+
+
+def test_place_of_a_search_says_what_it_is() -> None:
+    """Responses need not, the Messages API must."""
+    body, _ = said(RESPONSES, MESSAGES, {"model": "m", "input": "Hi", "tools": [{"type": "web_search", "user_location": {"city": "Ulm"}}]})
+    assert body["tools"][0]["user_location"] == {"type": "approximate", "city": "Ulm"}
