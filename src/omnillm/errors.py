@@ -182,8 +182,9 @@ class ProtocolError(OmniError):
     code = "unsupported_feature"
     REASONS: ClassVar = ("json", "missing_field", "invalid_shape", "unsupported_feature", "endpoint_mismatch", "unsupported_wire_format")
 
-    def __init__(self, message: str, *, reason: str) -> None:
-        super().__init__(message, code=reason)
+    def __init__(self, message: str, *, reason: str, code: str = "") -> None:
+        """`code`: what the client's own library knows it by, where it has a word for it."""
+        super().__init__(message, code=code or reason)
         self.reason = reason
 
 

@@ -141,4 +141,4 @@ def test_a_repeated_member_hides_nothing_behind_an_escape() -> None:
 )
 def test_response_makes_its_id_and_its_encrypted_reasoning(body: bytes, made: tuple[Bound, ...]) -> None:
     """What the provider does not keep cannot be gone on from."""
-    assert response_made(body) == made
+    assert response_made({}, body, None) == made

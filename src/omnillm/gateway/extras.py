@@ -27,6 +27,8 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     output_turns: int = 1
     unbounded: str = ""
     """What has no bound."""
+    unbounded_code: str = ""
+    """What clients know that by, where they have a word for it."""
     unbounded_output: str = ""
     """What has none where output is paid and the model's own maximum is not known; and `unbounded_audio` where audio is."""
     unbounded_audio: str = ""
@@ -62,6 +64,7 @@ def _of_asked(asked: Asked) -> Extras:
         turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
         output_turns=asked.output_turns,
         unbounded=asked.unbounded,
+        unbounded_code=asked.unbounded_code,
         unbounded_output=asked.unbounded_output,
         unbounded_audio=asked.unbounded_audio,
     )

@@ -184,7 +184,7 @@ class Quoter:
     def _priced(self, call: Call, targets: tuple[Target, ...], quote: Quote) -> Sequence[tuple[tuple[str, str], Price | None]]:
         """(provider, model) of the targets that may be tried, with their prices; where there are none, says why."""
         priced: list[tuple[tuple[str, str], Price | None]] = []
-        unbounded = ""
+        unbounded, code = "", ""
         for target in targets:
             key = (target.provider, target.model)
             extras = quote.extras.get(key, NO_EXTRAS)
@@ -193,13 +193,13 @@ class Quoter:
                 if self._unknown == "allow":
                     priced.append((key, self.price(quote, key)))
             elif call.caller.budgets and (why := extras.why_unbounded(price)):
-                unbounded = unbounded or why
+                unbounded, code = unbounded or why, code or extras.unbounded_code
             else:
                 priced.append((key, price))
         if priced:
             return priced
         if unbounded:
-            raise BadRequest(f"The call has a budget, and its cost has no upper bound: {unbounded}.", code="unbounded_cost")
+            raise BadRequest(f"The call has a budget, and its cost has no upper bound: {unbounded}.", code=code or "unbounded_cost")
         raise BudgetExceeded(
             f"Model {call.model!r} has no known price{_terms_named(quote)}, and what it costs must be known: an administrator can add the "
             "price under pricing.overrides.",

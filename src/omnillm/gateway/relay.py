@@ -170,7 +170,7 @@ class Relay(msgspec.Struct, eq=False):
                 case.claim.keep(200, answer.exchange.headers.get(b"content-type", b""), self.whole)
             made_ids = answer.upstream.protocol.made_ids
             if made_ids is not None:
-                case.bind(self._attempt.lease, made_ids(answer.final))
+                case.bind(self._attempt.lease, made_ids(case.call.members, answer.final, answer.watch))
             self._settle(_SUCCESS, 200, SUCCESS)
         except BaseException as error:
             case.fail(error)  # which gives back what it holds

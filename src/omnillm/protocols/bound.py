@@ -12,7 +12,7 @@ import msgspec
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.envelope import MARK
-from omnillm.protocols.protocol import Bound, Members
+from omnillm.protocols.protocol import Bound, Members, StreamWatch
 
 MOST = 1024
 """Ids of one kind in one body: each may be asked of the ledger."""
@@ -21,6 +21,8 @@ MOST_REASONING = 64
 KEY_BOUND = frozenset({"openai_responses"})
 """Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
+MESSAGE = "message"
+"""A reply of Anthropic's under whose id a conversation is kept."""
 
 _UNDERSCORE, _BACKSLASH = b"_\\"
 """Numbers: bytes that are looked for in bytes cost a TypeError first, raised and cleared."""
@@ -156,13 +158,10 @@ class _Response(msgspec.Struct, frozen=True, gc=False):
 _response = msgspec.json.Decoder(_Response).decode
 
 
-def response_made(body: bytes) -> tuple[Bound, ...]:
-    """The response's own id and its items' unless it is not kept, its conversation, and its encrypted reasoning.
-
-    `body`: a plain reply, or a stream's last event.
-    """
+def response_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
+    """The response's own id and its items' unless it is not kept, its conversation, and its encrypted reasoning."""
     try:
-        made = _response(body)
+        made = _response(final)
     except UNREADABLE:
         return ()
     made = made.response or made

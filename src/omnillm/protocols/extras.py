@@ -36,6 +36,8 @@ class Asked(msgspec.Struct, kw_only=True, gc=False):
     """The prompt may be as long as the model's context, whatever the body holds."""
     unbounded: str = ""
     """The first member whose cost has no bound, and how to give it one."""
+    unbounded_code: str = ""
+    """What clients know the refusal of such a call by, where they have a word for it."""
     images: int = 0
     image: str = ""
     """Quality and size of each, as `pricing/terms.py` has it."""

@@ -153,6 +153,15 @@ def _loop(asked: Asked, value: Any, _: Members) -> None:
         asked.has_unseen_input = True
 
 
+def _thread(asked: Asked, value: Any, _: Members) -> None:
+    """A thread keeps the conversation, and tools that the provider runs."""
+    if value is not None and value["type"] != "create":
+        asked.refuse("thread", "send the whole conversation without it")
+        asked.unbounded_code = asked.unbounded_code or THREAD_REFUSED
+
+
+THREAD_REFUSED: Final = "thread_unsupported_request"
+"""By which Anthropic's SDK knows that it must send the whole conversation."""
 _MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", "mcp_toolset", "browser_toolset")
 _MESSAGES_PAID: Final = ("advisor_",)
 
@@ -245,6 +254,7 @@ _MESSAGES: Final[Mapping[str, Reader]] = {
     "container": _harmless,
     "context_management": _compaction,
     "compaction": _compaction,
+    "thread": _thread,
 }
 _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     "openai_chat": {

@@ -177,8 +177,11 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """What its clients know an overloaded provider by."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids
     """What a request names that is bound to a provider key. BadRequest: more than anybody would look for, or what cannot be read."""
-    made_ids: Callable[[bytes], tuple[Bound, ...]] | None = None
-    """What a plain reply, or a stream's last event, made; never raises. None: replies make nothing."""
+    made_ids: Callable[[Members, bytes, StreamWatch | None], tuple[Bound, ...]] | None = None
+    """What a reply made, by the client's request, a plain reply or a stream's last event, and the stream's watch; never raises.
+
+    None: replies make nothing.
+    """
     is_native_only: bool = False
     """True: clients speak it at a provider's own paths alone, and nothing of theirs is translated into another."""
     reader: Callable[[Mapping[bytes, bytes]], FrameReader | None] | None = None

@@ -17,12 +17,14 @@ from omnillm.model.message import Issuer, Message, MessagePart, Native, RequestI
 from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
+from omnillm.protocols.anthropic_messages.threads import THREAD, goes_on
 from omnillm.protocols.codec import NO_NAMES, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
 from omnillm.protocols.distinct_calls import with_distinct_calls
 from omnillm.protocols.loss import ConversionReport, Losses, joined
+from omnillm.protocols.priced import THREAD_REFUSED
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.usage import Usage
@@ -90,6 +92,10 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
 def _refuse_kept(request: LlmRequest) -> None:
     """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
     kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
+    code = ""
+    if request.protocol == "anthropic_messages" and goes_on(request.vendor_extensions.get(THREAD)):
+        kept.append(THREAD)
+        code = THREAD_REFUSED
     if any(type(part) is Native and part.kind == "item_reference" for part in request.parts):
         kept.append("item_reference")
     if kept:
@@ -97,7 +103,7 @@ def _refuse_kept(request: LlmRequest) -> None:
             f"`{kept[0]}` is about what only its own provider keeps, and {request.model!r} is answered by another: leave it out, and say "
             "in the request what it stands for."
         )
-        raise ProtocolError(message, reason="unsupported_feature")
+        raise ProtocolError(message, reason="unsupported_feature", code=code)
 
 
 _KEPT = ("conversation", "prompt", "background")

@@ -83,6 +83,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         return replace(asked, wants_usage=asked.wants_usage or self.always_tells_usage)
 
     def status_of(self, code: str) -> int:
+        if code == "thread_not_found":
+            return 404
         return self.refusal_status if code == EXTRA else 400
 
     def _judge(self, body: Json) -> None:

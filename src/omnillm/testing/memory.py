@@ -44,6 +44,8 @@ class Memory:
             made = {generation.id_of(block, "call") for block in generation.of("tool")}
             known = self._responses[key].get(asked.previous, frozenset())
             self._responses[key][f"resp_{generation.serial}"] = known | asked.calls | made
+        elif protocol == "anthropic_messages" and asked.stored:
+            self._responses[key][f"msg_{generation.serial}"] = frozenset()
 
     def judge(self, protocol: str, key: str, asked: Asked) -> None:
         """Raises Malformed for what a request brings back and the provider never gave, or gave to somebody else."""
@@ -52,6 +54,8 @@ class Memory:
         if asked.unsigned and "gemini-3" in asked.model:
             raise Malformed(UNSIGNED.format(asked.unsigned[0]))
         known = self._responses[key].get(asked.previous)
+        if asked.previous and known is None and protocol == "anthropic_messages":
+            raise Malformed("No usable Thread state was found.", "thread_not_found")
         if asked.previous and known is None:
             raise Malformed(f"Previous response with id '{asked.previous}' not found.", "previous_response_not_found")
         for answered in asked.answers:

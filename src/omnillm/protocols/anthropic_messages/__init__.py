@@ -4,7 +4,7 @@ from omnillm.protocols.anthropic_messages.codec import CODEC
 from omnillm.protocols.anthropic_messages.failure import read_failure, read_headroom, write_fault, write_stream_fault
 from omnillm.protocols.anthropic_messages.peek import peek_reply, peek_request, weigh
 from omnillm.protocols.anthropic_messages.stream import MessageWatch
-from omnillm.protocols.bound import files_named
+from omnillm.protocols.anthropic_messages.threads import message_made, messages_named
 from omnillm.protocols.protocol import Protocol
 
 __all__ = ["CODEC", "PROTOCOL"]
@@ -21,5 +21,6 @@ PROTOCOL = Protocol(
     read_headroom=read_headroom,
     weigh=weigh,
     overloaded_status=529,
-    named_ids=files_named,
+    named_ids=messages_named,
+    made_ids=message_made,
 )

@@ -34,7 +34,9 @@ _NOT_READ = frozenset(
 )
 """Members that configure: the model never reads them."""
 
-_PRICED = frozenset({"service_tier", "speed", "inference_geo", "mcp_servers", "fallbacks", "container", "context_management", "compaction"})
+_PRICED = frozenset(
+    {"service_tier", "speed", "inference_geo", "mcp_servers", "fallbacks", "container", "context_management", "compaction", "thread"}
+)
 """Members that change the rate, let the provider run further turns, or bring in input that the body does not show."""
 
 _PRICED_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "advisor_", "mcp_toolset", "browser_toolset")

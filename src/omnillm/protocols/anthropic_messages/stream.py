@@ -32,13 +32,14 @@ class MessageWatch:
     `message_delta` that names it, the usage of a stream is not known.
     """
 
-    __slots__ = ("_counts", "_has_content", "_is_complete", "_is_told", "failure", "usage")
+    __slots__ = ("_counts", "_has_content", "_is_complete", "_is_told", "failure", "message_id", "usage")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.failure: Failure | None = None
+        self.message_id = ""
         self._counts: dict[str, Any] = {}
         self._has_content = False
         self._is_complete = False
@@ -77,6 +78,7 @@ class MessageWatch:
             return _CONTENT if _has_content(event.content_block) else _NOTHING
         if event.type == "message_start" and event.message is not None:
             self._report(event.message.usage)
+            self.message_id = event.message.id if type(event.message.id) is str else ""
             self._is_told = event.message.stop_reason is not None
         elif event.type == "message_delta":
             self._report(event.usage)

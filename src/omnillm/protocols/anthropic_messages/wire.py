@@ -73,6 +73,7 @@ class MediaMessage(msgspec.Struct, frozen=True, gc=False):
 
 
 class StartedMessage(msgspec.Struct, frozen=True, gc=False):
+    id: Any = None
     usage: Any = None
     stop_reason: Any = None
 

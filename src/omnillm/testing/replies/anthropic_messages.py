@@ -61,8 +61,9 @@ VARIANTS: dict[str, tuple[str, str]] = {
     "account_disabled": ("permission_error", "This organization has been disabled."),
     "context_length": ("invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
     "route_not_found": ("not_found_error", "Not found"),
+    "thread_not_found": ("not_found_error", "No usable Thread state was found."),
 }
-DETAILS = {"insufficient_quota": {"error_code": "workspace_spend_limit_reached"}}
+DETAILS = {"insufficient_quota": {"error_code": "workspace_spend_limit_reached"}, "thread_not_found": {"error_code": "thread_not_found"}}
 
 
 def read(body: Json) -> Asked:
@@ -72,6 +73,8 @@ def read(body: Json) -> Asked:
 def read_count(body: Json, max_output: int | None = None) -> Asked:
     """A question for the prompt's tokens needs no cap."""
     messages = demand(body, "messages", list)
+    thread = body.get("thread")
+    previous = str(thread.get("previous_message_id") or "") if isinstance(thread, dict) else ""
     prompt = last_user_text(messages)
     functions = [tool for tool in objects(body.get("tools"), "tools") if "input_schema" in tool]
     return Asked(
@@ -87,7 +90,9 @@ def read_count(body: Json, max_output: int | None = None) -> Asked:
         schema=within(body, "output_config", "format", "schema") or within(body, "output_format", "schema"),
         stops=strings(body.get("stop_sequences")),
         refuses_silently=True,
-        seals=judge_messages(messages),
+        seals=judge_messages(messages, goes_on=bool(previous)),
+        previous=previous,
+        stored=isinstance(thread, dict),
     )
 
 

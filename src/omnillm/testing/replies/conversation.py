@@ -45,8 +45,11 @@ def judge_chat(messages: list[Any]) -> None:
                 raise Malformed(NO_CALL.format(answered))
 
 
-def judge_messages(messages: list[Any]) -> tuple[Sealed, ...]:
-    """Every tool_result answers a tool_use of the turn before it. Answers with the signatures and the redacted data."""
+def judge_messages(messages: list[Any], *, goes_on: bool = False) -> tuple[Sealed, ...]:
+    """Every tool_result answers a tool_use of the turn before it. Answers with the signatures and the redacted data.
+
+    `goes_on`: the turn before the first is kept by the provider.
+    """
     calls: set[str] = set()
     seals: list[Sealed] = []
     before = ""
@@ -59,7 +62,7 @@ def judge_messages(messages: list[Any]) -> tuple[Sealed, ...]:
             at = f"messages.{place}.content.{part}"
             if block.get("type") == "tool_use":
                 calls.add(str(block.get("id")))
-            elif block.get("type") == "tool_result" and (answered := str(block.get("tool_use_id"))) not in calls:
+            elif block.get("type") == "tool_result" and not (goes_on and not place) and (answered := str(block.get("tool_use_id"))) not in calls:
                 raise Malformed(NO_TOOL_USE.format(at, answered))
             seals += _sealed(block, at)
     return tuple(seals)

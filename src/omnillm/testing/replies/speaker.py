@@ -61,13 +61,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     unsigned: tuple[str, ...] = ()
     """Gemini: the functions whose call in the current turn lacks the signature that newer models demand."""
     previous: str = ""
-    """Responses: the response that this request goes on from."""
+    """Responses: the response that this request goes on from; Messages: the reply of its thread."""
     calls: frozenset[str] = frozenset()
     """Responses: the calls that the input brings along."""
     answers: tuple[str, ...] = ()
     """Responses: the calls that the input answers without bringing them along."""
     stored: bool = True
-    """Responses: the reply may be referred to."""
+    """Responses and Messages: the reply may be referred to."""
     echo: Mapping[str, Any] = {}
     prompt_tokens: int = 0
     """Of the texts, the tools and the images; counted once `read` is done, like the next two."""
