@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from omnillm.errors import ProtocolError
+from omnillm.gateway.call import read_members
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.priced import THREAD_REFUSED, read_asked
+from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.transcode import transcode_request
 
 CHAT, RESPONSES, MESSAGES, GEMINI = "openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"
@@ -227,3 +231,47 @@ def test_place_of_a_search_says_what_it_is() -> None:
     """Responses need not, the Messages API must."""
     body, _ = said(RESPONSES, MESSAGES, {"model": "m", "input": "Hi", "tools": [{"type": "web_search", "user_location": {"city": "Ulm"}}]})
     assert body["tools"][0]["user_location"] == {"type": "approximate", "city": "Ulm"}
+
+
+THREAD = {"type": "continue", "previous_message_id": "msg_1"}
+GOES_ON = [
+    (MESSAGES, messages(thread=THREAD), THREAD_REFUSED),
+    (GEMINI, {"contents": [{"parts": [{"text": "Hi"}]}], "continuationToken": "eA=="}, "unsupported_feature"),
+    (GEMINI, {"contents": [{"parts": [{"text": "Hi"}]}], "continuation_token": "eA=="}, "unsupported_feature"),
+]
+
+
+@pytest.mark.parametrize(("source", "body", "code"), GOES_ON)
+def test_what_another_provider_keeps_is_not_left_out(source: str, body: dict[str, Any], code: str) -> None:
+    """The answer would be to another question; Anthropic's SDK knows by the code what to send instead."""
+    for target in {CHAT, RESPONSES, MESSAGES, GEMINI, CONVERSE} - {source}:
+        with pytest.raises(ProtocolError) as refused:
+            said(source, target, body)
+        assert refused.value.code == code
+    assert said(source, source, body)[1] == {}
+
+
+def test_thread_that_begins_is_left_out() -> None:
+    """Its conversation is all there, and is only not kept."""
+    assert said(MESSAGES, CHAT, messages(thread={"type": "create"}))[1] == {"vendor_extensions.thread": "dropped"}
+    assert said(MESSAGES, CHAT, messages(thread=None))[1] == {}
+    assert said(CHAT, MESSAGES, chat(thread=THREAD))[1]["vendor_extensions.thread"] == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "body", "is_unseen", "unbounded"),
+    [
+        (MESSAGES, messages(thread={"type": "create"}), False, False),
+        (MESSAGES, messages(thread=None), False, False),
+        (MESSAGES, messages(thread=THREAD), False, True),
+        (MESSAGES, messages(thread={}), False, True),
+        (MESSAGES, messages(thread="continue"), False, True),
+        (GEMINI, GOES_ON[1][1], True, False),
+        (GEMINI, GOES_ON[2][1], True, False),
+    ],
+)
+def test_what_a_provider_keeps_is_paid_for(protocol: str, body: dict[str, Any], is_unseen: bool, unbounded: bool) -> None:
+    """A body that does not show it is no bound of its price."""
+    members = read_members(json.dumps(body).encode())
+    asked = read_asked(protocol, members, PROTOCOLS[protocol].peek_request(members).price_members, 1)
+    assert (asked.has_unseen_input, bool(asked.unbounded)) == (is_unseen, unbounded)

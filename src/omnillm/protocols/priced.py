@@ -279,6 +279,8 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "service_tier": _tier(frozenset({"", "standard", "unspecified"})),
         "cachedContent": _unseen,
         "cached_content": _unseen,
+        "continuationToken": _unseen,
+        "continuation_token": _unseen,
         "tools": _gemini_tools,
         "generationConfig.responseModalities": _harmless,
     },

@@ -90,7 +90,7 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
 
 
 def _refuse_kept(request: LlmRequest) -> None:
-    """Raise ProtocolError for what a provider keeps (Responses): without it the answer would be to another question."""
+    """Raise ProtocolError for what a provider keeps: without it the answer would be to another question."""
     kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
     code = ""
     if request.protocol == "anthropic_messages" and goes_on(request.vendor_extensions.get(THREAD)):
@@ -106,7 +106,7 @@ def _refuse_kept(request: LlmRequest) -> None:
         raise ProtocolError(message, reason="unsupported_feature", code=code)
 
 
-_KEPT = ("conversation", "prompt", "background")
+_KEPT = ("conversation", "prompt", "background", "continuationToken")
 
 
 def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -> ConversionReport[bytes]:

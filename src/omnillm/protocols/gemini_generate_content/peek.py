@@ -26,13 +26,11 @@ from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPe
 from omnillm.protocols.text import text_bytes
 from omnillm.usage import Usage
 
-_NOT_READ = frozenset(
-    {"model", "safetySettings", "safety_settings", "labels", "serviceTier", "service_tier", "cachedContent", "cached_content"}
-)
-"""Members that configure: the model never reads them."""
-
-_PRICED = frozenset({"serviceTier", "service_tier", "cachedContent", "cached_content"})
+_PRICED = frozenset({"serviceTier", "service_tier", "cachedContent", "cached_content", "continuationToken", "continuation_token"})
 """Members that change the rate, or bring in input that the body does not show."""
+
+_NOT_READ = _PRICED | {"model", "safetySettings", "safety_settings", "labels"}
+"""Members that configure: the model never reads them."""
 
 _FUNCTIONS = frozenset({"functionDeclarations", "function_declarations"})
 """The only kind of tool that runs on the caller's side."""
