@@ -111,6 +111,17 @@ def test_ids_of_calls_are_as_long_as_responses_takes_them() -> None:
     assert (body["input"][1]["call_id"], lost) == ("c" * 64, {})
 
 
+def test_result_without_its_call_is_text_of_the_user_for_responses() -> None:
+    """It refuses one that answers nothing, unless its provider keeps the call."""
+    turns = [HI, result("gone", "149 m", name="depth"), HI]
+    body, lost = said(CHAT, RESPONSES, chat(messages=turns))
+    words = [part["text"] for part in body["input"][1]["content"]]
+    assert (body["input"][1]["role"], words) == ("user", ['<tool_result name="depth">', "149 m", "</tool_result>"])
+    assert lost == {"input[1]": "approximated"}
+    kept = {"model": "m", "previous_response_id": "resp_1", "input": [{"type": "function_call_output", "call_id": "c", "output": "149 m"}]}
+    assert said(RESPONSES, RESPONSES, kept)[0]["input"] == kept["input"]
+
+
 def calls_of(body: dict[str, Any]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """(id, name) of the calls, and (id, words) of the results, of a request for the Messages API."""
     blocks = [block for message in body["messages"] if type(message["content"]) is list for block in message["content"]]

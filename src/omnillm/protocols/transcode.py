@@ -24,7 +24,6 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
 from omnillm.protocols.distinct_calls import with_distinct_calls
 from omnillm.protocols.loss import ConversionReport, Losses, joined
-from omnillm.protocols.priced import THREAD_REFUSED
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.usage import Usage
@@ -91,19 +90,21 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
 
 def _refuse_kept(request: LlmRequest) -> None:
     """Raise ProtocolError for what a provider keeps: without it the answer would be to another question."""
-    kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
-    code = ""
     if request.protocol == "anthropic_messages" and goes_on(request.vendor_extensions.get(THREAD)):
-        kept.append(THREAD)
-        code = THREAD_REFUSED
+        # The code is Anthropic's own: its SDK then sends the whole conversation.
+        raise ProtocolError(_kept_elsewhere(THREAD, request.model), reason="unsupported_feature", code="thread_unsupported_request")
+    kept = [name for name in _KEPT if request.vendor_extensions.get(name)]
     if any(type(part) is Native and part.kind == "item_reference" for part in request.parts):
         kept.append("item_reference")
     if kept:
-        message = (
-            f"`{kept[0]}` is about what only its own provider keeps, and {request.model!r} is answered by another: leave it out, and say "
-            "in the request what it stands for."
-        )
-        raise ProtocolError(message, reason="unsupported_feature", code=code)
+        raise ProtocolError(_kept_elsewhere(kept[0], request.model), reason="unsupported_feature")
+
+
+def _kept_elsewhere(name: str, model: str) -> str:
+    return (
+        f"`{name}` is about what only its own provider keeps, and {model!r} is answered by another: leave it out, and say in the request "
+        "what it stands for."
+    )
 
 
 _KEPT = ("conversation", "prompt", "background", "continuationToken")
@@ -195,6 +196,6 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         return _decode(body)
     except msgspec.ValidationError as error:
-        raise Unfit("", "a JSON object") from error
+        raise Unfit("", "a JSON object" if str(error).startswith("Expected") else "JSON whose numbers a double can hold") from error
     except UNREADABLE as error:
         raise Unfit("", "JSON") from error

@@ -14,6 +14,7 @@ from omnillm.model import (
     MessageRole,
     ReasoningCapability,
     Text,
+    ToolCall,
     ToolChoice,
     ToolDefinition,
     ToolResult,
@@ -86,9 +87,10 @@ def test_nothing_is_kept_for_clients_that_know_no_state(protocol: str) -> None:
 
 
 def failed(*content: Any) -> Any:
-    body, losses = emit(foreign(ToolResult(call_id="call_1", content=content, is_error=True)))
-    assert losses[-1] == "approximated:input[0].is_error"
-    return body["input"][0]["output"]
+    called = Message(role=MessageRole.ASSISTANT, parts=(ToolCall(call_id="call_1", name="depth"),))
+    body, losses = emit(foreign(called, ToolResult(call_id="call_1", content=content, is_error=True)))
+    assert losses[-1] == "approximated:input[1].is_error"
+    return body["input"][1]["output"]
 
 
 def test_error_of_a_tool_is_said_in_its_text() -> None:

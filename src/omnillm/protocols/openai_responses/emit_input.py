@@ -43,11 +43,14 @@ _EASY = frozenset({"type", "text", "annotations"})
 class InputWriter:
     """Writes the items one by one, to `items`."""
 
-    __slots__ = ("_content", "_item_id", "_message", "items", "place")
+    __slots__ = ("_content", "_item_id", "_message", "calls", "items", "place")
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, has_all_calls: bool) -> None:
+        """`has_all_calls`: what is not in the conversation is nowhere, and its provider keeps none of it."""
         self.place = place
         self.items: list[Item] = []
+        self.calls: set[str] | None = set() if has_all_calls else None
+        """Ids of those that were written; None: results may answer others too."""
         self._message: Item | None = None
         """The assistant's message that is being written."""
         self._item_id = ""
@@ -158,12 +161,26 @@ class InputWriter:
         if result.is_error:
             place.losses.approximate(place.around(".is_error"), "said in the text: Responses has no mark of a failed call")
             content = _as_error(content)
+        if self.calls is not None and result.call_id not in self.calls:
+            self._write_lost(result, content)
+            return
         item: Item = {"type": _RESULTS[result.kind], "call_id": place.written_id(result.call_id), "output": _plain(content) if content else ""}
         if place.is_own:
             self._own_members(item, result)
         self._drop_from_result(result)
         if result.vendor_extensions:
             place.extend(item, result.vendor_extensions, ".vendor_extensions")
+        self.items.append(item)
+
+    def _write_lost(self, result: ToolResult, content: list[Item]) -> None:
+        """Write a result whose call is not there as the user's words: the API refuses a result without its call."""
+        self.place.losses.approximate(self.place.around(""), "said by the user, inside <tool_result>, for its call is not here")
+        opening = f'<tool_result name="{result.name}">' if result.name else "<tool_result>"
+        marks = [{"type": "input_text", "text": words} for words in (opening, "</tool_result>")]
+        self._drop_from_result(result)
+        item: Item = {"role": "user", "content": [marks[0], *content, marks[1]]}
+        if result.vendor_extensions:
+            self.place.extend(item, result.vendor_extensions, ".vendor_extensions")
         self.items.append(item)
 
     @staticmethod
@@ -226,6 +243,8 @@ def _call(writer: InputWriter, part: ToolCall) -> None:
     place = writer.place
     drop_signature(part, place)
     named = called_in_history(part, place.spaces) if place.has_own_extensions else {"name": part.name}
+    if writer.calls is not None:
+        writer.calls.add(part.call_id)
     call_id = place.written_id(part.call_id)
     if part.kind == "custom":
         item = {"type": "custom_tool_call", "call_id": call_id, **named, "input": part.arguments}

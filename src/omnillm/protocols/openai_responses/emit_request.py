@@ -38,7 +38,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         place.takes_marks = policy.mode != "disabled"
         if policy.breakpoint != Auto():
             items = with_breakpoint(items, policy, losses)
-    writer = InputWriter(place)
+    writer = InputWriter(place, has_all_calls=not (place.is_own or request.previous_response_id))
     write = writer.write
     for number, item in enumerate(items):
         write(item, number)
