@@ -286,3 +286,40 @@ def test_what_a_provider_keeps_is_paid_for(protocol: str, body: dict[str, Any], 
     members = read_members(json.dumps(body).encode())
     asked = read_asked(protocol, members, PROTOCOLS[protocol].peek_request(members).price_members, 1)
     assert (asked.has_unseen_input, bool(asked.unbounded)) == (is_unseen, unbounded)
+
+
+PIECES = [{"text": "The la"}, {"text": "ke is "}, {"text": "deep."}, {"text": ""}]
+
+
+def spoken(*parts: dict[str, Any]) -> dict[str, Any]:
+    """A history of Gemini's, in which the model said these parts."""
+    contents = [("user", [{"text": "How deep?"}]), ("model", list(parts)), ("user", [{"text": "And how wide?"}])]
+    return {"contents": [{"role": role, "parts": said} for role, said in contents]}
+
+
+@pytest.mark.parametrize("takes_parts", [True, False])
+def test_pieces_of_a_stream_are_one_text_elsewhere(takes_parts: bool) -> None:
+    """Gemini's clients bring each back as a part, which a host that takes strings alone would set apart by blank lines."""
+    body, lost = said(GEMINI, CHAT, spoken(*PIECES), Dialect(is_openai=False, takes_parts=takes_parts))
+    assert (body["messages"][1], lost) == ({"role": "assistant", "content": "The lake is deep."}, {})
+    assert said(GEMINI, RESPONSES, spoken(*PIECES))[0]["input"][1] == {"role": "assistant", "content": "The lake is deep."}
+    assert said(GEMINI, MESSAGES, spoken(*PIECES))[0]["messages"][1]["content"] == "The lake is deep."
+    assert said(GEMINI, GEMINI, spoken(*PIECES))[0]["contents"][1]["parts"] == PIECES
+
+
+def test_pieces_end_where_the_model_did_something_else() -> None:
+    """And where a text was signed, or has members of its own."""
+    call = {"functionCall": {"id": "c", "name": "f", "args": {}}}
+    signed, marked = {"text": "", "thoughtSignature": "c2ln"}, {"text": "!", "partMetadata": {"a": 1}}
+    body, lost = said(GEMINI, MESSAGES, spoken(*PIECES, signed, {"text": "So"}, {"text": "."}, marked, call, {"text": "Bye"}, {"text": "."}))
+    texts = [block.get("text") for block in body["messages"][1]["content"]]
+    assert texts == ["The lake is deep.", "So.", "!", None, "Bye."]
+    assert lost["input[1].parts[0].signature"] == "dropped"
+
+
+def test_piece_that_ends_a_stream_says_nothing_elsewhere() -> None:
+    """Behind a call it would be a text, and an empty one."""
+    call = {"functionCall": {"id": "c", "name": "f", "args": {}}}
+    body, lost = said(GEMINI, CHAT, spoken(call, {"text": ""}))
+    assert (body["messages"][1]["content"], lost) == (None, {})
+    assert said(GEMINI, CHAT, spoken({"text": ""}))[0]["messages"][1]["content"] == [{"type": "text", "text": ""}]

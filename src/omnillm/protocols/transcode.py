@@ -23,6 +23,7 @@ from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
 from omnillm.protocols.distinct_calls import with_distinct_calls
+from omnillm.protocols.gemini_generate_content.pieces import with_whole_texts
 from omnillm.protocols.loss import ConversionReport, Losses, joined
 from omnillm.protocols.shapes import Unfit
 from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
@@ -61,6 +62,8 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
     if is_foreign:
+        if request.protocol == "gemini_generate_content":
+            request = with_whole_texts(request)
         kinds = request.kinds
         if request.protocol and (request.vendor_extensions or Native in kinds):
             _refuse_kept(request)
