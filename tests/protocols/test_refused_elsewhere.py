@@ -323,3 +323,38 @@ def test_piece_that_ends_a_stream_says_nothing_elsewhere() -> None:
     body, lost = said(GEMINI, CHAT, spoken(call, {"text": ""}))
     assert (body["messages"][1]["content"], lost) == (None, {})
     assert said(GEMINI, CHAT, spoken({"text": ""}))[0]["messages"][1]["content"] == [{"type": "text", "text": ""}]
+
+
+def marked(words: str, ttl: str = "") -> dict[str, Any]:
+    mark = {"mode": "explicit", "ttl": ttl} if ttl else {"mode": "explicit"}
+    return {"type": "text", "text": words, "prompt_cache_breakpoint": mark}
+
+
+def terms(target: str, body: dict[str, Any]) -> list[str]:
+    """Of the marks of a request for Claude, in the order of the prompt."""
+    member = "cache_control" if target == MESSAGES else "cachePoint"
+    system, *turns = [body.get("system") or [], *(message["content"] for message in body["messages"])]
+    return [block[member].get("ttl", "") for blocks in (system, *turns) for block in blocks if member in block]
+
+
+@pytest.mark.parametrize("target", [MESSAGES, CONVERSE])
+def test_no_mark_for_an_hour_comes_after_one_for_five_minutes(target: str) -> None:
+    """Anthropic refuses that: those before it are made as long, and those behind it stay."""
+    turns = [{"role": "system", "content": [marked("s")]}, {"role": "user", "content": [marked("a", "12h"), marked("b")]}]
+    body = chat(model="claude", messages=turns)
+    report = transcode_request(CHAT, target, json.dumps(body).encode(), model="anthropic.claude-sonnet-5", is_stream=False)
+    assert terms(target, json.loads(report.value)) == ["1h", "1h", ""]
+    lost = {reason.path: reason.kind for reason in report.loss_reasons}
+    assert lost == {"input[0].parts[0].cache_control.ttl": "approximated", "input[1].parts[0].cache_control.ttl": "approximated"}
+    body["messages"] = [turns[0], {"role": "user", "content": [marked("a"), marked("b")]}]
+    report = transcode_request(CHAT, target, json.dumps(body).encode(), model="anthropic.claude-sonnet-5", is_stream=False)
+    assert (terms(target, json.loads(report.value)), report.loss_reasons) == (["", "", ""], ())
+
+
+def test_marks_in_results_and_of_tools_are_in_order_too() -> None:
+    """Tools come first, and what a result holds before the result."""
+    turns = [HI, turn(("a", "f")), {**result("a", ""), "content": [marked("r")]}, {"role": "user", "content": [marked("u", "12h")]}]
+    body, _ = said(CHAT, MESSAGES, chat(messages=turns, prompt_cache_options={"mode": "explicit"}))
+    blocks = body["messages"][-1]["content"]
+    assert blocks[0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert blocks[1]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}

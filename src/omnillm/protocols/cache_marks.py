@@ -3,6 +3,7 @@
 Both take four, each after (or on) what it covers, with Anthropic's two terms.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from omnillm.model.capabilities import (
@@ -15,12 +16,14 @@ from omnillm.model.capabilities import (
     PromptCacheRetention,
 )
 from omnillm.model.message import CacheControl
+from omnillm.protocols.loss import Losses
 from omnillm.protocols.turns import Block
 
 MOST: Final = 4
+_LONG: Final = "1h"
 POLICY: Final = "capabilities.prompt_cache"
 """Path of the policy, and of the mark that it sets."""
-_TTLS: Final = {PromptCacheRetention.PROVIDER_DEFAULT: "", PromptCacheRetention.SHORT: "5m", PromptCacheRetention.LONG: "1h"}
+_TTLS: Final = {PromptCacheRetention.PROVIDER_DEFAULT: "", PromptCacheRetention.SHORT: "5m", PromptCacheRetention.LONG: _LONG}
 Mark = tuple[Block, str]
 """What bears it or is it, and its path."""
 
@@ -59,3 +62,17 @@ def beyond_most(marks: list[Mark]) -> list[Mark]:
     """Those that come off: the first ones, but never the policy's. A later mark covers what an earlier one does."""
     others = [mark for mark in marks if mark[1] != POLICY]
     return others[: max(len(marks) - MOST, 0)]
+
+
+def lengthen(bearers: Iterable[Block], member: str, marks: list[Mark], losses: Losses) -> None:
+    """Make marks as long as the longest behind them: a prompt that is kept for an hour must not begin with one for five minutes.
+
+    `bearers`: blocks in the order of the prompt, tools first, of which some bear a mark as `member`.
+    """
+    marked = [block for block in bearers if member in block]
+    last = next((place for place in reversed(range(len(marked))) if marked[place][member].get("ttl") == _LONG), 0)
+    short = [block for block in marked[:last] if block[member].get("ttl") != _LONG]
+    paths = {id(block): path for block, path in marks} if short else {}
+    for block in short:
+        block[member] = {**block[member], "ttl": _LONG}
+        losses.approximate(f"{paths.get(id(block), POLICY)}.cache_control.ttl", "as long as the mark behind it")

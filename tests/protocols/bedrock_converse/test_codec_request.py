@@ -306,7 +306,7 @@ def test_structured_output_tier_and_metadata_are_said() -> None:
     assert json.loads(written["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]) == {**schema, "additionalProperties": False}
     assert written["serviceTier"] == {"type": "flex"}
     assert written["requestMetadata"] == {"team": "water"}
-    assert losses(request) == {"dropped:metadata.odd"}
+    assert losses(request) == {"dropped:metadata.odd", "approximated:capabilities.structured_output.schema"}
 
 
 def test_clients_of_any_protocol_may_add_a_guardrail_but_no_model_fields() -> None:

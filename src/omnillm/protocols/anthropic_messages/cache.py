@@ -1,10 +1,13 @@
 """Prompt cache marks of the Messages API: at most four a request, set by the client on parts and tools or placed by a policy."""
 
+from collections.abc import Iterator
+
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import PromptCachePolicy
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.cache_marks import POLICY, Anchors, Mark, beyond_most, policy_mark
 from omnillm.protocols.loss import Losses
+from omnillm.protocols.turns import Block
 
 
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWriter) -> None:
@@ -31,6 +34,16 @@ def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWrite
 def keep_few(writer: BlockWriter) -> None:
     """Take off the marks beyond four."""
     _take_off(beyond_most(writer.marks), writer.losses, "the Messages API takes four marks")
+
+
+def blocks_of(messages: list[Block]) -> Iterator[Block]:
+    """In the order of the prompt: what a result holds comes before what is said of the result."""
+    for message in messages:
+        for block in message["content"]:
+            content = block.get("content")
+            if type(content) is list:
+                yield from content
+            yield block
 
 
 def _take_off(marks: list[Mark], losses: Losses, detail: str) -> None:

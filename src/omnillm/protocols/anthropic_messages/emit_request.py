@@ -1,19 +1,20 @@
 """A canonical request, written for the Messages API."""
 
+from itertools import chain
 from typing import Any
 
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
-from omnillm.protocols.anthropic_messages.cache import keep_few, place_policy
+from omnillm.protocols.anthropic_messages.cache import blocks_of, keep_few, place_policy
 from omnillm.protocols.anthropic_messages.emit_blocks import lone_text
 from omnillm.protocols.anthropic_messages.emit_conversation import emit_conversation
 from omnillm.protocols.anthropic_messages.emit_tools import emit_tool_choice, emit_tools
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.schema import asking_for, strict_schema
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
-from omnillm.protocols.cache_marks import Anchors
+from omnillm.protocols.cache_marks import Anchors, lengthen
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.said import said
@@ -53,7 +54,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         body["output_config"] = output_config
     _sampling(request, plan, dialect, body, losses)
     _rest(request, body, losses)
-    _cache(request, anchors, tools, system, writer)
+    _cache(request, anchors, (tools, system, messages), writer)
     return _finished(request, body, writer)
 
 
@@ -172,13 +173,19 @@ def _unsaid_capabilities(capabilities: CapabilitySet, losses: Losses) -> None:
         losses.drop("capabilities.safety", "the Messages API has no safety settings")
 
 
-def _cache(request: LlmRequest, anchors: Anchors, tools: list[dict[str, Any]], system: list[dict[str, Any]], writer: BlockWriter) -> None:
+Blocks = list[dict[str, Any]]
+
+
+def _cache(request: LlmRequest, anchors: Anchors, written: tuple[Blocks, Blocks, Blocks], writer: BlockWriter) -> None:
+    """`written`: tools, system, messages."""
     policy = request.capabilities.prompt_cache
-    anchors.tools, anchors.system = tools, system
+    anchors.tools, anchors.system, messages = written
     if policy is not None:
         place_policy(policy, anchors, writer)
     if writer.marks:
         keep_few(writer)
+        if len(writer.marks) > 1 and not writer.is_own:
+            lengthen(chain(anchors.tools, anchors.system, blocks_of(messages)), "cache_control", writer.marks, writer.losses)
 
 
 def _finished(request: LlmRequest, body: dict[str, Any], writer: BlockWriter) -> dict[str, Any]:

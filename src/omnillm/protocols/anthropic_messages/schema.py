@@ -119,8 +119,7 @@ def _guessed(left: Schema) -> str | None:
 def _object(left: Schema, written: Schema, depth: int) -> None:
     properties = left.pop("properties", None)
     written["properties"] = _each(properties, depth) if type(properties) is dict else {}
-    if type(left.get("additionalProperties")) is not dict:  # its schema is said in the description
-        left.pop("additionalProperties", None)
+    left.pop("additionalProperties", None)
     written["additionalProperties"] = False
     if (required := left.pop("required", None)) is not None:
         written["required"] = required

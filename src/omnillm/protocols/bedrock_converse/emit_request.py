@@ -1,6 +1,7 @@
 """A canonical request, written for Converse and ConverseStream: one body for both, the model in the path."""
 
 import re
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from omnillm.protocols.bedrock_converse.emit_conversation import emit_conversati
 from omnillm.protocols.bedrock_converse.emit_tools import emit_tools, tool_config
 from omnillm.protocols.bedrock_converse.model_fields import Plan, plan_fields, top_k_fields
 from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.cache_marks import Anchors
+from omnillm.protocols.cache_marks import Anchors, lengthen
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.said import said
@@ -52,6 +53,10 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
         config["tools"] = without(config["tools"], taken_off)
     for message in messages:
         message["content"] = without(message["content"], taken_off)
+    if len(writer.marks) > 1:
+        kept_tools = [] if config is None else config["tools"]
+        spoken = chain.from_iterable(message["content"] for message in messages)
+        lengthen(chain(kept_tools, without(system, taken_off), spoken), "cachePoint", writer.marks, losses)
     body: dict[str, Any] = {
         "system": without(system, taken_off),
         "messages": messages,
