@@ -358,3 +358,28 @@ def test_marks_in_results_and_of_tools_are_in_order_too() -> None:
     blocks = body["messages"][-1]["content"]
     assert blocks[0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
     assert blocks[1]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+
+
+PREFILLED = [HI, {"role": "assistant", "content": [marked("The lake is ")]}]
+
+
+@pytest.mark.parametrize("target", [MESSAGES, CONVERSE])
+def test_user_has_the_last_word_where_the_model_needs_that(target: str) -> None:
+    """Claude from 4.6 on refuses to go on from its own words; older ones do, without the blanks at their end."""
+    body, lost = said(CHAT, target, chat(messages=PREFILLED), Dialect(takes_last_word=False))
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
+    asked = body["messages"][-1]["content"]
+    assert (asked if target == MESSAGES else asked[0]["text"]) == "Continue."
+    assert lost["input[1]"] == "approximated"
+    body, _ = said(CHAT, target, chat(messages=PREFILLED))
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant"]
+    assert body["messages"][-1]["content"][0]["text"] == "The lake is"
+    assert said(CHAT, target, chat(messages=[*PREFILLED, HI]), Dialect(takes_last_word=False))[0]["messages"][-1]["role"] == "user"
+
+
+def test_no_budget_of_thinking_where_the_assistant_has_begun() -> None:
+    """Its turn would have to begin with signed thinking."""
+    body, lost = said(CHAT, MESSAGES, chat(messages=PREFILLED, reasoning_effort="high", max_completion_tokens=9000))
+    assert (body["thinking"], lost["capabilities.reasoning"]) == ({"type": "disabled"}, "approximated")
+    body, _ = said(CHAT, MESSAGES, chat(reasoning_effort="high", max_completion_tokens=9000))
+    assert body["thinking"]["type"] == "enabled"

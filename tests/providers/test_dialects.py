@@ -34,6 +34,25 @@ def test_newer_claude_models_take_an_effort_and_no_sampling(model: str, is_adapt
 
 
 @pytest.mark.parametrize(
+    ("model", "takes_last_word"),
+    [
+        ("claude-opus-4-5-20251101", True),
+        ("claude-opus-4-6", False),
+        ("us.anthropic.claude-opus-4-6-v1:0", False),
+        ("claude-sonnet-4-20250514", True),
+        ("claude-sonnet-4.6", False),
+        ("claude-haiku-4-5", True),
+        ("claude-haiku-5", False),
+        ("claude-mythos-5", False),
+        ("gpt-5", True),
+    ],
+)
+def test_newer_claude_models_do_not_go_on_from_their_own_words(model: str, takes_last_word: bool) -> None:
+    """The user must have the last word."""
+    assert dialect("anthropic", "anthropic_messages", model).takes_last_word is takes_last_word
+
+
+@pytest.mark.parametrize(
     ("kind", "model", "can_stop", "has_search"),
     [
         ("openai", "gpt-4.1-mini", False, False),

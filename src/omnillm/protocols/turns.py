@@ -4,6 +4,7 @@ from typing import Any
 
 from omnillm.protocols.loss import Losses
 
+_GO_ON = "Continue."
 Block = dict[str, Any]
 Place = tuple[str, int, str, int]
 """Where a part stands: ("input", 2, "parts", 0) is input[2].parts[0]."""
@@ -55,10 +56,15 @@ class Turns:
         content[self._results : self._results] = results
         self._results += len(results)
 
-    def trim_last(self) -> None:
-        """Take the blanks off the end of what the assistant is to go on from."""
+    def end(self, *, takes_last_word: bool) -> None:
+        """See to what the assistant is to go on from: no blanks at its end, and a user who asks for it where the model needs one."""
         block = self.messages[-1]["content"][-1] if self._role == "assistant" else {}
         words = block.get("text")
-        if words and words != words.rstrip():
+        if not words:
+            return
+        if words != words.rstrip():
             self._losses.approximate(f"input[{self._last}]", "without the blanks at its end")
             block["text"] = words.rstrip()
+        if not takes_last_word:
+            self._losses.approximate(f"input[{self._last}]", "the model does not go on from its own words: the user asks it to")
+            self.content("user").append({"type": "text", "text": _GO_ON} if "type" in block else {"text": _GO_ON})

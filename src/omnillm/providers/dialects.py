@@ -11,6 +11,8 @@ _ADAPTIVE_SINCE = {"opus": (4, 7), "sonnet": (5, 0), "haiku": (5, 0), "fable": (
 """From this generation on a Claude model takes no sampling parameters and no budget of thinking, but an effort."""
 _ALWAYS_THINKS_SINCE = {"opus": (5, 5), "sonnet": (5, 5), "fable": (0, 0), "mythos": (0, 0)}
 """From this generation on a Claude model refuses thinking.type disabled."""
+_USER_LAST_SINCE = {"opus": (4, 6), "sonnet": (4, 6), "haiku": (5, 0), "fable": (0, 0), "mythos": (0, 0)}
+"""From this generation on a Claude model refuses a conversation that ends with its own words."""
 _GPT = re.compile(r"gpt-(\d+)(?:\.(\d+))?")
 _EFFORT_NONE_SINCE = (5, 1)
 _GEMINI = re.compile(r"gemini-(\d+)")
@@ -29,6 +31,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         default_max_tokens=default_max_tokens,
         accepts_sampling=not is_adaptive,
         thinks_adaptively=is_adaptive,
+        takes_last_word=not _is_claude_since(model, _USER_LAST_SINCE),
         system_role=endpoint.system_role,
         takes_parts=endpoint.content == "parts",
         output_cap_member=own_cap or "max_completion_tokens",

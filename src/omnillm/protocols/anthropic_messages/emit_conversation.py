@@ -30,7 +30,7 @@ def emit_conversation(
         elif type(item) is Message:
             conversation.add_message(item, number)
     if not writer.is_own:
-        turns.trim_last()
+        turns.end(takes_last_word=dialect.takes_last_word)
         if system and not turns.messages:
             place = "instructions" if not start else f"input[{start - 1}]"
             writer.losses.move(place, "said by the user, for there is nobody else's word")

@@ -34,8 +34,8 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     tools = emit_tools(request, writer)
     system, messages = emit_conversation(request, dialect, writer, anchors)
     plan = plan_thinking(request.capabilities.reasoning, dialect, losses, is_own=is_own)
-    if not is_own and plan.budget is not None and _is_amid_tools(messages):
-        losses.approximate("capabilities.reasoning", "off, for the tool calls at the end have no signed thinking before them")
+    if not is_own and plan.budget is not None and (amid := _amid(messages)):
+        losses.approximate("capabilities.reasoning", f"off, for {amid}")
         plan = without_thinking(dialect)
     plan, max_tokens = _output_cap(request, plan, dialect, losses)
     body: dict[str, Any] = {"model": request.model, "max_tokens": max_tokens}
@@ -58,11 +58,17 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     return _finished(request, body, writer)
 
 
-def _is_amid_tools(messages: list[dict[str, Any]]) -> bool:
-    """Tell whether results of tools stand at the end whose calls come without thinking: refused where thinking has a budget."""
-    if len(messages) < 2 or messages[-1]["content"][0]["type"] != "tool_result":
-        return False
-    return messages[-2]["content"][0]["type"] not in {"thinking", "redacted_thinking"}
+def _amid(messages: list[dict[str, Any]]) -> str:
+    """Tell what is refused where thinking has a budget: a turn that the assistant began without thinking, and has not ended."""
+    if messages and messages[-1]["role"] == "assistant" and not _begins_with_thinking(messages[-1]):
+        return "the assistant's words at the end have no signed thinking before them"
+    if len(messages) < 2 or messages[-1]["content"][0]["type"] != "tool_result" or _begins_with_thinking(messages[-2]):
+        return ""
+    return "the tool calls at the end have no signed thinking before them"
+
+
+def _begins_with_thinking(message: dict[str, Any]) -> bool:
+    return message["content"][0]["type"] in {"thinking", "redacted_thinking"}
 
 
 def _output_cap(request: LlmRequest, plan: Thinking, dialect: Dialect, losses: Losses) -> tuple[Thinking, int]:

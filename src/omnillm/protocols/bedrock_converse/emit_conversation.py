@@ -7,12 +7,13 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols.bedrock_converse.emit_blocks import emit_block, emit_blocks, result_content, tool_result_block
 from omnillm.protocols.bedrock_converse.writer import Writer
 from omnillm.protocols.cache_marks import Anchors
+from omnillm.protocols.codec import Dialect
 from omnillm.protocols.turns import Block, Turns, path_of
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 
 
-def emit_conversation(request: LlmRequest, writer: Writer, anchors: Anchors) -> tuple[list[Block], list[dict[str, Any]]]:
+def emit_conversation(request: LlmRequest, dialect: Dialect, writer: Writer, anchors: Anchors) -> tuple[list[Block], list[dict[str, Any]]]:
     """(system blocks, messages)."""
     system, start = _leading(request, writer)
     conversation = _Conversation(writer, anchors)
@@ -23,7 +24,7 @@ def emit_conversation(request: LlmRequest, writer: Writer, anchors: Anchors) -> 
             conversation.add_result(item, number)
         elif type(item) is Message:
             conversation.add_message(item, number)
-    turns.trim_last()
+    turns.end(takes_last_word=dialect.takes_last_word)
     if system and not turns.messages:
         writer.losses.move("instructions" if not start else f"input[{start - 1}]", "said by the user, for there is nobody else's word")
         turns.messages.append({"role": "user", "content": system})

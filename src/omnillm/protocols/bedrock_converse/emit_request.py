@@ -39,7 +39,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     writer = Writer(losses, model=request.model, provider=dialect.provider)
     anchors = Anchors(request.capabilities.prompt_cache)
     tools = emit_tools(request, writer)
-    system, messages = emit_conversation(request, writer, anchors)
+    system, messages = emit_conversation(request, dialect, writer, anchors)
     generation = request.generation
     plan = plan_fields(
         request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_tools=_is_amid_tools(messages)
