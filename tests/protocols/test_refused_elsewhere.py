@@ -311,7 +311,9 @@ def test_pieces_end_where_the_model_did_something_else() -> None:
     """And where a text was signed, or has members of its own."""
     call = {"functionCall": {"id": "c", "name": "f", "args": {}}}
     signed, marked = {"text": "", "thoughtSignature": "c2ln"}, {"text": "!", "partMetadata": {"a": 1}}
-    body, lost = said(GEMINI, MESSAGES, spoken(*PIECES, signed, {"text": "So"}, {"text": "."}, marked, call, {"text": "Bye"}, {"text": "."}))
+    body, lost = said(
+        GEMINI, MESSAGES, spoken(*PIECES, signed, {"text": "So"}, {"text": "."}, marked, call, {"text": "Bye"}, {"text": "."})
+    )
     texts = [block.get("text") for block in body["messages"][1]["content"]]
     assert texts == ["The lake is deep.", "So.", "!", None, "Bye."]
     assert lost["input[1].parts[0].signature"] == "dropped"
@@ -383,3 +385,7 @@ def test_no_budget_of_thinking_where_the_assistant_has_begun() -> None:
     assert (body["thinking"], lost["capabilities.reasoning"]) == ({"type": "disabled"}, "approximated")
     body, _ = said(CHAT, MESSAGES, chat(reasoning_effort="high", max_completion_tokens=9000))
     assert body["thinking"]["type"] == "enabled"
+    for turns, thinking in ((PREFILLED, "disabled"), ([HI], "enabled")):
+        asked = chat(messages=turns, reasoning_effort="high", max_completion_tokens=9000)
+        raw = transcode_request(CHAT, CONVERSE, json.dumps(asked).encode(), model="anthropic.claude-sonnet-4-5", is_stream=False).value
+        assert json.loads(raw)["additionalModelRequestFields"]["thinking"]["type"] == thinking

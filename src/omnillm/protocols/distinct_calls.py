@@ -1,7 +1,7 @@
 """Calls of a conversation that share an id, told apart: some hosts count anew in every turn, or give none at all.
 
-Providers that tell calls by their ids alone (Anthropic, Bedrock, Responses) refuse such a conversation, and a result must not be taken for that
-of another call.
+Providers that tell calls by their ids alone (Anthropic, Bedrock, Responses) refuse such a conversation, and a result must not be taken for
+that of another call.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from omnillm.model.message import Message, RequestItem, ToolCall, ToolResult
+from omnillm.model.message import RequestItem, ToolCall, ToolResult
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.loss import Losses
 

@@ -303,7 +303,10 @@ def test_structured_output_tier_and_metadata_are_said() -> None:
         metadata={"team": "water", "odd": "ü"},
     )
     written = body(request)
-    assert json.loads(written["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]) == {**schema, "additionalProperties": False}
+    assert json.loads(written["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"]) == {
+        **schema,
+        "additionalProperties": False,
+    }
     assert written["serviceTier"] == {"type": "flex"}
     assert written["requestMetadata"] == {"team": "water"}
     assert losses(request) == {"dropped:metadata.odd", "approximated:capabilities.structured_output.schema"}

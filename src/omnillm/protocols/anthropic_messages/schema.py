@@ -1,4 +1,4 @@
-"""JSON schemas as structured outputs and strict tools of the Messages API take them, as Anthropic's SDK makes them; Bedrock's take the same.
+"""JSON schemas as structured outputs and strict tools of the Messages API take them, as Anthropic's SDK makes them; Bedrock takes the same.
 
 What they refuse (limits of numbers and lengths, patterns, open objects) goes into the description, where the model may follow it. An object
 whose members' names are not known could only be empty then: an answer that may hold one is asked for in words.

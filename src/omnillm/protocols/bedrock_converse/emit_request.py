@@ -41,9 +41,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     tools = emit_tools(request, writer)
     system, messages = emit_conversation(request, dialect, writer, anchors)
     generation = request.generation
-    plan = plan_fields(
-        request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_tools=_is_amid_tools(messages)
-    )
+    plan = plan_fields(request.capabilities.reasoning, generation.max_output_tokens, dialect, writer, is_amid_turn=_is_amid_turn(messages))
     output_config = _output_config(request, plan, system, losses)
     config = tool_config(request, tools, writer, thinks_by_budget=plan.thinking.budget is not None)
     inference = _inference(request, plan, dialect, losses)
@@ -72,8 +70,10 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     return {name: value for name, value in body.items() if value or name == "messages"}
 
 
-def _is_amid_tools(messages: list[dict[str, Any]]) -> bool:
-    """Tell whether results of tools stand at the end whose calls come without reasoning: refused where thinking has a budget."""
+def _is_amid_turn(messages: list[dict[str, Any]]) -> bool:
+    """Tell whether the assistant began a turn without reasoning, and has not ended it: refused where thinking has a budget."""
+    if messages and messages[-1]["role"] == "assistant":
+        return "reasoningContent" not in messages[-1]["content"][0]
     if len(messages) < 2 or "toolResult" not in messages[-1]["content"][0]:
         return False
     return "reasoningContent" not in messages[-2]["content"][0]

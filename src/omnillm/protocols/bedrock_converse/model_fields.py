@@ -25,24 +25,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_fields(
-    reasoning: ReasoningCapability | None, max_tokens: int | None, dialect: Dialect, writer: Writer, *, is_amid_tools: bool
+    reasoning: ReasoningCapability | None, max_tokens: int | None, dialect: Dialect, writer: Writer, *, is_amid_turn: bool
 ) -> Plan:
-    """Decide how the model is to think. `is_amid_tools`: results of tools stand at the end whose calls come without thinking."""
+    """Decide how the model is to think. `is_amid_turn`: the assistant began one without thinking."""
     if reasoning is None:
         return Plan(max_tokens=max_tokens)
     if writer.family == "claude":
-        return _claude(reasoning, max_tokens, dialect, writer, is_amid_tools=is_amid_tools)
+        return _claude(reasoning, max_tokens, dialect, writer, is_amid_turn=is_amid_turn)
     if writer.family == "nova":
         return _nova(reasoning, max_tokens, writer)
     writer.losses.drop(_PATH, "how this model is told to think is not known")
     return Plan(max_tokens=max_tokens)
 
 
-def _claude(reasoning: ReasoningCapability, max_tokens: int | None, dialect: Dialect, writer: Writer, *, is_amid_tools: bool) -> Plan:
+def _claude(reasoning: ReasoningCapability, max_tokens: int | None, dialect: Dialect, writer: Writer, *, is_amid_turn: bool) -> Plan:
     losses = writer.losses
     thinking = plan_thinking(reasoning, dialect, losses, is_own=False)
-    if thinking.budget is not None and is_amid_tools:
-        losses.approximate(_PATH, "off, for the tool calls at the end have no signed thinking before them")
+    if thinking.budget is not None and is_amid_turn:
+        losses.approximate(_PATH, "off, for the turn at the end has begun without signed thinking")
         thinking = without_thinking(dialect)
     if thinking.budget is not None:
         if max_tokens is None:

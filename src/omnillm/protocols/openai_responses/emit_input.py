@@ -164,7 +164,11 @@ class InputWriter:
         if self.calls is not None and result.call_id not in self.calls:
             self._write_lost(result, content)
             return
-        item: Item = {"type": _RESULTS[result.kind], "call_id": place.written_id(result.call_id), "output": _plain(content) if content else ""}
+        item: Item = {
+            "type": _RESULTS[result.kind],
+            "call_id": place.written_id(result.call_id),
+            "output": _plain(content) if content else "",
+        }
         if place.is_own:
             self._own_members(item, result)
         self._drop_from_result(result)

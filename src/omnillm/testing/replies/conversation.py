@@ -62,7 +62,11 @@ def judge_messages(messages: list[Any], *, goes_on: bool = False) -> tuple[Seale
             at = f"messages.{place}.content.{part}"
             if block.get("type") == "tool_use":
                 calls.add(str(block.get("id")))
-            elif block.get("type") == "tool_result" and not (goes_on and not place) and (answered := str(block.get("tool_use_id"))) not in calls:
+            elif (
+                block.get("type") == "tool_result"
+                and not (goes_on and not place)
+                and (answered := str(block.get("tool_use_id"))) not in calls
+            ):
                 raise Malformed(NO_TOOL_USE.format(at, answered))
             seals += _sealed(block, at)
     return tuple(seals)
