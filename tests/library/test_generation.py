@@ -110,7 +110,7 @@ async def test_reasoning_and_tools_make_the_round(provider: FakeProvider, protoc
 async def test_what_is_lost_is_told(provider: FakeProvider, protocol: str) -> None:
     """A seed is carried by some."""
     async with gateway_to(provider, protocol) as gateway:
-        request = LlmRequest(model="fake-small", input=(user("Hi"),), generation=GenerationConfig(max_output_tokens=9, seed=7))
+        request = LlmRequest(model="fake-small", input=(user("Hi"),), generation=GenerationConfig(max_output_tokens=20, seed=7))
         reply = await gateway.call(request)
         lost = {(loss.kind, loss.path) for loss in reply.loss_reasons}
         has_seed = protocol in {"openai_chat", "gemini_generate_content"}

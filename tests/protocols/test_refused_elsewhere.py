@@ -195,6 +195,7 @@ def test_answer_with_a_map_is_asked_for_in_words(target: str) -> None:
     [
         {"type": "object"},
         {"type": "object", "additionalProperties": True},
+        {"type": ["object", "null"]},
         {"type": "array", "items": {"type": "object", "patternProperties": {"^a": {}}}},
         {"$defs": {"N": {"type": "object", "additionalProperties": {}}}, "$ref": "#/$defs/N"},
         {"anyOf": [{"type": "null"}, {"type": "object", "properties": {}}]},

@@ -93,7 +93,7 @@ def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str
         if value is None or value == ():
             continue
         if word in words:
-            written[word] = list(value) if type(value) is tuple else _APPROXIMATE | value if word == "user_location" else value
+            written[word] = list(value) if type(value) is tuple else _APPROXIMATE | value if type(value) is dict else value
         else:
             writer.losses.drop(f"{path}.{word}", f"{tool.kind} of the Messages API does not know it")
     if tool.cache_control is not None:

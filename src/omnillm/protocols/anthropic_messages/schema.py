@@ -34,7 +34,8 @@ def _holds_maps(schema: Any, depth: int) -> bool:
     """Tell whether there may be an object in it whose members are not known by name."""
     if type(schema) is not dict or depth > _DEEPEST:
         return False
-    is_object = schema.get("type") == "object" or "additionalProperties" in schema
+    kind = schema.get("type")
+    is_object = kind == "object" or (type(kind) is list and "object" in kind) or "additionalProperties" in schema
     if "patternProperties" in schema or (is_object and not schema.get("properties") and schema.get("additionalProperties") is not False):
         return not _CHOOSING.intersection(schema)
     return any(_holds_maps(inner, depth + 1) for inner in _schemas_in(schema))
