@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,48 @@ async def test_a_second_sigterm_cuts(served: Served) -> None:
     assert "status=499 outcome=aborted" in told
     assert "cost_usd=0 " not in f"{told} "
     assert "Traceback" not in served.stderr
+
+
+async def test_signals_wait_for_the_ledger(start: Start, provider: FakeProvider, tmp_path: Path) -> None:
+    """Somebody reads the ledger when the process ends: whoever signals again and again meanwhile loses no call."""
+    port, path, ledger = free_port(), tmp_path / "omnillm.yaml", tmp_path / "ledger.db"
+    path.write_text(configuration(provider, store=f"sqlite:///{ledger}").replace("port: 0", f"port: {port}"))
+    served = await start(path, port)
+    reader = sqlite3.connect(ledger, isolation_level=None)
+    reader.execute("BEGIN IMMEDIATE")
+    assert (await exchange(port, ask("openai_chat", "Hello"))).status == 200
+    served.signal(signal.SIGTERM)
+    await served.until_told("draining")
+    async with asyncio.timeout(10):
+        while await is_open(port):
+            await asyncio.sleep(0.01)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        served.signal(number)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(served.process.wait(), 0.05)
+    reader.execute("ROLLBACK")
+    assert await served.ended() == 0
+    assert reader.execute("SELECT status FROM requests").fetchall() == [(200,)]
+    reader.close()
+
+
+async def test_a_process_begun_without_standard_files_and_with_few_others(provider: FakeProvider, tmp_path: Path) -> None:
+    """No socket takes the place of a closed one, and the limit of open files is raised as far as it may be."""
+    port, path = free_port(), tmp_path / "omnillm.yaml"
+    path.write_text(configuration(provider).replace("port: 0", f"port: {port}, limits: {{connections: 1000}}"))
+    command = f"ulimit -Sn 64; exec {sys.executable} -m omnillm serve -c {path} <&- >&- 2>&-"
+    served = Served(await asyncio.create_subprocess_exec("sh", "-c", command), port, path, time.monotonic())
+    try:
+        await served.until_ready()
+        assert (await exchange(port, ask("openai_chat", "Hello"))).status == 200
+        process = Path(f"/proc/{served.process.pid}")
+        assert {(process / "fd" / each).readlink() for each in "012"} == {Path(os.devnull)}
+        [soft] = [line.split()[3] for line in (process / "limits").read_text().splitlines() if line.startswith("Max open files")]
+        assert int(soft) == 2256
+        served.signal(signal.SIGTERM)
+        assert await served.ended() == 0
+    finally:
+        await served.kill()
 
 
 async def test_sighup_applies_a_changed_file(served: Served) -> None:

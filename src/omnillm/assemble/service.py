@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from io import BufferedWriter
 
 from omnillm.assemble.credentials import Credentials
+from omnillm.assemble.files import take_files
 from omnillm.assemble.keyring import Keyring
 from omnillm.assemble.memory import keep_freed_memory, quieten_collector
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
@@ -69,13 +70,22 @@ class Service:
 
     async def start(self) -> None:
         """Open the store, then the doors."""
+        await self.load()
+        await self.open_doors()
+
+    async def load(self) -> None:
+        """Open the store, and read who may call."""
         program = self.program
-        settings = program.settings
         await program.start()
         await self.keyring.load()
         program.on_tick.append(self.keyring.tick)
         if self.call_log:
             program.on_tick.append(self.call_log.flush)
+
+    async def open_doors(self) -> None:
+        """Listen wherever the configuration says."""
+        program = self.program
+        settings = program.settings
         wiring = make_wiring(program, self.keyring, self.uploads)
         operations = AsgiBridge(build_operations(self._instruments()), scheme="https" if settings.server.tls else "http")
         admin = settings.server.admin
@@ -182,21 +192,32 @@ def try_out(settings: Settings, clock: Clock) -> None:
     make_server_tls(settings)
 
 
+def _standard_output() -> Stream | None:
+    """Unbuffered. None: it was closed when the process began."""
+    if sys.stdout is None:
+        return None
+    sys.stdout.flush()
+    stdout = sys.stdout.buffer
+    return stdout.raw if isinstance(stdout, BufferedWriter) else stdout
+
+
 async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -> None:
     """`omnillm serve`: until SIGTERM, drained."""
     messages = logging.StreamHandler(sys.stderr)
     messages.setFormatter(MessageFormat(is_json=settings.server.log.format == "json"))
     logging.basicConfig(level=settings.server.log.level.upper(), handlers=[messages])
     keep_freed_memory()
-    sys.stdout.flush()
-    stdout = sys.stdout.buffer
-    service = Service(settings, reload=reload, log_to=stdout.raw if isinstance(stdout, BufferedWriter) else stdout)
+    service = Service(settings, reload=reload, log_to=_standard_output())
     try:
-        await service.start()
+        await service.load()
+        take_files(settings.server)
+        service.server.heed_signals()
+        await service.open_doors()
         quieten_collector()
         host, port = service.address
         log.info("serving on %s://%s:%d", "https" if settings.server.tls else "http", f"[{host}]" if ":" in host else host, port)
         await service.server.run()
     finally:
         await service.aclose()
+        service.server.release_signals()
     log.info("ended")

@@ -12,8 +12,9 @@ def serve(
     """Serve until SIGTERM; SIGHUP applies a changed configuration."""
     import uvloop
 
-    from omnillm.assemble import serve_forever
+    from omnillm.assemble import hold_standard_files, serve_forever
     from omnillm.config.load import load
 
+    hold_standard_files()
     settings = load(config, os.environ)
     uvloop.run(serve_forever(settings, reload=lambda: load(config, os.environ)))

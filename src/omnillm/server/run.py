@@ -46,22 +46,27 @@ class Server:
         self.is_draining = True
         await asyncio.gather(*(front.drain(self._drain_s) for front in self._fronts))
 
-    async def run(self) -> None:
-        """Serve until stopped, then let running calls finish within the grace. The caller closes the store afterwards."""
+    def heed_signals(self) -> None:
+        """Before a door opens. Until `release_signals` none of them ends the process by itself: what was served is written down first."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
-        try:
-            await self._stopping.wait()
-            log.info("draining: up to %g s for calls under way", self._drain_s)
-            await self.drain()
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
+
+    def release_signals(self) -> None:
+        """All is written: they mean what they mean to any process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+    async def run(self) -> None:
+        """Serve until stopped, then let running calls finish within the grace. The caller closes the store afterwards."""
+        await self._stopping.wait()
+        log.info("draining: up to %g s for calls under way", self._drain_s)
+        await self.drain()
 
     def _begin_reload(self) -> None:
-        if self._reloading is None or self._reloading.done():
+        if not self.is_draining and (self._reloading is None or self._reloading.done()):
             self._reloading = asyncio.get_running_loop().create_task(self._apply())
 
     async def _apply(self) -> None:
