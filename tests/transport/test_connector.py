@@ -2,13 +2,15 @@
 
 import asyncio
 import datetime as dt
+import os
+import resource
 import socket
 import ssl
 
 import pytest
 from tests.ports import free_port
 
-from omnillm.errors import NotSent, UpstreamLost
+from omnillm.errors import NotSent, Unavailable, UpstreamLost
 from omnillm.transport.client import Origin
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -27,6 +29,21 @@ async def test_refused_connection_is_not_sent(wire):
     """And says why, in the system's words, but no address: callers are told."""
     fault = await not_sent(wire.client(), wire.ask(Origin("http", "127.0.0.1", free_port())))
     assert str(fault) == "No connection to the provider: Connection refused."
+
+
+async def test_a_process_without_a_file_left_blames_no_provider(wire, replies):
+    """What is missing is ours: the call is told so, and no key of the provider's is to rest for it."""
+    origin = await wire.serve(replies(HELLO))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        with pytest.raises(Unavailable) as raised:
+            await wire.client().send(wire.ask(origin))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (raised.value.code, raised.value.status, raised.value.retry_after_s) == ("overloaded", 503, 1.0)
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 64 + ".invalid", ".."])

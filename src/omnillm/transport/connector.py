@@ -1,6 +1,7 @@
 """How a connection comes to be: names, sockets, a proxy, TLS. Whatever goes wrong here, the request was not sent."""
 
 import asyncio
+import errno
 import ipaddress
 import os
 import socket
@@ -10,23 +11,23 @@ from collections.abc import Sequence
 import aiohappyeyeballs
 
 from omnillm.clock import Clock
-from omnillm.errors import NotSent
+from omnillm.errors import NotSent, Unavailable
 from omnillm.transport.burst import Burst
 from omnillm.transport.connection import Connection
 from omnillm.transport.limits import TransportLimits
+from omnillm.transport.names import Address, Names
 from omnillm.transport.outgoing import Origin, Outgoing
 from omnillm.transport.pool import Pool
 from omnillm.transport.proxy import Proxies, Proxy
 from omnillm.transport.timeouts import Deadlines, Timeouts
 from omnillm.transport.tls import system_trust
 
-Address = tuple[
-    int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-]
 HEAD_START_S = 0.25
 """How long the first address is tried alone (RFC 8305)."""
 FAREWELL_S = 1.0
 """How long a closing TLS connection waits for the other side's farewell."""
+OUR_OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""No fault of the provider's, and none of its keys is to rest for it."""
 UNHURRIED = Timeouts(total_s=float("inf"))
 
 
@@ -48,18 +49,28 @@ class Connector:
         self._tls = tls
         self._burst = Burst()
         self._proxies = proxies
+        self._names = Names(clock)
 
     def proxy(self, origin: Origin) -> Proxy | None:
         return None if self._proxies is None else self._proxies.find(origin)
 
     async def connect(self, origin: Origin, *, pool: Pool, timeout_s: float, is_tunnel: bool = False) -> Connection:
-        """Connect within `timeout_s` seconds, for `pool`; raises NotSent, from its cause. `is_tunnel`: past a proxy to http, too."""
+        """Connect within `timeout_s` seconds, for `pool`; `is_tunnel`: past a proxy to http, too.
+
+        Raises NotSent, from its cause; Unavailable `overloaded` where this process, or its machine, can open nothing more.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._connect(origin, pool, is_tunnel=is_tunnel)
         except TimeoutError as error:
             raise NotSent(f"No connection to the provider within {timeout_s:g} s.") from error
         except (OSError, UnicodeError) as error:
+            if isinstance(error, OSError) and error.errno in OUR_OWN_LIMITS:
+                raise Unavailable(
+                    f"No connection to the provider can be opened: the gateway is at a limit of its own system ({error.strerror}).",
+                    code="overloaded",
+                    retry_after_s=1.0,
+                ) from error
             raise NotSent(f"No connection to the provider: {_reason(error)}.") from error
 
     async def _connect(self, origin: Origin, pool: Pool, *, is_tunnel: bool) -> Connection:
@@ -99,8 +110,7 @@ class Connector:
         try:
             version = ipaddress.ip_address(origin.host).version
         except ValueError:
-            loop = asyncio.get_running_loop()
-            return await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            return await self._names.find(origin.host, origin.port)
         if version == 4:
             return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port))]
         return [(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port, 0, 0))]

@@ -1,0 +1,81 @@
+"""Hosts' names to addresses. A resolver that does not answer for one of them holds up that one alone.
+
+An event loop looks names up in a few threads, which all its look-ups share, whose waiting cannot be given up, and without which the process
+does not end: one provider's silent name server would keep every provider from being reached, and the process from its end.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import Final
+
+from omnillm.clock import Clock
+
+Address = tuple[
+    int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+]
+Found = asyncio.Future[Sequence[Address]]
+PATIENCE_S: Final = 1.0
+"""How long an answer is awaited where an older one could stand in for it."""
+STAND_IN_S: Final = 3600.0
+"""How old that may be."""
+
+
+class Names:
+    """One look-up of a name at a time, in a thread of its own, whoever waits for it. What was found last stands in when nothing is."""
+
+    __slots__ = ("_clock", "_known", "_patience_s", "_pending")
+
+    def __init__(self, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
+        self._clock = clock
+        self._patience_s = patience_s
+        self._pending: dict[tuple[str, int], tuple[float, Found]] = {}
+        """Since when, and what will be found."""
+        self._known: dict[tuple[str, int], tuple[float, Sequence[Address]]] = {}
+
+    async def find(self, host: str, port: int) -> Sequence[Address]:
+        """The addresses, best first. Raises OSError (gaierror) or UnicodeError."""
+        name, now = (host, port), self._clock.now()
+        since, pending = self._pending.get(name) or self._look_up(name, now)
+        found_at, known = self._known.get(name, (now, ()))
+        if not known or now - found_at > STAND_IN_S:
+            return await asyncio.shield(pending)
+        try:
+            async with asyncio.timeout(max(since + self._patience_s - now, 0.0)):
+                return await asyncio.shield(pending)
+        except (OSError, UnicodeError):  # a TimeoutError is an OSError
+            return known
+
+    def _look_up(self, name: tuple[str, int], now: float) -> tuple[float, Found]:
+        loop = asyncio.get_running_loop()
+        pending: Found = loop.create_future()
+        self._pending[name] = begun = now, pending
+        pending.add_done_callback(lambda found: self._note(name, found))
+        Thread(target=_ask, args=(loop, pending, name), name="look-up", daemon=True).start()
+        return begun
+
+    def _note(self, name: tuple[str, int], found: Found) -> None:
+        del self._pending[name]
+        if not found.cancelled() and found.exception() is None:
+            self._known[name] = self._clock.now(), found.result()
+
+
+def _ask(loop: asyncio.AbstractEventLoop, pending: Found, name: tuple[str, int]) -> None:
+    """The thread's."""
+    answer: Sequence[Address] = ()
+    error: OSError | UnicodeError | None = None
+    try:
+        answer = socket.getaddrinfo(*name, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        error = exc
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(_tell, pending, answer, error)
+
+
+def _tell(pending: Found, answer: Sequence[Address], error: Exception | None) -> None:
+    if error is None:
+        pending.set_result(answer)
+    else:
+        pending.set_exception(error)
