@@ -360,6 +360,42 @@ async def test_requests_over_tls(house, scripted, tls):
     assert await client.rest() == b""
 
 
+async def test_a_drain_waits_seconds_for_idle_clients_that_say_no_farewell(house, tls):
+    """Whoever keeps a connection of TLS for later does not look at it meanwhile, and would hold the drain for all of its grace."""
+    await house.open(tls=tls[0])
+    client = await house.dial(GET, ssl=tls[1])
+    await client.reply()
+    client.writer.transport.pause_reading()
+    draining = asyncio.ensure_future(house.front.drain(30))
+    await asyncio.sleep(0)
+    house.pass_time(4.9)
+    assert not draining.done()
+    house.pass_time(0.1)
+    await draining
+    client.writer.transport.resume_reading()
+    assert await client.rest() == b""
+
+
+async def test_the_last_reply_over_tls_is_not_cut_while_it_is_taken(house, scripted, tls):
+    """TLS gives what is unsent half a minute once its connection is closed: it is closed when nothing is."""
+
+    async def answer(request, reply):
+        reply.send(200, b"", b"x" * 20_000_000)
+
+    await house.open(scripted(answer), tls=tls[0])
+    client = await house.dial(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", ssl=tls[1])
+    await client.reader.readuntil(b"\r\n\r\n")
+    [connection] = house.front._crowd.connections
+    for _ in range(3):
+        left = connection._outflow._count_unsent()
+        await client.reader.readexactly(3_000_000)
+        await house.until(lambda left=left: connection._outflow._count_unsent() < left)
+        house.pass_time(59)
+        assert not connection._transport.is_closing()
+    assert len(await client.rest()) == 11_000_000
+    await house.until(lambda: not house.front.open_connections)
+
+
 async def test_a_hang_up_over_tls_cancels_the_call(house, scripted, tls):
     """The same as without."""
     app = await house.open(scripted(wait_for_ever), tls=tls[0])

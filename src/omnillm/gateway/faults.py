@@ -32,8 +32,12 @@ def error_body(error: OmniError, protocol: Protocol, request_id: str) -> bytes:
 
 
 def report_defect(error: OmniError) -> None:
-    """Type and place of what ended a call, if that was a defect; not the message, which may quote the request."""
+    """What ended a call, if that was a defect."""
     cause = error.__cause__
     if isinstance(error, Defect) and cause is not None:
-        trace = "".join(traceback.format_tb(cause.__traceback__))
-        _log.error("Call %s failed with %s:\n%s", error.request_id, type(cause).__qualname__, trace)
+        report_unforeseen(cause, f"Call {error.request_id}")
+
+
+def report_unforeseen(error: BaseException, what: str = "A call") -> None:
+    """Type and place of what ended something; not the message, which may quote the request."""
+    _log.error("%s failed with %s:\n%s", what, type(error).__qualname__, "".join(traceback.format_tb(error.__traceback__)))

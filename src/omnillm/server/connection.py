@@ -8,28 +8,26 @@ The connection never stops reading during a call, because the end of the input i
 """
 
 import asyncio
-import logging
-import traceback
 from typing import Final, cast
 
 from websockets.frames import CloseCode
-from websockets.protocol import Side
 
 from omnillm.errors import OmniError, RequestTimeout, TooLarge, Unavailable
-from omnillm.gateway.faults import report_defect
+from omnillm.gateway.faults import report_defect, report_unforeseen
 from omnillm.server.arriving import Arriving, poured
-from omnillm.server.crowd import Crowd
+from omnillm.server.crowd import Crowd, open_websocket
 from omnillm.server.head import CHUNKED
-from omnillm.server.headreader import HeadReader
+from omnillm.server.headreader import HeadReader, peer_of
 from omnillm.server.outflow import Outflow
 from omnillm.server.requests import Reply, Request
-from omnillm.transport.websocket import WebSocket, WebSocketLimits
+from omnillm.server.share import Share
+from omnillm.transport.websocket import WebSocket
 
-LOG = logging.getLogger("omnillm.server")
 HEAD, BODY, CALL, CLOSING, SWITCHED = range(5)
 NEVER: Final = float("inf")
 LINGER_S = 5.0
-"""How long input is still read and dropped behind a refusal: closing at once would reset the connection, and the client lose the answer."""
+"""How long input is still read and dropped behind a refusal: closing at once would reset the connection, and the client lose the answer.
+So long, too, an idle client has to return TLS's farewell."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 UNREADABLE = Request(method="", path="", http_minor=1, is_last=True)
 
@@ -39,7 +37,7 @@ class Connection(asyncio.Protocol):
 
     # fmt: off
     __slots__ = (
-        "_arriving", "_crowd", "_heads", "_held", "_loop", "_outflow", "_reply", "_socket", "_state", "_task", "_transport", "due",
+        "_arriving", "_crowd", "_heads", "_loop", "_outflow", "_reply", "_share", "_socket", "_state", "_task", "_transport", "due",
     )
     # fmt: on
     _loop: asyncio.AbstractEventLoop
@@ -54,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._socket: WebSocket | None = None
-        self._held = 0
+        self._share = Share(crowd)
         self.due = NEVER
 
     # asyncio's side
@@ -63,12 +61,10 @@ class Connection(asyncio.Protocol):
         crowd = self._crowd
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._loop = asyncio.get_running_loop()
-        self._heads = HeadReader(crowd, _spell(transport.get_extra_info("peername")))
+        self._heads = HeadReader(crowd, peer_of(transport))
         self._outflow = Outflow(crowd, self._transport)
         self.due = crowd.clock.now() + crowd.limits.header_deadline_s
-        crowd.connections.add(self)
-        crowd.deadlines.add(self)
-        surplus = len(crowd.connections) - crowd.limits.connections
+        surplus = crowd.enter(self)
         if crowd.is_draining or surplus > crowd.limits.connections // 8:
             self.cut()
         elif surplus > 0:
@@ -86,35 +82,36 @@ class Connection(asyncio.Protocol):
         except OmniError as error:
             self._refuse(error)
 
-    def eof_received(self) -> None:
-        """A hang-up. Nothing more is written, but for a reply that was complete."""
+    def eof_received(self) -> bool:
+        """A hang-up. Nothing more is written, but for a reply that was complete: True, while its rest is still to be sent."""
         is_answered = self._reply is None or self._reply.is_ended
         self._cancel()
         if is_answered:
             self._close(lingers=False)
         else:
             self.cut()
+        return not self._transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # a reset and a close are the same to us
-        crowd = self._crowd
         self._state = CLOSING
         self.due = NEVER
         self._cancel()
-        self._release()
-        crowd.deadlines.discard(self)
-        crowd.connections.discard(self)
-        crowd.check_gone()
+        self._share.release()
+        self._crowd.leave(self)
 
     def pause_writing(self) -> None:
         self._outflow.pause()
         self.due = self._crowd.clock.now() + self._crowd.limits.write_stall_s
 
     def resume_writing(self) -> None:
-        self._outflow.resume()
+        if not self._outflow.resume():
+            return
         if self._state == CALL:
             self.due = NEVER
         elif self._state == HEAD:
             self._await_head()
+        elif self._state == CLOSING:  # all that is missing is the client's own farewell
+            self.due = self._crowd.clock.now() + LINGER_S
 
     # a request comes in
 
@@ -136,18 +133,17 @@ class Connection(asyncio.Protocol):
             raise TooLarge(f"The body is larger than {most} bytes.")
         if CHUNKED < length <= len(rest):
             if length:
-                self._hold(length)
+                self._share.hold(length)
             heads.input = rest[length:]
             self._call(request, rest[:length] if request.sink is None else poured(request.sink, rest[:length]))
         else:
-            self._expect_body(request, rest)
+            self._expect_body(request, rest, most)
 
-    def _expect_body(self, request: Request, rest: bytes) -> None:
-        limits = self._crowd.limits
+    def _expect_body(self, request: Request, rest: bytes, most: int) -> None:
         self._state = BODY
         self._heads.input = b""
-        self._arriving = Arriving(request, limits.upload_bytes if request.is_spooled else limits.body_bytes)
-        self.due = self._crowd.clock.now() + limits.body_deadline_s
+        self._arriving = Arriving(request, most)
+        self.due = self._crowd.clock.now() + self._crowd.limits.body_deadline_s
         if rest:
             self._take_body(rest)
         elif request.expects_continue:
@@ -156,7 +152,7 @@ class Connection(asyncio.Protocol):
     def _take_body(self, piece: bytes) -> None:
         arriving = self._arriving
         surplus = arriving.feed(piece)
-        self._hold(arriving.held)
+        self._share.hold(arriving.held)
         if surplus is not None:
             self._heads.input = surplus
             del self._arriving
@@ -164,29 +160,10 @@ class Connection(asyncio.Protocol):
         elif arriving.has_advanced():
             self.due = self._crowd.clock.now() + self._crowd.limits.body_deadline_s
 
-    def _hold(self, size: int) -> None:
-        crowd = self._crowd
-        held = crowd.held_bytes + size - self._held
-        self._held, crowd.held_bytes = size, held
-        if held > crowd.limits.buffered_bytes:
-            raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
-
-    def _count_held(self, size: int) -> bool:
-        """Messages that wait count with the bodies; False: too much is held in the process."""
-        crowd = self._crowd
-        crowd.held_bytes += size - self._held
-        self._held = size
-        return not size or crowd.held_bytes <= crowd.limits.buffered_bytes
-
-    def _release(self) -> None:
-        self._crowd.held_bytes -= self._held
-        self._held = 0
-
     def _keep(self, data: bytes) -> None:
         """Pipelined input behind a running call, or while replies lie unread."""
-        heads = self._heads
-        heads.input += data
-        if len(heads.input) > self._crowd.limits.pipelined_bytes:
+        self._heads.input += data
+        if len(self._heads.input) > self._crowd.limits.pipelined_bytes:
             self.hang_up()
 
     # a call runs
@@ -208,7 +185,7 @@ class Connection(asyncio.Protocol):
                 report_defect(error)
                 self._finish(reply, error)
             except Exception as error:  # noqa: BLE001  # the server's last resort: logged, and answered with a 500
-                _report(error)
+                report_unforeseen(error)
                 self._finish(reply, None)
             else:
                 self._finish(reply, None)
@@ -230,7 +207,7 @@ class Connection(asyncio.Protocol):
             self._tell(failure or OmniError("The gateway failed to answer."))
         heads = self._heads
         self._task = heads.request = self._reply = None
-        self._release()
+        self._share.release()
         if self._outflow.closes or self._crowd.is_draining:
             self._close(lingers=bool(heads.input))
         else:
@@ -255,18 +232,11 @@ class Connection(asyncio.Protocol):
         surplus, self._heads.input = self._heads.input, b""
         self._outflow.write(b"%b%b\r\n" % (head, crowd.date_field))
         crowd.burst.flush()
-        self._socket = WebSocket(
-            Side.SERVER,
-            clock=crowd.clock,
-            deadlines=crowd.deadlines,
-            limits=WebSocketLimits(write_stall_s=crowd.limits.write_stall_s),
-            on_lost=self.connection_lost,
-        )
-        self._socket.on_hold = self._count_held
-        self._socket.adopt(self._transport, surplus, is_write_paused=self._outflow.is_paused)
+        self._socket = socket = open_websocket(crowd, on_lost=self.connection_lost, on_hold=self._share.count)
+        socket.adopt(self._transport, surplus, is_write_paused=self._outflow.is_paused)
         if crowd.is_draining:
-            self._socket.retire()
-        return self._socket
+            socket.retire()
+        return socket
 
     def cut(self) -> None:
         self._state = CLOSING
@@ -287,19 +257,14 @@ class Connection(asyncio.Protocol):
         """Answer a request that will not be read to its end."""
         self._outflow.closes = True
         self._tell(error)
-        self._release()
+        self._share.release()
         self._close(lingers=True)
 
     def _close(self, *, lingers: bool) -> None:
         """Close when all is sent. Lingering, the client is told that nothing more comes, and may finish what it was sending."""
-        limits = self._crowd.limits
+        self.due = self._crowd.clock.now() + (LINGER_S if lingers or self._state == HEAD else self._crowd.limits.write_stall_s)
         self._state = CLOSING
-        self._outflow.watch()
-        self.due = self._crowd.clock.now() + (LINGER_S if lingers else limits.write_stall_s)
-        if not lingers:
-            self._transport.close()
-        elif self._transport.can_write_eof() and not self._transport.is_closing():
-            self._transport.write_eof()
+        self._outflow.end(lingers=lingers)
 
     def retire(self) -> None:
         """The front drains: an idle connection ends now, a busy one after its request."""
@@ -321,9 +286,7 @@ class Connection(asyncio.Protocol):
         task = self._task
         self._task = self._heads.request = self._reply = None
         if task is not None:
-            self._crowd.ending.add(task)
-            task.add_done_callback(self._crowd.forget_task)
-            task.cancel()
+            self._crowd.cancel(task)
 
     def expire(self, now: float) -> None:
         if self._state == CLOSING or self._outflow.is_paused:
@@ -335,16 +298,3 @@ class Connection(asyncio.Protocol):
             self._close(lingers=False)
         else:
             self._refuse(RequestTimeout("The request did not arrive in time."))
-
-
-def _spell(peername: object) -> str:
-    """`host:port`; nothing for a Unix socket."""
-    if not isinstance(peername, tuple):
-        return ""
-    host, port = peername[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _report(error: Exception) -> None:
-    """Type and place; not the message, which may quote the request."""
-    LOG.error("A call failed with %s:\n%s", type(error).__qualname__, "".join(traceback.format_tb(error.__traceback__)))

@@ -1,15 +1,18 @@
 """The connections of one front: their limits, what they share, and who is still there."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
+from websockets.protocol import Side
 
 from omnillm.clock import Clock
 from omnillm.server.known import KnownHeads
 from omnillm.server.requests import Application
 from omnillm.transport.burst import Burst
-from omnillm.transport.timeouts import Deadlines
+from omnillm.transport.timeouts import Deadlines, Watched
+from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
 
 class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +32,7 @@ class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
     pipelined_bytes: int = 64 * 1024
 
 
-class Member(Protocol):
+class Member(Watched, Protocol):
     """A connection, seen by its front."""
 
     def retire(self) -> None: ...
@@ -63,6 +66,23 @@ class Crowd:
         self.gone: asyncio.Future[None] | None = None
         """Done when nothing is left; made by whoever waits for that."""
 
+    def enter(self, member: Member) -> int:
+        """By how many there are too many now."""
+        self.connections.add(member)
+        self.deadlines.add(member)
+        return len(self.connections) - self.limits.connections
+
+    def leave(self, member: Member) -> None:
+        self.deadlines.discard(member)
+        self.connections.discard(member)
+        self.check_gone()
+
+    def cancel(self, task: asyncio.Task[None]) -> None:
+        """What it still does belongs to the front, not to its connection."""
+        self.ending.add(task)
+        task.add_done_callback(self.forget_task)
+        task.cancel()
+
     def forget_task(self, task: asyncio.Task[None]) -> None:
         self.ending.discard(task)
         self.check_gone()
@@ -70,3 +90,16 @@ class Crowd:
     def check_gone(self) -> None:
         if self.gone is not None and not self.gone.done() and not self.connections and not self.ending:
             self.gone.set_result(None)
+
+
+def open_websocket(crowd: Crowd, *, on_lost: Callable[[Exception | None], None], on_hold: Callable[[int], bool]) -> WebSocket:
+    """The front's side of one, which adopts a connection's socket."""
+    socket = WebSocket(
+        Side.SERVER,
+        clock=crowd.clock,
+        deadlines=crowd.deadlines,
+        limits=WebSocketLimits(write_stall_s=crowd.limits.write_stall_s),
+        on_lost=on_lost,
+    )
+    socket.on_hold = on_hold
+    return socket

@@ -1,5 +1,6 @@
 """The requests of one connection as they begin: bytes to a head, a head to a request that the application has opened."""
 
+import asyncio
 from typing import Final
 
 from omnillm.errors import BadRequest
@@ -103,3 +104,12 @@ class HeadReader:
             answer_upgrade(request)
             request.is_keepable = False
         return request
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """`host:port`; nothing for a Unix socket."""
+    peername = transport.get_extra_info("peername")
+    if not isinstance(peername, tuple):
+        return ""
+    host, port = peername[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

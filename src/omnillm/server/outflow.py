@@ -6,12 +6,13 @@ from omnillm.server.crowd import Crowd
 from omnillm.server.requests import Request
 
 HIGH_WATER = 256 * 1024
+SLICE_BYTES = 256 * 1024
 
 
 class Outflow:
     """`is_paused`: more than the high-water mark is unsent, and nothing is to be written on top."""
 
-    __slots__ = ("_burst", "_crowd", "_room", "_transport", "_unsent", "closes", "is_paused")
+    __slots__ = ("_burst", "_crowd", "_is_ending", "_rest", "_room", "_transport", "_unsent", "closes", "is_paused")
 
     def __init__(self, crowd: Crowd, transport: asyncio.Transport) -> None:
         self._crowd = crowd
@@ -19,6 +20,8 @@ class Outflow:
         self._transport = transport
         self._room: asyncio.Future[None] | None = None
         self._unsent = 0
+        self._is_ending = False
+        self._rest = memoryview(b"")
         self.closes = False
         """The connection ends behind the next reply, or the one that is being written."""
         self.is_paused = False
@@ -34,6 +37,12 @@ class Outflow:
 
     def write(self, piece: bytes) -> None:
         self._burst.write(self._transport, piece)
+
+    def write_large(self, piece: bytes) -> None:
+        """As `write`, a slice at a time: TLS would encrypt all of it at once, and not say how much of that was taken."""
+        self._burst.flush()
+        self._rest = memoryview(piece)
+        self._go_on()
 
     def pour_chunk(self, piece: bytes) -> bool:
         """Write a chunk of an open stream; False, and nothing written, while too much is unsent."""
@@ -51,19 +60,47 @@ class Outflow:
 
     def pause(self) -> None:
         self.is_paused = True
-        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent = self._count_unsent()
 
-    def resume(self) -> None:
+    def resume(self) -> bool:
+        """Whether there is room again: nothing of a large piece is left to write before."""
         self.is_paused = False
+        self._go_on()
+        if self.is_paused:
+            return False
+        if self._is_ending:
+            self._transport.close()
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
+        return True
+
+    def _go_on(self) -> None:
+        while self._rest and not self.is_paused and not self._transport.is_closing():
+            piece, self._rest = self._rest[:SLICE_BYTES], self._rest[SLICE_BYTES:]
+            self._transport.write(piece)
+
+    def _count_unsent(self) -> int:
+        return len(self._rest) + self._transport.get_write_buffer_size()
 
     def watch(self) -> None:
         """All that was written is the socket's now; what it has not sent is what the client has to take."""
         self._burst.flush()
-        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent = self._count_unsent()
+
+    def end(self, *, lingers: bool) -> None:
+        """Nothing more is written. The transport closes once it has nothing to send: TLS gives what it still has only half a minute."""
+        self.watch()
+        transport = self._transport
+        if lingers:
+            if transport.can_write_eof() and not transport.is_closing():
+                transport.write_eof()
+        elif self._unsent:
+            self._is_ending = True
+            transport.set_write_buffer_limits(high=1, low=0)  # of 0, asyncio's TLS would be above when it is empty
+        else:
+            transport.close()
 
     def has_advanced(self) -> bool:
         """Whether the client has taken something since it was looked at last."""
-        before, self._unsent = self._unsent, self._transport.get_write_buffer_size()
+        before, self._unsent = self._unsent, self._count_unsent()
         return self._unsent < before

@@ -87,6 +87,7 @@ class Wire(Protocol):
 
     def own_fields(self, request: Request, *, closes: bool = False) -> bytes: ...
     def write(self, piece: bytes) -> None: ...
+    def write_large(self, piece: bytes) -> None: ...
     def pour_chunk(self, piece: bytes) -> bool: ...
     async def room(self) -> None: ...
 
@@ -139,7 +140,7 @@ class Reply(msgspec.Struct, eq=False):
             wire.write(head + body)
         else:
             wire.write(head)
-            wire.write(body)
+            wire.write_large(body)
 
     def start(self, status: int, fields: bytes) -> None:
         """Begin a reply of unknown size; its head leaves with the first piece."""

@@ -1,0 +1,30 @@
+"""What one connection has of the memory that the bodies of all of them share."""
+
+from omnillm.errors import Unavailable
+from omnillm.server.crowd import Crowd
+
+
+class Share:
+    """Bytes that are counted once, and given back as a whole."""
+
+    __slots__ = ("_crowd", "_held")
+
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self._held = 0
+
+    def hold(self, size: int) -> None:
+        """So many bytes are held now, of the request that arrives. Unavailable: too many are, in the whole process."""
+        if not self.count(size):
+            raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
+
+    def count(self, size: int) -> bool:
+        """As `hold`, of messages that wait; False: too many are held."""
+        crowd = self._crowd
+        crowd.held_bytes = held = crowd.held_bytes + size - self._held
+        self._held = size
+        return not size or held <= crowd.limits.buffered_bytes
+
+    def release(self) -> None:
+        self._crowd.held_bytes -= self._held
+        self._held = 0
