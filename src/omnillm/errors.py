@@ -122,6 +122,11 @@ class Unavailable(OmniError):
     code = "unavailable"
 
 
+def shutting_down() -> Unavailable:
+    """What is under way when the gateway ends is told so: the provider is not to blame."""
+    return Unavailable("The gateway is shutting down.", code="shutting_down")
+
+
 class NoAvailableKey(Unavailable):
     """503: every key rests, was refused by its provider, or does not serve the model."""
 

@@ -1,6 +1,9 @@
 """Every way out of a call gives back what it held, and charges what it cost: no more where that is known."""
 
 import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,7 @@ from omnillm import (
     ProviderEndpoint,
     user,
 )
-from omnillm.errors import Defect, UpstreamTimeout
+from omnillm.errors import Defect, Unavailable, UpstreamTimeout
 from omnillm.gateway.answer import Answer
 from omnillm.model.assembly import ResponseAssembler
 from omnillm.testing import Behaviour, FakeProvider, Fault
@@ -117,6 +120,85 @@ async def test_the_deadline_holds_while_connecting(silent_tls) -> None:
         async with asyncio.timeout(3):
             with pytest.raises(UpstreamTimeout):
                 await gateway.primitive_call(PrimitiveRequest.json({"model": "fake-small", "messages": [], "max_tokens": 5}))
+
+
+async def all_of(gateway: Gateway, request: PrimitiveRequest) -> None:
+    async with gateway.primitive_stream(request) as events:
+        async for _ in events:
+            pass
+
+
+def faulty(fault: str, *, is_stream: bool = False) -> PrimitiveRequest:
+    asked = {"model": "fake-small", "messages": [{"role": "user", "content": f"Hello [[fault:{fault}]]"}], "max_tokens": 400}
+    return PrimitiveRequest.json(asked | {"stream": True} if is_stream else asked)
+
+
+UNDER_WAY: dict[str, Callable[[Gateway], object]] = {
+    "sent": lambda gateway: gateway.primitive_call(faulty("stall_before_head")),
+    "half answered": lambda gateway: gateway.primitive_call(faulty("stall_mid_body")),
+    "streaming": lambda gateway: all_of(gateway, faulty("stall_mid_body", is_stream=True)),
+    "by path": lambda gateway: gateway.primitive_call(PrimitiveRequest.get("/v1/files/file-1")),
+}
+
+
+@pytest.mark.parametrize("where", UNDER_WAY)
+@pytest.mark.parametrize("waits", ["for the provider", "behind another call"])
+async def test_who_calls_a_gateway_that_closes_is_told_so(provider: FakeProvider, tmp_path: Path, where: str, waits: str) -> None:
+    """Wherever it waits, at once, with no word about the provider; and the ledger has it when the gateway is closed."""
+    key = KeyConfig(label="a", key="key-a", max_concurrency=1)
+    gateway = Gateway(
+        ProviderEndpoint.openai(provider.base_url), keys=[key], budget_limit_usd=1, prices=PRICE, store=f"sqlite:///{tmp_path}/ledger.db"
+    )
+    if where == "by path":
+        provider.enqueue(Fault.stall())
+    async with gateway:
+        calls = [asyncio.ensure_future(UNDER_WAY[where](gateway))]
+        await provider.arrived(1)
+        if waits == "behind another call":
+            calls.append(asyncio.ensure_future(gateway.call(ASKED)))
+            while not gateway._program.admission._waiting:
+                await asyncio.sleep(0)
+    for call in calls:
+        with pytest.raises(Unavailable) as raised:
+            await call
+        assert (raised.value.code, raised.value.status) == ("shutting_down", 503)
+    settled, reserved, in_flight = books(gateway)
+    assert (reserved, in_flight) == (0, 0)
+    with sqlite3.connect(tmp_path / "ledger.db") as ledger:
+        rows = ledger.execute("SELECT status, outcome, cost_nanousd FROM requests ORDER BY cost_nanousd").fetchall()
+    assert {row[:2] for row in rows} == {(503, "shutting_down")}
+    assert (len(rows), sum(row[2] for row in rows)) == (len(calls), settled)
+    assert settled >= provider.invoice.total_nanousd
+
+
+async def test_a_gateway_closes_under_a_stream_that_nobody_reads(provider: FakeProvider) -> None:
+    """Also in the block that has it open: what was observed is settled, and whoever reads on is told why."""
+    gateway = Gateway(
+        ProviderEndpoint.openai(provider.base_url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE
+    )
+    async with gateway, gateway.primitive_stream(faulty("stall_mid_body", is_stream=True)) as events:
+        await anext(events)
+        await gateway.aclose()
+        with pytest.raises(Unavailable) as raised:
+            async for _ in events:
+                pass
+        assert raised.value.code == "shutting_down"
+        settled, reserved, in_flight = books(gateway)
+        assert settled >= provider.invoice.total_nanousd > 0
+        assert (reserved, in_flight) == (0, 0)
+
+
+async def test_a_gateway_closes_while_a_call_connects(silent_tls) -> None:
+    """The end does not wait for the handshake."""
+    url, arrived = silent_tls
+    async with Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE) as gateway:
+        call = asyncio.create_task(gateway.primitive_call(faulty("")))
+        await arrived.wait()
+    async with asyncio.timeout(1):
+        with pytest.raises(Unavailable) as raised:
+            await call
+    assert raised.value.code == "shutting_down"
+    assert books(gateway) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("owner", "verb"), [(Answer, "feed"), (ResponseAssembler, "feed")])

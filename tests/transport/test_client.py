@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from omnillm.errors import NotSent, StaleConnection, UpstreamLost
+from omnillm.errors import NotSent, StaleConnection, Unavailable, UpstreamLost
 from omnillm.transport.client import Origin, TransportLimits
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -482,7 +482,7 @@ async def test_connections_are_capped_where_configured(wire, read_one):
 
 
 async def test_closed_client_fails_what_is_open_and_sends_no_more(wire, replies):
-    """Idle connections are closed, running exchanges fail, new calls are not sent."""
+    """Idle connections are closed, running exchanges fail, new calls are not sent; no provider is blamed for it."""
     origin = await wire.serve(replies(HELLO))
     stuck = await wire.serve(replies(b""))
     client = wire.client()
@@ -491,10 +491,10 @@ async def test_closed_client_fails_what_is_open_and_sends_no_more(wire, replies)
     await wire.until(lambda: wire.connections == 2)
     await wire.settle()
     await client.aclose()
-    with pytest.raises(UpstreamLost):
-        await call
-    with pytest.raises(NotSent):
-        await client.send(wire.ask(origin))
+    for sent in (call, client.send(wire.ask(origin))):
+        with pytest.raises(Unavailable) as raised:
+            await sent
+        assert raised.value.code == "shutting_down"
     assert client.idle_count(origin) == 0
     await client.aclose()
 

@@ -235,6 +235,11 @@ class Program:
             self.controller.retire(configured.own_budget(name))
             self.calendar.remove(configured.own_budget(name))
 
+    def interrupt(self) -> None:
+        """Whatever is under way is told `shutting_down`, wherever it waits, and settles itself in the next turns of the loop."""
+        self.client.close()
+        self.admission.close()
+
     async def aclose(self) -> None:
         """Stop ticking, close connections, write what is queued."""
         if self._ticker is not None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from omnillm.admission.asks import Ask, ControllerConfigured, Lease, Need, Refusal, Served, Ticket, Wait
 from omnillm.admission.controller import AdmissionController
+from omnillm.errors import shutting_down
 from omnillm.outcome import Outcome
 
 
@@ -41,6 +42,7 @@ class LocalAdmission:
     def __init__(self, configured: ControllerConfigured, *, dice: Random, now: float) -> None:
         self.controller = controller = AdmissionController(configured, dice=dice, now=now, deliver=self._deliver)
         self._waiting: dict[str, asyncio.Future[Served]] = {}
+        self._is_closed = False
         self.admit = controller.admit
         self.lease = controller.lease
         self.sent = controller.sent
@@ -65,7 +67,16 @@ class LocalAdmission:
     async def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:
         return self.controller.extend(case_id, amount_nanousd, now)
 
+    def close(self) -> None:
+        """Nobody waits any more: who does is told `shutting_down`."""
+        self._is_closed = True
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(shutting_down())
+
     async def _wait(self, case_id: str) -> Served:
+        if self._is_closed:
+            raise shutting_down()
         future: asyncio.Future[Served] = asyncio.get_running_loop().create_future()
         self._waiting[case_id] = future
         try:

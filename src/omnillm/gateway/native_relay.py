@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from omnillm.admission.asks import Lease
-from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
+from omnillm.errors import OmniError, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.batch_lines import Results
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.native_watch import NativeWatch, Watch, usage_of, watch_of
@@ -40,6 +40,7 @@ class NativeRelay:
         "_done",
         "_endpoint",
         "_exchange",
+        "_given_up",
         "_held",
         "_is_settled",
         "_results",
@@ -68,6 +69,7 @@ class NativeRelay:
         self._exchange = exchange
         self._held: list[bytes] = []
         self._is_settled = False
+        self._given_up: OmniError | None = None
         self._results: Results | None = None
         self._tail = b""
         self._done: Callable[[], Awaitable[None]] | None = None
@@ -160,9 +162,16 @@ class NativeRelay:
             raise self._fail(Verdict.TIMEOUT, error) from None
         except UpstreamLost as error:
             raise self._fail(Verdict.LOST, error) from None
+        except Unavailable as error:  # the gateway itself ends
+            raise self._fail(Verdict.ABORTED, error) from None
         if self._watch is None and not self._asked.operation.metering.is_free:
             self._tail = (self._tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         return piece
+
+    def give_up(self, error: OmniError) -> None:
+        """The gateway waits no longer: what was observed is settled, and whoever reads on is told this error."""
+        if not self._is_settled:
+            self._given_up = self._fail(Verdict.ABORTED, error)
 
     def close(self) -> None:
         """The client is served or gone."""
@@ -191,6 +200,8 @@ class NativeRelay:
         return _believed(told or usage_of(self._endpoint, body or at_the_end(self._tail)))
 
     def _fail(self, verdict: Verdict, error: OmniError) -> OmniError:
+        if self._given_up is not None:
+            return self._given_up
         case = self.case
         error.request_id, error.attempts = case.request_id, case.attempts
         self._close_failed(verdict, error.code, error.status)

@@ -6,7 +6,7 @@ provider is over at that moment: `failure` says why, and both raise it. Messages
 
 import msgspec
 
-from omnillm.errors import BudgetExceeded, Defect, LedgerUnavailable, OmniError, RequestTimeout, Unavailable, UpstreamLost
+from omnillm.errors import BudgetExceeded, Defect, LedgerUnavailable, OmniError, RequestTimeout, UpstreamLost, shutting_down
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.advance import Advance
 from omnillm.gateway.attempt import Attempt
@@ -123,7 +123,7 @@ class Session:
             self._meter.from_provider(message.data)
             await self._cover()
             if self._is_retiring and not self._meter.open_turns:
-                self._fail(_shutdown(), Verdict.SUCCESS)
+                self._fail(shutting_down(), Verdict.SUCCESS)
         return message
 
     @property
@@ -165,7 +165,7 @@ class Session:
             self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
             self.socket.close(NORMAL)
         elif client.is_ours and client.code == SHUTDOWN:
-            self._fail(_shutdown(), Verdict.ABORTED)
+            self._fail(shutting_down(), Verdict.ABORTED)
         elif client.is_ours:
             self._settle(Verdict.ABORTED, SWITCHED, f"closed_{client.code}")
             self.socket.close(NORMAL)
@@ -177,7 +177,7 @@ class Session:
         """The gateway drains: end between two turns."""
         self._is_retiring = True
         if not self._meter.open_turns:
-            self._fail(_shutdown(), Verdict.SUCCESS)
+            self._fail(shutting_down(), Verdict.SUCCESS)
 
     def expire(self, now: float) -> None:
         idle_due = self._seen_at + self._idle_s
@@ -247,7 +247,3 @@ class Session:
     def _check(self) -> None:
         if self.failure is not None:
             raise self.failure
-
-
-def _shutdown() -> Unavailable:
-    return Unavailable("The gateway is shutting down.", code="shutting_down")

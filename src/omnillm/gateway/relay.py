@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from omnillm.admission.asks import Lease
-from omnillm.errors import OmniError, UpstreamLost, UpstreamTimeout
+from omnillm.errors import OmniError, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.framing.pieces import PieceReader
 from omnillm.framing.sse import FrameReader, SseReader
 from omnillm.gateway.answer import Answer
@@ -40,6 +40,8 @@ class Relay(msgspec.Struct, eq=False):
     """A plain reply's body, its cost already the case's."""
     _is_abandoned: bool = False
     _is_settled: bool = False
+    _given_up: OmniError | None = None
+    """Why, when the gateway did not wait for its end."""
 
     @classmethod
     def open(cls, case: Case, answer: Answer, drains: Drains) -> "Relay":
@@ -139,6 +141,8 @@ class Relay(msgspec.Struct, eq=False):
             raise self._settle_failed(Verdict.TIMEOUT, error) from None
         except UpstreamLost as error:
             raise self._settle_failed(Verdict.LOST, error) from None
+        except Unavailable as error:  # the gateway itself ends
+            raise self._settle_failed(Verdict.ABORTED, error) from None
         if not piece and not answer.is_ended_well:
             raise self._settle_failed(Verdict.LOST, UpstreamLost("The provider's stream ended before it was complete.", code="stream_cut"))
 
@@ -158,6 +162,11 @@ class Relay(msgspec.Struct, eq=False):
             if self._drains.adopt(self):
                 return
         self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
+
+    def give_up(self, error: OmniError) -> None:
+        """The gateway waits no longer: what was observed is settled, and whoever reads on is told this error."""
+        if not (self._is_settled or self.case.is_closed):
+            self._given_up = self._settle_failed(Verdict.ABORTED, error)
 
     def _succeed(self) -> None:
         if self._is_settled:
@@ -185,7 +194,7 @@ class Relay(msgspec.Struct, eq=False):
         if not self._is_settled:
             error.request_id, error.attempts = self.case.request_id, self.case.attempts
             self._settle(verdict, error.status, error.code)
-        return error
+        return self._given_up or error
 
     def _settle(self, verdict: Verdict, status: int, code: str) -> None:
         """End the attempt and close the case. A client that hung up was not answered, whatever came of the rest."""

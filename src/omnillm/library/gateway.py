@@ -91,7 +91,10 @@ class Gateway:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close connections and the ledger, for good. Idempotent; of a close that was cancelled the next one waits for the end."""
+        """Close connections and the ledger, for good: calls under way are told Unavailable `shutting_down`, and settled.
+
+        Idempotent; of a close that was cancelled the next one waits for the end.
+        """
         self._lifetime.refuse()
         for session in self._sessions:
             session.close()
@@ -109,10 +112,8 @@ class Gateway:
         relay = await self._serve(self._calls.canonical(request, raw, is_stream=False))
         if isinstance(relay, Replay):
             return replay_response(relay)
-        try:
+        with self._lifetime.reading(relay):
             return read_response(relay, await relay.read())
-        finally:
-            relay.close()
 
     @asynccontextmanager
     async def stream(
@@ -126,10 +127,8 @@ class Gateway:
         await self._lifetime.begin()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
         relay = await self._serve_stream(self._calls.canonical(request, raw, is_stream=True))
-        try:
+        with self._lifetime.reading(relay):
             yield read_events(relay)
-        finally:
-            relay.close()
 
     async def api_call(self, request: ApiRequest, *, session: str = "", tags: str = "") -> ApiReply:
         """Embed, moderate, rerank, draw, speak or transcribe: a family's canonical request, in whichever format its provider has of it.
@@ -143,10 +142,8 @@ class Gateway:
         written = families.write(request)
         relay = await self._serve(self._calls.family(request, written, session, tags))
         assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
-        try:
+        with self._lifetime.reading(relay):
             return await families.read_reply(relay, written)
-        finally:
-            relay.close()
 
     @asynccontextmanager
     async def api_stream(self, request: ApiRequest, *, session: str = "", tags: str = "") -> AsyncIterator[AsyncIterator[bytes]]:
@@ -156,10 +153,8 @@ class Gateway:
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
         relay = await self._serve(self._calls.family(request, families.write(request), session, tags))
         assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
-        try:
+        with self._lifetime.reading(relay):
             yield families.pieces(relay)
-        finally:
-            relay.close()
 
     async def primitive_call(self, request: PrimitiveRequest) -> PrimitiveReply:
         """A raw call in the provider's own words, its reply whole. A request that asks for a stream is refused. Raises OmniError.
@@ -172,15 +167,13 @@ class Gateway:
             place = place_of(request, self._program)
             inference = as_inference(request, place, is_stream=False)
             if inference is None:
-                return await self._native.call(request, place)
+                return await self._lifetime.serving(self._native.call(request, place))
             request = inference
         relay = await self._serve(await self._calls.raw(request, is_stream=False))
         if isinstance(relay, Replay):
             return replay_reply(relay)
-        try:
+        with self._lifetime.reading(relay):
             body = b"".join([piece async for piece in families.pieces(relay)])
-        finally:
-            relay.close()
         return _reply(relay, body, visible_headers(relay.upstream_headers) if request.path else {})
 
     @asynccontextmanager
@@ -198,25 +191,23 @@ class Gateway:
             place = place_of(request, self._program)
             inference = as_inference(request, place, is_stream=True)
             if inference is None:
-                async with self._native.stream(request, place) as native:
+                with self._lifetime.reading(await self._lifetime.serving(self._native.stream(request, place))) as native:
                     yield read_native_events(native)
                 return
             request = inference
         relay = await self._serve_stream(await self._calls.raw(request, is_stream=True))
-        try:
+        with self._lifetime.reading(relay):
             yield read_raw(relay)
-        finally:
-            relay.close()
 
     @asynccontextmanager
     async def primitive_realtime(self, request: PrimitiveRequest, *, transport: str = WEBSOCKET) -> AsyncIterator[RealtimeSession]:
         """A live session in the provider's own protocol: `async with gateway.primitive_realtime(request) as session`.
 
         `request.model` says with which model (OpenAI); Gemini's `setup` is the request's body. What the body holds is said first. The block
-        begins when the provider has open_body the session, on whichever key; leaving it hangs up. Raises OmniError.
+        begins when the provider has opened the session, on whichever key; leaving it hangs up. Raises OmniError.
         """
         await self._lifetime.begin()
-        session = await self._program.engine.converse(self._calls.session(request, transport))
+        session = await self._lifetime.serving(self._program.engine.converse(self._calls.session(request, transport)))
         self._sessions.add(session)
         try:
             yield RealtimeSession(session)
@@ -231,7 +222,7 @@ class Gateway:
         place = place_of(request, self._program)
         asked = self._native.asked(request, place)
         check_job(asked)
-        return read_job(place, asked, await self._native.call(request, place))
+        return read_job(place, asked, await self._lifetime.serving(self._native.call(request, place)))
 
     def pool_status(self) -> list[KeyStatus]:
         """Every provider key now."""
@@ -252,7 +243,7 @@ class Gateway:
 
     async def _serve(self, call: Call) -> Relay | Replay:
         """An error that is told again is raised again."""
-        served = await self._program.engine.serve(call)
+        served = await self._lifetime.serving(self._program.engine.serve(call))
         if isinstance(served, Replay) and served.status >= 400:
             raise replay_error(served)
         return served

@@ -1,12 +1,33 @@
 """A program's lifetime inside somebody else's: from its first use to its end, on one event loop."""
 
 import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, TypeVar
 
 from omnillm.assemble import Program
+from omnillm.errors import OmniError, shutting_down
+
+LAST_S: Final = 5.0
+"""How long the end waits for calls that were told of it."""
+T = TypeVar("T")
+
+
+class Opened(Protocol):
+    """What a call was answered with, as long as it is read."""
+
+    def close(self) -> None: ...
+    def give_up(self, error: OmniError) -> None: ...
+
+
+OpenedT = TypeVar("OpenedT", bound=Opened)
 
 
 class Lifetime:
-    """Waiting for the beginning or the end may be cancelled at any moment: either goes on, and the next to ask waits for the same one."""
+    """Waiting for the beginning or the end may be cancelled at any moment: either goes on, and the next to ask waits for the same one.
+
+    What is under way at the end is told `shutting_down`, and settled before the ledger is closed.
+    """
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -14,6 +35,9 @@ class Lifetime:
         self._beginning: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._has_begun = self._is_over = False
+        self._under_way = 0
+        self._opened: set[Opened] = set()
+        self._quiet = asyncio.Event()
 
     async def begin(self) -> None:
         """Once, whoever is first; a beginning that failed is tried again. RuntimeError: it is over, or belongs to another event loop."""
@@ -24,6 +48,26 @@ class Lifetime:
             if self._beginning is None or self._beginning.done():
                 self._beginning = asyncio.create_task(self._begin())
             await asyncio.shield(self._beginning)
+
+    async def serving(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await what a call is answered with; the end waits until it is."""
+        self._under_way += 1
+        try:
+            return await call
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._quiet.set()
+
+    @contextmanager
+    def reading(self, opened: OpenedT) -> Iterator[OpenedT]:
+        """Close it behind the block; whoever is still in there at the end is told of that."""
+        self._opened.add(opened)
+        try:
+            yield opened
+        finally:
+            self._opened.discard(opened)
+            opened.close()
 
     def refuse(self) -> None:
         """From now on nothing begins."""
@@ -43,7 +87,20 @@ class Lifetime:
     async def _end(self) -> None:
         if self._beginning is not None:
             await asyncio.wait([self._beginning])
+            await self._interrupt()
             await self._program.aclose()
+
+    async def _interrupt(self) -> None:
+        self._program.interrupt()
+        try:
+            async with asyncio.timeout(LAST_S):
+                while self._under_way:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+        except TimeoutError:
+            pass  # they wait for the ledger, which is told to end all the same
+        for opened in tuple(self._opened):
+            opened.give_up(shutting_down())
 
     def _check_loop(self) -> None:
         running = asyncio.get_running_loop()

@@ -1,7 +1,6 @@
 """Raw calls by path, on the engine that `/providers/{name}` of the server has: same table, keys, limits, bindings and ledger."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -119,14 +118,10 @@ class NativeCalls:
         self._note_upload(call, relay, headers)
         return _reply(relay.case, body, ask.asked.model, headers=headers, status=relay.status)
 
-    @asynccontextmanager
-    async def stream(self, request: PrimitiveRequest, place: Place) -> AsyncIterator[NativeRelay]:
+    async def stream(self, request: PrimitiveRequest, place: Place) -> NativeRelay:
+        """To be closed by whoever reads it."""
         call, ask = await self._read(request, place, is_stream=True)
-        relay = await self._program.native_engine.serve(call, ask)
-        try:
-            yield relay
-        finally:
-            relay.close()
+        return await self._program.native_engine.serve(call, ask)
 
     async def _whole(self, relay: NativeRelay) -> bytes:
         if relay.whole is not None:

@@ -15,15 +15,18 @@ class Share:
 
     def hold(self, size: int) -> None:
         """So many bytes are held now, of the request that arrives. Unavailable: too many are, in the whole process."""
-        if not self.count(size):
+        crowd = self._crowd
+        held = crowd.held_bytes + size - self._held
+        self._held, crowd.held_bytes = size, held
+        if held > crowd.limits.buffered_bytes:
             raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
 
     def count(self, size: int) -> bool:
         """As `hold`, of messages that wait; False: too many are held."""
         crowd = self._crowd
-        crowd.held_bytes = held = crowd.held_bytes + size - self._held
+        crowd.held_bytes += size - self._held
         self._held = size
-        return not size or held <= crowd.limits.buffered_bytes
+        return not size or crowd.held_bytes <= crowd.limits.buffered_bytes
 
     def release(self) -> None:
         self._crowd.held_bytes -= self._held

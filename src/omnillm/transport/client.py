@@ -10,7 +10,7 @@ import msgspec
 from websockets.protocol import Side
 
 from omnillm.clock import Clock
-from omnillm.errors import NotSent, UpstreamLost
+from omnillm.errors import NotSent, UpstreamLost, shutting_down
 from omnillm.transport.connection import Connection
 from omnillm.transport.connector import Connector
 from omnillm.transport.exchange import Exchange
@@ -51,7 +51,7 @@ class HttpClient:
         self._is_closed = False
 
     async def send(self, outgoing: Outgoing, *, on_begin: Callable[[float], None] | None = None) -> Exchange:
-        """Send and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost or UpstreamTimeout.
+        """Send and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost, UpstreamTimeout, or (of our own) Unavailable.
 
         `on_begin` is told the moment when the first byte is about to leave: until then a cancelled call has cost nobody anything.
         """
@@ -110,12 +110,20 @@ class HttpClient:
         pool = self._pools.get(origin)
         return 0 if pool is None else pool.idle_count
 
-    async def aclose(self) -> None:
-        """Close every connection, and wait a moment for TLS to say farewell. Exchanges that are still open fail."""
+    def close(self) -> list[Connection]:
+        """Close every connection: exchanges that are open, and those that wait for one, fail with `shutting_down`. Idempotent.
+
+        Returns the connections whose sockets are still there.
+        """
         self._is_closed = True
         for socket in tuple(self._sockets):
             socket.cut()
-        closing = [connection for pool in self._pools.values() for connection in pool.close()]
+        self._connector.close()
+        return [connection for pool in self._pools.values() for connection in pool.close()]
+
+    async def aclose(self) -> None:
+        """As `close`, and wait a moment for TLS to say farewell."""
+        closing = self.close()
         gone = [connection.arrival(is_patient=True) for connection in closing]
         if gone:
             await asyncio.wait(gone, timeout=FAREWELL_S)
@@ -126,14 +134,23 @@ class HttpClient:
         return pool
 
     async def _connect(self, outgoing: Outgoing, pool: Pool, *, is_tunnel: bool = False) -> Connection:
+        self._check_open()
         pool.reserve()
         timeout_s = min(outgoing.timeouts.connect_s, max(outgoing.deadline - self._clock.now(), 0.0))
         try:
             connection = await self._connector.connect(outgoing.origin, pool=pool, timeout_s=timeout_s, is_tunnel=is_tunnel)
+        except NotSent:
+            self._check_open()
+            raise
         finally:
             pool.unreserve()
         if self._is_closed or not connection.is_open:
             connection.close()
+            self._check_open()
             raise NotSent("The new connection to the provider is closed already.")
         pool.join(connection)
         return connection
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise shutting_down()

@@ -50,6 +50,14 @@ class Connector:
         self._burst = Burst()
         self._proxies = proxies
         self._names = Names(clock)
+        self._under_way: set[asyncio.Timeout] = set()
+
+    def close(self) -> None:
+        """Whoever waits for a connection has waited long enough."""
+        now = asyncio.get_running_loop().time()
+        for limit in self._under_way:
+            if not limit.expired():
+                limit.reschedule(now)
 
     def proxy(self, origin: Origin) -> Proxy | None:
         return None if self._proxies is None else self._proxies.find(origin)
@@ -60,8 +68,12 @@ class Connector:
         Raises NotSent, from its cause; Unavailable `overloaded` where this process, or its machine, can open nothing more.
         """
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._connect(origin, pool, is_tunnel=is_tunnel)
+            async with asyncio.timeout(timeout_s) as limit:
+                self._under_way.add(limit)
+                try:
+                    return await self._connect(origin, pool, is_tunnel=is_tunnel)
+                finally:
+                    self._under_way.discard(limit)
         except TimeoutError as error:
             raise NotSent(f"No connection to the provider within {timeout_s:g} s.") from error
         except (OSError, UnicodeError) as error:

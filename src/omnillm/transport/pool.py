@@ -1,6 +1,6 @@
 """The connections to one origin."""
 
-from omnillm.errors import NotSent, UpstreamLost
+from omnillm.errors import NotSent, shutting_down
 from omnillm.transport.connection import Connection
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.proxy import Proxy
@@ -73,5 +73,5 @@ class Pool:
             if connection in self._idle:
                 connection.close()
             else:
-                connection.fail(UpstreamLost("The client of the provider is closed."))
+                connection.fail(shutting_down())
         return list(self._leaving)
