@@ -1,6 +1,8 @@
 """A PostgreSQL for the tests: one server for all workers of a run, started by whoever comes first, and a schema of its own for each test."""
 
 import fcntl
+import os
+import select
 import signal
 import tempfile
 import warnings
@@ -64,10 +66,18 @@ class Postgres:
         self._server.cleanup()
 
     def crash(self) -> None:
-        """At once: no checkpoint, nothing flushed. For a server that a test has for itself."""
-        postmaster = self._server.get_postmaster_info().process
-        postmaster.send_signal(signal.SIGQUIT)
-        postmaster.wait()
+        """At once: no checkpoint, nothing flushed. For a server that a test has for itself.
+
+        It is over when the kernel says so: an orphan whose end nobody asks for (in a container) keeps its number.
+        """
+        postmaster = os.pidfd_open(self._server.get_postmaster_info().pid)
+        try:
+            over = select.poll()
+            over.register(postmaster, select.POLLIN)
+            signal.pidfd_send_signal(postmaster, signal.SIGQUIT)
+            assert over.poll(20_000), "the server outlives its crash"
+        finally:
+            os.close(postmaster)
 
     def start_again(self) -> None:
         self._server.ensure_postgres_running()
