@@ -67,6 +67,26 @@ async def test_three_bad_keys_of_four_are_not_noticed(serve: Serve, dialect: str
         assert (reserved, gateway.in_flight) == (0, 0)
 
 
+UNREADABLE = {
+    "compressed": {"fields": (("content-encoding", "br"),), "body": b"\x8b\x02\x80hello\x03"},
+    "broken off": {"action": "close", "point": "bytes", "after": 9},
+    "without end": {"body": b"x" * 1_500_000},
+}
+
+
+@pytest.mark.parametrize("how", UNREADABLE)
+async def test_an_error_counts_by_its_status_where_its_body_cannot_be_read(serve: Serve, how: str) -> None:
+    """A refused key is dead after one call, which costs nothing, and the next key answers."""
+    keys = {"sk-a": Behaviour(fault=Fault(name="refused", http_status=401, is_generated=False, **UNREADABLE[how])), "sk-b": Behaviour()}
+    async with FakeProvider(keys=keys, prices=PRICES, clock=SystemClock()) as fake:
+        gateway = await serve(configuration(fake, keys={"a": "key: sk-a", "b": "key: sk-b"}))
+        while "sk-a" not in {logged.key for logged in fake.log}:
+            assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+        assert gateway.keys()["a"].state == "dead"
+        ledger, settled, reserved = await gateway.books()
+        assert (ledger, settled, reserved) == (fake.invoice.total_nanousd, fake.invoice.total_nanousd, 0)
+
+
 async def test_bad_keys_are_seen_for_what_they_are(serve: Serve) -> None:
     """After a burst the dead key is dead, the limited one cools for as long as it was told, and the broken one's breaker is open."""
     async with FakeProvider(keys=FOUR, prices=PRICES, clock=SystemClock()) as fake:

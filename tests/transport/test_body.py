@@ -158,6 +158,15 @@ async def test_exchange_loses_corrupt_replies(wire, replies, body):
         await exchange.read_all(1_000_000)
 
 
+async def test_the_status_of_an_error_is_told_whatever_its_coding(wire, replies):
+    """Only who wants its body is told that nobody can read it."""
+    origin = await wire.serve(replies(framed(b"br", b"\x8b\x02\x80hello\x03").replace(b"200 OK", b"429 Too Many")))
+    exchange = await wire.client().send(wire.ask(origin))
+    assert exchange.status == 429
+    with pytest.raises(UpstreamLost):
+        await exchange.read_all(100)
+
+
 async def test_unknown_coding_is_refused_at_the_head(wire, replies):
     """send() says so, and the connection is not kept; a reply without a body may name what it likes."""
     bodiless = b"HTTP/1.1 304 Not Modified\r\ncontent-encoding: br\r\n\r\n"

@@ -11,7 +11,7 @@ import msgspec
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, Dispatch, authenticate, cut, garbled, late, renewed
+from omnillm.gateway.dispatch import Dispatch, authenticate, cut, garbled, late, read_error, renewed
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.realtime import Dialled, Session
 from omnillm.gateway.rounds import VISIBLE
@@ -62,7 +62,7 @@ class Dialling:
         answer = await self._client.switch(outgoing, on_begin=case.note_sent)
         if isinstance(answer, Exchange):
             attempt.exchange = answer
-            failure = self._judge(case, upstream, answer, await answer.read_all(ERROR_BODY_LIMIT))
+            failure = self._judge(case, upstream, answer, await read_error(answer))
             return renewed(attempt, upstream.credential, failure)
         try:
             if said:

@@ -114,7 +114,7 @@ class Dispatch:
         attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
         attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
         if exchange.status != 200:
-            failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+            failure = self._judge(case, exchange, upstream, await read_error(exchange))
             return renewed(attempt, upstream.credential, failure)
         if call.is_stream:
             answer = await self._read_stream(case, attempt, upstream, bridged)
@@ -261,6 +261,14 @@ def holds_no_error(body: bytes) -> bool:
         return "error" not in _object(body)
     except UNREADABLE:
         return False
+
+
+async def read_error(exchange: Exchange) -> bytes:
+    """What can be read of an error's body: its status counts whether or not that is all of it, and is billed by nobody."""
+    try:
+        return await exchange.read_all(ERROR_BODY_LIMIT)
+    except (UpstreamLost, UpstreamTimeout):
+        return b""
 
 
 def garbled() -> Failure:

@@ -15,7 +15,7 @@ from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import ERROR_BODY_LIMIT, Dispatch, authenticate, renewed
+from omnillm.gateway.dispatch import Dispatch, authenticate, read_error, renewed
 from omnillm.gateway.native_asks import NativeAsk
 from omnillm.gateway.native_names import files_named, is_ambiguous, is_object, model_named
 from omnillm.gateway.native_relay import NativeRelay
@@ -163,7 +163,7 @@ class NativeEngine:
         if exchange.status < 400:
             self._admission.prove(lease.lease_id, self._upstreams.now())
             return exchange
-        failure = self._judge(case, exchange, upstream, await exchange.read_all(ERROR_BODY_LIMIT))
+        failure = self._judge(case, exchange, upstream, await read_error(exchange))
         return renewed(attempt, upstream.credential, failure)
 
     def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk, *, is_wary: bool) -> Outgoing:

@@ -26,10 +26,13 @@ class Inflater:
         self._output = 0
 
     @classmethod
-    def for_reply(cls, headers: dict[bytes, bytes], *, limits: TransportLimits) -> "Inflater | None":
-        """Choose by `content-encoding`, and take from `headers` what is not true of the inflated body."""
+    def for_reply(cls, headers: dict[bytes, bytes], *, limits: TransportLimits, is_error: bool = False) -> "Inflater | None":
+        """Choose by `content-encoding`, and take from `headers` what is not true of the inflated body.
+
+        An error in a coding that is none of ours is corrupt when its body is read: its status was told.
+        """
         coding = headers[b"content-encoding"].strip().lower()
-        if coding not in {b"gzip", b"x-gzip", b"deflate", b"identity", b""}:
+        if not is_error and coding not in {b"gzip", b"x-gzip", b"deflate", b"identity", b""}:
             raise UpstreamLost("The provider compressed its reply in a way that nobody asked for.", code="upstream_encoding")
         del headers[b"content-encoding"]
         if coding in {b"identity", b""}:

@@ -27,12 +27,12 @@ class Exchange(msgspec.Struct, eq=False):
 
     @classmethod
     def of(cls, connection: Connection, sent_at: float, limits: TransportLimits) -> "Exchange":
-        """That of a connection whose reply's head has come. Raises UpstreamLost where the body is in a coding that nobody asked for."""
+        """That of a connection whose reply's head has come. Raises UpstreamLost where an answer is in a coding that nobody knows."""
         reader = connection.reader
         headers = reader.headers
         exchange = cls(connection, reader.status, headers, sent_at, connection.seen_at, reader.is_close_delimited)
         if b"content-encoding" in headers and not reader.is_without_body:
-            exchange._inflater = Inflater.for_reply(headers, limits=limits)
+            exchange._inflater = Inflater.for_reply(headers, limits=limits, is_error=reader.status >= 400)
         return exchange
 
     def __repr__(self) -> str:
