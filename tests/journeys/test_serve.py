@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.journeys.running import VIRTUAL_KEY, configuration
+from tests.journeys.running import VIRTUAL_KEY, Serve, configuration, until
 from tests.journeys.served import Served, Start, is_open
-from tests.journeys.wire import Line, ask, exchange
+from tests.journeys.wire import DIALECTS, Line, ask, exchange
 from tests.ports import free_port
 
 from omnillm.testing import FakeProvider
+from omnillm.testing.clock import ManualClock
 
 
 @pytest.fixture
@@ -55,6 +56,37 @@ async def test_sigterm_lets_a_stream_finish(served: Served, provider: FakeProvid
     assert "status=200 outcome=success" in told
     assert "draining" in served.stderr
     assert "Traceback" not in served.stderr
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_what_outlasts_the_drain_is_told_so(serve: Serve, provider: FakeProvider, dialect: str) -> None:
+    """In its own protocol: a stream by its last event, a call that was sent and one that waits for a key by a 503; all are written down."""
+    clock = ManualClock()
+    gateway = await serve(configuration(provider, keys={"good": "key: sk-good, max_concurrency: 2"}, queue="60s"), clock=clock)
+    stream = await Line.open(gateway.port, ask(dialect, "Hello [[fault:stall_mid_body]]", is_stream=True))
+    assert await stream.head() == 200
+    sent = await Line.open(gateway.port, ask(dialect, "Hello [[fault:stall_before_head]]"))
+    await provider.arrived(2)
+    waiting = await Line.open(gateway.port, ask(dialect, "Hello"))
+    await until(lambda: gateway.waiting == 1)
+    draining = asyncio.ensure_future(gateway.service.server.drain())
+    [front] = gateway.service.server._fronts
+    await until(lambda: front._crowd.is_draining)
+    clock.advance(2)
+    replies = [await line.rest() for line in (stream, sent, waiting)]
+    await draining
+    for line in (stream, sent, waiting):
+        line.reset()
+    assert [reply.status for reply in replies] == [200, 503, 503]
+    for reply in replies:
+        assert reply.is_whole
+        assert not reply.is_answer
+        assert "shutting down" in reply.error["message"]
+    await gateway.program.store.flush()
+    rows = await gateway.program.store.requests(limit=10, before="")
+    assert {(row.status, row.outcome) for row in rows} == {(503, "shutting_down")}
+    assert [row.attempts for row in rows].count(0) == 1
+    assert (await gateway.books())[2] == 0
 
 
 async def test_a_second_sigterm_cuts(served: Served) -> None:

@@ -288,6 +288,31 @@ async def test_a_drain_cuts_what_outlasts_its_grace(house, scripted):
     assert await client.rest() == b""
 
 
+async def test_the_end_of_the_grace_is_told_before_it_cuts(house, scripted):
+    """Who can end in its own words has a second for it; who does not is cut."""
+    told = asyncio.Event()
+
+    async def answer(request, reply):
+        reply.start(200, b"")
+        reply.write(b"one")
+        await (told if request.path == "/" else asyncio.Event()).wait()
+        reply.write(b"the end")
+        reply.end()
+
+    app = await house.open(scripted(answer))
+    obedient, deaf = await house.dial(GET), await house.dial(GET.replace(b"/ ", b"/deaf "))
+    await house.until(lambda: len(app.asked) == 2)
+    draining = asyncio.ensure_future(house.front.drain(30, on_over=told.set))
+    await asyncio.sleep(0)
+    house.pass_time(30)
+    assert (await obedient.rest()).endswith(b"7\r\nthe end\r\n0\r\n\r\n")
+    house.pass_time(0.9)
+    assert not draining.done()
+    house.pass_time(0.1)
+    await draining
+    assert (await deaf.rest()).endswith(b"one\r\n")
+
+
 async def test_a_drain_of_an_empty_front_returns_at_once(house):
     """There is nothing to wait for."""
     await house.open()

@@ -236,8 +236,8 @@ class Program:
             self.calendar.remove(configured.own_budget(name))
 
     def interrupt(self) -> None:
-        """Whatever is under way is told `shutting_down`, wherever it waits, and settles itself in the next turns of the loop."""
-        self.client.close()
+        """Whatever is under way, but for live sessions, is told `shutting_down` where it waits, and settles in the next turns of the loop."""
+        self.client.interrupt()
         self.admission.close()
 
     async def aclose(self) -> None:

@@ -62,7 +62,7 @@ class Service:
         observers = (self.call_log.observe,) if self.call_log else ()
         self.program = Program(settings, clock=clock, store=store, observers=observers)
         self.keyring = Keyring(self.program)
-        self.server = Server(drain_s=settings.server.drain_s, reload=self.reload)
+        self.server = Server(drain_s=settings.server.drain_s, reload=self.reload, interrupt=self.program.interrupt)
         self.uploads = Uploads(lambda: secrets.token_urlsafe(32))
         self._apps: list[App] = []
         self.address = ("", 0)

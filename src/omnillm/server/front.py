@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from email.utils import formatdate
 
 from omnillm.clock import Clock
@@ -14,6 +15,7 @@ from omnillm.transport.timeouts import Deadlines
 __all__ = ["Application", "Front", "FrontLimits", "Rendered", "Reply", "Request"]
 
 BACKLOG = 4096
+LAST_S = 1.0
 
 
 class Front:
@@ -23,6 +25,7 @@ class Front:
         self._crowd = Crowd(application, clock, deadlines, limits or FrontLimits())
         self._servers: list[asyncio.Server] = []
         self._ends_at = float("inf")
+        self._on_over: Callable[[], None] | None = None
         self.due = float("inf")
 
     @property
@@ -56,9 +59,13 @@ class Front:
         address = server.sockets[0].getsockname()
         return address[0], address[1]
 
-    async def drain(self, grace_s: float) -> None:
-        """Accept nothing more, close what is idle, let running requests end within `grace_s`, then cut them. Returns when all are gone."""
+    async def drain(self, grace_s: float, *, on_over: Callable[[], None] | None = None) -> None:
+        """Accept nothing more, close what is idle, let running requests end within `grace_s`, then cut them. Returns when all are gone.
+
+        `on_over` ends them in their own words, before: who has still not ended `LAST_S` after it is cut.
+        """
         crowd = self._crowd
+        self._on_over = on_over
         self._stop_listening()
         crowd.is_draining = True
         self._ends_at = crowd.clock.now() + grace_s
@@ -85,9 +92,17 @@ class Front:
         crowd = self._crowd
         crowd.date_field = f"date: {formatdate(crowd.clock.wall(), usegmt=True)}\r\n".encode()
         if now >= self._ends_at:
+            self._end_grace(now)
+        self.due = min(now + 1.0, self._ends_at)
+
+    def _end_grace(self, now: float) -> None:
+        on_over, self._on_over = self._on_over, None
+        if on_over is None:
             self._ends_at = float("inf")
             self._cut_all()
-        self.due = min(now + 1.0, self._ends_at)
+        else:
+            self._ends_at = now + LAST_S
+            on_over()
 
     async def _gone(self) -> None:
         crowd = self._crowd

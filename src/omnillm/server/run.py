@@ -12,10 +12,12 @@ log = logging.getLogger("omnillm.server")
 
 
 class Server:
-    def __init__(self, *, drain_s: float, reload: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, *, drain_s: float, reload: Callable[[], Awaitable[None]], interrupt: Callable[[], None]) -> None:
+        """`interrupt` tells whatever is under way that the gateway ends."""
         self.is_draining = False
         self._drain_s = drain_s
         self._reload = reload
+        self._interrupt = interrupt
         self._fronts: list[Front] = []
         self._stopping = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
@@ -42,9 +44,9 @@ class Server:
             front.forget_heads()
 
     async def drain(self) -> None:
-        """Accept nothing more; let what runs finish within the grace."""
+        """Accept nothing more; let what runs finish within the grace, then tell it that the gateway ends."""
         self.is_draining = True
-        await asyncio.gather(*(front.drain(self._drain_s) for front in self._fronts))
+        await asyncio.gather(*(front.drain(self._drain_s, on_over=self._interrupt) for front in self._fronts))
 
     def heed_signals(self) -> None:
         """Before a door opens. Until `release_signals` none of them ends the process by itself: what was served is written down first."""

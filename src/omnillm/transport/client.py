@@ -110,20 +110,20 @@ class HttpClient:
         pool = self._pools.get(origin)
         return 0 if pool is None else pool.idle_count
 
-    def close(self) -> list[Connection]:
+    def interrupt(self) -> list[Connection]:
         """Close every connection: exchanges that are open, and those that wait for one, fail with `shutting_down`. Idempotent.
 
-        Returns the connections whose sockets are still there.
+        Returns the connections whose sockets are still there; a WebSocket is its owner's to end.
         """
         self._is_closed = True
-        for socket in tuple(self._sockets):
-            socket.cut()
         self._connector.close()
         return [connection for pool in self._pools.values() for connection in pool.close()]
 
     async def aclose(self) -> None:
-        """As `close`, and wait a moment for TLS to say farewell."""
-        closing = self.close()
+        """As `interrupt`, WebSockets too, and wait a moment for TLS to say farewell."""
+        for socket in tuple(self._sockets):
+            socket.cut()
+        closing = self.interrupt()
         gone = [connection.arrival(is_patient=True) for connection in closing]
         if gone:
             await asyncio.wait(gone, timeout=FAREWELL_S)
