@@ -90,7 +90,7 @@ def test_every_error_of_an_attempt_is_told() -> None:
     failures = {code for name, keywords in calls() if name == "Failure" for code in constants(keywords.get("code"), str)}
     lost = {code for code, _, name in known() if name in {"UpstreamLost", "UpstreamTimeout"}} - {"upstream_failed"}
     listed = {code for cells in rows(ERRORS, "error of an attempt") for code in names(cells[0])}
-    assert listed == failures | lost | NOT_SENT | {"aborted", "process_lost"}
+    assert listed == failures | lost | NOT_SENT | {"aborted", "process_lost", "shutting_down", "overloaded"}
 
 
 def test_every_outcome_stands_in_both_tables() -> None:
