@@ -131,7 +131,7 @@ def test_a_full_disk_costs_lines_and_no_call(caplog: pytest.LogCaptureFixture) -
     for _ in range(3):
         log.observe([ROW])
         log.close()
-    assert caplog.text.count("calls are not logged: No space left on device") == 1
+    assert caplog.text.count("the call log is not written: No space left on device") == 1
     assert log.dropped == 3
     stream.is_full = False
     log.observe([ROW])

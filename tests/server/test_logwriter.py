@@ -1,12 +1,13 @@
 """Lines go out through a real pipe, whose reader reads, stands still, or is gone."""
 
+import logging
 import os
 from collections.abc import Iterator
 from io import FileIO
 
 import pytest
 
-from omnillm.server.logwriter import LogWriter
+from omnillm.server.logwriter import LogWriter, OwnLog
 
 LINE = b"x" * 99 + b"\n"
 LINES = LINE * 100
@@ -73,6 +74,20 @@ def test_an_end_does_not_wait_for_a_reader_who_stands_still(pipe: Pipe, monkeypa
     writer.close()
 
 
+def test_the_programs_own_messages_hold_up_nobody(pipe: Pipe) -> None:
+    """Nobody reads standard error, and every message is written all the same, or dropped: the loop that logs does not stand still."""
+    log = logging.Logger("a program")
+    handler = OwnLog(pipe.stream)
+    log.addHandler(handler)
+    for number in range(3000):
+        log.error("%d %s", number, "x" * 99)
+    for number in range(3000):
+        line = b"%d %b\n" % (number, b"x" * 99)
+        assert pipe.read(len(line)) == line
+    log.removeHandler(handler)
+    handler.close()
+
+
 def test_a_reader_who_is_gone_costs_lines_only(pipe: Pipe, caplog: pytest.LogCaptureFixture) -> None:
     """It is told once."""
     pipe.reader.close()
@@ -81,4 +96,4 @@ def test_a_reader_who_is_gone_costs_lines_only(pipe: Pipe, caplog: pytest.LogCap
         writer.write(LINES, 100)
     writer.close()
     assert writer.dropped == 300
-    assert caplog.text.count("calls are not logged: Broken pipe") == 1
+    assert caplog.text.count("the call log is not written: Broken pipe") == 1

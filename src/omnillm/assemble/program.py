@@ -236,7 +236,7 @@ class Program:
             self.calendar.remove(configured.own_budget(name))
 
     def interrupt(self) -> None:
-        """Whatever is under way, but for live sessions, is told `shutting_down` where it waits, and settles in the next turns of the loop."""
+        """What is under way, but for live sessions, is told `shutting_down` where it waits, and settles in the next turns of the loop."""
         self.client.interrupt()
         self.admission.close()
 

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from io import BufferedWriter
+from typing import TextIO
 
 from omnillm.assemble.credentials import Credentials
 from omnillm.assemble.files import take_files
@@ -25,7 +26,7 @@ from omnillm.server.asgi import AsgiBridge
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 from omnillm.server.calllog import CallLog
 from omnillm.server.front import Front, FrontLimits
-from omnillm.server.logwriter import Stream
+from omnillm.server.logwriter import OwnLog, Stream
 from omnillm.server.messages import MessageFormat
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.run import Server
@@ -192,22 +193,22 @@ def try_out(settings: Settings, clock: Clock) -> None:
     make_server_tls(settings)
 
 
-def _standard_output() -> Stream | None:
-    """Unbuffered. None: it was closed when the process began."""
-    if sys.stdout is None:
+def _unbuffered(standard: TextIO | None) -> Stream | None:
+    """One of the standard streams; None: it was closed when the process began."""
+    if standard is None:
         return None
-    sys.stdout.flush()
-    stdout = sys.stdout.buffer
-    return stdout.raw if isinstance(stdout, BufferedWriter) else stdout
+    standard.flush()
+    return standard.buffer.raw if isinstance(standard.buffer, BufferedWriter) else standard.buffer
 
 
 async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -> None:
     """`omnillm serve`: until SIGTERM, drained."""
-    messages = logging.StreamHandler(sys.stderr)
+    errors = _unbuffered(sys.stderr)
+    messages = logging.NullHandler() if errors is None else OwnLog(errors)
     messages.setFormatter(MessageFormat(is_json=settings.server.log.format == "json"))
     logging.basicConfig(level=settings.server.log.level.upper(), handlers=[messages])
     keep_freed_memory()
-    service = Service(settings, reload=reload, log_to=_standard_output())
+    service = Service(settings, reload=reload, log_to=_unbuffered(sys.stdout))
     try:
         await service.load()
         take_files(settings.server)
@@ -218,6 +219,10 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
         log.info("serving on %s://%s:%d", "https" if settings.server.tls else "http", f"[{host}]" if ":" in host else host, port)
         await service.server.run()
     finally:
-        await service.aclose()
+        try:
+            await service.aclose()
+        finally:
+            logging.getLogger().removeHandler(messages)
+            messages.close()
         service.server.release_signals()
     log.info("ended")

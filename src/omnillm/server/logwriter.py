@@ -31,8 +31,10 @@ class Piece(NamedTuple):
 class LogWriter:
     """`write` and `close` are the loop's, `_run` the thread's; a count is added to by one of them only."""
 
-    def __init__(self, stream: Stream, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, stream: Stream, *, name: str = "call log", most_bytes: int = MOST_BYTES) -> None:
+        """`name`: of what is written, for whoever reads that some of it was not."""
         self._stream = stream
+        self._name = name
         self._most_bytes = most_bytes
         self._waiting: SimpleQueue[Piece | None] = SimpleQueue()
         self._thread: Thread | None = None
@@ -96,12 +98,29 @@ class LogWriter:
         """A full disk, or a reader who went away."""
         self._failed += lines
         if not self._is_failing:
-            LOG.error("calls are not logged: %s", error.strerror)
+            LOG.error("the %s is not written: %s", self._name, error.strerror)
         self._is_failing = True
 
     def _tell_gap(self) -> None:
         """From this thread, and once the reader has caught up: standard error may have the same one."""
         left_out = self._left_out
         if left_out != self._told:
-            LOG.warning("%d lines of the call log were dropped: nobody read them in time", left_out - self._told)
+            LOG.warning("%d lines of the %s were dropped: nobody read them in time", left_out - self._told, self._name)
             self._told = left_out
+
+
+class OwnLog(logging.Handler):
+    """The program's own messages, from whichever thread: whoever reads standard error, or has stopped to, holds up nobody."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self._writer = LogWriter(stream, name="program's own log")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Under the handler's lock, as all handlers are called."""
+        text = f"{self.format(record)}\n"
+        self._writer.write(text.encode("utf-8", "backslashreplace"), text.count("\n"))
+
+    def close(self) -> None:
+        self._writer.close()
+        super().close()
