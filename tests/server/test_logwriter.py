@@ -76,7 +76,8 @@ def test_an_end_does_not_wait_for_a_reader_who_stands_still(pipe: Pipe, monkeypa
 
 def test_the_programs_own_messages_hold_up_nobody(pipe: Pipe) -> None:
     """Nobody reads standard error, and every message is written all the same, or dropped: the loop that logs does not stand still."""
-    log = logging.Logger("a program")
+    log = logging.getLogger("a program")
+    log.propagate = False
     handler = OwnLog(pipe.stream)
     log.addHandler(handler)
     for number in range(3000):

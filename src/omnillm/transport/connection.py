@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol, cast
 
 from omnillm.clock import Clock
-from omnillm.errors import NotSent, StaleConnection, UpstreamLost, UpstreamTimeout
+from omnillm.errors import StaleConnection, UpstreamLost, UpstreamTimeout
 from omnillm.transport.burst import Burst
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.outgoing import Outgoing
@@ -39,29 +39,12 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """A Watched item whose `due` is the nearest of its exchange's timeouts, or the end of its idle life."""
 
+    # fmt: off
     __slots__ = (
-        "_burst",
-        "_clock",
-        "_idle_s",
-        "_is_busy",
-        "_is_lingering",
-        "_is_patient",
-        "_is_paused",
-        "_is_reused",
-        "_limits",
-        "_loop",
-        "_owner",
-        "_sending",
-        "_sink",
-        "_total_due",
-        "_transport",
-        "_unread",
-        "_waiter",
-        "due",
-        "fault",
-        "reader",
-        "seen_at",
+        "_burst", "_clock", "_idle_s", "_is_busy", "_is_lingering", "_is_patient", "_is_paused", "_is_reused", "_limits", "_loop",
+        "_owner", "_sending", "_sink", "_total_due", "_transport", "_unread", "_waiter", "due", "fault", "reader", "seen_at",
     )
+    # fmt: on
 
     def __init__(self, owner: Owner, *, clock: Clock, limits: TransportLimits, burst: Burst) -> None:
         self.due = NEVER
@@ -89,17 +72,7 @@ class Connection(asyncio.Protocol):
 
     def begin(self, outgoing: Outgoing, now: float) -> None:
         """Send a request. The rest of a large body follows as the socket takes it, whether or not the reply has begun."""
-        timeouts, deadline = outgoing.timeouts, outgoing.deadline
-        total_due = now + timeouts.total_s
-        if outgoing.is_stream:
-            self._idle_s = timeouts.idle_s
-            self.due = min(total_due, now + timeouts.first_byte_s, deadline)
-        else:
-            self._idle_s = NEVER
-            if deadline < total_due:
-                total_due = deadline
-            self.due = total_due
-        self._total_due = total_due
+        self._idle_s, self.due, self._total_due = outgoing.dues(now)
         self._is_busy = True
         self._unread = 0
         method, head, body = outgoing.method, outgoing.head, outgoing.body
@@ -188,16 +161,8 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def surrender(self) -> asyncio.Transport:
-        """After CONNECT: the transport, for TLS to take over. Raises NotSent when the proxy refused."""
-        reader = self.reader
-        if not reader.has_head or reader.status // 100 != 2 or reader.has_surplus:
-            status = f"the proxy answered {reader.status}" if reader.has_head else "the proxy closed the connection"
-            raise NotSent(f"No tunnel to the provider: {status}.") from self.fault
-        return self._transport
-
     def switch(self) -> tuple[asyncio.Transport, bytes]:
-        """After 101: the transport, for another protocol to take over, and what came behind the head. The pool has it no more."""
+        """After 101, or CONNECT: the transport, for another protocol to take over, and what came behind the head. No pool has it now."""
         self._is_busy = False
         self._owner.leave(self)
         return self._transport, self.reader.surplus

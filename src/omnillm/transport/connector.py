@@ -138,7 +138,8 @@ class Connector:
             if tunnel.is_open:
                 tunnel.begin(ask, self._clock.now())
                 await tunnel.arrival(is_patient=False)
-            return tunnel.surrender()
+            _check_tunnel(tunnel)
+            return tunnel.switch()[0]
         except BaseException:
             tunnel.close()
             raise
@@ -160,3 +161,11 @@ class Connector:
         if self._tls is None:
             self._tls = system_trust()
         return self._tls
+
+
+def _check_tunnel(tunnel: Connection) -> None:
+    """NotSent: the proxy refused."""
+    reader = tunnel.reader
+    if not reader.has_head or reader.status // 100 != 2 or reader.has_surplus:
+        status = f"the proxy answered {reader.status}" if reader.has_head else "the proxy closed the connection"
+        raise NotSent(f"No tunnel to the provider: {status}.") from tunnel.fault

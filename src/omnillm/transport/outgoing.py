@@ -61,6 +61,16 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     is_upgrade: bool = False
     """It asks to switch protocols."""
 
+    def dues(self, now: float) -> tuple[float, float, float]:
+        """Begun now: (seconds that may pass between two pieces, when the reply is to have begun, when it is to be whole)."""
+        timeouts = self.timeouts
+        total_due = now + timeouts.total_s
+        if self.is_stream:
+            return timeouts.idle_s, min(total_due, now + timeouts.first_byte_s, self.deadline), total_due
+        if self.deadline < total_due:
+            total_due = self.deadline
+        return inf, total_due, total_due
+
     def __repr__(self) -> str:
         """Without head and body: the one holds the provider key, the other the prompt."""
         return f"Outgoing({self.method.decode()} to {self.origin.host})"
