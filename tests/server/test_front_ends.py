@@ -401,14 +401,17 @@ async def test_a_drain_waits_seconds_for_idle_clients_that_say_no_farewell(house
     assert await client.rest() == b""
 
 
-async def test_the_last_reply_over_tls_is_not_cut_while_it_is_taken(house, scripted, tls):
-    """TLS gives what is unsent half a minute once its connection is closed: it is closed when nothing is."""
+@pytest.mark.parametrize("is_tls", [True, False])
+async def test_the_last_reply_is_not_cut_while_it_is_taken(house, scripted, tls, is_tls):
+    """TLS gives what is unsent half a minute once its connection is closed: it is closed when nothing is. It ends once."""
+    defects = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: defects.append(context))
 
     async def answer(request, reply):
         reply.send(200, b"", b"x" * 20_000_000)
 
-    await house.open(scripted(answer), tls=tls[0])
-    client = await house.dial(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", ssl=tls[1])
+    await house.open(scripted(answer), tls=tls[0] if is_tls else None)
+    client = await house.dial(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", **({"ssl": tls[1]} if is_tls else {}))
     await client.reader.readuntil(b"\r\n\r\n")
     [connection] = house.front._crowd.connections
     for _ in range(3):
@@ -419,6 +422,7 @@ async def test_the_last_reply_over_tls_is_not_cut_while_it_is_taken(house, scrip
         assert not connection._transport.is_closing()
     assert len(await client.rest()) == 11_000_000
     await house.until(lambda: not house.front.open_connections)
+    assert defects == []
 
 
 async def test_a_hang_up_over_tls_cancels_the_call(house, scripted, tls):

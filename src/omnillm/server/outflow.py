@@ -68,8 +68,8 @@ class Outflow:
         self._go_on()
         if self.is_paused:
             return False
-        if self._is_ending:
-            self._transport.close()
+        if self._is_ending:  # not from within the transport's own writing: asyncio's would end twice
+            asyncio.get_running_loop().call_soon(self._transport.close)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         return True
