@@ -1,6 +1,7 @@
 """`omnillm serve`."""
 
 import os
+import signal
 from pathlib import Path
 
 import typer
@@ -15,6 +16,7 @@ def serve(
     from omnillm.assemble import hold_standard_files, serve_forever
     from omnillm.config.load import load
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is heeded: the file that it asks to read is being read
     hold_standard_files()
     settings = load(config, os.environ)
     uvloop.run(serve_forever(settings, reload=lambda: load(config, os.environ)))

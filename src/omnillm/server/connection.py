@@ -83,14 +83,14 @@ class Connection(asyncio.Protocol):
             self._refuse(error)
 
     def eof_received(self) -> bool:
-        """A hang-up. Nothing more is written, but for a reply that was complete: True, while its rest is still to be sent."""
+        """A hang-up. Nothing more is written, but for a reply that was complete: True, while its rest is still ours to send."""
         is_answered = self._reply is None or self._reply.is_ended
         self._cancel()
         if is_answered:
             self._close(lingers=False)
         else:
             self.cut()
-        return not self._transport.is_closing()
+        return self._transport.can_write_eof() and not self._transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # a reset and a close are the same to us
         self._state = CLOSING
@@ -110,8 +110,6 @@ class Connection(asyncio.Protocol):
             self.due = NEVER
         elif self._state == HEAD:
             self._await_head()
-        elif self._state == CLOSING:  # all that is missing is the client's own farewell
-            self.due = self._crowd.clock.now() + LINGER_S
 
     # a request comes in
 
