@@ -35,9 +35,14 @@ def report_defect(error: OmniError) -> None:
     """What ended a call, if that was a defect."""
     cause = error.__cause__
     if isinstance(error, Defect) and cause is not None:
-        report_unforeseen(cause, f"Call {error.request_id}")
+        _log.error("Call %s failed with %s:\n%s", error.request_id, type(cause).__qualname__, _trace(cause))
 
 
-def report_unforeseen(error: BaseException, what: str = "A call") -> None:
-    """Type and place of what ended something; not the message, which may quote the request."""
-    _log.error("%s failed with %s:\n%s", what, type(error).__qualname__, "".join(traceback.format_tb(error.__traceback__)))
+def report_unforeseen(error: Exception) -> None:
+    """What ended a request that had become no call."""
+    _log.error("A call failed with %s:\n%s", type(error).__qualname__, _trace(error))
+
+
+def _trace(error: BaseException) -> str:
+    """Where it was raised; not the message, which may quote the request."""
+    return "".join(traceback.format_tb(error.__traceback__))
