@@ -188,6 +188,32 @@ async def test_a_gateway_closes_under_a_stream_that_nobody_reads(provider: FakeP
         assert (reserved, in_flight) == (0, 0)
 
 
+AT_ONCE = (
+    b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+    b'data: {"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11}}\n\ndata: [DONE]\n\n'
+)
+
+
+async def test_a_gateway_closes_under_a_stream_whose_end_had_come() -> None:
+    """Nobody had read it yet: it costs what its usage says, and can still be read."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n"
+        writer.write(head % len(AT_ONCE) + AT_ONCE)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        gateway = Gateway(ProviderEndpoint.openai(url), keys=[KeyConfig(label="a", key="key-a")], budget_limit_usd=1, prices=PRICE)
+        async with gateway, gateway.primitive_stream(STREAM) as events:
+            await anext(events)
+            await gateway.aclose()
+            assert books(gateway) == (10 * 400 + 1600, 0, 0)
+            assert b"[DONE]" in [getattr(event, "data", b"") for event in [event async for event in events]]
+
+
 async def test_a_gateway_closes_while_a_call_connects(silent_tls) -> None:
     """The end does not wait for the handshake."""
     url, arrived = silent_tls

@@ -164,8 +164,10 @@ class Relay(msgspec.Struct, eq=False):
         self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
 
     def give_up(self, error: OmniError) -> None:
-        """The gateway waits no longer: what was observed is settled, and whoever reads on is told this error."""
-        if not (self._is_settled or self.case.is_closed):
+        """The gateway waits no longer: what was observed is settled, and whoever reads on is told this error. What had ended, has."""
+        if self._answer.is_ended_well or self.whole is not None:
+            self.close()
+        elif not (self._is_settled or self.case.is_closed):
             self._given_up = self._settle_failed(Verdict.ABORTED, error)
 
     def _succeed(self) -> None:
