@@ -425,6 +425,22 @@ async def test_the_last_reply_is_not_cut_while_it_is_taken(house, scripted, tls,
     assert defects == []
 
 
+async def test_a_large_last_reply_is_whole_before_input_that_nobody_reads(house, scripted):
+    """The client is told that nothing more comes behind it, and not in the middle."""
+
+    async def answer(request, reply):
+        reply.send(200, b"", b"x" * 20_000_000)
+
+    await house.open(scripted(answer))
+    client = await house.dial(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\nmore")
+    head = await client.reader.readuntil(b"\r\n\r\n")
+    assert len(await client.rest()) == 20_000_000, head
+    assert house.front.open_connections == 1
+    for _ in range(2):  # what it had taken before counts once
+        house.pass_time(60)
+    await house.until(lambda: not house.front.open_connections)
+
+
 async def test_a_hang_up_over_tls_cancels_the_call(house, scripted, tls):
     """The same as without."""
     app = await house.open(scripted(wait_for_ever), tls=tls[0])

@@ -12,7 +12,7 @@ SLICE_BYTES = 256 * 1024
 class Outflow:
     """`is_paused`: more than the high-water mark is unsent, and nothing is to be written on top."""
 
-    __slots__ = ("_burst", "_crowd", "_is_ending", "_rest", "_room", "_transport", "_unsent", "closes", "is_paused")
+    __slots__ = ("_burst", "_crowd", "_is_ending", "_lingers", "_rest", "_room", "_transport", "_unsent", "closes", "is_paused")
 
     def __init__(self, crowd: Crowd, transport: asyncio.Transport) -> None:
         self._crowd = crowd
@@ -20,7 +20,7 @@ class Outflow:
         self._transport = transport
         self._room: asyncio.Future[None] | None = None
         self._unsent = 0
-        self._is_ending = False
+        self._is_ending = self._lingers = False
         self._rest = memoryview(b"")
         self.closes = False
         """The connection ends behind the next reply, or the one that is being written."""
@@ -69,7 +69,7 @@ class Outflow:
         if self.is_paused:
             return False
         if self._is_ending:  # not from within the transport's own writing: asyncio's would end twice
-            asyncio.get_running_loop().call_soon(self._transport.close)
+            asyncio.get_running_loop().call_soon(self._end_now)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         return True
@@ -88,17 +88,23 @@ class Outflow:
         self._unsent = self._count_unsent()
 
     def end(self, *, lingers: bool) -> None:
-        """Nothing more is written. The transport closes once it has nothing to send: TLS gives what it still has only half a minute."""
+        """Nothing more is written. The transport closes once it has nothing to send: TLS gives what it still has only half a minute.
+
+        `lingers`: only its side of the connection ends.
+        """
         self.watch()
-        transport = self._transport
-        if lingers:
-            if transport.can_write_eof() and not transport.is_closing():
-                transport.write_eof()
-        elif self._unsent:
-            self._is_ending = True
-            transport.set_write_buffer_limits(high=1, low=0)  # of 0, asyncio's TLS would be above when it is empty
+        self._is_ending, self._lingers = True, lingers
+        if self._unsent:
+            self._transport.set_write_buffer_limits(high=1, low=0)  # of 0, asyncio's TLS would be above when it is empty
         else:
+            self._end_now()
+
+    def _end_now(self) -> None:
+        transport = self._transport
+        if not self._lingers:
             transport.close()
+        elif transport.can_write_eof() and not transport.is_closing():
+            transport.write_eof()
 
     def has_advanced(self) -> bool:
         """Whether the client has taken something since it was looked at last."""
