@@ -210,6 +210,15 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
     keep_freed_memory()
     service = Service(settings, reload=reload, log_to=_unbuffered(sys.stdout))
     try:
+        await _serve(service, settings)
+    finally:
+        logging.getLogger().removeHandler(messages)
+        messages.close()
+        service.server.release_signals()
+
+
+async def _serve(service: Service, settings: Settings) -> None:
+    try:
         await service.load()
         take_files(settings.server)
         service.server.heed_signals()
@@ -219,10 +228,5 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
         log.info("serving on %s://%s:%d", "https" if settings.server.tls else "http", f"[{host}]" if ":" in host else host, port)
         await service.server.run()
     finally:
-        try:
-            await service.aclose()
-        finally:
-            logging.getLogger().removeHandler(messages)
-            messages.close()
-        service.server.release_signals()
+        await service.aclose()
     log.info("ended")
