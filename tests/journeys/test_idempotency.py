@@ -174,7 +174,7 @@ FREE: Mapping[str, tuple[Fault, int, str]] = {
     "400": (Fault.status(400), 400, ""),
     "401": (Fault.status(401), 503, "all_keys_broken"),
     "403": (Fault.status(403), 503, "all_keys_broken"),
-    "404": (Fault.status(404), 404, "all_keys_broken"),
+    "404": (Fault.status(404), 404, "model_not_found"),
     "422": (Fault.status(422), 422, ""),
     "429": (Fault.status(429, hint=Hint(form="seconds", seconds=30)), 429, "all_keys_limited"),
     "quota": (Fault.status(429, code="insufficient_quota"), 503, "all_keys_limited"),
