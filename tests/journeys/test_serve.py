@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,10 @@ async def test_signals_wait_for_the_ledger(start: Start, provider: FakeProvider,
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(served.process.wait(), 0.05)
     reader.execute("ROLLBACK")
+    with suppress(ProcessLookupError):
+        while served.process.returncode is None:
+            os.kill(served.process.pid, signal.SIGTERM)
+            await asyncio.sleep(0.001)
     assert await served.ended() == 0
     assert reader.execute("SELECT status FROM requests").fetchall() == [(200,)]
     reader.close()

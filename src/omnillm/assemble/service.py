@@ -214,7 +214,7 @@ async def serve_forever(settings: Settings, *, reload: Callable[[], Settings]) -
     finally:
         logging.getLogger().removeHandler(messages)
         messages.close()
-        service.server.release_signals()
+        service.server.ignore_signals()
 
 
 async def _serve(service: Service, settings: Settings) -> None:

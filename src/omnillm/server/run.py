@@ -49,17 +49,18 @@ class Server:
         await asyncio.gather(*(front.drain(self._drain_s, on_over=self._interrupt) for front in self._fronts))
 
     def heed_signals(self) -> None:
-        """Before a door opens. Until `release_signals` none of them ends the process by itself: what was served is written down first."""
+        """Before a door opens: none of them ends the process by itself any more, and what was served is written down first."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
 
-    def release_signals(self) -> None:
-        """All is written: they mean what they mean to any process."""
+    def ignore_signals(self) -> None:
+        """All is written, and the process ends now: with 0, whoever asks for it once more."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
+            if loop.remove_signal_handler(number):
+                signal.signal(number, signal.SIG_IGN)
 
     async def run(self) -> None:
         """Serve until stopped, then let running calls finish within the grace. The caller closes the store afterwards."""
