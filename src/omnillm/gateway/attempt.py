@@ -8,6 +8,7 @@ from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.pricing.reference import bounded
 from omnillm.protocols.protocol import Failure
+from omnillm.records import AttemptRow
 from omnillm.transport.client import Exchange
 from omnillm.usage import MOST_OF_ONE, NO_USAGE
 
@@ -96,6 +97,30 @@ class Attempt(msgspec.Struct, eq=False):
             output = min(output, self.observed_bytes + quote.choices * self._unseen(price))
         self.price_version = bounded(price.version, prompt, output, units)
         return bound(prompt, output, price, units), True
+
+    def row(self, request_id: str, outcome: Outcome, *, status: int, error: str, now: float, epoch: int) -> AttemptRow:
+        """What the ledger keeps of the attempt, once it is charged."""
+        lease, first_byte_s, charged = self.lease, self.first_byte_s, self.charged
+        assert charged is not None
+        return AttemptRow(
+            request_id,
+            self.number,
+            lease.provider,
+            lease.model,
+            key=lease.key,
+            verdict=outcome.verdict._value_,
+            status=status,
+            wall_ms=self.wall_ms,
+            duration_ms=int((now - self.sent_at) * 1000),
+            first_byte_ms=-1 if first_byte_s is None else int(first_byte_s * 1000),
+            usage=outcome.usage,
+            is_usage_known=outcome.tokens is not None,
+            cost_nanousd=charged[0],
+            is_estimated=charged[1],
+            price_version=self.price_version,
+            error=error,
+            epoch=epoch,
+        )
 
     def _unseen(self, price: Price) -> int:
         """Tokens a choice that an abandoned stream may be billed for and did not show: what was on its way, and thoughts."""

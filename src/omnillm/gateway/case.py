@@ -165,7 +165,8 @@ class Case(msgspec.Struct, eq=False):
             self.settlement.admission.release(attempt.lease.lease_id, outcome, now)
         self._book(attempt, outcome.verdict, charged)
         if attempt.is_sent:
-            self._rows += (self._attempt_row(attempt, outcome, status, error, now),)
+            epoch = self.settlement.journal.epoch
+            self._rows += (attempt.row(self.request_id, outcome, status=status, error=error, now=now, epoch=epoch),)
         else:
             self.attempts -= 1
             self.unsent += 1
@@ -217,30 +218,6 @@ class Case(msgspec.Struct, eq=False):
                 self, attempt=attempt.number + number, kind=VOID, amount_nanousd=0, wall_ms=attempt.wall_ms
             )
         self.slices = 0
-
-    def _attempt_row(self, attempt: Attempt, outcome: Outcome, status: int, error: str, now: float) -> AttemptRow:
-        lease, first_byte_s = attempt.lease, attempt.first_byte_s
-        charged = attempt.charged
-        assert charged is not None
-        return AttemptRow(
-            self.request_id,
-            attempt.number,
-            lease.provider,
-            lease.model,
-            key=lease.key,
-            verdict=outcome.verdict._value_,
-            status=status,
-            wall_ms=attempt.wall_ms,
-            duration_ms=int((now - attempt.sent_at) * 1000),
-            first_byte_ms=-1 if first_byte_s is None else int(first_byte_s * 1000),
-            usage=outcome.usage,
-            is_usage_known=outcome.tokens is not None,
-            cost_nanousd=charged[0],
-            is_estimated=charged[1],
-            price_version=attempt.price_version,
-            error=error,
-            epoch=self.settlement.journal.epoch,
-        )
 
     def close(self, *, status: int, outcome: str) -> None:
         """Give back what is still held, book the cost, write the rows, tell that it has ended. Only the first close counts."""

@@ -11,14 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from omnillm.admission.asks import Lease, Wait
-from omnillm.errors import (
-    BudgetExceeded,
-    NotSent,
-    OmniError,
-    StaleConnection,
-    UpstreamLost,
-    UpstreamTimeout,
-)
+from omnillm.errors import BudgetExceeded, NotSent, OmniError, StaleConnection, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
