@@ -1,4 +1,4 @@
-"""Messages and results of tools, written as items."""
+"""Messages, written as items, among the results of tools."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,18 +25,19 @@ from omnillm.protocols.openai_responses.carrier import UNSIGNED
 from omnillm.protocols.openai_responses.emit_parts import (
     drop_signature,
     item_members_of,
+    plain,
     write_input,
     write_native,
     write_output_text,
     write_refusal,
 )
+from omnillm.protocols.openai_responses.emit_results import write_result
 from omnillm.protocols.openai_responses.namespaces import called_in_history
 from omnillm.protocols.openai_responses.parse_items import USER_ITEMS
 from omnillm.protocols.openai_responses.parse_parts import IN_MESSAGE
 from omnillm.protocols.openai_responses.place import NAME, Place
 
 Item = dict[str, Any]
-_ERROR = "Error: "
 _EASY = frozenset({"type", "text", "annotations"})
 
 
@@ -59,7 +60,7 @@ class InputWriter:
     def write(self, item: RequestItem, number: int) -> None:
         self.place.item = number
         if type(item) is ToolResult:
-            self._write_result(item)
+            self.items.append(write_result(item, self.place, self.calls))
         elif item.role is MessageRole.ASSISTANT:
             self._write_assistant(item)
         else:
@@ -78,7 +79,7 @@ class InputWriter:
         self._drop_name(message)
         if not content and message.parts:
             return
-        item: Item = {"role": ROLE_WORDS[message.role], "content": _plain(content, is_message=True) if content or place.is_own else ""}
+        item: Item = {"role": ROLE_WORDS[message.role], "content": plain(content, is_message=True) if content or place.is_own else ""}
         if message.vendor_extensions:
             place.extend(item, message.vendor_extensions, ".vendor_extensions")
         self.items.append(item)
@@ -107,15 +108,9 @@ class InputWriter:
             self.end_message()
             self._message = {"type": "message", "role": "assistant"}
             self._item_id, self._content = item_id, []
-            if item_id and self.takes_id():
+            if item_id and self.place.takes_id():
                 self._message["id"] = item_id
         return self._content
-
-    def takes_id(self) -> bool:
-        """Tell whether the id of an item, which there is, may be written."""
-        if not self.place.is_own:
-            self.place.losses.drop("input[*].parts[*].item_id", "ids of items return only to who made them")
-        return self.place.is_own
 
     def extend_message(self, more: dict[str, Any]) -> None:
         assert self._message is not None
@@ -140,89 +135,14 @@ class InputWriter:
         self.end_message()
         if part.cache_control is not None:
             self.place.drop(".cache_control", "only what is said to the model bears a mark")
-        if part.item_id and self.takes_id():
+        if part.item_id and self.place.takes_id():
             item["id"] = part.item_id
         if part.vendor_extensions:
             self.place.extend(item, part.vendor_extensions)
         self.items.append(item)
 
-    def _write_result(self, result: ToolResult) -> None:
-        place = self.place
-        if local_shell.OUTPUT in result.vendor_extensions and place.has_own_extensions:
-            self.items.append(result.vendor_extensions[local_shell.OUTPUT])
-            return
-        place.inside_result()
-        content: list[Item] = []
-        for place.part, part in enumerate(result.content):
-            written = write_input(part, place)
-            if written is not None:
-                content.append(written)
-        place.inside_message()
-        if result.is_error:
-            place.losses.approximate(place.around(".is_error"), "said in the text: Responses has no mark of a failed call")
-            content = _as_error(content)
-        if self.calls is not None and result.call_id not in self.calls:
-            self._write_lost(result, content)
-            return
-        item: Item = {
-            "type": _RESULTS[result.kind],
-            "call_id": place.written_id(result.call_id),
-            "output": _plain(content) if content else "",
-        }
-        if place.is_own:
-            self._own_members(item, result)
-        self._drop_from_result(result)
-        if result.vendor_extensions:
-            place.extend(item, result.vendor_extensions, ".vendor_extensions")
-        self.items.append(item)
 
-    def _write_lost(self, result: ToolResult, content: list[Item]) -> None:
-        """Write a result whose call is not there as the user's words: the API refuses a result without its call."""
-        self.place.losses.approximate(self.place.around(""), "said by the user, inside <tool_result>, for its call is not here")
-        opening = f'<tool_result name="{result.name}">' if result.name else "<tool_result>"
-        marks = [{"type": "input_text", "text": words} for words in (opening, "</tool_result>")]
-        self._drop_from_result(result)
-        item: Item = {"role": "user", "content": [marks[0], *content, marks[1]]}
-        if result.vendor_extensions:
-            self.place.extend(item, result.vendor_extensions, ".vendor_extensions")
-        self.items.append(item)
-
-    @staticmethod
-    def _own_members(item: Item, result: ToolResult) -> None:
-        if not result.call_id:
-            del item["call_id"]
-        if result.name:
-            item["name"] = result.name
-        if result.item_id:
-            item["id"] = result.item_id
-
-    def _drop_from_result(self, result: ToolResult) -> None:
-        place = self.place
-        if result.cache_control is not None:
-            place.losses.drop(place.around(".cache_control"), "only content bears a mark")
-        if result.item_id:
-            self.takes_id()
-
-
-_RESULTS = {"function": "function_call_output", "custom": "custom_tool_call_output"}
 _MESSAGE_PARTS = frozenset({Text, Refusal})
-
-
-def _as_error(content: list[Item]) -> list[Item]:
-    """Say in the text of a result that it is an error."""
-    first = content[0] if content else {}
-    if first.get("type") != "input_text":
-        return [{"type": "input_text", "text": _ERROR.strip()}, *content]
-    if first["text"].lower().startswith("error"):
-        return content
-    return [{**first, "text": _ERROR + first["text"]}, *content[1:]]
-
-
-def _plain(content: list[Item], *, is_message: bool = False) -> Any:
-    """Write one plain text as a string; of a result, an empty string would be no text at all."""
-    if len(content) == 1 and len(content[0]) == 2 and content[0]["type"] == "input_text" and (is_message or content[0]["text"]):
-        return content[0]["text"]
-    return content
 
 
 def _say(writer: InputWriter, part: Text) -> None:

@@ -48,6 +48,13 @@ def write_input(part: MessagePart, place: Place) -> Part | None:
     return out
 
 
+def plain(content: list[Part], *, is_message: bool = False) -> Any:
+    """Write one plain text as a string; of a result, an empty string would be no text at all."""
+    if len(content) == 1 and len(content[0]) == 2 and content[0]["type"] == "input_text" and (is_message or content[0]["text"]):
+        return content[0]["text"]
+    return content
+
+
 def _mark(out: Part, mark: CacheControl, place: Place) -> None:
     if not place.takes_marks:
         place.drop(".cache_control", "the prompt cache is disabled")

@@ -65,6 +65,12 @@ class Place:
         self.losses.approximate(f"{self._root}[*].{self._holder}[*].call_id", f"shortened: Responses takes {_LONGEST_ID} characters")
         return short_id(call_id, _LONGEST_ID)
 
+    def takes_id(self) -> bool:
+        """Tell whether the id of an item, which there is, may be written."""
+        if not self.is_own:
+            self.losses.drop("input[*].parts[*].item_id", "ids of items return only to who made them")
+        return self.is_own
+
     def drop(self, member: str, detail: str) -> None:
         self.losses.drop(self.here(member), detail)
 
