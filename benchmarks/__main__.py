@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON, and a plot of the ratios beside them")
     arguments = parser.parse_args()
+    if arguments.out is not None and arguments.out.is_dir():
+        parser.error("--out names a file, not a directory")
     packages = missing_programs()
     if packages:
         sys.exit(f"make bench needs {' and '.join(packages)}: apt-get install {' '.join(packages)}")
