@@ -72,9 +72,11 @@ def test_embeddings_are_said_in_every_other_format(source: str, target: str) -> 
     report = transcode_api_request(source, target, body, model="m")
     assert isinstance(report, ConversionReport)
     assert report.bridged == (source != target)
+    assert (report.wire_format, report.canonical_endpoint) == (target, "embeddings")
     assert parse_api_request(target, report.value, model="m").inputs == ONE.inputs
     back = transcode_api_response(target, source, emit_api_response(target, VECTORS, ONE).value, request=ONE)
     assert parse_api_response(source, back.value).vectors == VECTORS.vectors
+    assert back.wire_format == source
 
 
 def test_texts_and_tokens_may_stand_side_by_side() -> None:

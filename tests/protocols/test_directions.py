@@ -53,9 +53,12 @@ def test_translated_request_is_one_of_the_target(case: RequestCase, source: str,
     if source == target:
         assert outcome.kind in {"carried", "unsaid"}, outcome
     if outcome.kind not in {"unsaid", "refused"}:
-        said = emit_request(source, case.request).value
-        again = transcode_request(source, target, said, model="model-1")
-        assert not parse_request(target, again.value, model="model-1").loss_reasons
+        said = emit_request(source, case.request)
+        again = transcode_request(source, target, said.value, model="model-1")
+        back = parse_request(target, again.value, model="model-1")
+        assert not back.loss_reasons
+        assert [each.wire_format for each in (said, again, back)] == [source, target, target]
+        assert {each.canonical_endpoint for each in (said, again, back)} == {"generate"}
 
 
 def test_required_capability_is_refused_before_anything_is_sent() -> None:

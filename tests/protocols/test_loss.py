@@ -26,8 +26,9 @@ def test_reasons_are_sorted_and_told_once() -> None:
 
 def test_report_is_lossy_if_and_only_if_it_has_reasons() -> None:
     """Whether or not the protocols differ."""
-    assert not ConversionReport(value=b"", bridged=True).lossy
-    assert ConversionReport(value=b"", bridged=False, loss_reasons=(LossReason(path="a", kind="dropped", detail="gone"),)).lossy
+    assert not ConversionReport(value=b"", wire_format="openai_chat", bridged=True).lossy
+    gone = (LossReason(path="a", kind="dropped", detail="gone"),)
+    assert ConversionReport(value=b"", wire_format="openai_chat", bridged=False, loss_reasons=gone).lossy
 
 
 def test_clients_names_cannot_fill_the_ledger() -> None:

@@ -25,7 +25,7 @@ def test_an_error_is_written_in_the_clients_words() -> None:
 def test_an_error_of_the_clients_own_protocol_is_verbatim() -> None:
     """Not a byte of it is read."""
     report = omnillm.transcode_error("openai_chat", "openai_chat", status=418, body=b"I am \xff no JSON")
-    assert not report.bridged
+    assert (report.bridged, report.wire_format) == (False, "openai_chat")
     assert (report.value.status, report.value.body) == (418, b"I am \xff no JSON")
 
 

@@ -36,7 +36,7 @@ def emit_api_request(wire_format: str, request: Any) -> ConversionReport[bytes]:
     body = format_of(wire_format).emit_request(request, losses)
     for name in request.vendor_extensions:
         losses.drop(name, f"{wire_format} has no such member")
-    return ConversionReport(value=msgspec.json.encode(body), bridged=True, loss_reasons=losses.reasons)
+    return _report(wire_format, msgspec.json.encode(body), losses)
 
 
 def parse_api_response(wire_format: str, body: bytes) -> Any:
@@ -51,14 +51,14 @@ def emit_api_response(wire_format: str, response: Any, request: Any) -> Conversi
     """A canonical response as the body of a reply in a format; `request` is what it answers."""
     losses = Losses()
     body = format_of(wire_format).emit_response(response, request, losses)
-    return ConversionReport(value=msgspec.json.encode(body), bridged=True, loss_reasons=losses.reasons)
+    return _report(wire_format, msgspec.json.encode(body), losses)
 
 
 def transcode_api_request(source: str, target: str, body: bytes, *, model: str = "") -> ConversionReport[bytes]:
     """ProtocolError `endpoint_mismatch`: the formats are of two families."""
     _check_family(source, target)
     if source == target:
-        return ConversionReport(value=body, bridged=False)
+        return _report(target, body)
     return emit_api_request(target, parse_api_request(source, body, model=model))
 
 
@@ -66,8 +66,19 @@ def transcode_api_response(source: str, target: str, body: bytes, *, request: An
     """`source`: the format that the reply is in; `request`: the canonical request that it answers."""
     _check_family(source, target)
     if source == target:
-        return ConversionReport(value=body, bridged=False)
+        return _report(target, body)
     return emit_api_response(target, parse_api_response(source, body), request)
+
+
+def _report(wire_format: str, body: bytes, losses: Losses | None = None) -> ConversionReport[bytes]:
+    """`losses`: of a body that is written anew; None: it is the one that came."""
+    return ConversionReport(
+        value=body,
+        wire_format=wire_format,
+        canonical_endpoint=format_of(wire_format).operation,
+        bridged=losses is not None,
+        loss_reasons=losses.reasons if losses else (),
+    )
 
 
 def _check_family(source: str, target: str) -> None:

@@ -71,6 +71,10 @@ class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A converted value, and what it cost."""
 
     value: T
+    wire_format: str
+    """The protocol, or format of an endpoint family, that the value was read from, or is written in."""
+    canonical_endpoint: str = "generate"
+    """What is asked for in whatever format: a generation, or what a family does ("embeddings")."""
     bridged: bool
     """Whether the two sides speak different protocols."""
     loss_reasons: tuple[LossReason, ...] = ()

@@ -26,6 +26,7 @@ class StreamTranscoder:
 
     def __init__(self, source: str, target: str, *, context: ReplyContext, issuer: Issuer | None = None) -> None:
         self.losses = Losses()
+        self.target = target
         self.is_bridged = source != target
         self._issuer = issuer or Issuer(protocol=source)
         self._decoder = CODECS[source].decoder(self._issuer, self.losses)
@@ -89,4 +90,6 @@ def emit_stream_event(encoder: StreamEncoder, event: LlmStreamEvent) -> bytes:
 def transcode_stream_event(transcoder: StreamTranscoder, frame: Frame) -> ConversionReport[bytes]:
     """Translate one event of a stream. The report has every loss of the stream so far."""
     value = transcoder.feed_frame(frame)
-    return ConversionReport(value=value, bridged=transcoder.is_bridged, loss_reasons=transcoder.losses.reasons)
+    return ConversionReport(
+        value=value, wire_format=transcoder.target, bridged=transcoder.is_bridged, loss_reasons=transcoder.losses.reasons
+    )

@@ -51,7 +51,7 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
         is_stream = request.is_stream
     if (model and request.model != model) or request.is_stream is not is_stream:
         request = msgspec.structs.replace(request, model=model or request.model, is_stream=is_stream)
-    return ConversionReport(value=request, bridged=False, loss_reasons=losses.reasons if losses else ())
+    return ConversionReport(value=request, wire_format=protocol, bridged=False, loss_reasons=losses.reasons if losses else ())
 
 
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
@@ -77,7 +77,9 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
         value = msgspec.json.encode(CODECS[protocol].emit_request(request, dialect, losses))
     except RecursionError as error:
         raise client_mistake(error) from error
-    return ConversionReport(value=value, bridged=is_foreign, loss_reasons=losses.reasons if losses else (), names=names)
+    return ConversionReport(
+        value=value, wire_format=protocol, bridged=is_foreign, loss_reasons=losses.reasons if losses else (), names=names
+    )
 
 
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
@@ -88,7 +90,7 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
         response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=protocol), losses, None)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=response, bridged=False, loss_reasons=losses.reasons if losses else ())
+    return ConversionReport(value=response, wire_format=protocol, bridged=False, loss_reasons=losses.reasons if losses else ())
 
 
 def _refuse_kept(request: LlmRequest) -> None:
@@ -120,7 +122,9 @@ def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -
         value = _written(protocol, response, context, losses)
     except RecursionError as error:
         raise provider_mistake(error, None) from error
-    return ConversionReport(value=value, bridged=response.protocol != protocol, loss_reasons=losses.reasons if losses else ())
+    return ConversionReport(
+        value=value, wire_format=protocol, bridged=response.protocol != protocol, loss_reasons=losses.reasons if losses else ()
+    )
 
 
 def _written(protocol: str, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
@@ -150,7 +154,7 @@ def transcode_response(
         value = _written(target, response, context, losses)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=value, bridged=source != target, loss_reasons=losses.reasons if losses else ())
+    return ConversionReport(value=value, wire_format=target, bridged=source != target, loss_reasons=losses.reasons if losses else ())
 
 
 def _renames(protocol: str, tools: tuple[ToolDefinition, ...], parts: list[MessagePart]) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ def transcode_error(
 ) -> ConversionReport[ErrorReply]:
     """Translate a provider's error reply for a client; to the same protocol it is verbatim."""
     if source == target:
-        return ConversionReport(value=ErrorReply(status=status, body=body), bridged=False)
+        return ConversionReport(value=ErrorReply(status=status, body=body), wire_format=target, bridged=False)
     failure = parse_error(source, status, body, headers=headers)
     fault = Fault(
         status=_status_for(target, failure),
@@ -40,7 +40,7 @@ def transcode_error(
         request_id=request_id,
         retry_after_s=failure.retry_after_s,
     )
-    return ConversionReport(value=emit_error(target, fault), bridged=True)
+    return ConversionReport(value=emit_error(target, fault), wire_format=target, bridged=True)
 
 
 def _status_for(target: str, failure: Failure) -> int:
