@@ -26,7 +26,7 @@ from omnillm import (
     user,
 )
 from omnillm.model import ImageUrl, Text
-from omnillm.providers.protocol_names import parse_protocol
+from omnillm.protocols.protocol_names import parse_protocol
 from omnillm.testing import Behaviour, FakeProvider
 
 DEPTH = ToolDefinition(name="depth_of", input_schema={"type": "object", "properties": {"lake": {"type": "string"}}, "required": ["lake"]})

@@ -1,5 +1,8 @@
 """The protocols by name."""
 
+from collections.abc import Callable
+
+import msgspec
 import pytest
 from tests.in_turn import in_turn
 
@@ -47,3 +50,21 @@ def test_a_protocol_that_is_none_is_told_by_every_translation(name: str) -> None
     with pytest.raises(omnillm.ProtocolError, match="There is no protocol 'claude'; there are openai_chat, ") as told:
         TRANSLATIONS[name]("claude")
     assert told.value.reason == "unsupported_wire_format"
+
+
+@in_turn("name", TRANSLATIONS)
+def test_every_spelling_is_taken_by_every_translation(name: str) -> None:
+    """The crate's own, in any case: what comes of it, or is refused, is the same."""
+    translate = TRANSLATIONS[name]
+    under_its_name = outcome(translate, "openai_chat")
+    assert outcome(translate, "Chat_Completions") == outcome(translate, "open_ai_chat_completions_compat") == under_its_name
+
+
+def outcome(translate: Callable[[str], object], protocol: str) -> object:
+    try:
+        made = translate(protocol)
+    except omnillm.OmniError as error:
+        return type(error), error.message
+    if isinstance(made, omnillm.StreamTranscoder):
+        return made.target, made.is_bridged
+    return made if isinstance(made, msgspec.Struct) else type(made)

@@ -33,8 +33,8 @@ def explain(
 def _client_protocol(spelt: str) -> str:
     """Its name. ConfigError: there is none of that spelling, or no client speaks it."""
     from omnillm.errors import ConfigError
+    from omnillm.protocols.protocol_names import parse_protocol
     from omnillm.protocols.registry import PROTOCOLS
-    from omnillm.providers.protocol_names import parse_protocol
 
     name, _ = parse_protocol(spelt)
     if PROTOCOLS[name].is_native_only:

@@ -27,7 +27,7 @@ def transcode(
 ) -> None:
     """Translate one body between protocols: the translation on standard output, what was lost on standard error."""
     from omnillm.protocols.loss import LossReason
-    from omnillm.providers.protocol_names import parse_protocol
+    from omnillm.protocols.protocol_names import parse_protocol
 
     names = [name if name == "canonical" else parse_protocol(name)[0] for name in (source, target)]
     try:

@@ -20,9 +20,9 @@ from omnillm.gateway.quote import Quoter
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.native import BATCH
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.records import Binding, Posting
 from omnillm.routing.target import Plan, Target
 

@@ -19,11 +19,11 @@ from omnillm.gateway.native_asks import NativeAsk
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import RequestPeek
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.batches import FINAL, answer_places, job_status
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import Asked, Operation, batch_path
-from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.records import Binding
 from omnillm.transport.client import Exchange
 

@@ -14,9 +14,9 @@ from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
+from omnillm.protocols.protocol_names import parse_protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.families import FAMILIES
-from omnillm.providers.protocol_names import parse_protocol
 
 
 class Calls:

@@ -8,10 +8,10 @@ from omnillm.errors import BadRequest, UpstreamLost
 from omnillm.library.native import Place
 from omnillm.library.primitive import PrimitiveReply, PrimitiveRequest
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.batches import FINAL, JobStatus, job_status, result_paths
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import BATCH, Asked, id_member, list_member
-from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
 
 FAMILY = "batches"
 

@@ -6,13 +6,17 @@ from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.model.message import Issuer
 from omnillm.protocols import anthropic_messages, bedrock_converse, canonical, gemini_generate_content, openai_chat, openai_responses
 from omnillm.protocols.codec import Codec
+from omnillm.protocols.protocol_names import meant_by
 from omnillm.protocols.shapes import Unfit
 
 
 class _Codecs(dict[str, Codec]):
-    """By protocol."""
+    """By protocol, in any of its spellings."""
 
     def __missing__(self, protocol: str) -> Codec:
+        name = meant_by(protocol)
+        if name:
+            return self[name]
         raise ProtocolError(f"There is no protocol {protocol!r}; there are {', '.join(self)}.", reason="unsupported_wire_format")
 
 
@@ -22,7 +26,7 @@ CODECS: Mapping[str, Codec] = _Codecs(
         for package in (openai_chat, openai_responses, anthropic_messages, gemini_generate_content, bedrock_converse, canonical)
     }
 )
-"""By protocol. One that is not there is a ProtocolError."""
+"""By protocol, in any of its spellings: `name` of what is found is its own. One that is not there is a ProtocolError."""
 
 
 _TOO_DEEP = Unfit("", "nested less deeply")

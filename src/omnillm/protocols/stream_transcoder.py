@@ -25,13 +25,14 @@ class StreamTranscoder:
     """
 
     def __init__(self, source: str, target: str, *, context: ReplyContext, issuer: Issuer | None = None) -> None:
+        codec, own = CODECS[source], CODECS[target]
         self.losses = Losses()
-        self.target = target
-        self.is_bridged = source != target
-        self._issuer = issuer or Issuer(protocol=source)
-        self._decoder = CODECS[source].decoder(self._issuer, self.losses)
-        self.encoder = CODECS[target].encoder(context, self.losses)
-        self._reader = CODECS[source].reader()
+        self.target = own.name
+        self.is_bridged = codec is not own
+        self._issuer = issuer or Issuer(protocol=codec.name)
+        self._decoder = codec.decoder(self._issuer, self.losses)
+        self.encoder = own.encoder(context, self.losses)
+        self._reader = codec.reader()
         custom = custom_names(context)
         self.free_text = FreeTextStream(custom) if custom else None
         """None: no call waits until it is whole."""
@@ -66,7 +67,8 @@ class StreamTranscoder:
 
 def stream_decoder(protocol: str, *, issuer: Issuer | None = None) -> StreamDecoder:
     """Make the decoder of one stream."""
-    return CODECS[protocol].decoder(issuer or Issuer(protocol=protocol), Losses())
+    codec = CODECS[protocol]
+    return codec.decoder(issuer or Issuer(protocol=codec.name), Losses())
 
 
 def stream_encoder(protocol: str, *, context: ReplyContext) -> StreamEncoder:

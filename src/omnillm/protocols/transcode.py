@@ -18,7 +18,7 @@ from omnillm.model.prompt_layout import with_explicit_key
 from omnillm.model.request import LlmRequest
 from omnillm.model.response import LlmResponse
 from omnillm.protocols.anthropic_messages.threads import THREAD, goes_on
-from omnillm.protocols.codec import NO_NAMES, Dialect, ReplyContext
+from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.custom_tools import custom_names, with_free_text
@@ -51,13 +51,15 @@ def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: boo
         is_stream = request.is_stream
     if (model and request.model != model) or request.is_stream is not is_stream:
         request = msgspec.structs.replace(request, model=model or request.model, is_stream=is_stream)
-    return ConversionReport(value=request, wire_format=protocol, bridged=False, loss_reasons=losses.reasons if losses else ())
+    return ConversionReport(value=request, wire_format=codec.name, bridged=False, loss_reasons=losses.reasons if losses else ())
 
 
 def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Dialect()) -> ConversionReport[bytes]:  # noqa: B008  frozen
     """Write a request for a provider. ProtocolError when something required cannot be said; BadRequest: it is nested too deeply."""
     losses = Losses()
     names = NO_NAMES
+    codec = CODECS[protocol]
+    protocol = codec.name
     is_foreign = request.protocol != protocol
     if request.capabilities.prompt_cache is not None:
         request = with_explicit_key(request, provider=dialect.provider, protocol=protocol)
@@ -74,7 +76,7 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
             names = {name: own for own, name in sent.items()}
             request = _renamed(request, sent) if sent else request
     try:
-        value = msgspec.json.encode(CODECS[protocol].emit_request(request, dialect, losses))
+        value = msgspec.json.encode(codec.emit_request(request, dialect, losses))
     except RecursionError as error:
         raise client_mistake(error) from error
     return ConversionReport(
@@ -87,10 +89,10 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
     losses = Losses()
     try:
         codec = CODECS[protocol]
-        response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=protocol), losses, None)
+        response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=codec.name), losses, None)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=response, wire_format=protocol, bridged=False, loss_reasons=losses.reasons if losses else ())
+    return ConversionReport(value=response, wire_format=codec.name, bridged=False, loss_reasons=losses.reasons if losses else ())
 
 
 def _refuse_kept(request: LlmRequest) -> None:
@@ -119,19 +121,20 @@ def emit_response(protocol: str, response: LlmResponse, context: ReplyContext) -
     """Write a reply for a client. UpstreamLost: it is nested too deeply."""
     losses = Losses()
     try:
-        value = _written(protocol, response, context, losses)
+        codec = CODECS[protocol]
+        value = _written(codec, response, context, losses)
     except RecursionError as error:
         raise provider_mistake(error, None) from error
     return ConversionReport(
-        value=value, wire_format=protocol, bridged=response.protocol != protocol, loss_reasons=losses.reasons if losses else ()
+        value=value, wire_format=codec.name, bridged=response.protocol != codec.name, loss_reasons=losses.reasons if losses else ()
     )
 
 
-def _written(protocol: str, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
+def _written(codec: Codec, response: LlmResponse, context: ReplyContext, losses: Losses) -> bytes:
     request = context.request
     if request is not None and request.capabilities.tools and (customs := custom_names(context)):
         response = with_free_text(response, customs)
-    return msgspec.json.encode(CODECS[protocol].emit_reply(response, context, losses))
+    return msgspec.json.encode(codec.emit_reply(response, context, losses))
 
 
 def transcode_request(
@@ -140,7 +143,9 @@ def transcode_request(
     """Translate a client's request. `dialect`: of the provider that it is for."""
     parsed = parse_request(source, body, model=model, is_stream=is_stream)
     emitted = emit_request(target, parsed.value, dialect=dialect or Dialect())
-    return msgspec.structs.replace(emitted, bridged=source != target, loss_reasons=joined(parsed.loss_reasons, emitted.loss_reasons))
+    return msgspec.structs.replace(
+        emitted, bridged=parsed.wire_format != emitted.wire_format, loss_reasons=joined(parsed.loss_reasons, emitted.loss_reasons)
+    )
 
 
 def transcode_response(
@@ -149,12 +154,12 @@ def transcode_response(
     """Translate a provider's reply for its client. `counted`: the usage that was peeked of it; None: it is read."""
     losses = Losses()
     try:
-        codec = CODECS[source]
-        response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=source), losses, counted)
-        value = _written(target, response, context, losses)
+        codec, own = CODECS[source], CODECS[target]
+        response = codec.parse_reply(_decoded(codec.own_reply, body), issuer or Issuer(protocol=codec.name), losses, counted)
+        value = _written(own, response, context, losses)
     except (Unfit, RecursionError) as error:
         raise provider_mistake(error, issuer) from error
-    return ConversionReport(value=value, wire_format=target, bridged=source != target, loss_reasons=losses.reasons if losses else ())
+    return ConversionReport(value=value, wire_format=own.name, bridged=codec is not own, loss_reasons=losses.reasons if losses else ())
 
 
 def _renames(protocol: str, tools: tuple[ToolDefinition, ...], parts: list[MessagePart]) -> Mapping[str, str]:

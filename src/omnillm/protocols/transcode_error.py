@@ -8,6 +8,7 @@ from omnillm.errors import ProtocolError
 from omnillm.outcome import Verdict
 from omnillm.protocols.loss import ConversionReport
 from omnillm.protocols.protocol import Failure, Fault, Protocol
+from omnillm.protocols.protocol_names import meant_by
 from omnillm.protocols.registry import PROTOCOLS
 
 
@@ -30,6 +31,7 @@ def transcode_error(
     source: str, target: str, *, status: int, body: bytes, headers: Mapping[bytes, bytes] | None = None, request_id: str = ""
 ) -> ConversionReport[ErrorReply]:
     """Translate a provider's error reply for a client; to the same protocol it is verbatim."""
+    source, target = _spoken(source).name, _spoken(target).name
     if source == target:
         return ConversionReport(value=ErrorReply(status=status, body=body), wire_format=target, bridged=False)
     failure = parse_error(source, status, body, headers=headers)
@@ -49,7 +51,7 @@ def _status_for(target: str, failure: Failure) -> int:
 
 def _spoken(name: str) -> Protocol:
     """ProtocolError: there is none of that name."""
-    found = PROTOCOLS.get(name)
+    found = PROTOCOLS.get(name) or PROTOCOLS.get(meant_by(name))
     if found is None:
         raise ProtocolError(f"There is no protocol {name!r}; there are {', '.join(PROTOCOLS)}.", reason="unsupported_wire_format")
     return found

@@ -1,8 +1,8 @@
 """https://docs.anthropic.com/en/api."""
 
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES
 from omnillm.providers.auth_scheme import Header
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES
 from omnillm.secret import Secret
 
 ANTHROPIC = Endpoint(

@@ -10,10 +10,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
+from omnillm.protocols.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.auth_scheme import Header
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILY_PATHS, FORMATS_OF_KIND
-from omnillm.providers.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
 AZURE_OPENAI: Final = Endpoint(

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 
 JobStatus = Literal["pending", "running", "succeeded", "failed", "cancelled", "unknown"]
 FINAL: Final = frozenset({"succeeded", "failed", "cancelled"})

@@ -18,10 +18,10 @@ from omnillm.outcome import Verdict
 from omnillm.protocols.bedrock_converse.failure import failure_of
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION, EventFrames
 from omnillm.protocols.counts import UNREADABLE, Count
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, BEDROCK_INVOKE
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.bedrock_count import COUNTER
 from omnillm.providers.endpoint import Endpoint, OwnPath, Streaming
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, BEDROCK_INVOKE
 from omnillm.secret import Secret
 from omnillm.usage import Usage
 

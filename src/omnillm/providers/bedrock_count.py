@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE
 from omnillm.providers.endpoint import Counter
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, BEDROCK_CONVERSE
 
 _GEOGRAPHY: Final = re.compile(r"^(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?=[a-z0-9]+\.)")
 _COUNTED: Final = ("messages", "system", "toolConfig", "additionalModelRequestFields")

@@ -3,8 +3,8 @@
 import re
 
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT, OPENAI_CHAT
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT, OPENAI_CHAT
 
 _CLAUDE = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d+)(?:[-.](\d{1,2}))?(?![0-9])")
 _ADAPTIVE_SINCE = {"opus": (4, 7), "sonnet": (5, 0), "haiku": (5, 0), "fable": (5, 0), "mythos": (5, 0)}

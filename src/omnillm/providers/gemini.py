@@ -1,8 +1,8 @@
 """https://ai.google.dev/api."""
 
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.auth_scheme import Header
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.secret import Secret
 
 GEMINI = Endpoint(

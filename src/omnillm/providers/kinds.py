@@ -4,6 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.errors import ConfigError
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES, parse_protocol
 from omnillm.providers.anthropic import ANTHROPIC
 from omnillm.providers.auth_scheme import AuthScheme
 from omnillm.providers.azure_openai import AZURE_OPENAI, with_version
@@ -14,7 +15,6 @@ from omnillm.providers.heads import check_auth, check_field
 from omnillm.providers.openai import OPENAI
 from omnillm.providers.openai_compatible import OPENAI_COMPATIBLE
 from omnillm.providers.presets import PRESETS
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES, parse_protocol
 from omnillm.providers.urls import check_base_url
 from omnillm.providers.vertex_ai import VERTEX_AI
 from omnillm.secret import Secret

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from omnillm.protocols.bound import CACHED_CONTENT, CONVERSATION, FILE, RESPONSE
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.providers.batches import result_files
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.providers.urls import segment_name
 
 BATCH: Final = "batch"

@@ -1,7 +1,7 @@
 """https://platform.openai.com/docs/api-reference."""
 
+from omnillm.protocols.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
 OPENAI = Endpoint(

@@ -1,7 +1,7 @@
 """Hosts that speak OpenAI's protocol at an address of their own. Those that many use have a kind, in `presets.py`."""
 
+from omnillm.protocols.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
 OPENAI_COMPATIBLE = Endpoint(

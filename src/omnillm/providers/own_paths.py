@@ -3,10 +3,10 @@
 import re
 
 from omnillm.endpoints.format import EMBEDDINGS
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.endpoint import Endpoint, OwnPath
 from omnillm.providers.families import formats_of
 from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_METHODS, GEMINI_SESSIONS, PATHS
-from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)(/.+)")
 """Azure's older paths name the model."""

@@ -1,7 +1,7 @@
 """The paths of operations below a base URL: "generate", "count_tokens", "models", "realtime", and those of the endpoint families."""
 
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.families import FAMILY_PATHS
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 
 PATHS = {
     (OPENAI_CHAT, "generate"): "/chat/completions",

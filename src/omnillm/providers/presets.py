@@ -6,8 +6,8 @@ The sources are each host's own reference and what it answers to a body that Ope
 
 from typing import Final
 
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.secret import Secret
 
 MAX_TOKENS: Final = "max_tokens"

@@ -6,13 +6,13 @@ from typing import Final, Literal
 import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
+from omnillm.protocols.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
 from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS
 from omnillm.providers.native import PLANNED, Metering, Operation, operations
 from omnillm.providers.paths import GEMINI_METHODS
-from omnillm.providers.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
 
 Level = Literal["native", "compatible", "planned"]
 GENERATION: Final = "generation"

@@ -8,9 +8,9 @@ appended; an operation that it already ends with is kept, not doubled. Its query
 import re
 from urllib.parse import SplitResult, quote, urlsplit
 
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.paths import GEMINI_METHODS, PATHS, UPLOADS
-from omnillm.providers.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.urls import gemini_name, path_name, segment_name
 
 _VERSION = re.compile(r"/v1(?:beta1)?/(?=projects/|publishers/)")

@@ -9,10 +9,10 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.providers.anthropic_body import AnthropicBody
 from omnillm.providers.endpoint import Endpoint, OwnPath
 from omnillm.providers.paths import GEMINI_METHODS
-from omnillm.providers.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
 from omnillm.secret import Secret
 
 _GOOGLE = "/publishers/google/models/{model}:{method}"

@@ -1,8 +1,8 @@
 import pytest
 
 from omnillm.errors import ConfigError
+from omnillm.protocols.protocol_names import PROTOCOL_NAMES, parse_protocol
 from omnillm.providers.kinds import endpoint
-from omnillm.providers.protocol_names import PROTOCOL_NAMES, parse_protocol
 from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
 

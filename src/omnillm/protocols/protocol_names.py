@@ -25,11 +25,15 @@ SPELLINGS = {
 COMPAT_SUFFIX = "_compat"
 
 
+def meant_by(text: str) -> str:
+    """The protocol that a spelling means, in any case, with `_compat` or without; "": none."""
+    return SPELLINGS.get(text.strip().lower().removesuffix(COMPAT_SUFFIX), "")
+
+
 def parse_protocol(text: str) -> tuple[str, bool]:
     """Return the protocol's name, and whether a `_compat` spelling said that the base URL is the whole URL; any case."""
-    spelt = text.strip().lower()
-    name = SPELLINGS.get(spelt.removesuffix(COMPAT_SUFFIX))
-    if name is None:
+    spelt, name = text.strip().lower(), meant_by(text)
+    if not name:
         close = hint(spelt, PROTOCOL_NAMES)
         known = "" if "valid:" in close else f" (valid: {', '.join(PROTOCOL_NAMES)}, each also with {COMPAT_SUFFIX})"
         raise ConfigError(f"unknown protocol {text[:64]!r}{close}{known}", path="protocol")
