@@ -39,6 +39,10 @@ class OmniError(Exception):
         self.attempts = 0
         """How often that call had been sent."""
 
+    def note_call(self, request_id: str, attempts: int) -> None:
+        """Say which call it ended, and how often that had been sent."""
+        self.request_id, self.attempts = request_id, attempts
+
 
 class CallerFault(OmniError):
     """The caller's own mistake: never dents a breaker."""
@@ -198,8 +202,7 @@ class Defect(OmniError):
 
     def __init__(self, request_id: str, attempts: int) -> None:
         super().__init__(f"The gateway failed to answer. Its log tells more, under request id {request_id}.")
-        self.request_id = request_id
-        self.attempts = attempts
+        self.note_call(request_id, attempts)
 
 
 class ConfigError(OmniError):

@@ -537,10 +537,10 @@ class World:
                 for circuit in (*circuits, pool.outage.circuit):
                     assert grants.issuperset(circuit.probes), "half-open for ever"
             for each in pool.keys.values():
-                assert each.is_ready == each.is_closed == (each in pool._ready)
-                assert not (each.is_ready and each.label in pool._awaiting)
-                rests = {rested.label for _, _, rested in pool._resting}
-                assert each.is_ready or each.label in pool._awaiting or each.label in rests, "a key is lost"
+                assert each.is_ready == each.is_closed == (each in pool._roster.ready)
+                assert not (each.is_ready and each.label in pool._roster.awaiting)
+                rests = {rested.label for _, _, rested in pool._roster.resting}
+                assert each.is_ready or each.label in pool._roster.awaiting or each.label in rests, "a key is lost"
             assert all(each.in_use for each in pool.removed)
 
 

@@ -104,7 +104,7 @@ class Case(msgspec.Struct, eq=False):
     def fail(self, error: BaseException) -> None:
         """Give everything back because of an error. What nobody foresaw is raised as its Defect."""
         if isinstance(error, OmniError):
-            error.request_id, error.attempts = self.request_id, self.attempts
+            error.note_call(self.request_id, self.attempts)
             if self.claim is not None:
                 self.claim.keep_failure(error)
             self.close(status=error.status, outcome=error.code)

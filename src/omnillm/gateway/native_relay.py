@@ -202,8 +202,7 @@ class NativeRelay:
     def _fail(self, verdict: Verdict, error: OmniError) -> OmniError:
         if self._given_up is not None:
             return self._given_up
-        case = self.case
-        error.request_id, error.attempts = case.request_id, case.attempts
+        error.note_call(self.case.request_id, self.case.attempts)
         self._close_failed(verdict, error.code, error.status)
         return error
 

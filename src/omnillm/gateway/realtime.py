@@ -205,7 +205,7 @@ class Session:
     def _fail(self, error: OmniError, verdict: Verdict) -> OmniError:
         if not self._is_settled:
             self.failure = error
-            error.request_id, error.attempts = self.case.request_id, self.case.attempts
+            error.note_call(self.case.request_id, self.case.attempts)
             self._settle(verdict, error.status, error.code)
         self.socket.close(NORMAL)
         return error

@@ -194,7 +194,7 @@ class Relay(msgspec.Struct, eq=False):
 
     def _settle_failed(self, verdict: Verdict, error: OmniError) -> OmniError:
         if not self._is_settled:
-            error.request_id, error.attempts = self.case.request_id, self.case.attempts
+            error.note_call(self.case.request_id, self.case.attempts)
             self._settle(verdict, error.status, error.code)
         return self._given_up or error
 

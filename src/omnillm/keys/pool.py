@@ -1,15 +1,13 @@
 """The keys of one provider: which one takes a call, and what the call's end means for them.
 
-Keys that are plainly ready stand in a list to draw from; those that rest (dead, tripped) in a heap by the moment of their return, and then
-among the awaiting, of which each takes one call as its probe. So a lease looks at a few keys, however many there are.
+Keys that are plainly ready stand in a list to draw from, those that rest or await a probe apart from them (`roster.py`). So a lease looks
+at a few keys, however many there are.
 """
 
 from collections.abc import Collection
-from heapq import heappop, heappush
-from itertools import islice
 
 from omnillm.keys.affinity import favourite
-from omnillm.keys.circuit import CLOSED, OPEN
+from omnillm.keys.circuit import CLOSED
 from omnillm.keys.demand import Dice, KeyTerms, PoolTerms, Wish
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group, group_name
@@ -17,8 +15,9 @@ from omnillm.keys.judgement import HARMLESS, JUDGEMENTS
 from omnillm.keys.key import LATENCY_WEIGHT, Key
 from omnillm.keys.outage import Outage
 from omnillm.keys.outlook import Outlook, outlook
+from omnillm.keys.roster import Roster
 from omnillm.keys.search import Search
-from omnillm.keys.selection import SELECTIONS, Ready
+from omnillm.keys.selection import SELECTIONS
 from omnillm.outcome import Outcome, Verdict
 
 SUCCESS = Verdict.SUCCESS
@@ -40,8 +39,6 @@ class Pool:
         self._groups: dict[str, Group] = {}
         self._favourites: dict[tuple[int, str], Key] = {}
         self._breaker = terms.breaker
-        self._tie = 0
-        """Orders keys that return at the same moment."""
         self._searches: dict[str, Search] = {}
         """In vain, by model."""
         self.configure(terms, 0.0)
@@ -112,13 +109,14 @@ class Pool:
 
     def lease(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Grant | None:
         """Takes a slot of a key for `model`, not among the labels in `passed`, and room in its windows. None: there is none."""
-        if self._resting and self._resting[0][0] <= now:
-            self._wake(now)
+        roster = self._roster
+        if roster.resting and roster.resting[0][0] <= now:
+            roster.wake(now)
         tokens = wish.tokens
-        if self._awaiting or self._searches or wish.pinned or wish.affinity:
+        if roster.awaiting or self._searches or wish.pinned or wish.affinity:
             key = self._pick(wish, model, passed, now)
         else:
-            key = self._select(self._ready, model, tokens, passed, now, self.dice)
+            key = self._select(roster.ready, model, tokens, passed, now, self.dice)
         if key is None:
             return None
         model_class = key.class_by_model[model]  # who picked the key has just looked there
@@ -148,18 +146,19 @@ class Pool:
             search = self._searches.get(model)
             if search is not None and search.covers(wish.tokens, now):
                 return search.pick(wish.tokens, passed, now)
-        if self._awaiting:
+        if self._roster.awaiting:
             return self._pick_or_probe(wish, model, passed, now)
-        return self._select(self._ready, model, wish.tokens, passed, now, self.dice)
+        return self._select(self._roster.ready, model, wish.tokens, passed, now, self.dice)
 
     def _pick_or_probe(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
         """A call that has already failed once is not risked on a probe while a ready key has room."""
+        roster = self._roster
         if not wish.tried:
-            key = self._probe(model, wish.tokens, passed, now, most=PROBES_LOOKED_AT)
+            key = roster.probe(model, wish.tokens, passed, now, most=PROBES_LOOKED_AT)
             if key is not None:
                 return key
-        key = self._select(self._ready, model, wish.tokens, passed, now, self.dice)
-        return key or self._probe(model, wish.tokens, passed, now, most=len(self._awaiting))
+        key = self._select(roster.ready, model, wish.tokens, passed, now, self.dice)
+        return key or roster.probe(model, wish.tokens, passed, now, most=len(roster.awaiting))
 
     def outlook(self, wish: Wish, model: str, passed: Collection[str], now: float, *, is_bound_enough: bool = False) -> Outlook:
         """After `lease` found nothing: why, and until when. `is_bound_enough`: its moments may be too early."""
@@ -187,14 +186,6 @@ class Pool:
             if known is not None:
                 self._favourites[affinity, model] = known
         return known
-
-    def _probe(self, model: str, tokens: int, passed: Collection[str], now: float, *, most: int) -> Key | None:
-        for label in tuple(islice(self._awaiting, most)):
-            key = self._awaiting[label]
-            if key.fits(model, tokens, passed, now):
-                return key
-            self._awaiting[label] = self._awaiting.pop(label)
-        return None
 
     # -- release
 
@@ -258,44 +249,13 @@ class Pool:
 
     def _place_all(self, now: float) -> None:
         """From scratch: after a change of configuration or by an administrator."""
-        self._ready = Ready()
-        self._awaiting: dict[str, Key] = {}
-        self._resting: list[tuple[float, int, Key]] = []
+        self._roster = Roster(self.keys.values(), now)
         self._searches.clear()
         self._favourites.clear()
-        for key in self.keys.values():
-            key.is_ready = False
-            self._place(key)
-        self._wake(now)
 
     def _place(self, key: Key) -> None:
-        """Puts the key where its circuits say."""
-        if key.is_removed:
-            if not key.in_use and key in self.removed:
-                self.removed.remove(key)
-            return
-        if key.is_closed:
-            if not key.is_ready:
-                key.is_ready = True
-                self._ready.join(key)
-                self._awaiting.pop(key.label, None)
-            return
-        if key.is_ready:
-            key.is_ready = False
-            self._ready.remove(key)
-        circuits = (key.dead, key.breaker.circuit)
-        moments = [circuit.until for circuit in circuits if circuit.state is OPEN]
-        moments = moments or [circuit.probe_until for circuit in circuits if circuit.probes]
-        if moments:
-            self._awaiting.pop(key.label, None)
-            self._tie += 1
-            heappush(self._resting, (max(moments), self._tie, key))
-        else:
-            self._awaiting[key.label] = key
-
-    def _wake(self, now: float) -> None:
-        """Whoever has rested enough awaits a probe. An entry whose key rests for longer now has a later twin."""
-        while self._resting and self._resting[0][0] <= now:
-            key = heappop(self._resting)[2]
-            if not key.is_removed and not key.is_ready and key.can_probe(now):
-                self._awaiting[key.label] = key
+        """Puts the key where its circuits say; one that is removed is forgotten with its last call."""
+        if not key.is_removed:
+            self._roster.place(key)
+        elif not key.in_use and key in self.removed:
+            self.removed.remove(key)

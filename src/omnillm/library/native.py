@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from omnillm.assemble import Program
-from omnillm.errors import BadRequest, Forbidden, OmniError, UpstreamLost
+from omnillm.errors import BadRequest, Forbidden, UpstreamLost
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import REALTIME, Call, Caller
@@ -225,13 +225,10 @@ async def read_native_events(relay: NativeRelay) -> AsyncIterator[StreamFrame | 
             yield BinaryChunk(data=piece)
     failure = relay.failure
     if failure is not None:
-        raise _failed(UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed"), relay.case)
+        error = UpstreamLost(f"The provider's stream failed: {failure.code}.", code="stream_failed")
+        error.note_call(relay.case.request_id, relay.case.attempts)
+        raise error
     yield completed(relay.case)
-
-
-def _failed(error: OmniError, case: Case) -> OmniError:
-    error.request_id, error.attempts = case.request_id, case.attempts
-    return error
 
 
 def visible_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
