@@ -14,7 +14,7 @@ from tests.journeys.test_native import ADA, BOB, CONFIG, ask, upload
 from tests.journeys.test_reload import reload
 
 from omnillm import Gateway, OmniError, PrimitiveRequest, ProviderEndpoint
-from omnillm.gateway.batch_calendar import GIVEN_UP_MS, BatchCalendar
+from omnillm.gateway.native.batch_calendar import GIVEN_UP_MS, BatchCalendar
 from omnillm.records import BATCH_BILL
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, ManualClock
 from omnillm.testing.rows import binding, request_id

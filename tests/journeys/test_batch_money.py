@@ -21,7 +21,7 @@ from omnillm import (
     PrimitiveRequest,
     ProviderEndpoint,
 )
-from omnillm.gateway.batch_lines import Results, uploaded_lines
+from omnillm.gateway.native.batch_lines import Results, uploaded_lines
 from omnillm.providers.kinds import KINDS
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 

@@ -6,8 +6,8 @@ from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, u
 from tests.journeys.wire import DIALECTS, PROVIDERS, Line, Question, ask, exchange
 
 from omnillm.gateway.answer import Answer
-from omnillm.gateway.meter import Meter
-from omnillm.gateway.native_relay import NativeRelay
+from omnillm.gateway.native.relay import NativeRelay
+from omnillm.gateway.sessions.meter import Meter
 from omnillm.server import inference
 from omnillm.testing import FakeProvider, Fault
 from omnillm.usage import NO_USAGE

@@ -11,7 +11,7 @@ from tests.journeys.wire import Line, Question, Reply, exchange
 from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
-from omnillm.gateway.native_relay import at_the_end
+from omnillm.gateway.native.relay import at_the_end
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 from omnillm.testing.faults import Fault
 

@@ -7,10 +7,10 @@ from typing import Final, Protocol
 
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable, OmniError
-from omnillm.gateway.batch_calendar import GIVEN_UP_MS, BatchCalendar
-from omnillm.gateway.batch_look import BatchLook
-from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.faults import report_defect
+from omnillm.gateway.native.batch_calendar import GIVEN_UP_MS, BatchCalendar
+from omnillm.gateway.native.batch_look import BatchLook
+from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.providers.endpoint import Endpoint
 from omnillm.records import Binding
 

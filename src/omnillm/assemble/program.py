@@ -26,22 +26,22 @@ from omnillm.config import configured
 from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.batch_bounds import BatchBounds
-from omnillm.gateway.batch_look import BatchLook
-from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Bindings
 from omnillm.gateway.budgets import BudgetCalendar
 from omnillm.gateway.counters import Counters
-from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.ended import EndedCalls, Observer
 from omnillm.gateway.engine import Engine
 from omnillm.gateway.idempotency import Idempotency
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.native import NativeEngine
-from omnillm.gateway.native_lists import NativeLists
+from omnillm.gateway.native.batch_bounds import BatchBounds
+from omnillm.gateway.native.batch_look import BatchLook
+from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.engine import NativeEngine
+from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.rounds import DispatchSettings
+from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstreams
 from omnillm.money import format_usd

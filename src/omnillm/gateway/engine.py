@@ -7,12 +7,12 @@ from typing import Any
 from omnillm.gateway.bindings import pinned
 from omnillm.gateway.call import Call, IdempotencyKey
 from omnillm.gateway.case import Case
-from omnillm.gateway.dialling import Dialling
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
 from omnillm.gateway.idempotency import Claim, Idempotency, Replay
-from omnillm.gateway.realtime import Session
 from omnillm.gateway.relay import Relay
+from omnillm.gateway.sessions.dialling import Dialling
+from omnillm.gateway.sessions.session import Session
 from omnillm.gateway.settlement import Settlement
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan

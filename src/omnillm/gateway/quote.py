@@ -12,7 +12,7 @@ from omnillm.gateway.call import GENERATE, REALTIME, Call, has_ambiguous_body
 from omnillm.gateway.extras import NO_EXTRAS, Extras, extras_of
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.price_book import PriceBook
-from omnillm.gateway.turns import LONGEST_CONTEXT, turn_bound
+from omnillm.gateway.sessions.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import prompt_tokens
 from omnillm.pricing.terms import PLAIN

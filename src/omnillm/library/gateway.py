@@ -18,8 +18,8 @@ from omnillm.endpoints.api import ApiRequest
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.call import Call
 from omnillm.gateway.idempotency import Replay
-from omnillm.gateway.realtime import Session
 from omnillm.gateway.relay import Relay
+from omnillm.gateway.sessions.session import Session
 from omnillm.library import families
 from omnillm.library.calls import Calls
 from omnillm.library.endpoints import ProviderEndpoint

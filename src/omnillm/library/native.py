@@ -13,8 +13,8 @@ from omnillm.framing.sse import SseReader
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import REALTIME, Call, Caller
 from omnillm.gateway.case import Case
-from omnillm.gateway.native_asks import NativeAsk, check_written, read_asked, without_credentials
-from omnillm.gateway.native_relay import NativeRelay
+from omnillm.gateway.native.asks import NativeAsk, check_written, read_asked, without_credentials
+from omnillm.gateway.native.relay import NativeRelay
 from omnillm.library.bodies import asks_for_events, open_body
 from omnillm.library.primitive import (
     BinaryChunk,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from omnillm.errors import BadRequest, Forbidden, ProviderError
-from omnillm.gateway.realtime import Session
+from omnillm.gateway.sessions.session import Session
 from omnillm.library.primitive import PrimitiveRequest, body_of
 from omnillm.money import format_usd
 from omnillm.protocols.sessions.gemini_live import read_setup

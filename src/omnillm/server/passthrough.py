@@ -16,8 +16,8 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
 from omnillm.gateway.faults import fault_of, report_defect
-from omnillm.gateway.native_asks import NativeAsk, read_asked, without_credentials
-from omnillm.gateway.native_relay import NativeRelay
+from omnillm.gateway.native.asks import NativeAsk, read_asked, without_credentials
+from omnillm.gateway.native.relay import NativeRelay
 from omnillm.money import format_usd
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.endpoint import SIGNING, Endpoint

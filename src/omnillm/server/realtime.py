@@ -16,7 +16,7 @@ from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, Forbidden, OmniError, ProviderError, Refused, RequestTimeout
 from omnillm.gateway.call import Call, Caller, has_repeated_members, read_members
 from omnillm.gateway.faults import fault_of, report_defect
-from omnillm.gateway.realtime import Session
+from omnillm.gateway.sessions.session import Session
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS

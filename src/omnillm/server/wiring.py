@@ -6,8 +6,8 @@ import msgspec
 
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.engine import Engine
-from omnillm.gateway.native import NativeEngine
-from omnillm.gateway.native_lists import NativeLists
+from omnillm.gateway.native.engine import NativeEngine
+from omnillm.gateway.native.lists import NativeLists
 from omnillm.providers.endpoint import Endpoint
 from omnillm.routing.router import Router
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator

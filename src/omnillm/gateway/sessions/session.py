@@ -8,11 +8,11 @@ import msgspec
 
 from omnillm.errors import BudgetExceeded, Defect, LedgerUnavailable, OmniError, RequestTimeout, UpstreamLost, shutting_down
 from omnillm.gateway.admission import Admission
-from omnillm.gateway.advance import Advance
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.meter import Meter
+from omnillm.gateway.sessions.advance import Advance
+from omnillm.gateway.sessions.meter import Meter
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.protocols.sessions.session import SessionProtocol

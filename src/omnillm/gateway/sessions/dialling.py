@@ -13,8 +13,8 @@ from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import Dispatch, authenticate, cut, garbled, late, read_error, renewed
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.realtime import Dialled, Session
 from omnillm.gateway.rounds import VISIBLE
+from omnillm.gateway.sessions.session import Dialled, Session
 from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure

@@ -8,7 +8,7 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.meter import Meter
+from omnillm.gateway.sessions.meter import Meter
 
 
 class Advance:

@@ -15,8 +15,8 @@ from omnillm.errors import BadRequest, UpstreamLost
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import SUCCESS, Case
-from omnillm.gateway.native import NativeEngine
-from omnillm.gateway.native_asks import NativeAsk
+from omnillm.gateway.native.asks import NativeAsk
+from omnillm.gateway.native.engine import NativeEngine
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.native import Listing, id_member, list_member, listing, made

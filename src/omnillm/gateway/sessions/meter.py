@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from omnillm.gateway.attempt import UNSEEN_TOKENS_A_SECOND
-from omnillm.gateway.turns import longest_output, prompt_bound, turn_bound
+from omnillm.gateway.sessions.turns import longest_output, prompt_bound, turn_bound
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.sessions.session import Report, Watch
 from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage

@@ -10,12 +10,12 @@ import msgspec
 from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
-from omnillm.gateway.batch_lines import Line, uploaded_lines
 from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_members
 from omnillm.gateway.extras import NO_EXTRAS
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.native_asks import NativeAsk
+from omnillm.gateway.native.asks import NativeAsk
+from omnillm.gateway.native.batch_lines import Line, uploaded_lines
 from omnillm.gateway.quote import Quoter
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.counts import UNREADABLE

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from omnillm.gateway.meter import Meter
-from omnillm.gateway.turns import LONGEST_CONTEXT, LONGEST_OUTPUT, turn_bound
+from omnillm.gateway.sessions.meter import Meter
+from omnillm.gateway.sessions.turns import LONGEST_CONTEXT, LONGEST_OUTPUT, turn_bound
 from omnillm.pricing.cost import Price, bound, cost
 from omnillm.protocols.sessions.openai_realtime import RealtimeWatch
 from omnillm.protocols.sessions.session import OWN_TOKENS

@@ -9,13 +9,13 @@ from typing import Final
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.gateway.batch_lines import Results
-from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import SUCCESS, Case
-from omnillm.gateway.native import NativeEngine
-from omnillm.gateway.native_asks import NativeAsk
+from omnillm.gateway.native.asks import NativeAsk
+from omnillm.gateway.native.batch_lines import Results
+from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.engine import NativeEngine
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import RequestPeek

@@ -9,17 +9,17 @@ import msgspec
 from omnillm.errors import BadRequest, CallerFault
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
-from omnillm.gateway.batch_bounds import BatchBound, BatchBounds
-from omnillm.gateway.batch_lines import Results
-from omnillm.gateway.batch_money import BatchMoney
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import Dispatch, authenticate, read_error, renewed
-from omnillm.gateway.native_asks import NativeAsk
-from omnillm.gateway.native_names import files_named, is_ambiguous, is_object, model_named
-from omnillm.gateway.native_relay import NativeRelay
-from omnillm.gateway.native_weight import expected_tokens
+from omnillm.gateway.native.asks import NativeAsk
+from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds
+from omnillm.gateway.native.batch_lines import Results
+from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.names import files_named, is_ambiguous, is_object, model_named
+from omnillm.gateway.native.relay import NativeRelay
+from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstream, Upstreams
