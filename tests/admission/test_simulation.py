@@ -21,6 +21,7 @@ OPEN_MOST = 60
 OUTCOMES = {
     *("Ticket", "Lease", "Wait", "served", "requests_limit", "tokens_limit", "concurrency_limit", "budget_exceeded", "budget_held"),
     *("all_keys_limited", "all_keys_broken", "no_key_serves_model", "all_keys_tried", "retry_budget", "call_too_large", "queue_full"),
+    "earmark",
 }
 
 
@@ -191,6 +192,8 @@ def test_all_that_was_granted_can_be_given_back(seed):
     assert not world.waiting
     assert all(each.in_flight == each.tpm_inflight == 0 for each in world.controller.keys(world.now))
     assert all(each.reserved_nanousd == 0 for each in world.controller.budgets())
+    world.pass_time(200_000.0)
+    assert all(each.rpm_used == each.tpm_used == 0 for each in world.controller.keys(world.now))
 
 
 def test_the_same_seed_leads_to_the_same_state_in_every_process():

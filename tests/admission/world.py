@@ -208,6 +208,8 @@ class World:
         if isinstance(answer, Refusal) and answer.code in {"all_keys_limited", "all_keys_broken"} and not self.told:
             self._check_refusal(answer, self._view(need))
         self._take_told()
+        if case in self.leasing.earmarks._made:
+            self.kinds["earmark"] += 1
         assert not (could_be_served and could_be_served & self._servable()), "passed by, though there was a key"
 
     def sent(self, lease_id):
@@ -521,6 +523,7 @@ class World:
         assert self.leasing.grants.keys() == self.out.keys()
         assert self.controller._cases.keys() == self._alive()
         assert {*self.controller._asks.waiters, *self.controller._needs.waiters} == self.waiting.keys()
+        assert self.leasing.earmarks._made.keys() <= self.controller._needs.waiters.keys(), "room is kept for nobody"
         for name, caller in self.tickets._callers.items():
             assert caller.in_use == sum(held.ask.caller == name for held in self.open.values())
 
@@ -536,6 +539,8 @@ class World:
                 circuits = [each.dead, each.breaker.circuit, *each.denials.values(), *(one.circuit for one in each.group.classes())]
                 for circuit in (*circuits, pool.outage.circuit):
                     assert grants.issuperset(circuit.probes), "half-open for ever"
+            kept = {earmark for earmark, of in self.leasing.earmarks._made.values() if of is pool}
+            assert {each.group.earmark for each in pool.keys.values()} - {None} == kept
             for each in pool.keys.values():
                 assert each.is_ready == each.is_closed == (each in pool._roster.ready)
                 assert not (each.is_ready and each.label in pool._roster.awaiting)

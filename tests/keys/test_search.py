@@ -52,6 +52,17 @@ def test_room_for_a_small_call_stays_for_one_after_a_larger_looked():
     assert desk.lease(tokens=60) is None
 
 
+def test_who_asks_only_how_it_stands_is_told_of_what_was_given_back():
+    """It stands behind a larger call of its caller, which the room is too small for."""
+    desk = Desk(key("a", tpm=1000))
+    grant = desk.lease(tokens=1000)
+    desk.outlook(tokens=50)
+    desk.end(grant, tokens=900)
+    assert desk.lease(tokens=500) is None
+    desk.outlook(tokens=500)
+    assert desk.outlook(tokens=60, is_bound_enough=True).wakes_at == desk.now
+
+
 @pytest.mark.parametrize(("searched", "used", "asked"), [(600, 300, 600), (600, 300, 650), (100, 300, 600)])
 def test_a_group_that_will_have_room_sooner_than_was_known_wakes_the_call_then(searched, used, asked):
     """Something was given back there: not enough for now, but time will bring the rest before it does anywhere else."""

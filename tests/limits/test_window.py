@@ -96,6 +96,16 @@ def test_the_earliest_moment_is_the_first_with_room(steps, amount, later):
     assert window.tokens_left(earliest) >= amount
 
 
+def test_what_will_have_slid_out_is_what_is_sent_long_enough_before():
+    """To the bucket; what is pending, and what is sent in the second that runs, is not told of."""
+    window = Window(inf, 100)
+    for now in (10.0, 20.0, 30.5):
+        window.charge(5, now)
+    window.reserve(50)
+    gone = [window.tokens_gone_by(moment, 31.0) for moment in (70.0, 71.0, 80.9, 81.0, 91.0, 1000.0)]
+    assert gone == [0, 5, 5, 10, 15, 15]
+
+
 def test_what_is_pending_never_slides_out():
     """A grant counts in the present until it is sent, and for a minute from then on."""
     window = Window(inf, LIMIT)

@@ -1,11 +1,16 @@
 """The open file of one call: what it was admitted with, and the leases that it holds now."""
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from omnillm.admission.asks import Ask, CallerConfigured, Ticket
 from omnillm.admission.callers import Caller
 from omnillm.limits.budget import Period
 from omnillm.limits.window import Window
+
+Tried = Collection[tuple[str, str]]
+"""(provider, label) of keys."""
 
 
 class Case(Struct, kw_only=True, eq=False):
@@ -44,6 +49,11 @@ class Case(Struct, kw_only=True, eq=False):
         self.caller.in_use -= 1
         if charged is not None and tokens is not None:
             charged.correct(tokens - self.ask.tokens, self.opened_at, now)
+
+
+def labels_of(tried: Tried, provider: str) -> frozenset[str]:
+    """The labels among `tried` that are the provider's."""
+    return frozenset([label for name, label in tried if name == provider])
 
 
 def bare(case_id: str) -> Case:

@@ -42,7 +42,7 @@ class AdmissionController:
         self._tickets = Tickets(self._cases)
         self._leasing = Leasing(self._cases, dice)
         self._asks = Queue(self._tickets.admit, self._tickets.refuse)
-        self._needs = Queue(self._leasing.find, self._leasing.refuse, is_larger_vain=True)
+        self._needs = Queue(self._leasing.find_again, self._leasing.refuse, is_larger_vain=True, earmarks=self._leasing.earmarks)
         self._deliver = deliver
         self._depth = 0
         self.configure(configured, now)
@@ -210,6 +210,7 @@ class AdmissionController:
             mine = queue.turn_away(waiter, now)
         if mine is None and len(self._asks.waiters) + len(self._needs.waiters) > self._depth:
             queue.leave(waiter.case_id)
+            self._serve(now)
             mine = Refusal(case_id=waiter.case_id, code="queue_full", status=503, retry_after_s=1.0)
         return mine if mine is not None else Wait(case_id=waiter.case_id, until=waiter.until)
 

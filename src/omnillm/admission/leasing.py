@@ -1,12 +1,12 @@
 """From a need to a key: the targets in order, the providers that are passed over, the keys that were tried, and why nobody can."""
 
-from collections.abc import Collection
 from math import isfinite
 
 from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease, Need, PoolConfigured, Refusal
-from omnillm.admission.case import Case, bare
+from omnillm.admission.case import Case, Tried, bare, labels_of
+from omnillm.admission.earmarks import Earmarks
 from omnillm.keys.circuit import CLOSED
 from omnillm.keys.demand import Dice
 from omnillm.keys.grant import Grant
@@ -16,7 +16,6 @@ from omnillm.keys.pool import Pool
 NONE: frozenset[str] = frozenset()
 RETRY_AFTER_S = 1.0
 """When only the end of another call can make room, nobody knows when."""
-Tried = Collection[tuple[str, str]]
 
 
 class Leasing:
@@ -28,9 +27,11 @@ class Leasing:
         self._last_id = 0
         self.pools: dict[str, Pool] = {}
         self.grants: dict[int, Grant] = {}
+        self.earmarks = Earmarks(self.pools)
 
     def configure(self, pools: tuple[PoolConfigured, ...], now: float) -> None:
         """State is kept by provider and label."""
+        self.earmarks.drop_all()
         for terms in pools:
             pool = self.pools.get(terms.provider)
             if pool is None:
@@ -69,6 +70,14 @@ class Leasing:
             if grant is not None:
                 return self._lease(grant, need, now)
         return self._judge(need, failed_over, now) if need is asked else _no_retry(need)
+
+    def find_again(self, need: Need, now: float) -> Lease | Refusal | float:
+        """For who waits: as if there were no room kept for it."""
+        earmark = self.earmarks.lift(need.case_id)
+        answer = self.find(need, now)
+        if earmark is not None and isinstance(answer, float):
+            earmark.renew(now)
+        return answer
 
     def refuse(self, need: Need, now: float) -> Refusal | None:
         """Why `need` would be refused even if nobody stood before it; None: it may wait."""
@@ -134,11 +143,6 @@ class Leasing:
                 passed = labels_of(tried, provider) if tried else NONE
                 view.merge(pool.outlook(need, model, passed, now, is_bound_enough=is_bound_enough))
         return view
-
-
-def labels_of(tried: Tried, provider: str) -> frozenset[str]:
-    """The labels among `tried` that are the provider's."""
-    return frozenset([label for name, label in tried if name == provider])
 
 
 def _no_retry(need: Need) -> Refusal:

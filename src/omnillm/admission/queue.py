@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from omnillm.admission.asks import Ask, Lease, Need, Refusal, Ticket
 
 QuestionT = TypeVar("QuestionT", bound=Ask | Need)
+AskedT_contra = TypeVar("AskedT_contra", bound=Ask | Need, contravariant=True)
 AnswerT = TypeVar("AnswerT", bound=Ticket | Lease)
 
 
@@ -43,6 +44,17 @@ class Line(Generic[QuestionT]):
         self.turn = turn
 
 
+class Earmarks(Protocol[AskedT_contra]):
+    """Room that is kept for some who wait. Whoever is asked for again is asked for as if there were none for it."""
+
+    def keep(self, question: AskedT_contra, now: float, /) -> None: ...
+
+    def renew(self, now: float) -> None: ...
+
+    def drop(self, case_id: str) -> bool:
+        """Of who waits no more. True: there was some, for others now."""
+
+
 class Queue(Generic[QuestionT, AnswerT]):
     """`attempt` answers a question, or while it may wait, says before which moment it is no use to ask again unless `stir` is called.
 
@@ -56,11 +68,13 @@ class Queue(Generic[QuestionT, AnswerT]):
         refuse: Callable[[QuestionT, float], Refusal | None],
         *,
         is_larger_vain: bool = False,
+        earmarks: Earmarks[QuestionT] | None = None,
     ) -> None:
         self.waiters: dict[str, Waiter[QuestionT]] = {}
         self._attempt = attempt
         self._refuse = refuse
         self._is_larger_vain = is_larger_vain
+        self._earmarks = earmarks
         self._lines: dict[str, Line[QuestionT]] = {}
         self._fresh: dict[str, Line[QuestionT]] = {}
         """Lines whose head nobody has tried yet."""
@@ -90,6 +104,8 @@ class Queue(Generic[QuestionT, AnswerT]):
         waiter = self.waiters.pop(case_id, None)
         if waiter is None:
             return
+        if self._earmarks is not None and self._earmarks.drop(case_id):
+            self._is_stirred = True
         line = self._lines[waiter.caller]
         lane = line.lanes[waiter.lane]
         lane.remove(waiter)
@@ -121,6 +137,15 @@ class Queue(Generic[QuestionT, AnswerT]):
 
     def serve(self, now: float) -> list[AnswerT | Refusal]:
         """Answers every waiter that can be answered, in fair order."""
+        served = self._serve_all(now)
+        while self._is_stirred:
+            served += self._serve_all(now)
+        return served
+
+    def _serve_all(self, now: float) -> list[AnswerT | Refusal]:
+        """Once. Who leaves the queue may make room for those who were asked before."""
+        if self._earmarks is not None:
+            self._earmarks.renew(now)
         if self._is_stirred or now >= self._wakes_at:
             lines = list(self._lines.values())
             self._wakes_at = inf
@@ -150,6 +175,8 @@ class Queue(Generic[QuestionT, AnswerT]):
             answer = self._attempt(waiter.question, now)
             if isinstance(answer, float):
                 self._wakes_at = min(self._wakes_at, answer)
+                if self._earmarks is not None and name not in vain:
+                    self._earmarks.keep(waiter.question, now)
                 if self._is_larger_vain:
                     vain[name] = waiter.size
                 continue

@@ -9,6 +9,7 @@ from omnillm.keys.pattern import matches
 from omnillm.limits.window import Window, resized
 
 if TYPE_CHECKING:
+    from omnillm.keys.earmark import Earmark
     from omnillm.keys.key import Key
 
 MODELS_MOST = 1000
@@ -18,12 +19,14 @@ MODELS_MOST = 1000
 class Group:
     """A window for all models together, and a `ModelClass` for each pattern, or for each model that no pattern names."""
 
-    __slots__ = ("_classes", "_limits", "class_by_model", "keys", "name", "window")
+    __slots__ = ("_classes", "_limits", "class_by_model", "earmark", "keys", "name", "window")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.keys: list[Key] = []
         self.window: Window | None = None
+        self.earmark: Earmark | None = None
+        """One at a time: two would both count on what slides out."""
         self._limits: dict[str, Limits] = {}
         self._classes: dict[str, ModelClass] = {}
         self.class_by_model: dict[str, ModelClass] = {}

@@ -5,10 +5,13 @@ at a few keys, however many there are.
 """
 
 from collections.abc import Collection
+from math import inf
+from operator import itemgetter
 
 from omnillm.keys.affinity import favourite
 from omnillm.keys.circuit import CLOSED
 from omnillm.keys.demand import Dice, KeyTerms, PoolTerms, Wish
+from omnillm.keys.earmark import Earmark
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group, group_name
 from omnillm.keys.judgement import HARMLESS, JUDGEMENTS
@@ -23,6 +26,8 @@ from omnillm.outcome import Outcome, Verdict
 SUCCESS = Verdict.SUCCESS
 PROBES_LOOKED_AT = 2
 REMEMBERED_MOST = 1000
+EARMARK_MOST_S = 60.0
+"""What is granted from now on does not slide out sooner. So the room that an earmark leaves to others never grows by itself."""
 LOOKED_AT_MOST = 8
 """Keys looked at to tell a refused call its exact wait; with more of them the wait of a smaller call must do."""
 
@@ -170,12 +175,27 @@ class Pool:
         search = self._searches.get(model)
         if search is not None and search.covers(wish.tokens, now):
             if is_bound_enough or len(self.keys) > LOOKED_AT_MOST:
-                return search.outlook_for(wish.tokens)
+                return search.outlook_for(wish.tokens, now)
             return outlook(self.keys.values(), model, wish.tokens, passed, now)
         if len(self._searches) >= REMEMBERED_MOST:
             self._searches.clear()
         search = self._searches[model] = Search(model, wish.tokens, outlook(self.keys.values(), model, wish.tokens, passed, now))
         return search.view
+
+    def earmark(self, wish: Wish, model: str, passed: Collection[str], until: float, now: float) -> Earmark | None:
+        """Keeps room for who waits, on the key that time alone lets have it first, if that is before `until`."""
+        ready = [key for key in self._roster.ready if key.label == wish.pinned] if wish.pinned else self._roster.ready[:LOOKED_AT_MOST]
+        moments = [(key.room_at(model, wish.tokens, now), key) for key in ready if key.label not in passed and key.group.earmark is None]
+        at, key = min(moments, key=itemgetter(0), default=(inf, None))
+        until = min(until, now + EARMARK_MOST_S)
+        if key is None or not now < at <= until:
+            return None
+        return Earmark(key.group, key.group.class_of(model, now).windows, wish.tokens, max(at, (now + until) / 2))
+
+    def stir(self, group: Group) -> None:
+        """There may be more room in a group than the searches know."""
+        for search in self._searches.values():
+            search.stirred[group] = None
 
     def _favourite(self, affinity: int, model: str) -> Key | None:
         known = self._favourites.get((affinity, model))
@@ -218,8 +238,7 @@ class Pool:
         """There may be room in the key's group. When its health changed as well, every search begins anew."""
         group = grant.key.group
         if verdict in HARMLESS and not grant.key.is_removed and group.class_by_model.get(grant.model) is grant.model_class:
-            for search in self._searches.values():
-                search.stirred[group] = None
+            self.stir(group)
         else:
             self._searches.clear()
 

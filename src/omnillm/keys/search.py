@@ -36,12 +36,17 @@ class Search:
                 self._look_again(group, tokens, now)
         return None
 
-    def outlook_for(self, tokens: int) -> Outlook:
+    def outlook_for(self, tokens: int, now: float) -> Outlook:
         """What is known of a call that the search covers."""
-        if tokens <= self.view.largest:
-            return self.view
         view = Outlook()
-        view.is_too_large = self.view.largest > 0.0
+        if tokens > self.view.largest:
+            view.is_too_large = self.view.largest > 0.0
+            return view
+        if not self.stirred:
+            return self.view
+        for group in self.stirred:
+            view.merge(outlook(group.keys, self.model, tokens, NONE, now))
+        view.merge(self.view)
         return view
 
     def _look_again(self, group: Group, tokens: int, now: float) -> None:

@@ -146,6 +146,17 @@ class Window:
         """When time alone makes room for so many tokens; what is pending is taken to be sent now. inf: more than the limit."""
         return inf if tokens > self.tokens_limit else self._room_at(TOKENS, tokens - self.tokens_left(now), now)
 
+    def tokens_gone_by(self, moment: float, now: float) -> int:
+        """Of what is in a past bucket: how much will have slid out at `moment`."""
+        if now >= self.ends:
+            self.advance(now)
+        past, gone = self._past, 0
+        for place in range(0, len(past), STRIDE):
+            if past[place] + self._span_s > moment:
+                break
+            gone += past[place + TOKENS]
+        return gone
+
     def _room_at(self, kind: int, excess: float, now: float) -> float:
         """When `excess` has slid out, of requests or tokens."""
         if excess <= 0:
