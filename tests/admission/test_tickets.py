@@ -274,8 +274,10 @@ def test_another_attempt_is_reserved_for_in_every_budget_or_in_none():
     """Each of which must have room."""
     desk = Desk(budgets=(budget("wide", 1000), budget("narrow", 30)))
     case = desk.ticket(10, budgets=("wide", "narrow"))
-    assert desk.controller.extend(case, 20, desk.now)
-    assert not desk.controller.extend(case, 1, desk.now)
+    assert desk.controller.extend(case, 20, desk.now) is None
+    refusal = desk.controller.extend(case, 1, desk.now)
+    assert (refusal.scope, refusal.needed, refusal.limit, refusal.held) == ("narrow", 1, 30, 30)
+    assert (refusal.code, refusal.retry_after_s) == ("budget_exceeded", None), "what is held is its own: nothing to wait for"
     assert desk.money("wide") == desk.money("narrow") == (0, 30)
     desk.settle(case, 25)
     assert desk.money("wide") == desk.money("narrow") == (25, 0)
@@ -289,7 +291,7 @@ def test_extending_what_is_not_open_reserves_nothing():
     desk.settle(case, 5)
     bare = desk.lease()
     for each in (case, bare.case_id, "nobody"):
-        assert not desk.controller.extend(each, 10, desk.now)
+        assert desk.controller.extend(each, 10, desk.now) is not None
     assert desk.money() == (5, 0)
     desk.release(lease)
 
@@ -304,8 +306,8 @@ def test_a_call_over_midnight_settles_in_the_period_of_its_reserve():
     desk.renew(period="2026-12")
     assert desk.money() == (0, 0)
     desk.ticket(1000, budgets=("b",))
-    assert desk.controller.extend(case, 400, desk.now)
-    assert not desk.controller.extend(case, 1, desk.now)
+    assert desk.controller.extend(case, 400, desk.now) is None
+    assert desk.controller.extend(case, 1, desk.now) is not None
     desk.settle(case, 900)
     assert desk.money() == (0, 1000)
 
@@ -419,5 +421,5 @@ def test_a_retired_budget_binds_the_calls_that_know_it():
     desk.controller.retire("key:new")
     assert desk.controller.budgets() == []
     desk.configure()
-    assert not desk.controller.extend(case, 600, desk.now)
-    assert desk.controller.extend(case, 400, desk.now)
+    assert desk.controller.extend(case, 600, desk.now) is not None
+    assert desk.controller.extend(case, 400, desk.now) is None

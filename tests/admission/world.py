@@ -246,7 +246,7 @@ class World:
         assert not self._payable()
 
     def extend(self, case, amount):
-        is_extended = self.controller.extend(case, amount, self.now)
+        is_extended = self.controller.extend(case, amount, self.now) is None
         held = self.open.get(case)
         if held is None:
             assert not is_extended

@@ -117,6 +117,7 @@ async def test_a_limit_told_after_content_is_no_free_failover(serve: Serve, fake
         async with watched(gateway, limit):
             reply = await exchange(gateway.port, question)
         assert (reply.status, len(fake.log) - before) == ((200, 2) if is_answered else (402, 1))
+        assert is_answered or "Budget 'everything' has no room for another attempt" in reply.error["message"]
         assert (await gateway.books())[1] <= limit
 
 

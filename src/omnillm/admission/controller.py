@@ -24,7 +24,7 @@ from omnillm.admission.asks import (
 from omnillm.admission.case import Case
 from omnillm.admission.leasing import Leasing
 from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
-from omnillm.admission.tickets import Tickets
+from omnillm.admission.tickets import Tickets, budget_refusal
 from omnillm.keys.demand import Dice
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
 
@@ -85,10 +85,15 @@ class AdmissionController:
             self._needs.stir()
             self._serve(now)
 
-    def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:  # noqa: ARG002  every verb takes the time
-        """Money for another attempt that may be billed, in every budget of the ticket, or in none. False, too, when there is no ticket."""
+    def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None:  # noqa: ARG002  every verb takes the time
+        """Money for another attempt that may be billed, in every budget of the ticket, or in none. None: it has that.
+
+        A case that is none, or is settled, is refused by no budget of a name.
+        """
         case = self._cases.get(case_id)
-        return case is not None and case.extend(amount_nanousd)
+        if case is None or case.is_settled:
+            return Refusal(case_id=case_id, code="budget_exceeded", status=402, needed=amount_nanousd)
+        return None if case.extend(amount_nanousd) else budget_refusal(case_id, amount_nanousd, case.periods, is_more=True)
 
     def release(self, lease_id: int, outcome: Outcome, now: float) -> None:
         """The attempt is over: what it meant for its key, its group and its provider."""

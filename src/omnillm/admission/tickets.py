@@ -82,7 +82,7 @@ class Tickets:
         amount = ask.amount_nanousd
         for period in periods:
             if not period.has_room(amount):
-                refusal = _refusal(ask, periods)
+                refusal = budget_refusal(ask.case_id, ask.amount_nanousd, periods)
                 return inf if refusal.code == "budget_held" and now < ask.queue_until else refusal
         for period in periods:
             period.reserve(amount)
@@ -100,7 +100,7 @@ class Tickets:
             return refusal
         periods, _ = self._look_up(ask.budgets)
         is_spent = any(period.standing(ask.amount_nanousd) is Standing.EXCEEDED for period in periods)
-        return _refusal(ask, periods) if is_spent else None
+        return budget_refusal(ask.case_id, ask.amount_nanousd, periods) if is_spent else None
 
     def _look_up(self, budgets: tuple[str, ...]) -> tuple[tuple[Period, ...], Pairs]:
         """A budget that is named twice counts once."""
@@ -109,20 +109,24 @@ class Tickets:
         return found
 
 
-def _refusal(ask: Ask, periods: tuple[Period, ...]) -> Refusal:
-    """Money that is spent speaks before money that is only held: waiting helps against the second alone."""
-    standings = [(period, period.standing(ask.amount_nanousd)) for period in periods]
+def budget_refusal(case_id: str, amount: int, periods: tuple[Period, ...], *, is_more: bool = False) -> Refusal:
+    """Money that is spent speaks before money that is only held: waiting helps against the second alone.
+
+    `is_more`: for a case that holds some already. That may be what stands in its way, so it is not told to wait.
+    """
+    standings = [(period, period.standing(amount)) for period in periods]
     spent = [period for period, standing in standings if standing is Standing.EXCEEDED]
     period = spent[0] if spent else next(period for period, standing in standings if standing is Standing.HELD)
+    is_final = bool(spent) or is_more
     return Refusal(
-        case_id=ask.case_id,
-        code="budget_exceeded" if spent else "budget_held",
+        case_id=case_id,
+        code="budget_exceeded" if is_final else "budget_held",
         status=402,
-        retry_after_s=None if spent else HELD_RETRY_S,
+        retry_after_s=None if is_final else HELD_RETRY_S,
         scope=period.budget.name,
         limit=period.budget.limit,
-        needed=ask.amount_nanousd,
+        needed=amount,
         used=period.span.settled,
         held=period.span.reserved,
-        resets_at_wall=period.eases_at_wall(ask.amount_nanousd),
+        resets_at_wall=period.eases_at_wall(amount),
     )

@@ -33,7 +33,7 @@ class Admission(Protocol):
         """The answer to a need that has to wait."""
         ...
 
-    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool: ...
+    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None: ...
 
 
 class LocalAdmission:
@@ -64,7 +64,7 @@ class LocalAdmission:
         assert not isinstance(answer, Ticket)
         return answer
 
-    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> bool:
+    async def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None:
         return self.controller.extend(case_id, amount_nanousd, now)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from omnillm.admission.asks import Lease, Wait
-from omnillm.errors import BudgetExceeded, NotSent, OmniError, StaleConnection, UpstreamLost, UpstreamTimeout
+from omnillm.errors import NotSent, OmniError, StaleConnection, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
@@ -19,6 +19,7 @@ from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import COUNT_TOKENS, REALTIME
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
 from omnillm.gateway.translation import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
@@ -221,8 +222,9 @@ class Dispatch:
         """Reserve for another attempt when the last one may be billed."""
         if case.cost_nanousd > case.covered_nanousd and case.periods:
             case.covered_nanousd = case.cost_nanousd
-            if not await self._admission.extend(case.request_id, case.quote.amount_nanousd, self._upstreams.now()):
-                raise BudgetExceeded("The budget has no room for another attempt after one that may be billed.", code="budget_exceeded")
+            refusal = await self._admission.extend(case.request_id, case.quote.amount_nanousd, self._upstreams.now())
+            if refusal is not None:
+                raise budget_error(refusal, "another attempt after one that may be billed")
 
 
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})

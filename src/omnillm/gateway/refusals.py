@@ -13,7 +13,7 @@ _LIMITS = {
 
 def refusal_error(refusal: Refusal, model: str) -> OmniError:
     if refusal.status == 402:
-        return _budget_error(refusal)
+        return budget_error(refusal, "this call")
     if refusal.code in _LIMITS:
         limit = f"Virtual key {refusal.scope!r} is at its limit of {refusal.limit} {_LIMITS[refusal.code]}"
         return RateLimited(f"{limit}; try again{_when(refusal)}.", code=refusal.code, retry_after_s=refusal.retry_after_s)
@@ -42,9 +42,9 @@ _UNAVAILABLE = {
 }
 
 
-def _budget_error(refusal: Refusal) -> BudgetExceeded:
+def budget_error(refusal: Refusal, what: str) -> BudgetExceeded:
     is_held = refusal.code == "budget_held"
-    reason = "is held by calls under way, and has no room for this one" if is_held else "has no room for this call"
+    reason = f"is held by calls under way, and has no room for {what}" if is_held else f"has no room for {what}"
     can_fit = refusal.used < refusal.limit
     error = BudgetExceeded(
         f"Budget {refusal.scope!r} {reason}, which may cost up to {format_usd(refusal.needed)} USD: "

@@ -3,11 +3,13 @@
 import asyncio
 from contextlib import suppress
 
-from omnillm.errors import BudgetExceeded, LedgerUnavailable
+from omnillm.admission.asks import Refusal
+from omnillm.errors import LedgerUnavailable
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.sessions.meter import Meter
 
 
@@ -50,26 +52,29 @@ class Advance:
             lack = self._meter.needed_nanousd - self._held
             if lack <= 0 or self._is_closed:
                 return
-            for amount in dict.fromkeys((max(lack, self._meter.turn_nanousd), lack)):
-                if await self._add(amount):
-                    return
-            raise BudgetExceeded("The budget has no room for another turn of the session.", code="budget_exceeded")
+            turn = self._meter.turn_nanousd
+            refusal = await self._add(max(lack, turn))
+            if refusal is not None and turn > lack:
+                refusal = await self._add(lack)
+            if refusal is not None:
+                raise budget_error(refusal, "another turn of the session")
 
     async def _grow_ahead(self) -> None:
         with suppress(LedgerUnavailable):  # whoever needs the slice finds the same, and says so
             async with self._growing:
-                self._is_short = not self._is_closed and not await self._add(self._meter.turn_nanousd)
+                self._is_short = not self._is_closed and await self._add(self._meter.turn_nanousd) is not None
         self._task = None
 
-    async def _add(self, amount: int) -> bool:
-        """Counted as held only when it is on disk."""
+    async def _add(self, amount: int) -> Refusal | None:
+        """Counted as held only when it is on disk. None: it is; else why there is no room."""
         case = self._case
-        if not await self._admission.extend(case.request_id, amount, case.settlement.now()):
-            return False
+        refusal = await self._admission.extend(case.request_id, amount, case.settlement.now())
+        if refusal is not None:
+            return refusal
         if self._journal.is_strict and not self._is_closed:
             case.slices += 1
             attempt = self._attempt
             await self._journal.reserve(case, attempt=attempt.number + case.slices, amount_nanousd=amount, wall_ms=attempt.wall_ms)
         self._held += amount
         self._is_short = False
-        return True
+        return None
