@@ -1,5 +1,6 @@
 """What is bound to a provider key finds it again: responses that a provider keeps, and reasoning that only its issuer can read."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.journeys.wire import ask as ask_raw
 
 from omnillm.assemble import SystemClock
 from omnillm.records import Binding, Posting
-from omnillm.testing import FAULTS, Behaviour, FakeProvider
+from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault
 
 KEYS = {"a": "key: sk-a", "b": "key: sk-b", "c": "key: sk-c"}
 OTHER_KEY = "sk-omni-other-0123456789abcdef"
@@ -80,6 +81,7 @@ async def test_response_that_is_not_kept_binds_nothing(serve: Serve, three_keys:
         assert await gateway.program.store.binding("response", first.id) is None
 
 
+WITH_CODE = "{input: 0.4, output: 1.6, per_tool: {code_interpreter: 0.03}}"
 WITH_FILES = {
     "openai_chat": ("file", "file-1", {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}),
     "openai_chat, long": (
@@ -98,6 +100,21 @@ WITH_FILES = {
         "file_1",
         {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": "file_1"}}]}]},
     ),
+    "openai_responses, for code": (
+        "file",
+        "file-1",
+        {
+            "tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ['a"]', "file-0", "file-1"]}}],
+            "max_tool_calls": 1,
+        },
+    ),
+    "openai_responses, container": (
+        "container",
+        "cntr_1",
+        {"tools": [{"type": "code_interpreter", "container": "cntr_1"}], "max_tool_calls": 1},
+    ),
+    "anthropic_messages, container": ("container", "container_1", {"container": "container_1"}),
+    "anthropic_messages, container with skills": ("container", "container_1", {"container": {"skills": [], "id": "container_1"}}),
     "gemini": (
         "file",
         "files/one",
@@ -111,7 +128,7 @@ WITH_FILES = {
 async def test_file_and_cached_content_are_asked_for_where_they_are(serve: Serve, three_keys: FakeProvider, named: str) -> None:
     """Call after call with the key that made it, which the ledger knows; to another virtual key it is not there."""
     dialect, (kind, upstream_id, body) = named.split(",", maxsplit=1)[0], WITH_FILES[named]
-    gateway = await serve(configuration(three_keys, keys=KEYS, callers=f"{{name: other, key: {OTHER_KEY}}}"))
+    gateway = await serve(configuration(three_keys, keys=KEYS, callers=f"{{name: other, key: {OTHER_KEY}}}", price=WITH_CODE))
     made = Binding(
         kind=kind, upstream_id=upstream_id, provider=PROVIDERS[dialect], key="b", caller="journey", expires_wall_ms=4_000_000_000_000
     )
@@ -123,6 +140,52 @@ async def test_file_and_cached_content_are_asked_for_where_they_are(serve: Serve
     assert (stranger.status, len(three_keys.log)) == (404, sent)
     others = {(await exchange(gateway.port, ask_raw(dialect, "How deep?", cap=9))).headers["x-omnillm-key"] for _ in range(5 * TURNS)}
     assert len(others) > 1, "the keys are not all used, so nothing was shown"
+
+
+def anthropics(*, is_stream: bool) -> Fault:
+    """A reply of which code was run in a container."""
+    container = {"id": "container_1", "expires_at": "2026-11-30T00:00:00Z"}
+    usage = {"input_tokens": 5, "output_tokens": 1}
+    if not is_stream:
+        told = {"type": "message", "content": [{"type": "text", "text": "deep"}], "stop_reason": "end_turn", "usage": usage}
+        return Fault(http_status=200, body=json.dumps(told | {"container": container}).encode())
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": "m", "role": "assistant", "usage": usage}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "deep"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "container": container}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+    body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    return Fault(http_status=200, body=body.encode(), fields=(("content-type", "text/event-stream"),))
+
+
+def openais(*, is_stream: bool) -> Fault:
+    """As `anthropics`."""
+    run = {"type": "code_interpreter_call", "id": "ci_1", "code": "6*7", "container_id": "cntr_1", "outputs": None, "status": "completed"}
+    usage = {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}
+    told = {"id": "resp_1", "object": "response", "status": "completed", "output": [run], "usage": usage}
+    if not is_stream:
+        return Fault(http_status=200, body=json.dumps(told).encode())
+    event = {"type": "response.completed", "sequence_number": 0, "response": told}
+    body = f"event: response.completed\ndata: {json.dumps(event)}\n\n".encode()
+    return Fault(http_status=200, body=body, fields=(("content-type", "text/event-stream"),))
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("dialect", ["openai_responses", "anthropic_messages"])
+async def test_container_of_another_virtual_key_is_not_found(serve: Serve, three_keys: FakeProvider, dialect: str, is_stream: bool) -> None:
+    """It holds the files of whoever had code run in it, who finds it again with the key that made it."""
+    is_openai = dialect == "openai_responses"
+    gateway = await serve(configuration(three_keys, keys=KEYS, callers=f"{{name: other, key: {OTHER_KEY}}}", price=WITH_CODE))
+    tool = {"type": "code_interpreter", "container": "cntr_1"} if is_openai else {"type": "code_execution_20250825", "name": "code_execution"}
+    asked: dict[str, Any] = {"tools": [tool]} | ({"max_tool_calls": 1} if is_openai else {"container": "container_1"})
+    three_keys.enqueue((openais if is_openai else anthropics)(is_stream=is_stream))
+    made = await exchange(gateway.port, ask_raw(dialect, "Run it.", cap=9, is_stream=is_stream, more=asked))
+    again = [await exchange(gateway.port, ask_raw(dialect, "And again.", cap=9, more=asked)) for _ in range(TURNS)]
+    assert [(reply.status, reply.headers["x-omnillm-key"]) for reply in again] == [(200, made.headers["x-omnillm-key"])] * TURNS
+    sent = len(three_keys.log)
+    stranger = await exchange(gateway.port, ask_raw(dialect, "Show it.", cap=9, more=asked, key=OTHER_KEY))
+    assert (stranger.status, len(three_keys.log)) == (404, sent)
 
 
 async def test_binding_survives_a_restart(serve: Serve, three_keys: FakeProvider, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
-from omnillm.protocols.bound import ITEM, MESSAGE, REASONING, RESPONSE
+from omnillm.protocols.bound import CONTAINER, ITEM, MESSAGE, REASONING, RESPONSE
 from omnillm.protocols.protocol import Bound
 from omnillm.records import Binding
 from omnillm.routing.target import Plan
@@ -22,7 +22,7 @@ OBJECT_KEPT_S = 10 * 365 * 86_400
 """Files and batches stay until somebody deletes them."""
 LONGEST_ID = 2_048
 """Bytes, as far as an index of PostgreSQL's surely takes it. What has a longer id is bound to nothing: the call's own rows come first."""
-SHORT_LIVED = frozenset({RESPONSE, MESSAGE, REASONING, ITEM})
+SHORT_LIVED = frozenset({RESPONSE, MESSAGE, REASONING, ITEM, CONTAINER})
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):

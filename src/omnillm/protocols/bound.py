@@ -23,10 +23,16 @@ KEY_BOUND = frozenset({"openai_responses"})
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 MESSAGE = "message"
 """A reply of Anthropic's under whose id a conversation is kept."""
+CONTAINER = "container"
+"""Where a provider runs code: it holds the files of whoever it ran for."""
 
 _UNDERSCORE, _BACKSLASH = b"_\\"
 """Numbers: bytes that are looked for in bytes cost a TypeError first, raised and cleared."""
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
+_FILE_IDS = re.compile(rb'"file_ids"\s*:\s*\[((?:\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s"\[\]{},]++)\s*+,?)*+)')
+"""A list of them: of the files that a container begins with."""
+_LISTED = re.compile(rb'"([\w.:/-]{1,256})"')
+_CONTAINER = re.compile(rb'"container"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
 _REFERENCE = re.compile(
@@ -64,17 +70,21 @@ def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: AR
 
 
 def _files(body: bytes) -> tuple[Bound, ...]:
-    has_some = _UNDERSCORE in body and b'"file_id"' in body  # one byte is found fifty times as fast as nine
-    return _found(FILE, _FILE_ID, body) if has_some else ()
+    if not (_UNDERSCORE in body and b'"file_id' in body):  # one byte is found fifty times as fast as nine
+        return ()
+    listed = b",".join(match[1] for match in _FILE_IDS.finditer(body))
+    return _found(FILE, _FILE_ID, body) + (_found(FILE, _LISTED, listed) if listed else ())
 
 
 def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
-    """The response or conversation that this one goes on from, kept items, encrypted reasoning, and files."""
+    """The response or conversation that this one goes on from, containers, kept items, encrypted reasoning, and files."""
     previous = _member("previous_response_id", members)
     found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
     if "conversation" in members:
         found += _conversation_named(members["conversation"])
     body = _spelt_out(body)
+    if "tools" in members:
+        found += _found(CONTAINER, _CONTAINER, _spelt_out(bytes(members["tools"])))
     if b'"id"' in body and "input" in members:
         found += _found(ITEM, _REFERENCE, _spelt_out(bytes(members["input"])))
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
@@ -144,6 +154,7 @@ MOST_ITEMS = 64
 class _Item(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None
     encrypted_content: str | None = None
+    container_id: str | None = None
 
 
 class _Response(msgspec.Struct, frozen=True, gc=False):
@@ -159,7 +170,7 @@ _response = msgspec.json.Decoder(_Response).decode
 
 
 def response_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
-    """The response's own id and its items' unless it is not kept, its conversation, and its encrypted reasoning."""
+    """The response's own id and its items' unless it is not kept, its conversation, its containers, and its encrypted reasoning."""
     try:
         made = _response(final)
     except UNREADABLE:
@@ -171,4 +182,5 @@ def response_made(members: Members, final: bytes, watch: StreamWatch | None) -> 
         found = ((RESPONSE, made.id), *((ITEM, item.id) for item in items if item.id))
     if made.conversation is not None and made.conversation.id:
         found += ((CONVERSATION, made.conversation.id),)
+    found += tuple((CONTAINER, item.container_id) for item in items if item.container_id)
     return found + tuple((REASONING, item.id) for item in items if item.id and item.encrypted_content)

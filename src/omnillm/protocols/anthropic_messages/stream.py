@@ -8,12 +8,13 @@ from omnillm.framing.sse import Frame
 from omnillm.outcome import Verdict
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.peek import tier_of, usage_of_counts
-from omnillm.protocols.anthropic_messages.wire import ContentBlock, StreamEvent
+from omnillm.protocols.anthropic_messages.wire import ContainerEvent, ContentBlock, StreamEvent
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.usage import Usage
 
 _decode = msgspec.json.Decoder(StreamEvent).decode
+_container = msgspec.json.Decoder(ContainerEvent).decode
 # Bound once: `see` is called for every event.
 _NOTHING, _CONTENT, _END, _FAILED = Sight.NOTHING, Sight.CONTENT, Sight.END, Sight.FAILED
 _NEWLINE = ord("\n")
@@ -32,14 +33,14 @@ class MessageWatch:
     `message_delta` that names it, the usage of a stream is not known.
     """
 
-    __slots__ = ("_counts", "_has_content", "_is_complete", "_is_told", "failure", "message_id", "usage")
+    __slots__ = ("_counts", "_has_content", "_is_complete", "_is_told", "container_id", "failure", "message_id", "usage")
     next_sequence: ClassVar = 0
     response_id: ClassVar = ""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.failure: Failure | None = None
-        self.message_id = ""
+        self.message_id = self.container_id = ""
         self._counts: dict[str, Any] = {}
         self._has_content = False
         self._is_complete = False
@@ -56,6 +57,8 @@ class MessageWatch:
         if event.type == "content_block_delta":
             self._has_content = True
             return _CONTENT
+        if event.type == "message_delta" and b'"container"' in frame.data:
+            self.container_id = _container_in(frame.data)
         return self._see_frame_of_the_message(event)
 
     def skims(self, piece: bytes) -> bool:
@@ -102,6 +105,15 @@ class MessageWatch:
         if isinstance(usage, dict):
             self._counts.update((name, value) for name, value in usage.items() if value is not None)
             self.usage = usage_of_counts(self._counts)
+
+
+def _container_in(data: bytes) -> str:
+    """Where the provider has run code; "": nowhere."""
+    try:
+        delta = _container(data).delta
+    except UNREADABLE:
+        return ""
+    return "" if delta is None or delta.container is None else delta.container.id
 
 
 def _has_content(block: ContentBlock | None) -> bool:

@@ -1,7 +1,7 @@
-"""Threads: conversations that the provider keeps under the id of each reply, so that the next call brings the new turn alone.
+"""What Anthropic keeps between two calls: threads, and the containers in which it runs code.
 
-Anthropic's SDK makes them by itself where it runs an application's tools, and does without where one is refused as
-`priced.THREAD_REFUSED`.
+A thread is a conversation under the id of each reply, so that the next call brings the new turn alone. Anthropic's SDK makes them by
+itself where it runs an application's tools, and does without where one is refused as `priced.THREAD_REFUSED`.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from omnillm.protocols.anthropic_messages.stream import MessageWatch
-from omnillm.protocols.bound import MESSAGE, files_named
+from omnillm.protocols.bound import CONTAINER, MESSAGE, files_named
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Members, StreamWatch
 
@@ -22,17 +22,25 @@ class _Thread(msgspec.Struct, frozen=True, gc=False):
     previous_message_id: str | None = None
 
 
-class _Made(msgspec.Struct, frozen=True, gc=False):
+class _Container(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None
 
 
+class _Made(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+    container: _Container | None = None
+
+
 _thread = msgspec.json.Decoder(_Thread | None).decode
+_container = msgspec.json.Decoder(str | _Container | None).decode
 _made = msgspec.json.Decoder(_Made).decode
 
 
 def messages_named(members: Members, body: bytes) -> tuple[Bound, ...]:
-    """The reply that this call goes on from, and files."""
+    """The reply that this call goes on from, the container that it runs code in, and files."""
     found = files_named(members, body)
+    if CONTAINER in members:
+        found += _container_named(members[CONTAINER])
     if THREAD not in members:
         return found
     try:
@@ -43,19 +51,30 @@ def messages_named(members: Members, body: bytes) -> tuple[Bound, ...]:
     return ((MESSAGE, previous), *found) if previous else found
 
 
+def _container_named(raw: msgspec.Raw) -> tuple[Bound, ...]:
+    """An id, or an object that has one beside the skills that it is to have."""
+    try:
+        value = _container(raw)
+    except UNREADABLE:
+        return ()  # the provider says what is wrong with it
+    found = value.id if isinstance(value, _Container) else value
+    return ((CONTAINER, found),) if found else ()
+
+
 def message_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:
-    """The reply's id, where its conversation is kept. A stream says it in its first event."""
-    if THREAD not in members or bytes(members[THREAD]) == b"null":
+    """The reply's id, where its conversation is kept, and its container. A stream says the one in its first event, the other in its last."""
+    is_kept = THREAD in members and bytes(members[THREAD]) != b"null"
+    if not is_kept and "tools" not in members and CONTAINER not in members:
         return ()
-    told: str | None
     if watch is not None:
-        told = watch.message_id if isinstance(watch, MessageWatch) else ""
+        told, container = (watch.message_id, watch.container_id) if isinstance(watch, MessageWatch) else ("", "")
     else:
         try:
-            told = _made(final).id
+            made = _made(final)
         except UNREADABLE:
             return ()
-    return ((MESSAGE, told),) if told else ()
+        told, container = made.id or "", (made.container.id if made.container is not None else "") or ""
+    return (((MESSAGE, told),) if told and is_kept else ()) + (((CONTAINER, container),) if container else ())
 
 
 def goes_on(value: Any) -> bool:

@@ -92,3 +92,17 @@ class StreamEvent(msgspec.Struct, frozen=True, gc=False):
     usage: Any = None
     content_block: ContentBlock | None = None
     error: Any = None
+
+
+class Container(msgspec.Struct, frozen=True, gc=False):
+    id: str = ""
+
+
+class ContainerDelta(msgspec.Struct, frozen=True, gc=False):
+    container: Container | None = None
+
+
+class ContainerEvent(msgspec.Struct, frozen=True, gc=False):
+    """A `message_delta` that tells where code was run."""
+
+    delta: ContainerDelta | None = None
