@@ -177,7 +177,9 @@ async def test_container_of_another_virtual_key_is_not_found(serve: Serve, three
     """It holds the files of whoever had code run in it, who finds it again with the key that made it."""
     is_openai = dialect == "openai_responses"
     gateway = await serve(configuration(three_keys, keys=KEYS, callers=f"{{name: other, key: {OTHER_KEY}}}", price=WITH_CODE))
-    tool = {"type": "code_interpreter", "container": "cntr_1"} if is_openai else {"type": "code_execution_20250825", "name": "code_execution"}
+    tool = (
+        {"type": "code_interpreter", "container": "cntr_1"} if is_openai else {"type": "code_execution_20250825", "name": "code_execution"}
+    )
     asked: dict[str, Any] = {"tools": [tool]} | ({"max_tool_calls": 1} if is_openai else {"container": "container_1"})
     three_keys.enqueue((openais if is_openai else anthropics)(is_stream=is_stream))
     made = await exchange(gateway.port, ask_raw(dialect, "Run it.", cap=9, is_stream=is_stream, more=asked))

@@ -1,6 +1,7 @@
 """The rules of native calls: what goes through, what never reaches a provider, what is repeated, and what it costs."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from tests.soak import rounds
 
 from omnillm.assemble import SystemClock
 from omnillm.gateway.native.relay import at_the_end
+from omnillm.records import Binding, Posting
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 from omnillm.testing.faults import Fault
 
@@ -385,6 +387,11 @@ PAD = b" " * 1_100_000
         (PAD + b'{"input_file_id":"FILE"}', "not_found"),
         (b'{"pad":"' + PAD[: 1024 * 1024 - 14] + b'","input_file_id":"FILE"}', "not_found"),
         (b'{"input_file_id":"FILE","x":[' + b",".join(b'{"file_id":"mine-%d"}' % each for each in range(100)) + b"]}", "not_found"),
+        (b'{"x":{"file_ids":["mine","FILE"]}}', "not_found"),
+        ('{"input_file_id":"FILE"}'.encode("utf-16-le"), "ambiguous_body"),
+        ('{"input_file_id":"FILE"}'.encode("utf-16-be"), "ambiguous_body"),
+        ('{"input_file_id":"FILE"}'.encode("utf-16"), "ambiguous_body"),
+        ('{"input_file_id":"FILE"}'.encode("utf-32-be"), "ambiguous_body"),
         (b'{"input_file_id":"\\u0066ile-00000001"}', "ambiguous_body"),
         (b'{"input_file\\u005fid":"FILE"}' + PAD, "ambiguous_body"),
         (b'{"input_file_id"' + PAD + b':"FILE"}', "ambiguous_body"),
@@ -397,6 +404,56 @@ async def test_a_file_of_another_is_not_found_however_it_is_named(fake: FakeProv
     reply = await ask(gateway, "POST", "/v1/batches", body.replace(b"FILE", made.encode()), key=DORA)
     assert (reply.status, reply.error["code"]) == (404 if code == "not_found" else 400, code)
     assert len(fake.log) == 1
+
+
+async def test_a_body_that_hides_its_names_is_refused_or_sent_as_json(fake: FakeProvider, gateway: Running) -> None:
+    """Not read as a form by the provider and as nothing by us, nor unpacked there."""
+    made = (await upload(gateway, b'{"custom_id": "1"}')).json["id"].encode()
+    packed = gzip.compress(b'{"input_file_id":"%b"}' % made)
+    reply = await ask(gateway, "POST", "/v1/batches", packed, key=DORA, content_encoding="gzip")
+    assert (reply.status, reply.error["code"], len(fake.log)) == (400, "ambiguous_body", 1)
+    own = b'{"input_file_id":"%b"}' % made
+    assert (await ask(gateway, "POST", "/v1/batches", own, content_type=MULTIPART["content-type"])).status == 200
+    assert fake.log[-1].headers[b"content-type"] == b"application/json"
+
+
+BATCH_LINE = b'{"custom_id": "1", "method": "POST", "url": "/v1/responses", "body": {"model": "fake-small", "input": "a", "x": %b}}'
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        b'{"file_id": "NAME"}',
+        b'{"file_ids": ["NAME"]}',
+        b'{"container": "NAME"}',
+        b'{"previous_response_id": "NAME"}',
+        b'{"conversation": {"id": "NAME"}}',
+        b'{"file\\u005fid": "NAME"}',
+    ],
+)
+@pytest.mark.parametrize("pad", [b"", PAD], ids=["short", "long"])
+async def test_a_batch_reads_nothing_of_another(fake: FakeProvider, gateway: Running, named: bytes, pad: bytes) -> None:
+    """Nor do the requests in its file, which its provider would answer with what another virtual key keeps there."""
+    kinds = ("file", "container", "response", "conversation")
+    made = [Binding(kind=kind, upstream_id=kind, provider="openai", key="a", caller="ada", expires_wall_ms=2**50) for kind in kinds]
+    await gateway.program.store.post_durably(Posting(bindings=tuple(made)))
+    kind = next(kind for kind in kinds if kind in named.decode().replace("previous_", ""))
+    line = BATCH_LINE % named.replace(b"NAME", kind.encode())
+    form = (FORM % (line + pad)).replace(b"user_data", b"batch")
+    reply = await ask(gateway, "POST", FILE, form, key=DORA, content_type=MULTIPART["content-type"])
+    assert (reply.status, reply.error["code"]) == ((400, "ambiguous_body") if b"u005f" in named else (404, "not_found"))
+    assert fake.log == []
+    own = await ask(gateway, "POST", FILE, form.replace(b"u005f", b"_"), content_type=MULTIPART["content-type"])
+    assert own.status == 200
+    document = FORM % (line + pad)
+    assert (await ask(gateway, "POST", FILE, document, key=DORA, content_type=MULTIPART["content-type"])).status == 200
+
+
+async def test_a_batch_has_the_models_of_its_requests_alone(fake: FakeProvider, gateway: Running) -> None:
+    """A virtual key for some models does not make one of others by naming one of its own beside the file."""
+    made = (await upload(gateway, key=CAROL)).json["id"].encode()
+    reply = await ask(gateway, "POST", "/v1/batches", b'{"model":"fake-small","input_file_id":"%b"}' % made, key=CAROL)
+    assert (reply.status, reply.error["code"], len(fake.log)) == (403, "model_not_allowed", 1)
 
 
 @pytest.mark.parametrize("pad", [b"", PAD])

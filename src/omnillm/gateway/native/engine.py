@@ -17,7 +17,7 @@ from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds
 from omnillm.gateway.native.batch_lines import Results
 from omnillm.gateway.native.batch_money import BatchMoney
-from omnillm.gateway.native.names import files_named, is_ambiguous, is_object, model_named
+from omnillm.gateway.native.names import Named, check_readable, is_ambiguous, is_object, model_named, named_in, named_in_upload
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.rounds import VISIBLE
@@ -25,18 +25,22 @@ from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.bound import FILE
-from omnillm.protocols.protocol import Bound, Failure
+from omnillm.protocols.protocol import Failure
+from omnillm.protocols.protocol_names import OPENAI_CHAT
 from omnillm.providers.endpoint import SIGNING
-from omnillm.providers.native import BATCH
+from omnillm.providers.native import BATCH, UNLISTED
 from omnillm.providers.paths import UPLOADS
 from omnillm.providers.url_rule import native_target
 from omnillm.records import BATCHES
 from omnillm.routing.router import Router
 from omnillm.routing.target import Plan, Target
 from omnillm.transport.client import Exchange, HttpClient, Outgoing
+from omnillm.transport.spool import Spool
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
+TAKES_FORMS = frozenset({"files", "uploads", UNLISTED})
+"""Families whose bodies may be something else than JSON."""
 
 
 class NativeEngine:
@@ -66,7 +70,10 @@ class NativeEngine:
         ask.endpoint.check_request(call.headers)
         if ask.endpoint.credentials == SIGNING and not isinstance(ask.body, bytes):
             raise BadRequest("A request that is signed is sent from memory: give its body as bytes.", code="unsigned_body")
-        named, model = await self._read(ask)
+        if len(ask.body) and ask.asked.operation.family not in TAKES_FORMS:
+            # It is read as JSON here, so nobody may take it for anything else.
+            call = msgspec.structs.replace(call, headers={**call.headers, b"content-type": b"application/json"})
+        named, model = await self._read(call, ask)
         bound, upload = await self._bounds.of_batch(call, ask), await self._bounds.of_upload(call, ask)
         for each in (model,) if bound is None else bound.models:
             self._check_cost(call, ask, each, is_bounded=bound is not None)
@@ -108,12 +115,23 @@ class NativeEngine:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
         return self._settlement.open(call, Plan(targets=(target,), public_model=call.model, route=f"{ask.provider}/native"), pin)
 
-    async def _read(self, ask: NativeAsk) -> tuple[tuple[Bound, ...], str]:
-        """(what only one key knows, model) of path and body. What is uploaded names nothing, whatever stands in it."""
-        named, body = ask.asked.named, ask.body
-        if ask.asked.path.startswith(UPLOADS) or not is_object(body):
-            return named, ask.asked.model
-        return (*named, *await files_named(body)), ask.asked.model or model_named(body)
+    async def _read(self, call: Call, ask: NativeAsk) -> tuple[Named, str]:
+        """(what only one key knows, model) of path and body. What is uploaded names nothing, unless it may be a batch.
+
+        The models of a batch are those of its requests, whatever else stands beside them.
+        """
+        asked, body = ask.asked, ask.body
+        if asked.path.startswith(UPLOADS):
+            return Named(asked.named, ()), asked.model
+        if asked.operation.makes == FILE and OPENAI_CHAT in ask.endpoint.protocols and isinstance(body, bytes | Spool):
+            return Named(asked.named, await named_in_upload(body)), asked.model
+        if asked.operation.family not in TAKES_FORMS or is_object(body):
+            check_readable(body, call.headers)
+        if not is_object(body):
+            return Named(asked.named, ()), asked.model
+        named = await named_in(body)
+        model = asked.model or ("" if asked.operation.makes == BATCH else model_named(body))
+        return named._replace(files=(*asked.named, *named.files)), model
 
     def _check_cost(self, call: Call, ask: NativeAsk, model: str, *, is_bounded: bool) -> None:
         """Refuse what a hard budget cannot bound, and a model that the caller may not ask for."""
@@ -130,14 +148,14 @@ class NativeEngine:
             raise BadRequest("A member stands twice in the request body; which model is asked for must be sure.", code="repeated_member")
         self._router.check_spendable(ask.provider, model, call.caller.models)
 
-    async def pin(self, call: Call, named: tuple[Bound, ...]) -> Pin | None:
+    async def pin(self, call: Call, named: Named) -> Pin | None:
         """The key that made all that is named. CallerFault 404: a virtual key finds only what it made."""
         bindings = self._settlement.bindings
         if call.caller.name:
-            for bound in named:
+            for bound in named.files:
                 if await bindings.owner(bound) is None:
                     raise CallerFault(f"There is no {bound[0].replace('_', ' ')} {bound[1]!r}.", code="not_found", status=404)
-        return await bindings.pin(call, named)
+        return await bindings.pin(call, named.files + named.others)
 
     async def admit(self, case: Case, *, is_free: bool) -> None:
         await self._settlement.admit(case, is_free=is_free)

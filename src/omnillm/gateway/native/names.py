@@ -1,19 +1,19 @@
-"""What the JSON body of a native call names: its model, and the files that only one key knows, wherever in it and however large it is.
+"""What the JSON body of a native call names: its model, and what only one key knows, wherever in it and however large it is.
 
 Whoever could hide a name from us would reach what others made. So a body that two readers could read differently is refused.
 """
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from mmap import mmap
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import has_repeated_members, read_members
-from omnillm.protocols.bound import FILE
+from omnillm.protocols.bound import CACHED_CONTENT, CONTAINER, CONVERSATION, FILE, LISTED, LISTS_OF_FILES, MESSAGE, RESPONSE
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound
 from omnillm.transport.spool import Body, Spool
@@ -21,6 +21,8 @@ from omnillm.transport.spool import Body, Spool
 MOST_FILES: Final = 1024
 """Each is asked of the ledger."""
 WINDOW: Final = 1024 * 1024
+PURPOSE: Final = b"batch"
+"""Of a form with a file of requests."""
 LONGEST_MATCH: Final = 4096
 """No match of the patterns is longer."""
 _BEFORE: Final = b"\xef\xbb\xbf \t\r\n"
@@ -29,7 +31,21 @@ _MEMBER: Final = re.compile(
     rb'file(?:_id|(_?[uU]ri|Name|_name))"(?:\s{0,512}:\s{0,512}"((?:[^"\\]|\\.){0,512})"|\s{0,511}:\s{512}|\s{512})', re.DOTALL
 )
 """The end of a member's name, whether it is one of Gemini's, and its value; no value: more space than any writer leaves."""
-_LETTER: Final = re.compile(rb"\\u00(?:4[eE]|5[fF]|55|6[1-9a-fA-F]|7[0-9aA])")
+_KEPT: Final = re.compile(
+    rb'"(previous_response_id|previous_message_id|conversation|container|cached_?[cC]ontent)"\s{0,512}:\s{0,512}'
+    rb'(?:\{[^{}]{0,512}?"id"\s{0,512}:\s{0,512})?"((?:[^"\\]|\\.){0,512})"',
+    re.DOTALL,
+)
+"""A member that names something else that a provider keeps, by its id or by an object that has one."""
+_KINDS: Final = {
+    b"previous_response_id": RESPONSE,
+    b"previous_message_id": MESSAGE,
+    b"conversation": CONVERSATION,
+    b"container": CONTAINER,
+    b"cachedContent": CACHED_CONTENT,
+    b"cached_content": CACHED_CONTENT,
+}
+_LETTER: Final = re.compile(rb"\\u00(?:4[3eE]|5[fF]|55|6[1-9a-fA-F]|7[0-9aA])")
 """A letter of such a name, as no writer spells it."""
 _OF_GEMINI: Final = re.compile(r"files/[\w-]{1,128}")
 
@@ -63,18 +79,76 @@ def is_ambiguous(body: Body) -> bool:
     return isinstance(body, bytes) and is_object(body) and has_repeated_members(body, read_members(body))
 
 
-async def files_named(body: Body) -> tuple[Bound, ...]:
-    """BadRequest: too many, or hidden ones. Other calls go on between two mebibytes of a large body."""
-    if isinstance(body, bytes):
-        return _bound(_values(body, 0, len(body)))
-    assert isinstance(body, Spool)
-    found: dict[Bound, None] = {}
-    view = body.view()  # goes with this frame: what searches it, when it raises, keeps it from being closed
+def check_readable(body: Body, headers: Mapping[bytes, bytes]) -> None:
+    """BadRequest: a provider could read the body of a request in another way than we do, and find names in it that we do not."""
+    if not len(body):
+        return
+    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    head = body[:4] if isinstance(body, bytes) else body.read_at(0, 4)
+    if coding != b"identity" or b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadRequest("The body of this call must be JSON in UTF-8, and not compressed.", code="ambiguous_body")
+
+
+class Named(NamedTuple):
+    """What a body names that only one provider key knows."""
+
+    files: tuple[Bound, ...]
+    """By members that stand for nothing else."""
+    others: tuple[Bound, ...]
+    """By members whose words may be anything: only what is known to be another's is refused."""
+
+
+async def named_in(body: Body) -> Named:
+    """BadRequest: too much, or hidden. Other calls go on between two mebibytes of a large body."""
+    files: dict[Bound, None] = {}
+    others: dict[Bound, None] = {}
+    view = _view(body)
     for start in range(0, len(view), WINDOW):
-        found |= dict.fromkeys(_bound(_values(view, start, start + WINDOW)))
-        _check_number(len(found))
+        files |= dict.fromkeys(_bound(_values(view, start, start + WINDOW)))
+        others |= dict.fromkeys(_kept(view, start, start + WINDOW))
+        _check_number(len(files) + len(others))
+        if len(view) > WINDOW:
+            await asyncio.sleep(0)
+    return Named(tuple(files), tuple(others))
+
+
+async def named_in_upload(body: Body) -> tuple[Bound, ...]:
+    """What the requests of a batch name, in a form that may hold some; any other document may speak of whatever it likes."""
+    view = _view(body)
+    for start in range(0, len(view), WINDOW):
+        if view.find(PURPOSE, start, start + WINDOW + len(PURPOSE)) >= 0:
+            named = await named_in(body)
+            return named.files + named.others
         await asyncio.sleep(0)
-    return tuple(found)
+    return ()
+
+
+def _view(body: Body) -> bytes | mmap:
+    """All of what a client sent. It goes with the frame that asks for it: what searches it, when it raises, keeps it from being closed."""
+    if isinstance(body, bytes):
+        return body
+    assert isinstance(body, Spool)
+    return body.view() if body.is_on_disk else body.read_at(0, len(body))
+
+
+def _kept(body: bytes | mmap, start: int, end: int) -> Iterator[Bound]:
+    """What is named by the members that begin within these places, files by their own apart."""
+    for member in _KEPT.finditer(body, start, end + LONGEST_MATCH):
+        if member.start() < end and (text := _said(member[2])):
+            yield _KINDS[member[1]], text
+    for listed in LISTS_OF_FILES.finditer(body, start, end + LONGEST_MATCH):
+        if listed.start() < end:
+            whole = LISTS_OF_FILES.match(body, listed.start())
+            assert whole is not None
+            yield from ((FILE, text) for each in LISTED.finditer(whole[1]) if (text := _said(each[1])))
+
+
+def _said(value: bytes) -> str:
+    """What a string says; "": the provider says what is wrong with it."""
+    try:
+        return _text(b'"%b"' % value)
+    except UNREADABLE:
+        return ""
 
 
 def _values(body: bytes | mmap, start: int, end: int) -> Iterator[tuple[bytes, bool]]:
@@ -96,10 +170,7 @@ def _values(body: bytes | mmap, start: int, end: int) -> Iterator[tuple[bytes, b
 def _bound(values: Iterator[tuple[bytes, bool]]) -> tuple[Bound, ...]:
     names: dict[str, None] = {}
     for value, is_gemini in values:
-        try:
-            text = _text(b'"%b"' % value)
-        except UNREADABLE:
-            continue  # the provider says what is wrong with it
+        text = _said(value)
         found = _OF_GEMINI.search(text)
         if found is not None:
             names[found[0]] = None
