@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.call import Call, Caller, emit, has_repeated_members, read_members
+from omnillm.gateway.call import MOST_MEMBERS, Call, Caller, emit, has_repeated_members, read_members
 from omnillm.gateway.quote import Quote
 from omnillm.gateway.translation import Rewording, Wording, splice
 from omnillm.protocols.registry import PROTOCOLS
@@ -75,6 +75,14 @@ def test_a_body_that_cannot_be_read_to_its_end_is_told_as_what_it_may_be(body: b
     with pytest.raises(BadRequest) as refused:
         read_members(body)
     assert words in refused.value.message
+
+
+def test_a_body_of_more_members_than_anybody_writes_is_refused() -> None:
+    """Each is held by itself as long as its call lasts: a body of 64 MB would take gigabytes."""
+    body = json.dumps({str(number): 0 for number in range(MOST_MEMBERS + 1)}).encode()
+    with pytest.raises(BadRequest, match="1024 members"):
+        read_members(body)
+    assert len(read_members(body.replace(b'"0": 0, ', b""))) == MOST_MEMBERS
 
 
 @given(bodies)

@@ -208,10 +208,20 @@ async def test_a_key_for_some_models_spends_on_these_only(fake: FakeProvider, ga
     for model, status in (("fake-small", 404), ("fake-large", 403), ("", 403)):
         body = json.dumps({"model": model, "query": "Hello"} if model else {"query": "Hello"}).encode()
         assert (await ask(gateway, "POST", SEARCH, body, key=CAROL)).status == status
-    twice = b'{"model": "fake-large", "model": "fake-small", "query": "Hello"}'
-    reply = await ask(gateway, "POST", SEARCH, twice, key=CAROL)
-    assert (reply.status, reply.error["code"]) == (400, "repeated_member")
+    for other in (b"model", b"Model"):
+        twice = b'{"%b": "fake-large", "model": "fake-small", "query": "Hello"}' % other
+        reply = await ask(gateway, "POST", SEARCH, twice, key=CAROL)
+        assert (reply.status, reply.error["code"]) == (400, "repeated_member")
     assert (await upload(gateway, key=CAROL)).status == 200
+
+
+async def test_a_key_for_some_models_names_its_model_once(fake: FakeProvider, gateway: Running) -> None:
+    """Also in inference, where the body goes on as it came, and without a budget: the host may read the first name, or ignore its case."""
+    for other in ("model", "Model", "MODEL"):
+        body = f'{{"{other}":"fake-large","model":"fake-small","messages":[]}}'.encode()
+        reply = await ask(gateway, "POST", "/providers/openai/v1/chat/completions", body, key=CAROL)
+        assert (reply.status, reply.error["code"]) == (400, "repeated_member")
+    assert fake.log == []
 
 
 async def test_a_batch_under_a_hard_budget_is_booked_and_settled(fake: FakeProvider, gateway: Running) -> None:

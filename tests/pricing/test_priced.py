@@ -82,6 +82,7 @@ def test_tier_and_place_are_those_that_were_asked_for(protocol, extra, terms):
         (MESSAGES, {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch"}]}, 0, ANTHROPIC_TURNS, True),
         (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 4}, 4, 5, False),
         (RESPONSES, {"previous_response_id": "resp_1"}, 0, 1, True),
+        (RESPONSES, {"prompt": {"id": "pmpt_1"}, "max_tool_calls": 2}, 2, 3, True),
         (CHAT, {"web_search_options": {}, "n": 2}, 2, 1, True),
         (GEMINI, {"tools": [{"googleSearch": {}}]}, GEMINI_CALLS, 1, False),
         (GEMINI, {"tools": [{"google_search": {}}], "generationConfig": {"candidateCount": 2}}, 2 * GEMINI_CALLS, 1, False),
@@ -104,6 +105,7 @@ UNBOUNDED = [
     (MESSAGES, {"tools": [{"type": "advisor_20260301", "name": "advisor"}]}, "advisor"),
     (RESPONSES, {"tools": [{"type": "web_search"}]}, "max_tool_calls"),
     (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 1.5}, "max_tool_calls"),
+    (RESPONSES, {"prompt": {"id": "pmpt_1"}}, "max_tool_calls"),
     (RESPONSES, {"tools": [{"type": "mcp"}], "max_tool_calls": 1}, "mcp"),
     (RESPONSES, {"tools": [{"type": "image_generation"}], "max_tool_calls": 1}, "image_generation"),
     (CHAT, {"models": ["dear/model"]}, "models"),
@@ -204,6 +206,18 @@ def test_a_long_prompt_is_quoted_by_all_of_it():
     _, outlined = quoted(CHAT, messages=long, is_outlined=True)
     assert outlined == whole
     assert whole.prompt_bound > 22_000
+
+
+def test_a_prediction_that_does_not_come_true_is_output():
+    """OpenAI bills what of it the model did not write at the output's rate, whatever the cap, in each choice."""
+    told = {"type": "content", "content": "heron " * 1000}
+    plain = Listing(input=1_000_000, output=4_000_000)
+    _, without = quoted(CHAT, entry=plain, n=2)
+    quoter, quote = quoted(CHAT, entry=plain, prediction=told, n=2)
+    rejected = Usage(input=20, output=2 * (10 + 6000))
+    price = quoter.price(quote, ("p", "m"))
+    assert quote.amount_nanousd >= cost(rejected, price)
+    assert without.amount_nanousd < cost(rejected, price)
 
 
 def test_a_tier_without_a_price_is_none_for_a_budgeted_call():

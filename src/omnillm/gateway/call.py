@@ -12,6 +12,7 @@ from omnillm.errors import BadRequest
 from omnillm.gateway.upload import Upload
 from omnillm.protocols.members import is_compact
 from omnillm.protocols.outline import Outline
+from omnillm.protocols.priced import is_in_odd_letters
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
 GENERATE: Final = "generate"
@@ -83,6 +84,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 AFFINITY_PREFIX_BYTES = 4096
 
 LONGEST_IDEMPOTENCY_KEY: Final = 255
+MOST_MEMBERS: Final = 1024
+"""Of an object whose members are held apart: each takes fifteen times the memory of its shortest spelling, as long as its call lasts."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _MEMBER = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
@@ -94,7 +97,7 @@ def read_members(body: bytes) -> Members:
     try:
         if not body.isascii():
             body.decode()
-        return _members(body)
+        members = _members(body)
     except msgspec.ValidationError as error:
         raise BadRequest(f"The request body must be a JSON object: {error}.", code="invalid_json") from error
     except msgspec.DecodeError as error:
@@ -107,6 +110,9 @@ def read_members(body: bytes) -> Members:
         raise BadRequest(f"The request body is not valid UTF-8 at byte {error.start}.", code="invalid_json") from error
     except RecursionError as error:
         raise _too_deep() from error
+    if len(members) > MOST_MEMBERS:
+        raise BadRequest(f"The request body has more than {MOST_MEMBERS} members.", code="invalid_json")
+    return members
 
 
 def with_model(members: Members, model: str) -> Members:
@@ -138,10 +144,13 @@ def read_idempotency_key(value: str, route: str) -> IdempotencyKey:
 
 
 def has_ambiguous_body(call: Call) -> bool:
-    """Whether a member stands twice where two readers may differ: at the top level, or in the object that holds the output cap (Gemini)."""
+    """Whether a member stands twice where two readers may differ: at the top level, or in the object that holds the output cap (Gemini).
+
+    In other letters, too: some hosts read names whatever their case.
+    """
     if call.upload is not None:
         return False  # the form was refused, if a name stood in it twice
-    if has_repeated_members(call.body, call.members):
+    if has_repeated_members(call.body, call.members) or is_in_odd_letters(call.members):
         return True
     return "." in call.protocol.output_cap_member and _repeats_within(call, call.protocol.output_cap_member.partition(".")[0])
 

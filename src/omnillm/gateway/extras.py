@@ -25,6 +25,8 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     turns: int = 0
     """How often the whole context may be read as prompt; 0: only the body is."""
     output_turns: int = 1
+    more_output: int = 0
+    """Tokens that may be paid as output beside what the cap bounds."""
     unbounded: str = ""
     """What has no bound."""
     unbounded_code: str = ""
@@ -63,6 +65,7 @@ def _of_asked(asked: Asked) -> Extras:
         goes_on=asked.goes_on,
         turns=asked.turns if asked.has_unseen_input or asked.turns > 1 else 0,
         output_turns=asked.output_turns,
+        more_output=asked.more_output,
         unbounded=asked.unbounded,
         unbounded_code=asked.unbounded_code,
         unbounded_output=asked.unbounded_output,

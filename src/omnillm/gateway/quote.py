@@ -67,7 +67,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         extras = self.extras.get(target) if self.extras else None
         if extras is None:
             return self.prompt_bound, output, NO_UNITS
-        return max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns), output * extras.output_turns, extras.units
+        prompt = max(self.prompt_bound, (price.context or LONGEST_CONTEXT) * extras.turns)
+        return prompt, output * extras.output_turns + extras.more_output, extras.units
 
     def most_nanousd(self, target: tuple[str, str], price: Price) -> int:
         """nano-USD that an attempt at this target can cost at most."""
@@ -113,6 +114,10 @@ class Quoter:
         """The quote, and (provider, model) of the targets that may be tried: one without a price is none for a caller with a budget."""
         if call.operation != GENERATE and not call.protocol.family:
             return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.pairs)
+        if (call.caller.budgets or call.caller.models) and has_ambiguous_body(call):
+            raise BadRequest(
+                "A member stands twice in the request body, or in odd letters: what is asked for must be sure.", code="repeated_member"
+            )
         if bridge is None:
             text = call.outline or call
             estimate, prompt_bound = _weigh(call.protocol, text.members, len(call.body) - len(text.body))
@@ -161,8 +166,6 @@ class Quoter:
     def _bounded(self, call: Call, targets: tuple[Target, ...], quote: Quote, bridge: Bridge | FamilyBridge | None) -> tuple[Quote, Pairs]:
         """The quote with the money of the dearest target, and the cap that makes it a bound; and the targets whose price is known."""
         is_budgeted = bool(call.caller.budgets)
-        if is_budgeted and has_ambiguous_body(call):
-            raise BadRequest("A member stands twice in the request body; a budgeted call must be unambiguous.", code="repeated_member")
         # What is asked for beyond tokens is each call's own; else the targets alone decide, and are looked up at once.
         tariff = None if quote.extras else self._tariffs.get(targets)
         if tariff is None:

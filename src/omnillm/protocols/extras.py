@@ -30,6 +30,8 @@ class Asked(msgspec.Struct, kw_only=True, gc=False):
     """At most so often the model reads its context."""
     output_turns: int = 1
     """At most so often it writes up to the output cap."""
+    more_output: int = 0
+    """So many tokens may be paid as output beside what the cap bounds."""
     goes_on: bool = False
     """The provider generates to the end, whoever hangs up."""
     has_unseen_input: bool = False

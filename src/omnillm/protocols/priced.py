@@ -35,6 +35,7 @@ def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], 
             asked.refuse(name)
     asked.calls *= n
     asked.untold_calls *= n
+    asked.more_output *= n
     return asked
 
 
@@ -86,6 +87,11 @@ def _chat_search(asked: Asked, value: Any, _: Members) -> None:
         asked.has_unseen_input = True
 
 
+def _prediction(asked: Asked, _: Any, members: Members) -> None:
+    """Whatever of it does not come true is paid as if the model had written it."""
+    asked.more_output += len(members["prediction"])
+
+
 def _tier_under(name: str, standard: frozenset[str]) -> Reader:
     """Bedrock says its words inside an object."""
     read = _tier(standard)
@@ -112,6 +118,18 @@ def _responses_tools(asked: Asked, value: Any, members: Members) -> None:
     elif asked.tools:
         asked.calls = most
         asked.turns = most + 1
+
+
+def _prompt(asked: Asked, value: Any, members: Members) -> None:
+    """A prompt that is kept at OpenAI brings in text, and perhaps tools, which the call does not show."""
+    if value is None:
+        return
+    asked.has_unseen_input = True
+    most = _value(members, "max_tool_calls")
+    if not _is_count(most):
+        asked.refuse("prompt", "max_tool_calls bounds the tools that it may have")
+    else:
+        asked.calls, asked.turns = max(asked.calls, most), max(asked.turns, most + 1)
 
 
 _RESPONSES_PAID: Final = ("web_search", "file_search", "code_interpreter")
@@ -262,13 +280,14 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "web_search_options": _chat_search,
         "modalities": _harmless,
         "audio": _harmless,
+        "prediction": _prediction,
     },
     "openai_responses": {
         "service_tier": _OPENAI_TIER,
         "tools": _responses_tools,
         "previous_response_id": _unseen,
         "conversation": _unseen,
-        "prompt": _unseen,
+        "prompt": _prompt,
         "background": _background,
         "context_management": _compaction,
     },
@@ -292,3 +311,19 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     },
 }
 """Protocol -> member -> what it adds. A member that has no reader (fallbacks, plugins, another model's price) is unbounded."""
+DECISIVE: Final = frozenset(
+    {
+        *(name for readers in _READERS.values() for name in readers if name.islower()),
+        *("model", "models", "provider", "plugins", "search_parameters", "fallbacks", "n", "best_of", "stream", "stream_options"),
+        *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tokens_to_sample", "max_tool_calls"),
+    }
+)
+"""Names of members that money, limits and rights rest on."""
+
+
+def is_in_odd_letters(members: Members) -> bool:
+    """Whether one of these is spelt so that a reader may take it for such a name (Go's do) and we did not: `Model`, `max_to\u212aens`."""
+    names = "".join(members)
+    if names.isascii() and names.islower():
+        return False
+    return any(name not in DECISIVE and name.casefold() in DECISIVE for name in members)

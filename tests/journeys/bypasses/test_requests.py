@@ -162,6 +162,15 @@ async def test_b3_no_spelling_of_a_cap_makes_a_call_longer_than_what_was_held(se
     assert statuses == {200, 400, 402}
 
 
+@pytest.mark.parametrize("name", ["Max_Tokens", "max_to\u212aens", "N", "MODEL", "\u017fervice_tier"])
+async def test_b3_what_decides_the_price_is_refused_in_odd_letters(serve: Serve, fake: FakeProvider, name: str) -> None:
+    """A host whose reader ignores the case of names, as Go's does, would take it for the one that was priced."""
+    gateway = await serve(configuration(fake))
+    reply = await exchange(gateway.port, ask("openai_chat", "hello", cap=5, more={name: 500}))
+    assert (reply.status, reply.error["code"], fake.log) == (400, "repeated_member", [])
+    assert (await exchange(gateway.port, ask("openai_chat", "hello", cap=5, more={"chatTemplate": 500}))).is_answer
+
+
 # B4: which model, and at which price
 
 

@@ -15,6 +15,7 @@ from omnillm.errors import BadRequest
 from omnillm.gateway.call import has_repeated_members, read_members
 from omnillm.protocols.bound import CACHED_CONTENT, CONTAINER, CONVERSATION, FILE, LISTED, LISTS_OF_FILES, MESSAGE, RESPONSE
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.priced import is_in_odd_letters
 from omnillm.protocols.protocol import Bound
 from omnillm.transport.spool import Body, Spool
 
@@ -75,8 +76,11 @@ def model_named(body: Body) -> str:
 
 
 def is_ambiguous(body: Body) -> bool:
-    """Whether a JSON body names a member twice, so that its provider could read another model than we did."""
-    return isinstance(body, bytes) and is_object(body) and has_repeated_members(body, read_members(body))
+    """Whether a JSON body names a member twice, or in odd letters, so that its provider could read another model than we did."""
+    if not (isinstance(body, bytes) and is_object(body)):
+        return False
+    members = read_members(body)
+    return has_repeated_members(body, members) or is_in_odd_letters(members)
 
 
 def check_readable(body: Body, headers: Mapping[bytes, bytes]) -> None:

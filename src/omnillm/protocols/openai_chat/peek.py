@@ -46,8 +46,13 @@ _NOT_READ = frozenset(
 )
 """Members that configure: the model never reads them."""
 
-_PRICED = frozenset({"service_tier", "web_search_options", "modalities", "audio", "search_parameters", "plugins", "models", "provider"})
-"""Members that change the rate or are paid by the call; the last four are xAI's and OpenRouter's."""
+_PRICED = frozenset(
+    {
+        *("service_tier", "web_search_options", "modalities", "audio", "prediction"),
+        *("search_parameters", "plugins", "models", "provider"),  # xAI's and OpenRouter's
+    }
+)
+"""Members that change the rate, are paid by the call, or are paid as output."""
 
 
 class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
