@@ -131,6 +131,11 @@ def shutting_down() -> Unavailable:
     return Unavailable("The gateway is shutting down.", code="shutting_down")
 
 
+def out_of_memory() -> Unavailable:
+    """Other calls go on, and this one may come again."""
+    return Unavailable("The gateway has no memory left for this call.", code="overloaded", retry_after_s=1.0)
+
+
 class NoAvailableKey(Unavailable):
     """503: every key rests, was refused by its provider, or does not serve the model."""
 

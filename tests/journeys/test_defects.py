@@ -44,6 +44,24 @@ async def test_a_defect_is_answered_and_logged_with_the_id_of_its_call(
     assert gateway.in_flight == 0
 
 
+async def exhausted(*_: object) -> None:
+    raise MemoryError
+
+
+async def test_a_call_for_which_no_memory_is_left_is_shed(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That is no defect: 503, to come again, and nothing stays held."""
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway.program.store, "post_durably", exhausted)
+        reply = await exchange(gateway.port, ask("openai_chat", "hello"))
+    assert (reply.status, reply.json["error"]["code"], reply.headers["retry-after"]) == (503, "overloaded", "1")
+    assert (await gateway.last())[0].outcome == "overloaded"
+    assert "failed with" not in caplog.text
+    assert (await gateway.books())[2] == gateway.in_flight == 0
+    assert (await exchange(gateway.port, ask("openai_chat", "hello"))).is_answer
+
+
 def broken_at_once(*_: object, **__: object) -> bytes:
     raise KeyError(QUOTED)
 

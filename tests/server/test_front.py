@@ -367,6 +367,26 @@ async def test_an_unforeseen_failure_is_a_500_and_logged_without_its_message(hou
     assert "hello" not in caplog.text
 
 
+@pytest.mark.parametrize("when", ["open", "respond"])
+async def test_who_finds_no_memory_left_is_told_to_come_again(house, scripted, caplog, when):
+    """503, in one line of the log, and the next one is served."""
+
+    def accept(request):
+        if when == "open" and request.method == "POST":
+            raise MemoryError
+
+    async def answer(request, reply):
+        if request.method == "POST":
+            raise MemoryError
+        reply.send(200, b"", b"ok")
+
+    await house.open(scripted(answer, accept))
+    status, fields, body = await (await house.dial(POST)).reply()
+    assert (status, fields[b"retry-after"], body) == (503, b"1", b"overloaded: The gateway has no memory left for this call.")
+    assert [record.getMessage() for record in caplog.records] == ["A request was refused: no memory is left for it"]
+    assert (await (await house.dial(GET)).reply())[0] == 200
+
+
 async def test_a_forgotten_reply_is_a_500(house, scripted):
     """Also when it was started and no byte has left."""
 

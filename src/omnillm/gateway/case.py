@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from omnillm.admission.asks import Lease, Ticket
-from omnillm.errors import Defect, OmniError
+from omnillm.errors import Defect, OmniError, out_of_memory
 from omnillm.gateway.attempt import UNBILLED, Attempt
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.bound_reasoning import readable
@@ -114,7 +114,14 @@ class Case(msgspec.Struct, eq=False):
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     def raise_defect(self, error: BaseException) -> None:
-        """What nobody foresaw ends the case, and is raised as its Defect; anything else is not. Also after the case was handed over."""
+        """What nobody foresaw ends the case, and is raised as its Defect; anything else is not. Also after the case was handed over.
+
+        That no memory is left is nobody's defect.
+        """
+        if isinstance(error, MemoryError):
+            refusal = out_of_memory()
+            self.fail(refusal)
+            raise refusal from error
         if isinstance(error, Exception) and not isinstance(error, OmniError):
             self.close(status=500, outcome=Defect.code)
             raise Defect(self.request_id, self.attempts) from error

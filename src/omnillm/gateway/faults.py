@@ -3,7 +3,7 @@
 import logging
 import traceback
 
-from omnillm.errors import Defect, OmniError, ProviderError
+from omnillm.errors import Defect, OmniError, ProviderError, out_of_memory
 from omnillm.protocols.protocol import Fault, Protocol
 
 _log = logging.getLogger("omnillm.server")
@@ -38,9 +38,13 @@ def report_defect(error: OmniError) -> None:
         _log.error("Call %s failed with %s:\n%s", error.request_id, type(cause).__qualname__, _trace(cause))
 
 
-def report_unforeseen(error: Exception) -> None:
-    """What ended a request that had become no call."""
+def report_unforeseen(error: Exception) -> OmniError | None:
+    """What ended a request that had become no call, and what its client is told of it; None: that it failed."""
+    if isinstance(error, MemoryError):
+        _log.error("A request was refused: no memory is left for it")
+        return out_of_memory()
     _log.error("A call failed with %s:\n%s", type(error).__qualname__, _trace(error))
+    return None
 
 
 def _trace(error: BaseException) -> str:

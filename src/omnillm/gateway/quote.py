@@ -115,9 +115,7 @@ class Quoter:
         if call.operation != GENERATE and not call.protocol.family:
             return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.pairs)
         if (call.caller.budgets or call.caller.models) and has_ambiguous_body(call):
-            raise BadRequest(
-                "A member stands twice in the request body, or in odd letters: what is asked for must be sure.", code="repeated_member"
-            )
+            raise BadRequest("A member stands twice in the body, or in odd letters; what is asked must be sure.", code="repeated_member")
         if bridge is None:
             text = call.outline or call
             estimate, prompt_bound = _weigh(call.protocol, text.members, len(call.body) - len(text.body))

@@ -81,6 +81,8 @@ class Connection(asyncio.Protocol):
                 self._keep(data)
         except OmniError as error:
             self._refuse(error)
+        except MemoryError as error:
+            self._refuse(report_unforeseen(error))
 
     def eof_received(self) -> bool:
         """A hang-up. Nothing more is written, but for a reply that was complete: True, while its rest is still ours to send."""
@@ -183,8 +185,7 @@ class Connection(asyncio.Protocol):
                 report_defect(error)
                 self._finish(reply, error)
             except Exception as error:  # noqa: BLE001  # the server's last resort: logged, and answered with a 500
-                report_unforeseen(error)
-                self._finish(reply, None)
+                self._finish(reply, report_unforeseen(error))
             else:
                 self._finish(reply, None)
         finally:
@@ -202,7 +203,7 @@ class Connection(asyncio.Protocol):
             if reply.is_out:
                 self.cut()
                 return
-            self._tell(failure or OmniError("The gateway failed to answer."))
+            self._tell(failure)
         heads = self._heads
         self._task = heads.request = self._reply = None
         self._share.release()
@@ -247,12 +248,15 @@ class Connection(asyncio.Protocol):
 
     # ends
 
-    def _tell(self, error: OmniError) -> None:
-        rendered = self._crowd.application.problem(self._heads.request, error)
+    def _tell(self, error: OmniError | None) -> None:
+        told = error or OmniError("The gateway failed to answer.")
+        rendered = self._crowd.application.problem(self._heads.request, told)
         Reply(self._heads.request or UNREADABLE, self._outflow, self).send(rendered.status, rendered.fields, rendered.body)
 
-    def _refuse(self, error: OmniError) -> None:
+    def _refuse(self, error: OmniError | None) -> None:
         """Answer a request that will not be read to its end."""
+        if self._state == BODY:
+            del self._arriving
         self._outflow.closes = True
         self._tell(error)
         self._share.release()

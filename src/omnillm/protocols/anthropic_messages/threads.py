@@ -62,7 +62,7 @@ def _container_named(raw: msgspec.Raw) -> tuple[Bound, ...]:
 
 
 def message_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:
-    """The reply's id, where its conversation is kept, and its container. A stream says the one in its first event, the other in its last."""
+    """The reply's id, where its conversation is kept, and its container: a stream says them in its first event and its last."""
     is_kept = THREAD in members and bytes(members[THREAD]) != b"null"
     if not is_kept and "tools" not in members and CONTAINER not in members:
         return ()
