@@ -1,6 +1,8 @@
 """The store in SQLite: the shared suite, and what a file, a thread and a lock add to it."""
 
+import _sqlite3
 import asyncio
+import ctypes
 import sqlite3
 import stat
 
@@ -216,6 +218,41 @@ async def test_idle_writer_moves_the_log_into_the_database(store, tmp_path, monk
     await store.flush()
     await until(lambda: (tmp_path / "omnillm.db").stat().st_size > empty + 100_000)
     assert await store.verify() == []
+
+
+async def test_ledger_heals_when_there_is_memory_again(store):
+    """Who waits is refused, what is written behind waits: SQLite itself is given no memory for a while."""
+    limit = ctypes.CDLL(_sqlite3.__file__).sqlite3_hard_heap_limit64
+    limit.restype, limit.argtypes = ctypes.c_int64, [ctypes.c_int64]
+    await store.open()
+    await store.post_durably(call(0))
+    limit(1)
+    try:
+        with pytest.raises(LedgerUnavailable, match="no memory is left"):
+            await asyncio.wait_for(store.post_durably(call(1)), 5)
+        store.post(call(2))
+        await until(lambda: not store.is_healthy)
+    finally:
+        limit(0)
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert ((await usage(store, "total"))["total"].requests, await store.verify()) == (2, [])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_defect_of_the_writer_is_told_to_who_waits_for_it(tmp_path, monkeypatch):
+    """Nobody waits for a thread that has ended."""
+
+    def unforeseen(*_, **__):
+        raise KeyError
+
+    store = make(tmp_path)
+    await store.open()
+    monkeypatch.setattr(store._book, "write", unforeseen)
+    with pytest.raises(LedgerUnavailable, match="the ledger is closed"):
+        await asyncio.wait_for(store.post_durably(call(0)), 5)
+    assert not store.is_healthy
+    await store.aclose()
 
 
 async def test_everybody_in_the_queue_is_refused_when_the_disk_refuses(tmp_path, monkeypatch):

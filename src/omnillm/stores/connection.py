@@ -15,6 +15,13 @@ class CommitUnknown(LedgerUnavailable):
     """The database went away while it was committing: the transaction is done whole or not at all, and nobody can say which."""
 
 
+def foreseen(failure: LedgerUnavailable | MemoryError) -> LedgerUnavailable:
+    """What a failed write is told as. Where memory ran out in it, nobody can say how far it came."""
+    if isinstance(failure, LedgerUnavailable):
+        return failure
+    return CommitUnknown("no memory is left to write the ledger with", retry_after_s=1.0)
+
+
 class Found(Protocol):
     """What a statement found, row by row."""
 

@@ -16,7 +16,7 @@ from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting
 from omnillm.stores.book import Book
-from omnillm.stores.connection import CommitUnknown
+from omnillm.stores.connection import CommitUnknown, foreseen
 from omnillm.stores.waiting import MAX_BACKOFF_S, Awaited, Chore, fulfil, resolve, to_apply_again
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Writer:
                 if self._queue:
                     self._write(self._take())
                 self._do_chore()
-        except LedgerUnavailable:
+        except (LedgerUnavailable, MemoryError):
             logger.exception("the ledger is closed with %d postings unwritten", len(self._queue))
         finally:
             self.is_healthy = False
@@ -183,7 +183,8 @@ class Writer:
         postings = [item.posting if isinstance(item, Awaited) else item for item in batch]
         try:
             is_on_disk = self._book.write(postings, is_awaited=bool(waiting), now=self._clock.now())
-        except LedgerUnavailable as error:
+        except (LedgerUnavailable, MemoryError) as failure:
+            error = foreseen(failure)
             self.is_healthy = False
             is_unknown = isinstance(error, CommitUnknown)
             self._queue.extendleft(reversed([again for item in batch if (again := to_apply_again(item, is_unknown=is_unknown))]))
@@ -191,6 +192,10 @@ class Writer:
             self._recover(error)
         except ValueError as error:
             self._suspect(batch, error)
+        except BaseException:
+            self._queue.extendleft(reversed(batch))  # with the thread's end, whoever waits is told
+            self._is_awaited = bool(waiting) or self._is_awaited
+            raise
         else:
             self.commits += 1
             self.is_healthy = True
@@ -220,7 +225,8 @@ class Writer:
         chore = self._chores.popleft()
         try:
             result = chore.work()
-        except LedgerUnavailable as error:
+        except (LedgerUnavailable, MemoryError) as failure:
+            error = foreseen(failure)
             self._answer(chore.done, error)
             self._recover(error)
         else:
@@ -241,8 +247,8 @@ class Writer:
         """Whether all that was written is on disk; if not, what was not synced waits to be written again."""
         try:
             sync()
-        except LedgerUnavailable as error:
-            self._recover(error)
+        except (LedgerUnavailable, MemoryError) as failure:
+            self._recover(foreseen(failure))
             return False
         self._unsynced.clear()
         return True
@@ -257,7 +263,7 @@ class Writer:
             self._refuse_awaited(str(error))
             try:
                 self._book.reopen()
-            except LedgerUnavailable:
+            except (LedgerUnavailable, MemoryError):
                 if is_last:
                     raise
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
