@@ -19,6 +19,17 @@ def test_models_of_the_callers_choice_do_not_fill_the_memory() -> None:
     assert sum(series.counts.calls for series in counters.series.values()) == MAX_SERIES + 51
 
 
+def test_outcomes_of_a_providers_choice_do_not_fill_the_memory() -> None:
+    """The code of an error is its provider's own word: one that invents them is counted all the same."""
+    counters = Counters()
+    for number in range(2 * MAX_SERIES + 50):
+        counters.observe([replace(ROW, outcome=f"word_{number}")])
+    counters.observe([ROW])
+    assert len(counters.series) == 2 * MAX_SERIES + 1
+    assert counters.series["openai_chat", "openai", "other", "other"].counts.calls == 51
+    assert sum(series.counts.calls for series in counters.series.values()) == 2 * MAX_SERIES + 51
+
+
 def test_a_duration_is_in_the_first_bucket_that_holds_it() -> None:
     """A bound belongs to its bucket; what is longer than all goes into the last."""
     counters = Counters()

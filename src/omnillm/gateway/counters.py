@@ -141,10 +141,13 @@ class Counters:
                 self.refuse(outcome, len(lines))
 
     def _new_series(self, protocol: str, provider: str, model: str, outcome: str) -> Series:
-        """The first calls of their kind; beyond the most, models count together."""
-        if len(self.series) >= MAX_SERIES:
+        """The first calls of their kind; beyond the most, models count together, then outcomes, which may be a provider's own words."""
+        known = self.series
+        if len(known) >= MAX_SERIES:
             model = OTHER
-        return self.series.setdefault((protocol, provider, model, outcome), Series())
+            if len(known) >= 2 * MAX_SERIES and (protocol, provider, OTHER, outcome) not in known:
+                outcome = OTHER
+        return known.setdefault((protocol, provider, model, outcome), Series())
 
     def _new_caller(self, caller: str, provider: str, model: str) -> Tally:
         """The first calls of a caller to a model; beyond the most, models count together, then callers."""
