@@ -1,11 +1,16 @@
-"""What images and documents weigh where Claude reads them: at its own API and, as the heaviest of all models there, in Bedrock.
+"""What weighs more than its text where Claude reads it: images, documents and Anthropic's own tools.
+
+At its own API and, as the heaviest of all models there, in Bedrock.
 
 A page of a PDF is read as text and as a picture: 3,000 tokens and 1,600 at most, and together about half of that in the usual one.
 """
 
 from typing import Final
 
-from omnillm.protocols.protocol import Weight
+import msgspec
+
+from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.protocol import WEIGHTLESS, Weight
 
 IMAGE: Final = Weight(most=4_784, usual=1_600)
 """The largest weighs so much in the high-resolution models, and what is usual here in the older ones."""
@@ -17,6 +22,29 @@ USUAL_PAGES: Final = 5
 LEAST_PAGE_BASE64: Final = 4_096
 USUAL_PAGE_BASE64: Final = 65_536
 UNKNOWN: Final = Weight(most=MOST_PAGES * PAGE.most, usual=USUAL_PAGES * PAGE.usual)
+
+
+OWN_TOOL: Final = Weight(most=1_500, usual=700)
+"""A tool that Anthropic has defined and that runs on the caller's side: its description stands in the prompt and not in the request, 245
+tokens for a shell, 700 for an editor, 735 and up to 499 for a computer."""
+
+
+class _Tool(msgspec.Struct, frozen=True, gc=False):
+    type: str | None = None
+
+
+_tools = msgspec.json.Decoder(list[_Tool] | None).decode
+
+
+def own_tools(tools: bytes) -> Weight:
+    """Of those in a JSON array of tools. Their types end in a date."""
+    if b"_20" not in tools and b"\\" not in tools:
+        return WEIGHTLESS
+    try:
+        count = sum(1 for tool in _tools(tools) or () if tool.type not in {None, "", "custom"})
+    except UNREADABLE:
+        return WEIGHTLESS  # the provider says what is wrong with it
+    return Weight(count * OWN_TOOL.most, count * OWN_TOOL.usual)
 
 
 def pdf(base64_bytes: int) -> Weight:

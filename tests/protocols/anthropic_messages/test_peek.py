@@ -12,6 +12,7 @@ from tests.protocols.conftest import recordings
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
+from omnillm.pricing.estimate import HIDDEN_TOKENS
 from omnillm.protocols.anthropic_messages import PROTOCOL
 from omnillm.protocols.protocol import WEIGHTLESS, Weight
 from omnillm.usage import MAX_COUNT, Usage
@@ -272,6 +273,18 @@ def test_a_document_is_bounded_by_the_longest_and_expected_to_be_a_usual_one(sou
     assert PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": [block]}]}))[1] == weighed
     result = {"type": "tool_result", "tool_use_id": "t", "content": [block]}
     assert PROTOCOL.weigh(members({**ASK, "messages": [{"role": "user", "content": [block, result]}]}))[1] == weighed + weighed
+
+
+def test_the_makers_own_tools_weigh_what_they_do_not_show():
+    """Each of them has a description in the prompt that is paid and that the request does not show; a caller's own has none."""
+    own = [{"name": name, "type": f"{name}_20250728"} for name in ("computer", "text_editor", "bash")]
+    _, weight = PROTOCOL.weigh(members({**ASK, "tools": own}))
+    assert weight.most + HIDDEN_TOKENS["anthropic_messages"] >= 346 + 499 + 735 + 700 + 245
+    callers = [{"name": "search", "input_schema": {"type": "object"}}, {"name": "find_2024", "type": "custom", "input_schema": {}}]
+    assert PROTOCOL.weigh(members({**ASK, "tools": callers}))[1] == WEIGHTLESS
+    hidden = members(ASK) | {"tools": msgspec.Raw(b'[{"type":"bash\\u005f20250124","name":"bash"}]')}
+    assert PROTOCOL.weigh(hidden)[1].most > 0
+    assert PROTOCOL.weigh(members({**ASK, "tools": "none"}))[1] == WEIGHTLESS
 
 
 def test_media_bytes_are_not_text():

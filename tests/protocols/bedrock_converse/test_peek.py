@@ -134,3 +134,12 @@ def test_body_that_counts_tokens_needs_no_messages() -> None:
     assert PROTOCOL.peek_request(asked).price_members == ()
     with pytest.raises(BadRequest):
         PROTOCOL.peek_request(msgspec.json.decode(b"{}", type=Members))
+
+
+def test_the_makers_own_tools_weigh_what_they_do_not_show() -> None:
+    """As at their maker's own API; a caller's own tools weigh their text."""
+    own = {"tools": [{"type": "bash_20250124", "name": "bash"}, {"type": "text_editor_20250728", "name": "edit"}]}
+    told: dict[str, Any] = {"messages": [], "additionalModelRequestFields": own}
+    for fields, least in ((own, 945), ({"top_k": 5}, 0), (5, 0)):
+        body = msgspec.json.decode(json.dumps(told | {"additionalModelRequestFields": fields}), type=dict[str, msgspec.Raw])
+        assert PROTOCOL.weigh(body)[1].most >= least

@@ -9,7 +9,7 @@ import msgspec
 from omnillm.errors import BadRequest
 from omnillm.protocols.anthropic_messages.failure import failure_of
 from omnillm.protocols.anthropic_messages.wire import MediaMessage, MessageUsage, Part, Reply, Source, TokenCounts
-from omnillm.protocols.claude_media import IMAGE, pdf, plain
+from omnillm.protocols.claude_media import IMAGE, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, convert_clamped, decode_lenient
 from omnillm.protocols.extras import Served
 from omnillm.protocols.members import FLAG, MODEL, OUTPUT_CAP, OUTPUT_CAP_RANGE, read, require_array
@@ -154,6 +154,11 @@ def _cache_writes(counts: TokenCounts) -> tuple[int, int]:
 
 
 def weigh(members: Members) -> tuple[int, Weight]:
+    text, media = _weigh_conversation(members)
+    return text, media + own_tools(bytes(members["tools"])) if "tools" in members else media
+
+
+def _weigh_conversation(members: Members) -> tuple[int, Weight]:
     text, messages = text_bytes(members, _NOT_READ), members.get("messages")
     if messages is None:
         return text, WEIGHTLESS

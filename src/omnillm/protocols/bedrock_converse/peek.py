@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import msgspec
 
 from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_of
-from omnillm.protocols.claude_media import IMAGE, UNKNOWN, pdf, plain
+from omnillm.protocols.claude_media import IMAGE, UNKNOWN, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
 from omnillm.protocols.priced import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field, repeats
-from omnillm.protocols.protocol import WEIGHTLESS, Members, ReplyPeek, RequestPeek, Weight
+from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
 
 _NOT_READ = frozenset(
@@ -46,6 +46,7 @@ class _Reply(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 _INFERENCE = msgspec.json.Decoder(_Inference | None)
 _REPLY = msgspec.json.Decoder(_Reply)
 _FIELDS = msgspec.json.Decoder(dict[str, Any] | None)
+_RAW_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _NOT_A_REPLY = ReplyPeek(usage=None, is_complete=False)
 
 
@@ -94,7 +95,16 @@ def may_hold(raw: bytes, word: bytes) -> bool:
 def weigh(members: Members) -> tuple[int, Weight]:
     media = _media(members)
     text = text_bytes(members, _NOT_READ) - sum([len(one.base64) for one in media])
-    return text, sum(map(_tokens, media), WEIGHTLESS)
+    tools = _model_tools(members[MODEL_FIELDS]) if MODEL_FIELDS in members else b""
+    return text, sum(map(_tokens, media), own_tools(tools))
+
+
+def _model_tools(fields: msgspec.Raw) -> bytes:
+    """Those of a model's maker, in its own words; b"": none that can be read."""
+    try:
+        return bytes((_RAW_FIELDS.decode(fields) or {}).get("tools", b""))
+    except UNREADABLE:
+        return b""
 
 
 class _Media(msgspec.Struct, frozen=True, gc=False):
