@@ -170,6 +170,26 @@ async def test_all_bodies_together_are_bounded(house, scripted):
     await house.until(lambda: house.front.held_bytes == 0)
 
 
+async def test_all_bodies_on_disk_together_are_bounded(house, scripted):
+    """Whoever may upload could fill the disk that the ledger lies on, with bodies that nobody has looked at yet."""
+
+    def spool(request):
+        request.is_spooled = True
+
+    app = await house.open(scripted(wait_for_ever, accept=spool), spooled_bytes=5 * 1024 * 1024)
+    size = 3 * 1024 * 1024
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size
+    first = await house.dial(head + b"x" * size)
+    await house.until(lambda: app.asked)
+    assert house.front.spooled_bytes == size
+    second = await house.dial(head + b"x" * (size - 1))
+    status, fields, body = await second.reply()
+    assert (status, fields[b"retry-after"], body) == (503, b"1", b"overloaded: Too much of request bodies lies on the disk.")
+    assert house.front.spooled_bytes == size
+    first.reset()
+    await house.until(lambda: house.front.spooled_bytes == 0)
+
+
 async def test_an_answered_connection_holds_no_body(house):
     """Neither in the count nor in memory."""
     await house.open()

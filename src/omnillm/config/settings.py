@@ -49,6 +49,8 @@ class LimitSettings(Struct, frozen=True, kw_only=True):
     """Of a body that goes through natively, above a mebibyte by way of the disk."""
     buffered_bytes: Size = field(default=512 * 1024**2, name="buffered")
     """Of all bodies in the process together."""
+    spooled_bytes: Size = field(default=4 * 1024**3, name="spooled")
+    """Of all bodies together that go by way of the disk."""
     connections: Positive = 10_000
     header_deadline_s: PositiveSeconds = field(default=10.0, name="header_deadline")
     body_deadline_s: PositiveSeconds = field(default=60.0, name="body_deadline")

@@ -44,6 +44,12 @@ class Arriving:
             return content.held
         return len(content) if self.request.sink is None else self.request.sink.held
 
+    @property
+    def spooled(self) -> int:
+        """Bytes on disk."""
+        content = self._content
+        return 0 if isinstance(content, Memory) else len(content) - self.held
+
     def has_advanced(self) -> bool:
         """Whether a large body is a mebibyte further than at the last time: it has its deadline for each of them."""
         if isinstance(self._content, Memory) or len(self._content) - self._mark < MEMORY_BYTES:

@@ -153,6 +153,8 @@ class Connection(asyncio.Protocol):
         arriving = self._arriving
         surplus = arriving.feed(piece)
         self._share.hold(arriving.held)
+        if arriving.spooled:
+            self._share.spool(arriving.spooled)
         if surplus is not None:
             self._heads.input = surplus
             del self._arriving

@@ -16,7 +16,7 @@ from omnillm.transport.websocket import WebSocket, WebSocketLimits
 
 
 class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes in bytes, times in seconds. `buffered_bytes` is the sum of all request bodies held in the process."""
+    """Sizes in bytes, times in seconds. `buffered_bytes` is the sum of all request bodies held in the process, `spooled_bytes` on disk."""
 
     header_bytes: int = 64 * 1024
     fields: int = 100
@@ -24,6 +24,7 @@ class FrontLimits(msgspec.Struct, frozen=True, kw_only=True):
     upload_bytes: int = 512 * 1024 * 1024
     """Of a body that is spooled."""
     buffered_bytes: int = 512 * 1024 * 1024
+    spooled_bytes: int = 4 * 1024 * 1024 * 1024
     connections: int = 10_000
     header_deadline_s: float = 10.0
     body_deadline_s: float = 60.0
@@ -46,7 +47,7 @@ class Crowd:
     # fmt: off
     __slots__ = (
         "application", "burst", "clock", "connections", "date_field", "deadlines", "ending", "gone", "heads", "held_bytes", "is_draining",
-        "limits",
+        "limits", "spooled_bytes",
     )
     # fmt: on
 
@@ -60,7 +61,7 @@ class Crowd:
         self.ending: set[asyncio.Task[None]] = set()
         """Cancelled tasks whose connection is gone while they still clean up."""
         self.heads = KnownHeads(longest=limits.header_bytes)
-        self.held_bytes = 0
+        self.held_bytes = self.spooled_bytes = 0
         self.is_draining = False
         self.date_field = b""
         self.gone: asyncio.Future[None] | None = None

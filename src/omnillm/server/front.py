@@ -37,6 +37,11 @@ class Front:
         """Bytes of request bodies that are being received or answered."""
         return self._crowd.held_bytes
 
+    @property
+    def spooled_bytes(self) -> int:
+        """As `held_bytes`, on disk."""
+        return self._crowd.spooled_bytes
+
     async def listen(
         self, host: str, port: int, *, tls: ssl.SSLContext | None = None, sock: socket.socket | None = None
     ) -> tuple[str, int]:

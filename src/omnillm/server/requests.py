@@ -68,7 +68,7 @@ class Sink(Protocol):
 
     @property
     def held(self) -> int:
-        """Bytes in memory."""
+        """Bytes in memory; the others lie on disk."""
         ...
 
 

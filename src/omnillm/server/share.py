@@ -1,4 +1,4 @@
-"""What one connection has of the memory that the bodies of all of them share."""
+"""What one connection has of the memory, and of the disk, that the bodies of all of them share."""
 
 from omnillm.errors import Unavailable
 from omnillm.server.crowd import Crowd
@@ -7,11 +7,11 @@ from omnillm.server.crowd import Crowd
 class Share:
     """Bytes that are counted once, and given back as a whole."""
 
-    __slots__ = ("_crowd", "_held")
+    __slots__ = ("_crowd", "_held", "_spooled")
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
-        self._held = 0
+        self._held = self._spooled = 0
 
     def hold(self, size: int) -> None:
         """So many bytes are held now, of the request that arrives. Unavailable: too many are, in the whole process."""
@@ -21,6 +21,14 @@ class Share:
         if held > crowd.limits.buffered_bytes:
             raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
 
+    def spool(self, size: int) -> None:
+        """As `hold`, of those bytes that lie on disk: whoever fills it takes it from the ledger."""
+        crowd = self._crowd
+        spooled = crowd.spooled_bytes + size - self._spooled
+        self._spooled, crowd.spooled_bytes = size, spooled
+        if spooled > crowd.limits.spooled_bytes:
+            raise Unavailable("Too much of request bodies lies on the disk.", code="overloaded", retry_after_s=1.0)
+
     def count(self, size: int) -> bool:
         """As `hold`, of messages that wait; False: too many are held."""
         crowd = self._crowd
@@ -29,5 +37,7 @@ class Share:
         return not size or crowd.held_bytes <= crowd.limits.buffered_bytes
 
     def release(self) -> None:
-        self._crowd.held_bytes -= self._held
-        self._held = 0
+        crowd = self._crowd
+        crowd.held_bytes -= self._held
+        crowd.spooled_bytes -= self._spooled
+        self._held = self._spooled = 0
