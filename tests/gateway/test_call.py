@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
-from omnillm.errors import BadRequest
-from omnillm.gateway.call import MOST_MEMBERS, Call, Caller, emit, has_repeated_members, read_members
+from omnillm.errors import BadRequest, TooLarge
+from omnillm.gateway.call import LARGE_BODY, MOST_MEMBERS, Call, Caller, check_shape, emit, has_repeated_members, read_members
 from omnillm.gateway.quote import Quote
 from omnillm.gateway.translation import Rewording, Wording, splice
 from omnillm.protocols.registry import PROTOCOLS
@@ -83,6 +83,16 @@ def test_a_body_of_more_members_than_anybody_writes_is_refused() -> None:
     with pytest.raises(BadRequest, match="1024 members"):
         read_members(body)
     assert len(read_members(body.replace(b'"0": 0, ', b""))) == MOST_MEMBERS
+
+
+def test_a_large_body_of_tiny_values_is_refused_unread() -> None:
+    """Reading 64 MB of them would hold up everybody for seconds; a picture, a long text and a small body pass."""
+    for piece in (b"{},", b"[],", b"1,"):
+        with pytest.raises(TooLarge):
+            check_shape(piece * (LARGE_BODY // len(piece) + 1))
+        check_shape(piece * 1000)
+    check_shape(b'{"a":"%b"}' % (b"iVBORw0KGgo" * (LARGE_BODY // 10)))
+    check_shape(b'{"a":"%b"}' % (b"a herd of words that goes on, and on, with a {name} now and then " * (LARGE_BODY // 60)))
 
 
 @given(bodies)

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from omnillm.errors import BadRequest
+from omnillm.errors import BadRequest, TooLarge
 from omnillm.gateway.upload import Upload
 from omnillm.protocols.members import is_compact
 from omnillm.protocols.outline import Outline
@@ -87,6 +87,10 @@ LONGEST_IDEMPOTENCY_KEY: Final = 255
 MOST_MEMBERS: Final = 1024
 """Of an object whose members are held apart: each takes fifteen times the memory of its shortest spelling, as long as its call lasts."""
 
+LARGE_BODY: Final = 8 * 1024 * 1024
+MOST_OBJECTS: Final = 300_000
+"""And arrays, of a larger body than that: Anthropic takes 100,000 messages, and what makes a body large is pictures or long texts."""
+MOST_VALUES: Final = 4_000_000
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _MEMBER = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
 """What stands before a value: brace or comma, a name without escapes, a colon."""
@@ -113,6 +117,12 @@ def read_members(body: bytes) -> Members:
     if len(members) > MOST_MEMBERS:
         raise BadRequest(f"The request body has more than {MOST_MEMBERS} members.", code="invalid_json")
     return members
+
+
+def check_shape(body: bytes) -> None:
+    """TooLarge: a large body of so many small values that reading it would keep everybody waiting for seconds, and take gigabytes."""
+    if len(body) > LARGE_BODY and (body.count(b"{") + body.count(b"[") > MOST_OBJECTS or body.count(b",") > MOST_VALUES):
+        raise TooLarge(f"A body of more than {LARGE_BODY} bytes may not hold more than {MOST_OBJECTS} objects and arrays.")
 
 
 def with_model(members: Members, model: str) -> Members:

@@ -9,7 +9,17 @@ from msgspec.structs import replace
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key, read_members, with_model
+from omnillm.gateway.call import (
+    COUNT_TOKENS,
+    Call,
+    Caller,
+    IdempotencyKey,
+    affinity_of,
+    check_shape,
+    read_idempotency_key,
+    read_members,
+    with_model,
+)
 from omnillm.gateway.faults import client_status, fault_of, report_defect
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
@@ -116,6 +126,7 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
     now = clock.now()
     call, body = head.call, request.body
     if call.upload is None:
+        check_shape(body)
         members = read_members(body)
     else:
         members, body = call.upload.members, call.upload.digest
