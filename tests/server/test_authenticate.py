@@ -47,6 +47,12 @@ def test_a_secret_is_found_where_each_sdk_puts_it(headers: dict[bytes, bytes], q
     assert presented_secret(headers, query) == secret
 
 
+def test_a_secret_among_more_parameters_than_anybody_sends_is_none() -> None:
+    """Anybody may ask, and ten thousand of them cost as much as a hundred calls."""
+    assert presented_secret({}, "a=b&" * 99 + "key=secret") == b"secret"
+    assert presented_secret({}, "a=b&" * 100 + "key=secret") == b""
+
+
 def test_a_caller_is_known_by_the_whole_of_its_secret() -> None:
     """Neither a beginning, nor an end, nor another case of it, nor its digest will do."""
     known = authenticator()

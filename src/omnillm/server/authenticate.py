@@ -9,6 +9,7 @@ from omnillm.config.checks import is_loopback
 from omnillm.errors import Forbidden, Unauthenticated
 from omnillm.gateway.call import Caller
 
+MOST_PARAMETERS = 100
 _HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 
 
@@ -20,9 +21,15 @@ def presented_secret(headers: Mapping[bytes, bytes], query: str) -> bytes:
     for name in _HEADERS:
         if name in headers:
             return headers[name]
-    if "key=" in query:
-        return parse_qs(query).get("key", [""])[0].encode()
-    return b""
+    return _secret_in(query) if "key=" in query else b""
+
+
+def _secret_in(query: str) -> bytes:
+    """b"" too where there are more parameters than any client sends: anybody may ask, and reading a thousand takes a millisecond."""
+    try:
+        return parse_qs(query, max_num_fields=MOST_PARAMETERS).get("key", [""])[0].encode()
+    except ValueError:
+        return b""
 
 
 class Authenticator:

@@ -26,16 +26,21 @@ CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
 class _Fields:
-    """What llhttp calls back on. `repeats` counts fields whose name came before."""
+    """What llhttp calls back on, up to `most` fields: anybody may send a head. `repeats` counts those whose name came before."""
 
-    __slots__ = ("found", "repeats")
+    __slots__ = ("found", "is_full", "most", "repeats")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.found: dict[bytes, bytes] = {}
         self.repeats = 0
+        self.most = most
+        self.is_full = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         found = self.found
+        if len(found) + self.repeats >= self.most:
+            self.is_full = True
+            raise OverflowError
         name = name.lower()
         value = value.rstrip()
         if name in found:
@@ -64,7 +69,7 @@ def read_head(head: bytes, *, peer: str, most_fields: int) -> Request:
 
 
 def _parse_fields(head: bytes, most_fields: int) -> dict[bytes, bytes]:
-    fields = _Fields()
+    fields = _Fields(most_fields)
     try:
         HttpRequestParser(fields).feed_data(head)
     except HttpParserUpgrade:
@@ -72,9 +77,9 @@ def _parse_fields(head: bytes, most_fields: int) -> dict[bytes, bytes]:
     except HttpParserInvalidMethodError as exc:
         raise BadRequest("The method is not known.", code="method_not_implemented", status=501) from exc
     except HttpParserError as exc:
+        if fields.is_full:
+            raise TooLarge(f"There are more than {most_fields} header fields.", code="header_too_large", status=431) from None
         raise BadRequest(f"The head is malformed: {exc}.") from exc
-    if len(fields.found) + fields.repeats > most_fields:
-        raise TooLarge(f"There are more than {most_fields} header fields.", code="header_too_large", status=431)
     return fields.found
 
 
