@@ -1,10 +1,12 @@
 """A head that comes again is known for the same one, on whichever connection, and never for more than that."""
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from omnillm.errors import OmniError
+from omnillm.errors import BadRequest, OmniError
 from omnillm.server.crowd import FrontLimits
 from omnillm.server.head import frame, read_head
 from omnillm.server.headreader import HeadReader
@@ -267,3 +269,30 @@ def test_what_is_kept_anew_counts_once():
     assert table._young_bytes == 80
     assert table.get(b"other") == Entry(40)
     assert not table._old
+
+
+def test_a_head_that_drips_costs_what_is_new_of_it():
+    """A byte at a time, which anybody may send: what came before is not looked at again and again."""
+    reader = HeadReader(Front(), "")
+    dripping = (b"GET / HTTP/1.1\r\n" + b"field: a value that is longer than most\r\n" * 1500)[:60_000]
+    began = time.process_time()
+    for place in range(len(dripping)):
+        assert reader.feed(dripping[place : place + 1]) is None
+    assert time.process_time() - began < 1
+
+
+@given(st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b"b: c", b"dd"]), min_size=1, max_size=12), st.integers(1, 4))
+def test_a_line_without_its_cr_is_refused_however_it_comes(pieces, size):
+    """As soon as it is there, whatever was between it and the byte before."""
+    text = b"GET / HTTP/1.1\r\nx" + b"".join(pieces)
+    text = text.partition(b"\r\n\r\n")[0]
+    reader, whole = HeadReader(Front(), ""), b""
+    for place in range(0, len(text), size):
+        whole = text[: place + size]
+        is_bare = whole.count(b"\n") != whole.count(b"\r\n")
+        try:
+            assert reader.feed(text[place : place + size]) is None
+        except BadRequest:
+            assert is_bare
+            return
+        assert not is_bare

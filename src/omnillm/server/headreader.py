@@ -11,6 +11,7 @@ from omnillm.server.known import KnownHead
 from omnillm.server.requests import Request
 
 CR: Final = ord("\r")
+LF: Final = ord("\n")
 TLS: Final = b"\x16\x03"
 """How a client begins that expects it: it is told at once, and not when the time for a head is over."""
 
@@ -57,18 +58,21 @@ class HeadReader:
         end = data.find(b"\r\n\r\n", start) + 4
         if end < 4:
             self.input = data
-            self._check_beginning(data)
+            self._check_beginning(data, start)
             return None
         self.input = data[end:]
         self.request = request = self._open(data[:end])
         return request
 
-    def _check_beginning(self, data: bytes) -> None:
+    def _check_beginning(self, data: bytes, start: int) -> None:
+        """Of what came before `start` it is known that each of its lines ends as it should."""
         most = self._crowd.limits.header_bytes
         if data.startswith(TLS):
             raise BadRequest("This port speaks plain HTTP, and was greeted in TLS: ask at http://, or configure server.tls.")
-        if b"\n" in data and data.count(b"\n") != data.count(b"\r\n"):
-            raise BadRequest("A line ends without CR.")
+        if data.find(b"\n", start) >= 0:
+            fresh = data[start - 1 :] if start else data
+            if fresh.count(b"\n") != fresh.count(b"\r\n") + (start > 0 and fresh[0] == LF):  # that one's CR was seen before
+                raise BadRequest("A line ends without CR.")
         if len(data) > most:
             raise oversized(data, most)
 
