@@ -459,6 +459,14 @@ async def test_a_batch_reads_nothing_of_another(fake: FakeProvider, gateway: Run
     assert (await ask(gateway, "POST", FILE, document, key=DORA, content_type=MULTIPART["content-type"])).status == 200
 
 
+@pytest.mark.parametrize("purpose", [b'"batch"', b'"b\\u0061tch"', b'"batch","purpose":"user_data"', b'"user_data"'])
+async def test_the_file_of_a_batch_is_uploaded_whole(fake: FakeProvider, gateway: Running, purpose: bytes) -> None:
+    """In parts, a name could lie across two of them."""
+    body = b'{"bytes":9,"filename":"a.jsonl","mime_type":"application/jsonl","purpose":%b}' % purpose
+    reply = await ask(gateway, "POST", "/v1/uploads", body, key=DORA)
+    assert (reply.status, len(fake.log)) == ((200, 1) if purpose == b'"user_data"' else (400, 0))
+
+
 async def test_a_batch_has_the_models_of_its_requests_alone(fake: FakeProvider, gateway: Running) -> None:
     """A virtual key for some models does not make one of others by naming one of its own beside the file."""
     made = (await upload(gateway, key=CAROL)).json["id"].encode()

@@ -10,9 +10,9 @@ import msgspec
 
 from omnillm.errors import BadRequest, TooLarge
 from omnillm.gateway.upload import Upload
+from omnillm.protocols.lookalikes import is_in_odd_letters
 from omnillm.protocols.members import is_compact
 from omnillm.protocols.outline import Outline
-from omnillm.protocols.priced import is_in_odd_letters
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
 GENERATE: Final = "generate"

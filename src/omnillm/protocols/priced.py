@@ -311,19 +311,4 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     },
 }
 """Protocol -> member -> what it adds. A member that has no reader (fallbacks, plugins, another model's price) is unbounded."""
-DECISIVE: Final = frozenset(
-    {
-        *(name for readers in _READERS.values() for name in readers if name.islower()),
-        *("model", "models", "provider", "plugins", "search_parameters", "fallbacks", "n", "best_of", "stream", "stream_options"),
-        *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tokens_to_sample", "max_tool_calls"),
-    }
-)
-"""Names of members that money, limits and rights rest on."""
-
-
-def is_in_odd_letters(members: Members) -> bool:
-    """Whether one of these is spelt so that a reader may take it for such a name (Go's do) and we did not: `Model`, `max_to\u212aens`."""
-    names = "".join(members)
-    if names.isascii() and names.islower():
-        return False
-    return any(name not in DECISIVE and name.casefold() in DECISIVE for name in members)
+READ_NAMES: Final = frozenset(name for readers in _READERS.values() for name in readers)

@@ -79,10 +79,8 @@ class Connection(asyncio.Protocol):
                 self._take_body(data)
             elif state == CALL:
                 self._keep(data)
-        except OmniError as error:
-            self._refuse(error)
-        except MemoryError as error:
-            self._refuse(report_unforeseen(error))
+        except (OmniError, MemoryError) as error:
+            self._refuse(error if isinstance(error, OmniError) else report_unforeseen(error))
 
     def eof_received(self) -> bool:
         """A hang-up. Nothing more is written, but for a reply that was complete: True, while its rest is still ours to send."""
@@ -153,8 +151,7 @@ class Connection(asyncio.Protocol):
         arriving = self._arriving
         surplus = arriving.feed(piece)
         self._share.hold(arriving.held)
-        if arriving.spooled:
-            self._share.spool(arriving.spooled)
+        self._share.spool(arriving.spooled)
         if surplus is not None:
             self._heads.input = surplus
             del self._arriving
@@ -251,8 +248,7 @@ class Connection(asyncio.Protocol):
     # ends
 
     def _tell(self, error: OmniError | None) -> None:
-        told = error or OmniError("The gateway failed to answer.")
-        rendered = self._crowd.application.problem(self._heads.request, told)
+        rendered = self._crowd.application.problem(self._heads.request, error or OmniError("The gateway failed to answer."))
         Reply(self._heads.request or UNREADABLE, self._outflow, self).send(rendered.status, rendered.fields, rendered.body)
 
     def _refuse(self, error: OmniError | None) -> None:

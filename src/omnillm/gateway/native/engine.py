@@ -17,7 +17,16 @@ from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds
 from omnillm.gateway.native.batch_lines import Results
 from omnillm.gateway.native.batch_money import BatchMoney
-from omnillm.gateway.native.names import Named, check_readable, is_ambiguous, is_object, model_named, named_in, named_in_upload
+from omnillm.gateway.native.names import (
+    Named,
+    check_readable,
+    is_ambiguous,
+    is_batch_in_parts,
+    is_object,
+    model_named,
+    named_in,
+    named_in_upload,
+)
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.rounds import VISIBLE
@@ -28,7 +37,7 @@ from omnillm.protocols.bound import FILE
 from omnillm.protocols.protocol import Failure
 from omnillm.protocols.protocol_names import OPENAI_CHAT
 from omnillm.providers.endpoint import SIGNING
-from omnillm.providers.native import BATCH, UNLISTED
+from omnillm.providers.native import BATCH, UNLISTED, UPLOAD
 from omnillm.providers.paths import UPLOADS
 from omnillm.providers.url_rule import native_target
 from omnillm.records import BATCHES
@@ -127,6 +136,10 @@ class NativeEngine:
             return Named(asked.named, await named_in_upload(body)), asked.model
         if asked.operation.family not in TAKES_FORMS or is_object(body):
             check_readable(body, call.headers)
+        if asked.operation.makes == UPLOAD and call.caller.name and is_batch_in_parts(body):
+            raise BadRequest(
+                "The file of a batch must come whole, because what its requests name is looked for: POST /files.", code="ambiguous_body"
+            )
         if not is_object(body):
             return Named(asked.named, ()), asked.model
         named = await named_in(body)

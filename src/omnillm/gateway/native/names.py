@@ -15,7 +15,7 @@ from omnillm.errors import BadRequest
 from omnillm.gateway.call import has_repeated_members, read_members
 from omnillm.protocols.bound import CACHED_CONTENT, CONTAINER, CONVERSATION, FILE, LISTED, LISTS_OF_FILES, MESSAGE, RESPONSE
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.priced import is_in_odd_letters
+from omnillm.protocols.lookalikes import is_in_odd_letters
 from omnillm.protocols.protocol import Bound
 from omnillm.transport.spool import Body, Spool
 
@@ -53,6 +53,7 @@ _OF_GEMINI: Final = re.compile(r"files/[\w-]{1,128}")
 
 class _Named(msgspec.Struct):
     model: str | None = None
+    purpose: str | None = None
 
 
 _named = msgspec.json.Decoder(_Named).decode
@@ -73,6 +74,14 @@ def model_named(body: Body) -> str:
         return (_named(body.lstrip(_BEFORE)).model or "").removeprefix("models/") if isinstance(body, bytes) else ""
     except UNREADABLE:
         return ""
+
+
+def is_batch_in_parts(body: Body) -> bool:
+    """Whether an upload whose parts come one by one may become the file of a batch: a name could lie across two of them."""
+    try:
+        return not isinstance(body, bytes) or is_ambiguous(body) or _named(body.lstrip(_BEFORE)).purpose == PURPOSE.decode()
+    except UNREADABLE:
+        return False  # the provider says what is wrong with it
 
 
 def is_ambiguous(body: Body) -> bool:
