@@ -159,7 +159,7 @@ async def files(asking: Asking, row: Support) -> None:
 
 
 async def uploads(asking: Asking, row: Support) -> None:
-    asked = {"bytes": 4, "filename": "a", "mime_type": "text/plain", "purpose": "batch"}
+    asked = {"bytes": 4, "filename": "a", "mime_type": "text/plain", "purpose": "user_data"}
     made = (await asking.call("POST", f"{asking.root}/uploads", asked)).json["id"]
     await asking.call("POST", f"{asking.root}/uploads/{made}/complete", {"part_ids": []})
     await asking.call("POST", f"{asking.root}/uploads/{made}/cancel")

@@ -114,10 +114,7 @@ class Case(msgspec.Struct, eq=False):
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     def raise_defect(self, error: BaseException) -> None:
-        """What nobody foresaw ends the case, and is raised as its Defect; anything else is not. Also after the case was handed over.
-
-        That no memory is left is nobody's defect.
-        """
+        """What nobody foresaw ends the case, also one that was handed over, and is raised as its Defect; want of memory is none."""
         if isinstance(error, MemoryError):
             refusal = out_of_memory()
             self.fail(refusal)
