@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from io import FileIO
 
@@ -98,3 +99,20 @@ def test_a_reader_who_is_gone_costs_lines_only(pipe: Pipe, caplog: pytest.LogCap
     writer.close()
     assert writer.dropped == 300
     assert caplog.text.count("the call log is not written: Broken pipe") == 1
+
+
+def test_a_writer_whose_thread_cannot_be_started_leaves_lines_out_and_goes_on(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever logs is not told so by an exception, nor is whoever ends the program; the next line tries again."""
+    writer = LogWriter(pipe.stream)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        writer.write(LINE, 1)
+        writer.close()
+    assert writer.dropped == 1
+    writer.write(LINE, 1)
+    assert pipe.read(len(LINE)) == LINE
+    writer.close()

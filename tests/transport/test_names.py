@@ -8,6 +8,7 @@ import pytest
 
 from omnillm.testing.clock import ManualClock
 from omnillm.transport.client import Origin
+from omnillm.transport.connector import OUR_OWN_LIMITS
 from omnillm.transport.names import STAND_IN_S, Names
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
@@ -88,3 +89,31 @@ async def test_what_was_found_stands_in_for_an_hour(resolver):
     clock.advance(STAND_IN_S + 1)
     with pytest.raises(socket.gaierror):
         await names.find("a.test", 80)
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("can't start new thread"), MemoryError()], ids=["no thread", "no memory"])
+async def test_a_look_up_that_cannot_be_begun_is_told_and_the_next_one_begins(resolver, monkeypatch, failure):
+    """Nobody waits for an answer that nobody looks for, and the process is told to be at its limit, not the provider."""
+    resolver.answer()
+    names = Names(ManualClock())
+
+    def refuse(self):
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OSError, match="no thread can be started") as told:
+            await asyncio.wait_for(names.find("api.test", 80), 5)
+    assert told.value.errno in OUR_OWN_LIMITS
+    assert await names.find("api.test", 80) == FOUND
+
+
+async def test_a_look_up_that_finds_no_memory_left_is_told(resolver):
+    """And not waited for until the connection takes too long, by this call and by every one after it."""
+    names = Names(ManualClock())
+    resolver.answer(MemoryError())
+    with pytest.raises(OSError, match="no memory is left") as told:
+        await asyncio.wait_for(names.find("api.test", 80), 5)
+    assert told.value.errno in OUR_OWN_LIMITS
+    resolver.answer()
+    assert await names.find("api.test", 80) == FOUND

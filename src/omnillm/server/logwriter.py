@@ -55,12 +55,22 @@ class LogWriter:
         if self._given_bytes - self._done_bytes + len(text) > self._most_bytes:
             self._left_out += lines
             return
-        if self._thread is None:
-            # A daemon: a reader who reads no more must not keep the program from its end.
-            self._thread = Thread(target=self._run, name="call log", daemon=True)
-            self._thread.start()
+        if self._thread is None and not self._begin():
+            self._left_out += lines
+            return
         self._given_bytes += len(text)
         self._waiting.put(Piece(text, lines))
+
+    def _begin(self) -> bool:
+        """False: no thread can be started now, and the next line tries again."""
+        # A daemon: a reader who reads no more must not keep the program from its end.
+        thread = Thread(target=self._run, name="call log", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            return False
+        self._thread = thread
+        return True
 
     def close(self) -> None:
         """Wait until all is written, or `LAST_S`."""
@@ -74,7 +84,7 @@ class LogWriter:
         while (piece := self._waiting.get()) is not None:
             try:
                 self._put(piece.text)
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 self._fail(error, piece.lines)
             else:
                 self._is_failing = False
@@ -94,11 +104,12 @@ class LogWriter:
             else:
                 rest = rest[taken:]
 
-    def _fail(self, error: OSError, lines: int) -> None:
-        """A full disk, or a reader who went away."""
+    def _fail(self, error: OSError | MemoryError, lines: int) -> None:
+        """A full disk, a reader who went away, or no memory."""
         self._failed += lines
         if not self._is_failing:
-            LOG.error("the %s is not written: %s", self._name, error.strerror)
+            reason = error.strerror if isinstance(error, OSError) else "no memory is left"
+            LOG.error("the %s is not written: %s", self._name, reason)
         self._is_failing = True
 
     def _tell_gap(self) -> None:

@@ -26,7 +26,7 @@ HEAD_START_S = 0.25
 """How long the first address is tried alone (RFC 8305)."""
 FAREWELL_S = 1.0
 """How long a closing TLS connection waits for the other side's farewell."""
-OUR_OWN_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+OUR_OWN_LIMITS = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """No fault of the provider's, and none of its keys is to rest for it."""
 UNHURRIED = Timeouts(total_s=float("inf"))
 

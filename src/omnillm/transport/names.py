@@ -5,6 +5,7 @@ does not end: one provider's silent name server would keep every provider from b
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -53,7 +54,10 @@ class Names:
         pending: Found = loop.create_future()
         self._pending[name] = begun = now, pending
         pending.add_done_callback(lambda found: self._note(name, found))
-        Thread(target=_ask, args=(loop, pending, name), name="look-up", daemon=True).start()
+        try:
+            Thread(target=_ask, args=(loop, pending, name), name="look-up", daemon=True).start()
+        except (RuntimeError, MemoryError):  # nobody else would tell those who wait, now or ever
+            pending.set_exception(OSError(errno.EAGAIN, "no thread can be started"))
         return begun
 
     def _note(self, name: tuple[str, int], found: Found) -> None:
@@ -70,6 +74,8 @@ def _ask(loop: asyncio.AbstractEventLoop, pending: Found, name: tuple[str, int])
         answer = socket.getaddrinfo(*name, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
         error = exc
+    except MemoryError:
+        error = OSError(errno.ENOMEM, "no memory is left")
     with suppress(RuntimeError):  # the loop is closed: nobody waits any more
         loop.call_soon_threadsafe(_tell, pending, answer, error)
 
