@@ -126,6 +126,28 @@ async def test_a_tick_rolls_the_budgets_over(clock: ManualClock) -> None:
     await program.aclose()
 
 
+async def test_a_tick_that_fails_in_one_thing_does_all_the_others(clock: ManualClock) -> None:
+    """A deadline that cannot be told stops neither the budgets' calendar nor what is called with each tick; the loop reports it."""
+
+    class Broken:
+        due = 0.0
+
+        def expire(self, now: float) -> None:
+            raise ZeroDivisionError
+
+    reports: list[type] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(type(context["exception"])))
+    program, broken = Program(settings(), clock=clock), Broken()
+    await program.start()
+    program.deadlines.add(broken)
+    clock.advance(31 * 86_400)
+    await ticked(program)
+    assert {budget.period for budget in program.controller.budgets()} >= {"2026-12"}
+    assert set(reports) == {ZeroDivisionError}
+    program.deadlines.discard(broken)
+    await program.aclose()
+
+
 async def test_a_deadline_is_noticed_by_the_tick(clock: ManualClock) -> None:
     """Whoever is due is told once its moment has come, and not before."""
 

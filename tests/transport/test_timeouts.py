@@ -1,5 +1,7 @@
 """One sweep instead of a timer a call."""
 
+import pytest
+
 from omnillm.transport.timeouts import Deadlines
 
 
@@ -50,3 +52,19 @@ def test_items_may_leave_while_the_sweep_expires_them():
     deadlines.sweep(3.0)
     assert all(item.expired == [2.0] for item in items)
     deadlines.discard(items[0])
+
+
+def test_one_that_fails_keeps_no_other_from_its_end():
+    """All that are due expire, whatever their order, and the failure is told."""
+    deadlines = Deadlines()
+
+    class Broken(Item):
+        def expire(self, now):
+            raise KeyError
+
+    items = [Item(1.0) for _ in range(20)]
+    for item in (*items[:10], Broken(1.0), *items[10:]):
+        deadlines.add(item)
+    with pytest.raises(KeyError):
+        deadlines.sweep(2.0)
+    assert all(item.expired == [2.0] for item in items)

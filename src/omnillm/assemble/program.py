@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from omnillm.assemble.batch_looks import BatchLooks
 from omnillm.assemble.credentials import Credentials
@@ -47,7 +48,7 @@ from omnillm.gateway.translation import Upstreams
 from omnillm.money import format_usd
 from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies
-from omnillm.transport.timeouts import Deadlines
+from omnillm.transport.timeouts import Deadlines, do_all
 
 TICK_S = 0.05
 """How late a deadline may be noticed."""
@@ -254,17 +255,15 @@ class Program:
 
     def _tick(self) -> None:
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
-        now = self.clock.now()
-        self.deadlines.sweep(now)
-        self.controller.tick(now)
-        self.calendar.roll(self.clock.wall())
+        now, wall = self.clock.now(), self.clock.wall()
         self._ticks += 1
-        if self._ticks % ALERT_TICKS == 0:
-            self._alert()
-        for act in self.on_tick:
-            act()
+        # A defect in one of them must not stand in the way of all the others, at every tick from now on.
+        acts = (partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall))
+        do_all([*acts, self._alert, *self.on_tick])
 
     def _alert(self) -> None:
+        if self._ticks % ALERT_TICKS:
+            return
         for alert in self.alerts.update(self.controller.budgets()):
             budget = alert.budget
             _log.warning(

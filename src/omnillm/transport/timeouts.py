@@ -1,5 +1,8 @@
 """Deadlines without a timer handle a call: items carry the moment they are due, and one sweep looks at them all."""
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -37,5 +40,12 @@ class Deadlines:
         self._items.discard(item)
 
     def sweep(self, now: float) -> None:
-        for item in [item for item in self._items if item.due <= now]:
-            item.expire(now)
+        """Expire what is due. One that fails keeps no other from its end."""
+        do_all([partial(item.expire, now) for item in self._items if item.due <= now])
+
+
+def do_all(acts: Sequence[Callable[[], object]]) -> None:
+    """Each of them in order, whichever fail; what failed is raised behind the last."""
+    with ExitStack() as stack:
+        for act in reversed(acts):
+            stack.callback(act)
