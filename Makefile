@@ -40,6 +40,7 @@ lint: $(VENV)/dev.stamp
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typed.py examples/*.py
 
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports

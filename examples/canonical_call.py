@@ -14,6 +14,7 @@ from omnillm import (
     KeyConfig,
     LlmRequest,
     ProviderEndpoint,
+    RequestItem,
     ToolDefinition,
     user,
 )
@@ -59,7 +60,7 @@ async def ask(gateway: Gateway) -> None:
     if asked.finish_reason is FinishReason.TOOL_CALL:
         results = [ToolResult(call_id=call.call_id, name=call.name, content=(Text(text="251 m"),)) for call in asked.message.tool_calls]
         print("  calls: ", *(f"{call.name}({call.arguments})" for call in asked.message.tool_calls))
-        turns = (question, asked.message, *results, user("Thank you. And in feet?"))
+        turns: tuple[RequestItem, ...] = (question, asked.message, *results, user("Thank you. And in feet?"))
         told = await gateway.call(LlmRequest(model="fake-small", input=turns, capabilities=tools, generation=request.generation))
         print(f"  then:  {told.content_text}")
 

@@ -5,11 +5,12 @@ and budgets are its own: processes that have to share them share an `omnillm ser
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from multiprocessing import get_context
 from threading import Thread
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -79,10 +80,10 @@ async def ask_web(app: Starlette, path: str) -> str:
     """What a server would do with one request."""
     sent: list[bytes] = []
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> MutableMapping[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message.get("body", b""))
 
     scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [], "app": app}

@@ -38,8 +38,10 @@ def setting(name: str, default: str = "") -> str:
 
 
 def auth() -> AuthScheme:
-    name = setting("AUTH_NAME")
-    return {"header": Header(name), "query": Query(name)}.get(setting("AUTH_SCHEME", "bearer").lower(), Bearer())
+    name, scheme = setting("AUTH_NAME"), setting("AUTH_SCHEME", "bearer").lower()
+    if scheme == "header":
+        return Header(name)
+    return Query(name) if scheme == "query" else Bearer()
 
 
 def endpoint(base_url: str) -> ProviderEndpoint:

@@ -9,7 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from omnillm import Completed, Gateway, KeyConfig, PrimitiveForm, PrimitiveJob, PrimitiveRequest, ProviderEndpoint
+from omnillm import BinaryChunk, Completed, Gateway, KeyConfig, PrimitiveForm, PrimitiveJob, PrimitiveRequest, ProviderEndpoint
 from omnillm.testing import FakeProvider
 
 KEYS = [KeyConfig(label="one", key="sk-one"), KeyConfig(label="two", key="sk-two")]
@@ -55,7 +55,10 @@ async def show(gateway: Gateway, name: str, request: PrimitiveRequest) -> None:
     for results in job.result_requests:
         async with gateway.primitive_stream(results) as events:  # of any size: piece by piece
             async for event in events:
-                print("         ", "completed" if isinstance(event, Completed) else f"{len(event.data)} bytes")
+                if isinstance(event, BinaryChunk):
+                    print("         ", f"{len(event.data)} bytes")
+                elif isinstance(event, Completed):
+                    print("         ", "completed")
 
 
 if __name__ == "__main__":

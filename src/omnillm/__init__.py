@@ -58,7 +58,9 @@ if TYPE_CHECKING:
     from omnillm.library import (
         ApiReply,
         BinaryChunk,
+        BudgetTracker,
         Completed,
+        Estimate,
         Gateway,
         GatewayResponse,
         KeyConfig,
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     )
     from omnillm.protocols.codec import Dialect, ReplyContext
     from omnillm.protocols.loss import ConversionReport, LossReason
+    from omnillm.protocols.protocol import Failure, Fault
     from omnillm.protocols.stream_transcoder import (
         StreamTranscoder,
         emit_stream_event,
@@ -112,8 +115,8 @@ if TYPE_CHECKING:
         transcode_request,
         transcode_response,
     )
-    from omnillm.protocols.transcode_error import emit_error, parse_error, transcode_error
-    from omnillm.providers.auth_scheme import AuthScheme, Bearer, Header, Query
+    from omnillm.protocols.transcode_error import ErrorReply, emit_error, parse_error, transcode_error
+    from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
     from omnillm.providers.registry import PrimitiveSupport, Support, embedded_primitive_provider_registry, embedded_provider_registry
     from omnillm.replay import (
         ReplayFixture,
@@ -138,6 +141,7 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "ProviderEndpoint",
     "AuthScheme",
     "Bearer",
+    "Entra",
     "Header",
     "Query",
     "Secret",
@@ -216,6 +220,9 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "LossReason",
     "Dialect",
     "ReplyContext",
+    "Failure",
+    "Fault",
+    "ErrorReply",
     # recorded exchanges
     "ReplayFixture",
     "TransportRequest",
@@ -230,6 +237,8 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
     "embedded_provider_registry",
     "PrimitiveSupport",
     "embedded_primitive_provider_registry",
+    "Estimate",
+    "BudgetTracker",
     # errors
     "OmniError",
     "CallerFault",
@@ -254,7 +263,7 @@ __all__ = [  # noqa: RUF022  grouped by what they are for
 
 _HOMES = {
     "omnillm.library": (
-        *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "KeyStatus", "ModelHealth"),
+        *("Gateway", "KeyConfig", "PoolConfig", "PriceConfig", "ProviderEndpoint", "KeyStatus", "ModelHealth", "Estimate", "BudgetTracker"),
         *("GatewayResponse", "PrimitiveRequest", "PrimitiveForm", "PrimitiveReply", "PrimitiveJob"),
         *("StreamFrame", "BinaryChunk", "StreamUsage", "Completed"),
         *("RealtimeSession", "RealtimeMessage"),
@@ -271,7 +280,7 @@ _HOMES = {
         *("parse_api_request", "emit_api_request", "parse_api_response", "emit_api_response"),
         *("transcode_api_request", "transcode_api_response"),
     ),
-    "omnillm.providers.auth_scheme": ("AuthScheme", "Bearer", "Header", "Query"),
+    "omnillm.providers.auth_scheme": ("AuthScheme", "Bearer", "Entra", "Header", "Query"),
     "omnillm.providers.registry": ("Support", "embedded_provider_registry", "PrimitiveSupport", "embedded_primitive_provider_registry"),
     "omnillm.secret": ("Secret",),
     "omnillm.usage": ("Usage", "TokenUsage"),
@@ -282,7 +291,8 @@ _HOMES = {
     "omnillm.protocols.transcode": (
         *("transcode_request", "transcode_response", "parse_request", "emit_request", "parse_response", "emit_response"),
     ),
-    "omnillm.protocols.transcode_error": ("transcode_error", "parse_error", "emit_error"),
+    "omnillm.protocols.transcode_error": ("transcode_error", "parse_error", "emit_error", "ErrorReply"),
+    "omnillm.protocols.protocol": ("Failure", "Fault"),
     "omnillm.protocols.stream_transcoder": (
         *("StreamTranscoder", "transcode_stream_event", "stream_decoder", "parse_stream_event", "stream_encoder", "emit_stream_event"),
     ),

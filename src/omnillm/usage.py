@@ -53,15 +53,18 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
     @property
     def prompt_tokens(self) -> int:
+        """All that was read, cached or not."""
         text = self.input + self.cache_read + self.cache_write_short + self.cache_write_long
         return text + self.input_audio + self.cache_read_audio + self.input_image + self.cache_read_image + self.input_video
 
     @property
     def completion_tokens(self) -> int:
+        """All that was written, with what was only thought."""
         return self.output + self.reasoning + self.output_audio + self.output_image + self.output_video
 
     @property
     def total_tokens(self) -> int:
+        """Prompt and completion."""
         # Spelt out: it is read at the end of every call, and each property would be a call of its own.
         text = self.input + self.cache_read + self.cache_write_short + self.cache_write_long + self.output + self.reasoning
         sound = self.input_audio + self.cache_read_audio + self.output_audio

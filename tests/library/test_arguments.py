@@ -73,6 +73,16 @@ def test_a_wrong_endpoint_names_its_place(endpoint: object, place: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         Gateway(endpoint, keys=KEYS)
     assert wrong.value.path == place
+    with pytest.raises(ConfigError) as wrong:
+        Gateway(ProviderEndpoint.openai(), primitive_endpoint=endpoint, keys=KEYS)
+    assert wrong.value.path in {place, f"primitive_{place}"}
+
+
+def test_an_endpoint_shows_no_secret() -> None:
+    """A header may carry one, and so may a URL: neither stands in a traceback or a log."""
+    endpoint = ProviderEndpoint(kind="openai", base_url="https://me:canary@example.com/v1?key=canary", headers={"x-token": "canary"})
+    assert repr(endpoint) == "ProviderEndpoint(kind='openai', base_url='https://example.com/v1', headers=['x-token'])"
+    assert repr(ProviderEndpoint.openai()) == "ProviderEndpoint(kind='openai')"
 
 
 def test_keys_may_come_from_a_generator() -> None:

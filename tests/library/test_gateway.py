@@ -13,6 +13,7 @@ from omnillm import (
     Gateway,
     Header,
     KeyConfig,
+    LlmRequest,
     NoAvailableKey,
     OmniError,
     PoolConfig,
@@ -21,10 +22,13 @@ from omnillm import (
     ProviderEndpoint,
     ProviderError,
     Query,
+    RateLimited,
     StreamFrame,
     StreamUsage,
     UpstreamLost,
+    user,
 )
+from omnillm.money import NANO_PER_USD
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, ManualClock
 
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
@@ -249,11 +253,29 @@ async def test_each_constructor_makes_an_endpoint(provider: FakeProvider, endpoi
 
 
 async def test_the_primitive_endpoint_is_where_primitive_calls_go(provider: FakeProvider) -> None:
-    """It replaces the endpoint of the other calls."""
-    async with Gateway(
-        ProviderEndpoint.openai("http://127.0.0.1:1"), primitive_endpoint=ProviderEndpoint.openai(provider.base_url), keys=KEYS
-    ) as gateway:
-        assert (await gateway.primitive_call(PrimitiveRequest.json(CHAT))).status == 200
+    """The canonical ones go on to the endpoint, with the same keys: their limits and their books are one."""
+    keys = [KeyConfig(label="a", key="key-a", rpm=4)]
+    async with (
+        FakeProvider(keys={"key-a": Behaviour()}, prices=PRICES) as other,
+        Gateway(
+            ProviderEndpoint.custom(f"{provider.base_url}/v1/chat/completions", protocol="openai_chat"),
+            primitive_endpoint=ProviderEndpoint.openai(other.base_url),
+            keys=keys,
+            budget_limit_usd="0.01",
+            prices=PRICE,
+            pool=PoolConfig(queue_s=0),
+        ) as gateway,
+    ):
+        await gateway.call(LlmRequest(model="fake-small", input=(user("Hello"),)))
+        await gateway.primitive_call(PrimitiveRequest.json(CHAT))
+        async with gateway.primitive_stream(PrimitiveRequest.json({**CHAT, "stream": True})) as events:
+            assert isinstance([event async for event in events][-1], Completed)
+        assert (await gateway.primitive_call(PrimitiveRequest.get("/v1/models"))).status == 200
+        assert [len(fake.log) for fake in (provider, other)] == [1, 3]
+        assert gateway.budget_used_usd() * NANO_PER_USD == provider.invoice.total_nanousd + other.invoice.total_nanousd
+        assert [(key.label, key.rpm_used) for key in gateway.pool_status()] == [("a", 4)]
+        with pytest.raises(RateLimited):
+            await gateway.call(LlmRequest(model="fake-small", input=(user("Hello"),)))
 
 
 async def test_a_header_cannot_become_two(provider: FakeProvider) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 
 from omnillm.assemble.batch_looks import BatchLooks
@@ -104,6 +105,7 @@ class Program:
         self._batch_bounds: BatchBounds | None = None
         self._batches: BatchMoney | None = None
         self.pepper = b""
+        self._siblings: list[Program] = []
 
     @property
     def counters(self) -> Counters:
@@ -189,6 +191,17 @@ class Program:
             ),
         )
 
+    def beside(self, settings: Settings) -> "Program":
+        """This running program as other settings of the same providers have it: with endpoints of its own, everything else is shared.
+
+        Of keys, limits, budgets and books there is one. It ends with this one.
+        """
+        sibling = copy(self)
+        sibling.upstreams = Upstreams(self.clock)
+        sibling.build(settings)
+        self._siblings.append(sibling)
+        return sibling
+
     def _build_native(self, settings: Settings, dispatch: Dispatch) -> None:
         assert self._batches is not None
         assert self._batch_bounds is not None
@@ -249,7 +262,8 @@ class Program:
         await self.drains.aclose()
         await self.retention.aclose()
         await self.batch_looks.aclose()
-        self.credentials.close()
+        for each in (self, *self._siblings):
+            each.credentials.close()
         await self.client.aclose()
         await self.store.aclose()
 

@@ -1,9 +1,8 @@
 """From one wire format of a family to another, through the family's canonical types, with a report of what was lost."""
 
-from typing import Any
-
 import msgspec
 
+from omnillm.endpoints.api import ApiRequest, ApiResponse
 from omnillm.endpoints.format import Format
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
@@ -22,15 +21,16 @@ def format_of(name: str) -> Format:
     return found
 
 
-def parse_api_request(wire_format: str, request: bytes | Members, *, model: str = "") -> Any:
+def parse_api_request(wire_format: str, request: bytes | Members, *, model: str = "") -> ApiRequest:
     """A request's JSON body as the family's canonical request; `model` where the body names none.
 
     BadRequest names a member that does not fit; ProtocolError says what no other format has.
     """
-    return format_of(wire_format).parse_request(_read(request) if isinstance(request, bytes) else request, model=model)
+    parsed: ApiRequest = format_of(wire_format).parse_request(_read(request) if isinstance(request, bytes) else request, model=model)
+    return parsed
 
 
-def emit_api_request(wire_format: str, request: Any) -> ConversionReport[bytes]:
+def emit_api_request(wire_format: str, request: ApiRequest) -> ConversionReport[bytes]:
     """A canonical request as the JSON body of a format. ProtocolError: it cannot be said in it."""
     losses = Losses()
     body = format_of(wire_format).emit_request(request, losses)
@@ -39,15 +39,16 @@ def emit_api_request(wire_format: str, request: Any) -> ConversionReport[bytes]:
     return _report(wire_format, msgspec.json.encode(body), losses)
 
 
-def parse_api_response(wire_format: str, body: bytes) -> Any:
+def parse_api_response(wire_format: str, body: bytes) -> ApiResponse:
     """A reply's body as the family's canonical response. UpstreamLost: it is none of this format."""
     try:
-        return format_of(wire_format).parse_response(body)
+        parsed: ApiResponse = format_of(wire_format).parse_response(body)
     except (*UNREADABLE, ValueError) as error:
         raise UpstreamLost("The provider's reply is not one of its format.", code="garbled_reply") from error
+    return parsed
 
 
-def emit_api_response(wire_format: str, response: Any, request: Any) -> ConversionReport[bytes]:
+def emit_api_response(wire_format: str, response: ApiResponse, request: ApiRequest) -> ConversionReport[bytes]:
     """A canonical response as the body of a reply in a format; `request` is what it answers."""
     losses = Losses()
     body = format_of(wire_format).emit_response(response, request, losses)
@@ -62,7 +63,7 @@ def transcode_api_request(source: str, target: str, body: bytes, *, model: str =
     return emit_api_request(target, parse_api_request(source, body, model=model))
 
 
-def transcode_api_response(source: str, target: str, body: bytes, *, request: Any) -> ConversionReport[bytes]:
+def transcode_api_response(source: str, target: str, body: bytes, *, request: ApiRequest) -> ConversionReport[bytes]:
     """`source`: the format that the reply is in; `request`: the canonical request that it answers."""
     _check_family(source, target)
     if source == target:

@@ -9,6 +9,7 @@ from omnillm.gateway.call import Call, IdempotencyKey
 from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains
+from omnillm.gateway.estimate import Estimate
 from omnillm.gateway.idempotency import Claim, Idempotency, Replay
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.sessions.dialling import Dialling
@@ -76,6 +77,10 @@ class Engine:
         return self._router.plan(
             call.model, provider=call.provider, protocol=call.protocol.name, operation=call.operation, allowed=call.caller.models
         )
+
+    def estimate(self, call: Call) -> Estimate:
+        """What the call would take, if it were made."""
+        return self._settlement.estimate(call, self._plan(call))
 
     async def converse(self, call: Call) -> Session:
         """Open a live session, on the same straight line. The session then owns what the case holds: close it."""

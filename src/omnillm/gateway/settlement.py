@@ -10,6 +10,7 @@ from omnillm.gateway.bridge import Bridge, Bridges
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
 from omnillm.gateway.ended import EndedCalls
+from omnillm.gateway.estimate import Estimate, estimate_call
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
@@ -51,12 +52,7 @@ class Settlement:
 
     def open(self, call: Call, plan: Plan, pin: Pin | None = None, claim: Claim | None = None) -> Case:
         """Raises what can be refused before anything is held: a body that cannot be translated, a model without a price."""
-        bridge: Bridge | FamilyBridge | None
-        if call.protocol.family:
-            bridge = FamilyBridge(call, plan) if plan.is_bridged else None
-            plan = plan if bridge is None else bridge.plan
-        else:
-            plan, bridge = self._bridges.open(call, plan)
+        plan, bridge = self._bridged(call, plan)
         if bridge is not None and pin is None:
             pin = bridge.pin
         quote, targets = self.quoter.quote(call, plan, bridge)
@@ -64,6 +60,18 @@ class Settlement:
         if call.deadline < queue_until:
             queue_until = call.deadline
         return Case(self, call, self.make_id(call.wall), quote, targets, queue_until, pin, bridge, claim)
+
+    def estimate(self, call: Call, plan: Plan) -> Estimate:
+        """What the call would take. Nothing is opened; raises what can be refused of it in any case."""
+        return estimate_call(self.quoter, call, *self._bridged(call, plan))
+
+    def _bridged(self, call: Call, plan: Plan) -> tuple[Plan, Bridge | FamilyBridge | None]:
+        if not call.protocol.family:
+            return self._bridges.open(call, plan)
+        if not plan.is_bridged:
+            return plan, None
+        bridge = FamilyBridge(call, plan)
+        return bridge.plan, bridge
 
     async def admit(self, case: Case, *, is_free: bool) -> None:
         """Get the case its ticket: the caller's limits and, unless it is free, the money of one attempt. Raises what is refused.

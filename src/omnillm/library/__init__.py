@@ -1,5 +1,7 @@
 """What a Python user holds: `Gateway`, on the same engine as the server."""
 
+from omnillm.gateway.estimate import Estimate
+from omnillm.library.budget_tracker import BudgetTracker
 from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.families import ApiReply, emit_transport_request, parse_transport_response
 from omnillm.library.gateway import Gateway
@@ -13,7 +15,9 @@ from omnillm.library.realtime import RealtimeMessage, RealtimeSession
 __all__ = [
     "ApiReply",
     "BinaryChunk",
+    "BudgetTracker",
     "Completed",
+    "Estimate",
     "Gateway",
     "GatewayResponse",
     "KeyConfig",

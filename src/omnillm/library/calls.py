@@ -40,7 +40,14 @@ class Calls:
         call = self._made(raw, written.body, spoken.protocol, written.members, is_stream=families.is_stream(request))
         return replace(call, upload=written.upload)
 
-    async def raw(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
+    def of(self, request: LlmRequest | ApiRequest) -> Call:
+        """What is asked in no provider's words, as it would be called."""
+        if isinstance(request, ApiRequest):
+            return self.family(request, families.write(request), "", "")
+        return self.canonical(request, PrimitiveRequest(), is_stream=request.is_stream)
+
+    async def raw(self, request: PrimitiveRequest, *, is_stream: bool | None) -> Call:
+        """`is_stream`: as the method that was called has it; None: as the body has it."""
         self._check_provider(request)
         if request.operation not in FAMILIES:
             return self._generation(request, is_stream=is_stream)
@@ -49,7 +56,7 @@ class Calls:
         call = self._made(request, written.body, protocol, written.members, is_stream=False)
         return replace(call, is_stream=call.peek.is_stream, upload=written.upload)
 
-    def _generation(self, request: PrimitiveRequest, *, is_stream: bool) -> Call:
+    def _generation(self, request: PrimitiveRequest, *, is_stream: bool | None) -> Call:
         protocol = self._protocol_of(request)
         if protocol.is_native_only and not request.path:
             message = f"{protocol.name} is asked by path: give one (/model/...), use call and stream, or give the body in another protocol."
@@ -57,6 +64,8 @@ class Calls:
         body = body_of(request)
         members = read_members(body)
         peek = protocol.peek_request(members)
+        if is_stream is None:
+            is_stream = peek.is_stream
         if peek.is_stream and not is_stream:
             raise BadRequest("The body asks for a stream: use primitive_stream.", code="wrong_stream_mode")
         if is_stream and not peek.is_stream and peek.model:

@@ -31,16 +31,29 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
     """vertex_ai: whose."""
 
+    def __repr__(self) -> str:
+        """Without what may be secret: values of headers, and what stands in a URL beside host and path."""
+        told = [f"kind={self.kind!r}"]
+        if self.base_url is not None:
+            scheme, mark, rest = self.base_url.partition("?")[0].partition("://")
+            told.append(f"base_url={scheme + mark + rest.rpartition('@')[2]!r}")
+        if self.headers:
+            told.append(f"headers={list(self.headers)!r}")
+        return f"ProviderEndpoint({', '.join(told)})"
+
     @classmethod
     def openai(cls, base_url: str | None = None) -> "ProviderEndpoint":
+        """OpenAI, in Chat Completions and Responses; `base_url` where another host stands in for it."""
         return cls(kind="openai", base_url=base_url)
 
     @classmethod
     def anthropic(cls, base_url: str | None = None) -> "ProviderEndpoint":
+        """Anthropic's Messages."""
         return cls(kind="anthropic", base_url=base_url)
 
     @classmethod
     def gemini(cls, base_url: str | None = None) -> "ProviderEndpoint":
+        """Gemini's own API, with API keys; with a cloud project it is `vertex_ai`."""
         return cls(kind="gemini", base_url=base_url)
 
     @classmethod
@@ -55,6 +68,7 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def openai_compatible(cls, base_url: str) -> "ProviderEndpoint":
+        """Any host that speaks Chat Completions below `base_url`, which gets `/v1` when it has no path."""
         return cls(kind="openai_compatible", base_url=base_url)
 
     @classmethod

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from hashlib import blake2b
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -34,10 +34,14 @@ from omnillm.usage import Usage
 SLICE_BYTES: Final = 256 * 1024
 
 
-class ApiReply(msgspec.Struct, frozen=True, kw_only=True):
+ResponseT = TypeVar("ResponseT", bound=ApiResponse)
+
+
+class ApiReply(msgspec.Struct, Generic[ResponseT], frozen=True, kw_only=True):
     """What a provider answered, and what it cost."""
 
-    response: ApiResponse
+    response: ResponseT
+    """In the type that belongs to the request's: an `EmbeddingResponse` to an `EmbeddingRequest`."""
     usage: Usage
     cost_nanousd: int
     request_id: str
@@ -147,7 +151,7 @@ async def pieces(relay: Relay) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def read_reply(relay: Relay, written: Written) -> ApiReply:
+async def read_reply(relay: Relay, written: Written) -> ApiReply[Any]:
     """UpstreamLost: the reply is none of its family."""
     body = b"".join([piece async for piece in pieces(relay)])
     case, lease = relay.case, relay.lease
@@ -208,5 +212,4 @@ def parse_transport_response(wire_format: str, response: TransportResponse) -> A
             raise UpstreamLost("The provider's reply has no body that could be read.", code="garbled_reply")
     if transcode.format_of(wire_format).operation == "speech":
         return SpeechResponse(audio=body, content_type=headers.get("content-type", ""))
-    parsed: ApiResponse = transcode.parse_api_response(wire_format, body)
-    return parsed
+    return transcode.parse_api_response(wire_format, body)

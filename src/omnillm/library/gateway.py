@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, overload
 
 from omnillm.assemble import Program
 from omnillm.assemble.parts import make_caller
 from omnillm.clock import Clock
 from omnillm.config.load import load
 from omnillm.config.settings import Settings
+from omnillm.endpoints import api
 from omnillm.endpoints.api import ApiRequest
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.call import Call
+from omnillm.gateway.estimate import Estimate, estimate_operation
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.sessions.session import Session
@@ -27,25 +29,26 @@ from omnillm.library.families import ApiReply
 from omnillm.library.generation import GatewayResponse, read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
 from omnillm.library.lifetime import Lifetime
-from omnillm.library.native import NativeCalls, as_inference, check_stream, place_of, read_native_events, visible_headers
+from omnillm.library.native import NativeCalls, as_inference, check_stream, place_of, read_native_events, read_reply, visible_headers
 from omnillm.library.pool import KeyConfig, KeyStatus, PoolConfig, key_status
-from omnillm.library.prices import PriceConfig
+from omnillm.library.prices import PriceConfig, usd
 from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
 from omnillm.library.realtime import WEBSOCKET, RealtimeSession
 from omnillm.library.replays import replay_error, replay_reply, replay_response
-from omnillm.library.settings import settings_for, with_ledger
+from omnillm.library.settings import elsewhere, settings_for, with_ledger
 from omnillm.library.streams import read_raw
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.request import LlmRequest
-from omnillm.money import NANO_PER_USD
 
 
 class Gateway:
     """Call it inside `async with`, or `aclose()` it yourself; the first call starts it, on the event loop that it then belongs to.
 
-    `budget_limit_usd` is decimal USD (Decimal, str or int), hard, for the life of the ledger. `request_timeout_s` is the total for a plain
-    reply. `store` is a ledger's URL; by default it is kept in memory. `prices` maps a model to its price, for models that the built-in
-    catalogue does not know. Raises ConfigError when any of it is wrong.
+    `keys` are the provider keys, at least one; `pool` says how they are chosen, rested and waited for. `budget_limit_usd` is decimal USD
+    (Decimal, str or int), hard, for the life of the ledger. `request_timeout_s` is the total for a plain reply. `store` is a ledger's URL;
+    by default it is kept in memory. `prices` maps a model to its price, for models that the built-in list does not know.
+    `primitive_endpoint` is where the `primitive_*` calls go, with the same keys, limits and budget; by default to `endpoint`. `clock` is
+    for tests (`omnillm.testing.ManualClock`). Raises ConfigError when any of it is wrong.
     """
 
     def __init__(  # noqa: PLR0913  the ancestor's builder, as keywords
@@ -61,23 +64,34 @@ class Gateway:
         primitive_endpoint: ProviderEndpoint | None = None,
         clock: Clock | None = None,
     ) -> None:
-        settings = settings_for(primitive_endpoint or endpoint, keys, pool, request_timeout_s)
-        self._begin(with_ledger(settings, store, budget_limit_usd, prices or {}), clock)
+        settings = settings_for(endpoint, keys, pool, request_timeout_s)
+        settings = with_ledger(settings, store, budget_limit_usd, prices or {})
+        self._begin(settings, clock, None if primitive_endpoint is None else elsewhere(settings, primitive_endpoint))
 
     @classmethod
     def from_config(cls, path: str | Path, *, env: Mapping[str, str] | None = None, clock: Clock | None = None) -> Self:
-        """The same configuration file as the server's; its `server` section is not used."""
+        """The same configuration file as the server's; its `server` section and its virtual keys are not used.
+
+        `env` is where `${NAME}` is looked up, by default the process's environment. Raises ConfigError with the place and line.
+        """
         gateway = cls.__new__(cls)
         gateway._begin(load(Path(path), os.environ if env is None else env), clock)  # noqa: SLF001  its own
         return gateway
 
-    def _begin(self, settings: Settings, clock: Clock | None) -> None:
+    def _begin(self, settings: Settings, clock: Clock | None, primitive: Settings | None = None) -> None:
         self._program = Program(settings, clock=clock)
-        caller = make_caller(settings, None)
-        self._calls = Calls(self._program, caller)
-        self._native = NativeCalls(self._program, caller)
-        self._lifetime = Lifetime(self._program)
+        self._primitive_settings = primitive
+        self._lifetime = Lifetime(self._program, self._wire)
         self._sessions: set[Session] = set()
+
+    def _wire(self) -> None:
+        """Once the program runs."""
+        program, primitive = self._program, self._primitive_settings
+        caller = make_caller(program.settings, None)
+        self._primitives = program if primitive is None else program.beside(primitive)
+        self._calls = Calls(program, caller)
+        self._raw_calls = Calls(self._primitives, caller)
+        self._native = NativeCalls(self._primitives, caller)
 
     async def __aenter__(self) -> Self:
         try:
@@ -109,7 +123,7 @@ class Gateway:
         """
         await self._lifetime.begin()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
-        relay = await self._serve(self._calls.canonical(request, raw, is_stream=False))
+        relay = await self._serve(self._program, self._calls.canonical(request, raw, is_stream=False))
         if isinstance(relay, Replay):
             return replay_response(relay)
         with self._lifetime.reading(relay):
@@ -126,11 +140,25 @@ class Gateway:
         """
         await self._lifetime.begin()
         raw = PrimitiveRequest(body=b"", session=session, tags=tags, idempotency_key=idempotency_key)
-        relay = await self._serve_stream(self._calls.canonical(request, raw, is_stream=True))
+        relay = await self._serve_stream(self._program, self._calls.canonical(request, raw, is_stream=True))
         with self._lifetime.reading(relay):
             yield read_events(relay)
 
-    async def api_call(self, request: ApiRequest, *, session: str = "", tags: str = "") -> ApiReply:
+    @overload
+    async def api_call(self, request: api.EmbeddingRequest, *, session: str = "", tags: str = "") -> ApiReply[api.EmbeddingResponse]: ...
+    @overload
+    async def api_call(self, request: api.ModerationRequest, *, session: str = "", tags: str = "") -> ApiReply[api.ModerationResponse]: ...
+    @overload
+    async def api_call(self, request: api.RerankRequest, *, session: str = "", tags: str = "") -> ApiReply[api.RerankResponse]: ...
+    @overload
+    async def api_call(self, request: api.ImageRequest, *, session: str = "", tags: str = "") -> ApiReply[api.ImageResponse]: ...
+    @overload
+    async def api_call(self, request: api.SpeechRequest, *, session: str = "", tags: str = "") -> ApiReply[api.SpeechResponse]: ...
+    @overload
+    async def api_call(
+        self, request: api.TranscriptionRequest, *, session: str = "", tags: str = ""
+    ) -> ApiReply[api.TranscriptionResponse]: ...
+    async def api_call(self, request: ApiRequest, *, session: str = "", tags: str = "") -> ApiReply[Any]:
         """Embed, moderate, rerank, draw, speak or transcribe: a family's canonical request, in whichever format its provider has of it.
 
         Its whole reply, also of speech; what asks for events is refused. BadRequest: the provider does not have the family, or a member
@@ -140,7 +168,7 @@ class Gateway:
         if families.accepted(request) == "text/event-stream":
             raise BadRequest("The request asks for events: use api_stream.", code="wrong_stream_mode")
         written = families.write(request)
-        relay = await self._serve(self._calls.family(request, written, session, tags))
+        relay = await self._serve(self._program, self._calls.family(request, written, session, tags))
         assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
         with self._lifetime.reading(relay):
             return await families.read_reply(relay, written)
@@ -151,7 +179,7 @@ class Gateway:
         await self._lifetime.begin()
         if not families.is_stream(request):
             raise BadRequest("The request asks for no stream: use api_call.", code="wrong_stream_mode")
-        relay = await self._serve(self._calls.family(request, families.write(request), session, tags))
+        relay = await self._serve(self._program, self._calls.family(request, families.write(request), session, tags))
         assert isinstance(relay, Relay), "only a call with an idempotency key is told a reply again"
         with self._lifetime.reading(relay):
             yield families.pieces(relay)
@@ -164,17 +192,17 @@ class Gateway:
         await self._lifetime.begin()
         check_stream(request, is_stream=False)
         if request.path:
-            place = place_of(request, self._program)
+            place = place_of(request, self._primitives)
             inference = as_inference(request, place, is_stream=False)
             if inference is None:
                 return await self._lifetime.serving(self._native.call(request, place))
             request = inference
-        relay = await self._serve(await self._calls.raw(request, is_stream=False))
+        relay = await self._serve(self._primitives, await self._raw_calls.raw(request, is_stream=False))
         if isinstance(relay, Replay):
             return replay_reply(relay)
         with self._lifetime.reading(relay):
             body = b"".join([piece async for piece in families.pieces(relay)])
-        return _reply(relay, body, visible_headers(relay.upstream_headers) if request.path else {})
+        return read_reply(relay.case, body, headers=visible_headers(relay.upstream_headers) if request.path else {})
 
     @asynccontextmanager
     async def primitive_stream(
@@ -188,14 +216,14 @@ class Gateway:
         await self._lifetime.begin()
         check_stream(request, is_stream=True)
         if request.path:
-            place = place_of(request, self._program)
+            place = place_of(request, self._primitives)
             inference = as_inference(request, place, is_stream=True)
             if inference is None:
                 with self._lifetime.reading(await self._lifetime.serving(self._native.stream(request, place))) as native:
                     yield read_native_events(native)
                 return
             request = inference
-        relay = await self._serve_stream(await self._calls.raw(request, is_stream=True))
+        relay = await self._serve_stream(self._primitives, await self._raw_calls.raw(request, is_stream=True))
         with self._lifetime.reading(relay):
             yield read_raw(relay)
 
@@ -207,7 +235,7 @@ class Gateway:
         begins when the provider has opened the session, on whichever key; leaving it hangs up. Raises OmniError.
         """
         await self._lifetime.begin()
-        session = await self._lifetime.serving(self._program.engine.converse(self._calls.session(request, transport)))
+        session = await self._lifetime.serving(self._primitives.engine.converse(self._raw_calls.session(request, transport)))
         self._sessions.add(session)
         try:
             yield RealtimeSession(session)
@@ -219,10 +247,26 @@ class Gateway:
         """Create, get, list or cancel a batch by its provider's own path; what is told of it, in one set of words. Raises OmniError."""
         await self._lifetime.begin()
         check_stream(request, is_stream=False)
-        place = place_of(request, self._program)
+        place = place_of(request, self._primitives)
         asked = self._native.asked(request, place)
         check_job(asked)
         return read_job(place, asked, await self._lifetime.serving(self._native.call(request, place)))
+
+    async def estimate(self, request: LlmRequest | ApiRequest | PrimitiveRequest) -> Estimate:
+        """What a call would reserve of limits, and may cost at most; nothing is sent, and nothing held.
+
+        Raises what the call would be refused with whatever the limits: BadRequest, ProtocolError, UnknownModel, Forbidden.
+        """
+        await self._lifetime.begin()
+        if not isinstance(request, PrimitiveRequest):
+            return self._program.engine.estimate(self._calls.of(request))
+        if request.path:
+            place = place_of(request, self._primitives)
+            inference = as_inference(request, place, is_stream=None)
+            if inference is None:
+                return estimate_operation(self._native.asked(request, place).operation)
+            request = inference
+        return self._primitives.engine.estimate(await self._raw_calls.raw(request, is_stream=None))
 
     def pool_status(self) -> list[KeyStatus]:
         """Every provider key now."""
@@ -232,43 +276,23 @@ class Gateway:
 
     def budget_used_usd(self) -> Decimal:
         """Settled in the current period of the gateway's budget; 0 without one."""
-        return sum((_usd(budget.settled_nanousd) for budget in self._program.controller.budgets()[:1]), Decimal(0))
+        return sum((usd(budget.settled_nanousd) for budget in self._program.controller.budgets()[:1]), Decimal(0))
 
     def budget_remaining_usd(self) -> Decimal | None:
         """Neither settled nor held by calls under way; None without a limit."""
         budgets = self._program.controller.budgets()
         if not budgets:
             return None
-        return _usd(budgets[0].limit_nanousd - budgets[0].settled_nanousd - budgets[0].reserved_nanousd)
+        return usd(budgets[0].limit_nanousd - budgets[0].settled_nanousd - budgets[0].reserved_nanousd)
 
-    async def _serve(self, call: Call) -> Relay | Replay:
+    async def _serve(self, program: Program, call: Call) -> Relay | Replay:
         """An error that is told again is raised again."""
-        served = await self._lifetime.serving(self._program.engine.serve(call))
+        served = await self._lifetime.serving(program.engine.serve(call))
         if isinstance(served, Replay) and served.status >= 400:
             raise replay_error(served)
         return served
 
-    async def _serve_stream(self, call: Call) -> Relay:
-        relay = await self._serve(call)
+    async def _serve_stream(self, program: Program, call: Call) -> Relay:
+        relay = await self._serve(program, call)
         assert isinstance(relay, Relay), "a stream was kept"
         return relay
-
-
-def _reply(relay: Relay, body: bytes, headers: Mapping[str, str]) -> PrimitiveReply:
-    case, lease = relay.case, relay.lease
-    return PrimitiveReply(
-        status=200,
-        body=body,
-        usage=case.usage,
-        cost_nanousd=case.cost_nanousd,
-        request_id=case.request_id,
-        provider=lease.provider,
-        model=lease.model,
-        key=lease.key,
-        attempts=case.attempts,
-        headers=headers,
-    )
-
-
-def _usd(nanousd: int) -> Decimal:
-    return Decimal(nanousd) / NANO_PER_USD

@@ -33,6 +33,7 @@ class PrimitiveJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_final(self) -> bool:
+        """It has ended, well or not; whoever waits for it asks until then."""
         return self.status in FINAL
 
 

@@ -1,7 +1,7 @@
 """A program's lifetime inside somebody else's: from its first use to its end, on one event loop."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
@@ -29,8 +29,10 @@ class Lifetime:
     What is under way at the end is told `shutting_down`, and settled before the ledger is closed.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, begun: Callable[[], None]) -> None:
+        """`begun` is told once that the program runs, before anything is asked of it."""
         self._program = program
+        self._begun = begun
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -82,6 +84,7 @@ class Lifetime:
 
     async def _begin(self) -> None:
         await self._program.start()
+        self._begun()
         self._has_begun = True
 
     async def _end(self) -> None:

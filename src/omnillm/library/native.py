@@ -31,7 +31,7 @@ from omnillm.library.streams import completed, read_frames
 from omnillm.protocols.bedrock_converse.frames import EventFrames
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.endpoint import Endpoint, OwnPath
 from omnillm.providers.families import FAMILIES, STREAMS
 from omnillm.providers.heads import NATIVE_RETURNED, RETURNED
 from omnillm.providers.native import UNLISTED, UPLOAD, Asked, Operation
@@ -77,19 +77,27 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
     return Place(provider=name, endpoint=endpoint, path=unquote(url.path), written=url.path, query=without_credentials(joined))
 
 
-def as_inference(request: PrimitiveRequest, place: Place, *, is_stream: bool) -> PrimitiveRequest | None:
-    """The request as one for inference, or an endpoint family, where that is what its path asks for."""
+def as_inference(request: PrimitiveRequest, place: Place, *, is_stream: bool | None) -> PrimitiveRequest | None:
+    """The request as one for inference, or an endpoint family, where that is what its path asks for.
+
+    `is_stream`: as the method that was called has it; None: it is only estimated, and nothing will be read.
+    """
     found = operation_at(place.endpoint, place.path) if request.method == "POST" else None
     if found is None or found.operation == REALTIME:
         return None
     place.endpoint.check_request(request.wire_headers(), found.location)
+    if is_stream is not None:
+        _check_inference(request, place, found, is_stream=is_stream)
+    return replace(request, protocol=found.protocol, operation=found.operation, model=found.model or request.model, provider=place.provider)
+
+
+def _check_inference(request: PrimitiveRequest, place: Place, found: OwnPath, *, is_stream: bool) -> None:
     is_said = ":" in place.path or PROTOCOLS[found.protocol].is_native_only if found.protocol in PROTOCOLS else False
     if found.operation in FAMILIES:
         asked = Operation(method="POST", path=place.path, family=found.operation, stream=STREAMS.get(found.operation, ""))
         check_mode(request, asked, place.query, is_stream=is_stream)
     elif found.is_stream != is_stream and is_said:
         raise _wrong_mode("This path answers with a stream" if found.is_stream else "This path answers whole", is_stream=is_stream)
-    return replace(request, protocol=found.protocol, operation=found.operation, model=found.model or request.model, provider=place.provider)
 
 
 class NativeCalls:
@@ -108,7 +116,7 @@ class NativeCalls:
         call, ask = await self._read(request, place, is_stream=False)
         if ask.asked.operation.lists and ask.method == "GET":
             case, page = await self._program.native_lists.serve(call, ask)
-            return _reply(case, page, ask.asked.model, headers={"content-type": "application/json"})
+            return read_reply(case, page, headers={"content-type": "application/json"}, model=ask.asked.model)
         relay = await self._program.native_engine.serve(call, ask)
         try:
             body = await self._whole(relay)
@@ -116,7 +124,7 @@ class NativeCalls:
             relay.close()
         headers = visible_headers(relay.headers)
         self._note_upload(call, relay, headers)
-        return _reply(relay.case, body, ask.asked.model, headers=headers, status=relay.status)
+        return read_reply(relay.case, body, headers=headers, status=relay.status, model=ask.asked.model)
 
     async def stream(self, request: PrimitiveRequest, place: Place) -> NativeRelay:
         """To be closed by whoever reads it."""
@@ -237,7 +245,8 @@ def visible_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     return {name: value.decode("latin-1") for name in names if (value := headers.get(name.encode())) is not None}
 
 
-def _reply(case: Case, body: bytes, model: str, *, headers: Mapping[str, str], status: int = 200) -> PrimitiveReply:
+def read_reply(case: Case, body: bytes, *, headers: Mapping[str, str], status: int = 200, model: str = "") -> PrimitiveReply:
+    """`model`: what the call named, where no lease names one."""
     lease = case.last_lease
     return PrimitiveReply(
         status=status,

@@ -11,6 +11,7 @@ from omnillm.config import values
 from omnillm.config.settings import PriceSettings
 from omnillm.errors import ConfigError
 from omnillm.library.pool import read
+from omnillm.money import NANO_PER_USD
 
 Usd = Decimal | str | int
 
@@ -71,3 +72,8 @@ def read_usd(amount: Usd, path: str, reader: Callable[[str], int] = values.usd) 
     if isinstance(amount, float):
         raise ConfigError("must be Decimal, str or int: a float is not an amount of money", path=path)
     return read(reader, format(amount, "f") if isinstance(amount, Decimal) else amount, path)
+
+
+def usd(nanousd: int) -> Decimal:
+    """As it is told: exact."""
+    return Decimal(nanousd) / NANO_PER_USD

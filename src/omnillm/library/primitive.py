@@ -102,6 +102,7 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def get(cls, path: str, *, query: Mapping[str, str] | str = "", provider: str = "") -> "PrimitiveRequest":
+        """A GET of a path: a model, a file's content, a batch, a list."""
         return cls(path=path, method="GET", query=query, provider=provider)
 
     def with_path(self, path: str) -> "PrimitiveRequest":
@@ -120,6 +121,7 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, stream=mode)
 
     def with_headers(self, headers: Mapping[str, str]) -> "PrimitiveRequest":
+        """With these beside those that it has."""
         return msgspec.structs.replace(self, headers={**self.headers, **headers})
 
     def with_header(self, name: str, value: str) -> "PrimitiveRequest":
@@ -178,9 +180,11 @@ class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
     """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
 
     def json(self) -> Any:
+        """The body, decoded. Raises msgspec.DecodeError when it is no JSON (audio, a file's content)."""
         return msgspec.json.decode(self.body)
 
     def text(self) -> str:
+        """The body as UTF-8."""
         return self.body.decode()
 
     @property
@@ -197,6 +201,7 @@ class StreamFrame(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
     def json(self) -> Any:
+        """The data, decoded. Raises msgspec.DecodeError where it is no JSON: OpenAI's last is `[DONE]`."""
         return msgspec.json.decode(self.data)
 
 
@@ -227,10 +232,12 @@ class Completed(events.Completed, frozen=True, kw_only=True, gc=True, tag="compl
 
     @property
     def text(self) -> str:
+        """Of the whole reply; "" for a raw stream."""
         return "" if self.response is None else self.response.content_text
 
     @property
     def cost_usd(self) -> str:
+        """Exact decimal USD."""
         return format_usd(self.cost_nanousd)
 
 

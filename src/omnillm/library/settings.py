@@ -6,10 +6,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from omnillm.config.configured import endpoint_of
 from omnillm.config.settings import (
     BudgetSettings,
     ModelSettings,
     PricingSettings,
+    ProviderSettings,
     Settings,
     StoreSettings,
     TargetSettings,
@@ -27,13 +29,12 @@ NO_KEYS: Final = "must be a list of KeyConfig(label=..., key=...)"
 
 
 def settings_for(endpoint: ProviderEndpoint, keys: Iterable[KeyConfig], pool: PoolConfig, request_timeout_s: float | None) -> Settings:
-    if not isinstance(endpoint, ProviderEndpoint):
-        raise ConfigError("must be a ProviderEndpoint, such as ProviderEndpoint.openai()", path="endpoint")
+    own = _endpoint(endpoint, "endpoint")
     keys = _listed(keys)
     _check_once([key.label for key in keys], "label")
     _check_once([secret_text(key) for key in keys], "key")
     provider = replace(
-        pool_settings(pool, provider_settings(endpoint)),
+        pool_settings(pool, own),
         keys=tuple(key_settings(key) for key in keys),
         timeouts=TimeoutSettings()
         if request_timeout_s is None
@@ -44,6 +45,27 @@ def settings_for(endpoint: ProviderEndpoint, keys: Iterable[KeyConfig], pool: Po
         models={"*": ModelSettings(targets=(TargetSettings(target=f"{PROVIDER}/*"),))},
         calls=call_settings(pool),
     )
+
+
+def elsewhere(settings: Settings, endpoint: ProviderEndpoint) -> Settings:
+    """The same keys, pool and ledger, at the endpoint of primitive calls."""
+    here = settings.providers[PROVIDER]
+    there = replace(
+        _endpoint(endpoint, "primitive_endpoint"),
+        keys=here.keys,
+        selection=here.selection,
+        breaker=here.breaker,
+        max_cooldown_s=here.max_cooldown_s,
+        timeouts=here.timeouts,
+    )
+    endpoint_of(there)  # what is wrong with it is told when the gateway is made
+    return replace(settings, providers={PROVIDER: there})
+
+
+def _endpoint(endpoint: object, path: str) -> ProviderSettings:
+    if not isinstance(endpoint, ProviderEndpoint):
+        raise ConfigError("must be a ProviderEndpoint, such as ProviderEndpoint.openai()", path=path)
+    return provider_settings(endpoint)
 
 
 def _listed(keys: object) -> tuple[KeyConfig, ...]:

@@ -83,6 +83,7 @@ class ConversionReport(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @property
     def lossy(self) -> bool:
+        """Whether there are reasons."""
         return bool(self.loss_reasons)
 
 

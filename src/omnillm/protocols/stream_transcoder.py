@@ -38,6 +38,7 @@ class StreamTranscoder:
         """None: no call waits until it is whole."""
 
     def feed(self, piece: bytes) -> bytes:
+        """Translate what has come, cut anywhere; b"" says that no more will."""
         if piece:
             return b"".join([self.feed_frame(frame) for frame in self._reader.feed(piece)])
         if not self._reader.finish():
@@ -52,6 +53,7 @@ class StreamTranscoder:
             raise provider_mistake(error, self._issuer) from error
 
     def finish(self) -> bytes:
+        """Translate the end, after the last `feed_frame`."""
         try:
             return self._emit(self._decoder.finish())
         except (Unfit, *UNREADABLE) as error:

@@ -13,6 +13,8 @@ from omnillm.protocols.registry import PROTOCOLS
 
 
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as a client of a protocol gets it: its HTTP status, and its body in JSON."""
+
     status: int
     body: bytes
 

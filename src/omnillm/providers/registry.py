@@ -9,7 +9,7 @@ from omnillm.endpoints.format import EMBEDDINGS, MODERATIONS
 from omnillm.protocols.protocol_names import BEDROCK_CONVERSE, PROTOCOL_NAMES
 from omnillm.protocols.token_counts import COUNTS
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.families import FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
+from omnillm.providers.families import FAMILIES, FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS
 from omnillm.providers.native import PLANNED, Metering, Operation, operations
 from omnillm.providers.paths import GEMINI_METHODS
@@ -39,7 +39,7 @@ def embedded_provider_registry() -> tuple[Support, ...]:
 
 
 StreamMode = Literal["none", "sse", "binary", "eventstream", "websocket", "webrtc"]
-_INFERENCE: Final[Mapping[str, tuple[StreamMode, Metering]]] = {GENERATION: ("sse", Metering.TOKENS), COUNT_TOKENS: ("none", Metering.ZERO)}
+_INFERENCE: Final[Mapping[str, StreamMode]] = {GENERATION: "sse", COUNT_TOKENS: "none"}
 _BY_TOKENS: Final = frozenset({EMBEDDINGS, MODERATIONS})
 WEBRTC: Final = "/realtime/calls"
 
@@ -60,6 +60,13 @@ class PrimitiveSupport(msgspec.Struct, frozen=True, kw_only=True):
     """native or planned: nothing of it is translated."""
 
 
+def metering_of(operation: str) -> Metering:
+    """By what a call of this operation is paid: a generation, counting its tokens, or an endpoint family."""
+    if operation == COUNT_TOKENS:
+        return Metering.ZERO
+    return Metering.UNITS if operation in FAMILIES and operation not in _BY_TOKENS else Metering.TOKENS
+
+
 def embedded_primitive_provider_registry() -> tuple[PrimitiveSupport, ...]:
     """Every row, in the order of the kinds: inference, endpoint families, the path table, and what is planned."""
     return tuple(
@@ -77,7 +84,7 @@ def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
         yield from _converse(profile)
         return
     for protocol in profile.protocols:
-        for family, (mode, metering) in _INFERENCE.items():
+        for family, mode in _INFERENCE.items():
             operation = "generate" if family == GENERATION else COUNT_TOKENS
             if not profile.has_path(protocol, operation):
                 continue
@@ -85,7 +92,7 @@ def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
             written = profile.path_of(protocol, operation).replace(
                 "/{model}:{method}", f"{collection}/{{model}}:{GEMINI_METHODS[operation, False]}"
             )
-            yield Operation(method="POST", path=written, family=family, metering=metering), mode, "native"
+            yield Operation(method="POST", path=written, family=family, metering=metering_of(family)), mode, "native"
 
 
 def _own_families(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
@@ -93,8 +100,8 @@ def _own_families(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
     for spoken in () if KINDS[kind].cloud_paths else formats_of(kind):
         for family in (family for each, family in FAMILY_PATHS if each == spoken):
             path = FAMILY_PATHS[spoken, family].replace("/{model}:", "/models/{model}:")
-            metering = Metering.TOKENS if family in _BY_TOKENS else Metering.UNITS
-            yield Operation(method="POST", path=path, family=family, metering=metering), STREAMS.get(family, "none"), "native"
+            asked = Operation(method="POST", path=path, family=family, metering=metering_of(family))
+            yield asked, STREAMS.get(family, "none"), "native"
 
 
 def _converse(profile: Endpoint) -> Iterator[tuple[Operation, StreamMode, Level]]:
@@ -102,7 +109,7 @@ def _converse(profile: Endpoint) -> Iterator[tuple[Operation, StreamMode, Level]
     for (protocol, operation, is_stream), path in profile.cloud_paths.items():
         if protocol == BEDROCK_CONVERSE:
             family = COUNT_TOKENS if operation == COUNT_TOKENS else GENERATION
-            asked = Operation(method="POST", path=path, family=family, metering=_INFERENCE[family][1])
+            asked = Operation(method="POST", path=path, family=family, metering=metering_of(family))
             yield asked, "eventstream" if is_stream else "none", "native"
 
 
