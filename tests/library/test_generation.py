@@ -169,7 +169,7 @@ async def test_reply_that_is_nested_too_deeply_is_the_providers_fault() -> None:
     server = await asyncio.start_server(_nested, "127.0.0.1", 0)
     async with server:
         endpoint = ProviderEndpoint(kind="anthropic", base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        for depth in range(900, 1000, 5):
+        for depth in (*range(900, 1000, 5), 20_000):  # Python 3.13 reads ten times as deep as 3.11
             async with Gateway(endpoint, keys=KEYS) as gateway:
                 try:
                     outcomes.append((await gateway.call(LlmRequest(model=str(depth), input=(user("Hi"),)))).finish_reason.value)

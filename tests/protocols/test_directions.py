@@ -72,7 +72,7 @@ def test_required_capability_is_refused_before_anything_is_sent() -> None:
 def test_request_that_is_nested_too_deeply_is_the_clients_mistake(target: str) -> None:
     """Whether it cannot be read, or not be said again with what the target wraps around it."""
     outcomes = []
-    for depth in range(800, 1000):
+    for depth in (*range(800, 1000), 20_000):  # Python 3.13 reads ten times as deep as 3.11
         schema = b'{"a":' * depth + b"1" + b"}" * depth
         tool = b'{"name":"f","input_schema":%b}' % schema
         body = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"tools":[%b]}' % tool

@@ -3,8 +3,10 @@
 import _sqlite3
 import asyncio
 import ctypes
+import os
 import sqlite3
 import stat
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -85,6 +87,15 @@ async def test_damaged_file_is_refused(tmp_path):
     (tmp_path / "omnillm.db").write_bytes(b"no database at all, " * 500)
     with pytest.raises(ConfigError, match=r"is damaged .*restore a backup"):
         await make(tmp_path).open()
+
+
+async def test_refused_file_is_let_go(tmp_path):
+    """At once, not when the error is forgotten: a file that is still open can hold a disk, and a lock."""
+    (tmp_path / "omnillm.db").write_bytes(b"no database at all, " * 500)
+    with pytest.raises(ConfigError) as refused:
+        await make(tmp_path).open()
+    held = [path for path in map(os.path.realpath, Path("/proc/self/fd").iterdir()) if path.startswith(str(tmp_path))]
+    assert not held, refused.value
 
 
 def test_sqlite_that_is_too_old_is_named():
