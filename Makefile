@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 # The tests start the program dozens of times: without bytecode each of them would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo serve test coverage check lint types layers sizes fix bench bench-quick instructions bench-codecs fuzz soak matrix lock clean
+.PHONY: help demo test coverage check lint types layers sizes fix bench bench-quick instructions bench-codecs fuzz soak matrix lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,5 +83,5 @@ lock:  ## make requirements/*.txt anew (needs uv on the PATH)
 	uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
 	uv pip compile -q --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 
-clean:
+clean:  ## remove what make has made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage build dist

@@ -15,7 +15,9 @@ A message says what happened, where, and what to do. It never holds a secret, a 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import msgspec
 
 
 class OmniError(Exception):
@@ -177,7 +179,7 @@ class StaleConnection(UpstreamLost):
 
 
 class ProviderError(OmniError):
-    """The provider answered, and its answer is an error. `raw_body` is its own, for the same protocol verbatim."""
+    """The provider answered, and its answer is an error. `raw_body` is its own, verbatim, in the words of `protocol`."""
 
     code = "provider_error"
 
@@ -186,7 +188,18 @@ class ProviderError(OmniError):
         self.provider = provider
         self.protocol = protocol
         self.raw_body = raw_body
-        self.extensions: dict[str, str] = {}
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """JSON values that the body holds beside code and message: OpenAI's `type` and `param`, Gemini's `status` and `details`."""
+        try:
+            body = msgspec.json.decode(self.raw_body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {}
+        inner = body.pop("error", {})
+        outer = {name: value for name, value in body.items() if name != "type"} if inner else body
+        told = {**outer, **inner} if isinstance(inner, dict) else outer
+        return {name: value for name, value in told.items() if name not in {"code", "message"}}
 
 
 class ProtocolError(OmniError):
@@ -194,7 +207,7 @@ class ProtocolError(OmniError):
 
     status = 400
     code = "unsupported_feature"
-    REASONS: ClassVar = ("json", "missing_field", "invalid_shape", "unsupported_feature", "endpoint_mismatch", "unsupported_wire_format")
+    REASONS: ClassVar = ("unsupported_feature", "endpoint_mismatch", "unsupported_wire_format")
 
     def __init__(self, message: str, *, reason: str, code: str = "") -> None:
         """`code`: what the client's own library knows it by, where it has a word for it."""

@@ -85,6 +85,12 @@ def test_every_code_is_told_with_its_status() -> None:
             assert int(status.replace(",", " ").split()[0]) == statuses[code], code
 
 
+def test_every_reason_is_one_that_is_given() -> None:
+    """A word in a list is no error yet."""
+    given = {reason for name, keywords in calls() if name == "ProtocolError" for reason in constants(keywords.get("reason"), str)}
+    assert given == set(errors.ProtocolError.REASONS)
+
+
 def test_every_error_of_an_attempt_is_told() -> None:
     """What can stand in an attempt's row beside the provider's own words."""
     failures = {code for name, keywords in calls() if name == "Failure" for code in constants(keywords.get("code"), str)}

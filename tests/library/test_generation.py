@@ -140,14 +140,24 @@ async def test_cut_stream_raises_and_never_completes(protocol: str) -> None:
     assert not any(isinstance(event, Completed) for event in seen)
 
 
+EXTENSIONS = {
+    "openai_chat": {"type": "invalid_request_error", "param": None},
+    "openai_responses": {"type": "invalid_request_error", "param": None},
+    "anthropic_messages": {"type": "invalid_request_error", "request_id": "req_fakeprovider"},
+    "gemini_generate_content": {"status": "INVALID_ARGUMENT"},
+}
+"""What the providers' errors say beside code and message."""
+
+
 @everywhere
 async def test_providers_refusal_is_its_error(provider: FakeProvider, protocol: str) -> None:
-    """With its code and its own words."""
+    """With its code, its own words, and what it says beside them."""
     async with gateway_to(provider, protocol) as gateway:
         with pytest.raises(ProviderError) as refused:
             await gateway.call(ask("[[fault:context_length]] Hi"))
         assert (refused.value.status, refused.value.protocol) == (400, protocol)
         assert refused.value.raw_body
+        assert refused.value.extensions == EXTENSIONS[protocol]
 
 
 async def _nested(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

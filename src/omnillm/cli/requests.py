@@ -19,9 +19,9 @@ HEADS = ("request", "time (UTC)", "virtual key", "model", "provider", "outcome",
 
 def requests(  # noqa: PLR0913, PLR0917  a command line's options
     request_id: str = typer.Argument("", help="One request, with its attempts, its movements in the budgets and its loss report."),
-    virtual_key: str = typer.Option(None, "--virtual-key"),
+    virtual_key: str = typer.Option(None, "--virtual-key", help="Its name; empty: of nobody."),
     model: str = typer.Option(None, "--model", help="As asked for."),
-    provider: str = typer.Option(None, "--provider"),
+    provider: str = typer.Option(None, "--provider", help="By its name in the configuration."),
     outcome: str = typer.Option(None, "--outcome", help="success, aborted or an error's code."),
     status: str = typer.Option(None, "--status", help="What the client was answered, such as 429."),
     since: str = typer.Option(None, "--since", help="A day or a moment, such as 2026-11-25T08:30:00Z."),

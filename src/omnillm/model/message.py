@@ -225,7 +225,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     name: str = ""
     """Chat: who of several participants speaks."""
     raw_message: str | None = None
-    """The provider's own JSON of this message, where a caller of the library wants it kept."""
+    """A place for the provider's own JSON of this message, where a program wants it kept: no translation fills or reads it."""
     vendor_extensions: VendorExtensions = {}
 
     @classmethod

@@ -37,7 +37,7 @@ def client_mistake(error: Unfit | RecursionError) -> BadRequest:
     """What the client wrote is not what its protocol says, or nested more deeply than anybody reads."""
     if isinstance(error, RecursionError):
         error = _TOO_DEEP
-    refused = BadRequest(f"{error}.", code="invalid_value" if error.path else "bad_request")
+    refused = BadRequest(f"{error}.", code="invalid_value" if error.path else "invalid_json")
     refused.details = {"param": error.path or None}
     return refused
 
