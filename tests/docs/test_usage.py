@@ -25,6 +25,7 @@ from omnillm.gateway.counters import Counters, Series, Tally
 from omnillm.providers.heads import RETURNED
 from omnillm.providers.passing import PASSED
 from omnillm.server.metrics import CALL_LABELS, render_metrics
+from omnillm.server.paths import ROUTES
 from omnillm.testing import FAULTS, FakeProvider
 
 SECTIONS: dict[str, tuple[type[msgspec.Struct], ...]] = {
@@ -155,10 +156,57 @@ async def test_examples_of_the_admin_api_are_its_replies() -> None:
             [row] = replies[-1]["requests"]
             replies += [await ask(service, f"/admin/v1/requests/{row['request_id']}"), await ask(service, "/admin/v1/reload", {})]
             replies += [await ask(service, "/admin/v1/virtual-keys", NEW_KEY), await ask(service, "/admin/v1/virtual-keys")]
+            described = await ask(service, "/openapi.json")
+            routes = service._apps[0]._operations._app.routes
         finally:
             await service.server.drain()
             await service.aclose()
     assert [shape(each) for each in shown] == [shape(each) for each in replies]
+    check_description(described, routes, replies)
+
+
+ASKED = (
+    *(("/pools", "get"), ("/pools/{provider}/{label}/revive", "post"), ("/budgets", "get"), ("/usage", "get"), ("/requests", "get")),
+    *(("/requests/{request_id}", "get"), ("/reload", "post"), ("/virtual-keys", "post"), ("/virtual-keys", "get")),
+)
+
+
+def check_description(described: dict, routes: list, replies: list) -> None:
+    """`/openapi.json` has the operations' paths and methods, no others but inference's; and each reply is of the schema that it tells."""
+    paths, schemas = described["paths"], described["components"]["schemas"]
+    served = {(route.path, method.lower()) for route in routes for method in route.methods - {"HEAD"}}
+    told = {(path, method) for path, methods in paths.items() for method in methods}
+    assert told >= served
+    assert {(path, "post") for path in ROUTES if path != "/v1/realtime"} < told - served
+    assert all(path.startswith("/v1") for path, _ in told - served)
+    assert len(ASKED) == len(replies)
+    for (path, method), reply in zip(ASKED, replies, strict=True):
+        [answer] = [answer for status, answer in paths[f"/admin/v1{path}"][method]["responses"].items() if status != "default"]
+        check(reply, answer["content"]["application/json"]["schema"], schemas)
+
+
+def check(value: object, schema: dict, schemas: dict) -> None:
+    """As far as our schemas go: members, lists, what may be null, and plain types."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        [schema, null] = schema["anyOf"]
+        assert null == {"type": "null"}
+        if value is not None:
+            check(value, schema, schemas)
+    elif "enum" in schema:
+        assert value in schema["enum"]
+    elif schema["type"] == "array":
+        assert isinstance(value, list)
+        for each in value:
+            check(each, schema["items"], schemas)
+    elif schema["type"] == "object":
+        assert value.keys() >= set(schema.get("required", ()))
+        assert value.keys() <= schema.get("properties", value).keys() or "description" in schema
+        for name, each in value.items():
+            check(each, schema.get("properties", {}).get(name, schema.get("additionalProperties", {"type": "string"})), schemas)
+    else:
+        assert type(value) in {"string": {str}, "integer": {int}, "number": {int, float}, "boolean": {bool}}[schema["type"]]
 
 
 async def ask(service: Service, path: str, body: object = None) -> dict[str, object]:

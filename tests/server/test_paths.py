@@ -23,7 +23,7 @@ from omnillm.server.wiring import Wiring
 from omnillm.testing import ManualClock
 
 PEPPER, ADMIN, VIRTUAL, ANOTHER = b"pepper", b"the-key-of-the-administrator", b"a-virtual-key", b"another-virtual-key"
-OPEN = PROBES | {"/metrics"}
+OPEN = PROBES | {"/metrics", "/openapi.json"}
 """Asked by anybody; everything else needs a credential."""
 SESSIONS = ("/v1/realtime", *GEMINI_SESSIONS)
 

@@ -132,7 +132,7 @@ class App:
     def _admit_to_operations(self, request: Request) -> None:
         path = request.path
         if self._has_operations:
-            if path == "/metrics":
+            if path in {"/metrics", "/openapi.json"}:
                 return
             if path.startswith("/admin/"):
                 self.wiring.admin.require(request.headers)
@@ -171,7 +171,7 @@ def _protocol_of(request: Request | None) -> Protocol:
 
 def _where_instead(path: str) -> str:
     """What a path that is not served here may have meant: the other listener, or another base URL."""
-    if path == "/metrics" or path.startswith("/admin/"):
+    if path in {"/metrics", "/openapi.json"} or path.startswith("/admin/"):
         return ": it is served by the listener of server.admin"
     if inference_route(path) is not None:
         return ": it is served by the main listener"

@@ -17,6 +17,7 @@ from omnillm.money import format_usd
 from omnillm.records import EVERY_REQUEST, AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
 from omnillm.server import reports
 from omnillm.server.metrics import render_metrics
+from omnillm.server.openapi import description
 from omnillm.server.virtual_keys import VirtualKeys, virtual_key_routes
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -59,6 +60,7 @@ def build_operations(instruments: Instruments) -> Starlette:
             Route("/healthz", probes.healthz),
             Route("/readyz", probes.readyz),
             Route("/metrics", probes.metrics),
+            Route("/openapi.json", probes.openapi),
             Route("/admin/v1/pools", admin.pools),
             Route("/admin/v1/pools/{provider}/{label}/revive", admin.revive, methods=["POST"]),
             Route("/admin/v1/budgets", admin.budgets),
@@ -104,6 +106,9 @@ class Probes:
             names_callers=is_admin,
         )
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def openapi(self, request: Request) -> Response:  # noqa: ARG002
+        return Response(description(), media_type="application/json")
 
 
 class AdminApi:
