@@ -36,9 +36,9 @@ class OmniError(Exception):
             self.status = status
         self.details: Mapping[str, str | int | None] = {}
         """Machine-readable particulars, e.g. of a refused budget: scope, needed_usd, limit_usd, spent_usd, held_usd, resets_at."""
-        self.request_id = ""
+        self.request_id: str = ""
         """Of the call that it ended, when it had become one."""
-        self.attempts = 0
+        self.attempts: int = 0
         """How often that call had been sent."""
 
     def note_call(self, request_id: str, attempts: int) -> None:

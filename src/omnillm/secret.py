@@ -14,7 +14,7 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self.digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        self.digest: str = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         """Tells whether a secret changed, without telling the secret."""
 
     def reveal(self) -> str:

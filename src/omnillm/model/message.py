@@ -6,7 +6,7 @@ Normal form, which every parser produces and every emitter may rely on: tool cal
 """
 
 import enum
-from typing import Any, Final, Literal, final
+from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 import msgspec
 
@@ -24,7 +24,8 @@ class MessageRole(enum.Enum):
     USER = "user"
     ASSISTANT = "assistant"
 
-    __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
 
 
 ROLE_WORDS: Final = {role: role.value for role in MessageRole}

@@ -1,7 +1,7 @@
 """`LlmResponse`: a complete reply in no protocol's words."""
 
 import enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,7 +29,8 @@ class FinishReason(enum.Enum):
     ERROR = "error"
     OTHER = "other"
 
-    __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__  # there is one of each; an enum's own hash is a Python function
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

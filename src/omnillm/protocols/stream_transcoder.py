@@ -26,15 +26,15 @@ class StreamTranscoder:
 
     def __init__(self, source: str, target: str, *, context: ReplyContext, issuer: Issuer | None = None) -> None:
         codec, own = CODECS[source], CODECS[target]
-        self.losses = Losses()
-        self.target = own.name
-        self.is_bridged = codec is not own
+        self.losses: Losses = Losses()
+        self.target: str = own.name
+        self.is_bridged: bool = codec is not own
         self._issuer = issuer or Issuer(protocol=codec.name)
         self._decoder = codec.decoder(self._issuer, self.losses)
-        self.encoder = own.encoder(context, self.losses)
+        self.encoder: StreamEncoder = own.encoder(context, self.losses)
         self._reader = codec.reader()
         custom = custom_names(context)
-        self.free_text = FreeTextStream(custom) if custom else None
+        self.free_text: FreeTextStream | None = FreeTextStream(custom) if custom else None
         """None: no call waits until it is whole."""
 
     def feed(self, piece: bytes) -> bytes:

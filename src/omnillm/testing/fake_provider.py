@@ -50,13 +50,13 @@ class FakeProvider:
         poses_as: str = "",
     ) -> None:
         self.clock: Clock = clock or ManualClock()
-        self.script = Script({"*": Behaviour()} if keys is None else keys)
-        self.invoice = Invoice(prices or {})
+        self.script: Script = Script({"*": Behaviour()} if keys is None else keys)
+        self.invoice: Invoice = Invoice(prices or {})
         self.log: list[Logged] = []
-        self.base_url = ""
+        self.base_url: str = ""
         self.sessions: list[LiveSession] = []
         """The live ones, in the order in which they were opened."""
-        self.accepted = 0
+        self.accepted: int = 0
         """Connections so far."""
         self._judge = Judge(self.script, self.clock, self.invoice.models or MODELS, HOSTS[poses_as] if poses_as else ITSELF)
         self._sleep = sleep
