@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from omnillm import (
+    BadRequest,
     BudgetExceeded,
     EmbeddingRequest,
     Estimate,
@@ -61,6 +62,24 @@ async def test_an_estimate_is_what_the_call_then_reserves(provider: FakeProvider
             else:
                 with pytest.raises(BudgetExceeded):
                     await gate.call(ASKED)
+
+
+async def test_what_is_no_request_is_told_so(provider: FakeProvider) -> None:
+    """Of calls and estimates alike: by what it is in Python, not by what became of it in JSON."""
+    one, words = user("Hello"), "Hello"
+    wrong = (
+        ({"model": "m"}, "LlmRequest"),
+        (LlmRequest(model="m", input=one), r"\(user\("),
+        (LlmRequest(model="m", input=words), r"\(user\("),
+    )
+    async with gateway(ProviderEndpoint.openai(provider.base_url)) as gate:
+        for ask in (gate.call, gate.estimate):
+            for request, told in wrong:
+                with pytest.raises(TypeError, match=told):
+                    await ask(request)
+            with pytest.raises(BadRequest) as unnamed:
+                await ask(LlmRequest(model="", input=(one,)))
+            assert unnamed.value.code == "missing_model"
 
 
 async def test_every_request_has_an_estimate(provider: FakeProvider) -> None:

@@ -28,8 +28,7 @@ class Calls:
 
     def canonical(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
         """`raw` has all but the body."""
-        if not isinstance(request, LlmRequest):
-            raise TypeError(f"this takes an LlmRequest, not a {type(request).__name__}; for a provider's own JSON there is primitive_call")
+        _check(request)
         body = encoded(replace(request, is_stream=is_stream))
         return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
 
@@ -44,7 +43,7 @@ class Calls:
         """What is asked in no provider's words, as it would be called."""
         if isinstance(request, ApiRequest):
             return self.family(request, families.write(request), "", "")
-        return self.canonical(request, PrimitiveRequest(), is_stream=request.is_stream)
+        return self.canonical(request, PrimitiveRequest(), is_stream=False)
 
     async def raw(self, request: PrimitiveRequest, *, is_stream: bool | None) -> Call:
         """`is_stream`: as the method that was called has it; None: as the body has it."""
@@ -117,3 +116,13 @@ class Calls:
         """Named, or the first provider's own."""
         name = request.protocol or next(iter(self._program.endpoints.values())).protocols[0]
         return PROTOCOLS.get(name) or PROTOCOLS[parse_protocol(name)[0]]
+
+
+def _check(request: LlmRequest) -> None:
+    """Said in Python's words, before JSON's would be."""
+    if not isinstance(request, LlmRequest):
+        raise TypeError(f"this takes an LlmRequest, not a {type(request).__name__}; for a provider's own JSON there is primitive_call")
+    if not isinstance(request.input, tuple | list):
+        raise TypeError(f"LlmRequest.input takes a tuple, such as (user('Hello'),), not a {type(request.input).__name__}")
+    if not request.model:
+        raise BadRequest("LlmRequest.model names no model.", code="missing_model")
