@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import trustme
+import typer
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
 from tests.cli.running import Run
 
 import omnillm
+from omnillm.cli.main import app
 from omnillm.testing import FAULTS
 
 CONFIG = """
@@ -259,6 +262,20 @@ def test_init_writes_what_check_accepts(run: Run, tmp_path: Path, monkeypatch: p
     assert (folder.returncode, folder.stderr) == (2, run("init", str(tmp_path)).stderr) == (2, f"omnillm: {tmp_path}: is a folder\n")
     nowhere = run("init", "no/such/folder.yaml")
     assert (nowhere.returncode, nowhere.stderr) == (2, "omnillm: no/such/folder.yaml: cannot be written: No such file or directory\n")
+
+
+def test_every_command_and_option_explains_itself() -> None:
+    """A name alone leaves whoever asks for help to guess."""
+    silent = []
+
+    def look(command: click.Command, path: str) -> None:
+        silent.extend([path] if not command.help else [])
+        silent.extend(f"{path} {each.name}" for each in command.params if not getattr(each, "help", None))
+        for name, inner in getattr(command, "commands", {}).items():
+            look(inner, f"{path} {name}")
+
+    look(typer.main.get_command(app), "omnillm")
+    assert not silent
 
 
 def test_the_fake_provider_lists_its_faults(run: Run) -> None:
