@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 from tests.journeys.running import PRICES, Running, Serve, until
@@ -316,7 +316,7 @@ async def test_a_long_download_keeps_nobody_from_the_key_that_it_tries(serve: Se
             writer.write(b"ep")
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    with closing(await asyncio.start_server(answer, "127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         gateway = await serve(CONFIG.replace("BASE", url) + "calls: {queue: 0s}", clock=clock)
         path = "/providers/whole/v1/models"
