@@ -65,20 +65,13 @@ async def test_an_estimate_is_what_the_call_then_reserves(provider: FakeProvider
 
 
 async def test_what_is_no_request_is_told_so(provider: FakeProvider) -> None:
-    """Of calls and estimates alike: by what it is in Python, not by what became of it in JSON."""
-    one, words = user("Hello"), "Hello"
-    wrong = (
-        ({"model": "m"}, "LlmRequest"),
-        (LlmRequest(model="m", input=one), r"\(user\("),
-        (LlmRequest(model="m", input=words), r"\(user\("),
-    )
+    """Of calls and estimates alike."""
     async with gateway(ProviderEndpoint.openai(provider.base_url)) as gate:
         for ask in (gate.call, gate.estimate):
-            for request, told in wrong:
-                with pytest.raises(TypeError, match=told):
-                    await ask(request)
+            with pytest.raises(TypeError, match="LlmRequest, not a dict"):
+                await ask({"model": "m"})
             with pytest.raises(BadRequest) as unnamed:
-                await ask(LlmRequest(model="", input=(one,)))
+                await ask(LlmRequest(model="", input=(user("Hello"),)))
             assert unnamed.value.code == "missing_model"
 
 

@@ -122,7 +122,5 @@ def _check(request: LlmRequest) -> None:
     """Said in Python's words, before JSON's would be."""
     if not isinstance(request, LlmRequest):
         raise TypeError(f"this takes an LlmRequest, not a {type(request).__name__}; for a provider's own JSON there is primitive_call")
-    if not isinstance(request.input, tuple | list):
-        raise TypeError(f"LlmRequest.input takes a tuple, such as (user('Hello'),), not a {type(request.input).__name__}")
-    if not request.model:
+    if request.model == "":
         raise BadRequest("LlmRequest.model names no model.", code="missing_model")
