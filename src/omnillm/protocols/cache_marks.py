@@ -6,6 +6,7 @@ Both take four, each after (or on) what it covers, with Anthropic's two terms.
 from collections.abc import Iterable
 from typing import Final
 
+from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import (
     Auto,
     CacheBreakpoint,
@@ -56,6 +57,15 @@ class Anchors:
 
 def policy_mark(policy: PromptCachePolicy) -> CacheControl:
     return CacheControl(ttl=_TTLS[policy.retention])
+
+
+def drop_key(policy: PromptCachePolicy, losses: Losses, host: str) -> None:
+    """Neither of the two has a place for a key. ProtocolError: it is required."""
+    if policy.key is None:
+        return
+    if policy.mode == "required":
+        raise ProtocolError(f"The required prompt cache has a key, and {host} caches without a key.", reason="unsupported_feature")
+    losses.drop(f"{POLICY}.key", f"{host} caches without a key")
 
 
 def beyond_most(marks: list[Mark]) -> list[Mark]:

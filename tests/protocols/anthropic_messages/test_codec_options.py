@@ -358,6 +358,14 @@ def test_cache_policy_without_a_place():
         emit(able(prompt_cache=replace(policy, mode="required")))
 
 
+def test_key_that_is_required_is_refused():
+    """There is no place for one: whoever cannot do without it must not be answered as if it were kept."""
+    with pytest.raises(ProtocolError, match="without a key"):
+        emit(
+            ask(SYSTEM, user("a"), capabilities=CapabilitySet(prompt_cache=PromptCachePolicy(mode="required", key=ExplicitKey(value="k"))))
+        )
+
+
 def test_four_marks_are_kept_the_policys_and_the_last():
     """The API takes no more."""
     marked = user_of(*[Text(text=str(number), cache_control=CacheControl()) for number in range(5)])

@@ -17,6 +17,7 @@ from omnillm.model import (
     CacheControl,
     CapabilitySet,
     EndOfMessage,
+    ExplicitKey,
     File,
     GenerationConfig,
     ImageBase64,
@@ -275,6 +276,13 @@ def test_nova_takes_no_cache_points_of_tools() -> None:
     assert (chosen["system"][-1], len(chosen["toolConfig"]["tools"])) == ({"cachePoint": {"type": "default"}}, 1)
     with pytest.raises(ProtocolError, match="cache"):
         emit(replace(marked, capabilities=CapabilitySet(prompt_cache=replace(policy.prompt_cache, breakpoint=EndOfMessage(index=3)))))
+
+
+def test_key_that_is_required_is_refused() -> None:
+    """As by the Messages API: there is no place for one."""
+    policy = PromptCachePolicy(mode="required", key=ExplicitKey(value="k"), breakpoint=EndOfMessage(index=0))
+    with pytest.raises(ProtocolError, match="without a key"):
+        body(asked(capabilities=CapabilitySet(prompt_cache=policy)))
 
 
 def test_cache_policy_is_kept_or_refused() -> None:

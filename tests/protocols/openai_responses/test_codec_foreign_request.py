@@ -211,10 +211,10 @@ def test_encrypted_reasoning_is_asked_for_where_the_client_cannot() -> None:
 
 
 def test_extensions_of_the_callers_own_reach_the_provider() -> None:
-    """But never override a typed member."""
+    """But never override a typed member, and the report says so."""
     request = LlmRequest(model="m", input=(user("Hi"),), vendor_extensions={"truncation": "auto", "model": "other"})
     body, losses = emit(request)
-    assert (body["truncation"], body["model"], losses) == ("auto", "m", [])
+    assert (body["truncation"], body["model"], losses) == ("auto", "m", ["dropped:vendor_extensions.model"])
 
 
 def test_stored_prompt_needs_no_input() -> None:

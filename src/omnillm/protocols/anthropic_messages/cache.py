@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import PromptCachePolicy
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
-from omnillm.protocols.cache_marks import POLICY, Anchors, Mark, beyond_most, policy_mark
+from omnillm.protocols.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.turns import Block
 
 
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWriter) -> None:
-    """Do what the policy asks. ProtocolError: it is required and there is nothing that could bear the mark."""
+    """Do what the policy asks. ProtocolError: it is required, and has a key, or nothing could bear the mark."""
     losses = writer.losses
     for name in policy.vendor_extensions:
         losses.drop(f"{POLICY}.vendor_extensions.{name}", "the Messages API does not know it")
@@ -19,8 +19,6 @@ def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWrite
         _take_off(writer.marks, losses, "the prompt cache is disabled")
         writer.marks.clear()
         return
-    if policy.key is not None:
-        losses.drop(f"{POLICY}.key", "the Messages API caches without a key")
     blocks = anchors.at(policy.breakpoint)
     if not blocks:
         if policy.mode == "required":
@@ -29,6 +27,7 @@ def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWrite
         losses.drop(f"{POLICY}.breakpoint", "there is nothing where the mark would stand")
     elif "cache_control" not in blocks[-1]:
         writer.mark(blocks[-1], policy_mark(policy), POLICY)
+    drop_key(policy, losses, "the Messages API")
 
 
 def keep_few(writer: BlockWriter) -> None:

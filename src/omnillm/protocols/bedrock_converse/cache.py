@@ -5,24 +5,23 @@ from typing import Any
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import PromptCachePolicy
 from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.cache_marks import POLICY, Anchors, Mark, beyond_most, policy_mark
+from omnillm.protocols.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
 
 
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: Writer) -> set[int]:
     """Do what the policy asks; return the identities of the points to be taken off again.
 
-    ProtocolError: it is required, and the model takes no point, or there is nothing after which it could stand.
+    ProtocolError: it is required, and has a key, or the model takes no point, or there is nothing after which it could stand.
     """
     losses = writer.losses
     writer.drop_extensions(policy.vendor_extensions, POLICY)
     if policy.mode == "disabled":
         return _given_up(writer.marks, writer, "the prompt cache is disabled")
-    if policy.key is not None:
-        losses.drop(f"{POLICY}.key", "Converse caches without a key")
     blocks = anchors.at(policy.breakpoint)
     if policy.mode == "required" and not (blocks and writer.takes_point(blocks)):
         reason = "the model takes no cache points there" if blocks or not writer.is_caching else "there is nothing where its breakpoint is"
         raise ProtocolError(f"The required prompt cache cannot be had: {reason}.", reason="unsupported_feature")
+    drop_key(policy, losses, "Converse")
     if not blocks:
         losses.drop(f"{POLICY}.breakpoint", "there is nothing where the mark would stand")
     elif "cachePoint" not in blocks[-1]:

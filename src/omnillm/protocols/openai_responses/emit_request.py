@@ -64,13 +64,21 @@ def write_settings(request: LlmRequest, body: dict[str, Any], place: Place) -> N
         _write_text(request, body)
     _write_include(request, body, place)
     _write_rest(request, body, place)
+    if request.vendor_extensions:
+        _write_extensions(request, body, place)
+
+
+def _write_extensions(request: LlmRequest, body: dict[str, Any], place: Place) -> None:
+    """Write members that have no field. They never override what a field says."""
     for name, value in request.vendor_extensions.items():
         if not place.has_own_extensions:
             place.losses.drop(f"vendor_extensions.{name}", "Responses does not know it")
         elif name == "text" and type(value) is dict:
             body["text"] = {**value, **body.get("text", {})}
-        else:
-            body.setdefault(name, value)
+        elif name not in body:
+            body[name] = value
+        elif not request.protocol and name != "include":  # that is written as both together; of its own clients both are the same
+            place.losses.drop(f"vendor_extensions.{name}", "a typed field says it")
 
 
 def _write_capabilities(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
