@@ -7,6 +7,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks, headings, prose
 from tests.in_turn import in_turn
 
+import omnillm
 from omnillm.config.load import parse
 
 BASE = "providers: {p: {kind: openai, keys: [{label: k, key: secret-0123456789}]}}\n"
@@ -29,6 +30,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         there = (page.parent / name).resolve() if name else page
         assert there.exists(), target
         assert not anchor or anchor in headings(there.read_text()), target
+
+
+def test_every_public_name_stands_on_a_page() -> None:
+    """What is exported and told nowhere is found by nobody."""
+    words = set(re.findall(r"\w+", "".join(page.read_text() for page in PAGES if page.name != "CHANGELOG.md")))
+    assert set(omnillm.__all__) <= words
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=lambda page: page.name)
