@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections import defaultdict
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -74,7 +75,7 @@ async def test_a_minute_begins_when_a_call_leaves_and_not_when_it_connects(serve
             early = ask_all(gateway, 2)
             await until(lambda: gateway.in_flight == 2)
             clock.advance(50.0)
-            async with await asyncio.start_server(relay_to(fake), sock=door):
+            with closing(await asyncio.start_server(relay_to(fake), sock=door)):
                 assert all(reply.is_answer for reply in await answers(early))
                 clock.advance(11.5)
                 late = ask_all(gateway, 2)

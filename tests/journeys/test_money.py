@@ -214,7 +214,7 @@ async def test_body_too_deep_to_be_counted_is_a_400(serve: Serve, fake: FakeProv
     """Whatever decoder runs out of stack first."""
     gateway = await serve(configuration(fake))
     statuses = set()
-    for depth in range(960, 1000, 2):
+    for depth in (*range(960, 1000, 2), 20_000):  # Python 3.13 reads ten times as deep as 3.11
         nested = b'{"a":' * depth + b"1" + b"}" * depth
         body = b'{"model":"fast","messages":[{"role":"user","content":"hi"}], "x":' + nested + b"}"
         head = (

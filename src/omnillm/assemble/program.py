@@ -273,11 +273,10 @@ class Program:
         self._ticks += 1
         # A defect in one of them must not stand in the way of all the others, at every tick from now on.
         acts = (partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall))
-        do_all([*acts, self._alert, *self.on_tick])
+        alert = () if self._ticks % ALERT_TICKS else (self._alert,)
+        do_all([*acts, *alert, *self.on_tick])
 
     def _alert(self) -> None:
-        if self._ticks % ALERT_TICKS:
-            return
         for alert in self.alerts.update(self.controller.budgets()):
             budget = alert.budget
             _log.warning(
