@@ -132,7 +132,7 @@ async def test_geminis_file_of_results_is_read(provider: FakeProvider) -> None:
         path = "/v1beta/models/fake-small:batchGenerateContent"
         made = await program.primitive_async_job(PrimitiveRequest.json(asked, path=path))
         await swept(program, clock, HOUR_S)
-        assert [each.rpartition(":")[2] for each in looks(provider)] == [f"/v1beta/{made.id}", "download"]
+        assert [each.rpartition(":")[2] for each in looks(provider)] == [f"/v1beta/{made.id}", "download", "download"]
         store = program._program.store
         [row] = [row for row in await store.requests(limit=9, before="") if row.operation == "batch_settlement"]
         assert (row.cost_nanousd, row.usage.input) == (3 * 400, 3)

@@ -81,7 +81,7 @@ async def test_response_that_is_not_kept_binds_nothing(serve: Serve, three_keys:
         assert await gateway.program.store.binding("response", first.id) is None
 
 
-WITH_CODE = "{input: 0.4, output: 1.6, per_tool: {code_interpreter: 0.03}}"
+WITH_CODE = "{input: 0.4, output: 1.6, per_tool: {code_interpreter: 0.03, file_search: 0.0025}}"
 WITH_FILES = {
     "openai_chat": ("file", "file-1", {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}),
     "openai_chat, long": (
@@ -95,6 +95,11 @@ WITH_FILES = {
         },
     ),
     "openai_responses": ("file", "file-1", {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]}),
+    "openai_responses, searched": (
+        "object",
+        "vs_1",
+        {"max_tool_calls": 1, "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]},
+    ),
     "anthropic_messages": (
         "file",
         "file_1",

@@ -5,7 +5,9 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
+import openai
 import pytest
 from tests.journeys.running import PRICES, Running, Serve, until
 from tests.journeys.wire import Line, Question, Reply, exchange
@@ -146,6 +148,83 @@ async def test_a_pattern_of_the_configuration_opens_a_path(fake: FakeProvider, g
     assert (reply.status, reply.error["code"]) == (404, "unknown_url")
     assert [(logged.path, logged.query) for logged in fake.log] == [("/v1/vector_stores/vs_1/files", "limit=2")]
     assert gateway.keys()["a"].state == "ready"
+
+
+async def test_an_opened_path_lists_nothing_of_another(fake: FakeProvider, gateway: Running) -> None:
+    """What nobody here made is shown to all; where nothing is left out, the provider's bytes are the client's."""
+    stores = "/v1/vector_stores"
+    made = {key: (await ask(gateway, "POST", stores, b"{}", key=key)).json["id"] for key in (ADA, DORA)}
+    fake.shelf("sk-a").keep("vector_stores", "vs_old", {"id": "vs_old", "data": [1, {"x": []}]})
+    for key, name in made.items():
+        assert [entry["id"] for entry in (await ask(gateway, "GET", stores, key=key)).json["data"]] == ["vs_old", name]
+    assert (await ask(gateway, "GET", f"{stores}/vs_old", key=DORA)).body == b'{"id":"vs_old","data":[1,{"x":[]}]}'
+
+
+async def test_an_opened_path_stands_at_the_root_as_well(fake: FakeProvider, gateway: Running) -> None:
+    """Where SDKs ask that know the gateway by its root alone; what nobody opened is told where else it may be."""
+    made = (await ask(gateway, "POST", "/v1/vector_stores", b"{}")).json["id"]
+    assert (await ask(gateway, "GET", f"/v1/vector_stores/{made}")).json["id"] == made
+    for path, fields in (("/v1/evals", {}), ("/v1/vector_stores", {"anthropic_version": "2023-06-01"})):
+        refused = await ask(gateway, "GET", path, **fields)
+        assert (refused.status, "below /providers/NAME" in refused.body.decode()) == (404, True)
+
+
+async def test_what_an_opened_path_made_is_found_again(fake: FakeProvider, serve: Serve, tmp_path: Path) -> None:
+    """With the key that made it, after a restart too; to another virtual key it is not there, and what nobody here made is nobody's."""
+    text = (
+        CONFIG.replace("BASE", fake.base_url)
+        .replace("memory://", f"sqlite:///{tmp_path}/omnillm.db")
+        .replace("priority", "random_first_fit")
+    )
+    stores, clock = "/providers/openai/v1/vector_stores", SystemClock()
+    before, made = await serve(text, clock=clock), {}
+    for _ in range(6):
+        reply = await ask(before, "POST", stores, b"{}")
+        made[reply.json["id"]] = reply.headers["x-omnillm-key"]
+    assert set(made.values()) == {"a", "b"}
+    await before.service.server.drain()
+    await before.service.aclose()
+    after = await serve(text, clock=clock)
+    for name, key in made.items():
+        reply = await ask(after, "GET", f"{stores}/{name}")
+        assert (reply.status, reply.headers["x-omnillm-key"]) == (200, key)
+        assert (await ask(after, "GET", f"{stores}/{name}", key=DORA)).status == 404
+    heard = len(fake.log)
+    assert (await ask(after, "GET", f"{stores}/vs_of_2025", key=DORA)).error["message"] == "No such object: vs_of_2025"
+    assert len(fake.log) == heard + 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "code"),
+    [
+        (b'["FILE"]', "not_found"),
+        (b'[null, "x" ,\n"FILE"]', "not_found"),
+        (b'["' + b"x" * 600 + b'", "FILE"]', "not_found"),
+        (b"[]", ""),
+    ],
+)
+async def test_an_opened_path_shows_no_file_of_another(fake: FakeProvider, gateway: Running, ids: bytes, code: str) -> None:
+    """Wherever it stands in a list of files to be searched."""
+    made = (await upload(gateway)).json["id"]
+    body = b'{"name": "s", "file_ids": %b}' % ids.replace(b"FILE", made.encode())
+    reply = await ask(gateway, "POST", "/providers/openai/v1/vector_stores", body, key=DORA)
+    assert (reply.json.get("error") or {"code": ""})["code"] == code
+
+
+async def test_a_history_is_compacted_where_it_can_be_read(fake: FakeProvider, gateway: Running) -> None:
+    """By the key whose response it goes on from; what it made goes back there, and is paid for by what it told."""
+    async with openai.AsyncOpenAI(base_url=f"{gateway.base_url}/openai/v1", api_key=ADA, max_retries=0) as client:
+        fake.enqueue(FAULTS["status_429"])
+        first = await client.responses.create(model="openai/fake-small", input="How deep is the lake?")
+        short = await client.responses.compact(model="fake-small", previous_response_id=first.id)
+        assert short.output[1].type == "compaction"
+        kept = short.output[-1].model_dump(exclude_none=True)
+        await client.responses.create(model="openai/fake-small", input=[kept, {"role": "user", "content": "And how wide?"}])
+    assert [logged.key for logged in fake.log] == ["sk-a", "sk-b", "sk-b", "sk-b"]
+    compacted = [row for row in await gateway.program.store.requests(limit=9, before="") if row.operation == "compactions"]
+    assert [(row.usage.input, row.usage.output, row.cost_nanousd) for row in compacted] == [(100, 10, 100 * 400 + 10 * 1600)]
+    stranger = await ask(gateway, "POST", "/v1/responses/compact", b'{"previous_response_id": "%b"}' % first.id.encode(), key=DORA)
+    assert stranger.status == 404
 
 
 async def test_a_hard_budget_is_told_what_has_no_bound(fake: FakeProvider, gateway: Running) -> None:
@@ -376,6 +455,34 @@ async def test_a_call_is_what_its_path_says(fake: FakeProvider, gateway: Running
     assert not {name.replace("_", "-").encode() for name in fields} & fake.log[0].headers.keys()
 
 
+async def test_what_a_key_made_that_is_gone_is_told_so(fake: FakeProvider, serve: Serve, tmp_path: Path) -> None:
+    """By its label, in place of saying that there are no keys at all; a list goes on with those that are left."""
+    text = CONFIG.replace("BASE", fake.base_url).replace("memory://", f"sqlite:///{tmp_path}/omnillm.db")
+    before = await serve(text)
+    made = (await upload(before)).json["id"]
+    await before.service.server.drain()
+    await before.service.aclose()
+    after = await serve(text.replace('{label: a, key: sk-a, models: ["fake-*"]}, ', ""))
+    told = {"model": "openai/fake-small", "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": made}}]}]}
+    for refused in (await ask(after, "GET", f"{FILE}/{made}"), await ask(after, "POST", "/v1/chat/completions", json.dumps(told).encode())):
+        assert (refused.status, refused.error["code"]) == (503, "no_key_serves_model")
+        assert f"{made!r} was made with key 'a' of provider 'openai'" in refused.error["message"]
+    assert (await ask(after, "GET", FILE)).json["data"] == []
+
+
+async def test_what_another_provider_made_is_asked_for_there(fake: FakeProvider, serve: Serve) -> None:
+    """A response that a route's second provider keeps is found at the root, though another stands for its paths; not below another's name."""
+    second = "providers:\n  second: {kind: openai, base_url: BASE, keys: [{label: z, key: sk-b}]}\n"
+    gateway = await serve(CONFIG.replace("providers:\n", second).replace("BASE", fake.base_url))
+    asked = json.dumps({"model": "second/fake-small", "input": "How deep is the lake?"}).encode()
+    made = (await ask(gateway, "POST", "/v1/responses", asked, key=DORA)).json["id"]
+    for path in (f"/v1/responses/{made}", f"/openai/v1/responses/{made}/input_items", f"/providers/second/v1/responses/{made}"):
+        reply = await ask(gateway, "GET", path, key=DORA)
+        assert (reply.status, reply.headers["x-omnillm-provider"], reply.headers["x-omnillm-key"]) == (200, "second", "z")
+    reply = await ask(gateway, "GET", f"/providers/openai/v1/responses/{made}", key=DORA)
+    assert (reply.status, reply.error["code"]) == (400, "bound_to_another_provider")
+
+
 async def test_an_id_of_nobody_is_not_found(fake: FakeProvider, gateway: Running) -> None:
     """A virtual key finds what it made; what was made elsewhere could be anybody's."""
     reply = await ask(gateway, "GET", f"{FILE}/file-of-somebody")
@@ -560,7 +667,7 @@ async def test_a_client_that_hangs_up_leaves_nothing_held(fake: FakeProvider, ga
     fake.enqueue(Fault(name="stalls", action="stall", point="bytes", after=1_000_000))
     line = await Line.open(gateway.port, question("GET", f"{FILE}/{made}/content"))
     await line.head()
-    await line.piece()
+    assert await line.reader.read(1000)
     line.reset()
     await until(lambda: gateway.in_flight == 0)
     request, _ = await gateway.last()

@@ -46,8 +46,8 @@ def anthropic_client(gateway: Running, who: str = "ada") -> anthropic.AsyncAnthr
     return anthropic.AsyncAnthropic(base_url=f"{gateway.base_url}/anthropic", api_key=KEYS[who], max_retries=0)
 
 
-def gemini_client(gateway: Running, who: str = "ada") -> genai.Client:
-    return genai.Client(api_key=KEYS[who], http_options=types.HttpOptions(base_url=f"{gateway.base_url}/gemini"))
+def gemini_client(gateway: Running, who: str = "ada", *, root: str = "/gemini") -> genai.Client:
+    return genai.Client(api_key=KEYS[who], http_options=types.HttpOptions(base_url=f"{gateway.base_url}{root}"))
 
 
 async def test_openai_files_and_batches(fake: FakeProvider, gateway: Running) -> None:
@@ -153,9 +153,10 @@ async def test_anthropic_files_and_batches(fake: FakeProvider, gateway: Running)
     assert not any(KEYS["ada"].encode() in value for logged in fake.log for value in logged.headers.values())
 
 
-async def test_gemini_files_and_caches(fake: FakeProvider, gateway: Running) -> None:
+@pytest.mark.parametrize("root", ["", "/gemini"])
+async def test_gemini_files_and_caches(fake: FakeProvider, gateway: Running, root: str) -> None:
     """The upload goes on at an address that the reply names, without a credential; it is the beginner's and leads to the same key."""
-    client, other = gemini_client(gateway).aio, gemini_client(gateway, "bob").aio
+    client, other = gemini_client(gateway, root=root).aio, gemini_client(gateway, "bob", root=root).aio
     try:
         file = await client.files.upload(file=io.BytesIO(b"deep"), config={"mime_type": "text/plain"})
         assert (await client.files.get(name=file.name)).size_bytes == 4
@@ -176,9 +177,10 @@ async def test_gemini_files_and_caches(fake: FakeProvider, gateway: Running) -> 
     assert len({logged.key for logged in fake.log if "files" in logged.path and logged.method != "GET"}) == 1
 
 
-async def test_gemini_batches(fake: FakeProvider, gateway: Running) -> None:
+@pytest.mark.parametrize("root", ["", "/gemini"])
+async def test_gemini_batches(fake: FakeProvider, gateway: Running, root: str) -> None:
     """An operation that only its maker finds, with the key that made it; Google's client reads its state and its replies."""
-    client, other = gemini_client(gateway).aio, gemini_client(gateway, "bob").aio
+    client, other = gemini_client(gateway, root=root).aio, gemini_client(gateway, "bob", root=root).aio
     try:
         request = types.InlinedRequest(contents=[types.Content(role="user", parts=[types.Part(text="Hello")])])
         job = await client.batches.create(model="fake-small", src=[request])

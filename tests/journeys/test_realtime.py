@@ -168,6 +168,21 @@ async def test_a_provider_may_be_asked_by_name(serve: Serve, provider: FakeProvi
     assert (ledger, reserved) == (provider.invoice.total_nanousd, 0)
 
 
+async def test_a_session_that_only_transcribes_is_asked_for_as_that(serve: Serve, provider: FakeProvider) -> None:
+    """The model is for the gateway: OpenAI takes none beside the intent, and wants it in a message. An intent of nobody's is refused."""
+    gateway = await serve(configuration(provider))
+    talk = await began(gateway.port, handshake("/v1/realtime?model=fast&intent=transcription"))
+    await talk.close()
+    talk = await began(gateway.port, handshake("/v1/realtime?intent=realtime&model=fast"))
+    await talk.close()
+    assert [logged.query for logged in provider.log] == ["intent=transcription", "model=fake-small"]
+    for query, told in (("intent=transcription", "NAME being the model that transcribes"), ("model=fast&intent=song", "'song'")):
+        talk = await Talk.open(gateway.port, handshake(f"/v1/realtime?{query}"))
+        assert await talk.answer() == 400
+        assert told in talk.body.decode()
+    assert len(provider.log) == 2
+
+
 async def test_the_setup_is_the_clients_own_but_for_the_model(serve: Serve, provider: FakeProvider) -> None:
     """An alias becomes the provider's name; a name that goes through leaves the message untouched."""
     gateway = await serve(configuration(provider))

@@ -194,6 +194,11 @@ async def stored_responses(asking: Asking, row: Support) -> None:
         await asking.call(method, f"{asking.root}/responses/{made}{rest}")
 
 
+async def compactions(asking: Asking, row: Support) -> None:
+    told = (await asking.call("POST", f"{asking.root}/responses/compact", {"model": MODEL, "input": PROMPT})).json
+    assert told["output"][-1]["type"] == "compaction"
+
+
 async def conversations(asking: Asking, row: Support) -> None:
     made = (await asking.call("POST", f"{asking.root}/conversations", {})).json["id"]
     for method, rest in (("GET", ""), ("POST", ""), ("GET", "/items"), ("DELETE", "")):
@@ -230,7 +235,10 @@ async def realtime(asking: Asking, row: Support) -> None:
 FAMILY_RUNNERS = dict.fromkeys(FAMILIES, family)
 ASKED: dict[str, Callable[[Asking, Support], Awaitable[None]]] = {
     each.__name__: each
-    for each in (generation, count_tokens, models, files, uploads, batches, stored_responses, conversations, invoke_model, caches, realtime)
+    for each in (
+        *(generation, count_tokens, models, files, uploads, batches, stored_responses, compactions, conversations, invoke_model),
+        *(caches, realtime),
+    )
 } | FAMILY_RUNNERS
 
 

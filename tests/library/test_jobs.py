@@ -7,7 +7,7 @@ import pytest
 from tests.in_turn import in_turn
 
 from omnillm import BadRequest, Gateway, KeyConfig, PrimitiveForm, PrimitiveRequest, ProviderEndpoint
-from omnillm.providers.batches import job_status, result_paths
+from omnillm.providers.batches import job_status, result_paths, succeeded
 from omnillm.providers.kinds import KINDS
 from omnillm.testing import Behaviour, FakeProvider
 
@@ -102,6 +102,28 @@ async def test_what_tells_of_no_job_is_refused(provider: FakeProvider, path: str
 def test_a_status_is_the_providers_own(kind: str, told: Any, status: str) -> None:
     """Each provider has a field and words of its own."""
     assert job_status(KINDS[kind], told) == status
+
+
+@in_turn(
+    ("kind", "told", "has_answers"),
+    [
+        ("openai", {"status": "expired", "request_counts": {"completed": 2, "failed": 1}}, True),
+        ("openai", {"status": "expired", "request_counts": {"completed": 0, "failed": 3}}, False),
+        ("anthropic", {"processing_status": "ended", "request_counts": {"succeeded": 0, "canceled": 2}}, False),
+        (
+            "gemini",
+            {"metadata": {"state": "BATCH_STATE_CANCELLED", "batchStats": {"requestCount": "2", "pendingRequestCount": "2"}}},
+            False,
+        ),
+        ("gemini", {"metadata": {"state": "BATCH_STATE_CANCELLED", "batchStats": {"successfulRequestCount": "0"}}}, False),
+        ("gemini", {"metadata": {"state": "BATCH_STATE_CANCELLED", "batchStats": {"successfulRequestCount": "1"}}}, True),
+        ("gemini", {"metadata": {"state": "BATCH_STATE_CANCELLED"}}, True),
+        ("gemini", {"metadata": {"state": "BATCH_STATE_SUCCEEDED", "batchStats": {"requestCount": "2"}}}, True),
+    ],
+)
+def test_a_batch_that_answered_nothing_costs_nothing(kind: str, told: Any, has_answers: bool) -> None:
+    """By its own counts, where it has been stopped before; one that may have answered is not taken for free."""
+    assert succeeded(KINDS[kind], told) is has_answers
 
 
 def test_results_are_where_the_provider_says() -> None:

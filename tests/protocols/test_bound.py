@@ -37,10 +37,23 @@ from omnillm.protocols.protocol import Bound
         (b'{"input": "hi", "prompt": {"id": "pmpt_1"}}', ()),
         (b'{"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}', ()),
         (b'{"input": [{"type": "input_file", "file_id": "file-1"}]}', (("file", "file-1"),)),
+        (b'{"input": [{"type": "compaction", "id": "cmp_1", "encrypted_content": "x"}]}', (("compaction", "cmp_1"),)),
+        (
+            b'{"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1", null, "file-2"]}}]}',
+            (("file", "file-1"), ("file", "file-2")),
+        ),
+        (b'{"tools": [{"type": "code_interpreter", "container": "cntr_1"}]}', (("container", "cntr_1"),)),
+        (
+            b'{"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"], "vector_store_ids": ["vs_2"]}]}',
+            (("object", "vs_1"), ("object", "vs_2")),
+        ),
+        (b'{"tools": [{"file\\u005fids": ["file-1"]}]}', (("file", "file-1"),)),
+        (b'{"tools": [{"type": "function", "parameters": {"properties": {"container": {"type": "string"}}}}]}', ()),
+        (b'{"input": "a \\"container\\"", "tools": [{"type": "web_search"}]}', ()),
     ],
 )
 def test_response_request_names_what_it_goes_on_from(body: bytes, named: tuple[Bound, ...]) -> None:
-    """The previous response, encrypted reasoning, files; whatever is of the wrong type is the provider's to refuse."""
+    """The previous response, what is encrypted, files, what tools work on; whatever is of the wrong type is the provider's to refuse."""
     assert responses_named(read_members(body), body) == named
 
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from omnillm.providers.kinds import KINDS
-from omnillm.providers.native import ask, batch_path, made
+from omnillm.providers.native import ask, batch_path
+from omnillm.providers.native_replies import made
 
 CLAIMED = {"id": "file-1", "file": {"id": "file-2", "name": "files/2"}}
 

@@ -118,7 +118,8 @@ def test_a_wrong_base_url_is_told_the_path_that_was_meant(path: str, meant: str)
     """Its version is missing, stands there twice, or has something before it."""
     with pytest.raises(CallerFault) as refused:
         app().open(request("POST", path, authorization="Bearer a-virtual-key"))
-    about = f"; did you mean {meant}? See the base URL of your client" if meant else ""
+    elsewhere = "; a provider's own paths stand below /providers/NAME, and here those of server.native" if path.startswith("/v1/") else ""
+    about = f"; did you mean {meant}? See the base URL of your client" if meant else elsewhere
     assert refused.value.message == f"There is nothing at {path!r}{about}."
 
 
@@ -177,6 +178,14 @@ def test_what_would_pass_the_gateway_by_is_forbidden(path: str) -> None:
         app().open(request("POST", f"/v1/realtime/{path}"))
     with pytest.raises(CallerFault) as refused:
         app().open(request("POST", f"/openai/v1/realtime/{path}", x_api_key=VIRTUAL.decode()))
+    assert (refused.value.status, refused.value.code) == (403, "webrtc_not_supported")
+
+
+@pytest.mark.parametrize("path", ["/v1alpha/auth_tokens", "/gemini/v1beta/auth_tokens", "/v1/live/sessions"])
+def test_what_would_pass_the_gateway_by_elsewhere_is_forbidden_too(path: str) -> None:
+    """Gemini's tokens for its live sessions, and OpenAI's newer sessions over WebRTC."""
+    with pytest.raises(CallerFault) as refused:
+        app().open(request("POST", path, x_api_key=VIRTUAL.decode()))
     assert (refused.value.status, refused.value.code) == (403, "webrtc_not_supported")
 
 

@@ -216,6 +216,7 @@ class Program:
             bounds=self._batch_bounds,
             batches=self._batches,
             dispatch=dispatch,
+            endpoints=self.endpoints,
         )
         labels = {name: tuple(key.label for key in configured.keys_of(provider)) for name, provider in settings.providers.items()}
         self.native_lists = NativeLists(self.native_engine, self.bindings, labels)

@@ -10,9 +10,9 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
-from omnillm.protocols.bound import CONTAINER, ITEM, MESSAGE, REASONING, RESPONSE
+from omnillm.protocols.bound import COMPACTION, CONTAINER, ITEM, MESSAGE, REASONING, RESPONSE
 from omnillm.protocols.protocol import Bound
-from omnillm.records import Binding
+from omnillm.records import BATCH_BILL, Binding
 from omnillm.routing.target import Plan
 
 MOST_RECENT = 16_384
@@ -22,7 +22,7 @@ OBJECT_KEPT_S = 10 * 365 * 86_400
 """Files and batches stay until somebody deletes them."""
 LONGEST_ID = 2_048
 """Bytes, as far as an index of PostgreSQL's surely takes it. What has a longer id is bound to nothing: the call's own rows come first."""
-SHORT_LIVED = frozenset({RESPONSE, MESSAGE, REASONING, ITEM, CONTAINER})
+SHORT_LIVED = frozenset({RESPONSE, MESSAGE, REASONING, COMPACTION, ITEM, CONTAINER, BATCH_BILL})
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,8 +92,8 @@ class Bindings:
                 return None  # a wish is not worth the call
             raise
 
-    def make(self, call: Call, lease: Lease, made: tuple[Bound, ...]) -> tuple[Binding, ...]:
-        """What a reply made: known from now on, and to be posted with the call."""
+    def make(self, call: Call, lease: Lease, made: tuple[Bound, ...], *, request_id: str = "") -> tuple[Binding, ...]:
+        """What a reply made: known from now on, and to be posted with the call. `request_id`: of the call, whose bill it may be."""
         wall = self._clock.wall()
         recent = self._recent
         bindings = tuple(
@@ -102,7 +102,7 @@ class Bindings:
                 upstream_id=upstream_id,
                 provider=lease.provider,
                 key=lease.key,
-                caller=call.caller.name,
+                caller=request_id if kind == BATCH_BILL else call.caller.name,
                 expires_wall_ms=int((wall + (KEPT_S if kind in SHORT_LIVED else OBJECT_KEPT_S)) * 1000),
             )
             for kind, upstream_id in made

@@ -67,7 +67,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     """The only one that may answer; "": whichever the model's route names."""
     version: str = ""
-    """Of a cloud's API, as the client's path has it; "": that of the provider's base URL."""
+    """Of a cloud's API, as the client's path has it; "": its provider's base URL's. Of a live session: what it is for, if not to talk."""
     session: str = ""
     affinity: int = 0
     """A hash: calls with the same one prefer the same key; 0: none."""

@@ -252,7 +252,7 @@ class Case(msgspec.Struct, eq=False):
 
     def bind(self, lease: Lease, made: tuple[Bound, ...]) -> None:
         """Remember what the reply made, so that its ids find the key again."""
-        self._bindings += self.settlement.bindings.make(self.call, lease, made)
+        self._bindings += self.settlement.bindings.make(self.call, lease, made, request_id=self.request_id)
 
     def call_for(self, lease: Lease, pin: Pin) -> Call:
         """The call as the key of a lease is sent it, where it is pinned and not translated; what that leaves out is noted."""

@@ -2,6 +2,7 @@
 
 from omnillm.admission.asks import Refusal
 from omnillm.errors import BadRequest, BudgetExceeded, NoAvailableKey, OmniError, RateLimited, UnknownModel
+from omnillm.gateway.bindings import Pin
 from omnillm.money import format_usd
 
 _LIMITS = {
@@ -33,6 +34,15 @@ def refusal_error(refusal: Refusal, model: str) -> OmniError:
     if refusal.status == 404:
         return UnknownModel(f"The provider of {model!r} answered lately that it has no such model; it is asked again{_when(refusal)}.")
     return NoAvailableKey(_UNAVAILABLE.get(refusal.code, _BROKEN).format(model), code=refusal.code, retry_after_s=refusal.retry_after_s)
+
+
+def bound_error(refusal: Refusal, pin: Pin) -> OmniError:
+    """For a call that one key alone can serve: it is not the others that are missing."""
+    named = pin.upstream_id or "What the call names"
+    return NoAvailableKey(
+        f"{named!r} was made with key {pin.key!r} of provider {pin.provider!r}, which is not configured any more, or not for this model.",
+        code=refusal.code,
+    )
 
 
 _BROKEN = "No key that serves {!r} works at the moment: its provider fails or refuses the keys. See /admin/v1/pools for each key's state."

@@ -19,9 +19,11 @@ from omnillm.gateway.drain import Drains
 from omnillm.gateway.pouring import Outlet, Pouring
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.cost import cost
+from omnillm.protocols.bound import RESPONSE
 from omnillm.protocols.loss import joined
 from omnillm.protocols.protocol import Failure, Sight
 from omnillm.providers.endpoint import SSE
+from omnillm.records import BATCH_BILL
 from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 
 _SUCCESS: Final = Verdict.SUCCESS
@@ -205,10 +207,18 @@ class Relay(msgspec.Struct, eq=False):
         if answer.translator is not None:
             case.losses = joined(case.losses, answer.translator.losses.reasons)
         outcome = self._attempt.outcome or self._charge(verdict)
+        if verdict is not _SUCCESS and outcome.tokens is None and not case.quote.is_paid_by_piece:
+            self._bind_what_goes_on(answer)
         case.end(outcome, status=answer.exchange.status, error="" if verdict is _SUCCESS else code)
         if self._is_abandoned:
             status, code = CLIENT_CLOSED, ABORTED
         case.close(status=status, outcome=code)
+
+    def _bind_what_goes_on(self, answer: Answer) -> None:
+        """A response that its provider writes to its end in the background: who comes back to it finds its key, and it is a bill."""
+        name = "" if answer.watch is None else answer.watch.response_id
+        if name:
+            self.case.bind(self._attempt.lease, ((RESPONSE, name), (BATCH_BILL, name)))
 
     def _is_implausible(self, usage: Usage, tokens: int) -> bool:
         """Whether a reported usage cannot be true: no prompt, no output although content came, or a count beyond all bounds.

@@ -7,11 +7,11 @@ from omnillm.admission.asks import Lease, Need, Refusal
 from omnillm.errors import NoAvailableKey, OmniError, ProviderError, RateLimited, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.case import Case
-from omnillm.gateway.refusals import refusal_error
+from omnillm.gateway.refusals import bound_error, refusal_error
 from omnillm.outcome import RETRIES, Verdict
 from omnillm.protocols.protocol import Failure
 
-VISIBLE = frozenset({400, 404, 405, 409, 413, 415, 422})
+VISIBLE = frozenset({400, 404, 405, 409, 410, 412, 413, 415, 416, 422})
 """A provider's own refusals that go to a client of the same protocol verbatim."""
 TELLS_NOTHING_NEW = frozenset({"all_keys_tried", "retry_budget", "no_key_serves_model", "model_not_found"})
 """Refusals of a call that has failed before: what it is told is how."""
@@ -60,6 +60,8 @@ class Round(msgspec.Struct, kw_only=True, gc=False):
             self.wish = None
         elif self.failure is not None and refusal.code in TELLS_NOTHING_NEW:
             raise self.error()
+        elif refusal.code == "no_key_serves_model" and self.need.pinned and self.case.pin is not None:
+            raise bound_error(refusal, self.case.pin)
         else:
             raise refusal_error(refusal, self.case.call.model)
 

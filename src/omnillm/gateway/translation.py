@@ -203,7 +203,7 @@ class Upstream:
 
     def opening(self, call: Call, model: str) -> Outgoing:
         """The handshake of a live session; it must have begun by the call's deadline, and may last as long as a stream."""
-        head = self.sender.head(call.headers, (self.protocol.name, call.operation, model, True, ""))
+        head = self.sender.head(call.headers, (self.protocol.name, call.operation, model, True, call.version))
         if self.credential is not None:
             head += self.credential.fields(head, b"")
         return Outgoing(

@@ -11,7 +11,8 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.batches import FINAL, JobStatus, job_status, result_paths
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import BATCH, Asked, id_member, list_member
+from omnillm.providers.native import BATCH, Asked
+from omnillm.providers.native_replies import id_member, list_member
 
 FAMILY = "batches"
 

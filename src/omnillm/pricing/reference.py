@@ -12,7 +12,7 @@ from omnillm.pricing.listing import Listing
 from omnillm.pricing.terms import Terms
 from omnillm.usage import NO_USAGE, Usage
 
-_BOUND = ";bound="
+BOUND = ";bound="
 
 _LAST_FOLDED = "2026-11-28"
 """The last list by which image tokens were charged together with text, at the dearer rate of the two."""
@@ -25,7 +25,7 @@ ListingOf = Callable[[str, str, str], Listing | None]
 def bounded(version: str, prompt: int, completion: int, units: Units) -> str:
     """The version of a row that was charged by its bound."""
     told = units if any(units[1:]) else units[:1]
-    return f"{version}{_BOUND}{'+'.join(map(str, (prompt, completion, *told)))}"
+    return f"{version}{BOUND}{'+'.join(map(str, (prompt, completion, *told)))}"
 
 
 class Reference:
@@ -40,9 +40,9 @@ class Reference:
 
         ValueError: the version is none of this form. LookupError: nobody knows the figures.
         """
-        if not price_version or (usage is None and _BOUND not in price_version):
+        if not price_version or (usage is None and BOUND not in price_version):
             return 0
-        version, _, counts = price_version.partition(_BOUND)
+        version, _, counts = price_version.partition(BOUND)
         price = self._known(version)
         if not counts:
             return cost(usage or NO_USAGE, price)

@@ -5,7 +5,7 @@ Found without decoding a body: only a request that has one of the few words is s
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -13,6 +13,7 @@ from omnillm.errors import BadRequest
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.envelope import MARK
 from omnillm.protocols.protocol import Bound, Members, StreamWatch
+from omnillm.records import BATCH_BILL
 
 MOST = 1024
 """Ids of one kind in one body: each may be asked of the ledger."""
@@ -23,6 +24,10 @@ KEY_BOUND = frozenset({"openai_responses"})
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 MESSAGE = "message"
 """A reply of Anthropic's under whose id a conversation is kept."""
+COMPACTION = "compaction"
+"""A history that was made short, in words that only its maker's account reads: unlike reasoning, nothing can stand in its place."""
+OBJECT = "object"
+"""Whatever else an account keeps: what paths of the configuration's own make (vector stores)."""
 CONTAINER = "container"
 """Where a provider runs code: it holds the files of whoever it ran for."""
 
@@ -31,11 +36,14 @@ _UNDERSCORE, _BACKSLASH = b"_\\"
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 LISTS_OF_FILES = re.compile(rb'"file_ids"\s*:\s*\[((?:\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s"\[\]{},]++)\s*+,?)*+)')
 """A list of them: of the files that a container begins with."""
+_LISTS_OF_STORES = re.compile(LISTS_OF_FILES.pattern.replace(b"file_ids", b"vector_store_ids"))
+"""Of the vector stores that a tool of the provider's own searches."""
 LISTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _LISTED = re.compile(rb'"([\w.:/-]{1,256})"')
 _CONTAINER = re.compile(rb'"container"\s*:\s*"([\w.:/-]{1,256})"')
 _FILE_URI = re.compile(rb'"file_?[uU]ri"\s*:\s*"[^"]{0,256}?(files/[\w-]{1,128})"')
 _REASONING_ID = re.compile(rb'"id"\s*:\s*"(rs_[\w-]{1,200})"')
+_COMPACTION_ID = re.compile(rb'"id"\s*:\s*"(cmp_[\w-]{1,200})"')
 _REFERENCE = re.compile(
     rb'\{\s*(?:"type"\s*:\s*(?:"item_reference"|null)\s*,\s*)?"id"\s*:\s*"([\w-]{1,200})"'
     rb'(?:\s*,\s*"type"\s*:\s*(?:"item_reference"|null))?\s*\}'
@@ -78,18 +86,22 @@ def _files(body: bytes) -> tuple[Bound, ...]:
 
 
 def responses_named(members: Members, body: bytes) -> tuple[Bound, ...]:
-    """The response or conversation that this one goes on from, containers, kept items, encrypted reasoning, and files."""
+    """The response or conversation that this one goes on from, containers, vector stores, kept items, what is encrypted, and files."""
     previous = _member("previous_response_id", members)
     found: tuple[Bound, ...] = ((RESPONSE, previous),) if previous else ()
     if "conversation" in members:
         found += _conversation_named(members["conversation"])
     body = _spelt_out(body)
     if "tools" in members:
-        found += _found(CONTAINER, _CONTAINER, _spelt_out(bytes(members["tools"])))
+        tools = _spelt_out(bytes(members["tools"]))
+        found += _found(CONTAINER, _CONTAINER, tools)
+        if b'"vector_store_ids"' in tools:
+            found += _found(OBJECT, _LISTED, b",".join(match[1] for match in _LISTS_OF_STORES.finditer(tools)))
     if b'"id"' in body and "input" in members:
         found += _found(ITEM, _REFERENCE, _spelt_out(bytes(members["input"])))
     if b'"encrypted_content"' in body and MARK not in body:  # an envelope tells itself whose it is
         found += _found(REASONING, _REASONING_ID, body)[-MOST_REASONING:]
+        found += _found(COMPACTION, _COMPACTION_ID, body)
     return found + _files(body)
 
 
@@ -150,6 +162,7 @@ def without_reasoning(members: Members, ids: Collection[str]) -> tuple[Members, 
 
 
 MOST_ITEMS = 64
+_BEING_WRITTEN = frozenset({"queued", "in_progress"})
 
 
 class _Item(msgspec.Struct, frozen=True, gc=False):
@@ -160,6 +173,7 @@ class _Item(msgspec.Struct, frozen=True, gc=False):
 
 class _Response(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None
+    status: str | None = None
     store: bool | None = None
     output: list[_Item] | None = None
     conversation: _Id | None = None
@@ -171,7 +185,10 @@ _response = msgspec.json.Decoder(_Response).decode
 
 
 def response_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
-    """The response's own id and its items' unless it is not kept, its conversation, its containers, and its encrypted reasoning."""
+    """The response's own id and its items' unless it is not kept, its conversation, its containers, and what it encrypted.
+
+    One that is still being written in the background is a bill, too: what it costs is told to whoever asks for it later.
+    """
     try:
         made = _response(final)
     except UNREADABLE:
@@ -183,5 +200,20 @@ def response_made(members: Members, final: bytes, watch: StreamWatch | None) -> 
         found = ((RESPONSE, made.id), *((ITEM, item.id) for item in items if item.id))
     if made.conversation is not None and made.conversation.id:
         found += ((CONVERSATION, made.conversation.id),)
+    if made.id and made.status in _BEING_WRITTEN and watch is None:
+        found += ((BATCH_BILL, made.id),)
     found += tuple((CONTAINER, item.container_id) for item in items if item.container_id)
-    return found + tuple((REASONING, item.id) for item in items if item.id and item.encrypted_content)
+    return found + tuple((_kind(item.id), item.id) for item in items if item.id and item.encrypted_content)
+
+
+def encrypted_in(items: object) -> Iterator[Bound]:
+    """Of a decoded list of items, those with encrypted content among the last: a compaction stands behind what it leaves as it was."""
+    for item in items[-MOST_ITEMS:] if isinstance(items, list) else ():
+        name = item.get("id") if isinstance(item, dict) and item.get("encrypted_content") else None
+        if isinstance(name, str) and name:
+            yield (_kind(name), name)
+
+
+def _kind(item: str) -> str:
+    """Of an item with encrypted content."""
+    return COMPACTION if item.startswith("cmp_") else REASONING

@@ -9,11 +9,13 @@ from omnillm.providers.endpoint import Endpoint
 JobStatus = Literal["pending", "running", "succeeded", "failed", "cancelled", "unknown"]
 FINAL: Final = frozenset({"succeeded", "failed", "cancelled"})
 _OPENAI: Final[Mapping[str, JobStatus]] = {
+    "queued": "pending",
     "validating": "pending",
     "in_progress": "running",
     "finalizing": "running",
     "cancelling": "running",
     "completed": "succeeded",
+    "incomplete": "succeeded",
     "failed": "failed",
     "expired": "failed",
     "cancelled": "cancelled",
@@ -107,7 +109,10 @@ def _files(told: dict[str, Any], members: tuple[str, ...]) -> tuple[str, ...]:
 def succeeded(endpoint: Endpoint, told: dict[str, Any]) -> bool:
     """Whether some of an ended batch's requests were answered, as far as it says: those cost something."""
     if GEMINI_GENERATE_CONTENT in endpoint.protocols:
-        return job_status(endpoint, told) != "failed"
+        status = job_status(endpoint, told)
+        stats = _object(_object(told.get("metadata")).get("batchStats") or told.get("batchStats"))
+        is_stopped_before = status == "cancelled" and bool(stats) and str(stats.get("successfulRequestCount", "0")) == "0"
+        return status != "failed" and not is_stopped_before
     counts = _object(told.get("request_counts"))
     count = counts.get("succeeded" if ANTHROPIC_MESSAGES in endpoint.protocols else "completed")
     return bool(count) or (count is None and job_status(endpoint, told) != "failed")

@@ -45,7 +45,8 @@ BEDROCK_RETURNED: Final = (
 """Of a reply to AWS's SDKs, which read counts there."""
 NATIVE_RETURNED: Final = (
     *BEDROCK_RETURNED,
-    *("content-disposition", "x-goog-upload-chunk-granularity", "x-goog-upload-size-received", "x-goog-upload-status"),
+    *("accept-ranges", "content-disposition", "content-range", "etag", "last-modified", "openai-poll-after-ms", "retry-after"),
+    *("x-goog-upload-chunk-granularity", "x-goog-upload-size-received", "x-goog-upload-status"),
 )
 """Of a reply to a native call, beside `RETURNED`."""
 

@@ -5,15 +5,14 @@ A `{word}` in a pattern is an id of that kind, which only the provider key that 
 
 import enum
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any, Final, Literal
 
 import msgspec
 
-from omnillm.protocols.bound import CACHED_CONTENT, CONVERSATION, FILE, RESPONSE
-from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
-from omnillm.providers.batches import result_files
+from omnillm.protocols.bound import CACHED_CONTENT, CONTAINER, CONVERSATION, FILE, OBJECT, RESPONSE
+from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.urls import segment_name
 
@@ -44,7 +43,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     metering: Metering = Metering.ZERO
     makes: str = ""
-    """The kind of what its reply names by `id` (Gemini: `name`)."""
+    """The kind of what its reply names by `id` (Gemini: `name`); of a compaction, of its items."""
     lists: str = ""
     """The kind of what its reply lists."""
     stream: Literal["", "sse", "binary", "eventstream"] = ""
@@ -81,6 +80,7 @@ OPENAI: Final = _operations("""
     GET    /responses/{response}          stored_responses      stream=sse
     DELETE /responses/{response}          stored_responses
     POST   /responses/{response}/cancel   stored_responses
+    POST   /responses/compact             compactions   tokens   makes=compaction
     GET    /responses/{response}/input_items  stored_responses
     POST   /conversations                 conversations  storage  makes=conversation
     GET    /conversations/{conversation}  conversations
@@ -117,6 +117,7 @@ GEMINI: Final = _operations("""
     GET    /files                         files                 lists=file
     GET    /files/{file}                  files
     GET    /files/{file}:download         files                 stream=binary
+    GET    /download/{version}/files/{file}:download  files      stream=binary
     DELETE /files/{file}                  files
     POST   /cachedContents                caches       priced   makes=cached_content
     GET    /cachedContents                caches                lists=cached_content
@@ -169,6 +170,8 @@ _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
     "vertex_ai": (),
 }
 _ID: Final = r"[A-Za-z0-9_.\-]{1,256}"
+_SOME_ID: Final = re.compile(r"(?=.*\d)[A-Za-z0-9_.\-]{4,256}")
+"""What in a path that nobody here knows may be an id."""
 _PLACE: Final = re.compile(r"^/v1(?:beta1)?(?:/projects/[^/]+/locations/[^/]+)?(?=/)")
 """What Google's clients write before a path."""
 _WORD: Final = re.compile(r"\\{(\w+)\\}")
@@ -182,7 +185,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Below the root, decoded."""
     encoded: str = ""
-    """As it goes upstream, where a name in it has slashes."""
+    """As it goes upstream: as it was written, or anew where a name in it has slashes. "": nobody wrote it."""
     named: tuple[tuple[str, str], ...] = ()
     """(kind, id) of what only one key knows."""
     model: str = ""
@@ -203,9 +206,17 @@ def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) ->
             model = words.get("model", "")
             encoded = operation.path.replace("{model}", segment_name(model)) if endpoint.kind in WRITTEN_ANEW else ""
             return Asked(operation=operation, path=path, encoded=encoded, named=named, model=model)
-    if any(_matches(pattern, path) for pattern in allowed):
-        return Asked(operation=Operation(method=method, path=path, family=UNLISTED, metering=Metering.TOKENS), path=path)
+    if opens(allowed, path):
+        kind = kind_below(path)
+        makes = kind if method == "POST" else ""
+        operation = Operation(method=method, path=path, family=UNLISTED, metering=Metering.TOKENS, makes=makes)
+        return Asked(operation=operation, path=path, named=tuple((kind, each) for each in path.split("/") if _SOME_ID.fullmatch(each)))
     return None
+
+
+def kind_below(path: str) -> str:
+    """Of what stands at a path that only the configuration opened."""
+    return CONTAINER if path.startswith("/containers") else OBJECT
 
 
 def is_planned(endpoint: Endpoint, path: str) -> bool:
@@ -229,8 +240,9 @@ def _group(word: re.Match[str], *, kind: str) -> str:
     return f"(?P<{word[1]}>{model if word[1] == 'model' else _ID})"
 
 
-def _matches(pattern: str, path: str) -> bool:
-    return _pattern(pattern).fullmatch(path) is not None
+def opens(allowed: tuple[str, ...], path: str) -> bool:
+    """Whether one of these patterns of the configuration's is of a path below the root."""
+    return any(_pattern(pattern).fullmatch(path) for pattern in allowed)
 
 
 @cache
@@ -246,47 +258,8 @@ def _bound_id(endpoint: Endpoint, kind: str, written: str) -> str:
     return f"{COLLECTIONS[kind]}/{written}" if is_gemini else written
 
 
-def id_member(endpoint: Endpoint) -> str:
-    return "name" if GEMINI_GENERATE_CONTENT in endpoint.protocols else "id"
-
-
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider pages its lists."""
-
-    cursor: str
-    """The parameter that says where a page begins."""
-    size: str = "limit"
-    has_tokens: bool = False
-    """It is `nextPageToken` of the page before, not the id of its last entry."""
-
-
-def list_member(endpoint: Endpoint, operation: Operation) -> str:
-    """The member of a list's page that holds its entries."""
-    if GEMINI_GENERATE_CONTENT not in endpoint.protocols:
-        return "data"
-    return "operations" if operation.lists == BATCH else operation.path.rpartition("/")[2]
-
-
-def listing(endpoint: Endpoint) -> Listing:
-    if GEMINI_GENERATE_CONTENT in endpoint.protocols:
-        return Listing(cursor="pageToken", size="pageSize", has_tokens=True)
-    return Listing(cursor="after_id" if ANTHROPIC_MESSAGES in endpoint.protocols else "after")
-
-
-def made(operation: Operation, reply: object, member: str) -> Iterator[tuple[str, str]]:
-    """(kind, id) of what a decoded reply made, or names as made by what the caller owns: an upload's file, a batch's results."""
-    if not isinstance(reply, dict):
-        return
-    told = [(operation.makes, reply.get(member))] if operation.makes else []
-    if operation.family == "batches":
-        told += [(FILE, file) for file in result_files(reply)]
-    file = reply.get("file") if operation.method == "POST" else None  # what is read back is anybody's words, a file's content among them
-    if operation.family in {"files", "uploads"} and isinstance(file, dict):
-        told.append((FILE, file.get(member)))
-    yield from ((kind, found) for kind, found in told if isinstance(found, str) and found)
-
-
 def batch_path(kind: str, name: str) -> str:
-    """Where a batch tells of itself, below the provider's root; "": this kind has none."""
-    found = next((each.path for each in operations(kind) if each.method == "GET" and each.path.endswith("/{batch}")), "")
-    return found.replace("{batch}", name.rpartition("/")[2])
+    """Where a batch, or a response that is written in the background, tells of itself, below the root; "": this kind has none."""
+    word = "{response}" if name.startswith("resp_") else "{batch}"
+    found = next((each.path for each in operations(kind) if each.method == "GET" and each.path.endswith(f"/{word}")), "")
+    return found.replace(word, name.rpartition("/")[2])

@@ -33,5 +33,5 @@ GEMINI_SESSIONS = frozenset(
     )
 )
 """Where clients open live sessions, of Gemini's own API and of Vertex AI."""
-UPLOADS = "/upload/"
-"""Where Gemini's uploads begin: at the origin."""
+UPLOADS, DOWNLOADS = "/upload/", "/download/"
+"""Where Gemini's uploads, and its files' contents, begin: at the origin."""

@@ -6,13 +6,16 @@ appended; an operation that it already ends with is kept, not doubled. Its query
 """
 
 import re
+from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.paths import GEMINI_METHODS, PATHS, UPLOADS
+from omnillm.providers.paths import DOWNLOADS, GEMINI_METHODS, PATHS, UPLOADS
 from omnillm.providers.urls import gemini_name, path_name, segment_name
 
+PLAIN: Final = "/:@!$&'()*+,;=~-._"
+"""What stands for itself in a path."""
 _VERSION = re.compile(r"/v1(?:beta1)?/(?=projects/|publishers/)")
 """Of Google's cloud, in a path."""
 _CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
@@ -30,7 +33,7 @@ def request_target(
     """
     url = urlsplit(endpoint.base_url.reveal())
     if operation == "realtime":
-        return _session_target(endpoint, url, protocol, model)
+        return _session_target(endpoint, url, protocol, model, intent=version)
     is_gemini = protocol.startswith("gemini_")
     method = GEMINI_METHODS.get((operation, is_stream), "") if is_gemini else operation
     template = url.path if endpoint.is_compat else _root(endpoint, url) + _path(endpoint, protocol, operation, is_stream=is_stream)
@@ -50,14 +53,14 @@ def request_target(
     return (f"{path}?{query}" if query else path).encode("ascii")
 
 
-def _session_target(endpoint: Endpoint, url: SplitResult, protocol: str, model: str) -> bytes:
-    """Of a live session: OpenAI's names its model here; Gemini's stands beside the versions, and names it in its first message."""
+def _session_target(endpoint: Endpoint, url: SplitResult, protocol: str, model: str, *, intent: str) -> bytes:
+    """Of a live session: OpenAI's names its model here, or that it only transcribes; Gemini's stands beside the versions."""
     root, operation, query = _root(endpoint, url), _path(endpoint, protocol, "realtime", is_stream=False), url.query
     if protocol == GEMINI_GENERATE_CONTENT:
         root, _, version = _PLACE.split(root, maxsplit=1)[0].rpartition("/")
         operation = operation.replace("{version}", version)
     else:
-        named = f"{endpoint.session_parameter}={quote(model, safe='')}"
+        named = f"intent={intent}" if intent else f"{endpoint.session_parameter}={quote(model, safe='')}"
         query = f"{query}&{named}" if query else named
     return (f"{root}{operation}?{query}" if query else f"{root}{operation}").encode("ascii")
 
@@ -79,14 +82,14 @@ def _name(endpoint: Endpoint, model: str, *, is_gemini: bool) -> str:
 def native_target(endpoint: Endpoint, path: str, query: str, *, encoded: str = "") -> bytes:
     """Path and query of the request line of a native call: `path` below the root, or Gemini's uploads, which stand at the origin.
 
-    `encoded`: the path as it is to be sent, where not every slash of it divides.
+    `encoded`: the path as it is to be sent, where that is known.
     """
     url = urlsplit(endpoint.base_url.reveal())
-    root = "" if endpoint.is_compat or path.startswith(UPLOADS) else _root(endpoint, url)
+    root = "" if endpoint.is_compat or path.startswith((UPLOADS, DOWNLOADS)) else _root(endpoint, url)
     base = "" if endpoint.is_compat else url.query
     fixed = {part.partition("=")[0] for part in base.split("&")} | ({"api-version"} if endpoint.kind == "azure_openai" else set())
     joined = "&".join([*([base] if base else []), *(part for part in query.split("&") if part and part.partition("=")[0] not in fixed)])
-    target = root + encoded if encoded else quote(root + path, safe="/:@!$&'()*+,;=~-._")
+    target = root + encoded if encoded else quote(root + path, safe=PLAIN)
     return (f"{target}?{joined}" if joined else target).encode("ascii")
 
 

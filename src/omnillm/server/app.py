@@ -28,7 +28,7 @@ class Operations(Interface):
     def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]: ...
 
 
-BESIDE_REALTIME = "/v1/realtime/"
+BESIDE_REALTIME = ("/v1/realtime/", "/v1/live/", "/v1/auth_tokens", "/v1alpha/auth_tokens", "/v1beta/auth_tokens")
 """Ephemeral tokens, and calls over WebRTC or SIP: sessions that would pass the gateway by."""
 PROBES = frozenset({"/", "/healthz", "/readyz"})
 """Open to everybody, on every listener."""
@@ -176,4 +176,7 @@ def _where_instead(path: str) -> str:
     if inference_route(path) is not None:
         return ": it is served by the main listener"
     meant = meant_by(path)
-    return f"; did you mean {meant[:200]}? See the base URL of your client" if meant else ""
+    if meant:
+        return f"; did you mean {meant[:200]}? See the base URL of your client"
+    is_versioned = path.startswith(("/v1/", "/v1beta/"))
+    return "; a provider's own paths stand below /providers/NAME, and here those of server.native" if is_versioned else ""

@@ -19,9 +19,9 @@ _CREATED_ISO = "2023-11-14T22:13:20Z"
 
 
 def is_models_path(path: str, method: str) -> bool:
-    """`POST models/x:predict` is none: it asks for a Gemini method that is not served."""
+    """`POST models/x:predict` is none: it asks for a Gemini method that is not served; nor is what such a method goes on as."""
     is_below = path.startswith(_PATHS) and (path in _PATHS or path[path.index("/models") + 7] == "/")
-    return is_below and not (method == "POST" and ":" in path)
+    return is_below and not (method == "POST" and ":" in path) and "/operations/" not in path
 
 
 async def respond(request: Request, reply: Reply, router: Router, caller: Caller) -> None:

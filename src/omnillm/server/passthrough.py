@@ -17,12 +17,15 @@ from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
 from omnillm.gateway.faults import fault_of, report_defect
 from omnillm.gateway.native.asks import NativeAsk, read_asked, without_credentials
+from omnillm.gateway.native.redirects import REDIRECTS
 from omnillm.gateway.native.relay import NativeRelay
 from omnillm.money import format_usd
 from omnillm.protocols.protocol import RequestPeek
+from omnillm.providers.auth_scheme import Query
 from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.heads import reply_fields
-from omnillm.providers.native import Asked
+from omnillm.providers.native import Asked, ask
+from omnillm.providers.own_paths import native_path
 from omnillm.providers.paths import UPLOADS
 from omnillm.server.inference import text_of, timeout_s
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
@@ -40,9 +43,13 @@ ROOTS: Final[tuple[tuple[str, str], ...]] = (
     ("/v1/responses/", "openai"),
     ("/v1beta/files", "gemini"),
     ("/v1beta/cachedContents", "gemini"),
+    ("/v1beta/batches", "gemini"),
     ("/upload/", "gemini"),
+    ("/download/", "gemini"),
 )
-"""Paths without a prefix, and which prefix they stand for; with Anthropic's header, its own."""
+"""Paths without a prefix, and which prefix they stand for; with the fields of another SDK, its own."""
+VERSIONS: Final[tuple[tuple[str, str], ...]] = (("/v1/", "openai"), ("/v1beta/", "gemini"))
+"""Where whatever else a provider's table has, or its `passthrough` opens, stands without a prefix; of another SDK, its own."""
 RESULTS_URL: Final = re.compile(rb'("results_url"\s*:\s*")https?://[^/"]+')
 UPLOAD_URL: Final = b"x-goog-upload-url"
 
@@ -79,10 +86,26 @@ def place_of(request: Request, wiring: Wiring) -> Place | None:
             return Place(provider, path[len(prefix) :]) if provider and len(path) > len(prefix) + 1 else None
     for root, prefix in ROOTS:
         if path == root or path.startswith(root if root.endswith("/") else f"{root}/"):
-            is_anthropic = b"anthropic-version" in request.headers
-            provider = wiring.native.get("anthropic" if is_anthropic else prefix)
+            provider = wiring.native.get(_spoken(request) or prefix)
             return Place(provider, path) if provider else None
+    for version, prefix in VERSIONS:
+        if path.startswith(version):
+            provider = wiring.native.get(_spoken(request) or prefix)
+            return Place(provider, path) if provider and _is_known(request, provider, wiring) else None
     return None
+
+
+def _spoken(request: Request) -> str:
+    """Whose SDK it is, by its own fields: `/v1/files` is a path of all three."""
+    headers = request.headers
+    if b"anthropic-version" in headers:
+        return "anthropic"
+    return "gemini" if b"x-goog-api-key" in headers or b"x-goog-api-client" in headers else ""
+
+
+def _is_known(request: Request, provider: str, wiring: Wiring) -> bool:
+    endpoint = wiring.endpoints[provider]
+    return ask(endpoint, request.method, native_path(endpoint, request.path), wiring.passthrough.get(provider, ())) is not None
 
 
 def upload_of(request: Request, wiring: Wiring) -> Upload | None:
@@ -121,6 +144,7 @@ async def respond(native: Native, request: Request, reply: Reply, clock: Clock) 
         query=without_credentials(request.query) if native.upload is None else native.upload.query,
         body=request.body if request.spool is None else request.spool,
         pin=None if native.upload is None else Pin(provider=native.provider, key=native.upload.key, is_must=True),
+        is_named=split_provider(request.path) is not None,
     )
     if native.asked.operation.lists and request.method == "GET":
         case, page = await wiring.native_lists.serve(call, asking)
@@ -128,9 +152,8 @@ async def respond(native: Native, request: Request, reply: Reply, clock: Clock) 
         return
     relay = await wiring.native_engine.serve(call, asking)
     try:
-        fields = (
-            reply_fields(relay.headers, is_native=True) + _own_fields(relay.case, wiring.alerts) + _upload_field(native, relay, request)
-        )
+        fields = reply_fields(relay.headers, is_native=True) + _own_fields(relay.case, wiring.alerts)
+        fields += _upload_field(native, relay, request) + _elsewhere_field(native, relay)
         if relay.whole is not None:
             reply.send(relay.status, fields, _redirected(relay.whole, native, request))
         else:
@@ -160,7 +183,7 @@ async def _stream(relay: NativeRelay, fields: bytes, reply: Reply) -> None:
     """Piece by piece. One that breaks off is cut, unless it is of whole messages, after which an error can be told."""
     try:
         piece = await relay.read()
-        reply.start(relay.status, fields)
+        reply.start(relay.status, fields, relay.size)
         while piece:
             reply.write(piece)
             await reply.drain()
@@ -205,6 +228,14 @@ def _own_fields(case: Case, alerts: BudgetAlerts) -> bytes:
         own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
     warned = alerts.header(case.call.caller.budgets)
     return (own + (f"x-omnillm-budget-warning: {warned}\r\n" if warned else "")).encode()
+
+
+def _elsewhere_field(native: Native, relay: NativeRelay) -> bytes:
+    """Where a redirect leads, if that is to another host: what lies there needs no key. Where a key stands in URLs, nobody is told one."""
+    url = relay.headers.get(b"location", b"")
+    is_told = relay.status in REDIRECTS and url.startswith((b"https://", b"http://")) and not isinstance(native.endpoint.auth, Query)
+    is_elsewhere = is_told and not url.startswith(f"{native.endpoint.origin_url}/".encode())
+    return b"location: %b\r\n" % url if is_elsewhere else b""
 
 
 def _upload_field(native: Native, relay: NativeRelay, request: Request) -> bytes:

@@ -18,7 +18,7 @@ CONVERSE = PROTOCOLS["bedrock_converse"]
 BEDROCKS = ("/model/", "/guardrail/", "/guardrail-checks/", "/async-invoke")
 """How paths of Bedrock's begin."""
 CLAUDE_ON_VERTEX = "/publishers/anthropic/"
-GOOGLES = ("/v1beta/", "/v1beta1/", "/v1/projects/", "/ws/google.")
+GOOGLES = ("/v1alpha/", "/v1beta/", "/v1beta1/", "/v1/projects/", "/ws/google.")
 """How paths of Google's begin, and of nobody else's."""
 
 

@@ -31,9 +31,11 @@ from omnillm.transport.websocket import Message, WebSocket
 
 SETUP_S: Final = 10.0
 """How long the first message may take of a client that names its model in it."""
+TALK, TRANSCRIPTION = "realtime", "transcription"
+"""What a session of OpenAI's is for."""
 WEBSOCKET_ONLY: Final = (
-    "Sessions over WebRTC or SIP, and tokens for them, are not served, because nobody could meter them here: connect by WebSocket to "
-    "/v1/realtime?model=NAME."
+    "Sessions over WebRTC or SIP, and tokens for them, are not served, because nobody could meter them here: connect by WebSocket, "
+    "with the virtual key, to /v1/realtime?model=NAME or Gemini's live path."
 )
 _OF_ERROR: Final = {
     "shutting_down": CloseCode.GOING_AWAY,
@@ -50,11 +52,12 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     wiring: Wiring
     clock: Clock
 
-    def call(self, model: str, body: bytes = b"") -> Call:
-        """`body`: the first message, where a client must send one."""
+    def call(self, model: str, body: bytes = b"", *, intent: str = "") -> Call:
+        """`body`: the first message, where a client must send one. `intent`: what OpenAI's session is for, if not to talk."""
         now, headers, provider = self.clock.now(), self.request.headers, self.route.provider
         return Call(
             provider=provider,
+            version=intent,
             protocol=self.route.protocol,
             operation=self.route.operation,
             caller=self.caller,
@@ -80,7 +83,8 @@ async def respond(opening: Opening, reply: Reply) -> None:
     if SESSIONS[opening.route.protocol.name].opens_with_message:
         await _respond_late(opening, reply.switch(b""))
         return
-    session = await opening.wiring.engine.converse(opening.call(_asked_model(request.query)))
+    model, intent = _asked(request.query)
+    session = await opening.wiring.engine.converse(opening.call(model, intent=intent))
     try:
         await _join(session, reply.switch(_fields(session)))
     finally:
@@ -159,14 +163,19 @@ def close_code(error: OmniError) -> int:
     return CloseCode.POLICY_VIOLATION if is_policy else CloseCode.INTERNAL_ERROR
 
 
-def _asked_model(query: str) -> str:
+def _asked(query: str) -> tuple[str, str]:
+    """(model, what the session is for, if not to talk)."""
     asked = parse_qs(query)
     if "call_id" in asked:
         raise Forbidden(WEBSOCKET_ONLY, code="webrtc_not_supported")
+    intent = asked.get("intent", [TALK])[-1]
+    if intent not in {TALK, TRANSCRIPTION}:
+        raise BadRequest(f"A session is for {TALK} or for {TRANSCRIPTION}, and intent is {intent[:64]!r}.", code="invalid_value")
     model = (asked.get("model") or asked.get("deployment") or [""])[0]  # as Azure's older path names it
     if not model:
-        raise BadRequest("The request names no model: connect to /v1/realtime?model=NAME.", code="missing_model")
-    return model
+        also = f"&intent={TRANSCRIPTION}, NAME being the model that transcribes" if intent == TRANSCRIPTION else ""
+        raise BadRequest(f"The request names no model: connect to /v1/realtime?model=NAME{also}.", code="missing_model")
+    return model, "" if intent == TALK else intent
 
 
 def _named_model(setup: bytes) -> str:

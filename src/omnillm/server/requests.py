@@ -12,6 +12,7 @@ from omnillm.transport.websocket import WebSocket
 
 BODILESS = frozenset({204, 304})
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "
+CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 ONE_WRITE = 64 * 1024
 """A body above this is written behind its head instead of being copied into one piece with it."""
 
@@ -142,16 +143,17 @@ class Reply(msgspec.Struct, eq=False):
             wire.write(head)
             wire.write_large(body)
 
-    def start(self, status: int, fields: bytes) -> None:
-        """Begin a reply of unknown size; its head leaves with the first piece."""
+    def start(self, status: int, fields: bytes, size: int = -1) -> None:
+        """Begin a reply in pieces, of `size` bytes altogether (-1: nobody knows); its head leaves with the first piece."""
         if self.is_started:
             raise RuntimeError("a reply was started twice")
         self.is_started = True
         request = self._request
+        is_sized = size >= 0 and status not in BODILESS
         self._is_silent = status in BODILESS or request.method == "HEAD"
-        self._is_chunked = request.http_minor == 1 and not self._is_silent
-        own = self._wire.own_fields(request, closes=not (self._is_chunked or self._is_silent))
-        framing = b"transfer-encoding: chunked\r\n\r\n" if self._is_chunked else b"\r\n"
+        self._is_chunked = request.http_minor == 1 and not (self._is_silent or is_sized)
+        own = self._wire.own_fields(request, closes=not (self._is_chunked or self._is_silent or is_sized))
+        framing = b"content-length: %d\r\n\r\n" % size if is_sized else CHUNKED if self._is_chunked else b"\r\n"
         self._head = b"".join((STATUS_LINES[status], own, fields, framing))
 
     def write(self, piece: bytes) -> None:

@@ -1,7 +1,7 @@
 """What a path of a provider's own asks for, whoever wrote it, over HTTP or in the library: read in one way, or refused."""
 
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -10,6 +10,7 @@ from omnillm.gateway.bindings import Pin
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native import UNLISTED, WRITTEN_ANEW, Asked, ask, is_planned
 from omnillm.providers.own_paths import native_path
+from omnillm.providers.url_rule import PLAIN
 from omnillm.transport.spool import Body
 
 AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
@@ -31,6 +32,8 @@ class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
     body: Body = b""
     pin: Pin | None = None
     """Of an upload that goes on: the key that began it."""
+    is_named: bool = True
+    """The caller named this provider; False: a prefix or a path without one stands for it, and what the call names may lie elsewhere."""
 
 
 def check_path(written: str) -> None:
@@ -67,7 +70,12 @@ def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, *, wri
             f"providers.{provider}.passthrough.",
             code="path_not_allowed",
         )
-    return asked
+    return asked if asked.encoded else msgspec.structs.replace(asked, encoded=_as_written(asked.path, written))
+
+
+def _as_written(path: str, written: str) -> str:
+    """The end of `written` that says `path`, byte for byte: no slash of it is encoded."""
+    return quote("/" + "/".join(written.split("/")[-path.count("/") :]), safe=f"{PLAIN}%")
 
 
 def without_credentials(query: str) -> str:

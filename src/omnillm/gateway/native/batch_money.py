@@ -23,12 +23,13 @@ from omnillm.gateway.native.watch import usage_of
 from omnillm.gateway.price_book import PriceBook
 from omnillm.outcome import Verdict
 from omnillm.pricing.cost import cost_of_many
-from omnillm.pricing.terms import PLAIN
+from omnillm.pricing.reference import BOUND
+from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.batches import FINAL, answer_files, inline_results, job_status, succeeded
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import id_member
-from omnillm.records import BATCH_BILL, BATCH_SETTLEMENT, AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow, settlement_id
+from omnillm.providers.native_replies import id_member
+from omnillm.records import BATCH_BILL, BATCH_SETTLEMENT, BATCHES, AttemptRow, Binding, Entry, EntryKind, Posting, RequestRow, settlement_id
 from omnillm.usage import NO_USAGE, Usage
 
 RESULTS: Final = "batch_results"
@@ -118,6 +119,11 @@ class BatchMoney:
         if len(read) == len(parts) and any(read):
             await self.settle(made_by, _joined(read))
 
+    async def note_usage(self, made_by: str, usage: Usage | None) -> None:
+        """What the stream of one response told in the end; None: nothing."""
+        if usage is not None:
+            await self.settle(made_by, {Group("", usage.prompt_tokens): Together(usage, 1)})
+
     async def settle(self, made_by: str, usages: Usages) -> None:
         """Book the difference to what was booked, in the periods of the call that made the batch. Once, whoever says it again.
 
@@ -141,7 +147,7 @@ class BatchMoney:
             _log.warning("the call %s that made a batch is no longer in the ledger: its cost stays as it was booked", made_by)
             return
         attempt = (await self._journal.attempts(made_by))[-1]
-        real, version = self._cost(attempt, usages)
+        real, version = self._cost(attempt, usages, is_batch=making.operation == BATCHES)
         if real is None:
             _remember(self._unpriced, made_by, usages)
             _log.info("a batch of %s stays as it was booked until model %r has a price", attempt.provider, version)
@@ -166,10 +172,11 @@ class BatchMoney:
         for entry in entries:
             self._admission.adjust(entry.budget, entry.period, entry.amount_nanousd)
 
-    def _cost(self, attempt: AttemptRow, usages: Usages) -> tuple[int | None, str]:
-        """(nano-USD at the batch tier, the figures), or (None, the model that has no price). At most the bound, if one was booked.
+    def _cost(self, attempt: AttemptRow, usages: Usages, *, is_batch: bool) -> tuple[int | None, str]:
+        """(nano-USD, the figures), or (None, the model that has no price). At most the bound, if one was booked.
 
-        Where a provider tells one sum of all requests, nobody knows which of them were long.
+        A batch costs by its tier, a response by the terms that it was booked with. Where a provider tells one sum of all requests, nobody
+        knows which of them were long.
         """
         prices, total, versions = self._prices, 0, dict[str, None]()
         assert prices is not None
@@ -177,7 +184,8 @@ class BatchMoney:
             is_served = attempt.provider in prices.sections  # a reload may have taken the provider away
             names = [name for name in (named, attempt.model) if name and is_served]
             placed = msgspec.structs.replace(BATCH_TIER, place=place)
-            found = (prices.find((attempt.provider, name), terms) for name in names for terms in (placed, BATCH_TIER, PLAIN))
+            terms = (placed, BATCH_TIER, PLAIN) if is_batch else (booked_terms(attempt.price_version), PLAIN)
+            found = (prices.find((attempt.provider, name), each) for name in (names if is_batch else names[-1:]) for each in terms)
             price = next((each for each in found if each is not None), None)
             if price is None:
                 return None, named or attempt.model
@@ -225,6 +233,11 @@ class BatchMoney:
         except LedgerUnavailable:
             return None
         return binding.caller if binding is not None and binding.provider == provider else None
+
+
+def booked_terms(price_version: str) -> Terms:
+    """Of a row that was charged by its bound: what stands between figures and bound."""
+    return Terms.parse(price_version.partition(BOUND)[0].partition(";")[2])
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> None:

@@ -4,6 +4,9 @@ A call that may have been received is repeated only where twice is as good as on
 what a virtual key did not make, it does not find.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 import msgspec
 
 from omnillm.errors import BadRequest, CallerFault
@@ -20,6 +23,7 @@ from omnillm.gateway.native.batch_money import BatchMoney
 from omnillm.gateway.native.names import (
     Named,
     check_readable,
+    history_named,
     is_ambiguous,
     is_batch_in_parts,
     is_object,
@@ -27,17 +31,21 @@ from omnillm.gateway.native.names import (
     named_in,
     named_in_upload,
 )
+from omnillm.gateway.native.redirects import MOST_HOPS, elsewhere
 from omnillm.gateway.native.relay import NativeRelay
+from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.settlement import Settlement
 from omnillm.gateway.translation import Upstream, Upstreams
 from omnillm.outcome import Verdict
-from omnillm.protocols.bound import FILE
+from omnillm.protocols.bound import COMPACTION, FILE
 from omnillm.protocols.protocol import Failure
 from omnillm.protocols.protocol_names import OPENAI_CHAT
-from omnillm.providers.endpoint import SIGNING
-from omnillm.providers.native import BATCH, UNLISTED, UPLOAD
+from omnillm.providers.endpoint import SIGNING, Endpoint
+from omnillm.providers.native import BATCH, BOUND, UNLISTED, UPLOAD, kind_below
+from omnillm.providers.native import ask as asked_of
+from omnillm.providers.native_replies import id_member
 from omnillm.providers.paths import UPLOADS
 from omnillm.providers.url_rule import native_target
 from omnillm.records import BATCHES
@@ -48,6 +56,11 @@ from omnillm.transport.spool import Spool
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
+CONFLICT: Final = 409
+"""A batch that is over cannot be cancelled."""
+STORED: Final = "stored_responses"
+TELLING: Final = frozenset({BATCHES, STORED})
+"""Families whose replies tell what became of something that costs."""
 TAKES_FORMS = frozenset({"files", "uploads", UNLISTED})
 """Families whose bodies may be something else than JSON."""
 
@@ -64,6 +77,7 @@ class NativeEngine:
         bounds: BatchBounds,
         batches: BatchMoney,
         dispatch: Dispatch,
+        endpoints: Mapping[str, Endpoint],
     ) -> None:
         self._bounds = bounds
         self._batches = batches
@@ -73,6 +87,7 @@ class NativeEngine:
         self._client = client
         self._upstreams = upstreams
         self._dispatch = dispatch
+        self._endpoints = endpoints
 
     async def serve(self, call: Call, ask: NativeAsk) -> NativeRelay:
         """Admit and send. The relay then owns what the case holds: close it."""
@@ -91,6 +106,9 @@ class NativeEngine:
         if model:
             call = msgspec.structs.replace(call, model=f"{ask.provider}/{model}")
         pin = ask.pin or await self.pin(call, named)
+        if pin is not None and pin.is_must and pin.provider != ask.provider and pin.provider in self._endpoints:
+            ask = self._elsewhere(ask, pin)
+            call = msgspec.structs.replace(call, model=ask.provider, provider=ask.provider)
         with self.open(call, ask, model, pin) as case:
             amount = 0 if bound is None else bound.amount_nanousd
             tokens = expected_tokens(ask.asked.operation, ask.endpoint, ask.body)
@@ -106,19 +124,43 @@ class NativeEngine:
             raise
         return relay
 
+    def _elsewhere(self, ask: NativeAsk, pin: Pin) -> NativeAsk:
+        """The same of the provider that made what is named. BadRequest: the caller named another, or it has it not, or for money."""
+        endpoint, operation = self._endpoints[pin.provider], ask.asked.operation
+        found = asked_of(endpoint, ask.method, ask.asked.path, ()) if operation.metering.is_free and not ask.is_named else None
+        if found is None:
+            raise BadRequest(
+                f"{pin.upstream_id!r} was made by provider {pin.provider!r}, and provider {ask.provider!r} is asked.",
+                code="bound_to_another_provider",
+            )
+        encoded = found.encoded or ask.asked.encoded
+        return msgspec.structs.replace(ask, provider=pin.provider, endpoint=endpoint, asked=msgspec.structs.replace(found, encoded=encoded))
+
     async def _hear(self, ask: NativeAsk, relay: NativeRelay, upload: BatchBound | None) -> None:
-        """What a reply says of batches: their files, their end, their results."""
+        """What a reply says of batches: their files, their end, their results; and what it lists that is another's."""
         operation, name = ask.asked.operation, next((name for kind, name in ask.asked.named if kind in {BATCH, FILE}), "")
         is_results = operation.stream == "binary" and ask.method == "GET" and bool(name) and relay.status == 200
         made_by = await self._batches.results_of(ask.provider, name) if is_results else None
         if made_by is not None:
             results = Results(ask.endpoint)
             await relay.listen(results, lambda: self._batches.note_results(made_by, name, results))
+        elif relay.is_events and operation.family == STORED:
+            await self._hear_stream(ask, relay)
         elif relay.whole is not None and upload is not None:
             for _, file in relay.made:
                 self._bounds.remember(relay.lease, file, upload)
-        elif relay.whole is not None and operation.family == BATCHES:
+        elif relay.whole is not None and operation.family in TELLING:
             await self._batches.note_status(relay.case, ask.endpoint, relay.whole, is_new=operation.makes == BATCH, asked=name)
+        elif relay.whole and operation.family == UNLISTED and ask.method == "GET" and relay.case.call.caller.name:
+            member, caller = id_member(ask.endpoint), relay.case.call.caller.name
+            kind = kind_below(ask.asked.path)
+            relay.whole = await without_others(relay.whole, self._settlement.bindings, caller, kind=kind, member=member)
+
+    async def _hear_stream(self, ask: NativeAsk, relay: NativeRelay) -> None:
+        """A response that is written in the background tells of its usage in its last event, to whoever reads that."""
+        made_by = await self._batches.results_of(ask.provider, ask.asked.named[0][1])
+        if made_by is not None:
+            relay.then(lambda: self._batches.note_usage(made_by, relay.usage))
 
     def open(self, call: Call, ask: NativeAsk, model: str, pin: Pin | None) -> Case:
         target = Target(provider=ask.provider, model=model, protocol=ask.endpoint.protocols[0])
@@ -130,10 +172,12 @@ class NativeEngine:
         The models of a batch are those of its requests, whatever else stands beside them.
         """
         asked, body = ask.asked, ask.body
+        known, shared = [each for each in asked.named if each[0] in BOUND], [each for each in asked.named if each[0] not in BOUND]
+        in_path = Named(tuple(known), tuple(shared))
         if asked.path.startswith(UPLOADS):
-            return Named(asked.named, ()), asked.model
+            return in_path, asked.model
         if asked.operation.makes == FILE and OPENAI_CHAT in ask.endpoint.protocols and isinstance(body, bytes | Spool):
-            return Named(asked.named, await named_in_upload(body)), asked.model
+            return in_path._replace(others=await named_in_upload(body)), asked.model
         if asked.operation.family not in TAKES_FORMS or is_object(body):
             check_readable(body, call.headers)
         if asked.operation.makes == UPLOAD and call.caller.name and is_batch_in_parts(body):
@@ -141,10 +185,11 @@ class NativeEngine:
                 "The file of a batch must come whole, because what its requests name is looked for: POST /files.", code="ambiguous_body"
             )
         if not is_object(body):
-            return Named(asked.named, ()), asked.model
+            return in_path, asked.model
         named = await named_in(body)
+        others = history_named(body) if asked.operation.makes == COMPACTION else named.others
         model = asked.model or ("" if asked.operation.makes == BATCH else model_named(body))
-        return named._replace(files=(*asked.named, *named.files)), model
+        return Named(in_path.files + named.files, in_path.others + others), model
 
     def _check_cost(self, call: Call, ask: NativeAsk, model: str, *, is_bounded: bool) -> None:
         """Refuse what a hard budget cannot bound, and a model that the caller may not ask for."""
@@ -186,19 +231,31 @@ class NativeEngine:
             trouble = await authenticate(attempt, upstream.credential, case.call.deadline, self._upstreams.now)
             if trouble is not None:
                 return trouble
-        outgoing = self._outgoing(case.call, upstream, ask, is_wary=case.is_wary)
-        attempt.is_sent = True
-        attempt.sent_at = self._upstreams.now()
-        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
-        attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
+        target = native_target(ask.endpoint, ask.asked.path, ask.query, encoded=ask.asked.encoded)
+        exchange = await self._ask(case, attempt, upstream, ask, target)
+        for _ in range(MOST_HOPS):
+            place = elsewhere(ask, exchange)
+            if place is None:
+                break
+            exchange = await self._ask(case, attempt, upstream, ask, place)
         if exchange.status < 400:
             self._admission.prove(lease.lease_id, self._upstreams.now())
             return exchange
         failure = self._judge(case, exchange, upstream, await read_error(exchange))
         return renewed(attempt, upstream.credential, failure)
 
-    def _outgoing(self, call: Call, upstream: Upstream, ask: NativeAsk, *, is_wary: bool) -> Outgoing:
-        target = native_target(ask.endpoint, ask.asked.path, ask.query, encoded=ask.asked.encoded)
+    async def _ask(self, case: Case, attempt: Attempt, upstream: Upstream, ask: NativeAsk, target: bytes) -> Exchange:
+        if attempt.exchange is not None:
+            attempt.exchange.close()
+        outgoing = self._outgoing(case, upstream, ask, target)
+        attempt.is_sent = True
+        attempt.sent_at = self._upstreams.now()
+        attempt.exchange = exchange = await self._client.send(outgoing, on_begin=case.note_sent)
+        attempt.first_byte_s = exchange.first_byte_at - exchange.sent_at
+        return exchange
+
+    def _outgoing(self, case: Case, upstream: Upstream, ask: NativeAsk, target: bytes) -> Outgoing:
+        call = case.call
         head = upstream.sender.native_head(ask.method, target, call.headers)
         if upstream.credential is not None:
             head += upstream.credential.fields(head, ask.body if isinstance(ask.body, bytes) else b"")
@@ -210,13 +267,13 @@ class NativeEngine:
             timeouts=upstream.native_timeouts,
             is_stream=True,
             deadline=call.deadline,
-            needs_new_connection=is_wary or ask.method not in REPEATABLE,
+            needs_new_connection=case.is_wary or ask.method not in REPEATABLE,
         )
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
-        """What an error means for the key. That something is not there is the caller's affair, not a model's."""
+        """What an error means for the key. That something is not there, or is not so far, is the caller's affair, not a model's."""
         failure = upstream.error_protocol(body).read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
-        if failure.verdict is Verdict.NOT_FOUND:
+        if failure.verdict is Verdict.NOT_FOUND or (failure.verdict is Verdict.SERVER_FAULT and failure.status == CONFLICT):
             failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)
         case.provider_body = body if failure.status in VISIBLE else b""
         case.provider_protocol = case.call.protocol.name

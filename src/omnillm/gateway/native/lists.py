@@ -19,12 +19,14 @@ from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.providers.native import Listing, id_member, list_member, listing, made
+from omnillm.providers.native_replies import Listing, id_member, list_member, listing, made
 
 MOST_PAGES: Final = 50
 """Of the provider's, for one of ours, beside one for each key."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 LARGEST_PAGE: Final = 100
+PARTLY: Final = (b"if-", b"range")
+"""Fields that ask for a page only if it has changed, or for a part of it: of the provider's, which nobody sees."""
 _page = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _entries = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -45,6 +47,7 @@ class NativeLists:
 
     async def serve(self, call: Call, ask: NativeAsk) -> tuple[Case, bytes]:
         """(the closed case, one page for the client)."""
+        call = msgspec.structs.replace(call, headers={name: told for name, told in call.headers.items() if not name.startswith(PARTLY)})
         with self._engine.open(call, ask, "", None) as case:
             await self._engine.admit(case, is_free=True)
             body = await self._walk(case, ask)

@@ -13,7 +13,17 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.gateway.call import has_repeated_members, read_members
-from omnillm.protocols.bound import CACHED_CONTENT, CONTAINER, CONVERSATION, FILE, LISTED, LISTS_OF_FILES, MESSAGE, RESPONSE
+from omnillm.protocols.bound import (
+    CACHED_CONTENT,
+    CONTAINER,
+    CONVERSATION,
+    FILE,
+    LISTED,
+    LISTS_OF_FILES,
+    MESSAGE,
+    RESPONSE,
+    responses_named,
+)
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.lookalikes import is_in_odd_letters
 from omnillm.protocols.protocol import Bound
@@ -100,6 +110,13 @@ def check_readable(body: Body, headers: Mapping[bytes, bytes]) -> None:
     head = body[:4] if isinstance(body, bytes) else body.read_at(0, 4)
     if coding != b"identity" or b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadRequest("The body of this call must be JSON in UTF-8, and not compressed.", code="ambiguous_body")
+
+
+def history_named(body: Body) -> tuple[Bound, ...]:
+    """What a history in OpenAI's words names: the response that it goes on from, what is encrypted in it, files. BadRequest: it is none."""
+    text = body.read_at(0, len(body)) if isinstance(body, Spool) else body
+    assert isinstance(text, bytes)
+    return responses_named(read_members(text), text)
 
 
 class Named(NamedTuple):

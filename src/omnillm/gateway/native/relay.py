@@ -20,7 +20,8 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Failure
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import Asked, id_member, made
+from omnillm.providers.native import Asked
+from omnillm.providers.native_replies import id_member, made
 from omnillm.transport.client import Exchange
 from omnillm.transport.spool import MEMORY_BYTES
 from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
@@ -80,6 +81,12 @@ class NativeRelay:
         return self.headers.get(b"content-type", b"")
 
     @property
+    def size(self) -> int:
+        """Bytes of the body, as its provider announced them; -1: it did not, or nobody can say what will be told of it."""
+        told = self.headers.get(b"content-length", b"")
+        return int(told) if told.isdigit() and self._watch is None else -1
+
+    @property
     def is_events(self) -> bool:
         """It streams server-sent events."""
         return isinstance(self._watch, NativeWatch)
@@ -99,6 +106,8 @@ class NativeRelay:
         relay = cls(case, asked, endpoint, exchange)
         if relay.content_type.startswith(JSON):
             await relay._hold()
+        elif exchange.is_close_delimited and relay._watch is None:
+            raise relay._unframed()
         return relay
 
     async def listen(self, results: Results, done: Callable[[], Awaitable[None]]) -> None:
@@ -109,16 +118,30 @@ class NativeRelay:
         else:
             self._results, self._done = results, done
 
+    def then(self, done: Callable[[], Awaitable[None]]) -> None:
+        """`done` is awaited once a stream has ended in good order."""
+        self._done = done
+
+    @property
+    def usage(self) -> Usage | None:
+        """That a stream has told so far."""
+        return None if self._watch is None else _believed(self._watch.usage)
+
     async def _hold(self) -> None:
         size = 0
         while size <= MEMORY_BYTES:
             piece = await self._next()
             if not piece:
                 self.whole = b"".join(self._held)
+                if self._exchange.is_close_delimited and _decoded(self.whole) is None:
+                    raise self._unframed()
                 self._succeed(self.whole)
                 return
             self._held.append(piece)
             size += len(piece)
+
+    def _unframed(self) -> OmniError:
+        return self._fail(Verdict.LOST, UpstreamLost("The provider's reply has no length: it could have been cut.", code="garbled_reply"))
 
     async def read(self) -> bytes:
         """The next piece; b"" is the complete end. Raises UpstreamLost or UpstreamTimeout when it is cut or damaged."""

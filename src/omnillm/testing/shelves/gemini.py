@@ -5,13 +5,13 @@ import msgspec
 from omnillm.testing.shelves.shelf import Answer, Json, Request, Shelf
 
 TIME = "2026-11-01T00:00:00Z"
-UPLOAD = "/upload/"
+UPLOAD, DOWNLOAD = "/upload/", "/download"
 
 
 def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one table of paths
     if request.path.startswith(UPLOAD):
         return _upload(shelf, request)
-    kind, _, rest = request.path.removeprefix("/v1beta/").partition("/")
+    kind, _, rest = request.path.removeprefix(DOWNLOAD).removeprefix("/v1beta/").partition("/")
     name, _, verb = rest.partition(":")
     if kind == "models" and verb == "batchGenerateContent":
         return Answer.json(_batch(shelf, request, f"{kind}/{name}"))
@@ -31,6 +31,8 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
         }
         return Answer(body=msgspec.json.encode({"error": error | {"code": 404, "status": "NOT_FOUND"}}), status=404)
     match (request.method, verb):
+        case ("GET", "download") if not request.path.startswith(DOWNLOAD):
+            return Answer(body=b"", status=302, fields={"location": f"{request.origin}{DOWNLOAD}/v1beta/{kind}/{name}:download?alt=media"})
         case ("GET", "download"):
             return Answer(body=kept.content, content_type="application/octet-stream")
         case ("GET", ""):

@@ -7,7 +7,7 @@ import msgspec
 from omnillm.testing.shelves.shelf import Answer, Json, Request, Shelf
 
 
-def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one table of paths
+def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901, PLR0912  one table of paths
     method, parts = request.method, request.path.removeprefix("/v1/").split("/")
     match (method, *parts):
         case ("POST", "files"):
@@ -20,7 +20,7 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
             return Answer.json(_upload(shelf, request))
         case ("POST", "uploads", name, "parts" | "complete" | "cancel" as verb):
             return _continue(shelf, request, name, verb)
-        case ("GET", "files" | "batches" as kind):
+        case ("GET", "files" | "batches" | "vector_stores" as kind):
             return _list(shelf, request, kind)
         case ("GET", "files", name, "content"):
             kept = shelf.find("files", name)
@@ -31,6 +31,13 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901  one 
             return (
                 missing(name) if shelf.find("responses", name) is None else Answer.json({"object": "list", "data": [], "has_more": False})
             )
+        case ("POST", "responses", "compact"):
+            return Answer.json(_compaction(shelf, request))
+        case ("POST", "vector_stores"):
+            store: Json = {"id": f"vs_{shelf.serial()}", "object": "vector_store", "created_at": request.created, "status": "completed"}
+            return Answer.json(shelf.keep("vector_stores", store["id"], store | request.json))
+        case ("GET", "vector_stores", name):
+            return _change(shelf, "vector_stores", name)
         case (_, "conversations", *rest):
             return _conversation(shelf, request, rest)
         case ("GET", "files" | "batches" | "responses" as kind, name):
@@ -56,6 +63,17 @@ def _conversation(shelf: Shelf, request: Request, rest: list[str]) -> Answer | N
             told = {"id": name, "object": "conversation.deleted", "deleted": True}
             return Answer.json(told) if shelf.drop(kind, name) else missing(name)
     return None
+
+
+def _compaction(shelf: Shelf, request: Request) -> Json:
+    """Of whatever it is given."""
+    serial = shelf.serial()
+    item: Json = {"id": f"cmp_{serial}", "type": "compaction", "encrypted_content": f"sealed-{serial}"}
+    said: Json = {"id": f"msg_{serial}", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "How deep?"}]}
+    usage: Json = {"input_tokens": 100, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 10, "total_tokens": 110}
+    usage |= {"output_tokens_details": {"reasoning_tokens": 0}}
+    told: Json = {"id": f"resp_{serial}", "object": "response.compaction", "created_at": request.created}
+    return told | {"output": [said, item], "usage": usage}
 
 
 def _embeddings(request: Request) -> Json:

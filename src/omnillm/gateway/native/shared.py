@@ -1,0 +1,40 @@
+"""What a path that only the configuration opened lists: without what other virtual keys made. What nobody here made is shared."""
+
+from typing import Any, Final
+
+import msgspec
+
+from omnillm.gateway.bindings import Bindings
+from omnillm.protocols.counts import UNREADABLE
+
+_page: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+async def without_others(body: bytes, bindings: Bindings, caller: str, *, kind: str, member: str) -> bytes:
+    """A reply as it came, or with the entries of its lists left out that another caller made. `member`: what names an entry."""
+    try:
+        page: dict[str, Any] = dict(_page(body))
+    except UNREADABLE:
+        return body
+    is_changed = False
+    for name, raw in page.items():
+        entries = _entries(raw)
+        kept = [entry for entry in entries if await _is_shown(entry, bindings, caller, (kind, member))]
+        if len(kept) < len(entries):
+            page[name], is_changed = kept, True
+    return msgspec.json.encode(page) if is_changed else body
+
+
+def _entries(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """Of a member that is a list."""
+    return msgspec.json.decode(raw, type=list[msgspec.Raw]) if bytes(raw).startswith(b"[") else []
+
+
+async def _is_shown(raw: msgspec.Raw, bindings: Bindings, caller: str, named: tuple[str, str]) -> bool:
+    kind, member = named
+    entry = msgspec.json.decode(raw)
+    name = entry.get(member) if isinstance(entry, dict) else None
+    if not isinstance(name, str):
+        return True
+    binding = await bindings.owner((kind, name.rpartition("/")[2]))
+    return binding is None or binding.caller == caller

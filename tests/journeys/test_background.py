@@ -1,0 +1,181 @@
+"""Responses that are written in the background: booked at their bound, and settled by what is told later, whoever asks."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.journeys.running import Running, Serve, until
+from tests.journeys.wire import Line, Question, Reply, exchange
+
+from omnillm.assemble import SystemClock
+from omnillm.testing import ManualClock
+
+KEY = "sk-omni-ada-0123456789"
+CONFIG = f"""
+server: {{port: 0, auth: required, native: {{openai: openai}}}}
+store: {{url: "STORE"}}
+providers: {{openai: {{kind: openai, base_url: BASE, keys: [{{label: a, key: sk-a}}]}}}}
+budgets: [{{name: everything, limit_usd: 5, period: total}}]
+virtual_keys: [{{name: ada, key: {KEY}}}]
+pricing:
+  overrides:
+    openai/m: {{input: 2, output: 8, context: 10000, per_tool: {{web_search: 0.01}}}}
+"""
+ASKED = {"model": "openai/m", "input": "How deep is the lake?", "background": True, "max_output_tokens": 500}
+USAGE = {"input_tokens": 8, "output_tokens": 20, "total_tokens": 28}
+EXACT = 8 * 2000 + 20 * 8000
+HOUR_S = 3600.0
+
+
+class Host:
+    """Answers whatever it is asked with what `told` is at the moment; `asked` are the request lines."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.stream = b""
+        self.tell("queued")
+
+    def tell(self, status: str, usage: Any = None, output: Any = ()) -> None:
+        self.told = {"id": "resp_1", "object": "response", "model": "m-2026", "status": status, "output": list(output), "usage": usage}
+
+    def events(self, *told: dict[str, Any], is_whole: bool) -> None:
+        """From now on a stream of these, which ends, or goes on for ever."""
+        sent = b"".join(b"event: %b\ndata: %b\n\n" % (each["type"].encode(), json.dumps(each).encode()) for each in told)
+        last = b"0\r\n\r\n" if is_whole else b""
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        self.stream = head + b"%x\r\n%b\r\n" % (len(sent), sent) + last
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.read(65536):
+            self.asked.append(head.partition(b" HTTP/1.1")[0].decode())
+            body = json.dumps(self.told).encode()
+            writer.write(
+                self.stream or b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+            )
+        writer.close()
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[tuple[Host, str]]:
+    """And its base URL."""
+    host = Host()
+    async with await asyncio.start_server(host.answer, "127.0.0.1", 0) as server:
+        yield host, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def ask(gateway: Running, method: str, path: str, body: Any = None) -> Reply:
+    sent = b"" if body is None else json.dumps(body).encode()
+    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(sent)}\r\n\r\n"
+    return await exchange(gateway.port, Question("openai_responses", head.encode() + sent))
+
+
+def spent(gateway: Running) -> int:
+    return gateway.program.controller.budgets()[0].settled_nanousd
+
+
+async def is_proven(gateway: Running) -> bool:
+    """The ledger agrees with itself, with the budget, and each row with its price."""
+    ledger, settled, reserved = await gateway.books()
+    return ledger == settled and reserved == 0
+
+
+async def begun(serve: Serve, url: str, *, store: str = "memory://", clock: Any = None, **more: Any) -> Running:
+    """A gateway that has begun one, and has booked its bound."""
+    gateway = await serve(CONFIG.replace("BASE", url).replace("STORE", store), clock=clock or SystemClock())
+    assert (await ask(gateway, "POST", "/v1/responses", ASKED | more)).json["status"] == "queued"
+    assert spent(gateway) >= 500 * 8000
+    return gateway
+
+
+async def test_it_is_settled_by_who_asks_for_it(serve: Serve, host: tuple[Host, str]) -> None:
+    """Once, when it is over: what it used, and no more its bound; its row and the budget are corrected together."""
+    told, url = host
+    gateway = await begun(serve, url)
+    booked = spent(gateway)
+    told.tell("in_progress")
+    assert (await ask(gateway, "GET", "/v1/responses/resp_1")).status == 200
+    assert spent(gateway) == booked
+    told.tell("completed", USAGE)
+    for _ in range(2):
+        assert (await ask(gateway, "GET", "/v1/responses/resp_1")).json["usage"] == USAGE
+        assert spent(gateway) == EXACT
+        assert await is_proven(gateway)
+
+
+async def test_its_paid_tools_are_settled_with_it(serve: Serve, host: tuple[Host, str]) -> None:
+    """By the calls that stand in its output, at the terms that it was booked with."""
+    told, url = host
+    gateway = await begun(serve, url, tools=[{"type": "web_search"}], max_tool_calls=3)
+    told.tell("incomplete", USAGE, [{"type": "web_search_call", "id": "ws_1", "status": "completed"}])
+    await ask(gateway, "GET", "/v1/responses/resp_1")
+    assert spent(gateway) == EXACT + 10_000_000
+    assert await is_proven(gateway)
+
+
+@pytest.mark.parametrize(("status", "usage", "left"), [("failed", None, 0), ("failed", USAGE, EXACT), ("cancelled", None, -1)])
+async def test_one_that_came_to_nothing(serve: Serve, host: tuple[Host, str], status: str, usage: Any, left: int) -> None:
+    """A failed one costs what it says; one that was cancelled and says nothing may have cost something, and stays as it was booked."""
+    told, url = host
+    gateway = await begun(serve, url)
+    booked = spent(gateway)
+    told.tell(status, usage)
+    await ask(gateway, "POST", "/v1/responses/resp_1/cancel", {})
+    assert spent(gateway) == (booked if left < 0 else left)
+    assert await is_proven(gateway)
+
+
+async def test_one_that_nobody_asks_for_is_looked_at(serve: Serve, host: tuple[Host, str], tmp_path: Path) -> None:
+    """An hour later, after a restart, with the key that has it."""
+    told, url = host
+    clock, store = ManualClock(), f"sqlite:///{tmp_path}/omnillm.db"
+    before = await begun(serve, url, store=store, clock=clock)
+    await before.service.server.drain()
+    await before.service.aclose()
+    after = await serve(CONFIG.replace("BASE", url).replace("STORE", store), clock=clock)
+    told.tell("completed", USAGE)
+    looks = after.program.batch_looks
+    clock.advance(HOUR_S + 700)
+    await until(lambda: looks._due > clock.now() and looks._task is None)
+    assert told.asked == ["POST /v1/responses", "GET /v1/responses/resp_1"]
+    assert spent(after) == EXACT
+    assert await is_proven(after)
+
+
+CREATED = {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1", "status": "in_progress", "output": []}}
+DELTA = {
+    "type": "response.output_text.delta",
+    "sequence_number": 1,
+    "item_id": "msg_1",
+    "output_index": 0,
+    "content_index": 0,
+    "delta": "Deep",
+}
+
+
+async def test_a_stream_that_was_left_is_taken_up_again(serve: Serve, host: tuple[Host, str]) -> None:
+    """By its id, which the client has read: it is the caller's own, with its key, and its last event says what it cost."""
+    told, url = host
+    told.events(CREATED, DELTA, is_whole=False)
+    gateway = await serve(CONFIG.replace("BASE", url).replace("STORE", "memory://"))
+    body = json.dumps(ASKED | {"stream": True}).encode()
+    head = f"POST /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {len(body)}\r\n\r\n"
+    line = await Line.open(gateway.port, Question("openai_responses", head.encode() + body))
+    assert await line.head() == 200
+    assert b"resp_1" in await line.piece()
+    line.reset()
+    await until(lambda: gateway.in_flight == 0)
+    assert spent(gateway) >= 500 * 8000
+    done = {
+        "type": "response.completed",
+        "sequence_number": 2,
+        "response": {"id": "resp_1", "status": "completed", "output": [], "usage": USAGE},
+    }
+    told.events(DELTA, done, is_whole=True)
+    again = await ask(gateway, "GET", "/v1/responses/resp_1?stream=true&starting_after=0")
+    assert (again.status, again.is_whole, told.asked[-1]) == (200, True, "GET /v1/responses/resp_1?stream=true&starting_after=0")
+    assert spent(gateway) == EXACT
+    assert await is_proven(gateway)
