@@ -63,9 +63,10 @@ bench-quick: $(VENV)/dev.stamp  ## one case in half a minute; fails when the rat
 instructions: $(VENV)/dev.stamp  ## what the pure parts cost in instructions; fails when one is 5 % over the table (needs valgrind)
 	$(BIN)/python -m benchmarks.instructions
 
-matrix: $(VENV)/dev.stamp  ## write the generated tables of docs/protocols and docs/providers anew
+matrix: $(VENV)/dev.stamp  ## write the generated tables of docs/ anew
 	$(BIN)/python scripts/protocol_matrix.py
 	$(BIN)/python scripts/provider_table.py
+	$(BIN)/python scripts/sdk_table.py
 
 fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
 	FUZZ_SECONDS=600 $(BIN)/pytest -q -p no:randomly -p no:xdist --timeout 1200 tests/protocols/test_fuzz.py
