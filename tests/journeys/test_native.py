@@ -227,6 +227,29 @@ async def test_a_history_is_compacted_where_it_can_be_read(fake: FakeProvider, g
     assert stranger.status == 404
 
 
+async def test_a_history_is_compacted_under_a_hard_budget(fake: FakeProvider, serve: Serve) -> None:
+    """Its bound is that of a generation, and what it told is charged; what has none, or no room, is refused before it is sent."""
+    text = CONFIG.replace("BASE", fake.base_url).replace("output: 1.6}", "output: 1.6, max_output: 1000}")
+    gateway, path = await serve(text), "/v1/responses/compact"
+
+    def settled() -> tuple[int, int]:
+        return next((each.settled_nanousd, each.reserved_nanousd) for each in gateway.program.controller.budgets() if each.name == "hard")
+
+    reply = await ask(gateway, "POST", path, b'{"model": "fake-small", "input": "How deep is the lake?"}', key=BOB)
+    assert (reply.status, settled()) == (200, (100 * 400 + 10 * 1600, 0))
+    fake.enqueue(FAULTS["reset_before_head"])
+    assert (await ask(gateway, "POST", path, b'{"model": "fake-small", "input": "How deep is the lake?"}', key=BOB)).status == 502
+    assert settled()[0] >= 100 * 400 + 10 * 1600 + 1000 * 1600
+    for body, code in (
+        (b'{"model": "fake-large", "input": "?"}', "price_unknown"),
+        (b'{"model": "fake-small", "model": "x"}', "repeated_member"),
+    ):
+        assert (await ask(gateway, "POST", path, body, key=BOB)).error["code"] == code
+    assert len(fake.log) == 2
+    assert await gateway.program.store.verify() == []
+    assert await gateway.wrong_costs() == []
+
+
 async def test_a_hard_budget_is_told_what_has_no_bound(fake: FakeProvider, gateway: Running) -> None:
     """Batches and what only the configuration opened are refused by name; files and lists cost nothing."""
     for method, path in (("POST", "batches"), ("GET", "vector_stores")):

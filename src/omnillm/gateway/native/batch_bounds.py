@@ -16,11 +16,12 @@ from omnillm.gateway.extras import NO_EXTRAS
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_lines import Line, uploaded_lines
-from omnillm.gateway.quote import Quoter
+from omnillm.gateway.quote import Quote, Quoter
 from omnillm.pricing.terms import PLAIN, Terms
+from omnillm.protocols.bound import COMPACTION
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
-from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT
+from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.native import BATCH
 from omnillm.records import Binding, Posting
@@ -35,6 +36,7 @@ TURN: Final = 64
 BATCH_TIER: Final = Terms(tier="batch")
 
 
+NO_INPUT: Final = b"null"
 NOTE: Final = "batch_bound"
 """The kind of a binding from an uploaded file to its bound, which stands as JSON in the place of a caller."""
 
@@ -147,8 +149,26 @@ class BatchBounds:
         figures = tuple(Figures(model, terms, self._digest((provider, model), terms)) for model, terms in asked)
         return BatchBound(amount_nanousd=amount, figures=figures)
 
-    def _bound(self, call: Call, provider: str, line: Line, model: str) -> tuple[int, str, tuple[str, ...]]:
-        """(nano-USD at most, model, the terms that it may be priced by) of one request. BadRequest: it has no bound."""
+    def of_history(self, call: Call, ask: NativeAsk) -> Quote | None:
+        """Of a history that is to be made short: that is one generation. None: no budget wants to know, or a soft one cannot.
+
+        Raises what such a call is refused with.
+        """
+        if ask.asked.operation.makes != COMPACTION or not call.caller.budgets:
+            return None
+        try:
+            told = _told(ask)
+            members = _read(told)
+            if bytes(members.get("input", NO_INPUT)) == NO_INPUT:  # it goes on from a response, and has none of its own
+                told = msgspec.json.encode({**members, "input": ""})
+            return self._quote(call, ask.provider, Line(OPENAI_RESPONSES, told), "")[0]
+        except OmniError:
+            if call.caller.is_hard:
+                raise
+            return None
+
+    def _quote(self, call: Call, provider: str, line: Line, model: str) -> tuple[Quote, str]:
+        """(the quote, the model) of one request. BadRequest: it has no bound."""
         protocol = PROTOCOLS[line.protocol]
         members = read_members(line.body)
         peek = protocol.peek_request(members)
@@ -161,8 +181,14 @@ class BatchBounds:
         assert quoter is not None
         quote, _ = quoter.quote(one, Plan(targets=(target,), public_model=model, route=provider))
         if quote.injected_cap is not None:
-            raise BadRequest("A request of the batch has no output cap, and its model's own is not known.", code="unbounded_cost")
-        key = (provider, model)
+            raise BadRequest("A request has no output cap, and its model's own is not known.", code="unbounded_cost")
+        return quote, model
+
+    def _bound(self, call: Call, provider: str, line: Line, model: str) -> tuple[int, str, tuple[str, ...]]:
+        """(nano-USD at most, model, the terms that it may be priced by) of one request. BadRequest: it has no bound."""
+        quote, model = self._quote(call, provider, line, model)
+        quoter, key = self._quoter, (provider, model)
+        assert quoter is not None
         asked = quote.extras.get(key, NO_EXTRAS).terms
         terms = msgspec.structs.replace(asked, tier=BATCH_TIER.tier)
         price = quoter.prices.find(key, terms) or quoter.price(quote, key)

@@ -99,8 +99,9 @@ class NativeEngine:
             call = msgspec.structs.replace(call, headers={**call.headers, b"content-type": b"application/json"})
         named, model = await self._read(call, ask)
         bound, upload = await self._bounds.of_batch(call, ask), await self._bounds.of_upload(call, ask)
+        quote = self._bounds.of_history(call, ask)
         for each in (model,) if bound is None else bound.models:
-            self._check_cost(call, ask, each, is_bounded=bound is not None)
+            self._check_cost(call, ask, each, is_bounded=bound is not None or quote is not None)
         if bound is not None and len(bound.models) == 1:
             model = bound.models[0]
         if model:
@@ -112,7 +113,7 @@ class NativeEngine:
         with self.open(call, ask, model, pin) as case:
             amount = 0 if bound is None else bound.amount_nanousd
             tokens = expected_tokens(ask.asked.operation, ask.endpoint, ask.body)
-            case.quote = msgspec.structs.replace(case.quote, tokens=tokens, amount_nanousd=amount, fixed_nanousd=amount)
+            case.quote = quote or msgspec.structs.replace(case.quote, tokens=tokens, amount_nanousd=amount, fixed_nanousd=amount)
             await self.admit(case, is_free=ask.asked.operation.metering.is_free)
             exchange = await self.send(case, ask)
             relay = await NativeRelay.open(case, ask.asked, ask.endpoint, exchange)
