@@ -22,7 +22,7 @@ budgets: [{{name: everything, limit_usd: 5, period: total}}]
 virtual_keys: [{{name: ada, key: {KEY}}}]
 pricing:
   overrides:
-    openai/m: {{input: 2, output: 8, context: 10000, per_tool: {{web_search: 0.01}}}}
+    openai/m: {{input: 2, output: 8, context: 10000, per_tool: {{web_search: 0.01}}, service_tiers: {{flex: {{input: 1, output: 4}}}}}}
 """
 ASKED = {"model": "openai/m", "input": "How deep is the lake?", "background": True, "max_output_tokens": 500}
 USAGE = {"input_tokens": 8, "output_tokens": 20, "total_tokens": 28}
@@ -113,6 +113,24 @@ async def test_its_paid_tools_are_settled_with_it(serve: Serve, host: tuple[Host
     told.tell("incomplete", USAGE, [{"type": "web_search_call", "id": "ws_1", "status": "completed"}])
     await ask(gateway, "GET", "/v1/responses/resp_1")
     assert spent(gateway) == EXACT + 10_000_000
+    assert await is_proven(gateway)
+
+
+async def test_it_costs_what_its_tier_does(serve: Serve, host: tuple[Host, str]) -> None:
+    """The one in which it was written, where that is told, and not the one that was asked for: whole, and in a stream's last event."""
+    told, url = host
+    gateway = await begun(serve, url)
+    told.tell("completed", USAGE)
+    told.told["service_tier"] = "flex"
+    await ask(gateway, "GET", "/v1/responses/resp_1")
+    assert spent(gateway) == EXACT // 2
+    told.tell("queued")
+    told.told["id"] = "resp_2"
+    assert (await ask(gateway, "POST", "/v1/responses", ASKED)).status == 200
+    told.tell("completed", USAGE)
+    told.events({"type": "response.completed", "sequence_number": 2, "response": told.told | {"service_tier": "flex"}}, is_whole=True)
+    await ask(gateway, "GET", "/v1/responses/resp_2?stream=true")
+    assert spent(gateway) == EXACT
     assert await is_proven(gateway)
 
 

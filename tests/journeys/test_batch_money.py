@@ -400,7 +400,7 @@ def test_results_are_read_however_they_are_cut(cuts: int) -> None:
         results.feed(told[at : at + cuts])
     results.finish()
     [(group, (usage, requests))] = results.usages.items()
-    assert (results.is_readable, group, usage.total_tokens, requests) == (True, ("m", 1000, ""), 12, 1)
+    assert (results.is_readable, group, usage.total_tokens, requests) == (True, ("m", 1000, "", None), 12, 1)
     results.feed(b"half a lin")
     results.finish()
     assert not results.is_readable

@@ -101,6 +101,8 @@ class Group(NamedTuple):
     """Tokens: no prompt of them is longer. A price may depend on how long each prompt is."""
     place: str = ""
     """Where they were computed, if that was told."""
+    tier: str | None = None
+    """The service tier that a response was written in, as price lists call it; None: that was not told."""
 
 
 class Together(NamedTuple):

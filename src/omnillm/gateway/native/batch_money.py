@@ -26,6 +26,7 @@ from omnillm.pricing.cost import cost_of_many
 from omnillm.pricing.reference import BOUND
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.priced import served_tier
 from omnillm.providers.batches import FINAL, answer_files, inline_results, job_status, succeeded
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.native_replies import id_member
@@ -119,10 +120,10 @@ class BatchMoney:
         if len(read) == len(parts) and any(read):
             await self.settle(made_by, _joined(read))
 
-    async def note_usage(self, made_by: str, usage: Usage | None) -> None:
-        """What the stream of one response told in the end; None: nothing."""
+    async def note_usage(self, made_by: str, usage: Usage | None, *, tier: object) -> None:
+        """What the stream of one response told in the end; None: nothing. `tier`: in the provider's words."""
         if usage is not None:
-            await self.settle(made_by, {Group("", usage.prompt_tokens): Together(usage, 1)})
+            await self.settle(made_by, {Group("", usage.prompt_tokens, tier=served_tier(tier)): Together(usage, 1)})
 
     async def settle(self, made_by: str, usages: Usages) -> None:
         """Book the difference to what was booked, in the periods of the call that made the batch. Once, whoever says it again.
@@ -180,11 +181,11 @@ class BatchMoney:
         """
         prices, total, versions = self._prices, 0, dict[str, None]()
         assert prices is not None
-        for (named, longest, place), (usage, requests) in usages.items():
+        for (named, longest, place, tier), (usage, requests) in usages.items():
             is_served = attempt.provider in prices.sections  # a reload may have taken the provider away
             names = [name for name in (named, attempt.model) if name and is_served]
             placed = msgspec.structs.replace(BATCH_TIER, place=place)
-            terms = (placed, BATCH_TIER, PLAIN) if is_batch else (booked_terms(attempt.price_version), PLAIN)
+            terms = (placed, BATCH_TIER, PLAIN) if is_batch else (served_terms(attempt.price_version, tier), PLAIN)
             found = (prices.find((attempt.provider, name), each) for name in (names if is_batch else names[-1:]) for each in terms)
             price = next((each for each in found if each is not None), None)
             if price is None:
@@ -235,9 +236,10 @@ class BatchMoney:
         return binding.caller if binding is not None and binding.provider == provider else None
 
 
-def booked_terms(price_version: str) -> Terms:
-    """Of a row that was charged by its bound: what stands between figures and bound."""
-    return Terms.parse(price_version.partition(BOUND)[0].partition(";")[2])
+def served_terms(price_version: str, tier: str | None) -> Terms:
+    """Of a row that was charged by its bound: what stands between figures and bound, but for the tier that was told since."""
+    booked = Terms.parse(price_version.partition(BOUND)[0].partition(";")[2])
+    return booked if tier is None else msgspec.structs.replace(booked, tier=tier)
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> None:
@@ -251,7 +253,8 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
     """By model, what a batch that is over has used, where it says so; None: its results will."""
     usage = usage_of(endpoint, body)
     if usage is not None and usage.total_tokens:
-        return {Group(str(told.get("model") or ""), usage.prompt_tokens): Together(usage, 1)}
+        tier = served_tier(told.get("service_tier"))
+        return {Group(str(told.get("model") or ""), usage.prompt_tokens, tier=tier): Together(usage, 1)}
     if not succeeded(endpoint, told):
         return {}
     inline = inline_results(told)

@@ -127,6 +127,11 @@ class NativeRelay:
         """That a stream has told so far."""
         return None if self._watch is None else _believed(self._watch.usage)
 
+    @property
+    def tier(self) -> object:
+        """Under which a stream of events said that it is served, in the provider's words."""
+        return self._watch.tier if isinstance(self._watch, NativeWatch) else None
+
     async def _hold(self) -> None:
         size = 0
         while size <= MEMORY_BYTES:

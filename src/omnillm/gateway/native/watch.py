@@ -108,6 +108,11 @@ class NativeWatch:
         return reported[0] if reported else self._usage
 
     @property
+    def tier(self) -> object:
+        """Under which it is served, in the provider's words; None: that was not told."""
+        return next((watch.tier for watch in self._watches if watch.tier is not None), None)
+
+    @property
     def is_whole(self) -> bool:
         """Whether the last event was complete."""
         return self._reader is None or self._reader.finish()
