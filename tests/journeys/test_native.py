@@ -160,6 +160,13 @@ async def test_an_opened_path_lists_nothing_of_another(fake: FakeProvider, gatew
     assert (await ask(gateway, "GET", f"{stores}/vs_old", key=DORA)).body == b'{"id":"vs_old","data":[1,{"x":[]}]}'
 
 
+async def test_who_changes_what_all_share_does_not_become_its_owner(fake: FakeProvider, gateway: Running) -> None:
+    """A store that was made elsewhere stays everybody's, though the reply to a change names it as the reply to its making does."""
+    fake.shelf("sk-a").keep("vector_stores", "vs_2025", {"id": "vs_2025"})
+    assert (await ask(gateway, "POST", "/v1/vector_stores/vs_2025", b'{"metadata": {}}')).json["metadata"] == {}
+    assert (await ask(gateway, "GET", "/v1/vector_stores/vs_2025", key=DORA)).json["metadata"] == {}
+
+
 async def test_an_opened_path_stands_at_the_root_as_well(fake: FakeProvider, gateway: Running) -> None:
     """Where SDKs ask that know the gateway by its root alone; what nobody opened is told where else it may be."""
     made = (await ask(gateway, "POST", "/v1/vector_stores", b"{}")).json["id"]

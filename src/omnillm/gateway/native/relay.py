@@ -211,7 +211,8 @@ class NativeRelay:
         case, upstream_headers = self.case, self.headers
         reply = _decoded(body)
         usage = None if self._asked.operation.metering.is_free else self._usage(body)
-        self.made = tuple(dict.fromkeys(made(self._asked.operation, reply, id_member(self._endpoint))))
+        told = dict.fromkeys(made(self._asked.operation, reply, id_member(self._endpoint)))
+        self.made = tuple(each for each in told if each not in self._asked.named)  # who changes what was there has not made it
         if self.made:
             case.bind(self.lease, self.made)
         headroom = PROTOCOLS[self._endpoint.protocols[0]].read_headroom(upstream_headers, case.call.wall)

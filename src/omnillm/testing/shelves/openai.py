@@ -36,8 +36,8 @@ def answer(shelf: Shelf, request: Request) -> Answer | None:  # noqa: C901, PLR0
         case ("POST", "vector_stores"):
             store: Json = {"id": f"vs_{shelf.serial()}", "object": "vector_store", "created_at": request.created, "status": "completed"}
             return Answer.json(shelf.keep("vector_stores", store["id"], store | request.json))
-        case ("GET", "vector_stores", name):
-            return _change(shelf, "vector_stores", name)
+        case ("GET" | "POST" as method, "vector_stores", name):
+            return _change(shelf, "vector_stores", name, **(request.json if method == "POST" else {}))
         case (_, "conversations", *rest):
             return _conversation(shelf, request, rest)
         case ("GET", "files" | "batches" | "responses" as kind, name):
