@@ -16,7 +16,7 @@ providers:
   openai: {{kind: openai, base_url: BASE, passthrough: ["/videos*"], keys: [{{label: a, key: sk-a}}, {{label: b, key: sk-b}}]}}
   gemini: {{kind: gemini, base_url: BASE, passthrough: ["/models/*:predictLongRunning", "/models/*/operations/*"], keys: [{{label: a, key: sk-a}}, {{label: b, key: sk-b}}]}}
   keyed: {{kind: openai_compatible, base_url: BASE, auth: {{query: key}}, passthrough: ["/videos*"], keys: [{{label: a, key: sk-a}}]}}
-virtual_keys: [{{name: ada, key: {KEY}}}]
+virtual_keys: [{{name: ada, key: {KEY}}}, {{name: bob, key: sk-omni-bob-0123456789}}]
 """
 VIDEO = "/providers/openai/v1/videos/v_1/content"
 
@@ -173,6 +173,19 @@ async def test_what_goes_on_for_long_is_asked_for_where_it_was_begun(ask: Asking
         assert (await ask("GET", f"{model}/operations/op1x", begun)).status == 200
     keys = [re.search(rb"x-goog-api-key: (\S+)", head)[1] for head in host.heard]
     assert len(set(keys[1:])) == 1 < len(set(keys))
+
+
+async def test_no_part_of_a_list_shows_what_is_anothers(ask: Asking, host: Host) -> None:
+    """Nor a list that is the whole of a reply."""
+    made = reply("200 OK", b'{"id": "video_1"}', content_type="application/json")
+    assert (await ask("POST", "/providers/openai/v1/videos", made)).status == 200
+    part = reply("206 Partial", b'"id": "video_1"}]', content_type="application/json", content_range="bytes 1-9/10")
+    assert (await ask("GET", "/providers/openai/v1/videos", part, range="bytes=1-")).status == 400
+    bare = reply("200 OK", b'[{"id": "video_1"}, {"id": "video_2"}]', content_type="application/json")
+    assert (await ask("GET", "/providers/openai/v1/videos", bare)).json == [{"id": "video_1"}, {"id": "video_2"}]
+    assert (await ask("GET", "/providers/openai/v1/videos", bare, authorization="Bearer sk-omni-bob-0123456789")).json == [
+        {"id": "video_2"}
+    ]
 
 
 async def test_how_often_to_ask_again_is_told(ask: Asking) -> None:

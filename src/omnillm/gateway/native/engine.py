@@ -56,8 +56,8 @@ from omnillm.transport.spool import Spool
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
-CONFLICT: Final = 409
-"""A batch that is over cannot be cancelled."""
+PARTIAL, CONFLICT = 206, 409
+"""The second: a batch that is over cannot be cancelled."""
 STORED: Final = "stored_responses"
 TELLING: Final = frozenset({BATCHES, STORED})
 """Families whose replies tell what became of something that costs."""
@@ -153,6 +153,8 @@ class NativeEngine:
         elif relay.whole is not None and operation.family in TELLING:
             await self._batches.note_status(relay.case, ask.endpoint, relay.whole, is_new=operation.makes == BATCH, asked=name)
         elif relay.whole and operation.family == UNLISTED and ask.method == "GET" and relay.case.call.caller.name:
+            if relay.status == PARTIAL:
+                raise BadRequest("JSON is shown whole here, because what is another's is left out: ask without a range.")
             member, caller = id_member(ask.endpoint), relay.case.call.caller.name
             kind = kind_below(ask.asked.path)
             relay.whole = await without_others(relay.whole, self._settlement.bindings, caller, kind=kind, member=member)

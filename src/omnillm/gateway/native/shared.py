@@ -12,8 +12,9 @@ _page: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 async def without_others(body: bytes, bindings: Bindings, caller: str, *, kind: str, member: str) -> bytes:
     """A reply as it came, or with the entries of its lists left out that another caller made. `member`: what names an entry."""
+    is_list = body.lstrip()[:1] == b"["
     try:
-        page: dict[str, Any] = dict(_page(body))
+        page: dict[str, Any] = dict(_page(b'{"data":%b}' % body if is_list else body))
     except UNREADABLE:
         return body
     is_changed = False
@@ -22,7 +23,7 @@ async def without_others(body: bytes, bindings: Bindings, caller: str, *, kind: 
         kept = [entry for entry in entries if await _is_shown(entry, bindings, caller, (kind, member))]
         if len(kept) < len(entries):
             page[name], is_changed = kept, True
-    return msgspec.json.encode(page) if is_changed else body
+    return msgspec.json.encode(page["data"] if is_list else page) if is_changed else body
 
 
 def _entries(raw: msgspec.Raw) -> list[msgspec.Raw]:
