@@ -3,10 +3,9 @@
 import tracemalloc
 
 import pytest
-from httptools import HttpParserError, HttpRequestParser
 
-from omnillm.errors import TooLarge
-from omnillm.server.head import _Fields, is_host, read_head
+from omnillm.errors import BadRequest, TooLarge
+from omnillm.server.head import is_host, read_head
 
 
 def test_a_host_longer_than_any_name_is_not_remembered() -> None:
@@ -25,12 +24,10 @@ def test_a_host_longer_than_any_name_is_not_remembered() -> None:
     assert not is_host(b"api.example.com:443:1")
 
 
-def test_fields_beyond_the_most_are_not_read() -> None:
-    """Sixteen thousand of one name in 64 KB, joined one by one, cost 30 ms, and anybody may send them."""
-    head = b"GET / HTTP/1.1\r\nhost: x\r\n" + b"a:\r\n" * 16_000 + b"\r\n"
+def test_more_fields_than_the_most_are_refused_unread() -> None:
+    """Sixteen thousand of one name in 64 KB, joined one by one, cost 30 ms, and anybody may send them. What is wrong with them nobody sees."""
+    line, wrong, field = b"GET / HTTP/1.1\r\n", b"no colon\r\n", b"a:\r\n"
+    with pytest.raises(BadRequest, match="malformed"):
+        read_head(line + wrong + 99 * field + b"\r\n", peer="", most_fields=100)
     with pytest.raises(TooLarge, match="more than 100 header fields"):
-        read_head(head, peer="", most_fields=100)
-    fields = _Fields(100)
-    with pytest.raises(HttpParserError):
-        HttpRequestParser(fields).feed_data(head)
-    assert len(fields.found) + fields.repeats == 100
+        read_head(line + wrong + 100 * field + b"\r\n", peer="", most_fields=100)

@@ -26,25 +26,18 @@ CONTROLS = frozenset(map(chr, (*range(32), 127)))
 
 
 class _Fields:
-    """What llhttp calls back on, up to `most` fields: anybody may send a head. `repeats` counts those whose name came before."""
+    """What llhttp calls back on."""
 
-    __slots__ = ("found", "is_full", "most", "repeats")
+    __slots__ = ("found",)
 
-    def __init__(self, most: int) -> None:
+    def __init__(self) -> None:
         self.found: dict[bytes, bytes] = {}
-        self.repeats = 0
-        self.most = most
-        self.is_full = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         found = self.found
-        if len(found) + self.repeats >= self.most:
-            self.is_full = True
-            raise OverflowError
         name = name.lower()
         value = value.rstrip()
         if name in found:
-            self.repeats += 1
             value = b"%b, %b" % (found[name], value)
         found[name] = value
 
@@ -69,7 +62,9 @@ def read_head(head: bytes, *, peer: str, most_fields: int) -> Request:
 
 
 def _parse_fields(head: bytes, most_fields: int) -> dict[bytes, bytes]:
-    fields = _Fields(most_fields)
+    if head.count(b"\n") > most_fields + 2:  # beside the request line and the empty one; nobody has to be known to send a head
+        raise TooLarge(f"There are more than {most_fields} header fields.", code="header_too_large", status=431)
+    fields = _Fields()
     try:
         HttpRequestParser(fields).feed_data(head)
     except HttpParserUpgrade:
@@ -77,8 +72,6 @@ def _parse_fields(head: bytes, most_fields: int) -> dict[bytes, bytes]:
     except HttpParserInvalidMethodError as exc:
         raise BadRequest("The method is not known.", code="method_not_implemented", status=501) from exc
     except HttpParserError as exc:
-        if fields.is_full:
-            raise TooLarge(f"There are more than {most_fields} header fields.", code="header_too_large", status=431) from None
         raise BadRequest(f"The head is malformed: {exc}.") from exc
     return fields.found
 
