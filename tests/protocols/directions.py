@@ -1,7 +1,7 @@
 """One translation and what became of it; a reply as the events of a stream; and what each official SDK makes of the result."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from anthropic.types import Message as AnthropicMessage
@@ -9,7 +9,7 @@ from anthropic.types import RawMessageStreamEvent
 from google.genai.types import GenerateContentResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from omnillm.errors import ProtocolError
 from omnillm.framing.sse import Frame, SseReader
@@ -19,6 +19,9 @@ from omnillm.model import (
     CitationAdded,
     Completed,
     Finished,
+    ImageBase64,
+    ImageFile,
+    ImageUrl,
     InlineSource,
     LlmRequest,
     LlmResponse,
@@ -213,6 +216,8 @@ def _bare_part(part: MessagePart) -> MessagePart:
     part = msgspec.structs.replace(part, cache_control=None)
     if isinstance(part, Audio) and isinstance(part.source, InlineSource):
         return msgspec.structs.replace(part, source=InlineSource(data=part.source.data, media_type=""))
+    if isinstance(part, ImageUrl | ImageBase64 | ImageFile) and part.detail == "auto":
+        return msgspec.structs.replace(part, detail="")
     return part
 
 
@@ -278,10 +283,12 @@ _BODIES: dict[str, Any] = {
     "anthropic_messages": AnthropicMessage.model_validate_json,
     "gemini_generate_content": GenerateContentResponse.model_validate_json,
 }
+_BY_TYPE = Field(discriminator="type")
+"""An event is of the kind that it says: the others need not be tried."""
 _EVENTS: dict[str, Any] = {
     "openai_chat": ChatCompletionChunk.model_validate_json,
-    "openai_responses": TypeAdapter(ResponseStreamEvent).validate_json,
-    "anthropic_messages": TypeAdapter(RawMessageStreamEvent).validate_json,
+    "openai_responses": TypeAdapter(Annotated[ResponseStreamEvent, _BY_TYPE]).validate_json,
+    "anthropic_messages": TypeAdapter(Annotated[RawMessageStreamEvent, _BY_TYPE]).validate_json,
     "gemini_generate_content": GenerateContentResponse.model_validate_json,
 }
 

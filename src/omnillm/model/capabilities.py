@@ -35,6 +35,8 @@ class BuiltinTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     blocked_domains: tuple[str, ...] = ()
     user_location: Any = None
     """{"type": "approximate", "city", "region", "country", "timezone"}: the same in OpenAI and Anthropic."""
+    search_context_size: str = ""
+    """OpenAI: low, medium, high."""
     server_label: str = ""
     """mcp."""
     server_url: str = ""

@@ -87,10 +87,11 @@ class _ThinkingBlock(OpenBlock):
 
     def say(self, event: ReasoningDelta) -> bytes:
         text = event.text
-        if event.summary_index is not None and event.summary_index != self._summary:
-            text = f"\n\n{text}" if self.is_open else text
+        if event.summary_index != self._summary:
+            text = f"\n\n{text}" if self.is_open and text else text
             self._summary = event.summary_index
-            self._note_summary()
+            if event.summary_index is not None:
+                self._note_summary()
         return self._opened() + self.words(text) if text else b""
 
     def sign(self, opaque: Opaque) -> bytes:

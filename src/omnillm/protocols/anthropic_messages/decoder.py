@@ -93,6 +93,8 @@ class MessageDecoder:
         if read is None:
             if "error" in event and kind is None:  # some hosts send an error without its type
                 return self._error(event)
+            if kind != "ping":
+                self._losses.drop("events", "an event that the gateway does not know")
             return ()
         return read(self, event)
 
@@ -118,7 +120,10 @@ class MessageDecoder:
             _grow(block, kind, delta)
             return ()
         read = self._DELTAS.get(kind)
-        return () if read is None else read(self, block, delta)
+        if read is None:
+            self._losses.drop("events", "a delta that the gateway does not know")
+            return ()
+        return read(self, block, delta)
 
     def _thinking_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         return (ReasoningDelta(index=block.index, text=text(delta.get("thinking"), "delta.thinking")),)

@@ -34,7 +34,7 @@ PREFIX = "msg_"
 _MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL
 _STOP: Final = FinishReason.STOP
 """Bound once: CPython 3.11 looks a member up on its enum ten times as slowly as a name in a module."""
-_UNSHOWN = frozenset({"image", "document"})
+_UNSHOWN = frozenset({"image", "document", "tool_result"})
 """Blocks that no reply of the Messages API has."""
 MALFORMED = "The model made a malformed tool call."
 """Said where a reply would have nothing else: an agent must not end in silence."""
@@ -69,6 +69,8 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         for name, value in response.vendor_extensions.items():
             body.setdefault(name, value)
         return body
+    for name in candidate.message.vendor_extensions:
+        losses.drop(f"candidates[0].message.vendor_extensions.{name}", "the Messages API does not know it")
     for name in candidate.vendor_extensions:
         losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
     for name in response.vendor_extensions:
@@ -164,11 +166,12 @@ def reply_reasoning(part: Reasoning, place: Place, writer: BlockWriter) -> Block
         if part.is_redacted or not (part.text or part.summary):
             writer.drop(place, "reasoning without content")
             return None
-        return reasoning_block(part, unsigned(writer), place, writer)
-    if part.is_redacted and opaque.issuer.protocol == GEMINI:
-        writer.approximate(place, "said as thinking without text", "is_redacted")
-        part = replace(part, is_redacted=False)
-    block = reasoning_block(part, carried(opaque), place, writer)
+        block = reasoning_block(part, unsigned(writer), place, writer)
+    else:
+        if part.is_redacted and opaque.issuer.protocol == GEMINI:
+            writer.approximate(place, "said as thinking without text", "is_redacted")
+            part = replace(part, is_redacted=False)
+        block = reasoning_block(part, carried(opaque), place, writer)
     if part.vendor_extensions:
         writer.extend(block, part.vendor_extensions, path_of(place))
     return block

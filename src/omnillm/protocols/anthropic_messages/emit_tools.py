@@ -8,6 +8,7 @@ from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.parse_tools import NO_ARGUMENTS
 from omnillm.protocols.anthropic_messages.schema import strict_schema
+from omnillm.protocols.tool_options import drop_options
 
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
@@ -19,7 +20,7 @@ _SERVER_TOOLS = {
 """The dated tool for a kind that comes from another protocol, and what it can be told."""
 _APPROXIMATE = {"type": "approximate"}
 """Of a place, which OpenAI need not say."""
-_SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location")
+_SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size")
 
 
 def emit_tools(request: LlmRequest, writer: BlockWriter) -> list[dict[str, Any]]:
@@ -82,6 +83,7 @@ def _builtin(tool: BuiltinTool, path: str, writer: BlockWriter) -> dict[str, Any
         return None
     if tool.native is not None:
         writer.losses.approximate(path, f"said as {known[0]}")
+    drop_options(tool, path, writer.losses)
     return _server_tool(tool, known, path, writer)
 
 
@@ -90,7 +92,7 @@ def _server_tool(tool: BuiltinTool, known: tuple[str, frozenset[str]], path: str
     written: dict[str, Any] = {"type": kind, "name": tool.kind}
     for word in _SERVER_WORDS:
         value = getattr(tool, word)
-        if value is None or value == ():
+        if value is None or value in ((), ""):
             continue
         if word in words:
             written[word] = list(value) if type(value) is tuple else _APPROXIMATE | value if type(value) is dict else value

@@ -126,6 +126,8 @@ class MessageEncoder:
         self.response_id = event.id if self._is_own and event.id else PREFIX + self._context.id
         self._usage = event.usage
         usage = usage_object(event.usage or Usage(), None, self._losses, event.service_tier)
+        if event.usage is None:
+            del usage["cache_creation"]  # the last event cannot correct it
         message: dict[str, Any] = {
             "id": self.response_id,
             "type": "message",
@@ -153,7 +155,7 @@ class MessageEncoder:
             self._finished = event
         return b""
 
-    def _complete(self, event: Completed) -> bytes:  # noqa: ARG002 - one signature for every event
+    def _complete(self, event: Completed) -> bytes:
         finished = self._finished
         if finished is None:
             self._losses.approximate("candidates", "no answer is said as an empty one, refused")
@@ -173,6 +175,8 @@ class MessageEncoder:
                 said[name] = value
             elif name != "stop_details" or not self._is_own:
                 self._losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
+        for name in event.vendor_extensions:
+            self._losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
         return told + b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
 
     def _stop_reason(self, finished: Finished) -> str:

@@ -87,7 +87,8 @@ def _capabilities(body: dict[str, Any], extensions: VendorExtensions) -> Capabil
 
 class _Turn(msgspec.Struct, gc=False):
     role: str
-    content: str | list[Any]
+    content: str | list[Any] | None = None
+    """None: a system message that only sets something from there on, by a member of its own (`output_config`)."""
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -166,10 +167,14 @@ def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) 
         role, content = _ROLES.get(turn.role), turn.content
         if role is None:
             raise Unfit(f"messages[{n}].role", '"user", "assistant" or "system"')
-        extensions = {} if turns is None or len(turns[n]) == 2 else rest(turns[n], _MESSAGE)
+        extensions = {} if turns is None or (len(turns[n]) == 2 and content is not None) else rest(turns[n], _MESSAGE)
         parts: tuple[MessagePart, ...]
         if isinstance(content, str):
             parts = (Text(text=content),) if content else ()
+        elif content is None:
+            if "output_config" not in extensions or role is not _SYSTEM:
+                raise Unfit(f"messages[{n}].content", "given")
+            parts = ()
         else:
             results, parts = _blocks(content, role, n, losses)
             if results:

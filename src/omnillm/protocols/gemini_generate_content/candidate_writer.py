@@ -49,6 +49,8 @@ class CandidateWriter:
         self._pieces: list[str] = []
         self._sound = False
         self._summaries: dict[int, bool] = {}
+        self._is_summed_up = False
+        """Whether the last words of a reasoning were its summary's."""
         self._opaque: Opaque | None = None
         self._citations: list[Citation] = []
         self._waiting: dict[int, list[Any]] = {}
@@ -102,6 +104,7 @@ class CandidateWriter:
     def _start(self, event: PartStarted, parts: Parts) -> None:
         part = self._part = event.part
         self._pieces, self._citations, self._summaries, self._opaque, self._sound = [], [], {}, None, False
+        self._is_summed_up = False
         _START.get(type(part), CandidateWriter._start_whole)(self, part, parts)
 
     def _start_whole(self, part: MessagePart, parts: Parts) -> None:
@@ -157,6 +160,8 @@ class CandidateWriter:
 
     def _text(self, event: TextDelta, parts: Parts) -> None:
         if not event.text:
+            if event.logprobs is not None:
+                self._place.drop(".logprobs", "they came without a text")
             return
         self._say(Text, event.text, parts)
         if event.logprobs is not None:
@@ -170,9 +175,11 @@ class CandidateWriter:
         if event.summary_index is not None:
             self._summarize(event.summary_index, event.text, parts)
         elif event.text:
-            self._say(Reasoning, event.text, parts)
+            self._say(Reasoning, f"\n\n{event.text}" if self._is_summed_up else event.text, parts)
+            self._is_summed_up = False
 
     def _summarize(self, number: int, text: str, parts: Parts) -> None:
+        self._is_summed_up = True
         if number not in self._summaries:
             self._summaries[number] = True
             if self._pieces:

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
 from omnillm.protocols.gemini_generate_content.parse_tools import KINDS
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
+from omnillm.protocols.tool_options import drop_options
 
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _WORDS = {kind: word for word, kind in KINDS.items()}
-_SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "server_label", "server_url")
+_SERVER_WORDS = ("max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size", "server_label", "server_url")
 _NO_CHOICE = ToolChoice(mode="auto")
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
 
@@ -63,6 +64,7 @@ def _builtin(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any] | Non
     for name in _SERVER_WORDS:
         if getattr(tool, name):
             place.losses.drop(f"{path}.{name}", f"{word} does not know it")
+    drop_options(tool, path, place.losses)
     return {word: {}}
 
 

@@ -23,6 +23,11 @@ def read_logprobs(value: Any) -> dict[str, Any] | None:
     return {"content": content, "refusal": None}
 
 
+def says_all(logprobs: dict[str, Any], value: Any) -> bool:
+    """Tell whether the object is the whole `logprobsResult`: it has no place for the tokens' ids, nor for their sum."""
+    return write_logprobs(logprobs, Losses(), 0) == value
+
+
 def write_logprobs(logprobs: Any, losses: Losses, number: int) -> dict[str, Any] | None:
     path = f"candidates[{number}].logprobs"
     content = logprobs.get("content") if type(logprobs) is dict else None

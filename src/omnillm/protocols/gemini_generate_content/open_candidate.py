@@ -18,7 +18,7 @@ from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, MessagePart, Opaque, Reasoning, Text, ToolCall
 from omnillm.protocols.gemini_generate_content.finish import UNSPECIFIED, read_finish
 from omnillm.protocols.gemini_generate_content.grounding import read_citations
-from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs
+from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs, says_all
 from omnillm.protocols.gemini_generate_content.parse_parts import ReplyReader, parse_part
 from omnillm.protocols.gemini_generate_content.parse_reply import CANDIDATE, known_members, lone_signature
 from omnillm.protocols.gemini_generate_content.partial_args import PartialCall
@@ -81,15 +81,22 @@ class OpenCandidate:
         more = known_members(candidate, CANDIDATE, OF_CANDIDATE, self._losses, f"candidates[{self.number}].")
         logprobs = more.pop("logprobsResult", None)
         self._extensions.update(more)
-        return None if logprobs is None else read_logprobs(logprobs)
+        read = None if logprobs is None else read_logprobs(logprobs)
+        if read is not None and not says_all(read, logprobs):
+            self._losses.drop(f"candidates[{self.number}].logprobsResult", "of each token its text and probability alone are told")
+        return read
 
     def _attach(self, logprobs: dict[str, Any], events: Events, begin: int) -> None:
-        """Add the log probabilities of a chunk to its first piece of text."""
+        """Add the log probabilities of a chunk to its first piece of text; where it has none, to the text that is being said."""
         for at in range(begin, len(events)):
             event = events[at]
             if type(event) is TextDelta:
                 events[at] = TextDelta(index=event.index, text=event.text, candidate=self.number, logprobs=logprobs)
                 return
+        if self._open is Text:
+            events.append(TextDelta(index=self._index, text="", candidate=self.number, logprobs=logprobs))
+        else:
+            self._losses.drop(f"candidates[{self.number}].logprobs", "they came without a text")
 
     def _take_part(self, part: Any, events: Events) -> None:
         if type(part) is dict:

@@ -8,7 +8,7 @@ from omnillm.model.message import Issuer, Message, MessagePart, MessageRole, Rea
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.gemini_generate_content.finish import read_finish
 from omnillm.protocols.gemini_generate_content.grounding import read_citations
-from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs
+from omnillm.protocols.gemini_generate_content.logprobs import read_logprobs, says_all
 from omnillm.protocols.gemini_generate_content.parse_parts import ReplyReader, parse_parts
 from omnillm.protocols.gemini_generate_content.place import NAME
 from omnillm.protocols.gemini_generate_content.shapes_of_replies import OF_CANDIDATE, OF_REPLY, is_known
@@ -78,6 +78,8 @@ def _candidate(candidate: dict[str, Any], position: int, reader: ReplyReader, lo
     parts = signed_before(parse_parts(optional_array(content, "parts", "content"), reader, "content.parts"))
     extensions = known_members(candidate, CANDIDATE, OF_CANDIDATE, losses, f"candidates[{position}].")
     logprobs = read_logprobs(extensions["logprobsResult"]) if "logprobsResult" in extensions else None
+    if logprobs is not None and says_all(logprobs, extensions["logprobsResult"]):
+        del extensions["logprobsResult"]
     if "groundingMetadata" in extensions:
         parts = _cited(parts, extensions["groundingMetadata"])
     native = optional_text(candidate, "finishReason")

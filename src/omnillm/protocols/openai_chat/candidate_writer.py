@@ -35,6 +35,10 @@ _TEXT_END = b"}" + _END
 _FIRST: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
 
 
+_NO_SUMMARY = -1
+"""In the place of the number of a summary's part: the reasoning itself is being said, behind a summary."""
+
+
 class CandidateWriter:
     __slots__ = (
         "_calls",
@@ -123,6 +127,9 @@ class CandidateWriter:
             elif part.summary_index != event.summary_index:
                 said = "\n\n" + said
             part.summary_index = event.summary_index
+        elif part.summary_index is not None and part.summary_index >= 0:
+            said = "\n\n" + said
+            part.summary_index = _NO_SUMMARY
         part.think(said)
         return self._prefix + b'{"reasoning_content":' + _encode(said) + b"}" + _END
 

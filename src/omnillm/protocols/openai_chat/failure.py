@@ -43,7 +43,9 @@ _VERDICT_OF_OPENING = (
 )
 """How the message of an error without a telling word begins. Only the beginning counts: further on it may quote the caller."""
 
-_TYPES = {402: "insufficient_quota", 408: "timeout", 429: "requests"}
+_NO_MONEY = "insufficient_quota"
+"""Both the type and the code of an account without credit, by which clients know that waiting does not help."""
+_TYPES = {402: _NO_MONEY, 408: "timeout", 429: "requests"}
 
 
 def read_failure(status: int, headers: Mapping[bytes, bytes], body: bytes, wall: float) -> Failure:
@@ -132,7 +134,7 @@ def error_of(fault: Fault) -> dict[str, Any]:
     details = dict(fault.details)
     error: dict[str, Any] = {
         "message": fault.message,
-        "type": _type_of(fault.status),
+        "type": fault.code if fault.code == _NO_MONEY else _type_of(fault.status),
         "param": details.pop("param", None),
         "code": fault.code,
     }

@@ -80,6 +80,10 @@ class OpenCandidate:
         for name, read in _AFTER_CONTENT:
             if value := delta.get(name):
                 read(self, value, delta)
+        if not _DELTA.issuperset(delta):
+            for name in delta.keys() - _DELTA:
+                if delta[name]:
+                    self._parts.lose(f"message.vendor_extensions.{name}", "not a member of Chat's")
 
     def _read_content(self, content: Any) -> None:
         """Read Mistral's list of parts."""
@@ -194,3 +198,4 @@ _AFTER_CONTENT: tuple[tuple[str, _Read], ...] = (
     ("tool_calls", OpenCandidate._read_calls),  # noqa: SLF001
     ("function_call", OpenCandidate._read_legacy_call),  # noqa: SLF001
 )
+_DELTA = frozenset({"role", "content"} | {name for name, _ in _BEFORE_CONTENT + _AFTER_CONTENT})

@@ -69,6 +69,10 @@ class OpenParts:
         self._losses.drop(f"candidates[{self.index}].{member}", detail)
 
 
+_UNKNOWN = ""
+"""The kind of a call that is neither a function's nor free text."""
+
+
 class _OpenCall:
     __slots__ = ("arguments", "call_id", "kind", "name", "number", "signature")
 
@@ -98,6 +102,11 @@ class OpenCalls:
         kind = delta.get("type")
         if kind == "custom" or delta.get("custom") is not None:
             call.kind = "custom"
+        elif kind and kind != "function" and not call.name and delta.get("function") is None:
+            call.kind = _UNKNOWN
+            self._parts.lose("message.tool_calls", "a sort of call that only its own protocol knows")
+        if not call.kind:
+            return
         body = optional_mapping(delta, call.kind)
         if body is None:
             self._read_signature(call, delta)
@@ -114,13 +123,14 @@ class OpenCalls:
 
     def end(self) -> bool:
         """End them all; tell whether there are any."""
-        for call in self._calls:
+        calls = [call for call in self._calls if call.kind]
+        for call in calls:
             if call.number is None:
                 self._start(call, {})
                 self._add(call, "")
             assert call.number is not None
             self._parts.end(call.number)
-        return bool(self._calls)
+        return bool(calls)
 
     def _find(self, delta: dict[str, Any]) -> _OpenCall:
         call_id = optional_text(delta, "id")

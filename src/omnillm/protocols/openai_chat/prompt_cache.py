@@ -31,6 +31,8 @@ _RETENTIONS = {PromptCacheRetention.SHORT: "in_memory", PromptCacheRetention.LON
 _RETENTION_OF_WORD = {word: retention for retention, word in _RETENTIONS.items()}
 _POLICY = frozenset({"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"})
 _OPTIONS = frozenset({"mode", "ttl"})
+_OPTION_TERMS = frozenset({None, "30m"})
+"""Of a whole request; its breakpoints may ask for longer ones."""
 _SYSTEM_ROLES = (MessageRole.SYSTEM, MessageRole.DEVELOPER)
 _CONFIG = "capabilities.prompt_cache"
 _CANNOT_BE_TOLD = "The host cannot be told to cache the prompt: give a cache key or ask for best effort."
@@ -122,6 +124,8 @@ def _takeable(policy: PromptCachePolicy, place: Place) -> PromptCachePolicy:
 def _write_options(policy: PromptCachePolicy, body: dict[str, Any], place: Place) -> None:
     options = policy.vendor_extensions
     written = options if place.is_native else {name: value for name, value in options.items() if name in _OPTIONS}
+    if not place.is_native and written.get("ttl") not in _OPTION_TERMS:
+        written = {name: value for name, value in written.items() if name != "ttl"}
     for name in options.keys() - written.keys():
         place.losses.drop(f"{_CONFIG}.vendor_extensions.{name}", "Chat has no such option")
     if written:

@@ -11,6 +11,7 @@ from omnillm.protocols.declared import NOT_THERE, PATH, among_declared
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import mark_of
 from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_flag, optional_mapping, optional_text, rest, text
+from omnillm.protocols.tool_options import drop_options
 
 WEB_SEARCH = "web_search"
 _FREE_TEXT = {"type": "object", "properties": {ARGUMENT: {"type": "string"}}, "required": [ARGUMENT]}
@@ -19,7 +20,7 @@ _SEARCH_OPTIONS = "web_search_options"
 _TOOL_MEMBERS = frozenset({"type", "function", "custom", "cache_control", "prompt_cache_breakpoint"})
 _FUNCTION_MEMBERS = frozenset({"name", "description", "parameters", "strict"})
 _CUSTOM_MEMBERS = frozenset({"name", "description", "format"})
-_SEARCH_MEMBERS = {"user_location"}
+_SEARCH_MEMBERS = {"user_location", "search_context_size"}
 """Of web_search_options, those that another protocol can say too."""
 _PLACE_MEMBERS = ("city", "region", "country", "timezone")
 _LOCATION_MEMBERS = {"type", *_PLACE_MEMBERS}
@@ -79,9 +80,10 @@ def read_web_search(options: Any) -> BuiltinTool:
     if location is not None:
         approximate = optional_mapping(location, "approximate", f"{path}.user_location") or {}
         location = {"type": "approximate", **approximate}
+    size = optional_text(options, "search_context_size", path)
     if _SEARCH_MEMBERS.issuperset(options) and (location is None or _LOCATION_MEMBERS.issuperset(location)):
-        return BuiltinTool(kind=WEB_SEARCH, user_location=location)
-    return BuiltinTool(kind=WEB_SEARCH, user_location=location, protocol=NAME, native={_SEARCH_OPTIONS: options})
+        return BuiltinTool(kind=WEB_SEARCH, user_location=location, search_context_size=size)
+    return BuiltinTool(kind=WEB_SEARCH, user_location=location, search_context_size=size, protocol=NAME, native={_SEARCH_OPTIONS: options})
 
 
 def read_choice(choice: Any) -> ToolChoice:
@@ -210,11 +212,15 @@ def _search_options(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any
             place.losses.drop(f"{path}.{name}", "Chat's web search has no such option")
     if tool.native is not None:
         place.losses.approximate(path, "said as web_search_options")
+    drop_options(tool, path, place.losses)
+    options: dict[str, Any] = {}
     location = tool.user_location
-    if type(location) is not dict:
-        return {}
-    said = {name: location[name] for name in _PLACE_MEMBERS if location.get(name) is not None}
-    return {"user_location": {"type": "approximate", "approximate": said}}
+    if type(location) is dict:
+        said = {name: location[name] for name in _PLACE_MEMBERS if location.get(name) is not None}
+        options["user_location"] = {"type": "approximate", "approximate": said}
+    if tool.search_context_size:
+        options["search_context_size"] = tool.search_context_size
+    return options
 
 
 def _write_choice(choice: ToolChoice, capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:

@@ -84,10 +84,15 @@ def _with_detail(out: Part, detail: str) -> Part:
     return out
 
 
+def _picture(member: str, where: str, detail: str, place: Place) -> Part:
+    """Write a picture. Responses takes one without a detail as "auto"; hosts that check a body by OpenAI's types refuse it."""
+    return _with_detail({"type": "input_image", member: where}, detail or ("" if place.is_own else "auto"))
+
+
 def _write_image_url(part: ImageUrl, place: Place) -> Part:
     if part.media_type:
         place.drop(".media_type", "Responses has none beside a URL")
-    return _with_detail({"type": "input_image", "image_url": part.url}, part.detail)
+    return _picture("image_url", part.url, part.detail, place)
 
 
 def _write_image(part: ImageBase64, place: Place) -> Part:
@@ -96,7 +101,7 @@ def _write_image(part: ImageBase64, place: Place) -> Part:
     if not media_type and not place.is_own:
         place.losses.default(place.here(".media_type"), "a data: URL needs one")
         media_type = _IMAGE_TYPE
-    return _with_detail({"type": "input_image", "image_url": data_url(part.data, media_type)}, part.detail)
+    return _picture("image_url", data_url(part.data, media_type), part.detail, place)
 
 
 def _write_image_file(part: ImageFile, place: Place) -> Part | None:
@@ -105,7 +110,7 @@ def _write_image_file(part: ImageFile, place: Place) -> Part | None:
         return None
     if part.media_type:
         place.drop(".media_type", "Responses has none beside a file's id")
-    return _with_detail({"type": "input_image", "file_id": part.file_id}, part.detail)
+    return _picture("file_id", part.file_id, part.detail, place)
 
 
 def _write_file(part: File, place: Place) -> Part | None:

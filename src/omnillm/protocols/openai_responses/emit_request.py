@@ -120,7 +120,7 @@ def _write_text(request: LlmRequest, body: dict[str, Any]) -> None:
     if output is not None and output.kind == "json_object":
         said["format"] = {"type": "json_object"}
     elif output is not None:
-        wanted: dict[str, Any] = {"type": "json_schema", "name": output.name or "response", "schema": output.schema}
+        wanted: dict[str, Any] = {"type": "json_schema", "name": output.name or "response", "schema": output.schema or {}}
         if output.description:
             wanted["description"] = output.description
         if output.strict is not None:

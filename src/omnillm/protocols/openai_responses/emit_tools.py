@@ -6,8 +6,9 @@ from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, T
 from omnillm.protocols.custom_tools import flat_format
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.namespaces import NAMESPACE, called, in_space, space_of
-from omnillm.protocols.openai_responses.parse_tools import APPROVAL, CODE_CONTAINER
+from omnillm.protocols.openai_responses.parse_tools import APPROVAL
 from omnillm.protocols.openai_responses.place import NAME, Place
+from omnillm.protocols.tool_options import CODE_CONTAINER, drop_options
 
 _UNSAID = ("max_uses", "blocked_domains", "cache_control")
 
@@ -96,6 +97,7 @@ def _write_builtin(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]
     for name in _UNSAID:
         if getattr(tool, name):
             place.losses.drop(f"{path}.{name}", "the tool has no such option in Responses")
+    drop_options(tool, path, place.losses)
     return write(tool, path, place)
 
 
@@ -105,6 +107,8 @@ def _write_search(tool: BuiltinTool, path: str, place: Place) -> dict[str, Any]:
         out["filters"] = {"allowed_domains": list(tool.allowed_domains)}
     if tool.user_location is not None:
         out["user_location"] = tool.user_location
+    if tool.search_context_size:
+        out["search_context_size"] = tool.search_context_size
     return out
 
 

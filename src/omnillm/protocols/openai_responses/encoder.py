@@ -243,14 +243,14 @@ class ResponsesEncoder:
         self._natives.finish_all()
         finished = self._finished or unfinished(self._losses, has_parts=bool(self._kinds))
         status, reason = write_finish(finished.reason, finished.native_reason, self._kinds, self._losses)
-        more = ending(status, reason) | last_members(event.vendor_extensions, self._losses)
+        brought = last_members(event.vendor_extensions, self._losses, is_own=self._protocol == NAME)
         if self._envelope is None:
             self._start(ResponseStarted())
         assert self._envelope is not None
-        response = self._envelope.response(status, self._wire.output, **more)
+        response = self._envelope.response(status, self._wire.output, **(ending(status, reason) | brought))
         if self._usage is not None:
             self._write_usage(self._usage, response)
-        if status == "failed" and "error" not in event.vendor_extensions:
+        if status == "failed" and "error" not in brought:
             self._losses.approximate("candidates[0].finish_reason", "said as failed, by a fault that names no reason")
         self._wire.write(_ENDS.get(status, "response.incomplete"), {"response": response})
         self._is_done = True

@@ -56,7 +56,7 @@ _OWN_MEMBERS = frozenset(
         "tool_usage",
     }
 )
-"""Members of a response that its end may have brought; nothing else tells them from another protocol's."""
+"""Members of a response that its end may have brought."""
 
 _PREFIX = "resp_"
 
@@ -130,8 +130,9 @@ def echo_of(request: LlmRequest | None) -> dict[str, Any]:
     return echo
 
 
-def last_members(extensions: dict[str, Any], losses: Losses) -> dict[str, Any]:
-    """Return what the end of a stream brought for the response."""
-    for name in extensions.keys() - _OWN_MEMBERS:
+def last_members(extensions: dict[str, Any], losses: Losses, *, is_own: bool) -> dict[str, Any]:
+    """Return what the end of a stream brought for the response; another protocol's member may have the same name (Chat's `moderation`)."""
+    members = {name: value for name, value in extensions.items() if name in _OWN_MEMBERS} if is_own else {}
+    for name in extensions.keys() - members.keys():
         losses.drop(f"vendor_extensions.{name}", "not a member of a response here")
-    return {name: value for name, value in extensions.items() if name in _OWN_MEMBERS}
+    return members

@@ -171,7 +171,7 @@ def _read_result(reader: ItemReader, item: dict[str, Any], kind: Any = "function
         _read_native(reader, item)
         return
     output = item.get("output")
-    more = rest(item, _RESULT_MEMBERS) if len(item) > 3 else {}
+    more = {} if len(item) <= 3 and "call_id" in item else rest(item, _RESULT_MEMBERS)
     reader.add(
         ToolResult(
             call_id=optional_text(item, "call_id"),

@@ -17,12 +17,12 @@ from omnillm.protocols.shapes import (
     rest,
     text,
 )
+from omnillm.protocols.tool_options import CODE_CONTAINER
 
-CODE_CONTAINER = {"type": "auto"}
 APPROVAL = "never"
 _FUNCTION_MEMBERS = frozenset({"type", "name", "description", "parameters", "strict"})
 _CUSTOM_MEMBERS = frozenset({"type", "name", "description", "format"})
-_SEARCH_MEMBERS = frozenset({"type", "filters", "user_location"})
+_SEARCH_MEMBERS = frozenset({"type", "filters", "user_location", "search_context_size"})
 _MCP_MEMBERS = frozenset({"type", "server_label", "server_url", "require_approval"})
 _SEARCH_OF_A_CACHE = "cached_web_search"
 """A search that must not leave OpenAI's own pages: elsewhere it would be a live one, and paid for."""
@@ -99,6 +99,7 @@ def _read_search(tool: dict[str, Any]) -> BuiltinTool:
         kind="web_search",
         allowed_domains=allowed,
         user_location=optional_mapping(tool, "user_location"),
+        search_context_size=optional_text(tool, "search_context_size"),
         protocol="" if is_plain else NAME,
         native=None if is_plain else tool,
     )

@@ -1,0 +1,34 @@
+"""What a tool that a provider runs says of itself beyond the fields of `BuiltinTool`: none but its own protocol reads it."""
+
+from typing import Any
+
+from omnillm.model.capabilities import BuiltinTool
+from omnillm.protocols.loss import Losses
+
+CODE_CONTAINER = {"type": "auto"}
+"""Of Responses' code_interpreter: what it runs in where nobody says."""
+_FIELDS = frozenset(
+    {
+        *("type", "name", "max_uses", "allowed_domains", "blocked_domains", "user_location", "search_context_size", "cache_control"),
+        *("mcp_server_name", "server_label", "server_url", "exclude_domains", "excludeDomains"),
+    }
+)
+"""Members that the fields stand for, in whatever protocol."""
+_WRAPPED = frozenset({"googleSearch", "codeExecution", "urlContext", "web_search_options", "filters"})
+"""Members whose own members are options."""
+
+
+def drop_options(tool: BuiltinTool, path: str, losses: Losses) -> None:
+    """Note every option that a tool of another protocol has and no field says."""
+    if type(tool.native) is dict:
+        _drop(tool.native, f"{path}.native", losses)
+
+
+def _drop(options: dict[str, Any], path: str, losses: Losses) -> None:
+    for name, value in options.items():
+        if name in _FIELDS or value is None or (name == "container" and value == CODE_CONTAINER):
+            continue
+        if name in _WRAPPED and type(value) is dict:
+            _drop(value, f"{path}.{name}", losses)
+        else:
+            losses.drop(f"{path}.{name}", "an option that only its own protocol knows")
