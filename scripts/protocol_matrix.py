@@ -10,6 +10,8 @@ sys.path.insert(0, str(ROOT))
 from msgspec.structs import replace  # noqa: E402  after the path is set
 from tests.protocols.cases import PROTOCOLS, REPLIES, REQUESTS  # noqa: E402  after the path is set
 from tests.protocols.directions import Outcome, answered, emitted, events_of, streamed, translated  # noqa: E402
+from tests.protocols.sdk_types import decided  # noqa: E402
+from tests.protocols.sdk_types.judged import LETTERS, Decided  # noqa: E402
 
 PAGES = ROOT / "docs/protocols"
 BEGIN, END = "<!-- generated: make matrix -->", "<!-- end of what is generated -->"
@@ -66,6 +68,29 @@ def _explained(outcome: Outcome) -> str:
     return "; ".join(dict.fromkeys(f"`{reason.path}`: {reason.detail}" for reason in outcome.reasons))
 
 
+def decisions() -> str:
+    """What is neither carried nor told, and need not be."""
+    tables = (
+        ("A request's member", decided.REQUESTS),
+        ("Refused of a request", decided.REFUSED),
+        ("Written against the provider's SDK", decided.INVALID),
+        ("A reply's member", decided.REPLIES),
+        ("Not the same in a stream", decided.STREAMS),
+    )
+    return "\n\n".join("\n".join([f"| {title} | from | to | because |", "|---|---|---|---|", *_decided(rows)]) for title, rows in tables)
+
+
+def _decided(rows: dict[str, tuple[Decided, ...]]) -> Iterator[str]:
+    for source, found in rows.items():
+        for each in found:
+            targets = (
+                "all"
+                if set(each.clients) == set(LETTERS.values())
+                else ", ".join(SHORT[p] for p in PROTOCOLS if LETTERS[p] in each.clients)
+            )
+            yield f"| {each.what} | {SHORT.get(source, SHORT['anthropic_messages'])} | {targets} | {each.why} |"
+
+
 def page(name: str, table: str) -> tuple[Path, str]:
     """A page with the table in its place."""
     path = PAGES / f"{name}.md"
@@ -78,7 +103,8 @@ def page(name: str, table: str) -> tuple[Path, str]:
 
 def pages() -> list[tuple[Path, str]]:
     upstream = page("bedrock_converse", "\n".join(lost_requests("bedrock_converse", "anthropic.claude-sonnet-4-5")))
-    return [page("README", directions()), *(page(protocol, losses(protocol)) for protocol in PROTOCOLS), upstream]
+    known = page("sdk_types", decisions())
+    return [page("README", directions()), known, *(page(protocol, losses(protocol)) for protocol in PROTOCOLS), upstream]
 
 
 def main() -> None:

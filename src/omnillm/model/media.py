@@ -1,6 +1,11 @@
 """Where the bytes of an image, a sound, a file or a video are: at a URL, inline, in a provider's file store, or plain text."""
 
+from typing import Final
+
 import msgspec
+
+AS_USUAL: Final = frozenset({"", "auto"})
+"""Details of a picture or a file that ask for nothing: a protocol without details loses nothing with them."""
 
 
 class UrlSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="url"):

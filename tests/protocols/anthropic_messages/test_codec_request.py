@@ -295,6 +295,17 @@ def test_retrieved_block_without_text_is_known_to_its_own_protocol_alone():
         assert message.parts == (Native(protocol=P, kind=block["type"], value=block),)
 
 
+@in_turn("target", ["openai_chat", "openai_responses", "gemini_generate_content", "bedrock_converse"])
+def test_system_message_that_only_sets_an_effort_is_told(target):
+    """The API takes one without content; what it sets from there on no other protocol can say."""
+    setting = {"role": "system", "output_config": {"effort": "low"}}
+    body = {"model": "m", "max_tokens": 99, "messages": [{"role": "user", "content": "Hi"}, setting, {"role": "user", "content": "Ho"}]}
+    report = transcode_request("anthropic_messages", target, json.dumps(body).encode())
+    assert b"Hi" in report.value
+    assert b"Ho" in report.value
+    assert any(reason.kind == "dropped" and reason.path.startswith("input[1]") for reason in report.loss_reasons)
+
+
 def test_unsigned_thinking_of_a_client_has_no_opaque_value():
     """An empty signature proves nothing."""
     assert parse(body_of({"type": "thinking", "thinking": "a", "signature": ""}))[0].input == (user_of(Reasoning(text="a")),)
@@ -309,6 +320,8 @@ def test_unsigned_thinking_of_a_client_has_no_opaque_value():
         ({"model": "m", "messages": [1]}, "messages[0]"),
         ({"model": "m", "messages": [{"role": "tool", "content": "a"}]}, "messages[0].role"),
         ({"model": "m", "messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"model": "m", "messages": [{"role": "user", "output_config": {"effort": "low"}}]}, "messages[0].content"),
+        ({"model": "m", "messages": [{"role": "system", "clear_at": "never"}]}, "messages[0].content"),
         (body_of({"type": "text", "text": 1}), "messages[0].content[0].text"),
         (body_of({"type": "image", "source": {"type": "base64", "data": "a"}}), "messages[0].content[0].source.data"),
         (body_of({"type": "tool_result", "tool_use_id": "1", "content": [{"text": "a"}]}), "messages[0].content[0].content[0].type"),

@@ -240,6 +240,7 @@ CONVERSATIONS: list[list[dict[str, Any]]] = [
     [
         {"type": "function_call_output", "call_id": "call_1", "output": ""},
         {"type": "function_call_output", "name": "search", "namespace": "mail", "output": "x", "id": "fco_1", "status": "incomplete"},
+        {"type": "function_call_output", "output": "y", "caller": {"type": "program", "caller_id": "p_1"}},
         {
             "type": "function_call_output",
             "call_id": "call_3",

@@ -8,7 +8,6 @@ from anthropic.types.beta import BetaMessage
 from google.genai.types import GenerateContentResponse
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
-
 from tests.protocols.sdk_types.asked import ARGUMENTS, BETA, DATA, Body
 from tests.protocols.sdk_types.shape import Samples
 
@@ -44,25 +43,74 @@ class Provider(NamedTuple):
 PROVIDERS = {
     "openai_chat": Provider(
         ChatCompletion,
-        Samples(values={**_ID, **_USAGE, "total_tokens": 17_000, "index": 0, "start_index": 0, "end_index": 8, "ChatCompletionAudio.data": "enNvdW5k", "expires_at": 7321}, needed={"ChatCompletion": ("usage",), "ChoiceLogprobs": ("content",), "ChatCompletionMessage": ("content",)}),
+        Samples(
+            values={
+                **_ID,
+                **_USAGE,
+                "total_tokens": 17_000,
+                "index": 0,
+                "start_index": 0,
+                "end_index": 8,
+                "ChatCompletionAudio.data": "enNvdW5k",
+                "expires_at": 7321,
+            },
+            needed={"ChatCompletion": ("usage",), "ChoiceLogprobs": ("content",), "ChatCompletionMessage": ("content",)},
+        ),
     ),
     "openai_responses": Provider(
         Response,
         Samples(
-            values={**_ID, **_USAGE, "total_tokens": 17_000, "Response.tools": [], "Response.status": "completed", "object": "response", "index": 0},
+            values={
+                **_ID,
+                **_USAGE,
+                "total_tokens": 17_000,
+                "Response.tools": [],
+                "Response.status": "completed",
+                "object": "response",
+                "index": 0,
+            },
             needed={"Response": ("usage", "status"), "ResponseFunctionToolCall": ("id",), "ResponseCustomToolCall": ("id",)},
             least={"ResponseOutputMessage.status": "completed", "ResponseOutputText.annotations": []},
             skipped=_REPEATED,
         ),
     ),
-    "anthropic_messages": Provider(Message, Samples(values={**_ID, **_USAGE, "input": {"key": "zargument"}}, needed={"Message": ("stop_reason",)})),
+    "anthropic_messages": Provider(
+        Message, Samples(values={**_ID, **_USAGE, "input": {"key": "zargument"}}, needed={"Message": ("stop_reason",)})
+    ),
     BETA: Provider(BetaMessage, Samples(values={**_ID, **_USAGE, "input": {"key": "zargument"}}, needed={"BetaMessage": ("stop_reason",)})),
     "gemini_generate_content": Provider(
         GenerateContentResponse,
         Samples(
-            values={**_ID, **_USAGE, "totalTokenCount": 17_000, "promptTokenCount": 9000, "role": "model", "modelVersion": "model-1", "jsonPath": "$.key", "Candidate.index": 0, "FunctionCall.name": "zname", "createTime": "2026-01-02T03:04:05Z"},
-            needed={"GenerateContentResponse": ("candidates", "usageMetadata", "modelVersion"), "Candidate": ("content", "finishReason"), "Content": ("parts", "role"), "Part": ("text",), "Blob": ("data", "mimeType"), "FileData": ("fileUri", "mimeType"), "FunctionResponse": ("name", "response"), "FunctionResponsePart": ("inlineData",), "FunctionResponseBlob": ("data", "mimeType"), "FunctionResponseFileData": ("fileUri", "mimeType"), "FunctionCall": ("name",), "PartialArg": ("jsonPath", "stringValue"), "GenerateContentResponseUsageMetadata": ("promptTokenCount", "candidatesTokenCount")},
-            skipped=frozenset({f"GenerateContentResponse.{name}" for name in ("sdkHttpResponse", "parsed", "automaticFunctionCallingHistory")}),
+            values={
+                **_ID,
+                **_USAGE,
+                "totalTokenCount": 17_000,
+                "promptTokenCount": 9000,
+                "role": "model",
+                "modelVersion": "model-1",
+                "jsonPath": "$.key",
+                "Candidate.index": 0,
+                "FunctionCall.name": "zname",
+                "createTime": "2026-01-02T03:04:05Z",
+            },
+            needed={
+                "GenerateContentResponse": ("candidates", "usageMetadata", "modelVersion"),
+                "Candidate": ("content", "finishReason"),
+                "Content": ("parts", "role"),
+                "Part": ("text",),
+                "Blob": ("data", "mimeType"),
+                "FileData": ("fileUri", "mimeType"),
+                "FunctionResponse": ("name", "response"),
+                "FunctionResponsePart": ("inlineData",),
+                "FunctionResponseBlob": ("data", "mimeType"),
+                "FunctionResponseFileData": ("fileUri", "mimeType"),
+                "FunctionCall": ("name",),
+                "PartialArg": ("jsonPath", "stringValue"),
+                "GenerateContentResponseUsageMetadata": ("promptTokenCount", "candidatesTokenCount"),
+            },
+            skipped=frozenset(
+                {f"GenerateContentResponse.{name}" for name in ("sdkHttpResponse", "parsed", "automaticFunctionCallingHistory")}
+            ),
         ),
     ),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, Required, TypedDict
 
 from anthropic.types import message_create_params as anthropic_messages
 from anthropic.types.beta import message_create_params as anthropic_beta
@@ -12,8 +12,6 @@ from google.genai import models as gemini_models
 from google.genai import types as gemini
 from openai.types.chat import completion_create_params as openai_chat
 from openai.types.responses import response_create_params as openai_responses
-from typing_extensions import Required
-
 from tests.protocols.sdk_types.shape import Samples
 
 Body = dict[str, Any]
@@ -38,13 +36,13 @@ class GeminiBody(TypedDict, total=False):
     """What it sends."""
 
     contents: Required[list[gemini.Content]]
-    systemInstruction: gemini.Content  # noqa: N815  the wire's own word
+    systemInstruction: gemini.Content
     tools: list[gemini.Tool]
-    toolConfig: gemini.ToolConfig  # noqa: N815
-    safetySettings: list[gemini.SafetySetting]  # noqa: N815
-    generationConfig: gemini.GenerationConfig  # noqa: N815
-    cachedContent: str  # noqa: N815
-    serviceTier: gemini.ServiceTier  # noqa: N815
+    toolConfig: gemini.ToolConfig
+    safetySettings: list[gemini.SafetySetting]
+    generationConfig: gemini.GenerationConfig
+    cachedContent: str
+    serviceTier: gemini.ServiceTier
     store: bool
 
 
@@ -123,9 +121,23 @@ _GEMINI = Samples(
         "FunctionDeclaration.name": "zname",
         "allowedFunctionNames": ["zname"],
     },
-    needed={"Content": ("parts",), "Part": ("text",), "Blob": ("data", "mimeType"), "FileData": ("fileUri", "mimeType"), "FunctionResponseBlob": ("data", "mimeType"), "FunctionResponseFileData": ("fileUri", "mimeType"), "FunctionResponsePart": ("inlineData",), "SafetySetting": ("category", "threshold"), "FunctionDeclaration": ("name",), "FunctionCall": ("name",), "FunctionResponse": ("name", "response")},
+    needed={
+        "Content": ("parts",),
+        "Part": ("text",),
+        "Blob": ("data", "mimeType"),
+        "FileData": ("fileUri", "mimeType"),
+        "FunctionResponseBlob": ("data", "mimeType"),
+        "FunctionResponseFileData": ("fileUri", "mimeType"),
+        "FunctionResponsePart": ("inlineData",),
+        "SafetySetting": ("category", "threshold"),
+        "FunctionDeclaration": ("name",),
+        "FunctionCall": ("name",),
+        "FunctionResponse": ("name", "response"),
+    },
     stand_ins={"GenerateContentConfig.tools": list[gemini.Tool], "GenerateContentConfig.systemInstruction": gemini.Content},
-    skipped=frozenset({f"GenerateContentConfig.{name}" for name in ("httpOptions", "shouldReturnHttpResponse", "automaticFunctionCalling")}),
+    skipped=frozenset(
+        {f"GenerateContentConfig.{name}" for name in ("httpOptions", "shouldReturnHttpResponse", "automaticFunctionCalling")}
+    ),
 )
 
 
@@ -175,7 +187,9 @@ def _responses(body: Body) -> Body:
         after = [] if kind.endswith("_output") or item.get("role") == "user" else [_HELLO]
         body = {**body, "input": [*before, item, *after]}
     if {"tool_choice", "parallel_tool_calls", "max_tool_calls"} & body.keys():
-        body.setdefault("tools", [{"type": "function", "name": "zname", "parameters": None, "strict": False}, {"type": "custom", "name": "zcustom"}])
+        body.setdefault(
+            "tools", [{"type": "function", "name": "zname", "parameters": None, "strict": False}, {"type": "custom", "name": "zcustom"}]
+        )
     if "stream_options" in body:
         body["stream"] = True
     return body
@@ -189,9 +203,7 @@ def _anthropic(body: Body) -> Body:
     blocks = blocks if type(blocks) is list else []
     if blocks and blocks[0].get("type") == "tool_result":
         before = [_HELLO, {"role": "assistant", "content": [{"type": "tool_use", "id": "call_1", "name": "zname", "input": {}}]}]
-    if message["role"] == "assistant":
-        before, after = [_HELLO], [_HELLO]
-    elif message["role"] == "system":
+    if message["role"] == "assistant" or message["role"] == "system":
         before, after = [_HELLO], [_HELLO]
     body = {**body, "messages": [*before, message, *after]}
     if "tool_choice" in body:
@@ -200,8 +212,8 @@ def _anthropic(body: Body) -> Body:
 
 
 @cache
-def _client(is_vertex: bool) -> Any:  # noqa: FBT001  the key of a cache
-    return genai.Client(vertexai=is_vertex, api_key="key-of-a-test")._api_client  # noqa: SLF001  no request is sent
+def _client(is_vertex: bool) -> Any:
+    return genai.Client(vertexai=is_vertex, api_key="key-of-a-test")._api_client
 
 
 def _gemini(body: Body) -> Body:
@@ -218,17 +230,19 @@ def _gemini(body: Body) -> Body:
         call = {name: answer[name] for name in ("id", "name") if name in answer}
         contents = [_GEMINI_HELLO, {"role": "model", "parts": [{"functionCall": call}]}, content]
     body = {**body, "contents": contents}
-    asked = gemini._GenerateContentParameters(model="model-1", contents=body["contents"], config=body.get("config"))  # noqa: SLF001
+    asked = gemini._GenerateContentParameters(model="model-1", contents=body["contents"], config=body.get("config"))
     try:
-        said = gemini_models._GenerateContentParameters_to_mldev(_client(False), asked, None, asked)  # noqa: SLF001, FBT003
+        said = gemini_models._GenerateContentParameters_to_mldev(_client(False), asked, None, asked)
     except ValueError:
-        said = gemini_models._GenerateContentParameters_to_vertex(_client(True), asked, None, asked)  # noqa: SLF001, FBT003
+        said = gemini_models._GenerateContentParameters_to_vertex(_client(True), asked, None, asked)
     for name in ("_url", "_query", "config"):
         said.pop(name, None)
     return _common.encode_unserializable_types(_common.convert_to_dict(said))
 
 
-DATA = frozenset({"inlineData", "fileData", "functionCall", "functionResponse", "executableCode", "codeExecutionResult", "toolCall", "toolResponse"})
+DATA = frozenset(
+    {"inlineData", "fileData", "functionCall", "functionResponse", "executableCode", "codeExecutionResult", "toolCall", "toolResponse"}
+)
 """Of which a part has one, or a text."""
 
 

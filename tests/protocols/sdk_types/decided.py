@@ -1,59 +1,76 @@
-"""Every member that neither arrives nor is told, with the reason why it need not: the rest of what SDKs know does one of both."""
+"""Every member that neither arrives nor is told, with the reason why it need not: the rest of what SDKs know does one of both.
+
+`docs/protocols/sdk_types.md` is made of these lists. What a new version of an SDK brings fails until it is carried, told, or stands here.
+"""
 
 from tests.protocols.sdk_types.asked import BETA
 from tests.protocols.sdk_types.judged import Decided
 
-_NOT_SAID = Decided(r"\.stream=False", "what is said by saying nothing")
+_NOT_SAID = Decided("`stream: false`", r"\.stream=False", "what is said by saying nothing")
+_AUTO = Decided("`detail: auto`", r"\.detail=auto", "it asks for nothing; Responses is told it anyway", "RAG")
 
 REQUESTS: dict[str, tuple[Decided, ...]] = {
     "openai_chat": (
         _NOT_SAID,
-        Decided(r"\.stream_options\.include_usage", "the others always count, and the client's stream shows it as asked", "RAG"),
-        Decided(r"\.stream_options", "a stream is asked for by Gemini's path", "G"),
-        Decided(r"\.image_url\.detail=auto", "what holds anyway, and is written anyway", "R"),
-        Decided(r"\.modalities\[\]=text", "the others answer with text", "RA"),
+        Decided(
+            "`include_usage`", r"\.stream_options\.include_usage", "the others always count; the client's stream shows it as asked", "RAG"
+        ),
+        Decided("`stream: true`", r"\.stream_options", "Gemini's path says it", "G"),
+        _AUTO,
+        Decided("`modalities: [text]`", r"\.modalities\[\]=text", "the others answer with text", "RA"),
     ),
     "openai_responses": (
         _NOT_SAID,
-        Decided(r"Message(Param)?\.type=message", "what an item with a role is", "CRAG"),
-        Decided(r"\.status=completed", "what an item of the history is", "CRAG"),
-        Decided(r"FunctionCallOutput\.name", "the name stands at its call", "CAG"),
-        Decided(r"(Param|FunctionCallOutput)\.id", "an item's own id means nothing elsewhere; Chat tells it", "AG"),
-        Decided(r"\.user_location\.type=approximate", "the only sort of place that there is", "A"),
-        Decided(r"WebSearchPreviewToolParam\.type=web_search_preview_2025_03_11", "another name of the same tool", "AG"),
+        Decided("`type: message`", r"Message(Param)?\.type=message", "what an item with a role is"),
+        Decided("`status: completed`", r"\.status=completed", "what an item of the history is"),
+        Decided("`name` of a result", r"FunctionCallOutput\.name", "it stands at the call", "CAG"),
+        Decided("`id` of an item", r"(Param|FunctionCallOutput)\.id", "it means nothing elsewhere; Chat tells it", "AG"),
+        Decided("`detail: auto`", r"\.detail=auto", "it asks for nothing; Responses is told it anyway", "CAG"),
+        Decided("`user_location.type`", r"\.user_location\.type=approximate", "there is no other", "A"),
+        Decided(
+            "a dated `web_search_preview`", r"PreviewToolParam\.type=web_search_preview_\d+_\d+_\d+", "another name of the same tool", "AG"
+        ),
     ),
     "anthropic_messages": (
         _NOT_SAID,
-        Decided(r"ToolParam\.type=custom", "what a tool without a type is"),
-        Decided(r"\.display=summarized", "Gemini shows thoughts where thinking is on", "G"),
+        Decided("`type: custom` of a tool", r"ToolParam\.type=custom", "what a tool without a type is"),
+        Decided("`display: summarized`", r"\.display=summarized", "Gemini shows thoughts where thinking is on", "G"),
     ),
     BETA: (),
     "gemini_generate_content": (
-        Decided(r"\.contents\[\]\.role", "who speaks where nobody is named"),
-        Decided(r"\.systemInstruction\.role", "the system speaks"),
-        Decided(r"\.parameters\.nullable", "the arguments of a function are an object, never null"),
-        Decided(r"\.parameters\.type=.*", "the arguments of a function are an object, whatever their schema says", "A"),
+        Decided("`role: user`", r"\.contents\[\]\.role", "who speaks where nobody is named"),
+        Decided("`role` of the system", r"\.systemInstruction\.role", "the system speaks"),
+        Decided("`nullable` arguments", r"\.parameters\.nullable", "a function's arguments are an object, never null"),
+        Decided(
+            "the `type` of arguments", r"\.parameters\.type=.*", "a function's arguments are an object, whatever their schema says", "A"
+        ),
     ),
 }
+"""Of requests."""
 
-_BOTH = r"ContentPartParam\|File\.file\.file_id|\|File\.file\.file_id"
 REFUSED: dict[str, tuple[Decided, ...]] = {
-    "openai_chat": (Decided(_BOTH, "a file is its data or its id, never both"),),
+    "openai_chat": (Decided("a file with data and an id", r"\|File\.file\.file_id", "it is one or the other"),),
     "openai_responses": (),
     "anthropic_messages": (),
     BETA: (),
     "gemini_generate_content": (
-        Decided(r"\.systemInstruction\.parts\[\]\.function(Call|Response)(\..*)?", "Google refuses it: the system calls no functions"),
+        Decided(
+            "functions in `systemInstruction`", r"\.systemInstruction\.parts\[\]\.function(Call|Response)(\..*)?", "the system calls none"
+        ),
     ),
 }
 """What the SDK lets a client say and the provider refuses, as the gateway does."""
 
 _SAMPLING = Decided(
-    r"\.(temperature|top_p|top_k): no such member", "taken from the types; taken by the API under 2023-06-01, which translated calls ask for", "A"
+    "`temperature`, `top_p`, `top_k`",
+    r"\.(temperature|top_p|top_k): no such member",
+    "gone from the SDK; the API takes them under 2023-06-01, which translated calls ask for",
+    "A",
 )
 _NO_ID = Decided(
+    "the assistant's message without an `id`",
     r"\.input\[1\]\.(content\[0\]\.(type: no such word.*|refusal: no such member|annotations: no such member)|(id|status): missing)",
-    "a message of the assistant's needs an id in the types; OpenAI takes it without, and refuses one of ours",
+    "OpenAI takes it without, and knows none of ours",
     "R",
 )
 INVALID: dict[str, tuple[Decided, ...]] = {
@@ -63,39 +80,58 @@ INVALID: dict[str, tuple[Decided, ...]] = {
     BETA: (),
     "gemini_generate_content": (_SAMPLING,),
 }
-"""Of what is written, what the target's SDK would not have written."""
+"""Of what is written for a provider, what its own SDK would not write."""
 
-_TIER = Decided(r"\.service_tier=(auto|default)", "Gemini's traffic is on demand where nothing else is said", "G")
-_DONE = Decided(r"\.status=completed", "what an item of an answer is")
+_TIER = Decided(
+    "the usual `service_tier`", r"\.service_tier=(auto|default)", "Gemini's traffic is on demand where nothing else is said", "G"
+)
+_REFUSED = Decided("`stop_details`", r"\.stop_details(\..*)?", "they stand beside a refusal only", "A")
 REPLIES: dict[str, tuple[Decided, ...]] = {
     "openai_chat": (_TIER,),
     "openai_responses": (
         _TIER,
-        _DONE,
-        Decided(r"\.incomplete_details\.reason=(max_messages|steered)", "OTHER, like every end that has no word in Gemini", "G"),
+        Decided("`status: completed` of an item", r"\.status=completed", "what an item of an answer is"),
+        Decided(
+            "why it is incomplete",
+            r"\.incomplete_details\.reason=(max_messages|steered)",
+            "OTHER, as every end without a word in Gemini",
+            "G",
+        ),
     ),
-    "anthropic_messages": (Decided(r"\.stop_details(\..*)?", "they stand beside a refusal only", "A"),),
-    BETA: (Decided(r"\.stop_details(\..*)?", "they stand beside a refusal only", "A"),),
+    "anthropic_messages": (_REFUSED,),
+    BETA: (_REFUSED,),
     "gemini_generate_content": (
-        Decided(r"\.candidates\[\]\.index", "0 is what a lone answer has"),
-        Decided(r"\.responseId", "an id of another protocol's form", "CRA"),
+        Decided("`index` of a candidate", r"\.candidates\[\]\.index", "0 is what a lone answer has"),
+        Decided("`responseId`", r"\.responseId", "an id of another protocol's form", "CRA"),
     ),
 }
-"""Without usage, whose counts are compared."""
+"""Of replies, without usage, whose counts are compared."""
 
 STREAMS: dict[str, tuple[Decided, ...]] = {
     "openai_chat": (),
     "openai_responses": (
-        Decided(r"ResponseReasoningItem\.content\[\]", "a stream cannot know that the reasoning itself follows its summary", "C"),
-        Decided(r"ResponseCustomToolCall(\..*)?", "a chunk of Chat has no word for the sort of a call", "C"),
-        Decided(r"(Message|ToolCall)\.status=(in_progress|incomplete)", "that an item is cut short is told by the end of the stream", "A"),
-        Decided(r"ResponseOutputRefusal", "only the whole reply tells that ids of items are left out", "C"),
+        Decided(
+            "reasoning behind its summary",
+            r"ResponseReasoningItem\.content\[\]",
+            "the summary is shown before it is known that more follows",
+            "C",
+        ),
+        Decided("a custom tool's call", r"ResponseCustomToolCall(\..*)?", "a chunk of Chat has no word for the sort of a call", "C"),
+        Decided(
+            "`status` of an item",
+            r"(Message|ToolCall)\.status=(in_progress|incomplete)",
+            "the stream's own end tells what is cut short",
+            "A",
+        ),
+        Decided("`id` of a refusal's item", r"ResponseOutputRefusal", "only a whole reply tells that it is left out", "C"),
     ),
     "anthropic_messages": (),
     BETA: (),
     "gemini_generate_content": (
-        Decided(r"\.functionCall\.(partialArgs|willContinue).*", "only streams have them"),
-        Decided(r"\.thoughtSignature", "clients of Anthropic's show the last block as the answer: none may follow the text", "A"),
+        Decided("arguments in pieces", r"\.functionCall\.(partialArgs|willContinue).*", "a whole reply has none"),
+        Decided(
+            "the signature of a text", r"\.thoughtSignature", "clients show the last block as the answer: none may follow the text", "A"
+        ),
     ),
 }
 """Of what is not the same streamed as whole."""

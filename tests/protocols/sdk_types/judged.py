@@ -93,6 +93,7 @@ def _fate(path: str, said: Said, before: Said) -> str:
 class Decided(NamedTuple):
     """Something that neither arrives nor is told, and need not."""
 
+    what: str
     path: str
     """A regular expression; it matches the end of the path."""
     why: str
@@ -113,5 +114,5 @@ def undecided(paths: Iterator[str], target: str, decided: tuple[Decided, ...]) -
         if found is None:
             left.append(path)
         else:
-            used.add(found.path)
-    return left, [each.path for each in own if each.path not in used]
+            used.add(found.what)
+    return left, [each.what for each in own if each.what not in used]

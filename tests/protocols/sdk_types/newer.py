@@ -101,7 +101,9 @@ STREAMS: dict[tuple[str, str], list[Body]] = {
     ("openai_responses", "event of an open part"): _between(
         "openai_responses", _output(), {"type": f"response.output_text.{NEW}", **_OPEN}, behind="response.output_text.delta"
     ),
-    ("openai_responses", "event of an unknown family"): _between("openai_responses", _output(), {"type": NEW}, behind="response.in_progress"),
+    ("openai_responses", "event of an unknown family"): _between(
+        "openai_responses", _output(), {"type": NEW}, behind="response.in_progress"
+    ),
     ("anthropic_messages", "event"): _between("anthropic_messages", _content(), {"type": NEW, "a": 1}, behind="content_block_start"),
     ("anthropic_messages", "delta of a text"): _between(
         "anthropic_messages",

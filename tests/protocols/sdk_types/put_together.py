@@ -9,7 +9,6 @@ from openai import omit
 from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 from openai.lib.streaming.responses._responses import ResponseStreamState
 
-
 _OWN = frozenset({"id", "item_id", "created", "created_at", "call_id", "index", "parsed", "parsed_arguments", "cache_creation"})
 """Ids that the gateway makes, what an SDK adds, and the terms of cache writes, which Anthropic's last event has no place for."""
 
@@ -58,7 +57,9 @@ def _anthropic(events: Iterable[Any]) -> dict[str, Any]:
 def _gemini(events: Iterable[Any]) -> dict[str, Any]:
     """Join chunks, as an application does: the SDK itself has nothing for it."""
     chunks: list[GenerateContentResponse] = list(events)
-    whole = {name: value for chunk in chunks for name, value in chunk.model_dump(mode="json", exclude_none=True).items() if name != "candidates"}
+    whole = {
+        name: value for chunk in chunks for name, value in chunk.model_dump(mode="json", exclude_none=True).items() if name != "candidates"
+    }
     candidates: dict[int, dict[str, Any]] = {}
     for chunk in chunks:
         for candidate in chunk.candidates or ():

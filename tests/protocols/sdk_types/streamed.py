@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-
 from tests.protocols.sdk_types.asked import BETA, Body
 
 
@@ -111,7 +110,7 @@ def _item_begun(item: Body) -> Body:
     return {**begun, "status": "in_progress"} if "status" in item and item["type"] in kinds else begun
 
 
-def _no_events(item: Body) -> Iterator[Body]:  # noqa: ARG001  the signature of the table
+def _no_events(item: Body) -> Iterator[Body]:
     yield from ()
 
 
@@ -162,7 +161,12 @@ def _custom_events(item: Body) -> Iterator[Body]:
     yield {"type": "response.custom_tool_call_input.done", "input": item["input"]}
 
 
-_ITEM_EVENTS = {"message": _message_events, "reasoning": _reasoning_events, "function_call": _call_events, "custom_tool_call": _custom_events}
+_ITEM_EVENTS = {
+    "message": _message_events,
+    "reasoning": _reasoning_events,
+    "function_call": _call_events,
+    "custom_tool_call": _custom_events,
+}
 
 
 # Anthropic
@@ -194,7 +198,9 @@ def _block_pieces(block: Body) -> tuple[Body, Iterable[Body]]:
     kind = block["type"]
     if kind == "text":
         cited = [{"type": "citations_delta", "citation": citation} for citation in block.get("citations") or ()]
-        return _without({**block, "text": ""}, "citations"), [{"type": "text_delta", "text": piece} for piece in _halves(block["text"])] + cited
+        return _without({**block, "text": ""}, "citations"), [
+            {"type": "text_delta", "text": piece} for piece in _halves(block["text"])
+        ] + cited
     if kind == "thinking":
         pieces = [{"type": "thinking_delta", "thinking": piece} for piece in _halves(block["thinking"])]
         return {**block, "thinking": "", "signature": ""}, [*pieces, {"type": "signature_delta", "signature": block["signature"]}]
@@ -225,4 +231,10 @@ def _part_pieces(part: Body) -> list[Body]:
     return [{**_without(part, "thoughtSignature"), "text": first}, {**part, "text": second}]
 
 
-_STREAMS = {"openai_chat": _chat, "openai_responses": _responses, "anthropic_messages": _anthropic, BETA: _anthropic, "gemini_generate_content": _gemini}
+_STREAMS = {
+    "openai_chat": _chat,
+    "openai_responses": _responses,
+    "anthropic_messages": _anthropic,
+    BETA: _anthropic,
+    "gemini_generate_content": _gemini,
+}

@@ -90,13 +90,13 @@ class MessageDecoder:
         if kind == "content_block_delta":
             return self._delta(event)
         read = self._EVENTS.get(kind) if type(kind) is str else None
-        if read is None:
-            if "error" in event and kind is None:  # some hosts send an error without its type
-                return self._error(event)
-            if kind != "ping":
-                self._losses.drop("events", "an event that the gateway does not know")
-            return ()
-        return read(self, event)
+        if read is not None:
+            return read(self, event)
+        if "error" in event and kind is None:  # some hosts send an error without its type
+            return self._error(event)
+        if kind != "ping":
+            self._losses.drop("events", "an event that the gateway does not know")
+        return ()
 
     def finish(self) -> Sequence[LlmStreamEvent]:
         if not self._is_done:
@@ -119,11 +119,10 @@ class MessageDecoder:
         if block.native is not None:
             _grow(block, kind, delta)
             return ()
-        read = self._DELTAS.get(kind)
-        if read is None:
-            self._losses.drop("events", "a delta that the gateway does not know")
-            return ()
-        return read(self, block, delta)
+        if (read := self._DELTAS.get(kind)) is not None:
+            return read(self, block, delta)
+        self._losses.drop("events", "a delta that the gateway does not know")
+        return ()
 
     def _thinking_delta(self, block: _Block, delta: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         return (ReasoningDelta(index=block.index, text=text(delta.get("thinking"), "delta.thinking")),)

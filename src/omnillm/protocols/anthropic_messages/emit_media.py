@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from omnillm.model.media import FileSource, InlineSource, TextSource, UrlSource
+from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.media import IMAGE_TYPES, PDF, PLAIN, base64_source, kind_of
@@ -46,12 +46,12 @@ def emit_image_file(part: ImageFile, place: Place, writer: BlockWriter) -> Block
 
 
 def _drop_image_words(part: ImageBase64 | ImageUrl | ImageFile, place: Place, writer: BlockWriter) -> None:
-    if part.detail:
+    if part.detail not in AS_USUAL:
         writer.drop(place, "the Messages API has no detail", "detail")
 
 
 def emit_file(part: File, place: Place, writer: BlockWriter) -> Block | None:
-    if part.detail:
+    if part.detail not in AS_USUAL:
         writer.drop(place, "the Messages API has no detail", "detail")
     block = _SOURCES[type(part.source)](part.source, place, writer)
     if block is None or block["type"] != "document":

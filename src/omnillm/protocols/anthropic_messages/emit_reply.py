@@ -69,13 +69,15 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         for name, value in response.vendor_extensions.items():
             body.setdefault(name, value)
         return body
-    for name in candidate.message.vendor_extensions:
-        losses.drop(f"candidates[0].message.vendor_extensions.{name}", "the Messages API does not know it")
-    for name in candidate.vendor_extensions:
-        losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
-    for name in response.vendor_extensions:
-        losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
+    _drop_members(candidate.message.vendor_extensions, "candidates[0].message.", losses)
+    _drop_members(candidate.vendor_extensions, "candidates[0].", losses)
+    _drop_members(response.vendor_extensions, "", losses)
     return body
+
+
+def _drop_members(extensions: VendorExtensions, owner: str, losses: Losses) -> None:
+    for name in extensions:
+        losses.drop(f"{owner}vendor_extensions.{name}", "the Messages API does not know it")
 
 
 def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:

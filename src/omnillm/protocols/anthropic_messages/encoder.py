@@ -30,7 +30,7 @@ from omnillm.model.events import (
     ToolCallDelta,
     UsageReported,
 )
-from omnillm.model.message import Native, Reasoning, Refusal, Text, ToolCall
+from omnillm.model.message import Native, Reasoning, Refusal, Text, ToolCall, VendorExtensions
 from omnillm.model.response import FinishReason
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.blocks_of_stream import BLOCKS
@@ -168,16 +168,20 @@ class MessageEncoder:
         if (details := stop_details(finished.vendor_extensions, delta["stop_reason"])) is not None:
             delta["stop_details"] = details
         said: dict[str, Any] = {"type": "message_delta", "delta": delta, "usage": self._counts()}
-        for name, value in finished.vendor_extensions.items():
+        self._extend(said, finished.vendor_extensions)
+        for name in event.vendor_extensions:
+            self._losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
+        return told + b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
+
+    def _extend(self, said: dict[str, Any], extensions: VendorExtensions) -> None:
+        """Write what the end of a candidate brought, to the last event or inside its delta."""
+        for name, value in extensions.items():
             if name == "container" and self._is_own:
-                delta[name] = value
+                said["delta"][name] = value
             elif name in _OWN_MEMBERS and self._is_own:
                 said[name] = value
             elif name != "stop_details" or not self._is_own:
                 self._losses.drop(f"candidates[0].vendor_extensions.{name}", "the Messages API does not know it")
-        for name in event.vendor_extensions:
-            self._losses.drop(f"vendor_extensions.{name}", "the Messages API does not know it")
-        return told + b"event: message_delta\ndata: " + _encode(said) + b"\n\n" + _STOP
 
     def _stop_reason(self, finished: Finished) -> str:
         if self._is_own and finished.native_reason:

@@ -158,23 +158,18 @@ def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) 
 
     `turns`: the messages as they came, where they may have members beside role and content.
     """
-    items: list[RequestItem] = []
-    system = asked.system
-    if system and (said := (Text(text=system),) if isinstance(system, str) else tuple(parse_blocks(system, _unsealed, "system"))):
-        items.append(Message(role=_SYSTEM, parts=said))
+    items = _system(asked.system)
     last: Message | None = None  # which the next message may go on
     for n, turn in enumerate(asked.messages):
         role, content = _ROLES.get(turn.role), turn.content
         if role is None:
             raise Unfit(f"messages[{n}].role", '"user", "assistant" or "system"')
-        extensions = {} if turns is None or (len(turns[n]) == 2 and content is not None) else rest(turns[n], _MESSAGE)
+        extensions = {} if turns is None or len(turns[n]) == 2 else rest(turns[n], _MESSAGE)
         parts: tuple[MessagePart, ...]
         if isinstance(content, str):
             parts = (Text(text=content),) if content else ()
         elif content is None:
-            if "output_config" not in extensions or role is not _SYSTEM:
-                raise Unfit(f"messages[{n}].content", "given")
-            parts = ()
+            parts, extensions = (), _setting(role, n, turns)
         else:
             results, parts = _blocks(content, role, n, losses)
             if results:
@@ -189,6 +184,21 @@ def _input(asked: _Request, turns: list[dict[str, Any]] | None, losses: Losses) 
         last = Message(role=role, parts=parts, vendor_extensions=extensions)
         items.append(last)
     return tuple(items)
+
+
+def _system(system: str | list[Any] | None) -> list[RequestItem]:
+    """Read the system text as a message, if there is any."""
+    if not system:
+        return []
+    parts: tuple[MessagePart, ...] = (Text(text=system),) if isinstance(system, str) else tuple(parse_blocks(system, _unsealed, "system"))
+    return [Message(role=_SYSTEM, parts=parts)] if parts else []
+
+
+def _setting(role: MessageRole, n: int, turns: list[dict[str, Any]] | None) -> VendorExtensions:
+    """Read a message without content: one of the system's may only set something from there on."""
+    if role is not _SYSTEM or turns is None or "output_config" not in turns[n]:
+        raise Unfit(f"messages[{n}].content", "given")
+    return rest(turns[n], _MESSAGE)
 
 
 def _blocks(content: list[Any], role: MessageRole, n: int, losses: Losses) -> tuple[list[ToolResult], tuple[MessagePart, ...]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from omnillm.model.media import FileSource, InlineSource, TextSource, UrlSource
+from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
 from omnillm.protocols.anthropic_messages.media import kind_of
 from omnillm.protocols.base64_text import encode
@@ -77,12 +77,12 @@ def emit_image_file(part: ImageFile, place: Place, writer: Writer) -> None:  # n
 
 
 def _drop_detail(part: ImageBase64 | ImageUrl, place: Place, writer: Writer) -> None:
-    if part.detail:
+    if part.detail not in AS_USUAL:
         writer.drop(place, "Converse has no detail", "detail")
 
 
 def emit_file(part: File, place: Place, writer: Writer) -> Block | None:
-    if part.detail:
+    if part.detail not in AS_USUAL:
         writer.drop(place, "Converse has no detail", "detail")
     written = _SOURCES[type(part.source)](part.source, place, writer)
     if written is None or "image" in written:

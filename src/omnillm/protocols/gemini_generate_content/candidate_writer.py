@@ -47,10 +47,8 @@ class CandidateWriter:
         self._current: int | None = None
         self._part: MessagePart | None = None
         self._pieces: list[str] = []
-        self._sound = False
+        self._sound = self._is_summed_up = False  # the last words of a reasoning were its summary's
         self._summaries: dict[int, bool] = {}
-        self._is_summed_up = False
-        """Whether the last words of a reasoning were its summary's."""
         self._opaque: Opaque | None = None
         self._citations: list[Citation] = []
         self._waiting: dict[int, list[Any]] = {}
@@ -103,8 +101,8 @@ class CandidateWriter:
 
     def _start(self, event: PartStarted, parts: Parts) -> None:
         part = self._part = event.part
-        self._pieces, self._citations, self._summaries, self._opaque, self._sound = [], [], {}, None, False
-        self._is_summed_up = False
+        self._pieces, self._citations, self._summaries, self._opaque = [], [], {}, None
+        self._sound = self._is_summed_up = False
         _START.get(type(part), CandidateWriter._start_whole)(self, part, parts)
 
     def _start_whole(self, part: MessagePart, parts: Parts) -> None:
@@ -159,13 +157,12 @@ class CandidateWriter:
             self._say(Text, part.text, parts)
 
     def _text(self, event: TextDelta, parts: Parts) -> None:
-        if not event.text:
+        if event.text:
+            self._say(Text, event.text, parts)
             if event.logprobs is not None:
-                self._place.drop(".logprobs", "they came without a text")
-            return
-        self._say(Text, event.text, parts)
-        if event.logprobs is not None:
-            self.logprobs = write_logprobs(event.logprobs, self._place.losses, self.number)
+                self.logprobs = write_logprobs(event.logprobs, self._place.losses, self.number)
+        elif event.logprobs is not None:
+            self._place.drop(".logprobs", "they came without a text")
 
     def _refusal(self, event: RefusalDelta, parts: Parts) -> None:
         if event.text:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.media import FileSource, InlineSource, MediaSource, TextSource, UrlSource
+from omnillm.model.media import AS_USUAL, FileSource, InlineSource, MediaSource, TextSource, UrlSource
 from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl, Video
 from omnillm.protocols import base64_text
 from omnillm.protocols.gemini_generate_content.media_types import family, guess, is_youtube, type_of_format
@@ -53,7 +53,9 @@ def emit_video(part: Video, place: Place) -> dict[str, Any] | None:
 
 
 def emit_file(part: File, place: Place) -> dict[str, Any] | None:
-    for name in ("title", "context", "detail"):
+    if part.detail not in AS_USUAL:
+        place.drop(".detail", "Gemini has the document alone")
+    for name in ("title", "context"):
         if getattr(part, name):
             place.drop(f".{name}", "Gemini has the document alone")
     if part.has_citations is not None:
@@ -113,5 +115,5 @@ def _default(kind: str, member: str, place: Place) -> str:
 
 
 def _drop_detail(detail: str, place: Place) -> None:
-    if detail:
+    if detail not in AS_USUAL:
         place.drop(".detail", "Gemini has no detail of an image")

@@ -25,7 +25,7 @@ def read_logprobs(value: Any) -> dict[str, Any] | None:
 
 def says_all(logprobs: dict[str, Any], value: Any) -> bool:
     """Tell whether the object is the whole `logprobsResult`: it has no place for the tokens' ids, nor for their sum."""
-    return write_logprobs(logprobs, Losses(), 0) == value
+    return bool(write_logprobs(logprobs, Losses(), 0) == value)
 
 
 def write_logprobs(logprobs: Any, losses: Losses, number: int) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from omnillm.model.media import FileSource, InlineSource, TextSource, UrlSource
+from omnillm.model.media import AS_USUAL, FileSource, InlineSource, TextSource, UrlSource
 from omnillm.model.message import (
     Audio,
     File,
@@ -110,9 +110,11 @@ def _write_audio(part: Audio, place: Place) -> dict[str, Any] | None:
 
 
 def _write_file(part: File, place: Place) -> dict[str, Any] | None:
-    for name in ("title", "context", "detail"):
+    for name in ("title", "context"):
         if getattr(part, name):
             place.drop(f".{name}", "Chat has no such member of a file")
+    if part.detail not in AS_USUAL:
+        place.drop(".detail", "Chat has no such member of a file")
     if part.has_citations is not None:
         place.drop(".has_citations", "Chat has no such member of a file")
     write = _FILE_WRITERS[type(part.source)]

@@ -71,21 +71,27 @@ class OpenCandidate:
         for name, read in _BEFORE_CONTENT:
             if value := delta.get(name):
                 read(self, value, delta)
-        content = delta.get("content")
-        if type(content) is str:
-            if content or (logprobs is not None and logprobs.get("content")):
-                self._add_text(content, logprobs)
-        elif content is not None:
-            self._read_content(content)
+        if (content := delta.get("content")) is not None:
+            self._read_content(content, logprobs)
         for name, read in _AFTER_CONTENT:
             if value := delta.get(name):
                 read(self, value, delta)
         if not _DELTA.issuperset(delta):
-            for name in delta.keys() - _DELTA:
-                if delta[name]:
-                    self._parts.lose(f"message.vendor_extensions.{name}", "not a member of Chat's")
+            self._lose_others(delta)
 
-    def _read_content(self, content: Any) -> None:
+    def _lose_others(self, delta: dict[str, Any]) -> None:
+        """Events have no place for members that nobody knows."""
+        for name in delta.keys() - _DELTA:
+            if delta[name]:
+                self._parts.lose(f"message.vendor_extensions.{name}", "not a member of Chat's")
+
+    def _read_content(self, content: Any, logprobs: Any) -> None:
+        if type(content) is not str:
+            self._read_parts(content)
+        elif content or (logprobs is not None and logprobs.get("content")):
+            self._add_text(content, logprobs)
+
+    def _read_parts(self, content: Any) -> None:
         """Read Mistral's list of parts."""
         for number, value in enumerate(array(content, "delta.content")):
             try:

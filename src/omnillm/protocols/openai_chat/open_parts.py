@@ -99,16 +99,10 @@ class OpenCalls:
 
     def read(self, delta: dict[str, Any]) -> None:
         call = self._find(delta)
-        kind = delta.get("type")
-        if kind == "custom" or delta.get("custom") is not None:
-            call.kind = "custom"
-        elif kind and kind != "function" and not call.name and delta.get("function") is None:
-            call.kind = _UNKNOWN
-            self._parts.lose("message.tool_calls", "a sort of call that only its own protocol knows")
-        if not call.kind:
+        if ("type" in delta or "custom" in delta) and not self._is_known(call, delta):
             return
         body = optional_mapping(delta, call.kind)
-        if body is None:
+        if body is None:  # of a kind that is not known, too
             self._read_signature(call, delta)
             return
         more = optional_text(body, "input", "custom") if call.kind == "custom" else arguments_of(body, "function")
@@ -120,6 +114,16 @@ class OpenCalls:
             self._read_signature(call, delta)
         if more:
             self._add(call, more)
+
+    def _is_known(self, call: _OpenCall, delta: dict[str, Any]) -> bool:
+        """Note of which kind a call is, and tell whether it is one of ours."""
+        kind = delta.get("type")
+        if kind == "custom" or delta.get("custom") is not None:
+            call.kind = "custom"
+        elif kind and kind != "function" and not call.name and delta.get("function") is None:
+            call.kind = _UNKNOWN
+            self._parts.lose("message.tool_calls", "a sort of call that only its own protocol knows")
+        return call.kind is not _UNKNOWN
 
     def end(self) -> bool:
         """End them all; tell whether there are any."""

@@ -1,0 +1,45 @@
+"""Options of tools that a provider runs: those that two protocols know are carried, each of the others is told by its name."""
+
+import json
+from typing import Any
+
+from tests.in_turn import in_turn
+
+from omnillm.protocols.codec import Dialect
+from omnillm.protocols.transcode import transcode_request
+
+SEARCH_MODEL = Dialect(has_web_search=True)
+
+
+def tools_of(source: str, target: str, body: dict[str, Any]) -> tuple[Any, list[str]]:
+    """The tools as they are written, and the paths of what is told as dropped."""
+    report = transcode_request(source, target, json.dumps(body).encode(), model="m", dialect=SEARCH_MODEL)
+    written = json.loads(report.value)
+    return written.get("tools", written.get("web_search_options")), [each.path for each in report.loss_reasons if each.kind == "dropped"]
+
+
+def test_size_of_a_searchs_context_is_carried_between_openais_protocols() -> None:
+    """Both have it, under the same name and with the same words."""
+    chat = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "web_search_options": {"search_context_size": "low"}}
+    assert tools_of("openai_chat", "openai_responses", chat) == ([{"type": "web_search", "search_context_size": "low"}], [])
+    responses = {"model": "m", "input": "Hi", "tools": [{"type": "web_search", "search_context_size": "low"}]}
+    assert tools_of("openai_responses", "openai_chat", responses) == ({"search_context_size": "low"}, [])
+
+
+@in_turn("target", ["openai_responses", "gemini_generate_content"])
+def test_options_that_only_one_protocol_knows_are_told_one_by_one(target: str) -> None:
+    """Anthropic's search has more to set than the others', and not one of it is left out without a word."""
+    search = {"type": "web_search_20260318", "name": "web_search", "response_inclusion": "full", "defer_loading": True, "strict": None}
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}], "tools": [search]}
+    _, told = tools_of("anthropic_messages", target, body)
+    where = "capabilities.builtin_tools[0].native"
+    assert told == [f"{where}.defer_loading", f"{where}.response_inclusion"]
+
+
+def test_options_inside_a_tools_own_object_are_told_by_their_path() -> None:
+    """Gemini's tools are objects in objects."""
+    search = {"googleSearch": {"excludeDomains": ["a.example"], "timeRangeFilter": {"startTime": "2026-01-01T00:00:00Z"}}}
+    body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "tools": [search]}
+    tools, told = tools_of("gemini_generate_content", "anthropic_messages", body)
+    assert tools[0]["blocked_domains"] == ["a.example"]
+    assert told == ["capabilities.builtin_tools[0].native.googleSearch.timeRangeFilter"]
