@@ -69,15 +69,16 @@ def emit_reply(response: LlmResponse, context: ReplyContext, losses: Losses) -> 
         for name, value in response.vendor_extensions.items():
             body.setdefault(name, value)
         return body
-    _drop_members(candidate.message.vendor_extensions, "candidates[0].message.", losses)
-    _drop_members(candidate.vendor_extensions, "candidates[0].", losses)
-    _drop_members(response.vendor_extensions, "", losses)
+    if candidate.message.vendor_extensions or candidate.vendor_extensions or response.vendor_extensions:
+        _drop_members(response, candidate, losses)
     return body
 
 
-def _drop_members(extensions: VendorExtensions, owner: str, losses: Losses) -> None:
-    for name in extensions:
-        losses.drop(f"{owner}vendor_extensions.{name}", "the Messages API does not know it")
+def _drop_members(response: LlmResponse, candidate: Candidate, losses: Losses) -> None:
+    owners = (("", response), ("candidates[0].", candidate), ("candidates[0].message.", candidate.message))
+    for path, owner in owners:
+        for name in owner.vendor_extensions:
+            losses.drop(f"{path}vendor_extensions.{name}", "the Messages API does not know it")
 
 
 def _first(candidates: tuple[Candidate, ...], losses: Losses) -> Candidate:
