@@ -16,6 +16,7 @@ from tests.protocols.sdk_types.judged import LETTERS, Decided  # noqa: E402
 PAGES = ROOT / "docs/protocols"
 BEGIN, END = "<!-- generated: make matrix -->", "<!-- end of what is generated -->"
 SHORT = {"openai_chat": "Chat", "openai_responses": "Resp", "anthropic_messages": "Anth", "gemini_generate_content": "Gem"}
+NAMES = {**SHORT, "bedrock_converse": "Converse"}
 SIGN = {"carried": "✓", "moved": "→", "defaulted": "+", "approximated": "≈", "dropped": "✗", "refused": "400", "unsaid": ""}
 
 
@@ -83,12 +84,9 @@ def decisions() -> str:
 def _decided(rows: dict[str, tuple[Decided, ...]]) -> Iterator[str]:
     for source, found in rows.items():
         for each in found:
-            targets = (
-                "all"
-                if set(each.clients) == set(LETTERS.values())
-                else ", ".join(SHORT[p] for p in PROTOCOLS if LETTERS[p] in each.clients)
-            )
-            yield f"| {each.what} | {SHORT.get(source, SHORT['anthropic_messages'])} | {targets} | {each.why} |"
+            named = [NAMES[protocol] for protocol, letter in LETTERS.items() if letter in each.targets]
+            targets = "all" if len(named) == len(LETTERS) else ", ".join(named)
+            yield f"| {each.what} | {NAMES.get(source, NAMES['anthropic_messages'])} | {targets} | {each.why} |"
 
 
 def page(name: str, table: str) -> tuple[Path, str]:

@@ -8,24 +8,31 @@ from tests.protocols.sdk_types.judged import Decided
 
 _NOT_SAID = Decided("`stream: false`", r"\.stream=False", "what is said by saying nothing")
 _AUTO = Decided("`detail: auto`", r"\.detail=auto", "it asks for nothing; Responses is told it anyway", "RAG")
+_USUAL_TIER = Decided("`service_tier: auto`", r"\.service_tier=auto", "what Converse does where nobody says", "B")
+_HELD = Decided("`strict` of an answer", r"(json_schema|SchemaConfigParam)\.strict", "Converse always holds the answer to its schema", "B")
 
 REQUESTS: dict[str, tuple[Decided, ...]] = {
     "openai_chat": (
         _NOT_SAID,
         Decided(
-            "`include_usage`", r"\.stream_options\.include_usage", "the others always count; the client's stream shows it as asked", "RAG"
+            "`include_usage`", r"\.stream_options\.include_usage", "the others always count; the client's stream shows it as asked", "RAGB"
         ),
-        Decided("`stream: true`", r"\.stream_options", "Gemini's path says it", "G"),
+        Decided("`stream: true`", r"\.stream_options", "Gemini's path says it, and Converse's", "GB"),
         _AUTO,
-        Decided("`modalities: [text]`", r"\.modalities\[\]=text", "the others answer with text", "RA"),
+        _USUAL_TIER,
+        _HELD,
+        Decided("a schema's `description`", r"\.json_schema\.description", "without a schema the answer is asked for in words", "B"),
+        Decided("`modalities: [text]`", r"\.modalities\[\]=text", "the others answer with text", "RAB"),
     ),
     "openai_responses": (
         _NOT_SAID,
         Decided("`type: message`", r"Message(Param)?\.type=message", "what an item with a role is"),
         Decided("`status: completed`", r"\.status=completed", "what an item of the history is"),
-        Decided("`name` of a result", r"FunctionCallOutput\.name", "it stands at the call", "CAG"),
-        Decided("`id` of an item", r"(Param|FunctionCallOutput)\.id", "it means nothing elsewhere; Chat tells it", "AG"),
-        Decided("`detail: auto`", r"\.detail=auto", "it asks for nothing; Responses is told it anyway", "CAG"),
+        Decided("`name` of a result", r"FunctionCallOutput\.name", "it stands at the call", "CAGB"),
+        Decided("`id` of an item", r"(Param|FunctionCallOutput)\.id", "it means nothing elsewhere; Chat tells it", "AGB"),
+        Decided("`detail: auto`", r"\.detail=auto", "it asks for nothing; Responses is told it anyway", "CAGB"),
+        _USUAL_TIER,
+        _HELD,
         Decided("`user_location.type`", r"\.user_location\.type=approximate", "there is no other", "A"),
         Decided(
             "a dated `web_search_preview`", r"PreviewToolParam\.type=web_search_preview_\d+_\d+_\d+", "another name of the same tool", "AG"
@@ -33,6 +40,7 @@ REQUESTS: dict[str, tuple[Decided, ...]] = {
     ),
     "anthropic_messages": (
         _NOT_SAID,
+        _USUAL_TIER,
         Decided("`type: custom` of a tool", r"ToolParam\.type=custom", "what a tool without a type is"),
         Decided("`display: summarized`", r"\.display=summarized", "Gemini shows thoughts where thinking is on", "G"),
     ),
@@ -42,7 +50,7 @@ REQUESTS: dict[str, tuple[Decided, ...]] = {
         Decided("`role` of the system", r"\.systemInstruction\.role", "the system speaks"),
         Decided("`nullable` arguments", r"\.parameters\.nullable", "a function's arguments are an object, never null"),
         Decided(
-            "the `type` of arguments", r"\.parameters\.type=.*", "a function's arguments are an object, whatever their schema says", "A"
+            "the `type` of arguments", r"\.parameters\.type=.*", "a function's arguments are an object, whatever their schema says", "AB"
         ),
     ),
 }

@@ -97,16 +97,22 @@ class Decided(NamedTuple):
     path: str
     """A regular expression; it matches the end of the path."""
     why: str
-    clients: str = "CRAG"
-    """Of the targets, their first letters: Chat, Responses, Anthropic, Gemini."""
+    targets: str = "CRAGB"
+    """Their first letters: Chat, Responses, Anthropic, Gemini, Bedrock's Converse."""
 
 
-LETTERS: Mapping[str, str] = {"openai_chat": "C", "openai_responses": "R", "anthropic_messages": "A", "gemini_generate_content": "G"}
+LETTERS: Mapping[str, str] = {
+    "openai_chat": "C",
+    "openai_responses": "R",
+    "anthropic_messages": "A",
+    "gemini_generate_content": "G",
+    "bedrock_converse": "B",
+}
 
 
 def undecided(paths: Iterator[str], target: str, decided: tuple[Decided, ...]) -> tuple[list[str], list[str]]:
     """Return the paths that nobody has decided on, and the decisions on nothing."""
-    own = [each for each in decided if LETTERS[target] in each.clients]
+    own = [each for each in decided if LETTERS[target] in each.targets]
     used: set[str] = set()
     left = []
     for path in paths:

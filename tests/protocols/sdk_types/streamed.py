@@ -207,6 +207,9 @@ def _block_pieces(block: Body) -> tuple[Body, Iterable[Body]]:
     if kind.endswith("tool_use"):
         pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in _halves(msgspec.json.encode(block["input"]).decode())]
         return {**block, "input": {}}, pieces
+    if kind == "compaction":
+        later = {name: value for name, value in block.items() if name in {"content", "encrypted_content"}}
+        return _without(block, *later), [{"type": "compaction_delta", **later}]
     return block, ()
 
 

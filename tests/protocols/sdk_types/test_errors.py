@@ -10,8 +10,8 @@ import pytest
 from anthropic.types import ErrorObject
 from google.genai import errors as gemini
 from tests.in_turn import in_turn
-from tests.protocols.sdk_types.judged import LETTERS
 from tests.protocols.sdk_types.shape import Samples, arms
+from tests.protocols.sdk_types.test_replies import CLIENTS
 
 import omnillm
 
@@ -100,7 +100,7 @@ def raised(sdks: dict[str, Any], client: str, status: int, body: bytes) -> Any:
 @in_turn("trouble", TROUBLES, ids=[f"{trouble.provider}: {trouble.status} {trouble.word}" for trouble in TROUBLES])
 def test_trouble_is_raised_as_the_clients_sdk_names_it(sdks: dict[str, Any], trouble: Trouble) -> None:
     """The class follows from the status, the words are the provider's, and a Gemini client reads in the body when to come again."""
-    for client in LETTERS.keys() - {trouble.provider}:
+    for client in set(CLIENTS) - {trouble.provider}:
         report = omnillm.transcode_error(
             trouble.provider, client, status=trouble.status, body=body_of(trouble), headers={b"retry-after": b"7"}, request_id="req-1"
         ).value

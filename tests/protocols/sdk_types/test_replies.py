@@ -12,7 +12,8 @@ from tests.protocols.sdk_types.newer import NEW, REPLIES, WORDS
 from omnillm.protocols.transcode import parse_response, transcode_response
 from omnillm.usage import Usage
 
-clients = pytest.mark.parametrize("client", LETTERS)
+CLIENTS = [protocol for protocol in LETTERS if protocol != "bedrock_converse"]
+clients = pytest.mark.parametrize("client", CLIENTS)
 providers = pytest.mark.parametrize("provider", PROVIDERS)
 _COUNTS = (*Usage.__struct_fields__, "prompt_tokens", "completion_tokens")
 

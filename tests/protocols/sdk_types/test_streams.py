@@ -5,17 +5,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from anthropic.types.beta import BetaRawMessageStreamEvent
+from anthropic.types.beta import BetaRawContentBlockDelta, BetaRawMessageStreamEvent
 from openai.types.responses import ResponseStreamEvent
 from tests.protocols.directions import CONTEXT, sdk_reads, sdk_reads_events
 from tests.protocols.sdk_types import decided
 from tests.protocols.sdk_types.answered import PROVIDERS, replies
-from tests.protocols.sdk_types.judged import LETTERS, leaves, undecided
+from tests.protocols.sdk_types.asked import BETA
+from tests.protocols.sdk_types.judged import leaves, undecided
 from tests.protocols.sdk_types.newer import NEW, STREAMS, WORDS
 from tests.protocols.sdk_types.put_together import put_together, whole
 from tests.protocols.sdk_types.shape import arms
 from tests.protocols.sdk_types.streamed import events_of, stream_of, written
-from tests.protocols.sdk_types.test_replies import clients, providers, spoken
+from tests.protocols.sdk_types.test_replies import CLIENTS, clients, providers, spoken
 
 from omnillm.framing.sse import SseReader
 from omnillm.protocols.loss import LossReason
@@ -77,17 +78,20 @@ def test_progress_of_hosted_tools_disturbs_no_stream(client: str) -> None:
         assert again == expected, event["type"]
 
 
-def test_every_event_of_anthropics_is_known() -> None:
+def test_every_event_and_delta_of_anthropics_is_known() -> None:
     """A new one has to be decided on: those that there are, the streams above are made of."""
-    known = {event["type"] for event in events_of("anthropic_messages", replies("anthropic_messages")[0].body)}
+    bodies = [body for provider in ("anthropic_messages", BETA) for _, body in replies(provider)]
+    events = [event for body in bodies for event in events_of("anthropic_messages", body)]
     samples = PROVIDERS["anthropic_messages"].samples
-    assert {samples.simplest(arm)["type"] for arm in arms(BetaRawMessageStreamEvent)} == known
+    assert {samples.simplest(arm)["type"] for arm in arms(BetaRawMessageStreamEvent)} == {event["type"] for event in events}
+    deltas = {event["delta"]["type"] for event in events if event["type"] == "content_block_delta"}
+    assert {samples.simplest(arm)["type"] for arm in arms(BetaRawContentBlockDelta)} == deltas
 
 
 @pytest.mark.parametrize(("provider", "what"), STREAMS, ids=[f"{provider}: {what}" for provider, what in STREAMS])
 def test_stream_in_words_of_tomorrow_is_read_today(provider: str, what: str) -> None:
     """Events, deltas and words that nobody knows yet never end a stream, and are told."""
-    for client in LETTERS:
+    for client in CLIENTS:
         if provider == client:
             continue
         assembled, reasons = streamed(provider, client, written(provider, STREAMS[provider, what]))

@@ -68,7 +68,7 @@ def tool_config(request: LlmRequest, tools: list[Block], writer: Writer, *, thin
         losses.drop(PATH, "Converse cannot forbid calls, and a conversation with calls needs their tools")
         return {"tools": tools}
     if not tools:
-        return _called_before(writer)
+        return _called_before(choice, writer)
     written = None if choice is None else _choice(among_declared(choice, capabilities, losses), writer)
     if thinks_by_budget and written is not None and "auto" not in written:
         losses.approximate(PATH, "a model that thinks cannot be forced to call a tool")
@@ -76,8 +76,10 @@ def tool_config(request: LlmRequest, tools: list[Block], writer: Writer, *, thin
     return {"tools": tools} if written is None else {"tools": tools, "toolChoice": written}
 
 
-def _called_before(writer: Writer) -> dict[str, Any] | None:
+def _called_before(choice: ToolChoice | None, writer: Writer) -> dict[str, Any] | None:
     """Converse refuses a conversation with calls unless their tools are there."""
+    if choice is not None:
+        writer.losses.drop(PATH, NOT_THERE)
     if not writer.calls:
         return None
     writer.losses.default("capabilities.tools", "Converse wants the tools of earlier calls: named, without arguments")
