@@ -91,6 +91,15 @@ def test_stop_reasons_are_read(word: str, reason: FinishReason, native: str) -> 
     assert (response.candidates[0].finish_reason, response.candidates[0].native_finish_reason) == (reason, native)
 
 
+def test_call_that_the_provider_made_itself_is_no_call_for_the_client() -> None:
+    """A tool that Bedrock runs has its result beside it: an application would run it once more, and wait for nobody's answer."""
+    grounding = {"toolUse": {"toolUseId": "t1", "name": "nova_grounding", "input": {"q": "x"}, "type": "server_tool_use"}}
+    body = encoded(output={"message": {"role": "assistant", "content": [grounding, {"text": "Nine."}]}}, stopReason="end_turn")
+    response = parse_response("bedrock_converse", body).value
+    assert response.message.parts == (Native(protocol="bedrock_converse", kind="toolUse", value=grounding), Text(text="Nine."))
+    assert response.finish_reason is FinishReason.STOP
+
+
 @pytest.mark.parametrize("target", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"])
 def test_reply_is_said_to_every_client(target: str) -> None:
     """Text and call come through in each client's words."""

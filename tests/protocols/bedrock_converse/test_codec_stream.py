@@ -17,6 +17,7 @@ from omnillm.model import (
     FinishReason,
     Issuer,
     LlmStreamEvent,
+    Native,
     Opaque,
     OpaqueAdded,
     PartEnded,
@@ -210,6 +211,17 @@ def test_impossible_streams_are_refused(name: str) -> None:
     """What the life cycle does not allow is the provider's mistake."""
     with pytest.raises(Unfit):
         decoded(b"".join(IMPOSSIBLE[name]))
+
+
+def test_call_that_the_provider_made_itself_is_no_call_for_the_client() -> None:
+    """Its pieces belong to what only Converse knows."""
+    use = {"toolUse": {"toolUseId": "t1", "name": "nova_grounding", "type": "server_tool_use"}}
+    start = said("contentBlockStart", contentBlockIndex=0, start=use)
+    raw = [START, start, delta(0, toolUse={"input": '{"q":"x"}'}), stop(0), delta(1, text="a"), stop(1)]
+    events = decoded(b"".join([*raw, said("messageStop", stopReason="end_turn"), said("metadata", usage=USAGE, metrics={})]))
+    assert [type(each.part) for each in events if isinstance(each, PartStarted)] == [Native, Text]
+    assert not any(isinstance(each, ToolCallDelta) for each in events)
+    assert Finished(reason=FinishReason.STOP) in events
 
 
 def test_events_that_are_not_known_are_passed_over() -> None:

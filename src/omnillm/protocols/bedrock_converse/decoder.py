@@ -26,7 +26,7 @@ from omnillm.protocols.base64_text import decode, encode
 from omnillm.protocols.bedrock_converse.failure import STATUSES, failure_of
 from omnillm.protocols.bedrock_converse.finish import read_finish
 from omnillm.protocols.bedrock_converse.frames import EXCEPTION
-from omnillm.protocols.bedrock_converse.parse_reply import parse_citation
+from omnillm.protocols.bedrock_converse.parse_reply import SERVER_TOOL, parse_citation
 from omnillm.protocols.bedrock_converse.usage import usage_of_counts
 from omnillm.protocols.bedrock_converse.writer import NAME
 from omnillm.protocols.loss import Losses
@@ -52,8 +52,9 @@ class _Block:
 
 
 class ConverseDecoder:
-    def __init__(self, issuer: Issuer, losses: Losses) -> None:  # noqa: ARG002 - nothing is lost in reading
+    def __init__(self, issuer: Issuer, losses: Losses) -> None:
         self._issuer = issuer
+        self._losses = losses
         self._open: dict[int, _Block] = {}
         self._closed = -1
         """The highest number of a block that was closed: none begins anew."""
@@ -70,6 +71,7 @@ class ConverseDecoder:
             return self._failed(frame)
         read = self._EVENTS.get(name)
         if read is None:
+            self._losses.drop("events", "an event that the gateway does not know")
             return ()
         event = mapping(_decode(frame.data), "")
         if not self._has_started and name != b"messageStart":
@@ -94,8 +96,8 @@ class ConverseDecoder:
     def _block_start(self, event: dict[str, Any]) -> Sequence[LlmStreamEvent]:
         start = mapping(event.get("start"), "start")
         block = self._block_of(event, is_new=True)
-        if "toolUse" in start:
-            call = mapping(start["toolUse"], "start.toolUse")
+        call = optional_mapping(start, "toolUse", "start")
+        if call is not None and call.get("type") != SERVER_TOOL:
             block.lacks_arguments = True
             part = ToolCall(
                 call_id=text(call.get("toolUseId"), "start.toolUse.toolUseId"), name=text(call.get("name"), "start.toolUse.name")
@@ -110,6 +112,7 @@ class ConverseDecoder:
         for kind, read in self._DELTAS.items():
             if kind in delta:
                 return read(self, block, delta[kind])
+        self._losses.drop("events", "a delta that the gateway does not know")
         return ()
 
     def _text_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
@@ -118,6 +121,8 @@ class ConverseDecoder:
         return (*started, TextDelta(index=block.index, text=words)) if words else started
 
     def _tool_delta(self, block: _Block, value: Any) -> Sequence[LlmStreamEvent]:
+        if block.kind is Native:
+            return ()
         if block.kind is not ToolCall:
             raise Unfit("contentBlockIndex", "that of a tool call")
         piece = text(mapping(value, "delta.toolUse").get("input"), "delta.toolUse.input")

@@ -51,6 +51,10 @@ def parse_reply(body: dict[str, Any], issuer: Issuer, losses: Losses, counted: U
     )
 
 
+SERVER_TOOL = "server_tool_use"
+"""The type of a call that Bedrock makes itself: no application is to answer it."""
+
+
 def parse_block(block: dict[str, Any], issuer: Issuer, path: str) -> MessagePart:
     """Read one content block: an object with one member, which is its kind."""
     for kind, read in _BLOCKS.items():
@@ -65,8 +69,10 @@ def _text(value: Any, issuer: Issuer, path: str) -> Text:  # noqa: ARG001 - one 
     return Text(text=text(value, path))
 
 
-def _tool_use(value: Any, issuer: Issuer, path: str) -> ToolCall:  # noqa: ARG001
+def _tool_use(value: Any, issuer: Issuer, path: str) -> ToolCall | Native:  # noqa: ARG001
     call = mapping(value, path)
+    if call.get("type") == SERVER_TOOL:
+        return Native(protocol=NAME, kind="toolUse", value={"toolUse": call})
     return ToolCall(
         call_id=text(call.get("toolUseId"), f"{path}.toolUseId"),
         name=text(call.get("name"), f"{path}.name"),
