@@ -53,7 +53,7 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
         finish=said.finish,
         stop=said.stop,
         seal=seal if asked.wants_seal and any(block.kind != "text" for block in said.blocks) else "",
-        is_redacted="redacted" in asked.markers,
+        is_redacted="redacted" in asked.markers.words,
         echo=asked.echo,
         tier=behaviour.tier or ("default" if asked.tier in ANY_TIER else asked.tier),
         usage=usage,

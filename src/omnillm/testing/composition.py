@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from omnillm.testing.generation import Block, words_for
 from omnillm.testing.replies.speaker import Asked
-from omnillm.testing.samples import answer_for, argument_pieces, arguments_for
+from omnillm.testing.samples import answer_for, argument_pieces, arguments_for, as_json
 
 REASONING = ("First", " I", " look", " at", " the", " lake.")
 REFUSAL = ("I", " cannot", " help", " with", " that.")
@@ -20,9 +20,9 @@ class Composed(NamedTuple):
 
 def compose(asked: Asked, usual: int, room: int | None) -> Composed:
     """A text of the usual length, unless a marker wants more. `room` is what the cap leaves, in tokens; None is no cap."""
-    if "refuse" in asked.markers:
+    if "refuse" in asked.markers.words:
         return Composed(() if asked.refuses_silently else (Block(kind="text", words=REFUSAL[:room]),), "refusal")
-    thought = REASONING[:room] if asked.markers & {"think", "redacted"} else ()
+    thought = REASONING[:room] if asked.markers.words & {"think", "redacted"} else ()
     if room is not None:
         room -= len(thought)
     said = _calling(asked, usual, room) or _telling(asked, usual, room)
@@ -34,18 +34,33 @@ def compose(asked: Asked, usual: int, room: int | None) -> Composed:
 
 def _calling(asked: Asked, usual: int, room: int | None) -> Composed | None:
     """Calls are made whole or not at all."""
-    if not asked.tools or not asked.markers & {"tool", "tools"}:
+    wanted = _wanted(asked)
+    if not wanted:
         return None
-    in_parallel = "tools" in asked.markers
     blocks = [
-        Block(kind="tool", words=argument_pieces(arguments_for(tool["schema"])), name=str(tool["name"]), call=number)
-        for number, tool in enumerate(asked.tools if in_parallel else asked.tools[:1])
+        Block(kind="tool", words=argument_pieces(arguments), name=name, call=number) for number, (name, arguments) in enumerate(wanted)
     ]
-    if in_parallel:
+    if "tools" in asked.markers.words:
         blocks.insert(0, Block(kind="text", words=words_for(asked.prompt, asked.model, min(SHORT, usual), asked.images)))
     if room is not None and sum([len(block.words) for block in blocks]) > room:
         return None
     return Composed(tuple(blocks), "tool")
+
+
+def _wanted(asked: Asked) -> list[tuple[str, str]]:
+    """The calls, each with its arguments as JSON: those that are named, every tool, the first one, or what the tool choice demands.
+
+    A named tool that is not there is not called: agents send the same prompt in side calls without tools, too. Where any will do it is
+    the last: there they put the tool that ends a run.
+    """
+    words, schemas = asked.markers.words, {str(tool["name"]): tool["schema"] for tool in asked.tools}
+    named = [each for each in asked.markers.calls if each.name in schemas]
+    if named:
+        return [(name, as_json(told) if told else arguments_for(schemas[name])) for name, told in named]
+    called = asked.tools if "tools" in words else asked.tools[:1] if "tool" in words else ()
+    if not called and asked.must_call is not None:
+        called = [tool for tool in asked.tools if asked.must_call in {"", str(tool["name"])}][-1:]
+    return [(str(tool["name"]), arguments_for(tool["schema"])) for tool in called]
 
 
 def _telling(asked: Asked, usual: int, room: int | None) -> Composed:
@@ -55,6 +70,6 @@ def _telling(asked: Asked, usual: int, room: int | None) -> Composed:
         said = pieces if room is None else pieces[:room]
         return Composed((Block(kind="text", words=said),), "length" if len(said) < len(pieces) else "end")
     words = words_for(asked.prompt, asked.model, usual if room is None else min(usual, room), asked.images)
-    if "stop" in asked.markers and asked.stops:
+    if "stop" in asked.markers.words and asked.stops:
         return Composed((Block(kind="text", words=words[: -(-len(words) // 2)]),), "stop", asked.stops[0])
     return Composed((Block(kind="text", words=words),), "length" if len(words) < usual else "end")

@@ -15,20 +15,21 @@ DEPTH = 12
 def arguments_for(schema: object) -> str:
     """JSON that a function's parameter schema accepts: an object with a sample for every property."""
     value = _sample(schema, schema, DEPTH) if isinstance(schema, dict) else {}
-    return _json(value if isinstance(value, dict) else _members(schema, schema, DEPTH))
+    return as_json(value if isinstance(value, dict) else _members(schema, schema, DEPTH))
 
 
 def answer_for(schema: object) -> str:
     """JSON that the schema of a structured output accepts; an object where the schema says nothing."""
     says = isinstance(schema, dict) and bool(schema.keys() & {"type", "enum", "const", "$ref", "anyOf", "oneOf"})
-    return _json(_sample(schema, schema, DEPTH)) if says else arguments_for(schema)
+    return as_json(_sample(schema, schema, DEPTH)) if says else arguments_for(schema)
 
 
 def argument_pieces(arguments: str) -> tuple[str, ...]:
     return tuple([arguments[i : i + ARGUMENT_PIECE] for i in range(0, len(arguments), ARGUMENT_PIECE)])
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """In one line, without blanks."""
     return msgspec.json.encode(value).decode()
 
 

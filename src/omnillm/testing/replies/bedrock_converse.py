@@ -64,6 +64,7 @@ def read(body: Json) -> Asked:
         texts=(*texts_in(body.get("system")), *_texts(messages)),
         max_output=cap(inference.get("maxTokens"), "inferenceConfig.maxTokens"),
         tools=tuple({"name": tool.get("name", ""), "schema": within(tool, "inputSchema", "json")} for tool in tools),
+        must_call=_must_call(within(body, "toolConfig", "toolChoice")),
         markers=markers_in(prompt),
         images=pictured(messages),
         schema=None if schema is None else msgspec.json.decode(schema),
@@ -71,6 +72,10 @@ def read(body: Json) -> Asked:
         refuses_silently=True,
         seals=judge(messages, has_tools=bool(tools)),
     )
+
+
+def _must_call(choice: object) -> str | None:
+    return "" if within(choice, "any") is not None else within(choice, "tool", "name")
 
 
 def _texts(messages: list[Json]) -> Iterable[str]:

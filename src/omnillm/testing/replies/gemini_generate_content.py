@@ -86,6 +86,7 @@ def read(body: Json) -> Asked:
         max_output=cap(_either(config, "maxOutputTokens", "max_output_tokens"), "maxOutputTokens"),
         choices=cap(_either(config, "candidateCount", "candidate_count"), "candidateCount", 8) or 1,
         tools=tuple({"name": each.get("name", ""), "schema": _schema(each)} for each in functions),
+        must_call=_must_call(body),
         markers=markers_in(prompt),
         images=pictured(contents),
         schema=_response_schema(config),
@@ -94,6 +95,16 @@ def read(body: Json) -> Asked:
         seals=judge_contents(contents),
         unsigned=unsigned(contents),
     )
+
+
+def _must_call(body: Json) -> str | None:
+    """The last of the functions that are allowed, or any of all."""
+    tool_config = one_object(_either(body, "toolConfig", "tool_config"), "toolConfig")
+    config = one_object(_either(tool_config, "functionCallingConfig", "function_calling_config"), "functionCallingConfig")
+    if config.get("mode") != "ANY":
+        return None
+    names = strings(_either(config, "allowedFunctionNames", "allowed_function_names"))
+    return names[-1] if names else ""
 
 
 def _response_schema(config: Json) -> Any:

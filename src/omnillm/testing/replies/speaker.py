@@ -1,8 +1,9 @@
 """What each protocol supplies to the fake provider, and the values that its functions exchange."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -29,6 +30,21 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     """As the protocol's error names it."""
 
 
+class Wanted(NamedTuple):
+    """A call that a marker asks for."""
+
+    name: str
+    arguments: Json
+    """{}: a sample of what the tool's schema accepts."""
+
+
+class Markers(NamedTuple):
+    """What stands in double brackets."""
+
+    words: frozenset[str] = frozenset()
+    calls: tuple[Wanted, ...] = ()
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a request's body asks for."""
 
@@ -45,8 +61,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     choices: int = 1
     tools: tuple[Json, ...] = ()
     """`name` and `schema` of each function."""
-    markers: frozenset[str] = frozenset()
-    """What stands in double brackets in the last thing that the model was told."""
+    must_call: str | None = None
+    """The tool that has to be called; "": any of them."""
+    markers: Markers = Markers()
+    """Of the last thing that the model was told."""
     images: tuple[str, ...] = ()
     """What each of them looks like."""
     schema: Any = None
@@ -169,12 +187,38 @@ def last_user_text(messages: object) -> str:
     return ""
 
 
-MARKERS = re.compile(r"\[\[(tools?|think|redacted|refuse|json|stop)\]\]")
+WORDS = re.compile(r"\[\[(tools?|think|redacted|refuse|json|stop)\]\]")
+CALL = re.compile(r"\[\[call:([^\s\]{]+)(?:\]\]| *(?=(\{)))")
+JSON = json.JSONDecoder()
 
 
-def markers_in(text: str) -> frozenset[str]:
-    """What the prompt asks of the model, as `[[think]]`."""
-    return frozenset(MARKERS.findall(text))
+def markers_in(text: str) -> Markers:
+    """What the prompt asks of the model, as `[[think]]` or `[[call:search {"query": "heron"}]]`."""
+    return Markers(frozenset(WORDS.findall(text)), tuple(_calls_in(text)) if "[[call:" in text else ())
+
+
+def _calls_in(text: str) -> Iterator[Wanted]:
+    """In their order; a marker within the arguments of another is theirs, and what is no JSON is no marker."""
+    end = 0
+    while found := CALL.search(text, end):
+        end = found.end()
+        arguments: Json = {}
+        if found[2]:
+            try:
+                arguments, end = JSON.raw_decode(text, end)
+            except ValueError:
+                continue
+            if not text.startswith("]]", end):
+                continue
+        yield Wanted(found[1], arguments)
+
+
+def must_call(choice: object, any_of: str = "required") -> str | None:
+    """A tool choice as OpenAI and Anthropic say it."""
+    if choice == any_of or within(choice, "type") == any_of:
+        return ""
+    name = within(choice, "name") or within(choice, "function", "name")
+    return name if isinstance(name, str) else None
 
 
 def pictured(messages: object) -> tuple[str, ...]:
