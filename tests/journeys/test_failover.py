@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from tests import soak
 from tests.journeys.running import PRICES, Serve, configuration
-from tests.journeys.wire import DIALECTS, Question, Reply, ask, exchange
+from tests.journeys.wire import DIALECTS, Reply, ask, ask_count, exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.testing import FAULTS, Behaviour, FakeProvider, Fault, Hint
@@ -344,10 +344,7 @@ async def test_count_of_tokens_fails_over_too(serve: Serve, name: str, dialect: 
     """A count is asked of another key when the first one fails, costs nothing, and what is no count is never passed on as one."""
     async with FakeProvider(keys={"*": Behaviour()}, prices=PRICES) as fake:
         gateway = await serve(configuration(fake, keys=pool_of("ab")))
-        whole = ask(dialect, "hello").raw
-        count = Question(
-            dialect, whole.replace(b"/v1/messages ", b"/v1/messages/count_tokens ").replace(b":generateContent", b":countTokens")
-        )
+        count = ask_count(dialect, "hello")
         fake.enqueue(FAULTS[name])
         reply = await exchange(gateway.port, count)
         assert reply.status == 200

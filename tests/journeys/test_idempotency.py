@@ -10,7 +10,7 @@ import openai
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.served import Start
-from tests.journeys.wire import DIALECTS, Line, Question, Reply, ask, exchange
+from tests.journeys.wire import DIALECTS, Line, Question, Reply, ask, ask_count, exchange
 from tests.ports import free_port
 
 from omnillm.config.load import parse
@@ -161,9 +161,8 @@ async def test_key_that_is_none_is_refused(serve: Serve, provider: FakeProvider,
 async def test_counting_tokens_is_free_so_its_key_means_nothing(serve: Serve, provider: FakeProvider, dialect: str) -> None:
     """It may be asked as often as one likes."""
     gateway = await serve(configuration(provider))
-    raw = once(dialect).raw.replace(b"/v1/messages", b"/v1/messages/count_tokens").replace(b":generateContent", b":countTokens")
     for _ in range(2):
-        reply = await exchange(gateway.port, Question(dialect, raw))
+        reply = await exchange(gateway.port, ask_count(dialect, "hello", headers={"idempotency-key": KEY}))
         assert (reply.status, {"input_tokens", "totalTokens"} & reply.json.keys() != set()) == (200, True)
     assert len(provider.log) == 2
 

@@ -121,7 +121,9 @@ async def count_tokens(asking: Asking, row: Support) -> None:
     body = body | ({"model": f"host/{_model(row)}"} if "model" in body else {})
     told = (await asking.call("POST", path, body)).json
     assert told.get("input_tokens") or told.get("totalTokens") or told.get("inputTokens")
-    assert asking.fake.log[-1].protocol == ("bedrock_converse" if row.provider == "bedrock" else row.wire_format)
+    said = KINDS[row.provider].counts_in(row.wire_format, model=_model(row))
+    assert (said == row.wire_format) == (row.level == "native") or row.provider == "bedrock"
+    assert asking.fake.log[-1].protocol == ("bedrock_converse" if row.provider == "bedrock" else said)
 
 
 async def family(asking: Asking, row: Support) -> None:

@@ -57,6 +57,17 @@ def ask(
     return Question(dialect, head.encode() + sent)
 
 
+def ask_count(dialect: str, prompt: str, *, headers: Mapping[str, str] | None = None) -> Question:
+    """A question for the tokens of a prompt, in a protocol that has one at a path of its own."""
+    model = MODELS[dialect]
+    path = "/v1/messages/count_tokens" if dialect == "anthropic_messages" else PATHS[dialect].format(model, "countTokens")
+    body = {name: value for name, value in _body(dialect, prompt, model, None).items() if name != "max_tokens"}
+    sent = json.dumps(body, separators=(",", ":")).encode()
+    fields = {"host": "gateway", "authorization": f"Bearer {VIRTUAL_KEY}", "content-length": str(len(sent))} | dict(headers or {})
+    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
+    return Question(dialect, head.encode() + sent)
+
+
 def _body(dialect: str, prompt: str, model: str, cap: int | None) -> JSON:
     messages = [{"role": "user", "content": prompt}]
     capped = {} if cap is None else {"max_tokens": cap}

@@ -86,7 +86,7 @@ def test_models_decide_the_protocols() -> None:
     assert endpoint("bedrock", base_url=Secret("http://h"), protocol="converse").protocols_for(claude) == (CONVERSE,)
     assert BEDROCK.counts_in(MESSAGES_API, model=claude) == MESSAGES_API
     assert BEDROCK.counts_in(GEMINI, model=claude) == BEDROCK.counts_in(MESSAGES_API, model="amazon.nova-pro-v1:0") == CONVERSE
-    assert (BEDROCK.counts_in("openai_chat", model=claude), VERTEX_AI.counts_in(GEMINI, model="claude-opus-4-7")) == ("", "")
+    assert (BEDROCK.counts_in("openai_chat", model=claude), VERTEX_AI.counts_in(GEMINI, model="claude-opus-4-7")) == ("", MESSAGES_API)
     assert (
         request_target(BEDROCK, MESSAGES_API, "count_tokens", model="eu.anthropic.claude-x-v1:0")
         == b"/model/anthropic.claude-x-v1%3A0/count-tokens"

@@ -56,9 +56,14 @@ def test_an_exact_name_is_tried_in_the_order_of_its_targets(router):
     assert not router.plan("gpt-5", protocol="openai_chat").is_bridged
 
 
-def test_tokens_are_counted_by_those_who_speak_the_clients_protocol(router):
-    """Only a generation is translated."""
-    assert names(router.plan("fast", protocol="anthropic_messages", operation="count_tokens")) == ["anthropic/claude-haiku"]
+def test_tokens_are_counted_by_those_who_have_a_count(router):
+    """In the client's own words or in another protocol's; a host that speaks Chat alone has none."""
+    plan = router.plan("fast", protocol="anthropic_messages", operation="count_tokens")
+    assert [(str(target), target.protocol) for target in plan.targets] == [
+        ("openai/gpt-4.1-mini", "openai_responses"),
+        ("anthropic/claude-haiku", "anthropic_messages"),
+    ]
+    assert plan.is_bridged
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_a_weighted_route_is_drawn_by_weight_with_the_rest_as_fallbacks(router):
 
 def test_weights_of_targets_left_out_count_for_nothing():
     """Only anthropic counts tokens here."""
-    router = Router({"mixed": route("openai/big", "anthropic/claude-haiku", weights=(6, 1))}, ENDPOINTS, dice=Random(7))
+    router = Router({"mixed": route("local/big", "anthropic/claude-haiku", weights=(6, 1))}, ENDPOINTS, dice=Random(7))
     assert names(router.plan("mixed", protocol="anthropic_messages", operation="count_tokens")) == ["anthropic/claude-haiku"]
 
 
@@ -174,11 +179,18 @@ def test_a_caller_is_told_which_models_are_its_own(router):
         assert caught.value.message == f"this key may not use the model {told}"
 
 
-def test_an_operation_that_is_not_translated_is_refused_with_the_protocols_that_have_it(router):
-    """Counting tokens, for a client whose protocol the model's providers do not speak."""
-    with pytest.raises(BadRequest, match="its providers speak anthropic_messages") as caught:
-        router.plan("claude-x", protocol="gemini_generate_content", operation="count_tokens")
-    assert caught.value.code == "unsupported_protocol"
+def test_an_operation_that_no_provider_has_is_refused(router):
+    """Counting tokens, at a host that speaks Chat alone, in whichever protocol it is asked for."""
+    for protocol in ("gemini_generate_content", "anthropic_messages"):
+        with pytest.raises(BadRequest, match="the model 'gpt-4' have no count_tokens") as caught:
+            router.plan("gpt-4", protocol=protocol, operation="count_tokens")
+        assert caught.value.code == "unsupported_protocol"
+
+
+def test_a_live_session_is_asked_in_the_clients_own_protocol(router):
+    """It is not translated: the refusal names the protocols that there are."""
+    with pytest.raises(BadRequest, match="its providers speak anthropic_messages"):
+        router.plan("claude-x", protocol="gemini_generate_content", operation="realtime")
 
 
 def test_a_target_without_the_operation_is_left_out(router):

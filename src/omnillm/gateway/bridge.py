@@ -23,6 +23,7 @@ from omnillm.protocols.loss import ConversionReport, LossReason, joined
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.stream_transcoder import StreamTranscoder
+from omnillm.protocols.token_counts import count_request
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
 
@@ -116,11 +117,13 @@ class Bridge(msgspec.Struct, eq=False):
         if call.operation == GENERATE:
             peek = protocol.peek_request(members)
         else:
+            # A count of tokens takes fewer members than a generation, and makes nothing.
             peek = call.peek
             if protocol is call.protocol:
-                # A count of tokens takes fewer members than a generation, and makes nothing.
                 members = {name: value for name, value in members.items() if name in call.members}
-                body = msgspec.json.encode(members)
+            else:
+                members = count_request(protocol.name, members, model=target.model, dialect=dialect)
+            body = msgspec.json.encode(members)
         return Bridged(protocol=protocol, body=body, members=members, peek=peek, reasons=reasons, names=emitted.names)
 
     def find(self, target: Target) -> Bridged | None:

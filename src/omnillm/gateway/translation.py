@@ -18,7 +18,7 @@ from omnillm.gateway.quote import Quote
 from omnillm.protocols.protocol import Members, Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.sessions.session import SessionProtocol
-from omnillm.protocols.token_counts import write_count
+from omnillm.protocols.token_counts import read_count, write_count
 from omnillm.providers.endpoint import SSE, Counter, Endpoint
 from omnillm.providers.heads import Sender
 from omnillm.providers.url_rule import session_name
@@ -177,9 +177,9 @@ class Upstream:
     def count_for_client(self, call: Call, body: bytes) -> bytes | None:
         """A count of tokens, in the client's words; None: the reply is none."""
         counter = self._counter_for(call)
-        if counter is None:
+        if counter is None and self.protocol is call.protocol:
             return body
-        tokens = counter.read(body)
+        tokens = read_count(self.protocol.name, body) if counter is None else counter.read(body)
         return None if tokens is None else write_count(call.protocol.name, tokens)
 
     def reader_of(self, headers: Mapping[bytes, bytes]) -> FrameReader | None:

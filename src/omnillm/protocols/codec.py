@@ -51,6 +51,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
     thinks_in_levels: bool = True
     """Gemini: 3 and later take thinkingLevel; earlier ones a budget."""
+    counts_whole: bool = True
+    """Gemini: a count of tokens takes a whole generation, in a member of its own. False: the members of its prompt (Vertex AI)."""
     joins_tools: bool = True
     """Gemini: 3 and later take functions beside tools of Google's own, and pictures in a function's response."""
 

@@ -39,6 +39,7 @@ def dialect_of(endpoint: Endpoint, *, provider: str, protocol: str, model: str, 
         has_web_search=is_openai and "search" in model,
         can_stop_thinking=_can_stop_thinking(protocol, model, is_openai=is_openai),
         thinks_in_levels=is_new_gemini,
+        counts_whole=endpoint.kind != "vertex_ai",
         joins_tools=is_new_gemini,
     )
 

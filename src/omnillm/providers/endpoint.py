@@ -154,7 +154,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The protocol in which it is asked to count tokens for a client; "": it does not count."""
         if self.speaks(client_protocol, "count_tokens", model=model):
             return client_protocol
-        return "" if self.counter is None or client_protocol not in COUNTS else self.counter.protocol
+        if client_protocol not in COUNTS:
+            return ""
+        if self.counter is not None:
+            return self.counter.protocol
+        return next((name for name in self.protocols_for(model) if self.speaks(name, "count_tokens", model=model)), "")
 
     def has_path(self, protocol: str, operation: str) -> bool:
         """Whether there is an address for it, of whatever model."""

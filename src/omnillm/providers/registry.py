@@ -138,7 +138,7 @@ def _rows(kind: str) -> Iterator[Support]:
     for name in (name for name in PROTOCOL_NAMES if name != BEDROCK_CONVERSE or name in spoken):  # its clients speak it to nobody else
         yield Support(provider=kind, family=GENERATION, wire_format=name, level="native" if name in spoken else "compatible")
     counted = [name for name in spoken if name in {*COUNTS, BEDROCK_CONVERSE} and KINDS[kind].has_path(name, COUNT_TOKENS)]
-    for name in counted if KINDS[kind].counter is None else dict.fromkeys((*counted, *COUNTS)):
+    for name in dict.fromkeys((*counted, *COUNTS)) if counted else ():
         yield Support(provider=kind, family=COUNT_TOKENS, wire_format=name, level="native" if name in counted else "compatible")
     for family in dict.fromkeys(operation.family for operation in operations(kind)):
         yield Support(provider=kind, family=family, wire_format=NATIVE, level="native")

@@ -206,7 +206,7 @@ class Router:
             )
             return f"the providers of the model {_shown(model)} have no {operation}: {having}"
         spoken = dict.fromkeys(name for target in match.targets for name in self._endpoints[target.provider].protocols_for(target.model))
-        if protocol in spoken:
+        if protocol in spoken or operation == COUNT_TOKENS:
             return f"the providers of the model {_shown(model)} have no {operation}"
         return f"the model {_shown(model)} cannot be asked through {protocol}: its providers speak {', '.join(spoken)}"
 

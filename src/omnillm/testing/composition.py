@@ -59,7 +59,7 @@ def _wanted(asked: Asked) -> list[tuple[str, str]]:
         return [(name, as_json(told) if told else arguments_for(schemas[name])) for name, told in named]
     called = asked.tools if "tools" in words else asked.tools[:1] if "tool" in words else ()
     if not called and asked.must_call is not None:
-        called = [tool for tool in asked.tools if asked.must_call in {"", str(tool["name"])}][-1:]
+        called = tuple(tool for tool in asked.tools if asked.must_call in {"", str(tool["name"])})[-1:]
     return [(str(tool["name"]), arguments_for(tool["schema"])) for tool in called]
 
 

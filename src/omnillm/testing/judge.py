@@ -17,6 +17,7 @@ from omnillm.testing.images import IMAGE_TOKENS
 from omnillm.testing.memory import Memory, seal_for
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, BEDROCK, BEDROCK_COUNTED, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.testing.replies.anthropic_messages import read_count
+from omnillm.testing.replies.counting import judge_count
 from omnillm.testing.replies.speaker import Asked, Json, Malformed, Piece, Standing
 from omnillm.testing.routes import Route, key_of, route
 from omnillm.testing.script import WINDOW_S, Behaviour, Script
@@ -216,6 +217,8 @@ def _read(way: Route, raw: bytes) -> Asked:
         raise Malformed("We could not parse the JSON body of your request.") from broken
     if not isinstance(body, dict):
         raise Malformed("The body is not a JSON object.")
+    if way.operation == "count":
+        judge_count("vertex_ai" if way.is_placed else way.speaker.protocol, body)
     is_count = way.speaker is ANTHROPIC_MESSAGES and way.operation == "count"
     asked = (read_count if is_count else way.speaker.read)(body)
     tools = [msgspec.json.encode(tool).decode() for tool in asked.tools]

@@ -6,6 +6,7 @@ from typing import Literal
 from urllib.parse import parse_qs, unquote
 
 import msgspec
+from msgspec.structs import replace
 
 from omnillm.testing.families import pictures, sounds, texts, vectors
 from omnillm.testing.families.provided import Family
@@ -69,7 +70,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Gemini streaming without `alt=sse`."""
     family: Family | None = None
     is_placed: bool = False
-    """A live session at Vertex AI."""
+    """Gemini at Vertex AI."""
 
 
 ROUTES: Mapping[tuple[str, str], Route] = {
@@ -122,7 +123,7 @@ def _cloud(path: str, query: str) -> Route | None:
     if (place := VERTEX_PLACE.fullmatch(unquote(path))) is None:
         return None
     if (match := VERTEX_GEMINI.fullmatch(place["rest"])) is not None:
-        return _gemini(match, query)
+        return replace(_gemini(match, query), is_placed=True)
     if (match := VERTEX_CLAUDES.fullmatch(place["rest"])) is None:
         return None
     if match["model"] == "count-tokens":
