@@ -110,6 +110,10 @@ class Router:
             names |= dict.fromkeys(str(target) for route in routes for target in route.targets if target.model != ASKED)
         return tuple(name for name in names if is_allowed(name, allowed))
 
+    def knows(self, model: str, allowed: tuple[str, ...] = ()) -> bool:
+        """Whether a call for this name would have a target: many more names than can be listed."""
+        return is_allowed(model, allowed) and self._match(model) is not None
+
     def explain(self, model: str, *, protocol: str = "", operation: str = "generate") -> Explanation:
         """Tell which rule matched and what became of each target; `protocol` "": whatever the client speaks."""
         match = self._match(model)

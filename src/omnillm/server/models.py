@@ -30,11 +30,10 @@ async def respond(request: Request, reply: Reply, router: Router, caller: Caller
 
 def render_models(path: str, request: Request, router: Router, caller: Caller) -> bytes:
     protocol = MESSAGES if b"anthropic-version" in request.headers else _openai_or_gemini(path, request)
-    names = router.models(allowed=caller.models)
     wanted = path.partition("/models")[2].removeprefix("/")
     if not wanted:
-        return msgspec.json.encode(_LISTS.get(protocol.name, _openai_list)(names))
-    if wanted not in names:
+        return msgspec.json.encode(_LISTS.get(protocol.name, _openai_list)(router.models(allowed=caller.models)))
+    if not router.knows(wanted, allowed=caller.models):
         raise UnknownModel(f"There is no model {wanted!r} for this key.")
     return msgspec.json.encode(_ENTRIES.get(protocol.name, _openai_entry)(wanted))
 

@@ -1,0 +1,50 @@
+"""What agent programs ask beside their calls, in the shape in which they were seen to ask it."""
+
+import json
+
+import pytest
+from tests.journeys.running import VIRTUAL_KEY, Serve
+from tests.journeys.wire import Question, Reply, exchange
+
+from omnillm.testing import FakeProvider
+
+OTHER_KEY = "sk-omni-other-0123456789abcdef"
+CONFIG = """
+server: {{host: 127.0.0.1, port: 0, auth: required, drain: 2s}}
+store: {{url: "memory://", durability: relaxed}}
+providers:
+  openai: {{kind: openai, base_url: {url}, keys: [{{label: good, key: sk-good}}]}}
+  anthropic: {{kind: anthropic, base_url: {url}, keys: [{{label: good, key: sk-good}}]}}
+models:
+  fast: {{targets: [openai/fake-small]}}
+  "gemini-*": {{targets: [anthropic/fake-small]}}
+virtual_keys: [{{name: journey, key: {virtual_key}}}, {{name: other, key: {other_key}, models: [fast, "gemini-2*"]}}]
+"""
+
+
+async def get(port: int, path: str, **fields: str) -> Reply:
+    told = {"host": "x", "authorization": f"Bearer {VIRTUAL_KEY}"} | {name.replace("_", "-"): value for name, value in fields.items()}
+    head = f"GET {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in told.items()) + "\r\n"
+    return await exchange(port, Question("openai_chat", head.encode()))
+
+
+@pytest.mark.parametrize("models_only", [False, True])
+async def test_a_model_that_can_be_asked_can_be_looked_up(serve: Serve, provider: FakeProvider, *, models_only: bool) -> None:
+    """LlamaIndex's Gemini looks its model up before the first call: a pattern serves it, or its provider by name, so it is there."""
+    text = CONFIG.format(url=provider.base_url, virtual_key=VIRTUAL_KEY, other_key=OTHER_KEY)
+    gateway = await serve(text + f"models_only: {str(models_only).lower()}\n")
+    other = f"Bearer {OTHER_KEY}"
+    for path, fields, name, status in (
+        ("/v1beta/models/gemini-2.5-flash", {}, "models/gemini-2.5-flash", 200),
+        ("/v1/models/gemini-2.5-flash", {"anthropic_version": "2023-06-01"}, "gemini-2.5-flash", 200),
+        ("/v1/models/openai%2Fgpt-unlisted", {}, "openai/gpt-unlisted", 404 if models_only else 200),
+        ("/v1/models/gemini-2.5-flash", {"authorization": other}, "gemini-2.5-flash", 200),
+        ("/v1/models/gemini-3-pro", {"authorization": other}, "", 404),
+        ("/v1/models/openai%2Fgpt-unlisted", {"authorization": other}, "", 404),
+        ("/v1/models/fast", {"authorization": other}, "fast", 200),
+        ("/v1/models/fasst", {}, "", 404),
+    ):
+        reply = await get(gateway.port, path, **fields)
+        assert reply.status == status, (path, fields, reply.body)
+        assert status == 404 or reply.json.get("id", reply.json.get("name")) == name
+    assert json.loads((await get(gateway.port, "/v1/models")).body)["data"][0]["id"] == "fast"
