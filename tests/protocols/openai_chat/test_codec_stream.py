@@ -355,6 +355,13 @@ def test_event_that_is_no_json():
 # What clients get.
 
 
+@in_turn("part", [ToolCall(call_id="a", name="f", arguments="{}"), Reasoning(text="Hm."), Text(text="Hm.")], ids=lambda part: type(part).__name__)
+def test_content_is_null_until_there_is_some(part):
+    """As OpenAI's own first chunk: the AI SDK begins a text wherever `content` is a string, and would show an empty one before each call."""
+    chunks, _ = encoded(*streams(part))
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": "" if type(part) is Text else None, "refusal": None}
+
+
 def test_life_of_a_clients_stream():
     """One id, time and model; the role once, first; the end once, last; usage in a chunk without choices; [DONE]."""
     usage = UsageReported(usage=Usage(input=1, output=2))

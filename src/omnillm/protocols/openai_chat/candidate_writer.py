@@ -33,6 +33,8 @@ _encode = msgspec.json.Encoder().encode
 _END = b',"logprobs":null,"finish_reason":null}]}\n\n'
 _TEXT_END = b"}" + _END
 _FIRST: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
+_SILENT = frozenset({ToolCall, Reasoning})
+"""What OpenAI's own first chunk has null for content before: clients begin a text wherever it is a string."""
 
 
 _NO_SUMMARY = -1
@@ -70,9 +72,10 @@ class CandidateWriter:
         self._unmarked: str | None = None
         """Reasoning that ended without an opaque value: should more follow at once, a block tells where it ended."""
 
-    def begin(self) -> bytes:
-        """Say the role, once."""
-        return self._delta(_FIRST)
+    def begin(self, first: Any) -> bytes:
+        """Say the role, once. `first`: the event that is written next."""
+        is_silent = type(first) is PartStarted and type(first.part) in _SILENT
+        return self._delta({**_FIRST, "content": None} if is_silent else _FIRST)
 
     def write(self, event: Any) -> bytes:
         """Write an event about a part. One about a part that was left out says nothing."""

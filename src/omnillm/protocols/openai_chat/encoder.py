@@ -55,7 +55,7 @@ class ChatEncoder:
         number: int = event.candidate  # type: ignore[union-attr]  # by its kind
         candidate = self._candidates.get(number)
         if candidate is None:
-            candidate, first = self._begun(number)
+            candidate, first = self._begun(number, event)
             return first + candidate.write(event)
         return candidate.write(event)
 
@@ -71,9 +71,9 @@ class ChatEncoder:
             members["service_tier"] = tier
         return b"data: " + _encode(members)[:-1] + b',"choices":'
 
-    def _begun(self, number: int) -> tuple[CandidateWriter, bytes]:
+    def _begun(self, number: int, event: Any) -> tuple[CandidateWriter, bytes]:
         candidate = self._candidates[number] = CandidateWriter(number, self._head, self._place)
-        return candidate, candidate.begin()
+        return candidate, candidate.begin(event)
 
     def _start(self, event: ResponseStarted) -> bytes:
         self._head = self._written_head(event)
@@ -91,7 +91,7 @@ class ChatEncoder:
     def _finish(self, event: Finished) -> bytes:
         candidate, first = self._candidates.get(event.candidate), b""
         if candidate is None:
-            candidate, first = self._begun(event.candidate)
+            candidate, first = self._begun(event.candidate, event)
         return b"" if candidate.is_finished else first + candidate.finish(event)
 
     def _complete(self, event: Completed) -> bytes:
