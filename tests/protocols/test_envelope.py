@@ -22,6 +22,14 @@ def test_mark_is_spelt_alike_everywhere() -> None:
     assert MARK.isalnum()
 
 
+def test_envelope_is_read_in_either_alphabet() -> None:
+    """Gemini's Python SDK writes bytes back in the one for URLs, others leave the padding out: the value may hold any text."""
+    opaque = Opaque(value='["sig","Is it deep? ~~~ 水 >>> Really???"]', issuer=OPAQUE.issuer)
+    sealed = seal(opaque)
+    assert {*"+/"} & {*sealed}
+    assert unseal(sealed.translate(str.maketrans("+/", "-_")).rstrip("="), "gemini_generate_content") == opaque
+
+
 def test_damaged_envelope_is_nobodys() -> None:
     """It is given to no provider: only what opens is somebody's."""
     for damaged in (MARK.decode(), seal(OPAQUE)[:-9], MARK.decode() + "!!!!"):

@@ -16,6 +16,8 @@ from typing import Final
 import msgspec
 
 from omnillm.model.message import Issuer, Opaque
+from omnillm.protocols.base64_text import decode
+from omnillm.protocols.shapes import Unfit
 
 MARK: Final = b"OMNILLM1SEALEDVALUEFORITSISSUERANDNOBODYELSE"
 """With what every envelope begins: 44 characters of base64, which are 33 whole bytes, the same in the alphabet for URLs, in which
@@ -47,8 +49,8 @@ def unseal(text: str, protocol: str) -> Opaque:
     """Read what a client of `protocol` brought back: the content of an envelope, else a value of that protocol's own."""
     if text.startswith(_MARK):
         try:
-            sealed = _decode(binascii.a2b_base64(text)[len(_MARK_BYTES) :])
-        except (ValueError, msgspec.DecodeError, UnicodeDecodeError):
+            sealed = _decode(decode(text, "")[len(_MARK_BYTES) :])
+        except (Unfit, msgspec.DecodeError, UnicodeDecodeError):
             return Opaque(value=text, issuer=Issuer(protocol="omnillm"))  # damaged: nobody's any more
         issuer = Issuer(protocol=sealed.protocol, provider=sealed.provider, key=sealed.key, model=sealed.model, ticket=sealed.ticket)
         return Opaque(value=sealed.value, issuer=issuer)

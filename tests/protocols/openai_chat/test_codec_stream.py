@@ -355,7 +355,9 @@ def test_event_that_is_no_json():
 # What clients get.
 
 
-@in_turn("part", [ToolCall(call_id="a", name="f", arguments="{}"), Reasoning(text="Hm."), Text(text="Hm.")], ids=lambda part: type(part).__name__)
+@in_turn(
+    "part", [ToolCall(call_id="a", name="f", arguments="{}"), Reasoning(text="Hm."), Text(text="Hm.")], ids=lambda part: type(part).__name__
+)
 def test_content_is_null_until_there_is_some(part):
     """As OpenAI's own first chunk: the AI SDK begins a text wherever `content` is a string, and would show an empty one before each call."""
     chunks, _ = encoded(*streams(part))

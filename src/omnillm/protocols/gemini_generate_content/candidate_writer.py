@@ -22,6 +22,7 @@ from omnillm.model.events import (
 )
 from omnillm.model.media import InlineSource
 from omnillm.model.message import Audio, Citation, MessagePart, Opaque, Reasoning, Refusal, Text, ToolCall
+from omnillm.protocols.gemini_generate_content.carried import Cargo
 from omnillm.protocols.gemini_generate_content.carrier import pack
 from omnillm.protocols.gemini_generate_content.emit_parts import GeminiPart, emit_part, word_of
 from omnillm.protocols.gemini_generate_content.grounding import Cites
@@ -55,6 +56,7 @@ class CandidateWriter:
         self._ended = -1
         self._said: type | None = None
         """What a reader goes on with: Text, Reasoning, or None at the end of a part."""
+        self._cargo = Cargo()
         self._wire_index = -1
         self._offset = 0
         """Bytes of the texts that the reader joins with the current one."""
@@ -107,7 +109,11 @@ class CandidateWriter:
 
     def _start_whole(self, part: MessagePart, parts: Parts) -> None:
         written = emit_part(part, self._place)
+        if type(part) is Reasoning:
+            self._cargo.load(part)
         if written is not None:
+            if type(part) is ToolCall and "thoughtSignature" not in written and (signature := self._cargo.unload()):
+                written["thoughtSignature"] = signature
             self._append(written, parts)
 
     def _start_text(self, part: Text, parts: Parts) -> None:
@@ -225,7 +231,9 @@ class CandidateWriter:
 
     def _end_reasoning(self, part: Reasoning, parts: Parts) -> None:
         said = bool(self._pieces)
-        text = "".join(self._pieces) if not self._summaries else ""
+        said_whole = "".join(self._pieces)
+        text = said_whole if not self._summaries else ""
+        self._cargo.load(Reasoning(text=text, summary=(said_whole,) if self._summaries else (), opaque=self._opaque))
         whole = Reasoning(text=text, summary=("",) * len(self._summaries), opaque=self._opaque)
         if self._opaque is not None:
             word = word_of(whole)

@@ -14,8 +14,10 @@ from omnillm.protocols.gemini_generate_content.place import NAME
 
 REDACTED = "redacted"
 SUMMARY = "summary"
+CARRIED = "carried"
+"""A call's: the reasoning before it, see `carried.py`."""
 _PLAIN = "plain"
-_WORDS = frozenset({REDACTED, SUMMARY, _PLAIN})
+_WORDS = frozenset({REDACTED, SUMMARY, CARRIED, _PLAIN})
 _MARK = MARK.decode()
 
 UNCHECKED = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
@@ -41,7 +43,7 @@ def pack(opaque: Opaque, word: str = "") -> str:
 
 
 def unpack(text: str) -> tuple[Opaque, str]:
-    """Read what a client brought back: the value, and "redacted", "summary" or ""."""
+    """Read what a client brought back: the value, and "redacted", "summary", "carried" or ""."""
     opaque = unseal(text, NAME)
     if not text.startswith(_MARK):
         return opaque, ""

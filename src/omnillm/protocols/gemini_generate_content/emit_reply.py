@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from omnillm.model.message import Refusal, Text, ToolCall
+from omnillm.model.message import Reasoning, Refusal, Text, ToolCall
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.gemini_generate_content.carried import Cargo
 from omnillm.protocols.gemini_generate_content.emit_parts import GeminiPart, emit_part
 from omnillm.protocols.gemini_generate_content.finish import write_finish
 from omnillm.protocols.gemini_generate_content.grounding import Cites, write_grounding
@@ -72,11 +73,16 @@ def _candidate(candidate: Candidate, number: int, place: Place) -> dict[str, Any
 def _parts(candidate: Candidate, place: Place) -> tuple[list[GeminiPart], list[Cites]]:
     parts: list[GeminiPart] = []
     cites: list[Cites] = []
+    cargo = Cargo()
     for number, part in enumerate(candidate.message.parts):
         place.part = number
         written = emit_part(part, place)
+        if type(part) is Reasoning:
+            cargo.load(part)
         if written is None:
             continue
+        if type(part) is ToolCall and "thoughtSignature" not in written and (signature := cargo.unload()):
+            written["thoughtSignature"] = signature
         if type(part) is Text and part.citations:
             cites += [Cites(len(parts), part.text, 0, citation) for citation in part.citations]
         parts.append(written)

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.message import Message, MessagePart, MessageRole, RequestItem, Text, ToolCall, ToolResult, VendorExtensions
+from omnillm.protocols.gemini_generate_content.carried import with_carried
 from omnillm.protocols.gemini_generate_content.parse_parts import RequestReader, as_said_by_user, parse_part, parse_parts, reunited
 from omnillm.protocols.gemini_generate_content.spelling import camel
 from omnillm.protocols.loss import Losses
@@ -85,10 +86,19 @@ class _Conversation:
                 if role is MessageRole.ASSISTANT:
                     self._losses.move(f"contents[{number}].parts[{place}]", "the result of a function is the user's to say")
             elif read is not None:
+                self._unload(parts)
                 parts.append(read if role is MessageRole.ASSISTANT else _users(read, place))
         self._flush(role, parts)
         if len(content) > 2 and (extensions := rest(content, _CONTENT)):
             self._add(Message(role=role, vendor_extensions=extensions))
+
+    def _unload(self, parts: list[MessagePart]) -> None:
+        """Put what the part just read carries before it."""
+        carried, self._reader.carried = self._reader.carried, ()
+        if carried:
+            last = self.items[-1] if self.items else None
+            turn = last.parts if type(last) is Message and last.role is MessageRole.ASSISTANT else ()
+            parts[:] = with_carried(turn, parts, carried)
 
     def _flush(self, role: MessageRole, parts: list[MessagePart]) -> None:
         if parts:

@@ -22,7 +22,8 @@ from omnillm.model.message import (
 )
 from omnillm.protocols.arguments import text_of
 from omnillm.protocols.gemini_generate_content.call_ids import ReplyCalls, RequestCalls
-from omnillm.protocols.gemini_generate_content.carrier import REDACTED, STAND_INS, SUMMARY, unpack
+from omnillm.protocols.gemini_generate_content.carried import carried_in
+from omnillm.protocols.gemini_generate_content.carrier import CARRIED, REDACTED, STAND_INS, SUMMARY, unpack
 from omnillm.protocols.gemini_generate_content.function_results import read_response
 from omnillm.protocols.gemini_generate_content.parse_media import parse_file, parse_inline
 from omnillm.protocols.gemini_generate_content.place import NAME
@@ -66,16 +67,24 @@ class PartReader(Protocol):
 class RequestReader:
     """A client brings back what it was given, envelopes of ours among it."""
 
-    __slots__ = ("calls",)
+    __slots__ = ("calls", "carried")
 
     def __init__(self) -> None:
         self.calls: ReplyCalls | RequestCalls = RequestCalls()
+        self.carried: tuple[Reasoning, ...] = ()
+        """The reasoning that came with the call that was read last. Whoever takes it clears it."""
 
     def opaque(self, value: str) -> tuple[Opaque, str]:
         return unpack(value)
 
     def call_signature(self, value: str) -> Opaque | None:
-        return None if value in STAND_INS else unpack(value)[0]
+        if value in STAND_INS:
+            return None
+        opaque, word = unpack(value)
+        if word == CARRIED:
+            self.carried = carried_in(opaque)
+            return None
+        return opaque
 
 
 class ReplyReader:

@@ -1,0 +1,75 @@
+"""Reasoning that a call carries through a client.
+
+Google asks its clients to bring back the signature of a step's first call, and says of thoughts that they may be left out: many programs
+leave them out, and their signatures with them. So another protocol's reasoning goes with the call that follows it, too, text and all: in
+the envelope that is the call's signature. Where the client brings the thought itself back, the copy is not looked at.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from omnillm.model.message import MessagePart, Opaque, Reasoning
+from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
+from omnillm.protocols.gemini_generate_content.place import NAME
+
+
+class _Thought(msgspec.Struct, frozen=True, array_like=True):
+    value: str
+    """What its issuer signed or encrypted it with."""
+    text: str = ""
+    summary: tuple[str, ...] = ()
+    is_redacted: bool = False
+
+
+_decode = msgspec.json.Decoder(tuple[_Thought, ...]).decode
+
+
+class Cargo:
+    """What was thought since the last call, of a reply that is being written."""
+
+    __slots__ = ("_opaque", "_thoughts")
+
+    def __init__(self) -> None:
+        self._opaque: Opaque | None = None
+        self._thoughts: list[_Thought] = []
+
+    def load(self, part: Reasoning) -> None:
+        """Reasoning that nobody signed, or Gemini itself, is not carried."""
+        opaque = part.opaque
+        if opaque is not None and opaque.value and opaque.issuer.protocol != NAME:
+            self._opaque = opaque
+            self._thoughts.append(_Thought(opaque.value, part.text, part.summary, part.is_redacted))
+
+    def unload(self) -> str:
+        """The signature of the call that comes next; "": nothing was thought."""
+        opaque, thoughts = self._opaque, self._thoughts
+        if opaque is None:
+            return ""
+        self._opaque, self._thoughts = None, []
+        return pack(replace(opaque, value=msgspec.json.encode(thoughts).decode()), CARRIED)
+
+
+def carried_in(opaque: Opaque) -> tuple[Reasoning, ...]:
+    """The reasoning in a call's signature; a client can write anything, so what cannot be read is none."""
+    try:
+        thoughts = _decode(opaque.value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
+    return tuple(
+        Reasoning(text=each.text, summary=each.summary, opaque=replace(opaque, value=each.value), is_redacted=each.is_redacted)
+        for each in thoughts
+    )
+
+
+def with_carried(turn: Sequence[MessagePart], parts: list[MessagePart], carried: tuple[Reasoning, ...]) -> list[MessagePart]:
+    """The parts of a content up to a call, with the reasoning that the call carries; `turn`: what the model said before in its turn.
+
+    It begins them, as it did where it was said; what the client kept of its text, without a signature, it replaces.
+    """
+    known = {part.opaque.value for part in (*turn, *parts) if type(part) is Reasoning and part.opaque is not None}
+    missing = [each for each in carried if each.opaque is not None and each.opaque.value not in known]
+    if not missing:
+        return parts
+    return [*missing, *(part for part in parts if type(part) is not Reasoning or part.opaque is not None)]
