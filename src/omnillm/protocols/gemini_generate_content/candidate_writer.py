@@ -109,11 +109,8 @@ class CandidateWriter:
 
     def _start_whole(self, part: MessagePart, parts: Parts) -> None:
         written = emit_part(part, self._place)
-        if type(part) is Reasoning:
-            self._cargo.load(part)
+        self._cargo.see(part, written)
         if written is not None:
-            if type(part) is ToolCall and "thoughtSignature" not in written and (signature := self._cargo.unload()):
-                written["thoughtSignature"] = signature
             self._append(written, parts)
 
     def _start_text(self, part: Text, parts: Parts) -> None:
@@ -231,10 +228,9 @@ class CandidateWriter:
 
     def _end_reasoning(self, part: Reasoning, parts: Parts) -> None:
         said = bool(self._pieces)
-        said_whole = "".join(self._pieces)
-        text = said_whole if not self._summaries else ""
-        self._cargo.load(Reasoning(text=text, summary=(said_whole,) if self._summaries else (), opaque=self._opaque))
-        whole = Reasoning(text=text, summary=("",) * len(self._summaries), opaque=self._opaque)
+        text = "".join(self._pieces)
+        whole = Reasoning(summary=(text,), opaque=self._opaque) if self._summaries else Reasoning(text=text, opaque=self._opaque)
+        self._cargo.see(whole, None)
         if self._opaque is not None:
             word = word_of(whole)
             self._append({"text": "", "thought": True, "thoughtSignature": pack(self._opaque, word)}, parts, goes_on=said)

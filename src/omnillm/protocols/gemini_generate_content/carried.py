@@ -6,11 +6,12 @@ the envelope that is the call's signature. Where the client brings the thought i
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from omnillm.model.message import MessagePart, Opaque, Reasoning
+from omnillm.model.message import MessagePart, Opaque, Reasoning, ToolCall
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, pack
 from omnillm.protocols.gemini_generate_content.place import NAME
 
@@ -35,20 +36,20 @@ class Cargo:
         self._opaque: Opaque | None = None
         self._thoughts: list[_Thought] = []
 
-    def load(self, part: Reasoning) -> None:
-        """Reasoning that nobody signed, or Gemini itself, is not carried."""
-        opaque = part.opaque
-        if opaque is not None and opaque.value and opaque.issuer.protocol != NAME:
-            self._opaque = opaque
-            self._thoughts.append(_Thought(opaque.value, part.text, part.summary, part.is_redacted))
+    def see(self, part: MessagePart, written: dict[str, Any] | None) -> None:
+        """Load what was thought; write it on the call that comes next, unless that has a signature.
 
-    def unload(self) -> str:
-        """The signature of the call that comes next; "": nothing was thought."""
-        opaque, thoughts = self._opaque, self._thoughts
-        if opaque is None:
-            return ""
-        self._opaque, self._thoughts = None, []
-        return pack(replace(opaque, value=msgspec.json.encode(thoughts).decode()), CARRIED)
+        Reasoning that nobody signed, or Gemini itself, is not carried.
+        """
+        if type(part) is Reasoning:
+            opaque = part.opaque
+            if opaque is not None and opaque.value and opaque.issuer.protocol != NAME:
+                self._opaque = opaque
+                self._thoughts.append(_Thought(opaque.value, part.text, part.summary, part.is_redacted))
+        elif type(part) is ToolCall and self._opaque is not None and written is not None and "thoughtSignature" not in written:
+            thoughts = msgspec.json.encode(self._thoughts).decode()
+            written["thoughtSignature"] = pack(replace(self._opaque, value=thoughts), CARRIED)
+            self._opaque, self._thoughts = None, []
 
 
 def carried_in(opaque: Opaque) -> tuple[Reasoning, ...]:

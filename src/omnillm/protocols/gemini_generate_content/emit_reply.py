@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnillm.model.message import Reasoning, Refusal, Text, ToolCall
+from omnillm.model.message import Refusal, Text, ToolCall
 from omnillm.model.response import Candidate, LlmResponse
 from omnillm.protocols.codec import ReplyContext
 from omnillm.protocols.gemini_generate_content.carried import Cargo
@@ -77,12 +77,9 @@ def _parts(candidate: Candidate, place: Place) -> tuple[list[GeminiPart], list[C
     for number, part in enumerate(candidate.message.parts):
         place.part = number
         written = emit_part(part, place)
-        if type(part) is Reasoning:
-            cargo.load(part)
+        cargo.see(part, written)
         if written is None:
             continue
-        if type(part) is ToolCall and "thoughtSignature" not in written and (signature := cargo.unload()):
-            written["thoughtSignature"] = signature
         if type(part) is Text and part.citations:
             cites += [Cites(len(parts), part.text, 0, citation) for citation in part.citations]
         parts.append(written)
