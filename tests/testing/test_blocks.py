@@ -56,6 +56,17 @@ async def test_tools_calls_every_tool_after_a_short_text(provider, protocol, is_
 
 @protocols
 @modes
+async def test_call_names_tools_and_their_arguments(provider, protocol, is_stream):
+    """In their order, and only those that are there; without arguments with a sample of them."""
+    prompt = '[[call:tides {"city": "Bonn"}]] [[call:nothing {}]] [[call:weather]] go'
+    heard = await ASK[protocol](provider.base_url, prompt, Wish(is_stream=is_stream, tools=True))
+    assert arguments_of(heard) == [("tides", {"city": "Bonn"}), ("weather", ARGUMENTS)]
+    assert (heard.text, heard.finish) == ("", TOOL_FINISH[protocol])
+    assert billed(provider) == heard.tokens
+
+
+@protocols
+@modes
 async def test_think_shows_reasoning_before_the_text(provider, protocol, is_stream):
     """Its words are reasoning tokens; where the protocol signs or encrypts it, it is sealed."""
     heard = await ASK[protocol](provider.base_url, "[[think]] hello", Wish(is_stream=is_stream))

@@ -81,6 +81,33 @@ def test_any_tools_are_answered(target, schemas, streams):
         assert isinstance(msgspec.json.decode(call.generation.blocks[-1].text), dict)
 
 
+TOOL_CHOICES = {
+    "/v1/chat/completions": ("required", {"type": "function", "function": {"name": "a"}}, "auto"),
+    "/v1/responses": ("required", {"type": "function", "name": "a"}, "auto"),
+    "/v1/messages": ({"type": "any"}, {"type": "tool", "name": "a"}, {"type": "auto"}),
+    "/v1/models/m:generateContent": ("ANY", "a", "AUTO"),
+    "/model/m/converse": ({"any": {}}, {"tool": {"name": "a"}}, {"auto": {}}),
+}
+
+
+@in_turn("target", TOOL_CHOICES)
+def test_a_tool_that_has_to_be_called_is_called(target):
+    """Without a marker: the one that is named, else the last, where agents put the one that ends their run."""
+    tools = [
+        {"name": name, "input_schema": {}, "type": "function", "function": {"name": name}, "functionDeclarations": [{"name": name}]}
+        for name in "ab"
+    ]
+    for choice, called in zip(TOOL_CHOICES[target], ("b", "a", None), strict=True):
+        config = {"mode": choice if choice in ("ANY", "AUTO") else "ANY"} | ({"allowedFunctionNames": ["a"]} if choice == "a" else {})
+        body = GOOD | {"messages": [{"role": "user", "content": "go"}], "input": "go", "contents": [{"parts": [{"text": "go"}]}]}
+        body |= {"tools": tools, "tool_choice": choice, "toolConfig": {"functionCallingConfig": config}}
+        if "converse" in target:
+            specs = [{"toolSpec": {"name": name, "inputSchema": {"json": {}}}} for name in "ab"]
+            body = {"messages": [{"role": "user", "content": [{"text": "go"}]}], "toolConfig": {"tools": specs, "toolChoice": choice}}
+        blocks = judged(target, msgspec.json.encode(body)).generation.blocks
+        assert [block.name for block in blocks if block.kind == "tool"] == ([called] if called else [])
+
+
 @in_turn("target", [*TARGETS, "/v1/models/m:streamGenerateContent", "/v1/models/m:streamGenerateContent?alt=sse"])
 @in_turn("marker", ["[[refuse]]", "[[redacted]]", "[[think]] [[tools]]"])
 def test_every_fault_befalls_every_form_of_reply(target, marker):

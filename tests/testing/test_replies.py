@@ -6,7 +6,7 @@ from tests.in_turn import in_turn
 from omnillm.testing import Fault
 from omnillm.testing.replies import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.testing.replies.openai import duration
-from omnillm.testing.replies.speaker import Standing, Trouble
+from omnillm.testing.replies.speaker import Standing, Trouble, Wanted, markers_in
 
 SPEAKERS = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT)
 
@@ -49,3 +49,14 @@ def test_fields_carry_the_request_id(speaker):
 def test_faults_are_made_by_name(fault, action, point, after, is_generated):
     """The constructors say what happens, where, and whether it is billed."""
     assert (fault.action, fault.point, fault.after, fault.is_generated) == (action, point, after, is_generated)
+
+
+def test_a_marker_within_arguments_is_theirs():
+    """So a tool that gives its arguments back makes the model call the next one; what is no JSON, or does not end, is no marker."""
+    nested = '[[call:echo {"text": "[[call:look {\\"at\\": [[1]]}]]"}]]'
+    assert markers_in(f"[[think]] {nested} [[call:look]]").calls == (
+        Wanted("echo", {"text": '[[call:look {"at": [[1]]}]]'}),
+        Wanted("look", {}),
+    )
+    assert markers_in('[[call:look{"at":"pier"}]]').calls == (Wanted("look", {"at": "pier"}),)  # without a blank, as some shells need it
+    assert markers_in('[[call:look {"at": }]] [[call:look {"at": 1} [[call:look {').calls == ()
