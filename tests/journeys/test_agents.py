@@ -15,9 +15,12 @@ store: {{url: "memory://", durability: relaxed}}
 providers:
   openai: {{kind: openai, base_url: {url}, keys: [{{label: good, key: sk-good}}]}}
   anthropic: {{kind: anthropic, base_url: {url}, keys: [{{label: good, key: sk-good}}]}}
+  responses: {{kind: openai, protocol: responses, base_url: {url}, keys: [{{label: good, key: sk-good}}]}}
 models:
   fast: {{targets: [openai/fake-small]}}
   "gemini-*": {{targets: [anthropic/fake-small]}}
+budgets: [{{name: everything, limit_usd: 100}}]
+pricing: {{overrides: {{responses/fake-small: {{input: 0.4, output: 1.6, max_output: 9000, per_tool: {{web_search: 0.01}}}}}}}}
 virtual_keys: [{{name: journey, key: {virtual_key}}}, {{name: other, key: {other_key}, models: [fast, "gemini-2*"]}}]
 """
 
@@ -48,3 +51,27 @@ async def test_a_model_that_can_be_asked_can_be_looked_up(serve: Serve, provider
         assert reply.status == status, (path, fields, reply.body)
         assert status == 404 or reply.json.get("id", reply.json.get("name")) == name
     assert json.loads((await get(gateway.port, "/v1/models")).body)["data"][0]["id"] == "fast"
+
+
+async def test_claude_codes_search_is_bounded_wherever_it_is_done(serve: Serve, provider: FakeProvider) -> None:
+    """Its WebSearch is a call of its own, of at most eight searches: OpenAI is told so, and a budget has its bound."""
+    gateway = await serve(CONFIG.format(url=provider.base_url, virtual_key=VIRTUAL_KEY, other_key=OTHER_KEY))
+    asked = {
+        "model": "responses/fake-small",
+        "max_tokens": 64000,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Perform a web search for the query: herons"}]}],
+        "system": [{"type": "text", "text": "You are an assistant for performing a web search tool use"}],
+        "tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 8}],
+        "tool_choice": {"type": "tool", "name": "web_search"},
+        "thinking": {"type": "disabled"},
+        "stream": True,
+    }
+    raw = json.dumps(asked).encode()
+    fields = f"host: x\r\nauthorization: Bearer {VIRTUAL_KEY}\r\nanthropic-version: 2023-06-01\r\ncontent-length: {len(raw)}"
+    reply = await exchange(
+        gateway.port, Question("anthropic_messages", f"POST /v1/messages?beta=true HTTP/1.1\r\n{fields}\r\n\r\n".encode() + raw)
+    )
+    assert reply.status == 200, reply.body
+    assert "moved:capabilities.builtin_tools[0].max_uses" in reply.headers["x-omnillm-loss"]
+    sent = json.loads(provider.log[-1].body)
+    assert (sent["tools"], sent["max_tool_calls"]) == ([{"type": "web_search"}], 8)

@@ -10,15 +10,19 @@ from omnillm.protocols.openai_responses.parse_tools import APPROVAL
 from omnillm.protocols.openai_responses.place import NAME, Place
 from omnillm.protocols.tool_options import CODE_CONTAINER, drop_options
 
-_UNSAID = ("max_uses", "blocked_domains", "cache_control")
+_UNSAID = ("blocked_domains", "cache_control")
 
 
 def write_tools(capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
     tools = _write_own(capabilities.tools, place)
+    uses: dict[str, int | None] = {}
     for number, builtin in enumerate(capabilities.builtin_tools):
-        written = _write_builtin(builtin, f"capabilities.builtin_tools[{number}]", place)
+        path = f"capabilities.builtin_tools[{number}]"
+        written = _write_builtin(builtin, path, place)
         if written is not None:
             tools.append(written)
+            uses[f"{path}.max_uses"] = builtin.max_uses
+    _write_uses(uses, capabilities, body, place)
     if tools:
         body["tools"] = tools
     if capabilities.tool_choice is not None:
@@ -29,6 +33,23 @@ def write_tools(capabilities: CapabilitySet, body: dict[str, Any], place: Place)
         value = getattr(capabilities, name)
         if value is not None:
             body[name] = value
+
+
+def _write_uses(uses: dict[str, int | None], capabilities: CapabilitySet, body: dict[str, Any], place: Place) -> None:
+    """Bound what the provider's tools may do together by what each of them may: Responses knows one figure for all."""
+    bounds = [each for each in uses.values() if each is not None]
+    is_bounded = bool(bounds) and len(bounds) == len(uses) and capabilities.max_tool_calls is None
+    if is_bounded:
+        body["max_tool_calls"] = sum(bounds)
+    for path, most in uses.items():
+        if most is None:
+            continue
+        if not is_bounded:
+            place.losses.drop(path, "the tool has no such option in Responses")
+        elif len(uses) == 1:
+            place.losses.move(path, "said as max_tool_calls")
+        else:
+            place.losses.approximate(path, "said as max_tool_calls, of all tools together")
 
 
 def _write_own(tools: tuple[ToolDefinition, ...], place: Place) -> list[dict[str, Any]]:
