@@ -4,10 +4,11 @@ import json
 
 import pytest
 from tests.journeys.running import VIRTUAL_KEY, Serve
-from tests.journeys.wire import Question, Reply, exchange
+from tests.journeys.wire import Question, Reply, ask, exchange
 
-from omnillm.testing import FakeProvider
+from omnillm.testing import Behaviour, FakeProvider
 
+PAIR = "good, key: sk-good}, {label: two, key: sk-two}"
 OTHER_KEY = "sk-omni-other-0123456789abcdef"
 CONFIG = """
 server: {{host: 127.0.0.1, port: 0, auth: required, drain: 2s}}
@@ -75,3 +76,18 @@ async def test_claude_codes_search_is_bounded_wherever_it_is_done(serve: Serve, 
     assert "moved:capabilities.builtin_tools[0].max_uses" in reply.headers["x-omnillm-loss"]
     sent = json.loads(provider.log[-1].body)
     assert (sent["tools"], sent["max_tool_calls"]) == ([{"type": "web_search"}], 8)
+
+
+@pytest.mark.parametrize("field", ["x-omnillm-session", "x-claude-code-session-id", "session-id", "x-session-id"])
+async def test_an_agents_own_session_keeps_its_key(serve: Serve, provider: FakeProvider, field: str) -> None:
+    """As Claude Code, Codex and opencode name theirs: whoever sends it turn after turn finds the prompt cache that it has filled."""
+    provider.script.behave("sk-two", Behaviour())
+    text = CONFIG.format(url=provider.base_url, virtual_key=VIRTUAL_KEY, other_key=OTHER_KEY).replace("good, key: sk-good}", PAIR)
+    gateway = await serve(f"{text}calls: {{affinity: session}}\n")
+    for session in ("a", "b", "c", "d"):
+        for turn in range(6):
+            reply = await exchange(gateway.port, ask("openai_chat", f"turn {turn}", model="responses/fake-small", headers={field: session}))
+            assert reply.is_answer
+        assert len({each.key for each in provider.log[-6:]}) == 1
+    await gateway.program.store.flush()
+    assert {row.session for row in await gateway.program.store.requests(limit=99, before="")} == {"a", "b", "c", "d"}

@@ -36,6 +36,8 @@ from omnillm.server.tags import merge_tags
 from omnillm.server.wiring import Wiring
 
 MAX_TAGS_BYTES = 1024
+SESSION_FIELDS = (b"x-omnillm-session", b"x-claude-code-session-id", b"session-id", b"x-session-id")
+"""In which clients name their conversation: our own, and those that Claude Code, Codex and opencode send to everybody."""
 UNREAD: Final = RequestPeek(model="")
 """Of a body that has not come yet."""
 NOBODY: Final = Caller()
@@ -75,7 +77,7 @@ def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wirin
     headers = request.headers
     if route.provider:
         wiring.endpoints[route.provider].check_request(headers, route.location)
-    session = text_of(headers, b"x-omnillm-session")
+    session = session_of(headers)
     fields, tags = tellable(headers, wiring.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
     call = (_shared if fields.is_shared and not session else _call)(route, fields, session, wiring.affinity, tags)
     if b"idempotency-key" in headers or route.is_upload:
@@ -169,6 +171,14 @@ def timeout_s(headers: dict[bytes, bytes], longest_s: float) -> float:
 def text_of(headers: dict[bytes, bytes], name: bytes) -> str:
     value = headers.get(name)
     return "" if value is None else value[:MAX_TAGS_BYTES].decode("latin-1")
+
+
+def session_of(headers: dict[bytes, bytes]) -> str:
+    """What a client calls its conversation; "": nothing."""
+    for name in SESSION_FIELDS:
+        if name in headers:
+            return text_of(headers, name)
+    return ""
 
 
 async def respond(call: Call, wiring: Wiring, reply: Reply) -> None:

@@ -27,7 +27,7 @@ from omnillm.providers.heads import reply_fields
 from omnillm.providers.native import Asked, ask
 from omnillm.providers.own_paths import native_path
 from omnillm.providers.paths import UPLOADS
-from omnillm.server.inference import text_of, timeout_s
+from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
@@ -213,7 +213,7 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         wall=clock.wall(),
         deadline=now + timeout_s(request.headers, wiring.deadline_s),
         provider=native.provider,
-        session=text_of(request.headers, b"x-omnillm-session"),
+        session=session_of(request.headers),
         tags=merge_tags(text_of(request.headers, b"x-omnillm-tags"), native.caller.tags),
     )
 

@@ -22,7 +22,7 @@ from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.server.authenticate import is_of_this_machine
 from omnillm.server.handshake import upgrade_required
-from omnillm.server.inference import text_of, timeout_s
+from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import Route
 from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
@@ -70,7 +70,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
             started_at=now,
             wall=self.clock.wall(),
             deadline=now + timeout_s(headers, self.wiring.deadline_s),
-            session=text_of(headers, b"x-omnillm-session"),
+            session=session_of(headers),
             tags=merge_tags(text_of(headers, b"x-omnillm-tags"), self.caller.tags),
         )
 
