@@ -210,11 +210,9 @@ class CandidateWriter:
 
     def _end(self, event: PartEnded, parts: Parts) -> None:  # noqa: ARG002 - one signature for every event
         part, self._part = self._part, None
-        if part is not None:
-            _END.get(type(part), CandidateWriter._end_nothing)(self, part, parts)
-
-    def _end_nothing(self, part: MessagePart, parts: Parts) -> None:
-        pass
+        end = _END.get(type(part))
+        if end is not None:
+            end(self, part, parts)
 
     def _end_text(self, part: Text, parts: Parts) -> None:  # noqa: ARG002 - one signature for every kind
         text = "".join(self._pieces)

@@ -74,8 +74,7 @@ class CandidateWriter:
 
     def begin(self, first: Any) -> bytes:
         """Say the role, once. `first`: the event that is written next."""
-        is_silent = type(first) is PartStarted and type(first.part) in _SILENT
-        return self._delta({**_FIRST, "content": None} if is_silent else _FIRST)
+        return self._delta(_FIRST | {"content": None} if type(first) is PartStarted and type(first.part) in _SILENT else _FIRST)
 
     def write(self, event: Any) -> bytes:
         """Write an event about a part. One about a part that was left out says nothing."""
