@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from omnillm.protocols.extras import Asked
+from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_model_fields, read_tools
 from omnillm.protocols.protocol import Members
 
 ANTHROPIC_TURNS: Final = 11
@@ -204,29 +205,6 @@ def _gemini_tools(asked: Asked, value: Any, _: Members) -> None:
 _GEMINI_PAID: Final = {"googlesearch": "web_search", "googlesearchretrieval": "web_search", "googlemaps": "google_maps"}
 
 
-# Bedrock's Converse
-
-MODEL_FIELDS: Final = "additionalModelRequestFields"
-TOOL_CONFIG: Final = "toolConfig"
-CONVERSE_PRICED: Final = frozenset({"performanceConfig", "serviceTier", "promptVariables"})
-"""`promptVariables` fill a prompt that is kept at AWS: how long it is, the body does not show."""
-_BOUNDED_FIELDS: Final = frozenset(
-    {"thinking", "reasoning_config", "reasoningConfig", "top_k", "topK", "anthropic_beta", "anthropic_version", "output_config"}
-)
-"""What a model may be told beside Converse's own words without its output cap being touched."""
-_LOCAL_TOOLS: Final = ("computer_", "bash_", "text_editor_", "memory_")
-
-
-def is_bounded_field(field: tuple[str, Any]) -> bool:
-    """Whether a member of `additionalModelRequestFields`, (name, value), changes nothing that money rests on."""
-    name, value = field
-    if name == "inferenceConfig":
-        return isinstance(value, dict) and value.keys() <= {"topK"}
-    if name == "tools":
-        return isinstance(value, list) and all(isinstance(each, dict) and str(each.get("type")).startswith(_LOCAL_TOOLS) for each in value)
-    return name in _BOUNDED_FIELDS
-
-
 def repeats(raw: bytes) -> bool:
     """Whether a name stands twice in an object, at any depth, so that two readers could read two values."""
     found = False
@@ -247,18 +225,6 @@ def repeats(raw: bytes) -> bool:
 def _refuse_repeated(asked: Asked, name: str, members: Members) -> None:
     if repeats(bytes(members[name])):
         asked.refuse(name, "a member of it stands twice")
-
-
-def _model_fields(asked: Asked, value: Any, _: Members) -> None:
-    for field in (value or {}).items():
-        if not is_bounded_field(field):
-            asked.refuse(f"{MODEL_FIELDS}.{field[0]}")
-
-
-def _converse_tools(asked: Asked, value: Any, _: Members) -> None:
-    for tool in (value or {}).get("tools") or ():
-        if "systemTool" in tool:
-            asked.refuse("the tool systemTool")
 
 
 _STANDARD: Final = frozenset({"", "auto", "default", "standard", "scale"})
@@ -306,8 +272,8 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     "bedrock_converse": {
         "serviceTier": _tier_under("type", frozenset({"", "default"})),
         "performanceConfig": _tier_under("latency", frozenset({"", "standard"})),
-        MODEL_FIELDS: _model_fields,
-        TOOL_CONFIG: _converse_tools,
+        MODEL_FIELDS: read_model_fields,
+        TOOL_CONFIG: read_tools,
     },
 }
 """Protocol -> member -> what it adds. A member that has no reader (fallbacks, plugins, another model's price) is unbounded."""

@@ -9,7 +9,8 @@ from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_
 from omnillm.protocols.claude_media import IMAGE, UNKNOWN, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
 from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
-from omnillm.protocols.priced import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field, repeats
+from omnillm.protocols.priced import repeats
+from omnillm.protocols.priced_converse import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
 
