@@ -97,6 +97,15 @@ class Postgres:
         """Those of the stores in that schema."""
         self.administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{schema}'")
 
+    @contextmanager
+    def locked(self, schema: str, table: str):
+        """Nobody else reads or writes that table."""
+        self.administer(f"BEGIN; LOCK TABLE {table}", schema)
+        try:
+            yield
+        finally:
+            self.administer("COMMIT")
+
     def administer(self, statement: str, schema: str = "public") -> list[Sequence[Any]]:
         """Rows of a SELECT, else none. Waits: the test's event loop stands still meanwhile."""
 

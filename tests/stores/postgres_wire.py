@@ -7,6 +7,8 @@ from pathlib import Path
 
 SOCKET = ".s.PGSQL.5432"
 COMMIT = b"COMMIT\0"
+AS_STANDBY = (b"S\0\0\0\x17in_hot_standby\0off\0", b"S\0\0\0\x16in_hot_standby\0on\0")
+"""What a standby says of itself as a session begins."""
 
 
 class Loss(Enum):
@@ -26,6 +28,8 @@ class Wire:
         self._ends = []
         self._tasks = set()
         self.lose = None
+        self.rewrites = (b"", b"")
+        """What the server says that the store hears otherwise."""
         self.is_held = False
         self.is_half_open = False
 
@@ -76,7 +80,7 @@ class Wire:
                 if COMMIT in piece and self.lose is (Loss.ANSWER if is_from_server else Loss.QUESTION):
                     self.lose = None
                     return
-                writer.write(piece)
+                writer.write(piece.replace(*self.rewrites) if is_from_server and self.rewrites[0] else piece)
         finally:
             if not self.is_half_open:
                 _close(ends)

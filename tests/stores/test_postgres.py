@@ -1,11 +1,13 @@
 """The store in PostgreSQL: the shared suite, and what a server, a session and a lock add to it."""
 
+import asyncio
 import sys
+import time
 
 import pytest
 from msgspec.structs import replace
 from tests.postgres import GUARDED, PASSWORD
-from tests.stores.postgres_wire import Loss, Wire
+from tests.stores.postgres_wire import AS_STANDBY, Loss, Wire
 from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSuite, media_call, until
 
 from omnillm.errors import ConfigError, LedgerUnavailable
@@ -41,7 +43,8 @@ async def store(url):
 
 @pytest.fixture
 async def wire(postgres, tmp_path):
-    async with Wire(tmp_path, postgres.directory) as wire:
+    (tmp_path / "wire").mkdir()
+    async with Wire(tmp_path / "wire", postgres.directory) as wire:
         yield wire
 
 
@@ -125,6 +128,24 @@ async def test_late_writer_of_an_ended_run_writes_nothing(url, wired, wire, capl
     assert await ids(other) == [1]
     assert await other.verify() == []
     await other.aclose()
+
+
+async def test_writer_that_was_taken_over_says_so(url, wired, wire, caplog):
+    """In its log and of itself, as soon as it hears of it: it will never write again, whoever ends."""
+    await wired.open()
+    await wired.post_durably(call(1))
+    assert not wired.is_taken_over
+    await wire.cut()
+    other = make(url)
+    await other.open()
+    await other.aclose()
+    await wire.mend()
+    wired.post(call(2))
+    await until(lambda: wired.is_taken_over)
+    assert not wired.is_healthy
+    assert caplog.text.count("has taken the ledger") == 1
+    with pytest.raises(LedgerUnavailable):
+        await wired.aclose()
 
 
 async def test_writer_whose_run_was_ended_behind_its_back_is_fenced(postgres, schema, url):
@@ -220,6 +241,22 @@ async def test_session_that_the_server_still_believes_in_is_ended(wired, wire):
     assert await ids(wired) == [2, 1]
 
 
+async def test_session_of_another_that_has_the_number_of_an_old_one_is_left_alone(postgres, schema, url):
+    """A server that was started anew counts its sessions from the beginning: whoever holds the ledger now may have been given ours."""
+    store, other = make(url, patience_s=0.2), make(url)
+    await store.open()
+    postgres.kill_sessions(schema)
+    await other.open()
+    store._database._session = (other._database._session[0], store._database._session[1])
+    store.post(call(1))
+    await until(lambda: not store.is_healthy)
+    with pytest.raises(LedgerUnavailable):
+        await store.aclose()
+    await other.post_durably(call(2))
+    assert await ids(other) == [2]
+    await other.aclose()
+
+
 async def test_idle_ledger_notices_that_its_server_is_gone(wired, wire, monkeypatch):
     """Without a call that fails."""
     monkeypatch.setattr(writer, "IDLE_S", 0.02)
@@ -228,6 +265,84 @@ async def test_idle_ledger_notices_that_its_server_is_gone(wired, wire, monkeypa
     await until(lambda: not wired.is_healthy)
     await wire.mend()
     await until(lambda: wired.is_healthy)
+
+
+FULL = """BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END"""
+
+
+async def test_disk_that_is_full_is_told_once_and_nobody_is_let_in_meanwhile(postgres, schema, store, caplog):
+    """The connection is good and a row can be locked: only rows like those that were refused prove that it takes rows again."""
+    await store.open()
+    postgres.administer(f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${FULL}$$", schema)
+    postgres.administer("CREATE TRIGGER full_disk BEFORE INSERT ON entries EXECUTE FUNCTION full_disk()", schema)
+    with pytest.raises(LedgerUnavailable, match="No space left"):
+        await store.post_durably(reserve(1))
+    session = store._database._session
+    await until(lambda: store._database._session not in {session, 0})  # connected anew
+    session = store._database._session
+    await until(lambda: store._database._session != session)
+    assert not store.is_healthy
+    store.post(call(2))
+    postgres.administer("DROP TRIGGER full_disk ON entries", schema)
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert await ids(store) == [2]
+    assert await store.entries(request_id(1)) == []
+    assert await store.verify() == []
+    assert [record.levelname for record in caplog.records if record.name == "omnillm.stores.writer"] == ["ERROR", "WARNING"]
+
+
+async def test_table_that_somebody_locks_is_an_outage_until_it_is_free(postgres, schema, url):
+    """A connection is to be had all the while; whoever calls is refused at once, not after a wait of their own."""
+    store = make(url, patience_s=0.2)
+    await store.open()
+    with postgres.locked(schema, "entries"):
+        with pytest.raises(LedgerUnavailable, match="does not answer"):
+            await store.post_durably(reserve(1))
+        session = store._database._session
+        await until(lambda: store._database._session != session)
+        session = store._database._session
+        await until(lambda: store._database._session != session)
+        assert not store.is_healthy
+    await until(lambda: store.is_healthy)
+    await store.post_durably(call(2))
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_each_reason_of_an_outage_is_told_once(postgres, schema, caplog):
+    """First the connection dies, then the password is no longer right: it is the second one that has to be repaired."""
+    postgres.administer(f'GRANT ALL ON SCHEMA "{schema}" TO {GUARDED}')
+    store = make(postgres.url(schema, user=GUARDED, password=PASSWORD))
+    await store.open()
+    postgres.administer(f"ALTER ROLE {GUARDED} PASSWORD 'canary-rotated-1'")
+    try:
+        postgres.kill_sessions(schema)
+        store.post(call(1))
+        await until(lambda: "password authentication failed" in caplog.text)
+        postgres.kill_sessions(schema)
+    finally:
+        postgres.administer(f"ALTER ROLE {GUARDED} PASSWORD '{PASSWORD}'")
+    await until(lambda: store.is_healthy)
+    await store.aclose()
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == len(set(errors)) == 2
+    assert all(message.endswith("; it is tried again until it works") for message in errors)
+
+
+async def test_limits_that_an_administrator_sets_for_reports_do_not_bind_the_writer(postgres, schema, url):
+    """Its statements have a patience of their own, and its session is the ledger's lock: an idle one must not be ended."""
+    limits = ("statement_timeout", "lock_timeout", "idle_session_timeout", "idle_in_transaction_session_timeout")
+    store = make(Secret(url.reveal() + "".join(f"&{limit}=4321ms" for limit in limits) + "&default_transaction_isolation=serializable"))
+    await store.open()
+    postgres.administer("CREATE TABLE found (setting TEXT)", schema)
+    names = ", ".join(f"('{name}')" for name in (*limits, "transaction_isolation"))
+    note = f"BEGIN INSERT INTO found SELECT current_setting(name) FROM (VALUES {names}) AS asked (name); RETURN NULL; END"
+    postgres.administer(f"CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $${note}$$", schema)
+    postgres.administer("CREATE TRIGGER note AFTER INSERT ON requests EXECUTE FUNCTION note()", schema)
+    await store.post_durably(call(1))
+    assert {setting for (setting,) in postgres.administer("SELECT setting FROM found", schema)} == {"0", "read committed"}
+    await store.aclose()
 
 
 @pytest.mark.parametrize("loss", Loss)
@@ -280,6 +395,48 @@ async def test_idle_sessions_that_were_killed_are_replaced(postgres, schema, sto
     assert await ids(store) == [1]
     await store.aclose()
     assert (await store.open()).epoch == 2
+
+
+async def test_idle_sessions_that_the_network_forgot_are_waited_for_once(wired, wire):
+    """One that does not answer stands for all of them: a report waits for it and for a new one, not for each."""
+    await wired.open()
+    await wired.post_durably(call(1))
+    await asyncio.gather(*(ids(wired) for _ in range(4)))
+    idle = len(wired._database._idle)
+    wire.is_held = True
+    began = time.monotonic()
+    with pytest.raises(LedgerUnavailable, match=r"cannot be read.*does not answer"):
+        await ids(wired)
+    assert idle > 1
+    assert not wired._database._idle
+    assert time.monotonic() - began < 2.5 * 0.4
+    wire.is_held = False
+    await until(lambda: wired.is_healthy)
+
+
+# several servers
+
+
+async def test_of_several_servers_the_one_that_takes_writes_is_found(postgres, schema, wire):
+    """The first one is silent, as a machine that is gone is, and the second a standby: neither keeps the ledger from the third."""
+    wire.is_held = True
+    (wire.here / "standby").mkdir()
+    async with Wire(wire.here / "standby", postgres.directory) as standby:
+        standby.rewrites = AS_STANDBY
+        store = make(postgres.url(schema, host=f"{wire.here},{standby.here},{postgres.directory}"), patience_s=0.9)
+        await store.open()
+        await store.post_durably(call(1))
+        assert await ids(store) == [1]
+        await store.aclose()
+
+
+async def test_of_several_servers_none_of_which_can_be_used_each_is_told(postgres, schema, wire, tmp_path):
+    """What is the matter with which; where it is the same with all, what to do about it."""
+    wire.rewrites = AS_STANDBY
+    with pytest.raises(LedgerUnavailable, match=r"wire: it is a standby, or read-only; .*nobody: .*No such file"):
+        await make(postgres.url(schema, host=f"{wire.here},{tmp_path / 'nobody'}")).open()
+    with pytest.raises(ConfigError, match="none of them takes writes; give the URL of the primary"):
+        await make(postgres.url(schema, host=f"{wire.here},{wire.here}")).open()
 
 
 # what cannot be used

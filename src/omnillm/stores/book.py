@@ -1,6 +1,7 @@
 """The transactions of the ledger: each is done whole or not at all. Not one line here knows of threads or loops, or of the database."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from omnillm.errors import LedgerUnavailable
@@ -52,6 +53,10 @@ class Rows:
 
 class Known(Exception):
     """Some of the rows stood there already."""
+
+
+class Rehearsed(Exception):
+    """All would have been written."""
 
 
 class Book:
@@ -141,6 +146,15 @@ class Book:
                 self._apply(connection, rows)
                 self._roll_up.fold(connection)
         self._roll_up.committed()
+
+    def rehearse(self, postings: list[Posting]) -> None:
+        """What `write` would do, taken back: whether the database takes such rows. Raises LedgerUnavailable.
+
+        A new connection proves less: that can be had while the disk is full, or somebody has locked a table.
+        """
+        with suppress(Rehearsed, Known, ValueError), self._database.transaction(epoch=self._epoch, is_synced=False) as connection:
+            self._apply(connection, Rows(postings))  # what is wrong with a row is told when it is written
+            raise Rehearsed
 
     def retire(self, *, before: str, wall_ms: int, limit: int) -> int:
         """Delete the rows of the oldest `limit` requests below an id, and bindings and claims that have expired; returns how many."""

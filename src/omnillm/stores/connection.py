@@ -22,6 +22,10 @@ def foreseen(failure: LedgerUnavailable | MemoryError) -> LedgerUnavailable:
     return CommitUnknown("no memory is left to write the ledger with", retry_after_s=1.0)
 
 
+class TakenOver(LedgerUnavailable):
+    """Another process has begun a run on this ledger: what this one has not written yet it never will."""
+
+
 class Found(Protocol):
     """What a statement found, row by row."""
 

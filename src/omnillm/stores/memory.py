@@ -56,6 +56,7 @@ class MemoryStore:
     """
 
     is_healthy = True
+    is_taken_over = False
 
     def __init__(self, *, clock: Clock, history: int = HISTORY) -> None:
         self._clock = clock

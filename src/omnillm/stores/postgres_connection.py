@@ -12,6 +12,7 @@ import uvloop
 
 from omnillm.secret import Secret
 from omnillm.stores.insert import Insert
+from omnillm.stores.postgres_url import servers_of
 
 Answer = TypeVar("Answer")
 
@@ -41,6 +42,8 @@ def reason(error: BaseException) -> str:
     """Why, in the server's words or the driver's, without what they quote of rows."""
     if isinstance(error, TimeoutError):
         return "it does not answer"
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return "it is a standby, or read-only"
     if not isinstance(error, asyncpg.PostgresError) or not error.args:
         return str(error) or type(error).__name__
     told = str(error.args[0])
@@ -75,12 +78,8 @@ class PostgresConnection:
     ) -> None:
         """`patience_s`: for the connection, and for a statement if `statement_s` does not say otherwise. `settings`: for this session."""
         self._loop = uvloop.new_event_loop()
-        name = {} if "application_name=" in url.reveal() else {"application_name": "omnillm"}
-        statement_s = statement_s or patience_s
         try:
-            self._connection: asyncpg.Connection = self._run(
-                asyncpg.connect(url.reveal(), timeout=patience_s, command_timeout=statement_s, server_settings=name)
-            )
+            self._connection = self._run(_connect(url, patience_s=patience_s, statement_s=statement_s or patience_s))
         except BaseException:
             self._loop.close()
             raise
@@ -89,12 +88,6 @@ class PostgresConnection:
         except BaseException:
             self.terminate()
             raise
-
-    @property
-    def session(self) -> int:
-        """PostgreSQL's number of it, its backend's process id."""
-        number: int = self._connection.get_server_pid()
-        return number
 
     def script(self, statements: str, *, patience_s: float | None = None) -> str:
         """Run statements without values in one journey; returns the last one's tag, such as "SELECT 1"."""
@@ -139,6 +132,37 @@ class PostgresConnection:
 
 async def _nothing() -> None:
     pass
+
+
+async def _connect(url: Secret, *, patience_s: float, statement_s: float) -> asyncpg.Connection:
+    """To the server; of several to the first that takes writes, each with its share of the patience.
+
+    The driver would ask one after the other too, but with all of it for the first: a machine that is gone would keep it from the next.
+    """
+    text = url.reveal()
+    name = {} if "application_name=" in text else {"application_name": "omnillm"}
+    servers = servers_of(url)
+    if not servers:
+        return await asyncpg.connect(text, timeout=patience_s, command_timeout=statement_s, server_settings=name)
+    wanted = None if "target_session_attrs=" in text else "read-write"
+    refusals: dict[str, Exception] = {}
+    for host, port in servers:
+        try:
+            return await asyncpg.connect(
+                text,
+                host=host,
+                port=port,
+                target_session_attrs=wanted,
+                timeout=patience_s / len(servers),
+                command_timeout=statement_s,
+                server_settings=name,
+            )
+        except REFUSALS as error:
+            refusals[f"{host}:{port}" if port else host] = error
+    first, *others = refusals.values()
+    if all(type(other) is type(first) for other in others):
+        raise first
+    raise ConnectionError("; ".join(f"{place}: {reason(error)}" for place, error in refusals.items())) from first
 
 
 def _held(text: str) -> str:

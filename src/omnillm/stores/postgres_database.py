@@ -14,14 +14,17 @@ import asyncpg
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.secret import Secret
 from omnillm.stores import pepper, postgres_schema
-from omnillm.stores.connection import CommitUnknown
+from omnillm.stores.connection import CommitUnknown, TakenOver
 from omnillm.stores.postgres_connection import BAD_ROW, NO_CONNECTION, REFUSALS, PostgresConnection, reason
 from omnillm.stores.postgres_url import name_of
 
 REPORT_S: Final = 300.0
 """As long may a report take."""
-OF_THE_WRITER: Final = {
+NO_LIMITS: Final = {"statement_timeout": "0", "idle_session_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+"""What an administrator allows a session could end the writer's, which is the lock."""
+OF_THE_WRITER: Final = NO_LIMITS | {
     "synchronous_commit": "on",
+    "default_transaction_isolation": "'read committed'",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
@@ -41,7 +44,7 @@ class PostgresDatabase:
         self._url = url
         self._patience_s = patience_s
         self._connection: PostgresConnection | None = None
-        self._session = 0
+        self._session: postgres_schema.Session = (0, "")
         self._is_open = False
         self._is_taken_over = False
         self._idle: deque[PostgresConnection] = deque(maxlen=IDLE_READERS)
@@ -142,12 +145,14 @@ class PostgresDatabase:
             connection.close()
 
     def _reader(self) -> PostgresConnection:
-        """One that has begun to read. An idle one may have died meanwhile; a new one tells what is the matter."""
-        while (connection := self._idle_one()) is not None:
+        """One that has begun to read. An idle one may have died meanwhile, and then all may have; a new one tells what is the matter."""
+        if (connection := self._idle_one()) is not None:
             try:
                 connection.script(READ, patience_s=self._patience_s)
             except REFUSALS:
                 connection.terminate()
+                while (idle := self._idle_one()) is not None:
+                    idle.terminate()
             else:
                 return connection
         try:
@@ -176,7 +181,7 @@ class PostgresDatabase:
 
     def _connect(self) -> PostgresConnection:
         self._connection = PostgresConnection(self._url, patience_s=self._patience_s, settings=OF_THE_WRITER)
-        self._session = self._connection.session
+        self._session = postgres_schema.session_of(self._connection)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -205,8 +210,8 @@ class PostgresDatabase:
     def _unreadable(self, error: BaseException) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self.name} cannot be read: {reason(error)}", retry_after_s=1.0)
 
-    def _taken_over(self) -> LedgerUnavailable:
-        return LedgerUnavailable(f"another process has taken the ledger {self.name} over: this one writes it no more; stop it")
+    def _taken_over(self) -> TakenOver:
+        return TakenOver(f"another process has taken the ledger {self.name} over: this one writes it no more; stop it")
 
 
 REMEDIES: Final = (
@@ -214,6 +219,7 @@ REMEDIES: Final = (
     (asyncpg.InvalidCatalogNameError, "create the database, or correct its name in the URL"),
     (asyncpg.InsufficientPrivilegeError, "let the user create tables in the schema (GRANT CREATE, USAGE ON SCHEMA ...)"),
     (asyncpg.ReadOnlySQLTransactionError, "it takes no writes; give the URL of the primary server"),
+    (asyncpg.TargetServerAttributeNotMatched, "none of them takes writes; give the URL of the primary server too"),
     (asyncpg.DuplicateTableError, "the schema has tables of another program; give the ledger a database or a schema of its own"),
     (asyncpg.ClientConfigurationError, "correct the URL"),
     (ValueError, "correct the URL"),

@@ -14,6 +14,12 @@ LOCK_CLASS: Final = 0x6F6D6E69
 """Of the advisory lock ("omni"); its object is the schema, so that each schema of a database can hold a ledger."""
 HOLDER: Final = f"""SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = {LOCK_CLASS} AND granted
     AND objid = hashtext(current_schema())::oid AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+SESSION: Final = "SELECT pid, CAST(backend_start AS text) FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+END_SESSION: Final = f"""SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ? AND CAST(backend_start AS text) = ?
+    AND pid IN ({HOLDER})"""
+
+Session = tuple[int, str]
+"""A backend's process id, and when it began: a server that was started anew gives the same ids out again."""
 VERSION_TABLE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.ledger_schema') IS NOT NULL"
 
 
@@ -38,11 +44,14 @@ def lock(connection: PostgresConnection, name: str, *, patience_s: float) -> Non
         ) from error
 
 
-def end_session(connection: PostgresConnection, session: int) -> None:
+def session_of(connection: PostgresConnection) -> Session:
+    [(number, began)] = connection.execute(SESSION).fetchall()
+    return number, began
+
+
+def end_session(connection: PostgresConnection, session: Session) -> None:
     """This process's own last one, if it still holds the lock: the server may not have noticed yet that nobody is at its other end."""
-    for (holder,) in connection.execute(HOLDER):
-        if holder == session:
-            connection.execute("SELECT pg_terminate_backend(?)", (session,))
+    connection.execute(END_SESSION, session)
 
 
 def migrate(connection: PostgresConnection, name: str) -> None:

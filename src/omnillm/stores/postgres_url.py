@@ -1,6 +1,6 @@
-"""The name of a ledger in PostgreSQL: what of its URL may be told."""
+"""What is read of the URL of a ledger in PostgreSQL: its name, which may be told, and its servers."""
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from omnillm.errors import ConfigError
 from omnillm.secret import Secret
@@ -20,6 +20,28 @@ def name_of(url: Secret) -> str:
     place = places or options.get("host", "localhost")
     schema = options.get("search_path", "")
     return f"postgresql://{place}{split.path}{f' (schema {schema})' if schema else ''}"
+
+
+def servers_of(url: Secret) -> list[tuple[str, int | None]]:
+    """Host and port of each server, where the URL names several; else, and where hosts and ports do not match, none. None: the usual port."""
+    split = urlsplit(url.reveal())
+    options = dict(parse_qsl(split.query))
+    if places := split.netloc.rpartition("@")[2]:
+        servers = [_server(place) for place in places.split(",")]
+    else:
+        hosts, ports = options.get("host", "").split(","), options.get("port", "").split(",")
+        ports = ports * len(hosts) if len(ports) == 1 else ports
+        if len(ports) != len(hosts):
+            return []
+        servers = [(host, int(port) if port.isdigit() else None) for host, port in zip(hosts, ports, strict=True)]
+    return servers if len(servers) > 1 else []
+
+
+def _server(place: str) -> tuple[str, int | None]:
+    host, _, port = place.rpartition(":")
+    if not port.isdigit():
+        host, port = place, ""
+    return unquote(host).removeprefix("[").removesuffix("]"), int(port) if port else None
 
 
 def _is_place(text: str) -> bool:

@@ -38,6 +38,10 @@ class SqlStore:
         return self._writer is not None and self._writer.is_healthy
 
     @property
+    def is_taken_over(self) -> bool:
+        return self._writer is not None and self._writer.is_taken_over
+
+    @property
     def dropped(self) -> int:
         """Postings lost for good: the queue overflowed, the store closed on a dead disk, or the database could not hold a row."""
         return self._running().dropped

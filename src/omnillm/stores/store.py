@@ -28,6 +28,11 @@ class Store(Protocol):
         ...
 
     @property
+    def is_taken_over(self) -> bool:
+        """Another process has begun a run on this ledger: this one writes nothing any more, and is to end."""
+        ...
+
+    @property
     def virtual_keys(self) -> VirtualKeys: ...
 
     async def open(self) -> Opened:

@@ -16,7 +16,7 @@ from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting
 from omnillm.stores.book import Book
-from omnillm.stores.connection import CommitUnknown, foreseen
+from omnillm.stores.connection import CommitUnknown, TakenOver, foreseen
 from omnillm.stores.waiting import MAX_BACKOFF_S, Awaited, Chore, fulfil, resolve, to_apply_again
 
 logger = logging.getLogger(__name__)
@@ -30,13 +30,19 @@ GATHER_BEHIND_S: Final = 0.02
 IDLE_S: Final = 1.0
 """An idle thread looks this often whether the program has ended without closing its store."""
 FIRST_BACKOFF_S: Final = 0.05
+MOST_REASONS: Final = 5
+"""That an outage has are told, each once."""
 
 
 class Writer:
-    """`is_healthy` is False from a failed write or a drop to the next write that succeeds; `dropped` counts postings lost for good."""
+    """`is_healthy` is False from a failed write or a drop to the next write that succeeds; `dropped` counts postings lost for good.
+
+    `is_taken_over`: none will succeed any more.
+    """
 
     def __init__(self, book: Book, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self.is_healthy = True
+        self.is_taken_over = False
         self.dropped = 0
         self.commits = 0
         self._book = book
@@ -189,7 +195,7 @@ class Writer:
             is_unknown = isinstance(error, CommitUnknown)
             self._queue.extendleft(reversed([again for item in batch if (again := to_apply_again(item, is_unknown=is_unknown))]))
             self._tell(waiting, str(error))
-            self._recover(error)
+            self._recover(error, postings)
         except ValueError as error:
             self._suspect(batch, error)
         except BaseException:
@@ -253,19 +259,23 @@ class Writer:
         self._unsynced.clear()
         return True
 
-    def _recover(self, error: LedgerUnavailable) -> None:
-        """Try until the disk takes a write again. A store that closes tries once more, then this raises."""
+    def _recover(self, error: LedgerUnavailable, refused: list[Posting] | None = None) -> None:
+        """Try until the disk takes a write again, and what was `refused`. A store that closes tries once more, then this raises."""
         self.is_healthy = False
-        logger.error("%s; it is tried again until it works", error)
+        told: set[str] = set()
         backoff_s = FIRST_BACKOFF_S
         while True:
+            self._say(error, told)
             is_last = self._closing.wait(backoff_s) or not threading.main_thread().is_alive()
             self._refuse_awaited(str(error))
             try:
                 self._book.reopen()
-            except (LedgerUnavailable, MemoryError):
+                if refused:
+                    self._book.rehearse(refused)
+            except (LedgerUnavailable, MemoryError) as again:
                 if is_last:
                     raise
+                error = foreseen(again)
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
             else:
                 self._queue.extendleft(reversed(self._unsynced))
@@ -274,6 +284,14 @@ class Writer:
                 self.is_healthy = True
                 logger.warning("the ledger can be written again; %d postings were dropped so far", self.dropped)
                 return
+
+    def _say(self, error: LedgerUnavailable, told: set[str]) -> None:
+        """Why: what is found out later may be what has to be repaired."""
+        self.is_taken_over |= isinstance(error, TakenOver)
+        reason = str(error)
+        if reason not in told and len(told) < MOST_REASONS:
+            told.add(reason)
+            logger.error("%s%s", reason, "" if self.is_taken_over else "; it is tried again until it works")
 
     def _refuse_awaited(self, reason: str) -> None:
         """Nobody waits for a disk that refuses; what is written behind stays in the queue."""
