@@ -12,6 +12,7 @@ from tests.journeys.wire import ask, exchange
 from tests.postgres import GUARDED, PASSWORD, Postgres
 from tests.stores.postgres_wire import Wire
 
+from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind
 from omnillm.testing import FakeProvider, Fault
 
@@ -111,3 +112,25 @@ async def test_reply_with_an_id_that_no_index_takes_is_paid_for(
     assert (cost, settled, reserved) == (10_000, 10_000, 0)
     request, _ = await gateway.last()
     assert {entry.kind for entry in await gateway.program.store.entries(request.request_id)} == {EntryKind.RESERVE, EntryKind.SETTLE}
+
+
+async def test_gateway_that_was_taken_over_spends_nothing_more_and_ends(
+    wire: Wire, postgres: Postgres, serve: Serve, provider: FakeProvider, schema: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even with `when_down: allow`, which is for an outage: another process spends the same budget now, and this one's calls are in no book."""
+    gateway = await serve(text(postgres, provider, wire, schema, "strict, when_down: allow"))
+    await wire.cut()
+    await exchange(gateway.port, QUESTION)
+    await until(lambda: not gateway.program.store.is_healthy)
+    other = await serve(configuration(provider, store=postgres.url(schema).reveal(), durability="strict"))
+    assert (await exchange(gateway.port, QUESTION)).is_answer  # it cannot know yet
+    await wire.mend()
+    await until(lambda: gateway.program.store.is_taken_over)
+    sent = len(provider.log)
+    reply = await exchange(gateway.port, QUESTION)
+    assert (reply.status, reply.error["code"], len(provider.log)) == (503, "ledger_unavailable", sent)
+    await until(lambda: gateway.service.server.is_draining)
+    assert "has taken the ledger" in caplog.text
+    assert (await exchange(other.port, QUESTION)).is_answer
+    with pytest.raises(LedgerUnavailable, match="has taken the ledger"):
+        await gateway.service.aclose()

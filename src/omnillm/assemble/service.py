@@ -80,8 +80,14 @@ class Service:
         await program.start()
         await self.keyring.load()
         program.on_tick.append(self.keyring.tick)
+        program.on_tick.append(self._end_if_taken_over)
         if self.call_log:
             program.on_tick.append(self.call_log.flush)
+
+    def _end_if_taken_over(self) -> None:
+        """What it serves from now on would be in no book: whoever supervises it starts it anew, and it waits or takes its turn."""
+        if self.program.store.is_taken_over and not self.server.is_draining:
+            self.server.stop()
 
     async def open_doors(self) -> None:
         """Listen wherever the configuration says."""

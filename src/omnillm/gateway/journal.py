@@ -12,6 +12,9 @@ class Ledger(Protocol):
     @property
     def is_healthy(self) -> bool: ...
 
+    @property
+    def is_taken_over(self) -> bool: ...
+
     def post(self, posting: Posting) -> None:
         """Write behind; never blocks."""
         ...
@@ -59,8 +62,16 @@ class Journal:
         return self._ledger.is_healthy
 
     def check(self) -> None:
-        """Raise LedgerUnavailable for a call that needs the ledger while it is down, unless `when_down: allow`."""
-        if not self._ledger.is_healthy and not self._allows_outage:
+        """Raise LedgerUnavailable for a call that needs the ledger while it is down, unless `when_down: allow`.
+
+        That is for an outage, after which all is booked. Where another process has taken the ledger over nothing will be, and that one
+        spends the same money.
+        """
+        if self._ledger.is_healthy:
+            return
+        if self._ledger.is_taken_over:
+            raise LedgerUnavailable("Another process has taken the ledger over, and this one ends; try again shortly.", retry_after_s=1.0)
+        if not self._allows_outage:
             raise LedgerUnavailable(
                 "The ledger cannot be written, and this call draws on a budget or has an idempotency key; try again shortly.",
                 retry_after_s=1.0,
@@ -68,7 +79,7 @@ class Journal:
 
     async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int) -> None:
         """Make an attempt's reservation and claim durable (strict). LedgerUnavailable: nothing may be sent."""
-        if self._allows_outage and not self._ledger.is_healthy:
+        if self._allows_outage and not self._ledger.is_healthy and not self._ledger.is_taken_over:
             return
         if not self.is_strict:
             self._ledger.post(Posting(claims=movement.claims))

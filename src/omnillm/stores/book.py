@@ -7,7 +7,7 @@ from typing import Final
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import AttemptRow, Balance, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow, VirtualKey
 from omnillm.stores import claims, orphans, retirement, virtual_keys
-from omnillm.stores.connection import CommitUnknown, Connection, Database
+from omnillm.stores.connection import CommitUnknown, Connection, Database, TakenOver
 from omnillm.stores.daily import Daily
 from omnillm.stores.rollup import RollUp
 from omnillm.stores.store import Opened
@@ -84,10 +84,14 @@ class Book:
         """End the epoch. The database is given back even when that cannot be written."""
         try:
             self._end(wall_ms)
-        except LedgerUnavailable as error:  # of a connection that died while nobody used it, or at this very commit
+        except CommitUnknown:
+            with suppress(TakenOver):  # by nobody: it was committed
+                self._reopen()
+                if not self._has_ended():
+                    self._end(wall_ms)
+        except LedgerUnavailable:  # of a connection that died while nobody used it
             self._reopen()
-            if not (isinstance(error, CommitUnknown) and self._has_ended()):
-                self._end(wall_ms)
+            self._end(wall_ms)
         finally:
             self._database.release()
 

@@ -23,7 +23,7 @@ def name_of(url: Secret) -> str:
 
 
 def servers_of(url: Secret) -> list[tuple[str, int | None]]:
-    """Host and port of each server, where the URL names several; else, and where hosts and ports do not match, none. None: the usual port."""
+    """Host and port of each server, where the URL names several; else, and where ports do not fit, none. None: the usual port."""
     split = urlsplit(url.reveal())
     options = dict(parse_qsl(split.query))
     if places := split.netloc.rpartition("@")[2]:
