@@ -3,6 +3,8 @@
 import _sqlite3
 import asyncio
 import ctypes
+import errno
+import fcntl
 import os
 import sqlite3
 import stat
@@ -16,7 +18,7 @@ from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import writer
 from omnillm.stores.sqlite import SqliteStore
-from omnillm.stores.sqlite_database import check_version, reading
+from omnillm.stores.sqlite_database import check_version, lock, reading
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
 
@@ -165,6 +167,69 @@ async def test_locked_file_refuses_waiters_keeps_the_rest_and_heals(tmp_path):
     assert store.dropped == 0
     assert await store.verify() == []
     await store.aclose()
+
+
+async def test_lock_that_somebody_deletes_lets_nobody_write_beside_another(tmp_path, caplog):
+    """The second process begins a run, as the lock is free, and the first one writes nothing from then on: it would spend the same budget."""
+    store, other = make(tmp_path), make(tmp_path)
+    await store.open()
+    await store.post_durably(call(1))
+    (tmp_path / "omnillm.db.lock").unlink()
+    await other.open()
+    with pytest.raises(LedgerUnavailable, match="another process has taken the ledger"):
+        await store.post_durably(call(2))
+    await until(lambda: store.is_taken_over)
+    assert caplog.text.count("another process has taken") == 1
+    with pytest.raises(LedgerUnavailable):
+        await store.aclose()
+    await other.post_durably(call(3))
+    assert await other.verify() == []
+    assert [row.request_id for row in await other.requests(limit=9, before="")] == [request_id(3), request_id(1)]
+    await other.aclose()
+
+
+def test_file_system_without_locks_is_told(tmp_path, monkeypatch):
+    """It is no other process that has to be stopped."""
+
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(ConfigError, match=r"cannot be locked .*No locks available.*keep it on a disk of this machine"):
+        lock(tmp_path / "omnillm.db")
+
+
+async def test_file_that_is_moved_away_takes_no_rows_and_heals_when_it_is_back(store, tmp_path, caplog):
+    """What went into it would be found by nobody: it is an outage, with its reason."""
+    await store.open()
+    await store.post_durably(call(1))
+    (tmp_path / "omnillm.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(LedgerUnavailable, match="its file was moved away or deleted"):
+        await store.post_durably(call(2))
+    assert not store.is_healthy
+    store.post(call(3))
+    (tmp_path / "elsewhere.db").rename(tmp_path / "omnillm.db")
+    await until(lambda: store.is_healthy)
+    await store.flush()
+    assert [row.request_id for row in await store.requests(limit=9, before="")] == [request_id(3), request_id(1)]
+    assert await store.verify() == []
+
+
+async def test_backup_that_is_put_in_the_place_of_an_open_ledger_ends_its_run(tmp_path):
+    """It knows nothing of this run, and what its budgets have spent is not what this process remembers."""
+    store = make(tmp_path)
+    await store.open()
+    await store.post_durably(call(1))
+    await store.aclose()
+    (tmp_path / "copy.db").write_bytes((tmp_path / "omnillm.db").read_bytes())
+    await store.open()
+    await store.post_durably(call(2))
+    (tmp_path / "copy.db").rename(tmp_path / "omnillm.db")
+    with pytest.raises(LedgerUnavailable):
+        await store.post_durably(call(3))
+    await until(lambda: store.is_taken_over)
+    with pytest.raises(LedgerUnavailable, match="a copy lies in its place"):
+        await store.aclose()
 
 
 async def test_queue_of_a_dead_disk_is_bounded(tmp_path, monkeypatch, caplog):

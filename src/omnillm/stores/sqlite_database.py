@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.stores import pepper
-from omnillm.stores.connection import CommitUnknown
+from omnillm.stores.connection import CommitUnknown, TakenOver
 from omnillm.stores.insert import STATEMENTS, Insert
 from omnillm.stores.migrations import scripts
 
@@ -32,6 +32,9 @@ CHECKPOINT_PAGES: Final = 4096
 CACHE_KIB: Final = 16 * 1024
 OLDEST: Final = (3, 38, 0)
 """The SQLite that took `->>` into its language. The one that counts is the one that Python was built with."""
+
+NO_FILE: Final = (0, 0)
+IS_RUNNING: Final = "SELECT 1 FROM epochs WHERE epoch = ? AND ended_wall_ms IS NULL"
 
 BAD_ROW = (
     sqlite3.DataError,
@@ -66,6 +69,7 @@ class SqliteDatabase:
         self._is_log_moved = False
         self._lock: int | None = None
         self._connection: SqliteConnection | None = None
+        self._identity = NO_FILE
 
     def open(self) -> SqliteConnection:
         self._lock = lock(self._path)
@@ -88,19 +92,23 @@ class SqliteDatabase:
     def reopen(self) -> SqliteConnection:
         """After a failed sync only a fresh recovery knows what is on disk."""
         self._disconnect()
+        if _identity(self._path) not in {self._identity, NO_FILE}:
+            raise self._taken_over()
         try:
             return self._connect()
         except sqlite3.Error as error:
             raise self._unavailable(error) from error
 
     @contextmanager
-    def transaction(self, *, epoch: int, is_synced: bool) -> Iterator[SqliteConnection]:  # noqa: ARG002 - the signature of `Database`
+    def transaction(self, *, epoch: int, is_synced: bool) -> Iterator[SqliteConnection]:
         connection = self._open_connection()
         try:
             if is_synced is not self._is_syncing:
                 connection.execute(f"PRAGMA synchronous = {'FULL' if is_synced else 'NORMAL'}")
                 self._is_syncing = is_synced
+            self._check_file()
             connection.execute("BEGIN IMMEDIATE")
+            self._check_epoch(connection, epoch)
             written = connection.total_changes
             yield connection
             if connection.total_changes == written:
@@ -116,6 +124,16 @@ class SqliteDatabase:
             connection.rollback()
             raise
         self._commit(connection)
+
+    def _check_file(self) -> None:
+        """What is written into a file that was moved away, or deleted, nobody finds again."""
+        if _identity(self._path) != self._identity:
+            raise LedgerUnavailable(f"the ledger {self._path} cannot be written: its file was moved away or deleted", retry_after_s=1.0)
+
+    def _check_epoch(self, connection: SqliteConnection, epoch: int) -> None:
+        """The lock is a file, too, which somebody may delete."""
+        if epoch and connection.execute(IS_RUNNING, (epoch,)).fetchone() is None:
+            raise self._taken_over()
 
     def _commit(self, connection: SqliteConnection) -> None:
         self._is_log_moved = False
@@ -149,6 +167,7 @@ class SqliteDatabase:
 
     def _connect(self) -> SqliteConnection:
         self._connection = connect(self._path, busy_s=self._busy_s)
+        self._identity = _identity(self._path)
         self._is_syncing = True
         return self._connection
 
@@ -162,8 +181,21 @@ class SqliteDatabase:
             raise LedgerUnavailable(f"the ledger {self._path} is not open")
         return self._connection
 
+    def _taken_over(self) -> TakenOver:
+        return TakenOver(
+            f"another process has taken the ledger {self._path} over, or a copy lies in its place: this one writes it no more; stop it"
+        )
+
     def _unavailable(self, error: sqlite3.Error) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self._path} cannot be written: {error}", retry_after_s=1.0)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return NO_FILE
+    return found.st_dev, found.st_ino
 
 
 def check_version(found: tuple[int, ...]) -> None:
@@ -184,10 +216,15 @@ def lock(path: Path) -> int:
         raise ConfigError(f"the ledger cannot be kept at {path}: {error.strerror} ({name})") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         os.close(descriptor)
         raise ConfigError(
             f"the ledger {path} is in use by another process (it holds {name}): stop that one, or give this one a store of its own"
+        ) from error
+    except OSError as error:  # of a network's file system, whose server has no locks
+        os.close(descriptor)
+        raise ConfigError(
+            f"the ledger {path} cannot be locked ({name}: {error.strerror}): keep it on a disk of this machine, or in PostgreSQL"
         ) from error
     return descriptor
 
