@@ -13,6 +13,7 @@ from tests.journeys.wire import Question, Reply, ask, exchange
 from tests.ports import free_port
 
 from omnillm.config.load import parse
+from omnillm.config.settings import BudgetSettings, VirtualKeyTerms
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 from omnillm.usage import NO_USAGE
 
@@ -95,6 +96,19 @@ async def test_metrics_tell_what_happened(gateway: Running) -> None:
     assert sum(sample.value for sample in families["omnillm_cost_usd"].samples) > 0
     assert "omnillm_budget_limit_usd" not in text or "everything" not in text
     assert "everything" in (await get(gateway, "/metrics")).body.decode()
+
+
+async def test_calls_go_on_while_the_budgets_of_many_are_scraped(gateway: Running) -> None:
+    """A scrape with thousands of virtual keys' budgets is long, and streams do not stand still for it."""
+    for number in range(2_000):
+        gateway.program.enrol(VirtualKeyTerms(name=f"team-{number}", budget=BudgetSettings(limit_nanousd=1)))
+    scrape = asyncio.ensure_future(get(gateway, "/metrics"))
+    turns = 0
+    while not scrape.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert scrape.result().body.count(b"omnillm_budget_left_usd{") == 2_001
+    assert turns > 500
 
 
 async def test_usage_adds_up_in_every_grouping(gateway: Running, provider: FakeProvider) -> None:

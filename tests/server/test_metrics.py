@@ -9,7 +9,7 @@ from tests.server.test_calllog import ROW
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
 from omnillm.gateway.counters import Counters
 from omnillm.protocols.loss import LossReason
-from omnillm.server.metrics import render_metrics
+from omnillm.server.metrics import read_metrics, render_metrics
 from omnillm.usage import Usage
 
 KEY = KeySnapshot(
@@ -39,9 +39,8 @@ class Scraped:
     """What a scrape of these says: `scraped(name, *label values)`."""
 
     def __init__(self, counters: Counters, keys=(), budgets=(), *, is_healthy: bool = True, names_callers: bool = True) -> None:
-        text = render_metrics(
-            counters, keys, budgets, is_ledger_healthy=is_healthy, log_lines_dropped=7, names_callers=names_callers
-        ).decode()
+        read = read_metrics(counters, keys, is_ledger_healthy=is_healthy, log_lines_dropped=7, names_callers=names_callers)
+        text = render_metrics(read, budgets).decode()
         self.text = text
         self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 

@@ -1,6 +1,8 @@
 """Everything that is not inference: health, metrics and the admin API, as a Starlette app. Who may ask what is decided in `app.py`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol as Interface
 
 import msgspec
@@ -16,7 +18,7 @@ from omnillm.gateway.counters import Counters
 from omnillm.money import format_usd
 from omnillm.records import EVERY_REQUEST, AttemptRow, Entry, RequestFilter, RequestRow, UsageRow
 from omnillm.server import reports
-from omnillm.server.metrics import render_metrics
+from omnillm.server.metrics import read_metrics, render_metrics
 from omnillm.server.openapi import description
 from omnillm.server.virtual_keys import VirtualKeys, virtual_key_routes
 
@@ -79,6 +81,8 @@ def build_operations(instruments: Instruments) -> Starlette:
 class Probes:
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
+        self._scribe = ThreadPoolExecutor(max_workers=1, thread_name_prefix="omnillm-metrics")
+        """Its own: a scrape waits for no report of a database that does not answer."""
 
     async def root(self, request: Request) -> Response:  # noqa: ARG002  the signature of a handler
         return _json({"name": "omnillm"})
@@ -97,14 +101,15 @@ class Probes:
     async def metrics(self, request: Request) -> Response:
         instruments = self._instruments
         is_admin = instruments.is_admin(dict(request.headers.raw))
-        body = render_metrics(
+        read = read_metrics(
             instruments.counters(),
             instruments.keys(),
-            instruments.budgets() if is_admin else [],
             is_ledger_healthy=instruments.reports.is_healthy,
             log_lines_dropped=instruments.log_lines_dropped(),
             names_callers=is_admin,
         )
+        shown = instruments.budgets() if is_admin else []
+        body = await asyncio.get_running_loop().run_in_executor(self._scribe, render_metrics, read, shown)
         return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(self, request: Request) -> Response:  # noqa: ARG002
