@@ -210,6 +210,15 @@ def test_verify_proves_a_closed_ledger_and_an_open_one(run, ledger):
     asyncio.run(beside())
 
 
+def test_ledger_may_be_named_by_its_url(run, ledger):
+    """As `store.url` says it; whoever is told that nobody answers there is told no password."""
+    assert run("verify", "--ledger", f"sqlite:///{ledger}")[:2] == run("verify", "--ledger", str(ledger))[:2]
+    code, _, error = run("verify", "--ledger", "postgresql://canary-user-1:canary-word-1@127.0.0.1:1/books")
+    assert code == 1
+    assert "the ledger postgresql://127.0.0.1:1/books cannot be read" in error
+    assert "canary" not in error
+
+
 def test_verify_tells_each_problem(run, ledger):
     """One line each, exit code 1."""
     with sqlite3.connect(ledger) as db:

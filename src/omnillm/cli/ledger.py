@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     from omnillm.stores.connection import Connection
 
 CONFIG = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file, whose store.url is read.")
-LEDGER = typer.Option(None, "--ledger", help="The ledger's file itself; no configuration is read then.")
+LEDGER = typer.Option(None, "--ledger", help="The ledger's file itself, or its URL; no configuration is read then.")
 AS_JSON = typer.Option(False, "--json", help="For programs.")
 AS_CSV = typer.Option(False, "--csv", help="For spreadsheets.")
 
 
-def looking(config: Path, ledger: Path | None) -> "AbstractContextManager[Connection]":
+def looking(config: Path, ledger: str | None) -> "AbstractContextManager[Connection]":
     """A read-only connection that sees one state of the ledger."""
+    from omnillm.secret import Secret
     from omnillm.stores import postgres, sqlite_database
 
-    if ledger is not None:
-        return sqlite_database.reading(ledger)
-    url = _configured(config)
+    if ledger is not None and "://" not in ledger:
+        return sqlite_database.reading(Path(ledger))
+    url = _configured(config) if ledger is None else Secret(ledger)
     text = url.reveal()
     if text.startswith("postgresql://"):
         return postgres.reading(url)
@@ -35,7 +36,7 @@ def looking(config: Path, ledger: Path | None) -> "AbstractContextManager[Connec
     raise ConfigError("this ledger is another process's own: ask the running gateway, at /admin/v1", path="store.url")
 
 
-def prices(config: Path, ledger: Path | None) -> "Catalog":
+def prices(config: Path, ledger: str | None) -> "Catalog":
     """The built-in figures, and the configuration's own where one is read."""
     from omnillm.assemble.prices import make_catalog, read_catalog
     from omnillm.config.load import load

@@ -31,7 +31,7 @@ def requests(  # noqa: PLR0913, PLR0917  a command line's options
     limit: str = typer.Option("20", "--limit", help="Rows of a page, 1 to 1000."),
     before: str = typer.Option("", "--before", help="The next page: the last id of this one."),
     config: Path = CONFIG,
-    ledger: Path | None = LEDGER,
+    ledger: str | None = LEDGER,
     as_json: bool = AS_JSON,
     as_csv: bool = AS_CSV,
 ) -> None:

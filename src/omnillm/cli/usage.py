@@ -21,7 +21,7 @@ def usage(  # noqa: PLR0913, PLR0917  a command line's options
     since: str = typer.Option("", "--since", help="The first day, such as 2026-11-01 (UTC)."),
     until: str = typer.Option("", "--until", help="The last day."),
     config: Path = CONFIG,
-    ledger: Path | None = LEDGER,
+    ledger: str | None = LEDGER,
     as_json: bool = AS_JSON,
     as_csv: bool = AS_CSV,
 ) -> None:

@@ -218,7 +218,7 @@ class PostgresDatabase:
         return LedgerUnavailable(f"the ledger {self.name} cannot be read: {reason(error)}", retry_after_s=1.0)
 
     def _taken_over(self) -> TakenOver:
-        return TakenOver(f"another process has taken the ledger {self.name} over: this one writes it no more; stop it")
+        return TakenOver(f"another process has taken the ledger {self.name} over: this one writes it no more, and must end")
 
 
 REMEDIES: Final = (

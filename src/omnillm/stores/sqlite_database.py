@@ -183,7 +183,7 @@ class SqliteDatabase:
 
     def _taken_over(self) -> TakenOver:
         return TakenOver(
-            f"another process has taken the ledger {self._path} over, or a copy lies in its place: this one writes it no more; stop it"
+            f"another process has taken the ledger {self._path} over, or a copy lies in its place: this one writes it no more, and must end"
         )
 
     def _unavailable(self, error: sqlite3.Error) -> LedgerUnavailable:

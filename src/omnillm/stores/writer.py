@@ -289,9 +289,13 @@ class Writer:
         """Why: what is found out later may be what has to be repaired."""
         self.is_taken_over |= isinstance(error, TakenOver)
         reason = str(error)
-        if reason not in told and len(told) < MOST_REASONS:
-            told.add(reason)
-            logger.error("%s%s", reason, "" if self.is_taken_over else "; it is tried again until it works")
+        if reason in told or len(told) >= MOST_REASONS:
+            return
+        told.add(reason)
+        if self.is_taken_over:
+            logger.error("%s; what waits to be written is lost", reason)
+        else:
+            logger.error("%s; it is tried again until it works", reason)
 
     def _refuse_awaited(self, reason: str) -> None:
         """Nobody waits for a disk that refuses; what is written behind stays in the queue."""
