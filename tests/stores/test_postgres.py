@@ -14,6 +14,7 @@ from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting, RequestFilter
 from omnillm.secret import Secret
 from omnillm.stores import writer
+from omnillm.stores.migrations import scripts
 from omnillm.stores.postgres import PostgresStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import binding
@@ -501,6 +502,19 @@ async def test_a_ledger_of_before_media_were_told_apart_is_brought_up_to_date(po
     await post_all(store, media_call(3))
     [total] = await store.usage(group_by="total", since_day="", until_day="")
     assert total.usage == before[0].usage + MEDIA
+    assert await store.verify() == []
+    await store.aclose()
+
+
+async def test_the_first_schema_is_brought_up_to_date_when_nobody_reads_it(postgres, schema, url):
+    """A backup that runs as a new version starts keeps its tables as they are: the start says so, and the next one works."""
+    postgres.administer(f"{scripts('postgres')[0]} UPDATE ledger_schema SET version = 1", schema)
+    store = make(url, patience_s=0.2)
+    with postgres.locked(schema, "daily"), pytest.raises(LedgerUnavailable, match=r"brought up to date: another session \(a pg_dump"):
+        await store.open()
+    store = make(url)
+    await store.open()
+    await store.post_durably(media_call(1))
     assert await store.verify() == []
     await store.aclose()
 

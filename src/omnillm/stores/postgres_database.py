@@ -56,7 +56,7 @@ class PostgresDatabase:
         try:
             connection = self._connect()
             postgres_schema.lock(connection, self.name, patience_s=self._patience_s)
-            postgres_schema.migrate(connection, self.name)
+            postgres_schema.migrate(connection, self.name, patience_s=self._patience_s)
         except NO_CONNECTION as error:
             self.release()
             raise self._refused(error) from error

@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from omnillm.errors import ConfigError
+from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.stores import pepper
 from omnillm.stores.migrations import scripts
 from omnillm.stores.postgres_connection import PostgresConnection
@@ -20,6 +20,8 @@ END_SESSION: Final = f"""SELECT pg_terminate_backend(pid) FROM pg_stat_activity 
 
 Session = tuple[int, str]
 """A backend's process id, and when it began: a server that was started anew gives the same ids out again."""
+STEP_S: Final = 600.0
+"""As long may a step of an upgrade take."""
 VERSION_TABLE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.ledger_schema') IS NOT NULL"
 
 
@@ -54,15 +56,24 @@ def end_session(connection: PostgresConnection, session: Session) -> None:
     connection.execute(END_SESSION, session)
 
 
-def migrate(connection: PostgresConnection, name: str) -> None:
-    """Bring the tables up to date, one transaction a step. Raises ConfigError for a ledger that is newer than this program."""
+def migrate(connection: PostgresConnection, name: str, *, patience_s: float) -> None:
+    """Bring the tables up to date, one transaction a step. Raises ConfigError for a ledger that is newer than this program.
+
+    `patience_s`: for whoever reads the tables meanwhile; what a step has to do may take longer.
+    """
     known, version = scripts("postgres"), _version(connection)
     if version > len(known):
         raise ConfigError(
             f"the ledger {name} has schema {version}, this omnillm knows {len(known)}: it was written by a newer one", path="store.url"
         )
+    begin = f"BEGIN; SET LOCAL lock_timeout = {int(patience_s * 1000)};"
     for number in range(version + 1, len(known) + 1):
-        connection.script(f"BEGIN; {known[number - 1]} UPDATE ledger_schema SET version = {number}; COMMIT")
+        try:
+            connection.script(f"{begin} {known[number - 1]} UPDATE ledger_schema SET version = {number}; COMMIT", patience_s=STEP_S)
+        except asyncpg.LockNotAvailableError as error:
+            raise LedgerUnavailable(
+                f"the ledger {name} cannot be brought up to date: another session (a pg_dump?) holds a lock on its tables"
+            ) from error
     keep = "INSERT INTO pepper (pepper) SELECT CAST(? AS text) WHERE NOT EXISTS (SELECT 1 FROM pepper)"
     connection.execute(keep, (secrets.token_hex(pepper.BYTES),))
 
