@@ -23,6 +23,7 @@ from omnillm.assemble.prices import make_quoter
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.assemble.tls import make_trust
+from omnillm.assemble.turn import open_in_turn
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings, VirtualKeyTerms
@@ -115,8 +116,8 @@ class Program:
 
     async def start(self) -> None:
         """Open the store, load what the budgets have spent, begin to tick."""
-        opened = await self.store.open()
         settings = self.settings
+        opened = await open_in_turn(self.store, self.clock, wait_s=settings.store.wait_s)
         self.calendar.load(opened.balances, self.clock.wall())
         self._journal = Journal(
             self.store,

@@ -51,6 +51,8 @@ def _server(settings: Settings) -> Iterator[str]:
     if idempotency.keeps_replies:
         kept += f", and replies to calls with an idempotency key for {_span(idempotency.ttl_s)}"
     yield f"store {store.url.reveal().partition(':')[0]}, durability: {store.durability}, {kept}"
+    if store.wait_s:
+        yield f"a start waits up to {store.wait_s:g} s for a ledger that another process writes, or whose server is away"
 
 
 def _span(seconds: float) -> str:

@@ -104,6 +104,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     url: Opaque = Secret("sqlite:///omnillm.db")
     durability: Literal["strict", "relaxed"] = "strict"
     when_down: Literal["refuse", "allow"] = "refuse"
+    wait_s: Seconds = field(default=0.0, name="wait")
     retention_s: PositiveSeconds = field(default=90 * 86400.0, name="retention")
     pepper: Opaque | None = None
 

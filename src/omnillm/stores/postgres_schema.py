@@ -9,6 +9,7 @@ from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.stores import pepper
 from omnillm.stores.migrations import scripts
 from omnillm.stores.postgres_connection import PostgresConnection
+from omnillm.stores.store import InUse
 
 LOCK_CLASS: Final = 0x6F6D6E69
 """Of the advisory lock ("omni"); its object is the schema, so that each schema of a database can hold a ledger."""
@@ -39,7 +40,7 @@ def lock(connection: PostgresConnection, name: str, *, patience_s: float) -> Non
         )
     except asyncpg.LockNotAvailableError as error:
         holders = ", ".join(str(pid) for (pid,) in connection.execute(HOLDER))
-        raise ConfigError(
+        raise InUse(
             f"the ledger {name} is in use by another process (PostgreSQL's session {holders}): stop that one, or give this one a "
             f"database or a schema of its own; if its machine is gone, SELECT pg_terminate_backend({holders or 'PID'})",
             path="store.url",

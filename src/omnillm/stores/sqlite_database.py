@@ -21,6 +21,7 @@ from omnillm.stores import pepper
 from omnillm.stores.connection import CommitUnknown, TakenOver
 from omnillm.stores.insert import STATEMENTS, Insert
 from omnillm.stores.migrations import scripts
+from omnillm.stores.store import InUse
 
 BUSY_S: Final = 2.0
 """How long the writer waits for somebody else's lock on the file (a backup, a shell) before it calls the ledger unavailable."""
@@ -218,7 +219,7 @@ def lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise ConfigError(
+        raise InUse(
             f"the ledger {path} is in use by another process (it holds {name}): stop that one, or give this one a store of its own"
         ) from error
     except OSError as error:  # of a network's file system, whose server has no locks

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from omnillm.errors import ConfigError
 from omnillm.records import EVERY_REQUEST, AttemptRow, Balance, Binding, ClaimRow, Entry, Posting, RequestFilter, RequestRow, UsageRow
 from omnillm.stores.virtual_keys import VirtualKeys
 
@@ -13,6 +14,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
     epoch: int
     balances: tuple[Balance, ...]
+
+
+class InUse(ConfigError):
+    """Another process writes this ledger. It may end."""
 
 
 class Store(Protocol):
@@ -36,7 +41,7 @@ class Store(Protocol):
     def virtual_keys(self) -> VirtualKeys: ...
 
     async def open(self) -> Opened:
-        """Begin an epoch. Raises ConfigError for a ledger that this program cannot or must not use."""
+        """Begin an epoch. Raises ConfigError for a ledger that this program cannot or must not use, InUse while another one does."""
         ...
 
     def post(self, posting: Posting) -> None:
