@@ -444,6 +444,7 @@ async def test_outage_that_is_allowed_leaves_keys_to_memory(serve: Serve, provid
     text = configuration(provider, store=f"sqlite:///{path}", durability="strict", calls=KEPT)
     gateway = await serve(text.replace("durability: strict", "durability: strict, when_down: allow"))
     moved = path.rename(tmp_path / "elsewhere.db")
+    assert not (await exchange(gateway.port, ask("openai_chat", "hello", cap=20))).is_answer  # who finds out is refused
     assert (await exchange(gateway.port, once())).is_answer
     check_refused(await exchange(gateway.port, once()), 409, "idempotency_finished")
     moved.rename(path)

@@ -32,6 +32,8 @@ class Wire:
         """What the server says that the store hears otherwise."""
         self.is_held = False
         self.is_half_open = False
+        self.joined = 0
+        """Connections that came in."""
 
     async def __aenter__(self):
         await self.mend()
@@ -61,6 +63,7 @@ class Wire:
             ours.close()
 
     async def _join(self, reader, writer):
+        self.joined += 1
         server_reader, server_writer = await asyncio.open_unix_connection(self._there / SOCKET)
         ends = (writer, server_writer)
         self._ends.append(ends)

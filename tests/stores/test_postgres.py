@@ -415,6 +415,23 @@ async def test_idle_sessions_that_the_network_forgot_are_waited_for_once(wired, 
     await until(lambda: wired.is_healthy)
 
 
+async def test_reports_are_refused_at_once_while_nothing_answers(wired, wire):
+    """Calls that need one, for whose an id is, would stand in line for the threads, each for as long as a connection is waited for."""
+    await wired.open()
+    wire.is_held = True
+    with pytest.raises(LedgerUnavailable):
+        await wired.post_durably(call(1))
+    with pytest.raises(LedgerUnavailable, match="does not answer"):
+        await ids(wired)
+    before = wire.joined
+    told = await asyncio.gather(*(ids(wired) for _ in range(16)), return_exceptions=True)
+    assert {str(error).partition(": ")[2] for error in told} == {"it does not answer"}
+    assert wire.joined - before < 8  # the writer's own attempts, and one
+    wire.is_held = False
+    await until(lambda: wired.is_healthy)
+    assert await asyncio.gather(*(ids(wired) for _ in range(4))) == [[]] * 4
+
+
 # several servers
 
 

@@ -1,6 +1,7 @@
 """A ledger in a database: written by one thread (`writer.py`), read through short-lived read-only connections."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -31,6 +32,9 @@ class SqlStore:
         self._clock = clock
         self._book = Book(database, is_strict=durability == "strict")
         self._writer: Writer | None = None
+        self._silence = ""
+        """Why the last report had no answer, if it had none."""
+        self._trial = threading.Lock()
         self.virtual_keys = SqlVirtualKeys(database.pepper, self.post_durably, self._read)
 
     @property
@@ -119,5 +123,19 @@ class SqlStore:
         return await asyncio.to_thread(self._report, report)
 
     def _report(self, report: Callable[[Connection], Found]) -> Found:
-        with self._database.reading() as connection:
-            return report(connection)
+        """While the database gives no answer, neither to reports nor to the writer, one report at a time waits for one."""
+        is_trial = bool(self._silence) and not self.is_healthy
+        if is_trial and not self._trial.acquire(blocking=False):
+            raise LedgerUnavailable(self._silence, retry_after_s=1.0)
+        try:
+            with self._database.reading() as connection:
+                found = report(connection)
+        except LedgerUnavailable as error:
+            self._silence = error.message
+            raise
+        else:
+            self._silence = ""
+            return found
+        finally:
+            if is_trial:
+                self._trial.release()
