@@ -93,7 +93,11 @@ class Book:
             self._reopen()
             self._end(wall_ms)
         finally:
-            self._database.release()
+            self.release()
+
+    def release(self) -> None:
+        """Give the database back, with the epoch as it stands: the next one ends it."""
+        self._database.release()
 
     def _has_ended(self) -> bool:
         with self._database.reading() as connection:

@@ -76,6 +76,9 @@ class SqlStore:
 
     def _close(self, writer: Writer) -> None:
         writer.close()
+        if writer.failure is not None:  # it has just been tried, and whoever ends the process waits
+            self._book.release()
+            raise writer.failure
         self._book.close(self._wall_ms())
 
     def _running(self) -> Writer:

@@ -43,6 +43,8 @@ class Writer:
     def __init__(self, book: Book, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self.is_healthy = True
         self.is_taken_over = False
+        self.failure: LedgerUnavailable | None = None
+        """Of the last attempt to write, at its end."""
         self.dropped = 0
         self.commits = 0
         self._book = book
@@ -125,7 +127,8 @@ class Writer:
                 if self._queue:
                     self._write(self._take())
                 self._do_chore()
-        except (LedgerUnavailable, MemoryError):
+        except (LedgerUnavailable, MemoryError) as failure:
+            self.failure = foreseen(failure)
             logger.exception("the ledger is closed with %d postings unwritten", len(self._queue))
         finally:
             self.is_healthy = False
