@@ -132,17 +132,16 @@ async def test_late_writer_of_an_ended_run_writes_nothing(url, wired, wire, capl
 
 
 async def test_writer_that_was_taken_over_says_so(url, wired, wire, caplog):
-    """In its log and of itself, as soon as it hears of it: it will never write again, whoever ends."""
+    """In its log and of itself, as soon as it hears of it, though it has written nothing yet, and the other one holds the lock."""
     await wired.open()
-    await wired.post_durably(call(1))
     assert not wired.is_taken_over
     await wire.cut()
+    wired.post(call(2))
     other = make(url)
     await other.open()
-    await other.aclose()
     await wire.mend()
-    wired.post(call(2))
     await until(lambda: wired.is_taken_over)
+    await other.aclose()
     assert not wired.is_healthy
     assert caplog.text.count("has taken the ledger") == 1
     with pytest.raises(LedgerUnavailable):

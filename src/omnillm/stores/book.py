@@ -117,7 +117,7 @@ class Book:
 
     def _reopen(self) -> None:
         self._roll_up.doubt()
-        self._database.reopen()
+        self._database.reopen(epoch=self._epoch)
 
     def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
         """All of it or nothing. Returns whether it is on disk with all that was written before; if somebody waits, it is.

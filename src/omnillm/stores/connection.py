@@ -65,8 +65,8 @@ class Database(Protocol):
         """Lock it, create or migrate it. Raises ConfigError for a database that cannot be used as it is, and LedgerUnavailable."""
         ...
 
-    def reopen(self) -> Connection:
-        """A new connection that writes, after the last one failed. Raises LedgerUnavailable."""
+    def reopen(self, *, epoch: int) -> Connection:
+        """A new connection that writes, after the last one failed, for the run `epoch`. Raises LedgerUnavailable."""
         ...
 
     def release(self) -> None:

@@ -46,12 +46,10 @@ class PostgresDatabase:
         self._connection: PostgresConnection | None = None
         self._session: postgres_schema.Session = (0, "")
         self._is_open = False
-        self._epoch = 0
         self._is_taken_over = False
         self._idle: deque[PostgresConnection] = deque(maxlen=IDLE_READERS)
 
     def open(self) -> PostgresConnection:
-        self._epoch = 0
         self._is_taken_over = False
         try:
             connection = self._connect()
@@ -63,13 +61,13 @@ class PostgresDatabase:
         self._is_open = True
         return connection
 
-    def reopen(self) -> PostgresConnection:
+    def reopen(self, *, epoch: int) -> PostgresConnection:
         self._disconnect()
         if self._is_taken_over:
             raise self._taken_over()
         try:
             abandoned, connection = self._session, self._connect()
-            self._check_epoch(connection)  # whoever has taken over holds the lock, too: it is not waited for
+            self._check_epoch(connection, epoch)  # whoever has taken over holds the lock, too: it is not waited for
             postgres_schema.end_session(connection, abandoned)
             postgres_schema.lock(connection, self.name, patience_s=self._patience_s)
         except REFUSALS as error:
@@ -110,13 +108,12 @@ class PostgresDatabase:
         if not epoch:
             connection.script(begin)
             return
-        self._epoch = epoch
         # The row's lock is a write: it proves that the server takes one, and its commit is synced even when nothing else is written.
-        self._check_epoch(connection, before=f"{begin}; ", more=" FOR SHARE")
+        self._check_epoch(connection, epoch, before=f"{begin}; ", more=" FOR SHARE")
 
-    def _check_epoch(self, connection: PostgresConnection, *, before: str = "", more: str = "") -> None:
-        mine = f"SELECT 1 FROM epochs WHERE epoch = {self._epoch:d} AND ended_wall_ms IS NULL"
-        if self._epoch and connection.script(before + mine + more) != "SELECT 1":
+    def _check_epoch(self, connection: PostgresConnection, epoch: int, *, before: str = "", more: str = "") -> None:
+        mine = f"SELECT 1 FROM epochs WHERE epoch = {epoch:d} AND ended_wall_ms IS NULL"
+        if connection.script(before + mine + more) != "SELECT 1":
             self._is_taken_over = True
             raise self._taken_over()
 

@@ -90,7 +90,7 @@ class SqliteDatabase:
             os.close(self._lock)
             self._lock = None
 
-    def reopen(self) -> SqliteConnection:
+    def reopen(self, *, epoch: int) -> SqliteConnection:  # noqa: ARG002 - the signature of `Database`
         """After a failed sync only a fresh recovery knows what is on disk."""
         self._disconnect()
         if _identity(self._path) not in {self._identity, NO_FILE}:

@@ -290,14 +290,12 @@ class Writer:
 
     def _say(self, error: LedgerUnavailable, told: set[str]) -> None:
         """Why: what is found out later may be what has to be repaired."""
-        self.is_taken_over |= isinstance(error, TakenOver)
         reason = str(error)
-        if reason in told or len(told) >= MOST_REASONS:
-            return
-        told.add(reason)
-        if self.is_taken_over:
+        if isinstance(error, TakenOver) and not self.is_taken_over:
+            self.is_taken_over = True
             logger.error("%s; what waits to be written is lost", reason)
-        else:
+        elif not self.is_taken_over and reason not in told and len(told) < MOST_REASONS:
+            told.add(reason)
             logger.error("%s; it is tried again until it works", reason)
 
     def _refuse_awaited(self, reason: str) -> None:
