@@ -16,6 +16,7 @@ from omnillm.secret import Secret
 from omnillm.stores import writer
 from omnillm.stores.migrations import scripts
 from omnillm.stores.postgres import PostgresStore
+from omnillm.stores.postgres_url import servers_of
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import binding
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, post_all, request_id, request_row, usage
@@ -586,6 +587,23 @@ def test_url_that_cannot_be_read_is_refused_without_a_word_of_it(written):
 def test_ledger_is_named_without_user_and_password(written, name):
     """In every message and log line."""
     assert make(Secret(written))._database.name == name
+
+
+@pytest.mark.parametrize(
+    ("written", "servers"),
+    [
+        ("postgresql://u:p@a:1,b/db", [("a", 1), ("b", None)]),
+        ("postgresql://[::1]:5,[fe80::1]/db", [("::1", 5), ("fe80::1", None)]),
+        ("postgresql:///db?host=/run/one,/run/two&port=6", [("/run/one", 6), ("/run/two", 6)]),
+        ("postgresql:///db?host=a,b&port=1,2", [("a", 1), ("b", 2)]),
+        ("postgresql:///db?host=a,b&port=1,2,3", []),
+        ("postgresql://a:1/db", []),
+        ("postgresql:///db", []),
+    ],
+)
+def test_servers_of_a_url_are_those_that_the_driver_would_ask(written, servers):
+    """One is left to the driver, and so is what it has to refuse."""
+    assert servers_of(Secret(written)) == servers
 
 
 def test_missing_driver_is_a_configuration_error(monkeypatch):
