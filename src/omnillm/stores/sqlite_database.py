@@ -6,7 +6,6 @@ lock file keeps a second process out.
 """
 
 import errno
-import fcntl
 import os
 import sqlite3
 import stat
@@ -19,9 +18,9 @@ from urllib.parse import quote
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.stores import pepper
 from omnillm.stores.connection import CommitUnknown, TakenOver
+from omnillm.stores.file_lock import lock
 from omnillm.stores.insert import STATEMENTS, Insert
 from omnillm.stores.migrations import scripts
-from omnillm.stores.store import InUse
 
 BUSY_S: Final = 2.0
 """How long the writer waits for somebody else's lock on the file (a backup, a shell) before it calls the ledger unavailable."""
@@ -206,28 +205,6 @@ def check_version(found: tuple[int, ...]) -> None:
         raise ConfigError(
             f"store.url: a ledger in a file needs SQLite {needed} or newer, and this Python has {has}: take another Python, or PostgreSQL"
         )
-
-
-def lock(path: Path) -> int:
-    """Take `<path>.lock` for this process; returns its descriptor, to be closed to give it back. Raises ConfigError when it is taken."""
-    name = f"{path}.lock"
-    try:
-        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigError(f"the ledger cannot be kept at {path}: {error.strerror} ({name})") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise InUse(
-            f"the ledger {path} is in use by another process (it holds {name}): stop that one, or give this one a store of its own"
-        ) from error
-    except OSError as error:  # of a network's file system, whose server has no locks
-        os.close(descriptor)
-        raise ConfigError(
-            f"the ledger {path} cannot be locked ({name}: {error.strerror}): keep it on a disk of this machine, or in PostgreSQL"
-        ) from error
-    return descriptor
 
 
 def create(path: Path) -> None:

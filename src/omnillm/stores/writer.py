@@ -17,6 +17,7 @@ from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting
 from omnillm.stores.book import Book
 from omnillm.stores.connection import CommitUnknown, TakenOver, foreseen
+from omnillm.stores.outage import Outage
 from omnillm.stores.waiting import MAX_BACKOFF_S, Awaited, Chore, fulfil, resolve, to_apply_again
 
 logger = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ GATHER_BEHIND_S: Final = 0.02
 IDLE_S: Final = 1.0
 """An idle thread looks this often whether the program has ended without closing its store."""
 FIRST_BACKOFF_S: Final = 0.05
-MOST_REASONS: Final = 5
-"""That an outage has are told, each once."""
 
 
 class Writer:
@@ -265,10 +264,11 @@ class Writer:
     def _recover(self, error: LedgerUnavailable, refused: list[Posting] | None = None) -> None:
         """Try until the disk takes a write again, and what was `refused`. A store that closes tries once more, then this raises."""
         self.is_healthy = False
-        told: set[str] = set()
+        outage = Outage()
         backoff_s = FIRST_BACKOFF_S
         while True:
-            self._say(error, told)
+            self.is_taken_over |= isinstance(error, TakenOver)
+            outage.tell(error)
             is_last = self._closing.wait(backoff_s) or not threading.main_thread().is_alive()
             self._refuse_awaited(str(error))
             try:
@@ -287,16 +287,6 @@ class Writer:
                 self.is_healthy = True
                 logger.warning("the ledger can be written again; %d postings were dropped so far", self.dropped)
                 return
-
-    def _say(self, error: LedgerUnavailable, told: set[str]) -> None:
-        """Why: what is found out later may be what has to be repaired."""
-        reason = str(error)
-        if isinstance(error, TakenOver) and not self.is_taken_over:
-            self.is_taken_over = True
-            logger.error("%s; what waits to be written is lost", reason)
-        elif not self.is_taken_over and reason not in told and len(told) < MOST_REASONS:
-            told.add(reason)
-            logger.error("%s; it is tried again until it works", reason)
 
     def _refuse_awaited(self, reason: str) -> None:
         """Nobody waits for a disk that refuses; what is written behind stays in the queue."""
