@@ -22,6 +22,7 @@ from omnillm.stores.sqlite import SqliteStore
 from omnillm.stores.sqlite_database import check_version, reading
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
+from omnillm.testing.virtual_key_suite import virtual_key
 
 
 def make(path, **options):
@@ -231,6 +232,25 @@ async def test_backup_that_is_put_in_the_place_of_an_open_ledger_ends_its_run(tm
     await until(lambda: store.is_taken_over)
     with pytest.raises(LedgerUnavailable, match="a copy lies in its place"):
         await store.aclose()
+
+
+async def test_virtual_key_whose_writer_has_left_is_found_all_the_same(tmp_path):
+    """Whoever asked hangs up while the disk is slow, and somebody looks meanwhile: the next look finds what was written after all."""
+    store = make(tmp_path)
+    await store.open()
+    intruder = sqlite3.connect(tmp_path / "omnillm.db", isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    putting = asyncio.create_task(store.virtual_keys.put(virtual_key("a")))
+    await asyncio.sleep(0)
+    putting.cancel()
+    await asyncio.wait([putting])
+    assert putting.cancelled()
+    assert await store.virtual_keys.since(0, limit=9) == []
+    intruder.execute("ROLLBACK")
+    intruder.close()
+    await store.flush()
+    assert [key.name for key in await store.virtual_keys.since(0, limit=9)] == ["a"]
+    await store.aclose()
 
 
 async def test_queue_of_a_dead_disk_is_bounded(tmp_path, monkeypatch, caplog):

@@ -116,6 +116,7 @@ class Program:
 
     async def start(self) -> None:
         """Open the store, load what the budgets have spent, begin to tick."""
+        self.dice.seed()  # anew: two processes that were forked from the one that made this would give their calls the same ids
         settings = self.settings
         opened = await open_in_turn(self.store, self.clock, wait_s=settings.store.wait_s)
         self.calendar.load(opened.balances, self.clock.wall())

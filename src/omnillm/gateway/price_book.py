@@ -34,7 +34,9 @@ class PriceBook:
             return price
 
     def _find(self, provider: str, model: str, terms: Terms) -> Price | None:
-        """Where the provider's place has no price of its own, the model costs the same there."""
-        section, place = self.sections[provider], self._places.get(provider, "")
+        """Where the provider's place has no price of its own, the model costs the same there. A provider that is gone has no price."""
+        section, place = self.sections.get(provider), self._places.get(provider, "")
+        if section is None:  # a reload has taken it away from under a call
+            return None
         placed = self.catalog.find(provider, section, model, replace(terms, place=place)) if place and not terms.place else None
         return placed or self.catalog.find(provider, section, model, terms)

@@ -85,12 +85,16 @@ class SqlVirtualKeys:
         self._writes = 0
 
     async def put(self, key: VirtualKey) -> VirtualKey | None:
+        """Whoever asks may leave: what waits for the disk is written all the same, and found by the next look."""
+        await asyncio.shield(asyncio.create_task(self._write(key)))
+        return _written(key, await self.get(key.name))
+
+    async def _write(self, key: VirtualKey) -> None:
         try:
             await self._post_durably(Posting(virtual_keys=(key,)))
         finally:
             self._writes += 1
             self._latest = None
-        return _written(key, await self.get(key.name))
 
     async def get(self, name: str) -> VirtualKey | None:
         return await self._first("name = ?", name)

@@ -16,6 +16,7 @@ from omnillm.gateway.extras import NO_EXTRAS
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_lines import Line, uploaded_lines
+from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.quote import Quote, Quoter
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.bound import COMPACTION
@@ -112,15 +113,14 @@ class BatchBounds:
         if found is None:
             binding = await self._journal.binding(NOTE, file)
             found = None if binding is None or binding.provider != provider else noted(binding)
-        if found is None or any(self._digest((provider, each.model), each.terms) != each.digest for each in found.figures):
+        prices = self._quoting().prices
+        if found is None or any(_digest(prices, (provider, each.model), each.terms) != each.digest for each in found.figures):
             return None
         return found
 
-    def _digest(self, target: tuple[str, str], terms: tuple[str, ...]) -> str:
-        """Of everything that a model costs under any of these terms."""
+    def _quoting(self) -> Quoter:
         assert self._quoter is not None
-        prices = [self._quoter.prices.find(target, Terms.parse(each)) for each in terms]
-        return blake2b(msgspec.json.encode(prices), digest_size=16).hexdigest()
+        return self._quoter
 
     async def of_batch(self, call: Call, ask: NativeAsk) -> BatchBound | None:
         """Of what a request makes. None: nobody knows. Raises what a call for one of its requests would be refused with."""
@@ -140,13 +140,14 @@ class BatchBounds:
             return None
 
     async def _sum(self, call: Call, provider: str, lines: AsyncIterator[Line | tuple[str, Line]]) -> BatchBound:
-        amount, asked = 0, dict[tuple[str, tuple[str, ...]], None]()
+        """All by the prices of one moment: who changes them meanwhile finds a bound whose figures are no longer theirs."""
+        amount, asked, quoter = 0, dict[tuple[str, tuple[str, ...]], None](), self._quoting()
         async for each in lines:
             model, line = each if isinstance(each, tuple) else ("", each)
-            amount_of_one, model, terms = self._bound(call, provider, line, model)
+            amount_of_one, model, terms = _bound(quoter, call, line, provider=provider, model=model)
             amount += amount_of_one
             asked[model, terms] = None
-        figures = tuple(Figures(model, terms, self._digest((provider, model), terms)) for model, terms in asked)
+        figures = tuple(Figures(model, terms, _digest(quoter.prices, (provider, model), terms)) for model, terms in asked)
         return BatchBound(amount_nanousd=amount, figures=figures)
 
     def of_history(self, call: Call, ask: NativeAsk) -> Quote | None:
@@ -161,40 +162,45 @@ class BatchBounds:
             members = _read(told)
             if bytes(members.get("input", NO_INPUT)) == NO_INPUT:  # it goes on from a response, and has none of its own
                 told = msgspec.json.encode({**members, "input": ""})
-            return self._quote(call, ask.provider, Line(OPENAI_RESPONSES, told), "")[0]
+            return _quote(self._quoting(), call, Line(OPENAI_RESPONSES, told), provider=ask.provider, model="")[0]
         except OmniError:
             if call.caller.is_hard:
                 raise
             return None
 
-    def _quote(self, call: Call, provider: str, line: Line, model: str) -> tuple[Quote, str]:
-        """(the quote, the model) of one request. BadRequest: it has no bound."""
-        protocol = PROTOCOLS[line.protocol]
-        members = read_members(line.body)
-        peek = protocol.peek_request(members)
-        model = model or peek.model
-        one = msgspec.structs.replace(
-            call, protocol=protocol, operation=GENERATE, model=model, peek=peek, members=members, body=line.body, is_stream=False
-        )
-        target = Target(provider=provider, model=model, protocol=protocol.name)
-        quoter = self._quoter
-        assert quoter is not None
-        quote, _ = quoter.quote(one, Plan(targets=(target,), public_model=model, route=provider))
-        if quote.injected_cap is not None:
-            raise BadRequest("A request has no output cap, and its model's own is not known.", code="unbounded_cost")
-        return quote, model
 
-    def _bound(self, call: Call, provider: str, line: Line, model: str) -> tuple[int, str, tuple[str, ...]]:
-        """(nano-USD at most, model, the terms that it may be priced by) of one request. BadRequest: it has no bound."""
-        quote, model = self._quote(call, provider, line, model)
-        quoter, key = self._quoter, (provider, model)
-        assert quoter is not None
-        asked = quote.extras.get(key, NO_EXTRAS).terms
-        terms = msgspec.structs.replace(asked, tier=BATCH_TIER.tier)
-        price = quoter.prices.find(key, terms) or quoter.price(quote, key)
-        if price is None:
-            raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
-        return quote.most_nanousd(key, price), model, (str(terms), str(asked), str(PLAIN))
+def _quote(quoter: Quoter, call: Call, line: Line, *, provider: str, model: str) -> tuple[Quote, str]:
+    """(the quote, the model) of one request. BadRequest: it has no bound."""
+    protocol = PROTOCOLS[line.protocol]
+    members = read_members(line.body)
+    peek = protocol.peek_request(members)
+    model = model or peek.model
+    one = msgspec.structs.replace(
+        call, protocol=protocol, operation=GENERATE, model=model, peek=peek, members=members, body=line.body, is_stream=False
+    )
+    target = Target(provider=provider, model=model, protocol=protocol.name)
+    quote, _ = quoter.quote(one, Plan(targets=(target,), public_model=model, route=provider))
+    if quote.injected_cap is not None:
+        raise BadRequest("A request has no output cap, and its model's own is not known.", code="unbounded_cost")
+    return quote, model
+
+
+def _bound(quoter: Quoter, call: Call, line: Line, *, provider: str, model: str) -> tuple[int, str, tuple[str, ...]]:
+    """(nano-USD at most, model, the terms that it may be priced by) of one request. BadRequest: it has no bound."""
+    quote, model = _quote(quoter, call, line, provider=provider, model=model)
+    key = (provider, model)
+    asked = quote.extras.get(key, NO_EXTRAS).terms
+    terms = msgspec.structs.replace(asked, tier=BATCH_TIER.tier)
+    price = quoter.prices.find(key, terms) or quoter.price(quote, key)
+    if price is None:
+        raise BadRequest(f"Model {model!r} of the batch has no known price.", code="unbounded_cost")
+    return quote.most_nanousd(key, price), model, (str(terms), str(asked), str(PLAIN))
+
+
+def _digest(prices: PriceBook, target: tuple[str, str], terms: tuple[str, ...]) -> str:
+    """Of everything that a model costs under any of these terms."""
+    found = [prices.find(target, Terms.parse(each)) for each in terms]
+    return blake2b(msgspec.json.encode(found), digest_size=16).hexdigest()
 
 
 def _told(ask: NativeAsk) -> bytes:
