@@ -90,3 +90,11 @@ async def check_ledger(program: Program, fake: FakeProvider) -> None:
             ends.setdefault((entry.request_id, entry.budget, entry.attempt), set()).add(entry.kind)
     assert sent >= len(fake.log)
     assert [end for end, kinds in ends.items() if kinds == {EntryKind.RESERVE}] == []
+
+
+def revive(program: Program) -> None:
+    """What faults have done to keys and providers is over."""
+    for name, pool in program.controller._leasing.pools.items():
+        pool.outage.circuit.revive()
+        for label in pool.keys:
+            program.controller.revive(name, label, program.clock.now())

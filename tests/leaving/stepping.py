@@ -4,7 +4,7 @@ import asyncio
 import gc
 import random
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import uvloop
 from tests import soak
@@ -77,11 +77,16 @@ async def run(coroutine: Coroutine[Any, Any, Any], act: Callable[[], object] | N
     return Ran(task, stepped)
 
 
+MOST: Final = 300
+"""Positions that are tried under SOAK."""
+
+
 def strata(count: int, usual: int) -> list[int]:
-    """Positions from 0 to `count`: one by chance from each of so many parts; under SOAK all."""
-    if soak.FACTOR > 1 or count < usual:
+    """Positions from 0 to `count`: one by chance from each of so many parts; under SOAK all, or as many as can be had in minutes."""
+    parts = MOST if soak.FACTOR > 1 else usual
+    if count < parts:
         return list(range(count + 1))
-    return [random.randrange(count * part // usual, count * (part + 1) // usual + 1) for part in range(usual)]
+    return [random.randrange(count * part // parts, count * (part + 1) // parts + 1) for part in range(parts)]
 
 
 def moments(steps: int, usual: int) -> list[tuple[int, bool]]:

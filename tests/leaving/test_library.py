@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tests import soak
 from tests.journeys.running import until
 from tests.leaving import calls
-from tests.leaving.held import check_ledger, check_left
+from tests.leaving.held import check_ledger, check_left, revive
 from tests.leaving.stepping import LOOPS, moments, on, run
 
 from omnillm import Gateway, GenerationConfig, OmniError
@@ -50,15 +50,6 @@ async def opened(path: Path, **options: str) -> AsyncIterator[tuple[Gateway, Fak
             yield gateway, fake
 
 
-def revive(gateway: Gateway) -> None:
-    """What a fault has done to keys and providers is over."""
-    program = gateway._program
-    for name, pool in program.controller._leasing.pools.items():
-        pool.outage.circuit.revive()
-        for label in pool.keys:
-            program.controller.revive(name, label, program.clock.now())
-
-
 async def leave(gateway: Gateway, fake: FakeProvider, make: Make, *, at: int = 0, is_late: bool = False) -> int:
     """Make the call and leave it at that suspension, by default at none; returns how often it was suspended."""
     before = asyncio.all_tasks()
@@ -86,7 +77,7 @@ def test_a_call_that_is_left_holds_nothing(tmp_path: Path, condition: str, loop:
                     with suppress(*(OmniError,) * bool(faults)):  # an upload is not repeated
                         await leave(gateway, fake, make, at=at, is_late=is_late)
                     fake.script.queue.clear()
-                    revive(gateway)
+                    revive(gateway._program)
             await check_ledger(gateway._program, fake)
 
     on(loop, each)
@@ -136,12 +127,12 @@ async def close_from_elsewhere(gateway: Gateway) -> None:
 
 
 async def have_no_time(gateway: Gateway) -> None:
+    """By `asyncio.timeout`; Python 3.11's `wait_for` may swallow a cancellation itself."""
     for limit_s in (0.0, 0.0005, 0.001, 0.002, 0.004):
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await calls.read(gateway.stream(calls.asked("fast")))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(gateway.call(calls.asked("fast")), limit_s)
+        for call in (calls.CALLS["stream"], calls.CALLS["call"]):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit_s):
+                    await call(gateway)
 
 
 @pytest.mark.parametrize(("way", "loop"), everywhere([leave_early, leave_by_an_error, forget, close_twice, close_from_elsewhere, have_no_time]))
