@@ -4,16 +4,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from tests.leaving.stepping import run
 
 from omnillm import (
     BadRequest,
     BudgetExceeded,
     Gateway,
     KeyConfig,
+    NoAvailableKey,
     OmniError,
     PriceConfig,
     PrimitiveForm,
@@ -21,7 +25,9 @@ from omnillm import (
     PrimitiveRequest,
     ProviderEndpoint,
 )
+from omnillm.config.settings import PricingSettings
 from omnillm.gateway.native.batch_lines import Results, uploaded_lines
+from omnillm.library.prices import price_settings
 from omnillm.providers.kinds import KINDS
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 
@@ -168,6 +174,33 @@ async def test_the_bound_of_a_file_outlives_a_restart(provider: FakeProvider, tm
         assert refused.value.code == "unbounded_cost"
         again = await program.primitive_async_job(of_file(await uploaded(program, line())))
         assert again.reply.cost_nanousd > bound
+
+
+async def test_prices_that_change_while_a_file_goes_up_bound_no_batch_of_it_too_low(provider: FakeProvider) -> None:
+    """At any moment of it: what was summed up by the old prices, if only in part, is the bound of nothing under the new ones."""
+    file = b"\n".join([line()] * 1000)
+    form = PrimitiveForm(file=file, filename="in.jsonl", fields={"purpose": "batch"})
+    dearer = price_settings("fake-small", PriceConfig(input="0.8", output="3.2", max_output=1000))
+    for at in range(1, 5):
+        async with gateway(provider) as program:
+            changed = replace(program._program.settings, pricing=PricingSettings(overrides={"default/fake-small": dearer}))
+            upload = program.primitive_call(PrimitiveRequest(path="/v1/files", body=form))
+            ran = await run(upload, partial(program._program.apply, changed), at=at)
+            assert ran.has_acted
+            with suppress(BadRequest):
+                assert (await program.primitive_async_job(of_file(ran.task.result().json()["id"]))).reply.cost_nanousd >= 1000 * 20 * 3200
+
+
+async def test_a_provider_that_is_gone_while_a_file_goes_up_is_told_as_that(provider: FakeProvider) -> None:
+    """No defect, and nothing is sent."""
+    form = PrimitiveForm(file=b"\n".join([line()] * 1000), filename="in.jsonl", fields={"purpose": "batch"})
+    async with gateway(provider) as program:
+        upload = program.primitive_call(PrimitiveRequest(path="/v1/files", body=form))
+        gone = replace(program._program.settings, providers={}, models={}, pricing=PricingSettings())
+        ran = await run(upload, partial(program._program.apply, gone), at=1)
+        with pytest.raises(NoAvailableKey, match="No provider key is configured"):
+            ran.task.result()
+    assert provider.log == []
 
 
 async def test_results_say_what_a_batch_cost(provider: FakeProvider) -> None:

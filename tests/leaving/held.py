@@ -11,7 +11,6 @@ from omnillm.records import EntryKind
 from omnillm.testing import FakeProvider
 
 
-
 async def check_rest(program: Program) -> None:
     """Nothing is held once what was told of the end has come to it."""
     try:

@@ -67,12 +67,12 @@ class Ran:
 
 async def run(coroutine: Coroutine[Any, Any, Any], act: Callable[[], object] | None = None, *, at: int = 0, is_late: bool = False) -> Ran:
     """Without an `act` its task is cancelled at that suspension."""
-    stepped = Stepped(coroutine, act or (lambda: task.cancel()), at=at, is_late=is_late)
 
     async def whole() -> Any:
         return await stepped
 
     task = asyncio.create_task(whole())
+    stepped = Stepped(coroutine, act or task.cancel, at=at, is_late=is_late)
     await asyncio.wait([task])
     return Ran(task, stepped)
 

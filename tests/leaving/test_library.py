@@ -135,7 +135,9 @@ async def have_no_time(gateway: Gateway) -> None:
                     await call(gateway)
 
 
-@pytest.mark.parametrize(("way", "loop"), everywhere([leave_early, leave_by_an_error, forget, close_twice, close_from_elsewhere, have_no_time]))
+@pytest.mark.parametrize(
+    ("way", "loop"), everywhere([leave_early, leave_by_an_error, forget, close_twice, close_from_elsewhere, have_no_time])
+)
 def test_a_stream_that_is_left_holds_nothing(tmp_path: Path, way: Make, loop: str) -> None:
     """Whichever way, and cancelled at any moment of it."""
 

@@ -5,8 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ from msgspec.structs import replace
 from tests import soak
 from tests.journeys.running import Running, until
 from tests.leaving import calls
-from tests.leaving.held import check_ledger, check_left, check_rest
+from tests.leaving.held import check_ledger, check_rest
 from tests.leaving.serving import check_gone, served
 from tests.leaving.stepping import LOOPS, Stepped, moments, on, run
 from tests.leaving.wires import leave
 
 from omnillm import Gateway, OmniError, Unavailable
-from omnillm.assemble import Program
 from omnillm.config.load import parse
 from omnillm.config.settings import Settings
 from omnillm.server.requests import Application, Reply, Request
@@ -38,7 +36,9 @@ def some(names: Any, usual: int) -> list[Any]:
 
 CHANGES: dict[str, Callable[[str], str]] = {
     "nothing": lambda text: text,
-    "other keys": lambda text: text.replace("label: a, key: sk-a", "label: c, key: sk-c").replace("label: b, key: sk-b", "label: d, key: sk-d"),
+    "other keys": lambda text: text.replace("label: a, key: sk-a", "label: c, key: sk-c").replace(
+        "label: b, key: sk-b", "label: d, key: sk-d"
+    ),
     "another budget": lambda text: text.replace("name: everything", "name: other"),
     "no room": lambda text: text.replace('limit_usd: "1000000"', 'limit_usd: "0.000001"').replace("hard: false", "hard: true"),
     "other prices": lambda text: text.replace("input: 0.4, output: 1.6", "input: 0.8, output: 3.2"),
