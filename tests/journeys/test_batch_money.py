@@ -181,6 +181,8 @@ async def test_prices_that_change_while_a_file_goes_up_bound_no_batch_of_it_too_
     file = b"\n".join([line()] * 1000)
     form = PrimitiveForm(file=file, filename="in.jsonl", fields={"purpose": "batch"})
     dearer = price_settings("fake-small", PriceConfig(input="0.8", output="3.2", max_output=1000))
+    async with gateway(provider) as program:
+        bound = (await program.primitive_async_job(of_file(await uploaded(program, file)))).reply.cost_nanousd
     for at in range(1, 5):
         async with gateway(provider) as program:
             changed = replace(program._program.settings, pricing=PricingSettings(overrides={"default/fake-small": dearer}))
@@ -188,7 +190,7 @@ async def test_prices_that_change_while_a_file_goes_up_bound_no_batch_of_it_too_
             ran = await run(upload, partial(program._program.apply, changed), at=at)
             assert ran.has_acted
             with suppress(BadRequest):
-                assert (await program.primitive_async_job(of_file(ran.task.result().json()["id"]))).reply.cost_nanousd >= 1000 * 20 * 3200
+                assert (await program.primitive_async_job(of_file(ran.task.result().json()["id"]))).reply.cost_nanousd == 2 * bound
 
 
 async def test_a_provider_that_is_gone_while_a_file_goes_up_is_told_as_that(provider: FakeProvider) -> None:
