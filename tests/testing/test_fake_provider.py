@@ -251,6 +251,18 @@ async def test_tls():
             await client.post(f"{provider.base_url}/v1/chat/completions", json=body, headers={"x-api-key": "k"})
 
 
+async def test_client_that_leaves_within_the_handshake_was_never_there():
+    """It is no open connection, and in nobody's way at the end."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(server)
+    async with FakeProvider(tls=server) as provider, asyncio.timeout(5):
+        _, writer = await asyncio.open_connection("127.0.0.1", int(provider.base_url.rpartition(":")[2]))
+        while not provider.accepted:
+            await asyncio.sleep(0)
+        assert provider.open_connections == 0
+        writer.transport.abort()
+
+
 @pytest.mark.parametrize(
     "name", [name for name, fault in FAULTS.items() if fault.action or fault.framing != "natural" or fault.piece_bytes]
 )

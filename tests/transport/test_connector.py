@@ -8,6 +8,7 @@ import socket
 import ssl
 
 import pytest
+from tests.leaving.stepping import run
 from tests.ports import free_port
 
 from omnillm.errors import NotSent, Unavailable, UpstreamLost
@@ -248,3 +249,23 @@ async def test_client_that_closes_while_connecting_does_not_send(wire, trusting)
     assert raised.value.code == "shutting_down"
     await wire.until(lambda: len(asked) == wire.connections)
     assert asked in ([], [b""])
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_who_leaves_while_it_connects_leaves_no_socket_behind(wire, replies, identity, trusting, scheme):
+    """At any suspension; and the next connections, which get the same numbers from the system, are nobody else's."""
+    tls = identity("localhost") if scheme == "https" else None
+    origin = await wire.serve(replies(HELLO, then="close"), tls=tls, name="localhost")
+    client = wire.client(tls=trusting)
+
+    async def ask():
+        exchange = await client.send(wire.ask(origin))
+        assert await exchange.read_all(9) == b"hello"
+
+    steps = (await run(ask())).steps
+    for at in range(1, steps + 1):
+        for is_late in (False, True):
+            left = await run(ask(), at=at, is_late=is_late)
+            assert left.task.cancelled()
+            again = await asyncio.gather(ask(), ask(), return_exceptions=True)
+            assert again == [None, None], (at, is_late)

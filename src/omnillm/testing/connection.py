@@ -41,6 +41,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_live",
         "_on_lost",
+        "_on_made",
         "_parser",
         "_target",
         "_transport",
@@ -50,10 +51,17 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(
-        self, number: int, answer: Callable[[Arrived, "Connection"], Exchange | LiveSession], on_lost: Callable[["Connection"], None]
+        self,
+        number: int,
+        answer: Callable[[Arrived, "Connection"], Exchange | LiveSession],
+        *,
+        on_made: Callable[["Connection"], None],
+        on_lost: Callable[["Connection"], None],
     ) -> None:
+        """One whose client leaves within the handshake of TLS is neither made nor lost."""
         self.number = number
         self._answer = answer
+        self._on_made = on_made
         self._on_lost = on_lost
         self._parser = httptools.HttpRequestParser(self)
         self._drained = asyncio.Event()
@@ -73,6 +81,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by shape only
         self._transport.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS pauses at the mark, the others above it
+        self._on_made(self)
 
     def data_received(self, data: bytes) -> None:
         if self._live is not None:

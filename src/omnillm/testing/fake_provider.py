@@ -137,9 +137,7 @@ class FakeProvider:
 
     def _connect(self) -> Connection:
         self.accepted += 1
-        connection = Connection(self.accepted, self._answer, self._lost)
-        self._connections.add(connection)
-        return connection
+        return Connection(self.accepted, self._answer, on_made=self._connections.add, on_lost=self._lost)
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)

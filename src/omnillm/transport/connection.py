@@ -70,6 +70,11 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         return not self._transport.is_closing()
 
+    def abandon(self) -> None:
+        """Whoever made it has left: it is gone at once. One that said TLS's farewell first would go on with a socket that is closed."""
+        if hasattr(self, "_transport"):
+            self._transport.abort()
+
     def begin(self, outgoing: Outgoing, now: float) -> None:
         """Send a request. The rest of a large body follows as the socket takes it, whether or not the reply has begun."""
         self._idle_s, self.due, self._total_due = outgoing.dues(now)

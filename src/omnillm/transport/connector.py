@@ -115,6 +115,7 @@ class Connector:
                     lambda: connection, sock=raw, ssl=self._context(), server_hostname=origin.host, ssl_shutdown_timeout=FAREWELL_S
                 )
         except BaseException:
+            connection.abandon()
             raw.close()
             raise
 
