@@ -71,11 +71,12 @@ matrix: $(VENV)/dev.stamp  ## write the generated tables of docs/ anew
 fuzz: $(VENV)/dev.stamp  ## ten minutes of odd input for every codec
 	FUZZ_SECONDS=600 $(BIN)/pytest -q -p no:randomly -p no:xdist --timeout 1200 tests/protocols/test_fuzz.py
 
-soak: $(VENV)/dev.stamp  ## the long tests: a million admissions, a million movements of money, 100,000 calls against the invoice, 100 times 1,000 calls for the money of 7, 2,000 kills each of a gateway and of a ledger in SQLite and in PostgreSQL
+soak: $(VENV)/dev.stamp  ## the long tests: a million admissions, a million movements of money, 100,000 calls against the invoice, 100 times 1,000 calls for the money of 7, 2,000 kills each of a gateway and of a ledger in SQLite and in PostgreSQL, every moment at which a call may be left
 	SOAK=50 $(BIN)/pytest -q -n 2 --dist worksteal --timeout 3600 tests/admission/test_simulation.py tests/admission/test_machine.py \
 		tests/stores/test_crash.py tests/stores/test_power.py tests/stores/test_model.py tests/stores/test_movements.py \
 		tests/journeys/test_money.py tests/journeys/test_invoice.py tests/journeys/test_kill.py tests/journeys/bypasses/test_requests.py
 	SOAK=50 $(BIN)/pytest -q --timeout 3600 tests/journeys/test_realtime_load.py
+	SOAK=50 $(BIN)/pytest -q -n 2 --dist worksteal --timeout 3600 tests/leaving
 
 bench-codecs: $(VENV)/dev.stamp  ## what a translation costs, and that it is linear
 	$(BIN)/python -m benchmarks.codecs --check
