@@ -1,7 +1,9 @@
 """`Gateway.primitive_realtime`: a live session in a program's own hands."""
 
 import asyncio
+import sqlite3
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +115,28 @@ async def test_closing_the_gateway_closes_its_sessions(provider: FakeProvider) -
     async with gateway.primitive_realtime(ASK) as session:
         await gateway.aclose()
         assert [message.json()["type"] async for message in session] == ["session.created"]
+
+
+async def test_closing_the_gateway_closes_a_session_that_opens_meanwhile(provider: FakeProvider, tmp_path: Path) -> None:
+    """It is settled before the ledger closes, and not by its reader, who would find that closed."""
+    gateway = gateway_of(provider, budget_limit_usd="1", store=f"sqlite:///{tmp_path}/ledger.db")
+    provider.enqueue(Fault.stall(after_events=0))
+
+    async def converse() -> list[str]:
+        async with gateway.primitive_realtime(ASK) as session:
+            return [message.json()["type"] async for message in session]
+
+    talk = asyncio.create_task(converse())
+    while not gateway._lifetime._under_way or not gateway._program.client._sockets:
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(gateway.aclose())
+    await asyncio.sleep(0)
+    provider.gate("stall").set()
+    await closing
+    assert await talk == ["session.created"]
+    with sqlite3.connect(tmp_path / "ledger.db") as ledger:
+        assert ledger.execute("SELECT count(*) FROM requests").fetchone() == (1,)
+    ledger.close()
 
 
 async def test_a_dead_key_is_not_seen(provider: FakeProvider) -> None:

@@ -21,7 +21,6 @@ from omnillm.gateway.call import Call
 from omnillm.gateway.estimate import Estimate, estimate_operation
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
-from omnillm.gateway.sessions.session import Session
 from omnillm.library import families
 from omnillm.library.calls import Calls
 from omnillm.library.endpoints import ProviderEndpoint
@@ -82,7 +81,6 @@ class Gateway:
         self._program = Program(settings, clock=clock)
         self._primitive_settings = primitive
         self._lifetime = Lifetime(self._program, self._wire)
-        self._sessions: set[Session] = set()
 
     def _wire(self) -> None:
         """Once the program runs."""
@@ -110,8 +108,6 @@ class Gateway:
         Idempotent; of a close that was cancelled the next one waits for the end.
         """
         self._lifetime.refuse()
-        for session in self._sessions:
-            session.close()
         await self._lifetime.end()
 
     async def call(self, request: LlmRequest, *, session: str = "", tags: str = "", idempotency_key: str = "") -> GatewayResponse:
@@ -236,12 +232,8 @@ class Gateway:
         """
         await self._lifetime.begin()
         session = await self._lifetime.serving(self._primitives.engine.converse(self._raw_calls.session(request, transport)))
-        self._sessions.add(session)
-        try:
+        with self._lifetime.reading(session):
             yield RealtimeSession(session)
-        finally:
-            self._sessions.discard(session)
-            session.close()
 
     async def primitive_async_job(self, request: PrimitiveRequest) -> PrimitiveJob:
         """Create, get, list or cancel a batch by its provider's own path; what is told of it, in one set of words. Raises OmniError."""

@@ -83,10 +83,14 @@ class SqlVirtualKeys:
         self._latest: int | None = None
         """The newest revision, once somebody has read that far."""
         self._writes = 0
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def put(self, key: VirtualKey) -> VirtualKey | None:
         """Whoever asks may leave: what waits for the disk is written all the same, and found by the next look."""
-        await asyncio.shield(asyncio.create_task(self._write(key)))
+        writing = asyncio.create_task(self._write(key))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        await asyncio.shield(writing)
         return _written(key, await self.get(key.name))
 
     async def _write(self, key: VirtualKey) -> None:

@@ -173,6 +173,10 @@ class Session:
             self._settle(Verdict.SUCCESS, SWITCHED, SUCCESS)
             self.socket.close(client.code, client.reason)
 
+    def give_up(self, error: OmniError) -> None:  # noqa: ARG002  a session has an orderly end, and no error need tell of it
+        """The gateway ends: as if the caller had closed it."""
+        self.close()
+
     def retire(self) -> None:
         """The gateway drains: end between two turns."""
         self._is_retiring = True
