@@ -1,13 +1,13 @@
 """What a gateway still holds: nothing, once the calls on it have ended, whichever way they did."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from tests.journeys.running import until
 
 from omnillm.assemble import Program
 from omnillm.keys.pool import Pool
-from omnillm.records import EntryKind
+from omnillm.records import EntryKind, RequestRow
 from omnillm.testing import FakeProvider
 
 
@@ -80,7 +80,7 @@ async def check_ledger(program: Program, fake: FakeProvider) -> None:
     store = program.store
     await store.flush()
     assert await store.verify() == []
-    requests = await store.requests(limit=10_000, before="")
+    requests = [each async for each in _requests(program)]
     assert sum(request.cost_nanousd for request in requests) == settled(program) >= fake.invoice.total_nanousd
     sent, ends = 0, dict[tuple[str, str, int], set[EntryKind]]()
     for request in requests:
@@ -89,6 +89,15 @@ async def check_ledger(program: Program, fake: FakeProvider) -> None:
             ends.setdefault((entry.request_id, entry.budget, entry.attempt), set()).add(entry.kind)
     assert sent >= len(fake.log)
     assert [end for end, kinds in ends.items() if kinds == {EntryKind.RESERVE}] == []
+
+
+async def _requests(program: Program) -> AsyncIterator[RequestRow]:
+    """All, the newest first."""
+    before = ""
+    while page := await program.store.requests(limit=1000, before=before):
+        for each in page:
+            yield each
+        before = page[-1].request_id
 
 
 def revive(program: Program) -> None:

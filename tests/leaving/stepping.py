@@ -77,7 +77,7 @@ async def run(coroutine: Coroutine[Any, Any, Any], act: Callable[[], object] | N
     return Ran(task, stepped)
 
 
-MOST: Final = 300
+MOST: Final = 100
 """Positions that are tried under SOAK."""
 
 
