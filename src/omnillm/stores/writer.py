@@ -169,7 +169,7 @@ class Writer:
             is_woken = self._wake.wait(IDLE_S)
             self._wake.clear()
             if not is_woken:
-                self._rest()
+                self._ensure(self._book.rest)
         self._is_asleep = False
 
     def _take(self) -> list[Posting | Awaited]:
@@ -247,9 +247,6 @@ class Writer:
     def _answer(self, done: asyncio.Future[int], answer: int | LedgerUnavailable) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(fulfil, done, answer)
-
-    def _rest(self) -> None:
-        self._ensure(self._book.rest)
 
     def _ensure(self, sync: Callable[[], None]) -> bool:
         """Whether all that was written is on disk; if not, what was not synced waits to be written again."""
