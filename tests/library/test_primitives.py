@@ -108,7 +108,7 @@ async def test_a_list_is_of_all_keys(provider: FakeProvider) -> None:
     """And what is named in a path goes to the key that made it."""
     async with openai(provider.base_url) as gateway:
         replies = [
-            await gateway.primitive_call(PrimitiveRequest(path="/files", body=PrimitiveForm(file=b"x", fields=FORM))) for _ in range(8)
+            await gateway.primitive_call(PrimitiveRequest(path="/files", body=PrimitiveForm(file=b"x", fields=FORM))) for _ in range(24)
         ]
         assert {reply.key for reply in replies} == {"a", "b"}
         listed = await gateway.primitive_call(PrimitiveRequest.get("/v1/files", query={"limit": "100"}))
