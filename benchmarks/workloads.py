@@ -37,7 +37,7 @@ from omnillm.protocols.outline import outline
 from omnillm.protocols.registry import PROTOCOLS as KNOWN
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.transcode import emit_request, emit_response, transcode_request, transcode_response
-from omnillm.server.head import frame, read_head
+from omnillm.server.front.head import frame, read_head
 from omnillm.usage import Usage
 
 Act = Callable[[], object]

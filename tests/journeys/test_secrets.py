@@ -16,7 +16,7 @@ from tests.ports import free_port
 from omnillm.config.load import parse
 from omnillm.gateway.call import Call, Caller, read_members
 from omnillm.protocols.registry import PROTOCOLS
-from omnillm.server.requests import Request
+from omnillm.server.front.requests import Request
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.timeouts import Timeouts

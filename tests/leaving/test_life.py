@@ -22,7 +22,7 @@ from tests.leaving.wires import leave
 from omnillm import Gateway, OmniError, Unavailable
 from omnillm.config.load import parse
 from omnillm.config.settings import Settings
-from omnillm.server.requests import Application, Reply, Request
+from omnillm.server.front.requests import Application, Reply, Request
 from omnillm.testing import FakeProvider
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, OmniError, TooLarge
-from omnillm.server.body import ChunkedBody, SizedBody
+from omnillm.server.front.body import ChunkedBody, SizedBody
 
 BEHIND = b"GET / HTTP/1.1\r\n"
 MALFORMED = {

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from omnillm.errors import BadRequest, TooLarge
-from omnillm.server.head import is_host, read_head
+from omnillm.server.front.head import is_host, read_head
 
 
 def test_a_host_longer_than_any_name_is_not_remembered() -> None:

@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnillm.errors import BadRequest, OmniError
-from omnillm.server.crowd import FrontLimits
-from omnillm.server.head import frame, read_head
-from omnillm.server.headreader import HeadReader
-from omnillm.server.known import GENERATION, LONGEST, Entry, Generations, KnownHeads
+from omnillm.server.front.crowd import FrontLimits
+from omnillm.server.front.head import frame, read_head
+from omnillm.server.front.head_reader import HeadReader
+from omnillm.server.front.known_heads import GENERATION, LONGEST, Entry, Generations, KnownHeads
 
 FIELDS = b"host: x\r\nauthorization: Bearer sk-a\r\n"
 LENGTHS = (

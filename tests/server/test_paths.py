@@ -14,10 +14,10 @@ from omnillm.providers.kinds import KINDS
 from omnillm.providers.paths import GEMINI_SESSIONS
 from omnillm.server.app import PROBES, App, Surface
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator, digest
+from omnillm.server.front.requests import Request
 from omnillm.server.inference import read_call
 from omnillm.server.operations import Instruments, build_operations
 from omnillm.server.paths import PREFIXES, ROUTES, inference_route, protocol_of, provider_route, without_prefix
-from omnillm.server.requests import Request
 from omnillm.server.uploads import Uploads
 from omnillm.server.wiring import Wiring
 from omnillm.testing import ManualClock

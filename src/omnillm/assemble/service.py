@@ -25,7 +25,8 @@ from omnillm.server.app import App, Surface
 from omnillm.server.asgi import AsgiBridge
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator
 from omnillm.server.calllog import CallLog
-from omnillm.server.front import Front, FrontLimits
+from omnillm.server.front.crowd import FrontLimits
+from omnillm.server.front.front import Front
 from omnillm.server.logwriter import OwnLog, Stream
 from omnillm.server.messages import MessageFormat
 from omnillm.server.operations import Instruments, build_operations

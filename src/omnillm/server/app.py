@@ -14,11 +14,11 @@ from omnillm.gateway.counters import Counters
 from omnillm.gateway.upload import Upload
 from omnillm.protocols.protocol import Protocol
 from omnillm.server import inference, models, passthrough, realtime
+from omnillm.server.front.requests import Rendered, Reply, Request
 from omnillm.server.inference import CallHead
 from omnillm.server.passthrough import Native
 from omnillm.server.paths import Route, inference_route, meant_by, methods_of, protocol_of, provider_route, without_prefix
 from omnillm.server.problems import render_problem
-from omnillm.server.requests import Rendered, Reply, Request
 from omnillm.server.wiring import Wiring
 
 

@@ -30,8 +30,8 @@ from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.heads import reply_fields
 from omnillm.providers.passing import Fields, tellable
+from omnillm.server.front.requests import Reply, Request
 from omnillm.server.paths import Route, without_prefix
-from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
 from omnillm.server.wiring import Wiring
 

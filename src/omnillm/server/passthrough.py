@@ -27,9 +27,9 @@ from omnillm.providers.heads import reply_fields
 from omnillm.providers.native import Asked, ask
 from omnillm.providers.own_paths import native_path
 from omnillm.providers.paths import UPLOADS
+from omnillm.server.front.requests import Reply, Request
 from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
-from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
 from omnillm.server.uploads import Upload
 from omnillm.server.wiring import Wiring

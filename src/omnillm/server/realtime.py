@@ -21,10 +21,10 @@ from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS
 from omnillm.server.authenticate import is_of_this_machine
-from omnillm.server.handshake import upgrade_required
+from omnillm.server.front.handshake import upgrade_required
+from omnillm.server.front.requests import Reply, Request
 from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import Route
-from omnillm.server.requests import Reply, Request
 from omnillm.server.tags import merge_tags
 from omnillm.server.wiring import Wiring
 from omnillm.transport.websocket import Message, WebSocket

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from omnillm.errors import OmniError
-from omnillm.server.front import Front
+from omnillm.server.front.front import Front
 
 log = logging.getLogger("omnillm.server")
 

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from omnillm.server.requests import Request
+from omnillm.server.front.requests import Request
 
 LENGTH: Final = b"\r\ncontent-length: "
 LENGTH_ENDS: Final = len(LENGTH)

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
 from omnillm.errors import BadRequest, TooLarge
-from omnillm.server.requests import Request
+from omnillm.server.front.requests import Request
 
 CHUNKED = -1
 SPACE = 32

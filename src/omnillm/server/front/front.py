@@ -7,12 +7,10 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 from omnillm.clock import Clock
-from omnillm.server.connection import Connection
-from omnillm.server.crowd import Crowd, FrontLimits
-from omnillm.server.requests import Application, Rendered, Reply, Request
+from omnillm.server.front.connection import Connection
+from omnillm.server.front.crowd import Crowd, FrontLimits
+from omnillm.server.front.requests import Application
 from omnillm.transport.timeouts import Deadlines
-
-__all__ = ["Application", "Front", "FrontLimits", "Rendered", "Reply", "Request"]
 
 BACKLOG = 4096
 LAST_S = 1.0

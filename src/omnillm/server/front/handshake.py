@@ -6,7 +6,7 @@ Browsers can set no header: OpenAI's client puts its key, and whatever else woul
 from typing import Final
 
 from omnillm.errors import BadRequest, OmniError
-from omnillm.server.requests import Request
+from omnillm.server.front.requests import Request
 from omnillm.transport.handshake import VERSION, accept_of, is_key, tokens
 
 PROTOCOL: Final = b"realtime"

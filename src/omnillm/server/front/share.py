@@ -1,7 +1,7 @@
 """What one connection has of the memory, and of the disk, that the bodies of all of them share."""
 
 from omnillm.errors import Unavailable
-from omnillm.server.crowd import Crowd
+from omnillm.server.front.crowd import Crowd
 
 
 class Share:

@@ -8,8 +8,8 @@ import msgspec
 from websockets.protocol import Side
 
 from omnillm.clock import Clock
-from omnillm.server.known import KnownHeads
-from omnillm.server.requests import Application
+from omnillm.server.front.known_heads import KnownHeads
+from omnillm.server.front.requests import Application
 from omnillm.transport.burst import Burst
 from omnillm.transport.timeouts import Deadlines, Watched
 from omnillm.transport.websocket import WebSocket, WebSocketLimits

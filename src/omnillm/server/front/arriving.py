@@ -3,9 +3,9 @@
 from io import BytesIO
 from typing import Self
 
-from omnillm.server.body import Body, ChunkedBody, Content, SizedBody
-from omnillm.server.head import CHUNKED
-from omnillm.server.requests import Request, Sink
+from omnillm.server.front.body import Body, ChunkedBody, Content, SizedBody
+from omnillm.server.front.head import CHUNKED
+from omnillm.server.front.requests import Request, Sink
 from omnillm.transport.spool import MEMORY_BYTES, Spool
 
 

@@ -21,7 +21,7 @@ class Request(msgspec.Struct, eq=False, kw_only=True, gc=False):
     """One request. `headers` has lower-cased names, repeated ones joined with a comma; `path` is percent-decoded once and not normalised.
 
     `length` is the announced size of the body in bytes (-1: chunked), and stands in no field; `is_last`: the client wants the connection
-    closed. Of a known head (`known.py`) nothing is told that could bear a credential: neither target, query nor headers, nor the peer.
+    closed. Where the head was known (`known_heads.py`), `target`, `query`, `headers` and `peer` are empty: they could bear a credential.
     """
 
     method: str

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from omnillm.server.crowd import Crowd
-from omnillm.server.requests import Request
+from omnillm.server.front.crowd import Crowd
+from omnillm.server.front.requests import Request
 
 HIGH_WATER = 256 * 1024
 SLICE_BYTES = 256 * 1024

@@ -14,13 +14,13 @@ from websockets.frames import CloseCode
 
 from omnillm.errors import OmniError, RequestTimeout, TooLarge, Unavailable
 from omnillm.gateway.faults import report_defect, report_unforeseen
-from omnillm.server.arriving import Arriving, poured
-from omnillm.server.crowd import Crowd, open_websocket
-from omnillm.server.head import CHUNKED
-from omnillm.server.headreader import HeadReader, peer_of
-from omnillm.server.outflow import Outflow
-from omnillm.server.requests import Reply, Request
-from omnillm.server.share import Share
+from omnillm.server.front.arriving import Arriving, poured
+from omnillm.server.front.crowd import Crowd, open_websocket
+from omnillm.server.front.head import CHUNKED
+from omnillm.server.front.head_reader import HeadReader, peer_of
+from omnillm.server.front.outflow import Outflow
+from omnillm.server.front.requests import Reply, Request
+from omnillm.server.front.share import Share
 from omnillm.transport.websocket import WebSocket
 
 HEAD, BODY, CALL, CLOSING, SWITCHED = range(5)

@@ -4,11 +4,11 @@ import asyncio
 from typing import Final
 
 from omnillm.errors import BadRequest
-from omnillm.server.crowd import Crowd
-from omnillm.server.handshake import answer_upgrade, note_credential
-from omnillm.server.head import frame, oversized, read_head
-from omnillm.server.known import KnownHead
-from omnillm.server.requests import Request
+from omnillm.server.front.crowd import Crowd
+from omnillm.server.front.handshake import answer_upgrade, note_credential
+from omnillm.server.front.head import frame, oversized, read_head
+from omnillm.server.front.known_heads import KnownHead
+from omnillm.server.front.requests import Request
 
 CR: Final = ord("\r")
 LF: Final = ord("\n")
