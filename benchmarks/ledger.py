@@ -28,9 +28,9 @@ from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import cost
 from omnillm.records import EntryKind, Posting, first_id
 from omnillm.secret import Secret
-from omnillm.stores.postgres import PostgresStore
+from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sql_store import SqlStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import USAGE, WALL_MS, WALL_S, call, entry
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from omnillm.secret import Secret
-from omnillm.stores.postgres_connection import PostgresConnection
+from omnillm.stores.postgres.connection import PostgresConnection
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a machine without a runtime directory is no news

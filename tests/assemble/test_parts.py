@@ -15,8 +15,8 @@ from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.errors import ConfigError, UnknownModel
 from omnillm.providers.families import formats_of
 from omnillm.stores.memory import MemoryStore
-from omnillm.stores.postgres import PostgresStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.postgres.store import PostgresStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing import ManualClock
 
 CLOCK = ManualClock()

@@ -9,7 +9,7 @@ from omnillm.admission.asks import Ask, Ticket
 from omnillm.assemble import Program, Service
 from omnillm.errors import ConfigError
 from omnillm.records import Entry, EntryKind, Posting
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing import ManualClock
 
 NOON = 1_795_608_000.0

@@ -12,7 +12,7 @@ from omnillm.config.load import parse
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting, first_id
 from omnillm.stores.memory import MemoryStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import WALL_MS, WALL_S, request_row
 

@@ -8,8 +8,8 @@ import pytest
 from omnillm.assemble import turn
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.secret import Secret
-from omnillm.stores.postgres import PostgresStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.postgres.store import PostgresStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.stores.store import InUse
 from omnillm.testing import ManualClock
 

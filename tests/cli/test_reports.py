@@ -17,9 +17,9 @@ from omnillm.cli.main import main
 from omnillm.config.load import load
 from omnillm.records import EntryKind, Posting
 from omnillm.server.reports import requests_csv
-from omnillm.stores.postgres import PostgresStore
+from omnillm.stores.postgres.store import PostgresStore
 from omnillm.stores.sql_store import SqlStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.report_suite import LOSS
 from omnillm.testing.rows import COST, WALL_S, call, entry, request_id, request_row

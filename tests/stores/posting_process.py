@@ -17,8 +17,8 @@ from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.secret import Secret
 from omnillm.stores import rollup
-from omnillm.stores.postgres import PostgresStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.postgres.store import PostgresStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import WALL_S, call, entry, request_id
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from omnillm.stores.sqlite_database import SqliteConnection, SqliteDatabase
+from omnillm.stores.sqlite.database import SqliteConnection, SqliteDatabase
 
 FULL = 2
 """`PRAGMA synchronous`: SQLite syncs the log at the end of a commit."""

@@ -18,7 +18,7 @@ from tests.stores.sql_suite import fold_soon, until
 
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import EntryKind, Posting
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_S, balances, call, entry, request_id, usage
 
@@ -158,7 +158,7 @@ async def test_program_that_forgets_to_close_its_store_ends_and_loses_nothing(tm
     program = f"""
 import asyncio
 from pathlib import Path
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import call
 

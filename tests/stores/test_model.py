@@ -10,8 +10,8 @@ from tests.soak import some
 
 from omnillm.records import ClaimState, EntryKind, Posting
 from omnillm.stores.memory import MemoryStore
-from omnillm.stores.postgres import PostgresStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.postgres.store import PostgresStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.claim_suite import claim
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import WALL_MS, WALL_S, attempt_row, entry, request_id, request_row

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests.soak import FACTOR, rounds
 
 from omnillm.records import Entry, EntryKind, Posting
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import WALL_MS, WALL_S, attempt_row, entry, request_row, usage
 

@@ -7,7 +7,7 @@ import pytest
 
 from omnillm.errors import ConfigError
 from omnillm.stores import pepper
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.virtual_key_suite import virtual_key
 

@@ -15,8 +15,8 @@ from omnillm.records import EntryKind, Posting, RequestFilter
 from omnillm.secret import Secret
 from omnillm.stores import writer
 from omnillm.stores.migrations import scripts
-from omnillm.stores.postgres import PostgresStore
-from omnillm.stores.postgres_url import servers_of
+from omnillm.stores.postgres.store import PostgresStore
+from omnillm.stores.postgres.url import servers_of
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import binding
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, balances, call, entry, post_all, request_id, request_row, usage
@@ -608,7 +608,7 @@ def test_servers_of_a_url_are_those_that_the_driver_would_ask(written, servers):
 
 def test_missing_driver_is_a_configuration_error(monkeypatch):
     """The extra is named."""
-    for module in ("asyncpg", "omnillm.stores.postgres_database", "omnillm.stores.postgres_connection"):
+    for module in ("asyncpg", "omnillm.stores.postgres.database", "omnillm.stores.postgres.connection"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setitem(sys.modules, "asyncpg", None)
     with pytest.raises(ConfigError, match=r"pip install 'omnillm\[postgres\]'"):

@@ -15,7 +15,7 @@ from omnillm.records import EntryKind, Posting
 from omnillm.stores import writer
 from omnillm.stores.book import UNSYNCED_S
 from omnillm.stores.sql_store import SqlStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.claim_suite import claim
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.rows import COST, WALL_S, attempt_row, binding, call, entry, request_id

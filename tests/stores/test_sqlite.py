@@ -17,9 +17,9 @@ from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSu
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.records import EntryKind, Posting
 from omnillm.stores import writer
-from omnillm.stores.file_lock import lock
-from omnillm.stores.sqlite import SqliteStore
-from omnillm.stores.sqlite_database import check_version, reading
+from omnillm.stores.sqlite.database import check_version, reading
+from omnillm.stores.sqlite.file_lock import lock
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 from omnillm.testing.store_suite import COST, WALL_MS, WALL_S, StoreSuite, call, entry, post_all, request_id, usage
 from omnillm.testing.virtual_key_suite import virtual_key

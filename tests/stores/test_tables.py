@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from omnillm.records import EntryKind
 from omnillm.stores.insert import FEWEST_ALIKE
 from omnillm.stores.migrations import scripts
-from omnillm.stores.sqlite_database import SqliteConnection
+from omnillm.stores.sqlite.database import SqliteConnection
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
 from omnillm.testing.store_suite import call
 from omnillm.usage import Usage

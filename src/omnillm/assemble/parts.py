@@ -30,8 +30,8 @@ from omnillm.providers.heads import RequestLines, Sender
 from omnillm.routing.router import Router
 from omnillm.routing.target import Target
 from omnillm.stores.memory import MemoryStore
-from omnillm.stores.postgres import PostgresStore
-from omnillm.stores.sqlite import SqliteStore
+from omnillm.stores.postgres.store import PostgresStore
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.stores.store import Store
 from omnillm.transport.client import Origin
 from omnillm.transport.timeouts import Timeouts

@@ -23,16 +23,17 @@ AS_CSV = typer.Option(False, "--csv", help="For spreadsheets.")
 def looking(config: Path, ledger: str | None) -> "AbstractContextManager[Connection]":
     """A read-only connection that sees one state of the ledger."""
     from omnillm.secret import Secret
-    from omnillm.stores import postgres, sqlite_database
+    from omnillm.stores.postgres import store as postgres
+    from omnillm.stores.sqlite import database as sqlite
 
     if ledger is not None and "://" not in ledger:
-        return sqlite_database.reading(Path(ledger))
+        return sqlite.reading(Path(ledger))
     url = _configured(config) if ledger is None else Secret(ledger)
     text = url.reveal()
     if text.startswith("postgresql://"):
         return postgres.reading(url)
     if text.startswith("sqlite:///"):
-        return sqlite_database.reading(Path(text.removeprefix("sqlite:///")).absolute())  # so that a message says where it was looked for
+        return sqlite.reading(Path(text.removeprefix("sqlite:///")).absolute())  # so that a message says where it was looked for
     raise ConfigError("this ledger is another process's own: ask the running gateway, at /admin/v1", path="store.url")
 
 

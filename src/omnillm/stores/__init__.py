@@ -1,1 +1,1 @@
-"""Where the ledger is kept: the same verbs (`store.py`) over dicts and over SQLite. All SQL and every driver stands here."""
+"""The ledger: in memory, in a SQLite file or in PostgreSQL, with the same verbs (`store.py`). All SQL and every driver is here."""

@@ -30,7 +30,7 @@ from omnillm.stores.daily import NOTHING, Daily, Sums, rest_of, usage_row
 from omnillm.stores.grouping import TAG, TOTAL, Grouping
 from omnillm.stores.migrations import scripts
 from omnillm.stores.reports import LAST_DAY
-from omnillm.stores.sqlite_database import SqliteConnection
+from omnillm.stores.sqlite.database import SqliteConnection
 from omnillm.stores.store import Opened
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
 from omnillm.stores.tags import tag_value

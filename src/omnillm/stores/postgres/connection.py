@@ -12,7 +12,7 @@ import uvloop
 
 from omnillm.secret import Secret
 from omnillm.stores.insert import Insert
-from omnillm.stores.postgres_url import servers_of
+from omnillm.stores.postgres.url import servers_of
 
 Answer = TypeVar("Answer")
 

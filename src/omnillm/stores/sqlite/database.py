@@ -18,9 +18,9 @@ from urllib.parse import quote
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.stores import pepper
 from omnillm.stores.connection import CommitUnknown, TakenOver
-from omnillm.stores.file_lock import lock
 from omnillm.stores.insert import STATEMENTS, Insert
 from omnillm.stores.migrations import scripts
+from omnillm.stores.sqlite.file_lock import lock
 
 BUSY_S: Final = 2.0
 """How long the writer waits for somebody else's lock on the file (a backup, a shell) before it calls the ledger unavailable."""

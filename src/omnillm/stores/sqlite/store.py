@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omnillm.clock import Clock
 from omnillm.stores.sql_store import SqlStore
-from omnillm.stores.sqlite_database import BUSY_S, SqliteDatabase
+from omnillm.stores.sqlite.database import BUSY_S, SqliteDatabase
 
 
 class SqliteStore(SqlStore):

@@ -8,7 +8,7 @@ import asyncpg
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.stores import pepper
 from omnillm.stores.migrations import scripts
-from omnillm.stores.postgres_connection import PostgresConnection
+from omnillm.stores.postgres.connection import PostgresConnection
 from omnillm.stores.store import InUse
 
 LOCK_CLASS: Final = 0x6F6D6E69

@@ -13,10 +13,11 @@ import asyncpg
 
 from omnillm.errors import ConfigError, LedgerUnavailable
 from omnillm.secret import Secret
-from omnillm.stores import pepper, postgres_schema
+from omnillm.stores import pepper
 from omnillm.stores.connection import CommitUnknown, TakenOver
-from omnillm.stores.postgres_connection import BAD_ROW, NO_CONNECTION, REFUSALS, PostgresConnection, reason
-from omnillm.stores.postgres_url import name_of
+from omnillm.stores.postgres import schema
+from omnillm.stores.postgres.connection import BAD_ROW, NO_CONNECTION, REFUSALS, PostgresConnection, reason
+from omnillm.stores.postgres.url import name_of
 
 REPORT_S: Final = 300.0
 """As long may a report take."""
@@ -44,7 +45,7 @@ class PostgresDatabase:
         self._url = url
         self._patience_s = patience_s
         self._connection: PostgresConnection | None = None
-        self._session: postgres_schema.Session = (0, "")
+        self._session: schema.Session = (0, "")
         self._is_open = False
         self._is_taken_over = False
         self._idle: deque[PostgresConnection] = deque(maxlen=IDLE_READERS)
@@ -53,8 +54,8 @@ class PostgresDatabase:
         self._is_taken_over = False
         try:
             connection = self._connect()
-            postgres_schema.lock(connection, self.name, patience_s=self._patience_s)
-            postgres_schema.migrate(connection, self.name, patience_s=self._patience_s)
+            schema.lock(connection, self.name, patience_s=self._patience_s)
+            schema.migrate(connection, self.name, patience_s=self._patience_s)
         except NO_CONNECTION as error:
             self.release()
             raise self._refused(error) from error
@@ -68,8 +69,8 @@ class PostgresDatabase:
         try:
             abandoned, connection = self._session, self._connect()
             self._check_epoch(connection, epoch)  # whoever has taken over holds the lock, too: it is not waited for
-            postgres_schema.end_session(connection, abandoned)
-            postgres_schema.lock(connection, self.name, patience_s=self._patience_s)
+            schema.end_session(connection, abandoned)
+            schema.lock(connection, self.name, patience_s=self._patience_s)
         except REFUSALS as error:
             self._disconnect()
             raise self._unavailable(error) from error
@@ -185,7 +186,7 @@ class PostgresDatabase:
 
     def _connect(self) -> PostgresConnection:
         self._connection = PostgresConnection(self._url, patience_s=self._patience_s, settings=OF_THE_WRITER)
-        self._session = postgres_schema.session_of(self._connection)
+        self._session = schema.session_of(self._connection)
         return self._connection
 
     def _disconnect(self) -> None:

@@ -11,7 +11,7 @@ from omnillm.stores.connection import Connection
 from omnillm.stores.sql_store import SqlStore
 
 if TYPE_CHECKING:
-    from omnillm.stores.postgres_database import PostgresDatabase
+    from omnillm.stores.postgres.database import PostgresDatabase
 
 
 PATIENCE_S: Final = 5.0
@@ -29,7 +29,7 @@ class PostgresStore(SqlStore):
 def reading(url: Secret) -> Iterator[Connection]:
     """One state of a ledger that another process may be writing. Raises ConfigError for a database without one, or of another version."""
     database = _database(url)
-    from omnillm.stores.postgres_schema import check_readable
+    from omnillm.stores.postgres.schema import check_readable
 
     with database.reading() as connection:
         check_readable(connection, database.name)
@@ -38,7 +38,7 @@ def reading(url: Secret) -> Iterator[Connection]:
 
 def _database(url: Secret, *, patience_s: float = PATIENCE_S) -> "PostgresDatabase":
     try:
-        from omnillm.stores.postgres_database import PostgresDatabase
+        from omnillm.stores.postgres.database import PostgresDatabase
     except ModuleNotFoundError as error:
         if error.name != "asyncpg":
             raise
