@@ -1,1 +1,1 @@
-"""The wire protocols. Each package supplies the same functions; `protocol.py` is their record."""
+"""The wire protocols, a package each. All supply the same: for the straight line a `Protocol`, for translation a `Codec`."""

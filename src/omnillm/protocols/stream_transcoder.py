@@ -12,7 +12,7 @@ from omnillm.model.message import Issuer
 from omnillm.protocols.codec import ReplyContext, StreamDecoder, StreamEncoder
 from omnillm.protocols.codecs import CODECS, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.custom_tools import FreeTextStream, custom_names
+from omnillm.protocols.differences.custom_tools import FreeTextStream, custom_names
 from omnillm.protocols.loss import ConversionReport, Losses
 from omnillm.protocols.shapes import Unfit
 

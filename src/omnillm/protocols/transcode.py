@@ -21,12 +21,12 @@ from omnillm.protocols.anthropic_messages.threads import THREAD, goes_on
 from omnillm.protocols.codec import NO_NAMES, Codec, Dialect, ReplyContext
 from omnillm.protocols.codecs import CODECS, client_mistake, provider_mistake
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.custom_tools import custom_names, with_free_text
-from omnillm.protocols.distinct_calls import with_distinct_calls
+from omnillm.protocols.differences.custom_tools import custom_names, with_free_text
+from omnillm.protocols.differences.distinct_calls import with_distinct_calls
+from omnillm.protocols.differences.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.protocols.gemini_generate_content.pieces import with_whole_texts
 from omnillm.protocols.loss import ConversionReport, Losses, joined
 from omnillm.protocols.shapes import Unfit
-from omnillm.protocols.tool_names import NAMES_OF_GEMINI, NameRule, rename
 from omnillm.usage import Usage
 
 _NAME_RULES = {

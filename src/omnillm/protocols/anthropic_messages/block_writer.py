@@ -3,8 +3,8 @@
 from typing import Any
 
 from omnillm.model.message import CacheControl, VendorExtensions
+from omnillm.protocols.differences.turns import Block, Place, path_of
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.turns import Block, Place, path_of
 
 _TTLS = frozenset({"", "5m", "1h"})
 UNMARKED = frozenset({"thinking", "redacted_thinking"})

@@ -12,9 +12,9 @@ from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import citations_of, emit_block
 from omnillm.protocols.anthropic_messages.emit_reply import LATE_SIGNATURE, carried, carrier, reply_reasoning, shown, unsigned
 from omnillm.protocols.anthropic_messages.open_block import OpenBlock
-from omnillm.protocols.arguments import object_of
-from omnillm.protocols.tool_names import plain_id
-from omnillm.protocols.turns import Block
+from omnillm.protocols.differences.arguments import object_of
+from omnillm.protocols.differences.tool_names import plain_id
+from omnillm.protocols.differences.turns import Block
 
 _encode = msgspec.json.Encoder().encode
 _OWN_MEMBERS = frozenset({"caller", "toolset_name"})

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import PromptCachePolicy
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
-from omnillm.protocols.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
+from omnillm.protocols.differences.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
+from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.turns import Block
 
 
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: BlockWriter) -> None:

@@ -28,7 +28,7 @@ from omnillm.protocols.anthropic_messages.finish import read_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME, REPLY_BLOCKS, parse_block, parse_citation
 from omnillm.protocols.anthropic_messages.parse_reply import opaque_reader, tier_of
 from omnillm.protocols.anthropic_messages.peek import usage_of_counts
-from omnillm.protocols.arguments import object_of, raw_object
+from omnillm.protocols.differences.arguments import object_of, raw_object
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import Unfit, array, inside, integer, mapping, optional_mapping, optional_text, rest, text
 

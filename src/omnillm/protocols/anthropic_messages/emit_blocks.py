@@ -37,10 +37,10 @@ from omnillm.protocols.anthropic_messages.emit_media import (
 )
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, block_of
-from omnillm.protocols.arguments import input_of
+from omnillm.protocols.differences.arguments import input_of
+from omnillm.protocols.differences.tool_names import plain_id
+from omnillm.protocols.differences.turns import Block, Place, path_of
 from omnillm.protocols.envelope import is_readable
-from omnillm.protocols.tool_names import plain_id
-from omnillm.protocols.turns import Block, Place, path_of
 
 _decode = msgspec.json.decode
 

@@ -6,9 +6,9 @@ from omnillm.model.message import ROLE_WORDS, Message, MessageRole, Text, ToolRe
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.block_writer import UNMARKED, BlockWriter
 from omnillm.protocols.anthropic_messages.emit_blocks import emit_block, emit_blocks, lost_result_blocks, tool_result_block
-from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.turns import Block, Turns
+from omnillm.protocols.differences.cache_marks import Anchors
+from omnillm.protocols.differences.turns import Block, Turns
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 

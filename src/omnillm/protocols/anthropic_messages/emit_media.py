@@ -8,7 +8,7 @@ from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl,
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.media import IMAGE_TYPES, PDF, PLAIN, base64_source, kind_of
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
-from omnillm.protocols.turns import Block, Place, path_of
+from omnillm.protocols.differences.turns import Block, Place, path_of
 
 
 def emit_image_base64(part: ImageBase64, place: Place, writer: BlockWriter) -> Block | None:

@@ -26,9 +26,9 @@ from omnillm.protocols.anthropic_messages.finish import write_finish
 from omnillm.protocols.anthropic_messages.parse_blocks import GEMINI, NAME
 from omnillm.protocols.anthropic_messages.usage_object import usage_object
 from omnillm.protocols.codec import ReplyContext
+from omnillm.protocols.differences.turns import Block, Place, path_of
 from omnillm.protocols.envelope import seal
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.turns import Block, Place, path_of
 
 PREFIX = "msg_"
 _MALFORMED: Final = FinishReason.MALFORMED_TOOL_CALL

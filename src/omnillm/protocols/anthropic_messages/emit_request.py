@@ -14,8 +14,8 @@ from omnillm.protocols.anthropic_messages.emit_tools import emit_tool_choice, em
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.schema import asking_for, strict_schema
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
-from omnillm.protocols.cache_marks import Anchors, lengthen
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.differences.cache_marks import Anchors, lengthen
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.said import said
 

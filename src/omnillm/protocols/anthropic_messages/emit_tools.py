@@ -8,7 +8,7 @@ from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
 from omnillm.protocols.anthropic_messages.parse_blocks import NAME
 from omnillm.protocols.anthropic_messages.parse_tools import NO_ARGUMENTS
 from omnillm.protocols.anthropic_messages.schema import strict_schema
-from omnillm.protocols.tool_options import drop_options
+from omnillm.protocols.differences.tool_options import drop_options
 
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _CHOICES = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}

@@ -7,7 +7,7 @@ import msgspec
 from omnillm.model.events import CitationAdded, OpaqueAdded, PartEnded
 from omnillm.model.message import Citation, Opaque
 from omnillm.protocols.anthropic_messages.block_writer import BlockWriter
-from omnillm.protocols.turns import Block, Place
+from omnillm.protocols.differences.turns import Block, Place
 
 _encode = msgspec.json.Encoder().encode
 _START = b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%s}\n\n'

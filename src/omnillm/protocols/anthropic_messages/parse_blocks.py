@@ -25,7 +25,7 @@ from omnillm.model.message import (
 )
 from omnillm.protocols.anthropic_messages.media import parse_document, parse_image
 from omnillm.protocols.anthropic_messages.retrieved import BLOCK, words_of
-from omnillm.protocols.arguments import text_of
+from omnillm.protocols.differences.arguments import text_of
 from omnillm.protocols.shapes import (
     Unfit,
     inside,

@@ -7,7 +7,7 @@ import msgspec
 from omnillm.model.capabilities import ReasoningCapability
 from omnillm.model.message import VendorExtensions
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.effort import SMALLEST_BUDGET, budget_of, effort_of
+from omnillm.protocols.differences.effort import SMALLEST_BUDGET, budget_of, effort_of
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.shapes import optional_integer, optional_mapping, optional_text, rest, text
 

@@ -5,7 +5,7 @@ from typing import Any
 from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import PromptCachePolicy
 from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
+from omnillm.protocols.differences.cache_marks import POLICY, Anchors, Mark, beyond_most, drop_key, policy_mark
 
 
 def place_policy(policy: PromptCachePolicy, anchors: Anchors, writer: Writer) -> set[int]:

@@ -24,7 +24,6 @@ from omnillm.model.message import (
     ToolResult,
     Video,
 )
-from omnillm.protocols.arguments import input_of
 from omnillm.protocols.bedrock_converse.emit_media import (
     emit_audio,
     emit_file,
@@ -34,9 +33,10 @@ from omnillm.protocols.bedrock_converse.emit_media import (
     emit_video,
 )
 from omnillm.protocols.bedrock_converse.writer import NAME, Writer
+from omnillm.protocols.differences.arguments import input_of
+from omnillm.protocols.differences.tool_names import plain_id, short_id
+from omnillm.protocols.differences.turns import Block, Place, path_of
 from omnillm.protocols.envelope import is_readable
-from omnillm.protocols.tool_names import plain_id, short_id
-from omnillm.protocols.turns import Block, Place, path_of
 
 LONGEST_ID = 64
 

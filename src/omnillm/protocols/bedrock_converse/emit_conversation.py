@@ -6,9 +6,9 @@ from omnillm.model.message import ROLE_WORDS, Message, MessageRole, Text, ToolRe
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.bedrock_converse.emit_blocks import emit_block, emit_blocks, result_content, tool_result_block
 from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.cache_marks import Anchors
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.turns import Block, Turns, path_of
+from omnillm.protocols.differences.cache_marks import Anchors
+from omnillm.protocols.differences.turns import Block, Turns, path_of
 
 _SYSTEM_ROLES = frozenset({MessageRole.SYSTEM, MessageRole.DEVELOPER})
 

@@ -9,7 +9,7 @@ from omnillm.model.message import Audio, File, ImageBase64, ImageFile, ImageUrl,
 from omnillm.protocols.anthropic_messages.media import kind_of
 from omnillm.protocols.base64_text import encode
 from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.turns import Block, Place, path_of
+from omnillm.protocols.differences.turns import Block, Place, path_of
 
 IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 DOCUMENTS = {

@@ -15,11 +15,11 @@ from omnillm.protocols.bedrock_converse.emit_conversation import emit_conversati
 from omnillm.protocols.bedrock_converse.emit_tools import emit_tools, tool_config
 from omnillm.protocols.bedrock_converse.model_fields import Plan, plan_fields, top_k_fields
 from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.cache_marks import Anchors, lengthen
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.differences.cache_marks import Anchors, lengthen
+from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.said import said
-from omnillm.protocols.turns import Block
 
 PASSED = frozenset({"guardrailConfig", "performanceConfig", "additionalModelResponseFieldPaths", "requestMetadata"})
 """Members of Converse's own that a client of any protocol may add, for no client can speak Converse itself.

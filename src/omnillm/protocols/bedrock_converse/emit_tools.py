@@ -6,8 +6,8 @@ from omnillm.model.capabilities import ToolChoice, ToolDefinition
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.anthropic_messages.schema import strict_schema
 from omnillm.protocols.bedrock_converse.writer import Writer
-from omnillm.protocols.declared import NOT_THERE, PATH, among_declared
-from omnillm.protocols.turns import Block
+from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
+from omnillm.protocols.differences.turns import Block
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}

@@ -8,7 +8,7 @@ from omnillm.model.capabilities import ReasoningCapability
 from omnillm.protocols.anthropic_messages.thinking import Thinking, fit_budget, plan_thinking, without_thinking
 from omnillm.protocols.bedrock_converse.writer import Writer
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.effort import effort_of
+from omnillm.protocols.differences.effort import effort_of
 
 _PATH = "capabilities.reasoning"
 _NOVA_EFFORTS = {"none": "", "minimal": "low", "low": "low"}

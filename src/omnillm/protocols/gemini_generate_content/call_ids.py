@@ -6,7 +6,7 @@ position, in a reply of the reply's id as well, because the replies of one conve
 
 import binascii
 
-from omnillm.protocols.tool_names import plain_id
+from omnillm.protocols.differences.tool_names import plain_id
 
 _MARK = "call_gemini_"
 _LONGEST = 40

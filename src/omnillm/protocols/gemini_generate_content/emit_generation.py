@@ -6,7 +6,7 @@ import msgspec
 
 from omnillm.model.capabilities import CapabilitySet, ReasoningCapability, StructuredOutputConfig
 from omnillm.model.request import GenerationConfig, LlmRequest
-from omnillm.protocols.effort import budget_of
+from omnillm.protocols.differences.effort import budget_of
 from omnillm.protocols.gemini_generate_content.parse_generation import MOST_CANDIDATES
 from omnillm.protocols.gemini_generate_content.place import Place
 from omnillm.protocols.loss import Losses

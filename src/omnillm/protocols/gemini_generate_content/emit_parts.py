@@ -20,7 +20,7 @@ from omnillm.model.message import (
     ToolResult,
     Video,
 )
-from omnillm.protocols.arguments import object_of, raw_object
+from omnillm.protocols.differences.arguments import object_of, raw_object
 from omnillm.protocols.envelope import is_readable
 from omnillm.protocols.gemini_generate_content.call_ids import is_made_up
 from omnillm.protocols.gemini_generate_content.carrier import REDACTED, SUMMARY, UNCHECKED, pack

@@ -5,9 +5,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
+from omnillm.protocols.differences.tool_options import drop_options
 from omnillm.protocols.gemini_generate_content.parse_tools import KINDS
 from omnillm.protocols.gemini_generate_content.place import NAME, Place
-from omnillm.protocols.tool_options import drop_options
 
 _FREE_TEXT = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
 _WORDS = {kind: word for word, kind in KINDS.items()}

@@ -20,7 +20,7 @@ from omnillm.model.message import (
     ToolResult,
     VendorExtensions,
 )
-from omnillm.protocols.arguments import text_of
+from omnillm.protocols.differences.arguments import text_of
 from omnillm.protocols.gemini_generate_content.call_ids import ReplyCalls, RequestCalls
 from omnillm.protocols.gemini_generate_content.carried import carried_in
 from omnillm.protocols.gemini_generate_content.carrier import CARRIED, REDACTED, STAND_INS, SUMMARY, unpack

@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.model.message import Native, ToolCall
-from omnillm.protocols.custom_tools import ARGUMENT
+from omnillm.protocols.differences.custom_tools import ARGUMENT
 from omnillm.protocols.openai_chat.emit_parts import add_extensions, json_text
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.reasoning import OpaqueOf, written_opaque

@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnillm.model.capabilities import ReasoningCapability
-from omnillm.protocols.effort import effort_of
+from omnillm.protocols.differences.effort import effort_of
 from omnillm.protocols.openai_chat.place import Place
 
 _PATH = "capabilities.reasoning"

@@ -9,13 +9,13 @@ from omnillm.errors import ProtocolError
 from omnillm.model.capabilities import NO_CAPABILITIES, CapabilitySet, OutputModality, StructuredOutputConfig
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_chat.emit_effort import write_effort
 from omnillm.protocols.openai_chat.emit_messages import write_messages
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import write_policy
 from omnillm.protocols.openai_chat.tools import write_tools
-from omnillm.protocols.user_ids import short_user_id
 
 _PLAIN = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "n", "logprobs", "top_logprobs", "logit_bias"})
 """Fields that are members of the same name."""

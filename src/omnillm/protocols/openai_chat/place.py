@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.protocols.codec import NO_NAMES, Dialect
+from omnillm.protocols.differences.tool_names import short_id
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.tool_names import short_id
 
 NAME = "openai_chat"
 _LONGEST_ID = 40

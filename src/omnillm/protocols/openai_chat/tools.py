@@ -6,12 +6,12 @@ from msgspec.structs import replace
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
 from omnillm.model.message import CacheControl
-from omnillm.protocols.custom_tools import ARGUMENT, flat_format, nested_format
-from omnillm.protocols.declared import NOT_THERE, PATH, among_declared
+from omnillm.protocols.differences.custom_tools import ARGUMENT, flat_format, nested_format
+from omnillm.protocols.differences.tool_choice import NOT_THERE, PATH, among_declared
+from omnillm.protocols.differences.tool_options import drop_options
 from omnillm.protocols.openai_chat.place import NAME, Place
 from omnillm.protocols.openai_chat.prompt_cache import mark_of
 from omnillm.protocols.shapes import Unfit, array, inside, mapping, optional_flag, optional_mapping, optional_text, rest, text
-from omnillm.protocols.tool_options import drop_options
 
 WEB_SEARCH = "web_search"
 _FREE_TEXT = {"type": "object", "properties": {ARGUMENT: {"type": "string"}}, "required": [ARGUMENT]}

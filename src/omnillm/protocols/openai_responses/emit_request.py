@@ -5,7 +5,8 @@ from typing import Any
 from omnillm.model.capabilities import NO_CAPABILITIES, Auto, CapabilitySet, OutputModality, ReasoningCapability
 from omnillm.model.request import NO_GENERATION, GenerationConfig, LlmRequest
 from omnillm.protocols.codec import Dialect
-from omnillm.protocols.effort import effort_of
+from omnillm.protocols.differences.effort import effort_of
+from omnillm.protocols.differences.user_ids import short_user_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit_input import InputWriter
 from omnillm.protocols.openai_responses.emit_tools import write_tools
@@ -14,7 +15,6 @@ from omnillm.protocols.openai_responses.parse_request import LOGPROBS
 from omnillm.protocols.openai_responses.place import Place
 from omnillm.protocols.openai_responses.prompt_cache import with_breakpoint, write_policy
 from omnillm.protocols.said import said
-from omnillm.protocols.user_ids import short_user_id
 
 ENCRYPTED = "reasoning.encrypted_content"
 _members = said("max_output_tokens", "temperature", "top_p", "top_logprobs")

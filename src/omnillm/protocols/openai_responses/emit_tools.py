@@ -3,12 +3,12 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, CapabilitySet, ToolChoice, ToolDefinition
-from omnillm.protocols.custom_tools import flat_format
+from omnillm.protocols.differences.custom_tools import flat_format
+from omnillm.protocols.differences.tool_options import CODE_CONTAINER, drop_options
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.namespaces import NAMESPACE, called, in_space, space_of
 from omnillm.protocols.openai_responses.parse_tools import APPROVAL
 from omnillm.protocols.openai_responses.place import NAME, Place
-from omnillm.protocols.tool_options import CODE_CONTAINER, drop_options
 
 _UNSAID = ("blocked_domains", "cache_control")
 

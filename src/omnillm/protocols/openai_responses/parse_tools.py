@@ -3,6 +3,7 @@
 from typing import Any
 
 from omnillm.model.capabilities import BuiltinTool, ToolChoice, ToolDefinition
+from omnillm.protocols.differences.tool_options import CODE_CONTAINER
 from omnillm.protocols.openai_responses.namespaces import NAMESPACE, flattened
 from omnillm.protocols.openai_responses.place import NAME
 from omnillm.protocols.shapes import (
@@ -17,7 +18,6 @@ from omnillm.protocols.shapes import (
     rest,
     text,
 )
-from omnillm.protocols.tool_options import CODE_CONTAINER
 
 APPROVAL = "never"
 _FUNCTION_MEMBERS = frozenset({"type", "name", "description", "parameters", "strict"})

@@ -1,9 +1,9 @@
 """Where in a canonical value an emitter stands, and what it may say there."""
 
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.differences.tool_names import short_id
 from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.namespaces import NO_SPACES
-from omnillm.protocols.tool_names import short_id
 
 NAME = "openai_responses"
 _DIALECT = Dialect()

@@ -17,8 +17,8 @@ from omnillm.model.capabilities import (
     PromptCacheRetention,
 )
 from omnillm.model.message import CacheControl
+from omnillm.protocols.differences.turns import Block
 from omnillm.protocols.loss import Losses
-from omnillm.protocols.turns import Block
 
 MOST: Final = 4
 _LONG: Final = "1h"
