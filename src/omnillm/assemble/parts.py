@@ -19,7 +19,8 @@ from omnillm.gateway.budgets import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.price_book import PriceBook
-from omnillm.gateway.translation import Rewording, Upstream, Wording
+from omnillm.gateway.upstream import Upstream
+from omnillm.gateway.wording import Rewording, Wording
 from omnillm.protocols.codec import Dialect
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS

@@ -46,7 +46,7 @@ from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
-from omnillm.gateway.translation import Upstreams
+from omnillm.gateway.upstream import Upstreams
 from omnillm.money import format_usd
 from omnillm.stores.store import Store
 from omnillm.transport.client import HttpClient, Proxies

@@ -21,7 +21,7 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
-from omnillm.gateway.translation import Credential, Upstream, Upstreams
+from omnillm.gateway.upstream import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight

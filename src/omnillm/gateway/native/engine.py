@@ -37,7 +37,7 @@ from omnillm.gateway.native.shared import without_others
 from omnillm.gateway.native.weight import expected_tokens
 from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.settlement import Settlement
-from omnillm.gateway.translation import Upstream, Upstreams
+from omnillm.gateway.upstream import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.bound import COMPACTION, FILE
 from omnillm.protocols.protocol import Failure

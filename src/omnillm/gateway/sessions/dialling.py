@@ -15,7 +15,7 @@ from omnillm.gateway.dispatch import Dispatch, authenticate, cut, garbled, late,
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.sessions.session import Dialled, Session
-from omnillm.gateway.translation import Upstream, Upstreams
+from omnillm.gateway.upstream import Upstream, Upstreams
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Failure
 from omnillm.protocols.sessions.registry import SESSIONS

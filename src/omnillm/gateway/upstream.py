@@ -1,8 +1,4 @@
-"""The call as its provider is sent it.
-
-Same protocol on both sides: the few members that must change are spliced, all else is verbatim. Different ones: what
-`bridge.py` made of it.
-"""
+"""`Upstream`: one provider key in one protocol, and the call as it is sent there: what the bridge made of it, or the client's own body."""
 
 from collections.abc import Mapping
 from typing import Protocol as Interface
@@ -10,12 +6,13 @@ from typing import Protocol as Interface
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import BadRequest, NoAvailableKey
+from omnillm.errors import NoAvailableKey
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import COUNT_TOKENS, Call, emit, spelling
+from omnillm.gateway.call import COUNT_TOKENS, Call
 from omnillm.gateway.quote import Quote
-from omnillm.protocols.protocol import Members, Protocol
+from omnillm.gateway.wording import Wording, splice
+from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.sessions.session import SessionProtocol
 from omnillm.protocols.token_counts import read_count, write_count
@@ -25,8 +22,6 @@ from omnillm.providers.url_rule import session_name
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.spool import Body
 from omnillm.transport.timeouts import Timeouts
-
-STREAM_OPTIONS = "stream_options"
 
 
 class Credential(Interface):
@@ -52,34 +47,6 @@ class Credential(Interface):
     def close(self) -> None:
         """Whatever is being refreshed is not waited for any more."""
         ...
-
-
-class Rewording(msgspec.Struct, frozen=True, kw_only=True):
-    """Members that a host knows otherwise, or not at all."""
-
-    renamed: Mapping[str, str] = {}
-    """A client's member -> the name that the host knows it by."""
-    refused: frozenset[str] = frozenset()
-    """Members that the host refuses, and that change nothing."""
-
-    def of(self, members: Members) -> Members:
-        """The members themselves, where the host knows them all."""
-        if self.renamed.keys().isdisjoint(members) and self.refused.isdisjoint(members):
-            return members
-        renamed = self.renamed
-        kept = {name: raw for name, raw in members.items() if name not in self.refused}
-        # Where both names stand, the host's own is what it would have read.
-        return {renamed.get(name, name): raw for name, raw in kept.items() if renamed.get(name) not in kept}
-
-
-class Wording(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a host's words differ from its protocol's own."""
-
-    output_cap_member: str
-    asks_usage: bool = False
-    """Streams report usage only when asked to."""
-    rewording: Rewording | None = None
-    """None: it knows every member."""
 
 
 class Upstream:
@@ -230,48 +197,3 @@ class Upstreams:
             raise NoAvailableKey(
                 f"Provider {provider!r} was reconfigured while the call waited, and no longer speaks {protocol}."
             ) from None
-
-
-def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
-    """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
-    members = call.members if wording.rewording is None else wording.rewording.of(call.members)
-    changes: dict[str, bytes] = {}
-    asked = call.peek.model or call.model
-    if model != asked:
-        changes |= _renamed(call.protocol, members, model)
-    if quote.injected_cap is not None:
-        _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)
-    if wording.asks_usage and call.is_stream and not call.peek.wants_usage:
-        changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))
-    return emit(members, changes) if changes or members is not call.members else call.body
-
-
-def _renamed(protocol: Protocol, members: Members, model: str) -> dict[str, bytes]:
-    """The members that name the model, where the body does."""
-    if protocol.rename is not None:
-        return protocol.rename(members, model)
-    return {"model": msgspec.json.encode(model)} if "model" in members else {}
-
-
-def _inject_cap(changes: dict[str, bytes], call: Call, member: str, cap: int) -> None:
-    outer, dot, inner = member.partition(".")
-    if not dot:
-        changes[outer] = b"%d" % cap
-        return
-    name = spelling(call.members, outer)
-    raw = call.members.get(name)
-    config = {} if raw is None or bytes(raw) == b"null" else _object(raw, name)
-    changes[name] = msgspec.json.encode({**config, inner: cap})
-
-
-def _with_usage(options: msgspec.Raw | None) -> bytes:
-    if options is None or bytes(options) == b"null":
-        return b'{"include_usage":true}'
-    return msgspec.json.encode({**_object(options, STREAM_OPTIONS), "include_usage": True})
-
-
-def _object(raw: msgspec.Raw, name: str) -> dict[str, msgspec.Raw]:
-    try:
-        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"{name} must be an object.") from error
