@@ -26,13 +26,13 @@ from omnillm.admission.asks import (
 from omnillm.admission.controller import AdmissionController
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.answer import Answer
-from omnillm.gateway.call import has_repeated_members, read_members
 from omnillm.gateway.pouring import Pouring
 from omnillm.model.request import LlmRequest
 from omnillm.outcome import Outcome, Verdict
 from omnillm.pricing.catalog import Catalog
 from omnillm.pricing.cost import cost
 from omnillm.protocols.envelope import MARK
+from omnillm.protocols.members import has_repeated_members, read_members
 from omnillm.protocols.outline import outline
 from omnillm.protocols.registry import PROTOCOLS as KNOWN
 from omnillm.protocols.stream_transcoder import StreamTranscoder

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest, TooLarge
-from omnillm.gateway.call import LARGE_BODY, MOST_MEMBERS, Call, Caller, check_shape, emit, has_repeated_members, read_members
+from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.quote import Quote
 from omnillm.gateway.wording import Rewording, Wording, splice
+from omnillm.protocols.members import LARGE_BODY, MOST_MEMBERS, check_shape, emit, has_repeated_members, read_members
 from omnillm.protocols.registry import PROTOCOLS
 
 values = st.recursive(

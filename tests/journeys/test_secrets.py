@@ -14,7 +14,8 @@ from tests.journeys.wire import DIALECTS, Question, ask, exchange
 from tests.ports import free_port
 
 from omnillm.config.load import parse
-from omnillm.gateway.call import Call, Caller, read_members
+from omnillm.gateway.call import Call, Caller
+from omnillm.protocols.members import read_members
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.server.front.requests import Request
 from omnillm.testing import FAULTS, Behaviour, FakeProvider

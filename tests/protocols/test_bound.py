@@ -6,9 +6,9 @@ import pytest
 from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.call import read_members
 from omnillm.protocols.bound import MOST, files_named, gemini_named, response_made, responses_named, without_reasoning
 from omnillm.protocols.envelope import MARK
+from omnillm.protocols.members import read_members
 from omnillm.protocols.protocol import Bound
 
 

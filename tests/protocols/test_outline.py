@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
-from omnillm.gateway.call import read_members
+from omnillm.protocols.members import read_members
 from omnillm.protocols.outline import outline
 from omnillm.protocols.registry import PROTOCOLS
 

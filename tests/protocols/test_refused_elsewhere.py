@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from omnillm.errors import ProtocolError
-from omnillm.gateway.call import read_members
 from omnillm.protocols.codec import Dialect
+from omnillm.protocols.members import read_members
 from omnillm.protocols.priced import THREAD_REFUSED, read_asked
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.transcode import transcode_request

@@ -16,11 +16,12 @@ from msgspec.structs import replace
 
 from omnillm.admission.asks import Lease
 from omnillm.gateway.bindings import Pin
-from omnillm.gateway.call import Call, emit
+from omnillm.gateway.call import Call
 from omnillm.model.message import Issuer, Message, Opaque, Reasoning, RequestItem, Text, ToolCall
 from omnillm.model.request import LlmRequest
 from omnillm.protocols.bound import KEY_BOUND, without_reasoning
 from omnillm.protocols.loss import LossReason
+from omnillm.protocols.members import emit
 from omnillm.routing.target import Plan
 
 NOBODY = Issuer(protocol="omnillm")

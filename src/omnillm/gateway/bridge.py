@@ -13,13 +13,14 @@ from omnillm.admission.asks import Lease
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bindings import Pin, pinned
 from omnillm.gateway.bound_reasoning import has_bound, issuers_in, pin_of, proven, ticket, without_bound
-from omnillm.gateway.call import GENERATE, Call, read_members, spelling
+from omnillm.gateway.call import GENERATE, Call
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical, transcode
 from omnillm.protocols.codec import Dialect, ReplyContext
 from omnillm.protocols.envelope import MARK
 from omnillm.protocols.loss import ConversionReport, LossReason, joined
+from omnillm.protocols.members import read_members, spelling
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.stream_transcoder import StreamTranscoder

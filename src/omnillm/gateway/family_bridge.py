@@ -12,8 +12,9 @@ from omnillm.endpoints import transcode
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import Call, read_members
+from omnillm.gateway.call import Call
 from omnillm.protocols.loss import ConversionReport
+from omnillm.protocols.members import read_members
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.call import Call, emit, spelling
+from omnillm.gateway.call import Call
 from omnillm.gateway.quote import Quote
+from omnillm.protocols.members import emit, spelling
 from omnillm.protocols.protocol import Members, Protocol
 
 STREAM_OPTIONS = "stream_options"

@@ -6,12 +6,13 @@ from omnillm.assemble import Program
 from omnillm.endpoints.api import ApiRequest
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
-from omnillm.gateway.call import REALTIME, Call, Caller, affinity_of, read_idempotency_key, read_members, with_model
+from omnillm.gateway.call import REALTIME, Call, Caller, affinity_of, read_idempotency_key
 from omnillm.library import families
 from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, encoded, ledger_text, unknown_provider
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
+from omnillm.protocols.members import read_members, with_model
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.protocol_names import parse_protocol

@@ -18,13 +18,13 @@ from omnillm.endpoints.images import ImageRequest
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.framing.multipart import Field, write_form
-from omnillm.gateway.call import read_members
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
 from omnillm.library.bodies import open_body
 from omnillm.library.primitive import PrimitiveRequest, encoded
 from omnillm.money import format_usd
 from omnillm.protocols.loss import Losses, LossReason
+from omnillm.protocols.members import read_members
 from omnillm.protocols.protocol import Members
 from omnillm.providers.families import FAMILY_PATHS, UPLOADS
 from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportRequest, TransportResponse

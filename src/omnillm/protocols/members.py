@@ -1,21 +1,90 @@
-"""Members of a request, read strictly: what is not exactly what the protocol says is the caller's mistake, and named."""
+"""The members of a JSON body: its top level, read and written without decoding the values; and single members, read strictly.
 
-from typing import Annotated, TypeVar
+What is not exactly what it must be is the caller's mistake, and named.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from omnillm.errors import BadRequest
+from omnillm.errors import BadRequest, TooLarge
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Members
 
 T = TypeVar("T")
 
-_OPENING_BRACKET = ord("[")
-
 OUTPUT_CAP = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None)
 OUTPUT_CAP_RANGE = "an integer from 1 to 2147483648"
 MODEL = msgspec.json.Decoder(Annotated[str, msgspec.Meta(min_length=1, max_length=256)])
 FLAG = msgspec.json.Decoder(bool | None)
+MOST_MEMBERS: Final = 1024
+"""Of an object whose members are held apart: each takes fifteen times the memory of its shortest spelling, as long as its call lasts."""
+LARGE_BODY: Final = 8 * 1024 * 1024
+MOST_OBJECTS: Final = 300_000
+"""And arrays, of a larger body than that: Anthropic takes 100,000 messages, and what makes a body large is pictures or long texts."""
+MOST_VALUES: Final = 4_000_000
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_MEMBER = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
+"""What stands before a value: brace or comma, a name without escapes, a colon."""
+_OPENING_BRACKET = ord("[")
+
+
+def read_members(body: bytes) -> Members:
+    """The top level of a JSON object, its values verbatim; anything else is the caller's fault, and said so."""
+    try:
+        if not body.isascii():
+            body.decode()
+        members = _members(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The request body must be a JSON object: {error}.", code="invalid_json") from error
+    except msgspec.DecodeError as error:
+        if not body.strip():
+            raise BadRequest("The request body is empty.", code="invalid_json") from error
+        # of a surrogate without its other half the decoder says that the whole ends
+        reason = str(error) if "truncated" not in str(error) else "it ends too early, or holds half a surrogate pair"
+        raise BadRequest(f"The request body is not valid JSON: {reason}.", code="invalid_json") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The request body is not valid UTF-8 at byte {error.start}.", code="invalid_json") from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    if len(members) > MOST_MEMBERS:
+        raise BadRequest(f"The request body has more than {MOST_MEMBERS} members.", code="invalid_json")
+    return members
+
+
+def check_shape(body: bytes) -> None:
+    """TooLarge: a large body of so many small values that reading it would keep everybody waiting for seconds, and take gigabytes."""
+    if len(body) > LARGE_BODY and (body.count(b"{") + body.count(b"[") > MOST_OBJECTS or body.count(b",") > MOST_VALUES):
+        raise TooLarge(f"A body of more than {LARGE_BODY} bytes may not hold more than {MOST_OBJECTS} objects and arrays.")
+
+
+def with_model(members: Members, model: str) -> Members:
+    """The members as they are peeked where the path may name the model (Azure's older paths), and the body need not; "": it does not."""
+    return {"model": msgspec.Raw(msgspec.json.encode(model)), **members} if model and "model" not in members else members
+
+
+def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes]) -> bytes:
+    """A JSON object of `members`, with `changes` in their places or, where they are new, at the end."""
+    pieces: list[bytes | msgspec.Raw] = []
+    for name, raw in members.items():
+        pieces += (b",", msgspec.json.encode(name), b":", changes.get(name, raw))
+    for name, value in changes.items():
+        if name not in members:
+            pieces += (b",", msgspec.json.encode(name), b":", value)
+    pieces[0] = b"{"
+    pieces.append(b"}")
+    return b"".join(pieces)
+
+
+def spelling(members: Members, name: str) -> str:
+    """`name` as it stands in the body: protocol buffers' JSON is read in both spellings, generationConfig and generation_config."""
+    if name in members:
+        return name
+    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return snake if snake in members else name
 
 
 def read(members: Members, name: str, decoder: msgspec.json.Decoder[T], expected: str) -> T | None:
@@ -43,3 +112,59 @@ def is_compact(members: Members, body: bytes) -> bool:
     for name, value in members.items():
         length += len(name) + len(value)
     return length == len(body)
+
+
+def has_repeated_members(body: bytes, members: Members) -> bool:
+    """Whether a member name stands twice at the top level, so that a price check could read another value than the provider.
+
+    The compact form that every SDK sends is settled by arithmetic, one with blanks is compared with its members, one by one. Only other
+    spellings are decoded once more, name by name.
+    """
+    return not is_compact(members, body) and not _is_all(members, body) and _count_members(body) != len(members)
+
+
+def _is_all(members: Members, body: bytes) -> bool:
+    """Whether the body is seen to be these members, one after the other, and nothing else. A value is valid JSON, so its end is certain."""
+    at = 0
+    for name, raw in members.items():
+        value = bytes(raw)
+        opening = _MEMBER.match(body, at)
+        if opening is None or opening[1] != name.encode() or not body.startswith(value, opening.end()):
+            return False
+        at = opening.end() + len(value)
+    return body[at:].strip() == b"}"
+
+
+def _count_members(body: bytes) -> int:
+    found = 0
+
+    def count(pairs: list[tuple[str, object]]) -> None:
+        nonlocal found
+        found = len(pairs)  # objects end inside out: the last one counted is the outermost
+
+    try:
+        json.loads(body, object_pairs_hook=count, parse_int=str)
+    except RecursionError as error:
+        raise _too_deep() from error
+    return found
+
+
+def repeats_a_name(raw: bytes) -> bool:
+    """Whether a name stands twice in an object, at any depth, so that two readers could read two values."""
+    found = False
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal found
+        read = dict(pairs)
+        found = found or len(read) != len(pairs)
+        return read
+
+    try:
+        json.loads(raw, object_pairs_hook=look, parse_int=str)
+    except RecursionError:
+        return True
+    return found
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest("The request body is nested too deeply.", code="invalid_json")

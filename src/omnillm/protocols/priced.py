@@ -3,13 +3,13 @@
 Read only where the peek named members that decide the price (`RequestPeek.price_members`).
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from omnillm.protocols.extras import Asked
+from omnillm.protocols.members import repeats_a_name
 from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_model_fields, read_tools
 from omnillm.protocols.protocol import Members
 
@@ -205,25 +205,8 @@ def _gemini_tools(asked: Asked, value: Any, _: Members) -> None:
 _GEMINI_PAID: Final = {"googlesearch": "web_search", "googlesearchretrieval": "web_search", "googlemaps": "google_maps"}
 
 
-def repeats(raw: bytes) -> bool:
-    """Whether a name stands twice in an object, at any depth, so that two readers could read two values."""
-    found = False
-
-    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal found
-        read = dict(pairs)
-        found = found or len(read) != len(pairs)
-        return read
-
-    try:
-        json.loads(raw, object_pairs_hook=look, parse_int=str)
-    except RecursionError:
-        return True
-    return found
-
-
 def _refuse_repeated(asked: Asked, name: str, members: Members) -> None:
-    if repeats(bytes(members[name])):
+    if repeats_a_name(bytes(members[name])):
         asked.refuse(name, "a member of it stands twice")
 
 

@@ -9,23 +9,14 @@ from msgspec.structs import replace
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.call import (
-    COUNT_TOKENS,
-    Call,
-    Caller,
-    IdempotencyKey,
-    affinity_of,
-    check_shape,
-    read_idempotency_key,
-    read_members,
-    with_model,
-)
+from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
 from omnillm.gateway.faults import client_status, fault_of, report_defect
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
 from omnillm.gateway.upload import Upload
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
+from omnillm.protocols.members import check_shape, read_members, with_model
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.heads import reply_fields

@@ -14,9 +14,10 @@ from websockets.frames import CloseCode
 
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, Forbidden, OmniError, ProviderError, Refused, RequestTimeout
-from omnillm.gateway.call import Call, Caller, has_repeated_members, read_members
+from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.faults import fault_of, report_defect
 from omnillm.gateway.sessions.session import Session
+from omnillm.protocols.members import has_repeated_members, read_members
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.protocols.sessions.gemini_live import read_setup
 from omnillm.protocols.sessions.registry import SESSIONS

@@ -11,7 +11,7 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.bindings import OBJECT_KEPT_S
-from omnillm.gateway.call import GENERATE, Call, has_repeated_members, read_members
+from omnillm.gateway.call import GENERATE, Call
 from omnillm.gateway.extras import NO_EXTRAS
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.asks import NativeAsk
@@ -21,6 +21,7 @@ from omnillm.gateway.quote import Quote, Quoter
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.bound import COMPACTION
 from omnillm.protocols.counts import UNREADABLE
+from omnillm.protocols.members import has_repeated_members, read_members
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.protocols.registry import PROTOCOLS

@@ -9,9 +9,9 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import MAX_EVENT_BYTES
-from omnillm.gateway.call import has_repeated_members, read_members
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.extras import Served
+from omnillm.protocols.members import has_repeated_members, read_members
 from omnillm.protocols.protocol import Members
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint

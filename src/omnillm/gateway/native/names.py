@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.call import has_repeated_members, read_members
 from omnillm.protocols.bound import (
     CACHED_CONTENT,
     CONTAINER,
@@ -26,6 +25,7 @@ from omnillm.protocols.bound import (
 )
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.lookalikes import is_in_odd_letters
+from omnillm.protocols.members import has_repeated_members, read_members
 from omnillm.protocols.protocol import Bound
 from omnillm.transport.spool import Body, Spool
 

@@ -8,8 +8,7 @@ import msgspec
 from omnillm.protocols.bedrock_converse.usage import TokenUsage, tier_of, usage_of
 from omnillm.protocols.claude_media import IMAGE, UNKNOWN, own_tools, pdf, plain
 from omnillm.protocols.counts import UNREADABLE, decode_lenient
-from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, require_array
-from omnillm.protocols.priced import repeats
+from omnillm.protocols.members import OUTPUT_CAP_RANGE, read, repeats_a_name, require_array
 from omnillm.protocols.priced_converse import CONVERSE_PRICED, MODEL_FIELDS, TOOL_CONFIG, is_bounded_field
 from omnillm.protocols.protocol import Members, ReplyPeek, RequestPeek, Weight
 from omnillm.protocols.text import text_bytes
@@ -69,7 +68,7 @@ def _price_members(members: Members) -> Iterator[str]:
         if name in CONVERSE_PRICED or (name == TOOL_CONFIG and may_hold(bytes(raw), b"systemTool")):
             yield name
     fields = read(members, MODEL_FIELDS, _FIELDS, "an object")
-    if fields and (not all(map(is_bounded_field, fields.items())) or repeats(bytes(members[MODEL_FIELDS]))):
+    if fields and (not all(map(is_bounded_field, fields.items())) or repeats_a_name(bytes(members[MODEL_FIELDS]))):
         yield MODEL_FIELDS
 
 
