@@ -77,7 +77,7 @@ def test_every_path_of_a_client_needs_a_virtual_key(path: str) -> None:
         assert opened.caller.name == "someone"
 
 
-@pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.is_upload])
+@pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.is_form])
 def test_an_upload_that_is_no_form_is_refused_before_its_body(path: str) -> None:
     """But nobody learns that without a virtual key."""
     with pytest.raises(Unauthenticated):

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from omnillm.errors import BadRequest
-from omnillm.gateway.upload import Upload
+from omnillm.gateway.form import Form
 from omnillm.protocols.lookalikes import is_in_odd_letters
 from omnillm.protocols.members import has_repeated_members, read_members, spelling
 from omnillm.protocols.outline import Outline
@@ -71,7 +71,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A hash: calls with the same one prefer the same key; 0: none."""
     tags: str = ""
     idempotency_key: IdempotencyKey | None = None
-    upload: Upload | None = None
+    form: Form | None = None
     """A form with files, in the place of `body`, which then is its digest."""
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ def has_ambiguous_body(call: Call) -> bool:
 
     In other letters, too: some hosts read names whatever their case.
     """
-    if call.upload is not None:
+    if call.form is not None:
         return False  # the form was refused, if a name stood in it twice
     if has_repeated_members(call.body, call.members) or is_in_odd_letters(call.members):
         return True

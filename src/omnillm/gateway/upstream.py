@@ -104,9 +104,9 @@ class Upstream:
             is_translated=bridged is not None and bridged.protocol is not call.protocol,
         )
         body: Body
-        if call.upload is not None:
-            head += b"content-type: %b\r\n" % call.upload.content_type
-            body = call.upload.body(None if model == (call.peek.model or call.model) else model)
+        if call.form is not None:
+            head += b"content-type: %b\r\n" % call.form.content_type
+            body = call.form.body(None if model == (call.peek.model or call.model) else model)
         else:
             body = splice(call, quote, model, self.wording) if bridged is None else bridged.body
             if self._has_own_bodies:

@@ -38,7 +38,7 @@ class Calls:
         headers = {"accept": families.accepted(request)}
         raw = PrimitiveRequest(body=written.body, operation=spoken.operation, headers=headers, session=session, tags=tags)
         call = self._made(raw, written.body, spoken.protocol, written.members, is_stream=families.is_stream(request))
-        return replace(call, upload=written.upload)
+        return replace(call, form=written.form)
 
     def of(self, request: LlmRequest | ApiRequest) -> Call:
         """What is asked in no provider's words, as it would be called."""
@@ -54,7 +54,7 @@ class Calls:
         written = await families.read(request, self._program.dice)
         protocol = FORMATS[written.wire_format].protocol
         call = self._made(request, written.body, protocol, written.members, is_stream=False)
-        return replace(call, is_stream=call.peek.is_stream, upload=written.upload)
+        return replace(call, is_stream=call.peek.is_stream, form=written.form)
 
     def _generation(self, request: PrimitiveRequest, *, is_stream: bool | None) -> Call:
         protocol = self._protocol_of(request)

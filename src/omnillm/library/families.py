@@ -18,15 +18,15 @@ from omnillm.endpoints.images import ImageRequest
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError, UpstreamLost
 from omnillm.framing.multipart import Field, write_form
+from omnillm.gateway.form import Form
 from omnillm.gateway.relay import Relay
-from omnillm.gateway.upload import Upload
 from omnillm.library.bodies import open_body
 from omnillm.library.primitive import PrimitiveRequest, encoded
 from omnillm.money import format_usd
 from omnillm.protocols.loss import Losses, LossReason
 from omnillm.protocols.members import read_members
 from omnillm.protocols.protocol import Members
-from omnillm.providers.families import FAMILY_PATHS, UPLOADS
+from omnillm.providers.families import FAMILY_PATHS, FORM_OPERATIONS
 from omnillm.replay import BinaryBody, JsonBody, TextBody, TransportRequest, TransportResponse
 from omnillm.transport.spool import Body
 from omnillm.usage import Usage
@@ -64,22 +64,22 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     wire_format: str
     body: bytes
     members: Members
-    upload: Upload | None = None
+    form: Form | None = None
 
 
 def write(request: ApiRequest) -> Written:
     """BadRequest names a member that does not fit."""
     wire_format = called_in(request)
     emitted = FORMATS[wire_format].emit_request(request, Losses())
-    if FORMATS[wire_format].operation not in UPLOADS:
+    if FORMATS[wire_format].operation not in FORM_OPERATIONS:
         body = encoded(emitted)
         return Written(wire_format=wire_format, body=body, members=read_members(body))
     parts, content_type = form_of(emitted)
-    upload = Upload(content_type.encode())
+    form = Form(content_type.encode())
     for piece in parts:
-        upload += piece
-    upload.finish()
-    return Written(wire_format=wire_format, body=upload.digest, members=upload.members, upload=upload)
+        form += piece
+    form.finish()
+    return Written(wire_format=wire_format, body=form.digest, members=form.members, form=form)
 
 
 async def read(request: PrimitiveRequest, dice: Random) -> Written:
@@ -88,14 +88,14 @@ async def read(request: PrimitiveRequest, dice: Random) -> Written:
     BadRequest: it is none, or its file cannot be read.
     """
     body, content_type = open_body(request.body, dice)
-    if request.operation not in UPLOADS:
+    if request.operation not in FORM_OPERATIONS:
         read = b"".join([piece async for piece in _slices(body)])
         return Written(wire_format=request.protocol, body=read, members=read_members(read))
-    upload = Upload(request.wire_headers().get(b"content-type", content_type))
+    form = Form(request.wire_headers().get(b"content-type", content_type))
     async for piece in _slices(body):
-        upload += piece
-    upload.finish()
-    return Written(wire_format=request.protocol, body=upload.digest, members=upload.members, upload=upload)
+        form += piece
+    form.finish()
+    return Written(wire_format=request.protocol, body=form.digest, members=form.members, form=form)
 
 
 async def _slices(body: Body) -> AsyncIterator[bytes]:
@@ -188,7 +188,7 @@ def emit_transport_request(wire_format: str, request: ApiRequest, *, base_url: s
     name = gemini_resource(request.model) if wire_format.startswith("gemini_") else quote(request.model, safe="")
     url = base_url.rstrip("/") + path.replace("{model}", name)
     accept = accepted(request)
-    if spoken.operation not in UPLOADS:
+    if spoken.operation not in FORM_OPERATIONS:
         headers = (("content-type", "application/json"), ("accept", accept))
         return TransportRequest(method="POST", url=url, headers=headers, body=JsonBody(msgspec.to_builtins(emitted)))
     parts, content_type = form_of(emitted)

@@ -67,7 +67,7 @@ FAMILY_PATHS: Final[dict[tuple[str, str], str]] = {
 """(wire format, family) -> upstream path, also of formats that no kind has yet."""
 SERVED: Final = tuple(key for key in FAMILY_PATHS if key[0].startswith(("openai_", "gemini_")))
 """(wire format, family) in which clients can ask: of these there is an SDK, or a path that everybody uses."""
-UPLOADS: Final = frozenset({IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS})
+FORM_OPERATIONS: Final = frozenset({IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS})
 """Families whose requests are multipart/form-data."""
 STREAMS: Final[dict[str, Literal["sse", "binary"]]] = {
     SPEECH: "binary",

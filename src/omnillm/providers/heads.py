@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from omnillm.errors import ConfigError
 from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.families import UPLOADS
+from omnillm.providers.families import FORM_OPERATIONS
 from omnillm.providers.passing import passing
 from omnillm.providers.url_rule import request_target
 from omnillm.secret import Secret
@@ -100,7 +100,7 @@ class RequestLines(dict[LineKey, tuple[bytes, bytes]]):
     def __missing__(self, asked: LineKey) -> tuple[bytes, bytes]:
         protocol, operation, model, is_stream, version = asked
         target = request_target(self._endpoint, protocol, operation, model=model, is_stream=is_stream, version=version)
-        if operation in UPLOADS:
+        if operation in FORM_OPERATIONS:
             found = b"POST " + target, b""
         elif operation in {"models", "realtime"}:
             found = b"GET " + target, b""
@@ -146,7 +146,7 @@ class Sender:
     def head(self, headers: Mapping[bytes, bytes], asked: LineKey, *, is_translated: bool = False) -> bytes:
         """Request line and fields, each ended by CRLF, without content-length and the final blank line.
 
-        `headers` are the client's (lower-cased names); `is_translated`: the client speaks another protocol. An upload's content type, which
+        `headers` are the client's (lower-cased names); `is_translated`: the client speaks another protocol. A form's content type, which
         names the boundary of its parts, is the caller's to add. BadRequest: the model name cannot stand in a URL.
         """
         line, fields = self._lines[asked]

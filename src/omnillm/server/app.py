@@ -11,7 +11,7 @@ from omnillm.clock import Clock
 from omnillm.errors import CallerFault, Forbidden, MethodNotAllowed, OmniError
 from omnillm.gateway.call import REALTIME, Caller
 from omnillm.gateway.counters import Counters
-from omnillm.gateway.upload import Upload
+from omnillm.gateway.form import Form
 from omnillm.protocols.protocol import Protocol
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.front.requests import Rendered, Reply, Request
@@ -102,8 +102,8 @@ class App:
         if route is None or route.operation == REALTIME:
             request.takes_websocket = route is not None
             return Context(route, caller, wiring)
-        if route.is_upload:
-            request.sink, request.is_spooled = Upload(request.headers.get(b"content-type", b"")), True
+        if route.is_form:
+            request.sink, request.is_spooled = Form(request.headers.get(b"content-type", b"")), True
         head = inference.read_call_head(request, route, caller, wiring, credential)
         request.is_keepable = head.is_keepable
         return head

@@ -11,9 +11,9 @@ from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
 from omnillm.gateway.faults import client_status, fault_of, report_defect
+from omnillm.gateway.form import Form
 from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
-from omnillm.gateway.upload import Upload
 from omnillm.money import format_usd
 from omnillm.protocols.loss import short_form
 from omnillm.protocols.members import check_shape, read_members, with_model
@@ -60,7 +60,7 @@ class CallHead(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def is_keepable(self) -> bool:
         """Whether it may come again: a form's call has the form, and an idempotency key is of one call."""
-        return self.call.upload is None and self.call.idempotency_key is None
+        return self.call.form is None and self.call.idempotency_key is None
 
 
 def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wiring, credential: bytes) -> CallHead:
@@ -71,11 +71,11 @@ def read_call_head(request: Request, route: Route, caller: Caller, wiring: Wirin
     session = session_of(headers)
     fields, tags = tellable(headers, wiring.passed), merge_tags(text_of(headers, b"x-omnillm-tags"), caller.tags)
     call = (_shared if fields.is_shared and not session else _call)(route, fields, session, wiring.affinity, tags)
-    if b"idempotency-key" in headers or route.is_upload:
+    if b"idempotency-key" in headers or route.is_form:
         call = replace(
             call,
             idempotency_key=_idempotency_key(request, route) if b"idempotency-key" in headers else None,
-            upload=request.sink if isinstance(request.sink, Upload) else None,
+            form=request.sink if isinstance(request.sink, Form) else None,
         )
     return CallHead(
         wiring=wiring,
@@ -118,11 +118,11 @@ def read_call(request: Request, head: CallHead, clock: Clock) -> Call:
     """Decode and peek the body once; anything wrong with it is a BadRequest that names the member."""
     now = clock.now()
     call, body = head.call, request.body
-    if call.upload is None:
+    if call.form is None:
         check_shape(body)
         members = read_members(body)
     else:
-        members, body = call.upload.members, call.upload.digest
+        members, body = call.form.members, call.form.digest
     peek = call.protocol.peek_request(with_model(members, head.named) if head.named else members)
     model = call.model or peek.model
     if not model:

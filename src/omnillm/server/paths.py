@@ -8,7 +8,7 @@ from omnillm.gateway.call import COUNT_TOKENS, GENERATE, REALTIME
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.families import UPLOADS
+from omnillm.providers.families import FORM_OPERATIONS
 from omnillm.providers.own_paths import operation_at
 from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_SESSIONS
 
@@ -35,12 +35,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Of a cloud's API, where its clients choose one."""
     location: str = ""
     """Where a cloud's client wants it computed."""
-    is_upload: bool = False
+    is_form: bool = False
     """Its body is a form with files."""
 
 
 def _family(wire_format: Format) -> Route:
-    return Route(protocol=wire_format.protocol, operation=wire_format.operation, is_upload=wire_format.operation in UPLOADS)
+    return Route(protocol=wire_format.protocol, operation=wire_format.operation, is_form=wire_format.operation in FORM_OPERATIONS)
 
 
 ROUTES = {

@@ -18,7 +18,7 @@ LIST: Final = "[]"
 """A name that ends so may stand more than once."""
 
 
-class Upload:
+class Form:
     """`+=` takes what arrives. `finish` tells what it was; until then nothing else may be asked."""
 
     __slots__ = ("_digest", "_fields", "_head", "_opening", "_places", "_reader", "_room", "_spool", "content_type", "digest", "members")
