@@ -24,12 +24,12 @@ from omnillm.errors import ConfigError
 from omnillm.server.app import App, Surface
 from omnillm.server.asgi import AsgiBridge
 from omnillm.server.authenticate import AdminAuthenticator, Authenticator
-from omnillm.server.calllog import CallLog
+from omnillm.server.call_log import CallLog
 from omnillm.server.front.crowd import FrontLimits
 from omnillm.server.front.front import Front
-from omnillm.server.logwriter import OwnLog, Stream
-from omnillm.server.messages import MessageFormat
+from omnillm.server.log_writer import Stream
 from omnillm.server.operations import Instruments, build_operations
+from omnillm.server.own_log import MessageFormat, OwnLog
 from omnillm.server.run import Server
 from omnillm.server.uploads import Uploads
 from omnillm.server.wiring import Wiring

@@ -118,20 +118,3 @@ class LogWriter:
         if left_out != self._told:
             LOG.warning("%d lines of the %s were dropped: nobody read them in time", left_out - self._told, self._name)
             self._told = left_out
-
-
-class OwnLog(logging.Handler):
-    """The program's own messages, from whichever thread: whoever reads standard error, or has stopped to, holds up nobody."""
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__()
-        self._writer = LogWriter(stream, name="program's own log")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Under the handler's lock, as all handlers are called."""
-        text = f"{self.format(record)}\n"
-        self._writer.write(text.encode("utf-8", "backslashreplace"), text.count("\n"))
-
-    def close(self) -> None:
-        self._writer.close()
-        super().close()

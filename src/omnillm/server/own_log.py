@@ -3,7 +3,8 @@
 import json
 import logging
 
-from omnillm.server.calllog import timestamp
+from omnillm.server.call_log import timestamp
+from omnillm.server.log_writer import LogWriter, Stream
 
 
 class MessageFormat(logging.Formatter):
@@ -18,3 +19,20 @@ class MessageFormat(logging.Formatter):
         if not self._is_json:
             return f"{time} {record.levelname} {record.name}: {text}"
         return json.dumps({"time": time, "event": "message", "level": record.levelname.lower(), "logger": record.name, "message": text})
+
+
+class OwnLog(logging.Handler):
+    """The program's own messages, from whichever thread: whoever reads standard error, or has stopped to, holds up nobody."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self._writer = LogWriter(stream, name="program's own log")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Under the handler's lock, as all handlers are called."""
+        text = f"{self.format(record)}\n"
+        self._writer.write(text.encode("utf-8", "backslashreplace"), text.count("\n"))
+
+    def close(self) -> None:
+        self._writer.close()
+        super().close()

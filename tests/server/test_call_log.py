@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from omnillm.records import RequestRow
-from omnillm.server.calllog import WRITTEN_BYTES, CallLog
+from omnillm.server.call_log import WRITTEN_BYTES, CallLog
 from omnillm.usage import Usage
 
 ROW = RequestRow(
