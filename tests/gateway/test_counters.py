@@ -1,7 +1,7 @@
 """Sums for the metrics, bounded whatever callers ask for."""
 
 from msgspec.structs import replace
-from tests.server.test_calllog import ROW
+from tests.server.test_call_log import ROW
 
 from omnillm.gateway.counters import BUCKETS_MS, MAX_SERIES, Counters, Counts, Series
 from omnillm.usage import Usage

@@ -1,7 +1,7 @@
 """Calls that have ended are told a few at a time, each once."""
 
 from msgspec.structs import replace
-from tests.server.test_calllog import ROW
+from tests.server.test_call_log import ROW
 
 from omnillm.gateway.ended import MOST_WAITING, EndedCalls
 from omnillm.records import RequestRow

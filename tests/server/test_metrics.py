@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
-from tests.server.test_calllog import ROW
+from tests.server.test_call_log import ROW
 
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
 from omnillm.gateway.counters import Counters

@@ -8,11 +8,12 @@ only how it was read; whether it still leads where it led is asked each time (`A
 import secrets
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from omnillm.server.front.bounded_table import BoundedTable, Entry
 from omnillm.server.front.requests import Request
 
 LENGTH: Final = b"\r\ncontent-length: "
@@ -21,55 +22,9 @@ MOST_DIGITS: Final = 15
 """Of a length. llhttp takes more, and refuses what 64 bits do not hold."""
 LONGEST: Final = 4096
 """Bytes of a head that is worth knowing."""
-GENERATION: Final = 16_384
-GENERATION_BYTES: Final = 16 * 1024 * 1024
-
-
-class Entry(Struct, frozen=True, gc=False):
-    """One in `Generations`."""
-
-    size: int
-    """Bytes that it counts for."""
-
-
-EntryT = TypeVar("EntryT", bound=Entry)
-
-
-class Generations(Generic[EntryT]):
-    """A table that forgets what nobody asked for while a whole generation of others came: it holds two, the younger one being filled."""
-
-    __slots__ = ("_most", "_most_bytes", "_old", "_young", "_young_bytes")
-
-    def __init__(self, most: int, most_bytes: int) -> None:
-        """A generation is full at so many entries, or with so many bytes of them."""
-        self._most = most
-        self._most_bytes = most_bytes
-        self.clear()
-
-    def clear(self) -> None:
-        self._young: dict[bytes, EntryT] = {}
-        self._old: dict[bytes, EntryT] = {}
-        self._young_bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
-
-    def get(self, key: bytes) -> EntryT | None:
-        found = self._young.get(key)
-        if found is None:
-            found = self._old.pop(key, None)
-            if found is not None:
-                self.put(key, found)
-        return found
-
-    def put(self, key: bytes, entry: EntryT) -> None:
-        replaced = self._young.pop(key, None)
-        if replaced is not None:
-            self._young_bytes -= replaced.size
-        if len(self._young) >= self._most or self._young_bytes + entry.size > self._most_bytes:
-            self._old, self._young, self._young_bytes = self._young, {}, 0
-        self._young[key] = entry
-        self._young_bytes += entry.size
+HALF: Final = 16_384
+"""Heads in each half of the table, and `HALF_BYTES` of them."""
+HALF_BYTES: Final = 16 * 1024 * 1024
 
 
 class KnownHead:
@@ -147,8 +102,8 @@ class KnownHeads:
         """`longest`: bytes that a head may have at all."""
         self._key = secrets.token_bytes(32)
         self._longest = min(LONGEST, longest - MOST_DIGITS)
-        self._known: Generations[Kept] = Generations(GENERATION, GENERATION_BYTES)
-        self._seen: Generations[Entry] = Generations(GENERATION, GENERATION_BYTES)
+        self._known: BoundedTable[Kept] = BoundedTable(HALF, HALF_BYTES)
+        self._seen: BoundedTable[Entry] = BoundedTable(HALF, HALF_BYTES)
 
     def __len__(self) -> int:
         return len(self._known)

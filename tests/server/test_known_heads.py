@@ -7,10 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from omnillm.errors import BadRequest, OmniError
+from omnillm.server.front.bounded_table import BoundedTable, Entry
 from omnillm.server.front.crowd import FrontLimits
 from omnillm.server.front.head import frame, read_head
 from omnillm.server.front.head_reader import HeadReader
-from omnillm.server.front.known_heads import GENERATION, LONGEST, Entry, Generations, KnownHeads
+from omnillm.server.front.known_heads import HALF, LONGEST, KnownHeads
 
 FIELDS = b"host: x\r\nauthorization: Bearer sk-a\r\n"
 LENGTHS = (
@@ -228,7 +229,7 @@ def test_ten_thousand_callers_are_known_through_a_flood():
                 strange = head("7", fields=b"traceparent: %d-%d\r\nhost: x\r\n" % (turn, number))
                 heads.keep(heads.find(strange), strange, request)
     assert len(heads) == len(callers)
-    assert len(heads._seen) <= 2 * GENERATION
+    assert len(heads._seen) <= 2 * HALF
 
 
 def test_a_forgotten_head_is_none():
@@ -244,7 +245,7 @@ def test_a_forgotten_head_is_none():
 @given(st.lists(st.integers(0, 30)), st.integers(1, 8), st.integers(1, 40))
 def test_a_table_holds_what_was_asked_for_lately(keys, most, most_bytes):
     """The latest `most` different keys are there, as far as their bytes go; never more than twice of either."""
-    table: Generations[Entry] = Generations(most, most_bytes)
+    table: BoundedTable[Entry] = BoundedTable(most, most_bytes)
     sizes = {key: key % 4 for key in keys}
     entries = {key: Entry(size) for key, size in sizes.items()}
     for key in keys:
@@ -262,7 +263,7 @@ def test_a_table_holds_what_was_asked_for_lately(keys, most, most_bytes):
 
 def test_what_is_kept_anew_counts_once():
     """A head whose caller has changed is no reason to forget the others."""
-    table: Generations[Entry] = Generations(10, 100)
+    table: BoundedTable[Entry] = BoundedTable(10, 100)
     table.put(b"other", Entry(40))
     for _ in range(20):
         table.put(b"changed", Entry(40))
