@@ -15,6 +15,7 @@ from typing import Final
 from omnillm.clock import Clock
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting
+from omnillm.stores.backlog import BATCH, Backlog
 from omnillm.stores.book import Book
 from omnillm.stores.connection import CommitUnknown, TakenOver, foreseen
 from omnillm.stores.outage import Outage
@@ -22,15 +23,12 @@ from omnillm.stores.waiting import MAX_BACKOFF_S, Awaited, Chore, fulfil, resolv
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 1_000
-"""Postings a transaction."""
 QUEUE_LIMIT: Final = 100_000
 """Postings (about 200 MB) that may wait while the disk refuses or stalls; beyond it the oldest are dropped and counted."""
 GATHER_S: Final = 0.0005
 GATHER_BEHIND_S: Final = 0.02
 IDLE_S: Final = 1.0
 """An idle thread looks this often whether the program has ended without closing its store."""
-FIRST_BACKOFF_S: Final = 0.05
 
 
 class Writer:
@@ -49,10 +47,8 @@ class Writer:
         self._book = book
         self._loop = loop
         self._clock = clock
-        self._queue: deque[Posting | Awaited] = deque()
+        self._queue = Backlog()
         self._chores: deque[Chore] = deque()
-        self._unsynced: list[Posting] = []
-        """Committed, but a disk or a server that fails may still forget it."""
         self._wake = threading.Event()
         self._closing = threading.Event()
         # The thread raises a flag before it looks at the queue, a poster reads it after it has appended: no wake-up is lost.
@@ -62,9 +58,6 @@ class Writer:
         self._gathers = False
         """Behind a transaction that nobody waited for, the next one waits for more, whether or not any has come yet."""
         self._is_ended = False
-        self._suspects = 0
-        self._again = 0
-        """The first of the queue that may stand in the ledger already."""
         self._thread = threading.Thread(target=self._run, name="omnillm-ledger", daemon=False)
         self._thread.start()
 
@@ -173,15 +166,9 @@ class Writer:
         self._is_asleep = False
 
     def _take(self) -> list[Posting | Awaited]:
-        size = BATCH
-        if self._suspects:
-            self._suspects -= 1
-            size = 1
-        queue = self._queue
         self._is_awaited = False
-        batch = [queue.popleft() for _ in range(min(len(queue), size))]
-        self._again = max(self._again - len(batch), 0)
-        if queue:
+        batch = self._queue.take()
+        if self._queue:
             self._is_awaited = True
         return batch
 
@@ -195,30 +182,25 @@ class Writer:
             error = foreseen(failure)
             self.is_healthy = False
             is_unknown = isinstance(error, CommitUnknown)
-            self._queue.extendleft(reversed([again for item in batch if (again := to_apply_again(item, is_unknown=is_unknown))]))
+            self._queue.put_back([again for item in batch if (again := to_apply_again(item, is_unknown=is_unknown))])
             self._tell(waiting, str(error))
             self._recover(error, postings)
         except ValueError as error:
             self._suspect(batch, error)
         except BaseException:
-            self._queue.extendleft(reversed(batch))  # with the thread's end, whoever waits is told
+            self._queue.put_back(batch)  # with the thread's end, whoever waits is told
             self._is_awaited = bool(waiting) or self._is_awaited
             raise
         else:
             self.commits += 1
             self.is_healthy = True
-            if is_on_disk:
-                self._unsynced.clear()
-            else:
-                self._unsynced += postings
+            self._queue.committed(postings, is_on_disk=is_on_disk)
             self._tell(waiting)
 
     def _suspect(self, batch: list[Posting | Awaited], error: ValueError) -> None:
-        """One posting that the database cannot hold must not keep the others out: they are tried one by one."""
+        """The database cannot hold one of the batch: which, is found out, and that one is lost."""
         if len(batch) > 1:
-            self._queue.extendleft(reversed(batch))
-            self._suspects = len(batch)
-            self._again += len(batch)
+            self._queue.suspect(batch)
             return
         self.dropped += 1
         logger.error("a posting is lost: %s", error)
@@ -226,9 +208,9 @@ class Writer:
 
     def _do_chore(self) -> None:
         """It may delete rows, but none that may have to be written again: they would look new, and be booked twice."""
-        if not self._chores or (self._again and self._queue):
+        if not self._chores or self._queue.may_repeat:
             return
-        if self._unsynced and not self._ensure(self._book.sync):
+        if self._queue.has_unsynced and not self._ensure(self._book.sync):
             return
         chore = self._chores.popleft()
         try:
@@ -255,32 +237,26 @@ class Writer:
         except (LedgerUnavailable, MemoryError) as failure:
             self._recover(foreseen(failure))
             return False
-        self._unsynced.clear()
+        self._queue.synced()
         return True
 
     def _recover(self, error: LedgerUnavailable, refused: list[Posting] | None = None) -> None:
         """Try until the disk takes a write again, and what was `refused`. A store that closes tries once more, then this raises."""
         self.is_healthy = False
-        outage = Outage()
-        backoff_s = FIRST_BACKOFF_S
+        outage = Outage(self._book, refused or [])
         while True:
             self.is_taken_over |= isinstance(error, TakenOver)
             outage.tell(error)
-            is_last = self._closing.wait(backoff_s) or not threading.main_thread().is_alive()
+            is_last = self._closing.wait(outage.backoff_s()) or not threading.main_thread().is_alive()
             self._refuse_awaited(str(error))
             try:
-                self._book.reopen()
-                if refused:
-                    self._book.rehearse(refused)
+                outage.try_again()
             except (LedgerUnavailable, MemoryError) as again:
                 if is_last:
                     raise
                 error = foreseen(again)
-                backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
             else:
-                self._queue.extendleft(reversed(self._unsynced))
-                self._unsynced.clear()
-                self._again = len(self._queue)
+                self._queue.doubt()
                 self.is_healthy = True
                 logger.warning("the ledger can be written again; %d postings were dropped so far", self.dropped)
                 return
@@ -290,14 +266,7 @@ class Writer:
         if not self._is_awaited:
             return
         self._is_awaited = False
-        waiting: list[asyncio.Future[None]] = []
-        for _ in range(len(self._queue)):
-            item = self._queue.popleft()
-            if isinstance(item, Awaited):
-                waiting.append(item.done)
-            else:
-                self._queue.append(item)
-        self._tell(waiting, reason)
+        self._tell(self._queue.take_awaited(), reason)
 
     def _tell(self, waiting: list[asyncio.Future[None]], refusal: str = "") -> None:
         """One wake-up of the loop for all who wait."""
