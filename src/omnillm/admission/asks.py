@@ -157,6 +157,11 @@ class BudgetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     resets_at_wall: float
     """Of a rolling budget: when the next of what is settled slides out; 0: never."""
 
+    @property
+    def left_nanousd(self) -> int:
+        """Neither settled nor reserved; negative where calls have cost more than was reserved for them."""
+        return self.limit_nanousd - self.settled_nanousd - self.reserved_nanousd
+
 
 # What the controller is configured with. Limits: 0 = none.
 

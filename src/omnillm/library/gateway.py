@@ -273,9 +273,7 @@ class Gateway:
     def budget_remaining_usd(self) -> Decimal | None:
         """Neither settled nor held by calls under way; None without a limit."""
         budgets = self._program.controller.budgets()
-        if not budgets:
-            return None
-        return usd(budgets[0].limit_nanousd - budgets[0].settled_nanousd - budgets[0].reserved_nanousd)
+        return usd(budgets[0].left_nanousd) if budgets else None
 
     async def _serve(self, program: Program, call: Call) -> Relay | Replay:
         """An error that is told again is raised again."""

@@ -141,20 +141,16 @@ def _requests_left(key: KeySnapshot) -> int:
 
 
 def _budgets(budgets: Sequence[BudgetSnapshot]) -> Iterator[Metric]:
-    for name, help_text, read in (
-        ("limit_usd", "The budget's limit.", lambda budget: budget.limit_nanousd),
-        ("used_usd", "Settled in this period.", lambda budget: budget.settled_nanousd),
-        ("held_usd", "Reserved by calls under way.", lambda budget: budget.reserved_nanousd),
-        ("left_usd", "Neither settled nor reserved.", _left),
+    for name, help_text, member in (
+        ("limit_usd", "The budget's limit.", "limit_nanousd"),
+        ("used_usd", "Settled in this period.", "settled_nanousd"),
+        ("held_usd", "Reserved by calls under way.", "reserved_nanousd"),
+        ("left_usd", "Neither settled nor reserved.", "left_nanousd"),
     ):
         gauge = GaugeMetricFamily(f"omnillm_budget_{name}", help_text, labels=["budget"])
         for budget in budgets:
-            gauge.add_metric([budget.name], read(budget) / NANO_PER_USD)
+            gauge.add_metric([budget.name], getattr(budget, member) / NANO_PER_USD)
         yield gauge
-
-
-def _left(budget: BudgetSnapshot) -> int:
-    return budget.limit_nanousd - budget.settled_nanousd - budget.reserved_nanousd
 
 
 def _ledger(is_healthy: bool) -> Metric:  # noqa: FBT001

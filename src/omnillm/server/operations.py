@@ -189,7 +189,6 @@ def _query(request: Request, *known: str) -> Mapping[str, str]:
 
 
 def _budget(budget: BudgetSnapshot) -> dict[str, object]:
-    left = budget.limit_nanousd - budget.settled_nanousd - budget.reserved_nanousd
     return {
         "name": budget.name,
         "period": budget.period,
@@ -197,7 +196,7 @@ def _budget(budget: BudgetSnapshot) -> dict[str, object]:
         "limit_usd": format_usd(budget.limit_nanousd),
         "used_usd": format_usd(budget.settled_nanousd),
         "held_usd": format_usd(budget.reserved_nanousd),
-        "left_usd": format_usd(left),
+        "left_usd": format_usd(budget.left_nanousd),
         "resets_at": budget.resets_at_wall or None,
     }
 

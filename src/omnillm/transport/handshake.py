@@ -34,12 +34,13 @@ def tokens(headers: Mapping[bytes, bytes], name: bytes) -> list[bytes]:
     return [element for each in value.split(b",") if (element := each.strip())]
 
 
+def is_websocket(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the fields `upgrade` and `connection` ask for a WebSocket, or agree to one."""
+    return b"websocket" in map(bytes.lower, tokens(headers, b"upgrade")) and b"upgrade" in map(bytes.lower, tokens(headers, b"connection"))
+
+
 def check_switch(headers: Mapping[bytes, bytes], key: bytes) -> None:
     """UpstreamLost: the 101 is not the answer to this handshake, or chose what was not offered."""
-    is_meant = (
-        b"websocket" in map(bytes.lower, tokens(headers, b"upgrade"))
-        and b"upgrade" in map(bytes.lower, tokens(headers, b"connection"))
-        and headers.get(b"sec-websocket-accept", b"").strip() == accept_of(key)
-    )
+    is_meant = is_websocket(headers) and headers.get(b"sec-websocket-accept", b"").strip() == accept_of(key)
     if not is_meant or b"sec-websocket-extensions" in headers or b"sec-websocket-protocol" in headers:
         raise UpstreamLost("The provider's WebSocket handshake is garbled.")

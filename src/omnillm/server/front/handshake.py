@@ -7,22 +7,16 @@ from typing import Final
 
 from omnillm.errors import BadRequest, OmniError
 from omnillm.server.front.requests import Request
-from omnillm.transport.handshake import VERSION, accept_of, is_key, tokens
+from omnillm.transport.handshake import VERSION, accept_of, is_key, is_websocket, tokens
 
 PROTOCOL: Final = b"realtime"
 KEY_PREFIX: Final = b"openai-insecure-api-key."
 BETA_PREFIX: Final = b"openai-beta."
 
 
-def is_websocket(request: Request) -> bool:
-    """Whether the client begins a WebSocket. Any other offer to upgrade (`h2c`) is free to ignore."""
-    headers = request.headers
-    return b"websocket" in map(bytes.lower, tokens(headers, b"upgrade")) and b"upgrade" in map(bytes.lower, tokens(headers, b"connection"))
-
-
 def note_credential(request: Request) -> None:
     """Put what a browser said in subprotocols where it is looked for; a field that is there already wins."""
-    if not is_websocket(request):
+    if not is_websocket(request.headers):
         return
     headers = request.headers  # its own: what offers an upgrade is never known again
     for offer in tokens(headers, b"sec-websocket-protocol"):
@@ -36,7 +30,7 @@ def note_credential(request: Request) -> None:
 
 def answer_upgrade(request: Request) -> None:
     """Decide what a handshake will be answered with. Raises 400, 426 or, where the path takes none, 501."""
-    if not is_websocket(request):
+    if not is_websocket(request.headers):
         return
     if not request.takes_websocket:
         raise OmniError("WebSocket is not served on this path.", code="websocket_not_implemented", status=501)
