@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
 
+from omnillm.clock import civil_day
 from omnillm.gateway.periods import TOTAL, bucket_at, bucket_of, period_at
-from omnillm.gateway.settlement import civil_day
 
 ZONES = (
     "UTC",

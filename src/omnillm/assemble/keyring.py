@@ -9,9 +9,9 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from omnillm.assemble.kept import Stamp, callers_of, change, check_change, issue, make_secret, problems_of, rotate, terms_of
 from omnillm.assemble.parts import make_caller
 from omnillm.assemble.program import Program
+from omnillm.assemble.stored_key import Stamp, callers_of, change, check_change, issue, make_secret, problems_of, rotate, terms_of
 from omnillm.config.asked import read_asked, read_change
 from omnillm.config.checks import check_terms
 from omnillm.config.problems import Problems

@@ -15,7 +15,7 @@ from omnillm.config.values import window_s
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import ConfigError
 from omnillm.gateway.bridge import Bridges
-from omnillm.gateway.budgets import Scheduled
+from omnillm.gateway.budget_calendar import Scheduled
 from omnillm.gateway.call import Caller
 from omnillm.gateway.idempotency import IdempotencyRules
 from omnillm.gateway.price_book import PriceBook

@@ -30,7 +30,7 @@ from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.gateway.admission import LocalAdmission
 from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Bindings
-from omnillm.gateway.budgets import BudgetCalendar
+from omnillm.gateway.budget_calendar import BudgetCalendar
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.dispatch import Dispatch
 from omnillm.gateway.drain import Drains

@@ -3,7 +3,7 @@
 from random import Random
 
 from omnillm.admission.asks import Ask, Ticket, Wait
-from omnillm.clock import Clock
+from omnillm.clock import Clock, civil_day
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import Bindings, Pin
 from omnillm.gateway.bridge import Bridge, Bridges
@@ -111,16 +111,3 @@ class Settlement:
         if number != self._day_number:
             self._day_number, self._day = number, civil_day(number)
         return self._day
-
-
-def civil_day(days: int) -> str:
-    """Days since 1970-01-01 -> ISO date, in integers (proleptic Gregorian calendar, years counted from March)."""
-    days += 719_468
-    era, of_era = divmod(days, 146_097)
-    year_of_era = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
-    day_of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    shifted_month = (5 * day_of_year + 2) // 153
-    day = day_of_year - (153 * shifted_month + 2) // 5 + 1
-    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
-    year = year_of_era + era * 400 + (month <= 2)
-    return f"{year:04d}-{month:02d}-{day:02d}"

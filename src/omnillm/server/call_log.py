@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from omnillm.gateway.settlement import civil_day
+from omnillm.clock import civil_day
 from omnillm.money import format_usd
 from omnillm.records import RequestRow
 from omnillm.server.log_writer import LogWriter, Stream

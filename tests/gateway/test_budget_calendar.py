@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.gateway.budgets import BudgetCalendar, Scheduled
+from omnillm.gateway.budget_calendar import BudgetCalendar, Scheduled
 from omnillm.records import Balance
 
 DAY, HOUR = 86_400.0, 3_600.0
