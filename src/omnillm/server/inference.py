@@ -12,17 +12,14 @@ from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
 from omnillm.gateway.faults import client_status, fault_of, report_defect
 from omnillm.gateway.form import Form
-from omnillm.gateway.idempotency import Replay
 from omnillm.gateway.relay import Relay
-from omnillm.money import format_usd
-from omnillm.protocols.loss import short_form
 from omnillm.protocols.members import check_shape, read_members, with_model
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
-from omnillm.providers.heads import reply_fields
 from omnillm.providers.passing import Fields, tellable
 from omnillm.server.front.requests import Reply, Request
 from omnillm.server.paths import Route, without_prefix
+from omnillm.server.reply_fields import call_fields, replay_fields
 from omnillm.server.tags import merge_tags
 from omnillm.server.wiring import Wiring
 
@@ -176,11 +173,11 @@ async def respond(call: Call, wiring: Wiring, reply: Reply) -> None:
     """Serve one call. The relay is closed however this ends; a client that hangs up cancels the task that runs this."""
     relay = await wiring.engine.serve(call)
     if not isinstance(relay, Relay):  # what mostly comes is asked for: a struct is slow to say that it is something else
-        reply.send(relay.status, _replay_fields(relay), relay.body)
+        reply.send(relay.status, replay_fields(relay), relay.body)
         return
     try:
         if relay.whole is not None:
-            reply.send(200, _fields(relay, wiring.alerts, with_cost=True), relay.whole)
+            reply.send(200, call_fields(relay, wiring.alerts, with_cost=True), relay.whole)
         else:
             await _stream(relay, reply, wiring.alerts)
     except BaseException as error:
@@ -195,7 +192,7 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
     protocol = relay.case.call.protocol
     try:
         piece = await relay.read()
-        reply.start(200, _fields(relay, alerts, with_cost=False))
+        reply.start(200, call_fields(relay, alerts, with_cost=False))
         outlet = reply.outlet()
         while piece:
             reply.write(piece)
@@ -213,36 +210,3 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
         fault = fault_of(error, client_status(error, protocol), relay.case.request_id)
         reply.write(protocol.write_stream_fault(fault, relay.next_sequence))
     reply.end()
-
-
-def _replay_fields(replay: Replay) -> bytes:
-    retry = "x-should-retry: false\r\n" if replay.status >= 400 else ""
-    content_type = f"content-type: {replay.content_type}\r\n" if replay.content_type else ""
-    return (
-        f"{content_type}{retry}x-omnillm-request-id: {replay.request_id}\r\n"
-        f"x-omnillm-original-request-id: {replay.request_id}\r\nx-omnillm-idempotent-replay: true\r\nx-omnillm-cost-usd: 0\r\n"
-    ).encode()
-
-
-def _fields(relay: Relay, alerts: BudgetAlerts, *, with_cost: bool) -> bytes:
-    case = relay.case
-    call, ticket, lease = case.call, case.ticket, case.last_lease
-    own = (
-        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
-        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
-    )
-    if with_cost:
-        own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
-    if case.losses:
-        own += f"x-omnillm-loss: {short_form(case.losses)}\r\n"
-    if alerts.reached and (warned := alerts.header(call.caller.budgets)):
-        own += f"x-omnillm-budget-warning: {warned}\r\n"
-    if ticket is not None and (ticket.requests_limit or ticket.tokens_limit):
-        own += (
-            f"x-ratelimit-limit-requests: {ticket.requests_limit}\r\nx-ratelimit-remaining-requests: {ticket.requests_left}\r\n"
-            f"x-ratelimit-limit-tokens: {ticket.tokens_limit}\r\nx-ratelimit-remaining-tokens: {ticket.tokens_left}\r\n"
-        )
-    if call.protocol.is_native_only:
-        own += f"x-amzn-requestid: {case.request_id}\r\n"
-        return reply_fields(relay.upstream_headers, is_native=True) + own.encode()
-    return reply_fields(relay.upstream_headers) + own.encode()

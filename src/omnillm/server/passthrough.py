@@ -11,15 +11,12 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.errors import OmniError
-from omnillm.gateway.alerts import BudgetAlerts
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
-from omnillm.gateway.case import Case
 from omnillm.gateway.faults import fault_of, report_defect
 from omnillm.gateway.native.asks import NativeAsk, read_asked, without_credentials
 from omnillm.gateway.native.redirects import REDIRECTS
 from omnillm.gateway.native.relay import NativeRelay
-from omnillm.money import format_usd
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.auth_scheme import Query
 from omnillm.providers.endpoint import SIGNING, Endpoint
@@ -30,6 +27,7 @@ from omnillm.providers.paths import UPLOADS
 from omnillm.server.front.requests import Reply, Request
 from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import PREFIXES, protocol_of, split_provider
+from omnillm.server.reply_fields import native_fields
 from omnillm.server.tags import merge_tags
 from omnillm.server.uploads import Upload
 from omnillm.server.wiring import Wiring
@@ -148,11 +146,11 @@ async def respond(native: Native, request: Request, reply: Reply, clock: Clock) 
     )
     if native.asked.operation.lists and request.method == "GET":
         case, page = await wiring.native_lists.serve(call, asking)
-        reply.send(200, b"content-type: application/json\r\n" + _own_fields(case, wiring.alerts), _redirected(page, native, request))
+        reply.send(200, b"content-type: application/json\r\n" + native_fields(case, wiring.alerts), _redirected(page, native, request))
         return
     relay = await wiring.native_engine.serve(call, asking)
     try:
-        fields = reply_fields(relay.headers, is_native=True) + _own_fields(relay.case, wiring.alerts)
+        fields = reply_fields(relay.headers, is_native=True) + native_fields(relay.case, wiring.alerts)
         fields += _upload_field(native, relay, request) + _elsewhere_field(native, relay)
         if relay.whole is not None:
             reply.send(relay.status, fields, _redirected(relay.whole, native, request))
@@ -216,18 +214,6 @@ def _call(native: Native, request: Request, clock: Clock) -> Call:
         session=session_of(request.headers),
         tags=merge_tags(text_of(request.headers, b"x-omnillm-tags"), native.caller.tags),
     )
-
-
-def _own_fields(case: Case, alerts: BudgetAlerts) -> bytes:
-    lease = case.last_lease
-    own = (
-        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-key: {lease.key}\r\n"
-        f"x-omnillm-attempts: {case.attempts}\r\n"
-    )
-    if case.is_closed:
-        own += f"x-omnillm-cost-usd: {format_usd(case.cost_nanousd)}\r\n"
-    warned = alerts.header(case.call.caller.budgets)
-    return (own + (f"x-omnillm-budget-warning: {warned}\r\n" if warned else "")).encode()
 
 
 def _elsewhere_field(native: Native, relay: NativeRelay) -> bytes:

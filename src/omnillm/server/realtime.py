@@ -26,6 +26,7 @@ from omnillm.server.front.handshake import upgrade_required
 from omnillm.server.front.requests import Reply, Request
 from omnillm.server.inference import session_of, text_of, timeout_s
 from omnillm.server.paths import Route
+from omnillm.server.reply_fields import session_fields
 from omnillm.server.tags import merge_tags
 from omnillm.server.wiring import Wiring
 from omnillm.transport.websocket import Message, WebSocket
@@ -87,7 +88,7 @@ async def respond(opening: Opening, reply: Reply) -> None:
     model, intent = _asked(request.query)
     session = await opening.wiring.engine.converse(opening.call(model, intent=intent))
     try:
-        await _join(session, reply.switch(_fields(session)))
+        await _join(session, reply.switch(session_fields(session)))
     finally:
         session.close()
 
@@ -195,11 +196,3 @@ def _check_origin(request: Request, caller: Caller) -> None:
     origin = request.headers.get(b"origin")
     if origin is not None and not caller.name and not is_of_this_machine(origin.decode("latin-1")):
         raise Forbidden("A page of another host may not open sessions without a virtual key.", code="foreign_origin")
-
-
-def _fields(session: Session) -> bytes:
-    case, lease = session.case, session.attempt.lease
-    return (
-        f"x-omnillm-request-id: {case.request_id}\r\nx-omnillm-provider: {lease.provider}\r\nx-omnillm-model: {lease.model}\r\n"
-        f"x-omnillm-key: {lease.key}\r\nx-omnillm-attempts: {case.attempts}\r\n"
-    ).encode()
