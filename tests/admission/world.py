@@ -28,8 +28,8 @@ from omnillm.admission.controller import AdmissionController
 from omnillm.keys.circuit import CLOSED, HALF_OPEN
 from omnillm.keys.grant import NEVER_LEFT
 from omnillm.keys.outlook import Outlook, outlook
-from omnillm.keys.pattern import matches
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
+from omnillm.pattern import matches
 
 MODELS = ("m1", "m2", "x")
 CALLERS = ("", "rich", "poor", "flood")

@@ -6,8 +6,8 @@ from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import ModelLimits
 from omnillm.keys.group import MODELS_MOST, Group
-from omnillm.keys.pattern import matches
 from omnillm.outcome import Headroom, Verdict
+from omnillm.pattern import matches
 
 
 def leased(desk, label, model="m", tokens=1):

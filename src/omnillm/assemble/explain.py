@@ -8,7 +8,7 @@ from omnillm.assemble.system import system_dice
 from omnillm.config import configured
 from omnillm.config.settings import Settings
 from omnillm.money import format_usd
-from omnillm.routing.pattern import is_pattern
+from omnillm.pattern import is_pattern
 from omnillm.routing.target import ASKED, Explanation, parse_target
 
 

@@ -14,11 +14,11 @@ from omnillm.admission.asks import (
 from omnillm.config.settings import AuthSettings, BudgetSettings, KeySettings, ModelSettings, ProviderSettings, Settings, VirtualKeyTerms
 from omnillm.config.values import window_s
 from omnillm.errors import ConfigError
+from omnillm.pattern import is_allowed
 from omnillm.providers.auth_scheme import AuthScheme, Bearer, Entra, Header, Query
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.kinds import KINDS, Quirks, endpoint
 from omnillm.providers.places import base_url_of, placed
-from omnillm.routing.pattern import is_allowed
 from omnillm.routing.target import Route, parse_target
 from omnillm.secret import Secret
 

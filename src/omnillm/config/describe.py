@@ -14,7 +14,7 @@ from omnillm.config.settings import (
 )
 from omnillm.config.values import ROLLING, window_s
 from omnillm.money import format_usd
-from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
+from omnillm.pattern import is_allowed, is_pattern, matches
 from omnillm.routing.target import ASKED
 
 
@@ -82,7 +82,7 @@ def _key(key: KeySettings) -> str:
 def _asked(name: str, settings: Settings) -> str:
     """A name that a virtual key may ask for, and whether anything answers to it."""
     known = [*settings.models, *([] if settings.is_models_only else [f"{provider}/*" for provider in settings.providers])]
-    return name if "*" in name or any(Pattern(each).matches(name) for each in known) else f"{name} (there is none)"
+    return name if "*" in name or any(matches(each, name) for each in known) else f"{name} (there is none)"
 
 
 def _limits(**limits: int) -> str:

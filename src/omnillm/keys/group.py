@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from omnillm.keys.demand import KeyTerms
 from omnillm.keys.model_class import NO_LIMITS, Limits, ModelClass
-from omnillm.keys.pattern import matches
 from omnillm.limits.window import Window, resized
+from omnillm.pattern import matches
 
 if TYPE_CHECKING:
     from omnillm.keys.earmark import Earmark

@@ -8,7 +8,7 @@ from omnillm.keys.circuit import CLOSED, Circuit
 from omnillm.keys.demand import BreakerTerms, KeyTerms
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
-from omnillm.keys.pattern import matches
+from omnillm.pattern import matches
 
 LATENCY_WEIGHT = 0.2
 """Of the newest sample in the moving average."""

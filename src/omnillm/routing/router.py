@@ -9,9 +9,9 @@ import msgspec
 
 from omnillm.errors import BadRequest, Forbidden, UnknownModel
 from omnillm.keys.demand import Dice
+from omnillm.pattern import Pattern, is_allowed, is_pattern
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES
-from omnillm.routing.pattern import Pattern, is_allowed, is_pattern
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
 from omnillm.spelling import hint, nearest
 

@@ -29,6 +29,10 @@ class Pattern:
         return True
 
 
+def matches(pattern: str, name: str) -> bool:
+    return Pattern(pattern).matches(name)
+
+
 def is_pattern(text: str) -> bool:
     return "*" in text
 
@@ -36,4 +40,4 @@ def is_pattern(text: str) -> bool:
 def is_allowed(name: str, patterns: Iterable[str]) -> bool:
     """Tell whether `name` is among names and patterns; no pattern at all allows everything."""
     listed = tuple(patterns)
-    return not listed or name in listed or any(is_pattern(each) and Pattern(each).matches(name) for each in listed)
+    return not listed or name in listed or any(is_pattern(each) and matches(each, name) for each in listed)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.routing.pattern import Pattern, is_allowed
+from omnillm.pattern import Pattern, is_allowed
 
 
 @pytest.mark.parametrize(
