@@ -26,7 +26,8 @@ from omnillm import (
     ProviderEndpoint,
 )
 from omnillm.config.settings import PricingSettings
-from omnillm.gateway.native.batch_lines import Results, uploaded_lines
+from omnillm.gateway.native.batch_lines import uploaded_lines
+from omnillm.gateway.native.batch_results import Results
 from omnillm.library.prices import price_settings
 from omnillm.providers.kinds import KINDS
 from omnillm.testing import FAULTS, Behaviour, FakeProvider

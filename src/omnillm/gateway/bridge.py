@@ -13,7 +13,7 @@ from omnillm.admission.asks import Lease
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.bindings import Pin, pinned
 from omnillm.gateway.bound_reasoning import has_bound, issuers_in, pin_of, proven, ticket, without_bound
-from omnillm.gateway.call import GENERATE, Call
+from omnillm.gateway.call import Call
 from omnillm.model.message import Issuer
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical, transcode
@@ -25,6 +25,7 @@ from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.token_counts import count_request
+from omnillm.providers.paths import GENERATE
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
 

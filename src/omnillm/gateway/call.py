@@ -13,11 +13,6 @@ from omnillm.protocols.members import has_repeated_members, read_members, spelli
 from omnillm.protocols.outline import Outline
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 
-GENERATE: Final = "generate"
-COUNT_TOKENS: Final = "count_tokens"
-REALTIME: Final = "realtime"
-"""A live session over WebSocket."""
-
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who a request was authenticated as: a virtual key with its limits and budget scopes."""

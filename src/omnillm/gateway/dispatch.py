@@ -16,7 +16,6 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import COUNT_TOKENS, REALTIME
 from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import budget_error
@@ -25,6 +24,7 @@ from omnillm.gateway.upstream import Credential, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
+from omnillm.providers.paths import COUNT_TOKENS, REALTIME
 from omnillm.transport.client import Exchange, HttpClient
 
 ERROR_BODY_LIMIT = 1024 * 1024

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from omnillm.errors import BadRequest, BudgetExceeded
 from omnillm.gateway.bridge import Bridge
-from omnillm.gateway.call import GENERATE, REALTIME, Call, has_ambiguous_body
+from omnillm.gateway.call import Call, has_ambiguous_body
 from omnillm.gateway.extras import NO_EXTRAS, Extras, extras_of
 from omnillm.gateway.family_bridge import FamilyBridge
 from omnillm.gateway.price_book import PriceBook
@@ -20,6 +20,7 @@ from omnillm.protocols.extras import Served
 from omnillm.protocols.priced import served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.sessions.registry import SESSIONS
+from omnillm.providers.paths import GENERATE, REALTIME
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
 

@@ -9,7 +9,7 @@ from omnillm.clock import Clock
 from omnillm.errors import NoAvailableKey
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.bridge import Bridged
-from omnillm.gateway.call import COUNT_TOKENS, Call
+from omnillm.gateway.call import Call
 from omnillm.gateway.quote import Quote
 from omnillm.gateway.wording import Wording, splice
 from omnillm.protocols.protocol import Protocol
@@ -18,6 +18,7 @@ from omnillm.protocols.sessions.session import SessionProtocol
 from omnillm.protocols.token_counts import read_count, write_count
 from omnillm.providers.endpoint import SSE, Counter, Endpoint
 from omnillm.providers.heads import Sender
+from omnillm.providers.paths import COUNT_TOKENS
 from omnillm.providers.url_rule import session_name
 from omnillm.transport.client import Origin, Outgoing
 from omnillm.transport.spool import Body

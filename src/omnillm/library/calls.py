@@ -6,7 +6,7 @@ from omnillm.assemble import Program
 from omnillm.endpoints.api import ApiRequest
 from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
-from omnillm.gateway.call import REALTIME, Call, Caller, affinity_of, read_idempotency_key
+from omnillm.gateway.call import Call, Caller, affinity_of, read_idempotency_key
 from omnillm.library import families
 from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, encoded, ledger_text, unknown_provider
 from omnillm.library.realtime import read_opening
@@ -18,6 +18,7 @@ from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.protocol_names import parse_protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.families import FAMILIES
+from omnillm.providers.paths import REALTIME
 
 
 class Calls:

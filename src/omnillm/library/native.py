@@ -11,7 +11,7 @@ from omnillm.assemble import Program
 from omnillm.errors import BadRequest, Forbidden, UpstreamLost
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.bindings import Pin
-from omnillm.gateway.call import REALTIME, Call, Caller
+from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import Case
 from omnillm.gateway.native.asks import NativeAsk, check_written, read_asked, without_credentials
 from omnillm.gateway.native.relay import NativeRelay
@@ -36,7 +36,7 @@ from omnillm.providers.families import FAMILIES, STREAMS
 from omnillm.providers.heads import NATIVE_RETURNED, RETURNED
 from omnillm.providers.native import UNLISTED, UPLOAD, Asked, Operation
 from omnillm.providers.own_paths import operation_at
-from omnillm.providers.paths import UPLOADS
+from omnillm.providers.paths import REALTIME, UPLOADS
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
 UPLOAD_URL: Final = "x-goog-upload-url"

@@ -1,8 +1,14 @@
 """The paths of operations below a base URL: "generate", "count_tokens", "models", "realtime", and those of the endpoint families."""
 
+from typing import Final
+
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.families import FAMILY_PATHS
 
+GENERATE: Final = "generate"
+COUNT_TOKENS: Final = "count_tokens"
+REALTIME: Final = "realtime"
+"""A live session over WebSocket."""
 PATHS = {
     (OPENAI_CHAT, "generate"): "/chat/completions",
     (OPENAI_CHAT, "models"): "/models",

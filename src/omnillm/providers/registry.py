@@ -12,13 +12,11 @@ from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES, FAMILY_PATHS, SERVED, STREAMS, format_for, formats_of
 from omnillm.providers.kinds import KINDS
 from omnillm.providers.native import PLANNED, Metering, Operation, operations
-from omnillm.providers.paths import GEMINI_METHODS
+from omnillm.providers.paths import COUNT_TOKENS, GEMINI_METHODS, GENERATE, REALTIME
 
 Level = Literal["native", "compatible", "planned"]
 GENERATION: Final = "generation"
 NATIVE: Final = "native"
-COUNT_TOKENS: Final = "count_tokens"
-REALTIME: Final = "realtime"
 
 
 class Support(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +83,7 @@ def _inference(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
         return
     for protocol in profile.protocols:
         for family, mode in _INFERENCE.items():
-            operation = "generate" if family == GENERATION else COUNT_TOKENS
+            operation = GENERATE if family == GENERATION else COUNT_TOKENS
             if not profile.has_path(protocol, operation):
                 continue
             collection = "" if profile.cloud_paths else "/models"

@@ -12,11 +12,10 @@ from omnillm.keys.demand import Dice
 from omnillm.pattern import Pattern, is_allowed, is_pattern
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES
+from omnillm.providers.paths import COUNT_TOKENS, GENERATE
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
 from omnillm.spelling import hint, nearest
 
-GENERATE = "generate"
-COUNT_TOKENS = "count_tokens"
 LONGEST_NAME = 256
 MOST_KNOWN = 4096
 """Asked names remembered; strangers can ask for any number."""
@@ -54,7 +53,7 @@ class Router:
         self._choices: dict[tuple[str, str, str], Choice] = {}
         self._permitted: set[tuple[str, tuple[str, ...]]] = set()
 
-    def plan(self, model: str, *, protocol: str, operation: str = "generate", allowed: tuple[str, ...] = (), provider: str = "") -> Plan:
+    def plan(self, model: str, *, protocol: str, operation: str = GENERATE, allowed: tuple[str, ...] = (), provider: str = "") -> Plan:
         """Return the targets in the order in which to try them, each with the protocol that it will be spoken to in.
 
         `protocol`: the client's; what a target cannot be asked in it, it is asked in its own, if it is a generation. `allowed`: the
@@ -114,7 +113,7 @@ class Router:
         """Whether a call for this name would have a target: many more names than can be listed."""
         return is_allowed(model, allowed) and self._match(model) is not None
 
-    def explain(self, model: str, *, protocol: str = "", operation: str = "generate") -> Explanation:
+    def explain(self, model: str, *, protocol: str = "", operation: str = GENERATE) -> Explanation:
         """Tell which rule matched and what became of each target; `protocol` "": whatever the client speaks."""
         match = self._match(model)
         if match is None:

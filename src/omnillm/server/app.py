@@ -9,10 +9,11 @@ import msgspec
 
 from omnillm.clock import Clock
 from omnillm.errors import CallerFault, Forbidden, MethodNotAllowed, OmniError
-from omnillm.gateway.call import REALTIME, Caller
+from omnillm.gateway.call import Caller
 from omnillm.gateway.counters import Counters
 from omnillm.gateway.form import Form
 from omnillm.protocols.protocol import Protocol
+from omnillm.providers.paths import REALTIME
 from omnillm.server import inference, models, passthrough, realtime
 from omnillm.server.front.requests import Rendered, Reply, Request
 from omnillm.server.inference import CallHead

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.alerts import BudgetAlerts
-from omnillm.gateway.call import COUNT_TOKENS, Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
+from omnillm.gateway.call import Call, Caller, IdempotencyKey, affinity_of, read_idempotency_key
 from omnillm.gateway.faults import client_status, fault_of, report_defect
 from omnillm.gateway.form import Form
 from omnillm.gateway.relay import Relay
@@ -17,6 +17,7 @@ from omnillm.protocols.members import check_shape, read_members, with_model
 from omnillm.protocols.outline import outline
 from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.passing import Fields, tellable
+from omnillm.providers.paths import COUNT_TOKENS
 from omnillm.server.front.requests import Reply, Request
 from omnillm.server.paths import Route, without_prefix
 from omnillm.server.reply_fields import call_fields, replay_fields

@@ -4,13 +4,12 @@ import msgspec
 
 from omnillm.endpoints.format import EMBEDDINGS, Format
 from omnillm.endpoints.registry import FORMATS
-from omnillm.gateway.call import COUNT_TOKENS, GENERATE, REALTIME
 from omnillm.protocols.protocol import Protocol
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FORM_OPERATIONS
 from omnillm.providers.own_paths import operation_at
-from omnillm.providers.paths import GEMINI_FORMATS, GEMINI_SESSIONS
+from omnillm.providers.paths import COUNT_TOKENS, GEMINI_FORMATS, GEMINI_SESSIONS, GENERATE, REALTIME
 
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]

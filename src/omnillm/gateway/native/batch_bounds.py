@@ -11,7 +11,7 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, OmniError
 from omnillm.gateway.bindings import OBJECT_KEPT_S
-from omnillm.gateway.call import GENERATE, Call
+from omnillm.gateway.call import Call
 from omnillm.gateway.extras import NO_EXTRAS
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.asks import NativeAsk
@@ -26,6 +26,7 @@ from omnillm.protocols.protocol import Members
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, OPENAI_RESPONSES
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.native import BATCH
+from omnillm.providers.paths import GENERATE
 from omnillm.records import Binding, Posting
 from omnillm.routing.target import Plan, Target
 

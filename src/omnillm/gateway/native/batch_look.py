@@ -13,8 +13,8 @@ from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call, Caller
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.native.asks import NativeAsk
-from omnillm.gateway.native.batch_lines import Results
 from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.engine import NativeEngine
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE

@@ -18,7 +18,7 @@ from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.batch_bounds import BATCH_TIER, NOTE, noted
-from omnillm.gateway.native.batch_lines import Group, Results, Together
+from omnillm.gateway.native.batch_results import Group, Results, Together
 from omnillm.gateway.native.watch import usage_of
 from omnillm.gateway.price_book import PriceBook
 from omnillm.outcome import Verdict

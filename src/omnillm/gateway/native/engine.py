@@ -18,8 +18,8 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.dispatch import Dispatch, authenticate, read_error, renewed
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds
-from omnillm.gateway.native.batch_lines import Results
 from omnillm.gateway.native.batch_money import BatchMoney
+from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.names import (
     Named,
     check_readable,

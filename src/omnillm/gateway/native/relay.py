@@ -13,7 +13,7 @@ import msgspec
 from omnillm.admission.asks import Lease
 from omnillm.errors import OmniError, Unavailable, UpstreamLost, UpstreamTimeout
 from omnillm.gateway.case import ABORTED, CLIENT_CLOSED, SUCCESS, Case
-from omnillm.gateway.native.batch_lines import Results
+from omnillm.gateway.native.batch_results import Results
 from omnillm.gateway.native.watch import NativeWatch, Watch, usage_of, watch_of
 from omnillm.outcome import Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
