@@ -5,10 +5,10 @@ from pathlib import Path
 
 import typer
 
+from omnillm.cli.options import CONFIG
 
-def check(
-    config: Path = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file."),
-) -> None:
+
+def check(config: Path = CONFIG) -> None:
     """Validate the configuration without starting, and print what is in force."""
     from omnillm.assemble import unpriced
     from omnillm.assemble.service import try_out

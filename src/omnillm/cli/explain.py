@@ -6,12 +6,14 @@ from pathlib import Path
 import msgspec
 import typer
 
+from omnillm.cli.options import AS_JSON, CONFIG
+
 
 def explain(
     model: str = typer.Argument(help="A model name, as a client would ask for it."),
-    config: Path = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file."),
+    config: Path = CONFIG,
     protocol: str = typer.Option("", "--protocol", help="Of the client; empty: any."),
-    as_json: bool = typer.Option(False, "--json", help="For programs."),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Show where a call for MODEL would go, and why."""
     from omnillm.assemble import explain_model

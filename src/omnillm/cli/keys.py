@@ -7,6 +7,7 @@ from urllib.parse import quote
 import typer
 
 from omnillm.cli.columns import show as show_columns
+from omnillm.cli.options import AS_JSON
 
 PATH = "/admin/v1/virtual-keys"
 PAGE_KEYS = 1000
@@ -15,7 +16,6 @@ app = typer.Typer(help="Virtual keys: what clients call with. Asks the running s
 NAME: Any = typer.Argument(help="Of the virtual key.")
 URL: Any = typer.Option("http://127.0.0.1:4000", "--url", envvar="OMNILLM_URL", help="Of the server, or of its admin listener.")
 ADMIN_KEY: Any = typer.Option("", "--admin-key", envvar="OMNILLM_ADMIN_KEY", show_default=False, help="server.admin_key.")
-AS_JSON: Any = typer.Option(False, "--json", help="For programs.")
 MODEL: Any = typer.Option([], "--model", help="A name or pattern that it may ask for; again for more. None: all.")
 RPM: Any = typer.Option("", "--rpm", help="Requests in any 60 seconds.")
 TPM: Any = typer.Option("", "--tpm", help="Tokens in any 60 seconds.")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 CONFIG = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file, whose store.url is read.")
 LEDGER = typer.Option(None, "--ledger", help="The ledger's file itself, or its URL; no configuration is read then.")
-AS_JSON = typer.Option(False, "--json", help="For programs.")
-AS_CSV = typer.Option(False, "--csv", help="For spreadsheets.")
 
 
 def looking(config: Path, ledger: str | None) -> "AbstractContextManager[Connection]":

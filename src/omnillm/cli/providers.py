@@ -4,7 +4,7 @@ import msgspec
 import typer
 
 from omnillm.cli.columns import show
-from omnillm.cli.ledger import AS_JSON
+from omnillm.cli.options import AS_JSON
 
 
 def providers(

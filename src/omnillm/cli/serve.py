@@ -4,12 +4,10 @@ import os
 import signal
 from pathlib import Path
 
-import typer
+from omnillm.cli.options import CONFIG
 
 
-def serve(
-    config: Path = typer.Option(Path("omnillm.yaml"), "--config", "-c", help="The configuration file."),
-) -> None:
+def serve(config: Path = CONFIG) -> None:
     """Serve until SIGTERM; SIGHUP applies a changed configuration."""
     import uvloop
 

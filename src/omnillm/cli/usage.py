@@ -8,7 +8,8 @@ import msgspec
 import typer
 
 from omnillm.cli.columns import show
-from omnillm.cli.ledger import AS_CSV, AS_JSON, CONFIG, LEDGER, looking
+from omnillm.cli.ledger import CONFIG, LEDGER, looking
+from omnillm.cli.options import AS_CSV, AS_JSON
 
 if TYPE_CHECKING:
     from omnillm.records import UsageRow

@@ -7,10 +7,7 @@ import typer
 from omnillm.cli.ledger import CONFIG, LEDGER, looking, prices
 
 
-def verify(
-    config: Path = CONFIG,
-    ledger: str | None = LEDGER,
-) -> None:
+def verify(config: Path = CONFIG, ledger: str | None = LEDGER) -> None:
     """Replay the ledger, of a running gateway too, and prove balances and costs: exit code 1 and a line for each problem, or 0."""
     from omnillm.pricing.reference import Reference
     from omnillm.stores import verification
