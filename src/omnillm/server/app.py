@@ -44,7 +44,7 @@ class Surface(enum.Flag):
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
-    """What `open` found out of a request that is no inference call. `route`: of a live session; neither that nor a caller: operations."""
+    """What `open` found out about any other request. With a route: a live session; with a caller alone: the model list; else operations."""
 
     route: Route | None
     caller: Caller | None
@@ -126,7 +126,7 @@ class App:
         return self.wiring.authenticator.authenticate(request.headers, request.query, self._clock.wall())
 
     def _own_route(self, request: Request) -> Route | None:
-        """Of a provider's own path for inference: below its name, or the drop-in prefix that stands for it."""
+        """The route of a provider's own path for inference, below the provider's name or the drop-in prefix that stands for it."""
         place = passthrough.place_of(request, self.wiring)
         return None if place is None else provider_route(place.provider, self.wiring.endpoints[place.provider], place.path)
 
@@ -141,7 +141,7 @@ class App:
         raise CallerFault(f"There is nothing at {path[:200]!r}{_where_instead(path)}.", code="not_found", status=404)
 
     def respond(self, request: Request, reply: Reply) -> Coroutine[Any, Any, None]:
-        """Of each kind of request its own: no frame of this one stands around it."""
+        """The coroutine of whoever answers this kind of request: none of this class stands around it."""
         context = request.context
         if isinstance(context, CallHead):
             return inference.respond(inference.read_call(request, context, self._clock), context.wiring, reply)

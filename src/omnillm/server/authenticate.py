@@ -33,7 +33,7 @@ def _secret_in(query: str) -> bytes:
 
 
 class Authenticator:
-    """Holds only keyed digests of virtual keys; an unknown secret and a wrong one are told apart by nobody."""
+    """Holds only keyed digests of virtual keys. Nobody can tell a secret that is unknown from one that is wrong."""
 
     def __init__(self, callers: Mapping[bytes, Caller], *, pepper: bytes, anonymous: Caller | None) -> None:
         """`callers` by `digest(pepper, secret)`, and they may change while this looks at them.
@@ -55,7 +55,7 @@ class Authenticator:
         return self.recognise(self.credential(headers, query), wall)
 
     def recognise(self, credential: bytes, wall: float) -> Caller:
-        """Whose a digest is now."""
+        """Whose digest it is now."""
         # A digest keyed with the pepper is looked up, so the time of the look-up tells nothing about any secret.
         caller = self._callers.get(credential)
         if caller is None:
@@ -69,12 +69,12 @@ class Authenticator:
         return self._callers.get(credential, self._anonymous) is caller and wall < caller.expires_wall
 
     def holder(self, headers: Mapping[bytes, bytes], query: str) -> bytes:
-        """What a request that was let in is known by later, when it bears no credential any more: its digest; b"": it was anybody's."""
+        """How the sender of a request is known later, in requests that bear no credential (`caller_of`). b"": nobody needed one."""
         credential = self.credential(headers, query)
         return credential if credential in self._callers else b""
 
     def caller_of(self, holder: bytes, wall: float) -> Caller:
-        """Who such a request is now. Unauthenticated: nobody; the virtual key was revoked, rotated or taken out, or has expired."""
+        """Who a `holder` is now. Unauthenticated: the virtual key was revoked, rotated or taken out, or has expired."""
         caller = self._callers.get(holder) if holder else self._anonymous
         if caller is None:
             raise Unauthenticated(_ENDED)
@@ -82,9 +82,9 @@ class Authenticator:
 
 
 class AdminAuthenticator:
-    """The admin key, compared in constant time. Without one configured, operations are open on loopback only, and to no web page:
+    """The admin key, compared in constant time. Without one configured, operations are open on loopback only, and to no web page.
 
-    whoever owns a name can let it point here (DNS rebinding), and any page can send a POST here.
+    (A web page could reach loopback: whoever owns a name can let it point here, by DNS rebinding, and any page can send a POST.)
     """
 
     def __init__(self, admin_key: bytes | None) -> None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 LOG = logging.getLogger("omnillm.server")
 MOST_BYTES: Final = 4 * 1024 * 1024
-"""That wait to be written; what comes on top is dropped."""
+"""That may wait to be written; lines beyond that are dropped, and counted."""
 LAST_S: Final = 1.0
 """How long the end waits for a reader who does not read."""
 
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
 
 class LogWriter:
-    """`write` and `close` are the loop's, `_run` the thread's; a count is added to by one of them only."""
+    """The event loop calls `write` and `close`; `_run` is the thread. Each of the counts is changed by one of the two only."""
 
     def __init__(self, stream: Stream, *, name: str = "call log", most_bytes: int = MOST_BYTES) -> None:
         """`name`: of what is written, for whoever reads that some of it was not."""

@@ -26,13 +26,13 @@ FAILURE_LABELS = [*KEY_LABELS, "verdict"]
 def read_metrics(
     counters: Counters, keys: Sequence[KeySnapshot], *, is_ledger_healthy: bool, log_lines_dropped: int, names_callers: bool
 ) -> list[Metric]:
-    """What changes while it is read, as it stands. `names_callers` is False for a reader who may not know tenants' names."""
+    """Those that calls change all the time: read on the event loop. `names_callers`: the reader may know the names of virtual keys."""
     callers = _callers(counters) if names_callers else ()
     return [*_calls(counters), *callers, *_keys(keys), _ledger(is_ledger_healthy), _log(log_lines_dropped)]
 
 
 def render_metrics(read: list[Metric], budgets: Sequence[BudgetSnapshot]) -> bytes:
-    """In any thread: with ten thousand virtual keys' budgets it takes a quarter of a second. `budgets` are empty for such a reader."""
+    """To be called in a thread: with the budgets of ten thousand virtual keys it takes a quarter of a second."""
     registry = CollectorRegistry()
     registry.register(_Snapshot([*read, *_budgets(budgets)]))
     return generate_latest(registry)

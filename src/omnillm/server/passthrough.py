@@ -45,9 +45,9 @@ ROOTS: Final[tuple[tuple[str, str], ...]] = (
     ("/upload/", "gemini"),
     ("/download/", "gemini"),
 )
-"""Paths without a prefix, and which prefix they stand for; with the fields of another SDK, its own."""
+"""Paths without a prefix -> the prefix that they stand for, unless the header fields are those of another SDK."""
 VERSIONS: Final[tuple[tuple[str, str], ...]] = (("/v1/", "openai"), ("/v1beta/", "gemini"))
-"""Where whatever else a provider's table has, or its `passthrough` opens, stands without a prefix; of another SDK, its own."""
+"""As `ROOTS`, for every other path that is in the provider's table or that its `passthrough` opens."""
 RESULTS_URL: Final = re.compile(rb'("results_url"\s*:\s*")https?://[^/"]+')
 UPLOAD_URL: Final = b"x-goog-upload-url"
 
@@ -60,7 +60,7 @@ class Native(msgspec.Struct, frozen=True, gc=False):
     asked: Asked
     caller: Caller
     holder: bytes
-    """Of the caller, for the upload that goes on with it."""
+    """How the caller is known when an upload goes on that this call begins (`Authenticator.holder`)."""
     wiring: Wiring
     upload: Upload | None = None
 
@@ -73,7 +73,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 def place_of(request: Request, wiring: Wiring) -> Place | None:
-    """Which provider's words a request speaks; None: nobody's, or nobody was named for them."""
+    """The provider whose own path this is; None: it is nobody's, or the configuration names no provider for it."""
     path = request.path
     below = split_provider(path)
     if below is not None:
@@ -94,7 +94,7 @@ def place_of(request: Request, wiring: Wiring) -> Place | None:
 
 
 def _spoken(request: Request) -> str:
-    """Whose SDK it is, by its own fields: `/v1/files` is a path of all three."""
+    """The prefix of the SDK that sent it, by its own header fields (`/v1/files` is a path of all three); "": that they do not tell."""
     headers = request.headers
     if b"anthropic-version" in headers:
         return "anthropic"
@@ -172,7 +172,7 @@ def _redirected(body: bytes, native: Native, request: Request) -> bytes:
 
 
 def _here(native: Native, request: Request, prefix: str) -> str:
-    """Our own address, as the client wrote it. A proxy's word for https is believed: nobody but the asker is told the result."""
+    """Our own address, as the client wrote it. What a proxy says of https is believed: only whoever asks is told the result."""
     is_https = native.wiring.scheme == "https" or request.headers.get(b"x-forwarded-proto") == b"https"
     return f"{'https' if is_https else 'http'}://{request.headers.get(b'host', b'').decode('latin-1')}{quote(prefix)}"
 

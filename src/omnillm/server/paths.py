@@ -14,11 +14,11 @@ from omnillm.providers.paths import COUNT_TOKENS, GEMINI_FORMATS, GEMINI_SESSION
 CHAT, RESPONSES = PROTOCOLS["openai_chat"], PROTOCOLS["openai_responses"]
 MESSAGES, GEMINI = PROTOCOLS["anthropic_messages"], PROTOCOLS["gemini_generate_content"]
 CONVERSE = PROTOCOLS["bedrock_converse"]
-BEDROCKS = ("/model/", "/guardrail/", "/guardrail-checks/", "/async-invoke")
-"""How paths of Bedrock's begin."""
+BEDROCK_PATHS = ("/model/", "/guardrail/", "/guardrail-checks/", "/async-invoke")
+"""How Bedrock's paths begin."""
 CLAUDE_ON_VERTEX = "/publishers/anthropic/"
-GOOGLES = ("/v1alpha/", "/v1beta/", "/v1beta1/", "/v1/projects/", "/ws/google.")
-"""How paths of Google's begin, and of nobody else's."""
+GOOGLE_PATHS = ("/v1alpha/", "/v1beta/", "/v1beta1/", "/v1/projects/", "/ws/google.")
+"""How Google's paths begin, and nobody else's."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,10 +149,10 @@ def protocol_of(path: str, headers: dict[bytes, bytes]) -> Protocol:
     route = inference_route(path)
     if route is not None:
         return route.protocol
-    if path.startswith(BEDROCKS):
+    if path.startswith(BEDROCK_PATHS):
         return CONVERSE
     if path.startswith("/v1/messages") or CLAUDE_ON_VERTEX in path or b"anthropic-version" in headers:
         return MESSAGES
-    if path.startswith(GOOGLES) or ":" in path or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers:
+    if path.startswith(GOOGLE_PATHS) or ":" in path or b"x-goog-api-key" in headers or b"x-goog-api-client" in headers:
         return GEMINI
     return RESPONSES if path.startswith("/v1/responses") else CHAT

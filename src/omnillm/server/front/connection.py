@@ -30,6 +30,7 @@ LINGER_S = 5.0
 So long, too, an idle client has to return TLS's farewell."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 UNREADABLE = Request(method="", path="", http_minor=1, is_last=True)
+"""Stands for a request whose head could not be read: something has to be answered."""
 
 
 class Connection(asyncio.Protocol):
@@ -83,7 +84,7 @@ class Connection(asyncio.Protocol):
             self._refuse(error if isinstance(error, OmniError) else report_unforeseen(error))
 
     def eof_received(self) -> bool:
-        """A hang-up. Nothing more is written, but for a reply that was complete: True, while its rest is still ours to send."""
+        """The client hangs up. Only a reply that is already complete is still sent; True keeps the transport open as long as that takes."""
         is_answered = self._reply is None or self._reply.is_ended
         self._cancel()
         if is_answered:
@@ -278,11 +279,11 @@ class Connection(asyncio.Protocol):
         self.cut()
 
     def forget_head(self) -> None:
-        """What the newest head led to is the application's no more: the next one is read anew."""
+        """Forget what the newest head led to: the next one is read anew, even if it is the same."""
         self._heads.forget()
 
     def _cancel(self) -> None:
-        """Cancel the task once; what it still does belongs to the front, not to this connection."""
+        """Cancel the task, once. The front waits for what it still does."""
         task = self._task
         self._task = self._heads.request = self._reply = None
         if task is not None:

@@ -68,7 +68,7 @@ class Crowd:
         """Done when nothing is left; made by whoever waits for that."""
 
     def enter(self, member: Member) -> int:
-        """By how many there are too many now."""
+        """Count one more; returns by how many there are too many now."""
         self.connections.add(member)
         self.deadlines.add(member)
         return len(self.connections) - self.limits.connections
@@ -79,7 +79,7 @@ class Crowd:
         self.check_gone()
 
     def cancel(self, task: asyncio.Task[None]) -> None:
-        """What it still does belongs to the front, not to its connection."""
+        """Cancel a task whose connection goes away. Whoever waits for the end of the front waits for what it still does."""
         self.ending.add(task)
         task.add_done_callback(self.forget_task)
         task.cancel()
@@ -94,7 +94,7 @@ class Crowd:
 
 
 def open_websocket(crowd: Crowd, *, on_lost: Callable[[Exception | None], None], on_hold: Callable[[int], bool]) -> WebSocket:
-    """The front's side of one, which adopts a connection's socket."""
+    """The server's end of a WebSocket, to be given a connection's socket (`adopt`)."""
     socket = WebSocket(
         Side.SERVER,
         clock=crowd.clock,

@@ -14,10 +14,11 @@ from omnillm.transport.timeouts import Deadlines
 
 BACKLOG = 4096
 LAST_S = 1.0
+"""Seconds from the end of a drain's grace to the cut, where somebody answers what still runs."""
 
 
 class Front:
-    """Serves one application on any number of listening sockets. `due` and `expire` are for the date and for the end of a drain."""
+    """Serves one application on any number of listening sockets. Watched by the deadlines: it writes the date anew, and ends a drain."""
 
     def __init__(self, application: Application, *, clock: Clock, deadlines: Deadlines, limits: FrontLimits | None = None) -> None:
         self._crowd = Crowd(application, clock, deadlines, limits or FrontLimits())
@@ -65,7 +66,7 @@ class Front:
     async def drain(self, grace_s: float, *, on_over: Callable[[], None] | None = None) -> None:
         """Accept nothing more, close what is idle, let running requests end within `grace_s`, then cut them. Returns when all are gone.
 
-        `on_over` ends them in their own words, before: who has still not ended `LAST_S` after it is cut.
+        `on_over` is called when the grace is over, so that what still runs can be answered; whatever has not ended `LAST_S` later is cut.
         """
         crowd = self._crowd
         self._on_over = on_over
@@ -79,7 +80,7 @@ class Front:
         crowd.deadlines.discard(self)
 
     def forget_heads(self) -> None:
-        """The application answers from something else now: what heads led to before is held no longer, also by who is idle."""
+        """The application answers from something else now (a new configuration): forget what heads led to, on every connection."""
         self._crowd.heads.forget()
         for connection in self._crowd.connections:
             connection.forget_head()
@@ -91,7 +92,7 @@ class Front:
         self._cut_all()
 
     def expire(self, now: float) -> None:
-        """Once a second the date is written anew."""
+        """Write the date anew, once a second; end the grace of a drain when it is over."""
         crowd = self._crowd
         crowd.date_field = f"date: {formatdate(crowd.clock.wall(), usegmt=True)}\r\n".encode()
         if now >= self._ends_at:

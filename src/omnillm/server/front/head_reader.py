@@ -25,9 +25,9 @@ class HeadReader:
         self._crowd = crowd
         self._peer = peer
         self._known: KnownHead | None = None
-        """The newest head, if it is worth knowing; one that others brought before, from its second time in a row on."""
+        """The newest head, if it is worth knowing; one that other connections brought before, once it came here twice in a row."""
         self._digest = b""
-        """Of the newest one that is not known here."""
+        """Of the newest head that the front knows and this connection does not yet."""
         self.input = b""
         self.request: Request | None = None
         """The newest, until it is answered: of what an error is told."""
@@ -47,11 +47,11 @@ class HeadReader:
         return self._find(data, begun)
 
     def forget(self) -> None:
-        """What the newest head led to."""
+        """Forget what the newest head led to."""
         self._known = None
 
     def _find(self, data: bytes, begun: int) -> Request | None:
-        """As `feed`, of a head that is not the newest one again; the first `begun` bytes do not hold all of it."""
+        """As `feed`, where it is not the newest head again. The first `begun` bytes were here before, and are no whole head."""
         start = begun - 3 if begun > 3 else 0
         if data[0] == CR and data.startswith(b"\r\n"):  # one empty line before a request is old clients' habit
             data, start = data[2:], 0
@@ -65,7 +65,7 @@ class HeadReader:
         return request
 
     def _check_beginning(self, data: bytes, start: int) -> None:
-        """Of what came before `start` it is known that each of its lines ends as it should."""
+        """Refuse what can be no head, before it is whole. The lines before `start` were checked when they came."""
         most = self._crowd.limits.header_bytes
         if data.startswith(TLS):
             raise BadRequest("This port speaks plain HTTP, and was greeted in TLS: ask at http://, or configure server.tls.")
@@ -77,7 +77,7 @@ class HeadReader:
             raise oversized(data, most)
 
     def _open(self, head: bytes) -> Request:
-        """A head that is not this connection's newest: another one's, perhaps, or nobody's yet."""
+        """The request of a head that is not this connection's newest: perhaps the front knows it, else it is read."""
         crowd = self._crowd
         sighting = crowd.heads.find(head)
         if sighting is None:

@@ -46,7 +46,7 @@ class KnownHead:
             context=request.context,
         )
         self.end = 0
-        """Where the head ended that came last, in the input that it began."""
+        """Where in the input the head ends that `match` found last."""
 
     def match(self, data: bytes) -> Request | None:
         """The request, if `data` begins with this head, whatever length it says; None: with another head, or not with all of it yet."""
@@ -62,7 +62,7 @@ class KnownHead:
 
 
 class Kept(Entry, frozen=True, gc=False):
-    """How a head was read, which is the same for most clients of a path and shared by them; and the context that it led to, its own."""
+    """What is kept of a head: how it was read, one object for all that read alike, and the context that it led to."""
 
     request: Request
     context: object
@@ -74,7 +74,7 @@ class Sighting(Struct, frozen=True, gc=False):
     digest: bytes
     """Keyed, of all but the digits of its length."""
     start: int
-    """Where those stand in it, and `end`."""
+    """The digits of its length are `head[start:end]`."""
     end: int
     request: Request | None = None
     """What a request is that comes with it; None: of this head nothing is known yet."""
@@ -109,13 +109,13 @@ class KnownHeads:
         return len(self._known)
 
     def forget(self) -> None:
-        """None of them leads where it did."""
+        """Forget where all of them led."""
         self._known.clear()
 
     def find(self, head: bytes) -> Sighting | None:
         """What is known of it. None: it is not worth knowing, for it is too long, or has no length in its usual form.
 
-        What stands before the digits ends with the first `LENGTH` there is, so both sides of them together name one place of the cut.
+        The digits are left out of the digest, and no other head has the same: they always begin behind the first `LENGTH` that there is.
         """
         if len(head) > self._longest:
             return None
@@ -135,8 +135,8 @@ class KnownHeads:
     def keep(self, sighting: Sighting, head: bytes, request: Request) -> KnownHead | None:
         """`head` was read, and led to `request`, of which the application said that it may be kept.
 
-        So it will again, with any length: for the connection that brought it at once, for all of them from its second time on. None: its
-        length is spelt as few are, and it is read each time.
+        It will lead there again, with any length. The connection that brought it knows it at once, all others from its second time on.
+        None: its length is spelt in an unusual way (with zeros before it), and it is read each time.
         """
         digest = sighting.digest
         if head[sighting.start : sighting.end] != b"%d" % request.length:

@@ -28,7 +28,7 @@ class Outflow:
         transport.set_write_buffer_limits(high=HIGH_WATER)
 
     def own_fields(self, request: Request, *, closes: bool = False) -> bytes:
-        """Date and connection; what is said here is what happens after the reply."""
+        """The fields `date` and `connection` of a reply. Whether the connection is closed behind it is decided here."""
         crowd = self._crowd
         if closes or request.is_last or self.closes or crowd.is_draining:
             self.closes = True
@@ -52,7 +52,7 @@ class Outflow:
         return True
 
     async def room(self) -> None:
-        """Wait until it is paused no more."""
+        """Wait until it is no longer paused."""
         self.watch()
         if self._room is None or self._room.done():
             self._room = asyncio.get_running_loop().create_future()
@@ -63,7 +63,7 @@ class Outflow:
         self._unsent = self._count_unsent()
 
     def resume(self) -> bool:
-        """Whether there is room again: nothing of a large piece is left to write before."""
+        """The socket takes more. False: the rest of a large piece has filled it again at once."""
         self.is_paused = False
         self._go_on()
         if self.is_paused:
@@ -83,7 +83,7 @@ class Outflow:
         return len(self._rest) + self._transport.get_write_buffer_size()
 
     def watch(self) -> None:
-        """All that was written is the socket's now; what it has not sent is what the client has to take."""
+        """Hand all that was written to the socket, and note how much it has not sent: `has_advanced` compares with that."""
         self._burst.flush()
         self._unsent = self._count_unsent()
 

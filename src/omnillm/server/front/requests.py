@@ -82,7 +82,7 @@ class Rendered(msgspec.Struct, frozen=True):
 
 
 class Wire(Protocol):
-    """What a reply is written on."""
+    """What a reply is written on: a connection's `Outflow`."""
 
     is_paused: bool
 
@@ -94,7 +94,7 @@ class Wire(Protocol):
 
 
 class Line(Protocol):
-    """What a reply can make of its connection."""
+    """What else a reply can do to its connection."""
 
     def cut(self) -> None: ...
     def switch(self, head: bytes) -> WebSocket: ...
@@ -113,7 +113,7 @@ class Reply(msgspec.Struct, eq=False):
     is_started: bool = False
     is_ended: bool = False
     _head: bytes = b""
-    """Until it leaves, with the first piece."""
+    """Waits for the first piece, to leave with it."""
     _is_chunked: bool = False
     _is_silent: bool = False
 

@@ -22,7 +22,7 @@ class Share:
             raise Unavailable("Too many request bodies are being held.", code="overloaded", retry_after_s=1.0)
 
     def spool(self, size: int) -> None:
-        """As `hold`, of those bytes that lie on disk: whoever fills it takes it from the ledger."""
+        """As `hold`, of the bytes on disk: a disk that is full of bodies has no room for the ledger."""
         crowd = self._crowd
         spooled = crowd.spooled_bytes + size - self._spooled
         self._spooled, crowd.spooled_bytes = size, spooled
@@ -30,13 +30,14 @@ class Share:
             raise Unavailable("Too much of request bodies lies on the disk.", code="overloaded", retry_after_s=1.0)
 
     def count(self, size: int) -> bool:
-        """As `hold`, of messages that wait; False: too many are held."""
+        """As `hold`, of a WebSocket's messages that wait. False, instead of an error: too many are held."""
         crowd = self._crowd
         crowd.held_bytes += size - self._held
         self._held = size
         return not size or crowd.held_bytes <= crowd.limits.buffered_bytes
 
     def release(self) -> None:
+        """Nothing is held any more."""
         crowd = self._crowd
         crowd.held_bytes -= self._held
         crowd.spooled_bytes -= self._spooled
