@@ -11,9 +11,9 @@ from omnillm.outcome import Outcome
 
 
 class Admission(Protocol):
-    """The controller's verbs, as the gateway needs them, at the moment `now`. None of them suspends: who has to wait, awaits the answer.
+    """The controller's verbs, as the gateway needs them, at the moment `now`. `admit` and `lease` never suspend.
 
-    So an admission that is asked elsewhere, in another process, would answer each `admit` and `lease` with a `Wait`.
+    Where there is no answer yet they return a `Wait`, whose answer is then awaited with `admitted` or `leased`.
     """
 
     def admit(self, ask: Ask, now: float) -> Ticket | Wait | Refusal: ...
@@ -26,11 +26,11 @@ class Admission(Protocol):
     def adjust(self, budget: str, period: str, amount_nanousd: int) -> None: ...
 
     async def admitted(self, wait: Wait) -> Ticket | Refusal:
-        """The answer to an ask that has to wait. To be awaited in the same step of the loop, as `leased` is."""
+        """The answer to an ask that has to wait. To be awaited in the step of the loop in which `admit` returned the `Wait`."""
         ...
 
     async def leased(self, wait: Wait) -> Lease | Refusal:
-        """The answer to a need that has to wait."""
+        """The answer to a need that has to wait, in the same way."""
         ...
 
     async def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None: ...
@@ -68,7 +68,7 @@ class LocalAdmission:
         return self.controller.extend(case_id, amount_nanousd, now)
 
     def close(self) -> None:
-        """Nobody waits any more: who does is told `shutting_down`."""
+        """End all waiting, now and from now on: whoever waits is told `shutting_down`."""
         self._is_closed = True
         for future in self._waiting.values():
             if not future.done():

@@ -1,7 +1,7 @@
 """Budgets that have spent a share of their limit: told once a period, and to every caller that draws on them.
 
-What a rolling budget has spent falls again. A threshold is told anew once it has fallen a tenth of the threshold below, so that one that
-is grazed is not told with every bucket.
+What a rolling budget has spent also falls. A threshold is told again only after the spending has fallen below 90 % of it, so that spending
+which hovers around the threshold is not told with every bucket.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ class BudgetAlerts:
         return alerts
 
     def _passed(self, budget: BudgetSnapshot, percent: int) -> int:
-        """The highest threshold of which so much is spent."""
+        """The highest threshold of which `percent` per cent are spent."""
         thresholds = self._thresholds.get(budget.name, DEFAULT_PERMILLE)
         spent = budget.settled_nanousd * 100_000
         return max((permille for permille in thresholds if spent >= budget.limit_nanousd * permille * percent), default=0)

@@ -15,7 +15,7 @@ from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.transport.client import Exchange
 
 UNREPORTED: Final = ReplyPeek(usage=None, is_complete=True)
-"""Of a reply that is no generation."""
+"""Stands for what a reply reports that is no generation: nothing."""
 # Bound once: they are asked for at every event.
 _CONTENT, _END, _FAILED = Sight.CONTENT, Sight.END, Sight.FAILED
 _RARE: Final = Sight.END | Sight.FAILED | Sight.WITHHOLD
@@ -116,7 +116,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def is_at_rest(self) -> bool:
-        """Of a stream: nothing waits to be forwarded, and only what comes next can tell more."""
+        """Of a stream: it goes on, and all that has come is forwarded."""
         return not self._held and self.is_running
 
     @property
@@ -125,7 +125,7 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         return not (self.is_ended_well or self.seen & Sight.FAILED)
 
     def skims(self) -> Callable[[bytes], bool] | None:
-        """Whether the next piece is whole events that only have to be forwarded; None: nothing tells without reading it."""
+        """What tells whether the next piece is whole events that only have to be forwarded; None: it has to be read, event by event."""
         return None if self._skims is None or self._sse.is_open else self._skims
 
     def _see(self, frames: Iterable[Frame]) -> int:

@@ -21,7 +21,7 @@ KEPT_S = 30 * 86_400
 OBJECT_KEPT_S = 10 * 365 * 86_400
 """Files and batches stay until somebody deletes them."""
 LONGEST_ID = 2_048
-"""Bytes, as far as an index of PostgreSQL's surely takes it. What has a longer id is bound to nothing: the call's own rows come first."""
+"""Bytes that an index of PostgreSQL's surely takes. What has a longer id is not bound: the call's own rows must not fail for it."""
 SHORT_LIVED = frozenset({RESPONSE, MESSAGE, REASONING, COMPACTION, ITEM, CONTAINER, BATCH_BILL})
 
 

@@ -33,7 +33,7 @@ DialectOf = Callable[[Target], tuple[Dialect, bool]]
 """Of a target: its dialect, and whether its streams must be asked for usage."""
 HELD = "generateContentRequest"
 _ESCAPE = b"\\u"
-"""With what a body must spell the mark of an envelope that it hides."""
+"""Without such an escape no body can hide the mark of an envelope."""
 _BACKSLASH = ord("\\")
 """One byte is found fifty times as fast as two."""
 _BETAS = frozenset({b"anthropic-beta", b"openai-beta"})
@@ -84,7 +84,7 @@ class Bridge(msgspec.Struct, eq=False):
         return f"Bridge({self._call!r})"
 
     def _find_issuers(self) -> tuple[Issuer, ...]:
-        """They stand in envelopes, where a client can write anything, and in the library's requests, whose caller has the values anyway."""
+        """From envelopes, where a client can write anything: only those with proof count. The library's caller has the values anyway."""
         issuers = issuers_in(self._request)
         if not issuers or self._call.protocol.name == canonical.NAME:
             return issuers
@@ -216,7 +216,7 @@ class Bridges:
 
 
 def _hides(body: bytes) -> bool:
-    """Tell whether an envelope's mark may stand in it, spelt with an escape."""
+    """Whether an envelope's mark may be hidden in it, spelt with escapes."""
     return _BACKSLASH in body and body.find(_ESCAPE) >= 0
 
 

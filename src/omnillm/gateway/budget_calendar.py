@@ -1,4 +1,4 @@
-"""Keeps each budget in its current period: the machine is told what a new period begins with, it never looks at a calendar."""
+"""Keeps each budget in its current period. The controller never looks at a calendar: it is told when a new period begins, and with what."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ Expire = Callable[[str, str], None]
 
 
 class BudgetCalendar:
-    """What the machine is told of time. A bucket of a rolling budget counts for the window's length after its last moment."""
+    """Tells the controller of new periods. A bucket of a rolling budget counts for the window's length after its last moment."""
 
     def __init__(self, scheduled: Iterable[Scheduled], renew: Renew, expire: Expire) -> None:
         self._scheduled: dict[str, Scheduled] = {}
@@ -62,7 +62,7 @@ class BudgetCalendar:
         self._follow(scheduled, wall)
 
     def remove(self, name: str) -> None:
-        """It begins no new period."""
+        """No new period of this budget begins."""
         self._scheduled.pop(name, None)
 
     def roll(self, wall: float) -> None:
@@ -74,7 +74,7 @@ class BudgetCalendar:
             self._follow(each, wall)
 
     def _schedule(self, scheduled: Iterable[Scheduled]) -> None:
-        """One that comes back with another kind of period begins anew."""
+        """A budget that comes back with another kind of period begins anew."""
         for each in scheduled:
             if self._kinds.get(each.name, each.period) != each.period:
                 del self._current[each.name]

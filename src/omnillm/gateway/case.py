@@ -44,7 +44,7 @@ class Case(msgspec.Struct, eq=False):
     targets: tuple[tuple[str, str], ...]
     """(provider, model) of those that may be tried, best first."""
     queue_until: float
-    """How long the call is willing to wait in a queue, monotonic seconds."""
+    """Until when the call is willing to wait in a queue, monotonic seconds."""
     pin: Pin | None = None
     bridge: Bridge | FamilyBridge | None = None
     claim: Claim | None = None
@@ -60,14 +60,14 @@ class Case(msgspec.Struct, eq=False):
     usage: Usage = NO_USAGE
     cost_nanousd: int = 0
     covered_nanousd: int = 0
-    """Of the cost: for how much of it the reservation was extended, so that the next attempt is covered whole."""
+    """How much of the cost the reservation was extended for: what came on top would leave the next attempt uncovered."""
     slices: int = 0
     """Of a live session: how often its reservation was topped up. Each slice is in the ledger as an attempt's would be."""
     losses: tuple[LossReason, ...] = ()
     """What the translation of the attempt that answered could not carry."""
     is_estimated: bool = False
     held: "Answer | None" = None
-    """A stream that is held back, and could be drained."""
+    """A stream that is held back: if the client leaves now, it can still be drained."""
     is_handed_over: bool = False
     is_drained: bool = False
     """Its client has gone, and its relay closes it once the stream is read to its end."""
@@ -83,10 +83,10 @@ class Case(msgspec.Struct, eq=False):
     _entries: tuple[Entry, ...] = ()
     _bindings: tuple[Binding, ...] = ()
     _tokens: int = 0
-    """Of all attempts, where each of them that may have been billed has told."""
+    """Of all attempts; worth something only where `_is_usage_known`."""
     _is_usage_known: bool = True
     _may_be_billed: bool = False
-    """An attempt may have been billed."""
+    """An attempt may have been billed. Kept only where the call has an idempotency key."""
 
     def __repr__(self) -> str:
         """Without what was asked and answered."""
@@ -114,7 +114,7 @@ class Case(msgspec.Struct, eq=False):
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     def raise_defect(self, error: BaseException) -> None:
-        """What nobody foresaw ends the case, also one that was handed over, and is raised as its Defect; want of memory is none."""
+        """Close the case because of an error that nobody foresaw, and raise that as a Defect. Want of memory is refused as what it is."""
         if isinstance(error, MemoryError):
             refusal = out_of_memory()
             self.fail(refusal)
@@ -267,6 +267,7 @@ class Case(msgspec.Struct, eq=False):
         return report.value
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
+        """Of a stream. What the request lost is noted now, what the stream loses once it has ended."""
         assert self.bridge is not None
         self.losses = bridged.reasons
         return self.bridge.stream(bridged, lease, self.request_id)

@@ -1,6 +1,6 @@
 """Which idempotency keys are taken: decided in memory, at once, so that of two calls with one key only one goes on.
 
-What is not remembered is claimed first and asked of the ledger then: whoever comes meanwhile finds the key in flight.
+A key that memory does not know is claimed first, and only then is the ledger asked: whoever comes meanwhile finds the key in flight.
 """
 
 import enum
@@ -37,7 +37,7 @@ class Claims:
         self._most_ended = most_ended
         self._in_flight: dict[str, InFlight] = {}
         self._ended: dict[str, ClaimRow | None] = {}
-        """None: free, whatever the ledger may still say. The oldest first."""
+        """By key, the oldest first. None: it is free, even if the ledger does not say so yet."""
 
     def claim(self, scope: str, fingerprint: str, wall_ms: int) -> Decision:
         """GRANTED or UNKNOWN: the key is the caller's, who ends that with `finish` or `release`."""

@@ -22,11 +22,11 @@ Labels = tuple[str, str, str, str]
 Sender = tuple[str, str, str]
 """Caller, provider, upstream model."""
 Alike = tuple[str, str, str, str, str, bool]
-"""`Labels`, caller, and whether it was sent: calls that have all of them in common count alike."""
+"""`Labels`, caller, and whether an attempt was sent: calls that agree in all of them are added up together."""
 Line = tuple[int, ...]
-"""One call, or some, in the order of `Counts`."""
+"""The counts of one call, or the sums of some, in the order of `Counts`."""
 MOST_LINES: Final = 8
-"""Of a tally, before they are added up: column by column, which of eight takes little longer than of two."""
+"""In a tally before they are added up: to add up eight lines takes little longer than two."""
 
 
 class Counts(NamedTuple):

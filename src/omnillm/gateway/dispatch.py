@@ -31,7 +31,7 @@ ERROR_BODY_LIMIT = 1024 * 1024
 CREDENTIALS_REST_S = 1.0
 """How long a key rests whose credentials cannot be had: they are asked for with a backoff of their own, and say at once that they rest."""
 SHORTEST_ATTEMPT_S = 0.005
-"""With less time left another attempt is not worth its price; timers, too, are a little early."""
+"""With less time left no other attempt is begun. (Timers may fire a little early.)"""
 AnswerT = TypeVar("AnswerT")
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -148,7 +148,7 @@ class Dispatch:
         return answer
 
     def _read_count(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes, bridged: Bridged | None) -> Answer | Failure:
-        """A reply that is no generation, in the client's words."""
+        """A count of tokens, in the client's words."""
         if not holds_no_error(body):
             return self._judge(case, exchange, upstream, body)
         count = upstream.count_for_client(case.call, body)
@@ -284,7 +284,7 @@ async def authenticate(attempt: Attempt, credential: Credential, deadline: float
 
 
 def renewed(attempt: Attempt, credential: Credential | None, failure: Failure) -> Failure:
-    """What was refused because of credentials that can be newer is stale: it is sent again on the same lease."""
+    """A refusal because of credentials that can be renewed becomes STALE: the attempt is sent again, on the same lease."""
     if failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version):
         return msgspec.structs.replace(failure, verdict=Verdict.STALE)
     return failure

@@ -14,7 +14,7 @@ from omnillm.providers.registry import metering_of
 from omnillm.routing.target import Plan
 
 WHOEVER = ("",)
-"""A budget that stands for any: with one a call has a bound."""
+"""A budget for callers without one, because a quote has an upper bound only where a budget needs it."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ def estimate_call(quoter: Quoter, call: Call, plan: Plan, bridge: Bridge | Famil
 
 
 def estimate_operation(operation: Operation) -> Estimate:
-    """Of a native call, which reserves no money."""
+    """Of a native call: it reserves no money."""
     return Estimate(budget_class=operation.metering, estimated_cost_nanousd=0 if operation.metering.is_free else None)
 
 

@@ -32,14 +32,14 @@ def error_body(error: OmniError, protocol: Protocol, request_id: str) -> bytes:
 
 
 def report_defect(error: OmniError) -> None:
-    """What ended a call, if that was a defect."""
+    """Log what ended a call, if that was a defect."""
     cause = error.__cause__
     if isinstance(error, Defect) and cause is not None:
         _log.error("Call %s failed with %s:\n%s", error.request_id, type(cause).__qualname__, _trace(cause))
 
 
 def report_unforeseen(error: Exception) -> OmniError | None:
-    """What ended a request that had become no call, and what its client is told of it; None: that it failed."""
+    """Log what ended a request that was no call yet. Returns what its client is told; None: only that it failed."""
     if isinstance(error, MemoryError):
         _log.error("A request was refused: no memory is left for it")
         return out_of_memory()

@@ -19,7 +19,7 @@ LIST: Final = "[]"
 
 
 class Form:
-    """`+=` takes what arrives. `finish` tells what it was; until then nothing else may be asked."""
+    """`+=` takes what arrives. After `finish`, and not before, `members`, `digest` and `body` can be asked."""
 
     __slots__ = ("_digest", "_fields", "_head", "_opening", "_places", "_reader", "_room", "_spool", "content_type", "digest", "members")
 

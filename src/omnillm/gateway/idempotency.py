@@ -54,7 +54,7 @@ class Idempotency:
         self._pepper = pepper[:64]
 
     def claim(self, call: Call, key: IdempotencyKey) -> "Claim":
-        """Whatever came of it: see `Claim.replay`. LedgerUnavailable: nobody could keep it."""
+        """Try to claim the key; `Claim.replay` says what came of it. LedgerUnavailable: the claim could not be kept."""
         self.journal.check()
         scope = blake2b(f"{call.caller.name}\0{key.route}\0{key.value}".encode(), digest_size=32)
         fingerprint = blake2b(f"{call.model}\0{call.is_stream}\0".encode(), key=self._pepper, digest_size=32)  # no body need tell these
@@ -75,7 +75,7 @@ class Claim:
         self._expires_wall_ms = int((call.wall + idempotency.rules.ttl_s) * 1000)
         self._kept: tuple[int, str, bytes] | None = None
         self.is_drained = False
-        """Its caller has gone, and the case of the call ends it once its stream is."""
+        """Its caller has gone, and its stream is read to the end: then the call's case ends the claim."""
         self._decision = idempotency.claims.claim(scope, fingerprint, self._wall_ms())
         self._is_held = self._decision in {Decision.GRANTED, Decision.UNKNOWN}
 
@@ -132,7 +132,7 @@ class Claim:
         raise error
 
     def keep(self, status: int, content_type: bytes, body: bytes) -> None:
-        """The whole reply, for repetitions; if it is to be kept. While the ledger is down they would pile up in memory."""
+        """Keep the whole reply for repetitions, if so configured. Not while the ledger is down: replies would pile up in memory."""
         rules = self._idempotency.rules
         if rules.keeps_replies and len(body) <= rules.max_reply_bytes and self._idempotency.journal.is_healthy:
             self._kept = status, content_type.decode("latin-1"), body

@@ -64,8 +64,8 @@ class Journal:
     def check(self) -> None:
         """Raise LedgerUnavailable for a call that needs the ledger while it is down, unless `when_down: allow`.
 
-        That is for an outage, after which all is booked. Where another process has taken the ledger over nothing will be, and that one
-        spends the same money.
+        `allow` is for an outage, after which everything is booked. After a takeover by another process nothing more would be, and both
+        would spend the same money.
         """
         if self._ledger.is_healthy:
             return

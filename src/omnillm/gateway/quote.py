@@ -33,9 +33,9 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """TPM to reserve: estimated prompt + output cap."""
     prompt_bound: int = 0
     output_bound: int = 0
-    """Output cap x n; by default when the call has no cap."""
+    """Output cap x n; the default cap where the call has none."""
     choices: int = 1
-    """n."""
+    """How many answers are asked for (n)."""
     amount_nanousd: int = 0
     """Bound of one attempt, of the dearest target; 0 when no budget is drawn on."""
     injected_cap: int | None = None
@@ -43,7 +43,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     fixed_nanousd: int = 0
     """Of a batch: what the whole of it may cost, and is charged until its provider tells."""
     uncapped_choices: int = 0
-    """n of a call without a cap, each of which may be as long as the model's own maximum; 0: `output_bound` holds for all."""
+    """Answers of a call without a cap: each may be as long as the model's own maximum. 0: `output_bound` bounds them all."""
     extras: Mapping[tuple[str, str], Extras] = {}
     """(provider, model) -> what it is asked beyond tokens; most calls ask nothing."""
 
@@ -53,12 +53,12 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A stream that was given up costs what was seen of it. An endpoint family is made, and paid, as a whole, and so is what goes on."""
 
     def counted(self, target: tuple[str, str], price: Price) -> Usage | None:
-        """What a call that went well has used by its request alone, where nothing else is paid: characters."""
+        """What a call has used as far as its request alone tells: the characters to be spoken, where those are what is paid."""
         characters = self.extras[target].units.characters if target in self.extras else 0
         return Usage(characters=characters) if characters and price.character else None
 
     def completed(self, target: tuple[str, str], price: Price, usage: Usage) -> Usage:
-        """What a call has used by its reply, with what its request alone tells: searches of Chat Completions, unless each call pays one."""
+        """The usage of a reply, completed by what only the request tells: the searches of Chat Completions, where they are paid apart."""
         calls = self.extras[target].untold_calls if target in self.extras else 0
         return replace(usage, tool_calls=calls) if calls and not (usage.tool_calls or price.request) else usage
 

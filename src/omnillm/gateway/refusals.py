@@ -37,7 +37,7 @@ def refusal_error(refusal: Refusal, model: str) -> OmniError:
 
 
 def bound_error(refusal: Refusal, pin: Pin) -> OmniError:
-    """For a call that one key alone can serve: it is not the others that are missing."""
+    """For a call that one key alone can serve, when that key is not there."""
     named = repr(pin.upstream_id) if pin.upstream_id else "What the call names"
     return NoAvailableKey(
         f"{named} was made with key {pin.key!r} of provider {pin.provider!r}, which is not configured any more, or not for this model.",

@@ -43,7 +43,7 @@ class Relay(msgspec.Struct, eq=False):
     _is_abandoned: bool = False
     _is_settled: bool = False
     _given_up: OmniError | None = None
-    """Why, when the gateway did not wait for its end."""
+    """Why the gateway did not wait for the stream's end; None: it did."""
 
     @classmethod
     def open(cls, case: Case, answer: Answer, drains: Drains) -> "Relay":
@@ -166,7 +166,7 @@ class Relay(msgspec.Struct, eq=False):
         self._settle(Verdict.ABORTED, CLIENT_CLOSED, ABORTED)
 
     def give_up(self, error: OmniError) -> None:
-        """The gateway waits no longer: what was observed is settled, and whoever reads on is told this error. What had ended, has."""
+        """The gateway waits no longer: settle what was observed; whoever reads on is told this error. What has ended is just closed."""
         if self._answer.is_ended_well or self.whole is not None:
             self.close()
         elif not (self._is_settled or self.case.is_closed):

@@ -14,7 +14,7 @@ from omnillm.protocols.protocol import Failure
 VISIBLE = frozenset({400, 404, 405, 409, 410, 412, 413, 415, 416, 422})
 """A provider's own refusals that go to a client of the same protocol verbatim."""
 TELLS_NOTHING_NEW = frozenset({"all_keys_tried", "retry_budget", "no_key_serves_model", "model_not_found"})
-"""Refusals of a call that has failed before: what it is told is how."""
+"""Refusals that are not told to a call which has failed before: it is told how it failed."""
 RETRY_AFTER_S = 1.0
 """When a provider that limits does not say for how long."""
 

@@ -101,7 +101,7 @@ class Settlement:
         """32 hex digits, 48 bits of Unix milliseconds and 80 random ones; of one process each is above the one before."""
         number = (int(wall * 1000) << ID_RANDOM_BITS) + self._random_bits(ID_RANDOM_BITS)
         if number <= self._last_id:
-            number = self._last_id + 1 + self._random_bits(ID_RANDOM_BITS // 2)  # a step that nobody guesses, and many of which fit
+            number = self._last_id + 1 + self._random_bits(ID_RANDOM_BITS // 2)  # a step that nobody can guess, and many of which fit
         self._last_id = number
         return number.to_bytes(16).hex()  # half as long as to format it
 

@@ -95,7 +95,7 @@ class Upstream:
         self._plain_timeouts = plain_timeouts
         self._stream_timeouts = stream_timeouts
         self.native_timeouts = msgspec.structs.replace(stream_timeouts, first_byte_s=plain_timeouts.total_s)
-        """A body of any size may be on its way: what must be there in time is the reply's head, and every piece after it."""
+        """Native bodies may be of any size, so there is no total: the reply's head must come in time, and then each piece."""
 
     def outgoing(self, call: Call, quote: Quote, model: str, bridged: Bridged | None = None) -> Outgoing:
         """The request to send."""
@@ -137,7 +137,7 @@ class Upstream:
         return body
 
     def _counter_for(self, call: Call) -> Counter | None:
-        """None: the call is none for a count of tokens, or the provider's words of it are the client's own."""
+        """None: the call asks for no count of tokens, or the provider counts in the client's own words."""
         if call.operation != COUNT_TOKENS or call.protocol.is_native_only:
             return None
         return self._endpoint.counter
