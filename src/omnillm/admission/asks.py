@@ -1,8 +1,8 @@
 """The structs of the controller's verbs. They hold ids, never live objects: each survives a trip through msgpack.
 
 A `case_id` is the request's id (32 hex digits). Whatever is granted is held under it, and closing the case by id gives it all back.
-Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens. Answers are tagged:
-which of several kinds one is, it says itself.
+Times are monotonic seconds of the process that owns the controller; amounts are nano-USD; tokens are LLM tokens. Answers carry a tag, so
+that an encoded one says which kind it is.
 """
 
 from typing import final
@@ -22,7 +22,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount_nanousd: int = 0
     """Upper bound of what one attempt may cost."""
     queue_until: float = 0.0
-    """How long the call is willing to wait (for money that is only held, for a key)."""
+    """Until when the call is willing to wait (for money that is only held, for a key)."""
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
@@ -55,7 +55,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pinned: str = ""
     """A key label: only that key will do. "": any."""
     queue_until: float = 0.0
-    """How long the call is willing to wait; <= now: fail at once."""
+    """Until when the call is willing to wait; <= now: fail at once."""
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
@@ -104,7 +104,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
 
 
 Served = Ticket | Lease | Refusal
-"""What a waiter is told once it is served or out of time; whose answer it is, it says itself."""
+"""What a waiter is told once it is served or out of time. `case_id` says whose answer it is."""
 
 
 class KeyHealth(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ class AdmissionController:
         """All limits of the caller and the money of one attempt, or nothing. Waits only for money that is held and not spent."""
         if not self._asks.waiters:
             answer = self._tickets.admit(ask, now)
-            # What mostly comes is asked for first: a struct is slow to say that it is something else.
+            # Asked for the usual case first: isinstance against another Struct is slow when it is false.
             if isinstance(answer, Ticket) or not isinstance(answer, float):
                 return answer
         return self._enqueue(self._asks, Waiter(ask, ask.caller, ask.budgets, ask.amount_nanousd), now)
@@ -86,9 +86,9 @@ class AdmissionController:
             self._serve(now)
 
     def extend(self, case_id: str, amount_nanousd: int, now: float) -> Refusal | None:  # noqa: ARG002  every verb takes the time
-        """Money for another attempt that may be billed, in every budget of the ticket, or in none. None: it has that.
+        """Money for another attempt that may be billed, in every budget of the ticket, or in none. None: it is reserved.
 
-        A case that is none, or is settled, is refused by no budget of a name.
+        A case that is unknown or settled is refused, and the refusal names no budget.
         """
         case = self._cases.get(case_id)
         if case is None or case.is_settled:
@@ -176,7 +176,7 @@ class AdmissionController:
         self._asks.stir()
 
     def retire(self, budget: str) -> None:
-        """A budget that nobody new draws on is no longer shown. It binds the calls that know it to their end."""
+        """A budget is given up: it is no longer shown, and binds only the calls that draw on it already."""
         self._tickets.listed -= {budget}
 
     def revive(self, provider: str, label: str, now: float) -> bool:  # noqa: ARG002  every verb takes the time
@@ -202,7 +202,7 @@ class AdmissionController:
     # -- queues
 
     def _enqueue(self, queue: Queue[QuestionT, AnswerT], waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | Wait:
-        """Serve whoever can be served, then put a newcomer in its place: it passes nobody, and perhaps it can be served itself."""
+        """Serve whoever can be served, then queue the newcomer, and see whether it can be served, too: it passes nobody."""
         answers = queue.serve(now)
         queue.join(waiter)
         mine: AnswerT | Refusal | None = None

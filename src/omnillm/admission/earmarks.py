@@ -12,7 +12,7 @@ from omnillm.keys.pool import Pool
 
 
 class Earmarks:
-    """By case. Not for retries: what they may have is their own affair, and changes while they wait."""
+    """By case. Retries have none: which keys one may have is different for each, and changes while it waits."""
 
     def __init__(self, pools: Mapping[str, Pool]) -> None:
         self._pools = pools
@@ -31,12 +31,12 @@ class Earmarks:
                 return
 
     def renew(self, now: float) -> None:
-        """What others may have does not grow by what slides out for those who wait."""
+        """What slides out of the windows is added to the room that is kept, and not to what others may have."""
         for earmark, _ in self._made.values():
             earmark.renew(now)
 
     def lift(self, case_id: str) -> Earmark | None:
-        """Its call is about to ask."""
+        """Its call is about to ask: until it is renewed nothing is kept from it."""
         made = self._made.get(case_id)
         if made is None:
             return None
@@ -46,7 +46,7 @@ class Earmarks:
         return earmark
 
     def drop(self, case_id: str) -> bool:
-        """Its call waits no more. False: it had none."""
+        """Its call no longer waits. False: it had none."""
         if self.lift(case_id) is None:
             return False
         self._made.pop(case_id)[0].drop()

@@ -72,7 +72,7 @@ class Leasing:
         return self._judge(need, failed_over, now) if need is asked else _no_retry(need)
 
     def find_again(self, need: Need, now: float) -> Lease | Refusal | float:
-        """For who waits: as if there were no room kept for it."""
+        """As `find`, for a call that waits: the room that is kept for it is there for it."""
         earmark = self.earmarks.lift(need.case_id)
         answer = self.find(need, now)
         if earmark is not None and isinstance(answer, float):
@@ -90,7 +90,7 @@ class Leasing:
         return () if case is None else case.failed_over
 
     def _judge(self, need: Need, failed_over: Tried, now: float) -> Refusal | float:
-        """When no target has a key: why not; or, when it is worth waiting, before which moment it is no use to ask again."""
+        """When no target has a key: why not; or, when it is worth waiting, the moment before which it is no use to ask again."""
         if need.retry_of and not need.targets:
             return _no_retry(need)
         view = self._outlook(need, failed_over, now, is_bound_enough=True)
@@ -99,9 +99,9 @@ class Leasing:
         return _refusal(need, self._outlook(need, failed_over, now, is_bound_enough=False), now)
 
     def affordable(self, need: Need, now: float) -> Need:
-        """A retry without the targets that take no more of them. What it waits for is decided so before: `find` waits for no less.
+        """A retry without the targets whose retry budget is used up. A provider that works is not short of retries because another fails.
 
-        A provider that works is not short of retries because another fails.
+        The controller asks before a retry is queued, so that it waits for the targets that are left, and no others.
         """
         pools = self.pools
         targets = tuple([each for each in need.targets if each[0] not in pools or pools[each[0]].outage.has_retry(now)])

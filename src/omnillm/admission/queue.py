@@ -45,21 +45,21 @@ class Line(Generic[QuestionT]):
 
 
 class Earmarks(Protocol[AskedT_contra]):
-    """Room that is kept for some who wait. Whoever is asked for again is asked for as if there were none for it."""
+    """Room that is kept for some of those who wait. `attempt` does not count what is kept for the one that asks."""
 
     def keep(self, question: AskedT_contra, now: float, /) -> None: ...
 
     def renew(self, now: float) -> None: ...
 
     def drop(self, case_id: str) -> bool:
-        """Of who waits no more. True: there was some, for others now."""
+        """Of a case that no longer waits. True: room was kept for it, which others may have now."""
 
 
 class Queue(Generic[QuestionT, AnswerT]):
-    """`attempt` answers a question, or while it may wait, says before which moment it is no use to ask again unless `stir` is called.
+    """`attempt` answers a question or, while it may wait, returns the moment before which asking again is no use (unless `stir` is called).
 
-    `refuse` says why a question would be refused even if nobody stood before it, without answering it. `is_larger_vain`: what one
-    asks for in vain, a larger one in a lane of the same name need not ask for.
+    `refuse` says why a question would be refused even if nobody stood before it, without answering it. `is_larger_vain`: where one
+    question found no room, a larger one in a lane of the same name will find none either, and is not tried.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         self._earmarks = earmarks
         self._lines: dict[str, Line[QuestionT]] = {}
         self._fresh: dict[str, Line[QuestionT]] = {}
-        """Lines whose head nobody has tried yet."""
+        """Lines with a head that has not been tried yet."""
         self._spent: dict[str, int] = {}
         """Where the lines of callers who wait no more left off, until nobody waits."""
         self._is_stirred = False
@@ -121,7 +121,7 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._spent.clear()
 
     def turn_away(self, waiter: Waiter[QuestionT], now: float) -> AnswerT | Refusal | None:
-        """After `serve` passed it over: its answer if it cannot or will not wait, and then it has left. None: it stays."""
+        """Of a waiter that `serve` did not serve: its answer if it cannot or will not wait, and then it has left. None: it stays."""
         if waiter.until <= now:
             return self._last_answer(waiter, now)
         if self._lines[waiter.caller].lanes[waiter.lane][0] is waiter:
@@ -143,7 +143,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         return served
 
     def _serve_all(self, now: float) -> list[AnswerT | Refusal]:
-        """Once. Who leaves the queue may make room for those who were asked before."""
+        """One round. Whoever leaves the queue in it may make room for others, which the next round finds."""
         if self._earmarks is not None:
             self._earmarks.renew(now)
         if self._is_stirred or now >= self._wakes_at:

@@ -21,7 +21,7 @@ class Tickets:
         self._callers: dict[str, Caller] = {}
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
-        """Budgets that are configured, and shown. One that no longer is stays until the process ends, for the calls that know it."""
+        """Budgets that are configured, and shown. Others stay until the process ends, for the calls that still draw on them."""
         self._current: dict[tuple[str, ...], tuple[tuple[Period, ...], Pairs]] = {}
         """By an ask's budgets: their current periods, and those as (budget, period id)."""
 
@@ -67,7 +67,7 @@ class Tickets:
             self.budgets[budget].adjust(period, amount)
 
     def admit(self, ask: Ask, now: float) -> Ticket | Refusal | float:
-        """Opens a case, or says why not; inf: it is worth waiting for money that is only held. An open one is not admitted again.
+        """Opens a case, or says why not; inf: it is worth waiting for money that is only held. A case that is open keeps its ticket.
 
         A caller that is not configured has no limits; a budget that never was is a KeyError.
         """

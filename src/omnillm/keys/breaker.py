@@ -28,11 +28,11 @@ class Breaker:
 
     @property
     def counts_until(self) -> float:
-        """When the second that it counts now is over; `add` before `succeeded` from then on."""
+        """When the second is over in which it counts now. `add` is for successes before that moment."""
         return self._window.ends
 
     def add(self, successes: int) -> None:
-        """So many more succeeded in the second that it counts now, none of them a probe."""
+        """Count so many more successes in the present second, none of them a probe's."""
         self._window.requests += successes
 
     def succeeded(self, grant: object, now: float) -> None:

@@ -8,9 +8,9 @@ RESET_MOST_S = 3600.0
 
 
 class Cap:
-    """Counted on running totals of grants, so that what was granted after the header was made is subtracted from it.
+    """A ceiling for the running totals of grants: what was granted after the header was made counts against what it said was left.
 
-    It only ever narrows: our own windows hold whatever it says. The latest header wins; one that was made earlier and read later, as at
+    It can only narrow: our own windows hold, whatever it says. The latest header wins; one that was made earlier and is read later, as at
     the end of a long stream, changes nothing.
     """
 

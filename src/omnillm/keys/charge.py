@@ -19,4 +19,4 @@ STAYS_CHARGED: dict[Verdict, bool] = {
     Verdict.TIMEOUT: True,
     Verdict.LOST: True,
 }
-"""True: its slot and its tokens do. The tokens are then the usage that was reported, or else the reservation."""
+"""True: its slot and its tokens stay charged, the tokens as reported, or else as reserved."""

@@ -78,7 +78,7 @@ class Circuit:
         return self.state is HALF_OPEN and (not self.probes or now >= self.probe_until)
 
     def take(self, grant: object, now: float) -> bool:
-        """Whether `grant` tries it out: it is half-open, and nobody does, or the one who does has been silent for long."""
+        """Make `grant` the probe, if the circuit is half-open and has none, or one that has been silent for long. Returns whether it is."""
         if self.state is not HALF_OPEN or not self.admits(now):
             return False
         self.probes += (grant,)
@@ -90,7 +90,7 @@ class Circuit:
         return self.state is HALF_OPEN and now >= self.probe_until and self.probes != ()
 
     def trust(self) -> None:
-        """Closes, though nobody has succeeded: the strikes stay, and so does the probe, whose end will end them."""
+        """Close, although no probe has succeeded yet. The strikes stay until the probe, which goes on, has ended without a failure."""
         self._move(PASSED)
 
     def delay(self, backoff: Backoff, dice: Dice) -> float:
@@ -99,7 +99,7 @@ class Circuit:
 
     @property
     def is_in_vain(self) -> bool:
-        """Its rest was over, and whoever tried it then has found that it had been too short."""
+        """It was opened again right after a rest: the rest had been too short."""
         return self.strikes > (self.state is OPEN)
 
     def fail(self, until: float) -> None:
@@ -119,7 +119,7 @@ class Circuit:
                 self.until = 0.0
 
     def free(self, grant: object) -> None:
-        """`grant` ended without an answer to the question: the next one may probe. Where it was trusted, it was not refused."""
+        """`grant` ended and tells nothing: the next one may probe. Were it trusted meanwhile, the strikes are over too."""
         if grant in self.probes:
             if self.state is CLOSED:
                 self.strikes = 0

@@ -5,9 +5,9 @@ from omnillm.limits.window import Window
 
 
 class Earmark:
-    """Of one call in a quota group's windows, which it counts in as if it were granted: to others there is less room.
+    """Of one call in a quota group's windows: it counts there like a grant, so that others find less room.
 
-    What will have slid out by the moment that it is for is no part of it. Others may have as much before: it costs the call nothing.
+    Tokens that will have left a window by the moment the mark is for are not kept: others may use them before, at no cost to the call.
     """
 
     __slots__ = ("_at", "_kept", "_tokens", "_windows", "group")
@@ -22,7 +22,7 @@ class Earmark:
         group.earmark = self
 
     def renew(self, now: float) -> None:
-        """As things slide out, it grows by what has: the room that others have stays the same."""
+        """Grow by what has slid out since: the room that others have stays the same."""
         self.lift()
         for window in self._windows:
             kept = max(0, self._tokens - window.tokens_gone_by(self._at, now))
@@ -30,7 +30,7 @@ class Earmark:
             self._kept.append(kept)
 
     def lift(self) -> None:
-        """It does not count until it is renewed: its call is about to ask."""
+        """Do not count until the next `renew`: its call is about to ask."""
         for window, kept in zip(self._windows, self._kept, strict=False):
             window.give_back(kept)
         self._kept.clear()

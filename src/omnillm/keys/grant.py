@@ -39,11 +39,11 @@ class Grant(Struct, kw_only=True, eq=False):
     tokens_mark: int = 0
 
     def try_out(self, circuits: Iterable[Circuit], now: float) -> None:
-        """It is the probe of each that lets it be."""
+        """Become the probe of each of them that needs one."""
         self.probes = tuple([circuit for circuit in circuits if circuit.take(self, now)])
 
     def probed_well(self) -> None:
-        """What it is the probe of has nothing against it any more. The breaker, which counts, and the outage are told by the pool."""
+        """Revive what it was the probe of; but for the breaker and the outage, which the pool tells."""
         key, model_class = self.key, self.model_class
         if self in key.dead.probes:
             key.dead.revive()
@@ -55,7 +55,7 @@ class Grant(Struct, kw_only=True, eq=False):
         self.end_probes()
 
     def end_probes(self) -> None:
-        """What it did not answer is the next one's to ask."""
+        """It is nobody's probe any more: where it has told nothing, the next grant may probe."""
         for circuit in self.probes:
             circuit.free(self)
         self.probes = ()

@@ -26,11 +26,11 @@ class Group:
         self.keys: list[Key] = []
         self.window: Window | None = None
         self.earmark: Earmark | None = None
-        """One at a time: two would both count on what slides out."""
+        """One at a time: two would both count on the same tokens to slide out."""
         self._limits: dict[str, Limits] = {}
         self._classes: dict[str, ModelClass] = {}
         self.class_by_model: dict[str, ModelClass] = {}
-        """Of the models asked for so far; `class_of` knows the others. Its keys have it at hand: it stays the same dict."""
+        """Of the models asked for so far; `class_of` finds the others. Always the same dict, because the keys hold it, too."""
 
     def configure(self, members: Iterable[KeyTerms]) -> None:
         """The limits that its keys state. Classes keep their content."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COOLDOWN = Backoff(first_s=1.0, most_s=60.0, jitter=0.25)
 QUOTA = Backoff(first_s=600.0, most_s=inf)
 DOUBT = Backoff(first_s=1.0, most_s=5.0, jitter=0.25)
-"""The least of a hint that was obeyed and proved wrong: some say "now" each time."""
+"""The shortest rest where a provider's hint was obeyed and proved too short: some providers say "now" each time."""
 REST = Backoff(first_s=60.0, most_s=3600.0)
 HINT_JITTER = 0.05
 """Upwards: to return before the hint would be another 429."""
@@ -42,7 +42,7 @@ def _rate_limited(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> N
 
 
 def _exhausted(pool: "Pool", grant: Grant, outcome: Outcome, now: float) -> None:
-    """A shorter hint is about a minute, or about nothing: Gemini's quotas of a day come with one of seconds."""
+    """A shorter hint does not shorten the rest: Gemini's exhausted quotas of a day come with a hint of seconds."""
     grant.model_class.is_exhausted = True
     delay, hint_s = grant.model_class.circuit.delay(QUOTA, pool.dice), outcome.retry_after_s
     _cool(pool, grant.model_class, delay if hint_s is None else max(delay, _hinted(hint_s, pool.dice)), now)

@@ -69,13 +69,13 @@ class Key:
         """Calls that it has now: an exact count. `max_concurrency` of them are the most, 0 = no limit."""
         self.tokens_in_flight = 0
         self.sure_until = 0.0
-        """Until when one success more tells nothing new but their number: until then they are only counted, as `successes`."""
+        """Until then a success would change nothing but counts: it is only added to `successes`, and told to the breaker later."""
         self.successes = 0
         self.is_removed = False
         self.is_ready = False
         """Whether it stands in its pool's list of ready keys."""
         self.seen_in = -1
-        """Which ten seconds it last answered in, and `is_failing`, how: `Outage` counts by them."""
+        """In which ten seconds it last answered, and `is_failing`: how. `Outage` counts by both."""
         self.is_failing = False
         self.configure(terms, group, rank)
 
@@ -89,11 +89,11 @@ class Key:
         self.max_concurrency = terms.max_concurrency
         self._serves: dict[str, bool] = {}
         self.is_choosy = bool(self.models or self.denials)
-        """Whether it has to be asked if it takes a model at all."""
+        """Whether there may be models that it does not take."""
 
     @property
     def breaker(self) -> Breaker:
-        """Told of every success. Whoever asks for it may change it: the next success is told at once."""
+        """Told of every success first, because whoever asks for it may change it. The next success is told at once."""
         breaker = self._breaker
         breaker.add(self.successes)
         self.successes = 0
@@ -133,7 +133,7 @@ class Key:
         return self.label not in passed and self.can_probe(now) and self.load(model, tokens, now) < FULL
 
     def room_at(self, model: str, tokens: int, now: float) -> float:
-        """When time alone lets it take the call; inf: it is not for time alone to say."""
+        """When time alone lets it take the call; inf: it takes more than time."""
         if self.is_full or not self.can_probe(now) or not self._takes(model, now):
             return inf
         return self.group.class_of(model, now).room_at(tokens, now)

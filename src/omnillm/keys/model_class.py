@@ -8,7 +8,7 @@ from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, Window, resized
 
 FULL = inf
 CONSENT_S = 3.0
-"""A limit refuses at once. A probe that has been at work for so long was let in, and others are."""
+"""A provider's limit refuses at once. A probe that has been at work for so long was let in: the circuit is trusted, others follow."""
 
 
 class Limits:

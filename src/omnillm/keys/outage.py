@@ -66,7 +66,7 @@ class Outage:
         return 2 * (self._failing + self._failing_before) > self._used + self._used_before
 
     def has_retry(self, now: float) -> bool:
-        """A retry is bounded only while most keys fail: one bad key among good ones may cost what it needs."""
+        """Whether one more retry is allowed. They are bounded only while most keys fail, not for one bad key among good ones."""
         return not self.spans_most(now) or self.retries + 1 <= RETRY_SHARE * self.calls + RETRY_LEAST
 
     def consider(self, now: float, dice: Dice, *, grant: object, is_unreachable: bool) -> None:

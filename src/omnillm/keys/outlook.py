@@ -9,7 +9,7 @@ from omnillm.keys.model_class import ModelClass
 
 
 class Outlook:
-    """Over some keys, the best of each. Seconds of the controller's clock.
+    """Over some keys: of each value the most favourable. Moments are seconds of the controller's clock.
 
     `possible_at`: the earliest moment at all, if whatever is out is given back at once. `wakes_at`: when time alone makes room.
     """
@@ -23,7 +23,7 @@ class Outlook:
         """Tokens of the largest call that would fit anywhere at all."""
         self.is_limited = self.is_broken = self.is_tried = self.is_too_large = False
         self.is_known = False
-        """One at least has something else against it than that its provider said lately that there is no such model."""
+        """At least one key is kept from the call by something else than its provider's word that there is no such model."""
 
     def merge(self, other: "Outlook") -> None:
         self.possible_at = min(self.possible_at, other.possible_at)

@@ -27,9 +27,9 @@ SUCCESS = Verdict.SUCCESS
 PROBES_LOOKED_AT = 2
 REMEMBERED_MOST = 1000
 EARMARK_MOST_S = 60.0
-"""What is granted from now on does not slide out sooner. So the room that an earmark leaves to others never grows by itself."""
+"""What is granted from now on slides out after this time. An earmark that looked further ahead would count on it."""
 LOOKED_AT_MOST = 8
-"""Keys looked at to tell a refused call its exact wait; with more of them the wait of a smaller call must do."""
+"""In a pool of at most so many keys a refused call is told its exact wait; in a larger one that of a smaller call has to do."""
 
 
 class Pool:
@@ -45,7 +45,7 @@ class Pool:
         self._favourites: dict[tuple[int, str], Key] = {}
         self._breaker = terms.breaker
         self._searches: dict[str, Search] = {}
-        """In vain, by model."""
+        """Searches that found no key, by model."""
         self.configure(terms, 0.0)
 
     # -- configuration
@@ -140,7 +140,7 @@ class Pool:
         return grant
 
     def _pick(self, wish: Wish, model: str, passed: Collection[str], now: float) -> Key | None:
-        """Where there is more to it than which of the ready keys is next."""
+        """The key, where it is not simply the next of the ready ones."""
         if wish.pinned or wish.affinity:
             key = self.keys.get(wish.pinned) if wish.pinned else self._favourite(wish.affinity, model)
             if key is not None and key.fits(model, wish.tokens, passed, now):
@@ -243,7 +243,7 @@ class Pool:
             self._searches.clear()
 
     def _judge(self, grant: Grant, outcome: Outcome, now: float) -> bool:
-        """Whatever is more than one success among many. False: a plain success all the same."""
+        """What the end means for health, where it is not one plain success among many. False: it was one, after all."""
         if outcome.verdict is not SUCCESS:
             JUDGEMENTS[outcome.verdict](self, grant, outcome, now)
         else:
@@ -256,7 +256,7 @@ class Pool:
         return True
 
     def _succeeded(self, grant: Grant, now: float) -> None:
-        """Tells the key's breaker and the outage. Until either turns, or something fails, the next ones are only counted."""
+        """Tells the key's breaker and the outage. Until either begins a new span, or something fails, the next ones are only counted."""
         key = grant.key
         breaker = key.breaker
         breaker.succeeded(grant, now)

@@ -13,14 +13,14 @@ from omnillm.keys.selection import Ready
 
 
 class Roster:
-    """Keys that take no more calls stand nowhere in it."""
+    """Keys that were removed are nowhere in it."""
 
     __slots__ = ("_tie", "awaiting", "ready", "resting")
 
     def __init__(self, keys: Iterable[Key], now: float) -> None:
         self.ready = Ready()
         self.awaiting: dict[str, Key] = {}
-        """By label, whose turn as a probe is next first."""
+        """By label, in the order in which they are to be probed."""
         self.resting: list[tuple[float, int, Key]] = []
         """A heap of (moment of the return, tie, key)."""
         self._tie = 0
@@ -52,7 +52,7 @@ class Roster:
             self.awaiting[key.label] = key
 
     def wake(self, now: float) -> None:
-        """Whoever has rested enough awaits a probe. An entry whose key rests for longer now has a later twin."""
+        """Keys that have rested enough await a probe. An entry whose key has to rest for longer has a later twin, and is dropped."""
         while self.resting and self.resting[0][0] <= now:
             key = heappop(self.resting)[2]
             if not key.is_removed and not key.is_ready and key.can_probe(now):

@@ -10,9 +10,9 @@ NONE: frozenset[str] = frozenset()
 
 
 class Search:
-    """There was no key for so many tokens, and so there is none for more: until `view.wakes_at`, or in a group that was `stirred` since.
+    """No key was found for a call of `tokens`. Until `view.wakes_at` larger calls find none either, except in groups `stirred` since.
 
-    For larger calls, and as things move on, the moments of `view` are lower bounds.
+    For larger calls, and as time passes, the moments of `view` are lower bounds.
     """
 
     __slots__ = ("model", "stirred", "tokens", "view")
@@ -50,7 +50,7 @@ class Search:
         return view
 
     def _look_again(self, group: Group, tokens: int, now: float) -> None:
-        """Nothing there for so many tokens; and if nothing for the smallest call either, the group is again as the others."""
+        """The group has no key for so many tokens. If it has none for the smallest call either, it is no longer stirred."""
         smallest = outlook(group.keys, self.model, self.tokens, NONE, now)
         if smallest.wakes_at > now:
             del self.stirred[group]

@@ -37,7 +37,7 @@ def power_of_two(ready: Ready, model: str, tokens: int, passed: Collection[str],
     first = pair % count
     one, other = ready[first], ready[first - 1 - pair // count]
     if not passed:
-        # Whoever wins a tie, and stands on the lowest step, cannot be beaten: the other's windows need not be looked at.
+        # The one that wins ties cannot lose if its load is on the lowest step: the other's windows need not be looked at.
         winner = one if _wins_tie(one, other) else other
         if winner.load(model, tokens, now) * LOAD_STEPS < 1.0:
             return winner

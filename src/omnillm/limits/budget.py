@@ -37,7 +37,7 @@ class Period:
         self.settled = settled
         """What was settled in this very period: its part of the span."""
         self.resets_at_wall = resets_at_wall
-        """When it counts no more, as far as is known now."""
+        """Until when it counts, as far as is known now."""
         self.has_slid_out = False
         span.settled += settled
 
@@ -57,7 +57,7 @@ class Period:
         self.span.reserved += amount
 
     def settle(self, reserved: int, cost: int) -> None:
-        """Replaces `reserved` by the real `cost`, whichever is larger: the truth is recorded."""
+        """Replaces `reserved` by the real `cost`, even where that is larger."""
         span = self.span
         span.reserved -= reserved
         self.settled += cost
@@ -110,7 +110,7 @@ class Budget:
         bucket.span.settled -= bucket.settled
 
     def adjust(self, period: str, amount: int) -> None:
-        """More, or (negative) less, was spent in a period than was settled there; one that counts no more is left as it is."""
+        """More, or (negative) less, was spent in a period than was settled there. Nothing happens for a period that no longer counts."""
         found = self.current if self.current.pair[1] == period else self._older.get(period)
         if found is not None:
             found.settle(0, amount)

@@ -15,7 +15,7 @@ MINUTE_BUCKETS = 61
 DAY_BUCKETS = 97
 DAY_BUCKET_S = 900
 REQUESTS: Final = 1
-"""Where they stand in a bucket of the past, behind when it was over; and `TOKENS`."""
+"""Offsets within a past bucket: when it was over, requests, tokens."""
 TOKENS: Final = 2
 STRIDE: Final = 3
 MOST_TOKENS: Final = 2**62
@@ -92,7 +92,7 @@ class Window:
         self.take(tokens)
 
     def correct(self, tokens: int, at: float, now: float) -> None:
-        """So many tokens more, or (negative) less, were in what was sent at `at`. Its bucket gone: more is charged now, less dropped."""
+        """What was sent at `at` had `tokens` more, or (negative) fewer. If its bucket is gone, more is charged now and fewer is ignored."""
         if now >= self.ends:
             self.advance(now)
         if at < self.ends - self._width_s and not self._amend(0, tokens, at) and tokens < 0:
@@ -100,7 +100,7 @@ class Window:
         self.tokens += tokens
 
     def take_back(self, tokens: int, at: float, now: float) -> None:
-        """What was sent at `at` was not: it counts no more. Its bucket gone: it does not anyway."""
+        """What seemed to be sent at `at` was not. If its bucket is gone it no longer counts anyway."""
         if now >= self.ends:
             self.advance(now)
         if at < self.ends - self._width_s and not self._amend(-1, -tokens, at):
@@ -109,7 +109,7 @@ class Window:
         self.tokens -= tokens
 
     def _amend(self, requests: int, tokens: int, at: float) -> bool:
-        """The truth about the past bucket of a moment. False: it is gone."""
+        """Add to the past bucket of a moment. False: that bucket is gone."""
         past, width_s = self._past, self._width_s
         ends = (at // width_s + 1.0) * width_s
         # Where it is if none between it and now was empty. It can only stand behind that.
