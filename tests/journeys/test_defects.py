@@ -130,7 +130,7 @@ async def test_a_defect_behind_a_whole_reply_is_told_with_the_id_of_its_call(
     gateway: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The provider has answered, and is paid: the row has its cost. The client's error names it, and asks for no repetition."""
-    monkeypatch.setattr(inference, "reply_fields", broken_at_once)
+    monkeypatch.setattr(inference, "call_fields", broken_at_once)
     reply = await exchange(gateway.port, ask("openai_chat", "hello"))
     request, _ = await gateway.last()
     assert (reply.status, reply.json["error"]["code"], request.outcome) == (500, "internal_error", "internal_error")
