@@ -9,22 +9,22 @@ from omnillm.records import Posting
 from omnillm.stores.waiting import Awaited
 
 BATCH: Final = 1_000
-"""Postings a transaction."""
+"""The most postings in one transaction."""
 
 
 class Backlog(deque[Posting | Awaited]):
-    """The event loop appends, the writer's thread takes. Everything else here is the thread's alone."""
+    """The event loop appends. Everything else here is done by the writer's thread alone."""
 
     __slots__ = ("_again", "_suspects", "_unsynced")
 
     def __init__(self) -> None:
         super().__init__()
         self._unsynced: list[Posting] = []
-        """Committed, but a disk or a server that fails may still forget it."""
+        """Postings that are committed but not yet synced: a disk or a server that fails may still forget them."""
         self._suspects = 0
-        """The first so many are taken one by one: the database cannot hold one of them."""
+        """How many of the first are taken one by one, because the database cannot hold one of them."""
         self._again = 0
-        """The first so many may stand in the ledger already."""
+        """How many of the first may stand in the ledger already."""
 
     @property
     def may_repeat(self) -> bool:
@@ -51,13 +51,13 @@ class Backlog(deque[Posting | Awaited]):
         self.extendleft(reversed(list(items)))
 
     def suspect(self, batch: list[Posting | Awaited]) -> None:
-        """Put a batch back, to be tried one by one: a posting that the database cannot hold must not keep the others out."""
+        """Put a batch back to be tried one by one, so that a posting that the database cannot hold does not keep the others out."""
         self.put_back(batch)
         self._suspects = len(batch)
         self._again += len(batch)
 
     def committed(self, postings: list[Posting], *, is_on_disk: bool) -> None:
-        """`is_on_disk`: and so is all that was committed before."""
+        """The postings are committed. `is_on_disk`: they are on disk, and so is all that was committed before."""
         if is_on_disk:
             self.synced()
         else:

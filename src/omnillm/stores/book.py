@@ -1,4 +1,4 @@
-"""The transactions of the ledger: each is done whole or not at all. Not one line here knows of threads or loops, or of the database."""
+"""The transactions of the ledger: each is done whole or not at all. Nothing here knows of threads, event loops, or a certain database."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,7 +18,7 @@ BEGIN_EPOCH = """INSERT INTO epochs (epoch, started_wall_ms) SELECT coalesce(max
 BOOKED = frozenset({int(EntryKind.SETTLE), int(EntryKind.ADJUST)})
 CLOSING: Final = frozenset({int(EntryKind.SETTLE), int(EntryKind.VOID)})
 UNSYNCED_S: Final = 0.5
-"""What was committed without a sync is followed by one at the next commit after that, or in the first idle second."""
+"""After so long, what was committed without a sync is synced with the next commit, or in the first idle second."""
 OPEN_REQUESTS = """SELECT DISTINCT request_id FROM entries AS reserve WHERE kind = 0 AND epoch < ?
     AND epoch IN (SELECT epoch FROM epochs WHERE ended_wall_ms IS NULL) AND NOT EXISTS (SELECT 1 FROM entries
     WHERE request_id = reserve.request_id AND attempt = reserve.attempt AND kind IN (1, 2) AND budget = reserve.budget)"""
@@ -56,14 +56,14 @@ class Known(Exception):
 
 
 class Rehearsed(Exception):
-    """All would have been written."""
+    """All of it would have been written: raised to roll a rehearsal back."""
 
 
 class Book:
     """The one read-write connection. Raises LedgerUnavailable when the database says no; then only `reopen` helps."""
 
     def __init__(self, database: Database, *, is_strict: bool) -> None:
-        """`is_strict`: each commit is synced to disk but those that only close reservations; otherwise those that somebody waits for."""
+        """`is_strict`: sync each commit, except those that only close reservations; otherwise only those that somebody waits for."""
         self._database = database
         self._is_strict = is_strict
         self._epoch = 0
@@ -120,9 +120,9 @@ class Book:
         self._database.reopen(epoch=self._epoch)
 
     def write(self, postings: list[Posting], *, is_awaited: bool, now: float) -> bool:
-        """All of it or nothing. Returns whether it is on disk with all that was written before; if somebody waits, it is.
+        """Write all of it or nothing. Returns whether it, and all that was written before, is on disk; if `is_awaited`, it is.
 
-        Raises ValueError for rows that cannot be held. Rows are almost always all new: only if not is it asked which are.
+        Raises ValueError for rows that the database cannot hold. Rows are almost always new: only if some were not is it asked which are.
         """
         is_synced = is_awaited or self._is_overdue(now) or (self._is_strict and not all(map(_is_closing, postings)))
         rows = Rows(postings)
@@ -156,9 +156,9 @@ class Book:
         self._roll_up.committed()
 
     def rehearse(self, postings: list[Posting]) -> None:
-        """What `write` would do, taken back: whether the database takes such rows. Raises LedgerUnavailable.
+        """Do what `write` does, and roll it back, to see whether the database takes such rows. Raises LedgerUnavailable.
 
-        A new connection proves less: that can be had while the disk is full, or somebody has locked a table.
+        A new connection would prove less: one can be had while the disk is full, or a table is locked.
         """
         with suppress(Rehearsed, Known, ValueError), self._database.transaction(epoch=self._epoch, is_synced=False) as connection:
             self._apply(connection, Rows(postings))  # what is wrong with a row is told when it is written
@@ -225,7 +225,7 @@ class Book:
 
 
 def _is_closing(posting: Posting) -> bool:
-    """It closes reservations, which are on disk, and does no more: if a power cut takes it they are charged in full, never too little."""
+    """It does nothing but close reservations that are on disk. If a power cut takes it they are charged in full: never too little."""
     has_more = posting.bindings or posting.claims or posting.virtual_keys
     return bool(posting.entries) and not has_more and all(entry.kind in CLOSING for entry in posting.entries)
 
@@ -255,7 +255,7 @@ def _booked(entries: list[Entry]) -> dict[tuple[str, str], int]:
 def _daily(connection: Connection, rows: Rows) -> Daily:
     """What the rows, all of them new, add to the roll-up.
 
-    A call's attempts almost always come with its request. One that came before is added with its request; one that comes after, at once.
+    An attempt is added with its request; one that is written after its request, at once. Almost always they come together.
     """
     daily = Daily()
     requests = {request.request_id: request for request in rows.requests}

@@ -47,7 +47,7 @@ class MemoryClaims:
         self._reply_bytes = 0
 
     def write(self, row: ClaimRow) -> None:
-        """What the store does with a posting's."""
+        """Called by the store, for each claim of a posting."""
         stands = self._rows.get(row.scope)
         if row.state is ClaimState.FREE:
             if stands is not None and stands.request_id == row.request_id:

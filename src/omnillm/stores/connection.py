@@ -1,4 +1,4 @@
-"""What the ledger's SQL needs of a database, so that it stands once: SQLite's own connection has it, and one to PostgreSQL is given it.
+"""What the ledger's SQL, which is the same for both, needs of a database.
 
 The SQL keeps to what both understand: `?` marks, `RETURNING`, `json ->> 'member'`, sums cast to bigint, and no alias in WHERE or HAVING.
 """
@@ -12,11 +12,11 @@ from omnillm.stores.insert import Insert
 
 
 class CommitUnknown(LedgerUnavailable):
-    """The database went away while it was committing: the transaction is done whole or not at all, and nobody can say which."""
+    """The database went away while it was committing: whether the transaction was done cannot be known."""
 
 
 def foreseen(failure: LedgerUnavailable | MemoryError) -> LedgerUnavailable:
-    """What a failed write is told as. Where memory ran out in it, nobody can say how far it came."""
+    """A failed write as LedgerUnavailable. Where memory ran out, it cannot be known how far it came."""
     if isinstance(failure, LedgerUnavailable):
         return failure
     return CommitUnknown("no memory is left to write the ledger with", retry_after_s=1.0)
@@ -49,7 +49,7 @@ class Connection(Protocol):
         ...
 
     def damages(self, limit: int) -> list[str]:
-        """What a look at the whole of the storage finds wrong, where the database has such a look."""
+        """What the database's own check of its storage finds wrong, where it has such a check."""
         ...
 
 
@@ -74,9 +74,9 @@ class Database(Protocol):
         ...
 
     def transaction(self, *, epoch: int, is_synced: bool) -> AbstractContextManager[Connection]:
-        """Whole or not at all, and as the run `epoch`; 0: of none. Raises LedgerUnavailable, and ValueError for rows that it cannot hold.
+        """A transaction of the run `epoch` (0: of none). Raises LedgerUnavailable, and ValueError for rows that the database cannot hold.
 
-        `is_synced`: on disk when it is over, and so is all that was committed before. An empty one proves that it can be written.
+        `is_synced`: it, and all that was committed before, is on disk when it is over. An empty one proves that the ledger can be written.
         """
         ...
 
@@ -85,7 +85,7 @@ class Database(Protocol):
         ...
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """One state of it, beside the connection that writes. Raises LedgerUnavailable."""
+        """A connection that sees one state of it, beside the one that writes. Raises LedgerUnavailable."""
         ...
 
     def pepper(self) -> bytes:

@@ -14,7 +14,7 @@ from omnillm.stores.verification import MAX_PROBLEMS
 
 PAGE: Final = 2_000
 METERED: Final = ";metered"
-"""Of a live session that had more to pay than its usage tells: turns with rates of their own, transcriptions, turns that were cut."""
+"""In the error of a live session that cost more than its usage tells: turns with their own rates, transcriptions, turns cut short."""
 Row = Sequence[Any]
 """request_id, attempt, usage as JSON, whether it is known, cost, version of the price, error; and the operation of the request."""
 _ROWS: Final = f"""SELECT a.request_id, a.attempt, a.usage, a.is_usage_known, a.cost_nanousd, a.price_version, a.error, r.operation
@@ -23,13 +23,13 @@ _ROWS: Final = f"""SELECT a.request_id, a.attempt, a.usage, a.is_usage_known, a.
 
 
 class Costs(msgspec.Struct):
-    """What came of it."""
+    """What the proof found."""
 
     problems: list[str]
     proven: int = 0
     """Attempts whose cost is the one that was computed."""
     unknown: int = 0
-    """Attempts of figures that are not at hand any more."""
+    """Attempts whose price is no longer known."""
     apart: int = 0
     """Attempts whose cost is not made of one price and one usage: batches, live sessions by the turn, calls of a run that was killed."""
 
@@ -65,7 +65,7 @@ def check_costs(rows: Iterable[Row], reference: Reference) -> Costs:
 
 
 def _problem(row: Row, reference: Reference) -> str:
-    """What is wrong with an attempt's cost, "": nothing that its row could tell. LookupError: nobody knows its figures."""
+    """What is wrong with an attempt's cost; "": nothing that its row can tell. LookupError: its price is no longer known."""
     _, _, usage, is_known, booked, version, _, _ = row
     priced, is_metered = version.removesuffix(METERED), version.endswith(METERED)
     try:

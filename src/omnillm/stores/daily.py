@@ -19,7 +19,7 @@ TAG_COLUMNS = ("day", "tags")
 COUNT_COLUMNS = ("requests", "attempts", "cost_nanousd", *Usage.__struct_fields__)
 NOTHING: Line = (0,) * len(COUNT_COLUMNS)
 FOLD: Final = 128
-"""Lines of one group that are kept before they are added up: columns add up fastest many at a time."""
+"""Lines of one group that are gathered before they are added up: many at a time are the fastest."""
 
 
 class Sums(Generic[Group]):
@@ -32,7 +32,7 @@ class Sums(Generic[Group]):
         self._requests: Counter[Group] = Counter()
 
     def add_requests(self, groups: Iterable[Group]) -> None:
-        """A line for each of one request and nothing else: half of all lines, so they are counted and not added up."""
+        """Count one request for each of these groups. Half of all lines are such, so they are counted and not added up."""
         self._requests.update(groups)
 
     def add(self, group: Group, counts: Line) -> None:
@@ -74,7 +74,7 @@ class Daily:
         self.tags.add_requests([(row.day, row.tags) for row in requests if row.tags])
 
     def add_attempts(self, requests: Mapping[str, RequestRow], attempts: Iterable[AttemptRow]) -> list[AttemptRow]:
-        """`requests` by their ids. Returns the attempts of others, which are not added."""
+        """`requests`: by id. Returns the attempts of other requests, which are not added."""
         strays = []
         for attempt in attempts:
             request = requests.get(attempt.request_id)

@@ -1,10 +1,10 @@
 """`INSERT INTO table (columns) ... ON CONFLICT ...` for any number of rows, as each database takes it fastest.
 
 Measured on SQLite 3.40 with a typical posting (a request, an attempt, a settlement; 48 cells), CPU per posting: `INSERT ... SELECT ...
-FROM json_each(?)` 32 us, `executemany` 14 us, and 9 us for one INSERT with many VALUES tuples. It takes the GIL once a statement, not once
-a row; binding the cells is cheaper than having SQLite parse them. But each cell that is bound takes a lock, and a text a copy and two
-more: what all rows of a batch have alike is bound once a statement, 31 of the 48 cells where all calls go one way. PostgreSQL takes one
-array a column: one statement for all rows.
+FROM json_each(?)` 32 us, `executemany` 14 us, and 9 us for one INSERT with many VALUES tuples. The last takes the GIL once for each
+statement, not once for each row, and binding the cells is cheaper than having SQLite parse them. But SQLite takes a lock for each cell
+that is bound, and for a text two more and a copy. So what all rows of a batch have alike is bound once for each statement: 31 of the 48
+cells where all calls go the same way. PostgreSQL takes one array for each column: one statement for all rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ from itertools import count
 from typing import Any, Final
 
 CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
-"""Rows a statement of VALUES, largest first: beside whole 64s, a batch needs at most one statement of each size."""
+"""Rows in a statement of VALUES. A batch needs as many statements of 64 as fit, and at most one of each smaller size."""
 FEWEST_ALIKE: Final = 8
-"""Of fewer rows it does not pay to look for what they have alike."""
+"""With fewer rows it does not pay to look for what they have alike."""
 STATEMENTS: Final = 256
-"""That are kept, and kept prepared: those of 24 sets of columns (`tables.py`) in seven sizes, and the others."""
+"""Statements that are kept prepared: those of 24 sets of columns (`tables.py`) in seven sizes, and the others."""
 
 
 class Insert:
@@ -78,7 +78,7 @@ def _statement(insert: Insert, rows: int, alike: tuple[int, ...]) -> str:
 
 
 def add_to(table: str, key: tuple[str, ...], counts: tuple[str, ...]) -> Insert:
-    """Adds to the counts of the line that has the same key; no key may stand twice in the cells."""
+    """An insert that adds to the counts of the line with the same key. No key may stand twice in the cells."""
     added = ", ".join(f"{column} = {table}.{column} + excluded.{column}" for column in counts)
     types = {**dict.fromkeys(key, "text"), **dict.fromkeys(counts, "bigint")}
     return Insert(table, types, on_conflict=f"({', '.join(key)}) DO UPDATE SET {added}")

@@ -231,7 +231,7 @@ class MemoryStore:
         return bool(orphans.open_reserves(self._entries.get(request_id, {}).values()))
 
     def _is_stray(self, request_id: str) -> bool:
-        """It has no request row and, because its run has ended, will get none."""
+        """It has no request row and will get none, because its run has ended."""
         epochs = {entry.epoch for entry in self._entries.get(request_id, {}).values()}
         epochs |= {attempt.epoch for attempt in self._attempts.get(request_id, {}).values()}
         return request_id not in self._requests and all(self._ended_ms(epoch) is not None for epoch in epochs)
@@ -255,7 +255,7 @@ class MemoryStore:
 
 @cache
 def _blank() -> bytes:
-    """A ledger without rows: its tables take fifty times as long to make as to copy, and the loop waits."""
+    """A ledger without rows, to be copied: making its tables takes fifty times as long, and the loop waits."""
     ledger = sqlite3.connect(":memory:", isolation_level=None)
     try:
         ledger.executescript("".join(scripts("sqlite")))

@@ -27,7 +27,7 @@ def voids(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
 
 def closing(entries: list[Entry], attempts: list[AttemptRow], *, has_request: bool, epoch: int, wall_ms: int) -> Posting:
-    """What is missing of one request, given all its entries and attempt rows: settlements, attempt rows, and its own row."""
+    """The rows that are missing of one request, given all that stand: settlements, attempt rows, its own row."""
     settles = [
         Entry(
             request_id=reserve.request_id,

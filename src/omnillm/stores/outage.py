@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_S: Final = 0.05
 MOST_REASONS: Final = 5
-"""That are told: one that is found out later may be what has to be repaired, but a reason may also have a number in it."""
+"""The most reasons that are told. More than one, since a later one may be the cause; not all, since they may differ by a number."""
 
 
 class Outage:

@@ -1,4 +1,4 @@
-"""The pepper beside a ledger's file, not in it: who can write the database alone cannot make a virtual key."""
+"""The pepper lies beside a ledger's file, not in it: whoever can write only the database cannot make a virtual key."""
 
 import os
 import secrets

@@ -19,7 +19,7 @@ LEFT_BEHIND: Final = f"""SELECT request_id FROM (
     WHERE NOT EXISTS (SELECT 1 FROM requests WHERE request_id = old.request_id)
     AND NOT EXISTS (SELECT 1 FROM entries WHERE request_id = old.request_id AND epoch NOT IN {ENDED})
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE request_id = old.request_id AND epoch NOT IN {ENDED}) ORDER BY request_id LIMIT ?2"""
-"""What has no request row and, because its run has ended, will get none: an adjustment that came late."""
+"""What has no request row and will get none, because its run has ended: an adjustment that came late."""
 
 ADD_TO_RETIRED_BALANCES: Final = add_to("retired_balances", ("budget", "period"), ("settled_nanousd",))
 ADD_TO_RETIRED_DAYS: Final = add_to("retired_days", ("day",), ("requests", "attempts", "cost_nanousd"))
@@ -43,7 +43,7 @@ def retire(connection: Connection, *, before: str, wall_ms: int, limit: int) -> 
 
 
 def whole(ids: list[str], limit: int) -> list[str]:
-    """The first `limit`, and one more if that is the other row of a batch: a call without its settlement would be settled once more."""
+    """The first `limit`, and one more if that belongs to the last: a batch's call without its settlement would be settled again."""
     is_torn = len(ids) > limit and ids[limit] == settlement_id(ids[limit - 1])
     return ids[: limit + is_torn]
 

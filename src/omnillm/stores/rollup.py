@@ -1,8 +1,8 @@
 """The daily roll-up behind its rows: what a batch adds to `daily` waits in `unfolded`, and is folded in many batches at a time.
 
-Of a crowd nearly each call has a line of its own, in a page of its own: written with every batch, they cost more than all of its rows.
-`daily` and `unfolded` together are the truth after each commit (the view `daily_lines`), so that whoever reads waits for no fold, and
-whoever deletes rows needs none. What waits is folded a piece at a time, in the transaction of a batch: the piece is added to `daily` and,
+With very many callers nearly each call has its own line, in its own page: written with every batch, they would cost more than its rows.
+`daily` and `unfolded` together are right after each commit (the view `daily_lines`): neither readers nor the deletion of rows have to wait
+for a fold. What waits is folded a piece at a time, in the transaction of a batch: the piece is added to `daily` and,
 negated, to `unfolded`; with the last piece all that has waited is deleted.
 """
 
@@ -19,14 +19,14 @@ from omnillm.stores.tables import ADD_TO_DAILY, add, encode
 logger = logging.getLogger(__name__)
 
 PIECE: Final = 128
-"""Groups that are folded at a time: a millisecond, by which everybody's reservation is later."""
+"""Groups that are folded at a time. It takes a millisecond, for which the next batch waits."""
 FEWEST_LINES: Final = 64
 LINES_A_GROUP: Final = 6
-"""On average; with fewer, nothing is folded yet."""
+"""Lines that a group has on average before anything is folded."""
 MOST_GROUPS: Final = 16_384
-"""That wait; they take up about 2 KB each."""
+"""Groups that wait; they take up about 2 KB each."""
 LONGEST_KEY: Final = 512
-"""Characters. PostgreSQL's index refuses 2,704 bytes, and what it refuses must be refused with its own row."""
+"""Characters. PostgreSQL's index refuses 2,704 bytes, and a refusal has to hit the batch with the row, not a later fold."""
 CALLER: Final = itemgetter(KEY_COLUMNS.index("caller"))
 """Whole keys take three times as long to sort, and the loop would wait for it."""
 PUT: Final = "INSERT INTO unfolded (number, lines) VALUES (?, ?)"
@@ -35,19 +35,19 @@ _decode: Final = msgspec.json.Decoder(list[tuple[Key, Line]]).decode
 
 
 class RollUp:
-    """Knows what waits in `unfolded`, as long as each transaction that it took part in was committed; else it learns it there."""
+    """Remembers what waits in `unfolded`. If one of its transactions was not committed, it reads that again."""
 
-    __slots__ = ("_folding", "_is_at_it", "_is_known", "_is_paused", "_lines", "_number", "_order", "_until", "_young")
+    __slots__ = ("_folding", "_is_folding", "_is_known", "_is_paused", "_lines", "_number", "_order", "_until", "_young")
 
     def __init__(self) -> None:
         self._is_known = self._is_paused = False
-        self._is_at_it = False
-        """In the middle of a piece."""
+        self._is_folding = False
+        """A piece is being folded."""
         self._number = 0
-        """Of the newest row. Those of negated pieces are below 0."""
+        """The number of the newest row. Rows of negated pieces have numbers below 0."""
         self._young: dict[Key, list[Line]] = {}
         self._lines = 0
-        """In all the lists of `_young`."""
+        """Lines in all the lists of `_young`."""
         self._folding: dict[Key, list[Line]] = {}
         self._order: list[Key] = []
         """The keys of `_folding`, backwards."""
@@ -55,10 +55,10 @@ class RollUp:
         """The newest row that is being folded."""
 
     def keep(self, connection: Connection, lines: dict[Key, Line]) -> None:
-        """Within the transaction of a batch: what it adds up to. That it was committed has to be told."""
+        """Within the transaction of a batch: write what it adds up to. Call `committed` afterwards."""
         if not self._is_known and not self._is_paused:
             self._learn(connection)
-        self._is_known = self._is_at_it = False
+        self._is_known = self._is_folding = False
         odd = self._gather(lines)
         add(connection, ADD_TO_DAILY, odd.items())
         if usual := {key: counts for key, counts in lines.items() if key not in odd} if odd else lines:
@@ -68,22 +68,22 @@ class RollUp:
         """Behind `keep`, in the same transaction: a piece of what waits, if enough of it does."""
         if self._is_paused or not (self._order or self._is_ripe()):
             return
-        self._is_at_it = True
+        self._is_folding = True
         if not self._order:
             self._begin()
         self._fold_piece(connection)
-        self._is_at_it = False
+        self._is_folding = False
 
     def committed(self) -> None:
         self._is_known = True
 
     def doubt(self) -> None:
-        """What was committed may be forgotten: the database has failed."""
+        """The database has failed, and may have forgotten what was committed: read again what waits."""
         self._is_known = False
 
     def pause(self, error: ValueError) -> bool:
-        """The database holds none of it: a sum that it cannot hold keeps no rows out, all stays in `unfolded`. False: not this was it."""
-        is_mine, self._is_at_it = self._is_at_it, False
+        """The database cannot hold a sum: fold no more, so that this keeps no rows out. False: it was not a sum."""
+        is_mine, self._is_folding = self._is_folding, False
         if is_mine:
             self._is_paused = True
             self._young, self._folding, self._order = {}, {}, []
@@ -91,7 +91,7 @@ class RollUp:
         return is_mine
 
     def _learn(self, connection: Connection) -> None:
-        """What waits, whoever left it; it becomes one row."""
+        """Read what waits, also from an earlier run, and make it one row."""
         sums = Sums[Key]()
         for (text,) in connection.execute("SELECT lines FROM unfolded").fetchall():
             for key, counts in _decode(text):
@@ -104,7 +104,7 @@ class RollUp:
             self._put(connection, lines)
 
     def _gather(self, lines: dict[Key, Line]) -> dict[Key, Line]:
-        """Remember them, to be folded; returns those that cannot wait."""
+        """Remember lines that are to be folded; returns those that cannot wait."""
         young: dict[Key, list[Line]] = {} if self._is_paused else self._young
         odd = {}
         for key, counts in lines.items():
@@ -144,7 +144,7 @@ class RollUp:
 
 
 def _is_odd(key: Key) -> bool:
-    """It goes into `daily` at once: neither database reads NUL out of JSON, and an index may refuse what is long."""
+    """Whether a line has to go into `daily` at once: neither database reads NUL out of JSON, and an index may refuse long keys."""
     joined = "".join(key)
     return "\0" in joined or len(joined) > LONGEST_KEY
 

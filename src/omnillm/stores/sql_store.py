@@ -22,9 +22,9 @@ Found = TypeVar("Found")
 class SqlStore:
     """A `Store` in `database`.
 
-    `durability` "strict": every commit is synced to disk, but one that nobody waits for and that only closes reservations. "relaxed": those
-    that somebody waits for. What is not synced is so with the next commit that is, or within about a second. A kill loses no more than the
-    postings of the last moments that nobody waited for; a power cut those of the last second that were not synced, too.
+    `durability` "strict": every commit is synced to disk, except one that nobody waits for and that only closes reservations. "relaxed":
+    only commits that somebody waits for. The others are synced with the next one that is, or within about a second. A kill loses at most
+    the last postings that nobody waited for; a power cut also those of the last second that were not synced.
     """
 
     def __init__(self, database: Database, *, clock: Clock, durability: str) -> None:
@@ -33,7 +33,7 @@ class SqlStore:
         self._book = Book(database, is_strict=durability == "strict")
         self._writer: Writer | None = None
         self._silence = ""
-        """Why the last report had no answer, if it had none."""
+        """Why the last report got no answer; "": it got one."""
         self._trial = threading.Lock()
         self.virtual_keys = SqlVirtualKeys(database.pepper, self.post_durably, self._read)
 
@@ -126,7 +126,7 @@ class SqlStore:
         return await asyncio.to_thread(self._report, report)
 
     def _report(self, report: Callable[[Connection], Found]) -> Found:
-        """While the database gives no answer, neither to reports nor to the writer, one report at a time waits for one."""
+        """While the database answers neither reports nor the writer, only one report at a time waits for it."""
         is_trial = bool(self._silence) and not self.is_healthy
         if is_trial and not self._trial.acquire(blocking=False):
             raise LedgerUnavailable(self._silence, retry_after_s=1.0)

@@ -17,7 +17,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InUse(ConfigError):
-    """Another process writes this ledger. It may end."""
+    """Another process writes this ledger. That may end, so trying again makes sense."""
 
 
 class Store(Protocol):
@@ -88,7 +88,7 @@ class Store(Protocol):
         ...
 
     async def open_bills(self, *, since_wall_ms: int) -> list[Binding]:
-        """Of the batches made since a moment whose call stands in the ledger and is not settled yet: their bills, the newest first."""
+        """The bills of batches that were made since a moment and are not settled yet, the newest first."""
         ...
 
     async def claim(self, scope: str) -> ClaimRow | None:
@@ -102,7 +102,7 @@ class Store(Protocol):
     async def retire(self, *, before_wall_ms: int, limit: int) -> int:
         """Forget the rows of the oldest `limit` requests that began before a moment, and `limit` expired bindings and claims each.
 
-        Returns how many.
+        Returns how many were forgotten.
 
         What they added up to stays: balances, usage reports, and the proof of both. A request that holds a reservation is kept, and so is
         what a call under way has written. Raises LedgerUnavailable.

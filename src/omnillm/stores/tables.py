@@ -13,7 +13,7 @@ from omnillm.stores.insert import Insert, add_to
 from omnillm.usage import Usage
 
 TYPES: Final = {str: "text", Usage: "json"}
-"""Of a column; flags and kinds are numbers too."""
+"""The database's type of a field's; every other field is a number, flags and kinds, too."""
 
 encode: Final = msgspec.json.Encoder().encode
 encode_lines: Final = msgspec.json.Encoder().encode_lines
@@ -36,7 +36,7 @@ class Table(Generic[Row]):
         flags: tuple[str, ...] = (),
         alike: tuple[tuple[str, ...], ...] = (),
     ) -> None:
-        """`alike`: columns that the calls of one moment mostly have alike, by what it takes to make them differ."""
+        """`alike`: groups of columns that calls of one moment mostly have alike; those of a group differ for the same reason."""
         columns = row_type.__struct_fields__
         self._type: type[Row] = row_type
         self._flags = tuple(columns.index(flag) for flag in flags)
@@ -114,6 +114,6 @@ ADD_TO_DAILY_TAGS = add_to("daily_tags", TAG_COLUMNS, COUNT_COLUMNS)
 
 
 def add(connection: Connection, insert: Insert, lines: Iterable[tuple[tuple[str, ...], tuple[int, ...]]]) -> None:
-    """Counts to the lines that have their keys; no key may stand twice."""
+    """Add counts to the lines with their keys; no key may stand twice."""
     if cells := [cell for key, counts in lines for cell in (*key, *counts)]:
         connection.insert(insert, cells)

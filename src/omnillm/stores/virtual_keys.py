@@ -39,7 +39,7 @@ class VirtualKeys(Protocol):
 
 
 class MemoryVirtualKeys:
-    """In a dict."""
+    """Virtual keys in a dict."""
 
     def __init__(self) -> None:
         self._keys: dict[str, VirtualKey] = {}
@@ -47,7 +47,7 @@ class MemoryVirtualKeys:
         self._pepper = secrets.token_bytes(pepper.BYTES)
 
     def write(self, key: VirtualKey) -> None:
-        """What the store does with a posting's."""
+        """Called by the store, for each virtual key of a posting."""
         before = self._keys.get(key.name)
         if (before.revision if before is not None else 0) == key.revision:
             self._revision += 1
@@ -74,19 +74,19 @@ class MemoryVirtualKeys:
 
 
 class SqlVirtualKeys:
-    """Written through the ledger's one writer. Its lock keeps other processes out, so what is new is known without a look."""
+    """Virtual keys in a database, written by the ledger's writer. Its lock keeps others out: what is new is known without a query."""
 
     def __init__(self, keep_pepper: Callable[[], bytes], post_durably: PostDurably, read: Read) -> None:
         self._keep_pepper = keep_pepper
         self._post_durably = post_durably
         self._read = read
         self._latest: int | None = None
-        """The newest revision, once somebody has read that far."""
+        """The newest revision; None: it has not been read yet."""
         self._writes = 0
         self._writing: set[asyncio.Task[None]] = set()
 
     async def put(self, key: VirtualKey) -> VirtualKey | None:
-        """Whoever asks may leave: what waits for the disk is written all the same, and found by the next look."""
+        """If the caller is cancelled, the key is written all the same, and the next `since` finds it."""
         writing = asyncio.create_task(self._write(key))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)

@@ -9,7 +9,7 @@ from omnillm.records import Posting
 from omnillm.stores import orphans
 
 MAX_BACKOFF_S: Final = 1.0
-"""The writer tries again at least as often; whoever is refused may come back then."""
+"""The longest time between two tries of the writer, after which whoever is refused may come back."""
 
 
 class Awaited:
@@ -33,7 +33,7 @@ class Chore:
 
 
 def to_apply_again(item: Posting | Awaited, *, is_unknown: bool) -> Posting | None:
-    """What is left to write of a batch that failed. Who waited is refused, and gets back what may have been reserved all the same."""
+    """What is left to write of a batch that failed. Whoever waited is refused, and what may have been reserved for them is given back."""
     if isinstance(item, Posting):
         return item
     voids = orphans.voids(item.posting.entries) if is_unknown else ()

@@ -28,7 +28,7 @@ QUEUE_LIMIT: Final = 100_000
 GATHER_S: Final = 0.0005
 GATHER_BEHIND_S: Final = 0.02
 IDLE_S: Final = 1.0
-"""An idle thread looks this often whether the program has ended without closing its store."""
+"""How often an idle thread looks whether the program has ended without closing its store."""
 
 
 class Writer:
@@ -41,7 +41,7 @@ class Writer:
         self.is_healthy = True
         self.is_taken_over = False
         self.failure: LedgerUnavailable | None = None
-        """Of the last attempt to write, at its end."""
+        """Why the last try to write failed; None: it did not."""
         self.dropped = 0
         self.commits = 0
         self._book = book
@@ -56,7 +56,7 @@ class Writer:
         self._is_lingering = False
         self._is_awaited = False
         self._gathers = False
-        """Behind a transaction that nobody waited for, the next one waits for more, whether or not any has come yet."""
+        """The last transaction was awaited by nobody: the next one waits for more postings, even if none has come yet."""
         self._is_ended = False
         self._thread = threading.Thread(target=self._run, name="omnillm-ledger", daemon=False)
         self._thread.start()
@@ -99,7 +99,7 @@ class Writer:
         self._thread.join()
 
     def _attend(self) -> None:
-        """The rare part of posting: wake the thread, make room, or say that it is too late."""
+        """The rare part of posting: wake the thread, make room, or refuse after the end."""
         if self._is_ended:
             self.dropped += len(self._queue)
             self._queue.clear()
@@ -198,7 +198,7 @@ class Writer:
             self._tell(waiting)
 
     def _suspect(self, batch: list[Posting | Awaited], error: ValueError) -> None:
-        """The database cannot hold one of the batch: which, is found out, and that one is lost."""
+        """The database cannot hold a posting of the batch: find out which, and lose only that one."""
         if len(batch) > 1:
             self._queue.suspect(batch)
             return
@@ -207,7 +207,7 @@ class Writer:
         self._tell([item.done for item in batch if isinstance(item, Awaited)], str(error))
 
     def _do_chore(self) -> None:
-        """It may delete rows, but none that may have to be written again: they would look new, and be booked twice."""
+        """Not while rows may have to be written again: the chore may delete them, and then they would look new, and be booked twice."""
         if not self._chores or self._queue.may_repeat:
             return
         if self._queue.has_unsynced and not self._ensure(self._book.sync):
@@ -262,13 +262,13 @@ class Writer:
                 return
 
     def _refuse_awaited(self, reason: str) -> None:
-        """Nobody waits for a disk that refuses; what is written behind stays in the queue."""
+        """Refuse the postings that somebody waits for. The others stay in the queue until the disk takes them."""
         if not self._is_awaited:
             return
         self._is_awaited = False
         self._tell(self._queue.take_awaited(), reason)
 
     def _tell(self, waiting: list[asyncio.Future[None]], refusal: str = "") -> None:
-        """One wake-up of the loop for all who wait."""
+        """Tell all who wait, with one wake-up of the loop."""
         if waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(resolve, waiting, refusal)

@@ -29,7 +29,7 @@ class Inflater:
     def for_reply(cls, headers: dict[bytes, bytes], *, limits: TransportLimits, is_error: bool = False) -> "Inflater | None":
         """Choose by `content-encoding`, and take from `headers` what is not true of the inflated body.
 
-        An error in a coding that is none of ours is corrupt when its body is read: its status was told.
+        A coding that is not known is refused at once; in an error only when its body is read, so that its status is told first.
         """
         coding = headers[b"content-encoding"].strip().lower()
         if not is_error and coding not in {b"gzip", b"x-gzip", b"deflate", b"identity", b""}:
@@ -57,12 +57,12 @@ class Inflater:
         return output
 
     def finish(self) -> None:
-        """The reply is complete: was its compressed body? A body of no bytes at all is."""
+        """The reply is complete: raise if its compressed body was cut short. A body of no bytes at all is whole."""
         if self._input and not self._machine.eof:
             raise UpstreamLost("The provider's compressed reply is cut short.")
 
     def _unwrap(self, source: bytes) -> None:
-        # RFC 9110 8.4.1.2: deflate has the zlib wrapper, and some send it bare. The wrapper's two bytes are told by RFC 1950 2.2.
+        # RFC 9110 8.4.1.2: deflate has the zlib wrapper, and some send it bare. RFC 1950 2.2 says how to tell the wrapper's two bytes.
         is_wrapped = source[0] & 15 == 8 and (source[0] << 8 | source[1]) % 31 == 0
         self._machine = zlib.decompressobj(ZLIB if is_wrapped else RAW)
         self._is_wrapper_known = True

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 MOST = 64
-"""Pieces that wait at most: more of them buy nothing, and whoever receives them could have begun."""
+"""The most pieces that wait: more save nothing, and their receivers could have begun."""
 LARGE_BYTES = 65_536
 """A piece above this does not wait: its socket must say soon whether it takes more."""
 

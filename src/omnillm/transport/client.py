@@ -51,7 +51,7 @@ class HttpClient:
         self._is_closed = False
 
     async def send(self, outgoing: Outgoing, *, on_begin: Callable[[float], None] | None = None) -> Exchange:
-        """Send and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost, UpstreamTimeout, or (of our own) Unavailable.
+        """Send, and return at the reply's head. Raises NotSent, StaleConnection, UpstreamLost, UpstreamTimeout or Unavailable.
 
         `on_begin` is told the moment when the first byte is about to leave: until then a cancelled call has cost nobody anything.
         """
@@ -113,14 +113,14 @@ class HttpClient:
     def interrupt(self) -> list[Connection]:
         """Close every connection: exchanges that are open, and those that wait for one, fail with `shutting_down`. Idempotent.
 
-        Returns the connections whose sockets are still there; a WebSocket is its owner's to end.
+        Returns the connections whose sockets are still there. WebSockets stay open: their owners end them.
         """
         self._is_closed = True
         self._connector.close()
         return [connection for pool in self._pools.values() for connection in pool.close()]
 
     async def aclose(self) -> None:
-        """As `interrupt`, WebSockets too, and wait a moment for TLS to say farewell."""
+        """As `interrupt`, with WebSockets, and wait a moment until TLS connections are closed in good order."""
         for socket in tuple(self._sockets):
             socket.cut()
         closing = self.interrupt()

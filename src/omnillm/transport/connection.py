@@ -21,7 +21,7 @@ from omnillm.transport.sending import Sending
 
 NEVER = float("inf")
 ONE_WRITE_BYTES = 65_536
-"""Up to here the body is copied behind its head, so that one piece can wait in a burst; above, it is `sending.py`'s."""
+"""A body up to this size is joined to its head, as one piece that can wait in a burst. `sending.py` sends larger ones."""
 LINGER_S = 1.0
 """How long the last chunk may follow a stream's terminal event."""
 ENDS_AT_HEAD = frozenset({b"HEAD", b"CONNECT"})
@@ -29,7 +29,7 @@ WITHOUT_CONTENT = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"CONNECT"}
 
 
 class Owner(Protocol):
-    """The pool that a connection returns to, that forgets it when it closes, and that it leaves when it is gone."""
+    """What a connection needs of its pool: to return when it is idle, to be forgotten when it closes, to leave when it is gone."""
 
     def keep(self, connection: "Connection") -> None: ...
     def forget(self, connection: "Connection") -> None: ...
@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
         self.reader = ReplyReader(limits)
         self.fault: Exception | None = None
         self.seen_at = 0.0
-        """When the last bytes came, or were wanted again."""
+        """When the last bytes came, or reading was resumed."""
         self._owner = owner
         self._clock = clock
         self._burst = burst
@@ -64,14 +64,14 @@ class Connection(asyncio.Protocol):
         self._idle_s = self._total_due = NEVER
         self._is_busy = self._is_lingering = self._is_paused = self._is_patient = self._is_reused = False
 
-    # What the exchange asks.
+    # Called by the exchange.
 
     @property
     def is_open(self) -> bool:
         return not self._transport.is_closing()
 
     def abandon(self) -> None:
-        """Whoever made it has left: it is gone at once. One that said TLS's farewell first would go on with a socket that is closed."""
+        """Whoever made it has left: abort at once. Saying TLS's farewell first would go on with a socket that is closed."""
         if hasattr(self, "_transport"):
             self._transport.abort()
 
@@ -110,7 +110,7 @@ class Connection(asyncio.Protocol):
                 self.due = self._due_of_silence()
 
     def raise_fault(self) -> NoReturn:
-        """Raise what went wrong, once: one that kept it would be in a cycle with every frame of the traceback, and what they hold."""
+        """Raise what went wrong, and forget it: an exception that is kept would hold all frames of its traceback in a cycle."""
         raise self._take_fault() or UpstreamLost("The reply did not begin.")
 
     def _take_fault(self) -> Exception | None:
@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def switch(self) -> tuple[asyncio.Transport, bytes]:
-        """After 101, or CONNECT: the transport, for another protocol to take over, and what came behind the head. No pool has it now."""
+        """After 101, or CONNECT: leave the pool, and hand over the transport, for another protocol, and what came behind the head."""
         self._is_busy = False
         self._owner.leave(self)
         return self._transport, self.reader.surplus
@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
             if not waiter.done():
                 waiter.set_result(None)
 
-    # What the deadlines and the event loop say.
+    # Called by the deadlines and by the event loop.
 
     def expire(self, now: float) -> None:
         if not self._is_busy:

@@ -27,7 +27,7 @@ HEAD_START_S = 0.25
 FAREWELL_S = 1.0
 """How long a closing TLS connection waits for the other side's farewell."""
 OUR_OWN_LIMITS = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""No fault of the provider's, and none of its keys is to rest for it."""
+"""Of this process or its machine: no key of the provider's is to rest for them."""
 UNHURRIED = Timeouts(total_s=float("inf"))
 
 
@@ -53,7 +53,7 @@ class Connector:
         self._under_way: set[asyncio.Timeout] = set()
 
     def close(self) -> None:
-        """Whoever waits for a connection has waited long enough."""
+        """Everybody who waits for a connection is refused."""
         now = asyncio.get_running_loop().time()
         for limit in self._under_way:
             if not limit.expired():

@@ -13,7 +13,7 @@ from omnillm.transport.reply import too_large
 
 
 class Exchange(msgspec.Struct, eq=False):
-    """Whoever receives it closes it. Read to its end, it has already given its connection back."""
+    """Whoever receives it closes it. Once it is read to its end its connection is already back in the pool."""
 
     _connection: Connection | None
     status: int
@@ -21,13 +21,13 @@ class Exchange(msgspec.Struct, eq=False):
     sent_at: float
     first_byte_at: float
     is_close_delimited: bool
-    """The body has no length: it ended where the connection did, and nobody can say that it was whole."""
+    """The body has no length and ended where the connection did: nobody can say whether it was whole."""
     _inflater: Inflater | None = None
     _is_read: bool = False
 
     @classmethod
     def of(cls, connection: Connection, sent_at: float, limits: TransportLimits) -> "Exchange":
-        """That of a connection whose reply's head has come. Raises UpstreamLost where an answer is in a coding that nobody knows."""
+        """The exchange of a connection whose reply's head has come. Raises UpstreamLost for an answer in an unknown coding."""
         reader = connection.reader
         headers = reader.headers
         exchange = cls(connection, reader.status, headers, sent_at, connection.seen_at, reader.is_close_delimited)
@@ -39,7 +39,7 @@ class Exchange(msgspec.Struct, eq=False):
         """Without the provider's head."""
         return f"Exchange({self.status})"
 
-    # A plain function that hands out a coroutine: one frame less under every piece of every stream.
+    # A plain function that returns a coroutine: one frame less for every piece of every stream.
     def read(self) -> Coroutine[Any, Any, bytes]:
         """Await what has come of the body; b"" is its complete end. Raises UpstreamLost when it is cut, or UpstreamTimeout."""
         return self._read_plain(is_patient=False) if self._inflater is None else self._read_inflated(is_patient=False)

@@ -12,11 +12,11 @@ SWITCHING: Final = 101
 VERSION: Final = b"13"
 GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 ASK: Final = b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: %b\r\n"
-"""A client's fields, with its key. No extension is offered: compressed frames would be inflated and deflated once more on their way."""
+"""A client's fields, with its key. No extension is offered: compressed frames would have to be inflated and deflated again on their way."""
 
 
 def accept_of(key: bytes) -> bytes:
-    """What proves that the key was read by somebody who speaks WebSocket."""
+    """The value of `sec-websocket-accept` for a key: proof that it was read by somebody who speaks WebSocket."""
     return base64.b64encode(sha1(key + GUID, usedforsecurity=False).digest())
 
 

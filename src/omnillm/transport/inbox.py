@@ -1,4 +1,4 @@
-"""Frames that have come become messages, which wait here until somebody reads them. Bytes and counts only: no socket, no loop."""
+"""Frames that have come are put together to messages, which wait here until somebody reads them. No socket, no loop."""
 
 from collections import deque
 from typing import Final
@@ -8,18 +8,18 @@ from websockets.frames import Frame, Opcode
 from omnillm.transport.message import Message
 
 MESSAGE_BYTES: Final = 64
-"""What a message takes beside its data: an empty one is not for nothing."""
+"""What a message counts beside its data, so that empty ones count, too."""
 
 
 class Inbox:
-    """`unread_bytes`: of the whole messages; `held_bytes`: and of one that is still coming."""
+    """`unread_bytes`: of the messages that are whole; `held_bytes`: with the one that is still coming."""
 
     __slots__ = ("_is_text", "_messages", "_partial", "unread_bytes")
 
     def __init__(self) -> None:
         self._messages: deque[Message] = deque()
         self._partial = bytearray()
-        """Of a message in fragments: a list of them could be of any length."""
+        """The fragments of a message, joined: a list of them could be of any length."""
         self._is_text = True
         self.unread_bytes = 0
 
@@ -35,7 +35,7 @@ class Inbox:
         return tuple(self._messages)
 
     def add(self, frame: Frame) -> bool:
-        """Whether a message is whole by it. UnicodeDecodeError: a text that is not UTF-8, which is dropped."""
+        """Add a frame; returns whether it completes a message. UnicodeDecodeError: a text that is not UTF-8, which is dropped."""
         if frame.opcode is not Opcode.CONT:
             self._is_text = frame.opcode is Opcode.TEXT
         if not frame.fin or self._partial:

@@ -1,4 +1,4 @@
-"""What a provider may cost us."""
+"""How much of a provider's reply is taken, and how many connections there are."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What passes a WebSocket, how it ends, and what it may cost us."""
+"""What passes a WebSocket, how it ends, and its limits."""
 
 from typing import Final
 
@@ -49,7 +49,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_orderly(self) -> bool:
-        """Said by the peer: it had nothing more to say, or went away."""
+        """The peer said that it has nothing more to say, or goes away."""
         return not self.is_ours and self.code in {CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, NO_STATUS}
 
 

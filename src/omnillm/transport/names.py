@@ -1,7 +1,7 @@
-"""Hosts' names to addresses. A resolver that does not answer for one of them holds up that one alone.
+"""Hosts' names to addresses. A resolver that does not answer for one name holds up only that name.
 
-An event loop looks names up in a few threads, which all its look-ups share, whose waiting cannot be given up, and without which the process
-does not end: one provider's silent name server would keep every provider from being reached, and the process from its end.
+asyncio's own look-ups share a few threads, cannot be cancelled, and keep the process from ending: one provider's silent name server would
+make every provider unreachable, and the process hang at its end.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ STAND_IN_S: Final = 3600.0
 
 
 class Names:
-    """One look-up of a name at a time, in a thread of its own, whoever waits for it. What was found last stands in when nothing is."""
+    """Of each name one look-up at a time, in a thread of its own, for all who wait. If it fails, what was found last is used."""
 
     __slots__ = ("_clock", "_known", "_patience_s", "_pending")
 
@@ -33,7 +33,7 @@ class Names:
         self._clock = clock
         self._patience_s = patience_s
         self._pending: dict[tuple[str, int], tuple[float, Found]] = {}
-        """Since when, and what will be found."""
+        """The look-ups that are under way: since when, and what will be found."""
         self._known: dict[tuple[str, int], tuple[float, Sequence[Address]]] = {}
 
     async def find(self, host: str, port: int) -> Sequence[Address]:
@@ -67,7 +67,7 @@ class Names:
 
 
 def _ask(loop: asyncio.AbstractEventLoop, pending: Found, name: tuple[str, int]) -> None:
-    """The thread's."""
+    """Runs in the look-up's thread."""
     answer: Sequence[Address] = ()
     error: OSError | UnicodeError | None = None
     try:

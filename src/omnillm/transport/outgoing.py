@@ -57,12 +57,12 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     deadline: float = inf
     """Monotonic seconds: until then it is connected, and a plain reply is whole, or a stream's has begun, whatever the timeouts allow."""
     needs_new_connection: bool = False
-    """A reused one may die first, and then nobody can say whether the request had arrived."""
+    """A reused one may die first, and then nobody could say whether the request had arrived."""
     is_upgrade: bool = False
     """It asks to switch protocols."""
 
     def dues(self, now: float) -> tuple[float, float, float]:
-        """Begun now: (seconds that may pass between two pieces, when the reply is to have begun, when it is to be whole)."""
+        """For a request that begins now: (seconds between two pieces, when the reply must have begun, when it must be whole)."""
         timeouts = self.timeouts
         total_due = now + timeouts.total_s
         if self.is_stream:
@@ -72,5 +72,5 @@ class Outgoing(msgspec.Struct, kw_only=True, gc=False):
         return inf, total_due, total_due
 
     def __repr__(self) -> str:
-        """Without head and body: the one holds the provider key, the other the prompt."""
+        """Without head and body: they hold the provider key and the prompt."""
         return f"Outgoing({self.method.decode()} to {self.origin.host})"

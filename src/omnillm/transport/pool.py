@@ -8,13 +8,13 @@ from omnillm.transport.timeouts import Deadlines
 
 
 class Pool:
-    """Idle connections, the last used first: the rest grow old and leave. It owns every open connection, idle or not."""
+    """The open connections of one origin. Of the idle ones the last used is taken first, so that the others grow old and are closed."""
 
     __slots__ = ("_connecting", "_deadlines", "_idle", "_leaving", "_limits", "_open", "proxy")
 
     def __init__(self, *, deadlines: Deadlines, limits: TransportLimits, proxy: Proxy | None) -> None:
         self.proxy = proxy
-        """The proxy that requests are sent through as they are (http origins); a tunnel is not seen here."""
+        """The proxy for requests to http origins, which it reads. Tunnels are made by the connector."""
         self._deadlines = deadlines
         self._limits = limits
         self._idle: dict[Connection, None] = {}
@@ -56,7 +56,7 @@ class Pool:
             connection.close()
 
     def forget(self, connection: Connection) -> None:
-        """It is closing, and counts no more."""
+        """It is closing, and no longer counts."""
         self._idle.pop(connection, None)
         self._deadlines.discard(connection)
         if connection in self._open:

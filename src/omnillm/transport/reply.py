@@ -42,7 +42,7 @@ class ReplyReader:
 
     def __init__(self, limits: TransportLimits) -> None:
         self.pieces: list[bytes] = []
-        """The body that is not taken yet, as it came."""
+        """The pieces of the body that nobody has taken yet."""
         # The parser calls list.append itself: no Python frame a piece.
         self.on_body = self.pieces.append
         self._limits = limits
@@ -61,7 +61,7 @@ class ReplyReader:
     def begin(self, *, is_bodiless: bool, is_upgrade: bool = False) -> None:
         """Expect one reply; `is_bodiless` when it ends at its head whatever the head says (HEAD, CONNECT).
 
-        `is_upgrade`: 101 was asked for. It is then a reply, and the last.
+        `is_upgrade`: 101 was asked for, and is then the connection's last reply.
         """
         self._is_upgrade = is_upgrade
         self._bodiless = is_bodiless
@@ -102,7 +102,7 @@ class ReplyReader:
             self._check_received()
 
     def feed_body(self, piece: bytes) -> bytes:
-        """As `feed`, of a reply that has a body and whose head has come, when nothing of it waits: what of the body is in this piece."""
+        """As `feed`, when the head has come and no body waits to be taken: returns what this piece holds of the body."""
         try:
             self._parser.feed_data(piece)
         except (HttpParserUpgrade, HttpParserError) as stop:
@@ -136,7 +136,7 @@ class ReplyReader:
         self.note_surplus()
 
     def note_surplus(self) -> None:
-        """More came than the reply: whatever it is, no other reply is read after it."""
+        """More came than the reply: no other reply is read on this connection."""
         self.has_surplus = True
         self.is_keep_alive = False
 

@@ -9,7 +9,7 @@ SLICE_BYTES: Final = 262_144
 
 
 class Sending:
-    """Of one connection: what its socket does not take at once follows as it does, whether or not the reply has begun."""
+    """The body that one connection sends: what its socket does not take at once follows later, even when the reply has begun."""
 
     __slots__ = ("_is_paused", "_transport", "rest")
     _transport: asyncio.Transport

@@ -1,4 +1,4 @@
-"""Bodies too large to hold: up to a mebibyte they stay in memory, then in a file without a name. Read from anywhere, often.
+"""Bodies too large to hold: up to a mebibyte they stay in memory, then in a file without a name. Read from any offset, any number of times.
 
 A file of the caller's own is sent from where it lies.
 """
@@ -15,7 +15,7 @@ MEMORY_BYTES: Final = 1024 * 1024
 
 
 class Spool:
-    """Grows by `+=`. The file is gone with the last who holds this.
+    """Grows by `+=`. Its file is gone when nothing refers to the spool any more.
 
     Writes go to the page cache, a few hundred kilobytes at a time: no thread is worth that.
     """
@@ -62,7 +62,7 @@ class Spool:
         return bytes(self._memory[offset : offset + size])
 
     def view(self) -> mmap:
-        """All of one that is on disk, without holding it."""
+        """All of a spool that is on disk, mapped into memory."""
         return mmap(self._file, 0, access=ACCESS_READ)
 
 
@@ -77,12 +77,12 @@ def _write(file: int, piece: bytes) -> None:
 
 
 class Spliced:
-    """A spool of which one part is said in other words."""
+    """A spool with one part replaced."""
 
     __slots__ = ("_end", "_spool", "_start", "_words")
 
     def __init__(self, spool: Spool, start: int, end: int, words: bytes) -> None:
-        """`words` stand in the place of what lies from `start` to `end`."""
+        """`words` replace what lies from `start` to `end`."""
         self._spool = spool
         self._start, self._end, self._words = start, end, words
 
@@ -90,7 +90,7 @@ class Spliced:
         return len(self._spool) - (self._end - self._start) + len(self._words)
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Perhaps less than `size`, but something, unless it is the end."""
+        """At least one byte and at most `size`, or b"" at the end."""
         if offset < self._start:
             return self._spool.read_at(offset, min(size, self._start - offset))
         behind = offset - self._start - len(self._words)

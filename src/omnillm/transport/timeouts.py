@@ -1,4 +1,4 @@
-"""Deadlines without a timer handle a call: items carry the moment they are due, and one sweep looks at them all."""
+"""Deadlines without a timer for each call: items carry the moment they are due, and one sweep looks at them all."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -40,12 +40,12 @@ class Deadlines:
         self._items.discard(item)
 
     def sweep(self, now: float) -> None:
-        """Expire what is due. One that fails keeps no other from its end."""
+        """Expire what is due, all of it even when one of them raises."""
         do_all([partial(item.expire, now) for item in self._items if item.due <= now])
 
 
 def do_all(acts: Sequence[Callable[[], object]]) -> None:
-    """Each of them in order, whichever fail; what failed is raised behind the last."""
+    """Call each in order, even when some raise; what they raised is raised after the last."""
     with ExitStack() as stack:
         for act in reversed(acts):
             stack.callback(act)

@@ -1,4 +1,4 @@
-"""Whom we trust."""
+"""The certificates that are trusted."""
 
 import ssl
 from pathlib import Path

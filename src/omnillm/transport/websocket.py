@@ -25,11 +25,11 @@ __all__ = ["DEFAULT_LIMITS", "LOST", "Ended", "Message", "WebSocket", "WebSocket
 NEVER: Final = float("inf")
 HIGH_WATER: Final = 262_144
 QUIET: Final = logging.Logger("websocket", level=logging.CRITICAL)  # noqa: LOG001  outside of the tree, whose levels are the user's
-"""The library's own lines hold what was said."""
+"""The library's own log lines would hold what was said."""
 
 
 class WebSocket(asyncio.Protocol):
-    """One task reads, any may write. `close` and `cut` are synchronous and idempotent. `due` and `expire` are for its keep-alive."""
+    """One task reads, any may write. `close` and `cut` are synchronous and idempotent. `due` and `expire` keep it alive with pings."""
 
     # fmt: off
     __slots__ = (
@@ -55,7 +55,7 @@ class WebSocket(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox()
         self._ponged = 0
-        """Bytes of pongs for a peer that takes nothing; too many, and it is lost."""
+        """Bytes of pongs that the peer has not taken; with too many of them it counts as lost."""
         self._unsent = 0
         self._reader: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
@@ -65,9 +65,9 @@ class WebSocket(asyncio.Protocol):
         self.ended: Ended | None = None
         self.is_gone = False
         self.on_retire: Callable[[], None] | None = None
-        """Called when the listener drains; without one the socket closes itself."""
+        """Called when the listener drains. If there is none the socket closes itself."""
         self.on_hold: Callable[[int], bool] | None = None
-        """Told the bytes of messages that wait here, whole or not; False: that is too much, and the peer is told to try later."""
+        """Called with the bytes of the messages that wait here, whole or not. False: too much, and the peer is told to try later."""
 
     def adopt(self, transport: asyncio.Transport, surplus: bytes = b"", *, is_write_paused: bool = False) -> None:
         """Take a connection over, with what came behind the handshake."""
@@ -83,7 +83,7 @@ class WebSocket(asyncio.Protocol):
         if surplus:
             self.data_received(surplus)
 
-    # what its user does
+    # called by its user
 
     async def read(self) -> Message | None:
         """The next message; None after the last, when `ended` says why."""
@@ -115,7 +115,7 @@ class WebSocket(asyncio.Protocol):
             await self._room
 
     def close(self, code: int, reason: str = "") -> None:
-        """Say farewell, and wait for the other's only so long. What has come and was not read is dropped."""
+        """Send a close frame, and wait `close_s` for the peer's. What has come and was not read is dropped."""
         self._end(Ended(code=code, reason=reason, is_ours=True))
         if self._protocol.state is State.OPEN:
             if is_sendable(code):
@@ -126,7 +126,7 @@ class WebSocket(asyncio.Protocol):
         self._part()
 
     def cut(self, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
-        """Close now: the farewell leaves if the kernel takes it."""
+        """Close now; the close frame is sent if the kernel takes it."""
         self.close(code, reason)
         if self.is_gone:
             return
@@ -136,7 +136,7 @@ class WebSocket(asyncio.Protocol):
             self._transport.close()
 
     def retire(self) -> None:
-        """The listener drains: whoever uses the socket is told, and closes it when it can."""
+        """The listener drains: tell the user of the socket, who closes it as soon as it can."""
         if self.on_retire is not None:
             self.on_retire()
         else:
@@ -147,7 +147,7 @@ class WebSocket(asyncio.Protocol):
         """What has come and was not read."""
         return self._inbox.unread
 
-    # asyncio's side
+    # called by asyncio
 
     def data_received(self, data: bytes) -> None:
         self._is_alive = True

@@ -23,7 +23,7 @@ KEEPALIVE: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5",
 REFUSALS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """What a server, the network or the driver says when something cannot be done; a timeout is an OSError too."""
 NO_CONNECTION: Final = (*REFUSALS, ValueError)
-"""Of a connection that is not made; what is wrong with a URL is a ValueError."""
+"""What is raised where no connection is made; ValueError: something is wrong with the URL."""
 BAD_ROW: Final = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
@@ -33,13 +33,13 @@ BAD_ROW: Final = (
 )
 """What is said about a row, not about the server: trying again would not help."""
 DRIVER_SAYS: Final = "invalid input for query argument"
-"""And then which, the value itself, and in brackets what is wrong with it."""
+"""What follows in the driver's message: which one, the value itself, and in brackets what is wrong with it."""
 NUL, NO_CHARACTER = "\0", "\ufffd"
-"""PostgreSQL holds every character but the first; it is written, and looked for, as the other."""
+"""PostgreSQL cannot hold the first; it is written, and looked for, as the second."""
 
 
 def reason(error: BaseException) -> str:
-    """Why, in the server's words or the driver's, without what they quote of rows."""
+    """The server's or the driver's words, without what they quote of rows."""
     if isinstance(error, TimeoutError):
         return "it does not answer"
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
@@ -113,7 +113,7 @@ class PostgresConnection:
         return []
 
     def close(self) -> None:
-        """Say goodbye if there is somebody to say it to."""
+        """Close in good order if the server is still there."""
         with suppress(*REFUSALS):
             self._run(self._connection.close(timeout=1.0))
         self.terminate()
@@ -170,12 +170,12 @@ def _held(text: str) -> str:
 
 
 def _written(tag: str) -> int:
-    """Of a tag such as "INSERT 0 64"."""
+    """The number of rows in a tag such as "INSERT 0 64"."""
     return int(tag.rpartition(" ")[2])
 
 
 @lru_cache(maxsize=256)
 def _numbered(query: str) -> str:
-    """`?` is the next value, `?2` the second; PostgreSQL says `$1` and `$2`."""
+    """The query with PostgreSQL's `$1` and `$2` for `?` (the next value) and `?2` (the second)."""
     places = count(1)
     return re.sub(r"\?(\d*)", lambda mark: f"${mark[1] or next(places)}", query)

@@ -20,9 +20,9 @@ from omnillm.stores.postgres.connection import BAD_ROW, NO_CONNECTION, REFUSALS,
 from omnillm.stores.postgres.url import name_of
 
 REPORT_S: Final = 300.0
-"""As long may a report take."""
+"""The longest that a report may take."""
 NO_LIMITS: Final = {"statement_timeout": "0", "idle_session_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-"""What an administrator allows a session could end the writer's, which is the lock."""
+"""Limits that an administrator has set must not end the writer's session, which holds the lock."""
 OF_THE_WRITER: Final = NO_LIMITS | {
     "synchronous_commit": "on",
     "default_transaction_isolation": "'read committed'",
@@ -31,7 +31,7 @@ OF_THE_WRITER: Final = NO_LIMITS | {
     "enable_mergejoin": "off",
     "jit": "off",
 }
-"""It asks by key only, for a few rows, while calls wait for it: no plan may read a table, whatever the statistics say or do not say yet."""
+"""It asks by key only, for a few rows, while calls wait: no plan may read a whole table, whatever the statistics say."""
 IDLE_READERS: Final = 4
 READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -125,7 +125,7 @@ class PostgresDatabase:
             raise self._unavailable(error) from error
 
     def rest(self) -> bool:
-        """Is it still there? Whoever asks the ledger's health shall know without a call that fails."""
+        """Ask whether the server is still there, so that the ledger's health is known before a call fails."""
         try:
             self._open_connection().script("SELECT 1")
         except REFUSALS as error:
@@ -150,7 +150,7 @@ class PostgresDatabase:
             connection.close()
 
     def _reader(self) -> PostgresConnection:
-        """One that has begun to read. An idle one may have died meanwhile, and then all may have; a new one tells what is the matter."""
+        """A connection in a transaction that reads. Where an idle one has died all may have: then a new one tells what is the matter."""
         if (connection := self._idle_one()) is not None:
             try:
                 connection.script(READ, patience_s=self._patience_s)
@@ -200,7 +200,7 @@ class PostgresDatabase:
         return self._connection
 
     def _refused(self, error: BaseException, done: str = "opened") -> ConfigError | LedgerUnavailable:
-        """Why it cannot be opened or looked at: the configuration's fault, or that of the moment."""
+        """Why it cannot be opened or read: ConfigError if that lasts, LedgerUnavailable if it may pass."""
         for kind, remedy in REMEDIES:
             if isinstance(error, kind):
                 return ConfigError(f"the ledger {self.name} cannot be used ({reason(error)}): {remedy}", path="store.url")
@@ -229,4 +229,4 @@ REMEDIES: Final = (
     (asyncpg.ClientConfigurationError, "correct the URL"),
     (ValueError, "correct the URL"),
 )
-"""What to do about it, by what the server or the driver said."""
+"""What to do about a refusal, by what the server or the driver said."""

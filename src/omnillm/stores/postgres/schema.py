@@ -22,7 +22,7 @@ END_SESSION: Final = f"""SELECT pg_terminate_backend(pid) FROM pg_stat_activity 
 Session = tuple[int, str]
 """A backend's process id, and when it began: a server that was started anew gives the same ids out again."""
 STEP_S: Final = 600.0
-"""As long may a step of an upgrade take."""
+"""The longest that a step of an upgrade may take."""
 VERSION_TABLE: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.ledger_schema') IS NOT NULL"
 
 
@@ -53,7 +53,7 @@ def session_of(connection: PostgresConnection) -> Session:
 
 
 def end_session(connection: PostgresConnection, session: Session) -> None:
-    """This process's own last one, if it still holds the lock: the server may not have noticed yet that nobody is at its other end."""
+    """End this process's own last session, if it still holds the lock: the server may not have noticed yet that its client is gone."""
     connection.execute(END_SESSION, session)
 
 

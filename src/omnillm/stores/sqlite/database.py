@@ -31,7 +31,7 @@ CHECKPOINT_PAGES: Final = 4096
 """A commit that leaves more than this in the write-ahead log (16 MiB) moves it into the database; an idle writer does so at once."""
 CACHE_KIB: Final = 16 * 1024
 OLDEST: Final = (3, 38, 0)
-"""The SQLite that took `->>` into its language. The one that counts is the one that Python was built with."""
+"""The first SQLite with `->>`. What counts is the SQLite that Python uses."""
 
 NO_FILE: Final = (0, 0)
 IS_RUNNING: Final = "SELECT 1 FROM epochs WHERE epoch = ? AND ended_wall_ms IS NULL"
@@ -58,7 +58,7 @@ class SqliteConnection(sqlite3.Connection):
 
 
 class SqliteDatabase:
-    """A `Database` in one file. ConfigError where SQLite is too old for one: so whoever only reads it, or tries it out, is told too."""
+    """A `Database` in one file. Raises ConfigError where SQLite is too old, for readers and rehearsals, too."""
 
     def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
         check_version(sqlite3.sqlite_version_info)
@@ -90,7 +90,7 @@ class SqliteDatabase:
             self._lock = None
 
     def reopen(self, *, epoch: int) -> SqliteConnection:  # noqa: ARG002 - the signature of `Database`
-        """After a failed sync only a fresh recovery knows what is on disk."""
+        """After a failed sync only a new connection, which recovers the file, knows what is on disk."""
         self._disconnect()
         if _identity(self._path) not in {self._identity, NO_FILE}:
             raise self._taken_over()
@@ -126,12 +126,12 @@ class SqliteDatabase:
         self._commit(connection)
 
     def _check_file(self) -> None:
-        """What is written into a file that was moved away, or deleted, nobody finds again."""
+        """Raise if the file was moved or deleted: what is written into it would be lost."""
         if _identity(self._path) != self._identity:
             raise LedgerUnavailable(f"the ledger {self._path} cannot be written: its file was moved away or deleted", retry_after_s=1.0)
 
     def _check_epoch(self, connection: SqliteConnection, epoch: int) -> None:
-        """The lock is a file, too, which somebody may delete."""
+        """Raise if another run has begun: the lock file may have been deleted."""
         if epoch and connection.execute(IS_RUNNING, (epoch,)).fetchone() is None:
             raise self._taken_over()
 
@@ -143,7 +143,7 @@ class SqliteDatabase:
             raise CommitUnknown(f"the ledger {self._path} cannot be written: {error}", retry_after_s=1.0) from error
 
     def rest(self) -> bool:
-        """Move the write-ahead log into the database, synced; what a reader holds back waits for the next idle second."""
+        """Move the write-ahead log into the database, and sync it. What a reader still needs waits for the next idle second."""
         if not self._is_log_moved:
             try:
                 [is_busy, in_log, moved] = self._open_connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
