@@ -23,7 +23,7 @@ class _Streaming(msgspec.Struct):
 
 
 def open_body(body: bytes | Path | PrimitiveForm, dice: Random) -> tuple[Body, bytes]:
-    """(the body, its content type; b"" without a body). BadRequest: its file cannot be read, or a form's words cannot stand in one."""
+    """(the body, its content type or b""). BadRequest: its file cannot be read, or a field of the form cannot be written in one."""
     if isinstance(body, PrimitiveForm):
         boundary = f"{dice.getrandbits(128):032x}"
         before, after = _around(body, boundary)
@@ -61,7 +61,7 @@ def _word(text: str) -> str:
 
 
 def asks_for_events(request: PrimitiveRequest, query: str) -> bool | None:
-    """Whether a request asks for server-sent events; None: it says nothing that can be read."""
+    """Whether a request asks for server-sent events; None: its body cannot be read."""
     if "true" in parse_qs(query).get("stream", ()):
         return True
     body = request.body

@@ -14,7 +14,7 @@ class BudgetTracker:
     """Hold the worst cost before something is bought, and replace it by the real cost afterwards.
 
     What is granted never exceeds the limit. For one event loop or thread. Amounts are decimal USD (Decimal, str or int), counted in
-    integer nano-USD; ValueError: one is none, or below zero. A wrong limit is a ConfigError.
+    integer nano-USD. ValueError: an amount is not such a number, or is below zero. A wrong limit is a ConfigError.
     """
 
     def __init__(self, limit_usd: Usd) -> None:

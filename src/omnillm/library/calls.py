@@ -1,4 +1,4 @@
-"""The calls of the library: what a Python user asks for, as the engine serves it."""
+"""What a Python user asks for, as the `Call` that the engine serves."""
 
 from msgspec.structs import replace
 
@@ -22,14 +22,14 @@ from omnillm.providers.paths import REALTIME
 
 
 class Calls:
-    """Made of the program's present configuration. BadRequest, ProtocolError: what is asked cannot be a call."""
+    """Makes them with the program's present configuration. BadRequest, ProtocolError: what is asked cannot be a call."""
 
     def __init__(self, program: Program, caller: Caller) -> None:
         self._program = program
         self._caller = caller
 
     def canonical(self, request: LlmRequest, raw: PrimitiveRequest, *, is_stream: bool) -> Call:
-        """`raw` has all but the body."""
+        """A canonical request. `raw` has all of its call but the body."""
         _check(request)
         body = encoded(replace(request, is_stream=is_stream))
         return self._made(raw, body, canonical.PROTOCOL, read_members(body), is_stream=is_stream)
@@ -42,13 +42,13 @@ class Calls:
         return replace(call, form=written.form)
 
     def of(self, request: LlmRequest | ApiRequest) -> Call:
-        """What is asked in no provider's words, as it would be called."""
+        """A request in canonical words, for an estimate."""
         if isinstance(request, ApiRequest):
             return self.family(request, families.write(request), "", "")
         return self.canonical(request, PrimitiveRequest(), is_stream=False)
 
     async def raw(self, request: PrimitiveRequest, *, is_stream: bool | None) -> Call:
-        """`is_stream`: as the method that was called has it; None: as the body has it."""
+        """A raw request. `is_stream`: what the method that was called returns; None: as the body says."""
         self._check_provider(request)
         if request.operation not in FAMILIES:
             return self._generation(request, is_stream=is_stream)
@@ -74,7 +74,7 @@ class Calls:
         return self._made(request, body, protocol, members, is_stream=is_stream)
 
     def session(self, request: PrimitiveRequest, transport: str) -> Call:
-        """The opening of a live one."""
+        """The opening of a live session."""
         check_request(request)
         self._check_provider(request)
         protocol = self._protocol_of(request)
@@ -115,13 +115,13 @@ class Calls:
         )
 
     def _protocol_of(self, request: PrimitiveRequest) -> Protocol:
-        """Named, or the first provider's own."""
+        """The protocol that the request names, or the first provider's own."""
         name = request.protocol or next(iter(self._program.endpoints.values())).protocols[0]
         return PROTOCOLS.get(name) or PROTOCOLS[parse_protocol(name)[0]]
 
 
 def _check(request: LlmRequest) -> None:
-    """Said in Python's words, before JSON's would be."""
+    """Refuse wrong types in Python's words, before the JSON decoder would in its own."""
     if not isinstance(request, LlmRequest):
         raise TypeError(f"this takes an LlmRequest, not a {type(request).__name__}; for a provider's own JSON there is primitive_call")
     if request.model == "":

@@ -21,7 +21,7 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     is_compat: bool = False
     """The base URL is the whole URL."""
     api_version: str | None = None
-    """Of Azure's API."""
+    """The version of Azure's API."""
     auth: AuthScheme | None = None
     headers: Mapping[str, str] = {}
     passthrough: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None = None
     """bedrock, vertex_ai: makes the base URL, if none is given."""
     project: str | None = None
-    """vertex_ai: whose."""
+    """vertex_ai: the Google Cloud project."""
 
     def __repr__(self) -> str:
         """Without what may be secret: values of headers, and what stands in a URL beside host and path."""
@@ -83,7 +83,7 @@ class ProviderEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def provider_settings(endpoint: ProviderEndpoint) -> ProviderSettings:
-    """Without keys: those come from the `Gateway`."""
+    """The endpoint as a provider of the configuration, without keys: those come from the `Gateway`."""
     return ProviderSettings(
         kind=endpoint.kind,
         base_url=None if endpoint.base_url is None else Secret(endpoint.base_url),

@@ -68,7 +68,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write(request: ApiRequest) -> Written:
-    """BadRequest names a member that does not fit."""
+    """A request in the wire format of its family. BadRequest names a member that does not fit."""
     wire_format = called_in(request)
     emitted = FORMATS[wire_format].emit_request(request, Losses())
     if FORMATS[wire_format].operation not in FORM_OPERATIONS:
@@ -85,7 +85,7 @@ def write(request: ApiRequest) -> Written:
 async def read(request: PrimitiveRequest, dice: Random) -> Written:
     """A raw request in the wire format that its path asks for, in whichever form its body is; nothing of it changes.
 
-    BadRequest: it is none, or its file cannot be read.
+    BadRequest: it is no request of a family, or its file cannot be read.
     """
     body, content_type = open_body(request.body, dice)
     if request.operation not in FORM_OPERATIONS:
@@ -110,7 +110,7 @@ async def _slices(body: Body) -> AsyncIterator[bytes]:
 
 
 def accepted(request: ApiRequest) -> str:
-    """What `accept` says."""
+    """The value of the `accept` field."""
     if is_stream(request) and not (isinstance(request, SpeechRequest) and not request.is_events):
         return "text/event-stream"
     if isinstance(request, SpeechRequest):
@@ -119,14 +119,14 @@ def accepted(request: ApiRequest) -> str:
 
 
 def is_stream(request: ApiRequest) -> bool:
-    """Whether its reply comes in pieces. Speech always does. TypeError: it is no such request, which this is the first to see."""
+    """Whether its reply comes in pieces. Speech always does. TypeError: it is no request of a family."""
     if not isinstance(request, ApiRequest):
         raise TypeError(f"this takes a request of an endpoint family, such as an EmbeddingRequest, not a {type(request).__name__}")
     return isinstance(request, SpeechRequest) or (isinstance(request, TranscriptionRequest | ImageRequest) and request.is_stream)
 
 
 def form_of(members: Mapping[str, Any]) -> tuple[list[bytes], str]:
-    """(pieces of the body, content type). The boundary is made of what it must not stand in."""
+    """(pieces of the body, content type). The boundary is a digest of the members, in which it must not occur."""
     fields = [field for name, value in members.items() for field in _fields(name, value)]
     digest = blake2b(digest_size=16)
     for field in fields:
@@ -152,7 +152,7 @@ async def pieces(relay: Relay) -> AsyncIterator[bytes]:
 
 
 async def read_reply(relay: Relay, written: Written) -> ApiReply[Any]:
-    """UpstreamLost: the reply is none of its family."""
+    """The family's canonical reply. UpstreamLost: the provider's is none of this family."""
     body = b"".join([piece async for piece in pieces(relay)])
     case, lease = relay.case, relay.lease
     response: ApiResponse
@@ -197,7 +197,7 @@ def emit_transport_request(wire_format: str, request: ApiRequest, *, base_url: s
 
 
 def parse_transport_response(wire_format: str, response: TransportResponse) -> ApiResponse:
-    """A provider's whole reply. UpstreamLost: it is an error, or none of this format."""
+    """Read a provider's whole reply. UpstreamLost: it is an error, or no reply of this format."""
     headers = {name.lower(): value for name, value in response.headers}
     if response.status != 200:
         raise UpstreamLost(f"The provider answered {response.status}.", code="upstream_failed")

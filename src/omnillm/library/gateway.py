@@ -111,7 +111,7 @@ class Gateway:
         await self._lifetime.end()
 
     async def call(self, request: LlmRequest, *, session: str = "", tags: str = "", idempotency_key: str = "") -> GatewayResponse:
-        """Answer a canonical request, whatever protocol the provider speaks. ProtocolError: something required cannot be said in it.
+        """Answer a canonical request, whatever protocol the provider speaks. ProtocolError: that cannot say something required.
 
         What was lost on the way stands in `loss_reasons`. `session` is for affinity, `tags` for the ledger. A call with an
         `idempotency_key` is done once: its repetition is told the reply again where replies are kept (`is_replay`), otherwise it is a
@@ -155,7 +155,7 @@ class Gateway:
         self, request: api.TranscriptionRequest, *, session: str = "", tags: str = ""
     ) -> ApiReply[api.TranscriptionResponse]: ...
     async def api_call(self, request: ApiRequest, *, session: str = "", tags: str = "") -> ApiReply[Any]:
-        """Embed, moderate, rerank, draw, speak or transcribe: a family's canonical request, in whichever format its provider has of it.
+        """Embed, moderate, rerank, draw, speak or transcribe: a family's canonical request, in whichever format the provider speaks.
 
         Its whole reply, also of speech; what asks for events is refused. BadRequest: the provider does not have the family, or a member
         does not fit; ProtocolError: it cannot be said in the provider's format. Raises OmniError.
@@ -276,7 +276,7 @@ class Gateway:
         return usd(budgets[0].left_nanousd) if budgets else None
 
     async def _serve(self, program: Program, call: Call) -> Relay | Replay:
-        """An error that is told again is raised again."""
+        """Answer a call. Where an earlier call's error is its answer, that is raised again."""
         served = await self._lifetime.serving(program.engine.serve(call))
         if isinstance(served, Replay) and served.status >= 400:
             raise replay_error(served)

@@ -52,7 +52,7 @@ def decode_response(body: bytes) -> LlmResponse:
 
 
 def _decoded(decoder: "msgspec.json.Decoder[T]", said: bytes) -> T:
-    """UpstreamLost: what was read of the provider cannot be read again (it is nested too deeply for the stack that is left here)."""
+    """Decode canonical JSON. UpstreamLost: a provider's values are nested too deeply for the stack that is left here."""
     try:
         return decoder.decode(said)
     except UNREADABLE as error:

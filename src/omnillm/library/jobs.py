@@ -21,25 +21,25 @@ class PrimitiveJob(msgspec.Struct, frozen=True, kw_only=True):
     """A batch. Its requests are `primitive_call`'s, or `primitive_async_job`'s again."""
 
     id: str
-    """The provider's; of a reply that names none, the request's."""
+    """The provider's id; where the reply names none, the one of the request."""
     status: JobStatus
     reply: PrimitiveReply
-    """What told of it, as it came."""
+    """The provider's reply, as it came."""
     jobs: tuple["PrimitiveJob", ...] = ()
     """Of a list: its entries, each with the list's own reply."""
     status_request: PrimitiveRequest
     cancel_request: PrimitiveRequest
     result_requests: tuple[PrimitiveRequest, ...] = ()
-    """For what became of its requests; (): nothing yet, or (Gemini, inline) it stands in the reply."""
+    """Requests that fetch its results; (): there are none yet, or (Gemini, inline) they stand in the reply."""
 
     @property
     def is_final(self) -> bool:
-        """It has ended, well or not; whoever waits for it asks until then."""
+        """It has ended, well or not: ask again until then."""
         return self.status in FINAL
 
 
 def check_job(asked: Asked) -> None:
-    """BadRequest: the operation is not of a batch, or its reply is its results."""
+    """BadRequest: it is no operation of a batch, or fetches results."""
     operation = asked.operation
     if operation.family != FAMILY or operation.stream:
         raise BadRequest(
@@ -50,7 +50,7 @@ def check_job(asked: Asked) -> None:
 
 
 def read_job(place: Place, asked: Asked, reply: PrimitiveReply) -> PrimitiveJob:
-    """UpstreamLost: the reply is none of a batch."""
+    """What a reply tells of a batch. UpstreamLost: it tells of none."""
     try:
         batch = msgspec.json.decode(reply.body)
     except UNREADABLE as error:

@@ -9,12 +9,12 @@ from omnillm.assemble import Program
 from omnillm.errors import OmniError, shutting_down
 
 LAST_S: Final = 5.0
-"""How long the end waits for calls that were told of it."""
+"""How long the end waits for calls that have been told `shutting_down`."""
 T = TypeVar("T")
 
 
 class Opened(Protocol):
-    """What a call was answered with, as long as it is read."""
+    """A stream or a session that is being read."""
 
     def close(self) -> None: ...
     def give_up(self, error: OmniError) -> None: ...
@@ -24,13 +24,13 @@ OpenedT = TypeVar("OpenedT", bound=Opened)
 
 
 class Lifetime:
-    """Waiting for the beginning or the end may be cancelled at any moment: either goes on, and the next to ask waits for the same one.
+    """Begins and ends a program once. Whoever waits for either may be cancelled: it goes on, and the next to ask waits for the same one.
 
     What is under way at the end is told `shutting_down`, and settled before the ledger is closed.
     """
 
     def __init__(self, program: Program, begun: Callable[[], None]) -> None:
-        """`begun` is told once that the program runs, before anything is asked of it."""
+        """`begun` is called once the program runs, before anything is asked of it."""
         self._program = program
         self._begun = begun
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -42,7 +42,7 @@ class Lifetime:
         self._quiet = asyncio.Event()
 
     async def begin(self) -> None:
-        """Once, whoever is first; a beginning that failed is tried again. RuntimeError: it is over, or belongs to another event loop."""
+        """Begin, if nobody has; after a failure, try again. RuntimeError: it has ended, or belongs to another event loop."""
         self._check_loop()
         if self._is_over:
             raise RuntimeError("this gateway is closed")
@@ -52,7 +52,7 @@ class Lifetime:
             await asyncio.shield(self._beginning)
 
     async def serving(self, call: Coroutine[Any, Any, T]) -> T:
-        """Await what a call is answered with; the end waits until it is."""
+        """Await a call's answer; the end waits for it, too."""
         self._under_way += 1
         try:
             return await call
@@ -63,7 +63,7 @@ class Lifetime:
 
     @contextmanager
     def reading(self, opened: OpenedT) -> Iterator[OpenedT]:
-        """Close it behind the block; whoever is still in there at the end is told of that."""
+        """Close it after the block; who is still in the block at the end is told `shutting_down`."""
         self._opened.add(opened)
         try:
             yield opened

@@ -80,7 +80,7 @@ def place_of(request: PrimitiveRequest, program: Program) -> Place:
 def as_inference(request: PrimitiveRequest, place: Place, *, is_stream: bool | None) -> PrimitiveRequest | None:
     """The request as one for inference, or an endpoint family, where that is what its path asks for.
 
-    `is_stream`: as the method that was called has it; None: it is only estimated, and nothing will be read.
+    `is_stream`: what the method that was called returns; None: it is only estimated, and nothing will be read.
     """
     found = operation_at(place.endpoint, place.path) if request.method == "POST" else None
     if found is None or found.operation == REALTIME:
@@ -101,7 +101,7 @@ def _check_inference(request: PrimitiveRequest, place: Place, found: OwnPath, *,
 
 
 class NativeCalls:
-    """Asks by path, for one caller."""
+    """Serves raw calls by path, for one caller."""
 
     def __init__(self, program: Program, caller: Caller) -> None:
         self._program = program
@@ -191,7 +191,7 @@ class NativeCalls:
 
 
 def check_mode(request: PrimitiveRequest, operation: Operation, query: str, *, is_stream: bool) -> None:
-    """BadRequest, before anything is reserved: the method called is not the one that this reply needs."""
+    """Before anything is reserved. BadRequest: the method that was called cannot return this reply."""
     asks_events = asks_for_events(request, query)
     check_stream(request, is_stream=is_stream)
     what = f"{operation.method} {operation.path}"
@@ -208,7 +208,7 @@ def check_mode(request: PrimitiveRequest, operation: Operation, query: str, *, i
 
 
 def check_stream(request: PrimitiveRequest, *, is_stream: bool) -> None:
-    """BadRequest: what the request says that it means to get is for another method, or planned."""
+    """BadRequest: `request.stream` belongs to another method, or is not supported yet."""
     check_request(request)
     if request.stream == "webrtc":
         raise Forbidden("WebRTC sessions are planned, and not served in this version: use websocket.", code="webrtc_not_supported")
@@ -240,7 +240,7 @@ async def read_native_events(relay: NativeRelay) -> AsyncIterator[StreamFrame | 
 
 
 def visible_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Of a provider's reply to a path, what its client may see."""
+    """The header fields of a provider's reply that its client may see."""
     names = (*RETURNED, *NATIVE_RETURNED, UPLOAD_URL)
     return {name: value.decode("latin-1") for name in names if (value := headers.get(name.encode())) is not None}
 

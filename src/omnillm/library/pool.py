@@ -53,7 +53,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The breaker's first rest; it doubles up to `max_open_s`."""
     max_open_s: float = 60.0
     max_cooldown_s: float = 3600.0
-    """The longest that a provider's limit or hint sets a key aside."""
+    """The longest time for which a provider's limit or hint sets a key aside."""
     queue_s: float = 10.0
     """How long a call may wait for a key; 0 fails at once."""
     queue_depth: int = 1000
@@ -112,12 +112,12 @@ def key_settings(key: KeyConfig) -> KeySettings:
 
 
 def secret_text(key: KeyConfig) -> str:
-    """ConfigError: a variable that is not set is None, and `None` would be asked with."""
+    """ConfigError: it is no text. A variable that is not set is None, and `None` would be sent as the key."""
     return _text(key.key.reveal() if isinstance(key.key, Secret) else key.key, f"{_place(key)}.key")
 
 
 def _place(key: KeyConfig) -> str:
-    """Where it stands, in an error; a secret that was given for a label is not told."""
+    """Its place in an error. A secret that was given as a label is not shown."""
     return "keys.(a secret)" if values.is_like_a_secret(str(key.label)) else f"keys.{key.label}"
 
 
@@ -176,7 +176,7 @@ def read_seconds(value: float, path: str) -> float:
 
 
 def _written(seconds: float, path: str) -> str:
-    """As the file has it."""
+    """As the configuration file would say it."""
     try:
         return f"{seconds:.9f}s"
     except (TypeError, ValueError) as error:

@@ -75,5 +75,5 @@ def read_usd(amount: Usd, path: str, reader: Callable[[str], int] = values.usd) 
 
 
 def usd(nanousd: int) -> Decimal:
-    """As it is told: exact."""
+    """Nano-USD as exact decimal USD."""
     return Decimal(nanousd) / NANO_PER_USD

@@ -14,7 +14,7 @@ from omnillm.money import format_usd
 from omnillm.usage import Usage
 
 StreamMode = Literal["", "none", "sse", "binary", "eventstream", "websocket", "webrtc"]
-"""How a reply is meant to come; "": as the method that is called has it."""
+"""How the reply is to come; "": as the method that is called returns it."""
 JSON_TYPE: Final = b"application/json"
 
 
@@ -23,7 +23,7 @@ MOST_NOTED: Final = 1024
 
 
 def encoded(value: object) -> bytes:
-    """As JSON. BadRequest: a text of it is no Unicode."""
+    """As JSON. BadRequest: it holds a text that is not Unicode."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError as error:
@@ -31,7 +31,7 @@ def encoded(value: object) -> bytes:
 
 
 def ledger_text(text: str, name: str) -> str:
-    """What a call's row is to say, as far as it counts. BadRequest: the ledger could not hold it, and the call would stand in no book."""
+    """A text for a call's row, cut to `MOST_NOTED` bytes. BadRequest: the ledger could not hold it."""
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str, not a {type(text).__name__}: tags are written 'team=a,env=prod'")
     try:
@@ -71,13 +71,13 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     """Whose path it is; "": the gateway's only provider."""
     stream: StreamMode = ""
-    """What the caller means to get; another method than it belongs to refuses it."""
+    """How the reply is to come; the method of another kind refuses it."""
     headers: Mapping[str, str] = {}
-    """Passed on as far as the allowlist lets them; with a path, all but credentials and what is of one hop."""
+    """Passed on if the allowlist has them; with a path, all but credentials and fields of a single hop."""
     session: str = ""
     tags: str = ""
     idempotency_key: str = ""
-    """Done once, however often it is sent: see `Gateway.call`. A header of that name would go to the provider, and mean nothing here."""
+    """The call is done once, however often it is sent: see `Gateway.call`. A header of that name would go to the provider instead."""
 
     @classmethod
     def json(
@@ -121,7 +121,7 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, stream=mode)
 
     def with_headers(self, headers: Mapping[str, str]) -> "PrimitiveRequest":
-        """With these beside those that it has."""
+        """A copy with these header fields added."""
         return msgspec.structs.replace(self, headers={**self.headers, **headers})
 
     def with_header(self, name: str, value: str) -> "PrimitiveRequest":
@@ -137,7 +137,7 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, tags=tags)
 
     def wire_headers(self) -> dict[bytes, bytes]:
-        """BadRequest for what could not stand in one field: a line break in a value would be a field of its own."""
+        """BadRequest for a field that cannot be sent: a line break in a value would begin another field."""
         for name, value in self.headers.items():
             if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
                 raise BadRequest(f"The header {name[:64]!r} is not printable ASCII.", code="bad_header")
@@ -145,7 +145,7 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_request(request: PrimitiveRequest) -> None:
-    """A dict of a provider's own members is what people have at hand."""
+    """Raise if it is no PrimitiveRequest: people pass a dict of a provider's own members."""
     if not isinstance(request, PrimitiveRequest):
         raise TypeError(f"this takes a PrimitiveRequest, not a {type(request).__name__}: PrimitiveRequest.json(...) makes one")
 
@@ -155,7 +155,7 @@ def unknown_provider(known: Iterable[str]) -> BadRequest:
 
 
 def body_of(request: PrimitiveRequest) -> bytes:
-    """Of an inference call, or what a live session says first. BadRequest: it is no bytes."""
+    """The body of an inference call, or what a live session says first. BadRequest: it is not bytes."""
     if not isinstance(request.body, bytes):
         raise BadRequest("Inference is sent JSON bytes; files and forms are for paths that take them.")
     return request.body
@@ -175,7 +175,7 @@ class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
     """Label of the provider key that answered."""
     attempts: int
     headers: Mapping[str, str] = {}
-    """Of the provider's reply to a path, those that a client may see."""
+    """With a path: the header fields of the provider's reply that a client may see."""
     is_replay: bool = False
     """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
 
@@ -232,7 +232,7 @@ class Completed(events.Completed, frozen=True, kw_only=True, gc=True, tag="compl
 
     @property
     def text(self) -> str:
-        """Of the whole reply; "" for a raw stream."""
+        """The text of the whole reply; "" for a raw stream."""
         return "" if self.response is None else self.response.content_text
 
     @property

@@ -77,7 +77,7 @@ class RealtimeSession:
 
     @property
     def close_code(self) -> int:
-        """Of the farewell that ended it: the provider's, or ours; 0 while it is open, 1006 when there was none."""
+        """The code of the close frame that ended it, the provider's or ours; 0: it is open, 1006: it broke off."""
         ended = self._session.ended
         return 0 if ended is None else ended.code
 
@@ -104,7 +104,7 @@ class RealtimeSession:
 
     @property
     def model(self) -> str:
-        """The provider's own name of it."""
+        """The provider's own name of the model."""
         return self._session.attempt.lease.model
 
     @property

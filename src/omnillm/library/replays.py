@@ -1,4 +1,4 @@
-"""What a repetition of a call is told again: the reply of the call that had its idempotency key first."""
+"""What a repetition of a call gets: the reply of the first call with its idempotency key."""
 
 from omnillm.errors import OmniError
 from omnillm.gateway.idempotency import Replay
@@ -8,7 +8,7 @@ from omnillm.usage import NO_USAGE
 
 
 def replay_error(replay: Replay) -> OmniError:
-    """Of a call that failed, when something may have been billed for it."""
+    """The error of a call that failed after something may have been billed."""
     error = OmniError(f"The call with this idempotency key failed: {replay.outcome}.", code=replay.outcome, status=replay.status)
     error.request_id = replay.request_id
     return error

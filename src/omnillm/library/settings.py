@@ -92,7 +92,7 @@ def _budget(limit: Decimal | str | int) -> BudgetSettings:
 def with_ledger(
     settings: Settings, store: str, budget_limit_usd: Decimal | str | int | None, prices: Mapping[str, PriceConfig]
 ) -> Settings:
-    """With a ledger, durable where money is limited, and what the limit is counted by."""
+    """The settings with a ledger, durable where money is limited, and with the prices that a limit is counted with."""
     if not isinstance(store, str):
         raise ConfigError("must be a URL such as sqlite:///ledger.db", path="store")
     return replace(
