@@ -1,1 +1,21 @@
-"""The wire protocols, a package each. All supply the same: for the straight line a `Protocol`, for translation a `Codec`."""
+"""The wire protocols, a package each. Each supplies a `Protocol` and, where it takes part in translation, a `Codec`.
+
+The straight line (a body goes through as it came; the gateway peeks at it):
+    protocol      what each protocol supplies; `registry`: all by name; `protocol_names`: in which spellings
+    members       the top level of a JSON body, read and written without decoding the values
+    outline       a long request without its prose; `text`: how much text is in it; `claude_media`: what weighs more than its text
+    bound         ids that mean something to one provider key only
+    priced        what costs beside tokens (`extras`), in each protocol's words; `priced_converse`: in Converse's
+    counts        numbers of tokens in a reply; `modalities`: those of sound and pictures; `token_counts`: replies to "how many?"
+    hints         what providers say about waiting and limits
+    lookalikes    names of members that only look right
+
+Translation, by way of the canonical model:
+    codec         what each protocol supplies; `codecs`: all by name
+    transcode     bodies; `stream_transcoder`: streams; `transcode_error`: errors
+    loss          what could not be carried over
+    envelope      signatures on their way through clients of another protocol
+    differences/  what several protocols say differently: one file for each difference
+    shapes        JSON values, read strictly; `base64_text`, `said`: bytes and fields in them
+    canonical     the canonical model as a protocol of its own, for the library
+"""

@@ -16,28 +16,28 @@ from omnillm.protocols.protocol import Bound, Members, StreamWatch
 from omnillm.records import BATCH_BILL
 
 MOST = 1024
-"""Ids of one kind in one body: each may be asked of the ledger."""
+"""The most ids of one kind in one body: the ledger may be asked for each."""
 MOST_REASONING = 64
-"""Of encrypted reasoning, whose owner is a wish and no right, the last ones are looked at."""
+"""Of encrypted reasoning only the last ones are looked at: its key is preferred, and not required."""
 KEY_BOUND = frozenset({"openai_responses"})
-"""Protocols whose opaque values one account alone can read. Signatures of the others are good with every key of their provider."""
+"""Protocols whose opaque values only one account can read. In the others every key of the provider can."""
 RESPONSE, CONVERSATION, REASONING, ITEM, FILE, CACHED_CONTENT = "response", "conversation", "reasoning", "item", "file", "cached_content"
 MESSAGE = "message"
 """A reply of Anthropic's under whose id a conversation is kept."""
 COMPACTION = "compaction"
-"""A history that was made short, in words that only its maker's account reads: unlike reasoning, nothing can stand in its place."""
+"""A shortened history that only its maker's account can read. Unlike reasoning, it cannot be left out."""
 OBJECT = "object"
-"""Whatever else an account keeps: what paths of the configuration's own make (vector stores)."""
+"""Whatever else an account keeps: what is made at paths that the configuration adds (vector stores)."""
 CONTAINER = "container"
 """Where a provider runs code: it holds the files of whoever it ran for."""
 
 _UNDERSCORE, _BACKSLASH = b"_\\"
-"""Numbers: bytes that are looked for in bytes cost a TypeError first, raised and cleared."""
+"""As numbers: to look for bytes in bytes, CPython first raises and clears a TypeError."""
 _FILE_ID = re.compile(rb'"file_id"\s*:\s*"([\w.:/-]{1,256})"')
 LISTS_OF_FILES = re.compile(rb'"file_ids"\s*:\s*\[((?:\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s"\[\]{},]++)\s*+,?)*+)')
-"""A list of them: of the files that a container begins with."""
+"""A list of file ids: the files that a container begins with."""
 _LISTS_OF_STORES = re.compile(LISTS_OF_FILES.pattern.replace(b"file_ids", b"vector_store_ids"))
-"""Of the vector stores that a tool of the provider's own searches."""
+"""A list of ids of vector stores, which a tool of the provider searches."""
 LISTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"')
 _LISTED = re.compile(rb'"([\w.:/-]{1,256})"')
 _CONTAINER = re.compile(rb'"container"\s*:\s*"([\w.:/-]{1,256})"')
@@ -53,7 +53,7 @@ _text = msgspec.json.Decoder(str | None).decode
 
 
 _ESCAPED = re.compile(rb"\\(?:u00[2-7]|/)")
-"""How what needs no escape can be spelt: a search would not see it."""
+"""Escapes of characters that need none: a search would not find an id that is written so."""
 
 
 def _found(kind: str, pattern: re.Pattern[bytes], body: bytes) -> tuple[Bound, ...]:
@@ -64,7 +64,7 @@ def _found(kind: str, pattern: re.Pattern[bytes], body: bytes) -> tuple[Bound, .
 
 
 def _spelt_out(body: bytes) -> bytes:
-    """The body and, where it hides plain letters in escapes, what it says without them: whoever could hide an id would reach another's."""
+    """The body and, where plain letters are escaped, its text without escapes. A hidden id could be that of another's object."""
     if _BACKSLASH not in body or _ESCAPED.search(body) is None:
         return body
     try:
@@ -74,7 +74,7 @@ def _spelt_out(body: bytes) -> bytes:
 
 
 def files_named(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
-    """OpenAI's and Anthropic's uploaded files."""
+    """Ids of files that were uploaded to OpenAI or Anthropic."""
     return _files(_spelt_out(body))
 
 
@@ -178,7 +178,7 @@ class _Response(msgspec.Struct, frozen=True, gc=False):
     output: list[_Item] | None = None
     conversation: _Id | None = None
     response: "_Response | None" = None
-    """In a stream's last event."""
+    """In the last event of a stream."""
 
 
 _response = msgspec.json.Decoder(_Response).decode
@@ -187,7 +187,7 @@ _response = msgspec.json.Decoder(_Response).decode
 def response_made(members: Members, final: bytes, watch: StreamWatch | None) -> tuple[Bound, ...]:  # noqa: ARG001 - one signature for all protocols
     """The response's own id and its items' unless it is not kept, its conversation, its containers, and what it encrypted.
 
-    One that is still being written in the background is a bill, too: what it costs is told to whoever asks for it later.
+    One that is still being written in the background is a bill, too: its cost is told when it is fetched later.
     """
     try:
         made = _response(final)
@@ -207,7 +207,7 @@ def response_made(members: Members, final: bytes, watch: StreamWatch | None) -> 
 
 
 def encrypted_in(items: object) -> Iterator[Bound]:
-    """Of a decoded list of items, those with encrypted content among the last: a compaction stands behind what it leaves as it was."""
+    """Of a decoded list of items, those with encrypted content among the last. A compaction stands after what it keeps as it was."""
     for item in items[-MOST_ITEMS:] if isinstance(items, list) else ():
         name = item.get("id") if isinstance(item, dict) and item.get("encrypted_content") else None
         if isinstance(name, str) and name:
@@ -215,5 +215,5 @@ def encrypted_in(items: object) -> Iterator[Bound]:
 
 
 def _kind(item: str) -> str:
-    """Of an item with encrypted content."""
+    """The kind of an item with encrypted content."""
     return COMPACTION if item.startswith("cmp_") else REASONING

@@ -1,6 +1,6 @@
 """What weighs more than its text where Claude reads it: images, documents and Anthropic's own tools.
 
-At its own API and, as the heaviest of all models there, in Bedrock.
+For Anthropic's API, and for Bedrock, where no model weighs more.
 
 A page of a PDF is read as text and as a picture: 3,000 tokens and 1,600 at most, and together about half of that in the usual one.
 """
@@ -13,12 +13,12 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import WEIGHTLESS, Weight
 
 IMAGE: Final = Weight(most=4_784, usual=1_600)
-"""The largest weighs so much in the high-resolution models, and what is usual here in the older ones."""
+"""The largest image: in the models of high resolution, and (usual) in the older ones."""
 PAGE: Final = Weight(most=4_600, usual=2_300)
 MOST_PAGES: Final = 100
-"""That a request may have."""
+"""The most pages of PDFs in a request."""
 USUAL_PAGES: Final = 5
-"""Where nothing is known of a document but that there is one: by address, by file id, or packed."""
+"""The usual pages of a document of which nothing is known: it comes by address, by file id, or packed."""
 LEAST_PAGE_BASE64: Final = 4_096
 USUAL_PAGE_BASE64: Final = 65_536
 UNKNOWN: Final = Weight(most=MOST_PAGES * PAGE.most, usual=USUAL_PAGES * PAGE.usual)
@@ -37,7 +37,7 @@ _tools = msgspec.json.Decoder(list[_Tool] | None).decode
 
 
 def own_tools(tools: bytes) -> Weight:
-    """Of those in a JSON array of tools. Their types end in a date."""
+    """The weight of those in a JSON array of tools. Their types end in a date."""
     if b"_20" not in tools and b"\\" not in tools:
         return WEIGHTLESS
     try:
@@ -48,7 +48,7 @@ def own_tools(tools: bytes) -> Weight:
 
 
 def pdf(base64_bytes: int) -> Weight:
-    """Of one that lies in the request; 0 bytes: it does not."""
+    """The weight of a PDF of so many bytes in base64; 0: it does not lie in the request."""
     if not base64_bytes:
         return UNKNOWN
     most = min(1 + base64_bytes // LEAST_PAGE_BASE64, MOST_PAGES)
@@ -57,5 +57,5 @@ def pdf(base64_bytes: int) -> Weight:
 
 
 def plain(text_bytes: int) -> Weight:
-    """Of a text that stands where media stand: a byte is a token at most, and usually a quarter of one."""
+    """The weight of a text in the place of media: a byte is at most one token, and usually a quarter."""
     return Weight(text_bytes, text_bytes // 4)

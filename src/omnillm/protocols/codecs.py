@@ -30,7 +30,7 @@ CODECS: Mapping[str, Codec] = _Codecs(
 
 
 _TOO_DEEP = Unfit("", "nested less deeply")
-"""Of JSON that can be read, and not written again with what is wrapped around it in another protocol."""
+"""JSON that could be read, but cannot be written with the levels that another protocol puts around it."""
 
 
 def client_mistake(error: Unfit | RecursionError) -> BadRequest:

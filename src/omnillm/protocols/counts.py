@@ -1,6 +1,6 @@
 """Counts that a provider reports: bounded while they are decoded, and when one of them lies, clamped and read again.
 
-A usage that cannot be read even so is left out: it is then unknown, and the reply that it stood in is as good as any.
+A usage that cannot be read even so is left out: it is then unknown, and the rest of the reply is used.
 """
 
 from typing import Annotated, Any, Final, TypeVar
@@ -10,13 +10,13 @@ import msgspec
 from omnillm.usage import MAX_COUNT, count
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
-"""Checked by the decoder, at no cost; whoever decodes it reads again with `decode_clamped` when that fails."""
+"""The decoder checks it, at no cost. If it fails, decode again with `decode_clamped`."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a stranger's JSON can raise. A ValidationError is a DecodeError."""
 
 USAGE: Final = frozenset({"usage", "usageMetadata"})
-"""What the protocols call it."""
+"""The members that hold usage."""
 
 T = TypeVar("T")
 

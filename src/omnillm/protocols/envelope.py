@@ -6,8 +6,8 @@ verbatim (an Anthropic signature, a Responses encrypted_content, a Gemini though
 Gemini's clients decode it, and begins with a fixed mark, so that it is found in a body without parsing it. An empty value in it is
 no signature: it says only whose the reasoning is that has none, for clients that replay nothing without an opaque value.
 
-Every body is searched for the mark, and such a search leaps: as far as from the mark's end to the last place where the letter that it met
-stands in it, or by its whole length. So the mark is long, and of letters that prose, code and numbers seldom have.
+Every body is searched for the mark. Such a search skips ahead by up to the mark's length at each letter that the mark does not have: so the
+mark is long, and of letters that are rare in prose, code and numbers.
 """
 
 import binascii

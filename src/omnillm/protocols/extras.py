@@ -23,30 +23,30 @@ class Asked(msgspec.Struct, kw_only=True, gc=False):
     tools: set[str] = msgspec.field(default_factory=set)
     """Tools of the provider that are paid by the call, as price lists call them."""
     calls: int = 0
-    """At most so many calls of them."""
+    """The most calls of them."""
     untold_calls: int = 0
-    """So many of them are made, and no reply counts them."""
+    """Calls that are made for certain and that no reply counts."""
     turns: int = 1
-    """At most so often the model reads its context."""
+    """How often the model reads its context, at most."""
     output_turns: int = 1
-    """At most so often it writes up to the output cap."""
+    """How often it writes up to the output cap, at most."""
     more_output: int = 0
-    """So many tokens may be paid as output beside what the cap bounds."""
+    """Tokens that may be paid as output beyond the cap."""
     goes_on: bool = False
-    """The provider generates to the end, whoever hangs up."""
+    """The provider generates to the end, even when the client has hung up."""
     has_unseen_input: bool = False
     """The prompt may be as long as the model's context, whatever the body holds."""
     unbounded: str = ""
     """The first member whose cost has no bound, and how to give it one."""
     unbounded_code: str = ""
-    """What clients know the refusal of such a call by, where they have a word for it."""
+    """The error code for the refusal of such a call, where clients know one."""
     images: int = 0
     image: str = ""
-    """Quality and size of each, as `pricing/terms.py` has it."""
+    """Quality and size of each image, in the words of `pricing/terms.py`."""
     characters: int = 0
-    """Exactly so many are spoken."""
+    """The characters to be spoken, exactly."""
     audio_ms: int = 0
-    """At most so much is read."""
+    """The most milliseconds of audio that are read."""
     unbounded_output: str = ""
     """Why the output has no bound, unless the model's own is known."""
     unbounded_audio: str = ""

@@ -12,7 +12,7 @@ _LONGEST_NUMBER = 24
 _MONTHS = {name: number for number, name in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _UNITS = ((b"d", 86400), (b"h", 3600), (b"m", 60), (b"s", 1))
 _SMALL_UNITS = {b"ms": 1e-3, b"us": 1e-6, b"ns": 1e-9}
-"""Written alone, never after a larger unit."""
+"""Units that stand alone, never after a larger one."""
 
 _VERDICTS = {
     401: Verdict.KEY_DEAD,
@@ -60,7 +60,7 @@ def retry_hint_s(headers: Mapping[bytes, bytes], wall: float) -> float | None:
 
 
 def int_or_none(text: bytes | None) -> int | None:
-    """A count in a header: b"30,000" -> 30000, 0 stays 0. Negative or garbage -> None."""
+    """A count in a header: b"30,000" -> 30000, b"0" -> 0. Negative or garbage -> None."""
     if not text:
         return None
     if text.isdigit() and len(text) <= _LONGEST_NUMBER:

@@ -1,4 +1,4 @@
-"""Names of members in odd letters: some hosts read names whatever their case, as Go does, and would take them for what they look like."""
+"""Names of members in another case: some hosts, written in Go, ignore the case and would read them."""
 
 from typing import Final
 
@@ -12,11 +12,11 @@ DECISIVE: Final = frozenset(
         *("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tokens_to_sample", "max_tool_calls"),
     }
 )
-"""Names of members that money, limits and rights rest on."""
+"""Names of members on which money, limits and rights depend."""
 
 
 def is_in_odd_letters(members: Members) -> bool:
-    """Whether one of these is spelt so that a reader may take it for such a name (Go's do) and we did not: `Model`, `max_to\u212aens`."""
+    """Whether a name that is not decisive looks decisive to readers that fold case: `Model`, `max_to\u212aens` (the Kelvin sign is a k)."""
     names = "".join(members)
     if names.isascii() and names.islower():
         return False

@@ -26,9 +26,9 @@ class LossReason(msgspec.Struct, frozen=True, kw_only=True, order=True, cache_ha
 
 
 MOST = 256
-"""Reasons that one conversion keeps: a body of a thousand odd members is told as lossy, not copied into the ledger."""
+"""The most reasons that one conversion keeps, so that a body of a thousand odd members is not copied into the ledger."""
 LONGEST_PATH = 200
-"""Of a path in characters: names in it are the client's own."""
+"""The longest path, in characters: its names are the client's own."""
 
 
 class Losses(dict[Note, None]):

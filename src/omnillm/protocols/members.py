@@ -21,10 +21,10 @@ OUTPUT_CAP_RANGE = "an integer from 1 to 2147483648"
 MODEL = msgspec.json.Decoder(Annotated[str, msgspec.Meta(min_length=1, max_length=256)])
 FLAG = msgspec.json.Decoder(bool | None)
 MOST_MEMBERS: Final = 1024
-"""Of an object whose members are held apart: each takes fifteen times the memory of its shortest spelling, as long as its call lasts."""
+"""The most members of a body. Each takes up to fifteen times the memory of its text, as long as its call lasts."""
 LARGE_BODY: Final = 8 * 1024 * 1024
 MOST_OBJECTS: Final = 300_000
-"""And arrays, of a larger body than that: Anthropic takes 100,000 messages, and what makes a body large is pictures or long texts."""
+"""The most objects and arrays in a large body. Anthropic takes 100,000 messages; large bodies are so for pictures or long texts."""
 MOST_VALUES: Final = 4_000_000
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _MEMBER = re.compile(rb'[ \t\r\n]*[{,][ \t\r\n]*"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*')
@@ -56,13 +56,13 @@ def read_members(body: bytes) -> Members:
 
 
 def check_shape(body: bytes) -> None:
-    """TooLarge: a large body of so many small values that reading it would keep everybody waiting for seconds, and take gigabytes."""
+    """TooLarge: a body of so many small values that decoding it would stop the loop for seconds, and take gigabytes."""
     if len(body) > LARGE_BODY and (body.count(b"{") + body.count(b"[") > MOST_OBJECTS or body.count(b",") > MOST_VALUES):
         raise TooLarge(f"A body of more than {LARGE_BODY} bytes may not hold more than {MOST_OBJECTS} objects and arrays.")
 
 
 def with_model(members: Members, model: str) -> Members:
-    """The members as they are peeked where the path may name the model (Azure's older paths), and the body need not; "": it does not."""
+    """The members with the model that the path names (Azure's older paths); "": the path names none."""
     return {"model": msgspec.Raw(msgspec.json.encode(model)), **members} if model and "model" not in members else members
 
 
@@ -124,7 +124,7 @@ def has_repeated_members(body: bytes, members: Members) -> bool:
 
 
 def _is_all(members: Members, body: bytes) -> bool:
-    """Whether the body is seen to be these members, one after the other, and nothing else. A value is valid JSON, so its end is certain."""
+    """Whether the body is these members, one after the other, and nothing else. A value is valid JSON, so its end is certain."""
     at = 0
     for name, raw in members.items():
         value = bytes(raw)

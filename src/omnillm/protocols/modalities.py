@@ -1,4 +1,4 @@
-"""Tokens of sound, pictures and film, taken out of the totals that they are a part of. Whatever a provider tells, the parts add up."""
+"""Tokens of sound, pictures and film, taken out of the totals that they are part of, so that the parts always add up."""
 
 from typing import NamedTuple
 

@@ -17,9 +17,9 @@ _LONG: Final = 8_192
 _LONG_ITEM: Final = 1_024
 """Of many items that are shorter, each would cost as much as reading its words."""
 _BEGINNING: Final = 512
-"""A list in which an image stands so near the beginning is left as it is: it is more image than prose, and would be walked for nothing."""
+"""A list with an image so near its beginning is left as it is: it is mostly images, and walking it would save nothing."""
 _NAMED_IN_TWO_WORDS: Final = ("messages", "input", "system", "instructions")
-"""Conversations in whose protocols each name that tells an id has an underscore, and media stand in an array of parts."""
+"""Conversations of protocols in which all names of ids have an underscore, and media stand in an array of parts."""
 _SPOKEN: Final = (*_NAMED_IN_TWO_WORDS, "contents")
 _PROSE: Final = ("content", "text", "parts")
 _QUOTE, _BRACKET, _UNDERSCORE, _BACKSLASH = b'"[_\\'
@@ -30,13 +30,13 @@ _objects = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     members: Members
-    """All of the request's; those of the conversation without their longer texts."""
+    """All members of the request; the conversation without its longer texts."""
     body: bytes
     """The same as a JSON object."""
 
 
 def outline(members: Members, body: bytes) -> Outline | None:
-    """None: look at the request itself. It is short, or it says something twice or with blanks, and the outline might hide that.
+    """None: read the request itself. It is short, or is spelt so that the outline might hide something (repeated members, blanks).
 
     The outline is shown to be all of the request but its prose by its length: what is encoded has no shorter spelling, so the two lengths
     differ by more than the prose wherever a blank, a repeated member or an escape in a name was lost on the way.
@@ -60,12 +60,12 @@ def outline(members: Members, body: bytes) -> Outline | None:
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether single bytes tell that there is nothing to be found: no array in another, no name of two words, no escape."""
+    """Whether a few bytes show that there is nothing to be found: no array in another, no name of two words, no escape."""
     return body.find(b"[", body.find(b"[") + 1) < 0 and _UNDERSCORE not in body and _BACKSLASH not in body
 
 
 def _emptied(value: msgspec.Raw) -> tuple[msgspec.Raw, int]:
-    """As `_without_prose`, of a conversation that is nothing else."""
+    """As `_without_prose`, for a conversation of prose alone."""
     first = memoryview(value)[0]
     if first not in _EMPTY:
         return value, 0
@@ -73,7 +73,7 @@ def _emptied(value: msgspec.Raw) -> tuple[msgspec.Raw, int]:
 
 
 def _without_prose(value: msgspec.Raw, levels: int = 3) -> tuple[msgspec.Raw, int]:
-    """A member that may hold prose, and by how many bytes it became shorter. One of `UNREADABLE`: its items are no objects.
+    """(a conversation without its prose, the bytes that it became shorter by). Raises one of `UNREADABLE`: its items are no objects.
 
     `levels`: items, their parts, and the parts of a tool's result. Each is a walk of its own over all that lies below it.
     """

@@ -16,7 +16,7 @@ from omnillm.protocols.protocol import Members
 ANTHROPIC_TURNS: Final = 11
 """Anthropic's loop of server tools ends after ten rounds (`pause_turn`), and a last one writes the answer."""
 GEMINI_CALLS: Final = 10
-"""Searches a request, of which Gemini lets nobody state a maximum: the bound supposes this many, and settles what was reported."""
+"""Searches in one request. Gemini has no maximum: so many are reserved, and what was reported is settled."""
 
 
 def read_asked(protocol: str, members: Members, price_members: tuple[str, ...], n: int) -> Asked:
@@ -53,7 +53,7 @@ Reader = Callable[[Asked, Any, Members], None]
 
 
 def _harmless(asked: Asked, value: Any, members: Members) -> None:
-    """What has a rate of its own that the usage counts (audio), or no price (a container that exists already)."""
+    """What has its own rate and is counted in the usage (audio), or has no price (a container that exists already)."""
 
 
 def _unseen(asked: Asked, value: Any, _: Members) -> None:
@@ -89,12 +89,12 @@ def _chat_search(asked: Asked, value: Any, _: Members) -> None:
 
 
 def _prediction(asked: Asked, _: Any, members: Members) -> None:
-    """Whatever of it does not come true is paid as if the model had written it."""
+    """The part of a prediction that the answer does not have is paid like output."""
     asked.more_output += len(members["prediction"])
 
 
 def _tier_under(name: str, standard: frozenset[str]) -> Reader:
-    """Bedrock says its words inside an object."""
+    """A reader for Bedrock, where the tier is a member of an object."""
     read = _tier(standard)
     return lambda asked, value, members: read(asked, (value or {}).get(name), members)
 
@@ -122,7 +122,7 @@ def _responses_tools(asked: Asked, value: Any, members: Members) -> None:
 
 
 def _prompt(asked: Asked, value: Any, members: Members) -> None:
-    """A prompt that is kept at OpenAI brings in text, and perhaps tools, which the call does not show."""
+    """A prompt that OpenAI keeps brings in text, and perhaps tools, that the body does not show."""
     if value is None:
         return
     asked.has_unseen_input = True
@@ -180,7 +180,7 @@ def _thread(asked: Asked, value: Any, _: Members) -> None:
 
 
 THREAD_REFUSED: Final = "thread_unsupported_request"
-"""By which Anthropic's SDK knows that it must send the whole conversation."""
+"""The code by which Anthropic's SDK knows that it must send the whole conversation."""
 _MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", "mcp_toolset", "browser_toolset")
 _MESSAGES_PAID: Final = ("advisor_",)
 

@@ -1,4 +1,4 @@
-"""What a call of Bedrock's Converse says of its model and its tools in their maker's words: bounded, or nobody knows what it costs."""
+"""What a call of Bedrock's Converse tells its model in the maker's own words, as far as its cost has a bound."""
 
 from typing import Any, Final
 
@@ -12,12 +12,12 @@ CONVERSE_PRICED: Final = frozenset({"performanceConfig", "serviceTier", "promptV
 _BOUNDED_FIELDS: Final = frozenset(
     {"thinking", "reasoning_config", "reasoningConfig", "top_k", "topK", "anthropic_beta", "anthropic_version", "output_config"}
 )
-"""What a model may be told beside Converse's own words without its output cap being touched."""
+"""What a model may be told beside Converse's own words without changing its output cap."""
 _LOCAL_TOOLS: Final = ("computer_", "bash_", "text_editor_", "memory_")
 
 
 def is_bounded_field(field: tuple[str, Any]) -> bool:
-    """Whether a member of `additionalModelRequestFields`, (name, value), changes nothing that money rests on."""
+    """Whether a member of `additionalModelRequestFields`, (name, value), does not change what a call may cost."""
     name, value = field
     if name == "inferenceConfig":
         return isinstance(value, dict) and value.keys() <= {"topK"}

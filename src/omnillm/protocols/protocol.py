@@ -20,7 +20,7 @@ Bound = tuple[str, str]
 
 
 def no_ids(members: Members, body: bytes) -> tuple[Bound, ...]:  # noqa: ARG001 - the signature of `Protocol.named_ids`
-    """Of a protocol whose requests name nothing."""
+    """`named_ids` of a protocol whose requests name nothing."""
     return ()
 
 
@@ -45,10 +45,10 @@ class ReplyPeek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_complete: bool
     """False: not a reply of this protocol (HTML, truncated JSON, another shape)."""
     tier: Any = None
-    """The service tier that it was served under, in the provider's words, or `Served`; whatever else stands there tells nothing."""
+    """The service tier that it was served under, in the provider's words, or `Served`; other values tell nothing."""
     failure: "Failure | None" = None
     has_content: bool = False
-    """Of a reply whose usage counts no output: whether it says something all the same."""
+    """Whether a reply whose usage counts no output says something all the same."""
 
 
 @final
@@ -77,7 +77,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def no_fields(fault: Fault) -> bytes:  # noqa: ARG001 - the signature of `Protocol.write_fault_fields`
-    """Of a protocol whose errors stand in their bodies alone."""
+    """`write_fault_fields` of a protocol whose errors are told by their bodies alone."""
     return b""
 
 
@@ -136,7 +136,7 @@ class StreamWatch(Interface):
 
 
 class Weight(msgspec.Struct, frozen=True, gc=False):
-    """Tokens of what is no text: money rests on the most, and a limit of tokens on what is usual, corrected once it is known."""
+    """Tokens of what is no text. Money is reserved for the most, a limit of tokens for the usual, and corrected by the reply's usage."""
 
     most: int = 0
     """By the provider's specification."""
@@ -174,9 +174,9 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     Found in one walk: whatever is weighed as media is not counted as text.
     """
     overloaded_status: int = 503
-    """What its clients know an overloaded provider by."""
+    """The status by which its clients know an overloaded provider."""
     named_ids: Callable[[Members, bytes], tuple[Bound, ...]] = no_ids
-    """What a request names that is bound to a provider key. BadRequest: more than anybody would look for, or what cannot be read."""
+    """The ids in a request that are bound to a provider key. BadRequest: too many of them, or they cannot be read."""
     made_ids: Callable[[Members, bytes, StreamWatch | None], tuple[Bound, ...]] | None = None
     """What a reply made, by the client's request, a plain reply or a stream's last event, and the stream's watch; never raises.
 
@@ -185,13 +185,13 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     is_native_only: bool = False
     """True: clients speak it at a provider's own paths alone, and nothing of theirs is translated into another."""
     reader: Callable[[Mapping[bytes, bytes]], FrameReader | None] | None = None
-    """Of a stream's reply, by its header fields; None: it is no stream, and so perhaps an error. Without it: server-sent events, or as the
-    provider frames them."""
+    """Makes the reader of a stream by its header fields; None: it is no stream, and so perhaps an error. Without `reader`: server-sent
+    events, or as the provider frames them."""
     family: str = ""
-    """Of a wire format of an endpoint family: which; "": it is a protocol of generations."""
+    """The endpoint family that the format is of; "": a protocol of generations."""
     asks: Callable[[Members], Asked] | None = None
-    """What a request asks for beside tokens that its body shows, of an endpoint family; never raises. None: see `priced.py`."""
+    """Of an endpoint family: what a request asks for beside the tokens in its body; never raises. None: see `priced.py`."""
     write_fault_fields: Callable[[Fault], bytes] = no_fields
     """Header fields of an error reply, each ended by CRLF, where the body alone does not tell its clients what it is."""
     rename: Callable[[Members, str], dict[str, bytes]] | None = None
-    """The members that name the model, as they name another, where `model` is not all (Gemini's batches)."""
+    """The members that name the model, changed to another, where there are more than `model` (Gemini's batches)."""

@@ -9,7 +9,7 @@ ANTHROPIC_MESSAGES = "anthropic_messages"
 GEMINI_GENERATE_CONTENT = "gemini_generate_content"
 BEDROCK_CONVERSE = "bedrock_converse"
 BEDROCK_INVOKE = "bedrock_invoke"
-"""Spoken at Bedrock's own paths alone: nobody pins it, or is translated into it."""
+"""Spoken only at Bedrock's own paths: it cannot be pinned, and nothing is translated into it."""
 PROTOCOL_NAMES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT, BEDROCK_CONVERSE)
 
 SPELLINGS = {

@@ -1,4 +1,4 @@
-"""JSON values, read strictly: what is not what it must be is named by its path. Who is to blame, the caller of these functions knows."""
+"""JSON values, read strictly: an error names the path of the value. The caller knows whose mistake it is."""
 
 import re
 from typing import Any, TypeVar

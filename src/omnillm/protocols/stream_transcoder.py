@@ -21,7 +21,7 @@ class StreamTranscoder:
     """Translates one stream: bytes of a provider's stream in, bytes of the client's out.
 
     `feed(b"")` tells the end of the provider's stream. UpstreamLost: it was garbled, or ended before it was complete. `losses` grows
-    as it goes.
+    with the stream.
     """
 
     def __init__(self, source: str, target: str, *, context: ReplyContext, issuer: Issuer | None = None) -> None:

@@ -40,7 +40,7 @@ def write_count(protocol: str, tokens: int) -> bytes:
 
 
 def count_request(protocol: str, generation: Members, *, model: str, dialect: Dialect) -> Members:
-    """The question for the tokens of a generation's prompt. Converse has none of its own: what goes out is its provider's matter."""
+    """The request that asks for the tokens of a generation's prompt. Converse defines none: its provider makes it."""
     taken = _TAKEN.get(protocol)
     if taken is None:
         return generation

@@ -36,7 +36,7 @@ _NAME_RULES = {
     "gemini_generate_content": NAMES_OF_GEMINI,
     "bedrock_converse": NameRule(64),
 }
-"""Of functions."""
+"""What names of functions must look like."""
 
 
 def parse_request(protocol: str, body: bytes, *, model: str = "", is_stream: bool | None = None) -> ConversionReport[LlmRequest]:
@@ -85,7 +85,7 @@ def emit_request(protocol: str, request: LlmRequest, *, dialect: Dialect = Diale
 
 
 def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) -> ConversionReport[LlmResponse]:
-    """Read a provider's reply. UpstreamLost: it is none of this protocol."""
+    """Read a provider's reply. UpstreamLost: it is no reply of this protocol."""
     losses = Losses()
     try:
         codec = CODECS[protocol]
@@ -96,7 +96,7 @@ def parse_response(protocol: str, body: bytes, *, issuer: Issuer | None = None) 
 
 
 def _refuse_kept(request: LlmRequest) -> None:
-    """Raise ProtocolError for what a provider keeps: without it the answer would be to another question."""
+    """Raise ProtocolError for a request that needs what a provider keeps: without that the question would be another."""
     if request.protocol == "anthropic_messages" and goes_on(request.vendor_extensions.get(THREAD)):
         # The code is Anthropic's own: its SDK then sends the whole conversation.
         raise ProtocolError(_kept_elsewhere(THREAD, request.model), reason="unsupported_feature", code="thread_unsupported_request")

@@ -52,7 +52,7 @@ def _status_for(target: str, failure: Failure) -> int:
 
 
 def _spoken(name: str) -> Protocol:
-    """ProtocolError: there is none of that name."""
+    """The protocol of a name. ProtocolError: there is none."""
     found = PROTOCOLS.get(name) or PROTOCOLS.get(meant_by(name))
     if found is None:
         raise ProtocolError(f"There is no protocol {name!r}; there are {', '.join(PROTOCOLS)}.", reason="unsupported_wire_format")
