@@ -17,17 +17,17 @@ from omnillm.records import Binding
 logger = logging.getLogger("omnillm.batches")
 
 PAUSE_S: Final = 600.0
-"""Between two readings of the ledger's open batches."""
+"""Seconds between two readings of the ledger's open batches."""
 
 
 class Billed(Protocol):
-    """A store, as far as open batches go."""
+    """What is needed of a store: its open batches."""
 
     async def open_bills(self, *, since_wall_ms: int) -> list[Binding]: ...
 
 
 class BatchLooks:
-    """Acts when it is told that time has passed. The open batches stand in the ledger, so that a restart forgets none."""
+    """Acts at each tick. The open batches stand in the ledger, so that a restart forgets none."""
 
     def __init__(self, store: Billed, clock: Clock, is_well: Callable[[str, str], bool]) -> None:
         """`is_well`: (provider, label of a key) -> whether it can be asked now; another key does not know the batch."""
@@ -42,7 +42,7 @@ class BatchLooks:
         self._task: asyncio.Task[None] | None = None
 
     def configure(self, look: BatchLook, batches: BatchMoney, endpoints: Mapping[str, Endpoint]) -> None:
-        """What is asked from now on is asked so, and soon: a batch may have waited for a price."""
+        """Ask with these from now on, and soon: a batch may have waited for a price."""
         self._look, self._batches, self._endpoints = look, batches, endpoints
         self._due = 0.0
 

@@ -18,7 +18,7 @@ from omnillm.secret import Secret
 
 
 class Sought(NamedTuple):
-    """The same is sought: what was found is as good as ever, whatever else has changed."""
+    """What a key's credential is found by. If it is the same in a new configuration, the credential that was found is kept."""
 
     issuer: str
     """entra, aws or google."""
@@ -28,7 +28,7 @@ class Sought(NamedTuple):
 
 
 class Credentials:
-    """Of one configuration. What the one before it had found is kept, as far as it is sought again; nobody asks the rest any more."""
+    """The credentials of one configuration. Those of the one before are kept where they are needed again; the others are closed."""
 
     def __init__(self, clock: Clock, dice: Random, before: Mapping[Sought, Credential | None] | None = None) -> None:
         self._clock = clock
@@ -53,7 +53,7 @@ class Credentials:
         return google_credential(sought.secret, clock=self._clock, dice=self._dice, told=sought.whose)
 
     def settle(self) -> None:
-        """All that is sought was asked for: the rest is let go."""
+        """All credentials of this configuration have been asked for: forget those of the one before."""
         self._before = {}
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ class Priced(msgspec.Struct, frozen=True, kw_only=True):
     """Per million tokens; "" without a price."""
     output_usd: str
     price_version: str
-    """Which figures: list, section and model, as rows in the ledger name them."""
+    """Names the price as rows in the ledger do: list, section and model."""
     price_match: str
     """How they were found: configured, exact or alias; "" without a price."""
 
@@ -54,7 +54,7 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
 
 
 def unpriced(settings: Settings) -> tuple[str, ...]:
-    """Those of the models' targets that have no price, as provider/model. A pattern is no name, and has none."""
+    """Targets of the configured models that have no price, as provider/model. Patterns of models are left out."""
     prices = make_prices(settings)
     named = [(name, parse_target(each.target)) for name, model in settings.models.items() for each in model.targets]
     asked = [(target.provider, name if target.model == ASKED else target.model) for name, target in named]

@@ -1,4 +1,4 @@
-"""What a server asks of its process's files: enough of them for its connections, and none in the place of a standard one."""
+"""The process's file descriptors: enough for a server's connections, and the standard ones open."""
 
 import logging
 import os
@@ -10,18 +10,18 @@ from omnillm.config.settings import ServerSettings
 log = logging.getLogger("omnillm")
 
 BESIDE_CONNECTIONS: Final = 256
-"""The ledger's, the spools', the idle connections'."""
+"""Descriptors for the ledger, spools and idle connections."""
 
 
 def hold_standard_files() -> None:
-    """Before anything is opened: one that was closed when the process began would be a socket's, or the ledger's, and be logged into."""
+    """Open the standard files that are closed, before anything else: a socket or the ledger would get their numbers, and be logged into."""
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(opened)
 
 
 def take_files(server: ServerSettings) -> None:
-    """Raise the soft limit, as far as the hard one lets it, to what the connections need: each call has two, and one may close late."""
+    """Raise the soft limit, as far as the hard one allows, to what the connections need: two for each call, and one that closes late."""
     needed = 2 * server.limits.connections
     wanted = needed + BESIDE_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

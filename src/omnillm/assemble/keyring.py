@@ -28,7 +28,7 @@ log = logging.getLogger("omnillm")
 
 PAGE: Final = 1000
 POLL_TICKS: Final = 10
-"""Half a second: what another process has changed is in force here within one."""
+"""Half a second: what another process has changed is in force here within a second."""
 
 
 class Rotation(Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class Rotation(Struct, frozen=True, kw_only=True):
 
 
 class Keyring:
-    """`callers` is who has which digest; it changes in place, and `rebuild` makes another one."""
+    """`callers`: digest -> callers. It changes in place; `rebuild` makes a new one."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -70,13 +70,13 @@ class Keyring:
             )
 
     def check(self, settings: Settings) -> None:
-        """That a configuration fits the keys which the ledger keeps. Raises ConfigError."""
+        """Raises ConfigError unless a configuration fits the keys that the ledger keeps."""
         found = [sentence for key in self._stored.values() for sentence in problems_of(key, settings)]
         if found:
             raise ConfigError("\n".join(found), path="virtual_keys")
 
     def rebuild(self, settings: Settings) -> dict[bytes, Caller]:
-        """Who has which digest under this configuration."""
+        """Digest -> callers, under this configuration."""
         callers = {self._digest(key.key): make_caller(settings, key) for key in settings.virtual_keys}
         for key in self._live():
             callers.update(callers_of(key, settings))
@@ -131,7 +131,7 @@ class Keyring:
     # what the admin API asks
 
     def page(self, *, after: str, limit: int) -> list[Listed]:
-        """By name, those after `after`."""
+        """The keys after the name `after`, in the order of names."""
         static = {key.name: key for key in self._program.settings.virtual_keys}
         names = sorted(name for name in static.keys() | self._stored.keys() if name > after)
         return [self._listed(static.get(name), self._stored.get(name)) for name in names[:limit]]
@@ -183,7 +183,7 @@ class Keyring:
             return Issued(listed=self.find(name), secret=secret)
 
     async def revoke(self, name: str) -> Listed:
-        """Again is no error: it stays revoked since the first time."""
+        """Revoke a key. Doing so again is no error: it stays revoked since the first time."""
         async with self._changing:
             key = self._changeable(name)
             if not key.revoked_wall_ms:

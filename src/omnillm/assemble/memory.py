@@ -1,4 +1,4 @@
-"""What a server asks of its process's memory: nothing is given back that the next call takes again, and what stays is not looked at."""
+"""The process's memory: freed memory is kept for the next call, and the cycle collector looks seldom."""
 
 import ctypes
 import gc
@@ -7,9 +7,9 @@ from typing import Final
 COLLECTOR_THRESHOLDS: Final = (50_000, 20, 50)
 """New objects before the youngest are looked at, and how many such passes before the older ones are."""
 KEPT_BYTES: Final = 32 * 1024 * 1024
-"""Of freed memory at the end of the heap: as much as 160 calls with prompts of 100 KB hold at a time."""
+"""Freed memory at the end of the heap that is kept: what 160 calls with prompts of 100 KB hold at a time."""
 ON_HEAP_BYTES: Final = 4 * 1024 * 1024
-"""What is larger is the kernel's from the first byte to the last."""
+"""Blocks that are larger are mapped by the kernel, and given back when they are freed."""
 M_TRIM_THRESHOLD: Final = -1
 M_MMAP_THRESHOLD: Final = -3
 

@@ -41,7 +41,7 @@ CHAT_CAPS = frozenset({"max_tokens", "max_completion_tokens"})
 
 
 def check_unchangeable(old: Settings, new: Settings) -> None:
-    """What a running process cannot change names itself, instead of being ignored."""
+    """Raise ConfigError that names what a running process cannot change, so that it is not ignored."""
     for path, before, after in (
         ("store", old.store, new.store),
         ("server.host", old.server.host, new.server.host),
@@ -58,7 +58,7 @@ def check_unchangeable(old: Settings, new: Settings) -> None:
 
 
 def _budget_periods(old: Settings, new: Settings) -> Iterator[tuple[str, str, str]]:
-    """What a budget has spent is known for its present kind of period only: the ledger is asked for another at start."""
+    """(path, old, new) of budgets' periods. What a budget has spent in another kind of period is read from the ledger at the start only."""
     after = configured.budgets(new)
     for name, budget in configured.budgets(old).items():
         if name in after:
@@ -177,7 +177,7 @@ def idempotency_rules(settings: Settings) -> IdempotencyRules:
 
 @lru_cache(maxsize=1024)
 def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
-    """One object for all that are equal: when thousands of callers alternate, each call finds it in the processor's cache."""
+    """One object for all equal ones: where thousands of callers alternate, it stays in the processor's cache."""
     return names
 
 

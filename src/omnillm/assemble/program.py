@@ -110,7 +110,7 @@ class Program:
 
     @property
     def counters(self) -> Counters:
-        """Every call that has ended is in them."""
+        """The counters, with every call that has ended."""
         self.ended.flush()
         return self._counters
 
@@ -194,9 +194,9 @@ class Program:
         )
 
     def beside(self, settings: Settings) -> "Program":
-        """This running program as other settings of the same providers have it: with endpoints of its own, everything else is shared.
+        """This program with other endpoints for the same providers. It ends with this one.
 
-        Of keys, limits, budgets and books there is one. It ends with this one.
+        Keys, limits, budgets and ledger are shared.
         """
         sibling = copy(self)
         sibling.upstreams = Upstreams(self.clock)
@@ -225,7 +225,7 @@ class Program:
         self.batch_looks.configure(BatchLook(self.native_engine, self._batches, self.clock), self._batches, self.endpoints)
 
     def _is_well(self, provider: str, label: str) -> bool:
-        """Plainly ready: whether a key has recovered is for a caller's call to find out, which others can serve if not."""
+        """Whether a key is ready. Whether it has recovered is left to a caller's call, which can go on with other keys."""
         keys = self.controller.keys(self.clock.now())
         return any(key.state == "ready" and key.is_available for key in keys if (key.provider, key.label) == (provider, label))
 
@@ -238,7 +238,7 @@ class Program:
         self.calendar.reschedule(scheduled_budgets(settings, stored), self.clock.wall())
 
     def enrol(self, key: VirtualKeyTerms) -> None:
-        """A virtual key that the file does not know: its limits and its own budget are in force, over changes of the file too."""
+        """Put the limits and the own budget of a virtual key that the file does not have in force; they stay when the file changes."""
         self._enrolled[key.name] = key
         self.controller.enrol(configured.caller(key), configured.budget(key))
         if key.budget is not None:
@@ -246,14 +246,14 @@ class Program:
             self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall())
 
     def retire(self, name: str) -> None:
-        """An enrolled key that makes no more calls; its limits bind those under way."""
+        """An enrolled key makes no more calls. Its limits still bind those under way."""
         key = self._enrolled.pop(name, None)
         if key is not None and key.budget is not None:
             self.controller.retire(configured.own_budget(name))
             self.calendar.remove(configured.own_budget(name))
 
     def interrupt(self) -> None:
-        """What is under way, but for live sessions, is told `shutting_down` where it waits, and settles in the next turns of the loop."""
+        """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop."""
         self.client.interrupt()
         self.admission.close()
 

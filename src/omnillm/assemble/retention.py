@@ -12,19 +12,19 @@ logger = logging.getLogger(__name__)
 BATCH = 100
 """Requests: a few milliseconds of the ledger's thread, so that no call waits longer for its reservation."""
 BATCHES = 4
-"""At a time. With a tick every 50 ms that is 8,000 requests a second, more than come in."""
+"""Batches at each tick. With a tick every 50 ms that is 8,000 requests a second, more than come in."""
 PAUSE_S = 60.0
 """Between the end of one sweep and the next."""
 
 
 class Forgetful(Protocol):
-    """A store, as far as retention goes."""
+    """What is needed of a store: to forget."""
 
     async def retire(self, *, before_wall_ms: int, limit: int) -> int: ...
 
 
 class Retention:
-    """Acts when it is told that time has passed, a few batches at a time; whatever it cannot do now it does later."""
+    """Acts at each tick, a few batches at a time; whatever it cannot do now it does later."""
 
     def __init__(self, store: Forgetful, clock: Clock, *, retention_s: float) -> None:
         self._store = store

@@ -39,7 +39,7 @@ log = logging.getLogger("omnillm")
 
 
 def cannot_listen(host: str, port: int, error: OSError, place: str = "") -> ConfigError:
-    """Why, in the system's words alone: an event loop adds its own. `place`: the section that says where to listen."""
+    """Why it cannot listen, in the system's words without the event loop's. `place`: the section of the configuration."""
     is_host = isinstance(error, socket.gaierror)
     reason = error.strerror if is_host or not error.errno else os.strerror(error.errno)
     path = f"{place}.{'host' if is_host else 'port'}" if place else ""
@@ -86,7 +86,7 @@ class Service:
             program.on_tick.append(self.call_log.flush)
 
     def _end_if_taken_over(self) -> None:
-        """What it serves from now on would be in no book: whoever supervises it starts it anew, and it waits or takes its turn."""
+        """Stop: what it served from now on would not be recorded. Its supervisor starts it again, and then it stands by."""
         if self.program.store.is_taken_over and not self.server.is_draining:
             self.server.stop()
 
@@ -157,7 +157,7 @@ class Service:
         self.server.forget_heads()
 
     async def aclose(self) -> None:
-        """Drain first: what still runs is cut."""
+        """Close everything. Calls that still run are cut: drain the server first."""
         self.server.close()
         try:
             await self.keyring.aclose()

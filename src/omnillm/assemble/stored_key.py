@@ -21,7 +21,7 @@ SECRET_BYTES: Final = 32
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a secret."""
+    """What is kept of a secret: its digest, and which pepper that was made with."""
 
     digest: str
     pepper_id: str
@@ -54,7 +54,7 @@ def issue(terms: VirtualKeyTerms, stamp: Stamp, wall_ms: int) -> VirtualKey:
 
 
 def terms_of(key: VirtualKey) -> VirtualKeyTerms:
-    """What it may do, in the configuration's words."""
+    """The key's terms, as the configuration would have them."""
     return VirtualKeyTerms(
         name=key.name,
         rpm=key.rpm,
@@ -70,7 +70,7 @@ def terms_of(key: VirtualKey) -> VirtualKeyTerms:
 
 
 def rotate(key: VirtualKey, stamp: Stamp, wall_ms: int, *, grace_ms: int) -> VirtualKey:
-    """Another secret; the present one is good for `grace_ms` more, and one before that no longer."""
+    """Give the key another secret. The present one stays good for `grace_ms`; one before that is good no longer."""
     return replace(
         key,
         digest=stamp.digest,
@@ -94,7 +94,7 @@ def change(key: VirtualKey, terms: VirtualKeyTerms) -> VirtualKey:
 
 
 def check_change(before: VirtualKeyTerms, after: VirtualKeyTerms, problems: Problems) -> None:
-    """That a budget of its own stays one: what it has spent is known for its kind of period only."""
+    """A key's own budget must stay, and keep its kind of period: for another it is not known what has been spent."""
     own, other = before.budget, after.budget
     if own is None:
         return
@@ -105,12 +105,12 @@ def check_change(before: VirtualKeyTerms, after: VirtualKeyTerms, problems: Prob
 
 
 def _calendar(budget: BudgetSettings) -> str:
-    """What its periods follow; one without a midnight is nowhere."""
+    """A budget's period, with the time zone where it begins at midnight."""
     return f"{budget.period}, {budget.tz}" if has_midnight(budget.period) else budget.period
 
 
 def callers_of(key: VirtualKey, settings: Settings) -> Iterator[tuple[bytes, Caller]]:
-    """Who its secret, and in the grace of a rotation the one before, stand for."""
+    """The callers by its secret and, in the grace of a rotation, by the one before."""
     caller = make_caller(settings, terms_of(key))
     yield bytes.fromhex(key.digest), caller
     if key.previous_digest:

@@ -1,4 +1,4 @@
-"""Certificates: whom we trust, and what we show to clients. A file that cannot serve is told at the start, by its own name."""
+"""Certificates: those that are trusted, and the server's own. An unusable file is told at the start, by its name."""
 
 import ssl
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ STORE = "SSL_CERT_FILE"
 
 
 def make_trust(settings: Settings, env: Mapping[str, str]) -> ssl.SSLContext | None:
-    """None: no provider is reached by https, and reading the trust store (30 ms) can wait for the first that is.
+    """None: no provider is reached by https yet, so that the trust store (30 ms) need not be read.
 
-    ConfigError: the store that the environment names holds nothing; whoever names one does not want everybody's in its place.
+    ConfigError: the store that the environment names is empty; the system's would not be what was wanted.
     """
     if not any(endpoint.origin_url.startswith("https:") for endpoint in configured.endpoints(settings).values()):
         return None
@@ -30,7 +30,7 @@ def make_trust(settings: Settings, env: Mapping[str, str]) -> ssl.SSLContext | N
 
 
 def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
-    """None: plain HTTP. ConfigError: a file cannot be read, or the two are no certificate with its key."""
+    """None: plain HTTP. ConfigError: a file cannot be read, or the key is not the certificate's."""
     tls = settings.server.tls
     if tls is None:
         return None
@@ -50,5 +50,5 @@ def make_server_tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _locked() -> NoReturn:
-    """In place of a question at the terminal, which a service does not have."""
+    """Raise for a key with a passphrase: OpenSSL would ask for it at the terminal, which a service does not have."""
     raise ConfigError("is encrypted, and nobody is asked for a pass phrase: give it unencrypted", path="server.tls.key")

@@ -14,7 +14,7 @@ AGAIN_S: Final = 0.5
 
 
 async def open_in_turn(store: Store, clock: Clock, *, wait_s: float) -> Opened:
-    """Open the ledger, within `wait_s` of being able to: another process writes it, or its server is away. Raises what `open` raises."""
+    """Open the ledger; for up to `wait_s` wait while another process writes it or its server is away. Raises what `open` raises."""
     until = clock.now() + wait_s
     told = ""
     while True:

@@ -1,4 +1,4 @@
-"""The admin API of a running server, as the commands ask it."""
+"""A client for the admin API of a running server."""
 
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Final
@@ -10,7 +10,7 @@ from omnillm.errors import ConfigError, OmniError, Unavailable
 
 TIMEOUT_S: Final = 30.0
 NO_KEY: Final = ("invalid_api_key", "forbidden")
-"""How the server says that this is not its admin key, or none: in words for programs."""
+"""The error codes of a server that does not take the admin key."""
 
 
 class Problem(msgspec.Struct):
@@ -19,13 +19,13 @@ class Problem(msgspec.Struct):
 
 
 class Refusal(msgspec.Struct):
-    """A bad reply's object."""
+    """The object in an error's reply."""
 
     error: Problem
 
 
 class Admin:
-    """One server's."""
+    """The admin API of one server."""
 
     def __init__(self, url: str, admin_key: str) -> None:
         parts = urlsplit(url)
@@ -36,7 +36,7 @@ class Admin:
         self._fields = {"authorization": f"Bearer {admin_key}"} if admin_key else {}
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """A good reply's object. Raises what the server says, or that none answers."""
+        """The object in a good reply. Raises the server's error, or that no server answers."""
         sent = None if body is None else msgspec.json.encode(body)
         parts = self._parts
         connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection

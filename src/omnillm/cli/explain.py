@@ -33,7 +33,7 @@ def explain(
 
 
 def _client_protocol(spelt: str) -> str:
-    """Its name. ConfigError: there is none of that spelling, or no client speaks it."""
+    """The protocol's name. ConfigError: there is none of that spelling, or clients do not speak it."""
     from omnillm.errors import ConfigError
     from omnillm.protocols.protocol_names import parse_protocol
     from omnillm.protocols.registry import PROTOCOLS

@@ -132,7 +132,7 @@ def _path(name: str) -> str:
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Those that say something: the server has the defaults."""
+    """The options that were given: the server has the defaults."""
     return {name: value for name, value in options.items() if value}
 
 

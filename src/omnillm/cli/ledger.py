@@ -1,4 +1,4 @@
-"""Where the ledger is, and one look into it, beside a gateway that may be running."""
+"""Where the ledger is, and a read-only connection to it, beside a gateway that may be running."""
 
 import os
 from contextlib import AbstractContextManager

@@ -11,7 +11,7 @@ from omnillm.cli import check, demo, explain, fake_provider, init, keys, provide
 from omnillm.errors import ConfigError, OmniError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What an output says that takes no more. Who reads it no longer is no mistake."""
+"""Errors of an output that is full. A reader that has gone is no error."""
 
 app = typer.Typer(
     name="omnillm",

@@ -22,7 +22,7 @@ LARGEST: Final = 64 * 1024
 
 
 class Verbatim(Substitution):
-    """Fills in nothing."""
+    """A substitution that leaves every text as it is."""
 
     def __init__(self) -> None:
         super().__init__({}, None)

@@ -49,7 +49,7 @@ def check_server(settings: Settings, problems: Problems) -> None:
 
 
 def _is_no_host(server: ServerSettings, problems: Problems) -> bool:
-    """As an address stands in a URL: with brackets, a scheme or a port."""
+    """A host that is written as in a URL: with brackets, a scheme or a port."""
     hosts = {"server.host": server.host, "server.admin.host": server.admin.host if server.admin is not None else ""}
     for path, host in hosts.items():
         name, colon, port = host.partition(":")
@@ -155,7 +155,7 @@ def check_budgets(settings: Settings, problems: Problems) -> None:
 
 
 def _check_zone(budget: BudgetSettings, path: str, problems: Problems) -> None:
-    """Whoever writes a time zone expects a midnight."""
+    """Refuse a time zone for a period that does not begin at midnight."""
     if not has_midnight(budget.period) and at(path, "tz") in problems.lines:
         problems.add(at(path, "tz"), f"means nothing beside period: {budget.period}, which has no midnight; remove it")
 
@@ -173,7 +173,7 @@ def check_virtual_keys(settings: Settings, problems: Problems) -> None:
 
 
 def check_terms(key: VirtualKeyTerms, path: str, settings: Settings, problems: Problems) -> None:
-    """Of any virtual key: that its budgets are there, and its own is its own."""
+    """Check a virtual key, of the file or not: its budgets exist, and its own has no name."""
     scopes = {budget.name: budget.scope for budget in settings.budgets}
     _check_named(key.budgets, at(path, "budgets"), scopes, problems)
     if sum(len(f"{name}={value},".encode()) for name, value in key.tags.items()) > MAX_TAGS_BYTES:

@@ -44,7 +44,7 @@ def endpoint_of(provider: ProviderSettings) -> Endpoint:
 
 
 def keys_of(provider: ProviderSettings) -> tuple[KeySettings, ...]:
-    """The provider's keys; where none is given and none is needed, one that stands for having none."""
+    """The provider's keys; where none is given and none is needed, one without a secret."""
     return provider.keys or ((KEYLESS,) if needs_no_key(provider) else ())
 
 
@@ -96,7 +96,7 @@ def own_budget(name: str) -> str:
 
 
 def budgets(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> dict[str, BudgetSettings]:
-    """Every budget by its name, the virtual keys' own among them; `stored` are those that the file does not know."""
+    """Every budget by its name, with the virtual keys' own; `stored`: virtual keys that the file does not have."""
     owned = {own_budget(key.name): key.budget for key in (*settings.virtual_keys, *stored) if key.budget is not None}
     return {budget.name: budget for budget in settings.budgets} | owned
 
@@ -117,7 +117,7 @@ def is_hard(settings: Settings, key: VirtualKeyTerms | None) -> bool:
 
 
 def controller(settings: Settings, stored: Iterable[VirtualKeyTerms] = ()) -> ControllerConfigured:
-    """What the controller is configured with; `stored` are the virtual keys that the file does not know."""
+    """What the controller is configured with; `stored`: virtual keys that the file does not have."""
     others = tuple(stored)
     return ControllerConfigured(
         pools=tuple(_pool(name, provider) for name, provider in settings.providers.items()),
@@ -132,7 +132,7 @@ def caller(key: VirtualKeyTerms) -> CallerConfigured:
 
 
 def budget(key: VirtualKeyTerms) -> BudgetConfigured | None:
-    """A virtual key's own."""
+    """A virtual key's own budget; None: it has none."""
     return _budget(own_budget(key.name), key.budget) if key.budget is not None else None
 
 

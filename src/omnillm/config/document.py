@@ -10,7 +10,7 @@ from msgspec import Struct
 from omnillm.errors import ConfigError
 
 LARGEST = 10 * 1024 * 1024
-"""Characters."""
+"""The most characters of a document."""
 DEEPEST = 20
 _LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _BARE_PLACE = re.compile(r"""[\[{][^'"]*\$\{""")
@@ -58,7 +58,7 @@ def read_document(text: str, *, source: str) -> Node:
 
 
 def _hint(text: str, mark: Any) -> str:
-    """The parser only says that it cannot start a token with a tab, or that a brace is not closed."""
+    """Say plainly what the parser does not: a tab that indents, a brace that is not closed."""
     if mark is None:
         return ""
     if text[mark.index : mark.index + 1] == "\t":

@@ -12,7 +12,7 @@ from omnillm.config.substitution import ReadFile, Substitution
 from omnillm.errors import ConfigError
 
 LARGEST_FILE = 1024 * 1024
-"""Bytes of a `${file:PATH}`."""
+"""The most bytes of a `${file:PATH}`."""
 
 
 def load(path: Path, env: Mapping[str, str]) -> Settings:

@@ -34,7 +34,7 @@ class Problems:
         self._found.append((line or self._line(path), path, what))
 
     def mask(self, value: str, shown: str) -> None:
-        """From now on no message holds `value`: whatever came from the environment, a file or a secret's place may be one."""
+        """Show `shown` for `value` in all messages: what came from the environment, a file or a secret's place may be a secret."""
         if len(value) >= SHORTEST_MASKED:
             self._masked[value] = shown
 
@@ -43,11 +43,11 @@ class Problems:
         return any(path == section or path.startswith((f"{section}.", f"{section}[")) for _, path, _ in self._found)
 
     def sentences(self) -> list[str]:
-        """All of it without lines: for what was not written in a file."""
+        """All problems without lines: for what did not come from a file."""
         return list(dict.fromkeys(f"{self._safe(path)} {self._safe(what)}".lstrip() for _, path, what in self._found))
 
     def error(self, source: str) -> ConfigError:
-        """All of it, a line each, in the order of the file; `details` maps each place to its line."""
+        """All problems, one on each line, in the order of the file; `details` maps each place to its line."""
         found = sorted(self._found, key=lambda problem: problem[0])
         told = [f"{self._safe(path) or 'the file'} (line {line}): {self._safe(what)}" for line, path, what in found]
         error = ConfigError("\n".join(dict.fromkeys(told)), source=source)

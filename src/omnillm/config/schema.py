@@ -22,7 +22,7 @@ from omnillm.spelling import hint, nearest
 
 _WORD = re.compile(r"(?!.*[0-9]{2})[A-Za-z0-9_.-]{1,40}|<<", re.ASCII)
 FAILED: Final = object()
-"""Instead of a value: what was wrong with it has been noted."""
+"""Returned instead of a value whose problem has been noted."""
 
 
 class Wanted(Struct, frozen=True):
@@ -104,7 +104,7 @@ class Schema:
         return cls(**values) if all(member.name in values for member in members.values() if member.required) else FAILED
 
     def _unknown(self, key: Scalar, members: dict[str, FieldInfo], path: str) -> None:
-        """What is no word may be a secret that slipped into a key's place, and is not shown."""
+        """Note an unknown key. It is only shown if it is a word: a secret may have slipped into its place."""
         if _WORD.fullmatch(key.text):
             self._problems.add(at(path, key.text), f"is not a key known here{hint(key.text, members)}", line=key.line)
         else:
@@ -156,7 +156,7 @@ class Schema:
 
 
 def _colon_hint(node: Node) -> str:
-    """`port:4000` is one word to YAML."""
+    """For `port:4000`, which is one word in YAML."""
     return "; write a space behind each colon" if isinstance(node, Scalar) and node.is_plain and ":" in node.text else ""
 
 

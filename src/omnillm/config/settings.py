@@ -46,11 +46,11 @@ class LimitSettings(Struct, frozen=True, kw_only=True):
     fields: Positive = 100
     body_bytes: Size = field(default=64 * 1024**2, name="body")
     upload_bytes: Size = field(default=512 * 1024**2, name="upload")
-    """Of a body that goes through natively, above a mebibyte by way of the disk."""
+    """The largest body of a native call; above a mebibyte it waits on disk."""
     buffered_bytes: Size = field(default=512 * 1024**2, name="buffered")
-    """Of all bodies in the process together."""
+    """The most bytes of bodies in memory, all calls together."""
     spooled_bytes: Size = field(default=4 * 1024**3, name="spooled")
-    """Of all bodies together that go by way of the disk."""
+    """The most bytes of bodies on disk, all calls together."""
     connections: Positive = 10_000
     header_deadline_s: PositiveSeconds = field(default=10.0, name="header_deadline")
     body_deadline_s: PositiveSeconds = field(default=60.0, name="body_deadline")
@@ -110,7 +110,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
 
 
 class ModelLimitSettings(Struct, frozen=True, kw_only=True):
-    """0: no local limit."""
+    """The limits of a key for some models. 0: no local limit."""
 
     rpm: Limit = 0
     tpm: Limit = 0
@@ -118,7 +118,7 @@ class ModelLimitSettings(Struct, frozen=True, kw_only=True):
 
 
 class KeySettings(Struct, frozen=True, kw_only=True):
-    """0: no local limit; the provider's own headers and 429s rule."""
+    """A provider key. A limit of 0: none of ours; the provider's own headers and 429s rule."""
 
     label: Name
     key: Secret | None = None
@@ -150,7 +150,7 @@ class BreakerSettings(Struct, frozen=True, kw_only=True):
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True):
-    """Exactly one of them."""
+    """How a provider is told the key: exactly one of these."""
 
     scheme: Literal["bearer", "entra"] | None = None
     header: str | None = None
@@ -165,12 +165,12 @@ class ProviderSettings(Struct, frozen=True, kw_only=True):
     region: str | None = None
     """bedrock, vertex_ai: where; makes the base URL, if none is given."""
     project: str | None = None
-    """vertex_ai: whose."""
+    """vertex_ai: the Google Cloud project."""
     is_compat: bool = field(default=False, name="compat")
     auth: Annotated[AuthSettings, Short("scheme")] | None = None
     headers: dict[str, Opaque] = field(default_factory=dict)
     api_version: str | None = None
-    """Of Azure's API."""
+    """The version of Azure's API."""
     system_role: Literal["system", "developer"] | None = None
     content: Literal["parts", "string"] | None = None
     passthrough: tuple[str, ...] = ()
@@ -217,13 +217,13 @@ class VirtualKeyTerms(Struct, frozen=True, kw_only=True):
     expires_wall: Wall | None = field(default=None, name="expires")
     budgets: tuple[Name, ...] = ()
     budget: BudgetSettings | None = None
-    """Its own."""
+    """A budget of the key's own."""
     metadata: dict[Name, str] = field(default_factory=dict)
     """The operator's notes."""
 
 
 class VirtualKeySettings(VirtualKeyTerms, frozen=True, kw_only=True):
-    """A static one."""
+    """A virtual key of the file."""
 
     key: Secret
 
@@ -253,7 +253,7 @@ class RateSettings(Struct, frozen=True, kw_only=True):
 
 
 class StepSettings(RateSettings, frozen=True, kw_only=True):
-    """What a prompt of more than so many tokens costs throughout."""
+    """The rates of a call whose prompt has more than so many tokens."""
 
     tokens: Tokens
 
@@ -271,7 +271,7 @@ class PriceSettings(TierSettings, frozen=True, kw_only=True):
     tools: dict[Name, NanoUsdEach] = field(default_factory=dict, name="per_tool")
     """The provider's tool -> USD a call."""
     tool_call: NanoUsdEach | None = field(default=None, name="per_tool_call")
-    """Of any other tool."""
+    """USD a call of any other tool."""
     images: dict[ModelName, NanoUsdEach] = field(default_factory=dict, name="per_image_of")
     """Quality and size ("hd/1024x1792") -> USD an image; one that is not named costs as the dearest."""
     request: NanoUsdEach | None = field(default=None, name="per_request")

@@ -1,6 +1,6 @@
 """`${NAME}`, `${NAME:-default}` and `${file:PATH}` in a scalar's text; `$${` stands for a literal `${`.
 
-What is filled in is not read again, and is something: an empty variable is mostly a forgotten one, so only `${NAME:-}` allows it.
+What is filled in is not read for places again, and must not be empty, since an empty variable was mostly forgotten: `${NAME:-}` allows it.
 """
 
 import re

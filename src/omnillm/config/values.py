@@ -22,13 +22,13 @@ LONGEST_S: Final = 3650 * SECONDS_PER["d"]
 LARGEST_SIZE: Final = 2**50
 QUOTES: Final = ("'", '"', "`")
 _ELSEWHERE = re.compile(r"\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\$\([A-Z0-9_]+\)|os\.environ/\w+", re.ASCII)
-"""How a shell, and the configurations of others, name a variable."""
+"""How shells and other programs' configurations write a variable."""
 _REGULAR = re.compile(r"(?:^|[-/:_])\.[*+]|[\\^$|()]", re.ASCII)
-"""What stands in no model's name; `gpt-4.*` and `anthropic.*` are patterns."""
+"""What stands in regular expressions, and in no model's name. `gpt-4.*` and `anthropic.*` are patterns."""
 _SECRET = re.compile(
     r"(?:sk|xai|pplx|nvapi)-[A-Za-z0-9_-]*[A-Za-z0-9]{20}|(?:gsk|hf)_[A-Za-z0-9]{20}|AIza[A-Za-z0-9_-]{20}|AKIA[A-Z0-9]{16}", re.ASCII
 )
-"""How the providers' own look, and ours; a name has words, and no twenty letters and digits on end."""
+"""What secrets of providers, and ours, look like. A name has words, and not twenty letters and digits in a row."""
 _QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([A-Za-z]+)", re.ASCII)
 CALENDAR_PERIODS: Final = ("day", "week", "month", "total")
 ROLLING: Final = "rolling "
@@ -224,7 +224,7 @@ def _window(written: str) -> str:
 
 
 def window_s(period: str) -> int:
-    """Of a period as `period` returns it; 0: it does not roll."""
+    """The seconds of a rolling period, as `period` returns it; 0: it does not roll."""
     return int(seconds(period.removeprefix(ROLLING))) if period.startswith(ROLLING) else 0
 
 

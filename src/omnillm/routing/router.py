@@ -18,7 +18,7 @@ from omnillm.spelling import hint, nearest
 
 LONGEST_NAME = 256
 MOST_KNOWN = 4096
-"""Asked names remembered; strangers can ask for any number."""
+"""The most names whose plans are remembered: strangers can ask for any number."""
 
 
 class Match(msgspec.Struct, frozen=True):

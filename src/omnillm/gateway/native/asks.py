@@ -1,4 +1,4 @@
-"""What a path of a provider's own asks for, whoever wrote it, over HTTP or in the library: read in one way, or refused."""
+"""What a path of a provider asks for, over HTTP or in the library. A path that could be read in two ways is refused."""
 
 from typing import Final
 from urllib.parse import quote, unquote
@@ -15,7 +15,7 @@ from omnillm.transport.spool import Body
 
 AMBIGUOUS: Final = ("%2f", "%5c", "%2e", "%00", "\\")
 CREDENTIALS: Final = frozenset({"key", "access_token", "oauth_token", "bearer_token"})
-"""Parameters that Google reads as one."""
+"""Query parameters that Google takes for a credential."""
 INSTEAD_OF_FIELDS: Final = ("$http", "x-http-method")
 """Beginnings of parameters that stand for a request's method or its header fields (`$httpMethod`, `$httpHeaders`)."""
 
@@ -31,7 +31,7 @@ class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
     """Without credentials."""
     body: Body = b""
     pin: Pin | None = None
-    """Of an upload that goes on: the key that began it."""
+    """The key that began an upload which goes on."""
     is_named: bool = True
     """The caller named this provider; False: a prefix or a path without one stands for it, and what the call names may lie elsewhere."""
 
@@ -45,7 +45,7 @@ def check_path(written: str) -> None:
 
 
 def check_written(endpoint: Endpoint, path: str, written: str) -> None:
-    """As `check_path`, but for what is read whole and written anew. `path`: the same, decoded."""
+    """As `check_path`, except where the endpoint decodes a path and writes it again. `path`: the same, decoded."""
     if not path.startswith(WRITTEN_ANEW.get(endpoint.kind, "\0")):
         check_path(written)
 

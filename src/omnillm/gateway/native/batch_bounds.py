@@ -1,4 +1,4 @@
-"""What a batch costs at most, before it is made: the sum over its requests, at the batch tier, or nothing that anybody knows."""
+"""What a batch costs at most, before it is made: the sum of its requests at the batch tier, where all of them have a bound."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,11 +31,11 @@ from omnillm.records import Binding, Posting
 from omnillm.routing.target import Plan, Target
 
 MOST_FILES: Final = 4096
-"""Uploads whose bound is in memory too."""
+"""The most uploads whose bounds are kept in memory, too."""
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""Of a batch in one body, to be read whole."""
+"""The most bytes of a batch in one body, which is read whole."""
 TURN: Final = 64
-"""Requests from one turn of the loop to the next."""
+"""Requests that are bounded before the loop has a turn."""
 BATCH_TIER: Final = Terms(tier="batch")
 
 
@@ -45,7 +45,7 @@ NOTE: Final = "batch_bound"
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What some requests of a batch were bounded with: only while a model costs just that under these terms, the bound is one."""
+    """The prices that requests of a batch were bounded with. The bound holds only while the model costs the same under these terms."""
 
     model: str
     terms: tuple[str, ...]
@@ -68,7 +68,7 @@ class BatchBound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def noted(note: Binding) -> BatchBound:
-    """From a binding of the kind `NOTE`."""
+    """The bound in a binding of the kind `NOTE`."""
     return _read_note(note.caller)
 
 
@@ -85,11 +85,11 @@ class BatchBounds:
         self._files: dict[tuple[str, str], BatchBound] = {}
 
     def configure(self, quoter: Quoter) -> None:
-        """Bound what comes from now on with these prices."""
+        """Use these prices from now on."""
         self._quoter = quoter
 
     async def of_upload(self, call: Call, ask: NativeAsk) -> BatchBound | None:
-        """Of the lines in an uploaded file. None: it is none of a batch, or has no bound."""
+        """The bound of the lines in an uploaded file. None: it is no batch's file, or has no bound."""
         if not (call.caller.budgets and ask.asked.operation.makes == "file" and ask.method == "POST"):
             return None
         if "openai_chat" not in ask.endpoint.protocols:
@@ -100,7 +100,7 @@ class BatchBounds:
             return None  # whoever makes a batch of it under a hard budget is told
 
     def remember(self, lease: Lease, file: str, bound: BatchBound) -> None:
-        """Of a file that was uploaded just now. Written behind: a kill may lose it, and then the file must go up again."""
+        """Note the bound of a file that was just uploaded. A kill may lose the note, and then the file has to be uploaded again."""
         self._files[lease.provider, file] = bound
         if len(self._files) > MOST_FILES:
             del self._files[next(iter(self._files))]
@@ -110,7 +110,7 @@ class BatchBounds:
         self._journal.post(Posting(bindings=(binding,)))
 
     async def _of_file(self, provider: str, file: str) -> BatchBound | None:
-        """None: nobody here saw it go up, or what its models cost has changed since. Raises LedgerUnavailable."""
+        """None: the file was not uploaded here, or its models' prices have changed since. Raises LedgerUnavailable."""
         found = self._files.get((provider, file))
         if found is None:
             binding = await self._journal.binding(NOTE, file)
@@ -125,7 +125,7 @@ class BatchBounds:
         return self._quoter
 
     async def of_batch(self, call: Call, ask: NativeAsk) -> BatchBound | None:
-        """Of what a request makes. None: nobody knows. Raises what a call for one of its requests would be refused with."""
+        """The bound of a batch that is to be made. None: it has none. Raises what a call for one of its requests would be refused with."""
         if ask.asked.operation.makes != BATCH or not call.caller.budgets:
             return None
         try:
@@ -142,7 +142,7 @@ class BatchBounds:
             return None
 
     async def _sum(self, call: Call, provider: str, lines: AsyncIterator[Line | tuple[str, Line]]) -> BatchBound:
-        """All by the prices of one moment: who changes them meanwhile finds a bound whose figures are no longer theirs."""
+        """The sum by the prices of one moment. If they change meanwhile, the bound's figures no longer fit, and it does not hold."""
         amount, asked, quoter = 0, dict[tuple[str, tuple[str, ...]], None](), self._quoting()
         async for each in lines:
             model, line = each if isinstance(each, tuple) else ("", each)
@@ -153,7 +153,7 @@ class BatchBounds:
         return BatchBound(amount_nanousd=amount, figures=figures)
 
     def of_history(self, call: Call, ask: NativeAsk) -> Quote | None:
-        """Of a history that is to be made short: that is one generation. None: no budget wants to know, or a soft one cannot.
+        """The quote for shortening a history, which is one generation. None: no budget asks, or it has no bound and no budget is hard.
 
         Raises what such a call is refused with.
         """
@@ -200,7 +200,7 @@ def _bound(quoter: Quoter, call: Call, line: Line, *, provider: str, model: str)
 
 
 def _digest(prices: PriceBook, target: tuple[str, str], terms: tuple[str, ...]) -> str:
-    """Of everything that a model costs under any of these terms."""
+    """A digest of all rates of a model under these terms."""
     found = [prices.find(target, Terms.parse(each)) for each in terms]
     return blake2b(msgspec.json.encode(found), digest_size=16).hexdigest()
 
@@ -214,7 +214,7 @@ def _told(ask: NativeAsk) -> bytes:
 
 
 def _inline(ask: NativeAsk, told: Members) -> list[tuple[str, Line]] | None:
-    """(model, request) of each in the body. None: it names a file of them."""
+    """(model, request) of each request in the body. None: the body names a file of them."""
     if ANTHROPIC_MESSAGES in ask.endpoint.protocols:
         return [("", Line(ANTHROPIC_MESSAGES, _only(entry, "params"))) for entry in _entries(_only_of(told, "requests"))]
     if GEMINI_GENERATE_CONTENT not in ask.endpoint.protocols:

@@ -1,4 +1,4 @@
-"""When each open batch is looked at next: an hour after it was made, and the more seldom the older it is."""
+"""When each open batch is looked at next: first after an hour, then the less often the older it is."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,26 +6,26 @@ from typing import Final
 from omnillm.records import Binding, id_wall_ms
 
 SOONEST_MS: Final = 3_600_000
-"""Between two looks at one batch, and before the first."""
+"""The shortest time between two looks at one batch, and before the first."""
 LONGEST_MS: Final = 24 * 3_600_000
 PATIENCE: Final = 4
-"""Between two looks a batch grows by this part of its age."""
+"""Between two looks a batch becomes older by this part (1/4) of its age."""
 GIVEN_UP_MS: Final = 35 * 86_400_000
 """No provider keeps results for longer: a batch of this age stays as it was booked, unless somebody else asks."""
 
 
 class BatchCalendar:
-    """Knows the open batches by their bills. A restart forgets what was looked at: then each is looked at once more."""
+    """The open batches, by their bills. A restart forgets when they were looked at: then each is looked at again."""
 
     def __init__(self) -> None:
         self._due_ms: dict[Binding, int] = {}
 
     def learn(self, bills: Iterable[Binding]) -> None:
-        """These are open; whatever else was, is no more."""
+        """These are the open batches now; others are forgotten."""
         self._due_ms = {bill: self._due_ms.get(bill, made_ms(bill) + SOONEST_MS) for bill in bills}
 
     def due(self, wall_ms: int) -> tuple[Binding, ...]:
-        """To be looked at now, what waits longest first."""
+        """The batches to look at now, the one that has waited longest first."""
         return tuple(sorted((bill for bill, due_ms in self._due_ms.items() if due_ms <= wall_ms), key=self._due_ms.__getitem__))
 
     def looked(self, bill: Binding, wall_ms: int) -> None:

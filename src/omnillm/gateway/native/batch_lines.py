@@ -17,9 +17,9 @@ from omnillm.transport.spool import Body
 SLICE_BYTES: Final = 256 * 1024
 LONGEST_LINE: Final = MAX_EVENT_BYTES
 URLS: Final = {"/v1/chat/completions": "openai_chat", "/v1/responses": "openai_responses"}
-"""What a line may ask for, and in which protocol its body is."""
+"""The URL that a line asks for -> the protocol of its body."""
 PLAIN_FIELD: Final = re.compile(rb'form-data; name="(?:purpose|expires_after\[\w+\])"\s*$', re.IGNORECASE)
-"""Of a form, what is no file; whatever else there is may be one."""
+"""The fields of a form that are no file; any other may be one."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 async def uploaded_lines(body: Body, content_type: bytes) -> AsyncIterator[Line]:
-    """The requests in the file of a form. BadRequest: it holds anything else, so nobody can say what the batch will be."""
+    """The requests in the file of a form. BadRequest: the file holds anything else, so that the batch cannot be known."""
     _, _, boundary = content_type.partition(b"boundary=")
     delimiter = b"--" + boundary.split(b";")[0].strip(b' "')
     if len(delimiter) == 2:
@@ -52,7 +52,7 @@ async def uploaded_lines(body: Body, content_type: bytes) -> AsyncIterator[Line]
 
 
 async def _lines(body: Body) -> AsyncIterator[bytes]:
-    """Without their line feeds; the loop has a turn at every slice."""
+    """The lines, without line feeds. The loop has a turn at every slice."""
     at, tail = 0, b""
     while at < len(body):
         piece = body[at : at + SLICE_BYTES] if isinstance(body, bytes) else body.read_at(at, SLICE_BYTES)

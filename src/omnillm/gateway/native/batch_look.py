@@ -29,9 +29,9 @@ from omnillm.transport.client import Exchange
 
 OPERATION: Final = "batch_look"
 WAIT_S: Final = 60.0
-"""For the key, and for the head of each reply; what follows may take as long as the provider's `timeouts` say."""
+"""How long to wait for the key, and for the head of each reply. The rest may take as long as the provider's `timeouts` say."""
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""Of what a batch says of itself: Gemini's holds its results."""
+"""The most bytes of a reply about a batch: Gemini's holds the results."""
 
 
 class BatchLook:
@@ -56,7 +56,7 @@ class BatchLook:
             case.close(status=200, outcome=SUCCESS)
 
     async def _send(self, case: Case, ask: NativeAsk) -> Exchange:
-        """Each reply has its own time: what the one before it took is not its provider's silence."""
+        """Each reply has its own time limit, whatever the one before it took."""
         case.call = msgspec.structs.replace(case.call, deadline=self._clock.now() + WAIT_S)
         return await self._engine.send(case, ask)
 
@@ -106,7 +106,7 @@ def _asked(path: str) -> Asked:
 
 
 def _results(bill: Binding, endpoint: Endpoint, body: bytes) -> dict[str, str]:
-    """Where they are, of a batch that is over."""
+    """The places of the results of a batch that is over."""
     try:
         told = msgspec.json.decode(body)
     except UNREADABLE:

@@ -52,19 +52,19 @@ class BatchMoney:
         self._bills: dict[tuple[str, str], str] = {}
         self._settled: dict[str, None] = {}
         self._unpriced: dict[str, Usages] = {}
-        """What was told of batches whose models have no price; they are among the settled, because nobody need tell it again."""
+        """The usage of batches whose models have no price. They count as settled, because it need not be told again."""
         self._is_repriced = False
         self._parts: dict[str, dict[str, Usages | None]] = {}
         """By the call that made a batch with several files of results, what each of them says; None: not read yet. Never forgotten before
         the files themselves, so that none of them stands for the whole."""
 
     def configure(self, prices: PriceBook) -> None:
-        """What is told from now on costs these."""
+        """Settle with these prices from now on."""
         self._prices = prices
         self._is_repriced = True
 
     async def settle_unpriced(self) -> None:
-        """Those whose models have got a price since."""
+        """Settle the batches whose models have got a price meanwhile."""
         if not self._is_repriced:
             return
         self._is_repriced = False
@@ -101,7 +101,7 @@ class BatchMoney:
         return note is not None and note.provider == provider and noted(note).may_pay_tools
 
     def is_settled(self, made_by: str) -> bool:
-        """Whether there is no more to be heard of the batch that a call made, as far as this process knows."""
+        """Whether the batch that a call made is settled, as far as this process knows."""
         return made_by in self._settled
 
     async def results_of(self, provider: str, name: str) -> str | None:
@@ -110,7 +110,7 @@ class BatchMoney:
         return None if made_by in self._settled else made_by
 
     async def note_results(self, made_by: str, name: str, results: Results) -> None:
-        """What of that name was read to its end; of several files the last one settles. What tells of no answer is none to settle by."""
+        """A file of results was read to its end. Of several the last one settles. A file without any answer settles nothing."""
         results.finish()
         if not results.is_readable:
             return
@@ -126,7 +126,7 @@ class BatchMoney:
             await self.settle(made_by, {Group("", usage.prompt_tokens, tier=served_tier(tier)): Together(usage, 1)})
 
     async def settle(self, made_by: str, usages: Usages) -> None:
-        """Book the difference to what was booked, in the periods of the call that made the batch. Once, whoever says it again.
+        """Book the difference to what was booked, in the periods of the call that made the batch, and only once.
 
         While the ledger cannot be read nothing is booked: the bound stands until the batch is asked for again.
         """
@@ -216,7 +216,7 @@ class BatchMoney:
         self._journal.post(Posting(bindings=(binding,)))
 
     def _bind_results(self, case: Case, files: tuple[str, ...], made_by: str) -> None:
-        """One file is bound to its batch for good. Of several only this process knows: later, none of them says what the whole is."""
+        """A single file is bound to its batch in the ledger; several only in this process, since later none of them tells the whole."""
         provider = case.last_lease.provider
         if len(files) == 1:
             self._bind(case, (RESULTS, provider, files[0]), made_by)
@@ -237,13 +237,13 @@ class BatchMoney:
 
 
 def served_terms(price_version: str, tier: str | None) -> Terms:
-    """Of a row that was charged by its bound: what stands between figures and bound, but for the tier that was told since."""
+    """The terms in the price version of a row that was charged by its bound, with the tier that was told since."""
     booked = Terms.parse(price_version.partition(BOUND)[0].partition(";")[2])
     return booked if tier is None else msgspec.structs.replace(booked, tier=tier)
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> None:
-    """Of so many the oldest is forgotten."""
+    """Remember a value; the oldest is forgotten when there are too many."""
     known[key] = value
     while len(known) > MOST_SETTLED:
         del known[next(iter(known))]

@@ -13,7 +13,7 @@ from omnillm.providers.endpoint import Endpoint
 from omnillm.usage import NO_USAGE, Usage
 
 STEP_TOKENS: Final = 1000
-"""Where prices rise with a prompt's length they do so at whole thousands; one that does not costs the dearer rate a little early."""
+"""Prices that rise with a prompt's length do so at whole thousands of tokens; at others the dearer rate would begin a little early."""
 
 
 class Group(NamedTuple):

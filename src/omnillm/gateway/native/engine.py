@@ -57,12 +57,12 @@ from omnillm.transport.spool import Spool
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 """RFC 9110, section 9.2.2."""
 PARTIAL, CONFLICT = 206, 409
-"""The second: a batch that is over cannot be cancelled."""
+"""409: a batch that is over cannot be cancelled."""
 STORED: Final = "stored_responses"
 TELLING: Final = frozenset({BATCHES, STORED})
-"""Families whose replies tell what became of something that costs."""
+"""Families whose replies tell the cost of what was made before."""
 TAKES_FORMS = frozenset({"files", "uploads", UNLISTED})
-"""Families whose bodies may be something else than JSON."""
+"""Families whose bodies need not be JSON."""
 
 
 class NativeEngine:
@@ -95,7 +95,7 @@ class NativeEngine:
         if ask.endpoint.credentials == SIGNING and not isinstance(ask.body, bytes):
             raise BadRequest("A request that is signed is sent from memory: give its body as bytes.", code="unsigned_body")
         if len(ask.body) and ask.asked.operation.family not in TAKES_FORMS:
-            # It is read as JSON here, so nobody may take it for anything else.
+            # It is read as JSON here, so the provider must not read it as anything else.
             call = msgspec.structs.replace(call, headers={**call.headers, b"content-type": b"application/json"})
         named, model = await self._read(call, ask)
         bound, upload = await self._bounds.of_batch(call, ask), await self._bounds.of_upload(call, ask)
@@ -274,7 +274,7 @@ class NativeEngine:
         )
 
     def _judge(self, case: Case, exchange: Exchange, upstream: Upstream, body: bytes) -> Failure:
-        """What an error means for the key. That something is not there, or is not so far, is the caller's affair, not a model's."""
+        """What an error means for the key. That something is not there, or not yet, is the caller's affair, and not a model's."""
         failure = upstream.error_protocol(body).read_failure(exchange.status, exchange.headers, body, self._upstreams.wall())
         if failure.verdict is Verdict.NOT_FOUND or (failure.verdict is Verdict.SERVER_FAULT and failure.status == CONFLICT):
             failure = msgspec.structs.replace(failure, verdict=Verdict.CALLER_FAULT)

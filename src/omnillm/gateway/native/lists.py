@@ -22,11 +22,11 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.providers.native_replies import Listing, id_member, list_member, listing, made
 
 MOST_PAGES: Final = 50
-"""Of the provider's, for one of ours, beside one for each key."""
+"""The most pages of the provider's for one page of ours, beyond one for each key."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 LARGEST_PAGE: Final = 100
 PARTLY: Final = (b"if-", b"range")
-"""Fields that ask for a page only if it has changed, or for a part of it: of the provider's, which nobody sees."""
+"""Fields that ask for a page only if it has changed, or for part of it: the provider's page, which clients do not see."""
 _page = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _entries = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -117,7 +117,7 @@ class NativeLists:
                 yield raw
 
     async def _bind_results(self, case: Case, ask: NativeAsk, entry: object, label: str) -> None:
-        """A batch's result files are its owner's, whichever way they become known."""
+        """Bind a batch's result files to its owner, also where a list tells of them."""
         attempt, member = case.last_lease, id_member(ask.endpoint)
         fresh = [bound for bound in made(ask.asked.operation, entry, member) if await self._bindings.owner(bound) is None]
         if fresh and attempt.key == label:

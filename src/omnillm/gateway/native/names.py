@@ -30,10 +30,10 @@ from omnillm.protocols.protocol import Bound
 from omnillm.transport.spool import Body, Spool
 
 MOST_FILES: Final = 1024
-"""Each is asked of the ledger."""
+"""The most files that a body names: the ledger is asked for each."""
 WINDOW: Final = 1024 * 1024
 PURPOSE: Final = b"batch"
-"""Of a form with a file of requests."""
+"""The purpose in a form with a file of requests."""
 LONGEST_MATCH: Final = 4096
 """No match of the patterns is longer."""
 _BEFORE: Final = b"\xef\xbb\xbf \t\r\n"
@@ -57,7 +57,7 @@ _KINDS: Final = {
     b"cached_content": CACHED_CONTENT,
 }
 _LETTER: Final = re.compile(rb"\\u00(?:4[3eE]|5[fF]|55|6[1-9a-fA-F]|7[0-9aA])")
-"""A letter of such a name, as no writer spells it."""
+"""A letter of such a name as an escape, which no client writes."""
 _OF_GEMINI: Final = re.compile(r"files/[\w-]{1,128}")
 
 
@@ -71,7 +71,7 @@ _text = msgspec.json.Decoder(str).decode
 
 
 def is_object(body: Body) -> bool:
-    """Of what a client sent: a form, or what is a file of the program's own, is none."""
+    """Whether a body is a JSON object that a client sent: not a form, and not a file of the program's own."""
     if not isinstance(body, bytes | Spool):
         return False
     head = body[:64] if isinstance(body, bytes) else body.read_at(0, 64)
@@ -79,7 +79,7 @@ def is_object(body: Body) -> bool:
 
 
 def model_named(body: Body) -> str:
-    """Return nothing where none can be read."""
+    """The model that a body names; "": none can be read."""
     try:
         return (_named(body.lstrip(_BEFORE)).model or "").removeprefix("models/") if isinstance(body, bytes) else ""
     except UNREADABLE:
@@ -123,9 +123,9 @@ class Named(NamedTuple):
     """What a body names that only one provider key knows."""
 
     files: tuple[Bound, ...]
-    """By members that stand for nothing else."""
+    """Named by members that can mean nothing else."""
     others: tuple[Bound, ...]
-    """By members whose words may be anything: only what is known to be another's is refused."""
+    """Named by members that may mean anything: only what is known to be another's is refused."""
 
 
 async def named_in(body: Body) -> Named:

@@ -28,7 +28,7 @@ from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 
 JSON: Final = b"application/json"
 TAIL_BYTES: Final = 16 * 1024
-"""Of a reply that is not held: its end, where its usage stands."""
+"""Bytes that are kept of the end of a reply that is not held: its usage stands there."""
 _USAGE: Final = re.compile(r'"usage"\s*:\s*(?=\{)')
 _scan: Final = json.JSONDecoder().raw_decode
 
@@ -124,12 +124,12 @@ class NativeRelay:
 
     @property
     def usage(self) -> Usage | None:
-        """That a stream has told so far."""
+        """The usage that a stream has told so far."""
         return None if self._watch is None else _believed(self._watch.usage)
 
     @property
     def tier(self) -> object:
-        """Under which a stream of events said that it is served, in the provider's words."""
+        """The tier that a stream of events is served under, in the provider's words."""
         return self._watch.tier if isinstance(self._watch, NativeWatch) else None
 
     async def _hold(self) -> None:
@@ -166,7 +166,7 @@ class NativeRelay:
         return b""
 
     def _look_at(self, piece: bytes) -> bytes:
-        """What of it may go on."""
+        """Look at a piece; returns what of it may be passed on."""
         if self._watch is None:
             return piece
         try:
@@ -175,7 +175,7 @@ class NativeRelay:
             raise self._fail(Verdict.LOST, error) from None
 
     def _end_stream(self, watch: Watch | None) -> None:
-        """In good order, as the framing of the message says; the events in it may say otherwise."""
+        """The stream has ended in good order as the framing says; its events may say otherwise."""
         if watch is None or (watch.failure is None and watch.is_whole):
             self._succeed(b"")
         elif watch.failure is not None:
@@ -197,7 +197,7 @@ class NativeRelay:
         return piece
 
     def give_up(self, error: OmniError) -> None:
-        """The gateway waits no longer: what was observed is settled, and whoever reads on is told this error."""
+        """The gateway waits no longer: what was observed is settled, and the reader is told this error."""
         if not self._is_settled:
             self._given_up = self._fail(Verdict.ABORTED, error)
 
@@ -236,7 +236,7 @@ class NativeRelay:
         return error
 
     def _close_failed(self, verdict: Verdict, code: str, status: int) -> None:
-        """What the stream had told of its usage until then is charged: a part of the truth is more than nothing, whoever broke it off."""
+        """Charge the usage that the stream had told until then: part of the truth is more than nothing, whoever broke it off."""
         self._is_settled = True
         usage = None if self._watch is None or self._asked.operation.metering.is_free else _believed(self._watch.usage)
         outcome = Outcome(verdict=verdict, usage=usage or NO_USAGE, tokens=None if usage is None else usage.total_tokens)
@@ -245,12 +245,12 @@ class NativeRelay:
 
 
 def _believed(usage: Usage | None) -> Usage | None:
-    """A count beyond all bounds is a lie, and tells nothing."""
+    """The usage; None where a count is beyond all bounds, and so tells nothing."""
     return None if usage is None or usage.total_tokens >= MOST_OF_ONE else usage
 
 
 def at_the_end(tail: bytes) -> bytes:
-    """A reply of nothing but the usage that stands last in a long one; b"": there is none."""
+    """A small reply with nothing but the usage at the end of a long one; b"": there is none."""
     text = tail.decode("latin-1")
     found = None
     for found in _USAGE.finditer(text):  # noqa: B007  the last one counts

@@ -1,4 +1,4 @@
-"""What a path that only the configuration opened lists: without what other virtual keys made. What nobody here made is shared."""
+"""Lists at paths that the configuration adds, without what other virtual keys made. What nobody here made is shown to all."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ _page: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 async def without_others(body: bytes, bindings: Bindings, caller: str, *, kind: str, member: str) -> bytes:
-    """A reply as it came, or with the entries of its lists left out that another caller made. `member`: what names an entry."""
+    """A reply without the entries of its lists that another caller made. `member`: the member that names an entry."""
     is_list = body.lstrip()[:1] == b"["
     try:
         page: dict[str, Any] = dict(_page(b'{"data":%b}' % body if is_list else body))
@@ -27,7 +27,7 @@ async def without_others(body: bytes, bindings: Bindings, caller: str, *, kind: 
 
 
 def _entries(raw: msgspec.Raw) -> list[msgspec.Raw]:
-    """Of a member that is a list."""
+    """The entries of a member that is a list."""
     return msgspec.json.decode(raw, type=list[msgspec.Raw]) if bytes(raw).startswith(b"[") else []
 
 

@@ -15,7 +15,7 @@ from omnillm.usage import Usage
 
 EVENTS = b"text/event-stream"
 UNREAD = "malformed_event"
-"""How a watch calls an event that its protocol does not know; here it may be another family's."""
+"""The code of a watch for an event that its protocol does not know; here it may be another family's."""
 
 
 class Watch(Protocol):
@@ -103,13 +103,13 @@ class NativeWatch:
 
     @property
     def usage(self) -> Usage | None:
-        """The last that was told; None: nothing was."""
+        """The last usage that was told; None: there was none."""
         reported = [watch.usage for watch in self._watches if watch.usage is not None and watch.usage.total_tokens]
         return reported[0] if reported else self._usage
 
     @property
     def tier(self) -> object:
-        """Under which it is served, in the provider's words; None: that was not told."""
+        """The tier that it is served under, in the provider's words; None: it was not told."""
         return next((watch.tier for watch in self._watches if watch.tier is not None), None)
 
     @property

@@ -14,7 +14,7 @@ from omnillm.gateway.sessions.meter import Meter
 
 
 class Advance:
-    """Of one session. Whoever holds it closes it; what was reserved is the case's, and settled with it."""
+    """The advance of one session. Whoever holds it closes it; what was reserved belongs to the case, and is settled with it."""
 
     __slots__ = ("_admission", "_attempt", "_case", "_growing", "_held", "_is_closed", "_is_short", "_journal", "_meter", "_task")
 
@@ -32,7 +32,7 @@ class Advance:
         self._is_closed = not case.periods
 
     async def cover(self) -> None:
-        """Return once what may be spent next is reserved, and in `strict` on disk. Raises BudgetExceeded or LedgerUnavailable."""
+        """Reserve what may be spent next; in `strict` wait until that is on disk. Raises BudgetExceeded or LedgerUnavailable."""
         if self._is_closed:
             return
         lack, turn = self._meter.needed_nanousd - self._held, self._meter.turn_nanousd
@@ -47,7 +47,7 @@ class Advance:
             self._task.cancel()
 
     async def _grow(self) -> None:
-        """By a turn where a turn fits, else by what is needed now."""
+        """Reserve a whole turn if there is room for it, else what is needed now."""
         async with self._growing:
             lack = self._meter.needed_nanousd - self._held
             if lack <= 0 or self._is_closed:
@@ -66,7 +66,7 @@ class Advance:
         self._task = None
 
     async def _add(self, amount: int) -> Refusal | None:
-        """Counted as held only when it is on disk. None: it is; else why there is no room."""
+        """Reserve an amount, which counts as held once it is on disk. None: it is held; else why there is no room."""
         case = self._case
         refusal = await self._admission.extend(case.request_id, amount, case.settlement.now())
         if refusal is not None:

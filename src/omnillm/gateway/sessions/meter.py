@@ -16,11 +16,11 @@ from omnillm.usage import MOST_OF_ONE, NO_USAGE, Usage
 SLACK_TOKENS: Final = 16
 """What a provider may generate and bill between our closing and its noticing."""
 TOKENS_A_SECOND: Final = 20
-"""Of audio that is billed by its duration: no provider counts more, and none charges more for a second than for its tokens."""
+"""For audio that is billed by its duration: no provider counts more tokens in a second, or charges more for it than for them."""
 
 
 class Meter:
-    """Of one session on one target. `price` None: it costs nothing that anybody knows."""
+    """The meter of one session on one target. `price` None: its cost is not known."""
 
     __slots__ = ("_beside", "_find", "_graded", "_price", "_unsent", "_watch", "has_estimates", "usage")
 
@@ -32,7 +32,7 @@ class Meter:
         self._unsent = 0
         """Turns that were asked for in messages which have not left."""
         self.usage: Usage = NO_USAGE
-        """Of the session's own model, as reported."""
+        """The usage of the session's own model, as reported."""
         self._graded = 0
         """nano-USD of the turns, where the length of each decides its rates."""
         self._beside = 0
@@ -53,7 +53,7 @@ class Meter:
 
     @property
     def turn_nanousd(self) -> int:
-        """Of the next turn at most."""
+        """What the next turn costs at most."""
         return 0 if self._price is None else turn_bound(self._watch, self._price)
 
     @property
@@ -67,7 +67,7 @@ class Meter:
 
     @property
     def billable_turns(self) -> int:
-        """Of the open ones, those that the provider knows of."""
+        """The open turns that the provider knows of."""
         return max(self.open_turns - self._unsent, 0)
 
     def to_provider(self, message: bytes) -> None:

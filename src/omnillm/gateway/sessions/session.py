@@ -142,13 +142,13 @@ class Session:
         return self.socket.ended
 
     def _note_time(self) -> None:
-        """Of a message; while no turn is open, none can have begun before."""
+        """Note the time of a message. While no turn is open, none can have begun before it."""
         self._seen_at = self._now()
         if not self._meter.open_turns:
             self._quiet_at = self._seen_at
 
     async def _cover(self) -> None:
-        """A session that cannot be paid for any further is over; what was said so far is still delivered."""
+        """Reserve for what comes next. Where that fails the session is over; what was said so far is still delivered."""
         try:
             await self._advance.cover()
         except (BudgetExceeded, LedgerUnavailable) as error:
@@ -215,7 +215,7 @@ class Session:
         return error
 
     def _check_defect(self, error: BaseException) -> None:
-        """What nobody foresaw ends the session as its Defect, which both sides are told. What was metered until then is charged."""
+        """An error that nobody foresaw ends the session as a Defect, which both sides are told. What was metered until then is charged."""
         if isinstance(error, Exception) and not isinstance(error, OmniError):
             defect = Defect(self.case.request_id, self.case.attempts)
             try:
@@ -233,7 +233,7 @@ class Session:
         self.due = float("inf")
         meter, attempt, case = self._meter, self.attempt, self.case
         version = attempt.price_version
-        # Until the meter is closed: what a defect on the way to that is charged, and for which usage.
+        # What is charged, and for which usage, where a defect comes before the meter is closed.
         attempt.metered, attempt.price_version = (meter.spent_nanousd, True), version and f"{version};metered"
         attempt.outcome = Outcome(verdict=Verdict.ABORTED, usage=meter.usage, first_byte_s=attempt.first_byte_s)
         for message in self.socket.unread:

@@ -6,13 +6,13 @@ from omnillm.pricing.cost import Price, bound
 from omnillm.protocols.sessions.session import Watch
 
 LONGEST_CONTEXT: Final = 2**21
-"""Tokens, of a model whose own is not known."""
+"""Tokens of context, for a model whose own limit is not known."""
 LONGEST_OUTPUT: Final = 65_536
-"""Of one turn, likewise."""
+"""Tokens of output in one turn, for such a model."""
 
 
 def turn_bound(watch: Watch, price: Price) -> int:
-    """nano-USD of one turn at most."""
+    """The most that one turn costs, in nano-USD."""
     return bound(prompt_bound(watch, price), longest_output(price), price)
 
 
