@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from omnillm.assemble.parts import make_caller
 from omnillm.assemble.program import Program
 from omnillm.assemble.stored_key import Stamp, callers_of, change, check_change, issue, make_secret, problems_of, rotate, terms_of
-from omnillm.config.asked import read_asked, read_change
 from omnillm.config.checks import check_terms
+from omnillm.config.from_json import read_change, read_terms
 from omnillm.config.problems import Problems
 from omnillm.config.settings import Settings, VirtualKeyTerms
 from omnillm.config.values import Seconds
@@ -145,7 +145,7 @@ class Keyring:
 
     async def create(self, asked: bytes) -> Issued:
         async with self._changing:
-            terms = read_asked(asked, VirtualKeyTerms, lambda terms, problems: check_terms(terms, "", self._program.settings, problems))
+            terms = read_terms(asked, VirtualKeyTerms, lambda terms, problems: check_terms(terms, "", self._program.settings, problems))
             if terms.name in self._stored or any(key.name == terms.name for key in self._program.settings.virtual_keys):
                 raise _taken(terms.name)
             secret = make_secret()
@@ -174,7 +174,7 @@ class Keyring:
 
     async def rotate(self, name: str, asked: bytes) -> Issued:
         async with self._changing:
-            grace_s = read_asked(asked, Rotation, lambda *_: None).grace_s
+            grace_s = read_terms(asked, Rotation, lambda *_: None).grace_s
             key = self._changeable(name)
             if self._state(key.expires_wall_ms, key.revoked_wall_ms) != "active":
                 raise _ended(name)

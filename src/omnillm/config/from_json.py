@@ -1,6 +1,6 @@
-"""A request's JSON -> a struct of the configuration: the same words, readers and messages as in the file, and nothing filled in.
+"""The JSON of an admin request -> a struct of the configuration, with the same names, readers and messages as in the file.
 
-`${...}` stands for itself here: whoever asks over the network names no environment variable and no file.
+Nothing is filled in: `${...}` stands for itself, because a client may name no environment variable and no file of the server.
 """
 
 import json
@@ -16,9 +16,9 @@ from omnillm.config.schema import Schema
 from omnillm.config.substitution import Substitution
 from omnillm.errors import BadRequest, TooLarge
 
-Asked = TypeVar("Asked", bound=Struct)
+Terms = TypeVar("Terms", bound=Struct)
 LARGEST: Final = 64 * 1024
-"""Bytes."""
+"""The most bytes of a body."""
 
 
 class Verbatim(Substitution):
@@ -31,21 +31,21 @@ class Verbatim(Substitution):
         return text, {}
 
 
-def read_asked(body: bytes, kind: type[Asked], check: Callable[[Asked, Problems], None]) -> Asked:
+def read_terms(body: bytes, kind: type[Terms], check: Callable[[Terms, Problems], None]) -> Terms:
     """Read a body, an empty one as an empty object, and check it. BadRequest: not a JSON object (400), or every problem with it (422)."""
     problems = Problems()
-    asked = Schema(problems, Verbatim()).read(_root(body), kind, "")
-    if isinstance(asked, kind):
-        check(asked, problems)
+    terms = Schema(problems, Verbatim()).read(_root(body), kind, "")
+    if isinstance(terms, kind):
+        check(terms, problems)
         if not problems:
-            return asked
+            return terms
     raise _refused(problems)
 
 
-def read_change(body: bytes, present: Asked, check: Callable[[Asked, Problems], None], *, fixed: str) -> Asked:
+def read_change(body: bytes, present: Terms, check: Callable[[Terms, Problems], None], *, fixed: str) -> Terms:
     """Read a body that says what becomes of `present`: what it does not name stays, null is the default again, `fixed` never changes.
 
-    Raises BadRequest as `read_asked` does.
+    Raises BadRequest as `read_terms` does.
     """
     problems, kind = Problems(), type(present)
     known = {field.encode_name: field.name for field in fields(kind)}
@@ -55,9 +55,9 @@ def read_change(body: bytes, present: Asked, check: Callable[[Asked, Problems], 
         problems.add(fixed, "never changes")
     defaults = {name.text for name, value in root.entries if name.text in known and _is_null(value) and said.count(name.text) == 1}
     entries = [(name, value) for name, value in root.entries if name.text not in {fixed, *defaults}]
-    asked = Schema(problems, Verbatim()).read(Mapping(entries=((_text(fixed), _text(getattr(present, fixed))), *entries), line=1), kind, "")
-    if isinstance(asked, kind):
-        changed = replace(present, **{known[name]: getattr(asked, known[name]) for name in said if name in known})
+    terms = Schema(problems, Verbatim()).read(Mapping(entries=((_text(fixed), _text(getattr(present, fixed))), *entries), line=1), kind, "")
+    if isinstance(terms, kind):
+        changed = replace(present, **{known[name]: getattr(terms, known[name]) for name in said if name in known})
         check(changed, problems)
         if not problems:
             return changed
