@@ -1,8 +1,10 @@
 """One sweep instead of a timer a call."""
 
+from functools import partial
+
 import pytest
 
-from omnillm.transport.timeouts import Deadlines
+from omnillm.transport.timeouts import Deadlines, do_all
 
 
 class Item:
@@ -68,3 +70,13 @@ def test_one_that_fails_keeps_no_other_from_its_end():
     with pytest.raises(KeyError):
         deadlines.sweep(2.0)
     assert all(item.expired == [2.0] for item in items)
+
+
+def test_of_two_that_fail_neither_is_lost():
+    """The last failure is raised, and the one before it is its context; what stands between and behind them is done."""
+    done = []
+    acts = (partial(int, "first"), partial(done.append, 1), partial(int, "second"), partial(done.append, 2))
+    with pytest.raises(ValueError, match="second") as caught:
+        do_all(acts)
+    assert "first" in str(caught.value.__context__)
+    assert done == [1, 2]

@@ -46,6 +46,13 @@ class Deadlines:
 
 def do_all(acts: Sequence[Callable[[], object]]) -> None:
     """Call each in order, even when some raise; what they raised is raised after the last."""
-    with ExitStack() as stack:
-        for act in reversed(acts):
-            stack.callback(act)
+    rest = iter(acts)
+    for act in rest:
+        try:
+            act()
+        except BaseException:
+            # The stack chains all that is raised. Where nothing is, which is nearly always, it would be most of the work.
+            with ExitStack() as stack:
+                for later in reversed(list(rest)):
+                    stack.callback(later)
+                raise
