@@ -9,6 +9,7 @@ from tests.journeys.wire import Question, Reply, ask, exchange
 from omnillm.testing import Behaviour, FakeProvider
 
 PAIR = "good, key: sk-good}, {label: two, key: sk-two}"
+CLAUDE = "anthropic/fake-small: {input: 3, output: 15, max_output: 9000, per_tool: {web_search: 0.01}}"
 OTHER_KEY = "sk-omni-other-0123456789abcdef"
 CONFIG = """
 server: {{host: 127.0.0.1, port: 0, auth: required, drain: 2s}}
@@ -76,6 +77,26 @@ async def test_claude_codes_search_is_bounded_wherever_it_is_done(serve: Serve, 
     assert "moved:capabilities.builtin_tools[0].max_uses" in reply.headers["x-omnillm-loss"]
     sent = json.loads(provider.log[-1].body)
     assert (sent["tools"], sent["max_tool_calls"]) == ([{"type": "web_search"}], 8)
+
+
+@pytest.mark.parametrize(("model", "cap"), [("responses/fake-small", "max_tool_calls"), ("gemini-2.5-pro", "max_uses")])
+async def test_codexs_search_is_capped_under_a_budget(serve: Serve, provider: FakeProvider, model: str, cap: str) -> None:
+    """It offers the provider's search in every turn, beside its own tools, and says nowhere how often: the provider is told the configured figure."""
+    text = CONFIG.format(url=provider.base_url, virtual_key=VIRTUAL_KEY, other_key=OTHER_KEY).replace(
+        "overrides: {", f"overrides: {{{CLAUDE}, "
+    )
+    gateway = await serve(f"{text}calls: {{default_tool_calls: 3}}\n")
+    own = {"type": "function", "name": "shell", "strict": False, "parameters": {"type": "object", "properties": {}}}
+    search = {"type": "web_search", "external_web_access": True}
+    reply = await exchange(
+        gateway.port, ask("openai_responses", "hello", model=model, cap=None, is_stream=True, more={"store": False, "tools": [own, search]})
+    )
+    assert reply.is_answer, reply.body
+    sent = json.loads(provider.log[-1].body)
+    tools = {tool.get("type") for tool in sent["tools"]}
+    assert sent.get(cap, sent["tools"][-1].get(cap)) == 3
+    assert len(tools) == 2
+    assert not await gateway.wrong_costs()
 
 
 @pytest.mark.parametrize("field", ["x-omnillm-session", "x-claude-code-session-id", "session-id", "x-session-id"])

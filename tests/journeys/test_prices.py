@@ -174,13 +174,13 @@ async def test_every_attempt_can_be_computed_again(serve: Serve, dear: FakeProvi
         dear.gate("left").set()
 
 
-async def test_a_tool_without_a_maximum_is_refused_and_nothing_is_sent(serve: Serve, dear: FakeProvider) -> None:
-    """With a code of its own, in the client's protocol; with a maximum it is reserved and goes on."""
+async def test_a_tool_that_nobody_can_cap_is_refused_and_nothing_is_sent(serve: Serve, dear: FakeProvider) -> None:
+    """With a code of its own, in the client's protocol, and what to do; one that can be capped is reserved and goes on."""
     gateway = await serve(configuration(dear, price=PRICE.replace("{input: 0.4", "{context: 1000, input: 0.4")))
     asked = {"model": "fast", "input": "hello", "max_output_tokens": 50, "tools": [{"type": "web_search"}]}
     async with client(gateway) as sdk:
-        with pytest.raises(openai.BadRequestError, match="max_tool_calls") as refused:
-            await sdk.responses.create(**asked)
+        with pytest.raises(openai.BadRequestError, match=r"the tool image_generation .*leave it out") as refused:
+            await sdk.responses.create(**(asked | {"tools": [{"type": "image_generation"}]}))
         assert refused.value.code == "unbounded_cost"
         assert not dear.log
         await sdk.responses.create(**asked, max_tool_calls=2)

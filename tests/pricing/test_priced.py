@@ -97,15 +97,18 @@ def test_extras_have_a_bound(protocol, extra, calls, turns, is_unseen):
     assert (found.calls, found.turns, found.has_unseen_input, found.unbounded) == (calls, turns, is_unseen, "")
 
 
-UNBOUNDED = [
+UNCAPPED = [
     (MESSAGES, {"tools": [SEARCH]}, "max_uses"),
+    (RESPONSES, {"tools": [{"type": "web_search"}]}, "max_tool_calls"),
+    (RESPONSES, {"tools": [{"type": "code_interpreter"}], "max_tool_calls": None}, "max_tool_calls"),
+    (RESPONSES, {"prompt": {"id": "pmpt_1"}}, "max_tool_calls"),
+]
+UNBOUNDED = [
     (MESSAGES, {"tools": [SEARCH | {"max_uses": -1}]}, "max_uses"),
     (MESSAGES, {"tools": [SEARCH | {"max_uses": "3"}]}, "max_uses"),
     (MESSAGES, {"fallbacks": ["claude-x"]}, "fallbacks"),
     (MESSAGES, {"tools": [{"type": "advisor_20260301", "name": "advisor"}]}, "advisor"),
-    (RESPONSES, {"tools": [{"type": "web_search"}]}, "max_tool_calls"),
     (RESPONSES, {"tools": [{"type": "web_search"}], "max_tool_calls": 1.5}, "max_tool_calls"),
-    (RESPONSES, {"prompt": {"id": "pmpt_1"}}, "max_tool_calls"),
     (RESPONSES, {"tools": [{"type": "mcp"}], "max_tool_calls": 1}, "mcp"),
     (RESPONSES, {"tools": [{"type": "image_generation"}], "max_tool_calls": 1}, "image_generation"),
     (CHAT, {"models": ["dear/model"]}, "models"),
@@ -114,7 +117,7 @@ UNBOUNDED = [
 ]
 
 
-@in_turn(("protocol", "extra", "named"), UNBOUNDED)
+@in_turn(("protocol", "extra", "named"), UNBOUNDED + UNCAPPED)
 def test_what_has_no_bound_is_named(protocol, extra, named):
     """With the member that would give it one."""
     assert named in asked(protocol, **extra).unbounded
@@ -137,7 +140,7 @@ def quoter_of(unknown="refuse_if_budgeted", **entries):
     """`entries`: models of the provider p."""
     listings = {f"p/{name}": entry for name, entry in entries.items()}
     catalog = Catalog(listings, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
-    return Quoter(PriceBook(catalog, {"p": "k"}), default_output_tokens=50, unknown=unknown)
+    return Quoter(PriceBook(catalog, {"p": "k"}), default_output_tokens=50, default_tool_calls=4, unknown=unknown)
 
 
 def call_of(protocol, *, budgets=("b",), is_outlined=False, **extra):
@@ -166,7 +169,7 @@ def plan_of(protocol, *models):
 def quoted(protocol, *, targets=(), budgets=("b",), entry=ENTRY, unknown="refuse_if_budgeted", **extra):
     """`targets`: the protocols that they speak; without any, the client's own."""
     catalog = Catalog({"p/m": entry, "q/m": entry}, lambda: b'{"version":"1","date":"1","source":"s","models":{},"aliases":{}}')
-    quoter = Quoter(PriceBook(catalog, {"p": "k", "q": "k"}), default_output_tokens=50, unknown=unknown)
+    quoter = Quoter(PriceBook(catalog, {"p": "k", "q": "k"}), default_output_tokens=50, default_tool_calls=4, unknown=unknown)
     call = call_of(protocol, budgets=budgets, **extra)
     spoken = tuple(
         Target(provider=provider, model="m", protocol=name) for provider, name in zip("pq", targets or (protocol,), strict=False)
@@ -195,6 +198,32 @@ def test_a_budgeted_call_without_a_bound_is_refused(protocol, extra, named):
         quoted(protocol, **extra)
     assert refused.value.code == "unbounded_cost"
     assert quoted(protocol, budgets=(), **extra)[1].amount_nanousd == 0
+
+
+CAPPED = [
+    (
+        MESSAGES,
+        {"tools": [SEARCH, {"name": "own", "input_schema": {}}]},
+        {"tools": [SEARCH | {"max_uses": 4}, {"name": "own", "input_schema": {}}]},
+    ),
+    (
+        MESSAGES,
+        {"tools": [SEARCH | {"max_uses": None}, SEARCH | {"max_uses": 1}]},
+        {"tools": [SEARCH | {"max_uses": 4}, SEARCH | {"max_uses": 1}]},
+    ),
+    *((protocol, extra, {"max_tool_calls": 4}) for protocol, extra, _ in UNCAPPED[1:]),
+]
+
+
+@in_turn(("protocol", "extra", "sent"), CAPPED)
+def test_a_budgeted_call_that_caps_no_tool_is_capped(protocol, extra, sent):
+    """By the configured default, in its protocol's own member: the provider keeps it, so that what is reserved is what it can cost at most."""
+    quote = quoted(protocol, entry=msgspec.structs.replace(ENTRY, tools={}, tool_call=9_000_000), **extra)[1]
+    assert {name: msgspec.json.decode(raw) for name, raw in quote.tool_caps.items()} == sent
+    stated = quoted(protocol, entry=msgspec.structs.replace(ENTRY, tools={}, tool_call=9_000_000), **(extra | sent))[1]
+    assert quote.amount_nanousd == stated.amount_nanousd > 0
+    assert stated.tool_caps is None
+    assert quoted(protocol, budgets=(), **extra)[1].tool_caps is None
 
 
 def test_a_long_prompt_is_quoted_by_all_of_it():

@@ -22,7 +22,13 @@ def make_prices(settings: Settings) -> PriceBook:
 
 
 def make_quoter(settings: Settings) -> Quoter:
-    return Quoter(make_prices(settings), default_output_tokens=settings.calls.default_output_tokens, unknown=settings.pricing.unknown)
+    calls = settings.calls
+    return Quoter(
+        make_prices(settings),
+        default_output_tokens=calls.default_output_tokens,
+        default_tool_calls=calls.default_tool_calls,
+        unknown=settings.pricing.unknown,
+    )
 
 
 def make_catalog(settings: Settings) -> Catalog:

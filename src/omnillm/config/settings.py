@@ -97,6 +97,7 @@ class CallSettings(Struct, frozen=True, kw_only=True):
     affinity: Literal["none", "session", "prefix"] = "none"
     on_abort: Literal["cancel", "drain"] = "cancel"
     default_output_tokens: Positive = 1024
+    default_tool_calls: Positive = 2
     idempotency: IdempotencySettings = IdempotencySettings()
 
 

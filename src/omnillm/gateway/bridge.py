@@ -20,11 +20,12 @@ from omnillm.protocols import canonical, transcode
 from omnillm.protocols.codec import Dialect, ReplyContext
 from omnillm.protocols.envelope import MARK
 from omnillm.protocols.loss import ConversionReport, LossReason, joined
-from omnillm.protocols.members import read_members, spelling
+from omnillm.protocols.members import emit, read_members, spelling
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.protocols.stream_transcoder import StreamTranscoder
 from omnillm.protocols.token_counts import count_request
+from omnillm.protocols.tool_caps import tool_caps
 from omnillm.providers.paths import GENERATE
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
@@ -70,6 +71,8 @@ class Bridge(msgspec.Struct, eq=False):
     _bridged: dict[tuple[str, str], Bridged] = {}
     _elsewhere: dict[tuple[str, str, str], Bridged] = {}
     """By provider, model and key: without what only another key of the provider can read."""
+    _tool_calls: int = 0
+    """At most so many calls of tools that are paid so, where the request has no cap of its own; 0: as it says."""
 
     def emit(self) -> None:
         """Emit the request for every target that needs it. Raises ProtocolError, or BadRequest, when it can be emitted for none."""
@@ -126,7 +129,8 @@ class Bridge(msgspec.Struct, eq=False):
             else:
                 members = count_request(protocol.name, members, model=target.model, dialect=dialect)
             body = msgspec.json.encode(members)
-        return Bridged(protocol=protocol, body=body, members=members, peek=peek, reasons=reasons, names=emitted.names)
+        bridged = Bridged(protocol=protocol, body=body, members=members, peek=peek, reasons=reasons, names=emitted.names)
+        return _with_tool_caps(bridged, self._tool_calls) if self._tool_calls else bridged
 
     def find(self, target: Target) -> Bridged | None:
         """None: the target is sent the client's own body."""
@@ -150,6 +154,11 @@ class Bridge(msgspec.Struct, eq=False):
         generation = replace(self._request.generation, max_output_tokens=tokens)
         self._request = replace(self._request, generation=generation)
         self.plan = self._emit_to(self.plan)
+
+    def cap_tools(self, calls: int) -> None:
+        """Let no target call tools that are paid so any oftener, where the request does not say how often it may."""
+        self._tool_calls = calls
+        self._bridged = {where: _with_tool_caps(bridged, calls) for where, bridged in self._bridged.items()}
 
     def context(self, bridged: Bridged, request_id: str) -> ReplyContext:
         call = self._call
@@ -213,6 +222,11 @@ class Bridges:
         bridge = Bridge(call, plan, parsed.value, parsed.loss_reasons, self._dialect_of, self._pepper, is_sealed)
         bridge.emit()
         return bridge.plan, bridge
+
+
+def _with_tool_caps(bridged: Bridged, calls: int) -> Bridged:
+    caps = tool_caps(bridged.protocol.name, bridged.members, calls)
+    return replace(bridged, members=bridged.members | caps, body=emit(bridged.members, caps)) if caps else bridged
 
 
 def _hides(body: bytes) -> bool:

@@ -70,6 +70,10 @@ class FamilyBridge:
         """Never asked: no family's request can bear an output cap (`Protocol.output_cap_member`)."""
         raise AssertionError(tokens)
 
+    def cap_tools(self, calls: int) -> None:
+        """Never asked: no family has tools."""
+        raise AssertionError(calls)
+
     def reply(
         self,
         bridged: Bridged,

@@ -20,6 +20,7 @@ from omnillm.protocols.extras import Served
 from omnillm.protocols.priced import served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
 from omnillm.protocols.sessions.registry import SESSIONS
+from omnillm.protocols.tool_caps import tool_caps
 from omnillm.providers.paths import GENERATE, REALTIME
 from omnillm.routing.target import Plan, Target
 from omnillm.usage import Usage
@@ -40,6 +41,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bound of one attempt, of the dearest target; 0 when no budget is drawn on."""
     injected_cap: int | None = None
     """An output cap to send because the call has none and the model's own maximum is not known."""
+    tool_caps: Members | None = None
+    """Members to send in the place of the call's own, because it caps no calls of tools that are paid so (`protocols/tool_caps.py`)."""
     fixed_nanousd: int = 0
     """Of a batch: what the whole of it may cost, and is charged until its provider tells."""
     uncapped_choices: int = 0
@@ -83,9 +86,10 @@ FREE = Quote(is_charged=False)
 class Quoter:
     """Quotes calls; `unknown` is what happens without a price: refuse_if_budgeted, refuse or allow."""
 
-    def __init__(self, prices: PriceBook, *, default_output_tokens: int, unknown: str) -> None:
+    def __init__(self, prices: PriceBook, *, default_output_tokens: int, default_tool_calls: int, unknown: str) -> None:
         self.prices = prices
         self._default_output_tokens = default_output_tokens
+        self._default_tool_calls = default_tool_calls
         self._unknown = unknown
         self._tariffs: dict[tuple[Target, ...], Tariff] = {}
         """Of calls that ask for tokens alone, by the targets of their plans. Model names can come from strangers."""
@@ -130,6 +134,9 @@ class Quoter:
             for body in sent[1:]:
                 estimate, prompt_bound = _heavier((estimate, prompt_bound), _weigh(body.protocol, body.members))
                 peek = _wider(peek, body.peek)
+        tool_caps = None
+        if extras and call.caller.budgets and not call.protocol.family:
+            extras, tool_caps = self._with_capped_tools(call, plan, bridge)
         cap = peek.output_cap
         output = (cap or self._default_output_tokens) * peek.n
         needs_price = call.caller.budgets or self._unknown == "refuse"
@@ -140,9 +147,21 @@ class Quoter:
             choices=peek.n,
             uncapped_choices=peek.n if cap is None and needs_price else 0,
             extras=extras,
+            tool_caps=tool_caps,
             is_paid_by_piece=not (call.protocol.family or (extras and any(each.goes_on for each in extras.values()))),
         )
         return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.pairs)
+
+    def _with_capped_tools(
+        self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None
+    ) -> tuple[dict[tuple[str, str], Extras], Members | None]:
+        """What the targets are asked once each is told how often it may call tools, and the members in which its own body says it."""
+        caps = tool_caps(call.protocol.name, call.members, self._default_tool_calls)
+        own = replace(call, members=call.members | caps) if caps else call
+        if bridge is None:
+            return extras_of(plan.targets, [own] * len(plan.targets)), caps or None
+        bridge.cap_tools(self._default_tool_calls)
+        return extras_of(plan.targets, [bridge.find(target) or own for target in plan.targets]), caps or None
 
     def _quote_session(self, call: Call, plan: Plan) -> tuple[Quote, Pairs]:
         """Of a live session: its first turn. What comes after is reserved as it comes."""

@@ -44,12 +44,14 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
 def splice(call: Call, quote: Quote, model: str, wording: Wording) -> bytes:
     """The body for one target: untouched where nothing must change, else its members re-emitted in order, their values verbatim."""
     members = call.members if wording.rewording is None else wording.rewording.of(call.members)
-    changes: dict[str, bytes] = {}
+    changes: dict[str, bytes | msgspec.Raw] = {}
     asked = call.peek.model or call.model
     if model != asked:
         changes |= _renamed(call.protocol, members, model)
     if quote.injected_cap is not None:
         _inject_cap(changes, call, wording.output_cap_member, quote.injected_cap)
+    if quote.tool_caps is not None:
+        changes |= quote.tool_caps
     if wording.asks_usage and call.is_stream and not call.peek.wants_usage:
         changes[STREAM_OPTIONS] = _with_usage(members.get(STREAM_OPTIONS))
     return emit(members, changes) if changes or members is not call.members else call.body
@@ -62,7 +64,7 @@ def _renamed(protocol: Protocol, members: Members, model: str) -> dict[str, byte
     return {"model": msgspec.json.encode(model)} if "model" in members else {}
 
 
-def _inject_cap(changes: dict[str, bytes], call: Call, member: str, cap: int) -> None:
+def _inject_cap(changes: dict[str, bytes | msgspec.Raw], call: Call, member: str, cap: int) -> None:
     outer, dot, inner = member.partition(".")
     if not dot:
         changes[outer] = b"%d" % cap

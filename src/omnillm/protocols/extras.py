@@ -1,8 +1,11 @@
 """What a request asks for that is paid apart from its tokens, or brings in tokens that its body does not show."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
+
+UNCAPPED_TOOL: Final = "no member caps what it costs: leave it out"
+"""What to do about a tool that is paid, and of which nobody can state a maximum."""
 
 
 class Served(NamedTuple):

@@ -66,7 +66,7 @@ def with_model(members: Members, model: str) -> Members:
     return {"model": msgspec.Raw(msgspec.json.encode(model)), **members} if model and "model" not in members else members
 
 
-def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes]) -> bytes:
+def emit(members: Mapping[str, msgspec.Raw], changes: Mapping[str, bytes | msgspec.Raw]) -> bytes:
     """A JSON object of `members`, with `changes` in their places or, where they are new, at the end."""
     pieces: list[bytes | msgspec.Raw] = []
     for name, raw in members.items():

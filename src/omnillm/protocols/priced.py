@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from omnillm.protocols.extras import Asked
+from omnillm.protocols.extras import UNCAPPED_TOOL, Asked
 from omnillm.protocols.members import repeats_a_name
 from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_model_fields, read_tools
 from omnillm.protocols.protocol import Members
 
 ANTHROPIC_TURNS: Final = 11
 """Anthropic's loop of server tools ends after ten rounds (`pause_turn`), and a last one writes the answer."""
+MESSAGES_SEARCH: Final = "web_search_"
 GEMINI_CALLS: Final = 10
 """Searches in one request. Gemini has no maximum: so many are reserved, and what was reported is settled."""
 
@@ -109,11 +110,11 @@ def _background(asked: Asked, value: Any, _: Members) -> None:
 def _responses_tools(asked: Asked, value: Any, members: Members) -> None:
     most = _value(members, "max_tool_calls")
     for tool in value or ():
-        name = next((paid for paid in _RESPONSES_PAID if tool["type"].startswith(paid)), "")
+        name = next((paid for paid in RESPONSES_PAID if tool["type"].startswith(paid)), "")
         if name:
             asked.tools.add(name)
         elif tool["type"] not in _RESPONSES_OWN:
-            asked.refuse(f"the tool {tool['type']}")
+            asked.refuse(f"the tool {tool['type']}", UNCAPPED_TOOL)
     if asked.tools and not _is_count(most):
         asked.refuse("tools", "max_tool_calls bounds them")
     elif asked.tools:
@@ -133,7 +134,7 @@ def _prompt(asked: Asked, value: Any, members: Members) -> None:
         asked.calls, asked.turns = max(asked.calls, most), max(asked.turns, most + 1)
 
 
-_RESPONSES_PAID: Final = ("web_search", "file_search", "code_interpreter")
+RESPONSES_PAID: Final = ("web_search", "file_search", "code_interpreter")
 _RESPONSES_OWN: Final = frozenset(
     {"", "function", "custom", "namespace", "apply_patch", "local_shell", "computer", "computer_use_preview", "tool_search"}
 )
@@ -152,7 +153,7 @@ def _compaction(asked: Asked, value: Any, _: Members) -> None:
 def _messages_tools(asked: Asked, value: Any, members: Members) -> None:
     for tool in value or ():
         kind = tool.get("type") or ""
-        if kind.startswith("web_search_"):
+        if kind.startswith(MESSAGES_SEARCH):
             asked.tools.add("web_search")
             if _is_count(tool.get("max_uses")):
                 asked.calls += tool["max_uses"]
@@ -160,7 +161,7 @@ def _messages_tools(asked: Asked, value: Any, members: Members) -> None:
                 asked.refuse(f"the tool {kind}", "max_uses bounds it")
         elif not kind.startswith(_MESSAGES_FREE):
             if kind.startswith(_MESSAGES_PAID):
-                asked.refuse(f"the tool {kind}")
+                asked.refuse(f"the tool {kind}", UNCAPPED_TOOL)
             continue
         _loop(asked, value, members)
 
@@ -199,7 +200,7 @@ def _gemini_tools(asked: Asked, value: Any, _: Members) -> None:
                 asked.has_unseen_input = True
                 asked.turns = asked.output_turns = 2
             elif name not in {"functiondeclarations", "computeruse"}:
-                asked.refuse(f"the tool {kind}")
+                asked.refuse(f"the tool {kind}", UNCAPPED_TOOL)
 
 
 _GEMINI_PAID: Final = {"googlesearch": "web_search", "googlesearchretrieval": "web_search", "googlemaps": "google_maps"}

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from omnillm.protocols.extras import Asked
+from omnillm.protocols.extras import UNCAPPED_TOOL, Asked
 from omnillm.protocols.protocol import Members
 
 MODEL_FIELDS: Final = "additionalModelRequestFields"
@@ -35,4 +35,4 @@ def read_model_fields(asked: Asked, value: Any, _: Members) -> None:
 def read_tools(asked: Asked, value: Any, _: Members) -> None:
     for tool in (value or {}).get("tools") or ():
         if "systemTool" in tool:
-            asked.refuse("the tool systemTool")
+            asked.refuse("the tool systemTool", UNCAPPED_TOOL)

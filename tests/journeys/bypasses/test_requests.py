@@ -307,16 +307,17 @@ async def test_b5_audio_has_its_own_rates(serve: Serve, fake: FakeProvider) -> N
 
 
 async def test_b5_tools_of_the_provider_are_bounded_or_refused(serve: Serve, fake: FakeProvider) -> None:
-    """A search is paid by the call: without a maximum there is no bound, with one it is held."""
+    """A search is paid by the call: a maximum that is none is refused, without one the provider is told the configured, and it is held."""
     gateway = await serve(configuration(fake, price="{context: 1000, input: 0.4, output: 1.6, per_tool: {web_search: 0.01}}"))
     tools: JSON = {"tools": [{"type": "web_search"}]}
-    refused = await exchange(gateway.port, ask("openai_responses", "hello", cap=20, more=tools))
+    refused = await exchange(gateway.port, ask("openai_responses", "hello", cap=20, more={**tools, "max_tool_calls": -1}))
     assert (refused.status, refused.error["code"]) == (400, "unbounded_cost")
     assert fake.log == []
     fake.enqueue(Fault.stall())
-    question = ask("openai_responses", "hello", cap=20, more={**tools, "max_tool_calls": 2})
+    question = ask("openai_responses", "hello", cap=20, more=tools)
     task = asyncio.get_running_loop().create_task(exchange(gateway.port, question))
     await fake.arrived(1)
+    assert json.loads(fake.log[0].body)["max_tool_calls"] == 2
     assert (await gateway.books())[2] >= 2 * NANO // 100
     fake.gate("stall").set()
     assert (await task).is_answer
