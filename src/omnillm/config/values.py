@@ -237,7 +237,7 @@ def time_zone(written: str) -> str:
     try:
         ZoneInfo(written)
     except (ValueError, KeyError, OSError) as error:
-        close = nearest(written, available_timezones(), most=1000)
+        close = nearest(written, sorted(available_timezones()))
         raise ValueError("must be a time zone such as UTC or Europe/Berlin" + (f"; did you mean {close}?" if close else "")) from error
     return written
 

@@ -14,7 +14,7 @@ from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES
 from omnillm.providers.paths import COUNT_TOKENS, GENERATE
 from omnillm.routing.target import ASKED, Considered, Explanation, Plan, Route, Target
-from omnillm.spelling import hint, nearest
+from omnillm.spelling import Spellings, hint
 
 LONGEST_NAME = 256
 MOST_KNOWN = 4096
@@ -52,6 +52,7 @@ class Router:
         self._dice = dice
         self._choices: dict[tuple[str, str, str], Choice] = {}
         self._permitted: set[tuple[str, tuple[str, ...]]] = set()
+        self._spellings = Spellings(self.models())
 
     def plan(self, model: str, *, protocol: str, operation: str = GENERATE, allowed: tuple[str, ...] = (), provider: str = "") -> Plan:
         """Return the targets in the order in which to try them, each with the protocol that it will be spoken to in.
@@ -198,7 +199,7 @@ class Router:
         return None
 
     def _refuse(self, model: str, allowed: tuple[str, ...]) -> NoReturn:
-        close = nearest(model, self.models(allowed))
+        close = self._spellings.nearest(model, lambda name: is_allowed(name, allowed))
         raise UnknownModel(f"no model {_shown(model)} here" + (f"; did you mean {close}?" if close else ""))
 
     def _unspoken(self, model: str, match: Match, protocol: str, operation: str) -> str:
