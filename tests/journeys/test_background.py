@@ -134,16 +134,40 @@ async def test_it_costs_what_its_tier_does(serve: Serve, host: tuple[Host, str])
     assert await is_proven(gateway)
 
 
-@pytest.mark.parametrize(("status", "usage", "left"), [("failed", None, 0), ("failed", USAGE, EXACT), ("cancelled", None, -1)])
+@pytest.mark.parametrize(("status", "usage", "left"), [("failed", None, 0), ("failed", USAGE, EXACT), ("cancelled", USAGE, EXACT)])
 async def test_one_that_came_to_nothing(serve: Serve, host: tuple[Host, str], status: str, usage: Any, left: int) -> None:
-    """A failed one costs what it says; one that was cancelled and says nothing may have cost something, and stays as it was booked."""
+    """It costs what it says."""
     told, url = host
     gateway = await begun(serve, url)
-    booked = spent(gateway)
     told.tell(status, usage)
     await ask(gateway, "POST", "/v1/responses/resp_1/cancel", {})
-    assert spent(gateway) == (booked if left < 0 else left)
+    assert spent(gateway) == left
     assert await is_proven(gateway)
+
+
+@pytest.mark.parametrize(("thinks", "open_s", "saved"), [("true", 0.5, 500 - 16 - 250 - 20), ("true", 60, 0), ("false", 60, 500 - 16 - 20)])
+async def test_one_that_was_cancelled_costs_what_it_can_have_used(
+    serve: Serve, host: tuple[Host, str], thinks: str, open_s: float, saved: int
+) -> None:
+    """OpenAI tells no usage of it: what it shows, and what a model that thinks can have thought until then, as of a stream that was left."""
+    told, url = host
+    clock = ManualClock()
+    gateway = await serve(
+        CONFIG.replace("BASE", url).replace("STORE", "memory://").replace("input: 2,", f"thinks: {thinks}, input: 2,"), clock=clock
+    )
+    assert (await ask(gateway, "POST", "/v1/responses", ASKED)).status == 200
+    booked = spent(gateway)
+    clock.advance(open_s)
+    told.tell("cancelled", None, [{"type": "message"}])  # 20 bytes
+    for _ in range(2):
+        assert (await ask(gateway, "POST", "/v1/responses/resp_1/cancel", {})).json["status"] == "cancelled"
+        clock.advance(HOUR_S)
+    assert booked - spent(gateway) == saved * 8000
+    assert await is_proven(gateway)
+    settlement = next(row for row in await gateway.program.store.requests(limit=9, before="") if row.operation == "batch_settlement")
+    [attempt] = await gateway.program.store.attempts(settlement.request_id)
+    assert (settlement.is_estimated, attempt.is_estimated, attempt.is_usage_known) == (True, True, False)
+    assert attempt.price_version.endswith(f"+{500 - saved}+0")
 
 
 async def test_one_that_nobody_asks_for_is_looked_at(serve: Serve, host: tuple[Host, str], tmp_path: Path) -> None:

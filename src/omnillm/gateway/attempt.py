@@ -94,7 +94,7 @@ class Attempt(msgspec.Struct, eq=False):
             return 0, False
         prompt, output, units = quote.bounds((self.lease.provider, self.lease.model), price)
         if outcome.verdict is Verdict.ABORTED and self.observed_bytes >= 0 and quote.is_paid_by_piece:
-            output = min(output, self.observed_bytes + quote.choices * self._unseen(price))
+            output = min(output, self.observed_bytes + quote.choices * unseen_tokens(price, self.left_at - self.sent_at))
         self.price_version = bounded(price.version, prompt, output, units)
         return bound(prompt, output, price, units), True
 
@@ -122,7 +122,7 @@ class Attempt(msgspec.Struct, eq=False):
             epoch=epoch,
         )
 
-    def _unseen(self, price: Price) -> int:
-        """Tokens a choice that an abandoned stream may be billed for and did not show: what was on its way, and thoughts."""
-        open_s = self.left_at - self.sent_at if price.thinks else 0.0
-        return ABORT_SLACK_TOKENS + int(open_s * UNSEEN_TOKENS_A_SECOND)
+
+def unseen_tokens(price: Price, open_s: float) -> int:
+    """Tokens a choice that may be billed and were not shown, of an answer that was given up after so long: on their way, and thoughts."""
+    return ABORT_SLACK_TOKENS + int((open_s if price.thinks else 0.0) * UNSEEN_TOKENS_A_SECOND)

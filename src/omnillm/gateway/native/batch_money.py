@@ -19,6 +19,7 @@ from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.native.batch_bounds import BATCH_TIER, NOTE, noted
 from omnillm.gateway.native.batch_results import Group, Results, Together
+from omnillm.gateway.native.cancelled import Cancelled, cancelled_of, most_of
 from omnillm.gateway.native.watch import usage_of
 from omnillm.gateway.price_book import PriceBook
 from omnillm.outcome import Verdict
@@ -41,6 +42,7 @@ _log = logging.getLogger("omnillm.batches")
 K = TypeVar("K")
 V = TypeVar("V")
 Usages = Mapping[Group, Together]
+Told = Usages | Cancelled
 
 
 class BatchMoney:
@@ -51,7 +53,7 @@ class BatchMoney:
         self._clock = clock
         self._bills: dict[tuple[str, str], str] = {}
         self._settled: dict[str, None] = {}
-        self._unpriced: dict[str, Usages] = {}
+        self._unpriced: dict[str, Told] = {}
         """The usage of batches whose models have no price. They count as settled, because it need not be told again."""
         self._is_repriced = False
         self._parts: dict[str, dict[str, Usages | None]] = {}
@@ -90,6 +92,8 @@ class BatchMoney:
         usages = _reported(endpoint, told, body)
         if usages is not None and not (files and await self._may_have_paid_tools(provider, told)):
             await self.settle(made_by, usages)
+        elif usages is None and (cancelled := cancelled_of(told)) is not None:
+            await self.settle(made_by, cancelled)
 
     async def _may_have_paid_tools(self, provider: str, told: Mapping[str, object]) -> bool:
         """Whether the requests of a batch may have called paid tools: its sum counts tokens, and only its results tell of those."""
@@ -125,7 +129,7 @@ class BatchMoney:
         if usage is not None:
             await self.settle(made_by, {Group("", usage.prompt_tokens, tier=served_tier(tier)): Together(usage, 1)})
 
-    async def settle(self, made_by: str, usages: Usages) -> None:
+    async def settle(self, made_by: str, usages: Told) -> None:
         """Book the difference to what was booked, in the periods of the call that made the batch, and only once.
 
         While the ledger cannot be read nothing is booked: the bound stands until the batch is asked for again.
@@ -142,18 +146,21 @@ class BatchMoney:
             del self._settled[made_by]
             raise
 
-    async def _book(self, made_by: str, usages: Usages) -> None:
+    async def _book(self, made_by: str, usages: Told) -> None:
         making = await self._journal.request(made_by)
         if making is None:
             _log.warning("the call %s that made a batch is no longer in the ledger: its cost stays as it was booked", made_by)
             return
         attempt = (await self._journal.attempts(made_by))[-1]
-        real, version = self._cost(attempt, usages, is_batch=making.operation == BATCHES)
+        wall_ms = int(self._clock.wall() * 1000)
+        if isinstance(usages, Cancelled):
+            real, version = self._cost_of_cancelled(attempt, usages, wall_ms)
+        else:
+            real, version = self._cost(attempt, usages, is_batch=making.operation == BATCHES)
         if real is None:
             _remember(self._unpriced, made_by, usages)
             _log.info("a batch of %s stays as it was booked until model %r has a price", attempt.provider, version)
             return
-        wall_ms = int(self._clock.wall() * 1000)
         entries = tuple(
             Entry(
                 request_id=settlement_id(made_by),
@@ -168,7 +175,7 @@ class BatchMoney:
             for booked in await self._journal.booked(made_by)
             if booked.kind is EntryKind.SETTLE and booked.attempt == attempt.attempt
         )
-        rows = self._rows(making, attempt, (real, version, _sum(usages)), wall_ms)
+        rows = self._rows(making, attempt, (real, version, usages), wall_ms)
         self._journal.post(Posting(entries=entries, request=rows[0], attempts=(rows[1],)))
         for entry in entries:
             self._admission.adjust(entry.budget, entry.period, entry.amount_nanousd)
@@ -194,14 +201,26 @@ class BatchMoney:
             versions[price.version] = None
         return min(total, attempt.cost_nanousd or total), "+".join(versions)
 
-    def _rows(self, making: RequestRow, attempt: AttemptRow, told: tuple[int, str, Usage], wall_ms: int) -> tuple[RequestRow, AttemptRow]:
+    def _cost_of_cancelled(self, attempt: AttemptRow, cancelled: Cancelled, wall_ms: int) -> tuple[int | None, str]:
+        """As `_cost`, at the terms that it was booked with."""
+        prices, target = self._prices, (attempt.provider, attempt.model)
+        assert prices is not None
+        price = prices.find(target, served_terms(attempt.price_version, None)) or prices.find(target)
+        if price is None or BOUND not in attempt.price_version:
+            return None, attempt.model
+        real, version = most_of(cancelled, attempt, price, wall_ms=wall_ms)
+        return min(real, attempt.cost_nanousd), version
+
+    def _rows(self, making: RequestRow, attempt: AttemptRow, told: tuple[int, str, Told], wall_ms: int) -> tuple[RequestRow, AttemptRow]:
         """The rows of the difference: the sums of the day on which the batch was made are then what it cost."""
-        real, version, usage = told
+        real, version, usages = told
+        is_known = not isinstance(usages, Cancelled)
+        usage = NO_USAGE if isinstance(usages, Cancelled) else _sum(usages)
         replaced = {"request_id": settlement_id(making.request_id), "usage": usage, "cost_nanousd": real - attempt.cost_nanousd}
-        replaced |= {"wall_ms": wall_ms, "duration_ms": 0, "epoch": self._journal.epoch, "is_estimated": False}
+        replaced |= {"wall_ms": wall_ms, "duration_ms": 0, "epoch": self._journal.epoch, "is_estimated": not is_known}
         request = msgspec.structs.replace(making, operation=BATCH_SETTLEMENT, outcome=SUCCESS, status=200, attempts=1, **replaced)
         row = msgspec.structs.replace(
-            attempt, attempt=1, verdict=Verdict.SUCCESS.value, is_usage_known=True, price_version=version, first_byte_ms=-1, **replaced
+            attempt, attempt=1, verdict=Verdict.SUCCESS.value, is_usage_known=is_known, price_version=version, first_byte_ms=-1, **replaced
         )
         return request, row
 
