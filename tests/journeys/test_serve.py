@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +88,33 @@ async def test_what_outlasts_the_drain_is_told_so(serve: Serve, provider: FakePr
     assert {(row.status, row.outcome) for row in rows} == {(503, "shutting_down")}
     assert [row.attempts for row in rows].count(0) == 1
     assert (await gateway.books())[2] == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_call_that_waits_for_the_ledger_is_told_of_the_end(
+    serve: Serve, provider: FakeProvider, tmp_path: Path, dialect: str
+) -> None:
+    """Strict: its reservation is not on disk when the drain is over, so that nothing was sent; nothing is held for it afterwards."""
+    clock, path = ManualClock(), tmp_path / "ledger.db"
+    gateway = await serve(configuration(provider, store=f"sqlite:///{path}", durability="strict"), clock=clock)
+    with closing(sqlite3.connect(path, isolation_level=None)) as intruder:
+        intruder.execute("BEGIN IMMEDIATE")
+        line = await Line.open(gateway.port, ask(dialect, "Hello"))
+        await until(lambda: gateway.in_flight == 1)
+        draining = asyncio.ensure_future(gateway.service.server.drain())
+        [front] = gateway.service.server._fronts
+        await until(lambda: front._crowd.is_draining)
+        clock.advance(2)
+        reply = await line.rest()
+        intruder.execute("ROLLBACK")
+    await draining
+    line.reset()
+    assert (reply.status, reply.is_whole) == (503, True)
+    assert "shutting down" in reply.error["message"]
+    assert provider.log == []
+    assert await gateway.books() == (0, 0, 0)
+    [row] = await gateway.program.store.requests(limit=10, before="")
+    assert (row.status, row.outcome, row.attempts) == (503, "shutting_down", 0)
 
 
 async def test_a_second_sigterm_cuts(served: Served) -> None:

@@ -256,6 +256,8 @@ class Program:
         """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop."""
         self.client.interrupt()
         self.admission.close()
+        if self._journal is not None:
+            self._journal.close()
 
     async def aclose(self) -> None:
         """Stop ticking, close connections, write what is queued."""

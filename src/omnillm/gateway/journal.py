@@ -1,9 +1,13 @@
 """What the gateway needs of a ledger, and how a case's movements become its rows."""
 
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
 
-from omnillm.errors import LedgerUnavailable
+from omnillm.errors import LedgerUnavailable, shutting_down
 from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
+
+T = TypeVar("T")
 
 
 class Ledger(Protocol):
@@ -56,6 +60,8 @@ class Journal:
         self.epoch = epoch
         self.is_strict = is_strict
         self._allows_outage = allows_outage
+        self._waiting: set[asyncio.Timeout] = set()
+        self._is_closed = False
 
     @property
     def is_healthy(self) -> bool:
@@ -85,7 +91,7 @@ class Journal:
             self._ledger.post(Posting(claims=movement.claims))
             return
         entries = self.entries(movement, attempt=attempt, kind=EntryKind.RESERVE, amount_nanousd=amount_nanousd, wall_ms=wall_ms)
-        await self._ledger.post_durably(Posting(entries=entries, claims=movement.claims))
+        await self._until_closed(self._ledger.post_durably(Posting(entries=entries, claims=movement.claims)))
 
     async def claim(self, scope: str, *, is_behind: bool = False) -> ClaimRow | None:
         """What the ledger knows of an idempotency key. `is_behind`: what was written behind is waited for.
@@ -94,12 +100,29 @@ class Journal:
         """
         try:
             if is_behind:
-                await self._ledger.flush()
-            return await self._ledger.claim(scope)
+                await self._until_closed(self._ledger.flush())
+            return await self._until_closed(self._ledger.claim(scope))
         except LedgerUnavailable:
             if self._allows_outage:
                 return None
             raise
+
+    def close(self) -> None:
+        """No call waits for the ledger any more: who does is told `shutting_down`, and what it had written is given back by its case."""
+        self._is_closed = True
+        for limit in self._waiting:
+            limit.reschedule(0.0)
+
+    async def _until_closed(self, answer: Awaitable[T]) -> T:
+        limit = asyncio.timeout(0.0 if self._is_closed else None)
+        try:
+            async with limit:
+                self._waiting.add(limit)
+                return await answer
+        except TimeoutError as error:
+            raise shutting_down() from error
+        finally:
+            self._waiting.discard(limit)
 
     def entries(
         self,
