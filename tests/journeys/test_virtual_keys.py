@@ -198,6 +198,24 @@ async def test_the_tags_of_a_call_stand_beside_those_of_its_key(serve: Serve, pr
     assert [(row["tag:env"], row["requests"]) for row in usage.json["rows"]] == [("test", 1)]
 
 
+async def test_tags_without_end_make_no_sums_without_end(serve: Serve, provider: FakeProvider) -> None:
+    """A key has so many texts of them a day; what comes beyond counts for the key's own tags, another key's still for its own, and in all totals."""
+    gateway = await serve(team(configuration(provider, calls="tag_sets: 2")))
+    ada, bob = await make(gateway, "ada", tags={"env": "prod"}), await make(gateway, "bob")
+    for number in (1, 2, 3, 4, 1):
+        assert (await call(gateway, ada, headers={"x-omnillm-tags": f"run={number}"})).status == 200
+    for secret, headers in ((ada, {}), (bob, {"x-omnillm-tags": "run=9"})):
+        assert (await call(gateway, secret, headers=headers)).status == 200
+    for tag, told in (
+        ("run", [("", 3), ("1", 2), ("2", 1), ("9", 1)]),
+        ("env", [("", 1), ("prod", 6)]),
+        ("x-omnillm-tags", [("", 5), ("other", 2)]),
+    ):
+        usage = await admin(gateway, "GET", f"/admin/v1/usage?group_by=tag:{tag}")
+        assert [(row[f"tag:{tag}"], row["requests"]) for row in usage.json["rows"]] == told
+    assert await gateway.program.store.verify() == []
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -46,6 +46,7 @@ from omnillm.gateway.native.lists import NativeLists
 from omnillm.gateway.rounds import DispatchSettings
 from omnillm.gateway.sessions.dialling import Dialling
 from omnillm.gateway.settlement import Settlement
+from omnillm.gateway.tag_sets import TagSets
 from omnillm.gateway.upstream import Upstreams
 from omnillm.money import format_usd
 from omnillm.stores.store import Store
@@ -93,6 +94,7 @@ class Program:
         self.bindings = Bindings(self.store, self.clock)
         self.calendar = BudgetCalendar(scheduled_budgets(settings), self.controller.renew, self.controller.expire)
         self.drains = Drains()
+        self._tag_sets = TagSets(settings.calls.tag_sets)
         self.upstreams = Upstreams(self.clock)
         self.retention = Retention(self.store, self.clock, retention_s=settings.store.retention_s)
         self.credentials = Credentials(self.clock, self.dice)
@@ -143,6 +145,7 @@ class Program:
         quoter = make_quoter(settings)
         assert self._journal is not None
         assert self._idempotency is not None
+        self._tag_sets.most = settings.calls.tag_sets
         settlement = Settlement(
             admission=self.admission,
             journal=self._journal,
@@ -152,6 +155,7 @@ class Program:
             clock=self.clock,
             dice=self.dice,
             ended=self.ended,
+            tag_sets=self._tag_sets,
             queue_s=settings.calls.queue_s,
         )
         dispatch = Dispatch(

@@ -98,6 +98,7 @@ class CallSettings(Struct, frozen=True, kw_only=True):
     on_abort: Literal["cancel", "drain"] = "cancel"
     default_output_tokens: Positive = 1024
     default_tool_calls: Positive = 2
+    tag_sets: Positive = 1000
     idempotency: IdempotencySettings = IdempotencySettings()
 
 

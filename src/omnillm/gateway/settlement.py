@@ -16,6 +16,7 @@ from omnillm.gateway.idempotency import Claim
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.quote import Quoter
 from omnillm.gateway.refusals import refusal_error
+from omnillm.gateway.tag_sets import TagSets
 from omnillm.records import ID_RANDOM_BITS
 from omnillm.routing.target import Plan
 
@@ -34,6 +35,7 @@ class Settlement:
         clock: Clock,
         dice: Random,
         ended: EndedCalls,
+        tag_sets: TagSets,
         queue_s: float,
     ) -> None:
         self.admission = admission
@@ -44,6 +46,7 @@ class Settlement:
         self.now = clock.now
         self.wall = clock.wall
         self.ended = ended
+        self._tag_sets = tag_sets
         self._queue_s = queue_s
         self._random_bits = dice.getrandbits
         self._last_id = 0
@@ -104,6 +107,11 @@ class Settlement:
             number = self._last_id + 1 + self._random_bits(ID_RANDOM_BITS // 2)  # a step that nobody can guess, and many of which fit
         self._last_id = number
         return number.to_bytes(16).hex()  # half as long as to format it
+
+    def tags_of(self, call: Call) -> str:
+        """What the row of a call with tags says of them."""
+        caller = call.caller
+        return self._tag_sets.kept(call.tags, caller.name, caller.tags, self.day_of(call.wall))
 
     def day_of(self, wall: float) -> str:
         """UTC day, "2026-11-25"."""

@@ -1,0 +1,34 @@
+"""How many texts of tags a caller's calls may have in a day: usage is summed up by each of them, and callers choose their own.
+
+What comes beyond keeps the tags of its virtual key alone, and says so. The sums by tag stay those of the rows, and add up to the totals.
+"""
+
+from typing import Final
+
+OTHER: Final = "x-omnillm-tags=other"
+"""In the place of the tags of a call that were too many."""
+
+
+class TagSets:
+    """Counts them since the day began, or the process did."""
+
+    __slots__ = ("_day", "_seen", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        """A caller and day."""
+        self._day = ""
+        self._seen: dict[str, set[int]] = {}
+
+    def kept(self, tags: str, caller: str, own: str, day: str) -> str:
+        """The tags that a call's row has, of those that it came with. `own`: the virtual key's."""
+        if day > self._day:
+            self._day = day
+            self._seen.clear()
+        seen = self._seen.setdefault(caller, set())
+        text = hash(tags)
+        if text not in seen:
+            if len(seen) >= self.most and tags != own:
+                return f"{own},{OTHER}" if own else OTHER
+            seen.add(text)
+        return tags
