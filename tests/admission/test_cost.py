@@ -74,17 +74,18 @@ def test_a_call_costs_the_same_with_a_thousand_keys():
     assert cost_of_a_call(1000) < 1.05 * few
 
 
-def cost_of_a_release(keys, callers):
-    """In overload: all keys taken, and calls of many sizes waiting."""
+def cost_of_a_release(keys, callers, *, sizes=(200, 400), each=3):
+    """In overload: all keys taken, and calls of many sizes waiting, so many of each caller."""
     desk = Desk(
         pool(*[key(f"k{number}", max_concurrency=1, tpm=10**9) for number in range(keys)]),
         callers=tuple(caller(f"c{number}") for number in range(callers)),
+        queue_depth=each * callers,
     )
     dice = Random(1)
     out = [desk.lease() for _ in range(keys)]
-    for number in range(3 * callers):
+    for number in range(each * callers):
         case = desk.ticket(caller=f"c{number % callers}")
-        assert isinstance(desk.ask_lease(case, tokens=dice.randrange(200, 400), queue=1000.0), Wait)
+        assert isinstance(desk.ask_lease(case, tokens=dice.randrange(*sizes), queue=1000.0), Wait)
     costs = []
     for _ in range(10):
         lease = out.pop()
@@ -99,4 +100,9 @@ def cost_of_a_release(keys, callers):
 @pytest.mark.parametrize(("keys", "callers"), [(300, 4), (4, 100), (100, 30)])
 def test_in_overload_a_release_looks_at_few_keys_and_few_waiters(keys, callers):
     """Not at every key, nor for every caller that waits."""
-    assert cost_of_a_release(keys, callers) < 1.3 * cost_of_a_release(4, 4) + 90 * callers
+    assert cost_of_a_release(keys, callers) < 1.3 * cost_of_a_release(4, 4) + 60 * callers
+
+
+def test_a_wake_up_ends_with_the_last_who_can_hope():
+    """A thousand callers wait for as much: whoever comes behind one that asked in vain is not looked at."""
+    assert cost_of_a_release(4, 1000, sizes=(200, 201), each=1) < 1.1 * cost_of_a_release(4, 100, sizes=(200, 201), each=1)

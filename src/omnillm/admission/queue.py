@@ -4,11 +4,14 @@ A caller's line has a lane for each thing that can be waited for (the same targe
 provider must not hold up another that could have a different one. Between lines the one that was given the fewest tokens goes first, which
 is round-robin for calls of one size. A line that begins to wait starts level with the line served last, or where it left off, if that is
 further: nobody saves up, and nobody is owed anything for coming back.
+
+All lines stand in that order all the time, so that a wake-up costs a look at each line at most, and none at those behind whom there is
+nobody left who asks for less than was just asked for in vain.
 """
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Hashable
-from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
@@ -44,6 +47,21 @@ class Line(Generic[QuestionT]):
         self.turn = turn
 
 
+Place = tuple[int, int, Line[QuestionT]]
+"""(spent, turn, line): of no two lines are the first two the same."""
+
+
+class Lane:
+    """All who wait in lanes of one name, whoever they are."""
+
+    __slots__ = ("smallest", "waiters")
+
+    def __init__(self) -> None:
+        self.waiters = 0
+        self.smallest: float = inf
+        """None of those who are the first of their lines' asks for less."""
+
+
 class Earmarks(Protocol[AskedT_contra]):
     """Room that is kept for some of those who wait. `attempt` does not count what is kept for the one that asks."""
 
@@ -76,6 +94,11 @@ class Queue(Generic[QuestionT, AnswerT]):
         self._is_larger_vain = is_larger_vain
         self._earmarks = earmarks
         self._lines: dict[str, Line[QuestionT]] = {}
+        self._order: list[Place[QuestionT]] = []
+        """Of all lines, the next one first."""
+        self._lanes: dict[Hashable, Lane] = {}
+        self._hopeful = 0
+        """Lanes in which somebody may ask for less than was just asked for in vain."""
         self._fresh: dict[str, Line[QuestionT]] = {}
         """Lines with a head that has not been tried yet."""
         self._spent: dict[str, int] = {}
@@ -95,6 +118,13 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._turn += 1
             spent = max(self._level, self._spent.pop(waiter.caller, 0))
             line = self._lines[waiter.caller] = Line(spent, self._turn)
+            insort(self._order, (line.spent, line.turn, line))
+        everybody = self._lanes.get(waiter.lane)
+        if everybody is None:
+            everybody = self._lanes[waiter.lane] = Lane()
+        everybody.waiters += 1
+        if waiter.size < everybody.smallest:
+            everybody.smallest = waiter.size
         line.lanes.setdefault(waiter.lane, deque()).append(waiter)
         self._fresh[waiter.caller] = line
         self._next_until = min(self._next_until, waiter.until)
@@ -108,13 +138,20 @@ class Queue(Generic[QuestionT, AnswerT]):
             self._is_stirred = True
         line = self._lines[waiter.caller]
         lane = line.lanes[waiter.lane]
+        everybody = self._lanes[waiter.lane]
         lane.remove(waiter)
         if not lane:
             del line.lanes[waiter.lane]
+        elif lane[0].size < everybody.smallest:
+            everybody.smallest = lane[0].size
+        everybody.waiters -= 1
+        if not everybody.waiters:
+            del self._lanes[waiter.lane]
         if line.lanes:
             self._fresh[waiter.caller] = line
         else:
             del self._lines[waiter.caller]
+            self._displace(line)
             self._fresh.pop(waiter.caller, None)
             self._spent[waiter.caller] = line.spent
         if not self.waiters:
@@ -147,24 +184,31 @@ class Queue(Generic[QuestionT, AnswerT]):
         if self._earmarks is not None:
             self._earmarks.renew(now)
         if self._is_stirred or now >= self._wakes_at:
-            lines = list(self._lines.values())
+            order = self._order  # whoever is served, or leaves, gets another place in it
             self._wakes_at = inf
             self._is_stirred = False
         else:
-            lines = list(self._fresh.values())
-        order = [(line.spent, line.turn, line) for line in lines]
-        heapify(order)
+            order = sorted((line.spent, line.turn, line) for line in self._fresh.values())
         served: list[AnswerT | Refusal] = []
         vain: dict[Hashable, int] = {}
-        while order:
-            line = heappop(order)[2]
+        self._hopeful = len(self._lanes)
+        at = 0
+        while self._hopeful and at < len(order):
+            line = order[at][2]
             answer = self._serve_one(line, vain, now)
-            if answer is not None:
-                served.append(answer)
+            if answer is None:
+                at += 1
+                continue
+            served.append(answer)
+            if order is not self._order:
+                del order[at]
                 if line.lanes:
-                    heappush(order, (line.spent, line.turn, line))
+                    insort(order, (line.spent, line.turn, line))
         self._fresh.clear()
         return served
+
+    def _displace(self, line: Line[QuestionT]) -> None:
+        del self._order[bisect_left(self._order, (line.spent, line.turn))]
 
     def _serve_one(self, line: Line[QuestionT], vain: dict[Hashable, int], now: float) -> AnswerT | Refusal | None:
         """The first of the line's lanes whose head can be answered. `vain`: by lane, the smallest size just asked for in vain."""
@@ -179,12 +223,15 @@ class Queue(Generic[QuestionT, AnswerT]):
                     self._earmarks.keep(waiter.question, now)
                 if self._is_larger_vain:
                     vain[name] = waiter.size
+                    self._hopeful -= waiter.size <= self._lanes[name].smallest
                 continue
             if not isinstance(answer, Refusal):
                 self._level = max(self._level, line.spent)
+                self._displace(line)
                 line.spent += max(1, waiter.size)
                 self._turn += 1
                 line.turn = self._turn
+                insort(self._order, (line.spent, line.turn, line))
             self.leave(waiter.case_id)
             return answer
         return None
