@@ -130,6 +130,10 @@ def soft(text: str) -> str:
     return text.replace("hard: true", "hard: false")
 
 
+def without_budgets(text: str) -> str:
+    return text.partition("budgets:")[0] + f"virtual_keys: [{{name: journey, key: {VIRTUAL_KEY}}}]\n"
+
+
 async def test_converse_and_its_stream(talk: Do, fake: FakeProvider) -> None:
     """Bodies go untouched, signed or with an API key; a profile's ARN and colons arrive as one segment; the ledger is the invoice."""
     ledger = 0
@@ -153,8 +157,7 @@ async def test_converse_and_its_stream(talk: Do, fake: FakeProvider) -> None:
 async def test_invoke_model_and_its_stream(talk: Do, fake: FakeProvider) -> None:
     """Claude's own words to the last space; counts in the header and in the last chunk; the ledger is the invoice."""
     bedrock = await talk()
-    guardrail = {"guardrailIdentifier": "gr-1", "guardrailVersion": "1", "trace": "ENABLED"}
-    whole = await bedrock.ask("invoke_model", modelId=CLAUDE, body=INVOKED, **guardrail)
+    whole = await bedrock.ask("invoke_model", modelId=CLAUDE, body=INVOKED)
     assert json.loads(whole["body"])["content"][0]["type"] == "thinking"
     assert whole["contentType"] == "application/json"
     assert whole["ResponseMetadata"]["HTTPHeaders"]["x-amzn-bedrock-output-token-count"] == str(
@@ -165,7 +168,6 @@ async def test_invoke_model_and_its_stream(talk: Do, fake: FakeProvider) -> None
     assert events[0]["type"] == "message_start"
     assert events[-1]["amazon-bedrock-invocationMetrics"]["cacheReadInputTokenCount"] == 2
     assert [logged.body for logged in fake.log] == [INVOKED.encode()] * 2
-    assert fake.log[0].headers[b"x-amzn-bedrock-guardrailidentifier"] == b"gr-1"
     await bedrock.gateway.agrees_with(fake)
     request, _ = await bedrock.gateway.last()
     assert (request.protocol, request.model, request.is_stream) == ("bedrock_invoke", f"bedrock/{CLAUDE}", True)
@@ -201,6 +203,18 @@ async def test_models_of_other_words_go_through_unread(talk: Do, fake: FakeProvi
     assert {logged.body.decode() for logged in fake.log[:4]} == {body}
     assert {logged.key for logged in fake.log} == {SIGNED}
     await bedrock.gateway.agrees_with(fake)
+
+
+async def test_a_guardrail_of_a_header_is_for_who_has_no_budget(talk: Do, fake: FakeProvider) -> None:
+    """It is paid apart, and nobody says what it costs: whoever has a budget asks by Converse, where it has a price."""
+    guardrail = {"guardrailIdentifier": "gr-1", "guardrailVersion": "1", "trace": "ENABLED"}
+    bedrock = await talk()
+    code, status, message = await bedrock.refused("invoke_model", modelId=CLAUDE, body=INVOKED, **guardrail)
+    assert (code, status, "x-amzn-bedrock-guardrailidentifier" in message) == ("ValidationException", 400, True)
+    assert fake.log == []
+    free = await talk(edit=without_budgets)
+    await free.ask("invoke_model", modelId=CLAUDE, body=INVOKED, **guardrail)
+    assert fake.log[0].headers[b"x-amzn-bedrock-guardrailidentifier"] == b"gr-1"
 
 
 async def test_what_cannot_be_bounded_takes_no_part_in_a_hard_budget(talk: Do, fake: FakeProvider) -> None:
@@ -256,7 +270,7 @@ async def test_refusals_are_raised_by_the_services_own_names(talk: Do, fake: Fak
     assert (code, status, "alternate" in message) == ("ValidationException", 400, True)
     fake.enqueue(Fault.status(429))
     assert (await bedrock.refused("converse", modelId=NOVA, messages=said()))[:2] == ("ThrottlingException", 429)
-    unpriced = await talk(edit=lambda text: text.partition("budgets:")[0] + f"virtual_keys: [{{name: journey, key: {VIRTUAL_KEY}}}]\n")
+    unpriced = await talk(edit=without_budgets)
     fake.enqueue(Fault.status(404))
     assert (await unpriced.refused("converse", modelId="nothing.v1:0", messages=said()))[:2] == ("ResourceNotFoundException", 404)
 

@@ -531,11 +531,29 @@ async def test_library_reads_event_streams_of_models_that_go_through_unread(clou
             await library.primitive_call(asked)
 
 
-async def test_guardrail_passes_and_is_told(gateway: Running, cloud_provider: FakeProvider) -> None:
-    """A client of any protocol can name Bedrock's guardrail."""
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_guardrail_passes_and_is_paid(serve: Serve, cloud_provider: FakeProvider, *, is_stream: bool) -> None:
+    """A client of any protocol can name Bedrock's guardrail. Nobody reports its fee: a call pays what is configured, on top of its tokens."""
+    gateway = await serve(configuration(cloud_provider).replace("max_output: 4000", "max_output: 4000, per_tool: {guardrail: 0.002}"))
     guardrail = {"guardrailIdentifier": "gr-1", "guardrailVersion": "1"}
-    assert (await put(gateway, "nova", more={"guardrailConfig": guardrail})).is_answer
+    assert (await put(gateway, "nova", more={"guardrailConfig": guardrail}, is_stream=is_stream)).is_answer
     assert json.loads(cloud_provider.log[0].body)["guardrailConfig"] == guardrail
+    ledger, settled, reserved = await gateway.books()
+    assert ledger == settled == cloud_provider.invoice.total_nanousd + 2_000_000
+    assert reserved == 0
+
+
+async def test_a_guardrail_without_a_price_is_for_who_has_no_budget(serve: Serve, cloud_provider: FakeProvider) -> None:
+    """With one, an administrator is told what to add; without, it costs what its tokens do, and no other tool's fee."""
+    more = {"guardrailConfig": {"guardrailIdentifier": "gr-1", "guardrailVersion": "1"}}
+    text = configuration(cloud_provider).replace("max_output: 4000", "max_output: 4000, per_tool: {web_search: 0.01}")
+    refused = await put(await serve(text), "nova", more=more)
+    assert (refused.status, refused.error["code"], "tools=guardrail" in refused.error["message"]) == (402, "price_unknown", True)
+    assert cloud_provider.log == []
+    free = await serve(text.replace("hard: true", "hard: true, scope: named"))
+    assert (await put(free, "nova", more=more)).is_answer
+    await free.program.store.flush()
+    assert (await free.books())[0] == cloud_provider.invoice.total_nanousd
 
 
 async def test_slow_and_split_event_streams_are_whole(gateway: Running, cloud_provider: FakeProvider) -> None:

@@ -23,11 +23,13 @@ def make_prices(settings: Settings) -> PriceBook:
 
 def make_quoter(settings: Settings) -> Quoter:
     calls = settings.calls
+    apart = frozenset(name.encode() for endpoint in configured.endpoints(settings).values() for name in endpoint.apart_fields)
     return Quoter(
         make_prices(settings),
         default_output_tokens=calls.default_output_tokens,
         default_tool_calls=calls.default_tool_calls,
         unknown=settings.pricing.unknown,
+        apart_fields=apart,
     )
 
 

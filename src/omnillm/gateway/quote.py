@@ -15,7 +15,7 @@ from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.sessions.turns import LONGEST_CONTEXT, turn_bound
 from omnillm.pricing.cost import NO_UNITS, Price, Units, bound
 from omnillm.pricing.estimate import prompt_tokens
-from omnillm.pricing.terms import PLAIN
+from omnillm.pricing.terms import PLAIN, has_tools
 from omnillm.protocols.extras import Served
 from omnillm.protocols.priced import served_tier
 from omnillm.protocols.protocol import Members, Protocol, RequestPeek
@@ -61,9 +61,13 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return Usage(characters=characters) if characters and price.character else None
 
     def completed(self, target: tuple[str, str], price: Price, usage: Usage) -> Usage:
-        """The usage of a reply, completed by what only the request tells: the searches of Chat Completions, where they are paid apart."""
+        """The usage of a reply, completed by what only the request tells: the searches of Chat Completions, where they are paid apart.
+
+        And Bedrock's guardrails; neither where its price is not known.
+        """
         calls = self.extras[target].untold_calls if target in self.extras else 0
-        return replace(usage, tool_calls=calls) if calls and not (usage.tool_calls or price.request) else usage
+        is_paid = calls and not (usage.tool_calls or price.request) and has_tools(price.version)
+        return replace(usage, tool_calls=calls) if is_paid else usage
 
     def bounds(self, target: tuple[str, str], price: Price) -> tuple[int, int, Units]:
         """(tokens of prompt and of completion, units) that an attempt at this target can take at most."""
@@ -86,8 +90,18 @@ FREE = Quote(is_charged=False)
 class Quoter:
     """Quotes calls; `unknown` is what happens without a price: refuse_if_budgeted, refuse or allow."""
 
-    def __init__(self, prices: PriceBook, *, default_output_tokens: int, default_tool_calls: int, unknown: str) -> None:
+    def __init__(
+        self,
+        prices: PriceBook,
+        *,
+        default_output_tokens: int,
+        default_tool_calls: int,
+        unknown: str,
+        apart_fields: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """`apart_fields`: of a request's head, that ask for what is paid apart, at a price that nobody knows."""
         self.prices = prices
+        self._apart_fields = apart_fields
         self._default_output_tokens = default_output_tokens
         self._default_tool_calls = default_tool_calls
         self._unknown = unknown
@@ -121,6 +135,8 @@ class Quoter:
             return self._quote_session(call, plan) if call.operation == REALTIME else (FREE, plan.pairs)
         if (call.caller.budgets or call.caller.models) and has_ambiguous_body(call):
             raise BadRequest("A member stands twice in the body, or in odd letters; what is asked must be sure.", code="repeated_member")
+        if self._apart_fields and call.caller.budgets and not self._apart_fields.isdisjoint(call.headers):
+            raise self._paid_apart(call)
         if bridge is None:
             text = call.outline or call
             estimate, prompt_bound = _weigh(call.protocol, text.members, len(call.body) - len(text.body))
@@ -151,6 +167,14 @@ class Quoter:
             is_paid_by_piece=not (call.protocol.family or (extras and any(each.goes_on for each in extras.values()))),
         )
         return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.pairs)
+
+    def _paid_apart(self, call: Call) -> BadRequest:
+        named = b", ".join(sorted(self._apart_fields & call.headers.keys())).decode()
+        return BadRequest(
+            f"The call has a budget, and what the header {named} asks for is paid apart: ask by the body instead, in an operation whose "
+            "body can say it.",
+            code="unbounded_cost",
+        )
 
     def _with_capped_tools(
         self, call: Call, plan: Plan, bridge: Bridge | FamilyBridge | None

@@ -33,3 +33,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 PLAIN = Terms()
+
+
+def has_tools(version: str) -> bool:
+    """Whether the price of this version is one of tools that were named."""
+    return ";tools=" in version

@@ -10,7 +10,7 @@ import msgspec
 
 from omnillm.protocols.extras import UNCAPPED_TOOL, Asked
 from omnillm.protocols.members import repeats_a_name
-from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_model_fields, read_tools
+from omnillm.protocols.priced_converse import MODEL_FIELDS, TOOL_CONFIG, read_guardrail, read_model_fields, read_tools
 from omnillm.protocols.protocol import Members
 
 ANTHROPIC_TURNS: Final = 11
@@ -256,6 +256,7 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
     "bedrock_converse": {
         "serviceTier": _tier_under("type", frozenset({"", "default"})),
         "performanceConfig": _tier_under("latency", frozenset({"", "standard"})),
+        "guardrailConfig": read_guardrail,
         MODEL_FIELDS: read_model_fields,
         TOOL_CONFIG: read_tools,
     },

@@ -7,7 +7,7 @@ from omnillm.protocols.protocol import Members
 
 MODEL_FIELDS: Final = "additionalModelRequestFields"
 TOOL_CONFIG: Final = "toolConfig"
-CONVERSE_PRICED: Final = frozenset({"performanceConfig", "serviceTier", "promptVariables"})
+CONVERSE_PRICED: Final = frozenset({"guardrailConfig", "performanceConfig", "serviceTier", "promptVariables"})
 """`promptVariables` fill a prompt that is kept at AWS: how long it is, the body does not show."""
 _BOUNDED_FIELDS: Final = frozenset(
     {"thinking", "reasoning_config", "reasoningConfig", "top_k", "topK", "anthropic_beta", "anthropic_version", "output_config"}
@@ -30,6 +30,14 @@ def read_model_fields(asked: Asked, value: Any, _: Members) -> None:
     for field in (value or {}).items():
         if not is_bounded_field(field):
             asked.refuse(f"{MODEL_FIELDS}.{field[0]}")
+
+
+def read_guardrail(asked: Asked, value: Any, _: Members) -> None:
+    """AWS charges a guardrail by its policies and the text that they read; neither is in the call, so its price is that of a call."""
+    if value is not None:
+        asked.tools.add("guardrail")
+        asked.calls += 1
+        asked.untold_calls += 1
 
 
 def read_tools(asked: Asked, value: Any, _: Members) -> None:

@@ -218,6 +218,7 @@ BEDROCK = Endpoint(
         "x-amzn-bedrock-service-tier": frozenset({"default"}),
         "x-amzn-bedrock-performanceconfig-latency": frozenset({"standard"}),
     },
+    apart_fields=("x-amzn-bedrock-guardrailidentifier",),
     own_protocols=(BEDROCK_CONVERSE, BEDROCK_INVOKE),
     own_path=_own_path,
     read_usage=read_usage,

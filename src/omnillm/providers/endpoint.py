@@ -116,6 +116,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Header fields of the client that mean something here alone."""
     dearer_fields: Mapping[str, frozenset[str]] = {}
     """Header fields of the client that change the price, each with the words that do not."""
+    apart_fields: tuple[str, ...] = ()
+    """Header fields of the client that ask for what is paid apart, and of which the ledger does not know the price."""
     own_protocols: tuple[str, ...] = ()
     """Those that its clients can speak at `own_path`, whatever `protocol:` pins. Only what is in `protocols` is translated into."""
     own_path: "Callable[[Endpoint, str], OwnPath | None] | None" = None

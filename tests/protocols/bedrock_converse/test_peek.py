@@ -88,7 +88,10 @@ def test_documents_and_videos_weigh_what_they_can(kind: str, media: dict[str, An
         ({"additionalModelRequestFields": {"inferenceConfig": {"maxTokens": 9}}}, "additionalModelRequestFields.inferenceConfig"),
         ({"additionalModelRequestFields": {"tools": [{"type": "web_search_20250305"}]}}, "additionalModelRequestFields.tools"),
         ({"toolConfig": {"tools": [{"toolSpec": {"name": "systemTool"}}]}}, ""),
-        ({"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}}, "the tool systemTool"),
+        (
+            {"toolConfig": {"tools": [{"systemTool": {"name": "nova_grounding"}}]}},
+            "the tool systemTool (no member caps what it costs: leave it out)",
+        ),
         ({"promptVariables": {"x": {"text": "y"}}}, "promptVariables"),
     ],
 )
