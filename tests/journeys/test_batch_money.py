@@ -302,6 +302,7 @@ async def test_geminis_requests_are_bounded_in_the_body(provider: FakeProvider) 
         line()[:-1] + b', "body": {"model": "fake-small", "messages": []}}',
         b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "fake-small", "model": "fake-large", "messages": []}}',
         line(body={**CHAT, "n": "three"}),
+        line(url="/v1/responses", body={"model": "gpt-5-mini", "input": "x", "max_output_tokens": 20, "tools": [{"type": "web_search"}]}),
     ],
 )
 async def test_what_has_no_bound_is_refused_under_a_hard_budget(provider: FakeProvider, content: bytes) -> None:
