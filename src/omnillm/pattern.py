@@ -1,6 +1,7 @@
 """Patterns of model names: `*` stands for any run of characters, everything else for itself."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 class Pattern:
@@ -29,8 +30,11 @@ class Pattern:
         return True
 
 
+_compiled = lru_cache(maxsize=4096)(Pattern)
+
+
 def matches(pattern: str, name: str) -> bool:
-    return Pattern(pattern).matches(name)
+    return _compiled(pattern).matches(name)
 
 
 def is_pattern(text: str) -> bool:
