@@ -9,7 +9,7 @@ import pytest
 from omnillm.errors import Forbidden, UnknownModel
 from omnillm.routing.router import Router
 from omnillm.routing.target import Route, Target
-from omnillm.spelling import Spellings, nearest
+from omnillm.spelling import Spellings, hint, nearest
 
 MANY = {
     "numbered": [f"model-{number:04}" for number in range(5000)],
@@ -88,3 +88,18 @@ def test_an_unknown_model_is_told_the_nearest_that_its_caller_may_ask_for() -> N
             router.plan("modle-4999", protocol="openai_chat")
 
     assert steps(ask) < 1000
+
+
+def test_the_nearest_name_is_found_in_any_case():
+    """And none when nothing is close."""
+    assert nearest("RMP", ["rpm", "label"]) == "rpm"
+    assert nearest("zzz", ["rpm", "label"]) is None
+    assert nearest("x" * 100_000, ["x" * 100_000]) == "x" * 100_000
+
+
+def test_a_hint_lists_the_valid_names_only_when_they_are_few():
+    """Nobody reads a thousand models."""
+    assert hint("rmp", ["rpm"]) == "; did you mean rpm?"
+    assert hint("zzz", ["rpm", "label"]) == "; valid: rpm, label"
+    assert hint("zzz", [f"m{number}" for number in range(100)]) == ""
+    assert hint("zzz", []) == ""
