@@ -183,12 +183,7 @@ class Queue(Generic[QuestionT, AnswerT]):
         """One round. Whoever leaves the queue in it may make room for others, which the next round finds."""
         if self._earmarks is not None:
             self._earmarks.renew(now)
-        if self._is_stirred or now >= self._wakes_at:
-            order = self._order  # whoever is served, or leaves, gets another place in it
-            self._wakes_at = inf
-            self._is_stirred = False
-        else:
-            order = sorted((line.spent, line.turn, line) for line in self._fresh.values())
+        order = self._to_ask(now)
         served: list[AnswerT | Refusal] = []
         vain: dict[Hashable, int] = {}
         self._hopeful = len(self._lanes)
@@ -204,8 +199,19 @@ class Queue(Generic[QuestionT, AnswerT]):
                 del order[at]
                 if line.lanes:
                     insort(order, (line.spent, line.turn, line))
+        if order is self._order and at == len(order):
+            for name, size in vain.items():
+                self._lanes[name].smallest = size  # nobody was left out, so whoever asks for less has been served
         self._fresh.clear()
         return served
+
+    def _to_ask(self, now: float) -> list[Place[QuestionT]]:
+        """The lines of this round: all of them, in the list in which whoever is served, or leaves, changes place; or the fresh ones."""
+        if not self._is_stirred and now < self._wakes_at:
+            return sorted((line.spent, line.turn, line) for line in self._fresh.values())
+        self._wakes_at = inf
+        self._is_stirred = False
+        return self._order
 
     def _displace(self, line: Line[QuestionT]) -> None:
         del self._order[bisect_left(self._order, (line.spent, line.turn))]

@@ -150,9 +150,9 @@ class Quoter:
             for body in sent[1:]:
                 estimate, prompt_bound = _heavier((estimate, prompt_bound), _weigh(body.protocol, body.members))
                 peek = _wider(peek, body.peek)
-        tool_caps = None
+        caps = None
         if extras and call.caller.budgets and not call.protocol.family:
-            extras, tool_caps = self._with_capped_tools(call, plan, bridge)
+            extras, caps = self._with_capped_tools(call, plan, bridge)
         cap = peek.output_cap
         output = (cap or self._default_output_tokens) * peek.n
         needs_price = call.caller.budgets or self._unknown == "refuse"
@@ -163,7 +163,7 @@ class Quoter:
             choices=peek.n,
             uncapped_choices=peek.n if cap is None and needs_price else 0,
             extras=extras,
-            tool_caps=tool_caps,
+            tool_caps=caps,
             is_paid_by_piece=not (call.protocol.family or (extras and any(each.goes_on for each in extras.values()))),
         )
         return self._bounded(call, plan.targets, quote, bridge) if needs_price else (quote, plan.pairs)
