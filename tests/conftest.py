@@ -4,23 +4,42 @@ import gc
 import logging
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.soak import rounds
+from tests.workers import Workers
 
+MEMORY, ROOM = Path("/dev/shm"), 1 << 30
+"""Where a file is in memory, and bytes that must be free there."""
 SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+")
 """How provider keys, virtual keys and admin keys of the tests begin, and what stands for headers, peppers and prompts."""
 
 
-def pytest_configure():
+def pytest_addoption(parser):
+    parser.addoption("--workers", type=int, default=0, metavar="N", help="fork N processes that share what was collected, and its tests")
+
+
+def pytest_configure(config):
+    if config.option.workers:
+        config.pluginmanager.register(Workers(config.option.workers), "workers")
     # Every client of an SDK reads the roots that it trusts, 25 ms a time for all that the system has. The tests speak TLS with roots of their own.
     os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
+    keep_files_in_memory()
     # The machine is shared: how long an example takes says nothing about the code.
     settings.register_profile("shared", max_examples=rounds(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("shared")
     logging.getLogger("omnillm").setLevel(logging.DEBUG)  # what is not shown by default is looked at too
+
+
+def keep_files_in_memory():
+    """The ledgers of tests are synced thousands of times; the promises of a disk are none of ours. Who has named a place keeps it."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None  # it is looked for once
 
 
 @pytest.hookimpl(wrapper=True)
@@ -30,7 +49,6 @@ def pytest_collection():
     try:
         return (yield)
     finally:
-        gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
         gc.enable()
@@ -46,6 +64,13 @@ def pytest_runtest_makereport(item, call):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} logged or printed a secret: {', '.join(sorted(told))}"
     return report
+
+
+@pytest.fixture(scope="session")
+def testrun_uid(request, testrun_uid):
+    """pytest-xdist's, or that of our own workers."""
+    workers = request.config.pluginmanager.getplugin("workers")
+    return workers.run if workers else testrun_uid
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,10 @@ def test_every_method_is_its_classs() -> None:
     """`Engine.serve` and its like."""
     classes: dict[str, set[str]] = {}
     for path in SOURCE.rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
+        source = path.read_text()
+        if not any(cls in source for cls, _ in MEMBERS):
+            continue  # parsing takes the most time
+        for node in ast.parse(source).body:
             if isinstance(node, ast.ClassDef):
                 classes.setdefault(node.name, set()).update(members(node))
     assert len(MEMBERS) >= 5

@@ -18,6 +18,7 @@ Raised = tuple[str, int, str]
 CLASSES: Mapping[str, type[errors.OmniError]] = {
     name: each for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, errors.OmniError)
 }
+MADE = {*CLASSES, "Refusal", "Failure"}
 WITHOUT_CODE = {"CallerFault", "Refused", "ProtocolError", "NotSent", "StaleConnection", "Defect"}
 """Never raised as such, or never told: before content every loss is `upstream_failed`, and a defect is an OmniError to whoever meets it."""
 OF_STATUS = {400: "BadRequest", 402: "BudgetExceeded", 404: "UnknownModel", 429: "RateLimited", 503: "NoAvailableKey"}
@@ -33,14 +34,13 @@ def constants(node: ast.expr | None, kind: type) -> set:
 
 @cache
 def calls() -> list[tuple[str, dict[str | None, ast.expr]]]:
-    """Name and keywords of every call in the package, but for the fake provider's."""
-    nodes = (
-        node for path in SRC.rglob("*.py") if "testing" not in path.relative_to(SRC).parts for node in ast.walk(ast.parse(path.read_text()))
-    )
+    """Name and keywords of every call in the package that makes an error or a refusal, but for the fake provider's."""
+    sources = [path.read_text() for path in SRC.rglob("*.py") if "testing" not in path.relative_to(SRC).parts]
+    nodes = (node for source in sources if any(name in source for name in MADE) for node in ast.walk(ast.parse(source)))
     return [
         (node.func.id, {keyword.arg: keyword.value for keyword in node.keywords})
         for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MADE
     ]
 
 

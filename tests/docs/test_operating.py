@@ -28,6 +28,7 @@ from omnillm.testing import FakeProvider
 
 PAGE = ROOT / "docs/operating.md"
 LOGGERS = {"log", "_log", "LOG", "logger"}
+LEVELS = {"warning", "error", "exception"}
 ADMIN_KEY = "admin-key-0123456789"
 CONFIG = """
 server: {{port: {port}, auth: none, admin_key: {admin_key}}}
@@ -39,11 +40,14 @@ models: {{fast: {{targets: [openai/gpt-4.1-mini]}}}}
 
 def messages() -> Iterator[str]:
     """The warnings and errors that the package logs, with `...` for what is filled in; a trace is none of it."""
-    for path in Path(omnillm.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    sources = [path.read_text() for path in Path(omnillm.__file__).parent.rglob("*.py")]
+    for source in sources:
+        if not any(logger in source for logger in LOGGERS) or not any(level in source for level in LEVELS):
+            continue  # parsing takes the most time
+        for node in ast.walk(ast.parse(source)):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=level), args=[ast.Constant(value=str(text)), *_]) if (
-                    name in LOGGERS and level in {"warning", "error", "exception"}
+                    name in LOGGERS and level in LEVELS
                 ):
                     yield re.sub(r"%[a-z]", "...", text.removesuffix(":\n%s")).replace("%%", "%")
 
