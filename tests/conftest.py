@@ -55,6 +55,17 @@ def pytest_collection():
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    """What the tests of a file have left behind is looked for when they are over. What remains stays: a test that asks for the collector has its own to look through."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            gc.collect()
+            gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """The report of a phase, failed when what was captured in it tells a secret."""
     report = yield

@@ -1,13 +1,13 @@
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.pattern import Pattern, is_allowed
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("pattern", "name", "expected"),
     [
         ("claude-*", "claude-haiku", True),

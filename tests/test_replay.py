@@ -109,7 +109,7 @@ def test_text_bodies_are_cleaned_both_ways() -> None:
     assert whole.body == TextBody('{"password":"<redacted:password>"}')
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "cleaned"),
     [
         (BinaryBody(b"\x00\x01"), TextBody("<redacted:body_blob>")),

@@ -4,6 +4,7 @@ from itertools import permutations
 
 import pytest
 from tests.admission.desk import Desk, budget, caller, key, pool
+from tests.in_turn import in_turn
 
 from omnillm.admission.asks import Lease, Ticket, Wait
 from omnillm.outcome import Outcome, Verdict
@@ -38,7 +39,7 @@ CLOSES = {
 }
 
 
-@pytest.mark.parametrize("order", [*permutations(["release", "settle", "cancel"]), *permutations(["release", "settle"])], ids="-".join)
+@in_turn("order", [*permutations(["release", "settle", "cancel"]), *permutations(["release", "settle"])], ids="-".join)
 def test_in_every_order_each_thing_is_given_back_once(order):
     """And twice over changes nothing more."""
     desk, case, lease = full_desk()

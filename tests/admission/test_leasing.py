@@ -2,6 +2,7 @@
 
 import pytest
 from tests.admission.desk import Desk, key, pool
+from tests.in_turn import in_turn
 
 from omnillm.admission.asks import BreakerConfigured, Lease, Refusal, Wait
 from omnillm.outcome import FAILOVERS, RETRIES, Verdict
@@ -44,7 +45,7 @@ def test_a_target_whose_provider_is_not_configured_is_skipped():
     assert desk.ask_lease(targets=()) == Refusal(case_id="case-3", code="no_key_serves_model", status=503)
 
 
-@pytest.mark.parametrize("verdict", sorted(FAILOVERS))
+@in_turn("verdict", sorted(FAILOVERS))
 def test_a_failover_has_another_key_and_never_the_same_again(verdict):
     """Each key once; then the caller answers with its last error."""
     desk = Desk(pool(key("a"), key("b"), key("c")))
@@ -58,7 +59,7 @@ def test_a_failover_has_another_key_and_never_the_same_again(verdict):
     assert desk.ask_lease(case, tried=tried, queue=60.0) == Refusal(case_id=case, code="all_keys_tried", status=503)
 
 
-@pytest.mark.parametrize("verdict", sorted(RETRIES))
+@in_turn("verdict", sorted(RETRIES))
 def test_a_retry_prefers_another_key_and_has_the_same_rather_than_none(verdict):
     """A fault of the provider is no reason to leave its only key for good."""
     desk = Desk(pool(key("a"), key("b")))

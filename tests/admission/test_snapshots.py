@@ -2,6 +2,7 @@
 
 import pytest
 from tests.admission.desk import Desk, budget, key, pool
+from tests.in_turn import in_turn
 
 from omnillm.admission.asks import BudgetSnapshot, ModelLimits
 from omnillm.outcome import Headroom, Verdict
@@ -29,7 +30,7 @@ def test_what_a_key_has_under_way_and_used():
     assert (desk.key().rpm_used, desk.key().tpm_used) == (0, 0)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("verdict", "count", "state", "cool_down_s", "failure_cool_down_s"),
     [
         (Verdict.KEY_DEAD, 1, "dead", 0.0, 60.0),

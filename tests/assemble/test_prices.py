@@ -1,6 +1,6 @@
 """Where a provider's models run is part of their price: regions of Vertex AI, OpenAI's regional hosts."""
 
-import pytest
+from tests.in_turn import in_turn
 
 from omnillm.assemble.prices import make_prices
 from omnillm.config.load import parse
@@ -18,7 +18,7 @@ def price(provider: str, model: str, more: str = ""):
     return prices, prices.find(("p", model))
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("provider", "model", "usd_micros", "place"),
     [
         (VERTEX + "global", "claude-sonnet-4-5@20250929", 3_000_000, ""),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 from tests.postgres import GUARDED
 
 from omnillm.assemble.prices import make_catalog
@@ -89,7 +90,7 @@ def test_usage_for_programs(run, ledger):
     assert [(line["model"], line["cost_usd"]) for line in lines] == [("'=cmd()\x07", "0"), ("fast", "0.0005568")]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("name", "cell"),
     [
         ("=1+1", "'=1+1"),

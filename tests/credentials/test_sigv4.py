@@ -2,12 +2,12 @@
 
 import calendar
 
-import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.clock import Clock
 from omnillm.credentials.aws import signed
@@ -35,7 +35,7 @@ VECTORS = {
 }
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@in_turn("name", VECTORS)
 def test_published_vector_is_met(name: str) -> None:
     """AWS's own test suite, at its own moment."""
     method, query, headers, body, expected = VECTORS[name]

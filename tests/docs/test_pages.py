@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from tests.docs.pages import PAGES, ROOT, blocks, headings, prose
 from tests.in_turn import in_turn
 
@@ -38,7 +37,7 @@ def test_every_public_name_stands_on_a_page() -> None:
     assert set(omnillm.__all__) <= words
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")], ids=lambda page: page.name)
+@in_turn("page", [page for page in PAGES if blocks(page, "yaml")], ids=lambda page: page.name)
 def test_configurations_are_valid(page: Path) -> None:
     """Every YAML block is one, or becomes one with a provider."""
     for block in blocks(page, "yaml"):

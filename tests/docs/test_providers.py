@@ -2,9 +2,9 @@
 
 import re
 
-import pytest
 from scripts.provider_table import PAGE, page
 from tests.docs.pages import ROOT, blocks, names, rows
+from tests.in_turn import in_turn
 
 from omnillm.config.describe import describe
 from omnillm.config.load import parse
@@ -13,7 +13,7 @@ from omnillm.providers.kinds import KINDS
 PAGES = sorted((ROOT / "docs/providers").glob("*.md"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@in_turn("page", PAGES, ids=lambda page: page.stem)
 def test_every_configuration_on_a_page_is_one(page) -> None:
     """Each block is read as the file would be, its variables set, and its providers can be described."""
     for block in blocks(page, "yaml"):

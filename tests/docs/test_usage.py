@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import msgspec
-import pytest
 from msgspec.structs import FieldInfo, fields
 from tests.docs.pages import ROOT, USAGE, blocks, names, rows, section
+from tests.in_turn import in_turn
 
 import omnillm
 from omnillm.admission.asks import BudgetSnapshot, KeySnapshot
@@ -86,7 +86,7 @@ def told_default(cell: str, field: FieldInfo) -> object:
     return read
 
 
-@pytest.mark.parametrize("name", SECTIONS)
+@in_turn("name", SECTIONS)
 def test_every_key_is_told_with_its_default(name: str) -> None:
     """A section's tables have the section's keys, all of them, with their defaults, and no other."""
     told = {names(cells[0])[0]: cells[1] for cells in rows(section(USAGE, name), "key")}

@@ -53,7 +53,7 @@ def test_every_name_is_a_format() -> None:
     assert {each.value for each in WireFormat} == {name for name in FORMATS if not name.startswith("canonical_")}
 
 
-@pytest.mark.parametrize("name", EMBEDDING_FORMATS)
+@in_turn("name", EMBEDDING_FORMATS)
 def test_an_embedding_survives_its_format(name: str) -> None:
     """Said and read again it is the same, request and reply; Cohere alone must be told what it is for."""
     emitted = emit_api_request(name, ONE)
@@ -106,7 +106,7 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize(("case", "told"), LOSSES.items())
+@in_turn(("case", "told"), LOSSES.items())
 def test_what_a_format_cannot_say_is_told(case: tuple[str, str], told: tuple[str, str]) -> None:
     """And so is every member that only the client's own format has."""
     name, member = case
@@ -122,7 +122,7 @@ def test_a_batch_of_unlike_requests_is_not_translated() -> None:
         parse_api_request("gemini_batch_embed_contents", json.dumps({"requests": requests}).encode(), model="m")
 
 
-@pytest.mark.parametrize("name", RERANK_FORMATS)
+@in_turn("name", RERANK_FORMATS)
 def test_a_ranking_survives_its_format(name: str) -> None:
     """Request and reply; Cohere's counts search units instead of tokens."""
     request = parse_api_request(name, emit_api_request(name, RANKING).value)
@@ -185,7 +185,7 @@ def after(chunk: bytes) -> bytes:
     return b"RIFF\0\0\0\0WAVEJUNK" + len(chunk).to_bytes(4, "little") + chunk + b"\0" * (len(chunk) % 2) + wav(8_000, 1)[12:]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("opening", "size", "most"),
     [
         (wav(16_000, 2), 16_000 * 2 * 2, 2_000),
@@ -257,7 +257,7 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "request_", "path", "accept"), REQUESTS)
+@in_turn(("name", "request_", "path", "accept"), REQUESTS)
 def test_a_request_becomes_an_exchange(name: str, request_: object, path: str, accept: str) -> None:
     """Its URL, and what it accepts by its format; a file is in a form."""
     sent = emit_transport_request(name, request_, base_url="https://host/v1/")

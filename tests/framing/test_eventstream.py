@@ -8,6 +8,7 @@ import pytest
 from botocore.eventstream import EventStreamBuffer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.errors import UpstreamLost
 from omnillm.framing.eventstream import EventStreamReader, Kind, Message, Value, event, exception, write_message
@@ -121,7 +122,7 @@ MALFORMED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", MALFORMED)
+@in_turn("name", MALFORMED)
 def test_a_malformed_message_with_right_checksums_is_an_error(name):
     """Lengths and kinds that make no sense are the provider's fault, never an exception of ours."""
     raw = write_message(Message(headers={"a": Value(Kind.TEXT, "hi")}, payload=b"{}"))

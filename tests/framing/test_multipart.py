@@ -113,7 +113,7 @@ def test_the_boundary_is_read(content_type, boundary):
     assert read_boundary(content_type) == boundary
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "content_type",
     [
         "application/json",

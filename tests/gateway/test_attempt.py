@@ -50,7 +50,7 @@ def test_a_failure_that_tells_its_usage_costs_it_unless_it_lies(tokens: int, is_
     assert attempt().charge(outcome, 200, QUOTE) == ((cost(Usage(input=30), PRICE), False) if is_exact else (QUOTE.amount_nanousd, True))
 
 
-@pytest.mark.parametrize("status", [400, 429, 500, 529])
+@in_turn("status", [400, 429, 500, 529])
 def test_an_answer_that_was_an_error_is_free(status: int) -> None:
     """No provider bills an error that it answered."""
     assert attempt().charge(Outcome(verdict=Verdict.SERVER_FAULT), status, QUOTE) == (0, False)
@@ -63,7 +63,7 @@ def test_what_was_not_sent_or_has_no_price_costs_nothing() -> None:
     assert attempt().charge(Outcome(verdict=Verdict.ABORTED), 0, FREE) == (0, False)
 
 
-@pytest.mark.parametrize(("observed", "output"), [(0, ABORT_SLACK_TOKENS), (10, 10 + ABORT_SLACK_TOKENS), (49, 50), (10_000, 50)])
+@in_turn(("observed", "output"), [(0, ABORT_SLACK_TOKENS), (10, 10 + ABORT_SLACK_TOKENS), (49, 50), (10_000, 50)])
 def test_a_stream_that_the_client_left_is_charged_for_what_was_seen(observed: int, output: int) -> None:
     """A byte is at least a token, some more may be under way; never beyond the cap."""
     assert attempt(observed=observed).charge(Outcome(verdict=Verdict.ABORTED), 200, QUOTE) == (bound(100, output, PRICE), True)

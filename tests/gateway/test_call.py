@@ -62,7 +62,7 @@ def test_what_is_no_json_object_is_a_400(body: bytes) -> None:
     assert "request body" in refused.value.message
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "words"),
     [
         (b"", "The request body is empty."),
@@ -180,7 +180,7 @@ HOST = Wording(
 )
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "sent"),
     [
         (b'{"model":"fast", "messages":[]}', None),

@@ -72,7 +72,7 @@ def test_both_hours_of_a_repeated_one_are_in_one_day() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("window_s", "at", "name", "ends"),
     [
         (3600, "2026-11-25T12:00:59", "2026-11-25T12:00Z/PT1M", "2026-11-25T12:01:00"),
@@ -95,7 +95,7 @@ def test_a_moment_is_in_a_bucket_of_a_rolling_budget(window_s: int, at: str, nam
     assert found[1] * 48 <= max(window_s, 48 * 60)
 
 
-@pytest.mark.parametrize("period", ["total", "2026-11-25", "2026-W48", "2026-11", "", "2026-11-25T12:00Z/PT0M", "2026-11-25T12:00/PT5M"])
+@in_turn("period", ["total", "2026-11-25", "2026-W48", "2026-11", "", "2026-11-25T12:00Z/PT0M", "2026-11-25T12:00/PT5M"])
 def test_the_ids_of_the_calendars_periods_are_no_buckets(period: str) -> None:
     """Nor is anything else."""
     assert bucket_of(period) is None

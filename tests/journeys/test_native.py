@@ -9,6 +9,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from tests.in_turn import in_turn
 from tests.journeys.running import PRICES, Running, Serve, until
 from tests.journeys.wire import Line, Question, Reply, exchange
 from tests.soak import rounds
@@ -295,7 +296,7 @@ async def test_the_usage_of_a_long_reply_counts_too(serve: Serve) -> None:
         assert [budget.settled_nanousd for budget in gateway.program.controller.budgets() if budget.name == "soft"] == [19_000 * 400]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("tail", "usage"),
     [
         (b'AAA"}],"usage":{"input_tokens":1}}', b'{"usage": {"input_tokens": 1}}'),

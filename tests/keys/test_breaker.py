@@ -2,7 +2,7 @@
 
 from random import Random
 
-import pytest
+from tests.in_turn import in_turn
 
 from omnillm.admission.asks import BreakerConfigured
 from omnillm.keys.breaker import Breaker
@@ -46,7 +46,7 @@ class Watch:
             self.breaker.failed(PROBE, self.now, self.dice)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("marks", "gap", "is_open"),
     [
         ("xxxx", 0.0, False),

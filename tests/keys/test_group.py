@@ -1,6 +1,5 @@
 """Quota groups and model classes: which limits and cooldowns are shared."""
 
-import pytest
 from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
@@ -88,7 +87,7 @@ def test_the_probe_of_a_class_is_one_for_the_whole_group():
     assert desk.is_leasable("a")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("headroom", "tokens", "most"),
     [
         (Headroom(requests_left=3), 1, 3),
@@ -105,7 +104,7 @@ def test_headers_narrow_and_never_widen(headroom, tokens, most):
     assert leased(desk, "a", tokens=tokens) == most
 
 
-@pytest.mark.parametrize(("reset", "until"), [(5.0, 5.0), (None, 60.0), (-3.0, 0.0), (1e9, 3600.0)])
+@in_turn(("reset", "until"), [(5.0, 5.0), (None, 60.0), (-3.0, 0.0), (1e9, 3600.0)])
 def test_headers_bind_until_they_reset(reset, until):
     """A minute when they do not tell, an hour at most."""
     desk = Desk(key("a"))

@@ -55,7 +55,7 @@ def test_a_verdict_rests_its_own_scope_and_nothing_else(verdict):
         assert RESTING[verdict] == of_scope[SCOPES[verdict]]
 
 
-@pytest.mark.parametrize("verdict", sorted(RETRIES))
+@in_turn("verdict", sorted(RETRIES))
 def test_faults_of_the_provider_trip_the_breaker_of_their_key(verdict):
     """The fifth in a row opens it, for every model; the other keys are well."""
     desk = Desk(*GROUPED)
@@ -67,7 +67,7 @@ def test_faults_of_the_provider_trip_the_breaker_of_their_key(verdict):
     assert 0.75 < desk.rest_of("a") <= 1.0
 
 
-@pytest.mark.parametrize("verdict", sorted(set(Verdict) - RETRIES - {Verdict.SUCCESS}))
+@in_turn("verdict", sorted(set(Verdict) - RETRIES - {Verdict.SUCCESS}))
 def test_nothing_else_counts_for_the_breaker_or_resets_it(verdict):
     """A 429, a caller's mistake or an aborted call says nothing about 5xx."""
     desk = Desk(*GROUPED)
@@ -94,7 +94,7 @@ def test_success_resets_the_count():
     assert desk.pool.keys["a"].breaker.consecutive == 0
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("verdict", "hint", "least", "most"),
     [
         (Verdict.RATE_LIMITED, None, 0.75, 1.0),
@@ -157,7 +157,7 @@ def test_a_doubted_hint_that_is_long_is_obeyed():
         desk.wait_for("a")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("verdict", "first", "most"),
     [
         (Verdict.RATE_LIMITED, 1.0, 60.0),
@@ -179,7 +179,7 @@ def test_each_failed_probe_doubles_the_rest(verdict, first, most):
     assert 0.75 * first <= desk.rest_of("a") <= first + 1e-6
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("verdict", "first"),
     [(Verdict.RATE_LIMITED, 1.0), (Verdict.QUOTA_EXHAUSTED, 600.0), (Verdict.KEY_DEAD, 60.0), (Verdict.DENIED, 60.0)],
 )
@@ -239,7 +239,7 @@ def test_max_cooldown_bounds_every_cooldown_but_not_a_dead_keys_rest():
     assert desk.rest_of("c") == pytest.approx(60.0)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.KEY_DEAD, Verdict.DENIED, Verdict.RATE_LIMITED, Verdict.QUOTA_EXHAUSTED])
+@in_turn("verdict", [Verdict.KEY_DEAD, Verdict.DENIED, Verdict.RATE_LIMITED, Verdict.QUOTA_EXHAUSTED])
 def test_what_returns_has_one_probe_in_flight(verdict):
     """And the probe's success opens it for all, for every rest."""
     desk = Desk(*GROUPED)

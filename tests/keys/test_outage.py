@@ -1,6 +1,6 @@
 """A provider is set aside when its failures span most of its keys; until then one bad key is only that."""
 
-import pytest
+from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, OPEN
@@ -13,7 +13,7 @@ def state(desk):
     return desk.pool.outage.circuit.state
 
 
-@pytest.mark.parametrize("verdict", sorted(RETRIES))
+@in_turn("verdict", sorted(RETRIES))
 def test_failures_of_most_keys_set_it_aside(verdict):
     """More than half of those that answered lately, and more than one."""
     desk = Desk(*KEYS)
@@ -57,7 +57,7 @@ def test_one_key_alone_speaks_for_the_provider_only_when_it_is_unreachable():
     assert state(desk) is OPEN
 
 
-@pytest.mark.parametrize("verdict", sorted(set(Verdict) - RETRIES - {Verdict.NOT_SENT}))
+@in_turn("verdict", sorted(set(Verdict) - RETRIES - {Verdict.NOT_SENT}))
 def test_answers_that_are_no_failures_never_set_it_aside(verdict):
     """A provider that says 401 or 429 works."""
     desk = Desk(*KEYS)

@@ -3,6 +3,7 @@
 from math import inf
 
 import pytest
+from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import BreakerConfigured, ModelLimits
@@ -88,7 +89,7 @@ def test_a_tripped_key_returns_with_one_probe():
     assert desk.lease() is not None
 
 
-@pytest.mark.parametrize("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.RATE_LIMITED, Verdict.NOT_FOUND])
+@in_turn("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.RATE_LIMITED, Verdict.NOT_FOUND])
 def test_a_probe_that_goes_on_for_long_does_not_keep_its_key_from_others(verdict):
     """A live session that has been opened has answered the question; how it ends is judged then, as any call is."""
     desk = Desk(key("a"))
@@ -128,7 +129,7 @@ def test_a_silent_probe_of_a_limit_was_let_in():
     assert desk.rest_of("a") <= 1.0
 
 
-@pytest.mark.parametrize("verdict", [Verdict.SUCCESS, Verdict.ABORTED, Verdict.CALLER_FAULT, Verdict.LOST])
+@in_turn("verdict", [Verdict.SUCCESS, Verdict.ABORTED, Verdict.CALLER_FAULT, Verdict.LOST])
 def test_a_silent_probe_that_is_not_refused_in_the_end_ends_what_was_remembered(verdict):
     """Whatever else becomes of it: the next 429 is the first again."""
     desk = Desk(key("a"))
@@ -155,8 +156,8 @@ def test_an_exhausted_quota_whose_probe_is_let_in_is_exhausted_no_more():
     desk.end(probe)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.NOT_FOUND])
-@pytest.mark.parametrize("first", [0, 1], ids=["the older", "the newer"])
+@in_turn("verdict", [Verdict.SERVER_FAULT, Verdict.KEY_DEAD, Verdict.NOT_FOUND])
+@in_turn("first", [0, 1], ids=["the older", "the newer"])
 def test_a_silent_probe_of_a_broken_key_leaves_room_for_another(verdict, first):
     """One more every 10 s, and no sooner; the first that goes well, whichever it is, opens the key for all."""
     desk = Desk(key("a"))
@@ -466,7 +467,7 @@ def test_breaker_terms_follow_the_configuration_and_an_open_breaker_stays_open()
     assert desk.rest_of("a") == rest
 
 
-@pytest.mark.parametrize("selection", ["priority", "weighted", "random_first_fit", "power_of_two"])
+@in_turn("selection", ["priority", "weighted", "random_first_fit", "power_of_two"])
 def test_selection_follows_the_configuration(selection):
     """Without touching anything else."""
     desk = Desk(key("a"), key("b"))

@@ -24,7 +24,7 @@ def _one(desk, **wish):
     return grant.key.label
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@in_turn("selection", SELECTIONS)
 def test_a_key_without_room_is_never_chosen_while_another_has_some(selection):
     """Full of calls, out of tokens, cooling, denied, dead, or not for this model: the one that is left takes all."""
     full = [key("busy", max_concurrency=1), key("small", tpm=10), key("other", models=("n*",)), key("cooling"), key("denied"), key("dead")]
@@ -37,7 +37,7 @@ def test_a_key_without_room_is_never_chosen_while_another_has_some(selection):
     assert {desk.lease().key.label for _ in range(200)} == {"well"}
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@in_turn("selection", SELECTIONS)
 def test_keys_that_the_call_has_tried_are_passed_over(selection):
     """And when all were tried there is none."""
     desk = Desk(key("a"), key("b"), key("c"), selection=selection)

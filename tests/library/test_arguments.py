@@ -59,7 +59,7 @@ def test_a_wrong_configuration_names_its_place(arguments, place: str) -> None:
     assert "canary" not in str(wrong.value)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("endpoint", "place"),
     [
         ("openai", "endpoint"),

@@ -2,9 +2,9 @@
 
 from math import inf
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.limits.window import DAY_BUCKET_S, DAY_BUCKETS, STRIDE, Window, resized
 
@@ -254,7 +254,7 @@ def test_a_changed_limit_keeps_the_content():
     assert (fresh.requests_left(10.0), fresh.tokens_left(10.0)) == (inf, 20)
 
 
-@pytest.mark.parametrize("idle", [60.0, 61.0, 3600.0, 1e7])
+@in_turn("idle", [60.0, 61.0, 3600.0, 1e7])
 def test_an_idle_window_is_empty(idle):
     """However long nobody asked."""
     window = Window(inf, LIMIT)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import pytest
+from tests.in_turn import in_turn
 
 from omnillm.model import (
     CacheControl,
@@ -35,13 +35,13 @@ def test_a_text_alone_is_lone_words() -> None:
     assert lone_words((Text(text="Hi"),)) == "Hi"
 
 
-@pytest.mark.parametrize("field", [name for name in Text.__struct_fields__ if name != "text"])
+@in_turn("field", [name for name in Text.__struct_fields__ if name != "text"])
 def test_a_text_with_anything_beside_its_words_is_more_than_words(field: str) -> None:
     """Whichever field has it: who wrote the words alone would drop it."""
     assert lone_words((Text(text="Hi", **{field: BESIDE[field]}),)) == ""
 
 
-@pytest.mark.parametrize("parts", [(), (Text(text=""),), (Text(text="a"), Text(text="b")), (Refusal(text="No"),)])
+@in_turn("parts", [(), (Text(text=""),), (Text(text="a"), Text(text="b")), (Refusal(text="No"),)])
 def test_no_text_or_several_or_another_part_is_not_lone_words(parts: Any) -> None:
     """They are written part by part."""
     assert lone_words(parts) == ""

@@ -1,7 +1,7 @@
 """Prompts laid out for a cache: what is stable comes first, and its key names nothing else."""
 
-import pytest
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 
 from omnillm.model import (
     Auto,
@@ -70,7 +70,7 @@ def test_dynamic_input_has_no_influence_on_the_key() -> None:
     assert len(key(first)) == 64
 
 
-@pytest.mark.parametrize("changed", ["instructions", "model", "tools", "system", "stable", "provider", "protocol", "tenant"])
+@in_turn("changed", ["instructions", "model", "tools", "system", "stable", "provider", "protocol", "tenant"])
 def test_whatever_is_stable_changes_the_key(changed: str) -> None:
     """As do provider, protocol, model and tenant."""
     request = layout().generated_key().dynamic(user("one")).build()

@@ -132,7 +132,7 @@ def test_every_alias_leads_to_an_entry():
             assert (section, alias) not in ENTRIES
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "model", ["gpt-4.1-mini-2099-01-01", "gpt-4.1-min", "gpt-4.1-mini-", "GPT-4.1-mini", "claude-haiku-4-5", "gpt-4.1-mini;tier=flex", ""]
 )
 def test_unlisted_name_has_no_price(model):
@@ -250,7 +250,7 @@ def test_sound_pictures_and_film_are_never_cheaper_than_text():
             assert min(price.cache_read_audio, price.cache_read_image) >= price.cache_read, place
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("entry", "problem"),
     [
         ('{"input":-1,"output":1}', ">= 0"),
@@ -271,7 +271,7 @@ def test_a_bad_entry_is_refused_with_its_place(entry, problem):
         catalog_of(content=content).find("p", "openai", "m")
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"version":"1"}', b""])
+@in_turn("content", [b"{", b"[]", b'{"version":"1"}', b""])
 def test_a_broken_list_is_refused(content):
     """Not JSON, or not a list of prices."""
     with pytest.raises(msgspec.DecodeError):

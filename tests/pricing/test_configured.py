@@ -83,7 +83,7 @@ def test_a_bad_price_is_told_with_place_and_line(price, place, problem):
     assert problem in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "price",
     [
         {"input": -1},

@@ -53,7 +53,7 @@ def asked(protocol, **extra):
     return read_asked(protocol, read, peek.price_members, peek.n)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("protocol", "extra", "terms"),
     [
         (CHAT, {"service_tier": "auto"}, ("", "")),
@@ -75,7 +75,7 @@ def test_tier_and_place_are_those_that_were_asked_for(protocol, extra, terms):
     assert (found.tier, found.place, found.unbounded) == (*terms, "")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("protocol", "extra", "calls", "turns", "is_unseen"),
     [
         (MESSAGES, {"tools": [SEARCH | {"max_uses": 3}]}, 3, ANTHROPIC_TURNS, True),
@@ -180,8 +180,8 @@ def quoted(protocol, *, targets=(), budgets=("b",), entry=ENTRY, unknown="refuse
     return quoter, quote
 
 
-@pytest.mark.parametrize("protocol", BODIES)
-@pytest.mark.parametrize("spoken", [CHAT, MESSAGES])
+@in_turn("protocol", BODIES)
+@in_turn("spoken", [CHAT, MESSAGES])
 def test_a_translated_call_is_weighed_by_what_its_targets_are_sent(protocol, spoken):
     """What nobody is sent weighs nothing; where a target takes the client's own words too, the heavier of both holds."""
     alone, native = quoted(protocol, targets=(spoken,))[1], quoted(protocol)[1]
@@ -274,7 +274,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("protocol", "extra", "terms"), CASES)
+@in_turn(("protocol", "extra", "terms"), CASES)
 def test_the_reservation_covers_whatever_the_call_may_use(protocol, extra, terms):
     """Context read in every turn, output written in every turn, every tool call made: settled by the same price as was reserved."""
     quoter, quote = quoted(protocol, **extra)

@@ -57,7 +57,7 @@ def test_response_request_names_what_it_goes_on_from(body: bytes, named: tuple[B
     assert responses_named(read_members(body), body) == named
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "named"),
     [
         (b'{"contents": []}', ()),
@@ -132,7 +132,7 @@ def test_a_repeated_member_hides_nothing_behind_an_escape() -> None:
     assert files_named({}, body) == (("file", "file-1"), ("file", "file-2"))
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "made"),
     [
         (b'{"id": "resp_1", "output": []}', (("response", "resp_1"),)),

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.protocols.counts import UNREADABLE, Count, decode_clamped
 from omnillm.protocols.registry import PROTOCOLS
@@ -15,16 +16,14 @@ class Report(msgspec.Struct):
     parts: list["Report"] = []
 
 
-@pytest.mark.parametrize(
-    ("written", "tokens"), [(b"-1", 0), (b"1e300", MAX_COUNT), (b"2.9", 2), (b"18446744073709551616", MAX_COUNT), (b"null", None)]
-)
+@in_turn(("written", "tokens"), [(b"-1", 0), (b"1e300", MAX_COUNT), (b"2.9", 2), (b"18446744073709551616", MAX_COUNT), (b"null", None)])
 def test_numbers_are_clamped_at_every_depth(written, tokens):
     """Only numbers change; names and structure stay."""
     report = decode_clamped(b'{"name":"a","parts":[{"tokens":%s}],"tokens":%s}' % (written, written), Report)
     assert report == Report(tokens=tokens, name="a", parts=[Report(tokens=tokens)])
 
 
-@pytest.mark.parametrize("written", [b'{"tokens":"5"}', b'{"tokens":[]}', b"[]", b"", b"{", b"\xff", b'{"name":5}'])
+@in_turn("written", [b'{"tokens":"5"}', b'{"tokens":[]}', b"[]", b"", b"{", b"\xff", b'{"name":5}'])
 def test_what_is_no_number_cannot_be_read(written):
     """A count in quotes is no count: the usage is unknown, not zero."""
     with pytest.raises(UNREADABLE):
@@ -40,7 +39,7 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize(("protocol", "body"), LIES)
+@in_turn(("protocol", "body"), LIES)
 def test_peek_and_translation_read_a_lying_count_alike(protocol, body):
     """So the usage that was peeked can stand for what the translation would read."""
     read = parse_response(protocol, body).value.usage

@@ -68,7 +68,7 @@ def test_required_capability_is_refused_before_anything_is_sent() -> None:
     assert {target for feature, target in refused if feature == "state kept by the provider"} == {*PROTOCOLS} - {"openai_responses"}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff{}", b"[" * 50_000])
+@in_turn("body", [b"", b"{", b"[]", b"\xff{}", b"[" * 50_000])
 def test_body_that_is_no_object_has_the_gateways_own_code(body: bytes) -> None:
     """A program that translates by itself is told what the server's clients are."""
     with pytest.raises(BadRequest) as refused:

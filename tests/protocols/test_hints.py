@@ -82,7 +82,7 @@ def test_dates_agree_with_the_calendar(seconds, offset_minutes):
     assert http_date_s(moment.astimezone(dt.UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").encode()) == seconds
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("text", "seconds"),
     [
         ("1970-01-02T00:00:01Z", 86401.0),
@@ -115,7 +115,7 @@ def test_counts_of_headers_are_read_with_their_commas():
     assert [limit_or_none(text) for text in (b"30,000", b"0", b"-1", None)] == [30000, None, None, None]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("statuses", "verdict"),
     [
         ((400, 405, 413, 415, 422), Verdict.CALLER_FAULT),

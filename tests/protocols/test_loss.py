@@ -1,7 +1,7 @@
 """Loss reports: each reason once, sorted, bounded, and fit for a header."""
 
 import msgspec
-import pytest
+from tests.in_turn import in_turn
 
 from omnillm.protocols.loss import LONGEST_PATH, MOST, ConversionReport, Losses, LossReason, joined, kinds_in, long_form, short_form
 
@@ -64,7 +64,7 @@ def test_the_long_form_is_read_back_by_kinds() -> None:
     assert kinds_in("") == ()
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("path", "word"),
     [
         ("generation.seed", "dropped:generation.seed"),

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.members import FLAG, MODEL, read, require_array
@@ -34,7 +35,7 @@ def test_array_is_an_array_however_it_is_spaced(body):
     require_array(members(body), "messages")
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"messages":{}}', b'{"messages":"["}', b'{"messages":null}'])
+@in_turn("body", [b"{}", b'{"messages":{}}', b'{"messages":"["}', b'{"messages":null}'])
 def test_anything_else_is_refused(body):
     """A conversation is an array."""
     with pytest.raises(BadRequest, match="`messages` must be an array"):

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
@@ -88,7 +87,7 @@ def test_outline_names_and_weighs_what_the_request_does(name: str, request_: dic
 ID = '{"type":"file","file":{"file_id":"file-1"}}'
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "messages",
     [
         f'[{{"content":[{ID}],"content":"{PLAIN}"}}]',

@@ -1,4 +1,5 @@
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import ConfigError
 from omnillm.protocols.protocol_names import PROTOCOL_NAMES, parse_protocol
@@ -14,7 +15,7 @@ CRATE = {
 }
 
 
-@pytest.mark.parametrize(("name", "spelling"), [(name, each) for name, spellings in CRATE.items() for each in spellings])
+@in_turn(("name", "spelling"), [(name, each) for name, spellings in CRATE.items() for each in spellings])
 def test_every_spelling_of_the_crate_is_accepted(name, spelling):
     """In any case, with blanks around it, and with `_compat`."""
     assert parse_protocol(spelling) == (name, False)
@@ -22,7 +23,7 @@ def test_every_spelling_of_the_crate_is_accepted(name, spelling):
     assert parse_protocol(f"{spelling}_compat") == (name, True)
 
 
-@pytest.mark.parametrize("text", ["", "openai", "claude_message", "_compat", "openai_chat_compat_compat", "x" * 500])
+@in_turn("text", ["", "openai", "claude_message", "_compat", "openai_chat_compat_compat", "x" * 500])
 def test_an_unknown_protocol_is_answered_with_the_valid_ones(text):
     """All of them, in a line."""
     with pytest.raises(ConfigError) as caught:

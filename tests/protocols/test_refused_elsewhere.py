@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import ProtocolError
 from omnillm.protocols.codec import Dialect
@@ -52,8 +53,8 @@ def test_format_of_another_form_stays_as_it_is(odd: dict[str, Any]) -> None:
     assert said(CHAT, CHAT, chat(tools=tools))[0]["tools"] == tools
 
 
-@pytest.mark.parametrize("target", [CHAT, CONVERSE])
-@pytest.mark.parametrize("tool", [{"type": "bash_20250124", "name": "bash"}, {"type": "web_search_20250305", "name": "web_search"}])
+@in_turn("target", [CHAT, CONVERSE])
+@in_turn("tool", [{"type": "bash_20250124", "name": "bash"}, {"type": "web_search_20250305", "name": "web_search"}])
 def test_choice_of_a_tool_that_is_left_out_is_left_out_too(target: str, tool: dict[str, Any]) -> None:
     """A choice that names a tool which is not there is refused."""
     own = {"name": "f", "input_schema": {"type": "object"}}
@@ -76,7 +77,7 @@ def test_choice_among_tools_keeps_those_that_are_there() -> None:
     assert lost["capabilities.tool_choice.names"] == "approximated"
 
 
-@pytest.mark.parametrize(("cap", "written"), [(1, 16), (15, 16), (16, 16), (100, 100)])
+@in_turn(("cap", "written"), [(1, 16), (15, 16), (16, 16), (100, 100)])
 def test_smallest_cap_of_responses_is_sixteen(cap: int, written: int) -> None:
     """OpenAI refuses a smaller one; other hosts of Responses do not."""
     body, lost = said(MESSAGES, RESPONSES, messages(max_tokens=cap))
@@ -190,7 +191,7 @@ def test_answer_with_a_map_is_asked_for_in_words(target: str) -> None:
     assert lost["capabilities.structured_output.kind"] == "approximated"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "schema",
     [
         {"type": "object"},
@@ -207,7 +208,7 @@ def test_whatever_may_hold_unknown_members_is_a_map(schema: dict[str, Any]) -> N
     assert "output_config" not in said(CHAT, MESSAGES, chat(response_format=wanted))[0]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "schema",
     [
         {"type": "object", "properties": {"a": {"type": "string"}}},
@@ -270,7 +271,7 @@ def test_thread_that_begins_is_left_out() -> None:
     assert said(CHAT, MESSAGES, chat(thread=THREAD))[1]["vendor_extensions.thread"] == "dropped"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("protocol", "body", "is_unseen", "unbounded"),
     [
         (MESSAGES, messages(thread={"type": "create"}), False, False),

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.protocols.shapes import Unfit, typed
 
@@ -21,7 +22,7 @@ class _Body(msgspec.Struct):
     about: dict[str, Any] | None = None
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "path", "expected"),
     [
         ({}, "model", "given"),

@@ -81,7 +81,7 @@ def check_skimmed(protocol, piece):
     assert known(skimming) == known(seeing)
 
 
-@pytest.mark.parametrize("protocol", PLAIN)
+@in_turn("protocol", PLAIN)
 def test_plain_events_are_skimmed(protocol):
     """As soon as content was seen, not before."""
     event = PLAIN[protocol]

@@ -24,7 +24,7 @@ from omnillm.secret import Secret
 CONVERSE, MESSAGES_API, GEMINI = "bedrock_converse", "anthropic_messages", "gemini_generate_content"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "region", "project", "expected"),
     [
         ("bedrock", "us-gov-west-1", "", "https://bedrock-runtime.us-gov-west-1.amazonaws.com"),
@@ -40,7 +40,7 @@ def test_region_makes_the_base_url(kind: str, region: str, project: str, expecte
     assert made.reveal() == expected
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "region", "project", "path"),
     [
         ("openai", "us-east-1", "", "region"),
@@ -58,7 +58,7 @@ def test_places_that_are_none_are_refused(kind: str, region: str, project: str, 
     assert caught.value.path == path
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("host", "region"),
     [
         ("bedrock-runtime.us-east-1.amazonaws.com", "us-east-1"),
@@ -95,7 +95,7 @@ def test_models_decide_the_protocols() -> None:
     assert not VERTEX_AI.speaks(GEMINI, "models", model="gemini-2.5-pro")
 
 
-@pytest.mark.parametrize("model", ["../../admin", "a//b", "", "a/./b"])
+@in_turn("model", ["../../admin", "a//b", "", "a/./b"])
 def test_model_cannot_leave_its_segment(model: str) -> None:
     """Nor an ARN, whose slashes are encoded."""
     with pytest.raises(BadRequest):
@@ -103,7 +103,7 @@ def test_model_cannot_leave_its_segment(model: str) -> None:
     assert request_target(BEDROCK, CONVERSE, "generate", model="a/b:1") == b"/model/a%2Fb%3A1/converse"
 
 
-@pytest.mark.parametrize("ending", ["", "/", "/publishers/google/models", "/publishers/google/models/x:generateContent"])
+@in_turn("ending", ["", "/", "/publishers/google/models", "/publishers/google/models/x:generateContent"])
 def test_trailing_operation_is_not_doubled(ending: str) -> None:
     """A base URL may have been copied whole; its query is kept."""
     place = "http://h/v1/projects/p/locations/global"
@@ -183,9 +183,7 @@ def test_chunks_become_server_sent_events() -> None:
         assert [*reader.feed(raw[:cut]), *reader.feed(raw[cut:])] == whole
 
 
-@pytest.mark.parametrize(
-    "payload", [b"{", b"{}", b'{"bytes":"%%%"}', b'{"bytes":7}', json.dumps({"bytes": base64.b64encode(b"[]").decode()}).encode()]
-)
+@in_turn("payload", [b"{", b"{}", b'{"bytes":"%%%"}', b'{"bytes":7}', json.dumps({"bytes": base64.b64encode(b"[]").decode()}).encode()])
 def test_chunk_without_an_event_is_the_providers_mistake(payload: bytes) -> None:
     """Never an exception of another kind."""
     with pytest.raises(UpstreamLost):
@@ -197,7 +195,7 @@ ARN = "arn:aws:bedrock:us-east-1:1:application-inference-profile/a"
 PLACED_VERTEX = placed(endpoint("vertex_ai", base_url=base_url_of("vertex_ai", region="global", project="p-1")), "global")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("path", "protocol", "operation", "model", "is_stream"),
     [
         (f"/model/{CLAUDE}/converse", CONVERSE, "generate", CLAUDE, False),
@@ -226,8 +224,8 @@ def test_invoked_model_is_claude_by_its_name_or_by_the_configuration() -> None:
     assert operation_at(BEDROCK, "/guardrail/g/version/1/apply") is None
 
 
-@pytest.mark.parametrize("version", ["v1", "v1beta1"])
-@pytest.mark.parametrize("place", ["", "/projects/x/locations/us-east5"])
+@in_turn("version", ["v1", "v1beta1"])
+@in_turn("place", ["", "/projects/x/locations/us-east5"])
 def test_vertex_own_paths_are_read(version: str, place: str) -> None:
     """Of both publishers, with the client's version and location; the project is not looked at."""
     location = "us-east5" if place else ""

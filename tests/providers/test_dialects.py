@@ -1,6 +1,7 @@
 """Differences of hosts and models inside one protocol, by the model's name."""
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.protocols.codec import Dialect
 from omnillm.providers.dialects import dialect_of
@@ -13,7 +14,7 @@ def dialect(kind: str, protocol: str, model: str) -> Dialect:
     return dialect_of(endpoint(kind, base_url=base_url), provider="p", protocol=protocol, model=model, default_max_tokens=100)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("model", "is_adaptive", "can_stop"),
     [
         ("claude-haiku-4-5-20251001", False, True),
@@ -33,7 +34,7 @@ def test_newer_claude_models_take_an_effort_and_no_sampling(model: str, is_adapt
     assert (found.thinks_adaptively, not found.accepts_sampling, found.can_stop_thinking) == (is_adaptive, is_adaptive, can_stop)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("model", "takes_last_word"),
     [
         ("claude-opus-4-5-20251101", True),
@@ -52,7 +53,7 @@ def test_newer_claude_models_do_not_go_on_from_their_own_words(model: str, takes
     assert dialect("anthropic", "anthropic_messages", model).takes_last_word is takes_last_word
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "model", "can_stop", "has_search"),
     [
         ("openai", "gpt-4.1-mini", False, False),

@@ -44,7 +44,7 @@ def test_a_call_is_asked_in_the_clients_format_or_in_the_kinds_first() -> None:
     assert format_for(formats_of("openai", is_compat=True), "openai_embeddings", "embeddings") == ""
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("model", "said"),
     [
         ("amazon.titan-embed-text-v2:0", "titan_embed"),

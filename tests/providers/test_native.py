@@ -2,7 +2,7 @@
 
 import time
 
-import pytest
+from tests.in_turn import in_turn
 
 from omnillm.providers.kinds import KINDS
 from omnillm.providers.native import ask, batch_path
@@ -11,7 +11,7 @@ from omnillm.providers.native_replies import made
 CLAIMED = {"id": "file-1", "file": {"id": "file-2", "name": "files/2"}}
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "method", "path", "found"),
     [
         ("openai", "POST", "/files", [("file", "file-1"), ("file", "file-2")]),
@@ -30,7 +30,7 @@ def test_what_is_read_back_makes_nothing(kind, method, path, found):
     assert list(made(asked.operation, CLAIMED, member)) == found
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("pattern", "passed", "refused"),
     [
         ("/stores", ["/stores"], ["/stores/", "/store", "/x/stores"]),

@@ -1,6 +1,5 @@
 from urllib.parse import unquote, urlsplit
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
@@ -66,7 +65,7 @@ def test_a_base_url_is_completed_only_as_far_as_needed(base_url, expected):
     assert target("openai", base_url, "openai_chat") == expected
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("base_url", "expected"),
     [
         ("https://h", "/v1beta/models/m:streamGenerateContent?alt=sse"),
@@ -88,7 +87,7 @@ def test_a_counting_path_is_not_mistaken_for_its_prefix():
     assert target("anthropic", "https://h/v1/messages/count_tokens", "anthropic_messages") == "/v1/messages"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("base_url", "is_stream", "expected"),
     [
         ("https://h/any/where?k=v", True, "/any/where?k=v"),
@@ -104,7 +103,7 @@ def test_a_compat_url_is_the_whole_url(base_url, is_stream, expected):
     assert target("gemini", base_url, GEMINI, model="a/b:c", is_stream=is_stream, is_compat=True) == expected
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("model", "expected"),
     [
         ("gemini-2.5-pro", "/v1beta/models/gemini-2.5-pro:generateContent"),
@@ -134,7 +133,7 @@ def test_no_model_name_escapes_its_place(model, is_stream):
     assert path.startswith(("/v1beta/models/", "/v1beta/tunedModels/"))
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("base_url", "version", "protocol", "expected"),
     [
         ("https://r.openai.azure.com", "", "openai_chat", "/openai/v1/chat/completions"),

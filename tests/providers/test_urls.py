@@ -7,7 +7,7 @@ from omnillm.providers.urls import path_name
 from omnillm.secret import Secret
 
 
-@pytest.mark.parametrize("model", ["", "..", "../x", "a/../b", "a//b", "/a", "a/", "./a", "\ud800"])
+@in_turn("model", ["", "..", "../x", "a/../b", "a//b", "/a", "a/", "./a", "\ud800"])
 def test_a_model_name_that_could_leave_its_place_is_the_callers_fault(model):
     """A server would resolve the dots."""
     with pytest.raises(BadRequest):
@@ -41,7 +41,7 @@ def test_a_base_url_that_cannot_work_is_refused(base_url, told):
     assert caught.value.path == "base_url"
 
 
-@pytest.mark.parametrize("base_url", ["https://h/{modle}", "https://h/{", "https://{model}/x", "https://h/}{model}"])
+@in_turn("base_url", ["https://h/{modle}", "https://h/{", "https://{model}/x", "https://h/}{model}"])
 def test_a_compat_url_holds_no_other_place(base_url):
     """A typing error would be sent as it stands."""
     with pytest.raises(ConfigError, match="can be filled in, after the host"):

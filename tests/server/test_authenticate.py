@@ -115,7 +115,7 @@ def test_the_administrator_is_told_from_everybody_else() -> None:
             admin.require({b"authorization": wrong})
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:4000", "LOCALHOST:4000", "127.0.0.1:4000", "127.0.0.1", "[::1]:4000", "[::1]"])
+@in_turn("host", ["localhost", "localhost:4000", "LOCALHOST:4000", "127.0.0.1:4000", "127.0.0.1", "[::1]:4000", "[::1]"])
 def test_without_an_admin_key_this_machine_is_the_administrator(host: str) -> None:
     """Programs say no origin; a page of the gateway's own says the gateway's."""
     admin = AdminAuthenticator(None)

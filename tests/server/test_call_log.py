@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 
 from omnillm.records import RequestRow
 from omnillm.server.call_log import WRITTEN_BYTES, CallLog
@@ -82,9 +83,7 @@ def test_what_is_not_there_is_a_dash() -> None:
     assert b"caller=- model=- provider=- key=- " in line
 
 
-@pytest.mark.parametrize(
-    "name", ["a b", 'a"b', "a\nstatus=200", "a\r\nb", "a\x1b[2Jb", "a\u2028b", "a\x85b", "é", "\x00", "a\u009bb", "👍"]
-)
+@in_turn("name", ["a b", 'a"b', "a\nstatus=200", "a\r\nb", "a\x1b[2Jb", "a\u2028b", "a\x85b", "é", "\x00", "a\u009bb", "👍"])
 def test_a_model_cannot_forge_a_line(name: str) -> None:
     """Blanks, line breaks of every kind and a terminal's escapes stand quoted and escaped."""
     [line] = lines(replace(ROW, model=name))

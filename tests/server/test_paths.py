@@ -77,7 +77,7 @@ def test_every_path_of_a_client_needs_a_virtual_key(path: str) -> None:
         assert opened.caller.name == "someone"
 
 
-@pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.is_form])
+@in_turn("path", [path for path, route in ROUTES.items() if route.is_form])
 def test_an_upload_that_is_no_form_is_refused_before_its_body(path: str) -> None:
     """But nobody learns that without a virtual key."""
     with pytest.raises(Unauthenticated):
@@ -160,7 +160,7 @@ def test_callers_of_one_path_share_all_that_their_heads_say_but_who_they_are() -
     assert (own.call.idempotency_key.value, heads[0].call.idempotency_key, heads[0].call.session) == ("i-1", None, "")
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"])
+@in_turn("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"])
 def test_calls_are_posted(method: str) -> None:
     """Any other method is a 405, before anybody is authenticated."""
     for path in (*ROUTES, "/v1/models/x:streamGenerateContent"):
@@ -171,7 +171,7 @@ def test_calls_are_posted(method: str) -> None:
         assert (refused.value.status, refused.value.code) == (405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("path", ["client_secrets", "calls", "sessions", "transcription_sessions", "calls/x/accept"])
+@in_turn("path", ["client_secrets", "calls", "sessions", "transcription_sessions", "calls/x/accept"])
 def test_what_would_pass_the_gateway_by_is_forbidden(path: str) -> None:
     """Tokens and calls of WebRTC: nobody could meter such a session. 403, and only to those who may ask."""
     with pytest.raises(Unauthenticated):
@@ -189,7 +189,7 @@ def test_what_would_pass_the_gateway_by_elsewhere_is_forbidden_too(path: str) ->
     assert (refused.value.status, refused.value.code) == (403, "webrtc_not_supported")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@in_turn("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_models_are_read(method: str) -> None:
     """A client that deletes a model is not told that it did."""
     with pytest.raises(CallerFault) as refused:
@@ -211,7 +211,7 @@ def test_a_listener_serves_its_own_surface_only() -> None:
     assert refused.value.status == 404
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("path", "model", "operation", "is_stream"),
     [
         ("/v1beta/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro", "generate", False),
@@ -231,9 +231,7 @@ def test_the_path_of_gemini_names_model_and_method(path: str, model: str, operat
     )
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1beta/models/:generateContent", "/v1beta/models/x:", "/v1beta/models/x:predict", "/v2/models/x:generateContent"]
-)
+@in_turn("path", ["/v1beta/models/:generateContent", "/v1beta/models/x:", "/v1beta/models/x:predict", "/v2/models/x:generateContent"])
 def test_other_paths_of_gemini_are_no_calls(path: str) -> None:
     """No model, no method, a method that is not served, another version."""
     assert inference_route(path) is None

@@ -2,7 +2,7 @@
 
 import json
 
-import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import (
     BadRequest,
@@ -29,7 +29,7 @@ def fields(error: OmniError, protocol=CHAT) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in rendered.fields.decode().split("\r\n") if line)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("wait_s", "seconds", "milliseconds"),
     [(0.0, "1", "1"), (0.0004, "1", "1"), (0.25, "1", "250"), (1.0, "1", "1000"), (1.0001, "2", "1001"), (59.999, "60", "59999")],
 )
@@ -39,7 +39,7 @@ def test_a_wait_is_rounded_up(wait_s: float, seconds: str, milliseconds: str) ->
     assert (told["retry-after"], told["retry-after-ms"]) == (seconds, milliseconds)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("error", "status"),
     [
         (RateLimited("no", retry_after_s=2.0), 429),
@@ -56,7 +56,7 @@ def test_whoever_may_come_again_is_told_when(error: OmniError, status: int) -> N
     assert "x-should-retry" not in told
 
 
-@pytest.mark.parametrize("error", [BadRequest("x"), UnknownModel("x"), BudgetExceeded("x"), Unauthenticated("x")])
+@in_turn("error", [BadRequest("x"), UnknownModel("x"), BudgetExceeded("x"), Unauthenticated("x")])
 def test_whoever_can_only_fail_again_is_told_so(error: OmniError) -> None:
     """The caller's own mistakes, and an empty budget."""
     assert fields(error)["x-should-retry"] == "false"
@@ -90,7 +90,7 @@ def test_a_providers_own_words_reach_a_client_of_its_protocol_only() -> None:
     assert json.loads(render_problem(empty, CHAT, "").body)["error"]["message"] == "gone"
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+@in_turn("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_no_message_can_add_a_field(protocol) -> None:
     """A message with line breaks, quotes and controls stays one JSON string, in the body."""
     rendered = render_problem(BadRequest('a\r\nset-cookie: b="c"\x00\x1b'), protocol, "0" * 32)

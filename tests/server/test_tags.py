@@ -1,11 +1,11 @@
 """A call's tags beside those of its virtual key."""
 
-import pytest
+from tests.in_turn import in_turn
 
 from omnillm.server.tags import merge_tags
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("own", "keys", "merged"),
     [
         ("", "", ""),

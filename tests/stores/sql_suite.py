@@ -44,9 +44,10 @@ WITHOUT_UNFOLDED = f"""INSERT INTO daily ({", ".join(KEY_COLUMNS + COUNT_COLUMNS
 
 
 async def until(condition):
+    """A thread or a server makes it so: the processor is left to them."""
     async with asyncio.timeout(20):
         while not condition():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 def fold_soon(monkeypatch):

@@ -3,9 +3,11 @@
 import asyncio
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 from tests.postgres import GUARDED, PASSWORD
 from tests.stores.postgres_wire import AS_STANDBY, Loss, Wire
 from tests.stores.sql_suite import MEDIA, MEDIA_COLUMNS, WITHOUT_UNFOLDED, SqlSuite, media_call, until
@@ -55,6 +57,13 @@ async def wired(postgres, schema, wire):
     store = make(postgres.url(schema, host=wire.here), patience_s=0.4)
     yield store
     await store.aclose()
+
+
+async def opened(store):
+    """As `open`; its patience is short for answers that are lost, and a busy server is asked again."""
+    while True:
+        with suppress(LedgerUnavailable):
+            return await store.open()
 
 
 def reserve(number):
@@ -114,8 +123,8 @@ async def test_two_schemas_of_a_database_are_two_ledgers(postgres, url):
 
 async def test_late_writer_of_an_ended_run_writes_nothing(url, wired, wire, caplog):
     """Who lost the wire and the ledger is refused for good, also once the wire is back and nobody holds the ledger."""
-    opened = await wired.open()
-    await wired.post_durably(Posting(entries=(replace(entry(1, EntryKind.RESERVE), epoch=opened.epoch),)))
+    begun = await opened(wired)
+    await wired.post_durably(Posting(entries=(replace(entry(1, EntryKind.RESERVE), epoch=begun.epoch),)))
     await wire.cut()
     wired.post(call(2))
     await until(lambda: not wired.is_healthy)
@@ -124,6 +133,7 @@ async def test_late_writer_of_an_ended_run_writes_nothing(url, wired, wire, capl
     await wire.mend()
     await until(lambda: "cannot be written" in caplog.text)
     await other.aclose()
+    await until(lambda: wired.is_taken_over)
     with pytest.raises(LedgerUnavailable, match=r"has taken the ledger .* over"):
         await wired.aclose()
     await other.open()
@@ -134,7 +144,7 @@ async def test_late_writer_of_an_ended_run_writes_nothing(url, wired, wire, capl
 
 async def test_writer_that_was_taken_over_says_so(url, wired, wire, caplog):
     """In its log and of itself, as soon as it hears of it, though it has written nothing yet, and the other one holds the lock."""
-    await wired.open()
+    await opened(wired)
     assert not wired.is_taken_over
     await wire.cut()
     wired.post(call(2))
@@ -202,7 +212,7 @@ async def test_what_was_retired_is_not_booked_anew(postgres, schema, store):
 
 async def test_ledger_heals_when_the_network_is_back(wired, wire):
     """While it is gone what is durable is refused at once, and what is written behind waits."""
-    await wired.open()
+    await opened(wired)
     await wired.post_durably(call(1))
     await wire.cut()
     wired.post(call(2))
@@ -220,7 +230,7 @@ async def test_ledger_heals_when_the_network_is_back(wired, wire):
 
 async def test_server_that_does_not_answer_is_given_up(wired, wire):
     """A connection on which nothing comes back is as good as none: whoever waits is told within the patience."""
-    await wired.open()
+    await opened(wired)
     wire.is_held = True
     with pytest.raises(LedgerUnavailable, match="it does not answer"):
         await wired.post_durably(call(1))
@@ -232,7 +242,7 @@ async def test_server_that_does_not_answer_is_given_up(wired, wire):
 
 async def test_session_that_the_server_still_believes_in_is_ended(wired, wire):
     """The network forgot the connection and only this end knows: the lock must not be waited for until the server finds out."""
-    await wired.open()
+    await opened(wired)
     await wired.post_durably(call(1))
     wire.abandon()
     wired.post(call(2))
@@ -261,7 +271,7 @@ async def test_session_of_another_that_has_the_number_of_an_old_one_is_left_alon
 async def test_idle_ledger_notices_that_its_server_is_gone(wired, wire, monkeypatch):
     """Without a call that fails."""
     monkeypatch.setattr(writer, "IDLE_S", 0.02)
-    await wired.open()
+    await opened(wired)
     await wire.cut()
     await until(lambda: not wired.is_healthy)
     await wire.mend()
@@ -349,7 +359,7 @@ async def test_limits_that_an_administrator_sets_for_reports_do_not_bind_the_wri
 @pytest.mark.parametrize("loss", Loss)
 async def test_commit_that_nobody_can_tell_is_applied_again(wired, wire, loss):
     """Whether the question was lost or only its answer: what is written behind is booked once."""
-    await wired.open()
+    await opened(wired)
     wire.lose = loss
     wired.post(call(1))
     await until(lambda: wire.lose is None)
@@ -364,7 +374,7 @@ async def test_commit_that_nobody_can_tell_is_applied_again(wired, wire, loss):
 @pytest.mark.parametrize(("loss", "kinds"), [(Loss.QUESTION, [EntryKind.VOID]), (Loss.ANSWER, [EntryKind.RESERVE, EntryKind.VOID])])
 async def test_reservation_that_was_refused_is_given_back_if_it_was_written(wired, wire, loss, kinds):
     """Its call is not sent, so a run that ends must not settle it in full."""
-    await wired.open()
+    await opened(wired)
     wire.lose = loss
     with pytest.raises(LedgerUnavailable):
         await wired.post_durably(reserve(1))
@@ -378,7 +388,7 @@ async def test_reservation_that_was_refused_is_given_back_if_it_was_written(wire
 @pytest.mark.parametrize("loss", Loss)
 async def test_end_of_a_run_that_nobody_can_tell_is_looked_up(postgres, schema, wired, wire, loss):
     """A store that closes while its last commit is lost has ended its run, once, and takes nobody for its successor."""
-    await wired.open()
+    await opened(wired)
     await wired.post_durably(reserve(1))
     wire.lose = loss
     await wired.aclose()
@@ -400,7 +410,7 @@ async def test_idle_sessions_that_were_killed_are_replaced(postgres, schema, sto
 
 async def test_idle_sessions_that_the_network_forgot_are_waited_for_once(wired, wire):
     """One that does not answer stands for all of them: a report waits for it and for a new one, not for each."""
-    await wired.open()
+    await opened(wired)
     await wired.post_durably(call(1))
     await asyncio.gather(*(ids(wired) for _ in range(4)))
     idle = len(wired._database._idle)
@@ -417,7 +427,7 @@ async def test_idle_sessions_that_the_network_forgot_are_waited_for_once(wired, 
 
 async def test_reports_are_refused_at_once_while_nothing_answers(wired, wire):
     """Calls that need one, for whose an id is, would stand in line for the threads, each for as long as a connection is waited for."""
-    await wired.open()
+    await opened(wired)
     wire.is_held = True
     with pytest.raises(LedgerUnavailable):
         await wired.post_durably(call(1))
@@ -555,7 +565,7 @@ async def test_tables_of_another_program_are_left_alone(postgres, schema, url):
     assert len(postgres.administer(f"SELECT 1 FROM pg_tables WHERE schemaname = '{schema}'")) == 1
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "written",
     [
         "postgresql://user:canary/rest-1@host/db",
@@ -573,7 +583,7 @@ def test_url_that_cannot_be_read_is_refused_without_a_word_of_it(written):
     assert "canary" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("written", "name"),
     [
         ("postgresql://user:canary-url-1@host/db", "postgresql://host/db"),
@@ -589,7 +599,7 @@ def test_ledger_is_named_without_user_and_password(written, name):
     assert make(Secret(written))._database.name == name
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("written", "servers"),
     [
         ("postgresql://u:p@a:1,b/db", [("a", 1), ("b", None)]),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.in_turn import in_turn
 from tests.testing.speaking import ASK, Wish
 
 from omnillm.testing import Behaviour, FakeProvider
@@ -187,7 +188,7 @@ async def ask_events(provider, ask):
     return [json.loads(event)["choices"][0]["delta"] for event in seen.events if event.startswith(b'{"id"')]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("schema", "answer"),
     [
         ({"type": "array", "items": {"type": "integer"}, "minItems": 2}, [7, 7]),

@@ -2,9 +2,9 @@
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.in_turn import in_turn
 
 from omnillm.testing.generation import count_tokens, told_usage, words_for
 from omnillm.testing.samples import argument_pieces, arguments_for
@@ -31,15 +31,13 @@ def test_filler_depends_on_model_and_prompt():
     assert len({words_for(f"hi {i}", "m", 30)[4:] for i in range(40)}) > 5
 
 
-@pytest.mark.parametrize(
-    ("texts", "tokens"), [((), 1), (("",), 1), (("abcd",), 1), (("abcde",), 2), (("ü" * 4,), 2), (("ab", "cd", "e"), 2)]
-)
+@in_turn(("texts", "tokens"), [((), 1), (("",), 1), (("abcd",), 1), (("abcde",), 2), (("ü" * 4,), 2), (("ab", "cd", "e"), 2)])
 def test_tokens_are_quarters_of_bytes(texts, tokens):
     """Four bytes of UTF-8 a token, rounded up, at least one."""
     assert count_tokens(texts) == tokens
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("schema", "arguments"),
     [
         (None, {}),

@@ -1,6 +1,5 @@
 """What the protocols' forms have in common."""
 
-import pytest
 from tests.in_turn import in_turn
 
 from omnillm.testing import Fault
@@ -11,7 +10,7 @@ from omnillm.testing.replies.speaker import Standing, Trouble, Wanted, markers_i
 SPEAKERS = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, GEMINI_GENERATE_CONTENT)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("seconds", "text"),
     [(0, "0s"), (0.012, "12ms"), (1, "1s"), (1.5, "1.5s"), (60, "1m0s"), (90.5, "1m30.5s"), (360, "6m0s"), (3723, "1h2m3s")],
 )
@@ -30,14 +29,14 @@ def test_every_status_has_a_form(speaker, status):
     assert speaker.error(Trouble(status=status, message="mine"))["error"]["message"] == "mine"
 
 
-@pytest.mark.parametrize("speaker", SPEAKERS, ids=lambda speaker: speaker.protocol)
+@in_turn("speaker", SPEAKERS, ids=lambda speaker: speaker.protocol)
 def test_fields_carry_the_request_id(speaker):
     """Each reply can be told from every other."""
     standing = Standing(request_id="req_7", wall=0.0, limit=10, remaining=9, reset_s=6.0)
     assert "req_7" in speaker.fields(standing).values()
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("fault", "action", "point", "after", "is_generated"),
     [
         (Fault.reset(), "reset", "head", 0, False),

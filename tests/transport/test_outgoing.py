@@ -1,12 +1,13 @@
 """Origins of URLs."""
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import ConfigError
 from omnillm.transport.outgoing import Origin
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("url", "origin", "authority", "address"),
     [
         ("https://api.openai.com/v1", Origin("https", "api.openai.com", 443), "api.openai.com", "api.openai.com:443"),
@@ -24,7 +25,7 @@ def test_origin_of_a_url(url, origin, authority, address):
     assert {origin: 1}[Origin.of(url)] == 1
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "url",
     [
         "",

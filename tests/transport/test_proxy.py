@@ -12,7 +12,7 @@ from omnillm.transport.client import Origin, Proxies
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("env", "url", "proxy"),
     [
         ({}, "http://a.example/", None),
@@ -68,9 +68,7 @@ def test_no_proxy_names_who_is_reached_directly(no_proxy, url, is_direct):
     assert (proxies.find(Origin.of(url)) is None) is is_direct
 
 
-@pytest.mark.parametrize(
-    "env", [{"HTTP_PROXY": "socks5://proxy"}, {"HTTPS_PROXY": "http://"}, {"HTTP_PROXY": "http://u:pw@h:x"}, {"NO_PROXY": "a:b"}]
-)
+@in_turn("env", [{"HTTP_PROXY": "socks5://proxy"}, {"HTTPS_PROXY": "http://"}, {"HTTP_PROXY": "http://u:pw@h:x"}, {"NO_PROXY": "a:b"}])
 def test_what_cannot_be_a_proxy_is_an_error(env):
     """It names the variable and no secret."""
     with pytest.raises(ConfigError) as caught:

@@ -296,7 +296,7 @@ def test_body_without_framing_lasts_until_the_connection_ends():
     assert b"".join(subject.pieces) == b"hello"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("raw", "is_kept"),
     [
         (OK + b"content-length: 0\r\n\r\n", True),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.in_turn import in_turn
 from tests.protocols.anthropic_messages.asking import P, ask, emit, said, user_of
 
 from omnillm.errors import ProtocolError
@@ -62,7 +63,7 @@ CLOSED = {
 }
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("schema", "strict", "written", "is_lost"),
     [
         (OPEN, None, OPEN, False),
@@ -93,7 +94,7 @@ def test_schema_of_a_foreign_answer_holds_nothing_that_is_refused():
     assert (body["output_config"]["format"]["schema"], lost) == (OPEN, {})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("tool", "written", "lost"),
     [
         (BuiltinTool(kind="web_search", max_uses=2), {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}, {}),
@@ -121,7 +122,7 @@ def test_server_tools_of_other_protocols(tool, written, lost):
 F, G = ToolDefinition(name="f"), ToolDefinition(name="g")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("choice", "written", "lost"),
     [
         (ToolChoice(mode="allowed", names=("g",)), {"type": "auto"}, {"": "approximated"}),
@@ -146,7 +147,7 @@ def test_calls_one_at_a_time_need_a_choice_to_say_so():
     assert emit(able(tool_choice=ToolChoice(mode="required")))[1] == {"capabilities.tool_choice": "dropped"}
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("reasoning", "adaptively", "by_budget"),
     [
         (ReasoningCapability(effort="low"), ({"type": "adaptive"}, "low"), 2048),
@@ -283,7 +284,7 @@ def test_everything_that_the_api_does_not_know_is_in_the_report():
     }
 
 
-@pytest.mark.parametrize(("tier", "written"), [("auto", "auto"), ("default", "standard_only"), ("priority", "auto"), ("flex", None)])
+@in_turn(("tier", "written"), [("auto", "auto"), ("default", "standard_only"), ("priority", "auto"), ("flex", None)])
 def test_service_tiers_of_other_protocols(tier, written):
     """What is not among the API's own two is said as the nearest, or not at all."""
     body, lost = emit(ask(generation=GenerationConfig(max_output_tokens=1, service_tier=tier)))
@@ -326,7 +327,7 @@ def test_state_of_another_provider_cannot_be_translated():
 SYSTEM = Message.text(MessageRole.SYSTEM, "s")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("breakpoint_", "tools", "place"),
     [
         (None, (F,), lambda body: body["tools"][-1]),

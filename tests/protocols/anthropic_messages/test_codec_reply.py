@@ -120,7 +120,7 @@ def test_reply_is_read():
     assert (response.id, response.model, response.service_tier, response.raw_usage) == ("msg_1", "claude-x", "priority", usage)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("stop_reason", "reason"),
     [
         ("end_turn", FinishReason.STOP),
@@ -142,7 +142,7 @@ def test_every_stop_reason_comes_back(stop_reason, reason):
     assert emit(response) == (body, {})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("reason", "stop_reason"),
     [
         (FinishReason.CONTENT_FILTER, "refusal"),
@@ -253,7 +253,7 @@ def test_own_signature_is_written_as_it_is():
     assert emit(answer(reasoning))[0]["content"] == [{"type": "thinking", "thinking": "a", "signature": "s"}]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("part", "content", "lost"),
     [
         (Reasoning(summary=("a", "b")), [{"type": "thinking", "thinking": "a\n\nb", "signature": ""}], {"summary": "approximated"}),
@@ -298,7 +298,7 @@ def test_reply_without_a_candidate_is_a_refusal():
     assert is_strictly(SDK, body)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("change", "path"),
     [
         ({"type": "error"}, "type"),

@@ -99,14 +99,14 @@ TOOLS = [
 ]
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: json.dumps(tool)[:60])
+@in_turn("tool", TOOLS, ids=lambda tool: json.dumps(tool)[:60])
 def test_every_tool_comes_back(tool):
     """Read and written again, member for member."""
     body = body_of({"type": "text", "text": "Hi", "cache_control": MARK}, tools=[tool])
     assert emit(parse(body)[0]) == (body, {})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "choice",
     [
         {"type": "auto"},
@@ -175,7 +175,7 @@ def test_every_block_of_a_user_comes_back(block):
     assert emit(parse(body)[0]) == (body, {})
 
 
-@pytest.mark.parametrize("block", ASSISTANT_BLOCKS, ids=lambda block: json.dumps(block)[:60])
+@in_turn("block", ASSISTANT_BLOCKS, ids=lambda block: json.dumps(block)[:60])
 def test_every_block_of_the_model_comes_back(block):
     """Read and written again, member for member."""
     body = body_of(block, {"type": "text", "text": "Hi", "cache_control": MARK}, role="assistant")
@@ -271,8 +271,8 @@ RETRIEVED = [
 ]
 
 
-@pytest.mark.parametrize("target", ["openai_chat", "openai_responses", "gemini_generate_content"])
-@pytest.mark.parametrize(("block", "words"), RETRIEVED, ids=["search_result", "document", "text"])
+@in_turn("target", ["openai_chat", "openai_responses", "gemini_generate_content"])
+@in_turn(("block", "words"), RETRIEVED, ids=["search_result", "document", "text"])
 def test_what_a_client_retrieved_is_text_for_other_protocols(block, words, target):
     """In a turn and in a tool's result. Its own protocol gets the block back, with its cache mark."""
     marked = {**block, "cache_control": {"type": "ephemeral", "ttl": "1h", "scope": "global"}}
@@ -338,7 +338,7 @@ def test_wrong_shape_is_named_by_its_path(body, path):
     assert caught.value.path == path
 
 
-@pytest.mark.parametrize("members", [*MEMBERS, *({"tools": [tool]} for tool in TOOLS)], ids=lambda members: json.dumps(members)[:50])
+@in_turn("members", [*MEMBERS, *({"tools": [tool]} for tool in TOOLS)], ids=lambda members: json.dumps(members)[:50])
 def test_a_request_decoded_in_one_step_says_what_its_members_say(members):
     """Most are; those with members that are not read here come member by member, and so does what is of the wrong shape."""
     body = body_of({"type": "text", "text": "Hi"}, **members)

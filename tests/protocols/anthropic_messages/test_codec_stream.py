@@ -226,7 +226,7 @@ def test_stream_is_read_step_by_step():
     ]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("value", "deltas", "arguments"),
     [
         ({"input": {}}, [], "{}"),
@@ -280,7 +280,7 @@ def test_error_in_the_stream_is_a_failure_both_ways(error, failed):
     assert read_sse(raw)[-1] == failed
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "events",
     [
         [STOP],

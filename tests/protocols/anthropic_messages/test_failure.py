@@ -75,7 +75,7 @@ def test_provider_error_is_classified(status, error, verdict, code):
     assert code in {None, failure.code}
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "body",
     [
         b"",
@@ -117,7 +117,7 @@ def test_message_is_cut():
     assert read(400, {"type": "invalid_request_error", "message": "m" * 5000}).message == "m" * 2000
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("headers", "seconds"),
     [
         ({b"retry-after": b"7", b"anthropic-ratelimit-requests-remaining": b"0", b"anthropic-ratelimit-requests-reset": LATER}, 7.0),
@@ -234,7 +234,7 @@ async def test_sdk_raises_in_the_middle_of_a_stream(serving):
     assert raised.value.type == "timeout_error"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("status", "kind"),
     [(402, "billing_error"), (418, "invalid_request_error"), (503, "api_error"), (502, "api_error"), (529, "overloaded_error")],
 )
@@ -243,7 +243,7 @@ def test_fault_has_the_type_of_its_status(status, kind):
     assert json.loads(PROTOCOL.write_fault(fault(status)))["error"]["type"] == kind
 
 
-@pytest.mark.parametrize("status", [401, 402, 403, 404, 413, 429, 529])
+@in_turn("status", [401, 402, 403, 404, 413, 429, 529])
 def test_own_fault_reads_back(status):
     """A gateway behind a gateway understands it."""
     written = PROTOCOL.write_fault(fault(status))

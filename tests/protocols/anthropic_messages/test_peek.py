@@ -58,14 +58,14 @@ def test_absent_cap_is_none():
     assert peek(stream=None).is_stream is False
 
 
-@pytest.mark.parametrize("cap", [0, -1, 1.5, 64.0, 1e30, "64", True, [64], {}, 2**31 + 1, 2**70])
+@in_turn("cap", [0, -1, 1.5, 64.0, 1e30, "64", True, [64], {}, 2**31 + 1, 2**70])
 def test_absurd_cap_is_the_callers_mistake(cap):
     """A budget cannot be bypassed by a cap that is not a plain positive integer."""
     with pytest.raises(BadRequest, match="`max_tokens` must be an integer from 1 to 2147483648"):
         peek(max_tokens=cap)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("member", "value"),
     [
         ("model", ""),
@@ -138,7 +138,7 @@ def test_usage_is_disjoint():
     assert seen.usage == Usage(input=10, cache_read=20, cache_write_short=30, cache_write_long=40, output=35, reasoning=15, tool_calls=2)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("split", "short", "long"),
     [(None, 100, 0), ((60, 0), 100, 0), ((0, 60), 0, 100), ((60, 40), 60, 40), ((80, 80), 80, 80)],
 )
@@ -162,7 +162,7 @@ def test_turns_outside_the_total_are_added():
     assert seen.usage == Usage(input=1205, output=123)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("usage", "expected"),
     [
         ({"input_tokens": -5, "output_tokens": 7}, Usage(output=7)),

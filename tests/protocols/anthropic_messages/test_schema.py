@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from anthropic.lib._parse._transform import transform_schema
 from tests.in_turn import in_turn
 
@@ -37,7 +36,7 @@ def test_schema_is_made_as_the_sdk_makes_it(schema: dict[str, Any]) -> None:
     assert strict_schema(strict) == strict
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("schema", "strict"),
     [
         ({}, {}),

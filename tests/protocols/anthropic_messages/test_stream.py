@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
@@ -42,7 +41,7 @@ def test_whole_stream_is_seen_step_by_step():
     assert watch.at_end_of_stream()
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("block", "sight"),
     [
         ({"type": "text", "text": ""}, Sight.NOTHING),
@@ -83,7 +82,7 @@ def test_usage_that_cannot_be_read_is_unknown():
     assert watch.usage is None
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("error", "verdict"),
     [
         ({"type": "overloaded_error", "message": "Overloaded"}, Verdict.OVERLOADED),
@@ -105,7 +104,7 @@ def test_error_event_is_classified(error, verdict):
     assert not watch.at_end_of_stream()
 
 
-@pytest.mark.parametrize("data", [b"{", b"[DONE]", b'"text"', b"[]", b"\xff", b'{"type":5}', b"[" * 3000])
+@in_turn("data", [b"{", b"[DONE]", b'"text"', b"[]", b"\xff", b'{"type":5}', b"[" * 3000])
 def test_garbage_fails_the_stream(data):
     """An event that is not JSON of this protocol may have held tokens: it is not skipped."""
     watch = PROTOCOL.watch(False)
@@ -114,7 +113,7 @@ def test_garbage_fails_the_stream(data):
     assert not watch.at_end_of_stream()
 
 
-@pytest.mark.parametrize("usage", [3, "none", [], False, {"output_tokens": "7"}])
+@in_turn("usage", [3, "none", [], False, {"output_tokens": "7"}])
 def test_a_usage_that_cannot_be_read_is_unknown(usage):
     """The stream is as good as any, and charged by its bound."""
     watch, seen = follow(START, {"type": "message_delta", "delta": {}, "usage": usage}, {"type": "message_stop"})

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.bedrock_converse.oracle import reply as as_the_sdk_reads
 
 from omnillm.errors import UpstreamLost
@@ -71,7 +72,7 @@ def test_every_block_is_read() -> None:
     assert set(response.vendor_extensions) == {"trace"}
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("word", "reason", "native"),
     [
         ("end_turn", FinishReason.STOP, ""),
@@ -100,7 +101,7 @@ def test_call_that_the_provider_made_itself_is_no_call_for_the_client() -> None:
     assert response.finish_reason is FinishReason.STOP
 
 
-@pytest.mark.parametrize("target", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"])
+@in_turn("target", ["openai_chat", "openai_responses", "anthropic_messages", "gemini_generate_content"])
 def test_reply_is_said_to_every_client(target: str) -> None:
     """Text and call come through in each client's words."""
     said = transcode_response(
@@ -110,9 +111,7 @@ def test_reply_is_said_to_every_client(target: str) -> None:
     assert "search" in said
 
 
-@pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", b"{}", b'{"output":{}}', json.dumps(BODY | {"output": {"message": {"content": [{}]}}}).encode()]
-)
+@in_turn("body", [b"<html>", b"[]", b"{}", b'{"output":{}}', json.dumps(BODY | {"output": {"message": {"content": [{}]}}}).encode()])
 def test_what_is_no_reply_is_the_providers_mistake(body: bytes) -> None:
     """Garbage raises UpstreamLost, never another exception."""
     with pytest.raises(UpstreamLost):

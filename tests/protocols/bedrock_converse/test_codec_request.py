@@ -170,7 +170,7 @@ def test_media_go_inline_or_by_s3() -> None:
     assert "dropped:input[0].parts[2]" in losses(request)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("choice", "expected", "lost"),
     [
         (ToolChoice(mode="auto"), {"auto": {}}, set()),

@@ -158,7 +158,7 @@ def test_watch_sees_content_usage_and_the_only_end() -> None:
         assert not short.at_end_of_stream()
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("code", "verdict", "status"),
     [
         ("throttlingException", Verdict.RATE_LIMITED, 429),

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import pytest
 from botocore.eventstream import EventStreamBuffer
 from msgspec.structs import replace
 from tests.in_turn import in_turn
@@ -53,7 +52,7 @@ def test_error_is_understood(status: int, code: str, message: str, verdict: Verd
     assert not code or failure.code == code
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"message":7}', b"\xff"])
+@in_turn("body", [b"", b"<html>", b"[]", b'{"message":7}', b"\xff"])
 def test_no_body_raises(body: bytes) -> None:
     """Whatever stands between us and the service may have answered."""
     failure = PROTOCOL.read_failure(503, {b"retry-after": b"7"}, body, 0.0)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.protocols.bedrock_converse import PROTOCOL
@@ -45,7 +46,7 @@ def test_media_weigh_as_media_and_text_as_text() -> None:
     assert PROTOCOL.weigh(hidden)[0] > 8000
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "tier"),
     [
         ({"serviceTier": {"type": "default"}}, ""),
@@ -61,7 +62,7 @@ def test_dearer_tiers_are_asked_for_by_name(body: dict[str, Any], tier: str) -> 
     assert (read.tier, read.unbounded) == (tier, "")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("kind", "media", "least"),
     [
         ("document", {"format": "pdf", "source": {"bytes": "A" * 8000}}, 2 * 4600),
@@ -79,7 +80,7 @@ def test_documents_and_videos_weigh_what_they_can(kind: str, media: dict[str, An
     assert 0 < weighed.usual < weighed.most
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "named"),
     [
         ({"additionalModelRequestFields": {"thinking": {"type": "enabled"}, "top_k": 5, "anthropic_beta": ["a"]}}, ""),
@@ -113,9 +114,7 @@ def test_member_that_stands_twice_hides_nothing(name: str) -> None:
     assert "twice" in read_asked("bedrock_converse", asked, PROTOCOL.peek_request(asked).price_members, 1).unbounded
 
 
-@pytest.mark.parametrize(
-    "messages", [[], [7], [{"content": 7}], [{"content": [7, None, {"image": 7}, {"toolResult": 7}, {"guardContent": 7}]}]]
-)
+@in_turn("messages", [[], [7], [{"content": 7}], [{"content": [7, None, {"image": 7}, {"toolResult": 7}, {"guardContent": 7}]}]])
 def test_odd_conversations_are_weighed_and_left_to_the_service(messages: list[Any]) -> None:
     """Whatever a client wrote, nothing raises but a BadRequest."""
     odd = members(messages=messages)

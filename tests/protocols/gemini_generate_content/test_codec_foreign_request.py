@@ -257,7 +257,7 @@ MEDIA: tuple[tuple[Any, dict | None, dict[str, str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("part", "written", "lost"), MEDIA)
+@in_turn(("part", "written", "lost"), MEDIA)
 def test_media_by_address(part: Any, written: dict | None, lost: dict[str, str]) -> None:
     """A file's id crosses to no other provider; a media type that nobody said is guessed."""
     parts, found = parts_of(Text(text="a"), part)
@@ -406,7 +406,7 @@ OLD_THINKING: tuple[tuple[ReasoningCapability, dict, dict[str, str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("reasoning", "written", "lost"), OLD_THINKING)
+@in_turn(("reasoning", "written", "lost"), OLD_THINKING)
 def test_budget_before_gemini_3(reasoning: ReasoningCapability, written: dict, lost: dict[str, str]) -> None:
     """It knows no levels."""
     body, found = emit(can(reasoning=reasoning), OLD)
@@ -432,7 +432,7 @@ CHOICES: tuple[tuple[ToolChoice, dict | None], ...] = (
 )
 
 
-@pytest.mark.parametrize(("choice", "written"), CHOICES)
+@in_turn(("choice", "written"), CHOICES)
 def test_tool_choice(choice: ToolChoice, written: dict | None) -> None:
     """And back; a choice that only another protocol knows is dropped."""
     functions = (ToolDefinition(name="f"), ToolDefinition(name="g"))

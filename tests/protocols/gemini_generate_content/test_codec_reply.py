@@ -166,7 +166,7 @@ UNFIT: dict[str, dict] = {
 }
 
 
-@pytest.mark.parametrize("path", UNFIT)
+@in_turn("path", UNFIT)
 def test_unfit_value_is_named_by_its_path(path: str) -> None:
     """In the words of this protocol."""
     with pytest.raises(Unfit) as caught:

@@ -204,7 +204,7 @@ def test_deep_values_are_no_accident() -> None:
     assert emit(parse(turns(says(signed(call(id="c"))), answers(result(response, id="c"))))[0])[1] == {}
 
 
-@pytest.mark.parametrize("name", ["candidate_Count", "candidate__count", "Candidate_count", "candidate_count_", "CandidateCount"])
+@in_turn("name", ["candidate_Count", "candidate__count", "Candidate_count", "candidate_count_", "CandidateCount"])
 def test_no_third_spelling_hides_a_member_from_the_budget(name: str) -> None:
     """The gateway counts what stands in the two spellings of protocol buffers: anything else is an unknown member."""
     parsed, _ = parse(config(**{name: 8}))

@@ -136,7 +136,7 @@ def test_no_error_raises(status, error):
     assert failure.retry_after_s is None
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("headers", "details", "seconds"),
     [
         ({}, [delay("34.4s")], 34.4),

@@ -86,7 +86,7 @@ def test_too_many_candidates_are_refused(count):
         peek(generationConfig={"candidateCount": count})
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "name"),
     [
         ({}, "contents"),
@@ -184,7 +184,7 @@ def test_searches_are_counted():
     assert PROTOCOL.peek_reply(reply({"promptTokenCount": 1}, candidates=[candidate])).usage == Usage(input=1, tool_calls=2)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("usage", "expected"),
     [
         ({"promptTokenCount": -5, "candidatesTokenCount": 7}, Usage(output=7)),

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
@@ -49,7 +48,7 @@ def test_whole_stream_is_seen_step_by_step():
     assert watch.failure is None
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("parts", "sight"),
     [
         ([], Sight.NOTHING),
@@ -151,9 +150,7 @@ def test_error_chunk_fails_the_stream(error, verdict, is_list):
     assert not watch.at_end_of_stream()
 
 
-@pytest.mark.parametrize(
-    "data", [b"{", b"[DONE]", b'"x"', b"\xff", b'{"candidates":5}', b'{"candidates":[{"index":99999999}]}', b"[" * 3000]
-)
+@in_turn("data", [b"{", b"[DONE]", b'"x"', b"\xff", b'{"candidates":5}', b'{"candidates":[{"index":99999999}]}', b"[" * 3000])
 def test_garbage_fails_the_stream(data):
     """A chunk that is not JSON of this protocol may have held tokens: it is not skipped."""
     watch = PROTOCOL.watch(False)

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.in_turn import in_turn
 from tests.protocols.directions import CONTEXT
 
 from omnillm.errors import ProtocolError
@@ -73,8 +74,8 @@ SET: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("field", GenerationConfig.__struct_fields__)
-@pytest.mark.parametrize("dialect", [OPENAI, HOST])
+@in_turn("field", GenerationConfig.__struct_fields__)
+@in_turn("dialect", [OPENAI, HOST])
 def test_whatever_generation_sets_is_said_or_told(field, dialect):
     """Field by field: none is left out in silence."""
     body, losses = emitted(
@@ -123,7 +124,7 @@ def answering(call_id: str) -> dict[str, Any]:
 # Calls and their results.
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("items", "written", "losses"),
     [
         pytest.param(
@@ -175,7 +176,7 @@ def test_a_chat_client_keeps_its_order():
         assert translated("openai_chat", {"messages": messages}, dialect) == ({"model": "m", "messages": messages}, [])
 
 
-@pytest.mark.parametrize("role", list(MessageRole))
+@in_turn("role", list(MessageRole))
 def test_a_message_of_nothing_is_not_written(role):
     """What else it bore is told."""
     message = Message(role=role, parts=(SEARCHED,), name="ada", vendor_extensions={"x": 1})
@@ -408,7 +409,7 @@ def test_a_required_cache_is_refused_for_a_host_that_may_refuse_its_key():
         emitted(foreign(user("Hi"), capabilities=CapabilitySet(prompt_cache=policy)), HOST)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("wanted", "effort", "losses"),
     [
         (ReasoningCapability(effort="minimal"), "low", ["approximated:capabilities.reasoning.effort"]),

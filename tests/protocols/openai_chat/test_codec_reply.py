@@ -201,7 +201,7 @@ def test_opaque_values_of_others_are_sealed():
     assert losses == []
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("said", "reason", "native"),
     [
         ("stop", FinishReason.STOP, ""),
@@ -329,7 +329,7 @@ def test_calls_without_ids_get_different_ones():
     assert all(call.call_id for call in calls)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "path"),
     [
         ({}, "choices"),

@@ -261,7 +261,7 @@ def test_the_cases_cover_every_member_that_the_sdk_knows():
     assert known - seen == deprecated
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "modern"),
     [
         pytest.param(asks(max_tokens=5), asks(max_completion_tokens=5), id="max_tokens"),
@@ -354,7 +354,7 @@ def test_normal_form():
     )
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("stream", "options", "wants"),
     [(True, {"include_usage": True}, True), (True, {"include_usage": False}, False), (True, None, False), (None, None, True)],
 )
@@ -473,7 +473,7 @@ def test_images_of_results_follow_in_a_user_message():
     assert losses == ["approximated:input[1].is_error", "approximated:input[2].content[0]", "moved:input[1].content[1]"]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("part", "written", "losses"),
     [
         (File(source=TextSource(text="149 m")), {"type": "text", "text": "149 m"}, ["approximated:input[0].parts[0].source"]),
@@ -527,7 +527,7 @@ def test_order_of_an_answer_that_chat_does_not_know():
     assert losses == ["dropped:input[*].parts[*].item_id", "dropped:input[0].parts[2].opaque", "moved:input[0].parts"]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("wanted", "effort", "losses"),
     [
         (ReasoningCapability(budget_tokens=2048), "low", ["approximated:capabilities.reasoning.budget_tokens"]),
@@ -636,7 +636,7 @@ def test_mark_of_a_result_goes_to_its_last_text():
     assert losses == ["moved:input[1].cache_control"]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("policy", "members", "losses"),
     [
         (PromptCachePolicy(), {}, ["approximated:capabilities.prompt_cache"]),

@@ -310,7 +310,7 @@ def test_groqs_usage_in_its_extension():
     assert assembled(events).usage == Usage(input=3, output=4)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("piece", "code", "status"),
     [
         (b'data: {"error":{"message":"busy","type":"server_error","code":"server_is_overloaded"}}\n\n', "server_is_overloaded", 502),
@@ -329,7 +329,7 @@ def test_error_in_a_stream(piece, code, status):
     assert not any(isinstance(event, Completed) for event in events)
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("piece", "path"),
     [
         (b"data: []\n\n", ""),

@@ -104,7 +104,7 @@ def test_code_is_a_word_and_the_message_is_cut():
     assert read(500, {"code": None, "type": "it is broken"}).code == "server_error"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("headers", "details", "seconds"),
     [
         ({b"retry-after-ms": b"250", b"retry-after": b"9"}, [{"retryDelay": "7s"}], 0.25),

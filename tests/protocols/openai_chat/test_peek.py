@@ -47,7 +47,7 @@ def test_plain_request_asks_for_one_choice_and_decides_no_price():
         assert asked.wants_usage
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("caps", "cap"),
     [
         ({"max_tokens": 5}, 5),
@@ -204,7 +204,7 @@ def test_details_never_exceed_their_total():
     assert usage == Usage(cache_read_audio=7, reasoning=3)
 
 
-@pytest.mark.parametrize(("lie", "said"), [(-5, 0), (2**63, MAX_COUNT), (1e30, MAX_COUNT), (1.9, 1), (True, 0), (None, 0)])
+@in_turn(("lie", "said"), [(-5, 0), (2**63, MAX_COUNT), (1e30, MAX_COUNT), (1.9, 1), (True, 0), (None, 0)])
 def test_lying_counts_are_clamped(lie, said):
     """Negative, absurd or fractional numbers become counts."""
     assert usage_of({"prompt_tokens": lie, "completion_tokens": 1}) == Usage(input=said, output=1)

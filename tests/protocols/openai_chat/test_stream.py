@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.in_turn import in_turn
@@ -29,7 +28,7 @@ def follow(*data: bytes, withholds: bool = False):
     return [watch.see(Frame(b"data: " + piece + b"\n\n", piece)) for piece in data], watch
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "delta",
     [
         {"content": "Hi"},

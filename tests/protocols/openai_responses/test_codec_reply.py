@@ -284,7 +284,7 @@ def test_citations_come_back() -> None:
     assert not losses
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("body", "path"),
     [
         ({}, "output"),

@@ -238,7 +238,7 @@ def test_hosted_tools_are_native() -> None:
     ]
 
 
-@pytest.mark.parametrize("error", [
+@in_turn("error", [
     {"type": "error", "error": {"type": "tokens", "code": "rate_limit_exceeded", "message": "Slow down."}},
     {"type": "error", "code": "rate_limit_exceeded", "message": "Slow down.", "param": None},
     {"error": {"code": "rate_limit_exceeded", "message": "Slow down."}},
@@ -250,7 +250,7 @@ def test_error_is_read_once(error: dict[str, Any]) -> None:
     assert read(CREATED, error, failed)[1:] == [Failed(code="rate_limit_exceeded", message="Slow down.", status=429)]
 
 
-@pytest.mark.parametrize(("status", "reason", "finish", "native"), [
+@in_turn(("status", "reason", "finish", "native"), [
     ("completed", None, FinishReason.STOP, ""),
     ("incomplete", "max_output_tokens", FinishReason.LENGTH, ""),
     ("incomplete", "content_filter", FinishReason.CONTENT_FILTER, ""),
@@ -262,7 +262,7 @@ def test_end_is_read(status: str, reason: str | None, finish: FinishReason, nati
     assert Finished(reason=finish, native_reason=native) in read(CREATED, last)
 
 
-@pytest.mark.parametrize("events", [
+@in_turn("events", [
     [at("output_text.delta", content_index=0, delta="x")],
     [added(MESSAGE), at("output_text.delta", content_index=0)],
     [added(MESSAGE), at("output_text.delta", content_index="0", delta="x")],

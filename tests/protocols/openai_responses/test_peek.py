@@ -125,15 +125,13 @@ def test_lying_or_missing_usage_is_clamped_or_unknown():
     assert PROTOCOL.peek_reply(reply({"input_tokens": 1, "num_server_side_tools_used": 6})).usage == Usage(input=1, tool_calls=6)
 
 
-@pytest.mark.parametrize("status", ["completed", "incomplete", "queued", "in_progress"])
+@in_turn("status", ["completed", "incomplete", "queued", "in_progress"])
 def test_finished_or_accepted_response_is_complete(status):
     """A response cut by its cap is a whole answer, and so is the receipt of a background response."""
     assert PROTOCOL.peek_reply(b"\n\n" + reply(status=status)).is_complete
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"{}", b"[]", b'{"status": "completed"}', b'{"output": []}', reply(status="cancelled"), b"\xff"]
-)
+@in_turn("body", [b"", b"<html>", b"{}", b"[]", b'{"status": "completed"}', b'{"output": []}', reply(status="cancelled"), b"\xff"])
 def test_something_else_is_not_a_reply(body):
     """HTML, truncated JSON, another shape: never a success."""
     assert not PROTOCOL.peek_reply(body).is_complete

@@ -36,7 +36,7 @@ def follow(*data: bytes):
     return [watch.see(Frame(b"", piece)) for piece in data], watch
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "content",
     [
         DELTA,

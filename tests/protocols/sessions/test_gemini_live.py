@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.errors import BadRequest
 from omnillm.outcome import Verdict
@@ -74,7 +75,7 @@ def test_a_report_behind_the_end_of_its_turn() -> None:
     assert watch.open_turns == 0
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("message", "turns"),
     [
         ({"clientContent": {"turns": [], "turnComplete": True}}, 1),
@@ -113,7 +114,7 @@ def test_the_prompt_grows_with_what_was_sent() -> None:
     assert typed > 51_200
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("plain", "hidden"),
     [
         (b'{"realtimeInput":{"text":"%b"}}' % (b"A" * 51_200), (b'"text"', b'"t\\u0065xt"')),
@@ -157,9 +158,7 @@ def test_the_setup_names_the_model(model: str) -> None:
     assert read_setup(say({"setup": {"model": model, "tools": [{"functionDeclarations": []}]}})) == ("x", ())
 
 
-@pytest.mark.parametrize(
-    "message", [b"", b"[]", b"{", b'{"setup": 5}', b'{"setup": {"model": 5}}', b'{"realtimeInput": {}}', b'{"setup": {}}', b"\xff"]
-)
+@in_turn("message", [b"", b"[]", b"{", b'{"setup": 5}', b'{"setup": {"model": 5}}', b'{"realtimeInput": {}}', b'{"setup": {}}', b"\xff"])
 def test_what_is_no_setup(message: bytes) -> None:
     """400, whatever it is."""
     with pytest.raises(BadRequest):
@@ -184,7 +183,7 @@ def test_tools_with_a_price_have_no_bound() -> None:
     assert GEMINI_LIVE.unbounded_cost(say({"setup": {"model": "x"}})) == ""
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("code", "reason", "verdict"),
     [
         (1007, "API key not valid. Please pass a valid API key.", Verdict.KEY_DEAD),

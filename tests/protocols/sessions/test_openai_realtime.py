@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.in_turn import in_turn
 
 from omnillm.outcome import Verdict
 from omnillm.protocols.protocol import Fault
@@ -67,7 +68,7 @@ def test_turns_are_open_from_asking_to_reporting() -> None:
     assert seen == [1, 2, 2, 2, 3, 2, 1, 0]
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("error", "left"),
     [
         ({"code": "conversation_already_has_active_response"}, 1),
@@ -151,7 +152,7 @@ def test_what_is_observed_of_an_open_turn() -> None:
     assert watch.observed_tokens == 0
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": 5}, "x"])
+@in_turn("usage", [None, {}, {"total_tokens": 5}, "x"])
 def test_a_turn_that_reports_nothing_is_a_report_without_usage(usage: Any) -> None:
     """Or none at all where the event cannot be read: the turn then stays open."""
     watch = RealtimeWatch()
@@ -161,7 +162,7 @@ def test_a_turn_that_reports_nothing_is_a_report_without_usage(usage: Any) -> No
     assert watch.open_turns == (0 if reports else 1)
 
 
-@pytest.mark.parametrize("lie", [-5, 2**70, 1.5, "12"])
+@in_turn("lie", [-5, 2**70, 1.5, "12"])
 def test_lies_are_clamped(lie: Any) -> None:
     """No count is negative or beyond 2^53; one that is no number makes the usage unknown."""
     watch = RealtimeWatch()
@@ -202,7 +203,7 @@ def test_a_fault_is_an_event() -> None:
     assert (told["error"]["code"], told["error"]["message"], told["error"]["type"]) == ("budget_exceeded", "No room.", "insufficient_quota")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("code", "reason", "verdict"),
     [
         (1008, "invalid_request_error.invalid_api_key", Verdict.KEY_DEAD),
