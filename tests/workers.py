@@ -1,7 +1,7 @@
-"""`pytest --workers 3`: everything is collected once, then so many processes are forked, which take the tests one by one.
+"""`python -m pytest --workers 3`: everything is collected once, then so many processes are forked, which take the tests.
 
-pytest-xdist's workers each import and collect everything themselves: of this suite that is a tenth of all the work. These share what the
-first process has, too: a test is taken by whoever is free, so that none waits at the end while another still has many.
+pytest-xdist's workers each import and collect everything themselves, which is a tenth of this suite's work. These share what the first
+process has. A few tests of a file are taken by whoever is free, so that none waits at the end while another still has many.
 """
 
 import gc
@@ -171,6 +171,8 @@ class Workers:
                 self._report(session, Gone(place))
         finally:
             queue.empty()
+            for told in self._at:  # nobody reads it: whoever is at a test ends with it
+                told.close()
             for number in numbers:
                 os.waitpid(number, 0)
             queue.close()

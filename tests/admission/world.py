@@ -4,7 +4,7 @@ The record keeps logs where the controller keeps buckets, and sums anew what the
 (`test_simulation.py`) drive the same verbs.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from math import inf
 
 import msgspec
@@ -512,20 +512,24 @@ class World:
             assert budget.current.pair == (name, self.periods[name])
             pair = (name, "" if name == "roll" else self.periods[name])
             assert (budget.current.span.settled, budget.current.span.reserved) == (self.settled[pair], reserved[pair])
+        shared = {}
         for held in self.open.values():
             periods = self.controller._cases[held.ask.case_id].periods
-            assert tuple(period.pair for period in periods) == held.periods
+            assert tuple([period.pair for period in periods]) == held.periods
             for period in periods:
-                assert period.settled == self.settled[period.pair]
-                assert period.span.reserved == reserved[period.pair[0], "" if period.pair[0] == "roll" else period.pair[1]]
+                shared[id(period)] = period
+        for period in shared.values():
+            assert period.settled == self.settled[period.pair]
+            assert period.span.reserved == reserved[period.pair[0], "" if period.pair[0] == "roll" else period.pair[1]]
 
     def _check_cases(self):
         assert self.leasing.grants.keys() == self.out.keys()
         assert self.controller._cases.keys() == self._alive()
         assert {*self.controller._asks.waiters, *self.controller._needs.waiters} == self.waiting.keys()
         assert self.leasing.earmarks._made.keys() <= self.controller._needs.waiters.keys(), "room is kept for nobody"
+        in_use = Counter([held.ask.caller for held in self.open.values()])
         for name, caller in self.tickets._callers.items():
-            assert caller.in_use == sum(held.ask.caller == name for held in self.open.values())
+            assert caller.in_use == in_use[name]
 
     def _check_keys(self):
         in_use, tokens, grants = defaultdict(int), defaultdict(int), set()
@@ -541,10 +545,10 @@ class World:
                     assert grants.issuperset(circuit.probes), "half-open for ever"
             kept = {earmark for earmark, of in self.leasing.earmarks._made.values() if of is pool}
             assert {each.group.earmark for each in pool.keys.values()} - {None} == kept
+            rests = {rested.label for _, _, rested in pool._roster.resting}
             for each in pool.keys.values():
                 assert each.is_ready == each.is_closed == (each in pool._roster.ready)
                 assert not (each.is_ready and each.label in pool._roster.awaiting)
-                rests = {rested.label for _, _, rested in pool._roster.resting}
                 assert each.is_ready or each.label in pool._roster.awaiting or each.label in rests, "a key is lost"
             assert all(each.in_use for each in pool.removed)
 
