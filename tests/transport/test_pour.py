@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from contextlib import suppress
 
 import pytest
 
@@ -77,6 +78,18 @@ async def test_nothing_is_poured_while_something_waits_to_be_read(stream, wire):
     await stream.exchange.pour(stream.take)
     assert await stream.exchange.read() == b"one"
     assert stream.seen == []
+
+
+@pytest.mark.parametrize("news", [b"3\r\none\r\n", b"0\r\n\r\n", b"nonsense\r\n"])
+async def test_what_can_be_read_at_once_is_known(stream, wire, news):
+    """A piece, the end, a failure; before it comes there is nothing, and behind the end nobody waits either."""
+    assert not stream.exchange.is_readable
+    stream.provider.says.put_nowait(news)
+    await wire.settle()
+    assert stream.exchange.is_readable
+    with suppress(UpstreamLost):
+        await stream.exchange.read()
+    assert not stream.exchange.is_readable
 
 
 @pytest.mark.parametrize("last", [b"3\r\ntwo\r\n0\r\n\r\n", b"0\r\n\r\n"])

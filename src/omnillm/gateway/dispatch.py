@@ -173,6 +173,10 @@ class Dispatch:
             translator=None if bridged is None else case.translator(bridged, attempt.lease),
         )
         case.held = answer
+        if exchange.is_readable:  # what came with the head is looked at before a timer is set, which costs 3 us
+            shown = _show(attempt, answer, await exchange.read())
+            if shown is not None:
+                return shown
         # Whoever has something to show shows it when the hold-back is over; whoever has nothing has until the deadline.
         left_s = case.call.deadline - self._upstreams.now()
         held_s = min(self.settings.hold_back_s, left_s)
@@ -187,16 +191,9 @@ class Dispatch:
 
     async def _hold_back(self, attempt: Attempt, answer: Answer, most_bytes: int) -> Answer | Failure:
         while answer.held_bytes < most_bytes:
-            piece = await answer.exchange.read()
-            seen = answer.feed(piece)
-            attempt.observed_bytes += len(piece)
-            if seen & Sight.FAILED:
-                attempt.has_content = bool(answer.seen & Sight.CONTENT)
-                return answer.failure()
-            if seen & (Sight.CONTENT | Sight.END):
-                return answer
-            if not piece:
-                return answer if answer.is_ended_well else cut()
+            shown = _show(attempt, answer, await answer.exchange.read())
+            if shown is not None:
+                return shown
         return answer
 
     async def _after_failure(self, round_: Round, attempt: Attempt, failure: Failure, *, is_repeatable: bool) -> Lease | None:
@@ -235,6 +232,20 @@ TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
     UpstreamLost: Verdict.LOST,
     UpstreamTimeout: Verdict.TIMEOUT,
 }
+
+
+def _show(attempt: Attempt, answer: Answer, piece: bytes) -> Answer | Failure | None:
+    """What a stream turns out to be with its next piece (b"": its end); None: it has shown nothing yet."""
+    seen = answer.feed(piece)
+    attempt.observed_bytes += len(piece)
+    if seen & Sight.FAILED:
+        attempt.has_content = bool(answer.seen & Sight.CONTENT)
+        return answer.failure()
+    if seen & (Sight.CONTENT | Sight.END):
+        return answer
+    if not piece:
+        return answer if answer.is_ended_well else cut()
+    return None
 
 
 def _outcome(case: Case, attempt: Attempt, failure: Failure) -> Outcome:

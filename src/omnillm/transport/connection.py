@@ -70,6 +70,12 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         return not self._transport.is_closing()
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to read, if only the end or a failure."""
+        reader = self.reader
+        return bool(reader.pieces) or reader.is_complete or self.fault is not None
+
     def abandon(self) -> None:
         """Whoever made it has left: abort at once. Saying TLS's farewell first would go on with a socket that is closed."""
         if hasattr(self, "_transport"):

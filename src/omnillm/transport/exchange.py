@@ -39,6 +39,12 @@ class Exchange(msgspec.Struct, eq=False):
         """Without the provider's head."""
         return f"Exchange({self.status})"
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether `read` would return at once. False: perhaps."""
+        connection = self._connection
+        return connection is not None and self._inflater is None and connection.has_news
+
     # A plain function that returns a coroutine: one frame less for every piece of every stream.
     def read(self) -> Coroutine[Any, Any, bytes]:
         """Await what has come of the body; b"" is its complete end. Raises UpstreamLost when it is cut, or UpstreamTimeout."""
@@ -52,8 +58,7 @@ class Exchange(msgspec.Struct, eq=False):
         connection = self._connection
         if connection is None or self._inflater is not None:
             return
-        reader = connection.reader
-        if not reader.pieces and not reader.is_complete and connection.fault is None:
+        if not connection.has_news:
             await connection.pour(sink)
 
     async def read_all(self, limit: int) -> bytes:
