@@ -19,8 +19,13 @@ async def gateway(serve: Serve, provider: FakeProvider) -> Running:
     return await serve(configuration(provider, queue="0s", keys={"good": "key: sk-good, max_concurrency: 1"}, caller="max_concurrency: 1"))
 
 
-async def test_a_reply_is_with_its_client_before_its_call_is_closed(gateway: Running) -> None:
-    """With its cost; and when its end is told, the lease and the money are given back."""
+def head_with_cost(row: RequestRow) -> str:
+    return f"x-omnillm-attempts: 1\r\nx-omnillm-cost-usd: {format_usd(row.cost_nanousd)}\r\n"
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
+async def test_a_reply_is_with_its_client_before_its_call_is_closed(gateway: Running, is_stream: bool) -> None:
+    """A plain one with its cost, a stream to its very end; and when that is told, the lease and the money are given back."""
     seen: list[tuple[bytes, RequestRow, int, int]] = []
 
     class Look(EndedCalls):
@@ -31,11 +36,11 @@ async def test_a_reply_is_with_its_client_before_its_call_is_closed(gateway: Run
     gateway.program.settlement.ended = Look(count_failures=gateway.program.settlement.ended.count_failures)
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
         client.setblocking(False)
-        client.sendall(ask("openai_chat", "hello").raw)
+        client.sendall(ask("openai_chat", "hello", is_stream=is_stream).raw)
         await until(lambda: bool(seen))
     [(reply, row, in_flight, reserved)] = seen
     assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert f"x-omnillm-attempts: 1\r\nx-omnillm-cost-usd: {format_usd(row.cost_nanousd)}\r\n" in reply.decode()
+    assert reply.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n") if is_stream else head_with_cost(row) in reply.decode()
     assert row.cost_nanousd > 0
     assert (in_flight, reserved) == (0, 0)
 

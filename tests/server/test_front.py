@@ -174,6 +174,23 @@ async def test_a_stream_is_chunked_and_the_connection_kept(house, scripted):
     )
 
 
+@pytest.mark.parametrize(
+    ("ask", "body"),
+    [(LAST, b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"), (b"GET / HTTP/1.0\r\n\r\n", b"onetwo"), (LAST.replace(b"GET", b"HEAD"), b"")],
+    ids=["1.1", "1.0", "HEAD"],
+)
+async def test_the_last_piece_of_a_stream_may_come_with_its_end(house, scripted, ask, body):
+    """However the stream is framed, it is the same as if the piece had come before."""
+
+    async def answer(request, reply):
+        reply.start(200, b"")
+        reply.write(b"one")
+        reply.end(b"two")
+
+    await house.open(scripted(answer))
+    assert (await house.say(ask)).partition(b"\r\n\r\n")[2] == body
+
+
 async def test_a_stream_to_http_1_0_ends_with_the_connection(house, scripted):
     """There are no chunks in HTTP/1.0, even if it asks for keep-alive."""
     await house.open(scripted(stream))

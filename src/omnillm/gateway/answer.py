@@ -124,6 +124,11 @@ class Answer(msgspec.Struct, kw_only=True, eq=False):
         """Of a stream: neither its terminal event nor a failure was seen."""
         return not (self.is_ended_well or self.seen & Sight.FAILED)
 
+    @property
+    def is_told(self) -> bool:
+        """Of a stream: it ended well, and nothing of it waits to be forwarded."""
+        return self.is_ended_well and not self._held
+
     def skims(self) -> Callable[[bytes], bool] | None:
         """What tells whether the next piece is whole events that only have to be forwarded; None: it has to be read, event by event."""
         return None if self._skims is None or self._sse.is_open else self._skims

@@ -95,6 +95,11 @@ class Relay(msgspec.Struct, eq=False):
         view = self._answer.client_view
         return "" if view is None else view.response_id
 
+    @property
+    def is_read(self) -> bool:
+        """Of a stream: nothing comes behind what `read` has returned, and it ended well."""
+        return self._answer.is_told
+
     async def read(self, outlet: Outlet | None = None) -> bytes:
         """The next whole events, b"" after the last. Raises when the provider's stream failed: the case is then settled as a failure.
 

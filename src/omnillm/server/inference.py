@@ -195,7 +195,7 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
         piece = await relay.read()
         reply.start(200, call_fields(relay, alerts, with_cost=False))
         outlet = reply.outlet()
-        while piece:
+        while not relay.is_read:
             reply.write(piece)
             await reply.drain()
             piece = await relay.read(outlet)
@@ -209,5 +209,5 @@ async def _stream(relay: Relay, reply: Reply, alerts: BudgetAlerts) -> None:
         if relay.response_id:
             error.details = {**error.details, "response_id": relay.response_id}
         fault = fault_of(error, client_status(error, protocol), relay.case.request_id)
-        reply.write(protocol.write_stream_fault(fault, relay.next_sequence))
-    reply.end()
+        piece = protocol.write_stream_fault(fault, relay.next_sequence)
+    reply.end(piece)

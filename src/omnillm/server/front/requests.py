@@ -161,11 +161,11 @@ class Reply(msgspec.Struct, eq=False):
             raise RuntimeError("a piece was written outside of its reply")
         if not piece or self._is_silent:
             return
-        if self._is_chunked:
-            self._wire.write(b"%b%x\r\n%b\r\n" % (self._head, len(piece), piece))
-        else:
-            self._wire.write(self._head + piece)
+        self._wire.write(self._with_head(piece))
         self._head = b""
+
+    def _with_head(self, piece: bytes) -> bytes:
+        return b"%b%x\r\n%b\r\n" % (self._head, len(piece), piece) if self._is_chunked else self._head + piece
 
     def outlet(self) -> Callable[[bytes], bool]:
         """As `write`, for what comes behind the first piece; False, and nothing written, where `drain` would wait."""
@@ -182,12 +182,15 @@ class Reply(msgspec.Struct, eq=False):
         if self._wire.is_paused:
             await self._wire.room()
 
-    def end(self) -> None:
+    def end(self, piece: bytes = b"") -> None:
+        """With its last piece, where that is known for the last: one write for both."""
         if not self.is_started or self.is_ended:
             raise RuntimeError("a reply was ended twice, or before its start")
         self.is_ended = True
-        last = self._head + b"0\r\n\r\n" if self._is_chunked else self._head
+        last = self._with_head(piece) if piece and not self._is_silent else self._head
         self._head = b""
+        if self._is_chunked:
+            last += b"0\r\n\r\n"
         if last:
             self._wire.write(last)
 
