@@ -383,6 +383,13 @@ def test_life_of_a_clients_stream():
     assert losses == []
 
 
+def test_the_fingerprint_is_that_of_the_last_chunk_that_tells_one():
+    """Beside members that nobody knows; a null says nothing."""
+    told = [{"system_fingerprint": "a", "provider": "x"}, {"system_fingerprint": "b"}, {"system_fingerprint": None}, {}]
+    events = decoded(*(chunk({"content": "x"}, **more) for more in told), chunk(finish="stop"), DONE)
+    assert events[-1] == Completed(vendor_extensions={"system_fingerprint": "b", "provider": "x"})
+
+
 def test_usage_only_for_those_who_asked():
     """No chunk without choices comes to another client."""
     events = [*streams(Text(text="x"))[:-1], UsageReported(usage=Usage(input=1)), Completed()]

@@ -22,7 +22,7 @@ from omnillm.protocols.openai_chat.usage import usage_in
 from omnillm.protocols.shapes import Unfit, inside, integer, mapping, optional_array, optional_integer, optional_text, rest
 
 _decode = msgspec.json.Decoder().decode
-_MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "obfuscation", "error"})
+_MEMBERS = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier", "obfuscation", "error", "system_fingerprint"})
 _LOWEST_ERROR_STATUS = 400
 _LOST_STATUS = 502
 
@@ -47,7 +47,10 @@ class ChatDecoder:
             return ()
         if data == b"[DONE]":
             return self._complete()
-        return self._read(mapping(_decode(data), ""), is_error=frame.event == b"error")
+        chunk = mapping(_decode(data), "")
+        if (fingerprint := chunk.get("system_fingerprint")) is not None:
+            self._extensions["system_fingerprint"] = fingerprint
+        return self._read(chunk, is_error=frame.event == b"error")
 
     def _read(self, chunk: dict[str, Any], *, is_error: bool) -> list[LlmStreamEvent]:
         error, usage = chunk.get("error") or None, chunk.get("usage")
