@@ -65,7 +65,7 @@ def _source(key: str, clock: Clock, dice: Random, told: str) -> Source[AwsKeys] 
 
 
 class _Chain:
-    """AWS's own chain. What it finds refreshes itself when it is asked in time; it is searched again when that was refused."""
+    """AWS's own chain of credentials, which refreshes what it has found. It is searched again after a refusal."""
 
     def __init__(self, profile: str | None) -> None:
         self._botocore = _botocore()

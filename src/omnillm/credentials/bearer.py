@@ -6,13 +6,13 @@ from omnillm.credentials.refreshed import Fetched, Renewing, Source
 from omnillm.secret import Secret
 
 EARLY_S: Final = 300.0
-"""Before its end a token is fetched anew; a short-lived one half-way."""
+"""So long before its end a token is fetched anew; a short-lived one after half its life."""
 LAST_S: Final = 10.0
-"""Before its end it is not used any more: it would expire on the way."""
+"""So long before its end a token is not used any more: it would expire on the way."""
 
 
 def lasting(token: str, left_s: float) -> Fetched[Secret]:
-    """A token that its issuer takes for so long."""
+    """A token that is good for so long."""
     return Fetched(Secret(token), max(left_s - EARLY_S, left_s / 2), max(left_s - LAST_S, 0.0))
 
 

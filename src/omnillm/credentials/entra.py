@@ -22,7 +22,7 @@ def entra_credential(scope: str, *, clock: Clock, dice: Random, told: str) -> Re
 
 
 class _Tokens:
-    """Of one identity, which keeps what it got last; it is found anew when that was refused."""
+    """Tokens of one identity, which keeps the last one. The identity is looked for again after a refusal."""
 
     def __init__(self, azure: "ModuleType", scope: str, clock: Clock) -> None:
         self._azure = azure

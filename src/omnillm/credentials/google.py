@@ -23,11 +23,11 @@ DEFAULT: Final = "default"
 SERVICE_ACCOUNT: Final = "service_account:"
 SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
 PATIENCE_S: Final = 20.0
-"""With Google's token server."""
+"""How long to wait for Google's token server."""
 
 
 def google_credential(key: Secret, *, clock: Clock, dice: Random, told: str) -> Renewing[Secret] | None:
-    """Return what fetches tokens for a key; None: it is one. ConfigError: the file cannot be read, or google-auth is missing."""
+    """Return what fetches tokens for a key; None: the key is a token. ConfigError: the file cannot be read, or google-auth is missing."""
     text = key.reveal()
     if text != DEFAULT and not text.startswith(SERVICE_ACCOUNT):
         return None
@@ -39,7 +39,7 @@ def google_credential(key: Secret, *, clock: Clock, dice: Random, told: str) -> 
 
 
 class _Tokens:
-    """Found once, in the thread of the first fetch; then only refreshed."""
+    """Credentials that are found once, in the thread of the first fetch, and then refreshed."""
 
     def __init__(self, google: "ModuleType", path: Path | None, clock: Clock) -> None:
         self._google = google

@@ -1,4 +1,4 @@
-"""A value that goes bad and is fetched anew in a thread: before that, where it can be, and never twice at once."""
+"""A value that expires and is fetched anew in a thread: before its end, if possible, and never twice at once."""
 
 import asyncio
 import logging
@@ -17,13 +17,13 @@ T_co = TypeVar("T_co", covariant=True)
 _log = logging.getLogger("omnillm.credentials")
 
 REST_S: Final = 10.0
-"""After a fetch that failed, while the value at hand is still good."""
+"""The pause after a fetch that failed, while the value at hand is still good."""
 BACKOFF: Final = Backoff(first_s=1.0, most_s=30.0, jitter=0.25)
-"""After one without a good value."""
+"""The pauses after fetches that failed, while there is no good value."""
 RENEWED_S: Final = 30.0
-"""So long a refusal of what was fetched because of a refusal is final. A key rests for longer, and what it finds then may be new."""
+"""For so long, if a value that was fetched because of a refusal is refused too, that is final. Later a fetch may find a new one."""
 LONGEST_S: Final = 30.0
-"""That a call waits for a fetch."""
+"""The longest that a call waits for a fetch."""
 
 
 class Trouble(Exception):
@@ -43,7 +43,7 @@ class Source(Protocol[T_co]):
 
     @property
     def value(self) -> T_co:
-        """Only after `ready` has found nothing in the way."""
+        """The value. Only after `ready` has returned ""."""
         ...
 
     @property
@@ -108,12 +108,12 @@ class Refreshed(Generic[T]):
         self._good_until = -inf
         self._rest_until = -inf
         self._failures = 0
-        """Without a good value, since the last fetch that succeeded."""
+        """Fetches that failed while there was no good value, since the last success."""
         self._trouble = ""
         self._is_refused = False
         """The provider refused what is held: it is not used any more."""
         self._forced_at = -inf
-        """When what is held was fetched because its forerunner was refused."""
+        """When the value was last fetched because of a refusal."""
         self._task: asyncio.Task[str] | None = None
         self.version = 0
 
@@ -123,7 +123,7 @@ class Refreshed(Generic[T]):
         return self._held
 
     async def ready(self, longest_s: float = LONGEST_S) -> str:
-        """Wait for a value where there is no good one; else only see to it that it will be. "" or what stands in the way.
+        """Wait for a value if there is no good one; otherwise only begin a fetch if it is time. Returns "", or why there is none.
 
         After a failure nobody waits for the next try: another key may serve.
         """
@@ -182,7 +182,7 @@ class Refreshed(Generic[T]):
         return ""
 
     def _rest(self) -> None:
-        """Nobody asks again for a while; what is good serves on, and its end is the rest's."""
+        """Pause the fetches. A good value is used on; when it ends the pause does, too."""
         now = self._clock.now()
         if now < self._good_until and not self._is_refused:
             self._rest_until = min(now + REST_S, self._good_until)

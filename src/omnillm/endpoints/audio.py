@@ -28,7 +28,7 @@ ACCEPTED: Final = {
     "srt": "application/x-subrip",
     "vtt": "text/vtt",
 }
-"""What `accept` says, by the format that is asked for."""
+"""Format that is asked for -> the value of `accept`."""
 MOST_PLAIN_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -59,7 +59,7 @@ class TranscriptionRequest(Struct, frozen=True, kw_only=True, tag="transcription
 
     model: str
     file: File
-    """The audio itself: a URL is not fetched for anybody."""
+    """The audio itself: URLs are not fetched."""
     is_translation: bool = False
     language: str = ""
     prompt: str = ""
@@ -74,7 +74,7 @@ class TranscriptionResponse(Struct, frozen=True, kw_only=True, tag="transcriptio
     """What was heard."""
 
     text: str
-    """Or the subtitles that were asked for."""
+    """The text, or the subtitles that were asked for."""
     language: str = ""
     duration_s: float | None = None
     segments: tuple[dict[str, Any], ...] = ()
@@ -83,7 +83,7 @@ class TranscriptionResponse(Struct, frozen=True, kw_only=True, tag="transcriptio
 
 
 class AudioWatch:
-    """Follows events, or plain bytes, whose end is the transport's to tell."""
+    """Follows events, or plain bytes, whose end only the transport knows."""
 
     next_sequence: ClassVar = 0
     skims: ClassVar = None
@@ -125,7 +125,7 @@ class AudioWatch:
 
 
 def read_framed(headers: Mapping[bytes, bytes], refused: tuple[bytes, ...]) -> SseReader | PieceReader | None:
-    """None: an error under a success status, or a body of which nobody could say that it was whole."""
+    """The reader of a stream; None: an error under a success status, or a body whose end cannot be told from a cut."""
     kind = headers.get(b"content-type", b"")
     if kind.startswith(b"text/event-stream"):
         return SseReader()

@@ -14,7 +14,7 @@ from omnillm.protocols.protocol import Members, RequestPeek, Weight, no_ids
 from omnillm.usage import Usage, count
 
 TOKENS_AROUND: Final = 16
-"""At most so many does a model put around one text: markers, and the words that say what it is for."""
+"""The most tokens that a model adds to one text: markers, and words for the task."""
 
 
 def text_weight(texts: list[str] | tuple[str, ...]) -> int:
@@ -22,7 +22,7 @@ def text_weight(texts: list[str] | tuple[str, ...]) -> int:
 
 
 def raw_weight(members: Members, name: str, texts: list[str]) -> int:
-    """Of texts in objects, where a member that stands twice could hide one: at least all that is written."""
+    """The weight of texts in objects. A member that stands twice could hide one, so it is at least all that is written."""
     return max(text_weight(texts), len(members[name]) + TOKENS_AROUND * len(texts))
 
 

@@ -28,7 +28,7 @@ class GeminiContent(Struct, frozen=True):
 
 
 class GeminiEmbed(Struct, frozen=True, rename="camel"):
-    """Of embedContent, and each element of a batch's `requests`."""
+    """The body of embedContent, and each element of a batch's `requests`."""
 
     content: GeminiContent
     model: str = ""
@@ -92,7 +92,7 @@ def emit_gemini_batch_request(request: EmbeddingRequest, losses: Losses) -> dict
 
 
 def rename_gemini(members: Members, model: str) -> dict[str, bytes]:
-    """Each request of a batch names the model that the path names too, and Google refuses two names. What names it already stays."""
+    """Each request of a batch must name the model that the path names. One that does already is left as it is."""
     name = msgspec.json.encode(gemini_resource(model))
     changes = {"model": name} if "model" in members and bytes(members["model"]) != name else {}
     if "requests" in members:

@@ -22,7 +22,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 ReadFailure = Callable[[int, Mapping[bytes, bytes], bytes, float], Failure]
 
 ABSENT = msgspec.Raw(b"null")
-"""Of a member that is only looked for."""
+"""The default of a member whose presence only is asked for."""
 ABSENT_TEXT = b"null"
 CONTAINERS = b"[{"
 EMBEDDINGS = "embeddings"
@@ -37,7 +37,7 @@ TRANSLATIONS = "translations"
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True):
-    """One wire format of one family. Who asks and who answers in the same format is not translated at all."""
+    """One wire format of one family. Between two sides with the same format nothing is translated."""
 
     protocol: Protocol
     """Its name is the format's."""
@@ -49,7 +49,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     emit_request: Callable[[Any, Losses], dict[str, Any]]
     """ProtocolError: it cannot be said."""
     parse_response: Callable[[bytes], Any]
-    """Of JSON. Raises ValueError, or what decoding raises."""
+    """(JSON) -> the family's canonical reply. Raises ValueError, or what decoding raises."""
     emit_response: Callable[[Any, Any, Losses], dict[str, Any]]
     """(response, the request that it answers)."""
 
@@ -162,7 +162,7 @@ def reply_peek(
 
 
 def _without_odd_usage(decode: Callable[[bytes], T], body: bytes) -> T:
-    """A usage of another shape is left out: it is then unknown, and the reply as good as any. Raises one of `UNREADABLE`."""
+    """Decode; a usage of another shape is left out, so that it is unknown and the reply still good. Raises one of `UNREADABLE`."""
     try:
         return decode(body)
     except msgspec.ValidationError:

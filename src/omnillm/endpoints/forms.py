@@ -21,7 +21,7 @@ class UploadedFile(Struct, frozen=True, kw_only=True):
     size: int = 0
     """Bytes."""
     longest_ms: int | None = None
-    """Of audio: at most so long; None: nobody can know."""
+    """The most milliseconds of audio that it can hold; None: that cannot be known."""
 
 
 class File(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,7 +33,7 @@ class File(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def one(name: str, text: str, most: int, *, least: int = 1) -> int:
-    """A whole number of a form. BadRequest: beyond its range."""
+    """A whole number in a form. BadRequest: beyond its range."""
     number = int(text)
     if not least <= number <= most:
         raise misfit(name, f"it must be a whole number from {least} to {most}")
@@ -41,7 +41,7 @@ def one(name: str, text: str, most: int, *, least: int = 1) -> int:
 
 
 OPENING_BYTES: Final = 4096
-"""Of a file: what its length is told from."""
+"""The bytes of a file from which its length is told."""
 _PCM: Final = frozenset({1, 3, 6, 7})
 """Codings of WAV whose blocks are all of one size: integers, floats, A-law, mu-law."""
 _EXTENSIBLE: Final = 0xFFFE

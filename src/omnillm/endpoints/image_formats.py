@@ -24,7 +24,7 @@ from omnillm.protocols.protocol import Members, RequestPeek, Weight
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 INPUT_IMAGE_TOKENS: Final = 8192
-"""At most so many is one image that a model reads (in high fidelity)."""
+"""The most tokens of one image that a model reads (in high fidelity)."""
 MOST_IMAGES: Final = 10
 _QUALITY_AND_SIZE: Final = re.compile(r"[a-z0-9x/_-]{1,40}")
 UNBOUNDED: Final = "the tokens of an image (max_output of the model under pricing.overrides says how many it has at most)"
@@ -43,7 +43,7 @@ class WireGeneration(Struct, frozen=True):
 
 
 class WireEdit(Struct, frozen=True):
-    """A form, so that all is text."""
+    """The fields of a form: all are text."""
 
     model: ModelName
     prompt: Annotated[str, Meta(min_length=1)]
@@ -147,7 +147,7 @@ def _variation_asks(members: Members) -> Asked:
 
 
 def parse_edit(members: Members, *, model: str = "") -> ImageRequest:
-    """Without the contents of the files, which stay where they were uploaded to."""
+    """The canonical request, without the contents of the files, which stay in the spool."""
     asked = EDIT.read(members)
     images = asked.image if isinstance(asked.image, list) else [asked.image]
     return ImageRequest(

@@ -33,7 +33,7 @@ class ImageRequest(Struct, frozen=True, kw_only=True, tag="images", tag_field="f
 
 
 class MadeImage(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`content`, or where it can be fetched."""
+    """One image: its `content`, or the address where it can be fetched."""
 
     content: bytes = b""
     url: str = ""
@@ -103,7 +103,7 @@ def detail(counts: dict[str, Any], details: str, name: str) -> int:
 
 
 def usage_seen(seen: SeenImages) -> Usage | None:
-    """By tokens, and by the image where none of what was made is told."""
+    """The usage: by tokens, and by the image where the reply tells no tokens for what was made."""
     told = [found for raw in (seen.usage, seen.svg_usage) if (found := usage_of(msgspec.json.decode(raw))) is not None]
     usage = sum(told, start=NO_USAGE)
     return usage if usage.completion_tokens else msgspec.structs.replace(usage, images=len(_elements(seen.data)))

@@ -15,7 +15,7 @@ from omnillm.usage import NO_USAGE, Usage, count
 
 MOST_DOCUMENTS: Final = 10_000
 CHUNK_TOKENS: Final = 500
-"""Cohere cuts what is longer, query included, and counts each piece as a document."""
+"""Cohere cuts longer documents, counted with the query, and counts each piece as a document."""
 DOCUMENTS_A_UNIT: Final = 100
 
 
@@ -57,7 +57,7 @@ class _Document(Struct, frozen=True):
 
 
 class WireRerank(Struct, frozen=True):
-    """All three formats are written alike."""
+    """The request, which is the same in all three formats."""
 
     model: Annotated[str, Meta(min_length=1, max_length=256)]
     query: Annotated[str, Meta(min_length=1)]
@@ -98,7 +98,7 @@ def emit_request(request: RerankRequest, losses: Losses) -> dict[str, Any]:
 
 
 def emit_cohere_request(request: RerankRequest, _: Losses) -> dict[str, Any]:
-    """Texts are not brought along (version 2): they are put to the reply here."""
+    """Cohere's version 2 does not return the texts: they are added to the reply here."""
     body: dict[str, Any] = {"model": request.model, "query": request.query, "documents": request.documents}
     if request.top_n is not None:
         body["top_n"] = request.top_n
@@ -204,7 +204,7 @@ def _text_bytes(members: Members) -> int:
 
 
 def _asks(members: Members) -> Asked:
-    """Search units, of hosts that bill by them."""
+    """Search units, for hosts that bill by them."""
     asked = SHAPE.read(members)
     room = max(CHUNK_TOKENS - len(asked.query.encode("utf-8", "surrogatepass")), 1)
     pieces = sum(max(-(-len(text.encode("utf-8", "surrogatepass")) // room), 1) for text in _texts(asked))

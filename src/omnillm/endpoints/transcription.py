@@ -23,7 +23,7 @@ UNBOUNDED_AUDIO: Final = "the length of the audio, which only WAV and MP3 bound 
 
 
 class WireTranscription(Struct, frozen=True):
-    """A form, so that all is text."""
+    """The fields of a form: all are text."""
 
     file: UploadedFile
     model: ModelName
@@ -78,7 +78,7 @@ def _transcription(members: Members, model: str, *, is_translation: bool) -> Tra
 
 
 def parse_transcription(members: Members, *, model: str = "") -> TranscriptionRequest:
-    """Without the content of the file, which stays where it was uploaded to."""
+    """The canonical request, without the content of the file, which stays in the spool."""
     return _transcription(members, model, is_translation=False)
 
 
@@ -136,7 +136,7 @@ def _tokens(told: dict[str, Any]) -> Usage | None:
 
 
 def peek_transcription(body: bytes) -> ReplyPeek:
-    """JSON, or any text: subtitles report nothing of their cost."""
+    """Peek at JSON, or at any text: subtitles report no usage."""
     if not body.strip() or body.lstrip()[:5].lower() in {b"<html", b"<!doc"}:
         return ReplyPeek(usage=None, is_complete=False)
     try:
@@ -149,7 +149,7 @@ def peek_transcription(body: bytes) -> ReplyPeek:
 
 
 def parse_response(body: bytes) -> TranscriptionResponse:
-    """Of JSON, or a text as it stands."""
+    """From JSON, or a text as it is."""
     if not body.lstrip().startswith(b"{"):
         return TranscriptionResponse(text=body.decode())
     heard = msgspec.json.decode(body, type=_Heard)

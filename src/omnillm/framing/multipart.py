@@ -2,7 +2,7 @@
 
 However the bytes are cut into pieces, the events are the same. Nothing of a part is kept but the few bytes that may begin a delimiter.
 What two readers could read differently is refused: anything before the first delimiter or behind the last, a delimiter with blanks behind
-it, a line end that is none, two dispositions.
+it, a line end other than CRLF, two dispositions.
 """
 
 import re
@@ -67,7 +67,7 @@ class MultipartReader:
         self._state = START
         self._tail = b"\r\n"  # as if a line had ended before the body: the first delimiter is then like every other
         self._at = -2
-        """Where `_tail` lies in the body."""
+        """The offset of `_tail` in the body."""
         self._parts = 0
 
     def feed(self, piece: bytes) -> list[Event]:
@@ -86,7 +86,7 @@ class MultipartReader:
             raise _malformed("it ends before its last delimiter")
 
     def _step(self, data: bytes, at: int, events: list[Event]) -> int | None:
-        """From where to go on; None: more is needed."""
+        """The offset to go on from; None: more bytes are needed."""
         if self._state == CONTENT:
             return self._take_content(data, at, events)
         if self._state == HEAD:

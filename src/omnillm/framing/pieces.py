@@ -5,11 +5,11 @@ from typing import Final
 from omnillm.framing.sse import Frame
 
 PIECE: Final = b"\x00piece"
-"""The `event` of such a frame, by identity: no name of a real one."""
+"""The `event` of such a frame, compared by identity: no real event has it."""
 
 
 class PieceReader:
-    """In the place of `SseReader`. Whether the bytes were whole, only the transport knows."""
+    """Used like `SseReader`. Only the transport knows whether the bytes were whole."""
 
     __slots__ = ()
 

@@ -12,7 +12,7 @@ from omnillm.pricing.terms import PLAIN, Terms
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The file `catalog.json`. A model's entry stays as it is written until somebody asks for it: there are thousands."""
+    """The file `catalog.json`. A model's entry is decoded only when it is asked for: there are thousands."""
 
     version: str
     date: str
@@ -24,7 +24,7 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Section -> another name or a dated snapshot -> the model in `models`. Each is listed: a prefix proves nothing."""
 
     def find(self, section: str, model: str) -> tuple[str, Listing] | None:
-        """(name of the entry, entry). msgspec.ValidationError: it is no price."""
+        """(name of the entry, entry). msgspec.ValidationError: the entry is not a price."""
         models = self.models.get(section, {})
         name = model if model in models else self.aliases.get(section, {}).get(model, "")
         raw = models.get(name)

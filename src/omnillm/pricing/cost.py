@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 from omnillm.usage import Usage
 
 MAX_COST_NANOUSD: Final = 2**53
-"""About 9 million USD an attempt. More is a provider's lie about its usage, and would make sums leave an int64."""
+"""About 9 million USD an attempt. More can only come from a wrong usage, and sums of it would not fit an int64."""
 MILLION: Final = 1_000_000
 MOST: Final = MAX_COST_NANOUSD * MILLION
 
@@ -50,7 +50,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     thinks: bool = True
     """Whether the model may reason, and bill it, without showing it."""
     version: str = "configured"
-    """Which figures these are, under which terms: with it, a row's cost can be computed again (`pricing/reference.py`)."""
+    """Names the figures and the terms, so that a row's cost can be computed again (`pricing/reference.py`)."""
     steps: tuple[tuple[int, "Price"], ...] = ()
     """A prompt of more tokens than this costs these rates throughout; the thresholds rise."""
     dearest_input: int = 0
@@ -101,7 +101,7 @@ def cost(usage: Usage, price: Price) -> int:
             if prompt > above:
                 rates = dearer
     total = usage.input * rates.input + usage.output * rates.output + usage.reasoning * rates.reasoning + price.request
-    # Most calls have little of all this, and to ask takes half as long as to multiply and add.
+    # Most calls have few of these, and a test takes half as long as to multiply and add.
     if usage.cache_read or usage.cache_write_short or usage.cache_write_long:
         total += usage.cache_read * rates.cache_read
         total += usage.cache_write_short * rates.cache_write_short + usage.cache_write_long * rates.cache_write_long

@@ -1,4 +1,4 @@
-"""A model's entry in a price list: every rate that it can have. Under the terms of one call it becomes a `Price`."""
+"""A model's entry in a price list, with all its rates. With the terms of one call it becomes a `Price`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -25,7 +25,7 @@ THOUSAND: Final = 1000
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """What differs from the model's own rates, in one tier or above one length of prompt. None: as there."""
+    """Rates of one tier, or above one length of prompt. None: the model's own rate."""
 
     input: Rate | None = None
     output: Rate | None = None
@@ -72,7 +72,7 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     """Whether the model may reason without showing it; None: nobody has said so, and it may."""
 
     def price(self, terms: Terms, version: str, *, is_folded: bool = False) -> Price | None:
-        """None: what these terms cost is not known. `is_folded`: as when usage did not tell image tokens apart (`_folded`)."""
+        """The price under these terms; None: it is not known. `is_folded`: for usage that does not tell image tokens apart (`_folded`)."""
         tier = self.tiers.get(terms.tier) if terms.tier else None
         uplift = self.uplifts.get(terms.place) if terms.place else THOUSAND
         fee = self._fee(terms.tools)
@@ -98,7 +98,7 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
         )
 
     def _fee(self, tools: tuple[str, ...]) -> int | None:
-        """Of the dearest of these tools; when none is named, of the dearest that there is."""
+        """The fee of the dearest of these tools; if none is named, of the dearest that there is."""
         if not tools:
             return max((*self.tools.values(), self.tool_call or 0))
         fees = [self.tools.get(tool, self.tool_call) for tool in tools]
@@ -118,7 +118,7 @@ def _uplifted(rates: Mapping[str, int], uplift: int) -> dict[str, int]:
 
 
 def _folded(rates: Mapping[str, int], uplift: int) -> dict[str, int]:
-    """Where image tokens are dearer than text, their rate is that of all on their side."""
+    """The rates with a single one for text and image tokens of a side: the dearer of the two."""
     folded = _uplifted(rates, uplift)
     for name, image in (("input", "input_image"), ("output", "output_image")):
         folded[name] = max(folded.get(name, 0), folded.pop(image, 0))

@@ -29,7 +29,7 @@ def bounded(version: str, prompt: int, completion: int, units: Units) -> str:
 
 
 class Reference:
-    """Remembers the prices that versions name: a ledger has many rows of few."""
+    """Computes costs of rows. It remembers the prices of versions, because a ledger has many rows of each."""
 
     def __init__(self, find: ListingOf) -> None:
         self._find = find
@@ -38,7 +38,7 @@ class Reference:
     def cost(self, price_version: str, usage: Usage | None) -> int:
         """nano-USD. `usage`: None where the row says that it is not known: without a bound in its version such an attempt was free.
 
-        ValueError: the version is none of this form. LookupError: nobody knows the figures.
+        ValueError: the version does not have this form. LookupError: its figures are not known.
         """
         if not price_version or (usage is None and BOUND not in price_version):
             return 0
@@ -52,7 +52,7 @@ class Reference:
         return bound(prompt, completion, price, Units(*units))
 
     def least(self, version: str, usage: Usage) -> int:
-        """nano-USD of a session of many turns, by what they used together. Where rates go by the length of a turn that tells nothing: 0.
+        """The least nano-USD of a session of many turns, by their usage together. 0 where rates depend on the length of each turn.
 
         Raises as `cost`.
         """

@@ -1,4 +1,4 @@
-"""Bodies of the Messages API for clouds that serve Claude: the version stands in them, and what the path says does not."""
+"""Bodies of the Messages API for clouds that serve Claude: they hold the API's version, and leave out what the path says."""
 
 from collections.abc import Mapping
 
@@ -11,14 +11,14 @@ _GENERATE = "generate"
 
 class AnthropicBody(msgspec.Struct, frozen=True, kw_only=True):
     version: str
-    """Of `anthropic_version`; one that the client wrote into its body stays."""
+    """The value of `anthropic_version`, unless the client's body has one."""
     left_out: tuple[str, ...]
     """Members of a generation that the path says."""
     has_betas: bool = False
     """True: betas stand in the body, and the header is not read."""
 
     def fit(self, body: bytes, *, operation: str, headers: Mapping[bytes, bytes]) -> bytes:
-        """Return the body as the cloud wants it, itself where it is so already. `headers` are the client's."""
+        """Return the body as the cloud wants it; the same object where nothing changes. `headers` are the client's."""
         members: dict[str, object] = dict(_decode(body))
         left_out = [name for name in self.left_out if name in members] if operation == _GENERATE else []
         betas = headers.get(b"anthropic-beta") if self.has_betas and "anthropic_beta" not in members else None

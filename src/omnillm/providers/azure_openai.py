@@ -37,7 +37,7 @@ _BY_DEPLOYMENT: Final = {(OPENAI_CHAT, "generate"): "/deployments/{model}/chat/c
 
 
 def with_version(endpoint: Endpoint, version: str) -> Endpoint:
-    """The endpoint as this version of the API is asked. ConfigError: it is none."""
+    """The endpoint for this version of the API. ConfigError: there is no such version."""
     if endpoint.kind != AZURE_OPENAI.kind:
         raise ConfigError("is for kind azure_openai only", path="api_version")
     is_dated = _DATED.fullmatch(version) is not None

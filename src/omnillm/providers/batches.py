@@ -36,11 +36,11 @@ _OF_ANSWERS: Final = ("output_file_id", "responsesFile")
 _OF_RESULTS: Final = (*_OF_ANSWERS, "error_file_id")
 """OpenAI's errors have a file of their own, which tells of no usage."""
 _CANCELLED_CODE: Final = 1
-"""Of an operation's error (google.rpc.Code)."""
+"""The code in an operation's error (google.rpc.Code)."""
 
 
 def job_status(endpoint: Endpoint, told: object) -> JobStatus:
-    """From the provider's own field; "unknown" where it has none, or one of a later version."""
+    """The status, from the provider's own field; "unknown" where it has none, or a new word."""
     if not isinstance(told, dict):
         return "unknown"
     if GEMINI_GENERATE_CONTENT in endpoint.protocols:
@@ -51,7 +51,7 @@ def job_status(endpoint: Endpoint, told: object) -> JobStatus:
 
 
 def _anthropic(told: dict[str, Any]) -> JobStatus:
-    """An ended batch is what most became of its requests, the best first: some that succeeded are results to be had."""
+    """The status of an ended batch: the best that any of its requests has, since a single success means that there are results."""
     status = told.get("processing_status")
     if status != "ended":
         return _ANTHROPIC.get(str(status), "unknown")
@@ -62,7 +62,7 @@ def _anthropic(told: dict[str, Any]) -> JobStatus:
 
 
 def _gemini(told: dict[str, Any]) -> JobStatus:
-    """An operation, or the batch that its metadata hold. What is done is done, whatever its state still says."""
+    """The status of an operation, or of the batch in its metadata. `done` counts more than an unfinished state."""
     error = told.get("error")
     if isinstance(error, dict):
         return "cancelled" if error.get("code") == _CANCELLED_CODE else "failed"
@@ -72,12 +72,12 @@ def _gemini(told: dict[str, Any]) -> JobStatus:
 
 
 def result_paths(endpoint: Endpoint, name: str, told: object) -> tuple[str, ...]:
-    """Where what became of a batch's requests can be got, below the provider's root; (): nowhere yet, or (Gemini) in what was told."""
+    """The paths, below the provider's root, of a batch's results; (): there are none yet, or (Gemini) they are in `told`."""
     return tuple(_places(endpoint, name, told, _OF_RESULTS).values())
 
 
 def answer_places(endpoint: Endpoint, name: str, told: object) -> dict[str, str]:
-    """Of those, where answers may stand, and with them what the batch has used: by the name of the file, or of the batch itself."""
+    """The paths of results that may hold answers, and so usage, by the name of the file, or of the batch itself."""
     return _places(endpoint, name, told, _OF_ANSWERS)
 
 
@@ -96,7 +96,7 @@ def result_files(told: dict[str, Any]) -> tuple[str, ...]:
 
 
 def answer_files(told: dict[str, Any]) -> tuple[str, ...]:
-    """Of those, the ones that answers may stand in."""
+    """The files of results that may hold answers."""
     return _files(told, _OF_ANSWERS)
 
 
@@ -119,7 +119,7 @@ def succeeded(endpoint: Endpoint, told: dict[str, Any]) -> bool:
 
 
 def inline_results(told: dict[str, Any]) -> list[object] | None:
-    """Gemini's, of a batch that was given in a body; None: they are elsewhere."""
+    """Gemini's results of a batch whose requests came in a body; None: they are elsewhere."""
     for place in (_object(told.get("metadata")).get("output"), told.get("response")):
         found = _object(_object(place).get("inlinedResponses")).get("inlinedResponses")
         if isinstance(found, list):

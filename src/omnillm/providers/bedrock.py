@@ -65,7 +65,7 @@ class InvokeFrames:
         return [frame for frame in told if frame is not None]
 
     def _read(self, frame: Frame) -> Frame | None:
-        """None: it tells nothing, and nobody is sent it."""
+        """None: it tells nothing, and is not passed on."""
         if frame.event == b"chunk" or frame.event.startswith(EXCEPTION):
             read = _own(frame)
             return Frame(frame.raw, read.data, read.event) if self.is_told_as_it_came else read
@@ -76,7 +76,7 @@ class InvokeFrames:
 
 
 class InvokedFrames(InvokeFrames):
-    """The same events, each with the bytes of its message."""
+    """The same events, each with the bytes of its message, for clients that read event streams."""
 
     __slots__ = ()
     is_told_as_it_came: ClassVar = True
@@ -130,7 +130,7 @@ _COUNTS = {
 
 
 def read_usage(headers: Mapping[bytes, bytes]) -> Usage | None:
-    """What the header fields of InvokeModel's reply say, whatever the model's words are; None: nothing."""
+    """The usage in the header fields of InvokeModel's reply, which are the same for all models; None: there is none."""
     try:
         told = {name: int(headers[field]) for name, field in _COUNTS.items() if headers.get(field, b"").isdigit()}
         return _usage(msgspec.convert(told, _Metrics)) if told else None
@@ -139,7 +139,7 @@ def read_usage(headers: Mapping[bytes, bytes]) -> Usage | None:
 
 
 def streamed_usage(frame: Frame) -> Usage | None:
-    """What a frame of InvokeModelWithResponseStream says, whatever the model's words are: the last chunk does, and the others nothing."""
+    """The usage in a frame of InvokeModelWithResponseStream, for all models the same: the last chunk has it."""
     try:
         metrics = _last(binascii.a2b_base64(_chunk(frame.data).bytes)).metrics if frame.event == b"chunk" else None
     except (*UNREADABLE, ValueError):
@@ -165,7 +165,7 @@ def region_of(host: str) -> str:
 
 
 def _own_path(endpoint: Endpoint, path: str) -> OwnPath | None:
-    """What a path of AWS's SDKs asks for. InvokeModel is read where it is Claude's; of other models nobody knows the words."""
+    """What a path of AWS's SDKs asks for. InvokeModel only for Claude: the bodies of other models are not known here."""
     found = _OWN.fullmatch(path)
     if found is None:
         return None

@@ -27,12 +27,12 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def foundation_model(model: str) -> str:
-    """The model behind an inference profile of a geography: a count takes no profile, a generation of newer models nothing else."""
+    """The model of a geographic inference profile. Counts take no profiles, while generations of newer models take nothing else."""
     return _GEOGRAPHY.sub("", model)
 
 
 def ask(protocol: str, body: bytes) -> bytes:
-    """The question, of a generation's body in Claude's own protocol, or in Converse."""
+    """The request for a count, made of a generation's body in Claude's own protocol, or in Converse."""
     members = _members(body)
     if protocol == ANTHROPIC_MESSAGES:
         invoked = _invoked(members)
@@ -41,7 +41,7 @@ def ask(protocol: str, body: bytes) -> bytes:
 
 
 def _invoked(members: dict[str, msgspec.Raw]) -> bytes:
-    """As InvokeModel takes it, which needs an output cap, above what may be thought."""
+    """A body for InvokeModel, which needs an output cap above the budget of thinking."""
     kept: dict[str, Any] = {name: value for name, value in members.items() if name not in _SAID_ELSEWHERE}
     thinking = msgspec.json.decode(members.get("thinking", msgspec.Raw(b"{}")))
     budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
@@ -50,7 +50,7 @@ def _invoked(members: dict[str, msgspec.Raw]) -> bytes:
 
 
 def read(body: bytes) -> int | None:
-    """None: it is no count."""
+    """The number in a reply; None: it is no count."""
     try:
         return msgspec.json.decode(body, type=_Told).input_tokens
     except UNREADABLE:

@@ -61,6 +61,6 @@ def _is_claude_since(model: str, since: dict[str, tuple[int, int]]) -> bool:
 
 
 def _is_new_gemini(model: str) -> bool:
-    """Names without a number ("gemini-flash-latest", a name of one's own) are of the newest."""
+    """Names without a number ("gemini-flash-latest", an operator's own name) count as new."""
     found = _GEMINI.search(model)
     return found is None or int(found[1]) >= _GEMINI_LEVELS_SINCE

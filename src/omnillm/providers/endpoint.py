@@ -1,4 +1,4 @@
-"""The profile of an upstream account: protocols, base URL, authentication, headers. Where it is asked for what: `url_rule.py`."""
+"""The profile of an upstream account: protocols, base URL, authentication, headers. `url_rule.py` makes the URLs of its operations."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -32,10 +32,10 @@ SSE = Streaming(b"text/event-stream", SseReader)
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider's count of tokens that has words of its own: what clients ask for is said in them, and its number in theirs."""
+    """A provider's own form of counting tokens, to which clients' counts are translated."""
 
     protocol: str
-    """In which a request is said for it that a client has in a protocol which the provider does not speak."""
+    """The protocol to translate a client's request to, where the provider does not speak the client's."""
     name: Callable[[str], str]
     """What it calls a model."""
     ask: Callable[[str, bytes], bytes]
@@ -73,23 +73,23 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     is_compat: bool = False
     auth: AuthScheme = Bearer()
     headers: tuple[tuple[str, Secret], ...] = ()
-    """Configured ones, names lower-cased; they win over the client's."""
+    """Configured header fields, names lower-cased; they win over the client's."""
     fallback_headers: tuple[tuple[str, str], ...] = ()
     """Sent when neither the client nor the configuration names them."""
     chat_cap_member: str = ""
-    """The output cap's name in chat, where a host knows it under another than OpenAI's own; "": the protocol's."""
+    """The output cap's name in chat, where the host's differs from OpenAI's; "": the protocol's."""
     has_one_cap: bool = False
-    """True: it refuses or ignores the output cap's other name, so a chat client's is renamed: what it says must bind."""
+    """True: it refuses or ignores the output cap's other name, so a client's cap is renamed, because it must bind."""
     asks_usage: bool = False
     """True: a chat stream reports usage only when `stream_options.include_usage` asks for it, so we inject it."""
     refused: tuple[str, ...] = ()
     """Members of a chat body that it refuses, and without which its reply is the same: they are not sent."""
     system_role: str = "system"
-    """What chat calls the instructions, in what is written for it."""
+    """The role of instructions in chat, where a body is translated for it."""
     content: str = "parts"
-    """parts, or string: it takes a message's content as one string only, in what is written for it."""
+    """parts, or string: where a body is translated for it, a message's content is one string."""
     paths: Mapping[tuple[str, str], str] = {}
-    """Where it differs from `PATHS`."""
+    """Paths that differ from `PATHS`."""
     has_sessions: bool = False
     """It holds live sessions over WebSocket."""
     session_parameter: str = "model"
@@ -101,36 +101,36 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     cloud_paths: Mapping[tuple[str, str, bool], str] = {}
     """(protocol, operation, is a stream) -> path below the base URL's; empty: `PATHS`."""
     serves: Mapping[str, re.Pattern[str]] = {}
-    """Protocol -> which models can be asked in it; a protocol that does not stand here: all."""
+    """Protocol -> the models that can be asked in it; all, for a protocol that is not in it."""
     streams: Mapping[str, Streaming] = {}
-    """Protocol -> how its streams arrive; one that does not stand here: as server-sent events."""
+    """Protocol -> how its streams arrive; server-sent events, for a protocol that is not in it."""
     bodies: Mapping[str, AnthropicBody] = {}
-    """Protocol -> what becomes of a body in it; in one that does not stand here it goes as it is."""
+    """Protocol -> how a body is changed; not at all, for a protocol that is not in it."""
     counter: Counter | None = None
     """None: tokens are counted in a protocol that it speaks, or not at all."""
     error_protocol: Callable[[str, bytes], str] | None = None
     """(protocol, body of an error) -> the protocol whose words the error is in; None: the same."""
     unsent: tuple[str, ...] = ()
-    """Header fields of the client that mean something else here."""
+    """Header fields of the client that are not sent, because they mean something else here."""
     passed: tuple[str, ...] = ()
-    """Header fields of the client that mean something here alone."""
+    """Header fields of the client that are sent only here."""
     dearer_fields: Mapping[str, frozenset[str]] = {}
-    """Header fields of the client that change the price, each with the words that do not."""
+    """Header fields of the client that change the price, each with the values that do not."""
     apart_fields: tuple[str, ...] = ()
     """Header fields of the client that ask for what is paid apart, and of which the ledger does not know the price."""
     own_protocols: tuple[str, ...] = ()
-    """Those that its clients can speak at `own_path`, whatever `protocol:` pins. Only what is in `protocols` is translated into."""
+    """Protocols that clients can speak at `own_path`, whatever `protocol:` pins. Calls are translated only to those in `protocols`."""
     own_path: "Callable[[Endpoint, str], OwnPath | None] | None" = None
-    """What a path of its own clients asks for, where that is no path of `PATHS`."""
+    """Reads paths of its own clients that are not in `PATHS`."""
     read_usage: Callable[[Mapping[bytes, bytes]], Usage | None] | None = None
-    """What the header fields of a native reply say of tokens."""
+    """Reads usage in the header fields of a native reply."""
     checks: "Mapping[str, Callable[[Endpoint, bytes], None]]" = {}
-    """Protocol -> what looks at a body in it. BadRequest: it names what its caller must not reach with the provider's credentials."""
+    """Protocol -> a check of bodies. BadRequest: it names what the caller must not reach with the provider's credentials."""
     credentials: Literal["", "aws", "google"] = ""
-    """Whose credentials a key may name in place of being one."""
+    """The cloud whose credentials a key may name instead of being a secret itself."""
     region: str = ""
     location: str = ""
-    """Where a base URL of Google's says that it computes."""
+    """The location that a base URL of Google's names."""
 
     @property
     def origin_url(self) -> str:
@@ -163,11 +163,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return next((name for name in self.protocols_for(model) if self.speaks(name, "count_tokens", model=model)), "")
 
     def has_path(self, protocol: str, operation: str) -> bool:
-        """Whether there is an address for it, of whatever model."""
+        """Whether there is an address for the operation, of any model."""
         return bool(self.path_of(protocol, operation))
 
     def path_of(self, protocol: str, operation: str) -> str:
-        """Of a reply that is whole, or a session; "": there is none."""
+        """The path of an operation with a plain reply, or of a session; "": there is none."""
         if self.cloud_paths:
             return self.cloud_paths.get((protocol, operation, False), "")
         return self.paths.get((protocol, operation)) or PATHS.get((protocol, operation), "")
@@ -183,11 +183,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """What it can be asked for, for people."""
+        """The operations that it has, as people call them."""
         return ("generate", *families_of(self.kind, is_compat=self.is_compat))
 
     def check_request(self, headers: Mapping[bytes, bytes], location: str = "") -> None:
-        """BadRequest: a field asks for what costs another price than the ledger would have, or the path for another location."""
+        """BadRequest: a field asks for something at another price than the ledger would use, or the path for another location."""
         if location and self.location not in {"", location}:
             raise BadRequest(
                 f"This provider computes in {self.location}, and the path asks for {location}: set the client's location (region) to "

@@ -20,7 +20,7 @@ OPENAI: Final = (
     *("openai_speech", "openai_transcriptions", "openai_translations"),
 )
 HOSTS: Final = (*OPENAI, "openai_rerank")
-"""Of a host that speaks OpenAI's protocol: what it does not have it answers with 404."""
+"""Formats of a host that speaks OpenAI's protocol: it answers 404 for what it does not have."""
 FORMATS_OF_KIND: Final[dict[str, tuple[str, ...]]] = {
     "openai": OPENAI,
     "openai_compatible": HOSTS,
@@ -66,7 +66,7 @@ FAMILY_PATHS: Final[dict[tuple[str, str], str]] = {
 }
 """(wire format, family) -> upstream path, also of formats that no kind has yet."""
 SERVED: Final = tuple(key for key in FAMILY_PATHS if key[0].startswith(("openai_", "gemini_")))
-"""(wire format, family) in which clients can ask: of these there is an SDK, or a path that everybody uses."""
+"""(wire format, family) that clients can ask in: there is an SDK for it, or a path in common use."""
 FORM_OPERATIONS: Final = frozenset({IMAGE_EDITS, IMAGE_VARIATIONS, TRANSCRIPTIONS, TRANSLATIONS})
 """Families whose requests are multipart/form-data."""
 STREAMS: Final[dict[str, Literal["sse", "binary"]]] = {

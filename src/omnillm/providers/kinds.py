@@ -30,10 +30,10 @@ _CALLED = {
     "vertex": "vertex_ai",
     "grok": "xai",
 }
-"""What others call a kind -> its name here."""
+"""Other names of a kind -> its name here."""
 _OR_ELSE = {"bedrock": ", or a region", "vertex_ai": ", or a region and a project"}
 CUSTOM = "custom"
-"""Any host, asked at exactly its base URL; the protocol says which kind's manners it has."""
+"""Any host, at exactly its base URL; it is treated as the kind that the protocol belongs to."""
 _MANNERS = {
     OPENAI_CHAT: OPENAI_COMPATIBLE,
     OPENAI_RESPONSES: OPENAI_COMPATIBLE,
@@ -43,7 +43,7 @@ _MANNERS = {
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
-    """What a configuration says of a host beside where it is; "": the kind's own."""
+    """What a configuration says of a host beside its address; "": as the kind."""
 
     system_role: str = ""
     content: str = ""
@@ -64,7 +64,7 @@ def profile_of(kind: str) -> Endpoint:
 
 
 def _custom(protocol: str) -> Endpoint:
-    """The profile whose manners a host of its own has."""
+    """The profile of the kind that a protocol belongs to."""
     name, _ = parse_protocol(protocol)
     if name not in _MANNERS:
         raise ConfigError(f"{CUSTOM} speaks {', '.join(_MANNERS)}, not {name}", path="protocol")

@@ -1,4 +1,4 @@
-"""What may be asked of a provider in its own words, beside inference and endpoint families: one table a kind. What is in none is refused.
+"""The native operations of providers, one table for each kind. What is in no table is refused.
 
 A `{word}` in a pattern is an id of that kind, which only the provider key that made it knows; `{model}` is a model's name.
 """
@@ -25,7 +25,7 @@ class Metering(enum.StrEnum):
 
     ZERO = "zero"
     STORAGE = "storage"
-    """What is kept, which no provider bills by the call."""
+    """What a provider keeps: not billed by the call."""
     TOKENS = "tokens"
     UNITS = "units"
     PRICED = "priced"
@@ -43,9 +43,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     metering: Metering = Metering.ZERO
     makes: str = ""
-    """The kind of what its reply names by `id` (Gemini: `name`); of a compaction, of its items."""
+    """The kind of the object that its reply names by `id` (Gemini: `name`); for a compaction that of its items."""
     lists: str = ""
-    """The kind of what its reply lists."""
+    """The kind of the objects that its reply lists."""
     stream: Literal["", "sse", "binary", "eventstream"] = ""
     """sse: events, to whoever asks for them. eventstream: AWS's. binary: a body of any size. "": a reply that is whole."""
 
@@ -134,7 +134,7 @@ BEDROCK: Final = _operations("""
     POST   /model/{model}/invoke                        invoke_model  tokens
     POST   /model/{model}/invoke-with-response-stream   invoke_model  tokens  stream=eventstream
 """)
-"""Of models that are not Claude: their words are their own."""
+"""Paths for models other than Claude, whose bodies are not read."""
 PLANNED: Final[Mapping[str, tuple[Operation, ...]]] = {
     "bedrock": _operations("""
     POST   /guardrail/{guardrail}/version/{version}/apply    guardrails  units
@@ -155,11 +155,11 @@ PLANNED: Final[Mapping[str, tuple[Operation, ...]]] = {
     GET    /batchPredictionJobs           batches
 """),
 }
-"""Known, refused by name, and told apart from what nobody knows."""
+"""Operations of a later version: they are refused as planned, not as unknown."""
 WRITTEN_ANEW: Final[Mapping[str, str]] = {"bedrock": "/model/"}
 """Kind -> how paths begin whose model may be an ARN, with slashes: they are read whole, and written anew with the model as one segment."""
 COLLECTIONS: Final[Mapping[str, str]] = {FILE: "files", CACHED_CONTENT: "cachedContents", BATCH: "batches"}
-"""Gemini's ids bear their collection: `files/abc`."""
+"""Gemini's ids begin with their collection: `files/abc`."""
 BOUND: Final = frozenset({FILE, UPLOAD, BATCH, RESPONSE, CONVERSATION, CACHED_CONTENT})
 _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
     "openai": OPENAI,
@@ -171,9 +171,9 @@ _TABLES: Final[Mapping[str, tuple[Operation, ...]]] = {
 }
 _ID: Final = r"[A-Za-z0-9_.\-]{1,256}"
 _SOME_ID: Final = re.compile(r"(?=.*\d)[A-Za-z0-9_.\-]{4,256}")
-"""What in a path that nobody here knows may be an id."""
+"""What may be an id in a path that is in no table."""
 _PLACE: Final = re.compile(r"^/v1(?:beta1)?(?:/projects/[^/]+/locations/[^/]+)?(?=/)")
-"""What Google's clients write before a path."""
+"""What Google's clients for a cloud write before a path."""
 _WORD: Final = re.compile(r"\\{(\w+)\\}")
 UNLISTED: Final = "unlisted"
 
@@ -185,9 +185,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Below the root, decoded."""
     encoded: str = ""
-    """As it goes upstream: as it was written, or anew where a name in it has slashes. "": nobody wrote it."""
+    """The path as it is sent: as the client wrote it, or written again where a name in it has slashes. "": no client wrote it."""
     named: tuple[tuple[str, str], ...] = ()
-    """(kind, id) of what only one key knows."""
+    """(kind, id) of objects that only one key knows."""
     model: str = ""
 
 
@@ -196,7 +196,7 @@ def operations(kind: str) -> tuple[Operation, ...]:
 
 
 def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) -> Asked | None:
-    """What is asked of this provider by a path below its root; `allowed` are patterns of further paths. None: nothing that may be."""
+    """The operation of a path below the provider's root; `allowed`: patterns of further paths. None: it may not be asked."""
     method = "GET" if method == "HEAD" else method
     for operation, pattern in _compiled(endpoint.kind):
         found = pattern.fullmatch(path) if operation.method == method else None
@@ -215,7 +215,7 @@ def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) ->
 
 
 def kind_below(path: str) -> str:
-    """Of what stands at a path that only the configuration opened."""
+    """The kind of what is kept at a path that the configuration adds."""
     return CONTAINER if path.startswith("/containers") else OBJECT
 
 
@@ -247,7 +247,7 @@ def opens(allowed: tuple[str, ...], path: str) -> bool:
 
 @cache
 def _pattern(text: str) -> re.Pattern[str]:
-    """What stands between two stars is found once, where it comes first: a client's path is long, and no other place is ever better."""
+    """What is between two stars is only looked for once, where it comes first: other places never match better, and paths can be long."""
     head, *middle = map(re.escape, text.split("*"))
     tail = f".*{middle.pop()}" if middle else ""
     return re.compile(head + "".join(f"(?>.*?{part})" for part in middle) + tail)

@@ -1,4 +1,4 @@
-"""Which of a client's fields a provider is told: an allowlist, written once for the requests that share their fields."""
+"""Which of a client's header fields a provider gets: an allowlist. The result is kept for requests with the same fields."""
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
@@ -15,12 +15,12 @@ PASSED: Final = (
 STAINLESS: Final = b"x-stainless-"
 IDEMPOTENCY_KEY: Final = b"idempotency-key"
 SHARED_BYTES: Final = 2048
-"""Fields that are longer, or of one call, are kept for nobody else."""
+"""Results are kept only for fields that are shorter, and not of a single call."""
 STAINLESS_NAMES: Final = (
     *("arch", "async", "helper-method", "lang", "os", "package-version", "poll-helper", "raw-response", "read-timeout"),
     *("retry-count", "runtime", "runtime-version", "stream-helper", "timeout"),
 )
-"""The usual ones, so that most calls find them in the table."""
+"""The usual `x-stainless-` fields, so that most calls find them in the table."""
 USUAL_DROPPED: Final = (
     *("accept-encoding", "accept-language", "api-key", "authorization", "connection", "content-length", "content-type", "cookie"),
     *("host", "openai-organization", "openai-project", "x-api-key", "x-goog-api-client", "x-goog-api-key"),
@@ -35,14 +35,14 @@ _LABELS = {name.encode(): b"" for name in USUAL_DROPPED} | {
 
 
 class Fields(dict[bytes, bytes]):
-    """A client's fields by lower-cased names. Requests share them, so nobody changes them; `written` is what was made of them, by rule."""
+    """A client's fields by lower-cased names. Requests share them, so they are never changed; `written`: rule -> what it made of them."""
 
     __slots__ = ("is_shared", "written")
 
     def __init__(self, found: Mapping[bytes, bytes], *, is_shared: bool = False) -> None:
         super().__init__(found)
         self.is_shared = is_shared
-        """Whoever has the same ones has these."""
+        """Requests with the same fields share this object."""
         self.written: dict[Passing, bytes] = {}
 
     def __hash__(self) -> int:  # type: ignore[override]  # a dict has none because it may change

@@ -19,7 +19,7 @@ _MULTI_REGIONS = frozenset({"us", "eu"})
 
 
 def base_url_of(kind: str, *, region: str, project: str) -> Secret | None:
-    """Return the base URL of a region, None where none is asked for; ConfigError, its `path` the parameter's name, where it cannot be."""
+    """Return the base URL of a region; None: no region was given. ConfigError, its `path` the parameter's name: they do not fit."""
     if region and kind not in PLACED:
         raise ConfigError(f"is of {' and '.join(PLACED)}: {kind} has none", path="region")
     if project and kind != "vertex_ai":

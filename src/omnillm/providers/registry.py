@@ -1,4 +1,4 @@
-"""What is supported: provider x endpoint family x wire format x level. What can be is read off the data that the code runs on."""
+"""What is supported: provider x endpoint family x wire format x level, derived from the data that the code runs on."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
@@ -59,7 +59,7 @@ class PrimitiveSupport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def metering_of(operation: str) -> Metering:
-    """By what a call of this operation is paid: a generation, counting its tokens, or an endpoint family."""
+    """How a call of this operation is paid: a generation, a count of tokens, or an endpoint family."""
     if operation == COUNT_TOKENS:
         return Metering.ZERO
     return Metering.UNITS if operation in FAMILIES and operation not in _BY_TOKENS else Metering.TOKENS
@@ -103,7 +103,7 @@ def _own_families(kind: str) -> Iterator[tuple[Operation, StreamMode, Level]]:
 
 
 def _converse(profile: Endpoint) -> Iterator[tuple[Operation, StreamMode, Level]]:
-    """InvokeModel, be it Claude's or another model's, stands in the path table."""
+    """Converse's rows. InvokeModel, Claude's and other models', stands in the path table."""
     for (protocol, operation, is_stream), path in profile.cloud_paths.items():
         if protocol == BEDROCK_CONVERSE:
             family = COUNT_TOKENS if operation == COUNT_TOKENS else GENERATION

@@ -15,13 +15,13 @@ from omnillm.providers.paths import DOWNLOADS, GEMINI_METHODS, PATHS, UPLOADS
 from omnillm.providers.urls import gemini_name, path_name, segment_name
 
 PLAIN: Final = "/:@!$&'()*+,;=~-._"
-"""What stands for itself in a path."""
+"""Characters that need no encoding in a path."""
 _VERSION = re.compile(r"/v1(?:beta1)?/(?=projects/|publishers/)")
-"""Of Google's cloud, in a path."""
+"""The version in a path of Google's cloud."""
 _CLOUD_PATH = re.compile(r"/(?:model|publishers)(?:/|$)")
 """Where an operation begins in a base URL that was copied whole."""
 _PLACE = re.compile(r"/projects/[^/]+/locations/[^/]+")
-"""Of Vertex AI, in a base URL."""
+"""The place in a base URL of Vertex AI."""
 
 
 def request_target(
@@ -54,7 +54,7 @@ def request_target(
 
 
 def _session_target(endpoint: Endpoint, url: SplitResult, protocol: str, model: str, *, intent: str) -> bytes:
-    """Of a live session: OpenAI's names its model here, or that it only transcribes; Gemini's stands beside the versions."""
+    """The target of a live session: OpenAI's query has the model, or that it only transcribes; Gemini's path stands beside the versions."""
     root, operation, query = _root(endpoint, url), _path(endpoint, protocol, "realtime", is_stream=False), url.query
     if protocol == GEMINI_GENERATE_CONTENT:
         root, _, version = _PLACE.split(root, maxsplit=1)[0].rpartition("/")

@@ -1,4 +1,4 @@
-"""What others write into a URL that is asked: a base URL of the configuration, and the names of models, which can come from strangers."""
+"""Parts of URLs that others write: the configured base URL, and names of models, which can come from strangers."""
 
 from typing import Final
 from urllib.parse import quote, urlsplit

@@ -33,7 +33,7 @@ class _Told(msgspec.Struct, frozen=True, gc=False):
 
 
 def _error_protocol(protocol: str, body: bytes) -> str:
-    """Claude's own errors come through; those of the cloud before it are Google's."""
+    """The protocol of an error: Claude's own ones come through, those of the cloud before it are Google's."""
     if protocol != ANTHROPIC_MESSAGES:
         return protocol
     try:
@@ -90,7 +90,7 @@ def _check_body(endpoint: Endpoint, body: bytes) -> None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in it, but for what a client's own functions are called and described by."""
+    """Every text in a body, except names and descriptions of a client's own functions."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
