@@ -5,7 +5,6 @@ from tests.in_turn import in_turn
 from tests.keys.desk import Desk, key
 
 from omnillm.admission.asks import ModelLimits
-from omnillm.keys.charge import STAYS_CHARGED
 from omnillm.outcome import Verdict
 
 LIMITED = key("a", rpm=10, tpm=1000)
@@ -23,7 +22,6 @@ def test_what_stays_charged_when_nothing_was_reported(verdict):
     desk = Desk(LIMITED)
     desk.end(desk.lease(tokens=300), verdict)
     assert used(desk) == ((0, 0) if verdict is Verdict.NOT_SENT else (1, 300))
-    assert STAYS_CHARGED[verdict] == (verdict is not Verdict.NOT_SENT)
 
 
 @in_turn("verdict", Verdict)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from omnillm.keys.charge import STAYS_CHARGED
 from omnillm.keys.circuit import Circuit
 from omnillm.keys.key import Key
 from omnillm.keys.model_class import ModelClass
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from omnillm.keys.pool import Pool
 
 UNSENT = -1.0
+NOT_SENT: Final = Verdict.NOT_SENT
+"""The only verdict after which nothing stays charged: providers count refused requests too, and perhaps aborted ones."""
 NEVER_LEFT = frozenset({Verdict.NOT_SENT, Verdict.ABORTED, Verdict.CALLER_FAULT})
 """Verdicts that leave a grant unsent when `send` was not called; any other tells that the provider was reached."""
 
@@ -93,7 +94,7 @@ class Grant(Struct, kw_only=True, eq=False):
             at = now if first_byte_s is None else self.sent_at + first_byte_s
             if self.model_class.cap.update(headroom, self.requests_mark, self.tokens_mark, at if at < now else now):
                 is_roomier = True
-        if not STAYS_CHARGED[outcome.verdict]:
+        if outcome.verdict is NOT_SENT:
             self._take_back(now)
             return True
         if outcome.tokens is not None:
