@@ -11,7 +11,7 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.providers.batches import FINAL, JobStatus, job_status, result_paths
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import BATCH, Asked
+from omnillm.providers.native import BATCH, PathAsk
 from omnillm.providers.native_replies import id_member, list_member
 
 FAMILY = "batches"
@@ -38,7 +38,7 @@ class PrimitiveJob(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in FINAL
 
 
-def check_job(asked: Asked) -> None:
+def check_job(asked: PathAsk) -> None:
     """BadRequest: it is no operation of a batch, or fetches results."""
     operation = asked.operation
     if operation.family != FAMILY or operation.stream:
@@ -49,7 +49,7 @@ def check_job(asked: Asked) -> None:
         )
 
 
-def read_job(place: Place, asked: Asked, reply: PrimitiveReply) -> PrimitiveJob:
+def read_job(place: Place, asked: PathAsk, reply: PrimitiveReply) -> PrimitiveJob:
     """What a reply tells of a batch. UpstreamLost: it tells of none."""
     try:
         batch = msgspec.json.decode(reply.body)

@@ -34,7 +34,7 @@ from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint, OwnPath
 from omnillm.providers.families import FAMILIES, STREAMS
 from omnillm.providers.heads import NATIVE_RETURNED, RETURNED
-from omnillm.providers.native import UNLISTED, UPLOAD, Asked, Operation
+from omnillm.providers.native import UNLISTED, UPLOAD, Operation, PathAsk
 from omnillm.providers.own_paths import operation_at
 from omnillm.providers.paths import REALTIME, UPLOADS
 
@@ -107,7 +107,7 @@ class NativeCalls:
         self._program = program
         self._caller = caller
 
-    def asked(self, request: PrimitiveRequest, place: Place) -> Asked:
+    def asked(self, request: PrimitiveRequest, place: Place) -> PathAsk:
         """Forbidden: the path is in no table."""
         allowed = self._program.settings.providers[place.provider].passthrough
         return read_asked(place.provider, place.endpoint, request.method, place.path, written=place.written, allowed=allowed)

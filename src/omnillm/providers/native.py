@@ -178,8 +178,8 @@ _WORD: Final = re.compile(r"\\{(\w+)\\}")
 UNLISTED: Final = "unlisted"
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation, and what its path names."""
+class PathAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What a path asks for: an operation, and the ids that the path names."""
 
     operation: Operation
     path: str
@@ -195,7 +195,7 @@ def operations(kind: str) -> tuple[Operation, ...]:
     return _TABLES.get(kind, COMPATIBLE)
 
 
-def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) -> Asked | None:
+def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) -> PathAsk | None:
     """The operation of a path below the provider's root; `allowed`: patterns of further paths. None: it may not be asked."""
     method = "GET" if method == "HEAD" else method
     for operation, pattern in _compiled(endpoint.kind):
@@ -205,12 +205,12 @@ def ask(endpoint: Endpoint, method: str, path: str, allowed: tuple[str, ...]) ->
             named = tuple((kind, _bound_id(endpoint, kind, words[kind])) for kind in words if kind in BOUND)
             model = words.get("model", "")
             encoded = operation.path.replace("{model}", segment_name(model)) if endpoint.kind in WRITTEN_ANEW else ""
-            return Asked(operation=operation, path=path, encoded=encoded, named=named, model=model)
+            return PathAsk(operation=operation, path=path, encoded=encoded, named=named, model=model)
     if opens(allowed, path):
         kind = kind_below(path)
         makes = kind if method == "POST" else ""
         operation = Operation(method=method, path=path, family=UNLISTED, metering=Metering.TOKENS, makes=makes)
-        return Asked(operation=operation, path=path, named=tuple((kind, each) for each in path.split("/") if _SOME_ID.fullmatch(each)))
+        return PathAsk(operation=operation, path=path, named=tuple((kind, each) for each in path.split("/") if _SOME_ID.fullmatch(each)))
     return None
 
 

@@ -21,7 +21,7 @@ from omnillm.protocols.protocol import RequestPeek
 from omnillm.providers.auth_scheme import Query
 from omnillm.providers.endpoint import SIGNING, Endpoint
 from omnillm.providers.heads import reply_fields
-from omnillm.providers.native import Asked, ask
+from omnillm.providers.native import PathAsk, ask
 from omnillm.providers.own_paths import native_path
 from omnillm.providers.paths import UPLOADS
 from omnillm.server.front.requests import Reply, Request
@@ -57,7 +57,7 @@ class Native(msgspec.Struct, frozen=True, gc=False):
 
     provider: str
     endpoint: Endpoint
-    asked: Asked
+    asked: PathAsk
     caller: Caller
     holder: bytes
     """How the caller is known when an upload goes on that this call begins (`Authenticator.holder`)."""

@@ -8,7 +8,7 @@ import msgspec
 from omnillm.errors import BadRequest, Forbidden
 from omnillm.gateway.bindings import Pin
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import UNLISTED, WRITTEN_ANEW, Asked, ask, is_planned
+from omnillm.providers.native import UNLISTED, WRITTEN_ANEW, PathAsk, ask, is_planned
 from omnillm.providers.own_paths import native_path
 from omnillm.providers.url_rule import PLAIN
 from omnillm.transport.spool import Body
@@ -25,7 +25,7 @@ class NativeAsk(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: str
     endpoint: Endpoint
-    asked: Asked
+    asked: PathAsk
     method: str
     query: str = ""
     """Without credentials."""
@@ -50,7 +50,7 @@ def check_written(endpoint: Endpoint, path: str, written: str) -> None:
         check_path(written)
 
 
-def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, *, written: str, allowed: tuple[str, ...] = ()) -> Asked:
+def read_asked(provider: str, endpoint: Endpoint, method: str, path: str, *, written: str, allowed: tuple[str, ...] = ()) -> PathAsk:
     """What a path of the provider's own clients asks for. BadRequest: it can be read in two ways. Forbidden: it is in no table.
 
     `written`: the path as it came, not decoded.

@@ -23,7 +23,7 @@ from omnillm.protocols.protocol_names import GEMINI_GENERATE_CONTENT
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.batches import FINAL, answer_places, job_status
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import Asked, Operation, batch_path
+from omnillm.providers.native import Operation, PathAsk, batch_path
 from omnillm.records import Binding
 from omnillm.transport.client import Exchange
 
@@ -101,8 +101,8 @@ def _ask(bill: Binding, endpoint: Endpoint, path: str) -> NativeAsk:
     return NativeAsk(provider=bill.provider, endpoint=endpoint, asked=_asked(path), method="GET", pin=pin)
 
 
-def _asked(path: str) -> Asked:
-    return Asked(operation=Operation(method="GET", path=path, family=OPERATION), path=path)
+def _asked(path: str) -> PathAsk:
+    return PathAsk(operation=Operation(method="GET", path=path, family=OPERATION), path=path)
 
 
 def _results(bill: Binding, endpoint: Endpoint, body: bytes) -> dict[str, str]:

@@ -20,7 +20,7 @@ from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Bound, Failure
 from omnillm.protocols.registry import PROTOCOLS
 from omnillm.providers.endpoint import Endpoint
-from omnillm.providers.native import Asked
+from omnillm.providers.native import PathAsk
 from omnillm.providers.native_replies import id_member, made
 from omnillm.transport.client import Exchange
 from omnillm.transport.spool import MEMORY_BYTES
@@ -55,7 +55,7 @@ class NativeRelay:
         "whole",
     )
 
-    def __init__(self, case: Case, asked: Asked, endpoint: Endpoint, exchange: Exchange) -> None:
+    def __init__(self, case: Case, asked: PathAsk, endpoint: Endpoint, exchange: Exchange) -> None:
         assert case.attempt is not None
         case.is_handed_over = True
         self.case = case
@@ -102,7 +102,7 @@ class NativeRelay:
         return None if self._watch is None else self._watch.failure
 
     @classmethod
-    async def open(cls, case: Case, asked: Asked, endpoint: Endpoint, exchange: Exchange) -> "NativeRelay":
+    async def open(cls, case: Case, asked: PathAsk, endpoint: Endpoint, exchange: Exchange) -> "NativeRelay":
         relay = cls(case, asked, endpoint, exchange)
         if relay.content_type.startswith(JSON):
             await relay._hold()
