@@ -25,7 +25,7 @@ from omnillm.admission.case import Case
 from omnillm.admission.leasing import Leasing
 from omnillm.admission.queue import AnswerT, QuestionT, Queue, Waiter
 from omnillm.admission.tickets import Tickets, budget_refusal
-from omnillm.keys.demand import Dice
+from omnillm.keys.terms import Dice
 from omnillm.outcome import FAILOVERS, Outcome, Verdict
 
 ABORTED = Outcome(verdict=Verdict.ABORTED)

@@ -3,7 +3,7 @@
 from math import inf
 
 from omnillm.keys.circuit import CLOSED, HALF_OPEN, Backoff, Circuit
-from omnillm.keys.demand import BreakerTerms, Dice
+from omnillm.keys.terms import BreakerTerms, Dice
 from omnillm.limits.window import Window
 
 JITTER = 0.25

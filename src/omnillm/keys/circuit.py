@@ -7,7 +7,7 @@ import enum
 
 from msgspec import Struct
 
-from omnillm.keys.demand import Dice
+from omnillm.keys.terms import Dice
 
 PROBE_S = 10.0
 """How long a probe keeps others away: one that has said nothing by then may yet succeed, and the next one tries as well."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from omnillm.keys.demand import KeyTerms
 from omnillm.keys.model_class import NO_LIMITS, Limits, ModelClass
+from omnillm.keys.terms import KeyTerms
 from omnillm.limits.window import Window, resized
 from omnillm.pattern import matches
 

@@ -5,9 +5,9 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from omnillm.keys.circuit import Backoff
-from omnillm.keys.demand import Dice
 from omnillm.keys.grant import Grant
 from omnillm.keys.model_class import ModelClass
+from omnillm.keys.terms import Dice
 from omnillm.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from math import inf
 
 from omnillm.keys.breaker import Breaker
 from omnillm.keys.circuit import CLOSED, Circuit
-from omnillm.keys.demand import BreakerTerms, KeyTerms
 from omnillm.keys.group import Group
 from omnillm.keys.model_class import FULL, ModelClass
+from omnillm.keys.terms import BreakerTerms, KeyTerms
 from omnillm.pattern import matches
 
 LATENCY_WEIGHT = 0.2

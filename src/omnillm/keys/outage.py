@@ -1,8 +1,8 @@
 """A provider's own trouble: its failures span most of its keys. It is then passed over, and retries on it draw on a budget."""
 
 from omnillm.keys.circuit import CLOSED, Backoff, Circuit
-from omnillm.keys.demand import Dice
 from omnillm.keys.key import Key
+from omnillm.keys.terms import Dice
 
 SPAN_S = 10.0
 RETRY_SHARE = 0.2

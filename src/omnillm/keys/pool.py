@@ -10,7 +10,6 @@ from operator import itemgetter
 
 from omnillm.keys.affinity import favourite
 from omnillm.keys.circuit import CLOSED
-from omnillm.keys.demand import Dice, KeyTerms, PoolTerms, Wish
 from omnillm.keys.earmark import Earmark
 from omnillm.keys.grant import Grant
 from omnillm.keys.group import Group, group_name
@@ -21,6 +20,7 @@ from omnillm.keys.outlook import Outlook, outlook
 from omnillm.keys.roster import Roster
 from omnillm.keys.search import Search
 from omnillm.keys.selection import SELECTIONS
+from omnillm.keys.terms import Dice, KeyTerms, PoolTerms, Wish
 from omnillm.outcome import Outcome, Verdict
 
 SUCCESS = Verdict.SUCCESS

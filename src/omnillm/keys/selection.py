@@ -3,9 +3,9 @@
 from bisect import insort
 from collections.abc import Callable, Collection
 
-from omnillm.keys.demand import Dice
 from omnillm.keys.key import LOAD_STEPS, Key
 from omnillm.keys.model_class import FULL
+from omnillm.keys.terms import Dice
 
 WEIGHTED_TRIES = 8
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 import msgspec
 
 from omnillm.errors import BadRequest, Forbidden, UnknownModel
-from omnillm.keys.demand import Dice
+from omnillm.keys.terms import Dice
 from omnillm.pattern import Pattern, is_allowed, is_pattern
 from omnillm.providers.endpoint import Endpoint
 from omnillm.providers.families import FAMILIES

@@ -1,4 +1,4 @@
-"""What this package asks of the structs that it is handed: the ask's own (`admission/asks.py`) stand a layer above and fit as they are."""
+"""The attributes that this package reads of the structs that it is given. Those are defined a layer above, in `admission/asks.py`."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class Dice(Protocol):
 
 
 class Wish(Protocol):
-    """Who asks, and which keys will do: a `Need`."""
+    """Who asks, and which keys will do. `admission.asks.Need` is one."""
 
     @property
     def case_id(self) -> str: ...
