@@ -31,7 +31,7 @@ _page = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _entries = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class Place(msgspec.Struct, frozen=True):
+class PageStart(msgspec.Struct, frozen=True):
     """Where a list goes on: with which key, and from where ("": its beginning)."""
 
     key: int
@@ -57,31 +57,31 @@ class NativeLists:
 
     async def _walk(self, case: Case, ask: NativeAsk) -> bytes:
         labels, how = self._labels[ask.provider], listing(ask.endpoint)
-        place: Place | None = await self._start(ask, how, labels, caller=case.call.caller.name)
+        start: PageStart | None = await self._start(ask, how, labels, caller=case.call.caller.name)
         kept: list[msgspec.Raw] = []
         for _ in range(MOST_PAGES + len(labels)):
-            assert place is not None
-            label = labels[place.key]
-            page, name = await self._ask(case, ask, how, label, place.cursor)
+            assert start is not None
+            label = labels[start.key]
+            page, name = await self._ask(case, ask, how, label, start.cursor)
             entries = _entries(page[name])
             kept += [entry async for entry in self._visible(case, ask, entries, label)]
-            following = _following(page, how, entries, place, id_member(ask.endpoint))
+            following = _following(page, how, entries, start, id_member(ask.endpoint))
             if following is None or (kept and not how.has_tokens):
-                is_last = following is None and place.key + 1 >= len(labels)
+                is_last = following is None and start.key + 1 >= len(labels)
                 if is_last or following is not None:
                     return _written(page, name, kept, has_more=following is not None)
-            place = following or Place(place.key + 1)
+            start = following or PageStart(start.key + 1)
         raise UpstreamLost("The provider's list has too many pages.", code="upstream_too_large")
 
-    async def _start(self, ask: NativeAsk, how: Listing, labels: tuple[str, ...], *, caller: str) -> Place:
+    async def _start(self, ask: NativeAsk, how: Listing, labels: tuple[str, ...], *, caller: str) -> PageStart:
         cursor = dict(parse_qsl(ask.query)).get(how.cursor, "")
         if not cursor:
-            return Place(0)
+            return PageStart(0)
         binding = None if how.has_tokens else await self._bindings.owner((ask.asked.operation.lists, cursor))
         if binding is not None and binding.key in labels and binding.caller == caller:
-            return Place(labels.index(binding.key), cursor)
+            return PageStart(labels.index(binding.key), cursor)
         if binding is None and not caller and len(labels) == 1:
-            return Place(0, cursor)  # what was made elsewhere is nobody's, and shown to nobody else
+            return PageStart(0, cursor)  # what was made elsewhere is nobody's, and shown to nobody else
         raise BadRequest(f"{how.cursor} names no page of this list.")
 
     async def _ask(self, case: Case, ask: NativeAsk, how: Listing, label: str, cursor: str) -> tuple[dict[str, msgspec.Raw], str]:
@@ -124,14 +124,14 @@ class NativeLists:
             case.bind(attempt, tuple(fresh))
 
 
-def _following(page: dict[str, msgspec.Raw], how: Listing, entries: list[msgspec.Raw], place: Place, member: str) -> Place | None:
+def _following(page: dict[str, msgspec.Raw], how: Listing, entries: list[msgspec.Raw], start: PageStart, member: str) -> PageStart | None:
     """Where this key's list goes on; None at its end."""
     if how.has_tokens:
         token = msgspec.json.decode(page.get("nextPageToken", msgspec.Raw(b'""')))
-        return Place(place.key, token) if token else None
+        return PageStart(start.key, token) if token else None
     has_more = bytes(page.get("has_more", msgspec.Raw(b"false"))) == b"true"
     last = msgspec.json.decode(entries[-1]).get(member) if entries else None
-    return Place(place.key, last) if has_more and isinstance(last, str) else None
+    return PageStart(start.key, last) if has_more and isinstance(last, str) else None
 
 
 def _written(page: dict[str, msgspec.Raw], name: str, kept: list[msgspec.Raw], *, has_more: bool) -> bytes:
