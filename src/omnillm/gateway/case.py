@@ -42,7 +42,7 @@ class Case(msgspec.Struct, eq=False):
     request_id: str
     quote: Quote
     targets: tuple[tuple[str, str], ...]
-    """(provider, model) of those that may be tried, best first."""
+    """(provider, model) of the targets that may be tried, best first."""
     queue_until: float
     """Until when the call is willing to wait in a queue, monotonic seconds."""
     pin: Pin | None = None
@@ -51,18 +51,18 @@ class Case(msgspec.Struct, eq=False):
     """The call's hold on its idempotency key."""
     ticket: Ticket | None = None
     periods: tuple[tuple[str, str], ...] = ()
-    """The ticket's: (budget, period) of everything reserved for the case."""
+    """(budget, period) of everything reserved for the case, as the ticket says."""
     attempt: Attempt | None = None
     attempts: int = 0
-    """That were sent."""
+    """Attempts that were sent."""
     unsent: int = 0
-    """That were begun and never sent: their numbers are used up, because their reservations bear them."""
+    """Attempts that were begun and never sent. Their numbers are used up, because their reservations have them."""
     usage: Usage = NO_USAGE
     cost_nanousd: int = 0
     covered_nanousd: int = 0
-    """How much of the cost the reservation was extended for: what came on top would leave the next attempt uncovered."""
+    """How much of `cost_nanousd` the reservation was extended for; for the rest it is extended before the next attempt."""
     slices: int = 0
-    """Of a live session: how often its reservation was topped up. Each slice is in the ledger as an attempt's would be."""
+    """How often a live session's reservation was topped up. In the ledger a slice is like the reservation of another attempt."""
     losses: tuple[LossReason, ...] = ()
     """What the translation of the attempt that answered could not carry."""
     is_estimated: bool = False
@@ -76,14 +76,14 @@ class Case(msgspec.Struct, eq=False):
     """The body of a provider's own refusal; verbatim for a client of the same protocol."""
     provider_protocol: str = ""
     last_lease: Lease = NO_LEASE
-    """Of the newest attempt."""
+    """The lease of the newest attempt."""
     is_wary: bool = False
-    """A kept connection died under it. Where one is dead all of them may be, and each that is tried may be billed: it takes a new one."""
+    """A kept connection has died under the call, so all kept ones may be dead. Each try may be billed, so the next takes a new one."""
     _rows: tuple[AttemptRow, ...] = ()
     _entries: tuple[Entry, ...] = ()
     _bindings: tuple[Binding, ...] = ()
     _tokens: int = 0
-    """Of all attempts; worth something only where `_is_usage_known`."""
+    """Tokens of all attempts. It means something only where `_is_usage_known`."""
     _is_usage_known: bool = True
     _may_be_billed: bool = False
     """An attempt may have been billed. Kept only where the call has an idempotency key."""
@@ -102,7 +102,7 @@ class Case(msgspec.Struct, eq=False):
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """Give everything back because of an error. What nobody foresaw is raised as its Defect."""
+        """Give everything back because of an error. One that nobody foresaw is raised as a Defect."""
         if isinstance(error, OmniError):
             error.note_call(self.request_id, self.attempts)
             if self.claim is not None:
@@ -114,7 +114,7 @@ class Case(msgspec.Struct, eq=False):
             self.close(status=CLIENT_CLOSED, outcome=ABORTED)
 
     def raise_defect(self, error: BaseException) -> None:
-        """Close the case because of an error that nobody foresaw, and raise that as a Defect. Want of memory is refused as what it is."""
+        """Close the case because of an error that nobody foresaw, and raise that as a Defect. Lack of memory is a refusal."""
         if isinstance(error, MemoryError):
             refusal = out_of_memory()
             self.fail(refusal)
@@ -131,7 +131,7 @@ class Case(msgspec.Struct, eq=False):
     def begin(self, lease: Lease) -> Attempt:
         """Open the next attempt, on a lease just granted or (a stale connection) on the one still held."""
         self.attempts += 1
-        self.losses = ()  # those of an attempt that failed are nobody's
+        self.losses = ()  # those of an attempt that failed do not count
         settlement = self.settlement
         price = settlement.quoter.price(self.quote, (lease.provider, lease.model))
         self.last_lease = lease
@@ -148,7 +148,7 @@ class Case(msgspec.Struct, eq=False):
         self.settlement.admission.sent(attempt.lease.lease_id, now)
 
     def served_under(self, tier: Any) -> None:
-        """The attempt costs what the service tier and the place cost that its reply names, whatever was asked for."""
+        """Price the attempt by the service tier and the place that its reply names, whatever was asked for."""
         attempt = self.attempt
         if attempt is not None:
             price = self.settlement.quoter.served(self.quote, (attempt.lease.provider, attempt.lease.model), tier)
@@ -214,14 +214,9 @@ class Case(msgspec.Struct, eq=False):
                 is_estimated=charged[1],
             )
         if self.slices:
-            self._void_slices(attempt)
-
-    def _void_slices(self, attempt: Attempt) -> None:
-        for number in range(1, self.slices + 1):
-            self._entries += self.settlement.journal.entries(
-                self, attempt=attempt.number + number, kind=VOID, amount_nanousd=0, wall_ms=attempt.wall_ms
-            )
-        self.slices = 0
+            for number in range(attempt.number + 1, attempt.number + self.slices + 1):
+                self._entries += journal.entries(self, attempt=number, kind=VOID, amount_nanousd=0, wall_ms=attempt.wall_ms)
+            self.slices = 0
 
     def close(self, *, status: int, outcome: str) -> None:
         """Give back what is still held, book the cost, write the rows, tell that it has ended. Only the first close counts."""
@@ -255,7 +250,7 @@ class Case(msgspec.Struct, eq=False):
         self._bindings += self.settlement.bindings.make(self.call, lease, made, request_id=self.request_id)
 
     def call_for(self, lease: Lease, pin: Pin) -> Call:
-        """The call as the key of a lease is sent it, where it is pinned and not translated; what that leaves out is noted."""
+        """A pinned call that is not translated, as it is sent with the key of a lease; what has to be left out is noted as a loss."""
         call, self.losses = readable(self.call, pin, lease)
         return call
 
@@ -267,7 +262,7 @@ class Case(msgspec.Struct, eq=False):
         return report.value
 
     def translator(self, bridged: Bridged, lease: Lease) -> StreamTranscoder:
-        """Of a stream. What the request lost is noted now, what the stream loses once it has ended."""
+        """The translator of a stream. What the request lost is noted now, what the stream loses when it has ended."""
         assert self.bridge is not None
         self.losses = bridged.reasons
         return self.bridge.stream(bridged, lease, self.request_id)
