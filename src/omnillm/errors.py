@@ -45,6 +45,15 @@ class OmniError(Exception):
         """Say which call it ended, and how often that had been sent."""
         self.request_id, self.attempts = request_id, attempts
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole, whatever its class is made with: a task queue or a pool of processes hands it to another process, or hangs for want of it."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(cls: type[OmniError], args: tuple[Any, ...]) -> OmniError:
+    """Before it has its attributes."""
+    return cls.__new__(cls, *args)
+
 
 class CallerFault(OmniError):
     """The caller's own mistake: never dents a breaker."""
