@@ -52,6 +52,17 @@ async def test_second_process_is_kept_out(store, tmp_path):
     await other.aclose()
 
 
+async def test_processes_that_were_forked_meanwhile_do_not_keep_the_ledger(store, tmp_path):
+    """They have the lock's descriptor, too, and a pool's workers live longer than a gateway: its close gives the lock back all the same."""
+    await store.open()
+    inherited = os.dup(store._database._lock)  # what a fork leaves in the child: the same open file
+    await store.aclose()
+    other = make(tmp_path)
+    assert (await other.open()).epoch == 2
+    await other.aclose()
+    os.close(inherited)
+
+
 async def test_file_is_its_owners_alone(store, tmp_path):
     """Nobody else reads who asked what and when."""
     await store.open()

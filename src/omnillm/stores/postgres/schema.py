@@ -42,7 +42,8 @@ def lock(connection: PostgresConnection, name: str, *, patience_s: float) -> Non
         holders = ", ".join(str(pid) for (pid,) in connection.execute(HOLDER))
         raise InUse(
             f"the ledger {name} is in use by another process (PostgreSQL's session {holders}): stop that one, or give this one a "
-            f"database or a schema of its own; if its machine is gone, SELECT pg_terminate_backend({holders or 'PID'})",
+            f"database or a schema of its own; workers that share limits and a ledger share one `omnillm serve`; if its machine is gone, "
+            f"SELECT pg_terminate_backend({holders or 'PID'})",
             path="store.url",
         ) from error
 

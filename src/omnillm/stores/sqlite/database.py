@@ -20,7 +20,7 @@ from omnillm.stores import pepper
 from omnillm.stores.connection import CommitUnknown, TakenOver
 from omnillm.stores.insert import STATEMENTS, Insert
 from omnillm.stores.migrations import scripts
-from omnillm.stores.sqlite.file_lock import lock
+from omnillm.stores.sqlite.file_lock import lock, unlock
 
 BUSY_S: Final = 2.0
 """How long the writer waits for somebody else's lock on the file (a backup, a shell) before it calls the ledger unavailable."""
@@ -86,7 +86,7 @@ class SqliteDatabase:
     def release(self) -> None:
         self._disconnect()
         if self._lock is not None:
-            os.close(self._lock)
+            unlock(self._lock)
             self._lock = None
 
     def reopen(self, *, epoch: int) -> SqliteConnection:  # noqa: ARG002 - the signature of `Database`

@@ -9,7 +9,7 @@ from omnillm.stores.store import InUse
 
 
 def lock(path: Path) -> int:
-    """Take `<path>.lock` for this process; returns its descriptor, to be closed to give it back. Raises ConfigError when it is taken."""
+    """Take `<path>.lock` for this process; returns its descriptor, for `unlock`. Raises ConfigError when it is taken."""
     name = f"{path}.lock"
     try:
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -20,7 +20,8 @@ def lock(path: Path) -> int:
     except BlockingIOError as error:
         os.close(descriptor)
         raise InUse(
-            f"the ledger {path} is in use by another process (it holds {name}): stop that one, or give this one a store of its own"
+            f"the ledger {path} is in use by another process, or by another gateway of this one (which holds {name}): stop or close that one, or "
+            "give this one a store of its own; workers that share limits and a ledger share one `omnillm serve`"
         ) from error
     except OSError as error:  # of a network's file system, whose server has no locks
         os.close(descriptor)
@@ -28,3 +29,9 @@ def lock(path: Path) -> int:
             f"the ledger {path} cannot be locked ({name}: {error.strerror}): keep it on a disk of this machine, or in PostgreSQL"
         ) from error
     return descriptor
+
+
+def unlock(descriptor: int) -> None:
+    """Also where processes that were forked meanwhile have the descriptor, too: closing it here alone would leave the lock with them."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
