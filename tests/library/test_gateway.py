@@ -15,7 +15,6 @@ from omnillm import (
     KeyConfig,
     LlmRequest,
     NoAvailableKey,
-    OmniError,
     PoolConfig,
     PriceConfig,
     PrimitiveRequest,
@@ -70,68 +69,6 @@ async def test_a_refusal_without_words_says_who_refused() -> None:
             with pytest.raises(ProviderError) as refused:
                 await gateway.primitive_call(PrimitiveRequest.json(CHAT))
     assert (refused.value.status, refused.value.message) == (400, "Provider 'default' answered 400 without a word about why.")
-
-
-def test_a_gateway_serves_one_event_loop() -> None:
-    """The one that it was started on; what is asked of it on another is told so, and makes no call."""
-    gateway = Gateway(ProviderEndpoint.openai("http://127.0.0.1:9"), keys=KEYS)
-    asyncio.run(gateway.__aenter__())
-    request = PrimitiveRequest.json(CHAT)
-    for ask in (lambda: gateway.primitive_call(request), gateway.aclose, gateway.__aenter__):
-        with pytest.raises(RuntimeError, match="another event loop"):
-            asyncio.run(ask())
-    assert [key.in_flight for key in gateway.pool_status()] == [0, 0]
-
-
-async def step(number: int) -> None:
-    """Let the loop go on so often."""
-    for _ in range(number):
-        await asyncio.sleep(0)
-
-
-async def has_the_ledger(url: str) -> bool:
-    """Whether nobody else holds it."""
-    async with Gateway(ProviderEndpoint.openai("http://127.0.0.1:9"), keys=KEYS, store=url) as gateway:
-        return gateway.pool_status() != []
-
-
-@pytest.mark.parametrize("steps", range(5))
-async def test_a_close_that_was_cancelled_goes_on(provider: FakeProvider, tmp_path: Path, steps: int) -> None:
-    """Wherever it was: the next one waits for its end, and then another gateway has the ledger."""
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    gateway = Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, prices=PRICE, store=url)
-    await gateway.primitive_call(PrimitiveRequest.json(CHAT))
-    closing = asyncio.create_task(gateway.aclose())
-    await step(steps)
-    closing.cancel()
-    await asyncio.wait([closing])
-    await gateway.aclose()
-    assert await has_the_ledger(url)
-
-
-@pytest.mark.parametrize("steps", range(5))
-async def test_a_close_while_it_starts_closes_what_was_started(provider: FakeProvider, tmp_path: Path, steps: int) -> None:
-    """The call that started it fails or ends."""
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    gateway = Gateway(ProviderEndpoint.openai(provider.base_url), keys=KEYS, prices=PRICE, store=url)
-    calling = asyncio.create_task(gateway.primitive_call(PrimitiveRequest.json(CHAT)))
-    await step(steps)
-    await gateway.aclose()
-    assert await has_the_ledger(url)
-    await asyncio.wait([calling])
-    assert isinstance(calling.exception(), OmniError | RuntimeError | None)
-
-
-@pytest.mark.parametrize("steps", range(1, 5))
-async def test_a_block_that_was_cancelled_before_it_began_holds_nothing(tmp_path: Path, steps: int) -> None:
-    """Nor does a call that was: the next one finds the gateway started, or starts it."""
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    entering = asyncio.create_task(has_the_ledger(url))
-    await step(steps)
-    entering.cancel()
-    await asyncio.wait([entering])
-    assert entering.cancelled()
-    assert await has_the_ledger(url)
 
 
 async def test_a_stream_is_frames_then_usage_then_completed(provider: FakeProvider) -> None:

@@ -1,8 +1,9 @@
 """A program's lifetime inside somebody else's: from its first use to its end, on one event loop."""
 
 import asyncio
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from omnillm.assemble import Program
@@ -26,13 +27,14 @@ OpenedT = TypeVar("OpenedT", bound=Opened)
 class Lifetime:
     """Begins and ends a program once. Whoever waits for either may be cancelled: it goes on, and the next to ask waits for the same one.
 
-    What is under way at the end is told `shutting_down`, and settled before the ledger is closed.
+    What is under way at the end is told `shutting_down`, and settled before the ledger is closed. One that nobody holds any more and nobody
+    has ended says so (ResourceWarning), and ends by itself where its loop goes on.
     """
 
     def __init__(self, program: Program, begun: Callable[[], None]) -> None:
         """`begun` is called once the program runs, before anything is asked of it."""
         self._program = program
-        self._begun = begun
+        self._begun: Callable[[], None] | None = begun
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beginning: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -82,9 +84,22 @@ class Lifetime:
             self._ending = asyncio.create_task(self._end())
         await asyncio.shield(self._ending)
 
+    def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
+        """The program would tick, and keep its sockets and its ledger, for as long as the loop runs."""
+        if self._loop is None or self._beginning is None or self._ending is not None:
+            return
+        with suppress(RuntimeError):  # the loop is closed: nothing can be ended there any more
+            self._loop.call_soon_threadsafe(self._end_alone)
+        warn("unclosed gateway: use it in `async with`, or `await gateway.aclose()`", ResourceWarning, source=self)
+
+    def _end_alone(self) -> None:
+        self._ending = asyncio.create_task(self._end())
+
     async def _begin(self) -> None:
         await self._program.start()
-        self._begun()
+        if self._begun is not None:
+            self._begun()
+        self._begun = None  # a gateway that is dropped is gone at once, and not when a cycle is looked for
         self._has_begun = True
 
     async def _end(self) -> None:
@@ -106,8 +121,16 @@ class Lifetime:
             opened.give_up(shutting_down())
 
     def _check_loop(self) -> None:
-        running = asyncio.get_running_loop()
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError as error:
+            raise RuntimeError(
+                "a gateway runs on asyncio's event loop, and there is none here: asyncio.run(...); Trio's is another"
+            ) from error
         if self._loop is None:
             self._loop = running
         elif self._loop is not running:
-            raise RuntimeError("this gateway was started on another event loop, and serves that one alone: make one for each loop")
+            raise RuntimeError(
+                "this gateway was started on another event loop, and serves that one alone: make one for each loop (every asyncio.run has a "
+                "new one), or hand it calls there, with asyncio.run_coroutine_threadsafe"
+            )
