@@ -12,7 +12,9 @@ from omnillm.errors import Defect, MethodNotAllowed, OmniError, ProtocolError, P
 MADE = {
     MethodNotAllowed: lambda: MethodNotAllowed("/v1/models", "POST", ("GET",)),
     UpstreamTimeout: lambda: UpstreamTimeout("It did not come.", phase="idle"),
-    ProviderError: lambda: ProviderError("No.", status=404, provider="p", protocol="openai_chat", code="gone", raw_body=b'{"error": {"param": "x"}}'),
+    ProviderError: lambda: ProviderError(
+        "No.", status=404, provider="p", protocol="openai_chat", code="gone", raw_body=b'{"error": {"param": "x"}}'
+    ),
     ProtocolError: lambda: ProtocolError("It cannot be said.", reason="endpoint_mismatch"),
     Defect: lambda: Defect("0123", 2),
 }

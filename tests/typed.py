@@ -56,7 +56,7 @@ async def of_calls(gateway: Gateway) -> None:
         assert_type(events, AsyncIterator[LlmStreamEvent | Completed])
         async for event in events:
             if isinstance(event, Completed):
-                assert_type(event.response, LlmResponse | None)
+                assert_type(event.response, GatewayResponse | None)
                 assert_type(event.cost_usd, str)
     assert_type(await gateway.primitive_call(PrimitiveRequest.json({"model": "m"})), PrimitiveReply)
     assert_type(await gateway.estimate(REQUEST), Estimate)

@@ -46,7 +46,7 @@ class OmniError(Exception):
         self.request_id, self.attempts = request_id, attempts
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Whole, whatever its class is made with: a task queue or a pool of processes hands it to another process, or hangs for want of it."""
+        """Whole, whatever its class is made with: task queues and pools hand it to another process, or hang for want of it."""
         return _again, (type(self), self.args), self.__dict__
 
 

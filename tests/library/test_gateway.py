@@ -51,7 +51,7 @@ async def test_a_call_costs_what_the_invoice_says(provider: FakeProvider) -> Non
         assert reply.cost_nanousd == provider.invoice.total_nanousd > 0
         assert gateway.budget_used_usd() == Decimal(reply.cost_usd)
         assert gateway.budget_remaining_usd() == Decimal("0.01") - Decimal(reply.cost_usd)
-        assert (reply.provider, reply.attempts) == ("default", 1)
+        assert (reply.provider, reply.attempts, reply.headers["content-type"]) == ("default", 1, "application/json")
 
 
 async def test_a_refusal_without_words_says_who_refused() -> None:
@@ -84,6 +84,7 @@ async def test_a_stream_is_frames_then_usage_then_completed(provider: FakeProvid
     assert [type(event) for event in seen].count(Completed) == 1
     assert isinstance(seen[-1], Completed)
     assert seen[-1].cost_nanousd == provider.invoice.total_nanousd
+    assert (seen[-1].provider, seen[-1].model, seen[-1].key in {"a", "b"}) == ("default", "fake-small", True)
 
 
 @pytest.mark.parametrize("kind", ["anthropic", "gemini"])

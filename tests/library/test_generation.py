@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -27,7 +28,17 @@ from omnillm import (
     UpstreamLost,
     user,
 )
-from omnillm.model import Finished, PartStarted, Reasoning, ReasoningCapability, ResponseStarted, Text, TextDelta, ToolResult
+from omnillm.model import (
+    Finished,
+    PartStarted,
+    Reasoning,
+    ReasoningCapability,
+    ResponseStarted,
+    StructuredOutputConfig,
+    Text,
+    TextDelta,
+    ToolResult,
+)
 from omnillm.testing import FAULTS, Behaviour, FakeProvider
 
 PRICES = {"fake-small": {"input": 400_000_000, "output": 1_600_000_000}}
@@ -89,6 +100,9 @@ async def test_stream_ends_with_the_whole_reply(provider: FakeProvider, protocol
     assert end.response.finish_reason is FinishReason.STOP
     assert any(isinstance(event, Finished) for event in seen)
     assert end.cost_nanousd == provider.invoice.total_nanousd > 0
+    told = end.response
+    assert (end.provider, end.key, end.request_id, end.attempts) == (told.provider, told.key, told.request_id, told.attempts)
+    assert (end.provider, end.model, end.attempts) == ("default", "fake-small", 1)
 
 
 @everywhere
@@ -253,5 +267,21 @@ async def test_what_is_no_request_is_told_by_its_type(provider: FakeProvider) ->
             await gateway.api_call(body)
         with pytest.raises(TypeError, match="takes a request of an endpoint family"):
             await gateway.api_stream(body).__aenter__()
+        for argument, words in ARGUMENTS:
+            with pytest.raises(TypeError, match=words):
+                await gateway.call(ask("Hello"), **argument)
+        with pytest.raises(TypeError, match="the header 'x-trace' must be a str, not a int"):
+            await gateway.primitive_call(PrimitiveRequest.json(body).with_header("x-trace", 5))
+        schema = CapabilitySet(structured_output=StructuredOutputConfig(schema=FakeProvider))
+        with pytest.raises(TypeError, match=r"no value of JSON's \(.*\): a schema is a dict"):
+            await gateway.call(LlmRequest(model="fake-small", input=(user("Hello"),), capabilities=schema))
+    assert not provider.log
     with pytest.raises(BadRequest, match="half a surrogate pair"):
         PrimitiveRequest.json({"model": "\ud800"})
+
+
+ARGUMENTS = (
+    ({"idempotency_key": UUID(int=7)}, "^idempotency_key must be a str, not a UUID$"),
+    ({"session": 5}, "^session must be a str, not a int$"),
+    ({"tags": {"team": "a"}}, "^tags must be a str, not a dict: they are written 'team=a,env=prod'$"),
+)

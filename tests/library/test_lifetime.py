@@ -33,9 +33,9 @@ def test_a_gateway_serves_one_event_loop() -> None:
                 asyncio.run(ask())
         assert [key.in_flight for key in gateway.pool_status()] == [0, 0]
 
+    serve()
     with pytest.warns(ResourceWarning, match="unclosed gateway"):  # which nobody can close any more
-        serve()
-        gc.collect()  # the errors' tracebacks held it
+        gc.collect()  # the errors' tracebacks hold it
 
 
 async def step(number: int) -> None:

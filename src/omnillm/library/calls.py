@@ -8,7 +8,7 @@ from omnillm.endpoints.registry import FORMATS
 from omnillm.errors import BadRequest, ProtocolError
 from omnillm.gateway.call import Call, Caller, affinity_of, read_idempotency_key
 from omnillm.library import families
-from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, encoded, ledger_text, unknown_provider
+from omnillm.library.primitive import PrimitiveRequest, body_of, check_request, check_text, encoded, ledger_text, unknown_provider
 from omnillm.library.realtime import read_opening
 from omnillm.model.request import LlmRequest
 from omnillm.protocols import canonical
@@ -91,6 +91,7 @@ class Calls:
         peek = RequestPeek(model=request.model) if is_session else protocol.peek_request(named)
         model = request.model or peek.model
         key, session = request.idempotency_key, ledger_text(request.session, "session")
+        route = f"{protocol.name}/{request.operation}" if key else ""
         now = program.clock.now()
         return Call(
             protocol=protocol,
@@ -111,7 +112,7 @@ class Calls:
             session=session,
             affinity=affinity_of(program.settings.calls.affinity, session, body),
             tags=ledger_text(request.tags, "tags"),
-            idempotency_key=read_idempotency_key(key, f"{protocol.name}/{request.operation}") if key else None,
+            idempotency_key=read_idempotency_key(check_text(key, "idempotency_key"), route) if key else None,
         )
 
     def _protocol_of(self, request: PrimitiveRequest) -> Protocol:

@@ -25,7 +25,7 @@ from omnillm.library import families
 from omnillm.library.calls import Calls
 from omnillm.library.endpoints import ProviderEndpoint
 from omnillm.library.families import ApiReply
-from omnillm.library.generation import GatewayResponse, read_events, read_response
+from omnillm.library.generation import read_events, read_response
 from omnillm.library.jobs import PrimitiveJob, check_job, read_job
 from omnillm.library.lifetime import Lifetime
 from omnillm.library.native import NativeCalls, as_inference, check_stream, place_of, read_native_events, read_reply, visible_headers
@@ -34,6 +34,7 @@ from omnillm.library.prices import PriceConfig, usd
 from omnillm.library.primitive import BinaryChunk, Completed, PrimitiveReply, PrimitiveRequest, StreamFrame, StreamUsage
 from omnillm.library.realtime import WEBSOCKET, RealtimeSession
 from omnillm.library.replays import replay_error, replay_reply, replay_response
+from omnillm.library.response import GatewayResponse
 from omnillm.library.settings import elsewhere, settings_for, with_ledger
 from omnillm.library.streams import read_raw
 from omnillm.model.events import LlmStreamEvent
@@ -198,7 +199,7 @@ class Gateway:
             return replay_reply(relay)
         with self._lifetime.reading(relay):
             body = b"".join([piece async for piece in families.pieces(relay)])
-        return read_reply(relay.case, body, headers=visible_headers(relay.upstream_headers) if request.path else {})
+        return read_reply(relay.case, body, headers=visible_headers(relay.upstream_headers))
 
     @asynccontextmanager
     async def primitive_stream(

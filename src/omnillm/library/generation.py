@@ -8,39 +8,18 @@ import msgspec
 from omnillm.framing.sse import SseReader
 from omnillm.gateway.relay import Relay
 from omnillm.library.primitive import Completed
+from omnillm.library.response import GatewayResponse
 from omnillm.model import events
 from omnillm.model.assembly import ResponseAssembler
 from omnillm.model.events import LlmStreamEvent
 from omnillm.model.response import LlmResponse
-from omnillm.money import format_usd
 from omnillm.protocols.codecs import provider_mistake
 from omnillm.protocols.counts import UNREADABLE
-from omnillm.protocols.loss import LossReason
 from omnillm.protocols.shapes import Unfit
 
 T = TypeVar("T")
 _RESPONSE = msgspec.json.Decoder(LlmResponse)
 _EVENT = msgspec.json.Decoder(LlmStreamEvent)
-
-
-class GatewayResponse(LlmResponse, frozen=True, kw_only=True, omit_defaults=True):
-    """A reply, and what the gateway knows of it."""
-
-    cost_nanousd: int = 0
-    request_id: str = ""
-    provider: str = ""
-    key: str = ""
-    """Label of the provider key that answered."""
-    attempts: int = 0
-    loss_reasons: tuple[LossReason, ...] = ()
-    """What could not be said in the provider's protocol, or in the canonical model; empty: nothing was lost."""
-    is_replay: bool = False
-    """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
-
-    @property
-    def cost_usd(self) -> str:
-        """Exact decimal USD."""
-        return format_usd(self.cost_nanousd)
 
 
 def read_response(relay: Relay, body: bytes) -> GatewayResponse:
@@ -92,5 +71,8 @@ async def read_events(relay: Relay) -> AsyncIterator[LlmStreamEvent | Completed]
         cost_nanousd=case.cost_nanousd,
         request_id=case.request_id,
         attempts=case.attempts,
+        provider=relay.lease.provider,
+        model=relay.lease.model,
+        key=relay.lease.key,
         response=_known(relay, assembler.response()),
     )

@@ -131,6 +131,6 @@ class Lifetime:
             self._loop = running
         elif self._loop is not running:
             raise RuntimeError(
-                "this gateway was started on another event loop, and serves that one alone: make one for each loop (every asyncio.run has a "
-                "new one), or hand it calls there, with asyncio.run_coroutine_threadsafe"
+                "this gateway was started on another event loop, and serves that one alone: make one for each loop (each asyncio.run "
+                "has its own), or hand that loop its calls with asyncio.run_coroutine_threadsafe"
             )

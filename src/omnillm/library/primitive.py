@@ -8,8 +8,8 @@ import msgspec
 
 from omnillm.errors import BadRequest
 from omnillm.framing.sse import Frame
+from omnillm.library.response import GatewayResponse
 from omnillm.model import events
-from omnillm.model.response import LlmResponse
 from omnillm.money import format_usd
 from omnillm.usage import Usage
 
@@ -23,19 +23,28 @@ MOST_NOTED: Final = 1024
 
 
 def encoded(value: object) -> bytes:
-    """As JSON. BadRequest: it holds a text that is not Unicode."""
+    """As JSON. BadRequest: it holds a text that is not Unicode. TypeError: it holds an object that is no JSON value."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError as error:
         raise BadRequest("A text of the request holds half a surrogate pair, which is no character.", code="invalid_json") from error
+    except TypeError as error:
+        words = f"the request holds what is no value of JSON's ({error}): a schema is a dict, such as pydantic's model_json_schema()"
+        raise TypeError(words) from error
+
+
+def check_text(text: object, name: str) -> str:
+    """TypeError: it is none (a UUID, a dict of tags)."""
+    if not isinstance(text, str):
+        form = ": they are written 'team=a,env=prod'" if name == "tags" else ""
+        raise TypeError(f"{name} must be a str, not a {type(text).__name__}{form}")
+    return text
 
 
 def ledger_text(text: str, name: str) -> str:
     """A text for a call's row, cut to `MOST_NOTED` bytes. BadRequest: the ledger could not hold it."""
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be a str, not a {type(text).__name__}: tags are written 'team=a,env=prod'")
     try:
-        return text.encode()[:MOST_NOTED].decode(errors="ignore")
+        return check_text(text, name).encode()[:MOST_NOTED].decode(errors="ignore")
     except UnicodeEncodeError as error:
         raise BadRequest(f"`{name}` holds half a surrogate pair, which is no character.") from error
 
@@ -139,6 +148,8 @@ class PrimitiveRequest(msgspec.Struct, frozen=True, kw_only=True):
     def wire_headers(self) -> dict[bytes, bytes]:
         """BadRequest for a field that cannot be sent: a line break in a value would begin another field."""
         for name, value in self.headers.items():
+            check_text(name, "a header's name")
+            check_text(value, f"the header {name[:64]!r}")
             if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
                 raise BadRequest(f"The header {name[:64]!r} is not printable ASCII.", code="bad_header")
         return {name.lower().encode(): value.encode() for name, value in self.headers.items()}
@@ -175,7 +186,7 @@ class PrimitiveReply(msgspec.Struct, frozen=True, kw_only=True):
     """Label of the provider key that answered."""
     attempts: int
     headers: Mapping[str, str] = {}
-    """With a path: the header fields of the provider's reply that a client may see."""
+    """The header fields of the provider's reply that a client may see."""
     is_replay: bool = False
     """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
 
@@ -227,7 +238,12 @@ class Completed(events.Completed, frozen=True, kw_only=True, gc=True, tag="compl
     cost_nanousd: int
     request_id: str
     attempts: int
-    response: LlmResponse | None = None
+    provider: str = ""
+    model: str = ""
+    """The provider's own name of it."""
+    key: str = ""
+    """Label of the provider key that answered."""
+    response: GatewayResponse | None = None
     """The whole reply, put together; None for a raw stream, whose events are the provider's own."""
 
     @property

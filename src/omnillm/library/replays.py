@@ -2,8 +2,9 @@
 
 from omnillm.errors import OmniError
 from omnillm.gateway.idempotency import Replay
-from omnillm.library.generation import GatewayResponse, decode_response
+from omnillm.library.generation import decode_response
 from omnillm.library.primitive import PrimitiveReply
+from omnillm.library.response import GatewayResponse
 from omnillm.usage import NO_USAGE
 
 

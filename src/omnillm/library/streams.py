@@ -26,7 +26,16 @@ async def read_frames(source: Source, reader: FrameReader) -> AsyncIterator[Stre
 
 
 def completed(case: Case) -> Completed:
-    return Completed(usage=case.usage, cost_nanousd=case.cost_nanousd, request_id=case.request_id, attempts=case.attempts)
+    lease = case.last_lease
+    return Completed(
+        usage=case.usage,
+        cost_nanousd=case.cost_nanousd,
+        request_id=case.request_id,
+        attempts=case.attempts,
+        provider=lease.provider,
+        model=lease.model,
+        key=lease.key,
+    )
 
 
 async def read_raw(relay: Relay) -> AsyncIterator[StreamFrame | BinaryChunk | StreamUsage | Completed]:

@@ -20,8 +20,8 @@ def lock(path: Path) -> int:
     except BlockingIOError as error:
         os.close(descriptor)
         raise InUse(
-            f"the ledger {path} is in use by another process, or by another gateway of this one (which holds {name}): stop or close that one, or "
-            "give this one a store of its own; workers that share limits and a ledger share one `omnillm serve`"
+            f"the ledger {path} is in use by another process, or by another gateway of this one (which holds {name}): stop or close "
+            "that one, or give this one a store of its own; workers that share limits and a ledger share one `omnillm serve`"
         ) from error
     except OSError as error:  # of a network's file system, whose server has no locks
         os.close(descriptor)

@@ -1,0 +1,25 @@
+"""`GatewayResponse`: an answer in no provider's words, and what is known of the call."""
+
+from omnillm.model.response import LlmResponse
+from omnillm.money import format_usd
+from omnillm.protocols.loss import LossReason
+
+
+class GatewayResponse(LlmResponse, frozen=True, kw_only=True, omit_defaults=True):
+    """A reply, and what the gateway knows of it."""
+
+    cost_nanousd: int = 0
+    request_id: str = ""
+    provider: str = ""
+    key: str = ""
+    """Label of the provider key that answered."""
+    attempts: int = 0
+    loss_reasons: tuple[LossReason, ...] = ()
+    """What could not be said in the provider's protocol, or in the canonical model; empty: nothing was lost."""
+    is_replay: bool = False
+    """The reply of an earlier call with the same idempotency key, whose `request_id` this is. It cost nothing this time."""
+
+    @property
+    def cost_usd(self) -> str:
+        """Exact decimal USD."""
+        return format_usd(self.cost_nanousd)
