@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,7 @@ async def test_who_calls_a_gateway_that_closes_is_told_so(provider: FakeProvider
         assert (raised.value.code, raised.value.status) == ("shutting_down", 503)
     settled, reserved, in_flight = books(gateway)
     assert (reserved, in_flight) == (0, 0)
-    with sqlite3.connect(tmp_path / "ledger.db") as ledger:
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
         rows = ledger.execute("SELECT status, outcome, cost_nanousd FROM requests ORDER BY cost_nanousd").fetchall()
     assert {row[:2] for row in rows} == {(503, "shutting_down")}
     assert (len(rows), sum(row[2] for row in rows)) == (len(calls), settled)

@@ -1,13 +1,16 @@
 """Rows on their way into SQLite: what the rows of a batch have alike is bound once, whichever columns these are."""
 
+import re
 import sqlite3
 from itertools import product
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from omnillm import stores
 from omnillm.records import EntryKind
-from omnillm.stores.insert import FEWEST_ALIKE
+from omnillm.stores.insert import FEWEST_ALIKE, takes_numbers
 from omnillm.stores.migrations import scripts
 from omnillm.stores.sqlite.database import SqliteConnection
 from omnillm.stores.tables import ATTEMPTS, ENTRIES, REQUESTS
@@ -63,3 +66,19 @@ def test_entries_come_back_as_they_were_whatever_they_have_alike(connection, cou
     rows[-1] = replace(rows[-1], **odd)
     assert ENTRIES.insert(connection, rows)
     assert ENTRIES.rows(connection.execute(f"{ENTRIES.select} ORDER BY request_id")) == rows
+
+
+def test_values_bear_numbers_only_where_python_takes_them() -> None:
+    """Python 3.12.0 to 3.12.3 took `?1` for a name, and warned of each cell: who makes warnings errors lost the ledger."""
+    assert [takes_numbers(python) for python in ((3, 11, 7), (3, 12, 0), (3, 12, 3), (3, 12, 4), (3, 13, 0))] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert re.search(r"\?\d", REQUESTS._insert.values(2, ())) is None
+    said = "".join(
+        path.read_text() for path in Path(stores.__file__).parent.glob("*.py") if path.name not in {"insert.py", "postgres_connection.py"}
+    )
+    assert re.search(r"\?\d", said) is None

@@ -7,15 +7,24 @@ that is bound, and for a text two more and a copy. So what all rows of a batch h
 cells where all calls go the same way. PostgreSQL takes one array for each column: one statement for all rows.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import count
+from itertools import count, repeat
 from typing import Any, Final
 
 CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
 """Rows in a statement of VALUES. A batch needs as many statements of 64 as fit, and at most one of each smaller size."""
 FEWEST_ALIKE: Final = 8
 """With fewer rows it does not pay to look for what they have alike."""
+
+
+def takes_numbers(python: tuple[int, ...]) -> bool:
+    """Whether `?1` may be bound by its place: from 3.12.0 to 3.12.3 Python took it for a name, and warned of each cell."""
+    return not (3, 12) <= python < (3, 12, 4)
+
+
+BINDS_ONCE: Final = takes_numbers(sys.version_info[:3])
 STATEMENTS: Final = 256
 """Statements that are kept prepared: those of 24 sets of columns (`tables.py`) in seven sizes, and the others."""
 
@@ -38,7 +47,7 @@ class Insert:
     def of_values(self, cells: list[Any]) -> Iterator[tuple[str, list[Any]]]:
         """Statements, and what is bound to each, that insert the rows that lie end to end in `cells`."""
         left = len(cells) // self.width
-        alike = self._alike(cells, left) if left >= FEWEST_ALIKE else ()
+        alike = self._alike(cells, left) if left >= FEWEST_ALIKE and BINDS_ONCE else ()
         once = [cells[column] for column in alike]
         apart = self._apart(alike, cells, left) if alike else cells
         width, done = self.width - len(alike), 0
@@ -67,8 +76,8 @@ class Insert:
     def values(self, rows: int, alike: tuple[int, ...]) -> str:
         """A statement. Bound to it are the cells of the columns `alike`, then those of the others, row by row."""
         once = {column: f"?{place}" for place, column in enumerate(alike, start=1)}
-        places = count(len(alike) + 1)
-        values = [", ".join(once.get(column) or f"?{next(places)}" for column in range(self.width)) for _ in range(rows)]
+        places = (f"?{place}" for place in count(len(alike) + 1)) if alike else repeat("?")
+        values = [", ".join(once.get(column) or next(places) for column in range(self.width)) for _ in range(rows)]
         return f"{self._head} VALUES ({'), ('.join(values)}) {self._tail}"
 
 

@@ -15,10 +15,10 @@ OLDEST: Final = """SELECT request_id FROM requests AS r WHERE request_id < ? AND
             AND c.kind IN (1, 2))) ORDER BY request_id LIMIT ?"""
 """Requests that have ended and hold no reservation."""
 LEFT_BEHIND: Final = f"""SELECT request_id FROM (
-    SELECT request_id FROM entries WHERE request_id < ?1 UNION SELECT request_id FROM attempts WHERE request_id < ?1) AS old
+    SELECT request_id FROM entries WHERE request_id < ? UNION SELECT request_id FROM attempts WHERE request_id < ?) AS old
     WHERE NOT EXISTS (SELECT 1 FROM requests WHERE request_id = old.request_id)
     AND NOT EXISTS (SELECT 1 FROM entries WHERE request_id = old.request_id AND epoch NOT IN {ENDED})
-    AND NOT EXISTS (SELECT 1 FROM attempts WHERE request_id = old.request_id AND epoch NOT IN {ENDED}) ORDER BY request_id LIMIT ?2"""
+    AND NOT EXISTS (SELECT 1 FROM attempts WHERE request_id = old.request_id AND epoch NOT IN {ENDED}) ORDER BY request_id LIMIT ?"""
 """What has no request row and will get none, because its run has ended: an adjustment that came late."""
 
 ADD_TO_RETIRED_BALANCES: Final = add_to("retired_balances", ("budget", "period"), ("settled_nanousd",))
@@ -33,7 +33,7 @@ def retire(connection: Connection, *, before: str, wall_ms: int, limit: int) -> 
     ids = whole([request_id for (request_id,) in connection.execute(OLDEST, (before, limit + 1))], limit)
     # What is left behind is looked for as far as this batch reaches, not in all that is old: a batch costs what it deletes.
     reach = ids[-1] if len(ids) >= limit else before
-    ids += [request_id for (request_id,) in connection.execute(LEFT_BEHIND, (reach, limit))]
+    ids += [request_id for (request_id,) in connection.execute(LEFT_BEHIND, (reach, reach, limit))]
     if ids:
         _remember(connection, ids)
         for table in ("entries", "attempts", "requests"):

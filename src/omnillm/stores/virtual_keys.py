@@ -104,7 +104,7 @@ class SqlVirtualKeys:
         return await self._first("name = ?", name)
 
     async def by_digest(self, digest: str) -> VirtualKey | None:
-        return await self._first("digest = ?1 OR previous_digest <> '' AND previous_digest = ?1", digest)
+        return await self._first("digest = ? OR previous_digest <> '' AND previous_digest = ?", digest, digest)
 
     async def since(self, revision: int, *, limit: int) -> list[VirtualKey]:
         latest = self._latest
@@ -119,8 +119,8 @@ class SqlVirtualKeys:
     async def pepper(self) -> bytes:
         return await asyncio.to_thread(self._keep_pepper)
 
-    async def _first(self, condition: str, value: str) -> VirtualKey | None:
-        return next(iter(await self._read(lambda db: _rows(db, condition, value))), None)
+    async def _first(self, condition: str, *values: str) -> VirtualKey | None:
+        return next(iter(await self._read(lambda db: _rows(db, condition, *values))), None)
 
 
 NEXT: Final = "(SELECT coalesce(max(revision), 0) + 1 FROM virtual_keys)"
