@@ -106,6 +106,17 @@ async def test_stream_ends_with_the_whole_reply(provider: FakeProvider, protocol
 
 
 @everywhere
+async def test_a_fake_provider_says_what_it_is_told_to(protocol: str) -> None:
+    """Word for word, in a reply and in a stream: what a program does with an answer can be tested."""
+    words = '  {"depth": 149,\n "unit": "m"}\n'
+    async with FakeProvider(keys={"*": Behaviour(says=words)}) as provider, gateway_to(provider, protocol) as gateway:
+        assert (await gateway.call(ask("How deep is the lake?"))).content_text == words
+        async with gateway.stream(ask("How deep is the lake?")) as events:
+            end = [event async for event in events][-1]
+    assert end.text == words
+
+
+@everywhere
 async def test_reasoning_and_tools_make_the_round(provider: FakeProvider, protocol: str) -> None:
     """The reply goes back as it is; the provider refuses a signature that is not its own."""
     wish = {"tools": (SEARCH,), "reasoning": ReasoningCapability(effort="low", summary="auto")}

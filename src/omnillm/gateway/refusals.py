@@ -45,7 +45,7 @@ def bound_error(refusal: Refusal, pin: Pin) -> OmniError:
     )
 
 
-_BROKEN = "No key that serves {!r} works at the moment: its provider fails or refuses the keys. See /admin/v1/pools for each key's state."
+_BROKEN = "No key that serves {!r} works at the moment: its provider fails or refuses the keys. See /admin/v1/pools, or pool_status()."
 _UNAVAILABLE = {
     "no_key_serves_model": "No provider key is configured for {!r}.",
     "queue_full": "Too many calls wait for a key that serves {!r} already.",

@@ -27,7 +27,7 @@ def generate(asked: Asked, behaviour: Behaviour, fault: Fault, *, number: int, c
     heard, drawn = (behaviour.heard_tokens, behaviour.drawn_tokens) if asked.tells_media else (0, 0)
     most = asked.max_output
     hidden = behaviour.reasoning_tokens if most is None else min(behaviour.reasoning_tokens, most)
-    said = compose(asked, behaviour.words, None if most is None else most - hidden)
+    said = compose(asked, behaviour.words, None if most is None else most - hidden, behaviour.says)
     cached = min(behaviour.cached_tokens, text)
     cached_seen = min(behaviour.cached_tokens - cached, asked.image_tokens)
     cached_heard = min(behaviour.cached_tokens - cached - cached_seen, heard)

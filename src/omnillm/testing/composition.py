@@ -1,5 +1,6 @@
 """Which blocks a reply has: what the markers of the prompt ask for, as far as the cap lets it be said. Pure."""
 
+import re
 from typing import Literal, NamedTuple
 
 from omnillm.testing.generation import Block, words_for
@@ -18,14 +19,14 @@ class Composed(NamedTuple):
     stop: str = ""
 
 
-def compose(asked: Asked, usual: int, room: int | None) -> Composed:
-    """A text of the usual length, unless a marker wants more. `room` is what the cap leaves, in tokens; None is no cap."""
+def compose(asked: Asked, usual: int, room: int | None, says: str = "") -> Composed:
+    """A text of the usual length, or `says`, unless a marker wants more. `room` is what the cap leaves, in tokens; None is no cap."""
     if "refuse" in asked.markers.words:
         return Composed(() if asked.refuses_silently else (Block(kind="text", words=REFUSAL[:room]),), "refusal")
     thought = REASONING[:room] if asked.markers.words & {"think", "redacted"} else ()
     if room is not None:
         room -= len(thought)
-    said = _calling(asked, usual, room) or _telling(asked, usual, room)
+    said = _calling(asked, usual, room) or _telling(asked, usual, room, says)
     if not thought:
         return said
     spoken = [block for block in said.blocks if block.words]
@@ -63,10 +64,10 @@ def _wanted(asked: Asked) -> list[tuple[str, str]]:
     return [(str(tool["name"]), arguments_for(tool["schema"])) for tool in called]
 
 
-def _telling(asked: Asked, usual: int, room: int | None) -> Composed:
-    """One text: JSON where a schema holds the model to it."""
-    if asked.schema is not None:
-        pieces = argument_pieces(answer_for(asked.schema))
+def _telling(asked: Asked, usual: int, room: int | None, says: str) -> Composed:
+    """One text: the one that was given, or JSON where a schema holds the model to it."""
+    if says or asked.schema is not None:
+        pieces = tuple(re.findall(r"\s*\S+|\s+$", says)) if says else argument_pieces(answer_for(asked.schema))
         said = pieces if room is None else pieces[:room]
         return Composed((Block(kind="text", words=said),), "length" if len(said) < len(pieces) else "end")
     words = words_for(asked.prompt, asked.model, usual if room is None else min(usual, room), asked.images)

@@ -24,6 +24,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that are let through in any 60 s; the others are 429 with the exact wait."""
     words: int = 20
     """Of a reply, unless the request caps it."""
+    says: str = ""
+    """What every reply says, as far as the request's cap lets it; "": it repeats the prompt, or has the form of a schema."""
     cached_tokens: int = 0
     """Of the prompt, that are read from a cache: text first, then pictures, then sound."""
     heard_tokens: int = 0
