@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-import omnillm.assemble
+from omnillm.assemble import Service
 from omnillm.errors import Defect, MethodNotAllowed, OmniError, ProtocolError, ProviderError, RateLimited, UpstreamTimeout
 
 MADE = {
@@ -30,7 +30,7 @@ def classes(cls: type[OmniError]) -> Iterator[type[OmniError]]:
 @pytest.mark.parametrize("carried", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
 def test_every_error_comes_whole_to_another_process(carried) -> None:
     """With its class and all that it tells: a task queue made an `OmniError` 500 of a provider's 404, and a pool of processes hung."""
-    assert omnillm.assemble.Program  # has every class of ours loaded
+    assert Service  # has every class of ours loaded
     for cls in classes(OmniError):
         error = MADE.get(cls, lambda cls=cls: cls("It went wrong."))()
         error.note_call("0123456789abcdef", 2)

@@ -66,3 +66,11 @@ def test_an_error_class_does_not_load_the_engine() -> None:
     script = "import sys, omnillm.errors; print('omnillm.gateway.engine' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_a_gateway_does_not_load_the_server() -> None:
+    """Nor what only the server needs: an application has a web framework and metrics of its own."""
+    script = "import sys, omnillm; omnillm.Gateway; print(sorted({name.partition('.')[0] for name in sys.modules} & {'starlette', 'anyio', 'prometheus_client', 'uvloop'}))"
+    script += "; print([name for name in sys.modules if name.startswith(('omnillm.server', 'omnillm.cli'))])"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["[]", "[]"]

@@ -76,6 +76,12 @@ def use_flask() -> None:
     llm.close()
 
 
+def use_structured() -> None:
+    from structured import lake
+
+    print("structured:", repr(asyncio.run(lake("How deep is it?"))))
+
+
 def use_celery(provider: FakeProvider) -> None:
     from celery_app import llm, word
 
@@ -94,6 +100,7 @@ def main(place: str) -> None:
         use_fastapi(provider)
         use_django()
         use_flask()
+        use_structured()
         use_celery(provider)
 
 

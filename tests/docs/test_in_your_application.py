@@ -38,6 +38,7 @@ def test_every_framework_is_served(place: Path) -> None:
         rf'^fastapi:\n200 {{"text":"{lakes}.*","cost_usd":"0\.\d+","request_id":"\w+"}}\n200 {re.escape(SAID.format("rivers"))}.*\n503 .*"no_available_key"',
         rf"^django:\n200 {lakes}.*\n200 {lakes}",
         rf"^flask: {lakes}.* {lakes}",
+        r"^structured: Lake\(name='\w+', depth_m=\d+\)$",
         rf"^celery: {lakes}.*\ncelery: FAILURE model_not_found 404$",
     ):
         assert re.search(pattern, told, re.MULTILINE), told

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import pickle
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,12 @@ def test_a_gateway_wants_the_event_loop_of_asyncio() -> None:
     for ask in (lambda: gateway.primitive_call(PrimitiveRequest.json(CHAT)), gateway.aclose, gateway.__aenter__):
         with pytest.raises(RuntimeError, match="asyncio's event loop, and there is none here"):
             ask().send(None)  # as any other loop would
+
+
+def test_a_gateway_is_not_handed_to_another_process() -> None:
+    """A pool of processes says why, and not that of a secret in it."""
+    with pytest.raises(TypeError, match="make one in each worker"):
+        pickle.dumps(Gateway(ProviderEndpoint.openai("http://127.0.0.1:9"), keys=KEYS))
 
 
 async def test_a_gateway_that_nobody_closed_says_so_and_ends(provider: FakeProvider, tmp_path: Path) -> None:

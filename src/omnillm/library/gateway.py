@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, NoReturn, Self, overload
 
 from omnillm.assemble import Program
 from omnillm.assemble.parts import make_caller
@@ -102,6 +102,9 @@ class Gateway:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.aclose()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a gateway belongs to its process, and is not pickled: make one in each worker")
 
     async def aclose(self) -> None:
         """Close connections and the ledger, for good: calls under way are told Unavailable `shutting_down`, and settled.
