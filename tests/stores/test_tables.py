@@ -79,6 +79,6 @@ def test_values_bear_numbers_only_where_python_takes_them() -> None:
     ]
     assert re.search(r"\?\d", REQUESTS._insert.values(2, ())) is None
     said = "".join(
-        path.read_text() for path in Path(stores.__file__).parent.glob("*.py") if path.name not in {"insert.py", "postgres_connection.py"}
+        path.read_text() for path in Path(stores.__file__).parent.rglob("*.py") if path.name not in {"insert.py", "connection.py"}
     )
     assert re.search(r"\?\d", said) is None
