@@ -51,7 +51,7 @@ class OmniError(Exception):
 
 
 def _again(cls: type[OmniError], args: tuple[Any, ...]) -> OmniError:
-    """Before it has its attributes."""
+    """An error of the class; its attributes are set next."""
     return cls.__new__(cls, *args)
 
 

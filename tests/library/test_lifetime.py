@@ -94,7 +94,7 @@ def test_a_gateway_wants_the_event_loop_of_asyncio() -> None:
     """On Trio's, or on none, it is told what is missing, in its own words."""
     gateway = Gateway(ProviderEndpoint.openai("http://127.0.0.1:9"), keys=KEYS)
     for ask in (lambda: gateway.primitive_call(PrimitiveRequest.json(CHAT)), gateway.aclose, gateway.__aenter__):
-        with pytest.raises(RuntimeError, match="asyncio's event loop, and there is none here"):
+        with pytest.raises(RuntimeError, match="asyncio's event loop, and none is running here"):
             ask().send(None)  # as any other loop would
 
 

@@ -124,9 +124,7 @@ class Lifetime:
         try:
             running = asyncio.get_running_loop()
         except RuntimeError as error:
-            raise RuntimeError(
-                "a gateway runs on asyncio's event loop, and there is none here: asyncio.run(...); Trio's is another"
-            ) from error
+            raise RuntimeError("a gateway runs on asyncio's event loop, and none is running here; Trio has a loop of its own") from error
         if self._loop is None:
             self._loop = running
         elif self._loop is not running:

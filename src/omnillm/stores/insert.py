@@ -17,16 +17,16 @@ CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
 """Rows in a statement of VALUES. A batch needs as many statements of 64 as fit, and at most one of each smaller size."""
 FEWEST_ALIKE: Final = 8
 """With fewer rows it does not pay to look for what they have alike."""
+STATEMENTS: Final = 256
+"""Statements that are kept prepared: those of 24 sets of columns (`tables.py`) in seven sizes, and the others."""
 
 
 def takes_numbers(python: tuple[int, ...]) -> bool:
-    """Whether `?1` may be bound by its place: from 3.12.0 to 3.12.3 Python took it for a name, and warned of each cell."""
+    """Whether Python binds `?1` by its place. Versions 3.12.0 to 3.12.3 take it for a name, and warn of each cell."""
     return not (3, 12) <= python < (3, 12, 4)
 
 
 BINDS_ONCE: Final = takes_numbers(sys.version_info[:3])
-STATEMENTS: Final = 256
-"""Statements that are kept prepared: those of 24 sets of columns (`tables.py`) in seven sizes, and the others."""
 
 
 class Insert:
