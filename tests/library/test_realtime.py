@@ -134,7 +134,7 @@ async def test_closing_the_gateway_closes_a_session_that_opens_meanwhile(provide
     provider.gate("stall").set()
     await closing
     assert await talk == ["session.created"]
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
+    with sqlite3.connect(tmp_path / "ledger.db") as ledger:
         assert ledger.execute("SELECT count(*) FROM requests").fetchone() == (1,)
     ledger.close()
 
