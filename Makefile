@@ -29,7 +29,7 @@ demo: $(VENV)/run.stamp  ## fake providers and the gateway on loopback, real tra
 	$(BIN)/python -m omnillm demo
 
 test: $(VENV)/dev.stamp  ## the whole suite
-	$(BIN)/python -m pytest --workers 3  # on two cores: there is always one that waits for a clock or another process
+	$(BIN)/pytest -n 3 --dist worksteal  # on two cores: there is always one that waits for a clock or another process
 
 coverage: $(VENV)/dev.stamp  ## the whole suite with branch coverage (twice as slow)
 	$(BIN)/pytest -n 3 --cov --cov-report=term:skip-covered

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.soak import rounds
-from tests.workers import Workers
 
 MEMORY, ROOM = Path("/dev/shm"), 1 << 30
 """Where a file is in memory, and bytes that must be free there."""
@@ -19,13 +18,7 @@ SECRET = re.compile(r"(?<![\w-])(?:sk|admin)-[A-Za-z0-9_-]{2,}|canary-[a-z]+-\d+
 """How provider keys, virtual keys and admin keys of the tests begin, and what stands for headers, peppers and prompts."""
 
 
-def pytest_addoption(parser):
-    parser.addoption("--workers", type=int, default=0, metavar="N", help="fork N processes that share what was collected, and its tests")
-
-
-def pytest_configure(config):
-    if config.option.workers:
-        config.pluginmanager.register(Workers(config.option.workers), "workers")
+def pytest_configure():
     # Every client of an SDK reads the roots that it trusts, 25 ms a time for all that the system has. The tests speak TLS with roots of their own.
     os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
     keep_files_in_memory()
@@ -75,13 +68,6 @@ def pytest_runtest_makereport(item, call):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} logged or printed a secret: {', '.join(sorted(told))}"
     return report
-
-
-@pytest.fixture(scope="session")
-def testrun_uid(request, testrun_uid):
-    """pytest-xdist's, or that of our own workers."""
-    workers = request.config.pluginmanager.getplugin("workers")
-    return workers.run if workers else testrun_uid
 
 
 @pytest.fixture(scope="session")
