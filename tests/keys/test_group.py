@@ -193,3 +193,33 @@ def test_made_up_models_are_forgotten_and_resting_ones_are_not():
 def test_patterns(pattern, model, is_match):
     """`*` stands for any characters, nothing else is special."""
     assert matches(pattern, model) is is_match
+
+
+def test_a_key_takes_what_it_has_used_into_another_group():
+    """By a reload its account is told to be shared: the minute, the day and the cooldown that it has run up are the account's."""
+    limits = (ModelLimits(pattern="m", rpm=9, rpd=4),)
+    desk = Desk(key("a", rpm=5), key("b", rpm=5, limits=limits), key("c"))
+    assert (leased(desk, "a"), leased(desk, "b")) == (5, 4)
+    desk.configure(key("a", group="g", rpm=12), key("b", group="g", rpm=12, limits=limits), key("c"))
+    assert leased(desk, "b", "n") == 3
+    desk.now += 61.0
+    assert leased(desk, "a", "m") == 0, "the day's limit was used up"
+    assert leased(desk, "a", "n") == 12
+
+
+def test_a_key_that_leaves_its_group_has_used_what_the_group_has():
+    """Nobody knows which of its keys did. What the key leaves behind stays there as well."""
+    desk = Desk(key("a", group="g", rpm=5), key("b", group="g", rpm=5))
+    assert leased(desk, "a") == 5
+    desk.configure(key("a", rpm=7), key("b", group="g", rpm=7))
+    assert (leased(desk, "a"), leased(desk, "b")) == (2, 2)
+
+
+def test_a_cooldown_goes_with_the_key_into_its_new_group():
+    """The provider does not heed what its accounts are called here."""
+    desk = Desk(key("a"), key("b"))
+    desk.call(Verdict.RATE_LIMITED, on="a", retry_after_s=30.0)
+    desk.configure(key("a", group="g"), key("b", group="g"))
+    assert not desk.is_leasable("b")
+    assert 30.0 <= desk.rest_of("a") <= 32.0
+    assert desk.is_leasable("b", "n")

@@ -298,3 +298,47 @@ def test_a_window_brought_up_to_date_rarely_lets_go_of_all_that_has_slid_out():
     for now in (0.5, 3.5, 3.7, 30.5):
         window.charge(5, now)
     assert [window.requests_left(now) for now in (60.9, 61.0, 63.9, 64.0, 90.9, 91.0)] == [6, 7, 7, 9, 9, 10]
+
+
+@given(
+    st.lists(st.tuples(GAPS, st.booleans(), st.integers(1, LIMIT)), max_size=40),
+    st.lists(st.tuples(GAPS, st.integers(1, LIMIT)), max_size=9),
+)
+def test_a_window_that_absorbs_another_holds_what_both_have_sent(steps, later):
+    """For the minute in which each was sent: never more room than an exact log of both has, and all of it a second later."""
+    one, other, now, log = Window(inf, 3 * LIMIT), Window(inf, LIMIT), 100.0, []
+    for gap, is_one, amount in steps:
+        now += gap
+        if (one if is_one else other).tokens_left(now) >= amount:
+            (one if is_one else other).charge(amount, now)
+            log.append((now, amount))
+    one.absorb(other, now)
+    for gap, amount in [(0.0, LIMIT), *later]:
+        now += gap
+        if sum(size for at, size in log if now - 61.0 < at) + amount <= 3 * LIMIT:
+            assert one.tokens_left(now) >= amount
+        if one.tokens_left(now) >= amount:
+            one.charge(amount, now)
+            log.append((now, amount))
+            assert sum(size for at, size in log if now - 60.0 < at) <= 3 * LIMIT
+
+
+def test_what_is_pending_in_an_absorbed_window_counts_as_sent_now():
+    """It leaves at any moment, and may be told of to nobody but the window that it was granted in."""
+    one, other = Window(5, inf), Window(5, inf)
+    other.reserve(1)
+    other.charge(1, 100.0)
+    one.absorb(other, 130.0)
+    assert one.requests_left(130.0) == 3
+    assert one.requests_left(161.0) == 4
+    assert one.requests_left(191.0) == 5
+
+
+def test_no_two_counts_of_a_provider_are_too_large_together():
+    """Beyond what one second can hold nothing is counted, and nothing is left when it has slid out."""
+    one, other = Window(inf, 10), Window(inf, 10)
+    for window in (one, other):
+        window.charge(2**62, 100.0)
+    one.absorb(other, 130.0)
+    assert one.tokens_left(130.0) == 10 - 2**62
+    assert one.tokens_left(161.0) == 10

@@ -54,6 +54,14 @@ class Group:
     def classes(self) -> list[ModelClass]:
         return list(self._classes.values())
 
+    def absorb(self, other: "Group", now: float) -> None:
+        """A key that was of the other group is of this one now: what was used there may have been used of this account."""
+        if self.window is not None and other.window is not None:
+            self.window.absorb(other.window, now)
+        for theirs in other.classes():
+            if not theirs.is_idle(now):
+                self.class_of(theirs.name, now).absorb(theirs, now)
+
     def forget_health(self) -> None:
         for model_class in self._classes.values():
             model_class.forget_health()

@@ -113,6 +113,15 @@ class ModelClass:
         """Tokens of the largest call that fits a whole limit; inf: any."""
         return min([window.tokens_limit for window in self.windows], default=inf)
 
+    def absorb(self, other: "ModelClass", now: float) -> None:
+        """What is used, and how long nobody is let in, is the same account's."""
+        for own, theirs in ((self.minute, other.minute), (self.day, other.day)):
+            if own is not None and theirs is not None:
+                own.absorb(theirs, now)
+        if other.circuit.rest_s(now):
+            self.cool(other.circuit.until)
+            self.is_exhausted = self.is_exhausted or other.is_exhausted
+
     def is_idle(self, now: float) -> bool:
         """Nothing is lost when it is forgotten."""
         has_past = not self.is_well or self.circuit.strikes or now < self.cap.until

@@ -56,7 +56,7 @@ class Pool:
         self._select = SELECTIONS[terms.selection]
         before, self.keys = self.keys, {}
         before_breaker, self._breaker = self._breaker, terms.breaker
-        self._regroup(terms, before)
+        self._regroup(terms, before, now)
         for group in self._groups.values():
             group.keys.clear()
         for rank, key_terms in enumerate(terms.keys):
@@ -74,17 +74,24 @@ class Pool:
         self._retire(before)
         self._place_all(now)
 
-    def _regroup(self, terms: PoolTerms, before: dict[str, Key]) -> None:
+    def _regroup(self, terms: PoolTerms, before: dict[str, Key], now: float) -> None:
         members: dict[str, list[KeyTerms]] = {}
         for key_terms in terms.keys:
             members.setdefault(group_name(key_terms), []).append(key_terms)
         self._groups = {name: self._groups.get(name) or Group(name) for name in members}
         for name, group in self._groups.items():
             group.configure(members[name])
-        for key_terms in terms.keys:
-            key = before.get(key_terms.label)
-            if key is not None and key.secret_id != key_terms.secret_id and not key_terms.group:
-                self._groups[group_name(key_terms)].forget_health()
+        changed = [(before[each.label], each) for each in terms.keys if each.label in before]
+        moved: dict[tuple[Group, Group], None] = {}
+        for key, key_terms in changed:
+            group = self._groups[group_name(key_terms)]
+            if key.secret_id == key_terms.secret_id:
+                moved[group, key.group] = None
+            elif not key_terms.group:
+                group.forget_health()
+        for group, left in moved:
+            if group is not left:
+                group.absorb(left, now)
 
     def _retire(self, keys: dict[str, Key]) -> None:
         for key in keys.values():

@@ -108,6 +108,27 @@ class Window:
         self.requests -= 1
         self.tokens -= tokens
 
+    def absorb(self, other: "Window", now: float) -> None:
+        """What another window of the same width counts counts here, too, at the moments of sending; what is pending there, as sent now."""
+        own, theirs = self.past(now), other.past(now)
+        merged: dict[int, tuple[int, int]] = {}
+        for ends, requests, tokens in (*own, *theirs):
+            before = merged.get(ends, (0, 0))
+            merged[ends] = before[0] + requests, min(before[1] + tokens, MOST_TOKENS)
+        self._past = array("q", [figure for ends in sorted(merged) for figure in (ends, *merged[ends])])
+        uncounted = sum([each[2] for each in (*own, *theirs)]) - sum([tokens for _, tokens in merged.values()])
+        self.requests += other.requests
+        self.tokens += other.tokens - uncounted
+        self._requests_elsewhere += sum([requests for _, requests, _ in theirs])
+        self._tokens_elsewhere += sum([tokens for _, _, tokens in theirs]) - uncounted
+
+    def past(self, now: float) -> list[tuple[int, int, int]]:
+        """The buckets before the current one: when each was over, its requests and tokens."""
+        if now >= self.ends:
+            self.advance(now)
+        past = self._past
+        return [(past[place], past[place + REQUESTS], past[place + TOKENS]) for place in range(0, len(past), STRIDE)]
+
     def _amend(self, requests: int, tokens: int, at: float) -> bool:
         """Add to the past bucket of a moment. False: that bucket is gone."""
         past, width_s = self._past, self._width_s
