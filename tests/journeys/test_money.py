@@ -382,6 +382,8 @@ async def test_ledger_that_cannot_be_written_refuses_who_has_a_budget(serve: Ser
     reply = await exchange(gateway.port, ask("openai_chat", "hello"))
     assert (reply.status, reply.error["code"]) == (503, "ledger_unavailable")
     assert int(reply.headers["retry-after-ms"]) > 0
+    assert {"x-omnillm-attempts", "x-should-retry"}.isdisjoint(reply.headers), "the SDK may repeat what was never sent"
+    assert "ledger.db" not in reply.error["message"], "where it lies is the operator's affair"
     assert fake.log == []
     assert gateway.in_flight == 0
     lock.rollback()

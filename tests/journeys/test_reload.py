@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import sqlite3
 import weakref
+from pathlib import Path
 
 import pytest
-from tests.journeys.running import Running, Serve, configuration
+from tests.journeys.running import Running, Serve, configuration, until
 from tests.journeys.wire import Line, ask, exchange
 
 from omnillm.config.load import parse
@@ -59,6 +61,34 @@ async def test_a_call_that_waits_may_get_a_new_key(serve: Serve, provider: FakeP
     assert (served.status, served.headers["x-omnillm-key"]) == (200, "new")
     first.reset()
     second.reset()
+
+
+async def test_a_key_that_is_removed_before_its_call_is_sent_is_another_keys_turn(
+    serve: Serve, provider: FakeProvider, tmp_path: Path
+) -> None:
+    """While the reservation goes to the disk nothing is sent yet: the call is neither refused nor sent with what was taken out."""
+    provider.script.behave("sk-new", Behaviour())
+    options = {"store": f"sqlite:///{tmp_path}/ledger.db", "durability": "strict", "caller": "tpm: 100000"}
+    gateway = await serve(configuration(provider, **options))
+    lock = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    asked = asyncio.get_running_loop().create_task(exchange(gateway.port, ask("openai_chat", "Hello")))
+    await until(lambda: gateway.in_flight == 1)
+    await reload(gateway, configuration(provider, keys={"new": "key: sk-new"}, **options))
+    lock.rollback()
+    lock.close()
+    reply = await asked
+    assert (reply.status, reply.headers["x-omnillm-key"], reply.headers["x-omnillm-attempts"]) == (200, "new", "1")
+    assert [each.key for each in provider.log] == ["sk-new"]
+    assert {key.label for key in gateway.program.controller.keys(0)} == {"new"}
+    await gateway.agrees_with(provider)
+    request, attempts = await gateway.last()
+    entries = await gateway.program.store.entries(request.request_id)
+    assert [entry.kind.name for entry in entries] == ["RESERVE", "VOID", "RESERVE", "SETTLE"]
+    assert [(attempt.attempt, attempt.key) for attempt in attempts] == [(2, "new")]
+    later = await exchange(gateway.port, ask("openai_chat", "Hello", cap=20))
+    used = 100_000 - int(later.headers["x-ratelimit-remaining-tokens"])
+    assert used < request.usage.total_tokens + 200, "what was never sent has used none of the caller's tokens"
 
 
 async def test_health_is_kept_by_label_and_a_changed_secret_is_well(serve: Serve, provider: FakeProvider) -> None:

@@ -10,6 +10,7 @@ from omnillm.admission.asks import Lease
 from omnillm.clock import Clock
 from omnillm.errors import BadRequest, CallerFault, LedgerUnavailable
 from omnillm.gateway.call import Call
+from omnillm.gateway.journal import unreadable
 from omnillm.protocols.bound import COMPACTION, CONTAINER, ITEM, MESSAGE, REASONING, RESPONSE
 from omnillm.protocols.protocol import Bound
 from omnillm.records import BATCH_BILL, Binding
@@ -87,10 +88,10 @@ class Bindings:
             return recent
         try:
             return await self._ledger.binding(*bound)
-        except LedgerUnavailable:
+        except LedgerUnavailable as error:
             if bound[0] == REASONING:
                 return None  # a wish is not worth the call
-            raise
+            raise unreadable(error) from error
 
     def make(self, call: Call, lease: Lease, made: tuple[Bound, ...], *, request_id: str = "") -> tuple[Binding, ...]:
         """What a reply made: known from now on, and to be posted with the call. `request_id`: of the call, whose bill it may be."""

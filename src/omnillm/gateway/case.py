@@ -104,7 +104,8 @@ class Case(msgspec.Struct, eq=False):
     def fail(self, error: BaseException) -> None:
         """Give everything back because of an error. One that nobody foresaw is raised as a Defect."""
         if isinstance(error, OmniError):
-            error.note_call(self.request_id, self.attempts)
+            attempt = self.attempt
+            error.note_call(self.request_id, self.attempts - (attempt is not None and not attempt.is_sent))
             if self.claim is not None:
                 self.claim.keep_failure(error)
             self.close(status=error.status, outcome=error.code)
@@ -192,7 +193,7 @@ class Case(msgspec.Struct, eq=False):
         tokens = outcome.tokens
         if tokens is None:
             tokens = outcome.usage.total_tokens
-            if attempt.has_content or outcome.verdict not in UNBILLED:
+            if attempt.has_content or (attempt.is_sent and outcome.verdict not in UNBILLED):
                 self._is_usage_known = False
         self._tokens += tokens
         self.cost_nanousd += cost

@@ -20,7 +20,7 @@ from omnillm.gateway.case import Case
 from omnillm.gateway.journal import Journal
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
-from omnillm.gateway.upstream import Credential, Upstream, Upstreams
+from omnillm.gateway.upstream import Credential, KeyGone, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
@@ -204,6 +204,8 @@ class Dispatch:
             case.is_wary = True
             await self._cover(case)
             return lease
+        if verdict is Verdict.ABORTED:  # the key is gone, nothing was sent, and the controller knows others
+            return None
         round_.note(lease, failure)
         if verdict in RETRIES:
             if not is_repeatable or round_.retries > self.settings.max_retries:
@@ -227,6 +229,7 @@ class Dispatch:
 BESIDE_GENERATION = frozenset({COUNT_TOKENS, REALTIME})
 OF_A_MODEL = frozenset({Verdict.DENIED, Verdict.NOT_FOUND})
 TRANSPORT_VERDICTS: dict[type[OmniError], Verdict] = {
+    KeyGone: Verdict.ABORTED,
     NotSent: Verdict.NOT_SENT,
     StaleConnection: Verdict.STALE,
     UpstreamLost: Verdict.LOST,

@@ -10,6 +10,22 @@ from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, EntryKind, Pos
 T = TypeVar("T")
 
 
+def unwritable(retry_after_s: float | None) -> LedgerUnavailable:
+    """As whoever calls is told it. Where the ledger lies, and what its system says, is for the log."""
+    return LedgerUnavailable(
+        "The ledger cannot be written, and this call draws on a budget or has an idempotency key; try again shortly.",
+        retry_after_s=retry_after_s,
+    )
+
+
+def unreadable(error: LedgerUnavailable) -> LedgerUnavailable:
+    """Likewise, of a call that names what somebody has made."""
+    return LedgerUnavailable(
+        "The ledger cannot be read, and it alone knows who made what this call names; try again shortly.",
+        retry_after_s=error.retry_after_s or 1.0,
+    )
+
+
 class Ledger(Protocol):
     """A store, as the gateway sees it."""
 
@@ -78,10 +94,7 @@ class Journal:
         if self._ledger.is_taken_over:
             raise LedgerUnavailable("Another process has taken the ledger over, and this one ends; try again shortly.", retry_after_s=1.0)
         if not self._allows_outage:
-            raise LedgerUnavailable(
-                "The ledger cannot be written, and this call draws on a budget or has an idempotency key; try again shortly.",
-                retry_after_s=1.0,
-            )
+            raise unwritable(1.0)
 
     async def reserve(self, movement: Movement, *, attempt: int, amount_nanousd: int, wall_ms: int) -> None:
         """Make an attempt's reservation and claim durable (strict). LedgerUnavailable: nothing may be sent."""
@@ -91,7 +104,10 @@ class Journal:
             self._ledger.post(Posting(claims=movement.claims))
             return
         entries = self.entries(movement, attempt=attempt, kind=EntryKind.RESERVE, amount_nanousd=amount_nanousd, wall_ms=wall_ms)
-        await self._until_closed(self._ledger.post_durably(Posting(entries=entries, claims=movement.claims)))
+        try:
+            await self._until_closed(self._ledger.post_durably(Posting(entries=entries, claims=movement.claims)))
+        except LedgerUnavailable as error:
+            raise unwritable(error.retry_after_s) from error
 
     async def claim(self, scope: str, *, is_behind: bool = False) -> ClaimRow | None:
         """What the ledger knows of an idempotency key. `is_behind`: what was written behind is waited for.
@@ -102,10 +118,10 @@ class Journal:
             if is_behind:
                 await self._until_closed(self._ledger.flush())
             return await self._until_closed(self._ledger.claim(scope))
-        except LedgerUnavailable:
+        except LedgerUnavailable as error:
             if self._allows_outage:
                 return None
-            raise
+            raise unwritable(error.retry_after_s) from error
 
     def close(self) -> None:
         """No call waits for the ledger any more: who does is told `shutting_down`, and what it had written is given back by its case."""
@@ -164,4 +180,8 @@ class Journal:
         return await self._ledger.entries(request_id)
 
     async def binding(self, kind: str, upstream_id: str) -> Binding | None:
-        return await self._ledger.binding(kind, upstream_id)
+        """LedgerUnavailable."""
+        try:
+            return await self._ledger.binding(kind, upstream_id)
+        except LedgerUnavailable as error:
+            raise unreadable(error) from error

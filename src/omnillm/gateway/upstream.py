@@ -6,7 +6,7 @@ from typing import Protocol as Interface
 import msgspec
 
 from omnillm.clock import Clock
-from omnillm.errors import NoAvailableKey
+from omnillm.errors import NoAvailableKey, NotSent
 from omnillm.framing.sse import FrameReader
 from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.call import Call
@@ -179,6 +179,10 @@ class Upstream:
         )
 
 
+class KeyGone(NotSent):
+    """A reload has taken the key out since it was leased."""
+
+
 class Upstreams:
     """Every key of every provider, by the names that a lease holds: those of now, because a call that waited may get a key of now."""
 
@@ -192,9 +196,12 @@ class Upstreams:
         self._upstreams = upstreams
 
     def find(self, provider: str, key: str, protocol: str) -> Upstream:
+        """Raises KeyGone, or NoAvailableKey where the key speaks another protocol now."""
         try:
             return self._upstreams[provider, key, protocol]
         except KeyError:
+            if not any(known[:2] == (provider, key) for known in self._upstreams):
+                raise KeyGone("The key was taken out by a reload before the call was sent.") from None
             raise NoAvailableKey(
                 f"Provider {provider!r} was reconfigured while the call waited, and no longer speaks {protocol}."
             ) from None
