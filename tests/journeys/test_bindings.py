@@ -212,18 +212,6 @@ async def test_binding_survives_a_restart(serve: Serve, three_keys: FakeProvider
             assert again == key
 
 
-async def test_ledger_that_cannot_be_read_is_told_without_its_place(serve: Serve, three_keys: FakeProvider, tmp_path: Path) -> None:
-    """Only it knows whose a response is: the call is refused, nothing is sent, and the client learns no path of the server."""
-    path = tmp_path / "omnillm.db"
-    gateway = await serve(configuration(three_keys, keys=KEYS, store=f"sqlite:///{path}", calls="deadline: 9s"))
-    moved = path.rename(tmp_path / "elsewhere.db")
-    refused = await exchange(gateway.port, ask_raw("openai_responses", "And how wide?", more={"previous_response_id": "resp_1"}))
-    moved.rename(path)
-    assert (refused.status, refused.error["code"]) == (503, "ledger_unavailable")
-    assert str(tmp_path) not in refused.error["message"]
-    assert three_keys.log == []
-
-
 async def test_bound_call_waits_for_its_key_and_takes_no_other(serve: Serve, three_keys: FakeProvider) -> None:
     """The account that keeps the response is dead: the call fails, though other keys are well."""
     gateway = await serve(configuration(three_keys, keys=KEYS, queue="0s"))

@@ -79,6 +79,24 @@ async def test_lost_database_refuses_who_has_a_budget(
     assert reserved == 0
 
 
+async def test_lost_database_is_told_without_its_place(
+    wire: Wire, postgres: Postgres, serve: Serve, provider: FakeProvider, schema: str
+) -> None:
+    """Neither to who draws on a budget nor to who names what only the ledger knows the owner of; the log says it."""
+    gateway = await serve(text(postgres, provider, wire, schema))
+    await wire.cut()
+    named = ask("openai_responses", "And how wide?", cap=20, more={"previous_response_id": "resp_1"})
+    for question in (named, QUESTION, named):
+        reply = await exchange(gateway.port, question)
+        assert (reply.status, reply.error["code"]) == (503, "ledger_unavailable")
+        assert str(wire.here) not in reply.error["message"]
+        assert not any(word in reply.error["message"] for word in ("connect", "closed", schema)), reply.error["message"]
+        assert int(reply.headers["retry-after-ms"]) > 0
+    assert provider.log == []
+    await wire.mend()
+    await until(lambda: gateway.program.store.is_healthy)
+
+
 async def test_calls_go_on_without_the_database_where_that_is_allowed(
     wire: Wire, postgres: Postgres, serve: Serve, provider: FakeProvider, schema: str
 ) -> None:
