@@ -39,7 +39,7 @@ class Apart(Situation):
         return path.read_text() if path.exists() else ""
 
     async def until_said(self, words: str, times: int = 1) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.said().count(words) < times:
                 assert self.process.is_alive(), self.said()
                 await asyncio.sleep(0.005)
@@ -68,11 +68,16 @@ class Apart(Situation):
         self.close_epoch()
         await self.start()
 
+    async def abandon(self) -> None:
+        """It is killed."""
+        self.process.kill()
+        await asyncio.to_thread(self.process.join)
+
     async def stop(self) -> None:
         if not self.process.is_alive():
             return
         os.kill(self.process.pid, signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asyncio.to_thread(self.process.join)
         assert self.process.exitcode == 0, (self.process.exitcode, self.said())
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -127,6 +127,7 @@ class Situation:
         self.bound: set[str] = set()
         """Budgets that were hard since the ledger began, and whose limits are the same."""
         self.listen_port = 0
+        self.is_running = False
         self._count = 0
         self._repeatable: list[Asked] = []
         self._later = asyncio.Event()
@@ -174,6 +175,7 @@ class Situation:
         self.log = BytesIO()
         self.service = Service(settings, reload=lambda: settings, clock=self.clock, log_to=self.log)
         await self.service.start()
+        self.is_running = True
         self.program = self.service.program
         self.port = self.service.address[1]
         self.note_start()
@@ -208,9 +210,16 @@ class Situation:
 
     async def stop(self) -> None:
         """SIGTERM; calls under way have their grace."""
+        self.is_running = False
         self.service.server.stop()
         await self.service.server.drain()
         await self.service.aclose()
+
+    async def abandon(self) -> None:
+        """What a failure has left running is cut."""
+        if self.is_running:
+            self.service.server.stop()
+            await self.stop()
 
     # -- the acts
 
@@ -606,10 +615,12 @@ def leave(line: Line, *, is_reset: bool) -> None:
 @asynccontextmanager
 async def situation(it: Situation, certificate: Path) -> AsyncIterator[Situation]:
     """It is started, and stopped behind the block."""
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(it.provided(certificate))
-        await it.start()
-        yield it
-        it.go_on()
-        await it.stop()
-        it.close_epoch()
+    async with it.provided(certificate):
+        try:
+            await it.start()
+            yield it
+            it.go_on()
+            await it.stop()
+            it.close_epoch()
+        finally:
+            await it.abandon()
