@@ -1,8 +1,9 @@
-"""Makes `src/omnillm/pricing/catalog.json` anew, and `docs/prices.md`, which lists where the two sources disagree.
+"""Makes `src/omnillm/pricing/catalog.json` anew, and `docs/prices.md`, which lists where the two sources disagree and what vendors say.
 
 Sources: the price map inside the `litellm` wheel, and the data of `genai-prices`. Both are fetched with `pip download` and read as text:
 nothing of them is installed, imported or run. Money is read as decimal and written as integer nano-USD per million units; where the sources
-disagree the higher price stands.
+disagree the higher price stands. What a vendor's own page says comes before both (`vendor_prices.json`). A price that is announced for a
+later day stands in the list with that day.
 
     python scripts/update_catalog.py --date 2026-11-29 [--wheels DIRECTORY]
 """
@@ -17,19 +18,18 @@ import tempfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import Any, Final
+
+from vendor_prices import STATEMENTS, Statement, read_statements
 
 ROOT: Final = Path(__file__).parents[1]
 CATALOG: Final = ROOT / "src" / "omnillm" / "pricing" / "catalog.json"
 REPORT: Final = ROOT / "docs" / "prices.md"
 LITELLM_MAP: Final = "litellm/model_prices_and_context_window_backup.json"
 GENAI_DATA: Final = "genai_prices/data.py"
-
-SOON: Final = timedelta(days=14)
-"""A price that rises within two weeks is in force already, because the list may be older than today where it is used."""
 
 PER_UNIT: Final = Decimal(10) ** 15
 """USD each -> nano-USD per million."""
@@ -135,6 +135,8 @@ UPLIFTS: Final = {
 """Place of inference -> the factor of every token there."""
 SNAPSHOT: Final = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})(-v\d+:\d+)?")
 CLAUDE: Final = re.compile(r"claude")
+THINKS_CHEAPLY: Final = re.compile(r"(.*/)?sonar-deep-research")
+"""Whose thoughts cost less than what it says. Elsewhere a source that says so tells the one of another day than the other."""
 
 
 class Model:
@@ -154,6 +156,28 @@ class Model:
         """An amount of 0 is no statement: sources write it where they know nothing."""
         if amount > 0:
             self.rates[place] = max(amount, self.rates.get(place, 0))
+
+    def times(self, factor: Decimal) -> "Model":
+        """It again, with all that is paid by the unit so many times as dear."""
+        dearer = Model()
+        dearer.absorb(self)
+        dearer.rates = {place: nanousd(amount, factor) for place, amount in self.rates.items()}
+        return dearer
+
+    def state(self, statement: Statement) -> None:
+        """What its vendor says of it."""
+        if statement.is_whole:
+            self.rates, self.images = {}, {}
+        self.rates = {place: nanousd(amount, statement.factor) for place, amount in self.rates.items()}
+        self.rates |= {place: nanousd(amount, PER_MILLION) for place, amount in statement.rates.items()}
+        for rate, (of, times) in statement.least.items():
+            for (tier, above, each), amount in tuple(self.rates.items()):
+                if each == of:
+                    self.put((tier, above, rate), nanousd(amount, times))
+        self.tools |= {tool: nanousd(fee, PER_THOUSAND) for tool, fee in statement.tools.items()}
+        self.uplifts |= {place: nanousd(factor, Decimal(1000)) for place, factor in statement.uplifts.items()}
+        self.limits |= statement.limits
+        self.thinks = self.thinks if statement.thinks is None else statement.thinks
 
     def absorb(self, other: "Model") -> None:
         for place, amount in other.rates.items():
@@ -226,7 +250,10 @@ def litellm_model(entry: Mapping[str, Any], section: str, name: str) -> Model:
         if found is not None and isinstance(amount, Decimal | int):
             rate, term, thousands, tier = found.groups()
             rate = "cache_write_long" if term else LITELLM_RATES[rate]
-            model.put((TIERS.get(tier, tier) or "", int(thousands or 0) * 1000, rate), nanousd(amount, PER_UNIT))
+            above = int(thousands or 0) * 1000
+            if above and section == "xai":
+                above -= 1  # its longer prompts are those that reach the threshold, not those beyond it
+            model.put((TIERS.get(tier, tier) or "", above, rate), nanousd(amount, PER_UNIT))
     for step in entry.get("tiered_pricing") or ():
         litellm_step(model, step)
     model.put(("", 0, "image"), nanousd(entry.get("output_cost_per_image") or 0, PER_UNIT))
@@ -294,11 +321,12 @@ def read_genai(text: str, today: date) -> tuple[Sections, Aliases]:
             model = genai_model(entry, today)
             if section in {"openai", "azure_openai"} and SEARCHING.fullmatch(entry["id"]):
                 model.request = model.tools.get("web_search", 0)
+            hosted = "vertex_ai" if section == "gemini" and CLAUDE.search(entry["id"]) else section  # Google's Claude is Vertex AI's
             names = [name for name in dict.fromkeys((entry["id"], *exact_names(entry["match"]))) if is_name(name)]
             for name in names:
-                sections[section].setdefault(name, model)
+                sections[hosted].setdefault(name, model)
             for name in names[1:]:
-                aliases[section].setdefault(name, names[0])
+                aliases[hosted].setdefault(name, names[0])
     return sections, aliases
 
 
@@ -343,13 +371,13 @@ def genai_model(entry: Mapping[str, Any], today: date) -> Model:
 
 
 def in_force(prices: Iterable[Mapping[str, Any]], today: date) -> list[Mapping[str, Any]]:
-    """The newest that has begun, those that begin soon, and those that hold for some hours of the day: the highest of them stands."""
+    """The newest that has begun, and those that hold for some hours of the day: the highest of them stands."""
     begun: Mapping[str, Any] | None = None
     kept: list[Mapping[str, Any]] = []
     for each in prices:
         constraint = each.get("constraint") or {}
         start = constraint.get("start_date")
-        if constraint.get("") == "TimeOfDateConstraint" or (start is not None and today < start <= today + SOON):
+        if constraint.get("") == "TimeOfDateConstraint":
             kept.append(each)
         elif start is None or start <= today:
             begun = each
@@ -375,15 +403,29 @@ def genai_prices(model: Model, prices: Mapping[str, Any], tier: str) -> None:
 # Both together
 
 
-def changes(text: str, today: date) -> Iterator[tuple[str, str, date]]:
-    """(section, model, day) of prices that are announced for later than the list looks ahead."""
+def starts(text: str, today: date) -> set[date]:
+    """The days on which a price begins that is announced."""
     tree = next(node.value for node in ast.parse(text).body if isinstance(node, ast.AnnAssign) and node.value is not None)
-    for provider in literal(tree):
-        for entry in provider["models"]:
-            for each in entry["prices"] if isinstance(entry.get("prices"), list) else ():
-                start = (each.get("constraint") or {}).get("start_date")
-                if start is not None and start > today + SOON:
-                    yield GENAI_SECTIONS.get(provider["id"], provider["id"]), entry["id"], start
+    prices = (each for provider in literal(tree) for entry in provider["models"] for each in _priced_by_day(entry))
+    begins = {(each.get("constraint") or {}).get("start_date") for each in prices}
+    return {start for start in begins if start is not None and start > today}
+
+
+def _priced_by_day(entry: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    prices = entry.get("prices")
+    return prices if isinstance(prices, list) else ()
+
+
+def raised(one: Sections, before: Sections, after: Sections) -> Sections:
+    """The prices of `one`, which knows no days, where another source has them rise between two: all of a model's by the same factor."""
+    risen: Sections = defaultdict(dict)
+    prompt = ("", 0, "input")
+    for section, models in one.items():
+        for name, model in models.items():
+            rates = [each.get(section, {}).get(name, Model()).rates.get(prompt, 0) for each in (before, after)]
+            factor = Decimal(rates[1]) / rates[0] if all(rates) else Decimal(1)
+            risen[section][name] = model if factor <= 1 else model.times(factor)
+    return risen
 
 
 Disagreement = tuple[str, str, str, int, int]
@@ -400,10 +442,7 @@ def disagreements(one: Sections, other: Sections) -> Iterator[Disagreement]:
 
 
 def flat(model: Model) -> dict[str, int]:
-    told = {(tier, rate, f"above {above}" if above else ""): amount for (tier, above, rate), amount in model.rates.items()}
-    return {" ".join(filter(None, words)): amount for words, amount in told.items()} | {
-        f"fee of {tool}": fee for tool, fee in model.tools.items()
-    }
+    return {_words(*place): amount for place, amount in model.rates.items()} | {f"fee of {tool}": fee for tool, fee in model.tools.items()}
 
 
 def merge(*sources: Sections) -> Sections:
@@ -418,9 +457,7 @@ def merge(*sources: Sections) -> Sections:
 def complete(name: str, model: Model) -> dict[str, Any] | None:
     """The record as it stands in the catalogue; None: what it costs is not known."""
     rates = model.rates
-    if CLAUDE.search(name) and ("", 0, "cache_write_short") in rates:
-        # Anthropic's rule for every model and host: an hour costs twice the input. Sources leave it out for many hosts.
-        model.put(("", 0, "cache_write_long"), 2 * rates.get(("", 0, "input"), 0))
+    settle_kinds(name, model)
     if not is_priced(name, model):
         return None
     base = table(rates, "", 0)
@@ -441,6 +478,20 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
         del record["audio_ms"]  # the same again, in the other of two units that it is told in
     extra = {"tools": model.tools, "images": model.images, "uplifts": model.uplifts, "request": model.request, **model.limits}
     return record | {key: value for key, value in extra.items() if value} | ({"thinks": False} if model.thinks is False else {})
+
+
+def settle_kinds(name: str, model: Model) -> None:
+    """Raise the rates that no provider has below those of what they are a kind of; state those that a rule states."""
+    rates, prompt = model.rates, ("", 0, "input")
+    if not THINKS_CHEAPLY.fullmatch(name):
+        for (tier, above, rate), amount in tuple(rates.items()):
+            if rate == "output" and (tier, above, "reasoning") in rates:
+                model.put((tier, above, "reasoning"), amount)
+    if ("", 0, "output") in rates and prompt not in rates:  # it reads sound: text costs at most as much
+        model.put(prompt, rates.get(("", 0, "input_audio"), 0))
+    if CLAUDE.search(name) and ("", 0, "cache_write_short") in rates:
+        # Anthropic's rule for every model and host: an hour costs twice the input. Sources leave it out for many hosts.
+        model.put(("", 0, "cache_write_long"), 2 * rates.get(prompt, 0))
 
 
 def settle_media(rates: Rates) -> None:
@@ -529,12 +580,8 @@ def differing(base: Mapping[str, int], rates: Mapping[str, int]) -> dict[str, in
     return {rate: amount for rate, amount in rates.items() if base.get(rate) != amount}
 
 
-def build(section: str, models: Mapping[str, Model], declared: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-    """(records, aliases, names without a price) of a section.
-
-    A name is an alias where a source or its date says so, and the records are equal.
-    """
-    share_with_snapshots(models)
+def records_of(section: str, models: Mapping[str, Model]) -> tuple[dict[str, Any], list[str]]:
+    """(records, names without a price) of a section."""
     records: dict[str, Any] = {}
     unknown: list[str] = []
     for name, model in sorted(models.items()):
@@ -546,15 +593,21 @@ def build(section: str, models: Mapping[str, Model], declared: Mapping[str, str]
             unknown.append(name)
         else:
             records[name] = record
+    return records, unknown
+
+
+def aliases_of(days: list[Mapping[str, Any]], declared: Mapping[str, str]) -> dict[str, str]:
+    """A name is an alias where a source or its date says so, and the records are equal, on each day that prices change."""
+    records = days[0]
     aliases: dict[str, str] = {}
     for name in sorted(records):
         for target in (declared.get(name, ""), undated(name)):
-            if target != name and target in records and target not in aliases and records[target] == records[name]:
+            is_other = target != name and target in records and target not in aliases
+            if is_other and all(each.get(target) == each.get(name) for each in days):
                 aliases[name] = target
                 break
     # A pointer of a source without figures of its own.
-    aliases |= {name: aliases.get(target, target) for name, target in declared.items() if name not in records and target in records}
-    return {name: record for name, record in records.items() if name not in aliases}, aliases, unknown
+    return aliases | {name: aliases.get(target, target) for name, target in declared.items() if name not in records and target in records}
 
 
 def undated(name: str) -> str:
@@ -585,7 +638,17 @@ def share_thinking(sections: Sections) -> None:
                 model.thinks = True
 
 
-def write_catalog(sections: Mapping[str, Any], aliases: Mapping[str, Mapping[str, str]], head: Mapping[str, str]) -> None:
+def version_of(text: str, today: date) -> str:
+    """The day; of another list of the same day that and a number: rows name the figures that they were charged by. `text` names none."""
+    last = CATALOG.read_text()
+    version = str(json.loads(last)["version"])
+    if text == last.replace(f'"version":{json.dumps(version)}', '"version":""', 1):
+        return version
+    day, _, number = version.partition(".")
+    return f"{day}.{int(number or 1) + 1}" if day == today.isoformat() else today.isoformat()
+
+
+def catalog_text(head: Mapping[str, str], sections: Mapping[str, Any], aliases: Mapping[str, Any], announced: Mapping[str, Any]) -> str:
     """One line a model, so that a change of prices reads as one."""
 
     def block(entries: Mapping[str, Any]) -> str:
@@ -597,13 +660,16 @@ def write_catalog(sections: Mapping[str, Any], aliases: Mapping[str, Mapping[str
 
     lines = [f"{json.dumps(key)}:{json.dumps(value)}" for key, value in head.items()]
     lines += [f'"models":{blocks(sections)}', f'"aliases":{blocks(aliases)}']
-    CATALOG.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    days = ",\n".join(f"{json.dumps(day)}:{blocks(changed)}" for day, changed in sorted(announced.items()))
+    lines.append('"announced":{\n' + days + "\n}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write_report(
     head: Mapping[str, str],
     counts: Mapping[str, tuple[int, int, int]],
-    announced: Iterable[tuple[str, str, date]],
+    announced: Mapping[str, Mapping[str, Any]],
+    statements: Iterable[Statement],
     differ: list[Disagreement],
 ) -> None:
     lines = [
@@ -615,25 +681,66 @@ def write_report(
         "## Models",
         "",
         "A section is a kind of provider, or for `openai_compatible` the vendor that its host belongs to. A model without a price in",
-        "either source is not in the catalogue: it is refused where a budget must be kept.",
+        "either source, and in what vendors say, is not in the catalogue: it is refused where a budget must be kept.",
         "",
         "| section | models | aliases | without a price |",
         "|---|---|---|---|",
     ]
     lines += [f"| {section} | {models} | {names} | {unknown} |" for section, (models, names, unknown) in sorted(counts.items())]
-    lines += ["", "## Announced", "", "Prices that change later. The list has those of its day; make it anew by then.", ""]
-    lines += [f"- {section}/{model}: {start}" for section, model, start in announced]
+    lines += [
+        "",
+        "## Announced",
+        "",
+        "Prices that are announced. They come into force by themselves when their day begins in UTC, in a gateway that runs too; rows that",
+        "were charged before keep theirs.",
+        "",
+        "| from | section | model | input | output |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {day} | {section} | {name} | {usd(record['input'])} | {usd(record['output'])} |"
+        for day, sections in sorted(announced.items())
+        for section, records in sorted(sections.items())
+        for name, record in records.items()
+    ]
+    lines += [
+        "",
+        "## What vendors say",
+        "",
+        "On their own pages, where the two sources are wrong, late or silent. It comes before both. `scripts/vendor_prices.json` has the",
+        "amounts; a figure that its vendor has changed since is corrected there. Where the page itself was not at hand, the last column",
+        "says whose record of it was read.",
+        "",
+        "| section | models | says | page | seen | record |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [_said(each) for each in statements]
     lines += [
         "",
         "## Where the sources disagree",
         "",
-        f"{len(differ)} figures, in USD per million units. The higher one is in the catalogue.",
+        f"{len(differ)} figures, in USD per million units. The higher one is in the catalogue, but where the vendor says another.",
         "",
         "| section | model | what | litellm | genai-prices |",
         "|---|---|---|---|---|",
     ]
     lines += [f"| {section} | {name} | {what} | {usd(mine)} | {usd(theirs)} |" for section, name, what, mine, theirs in differ]
     REPORT.write_text("\n".join(lines) + "\n")
+
+
+def _said(each: Statement) -> str:
+    says = [f"{_words(*place)} {amount.normalize():f}" for place, amount in each.rates.items()]
+    says += [f"{rate} at least {times.normalize():f} x {of}" for rate, (of, times) in each.least.items()]
+    says += [f"fee of {tool} {fee.normalize():f} a thousand" for tool, fee in each.tools.items()]
+    says += [f"{place} {factor.normalize():f} x" for place, factor in each.uplifts.items()]
+    says += [f"{name} {tokens}" for name, tokens in each.limits.items()]
+    says += [f"all {each.factor.normalize():f} x"] * (each.factor != 1) + [f"from {each.begins}"] * bool(each.begins)
+    names = ", ".join(f"`{name}`" for name in (*each.models, *each.aliases))
+    return f"| {each.section} | {names} | {'; '.join(says)} | <{each.source}> | {each.seen} | {each.record} |"
+
+
+def _words(tier: str, above: int, rate: str) -> str:
+    return " ".join(filter(None, (tier, rate, f"above {above}" if above else "")))
 
 
 def usd(amount: int) -> str:
@@ -669,23 +776,49 @@ def main() -> None:
 def make(prices: str, data: str, today: date, source: str) -> None:
     one, pointers = read_litellm(prices)
     other, names = read_genai(data, today)
-    head = {"version": today.isoformat(), "date": today.isoformat(), "source": source}
+    statements = read_statements(STATEMENTS.read_text())
     differ = list(disagreements(one, other))
+    begins = {date.fromisoformat(each.begins) for each in statements if each.begins}
+    days = [today, *sorted({day for day in starts(data, today) | begins if day > today})]
+    built = [day_of(one, other, data, statements, day) for day in days]
     sections: dict[str, dict[str, Any]] = {}
     aliases: Aliases = {}
-    counts: dict[str, tuple[int, int, int]] = {}
-    merged = merge(one, other)
-    share_thinking(merged)
-    for section, models in merged.items():
-        if section in NOT_PRICED_BY_CALL:
-            continue
+    announced: dict[str, dict[str, Any]] = {}
+    for section, (records, _) in built[0].items():
         declared = names.get(section, {}) | pointers.get(section, {})
-        sections[section], aliases[section], unknown = build(section, models, declared)
-        counts[section] = (len(sections[section]), len(aliases[section]), len(unknown))
-    write_catalog({name: models for name, models in sections.items() if models}, aliases, head)
+        for each in statements:
+            declared |= dict.fromkeys(each.aliases, each.models[0]) if each.section == section else {}
+        aliases[section] = aliases_of([each[section][0] for each in built], declared)
+        sections[section] = {name: record for name, record in records.items() if name not in aliases[section]}
+        for day, before, after in zip(days[1:], built, built[1:], strict=False):
+            changed = {name: after[section][0][name] for name in sections[section] if after[section][0][name] != before[section][0][name]}
+            if changed:
+                announced.setdefault(day.isoformat(), {})[section] = changed
+    head = {"version": "", "date": today.isoformat(), "source": source}
+    listed = {name: models for name, models in sections.items() if models}
+    head["version"] = version_of(catalog_text(head, listed, aliases, announced), today)
+    CATALOG.write_text(catalog_text(head, listed, aliases, announced))
     kept = [each for each in differ if each[1] in sections.get(each[0], {})]
-    write_report(head, {name: count for name, count in counts.items() if count[0]}, changes(data, today), kept)
+    counts = {name: (len(models), len(aliases[name]), len(built[0][name][1])) for name, models in sections.items() if models}
+    write_report(head, counts, announced, statements, kept)
     print(f"{sum(map(len, sections.values()))} models, {sum(map(len, aliases.values()))} aliases, {len(differ)} disagreements")
+
+
+def day_of(
+    one: Sections, other: Sections, data: str, statements: list[Statement], day: date
+) -> dict[str, tuple[dict[str, Any], list[str]]]:
+    """Section -> (records, names without a price), as they are on a day; `other` is that source's state of today."""
+    later, _ = read_genai(data, day)
+    merged = merge(raised(one, other, later), later)
+    for models in merged.values():
+        share_with_snapshots(models)
+    for each in statements:
+        if each.begins <= day.isoformat():
+            models = merged[each.section]
+            for name in each.names(models):
+                models.setdefault(name, Model()).state(each)
+    share_thinking(merged)
+    return {section: records_of(section, models) for section, models in merged.items() if section not in NOT_PRICED_BY_CALL}
 
 
 if __name__ == "__main__":

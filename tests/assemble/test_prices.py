@@ -1,8 +1,10 @@
-"""Where a provider's models run is part of their price: regions of Vertex AI, OpenAI's regional hosts."""
+"""Where a provider's models run is part of their price: regions of Vertex AI, the regional hosts of OpenAI, Mistral and xAI."""
+
+from datetime import UTC, datetime
 
 from tests.in_turn import in_turn
 
-from omnillm.assemble.prices import make_prices
+from omnillm.assemble.prices import day_at, make_prices
 from omnillm.config.load import parse
 from omnillm.pricing.reference import Reference
 from omnillm.usage import Usage
@@ -14,7 +16,7 @@ OPENAI = "kind: openai, base_url: "
 
 def price(provider: str, model: str, more: str = ""):
     settings = parse(f"server: {{auth: none}}\nproviders: {{p: {{{provider}, keys: [{{label: a, key: token}}]}}}}\n{more}", {})
-    prices = make_prices(settings)
+    prices = make_prices(settings, 0)
     return prices, prices.find(("p", model))
 
 
@@ -31,6 +33,12 @@ def price(provider: str, model: str, more: str = ""):
         (OPENAI + "'https://eu.api.openai.com'", "gpt-5.4", 2_750_000, ";place=eu"),
         (OPENAI + "'https://us.api.openai.com/v1'", "gpt-5.4-2026-03-05", 2_750_000, ";place=us"),
         (OPENAI + "'https://eu.api.openai.com'", "gpt-4.1-mini", 400_000, ""),
+        ("kind: mistral", "mistral-large-2512", 500_000, ""),
+        ("kind: mistral, base_url: 'https://api.eu.mistral.ai/v1'", "mistral-large-2512", 550_000, ";place=eu"),
+        ("kind: openai_compatible, base_url: 'https://api.us.mistral.ai/v1'", "mistral-large-2512", 550_000, ";place=us"),
+        ("kind: xai", "grok-4.7", 2_000_000, ""),
+        ("kind: xai, base_url: 'https://us.api.x.ai/v1'", "grok-4.7", 2_200_000, ";place=us"),
+        ("kind: xai, base_url: 'https://us.api.x.ai.example/v1'", "grok-4.7", 2_000_000, ""),
     ],
 )
 def test_a_region_costs_what_it_does(provider: str, model: str, usd_micros: int, place: str) -> None:
@@ -48,3 +56,19 @@ def test_a_price_of_the_configurations_own_is_the_price() -> None:
     _, found = price(VERTEX + "us-east5", "claude-sonnet-4-5", own)
     assert found is not None
     assert (found.input, found.output) == (1_000_000_000, 2_000_000_000)
+
+
+def test_an_announced_price_holds_from_its_first_second() -> None:
+    """In a book and a quoter that are in use, with all that they keep; in one that is made later from the start."""
+    settings = parse("server: {auth: none}\nproviders: {p: {kind: gemini, keys: [{label: a, key: token}]}}\n", {})
+    new_year = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    prices = make_prices(settings, new_year - 1)
+    before = prices.find(("p", "gemini-3.8-flash"))
+    assert not prices.turn(day_at(new_year - 1))
+    assert prices.find(("p", "gemini-3.8-flash")) is before
+    assert prices.turn(day_at(new_year))
+    after = prices.find(("p", "gemini-3.8-flash"))
+    assert before is not None
+    assert after is not None
+    assert (before.input, before.output, after.input, after.output) == (750_000_000, 3_750_000_000, 1_500_000_000, 7_500_000_000)
+    assert make_prices(settings, new_year).find(("p", "gemini-flash-latest")) == after

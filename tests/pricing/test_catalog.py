@@ -12,6 +12,7 @@ from omnillm.pricing.catalog import Catalog, PriceList, digest
 from omnillm.pricing.cost import cost
 from omnillm.pricing.hosts import SECTIONS, section_of
 from omnillm.pricing.listing import Listing
+from omnillm.pricing.reference import Reference
 from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.usage import Usage
 
@@ -105,6 +106,26 @@ HAND = [
     # film: 1,000 x 12 in, 1,000 x 17.5 out
     ("gemini", "gemini-embedding-2", PLAIN, Usage(input_video=1_000, input_image=1_000, input=1_000), "0.01265"),
     ("gemini", "gemini-omni-1.1-flash", PLAIN, Usage(output_video=1_000), "0.0175"),
+    # the vendor's own page: 1,000 x 2 + 9,000 x 0.1 + 2,000 x 2.5 + 4,000 x 5 + 500 x 10; in the EU a tenth more; fast twice that
+    (
+        "openai",
+        "gpt-6.2-sol",
+        PLAIN,
+        Usage(input=1_000, cache_read=9_000, cache_write_short=2_000, cache_write_long=4_000, output=300, reasoning=200),
+        "0.0329",
+    ),
+    ("openai", "gpt-6.2-sol", Terms(tier="fast", place="eu"), Usage(input=1_000, output=500), "0.0154"),
+    # 272,001 x 16 + 1,000 x 60
+    ("openai", "gpt-6.2-astra", PLAIN, Usage(input=272_001, output=1_000), "4.412016"),
+    # since its launch price ended: 1,000 x 1.36 + 1,000 x 4.18; in its own region a tenth more
+    ("mistral", "mistral-large-4", PLAIN, Usage(input=1_000, output=1_000), "0.00554"),
+    ("mistral", "mistral-large-4", Terms(place="eu"), Usage(input=1_000, output=1_000), "0.006094"),
+    # a prompt that reaches 200,000 tokens is a long one: 200,000 x 4; one token less: 199,999 x 2
+    ("xai", "grok-4.7", PLAIN, Usage(input=200_000), "0.8"),
+    ("xai", "grok-4.7", PLAIN, Usage(input=199_999), "0.399998"),
+    # all that Qwen says costs more once it has thought: 1,000 x 0.4 + 2,000 x 0.5 written to the cache + 100 x 4
+    ("dashscope", "qwen-plus", PLAIN, Usage(input=1_000, cache_write_short=2_000, output=40, reasoning=60), "0.0018"),
+    ("openrouter", "openai/gpt-oss-20b:free", PLAIN, Usage(input=1_000_000, output=1_000_000), "0"),
     # a search in every call: 0.025 beside 1,000 x 2.5 and 100 x 10
     ("openai", "gpt-4o-search-preview", PLAIN, Usage(input=1_000, output=100), "0.0285"),
 ]
@@ -122,6 +143,103 @@ def test_dated_snapshots_are_their_models():
     assert (match.rule, match.version) == ("alias", f"{LISTED.version}:openai/gpt-4.1-mini")
     assert CATALOG.match("p", "openai", "gpt-4.1-mini").rule == "exact"
     assert CATALOG.find("p", "anthropic", "claude-haiku-4-5-20251001") == CATALOG.find("p", "anthropic", "claude-haiku-4-5")
+
+
+@pytest.mark.parametrize(
+    ("section", "model", "listed"),
+    [
+        ("openai", "ft:gpt-4.1-mini-2025-04-14:acme:support:9Xyz", "ft:gpt-4.1-mini-2025-04-14"),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::9Xyz:ckpt-step-90", "ft:gpt-4o-mini"),
+        ("openai", "ft:gpt-4o-mini:acme::9Xyz", "ft:gpt-4o-mini"),
+        ("gemini", "models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("gemini", "models/gemini-flash-latest", "gemini-3.8-flash"),
+        ("vertex_ai", "publishers/google/models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("vertex_ai", "publishers/anthropic/models/claude-haiku-4-5@20251001", "claude-haiku-4-5"),
+        ("vertex_ai", "publishers/xai/models/grok-4.7", "xai/grok-4.7"),
+        ("vertex_ai", "google/gemini-2.5-flash", "gemini-2.5-flash"),
+        (
+            "bedrock",
+            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-4-5-20251001-v1:0",
+            "anthropic.claude-haiku-4-5-20251001-v1:0",
+        ),
+        (
+            "bedrock",
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
+    ],
+)
+def test_a_listed_model_is_found_however_its_provider_lets_it_be_written(section, model, listed):
+    """By the provider's own grammar; the row names the entry, so that it can be computed again."""
+    match = CATALOG.match("p", section, model)
+    assert (match.rule, match.version) == ("spelling", f"{LISTED.version}:{section}/{listed}")
+    assert CATALOG.figures(LISTED.version, section, listed) == match.listing
+
+
+@pytest.mark.parametrize(
+    ("section", "model"),
+    [
+        ("openai", "ft:gpt-4.2-mini:acme::9Xyz"),
+        ("openai", "gpt-4o-mini:acme::9Xyz"),
+        ("openai", "ft::"),
+        ("azure_openai", "ft:gpt-4o-mini:acme::9Xyz"),
+        ("azure_openai", "our-deployment"),
+        ("gemini", "models/models/gemini-2.5-flash"),
+        ("gemini", "tunedModels/gemini-2.5-flash"),
+        ("vertex_ai", "publishers/google/models/claude-haiku-4-5@20991001"),
+        ("bedrock", "sa.anthropic.claude-haiku-4-5-20251001-v1:0"),
+        ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"),
+        ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:custom-model/anthropic.claude-haiku-4-5-20251001-v1:0"),
+        ("openrouter", "deepseek/deepseek-v3.2:nitro"),
+        ("openrouter", "deepseek/deepseek-v3.2:online"),
+        ("openrouter", "openai/gpt-6-sol:free"),
+    ],
+)
+def test_a_name_that_only_looks_like_a_listed_one_has_no_price(section, model):
+    """A variant that is routed elsewhere, a profile that hides its model, a region that nobody has priced: each may cost more."""
+    assert CATALOG.find("p", section, model) is None
+
+
+SOON = (
+    b'{"version":"2","date":"2","source":"s","models":{"k":{"m":{"input":10,"output":20},"n":{"input":1,"output":2}}},"aliases":{"k":{"a":"m"}},'
+    b'"announced":{"2027-01-01":{"k":{"m":{"input":20,"output":40}}},"2027-06-01":{"k":{"m":{"input":30,"output":60}}}}}'
+)
+
+
+def test_an_announced_price_comes_into_force_on_its_day():
+    """By every name of its model, in a catalogue that is in use; other models keep theirs."""
+    catalog = Catalog({}, lambda: SOON, "2026-12-31")
+    assert [catalog.find("p", "k", name).input for name in "amn"] == [10, 10, 1]
+    assert not catalog.turn("2026-12-31")
+    assert catalog.turn("2027-01-01")
+    assert [catalog.find("p", "k", name).input for name in "amn"] == [20, 20, 1]
+    catalog.turn("2028-01-01")
+    assert catalog.find("p", "k", "m").input == 30
+
+
+def test_rows_of_before_and_after_a_price_changed_can_be_computed_again():
+    """Each names its figures, whatever the day of the reading; those of another list or an unknown day are nobody's."""
+    catalog = Catalog({}, lambda: SOON, "2027-02-01")
+    assert catalog.match("p", "k", "a").version == "2@2027-01-01:k/m"
+    reference = Reference(catalog.figures)
+    usage = Usage(input=1_000_000)
+    versions = ("2:k/m", "2@2027-01-01:k/m", "2@2027-06-01:k/m")
+    assert [reference.cost(version, usage) for version in versions] == [10, 20, 30]
+    for unknown in ("2@2026-01-01:k/m", "2@2027-01-01:k/n", "1@2027-01-01:k/m", "2@:k/m"):
+        with pytest.raises(LookupError):
+            reference.cost(unknown, usage)
+
+
+def test_what_is_announced_is_a_listed_model_at_another_price():
+    """Later than the list, and an entry of the same form; by then nothing of it is cheaper than its own batch."""
+    assert LISTED.announced
+    for begins, sections in LISTED.announced.items():
+        assert begins > LISTED.date
+        for section, models in sections.items():
+            for model, raw in models.items():
+                after = msgspec.json.decode(raw, type=Listing)
+                assert after != ENTRIES[section, model]
+                assert after.input >= ENTRIES[section, model].input
 
 
 def test_every_alias_leads_to_an_entry():
@@ -188,6 +306,9 @@ def test_an_openai_compatible_host_has_its_own_vendors_prices():
     assert section_of("openai_compatible", "api.groq.com") == "groq"
     assert section_of("openai_compatible", "api.groq.com.evil.example") == "openai_compatible"
     assert section_of("openai", "api.groq.com") == "openai"
+    assert section_of("openai_compatible", "llm-abc123.ap-southeast-1.maas.aliyuncs.com") == "dashscope"
+    assert section_of("openai_compatible", "llm-abc123.cn-beijing.maas.aliyuncs.com") == "openai_compatible"
+    assert section_of("openai_compatible", "token-plan.ap-southeast-1.maas.aliyuncs.com") == "openai_compatible"
     assert CATALOG.find("p", "openai_compatible", "gpt-5") is None
 
 
@@ -201,7 +322,7 @@ def test_listed_prices_are_plausible():
     for place, listing in ENTRIES.items():
         for price in prices_of(listing):
             paid = (price.input, price.output, price.image, price.tool_call, price.character, price.audio_ms)
-            assert any(paid) or place[1].startswith("omni-moderation"), place
+            assert any(paid) or place[1].startswith("omni-moderation") or (place[0], place[1][-5:]) == ("openrouter", ":free"), place
             assert max(price.dearest_input, price.dearest_output) <= 10_000 * USD, place
             assert price.cache_write_short * 100 >= price.input * 99, place
             for (low, cheaper), (high, dearer) in pairwise(((0, price), *price.steps)):

@@ -131,7 +131,7 @@ def test_body_is_fitted() -> None:
 
 
 def test_where_models_run_is_told_as_price_lists_call_it() -> None:
-    """By Vertex AI's region and OpenAI's host; elsewhere it has no price of its own."""
+    """By Vertex AI's region and the host of OpenAI, Mistral or xAI; elsewhere it has no price of its own."""
 
     def place(kind: str, base_url: str = "", region: str = "") -> str:
         return place_of(placed(endpoint(kind, base_url=Secret(base_url) if base_url else None), region))
@@ -143,6 +143,9 @@ def test_where_models_run_is_told_as_price_lists_call_it() -> None:
     assert place("openai", "https://eu.api.openai.com/v1") == "eu"
     assert place("openai", "https://us.api.openai.com/v1") == "us"
     assert place("openai", "https://eu.api.openai.com.example/v1") == ""
+    assert place("mistral", "https://api.eu.mistral.ai/v1") == "eu"
+    assert place("xai", "https://us.api.x.ai/v1") == "us"
+    assert place("mistral") == place("xai") == place("xai", "https://eu-west-1.api.x.ai/v1") == ""
 
 
 def test_errors_of_a_cloud_are_its_own() -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from omnillm.assemble.parts import make_router
 from omnillm.assemble.prices import make_prices
-from omnillm.assemble.system import system_dice
+from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.config import configured
 from omnillm.config.settings import Settings
 from omnillm.money import format_usd
@@ -22,7 +22,7 @@ class Priced(msgspec.Struct, frozen=True, kw_only=True):
     price_version: str
     """Names the price as rows in the ledger do: list, section and model."""
     price_match: str
-    """How they were found: configured, exact or alias; "" without a price."""
+    """How they were found: configured, exact, alias or spelling; "" without a price."""
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
 def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
     """UnknownModel: nothing serves it."""
     plan = make_router(settings, configured.endpoints(settings), system_dice()).explain(model, protocol=protocol)
-    prices = make_prices(settings)
+    prices = make_prices(settings, SystemClock().wall())
     targets = []
     for each in plan.targets:
         provider, name = each.target.provider, each.target.model
@@ -55,7 +55,7 @@ def explain_model(settings: Settings, model: str, protocol: str) -> Explained:
 
 def unpriced(settings: Settings) -> tuple[str, ...]:
     """Targets of the configured models that have no price, as provider/model. Patterns of models are left out."""
-    prices = make_prices(settings)
+    prices = make_prices(settings, SystemClock().wall())
     named = [(name, parse_target(each.target)) for name, model in settings.models.items() for each in model.targets]
     asked = [(target.provider, name if target.model == ASKED else target.model) for name, target in named]
     return tuple(dict.fromkeys("/".join(pair) for pair in asked if not is_pattern(pair[1]) and prices.find(pair) is None))

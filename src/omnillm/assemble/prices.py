@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from omnillm.config import configured
 from omnillm.config.settings import PriceSettings, RateSettings, Settings, TierSettings
+from omnillm.gateway.periods import period_at
 from omnillm.gateway.price_book import PriceBook
 from omnillm.gateway.quote import Quoter
 from omnillm.pricing.catalog import Catalog
@@ -15,17 +16,18 @@ from omnillm.pricing.listing import Listing, Rates, Tier
 from omnillm.providers.places import place_of
 
 
-def make_prices(settings: Settings) -> PriceBook:
+def make_prices(settings: Settings, wall: float) -> PriceBook:
+    """`wall`: the time, in Unix seconds; `PriceBook.turn` tells of later days."""
     endpoints = configured.endpoints(settings)
     sections = {name: section_of(endpoint.kind, urlsplit(endpoint.origin_url).hostname or "") for name, endpoint in endpoints.items()}
-    return PriceBook(make_catalog(settings), sections, {name: place_of(endpoint) for name, endpoint in endpoints.items()})
+    return PriceBook(make_catalog(settings, wall), sections, {name: place_of(endpoint) for name, endpoint in endpoints.items()})
 
 
-def make_quoter(settings: Settings) -> Quoter:
+def make_quoter(settings: Settings, wall: float) -> Quoter:
     calls = settings.calls
     apart = frozenset(name.encode() for endpoint in configured.endpoints(settings).values() for name in endpoint.apart_fields)
     return Quoter(
-        make_prices(settings),
+        make_prices(settings, wall),
         default_output_tokens=calls.default_output_tokens,
         default_tool_calls=calls.default_tool_calls,
         unknown=settings.pricing.unknown,
@@ -33,9 +35,15 @@ def make_quoter(settings: Settings) -> Quoter:
     )
 
 
-def make_catalog(settings: Settings) -> Catalog:
+def day_at(wall: float) -> str:
+    """The day that prices go by."""
+    return period_at("day", "UTC", wall).id
+
+
+def make_catalog(settings: Settings, wall: float = 0.0) -> Catalog:
+    """Without a time it is good for the figures that rows name, not for what a call costs."""
     overrides = {name: listing_of(price) for name, price in settings.pricing.overrides.items()}
-    return Catalog(overrides, read_catalog)
+    return Catalog(overrides, read_catalog, day_at(wall))
 
 
 @cache

@@ -19,7 +19,7 @@ from omnillm.assemble.parts import (
     scheduled,
     scheduled_budgets,
 )
-from omnillm.assemble.prices import make_quoter
+from omnillm.assemble.prices import day_at, make_quoter
 from omnillm.assemble.retention import Retention
 from omnillm.assemble.system import SystemClock, system_dice
 from omnillm.assemble.tls import make_trust
@@ -142,7 +142,7 @@ class Program:
         credentials = Credentials(self.clock, self.dice, self.credentials.found)
         upstreams = make_upstreams(settings, endpoints, credentials)
         router = make_router(settings, endpoints, self.dice)
-        quoter = make_quoter(settings)
+        quoter = make_quoter(settings, self.clock.wall())
         assert self._journal is not None
         assert self._idempotency is not None
         self._tag_sets.most = settings.calls.tag_sets
@@ -281,7 +281,8 @@ class Program:
         now, wall = self.clock.now(), self.clock.wall()
         self._ticks += 1
         # A defect in one of them must not stand in the way of all the others, at every tick from now on.
-        acts = (partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall))
+        acts = [partial(self.deadlines.sweep, now), partial(self.controller.tick, now), partial(self.calendar.roll, wall)]
+        acts += [partial(each.settlement.quoter.turn, day_at(wall)) for each in (self, *self._siblings)]
         alert = () if self._ticks % ALERT_TICKS else (self._alert,)
         do_all([*acts, *alert, *self.on_tick])
 

@@ -108,6 +108,11 @@ class Quoter:
         self._tariffs: dict[tuple[Target, ...], Tariff] = {}
         """Of calls that ask for tokens alone, by the targets of their plans. Model names can come from strangers."""
 
+    def turn(self, day: str) -> None:
+        """Tell the ISO day in UTC, now and then: a price that was announced comes into force on its own."""
+        if self.prices.turn(day):
+            self._tariffs.clear()
+
     def price(self, quote: Quote, target: tuple[str, str]) -> Price | None:
         """What an attempt at a target of the quote costs. Terms without a price, where nothing must be kept, cost the standard one."""
         if not quote.extras:

@@ -3,12 +3,25 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
 from omnillm.pricing.cost import Price
 from omnillm.pricing.listing import Listing
+from omnillm.pricing.names import spellings
 from omnillm.pricing.terms import PLAIN, Terms
+
+
+class Found(NamedTuple):
+    """An entry of the built-in list."""
+
+    name: str
+    figures: str
+    """Which: "2026-11-29", or "2026-11-29@2027-01-01" of those that were announced for that day."""
+    rule: str
+    """exact, alias, or spelling: another way to write it."""
+    listing: Listing
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,13 +35,25 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Section -> model -> `Listing`. A section is a kind of provider, or the vendor of an OpenAI-compatible host."""
     aliases: dict[str, dict[str, str]]
     """Section -> another name or a dated snapshot -> the model in `models`. Each is listed: a prefix proves nothing."""
+    announced: dict[str, dict[str, dict[str, msgspec.Raw]]] = {}
+    """ISO day -> section -> model of `models` -> the entry that takes its place when that day begins (UTC)."""
 
-    def find(self, section: str, model: str) -> tuple[str, Listing] | None:
-        """(name of the entry, entry). msgspec.ValidationError: the entry is not a price."""
-        models = self.models.get(section, {})
-        name = model if model in models else self.aliases.get(section, {}).get(model, "")
-        raw = models.get(name)
-        return None if raw is None else (name, _listing(raw))
+    def find(self, section: str, model: str, day: str) -> Found | None:
+        """The entry that holds on a day. msgspec.ValidationError: the entry is not a price."""
+        models, aliases = self.models.get(section, {}), self.aliases.get(section, {})
+        for written in (model, *spellings(section, model)):
+            name = written if written in models else aliases.get(written, "")
+            if name in models:
+                since = self._since(section, name, day)
+                raw = self.announced[since][section][name] if since else models[name]
+                rule = ("exact" if name == written else "alias") if written == model else "spelling"
+                return Found(name, f"{self.version}@{since}" if since else self.version, rule, _listing(raw))
+        return None
+
+    def _since(self, section: str, name: str, day: str) -> str:
+        """The last of the days that have begun on which this model's price changed; "": none has."""
+        begun = (begins for begins, sections in self.announced.items() if begins <= day and name in sections.get(section, {}))
+        return max(begun, default="")
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +61,9 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
     listing: Listing
     version: str
-    """Of the figures: "2026-11-28:openai/gpt-5", or "configured-1f3870be274f:openai/gpt-5" with a digest of them."""
+    """Of the figures: "2026-11-28:openai/gpt-5", or "configured-1f3870be274f:openai/gpt-5" with a digest of them (`Found.figures`)."""
     rule: str
-    """configured, exact or alias."""
+    """configured, exact, alias or spelling."""
 
 
 _listing = msgspec.json.Decoder(Listing).decode
@@ -49,11 +74,17 @@ _price_list = lru_cache(maxsize=1)(msgspec.json.Decoder(PriceList).decode)
 class Catalog:
     """An unlisted model has no price: a guess could exceed a budget."""
 
-    def __init__(self, overrides: Mapping[str, Listing], load: Callable[[], bytes]) -> None:
-        """`overrides` by "provider/model"; `load` brings the bytes of `catalog.json` when they are first needed."""
+    def __init__(self, overrides: Mapping[str, Listing], load: Callable[[], bytes], day: str = "") -> None:
+        """`overrides` by "provider/model"; `load` brings the bytes of `catalog.json` when they are first needed; `day`: as in `turn`."""
         self._overrides = overrides
         self._load = load
         self._price_list: PriceList | None = None
+        self._day = day
+
+    def turn(self, day: str) -> bool:
+        """Tell the ISO day in UTC: what was announced comes into force on its own. True: it is another, and prices may be, too."""
+        before, self._day = self._day, day
+        return day != before
 
     @property
     def price_list(self) -> PriceList:
@@ -74,16 +105,14 @@ class Catalog:
         """
         configured = self._overrides.get(f"{provider}/{model}")
         is_whole = configured is not None and configured.max_output and configured.context
-        listed = None if is_whole else self.price_list.find(section, model)
+        listed = None if is_whole else self.price_list.find(section, model, self._day)
         if configured is None:
             if listed is None:
                 return None
-            name, listing = listed
-            version = f"{self.price_list.version}:{section}/{name}"
-            return Match(listing=listing, version=version, rule="exact" if name == model else "alias")
+            return Match(listing=listed.listing, version=f"{listed.figures}:{section}/{listed.name}", rule=listed.rule)
         own = configured
         if listed is not None:
-            theirs = listed[1]
+            theirs = listed.listing
             own = msgspec.structs.replace(
                 own,
                 max_output=own.max_output or theirs.max_output,
@@ -97,8 +126,9 @@ class Catalog:
         configured = self._overrides.get(f"{section}/{model}")
         if configured is not None and version == f"configured-{digest(configured)}":
             return configured
-        listed = self.price_list.find(section, model) if version == self.price_list.version else None
-        return None if listed is None else listed[1]
+        of, _, since = version.partition("@")
+        listed = self.price_list.find(section, model, since) if of == self.price_list.version else None
+        return None if listed is None or listed.figures != version else listed.listing
 
 
 def digest(listing: Listing) -> str:

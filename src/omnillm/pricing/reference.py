@@ -1,6 +1,7 @@
 """The cost of a ledger's row, computed again from the row and the figures that it names.
 
-A row's `price_version` is `<figures>:<section>/<model><terms><bound>`, as in `2026-11-28:openai/gpt-5;tier=priority`. A row that was
+A row's `price_version` is `<figures>:<section>/<model><terms><bound>`, as in `2026-11-28:openai/gpt-5;tier=priority`, where figures that a
+list announced for a later day are `2026-11-29@2027-01-01`. A row that was
 charged by its bound, because nobody reported a usage, names it: `;bound=5123+1024+0`, tokens of prompt and completion and tool calls, and
 for the endpoint families images, characters and milliseconds of audio.
 """

@@ -14,7 +14,8 @@ PLACED = ("bedrock", "vertex_ai")
 _REGION = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{0,126}")
 _LOCATION = re.compile(r"/locations/([a-z0-9-]+)")
-_OPENAI_HOST = re.compile(r"([a-z]+)\.api\.openai\.com")
+_PLACED_HOST = re.compile(r"([a-z]+)\.api\.openai\.com|api\.([a-z]+)\.mistral\.ai|(us)\.api\.x\.ai")
+"""Hosts that run models in one place only, at a price of its own: OpenAI's, Mistral's, xAI's."""
 _MULTI_REGIONS = frozenset({"us", "eu"})
 
 
@@ -55,10 +56,10 @@ def placed(endpoint: Endpoint, region: str) -> Endpoint:
 
 
 def place_of(endpoint: Endpoint) -> str:
-    """Where its models always run, as price lists call it: `regional` for one of Vertex AI's, OpenAI's `us` or `eu`; "": anywhere."""
+    """Where its models always run, as price lists call it: `regional` for one of Vertex AI's, `us` or `eu` of other hosts; "": anywhere."""
     address = endpoint.base_url.reveal()
     if endpoint.kind == "vertex_ai":
         location = _LOCATION.search(address)
         return "" if (location[1] if location else endpoint.region) in {"", "global"} else "regional"
-    host = _OPENAI_HOST.fullmatch(urlsplit(address).hostname or "")
-    return "" if host is None else host[1]
+    host = _PLACED_HOST.fullmatch(urlsplit(address).hostname or "")
+    return "" if host is None else next(filter(None, host.groups()))

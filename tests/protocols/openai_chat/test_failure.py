@@ -38,6 +38,12 @@ def fault(status: int = 503, **changes: object) -> Fault:
         (402, None, None, Verdict.QUOTA_EXHAUSTED),
         (429, "insufficient_quota", "insufficient_quota", Verdict.QUOTA_EXHAUSTED),
         (400, "billing_hard_limit_reached", "invalid_request_error", Verdict.QUOTA_EXHAUSTED),
+        (429, "credit_balance_exhausted", "billing_error", Verdict.QUOTA_EXHAUSTED),
+        (429, "organization_spend_limit_exceeded", None, Verdict.QUOTA_EXHAUSTED),
+        (429, "project_spend_limit_exceeded", None, Verdict.QUOTA_EXHAUSTED),
+        (429, "organization_usage_limit_exceeded", None, Verdict.QUOTA_EXHAUSTED),
+        (400, "blocked_api_access", "invalid_request_error", Verdict.QUOTA_EXHAUSTED),
+        (412, "PRECONDITION_FAILED", "error", Verdict.QUOTA_EXHAUSTED),
         (403, "unsupported_country_region_territory", "request_forbidden", Verdict.DENIED),
         (404, "model_not_found", "invalid_request_error", Verdict.NOT_FOUND),
         (404, "DeploymentNotFound", None, Verdict.NOT_FOUND),
@@ -90,6 +96,29 @@ def test_every_shape_of_body_is_read(status, body, verdict):
         failure = protocol.read_failure(status, {}, body, 0.0)
         assert failure.verdict is verdict
         assert failure.code
+
+
+TEAM = "c03b3526-bed4-49ed-8bd7-f20ef8830383"
+
+
+@in_turn(
+    ("status", "message", "verdict"),
+    [
+        (429, f"Your team {TEAM} has either used all available credits or reached its monthly spending limit.", Verdict.QUOTA_EXHAUSTED),
+        (403, f"Your team {TEAM} has either used all available credits or reached its monthly spending limit.", Verdict.QUOTA_EXHAUSTED),
+        (403, "Your newly created team doesn't have any credits or licenses yet.", Verdict.QUOTA_EXHAUSTED),
+        (403, "You have run out of credits or need a Grok subscription.", Verdict.QUOTA_EXHAUSTED),
+        (429, "Insufficient balance or no resource package. Please recharge.", Verdict.QUOTA_EXHAUSTED),
+        (429, "Your prepayment credits are depleted. Please go to AI Studio.", Verdict.QUOTA_EXHAUSTED),
+        (429, "Your project has exceeded its monthly spending cap.", Verdict.QUOTA_EXHAUSTED),
+        (403, "Your API key was reported as leaked. Please use another API key.", Verdict.KEY_DEAD),
+        (403, "Your team is not allowed to use this model.", Verdict.DENIED),
+        (429, "Your request has either used all available credits", Verdict.RATE_LIMITED),
+    ],
+)
+def test_an_account_without_money_is_known_by_its_words(status, message, verdict):
+    """Where a host has no code for it: waiting and trying again would help nobody, another account does."""
+    assert read(status, {"message": message, "type": None, "code": None}).verdict is verdict
 
 
 def test_a_prompt_quoted_in_the_message_decides_nothing():

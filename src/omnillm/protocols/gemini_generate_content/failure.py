@@ -24,6 +24,10 @@ _TELLING_REASONS = {
 
 _NO_BILLING = ("Billing account", "Billing is not enabled", "Gemini API free tier is not available")
 """How a FAILED_PRECONDITION begins that is about the project of the key, not about the request."""
+_NO_MONEY = ("Your prepayment credits are depleted", "Your project has exceeded its monthly spending cap")
+"""How a RESOURCE_EXHAUSTED begins that no waiting ends."""
+_LEAKED = "Your API key was reported as leaked"
+"""How a PERMISSION_DENIED begins that is about the key, whatever the model."""
 
 _VERDICTS = {
     "INVALID_ARGUMENT": Verdict.CALLER_FAULT,
@@ -91,8 +95,11 @@ def failure_of(status: int, error: Any, retry_after_s: float | None = None) -> F
 
 def _verdict(status: int, name: str, reason: str, fields: dict[str, Any]) -> Verdict:
     verdict = _TELLING_REASONS.get(reason) or _VERDICTS.get(name)
-    if name == "FAILED_PRECONDITION" and str(fields.get("message")).startswith(_NO_BILLING):
-        verdict = Verdict.QUOTA_EXHAUSTED
+    message = str(fields.get("message"))
+    if message.startswith(_NO_BILLING if name == "FAILED_PRECONDITION" else _NO_MONEY):
+        return Verdict.QUOTA_EXHAUSTED
+    if message.startswith(_LEAKED):
+        return Verdict.KEY_DEAD
     if verdict is None:
         verdict = Verdict.OVERLOADED if status == 503 else verdict_of_status(status)
     return Verdict.QUOTA_EXHAUSTED if verdict is Verdict.RATE_LIMITED and _is_spent_for_the_day(fields) else verdict

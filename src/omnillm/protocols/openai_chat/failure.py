@@ -1,5 +1,6 @@
 """Errors of Chat Completions (and of Responses, whose error object is the same): a provider's read, the gateway's own written."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,9 @@ _LONGEST_MESSAGE = 2_000
 _TELLING_WORDS = {
     Verdict.QUOTA_EXHAUSTED: (
         "insufficient_quota billing_hard_limit_reached billing_not_active insufficient_balance insufficient_credits "
-        "exceeded_current_quota_error spend_limit_reached payment_required"
+        "exceeded_current_quota_error spend_limit_reached payment_required credit_balance_exhausted organization_spend_limit_exceeded "
+        "project_spend_limit_exceeded organization_usage_limit_exceeded "  # OpenAI's, whose type need not be insufficient_quota
+        "blocked_api_access precondition_failed"  # Groq's spend limit under a 400, Fireworks' suspended account under a 412
     ),
     Verdict.RATE_LIMITED: "rate_limit_exceeded rate_limit_error rate_limit_reached_error too_many_requests rate_limited",
     Verdict.OVERLOADED: (
@@ -36,10 +39,14 @@ _VERDICT_OF_WORD = {word: verdict for verdict, words in _TELLING_WORDS.items() f
 """Codes and types, in lower case, that say more than any status."""
 
 _VERDICT_OF_OPENING = (
-    ("your credit balance is too low", Verdict.QUOTA_EXHAUSTED),
-    ("insufficient balance", Verdict.QUOTA_EXHAUSTED),
-    ("insufficient credits", Verdict.QUOTA_EXHAUSTED),
-    ("incorrect api key provided", Verdict.KEY_DEAD),  # xAI says it under a 400
+    (re.compile(r"your credit balance is too low|insufficient (balance|credits)"), Verdict.QUOTA_EXHAUSTED),
+    # xAI, under a 429 as under a 403
+    (re.compile(r"your (team [0-9a-f-]{36} has either used all|newly created team doesn't have any credits)"), Verdict.QUOTA_EXHAUSTED),
+    (re.compile(r"you have run out of credits"), Verdict.QUOTA_EXHAUSTED),
+    # Google's compatible endpoint
+    (re.compile(r"your (prepayment credits are depleted|project has exceeded its monthly spending cap)"), Verdict.QUOTA_EXHAUSTED),
+    (re.compile(r"your api key was reported as leaked"), Verdict.KEY_DEAD),
+    (re.compile(r"incorrect api key provided"), Verdict.KEY_DEAD),  # xAI says it under a 400
 )
 """How the message of an error without a telling word begins. Only the beginning counts: further on it may quote the caller."""
 
@@ -106,9 +113,9 @@ def _verdict(status: int, code: str, kind: str, message: str) -> Verdict:
         return Verdict.CALLER_FAULT  # Groq: larger than the whole minute's limit, so waiting does not help
     if telling is not None:
         return telling
-    opening = message[:64].lower()
+    opening = message[:80].lower()
     for beginning, verdict in _VERDICT_OF_OPENING:
-        if opening.startswith(beginning):
+        if beginning.match(opening):
             return verdict
     if status < 400:
         return Verdict.CALLER_FAULT if kind == "invalid_request_error" else Verdict.SERVER_FAULT

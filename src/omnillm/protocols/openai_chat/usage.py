@@ -37,7 +37,8 @@ def usage_of(reported: ChatUsage, *, tool_calls: int = 0, images: int = 0) -> Us
     )
     if reported.citation_tokens is not None:
         return _researched(usage, reported)
-    is_mixed = heard.cache_write_tokens or heard.audio_tokens or heard.image_tokens or heard.video_tokens
+    written = heard.cache_write_tokens or heard.cache_creation_input_tokens
+    is_mixed = written or heard.audio_tokens or heard.image_tokens or heard.video_tokens
     return _split_further(usage, heard, said) if is_mixed or said.audio_tokens or said.image_tokens else usage
 
 
@@ -49,7 +50,8 @@ def _researched(usage: Usage, reported: ChatUsage) -> Usage:
 
 def _split_further(usage: Usage, heard: PromptDetails, said: CompletionDetails) -> Usage:
     """Take what was heard, seen, spoken, drawn and written to the cache out of the plain input and output."""
-    prompt = split_prompt(usage.input + usage.cache_read, usage.cache_read, *media_of(heard), written=heard.cache_write_tokens or 0)
+    told = heard.cache_write_tokens or heard.cache_creation_input_tokens or 0
+    prompt = split_prompt(usage.input + usage.cache_read, usage.cache_read, *media_of(heard), written=told)
     written = usage.input + usage.cache_read - sum(prompt.values())
     long = _written_long(heard, written)
     drawn = Media(audio=said.audio_tokens or 0, image=said.image_tokens or 0)

@@ -22,6 +22,8 @@ class PromptDetails(msgspec.Struct, frozen=True, gc=False):
     cached_tokens_details: CachedDetails | None = None
     """Of the Realtime API; audio and image tokens count them too."""
     cache_write_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    """Alibaba's name for them."""
     cache_write_tokens_details: CacheWrites | None = None
     audio_tokens: Count | None = None
     image_tokens: Count | None = None
