@@ -4,17 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import openai
 import pytest
-from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration
+from tests.journeys.running import PRICES, VIRTUAL_KEY, Running, Serve, configuration, until
 from tests.journeys.wire import ask as ask_raw
 from tests.journeys.wire import exchange
 
 from omnillm.assemble import SystemClock
 from omnillm.assemble.prices import make_catalog
 from omnillm.pricing.reference import Reference
-from omnillm.testing import Behaviour, FakeProvider, Fault
+from omnillm.testing import Behaviour, FakeProvider, Fault, ManualClock
 
 DEAR = {"fake-small": {"input": 800_000_000, "output": 3_200_000_000}}
 PRICE = "{input: 0.4, output: 1.6, service_tiers: {priority: {input: 0.8, output: 3.2}}, per_tool: {web_search: 0.01}}"
@@ -73,6 +74,38 @@ async def test_a_tier_without_a_price_is_charged_as_asked(serve: Serve) -> None:
         gateway = await serve(configuration(provider, price=PRICE))
         assert (await exchange(gateway.port, ask_raw("openai_chat", "hello", cap=50))).status == 200
         assert (await gateway.books())[0] == provider.invoice.total_nanousd > 0
+
+
+async def test_an_announced_price_is_charged_from_its_day_on(serve: Serve) -> None:
+    """By a gateway that runs on, quotes and all; the rows of both days name the figures that they were charged by."""
+    clock, asked = ManualClock(wall=datetime(2026, 12, 31, 23, 59, tzinfo=UTC).timestamp()), "gemini/gemini-3.8-flash"
+    async with FakeProvider(keys={"*": Behaviour(words=1_000)}, clock=SystemClock()) as provider:
+        gateway = await serve(configuration(provider), clock=clock)
+        question = ask_raw("openai_chat", "hello", model=asked, cap=50)
+        assert (await exchange(gateway.port, question)).status == 200
+        _, [before] = await gateway.last()
+        clock.advance(60)
+        ticks = gateway.program._ticks + 2
+        await until(lambda: gateway.program._ticks >= ticks)
+        assert (await exchange(gateway.port, question)).status == 200
+        _, [after] = await gateway.last()
+        await gateway.books()
+    assert "@" not in before.price_version
+    assert after.price_version.partition(":")[0].endswith("@2027-01-01")
+    assert after.cost_nanousd == 2 * before.cost_nanousd > 0
+
+
+async def test_a_model_that_nobody_priced_is_refused_where_a_budget_must_be_kept(serve: Serve, dear: FakeProvider) -> None:
+    """A deployment, a day that is not listed, a fine-tuned stranger, a variant: nothing is sent, and what must be done is said."""
+    names = ("openai/our-deployment", "openai/gpt-4.1-mini-2099-01-01", "openai/ft:gpt-9:acme::id", "openai/fake-small:nitro")
+    gateway = await serve(configuration(dear))
+    for model in names:
+        refused = await exchange(gateway.port, ask_raw("openai_chat", "hello", model=model, cap=50))
+        assert refused.status == 402
+        assert refused.json["error"]["code"] == "price_unknown"
+        assert "pricing.overrides" in refused.json["error"]["message"]
+    assert not dear.log
+    assert await gateway.books() == (0, 0, 0)
 
 
 PLACED = {"input_tokens": 1_000, "output_tokens": 100, "service_tier": "standard", "inference_geo": "us"}
