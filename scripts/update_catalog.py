@@ -151,6 +151,7 @@ class Model:
         self.request = 0
         self.mode = ""
         self.thinks: bool | None = None
+        self.is_uncapped = False
 
     def put(self, place: Place, amount: int) -> None:
         """An amount of 0 is no statement: sources write it where they know nothing."""
@@ -178,6 +179,7 @@ class Model:
         self.uplifts |= {place: nanousd(factor, Decimal(1000)) for place, factor in statement.uplifts.items()}
         self.limits |= statement.limits
         self.thinks = self.thinks if statement.thinks is None else statement.thinks
+        self.is_uncapped = self.is_uncapped or statement.is_uncapped
 
     def absorb(self, other: "Model") -> None:
         for place, amount in other.rates.items():
@@ -193,6 +195,7 @@ class Model:
         self.request = max(self.request, other.request)
         self.mode = self.mode or other.mode
         self.thinks = self.thinks if other.thinks is None else bool(self.thinks or other.thinks)
+        self.is_uncapped = self.is_uncapped or other.is_uncapped
 
 
 Sections = dict[str, dict[str, Model]]
@@ -476,7 +479,8 @@ def complete(name: str, model: Model) -> dict[str, Any] | None:
         model.images = {}
     if base.get("audio_ms") and (base["input"] or base["output"]):
         del record["audio_ms"]  # the same again, in the other of two units that it is told in
-    extra = {"tools": model.tools, "images": model.images, "uplifts": model.uplifts, "request": model.request, **model.limits}
+    extra = {"tools": model.tools, "images": model.images, "uplifts": model.uplifts, "request": model.request}
+    extra |= {"uncapped": model.is_uncapped, **model.limits}
     return record | {key: value for key, value in extra.items() if value} | ({"thinks": False} if model.thinks is False else {})
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 STATEMENTS: Final = Path(__file__).with_name("vendor_prices.json")
 TIERS: Final = frozenset({"batch", "fast", "flex", "priority", "ultrafast"})
 _NEEDED: Final = frozenset({"section", "models", "source", "seen"})
-_MORE: Final = frozenset({"record", "from", "aliases", "rates", "least", "tools", "uplifts", "limits", "thinks", "factor"})
+_MORE: Final = frozenset({"record", "from", "aliases", "rates", "least", "tools", "uplifts", "limits", "thinks", "uncapped", "factor"})
 
 
 class Statement(NamedTuple):
@@ -39,6 +39,8 @@ class Statement(NamedTuple):
     uplifts: Mapping[str, Decimal] = {}
     limits: Mapping[str, int] = {}
     thinks: bool | None = None
+    is_uncapped: bool = False
+    """A request cannot say how often the model may call the vendor's tools."""
     factor: Decimal = Decimal(1)
     """Everything that these models cost is so many times what it was."""
 
@@ -77,6 +79,7 @@ def _statement(told: dict[str, Any]) -> Statement:
         uplifts=told.get("uplifts", {}),
         limits={name: int(tokens) for name, tokens in told.get("limits", {}).items()},
         thinks=told.get("thinks"),
+        is_uncapped=told.get("uncapped", False),
         factor=Decimal(told.get("factor", 1)),
     )
 

@@ -67,6 +67,10 @@ HAND = [
     ("openai", "gpt-5", Terms(tier="flex"), Usage(input=1_000_000, output=60_000, reasoning=40_000), "1.125"),
     # three searches at 0.01 beside 100,000 x 1.25 and 1,000 x 10
     ("openai", "gpt-5", Terms(tools=("web_search",)), Usage(input=100_000, output=1_000, tool_calls=3), "0.165"),
+    # (20,872 - 9,920) x 1.25 + 9,920 x 0.2 + 4,872 x 2.5, and seven searches at 0.005: as xAI told its client, in `cost_in_usd_ticks`
+    ("xai", "grok-4.3", Terms(tools=("x_search",)), Usage(input=10_952, cache_read=9_920, output=4_872, tool_calls=7), "0.062854"),
+    # two searches at 0.00075 beside 1,000 x 0.3 and 100 x 1.2
+    ("deepseek", "deepseek-flash", Terms(tools=("web_search",)), Usage(input=1_000, output=100, tool_calls=2), "0.00192"),
     # at the step and one token above it: 272,000 x 2.5 + 1,000 x 15; 272,001 x 5 + 1,000 x 22.5
     ("openai", "gpt-5.4", PLAIN, Usage(input=272_000, output=1_000), "0.695"),
     ("openai", "gpt-5.4", PLAIN, Usage(input=272_001, output=1_000), "1.382505"),

@@ -84,6 +84,7 @@ def test_tier_and_place_are_those_that_were_asked_for(protocol, extra, terms):
         (RESPONSES, {"previous_response_id": "resp_1"}, 0, 1, True),
         (RESPONSES, {"prompt": {"id": "pmpt_1"}, "max_tool_calls": 2}, 2, 3, True),
         (CHAT, {"web_search_options": {}, "n": 2}, 2, 1, True),
+        (CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom"}], "enable_search": False}, 0, 1, False),
         (GEMINI, {"tools": [{"googleSearch": {}}]}, GEMINI_CALLS, 1, False),
         (GEMINI, {"tools": [{"google_search": {}}], "generationConfig": {"candidateCount": 2}}, 2 * GEMINI_CALLS, 1, False),
         (GEMINI, {"cachedContent": "cachedContents/x"}, 0, 1, True),
@@ -112,6 +113,12 @@ UNBOUNDED = [
     (RESPONSES, {"tools": [{"type": "mcp"}], "max_tool_calls": 1}, "mcp"),
     (RESPONSES, {"tools": [{"type": "image_generation"}], "max_tool_calls": 1}, "image_generation"),
     (CHAT, {"models": ["dear/model"]}, "models"),
+    (CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "openrouter:web_search"}]}, "openrouter:web_search"),
+    (CHAT, {"tools": [{"type": "browser_search"}]}, "browser_search"),
+    (CHAT, {"tools": [{"type": 5}]}, "tool"),
+    (CHAT, {"enable_search": True}, "enable_search"),
+    (CHAT, {"compound_custom": {"tools": {"enabled_tools": ["web_search"]}}}, "compound_custom"),
+    (MESSAGES, {"tools": [{"type": "openrouter:web_search"}]}, "openrouter:web_search"),
     (CHAT, {"service_tier": 5}, "service_tier"),
     (GEMINI, {"tools": [{"something_new": {}}]}, "something_new"),
 ]
@@ -224,6 +231,17 @@ def test_a_budgeted_call_that_caps_no_tool_is_capped(protocol, extra, sent):
     assert quote.amount_nanousd == stated.amount_nanousd > 0
     assert stated.tool_caps is None
     assert quoted(protocol, budgets=(), **extra)[1].tool_caps is None
+
+
+def test_a_bound_that_the_provider_does_not_heed_is_none():
+    """xAI and DeepSeek search as often as they like; whoever has no budget may let them."""
+    asked = {"tools": [{"type": "web_search"}], "max_tool_calls": 4}
+    heedless = msgspec.structs.replace(ENTRY, uncapped=True)
+    with pytest.raises(BadRequest, match="no upper bound: tools"):
+        quoted(RESPONSES, entry=heedless, **asked)
+    assert quoted(RESPONSES, entry=heedless, tools=[{"type": "function", "name": "f"}])
+    assert quoted(RESPONSES, entry=heedless, budgets=(), **asked)
+    assert quoted(RESPONSES, **asked)
 
 
 def test_a_long_prompt_is_quoted_by_all_of_it():

@@ -39,6 +39,8 @@ class Extras(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """What has no bound at this price; nothing: all of it has one."""
         if self.unbounded_output and price.dearest_output and not price.max_output:
             return self.unbounded_output
+        if price.is_uncapped and (self.terms.tools or self.units.tool_calls):
+            return "tools (this provider lets no request bound how often its own are called)"
         return self.unbounded or (self.unbounded_audio if price.audio_ms else "")
 
 

@@ -118,6 +118,7 @@ class Catalog:
                 max_output=own.max_output or theirs.max_output,
                 context=own.context or theirs.context,
                 thinks=theirs.thinks if own.thinks is None else own.thinks,
+                uncapped=theirs.uncapped,
             )
         return Match(listing=own, version=f"configured-{digest(configured)}:{provider}/{model}", rule="configured")
 

@@ -70,6 +70,8 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     context: Tokens = 0
     thinks: bool | None = None
     """Whether the model may reason without showing it; None: nobody has said so, and it may."""
+    uncapped: bool = False
+    """A request cannot say how often the model may call the provider's tools: it does not heed what bounds them elsewhere."""
 
     def price(self, terms: Terms, version: str, *, is_folded: bool = False) -> Price | None:
         """The price under these terms; None: it is not known. `is_folded`: for usage that does not tell image tokens apart (`_folded`)."""
@@ -91,6 +93,7 @@ class Listing(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
             max_output=self.max_output,
             context=self.context,
             thinks=self.thinks is not False,
+            is_uncapped=self.uncapped,
             steps=tuple(
                 (int(above), Price.of(**of(own | _stated(rates), uplift), **common))
                 for above, rates in sorted(steps.items(), key=lambda each: int(each[0]))

@@ -89,6 +89,17 @@ def _chat_search(asked: Asked, value: Any, _: Members) -> None:
         asked.has_unseen_input = True
 
 
+def _chat_tools(asked: Asked, value: Any, _: Members) -> None:
+    for tool in value or ():
+        if tool.get("type", "function") not in {"function", "custom"}:
+            asked.refuse(f"the tool {tool['type']}", UNCAPPED_TOOL)
+
+
+def _enable_search(asked: Asked, value: Any, _: Members) -> None:
+    if value:
+        asked.refuse("enable_search")
+
+
 def _prediction(asked: Asked, _: Any, members: Members) -> None:
     """The part of a prediction that the answer does not have is paid like output."""
     asked.more_output += len(members["prediction"])
@@ -134,7 +145,8 @@ def _prompt(asked: Asked, value: Any, members: Members) -> None:
         asked.calls, asked.turns = max(asked.calls, most), max(asked.turns, most + 1)
 
 
-RESPONSES_PAID: Final = ("web_search", "file_search", "code_interpreter")
+RESPONSES_PAID: Final = ("web_search", "file_search", "code_interpreter", "code_execution", "x_search")
+"""The last two are xAI's."""
 _RESPONSES_OWN: Final = frozenset(
     {"", "function", "custom", "namespace", "apply_patch", "local_shell", "computer", "computer_use_preview", "tool_search"}
 )
@@ -183,7 +195,7 @@ def _thread(asked: Asked, value: Any, _: Members) -> None:
 THREAD_REFUSED: Final = "thread_unsupported_request"
 """The code by which Anthropic's SDK knows that it must send the whole conversation."""
 _MESSAGES_FREE: Final = ("web_fetch_", "code_execution_", "mcp_toolset", "browser_toolset")
-_MESSAGES_PAID: Final = ("advisor_",)
+_MESSAGES_PAID: Final = ("advisor_", "openrouter:")
 
 
 # Gemini generateContent
@@ -231,6 +243,8 @@ _READERS: Final[Mapping[str, Mapping[str, Reader]]] = {
         "modalities": _harmless,
         "audio": _harmless,
         "prediction": _prediction,
+        "tools": _chat_tools,
+        "enable_search": _enable_search,
     },
     "openai_responses": {
         "service_tier": _OPENAI_TIER,

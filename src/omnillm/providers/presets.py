@@ -35,6 +35,7 @@ PRESETS: Final = (
     Endpoint(
         kind="deepseek",
         protocols=(OPENAI_CHAT,),
+        pinnable=BOTH,
         base_url=Secret("https://api.deepseek.com/v1"),
         version="v1",
         chat_cap_member=MAX_TOKENS,

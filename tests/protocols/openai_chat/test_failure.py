@@ -149,6 +149,16 @@ def test_code_is_a_word_and_the_message_is_cut():
             None,
             90.5,
         ),
+        (
+            {
+                b"x-ratelimit-remaining-tokens-minute": b"0",
+                b"x-ratelimit-reset-tokens-minute": b"12.5",
+                b"x-ratelimit-remaining-requests-day": b"0",
+                b"x-ratelimit-reset-requests-day": b"33011.38",
+            },
+            None,
+            33011.38,
+        ),
         ({b"x-ratelimit-remaining-requests": b"0"}, None, None),
         ({b"retry-after": b"-3"}, "soon", None),
         ({}, None, None),

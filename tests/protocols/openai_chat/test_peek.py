@@ -169,6 +169,13 @@ def test_cache_writes_are_split_by_term():
     assert usage_of({"prompt_tokens": 20, "prompt_tokens_details": details}) == Usage(cache_write_short=5, cache_write_long=15)
 
 
+def test_what_alibaba_writes_to_its_cache_is_told_apart():
+    """As Model Studio spells it, beside a split by term that it has one of."""
+    written = {"cache_creation": {"ephemeral_5m_input_tokens": 1516}, "cache_creation_input_tokens": 1516, "cache_type": "ephemeral"}
+    told = {"prompt_tokens": 1528, "completion_tokens": 21, "total_tokens": 1549, "prompt_tokens_details": {**written, "cached_tokens": 0}}
+    assert usage_of(told) == Usage(input=12, cache_write_short=1516, output=21)
+
+
 def test_what_perplexity_reads_and_thinks_on_the_way_is_counted():
     """Its research tells it beside the totals: citations are input, and every search but the first, which each call pays, is a tool call."""
     told = {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196}

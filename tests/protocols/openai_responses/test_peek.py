@@ -125,6 +125,12 @@ def test_lying_or_missing_usage_is_clamped_or_unknown():
     assert PROTOCOL.peek_reply(reply({"input_tokens": 1, "num_server_side_tools_used": 6})).usage == Usage(input=1, tool_calls=6)
 
 
+def test_what_xai_runs_is_counted_but_for_what_is_not_paid_by_the_call():
+    """Of a remote server's tools only the tokens cost."""
+    told = {"num_server_side_tools_used": 9, "server_side_tool_usage_details": {"web_search_calls": 1, "x_search_calls": 6, "mcp_calls": 2}}
+    assert PROTOCOL.peek_reply(reply({"input_tokens": 1, **told})).usage == Usage(input=1, tool_calls=7)
+
+
 @in_turn("status", ["completed", "incomplete", "queued", "in_progress"])
 def test_finished_or_accepted_response_is_complete(status):
     """A response cut by its cap is a whole answer, and so is the receipt of a background response."""

@@ -39,7 +39,7 @@ _PRICED = frozenset(
 )
 """Members that change the rate, let the provider run further turns, or bring in input that the body does not show."""
 
-_PRICED_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "advisor_", "mcp_toolset", "browser_toolset")
+_PRICED_TOOLS = ("web_search_", "web_fetch_", "code_execution_", "advisor_", "mcp_toolset", "browser_toolset", "openrouter:")
 """Tools that run on the provider's side: paid by the call, or by the further turns that they cause."""
 
 _BILLED_APART = frozenset({"compaction", "advisor_message"})

@@ -5,6 +5,14 @@ from collections.abc import Mapping
 from omnillm.outcome import Headroom
 from omnillm.protocols.hints import duration_s, int_or_none
 
+# OpenAI's buckets, and those that Cerebras and SambaNova count by the minute, the hour and the day.
+_BUCKETS = (
+    b"requests",
+    b"tokens",
+    b"project-tokens",
+    *(what + span for what in (b"requests", b"tokens") for span in (b"-minute", b"-hour", b"-day")),
+)
+
 
 def read_headroom(headers: Mapping[bytes, bytes], wall: float) -> Headroom | None:  # noqa: ARG001 - their resets are durations
     """What the headers say; None when they say nothing of what is left."""
@@ -24,7 +32,7 @@ def exhausted_reset_s(headers: Mapping[bytes, bytes]) -> float | None:
     """Seconds until every bucket that has nothing left is full again; None when none is empty or their resets are unknown."""
     waits = [
         duration_s(headers.get(b"x-ratelimit-reset-" + bucket))
-        for bucket in (b"requests", b"tokens", b"project-tokens")
+        for bucket in _BUCKETS
         if int_or_none(headers.get(b"x-ratelimit-remaining-" + bucket)) == 0
     ]
     return max((wait for wait in waits if wait is not None), default=None)

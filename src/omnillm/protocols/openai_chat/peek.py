@@ -50,9 +50,17 @@ _PRICED = frozenset(
     {
         *("service_tier", "web_search_options", "modalities", "audio", "prediction"),
         *("search_parameters", "plugins", "models", "provider"),  # xAI's and OpenRouter's
+        *("compound_custom", "enable_search"),  # Groq's and Alibaba's
     }
 )
 """Members that change the rate, are paid by the call, or are paid as output."""
+
+_FREE_TOOLS = frozenset({"", "function", "custom"})
+"""Tools that the client runs. Hosts have others, which they run and are paid for by the call."""
+
+
+class _Tool(msgspec.Struct, frozen=True, gc=False):
+    type: str = ""
 
 
 class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +68,7 @@ class _StreamOptions(msgspec.Struct, frozen=True, gc=False):
 
 
 _CHOICES = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=1, le=128)] | None)
+_TOOLS = msgspec.json.Decoder(list[_Tool] | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _REPLY = msgspec.json.Decoder(Reply)
 _SPOKEN = msgspec.json.Decoder(Spoken)
@@ -83,8 +92,20 @@ def peek_request(members: Members) -> RequestPeek:
         output_cap=cap,
         n=(read(members, "n", _CHOICES, "an integer from 1 to 128") or 1) if "n" in members else 1,
         wants_usage=not is_stream or _includes_usage(members),
-        price_members=() if _PRICED.isdisjoint(members) else tuple(name for name in members if name in _PRICED),
+        price_members=_price_members(members),
     )
+
+
+def _price_members(members: Members) -> tuple[str, ...]:
+    names = () if _PRICED.isdisjoint(members) else tuple(name for name in members if name in _PRICED)
+    return (*names, "tools") if "tools" in members and not _are_free(members["tools"]) else names
+
+
+def _are_free(tools: msgspec.Raw) -> bool:
+    try:
+        return all(tool.type in _FREE_TOOLS for tool in _TOOLS.decode(tools) or ())
+    except UNREADABLE:
+        return False
 
 
 def _includes_usage(members: Members) -> bool:

@@ -119,7 +119,10 @@ def usage_of_response(response: Response) -> Usage | None:
     for item in response.output or ():
         calls += item.type in _PAID_CALLS
         images += item.type == "image_generation_call"
-    return usage_of(reported, tool_calls=max(calls, reported.num_server_side_tools_used or 0), images=images)
+    if (used := reported.num_server_side_tools_used) is not None:  # it also counts those that are not billed apart
+        told = reported.server_side_tool_usage_details
+        calls = max(calls, used - ((told.mcp_calls or 0) if told else 0))
+    return usage_of(reported, tool_calls=calls, images=images)
 
 
 def weigh(members: Members) -> tuple[int, Weight]:

@@ -15,6 +15,12 @@ _RENAMED = {
 }
 
 
+class ServerToolCalls(msgspec.Struct, frozen=True, gc=False):
+    """xAI's: of all kinds but this one each call is paid."""
+
+    mcp_calls: Count | None = None
+
+
 class ResponsesUsage(ChatUsage, frozen=True, gc=False, rename=_RENAMED):
     """The same counts as in a chat, by other names; a renamed field must be declared where it is renamed."""
 
@@ -23,7 +29,8 @@ class ResponsesUsage(ChatUsage, frozen=True, gc=False, rename=_RENAMED):
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
     num_server_side_tools_used: Count | None = None
-    """xAI."""
+    """xAI; so is the next."""
+    server_side_tool_usage_details: ServerToolCalls | None = None
 
 
 class OutputItem(msgspec.Struct, frozen=True, gc=False):
