@@ -14,7 +14,7 @@ PRESETS = {
     "fireworks": ("https://api.fireworks.ai", BOTH),
     "openrouter": ("https://openrouter.ai", CHAT),
     "xai": ("https://api.x.ai", BOTH),
-    "perplexity": ("https://api.perplexity.ai", CHAT),
+    "perplexity": ("https://api.perplexity.ai", ("openai_responses",)),
     "cerebras": ("https://api.cerebras.ai", CHAT),
     "ollama": ("http://127.0.0.1:11434", CHAT),
     "vllm": ("http://127.0.0.1:8000", CHAT),

@@ -33,7 +33,7 @@ def target(kind, base_url, protocol, operation="generate", *, model="m", is_stre
         ("groq", "openai_chat", "generate", False, "/openai/v1/chat/completions"),
         ("fireworks", "openai_responses", "generate", False, "/inference/v1/responses"),
         ("openrouter", "openai_chat", "generate", True, "/api/v1/chat/completions"),
-        ("perplexity", "openai_chat", "generate", False, "/chat/completions"),
+        ("perplexity", "openai_responses", "generate", False, "/v1/responses"),
         ("ollama", "openai_chat", "generate", False, "/v1/chat/completions"),
     ],
 )

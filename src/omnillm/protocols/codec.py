@@ -47,6 +47,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Chat: the host is OpenAI's own, and refuses members that it does not know."""
     has_web_search: bool = False
     """Chat: one of OpenAI's search models, which alone take web_search_options."""
+    knows_all_members: bool = True
+    """Responses: False on hosts that refuse members of OpenAI's which they do not know."""
     can_stop_thinking: bool = True
     """The model can be told not to reason. False: what asks for it is left out, because the model would refuse the call."""
     thinks_in_levels: bool = True

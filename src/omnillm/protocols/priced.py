@@ -145,8 +145,11 @@ def _prompt(asked: Asked, value: Any, members: Members) -> None:
         asked.calls, asked.turns = max(asked.calls, most), max(asked.turns, most + 1)
 
 
-RESPONSES_PAID: Final = ("web_search", "file_search", "code_interpreter", "code_execution", "x_search")
-"""The last two are xAI's."""
+RESPONSES_PAID: Final = (
+    *("web_search", "file_search", "code_interpreter"),
+    *("code_execution", "x_search"),  # xAI's
+    *("fetch_url", "image_search", "people_search", "finance_search", "sandbox"),  # Perplexity's
+)
 _RESPONSES_OWN: Final = frozenset(
     {"", "function", "custom", "namespace", "apply_patch", "local_shell", "computer", "computer_use_preview", "tool_search"}
 )

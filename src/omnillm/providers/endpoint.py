@@ -88,6 +88,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """The role of instructions in chat, where a body is translated for it."""
     content: str = "parts"
     """parts, or string: where a body is translated for it, a message's content is one string."""
+    is_narrow: bool = False
+    """It refuses members of a Responses body that it does not know: they are not written for it."""
     paths: Mapping[tuple[str, str], str] = {}
     """Paths that differ from `PATHS`."""
     has_sessions: bool = False

@@ -1,7 +1,7 @@
 """OpenAI-compatible hosts that many use, as data: where they are, what they speak, and where they differ from OpenAI.
 
 The sources are each host's own reference and what it answers to a body that OpenAI takes: Mistral refuses what it does not know (422
-`extra_forbidden`), DeepSeek the role `developer` (400), Perplexity has no `/v1`, and a local server needs no key.
+`extra_forbidden`), and so does Perplexity (400), DeepSeek the role `developer` (400), and a local server needs no key.
 """
 
 from typing import Final
@@ -79,12 +79,10 @@ PRESETS: Final = (
     ),
     Endpoint(
         kind="perplexity",
-        protocols=(OPENAI_CHAT,),
-        base_url=Secret("https://api.perplexity.ai/"),
-        version="",
-        chat_cap_member=MAX_TOKENS,
-        has_one_cap=True,
-        refused=("stream_options",),  # every chunk tells the usage so far
+        protocols=(OPENAI_RESPONSES,),  # its Agent API; chat/completions is refused with 403 since 2026-09-27
+        base_url=Secret("https://api.perplexity.ai/v1"),
+        version="v1",
+        is_narrow=True,
     ),
     Endpoint(
         kind="cerebras",

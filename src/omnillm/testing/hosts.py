@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -11,6 +12,7 @@ from omnillm.testing.delivery import Reply
 from omnillm.testing.replies.speaker import Asked, Json, Malformed
 
 CHAT: Final = "openai_chat"
+RESPONSES: Final = "openai_responses"
 EXTRA: Final = "extra_forbidden"
 SSE: Final = b"data: "
 
@@ -31,11 +33,6 @@ def _xai(usage: Json) -> Json:
     return usage | {"completion_tokens": usage["completion_tokens"] - reasoning, "num_sources_used": 0}
 
 
-def _perplexity(usage: Json) -> Json:
-    told = {name: usage[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    return told | {"search_context_size": "low", "cost": {"input_tokens_cost": 0.0, "output_tokens_cost": 0.0, "total_cost": 0.0}}
-
-
 def _openrouter(usage: Json) -> Json:
     return usage | {"cost": 0.00014, "is_byok": False}
 
@@ -47,6 +44,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     """What stands before an operation's path."""
     refused: frozenset[str] = frozenset()
     """Members of a chat body."""
+    is_agent: bool = False
+    """Perplexity's: it has no chat, and takes of a Responses body what `_judge_agent` knows."""
     refusal_status: int = 400
     roles: frozenset[str] = frozenset({"system", "user", "assistant", "tool"})
     """Of messages; none: all are."""
@@ -77,6 +76,11 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
     def take(self, protocol: str, raw: bytes, asked: Asked) -> Asked:
         """What a chat asks of this host. Raises Malformed."""
+        if self.is_agent:
+            if protocol != RESPONSES:
+                raise Malformed("Sonar is now the Agent API. Use /v1/responses instead of /chat/completions.")
+            _judge_agent(msgspec.json.decode(raw))
+            return asked
         if self is ITSELF or protocol != CHAT:
             return asked
         self._judge(msgspec.json.decode(raw))
@@ -112,6 +116,35 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
             reply.pieces[0].raw = self.comment + reply.pieces[0].raw
 
 
+def _judge_agent(body: Json) -> None:
+    _know(body, AGENT_MEMBERS)
+    _know(body.get("reasoning") or {}, {"effort"})
+    for item in body["input"] if isinstance(body["input"], list) else ():
+        _know(item, AGENT_ITEMS[item.get("type", "message")])
+        for part in item["content"] if isinstance(item.get("content"), list) else ():
+            _know(part, {"type", "text", "image_url"})
+            if part["type"] not in {"input_text", "input_image"}:
+                raise Malformed(f"invalid request body: unknown type {part['type']}", EXTRA)
+
+
+def _know(told: Json, known: AbstractSet[str]) -> None:
+    for name in told:
+        if name not in known:
+            raise Malformed(f'invalid request body: json: unknown field "{name}"', EXTRA)
+
+
+AGENT_MEMBERS: Final = frozenset(
+    {
+        *("model", "models", "preset", "input", "instructions", "language_preference", "max_output_tokens", "max_steps"),
+        *("temperature", "top_p", "stream", "stream_options", "reasoning", "response_format", "tools", "tool_choice"),
+        *("max_tool_calls", "parallel_tool_calls", "previous_response_id", "background", "metadata", "store", "truncation", "skills"),
+    }
+)
+AGENT_ITEMS: Final[Mapping[str, AbstractSet[str]]] = {
+    "message": {"type", "role", "content"},
+    "function_call": {"type", "call_id", "name", "arguments", "thought_signature"},
+    "function_call_output": {"type", "call_id", "name", "output", "thought_signature"},
+}
 ITSELF: Final = Host()
 """OpenAI, Anthropic and Google, each as it is."""
 OPENAI_ONLY: Final = frozenset({"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity", "store", "metadata"})
@@ -138,7 +171,7 @@ HOSTS: Final[Mapping[str, Host]] = {
     "fireworks": Host(root="/inference/v1", refused=OPENAI_ONLY),
     "openrouter": Host(root="/api/v1", usage=_openrouter, comment=b": OPENROUTER PROCESSING\n\n", refused=OPENAI_ONLY),
     "xai": Host(refused=OPENAI_ONLY | {"logit_bias"}, usage=_xai),
-    "perplexity": Host(root="", refused=OPENAI_ONLY | ONE_CAP | {"stream_options"}, always_tells_usage=True, usage=_perplexity),
+    "perplexity": Host(is_agent=True),
     "cerebras": Host(refused=OPENAI_ONLY | {"frequency_penalty", "presence_penalty", "logit_bias"}, takes_parts=False),
     "ollama": Host(refused=ONE_CAP, nobody="keyless"),
     "vllm": Host(nobody="keyless", refused=frozenset({"prompt_cache_retention"})),

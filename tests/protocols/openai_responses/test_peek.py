@@ -131,6 +131,13 @@ def test_what_xai_runs_is_counted_but_for_what_is_not_paid_by_the_call():
     assert PROTOCOL.peek_reply(reply({"input_tokens": 1, **told})).usage == Usage(input=1, tool_calls=7)
 
 
+def test_what_perplexity_runs_is_counted_by_tool():
+    """As its Agent API tells it."""
+    told = {"search_web": {"invocation": 3, "cost_usd": 0.0075}, "fetch_url": {"invocation": 1}}
+    usage = {"input_tokens": 4000, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 300, "tool_calls_details": told}
+    assert PROTOCOL.peek_reply(reply(usage)).usage == Usage(input=4000, output=300, tool_calls=4)
+
+
 @in_turn("status", ["completed", "incomplete", "queued", "in_progress"])
 def test_finished_or_accepted_response_is_complete(status):
     """A response cut by its cap is a whole answer, and so is the receipt of a background response."""

@@ -28,7 +28,10 @@ _TELLING_WORDS = {
     ),
     Verdict.KEY_DEAD: "invalid_api_key account_deactivated invalid_authentication_error authentication_error",
     Verdict.DENIED: "permission_error permission_denied unsupported_country_region_territory",
-    Verdict.NOT_FOUND: "model_not_found not_found_error deploymentnotfound",
+    Verdict.NOT_FOUND: (
+        "model_not_found not_found_error deploymentnotfound "
+        "chat_completions_not_available agent_api_migration_required"  # Perplexity's, under a 403: whatever the key
+    ),
     Verdict.CALLER_FAULT: (
         "context_length_exceeded string_above_max_length content_filter content_policy_violation content_policy "
         "responsibleaipolicyviolation invalid_prompt bio_policy misalignment_policy_violation data_residency_mismatch "

@@ -11,6 +11,7 @@ from omnillm.protocols.loss import Losses
 from omnillm.protocols.openai_responses.emit_input import InputWriter
 from omnillm.protocols.openai_responses.emit_tools import write_tools
 from omnillm.protocols.openai_responses.namespaces import spaces_of
+from omnillm.protocols.openai_responses.narrow import narrow
 from omnillm.protocols.openai_responses.parse_request import LOGPROBS
 from omnillm.protocols.openai_responses.place import Place
 from omnillm.protocols.openai_responses.prompt_cache import with_breakpoint, write_policy
@@ -47,7 +48,7 @@ def emit_request(request: LlmRequest, dialect: Dialect, losses: Losses) -> dict[
     if request.is_stream:
         body["stream"] = True
     write_settings(request, body, place)
-    return body
+    return body if dialect.knows_all_members else narrow(body, losses)
 
 
 def write_settings(request: LlmRequest, body: dict[str, Any], place: Place) -> None:

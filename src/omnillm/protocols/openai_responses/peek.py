@@ -41,7 +41,10 @@ _NOT_READ = frozenset(
 """Members that configure: the model never reads them."""
 
 _PRICED = frozenset(
-    {"service_tier", "previous_response_id", "conversation", "prompt", "background", "access_programs", "context_management", "image"}
+    {
+        *("service_tier", "previous_response_id", "conversation", "prompt", "background", "access_programs", "context_management", "image"),
+        *("models", "preset", "skills"),  # Perplexity's
+    }
 )
 """Members that change the rate, or bring in input that the body does not show."""
 
@@ -122,6 +125,8 @@ def usage_of_response(response: Response) -> Usage | None:
     if (used := reported.num_server_side_tools_used) is not None:  # it also counts those that are not billed apart
         told = reported.server_side_tool_usage_details
         calls = max(calls, used - ((told.mcp_calls or 0) if told else 0))
+    if reported.tool_calls_details:
+        calls = max(calls, sum(told.invocation or 0 for told in reported.tool_calls_details.values()))
     return usage_of(reported, tool_calls=calls, images=images)
 
 

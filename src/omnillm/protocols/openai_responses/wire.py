@@ -21,6 +21,12 @@ class ServerToolCalls(msgspec.Struct, frozen=True, gc=False):
     mcp_calls: Count | None = None
 
 
+class Invocations(msgspec.Struct, frozen=True, gc=False):
+    """Perplexity's, of one of its tools."""
+
+    invocation: Count | None = None
+
+
 class ResponsesUsage(ChatUsage, frozen=True, gc=False, rename=_RENAMED):
     """The same counts as in a chat, by other names; a renamed field must be declared where it is renamed."""
 
@@ -31,6 +37,7 @@ class ResponsesUsage(ChatUsage, frozen=True, gc=False, rename=_RENAMED):
     num_server_side_tools_used: Count | None = None
     """xAI; so is the next."""
     server_side_tool_usage_details: ServerToolCalls | None = None
+    tool_calls_details: dict[str, Invocations] | None = None
 
 
 class OutputItem(msgspec.Struct, frozen=True, gc=False):
