@@ -91,7 +91,6 @@ PRESETS: Final = (
         version="v1",
         chat_cap_member=MAX_COMPLETION_TOKENS,
         asks_usage=True,
-        content="string",
     ),
     Endpoint(
         kind="ollama",

@@ -172,7 +172,7 @@ HOSTS: Final[Mapping[str, Host]] = {
     "openrouter": Host(root="/api/v1", usage=_openrouter, comment=b": OPENROUTER PROCESSING\n\n", refused=OPENAI_ONLY),
     "xai": Host(refused=OPENAI_ONLY | {"logit_bias"}, usage=_xai),
     "perplexity": Host(is_agent=True),
-    "cerebras": Host(refused=OPENAI_ONLY | {"frequency_penalty", "presence_penalty", "logit_bias"}, takes_parts=False),
+    "cerebras": Host(refused=OPENAI_ONLY | {"frequency_penalty", "presence_penalty", "logit_bias"}),
     "ollama": Host(refused=ONE_CAP, nobody="keyless"),
     "vllm": Host(nobody="keyless", refused=frozenset({"prompt_cache_retention"})),
     "lm_studio": Host(refused=ONE_CAP, nobody="keyless"),
