@@ -6,6 +6,7 @@ import pytest
 from tests.admission.desk import Desk, budget, caller
 
 from omnillm.admission.asks import Refusal, Ticket, Wait
+from omnillm.admission.tickets import MOST_RETIRED
 
 
 def money_desk(limit=1000, **terms):
@@ -261,10 +262,10 @@ def test_a_thousand_asks_with_money_for_exactly_k_get_exactly_k_tickets(seed):
     assert all(isinstance(answer, Refusal) for answer in desk.served.values())
 
 
-def test_an_unknown_budget_is_a_defect_of_the_caller():
-    """Never silently unlimited."""
-    with pytest.raises(KeyError):
-        Desk().admit(1, budgets=("nobody",))
+def test_a_budget_that_is_not_there_has_nothing_to_spend():
+    """Never silently unlimited, and no defect: who names it may have come long ago, by a key that was revoked since."""
+    refused = Desk().admit(1, budgets=("nobody",))
+    assert (refused.code, refused.scope, refused.limit) == ("budget_exceeded", "nobody", 0)
 
 
 # -- extend
@@ -418,8 +419,23 @@ def test_a_retired_budget_binds_the_calls_that_know_it():
     """It is shown no more, but holds to the end, also over another configuration."""
     desk = enrolled(limit=1000)
     case = desk.ticket(caller="new", budgets=("key:new",), amount=600)
-    desk.controller.retire("key:new")
+    desk.controller.retire("new", "key:new")
     assert desk.controller.budgets() == []
     desk.configure()
     assert desk.controller.extend(case, 600, desk.now) is not None
     assert desk.controller.extend(case, 400, desk.now) is None
+
+
+def test_who_was_retired_is_forgotten_in_time():
+    """Keys that are made and revoked for weeks leave nothing behind, but for the latest: a call that waits may name one of them."""
+    desk = Desk(callers=(caller(rpm=2),))
+    for number in range(MOST_RETIRED + 100):
+        name = f"key-{number}"
+        desk.controller.enrol(caller(name, rpm=1), budget(f"key:{name}", limit=1000))
+        desk.controller.renew(f"key:{name}", "total", 0, 0.0)
+        desk.controller.retire(name, f"key:{name}")
+    tickets = desk.controller._tickets
+    assert (len(tickets.budgets), len(tickets._callers), len(tickets._retired)) == (MOST_RETIRED, MOST_RETIRED + 1, MOST_RETIRED)
+    assert desk.admit(1, caller="key-99", budgets=("key:key-99",)).code == "budget_exceeded"
+    desk.ticket(caller="key-100", budgets=("key:key-100",), amount=1)
+    assert desk.admit(caller="key-100").code == "requests_limit"

@@ -297,9 +297,8 @@ class World:
 
     def retire(self, name):
         """It is revoked: it asks no more, and its open calls go on."""
-        _, budget = self.enrolled.pop(name)
-        if budget is not None:
-            self.controller.retire(budget.name)
+        self.enrolled.pop(name)
+        self.controller.retire(name, f"key:{name}")
         assert f"key:{name}" not in {each.name for each in self.controller.budgets()}
 
     def budgets_of(self, name):

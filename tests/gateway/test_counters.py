@@ -4,6 +4,8 @@ from msgspec.structs import replace
 from tests.server.test_call_log import ROW
 
 from omnillm.gateway.counters import BUCKETS_MS, MAX_SERIES, Counters, Counts, Series
+from omnillm.protocols.loss import LossReason, long_form
+from omnillm.testing.rows import attempt_row
 from omnillm.usage import Usage
 
 
@@ -28,6 +30,20 @@ def test_outcomes_of_a_providers_choice_do_not_fill_the_memory() -> None:
     assert len(counters.series) == 2 * MAX_SERIES + 1
     assert counters.series["openai_chat", "openai", "other", "other"].counts.calls == 51
     assert sum(series.counts.calls for series in counters.series.values()) == 2 * MAX_SERIES + 51
+
+
+def test_keys_that_come_and_go_do_not_fill_the_memory() -> None:
+    """A process that runs for months sees many configurations: failures and losses of ever new names are counted together in the end."""
+    counters, failed = Counters(), replace(attempt_row(1), verdict="timeout")
+    loss = long_form((LossReason(kind="dropped", path="seed", detail=""),))
+    for number in range(MAX_SERIES + 50):
+        counters.count_failures([replace(failed, key=f"key-{number}")])
+        counters.observe([replace(ROW, provider=f"provider-{number}", loss=loss)])
+    counters.count_failures([replace(failed, key="key-7")])
+    assert counters.failures["other", "other", "timeout"] == 50
+    assert counters.failures["openai", "key-7", "timeout"] == 2
+    assert counters.losses["openai_chat", "other", "dropped"] == 50
+    assert len(counters.failures) == len(counters.losses) == MAX_SERIES + 1
 
 
 def test_a_duration_is_in_the_first_bucket_that_holds_it() -> None:

@@ -175,9 +175,13 @@ class AdmissionController:
         self._tickets.enrol(caller, budget)
         self._asks.stir()
 
-    def retire(self, budget: str) -> None:
-        """A budget is given up: it is no longer shown, and binds only the calls that draw on it already."""
+    def suspend(self, budget: str) -> None:
+        """A budget that nobody new draws on for now is no longer shown. It binds the calls that know it to their end."""
         self._tickets.listed -= {budget}
+
+    def retire(self, caller: str, budget: str) -> None:
+        """As `suspend`, for good: who was enrolled comes back no more, nor does its own budget, if there was one. Forgotten in time."""
+        self._tickets.retire(caller, budget)
 
     def revive(self, provider: str, label: str, now: float) -> bool:  # noqa: ARG002  every verb takes the time
         """An administrator says that a key is well. False: there is none of that name. Waiters are served by the next tick."""

@@ -1,6 +1,7 @@
 """Admission: the caller's limits and the money of one attempt, all or nothing."""
 
 from math import inf
+from typing import Final
 
 from omnillm.admission.asks import Ask, BudgetConfigured, CallerConfigured, Refusal, Ticket
 from omnillm.admission.callers import Caller
@@ -8,6 +9,8 @@ from omnillm.admission.case import Case
 from omnillm.limits.budget import Budget, Period, Standing
 
 HELD_RETRY_S = 1.0
+MOST_RETIRED: Final = 1024
+"""Callers that were retired and are remembered. Of an older one no call can still be on its way in, or wait."""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -21,7 +24,9 @@ class Tickets:
         self._callers: dict[str, Caller] = {}
         self.budgets: dict[str, Budget] = {}
         self.listed: frozenset[str] = frozenset()
-        """Budgets that are configured, and shown. Others stay until the process ends, for the calls that still draw on them."""
+        """Budgets that are configured, and shown. One that no longer is stays for the calls that know it, and should it come back."""
+        self._retired: dict[str, str] = {}
+        """Callers that come back no more, the oldest first, each with the name that a budget of its own has."""
         self._current: dict[tuple[str, ...], tuple[tuple[Period, ...], Pairs]] = {}
         """By an ask's budgets: their current periods, and those as (budget, period id)."""
 
@@ -41,6 +46,16 @@ class Tickets:
         caller = self._callers.setdefault(configured.name, Caller(configured))
         caller.configure(configured)
         self._set((budget,) if budget is not None else ())
+
+    def retire(self, caller: str, budget: str) -> None:
+        """Neither comes back, if there are such. Both bind the calls that know them, until many others were retired."""
+        self.listed -= {budget}
+        self._retired[caller] = budget
+        if len(self._retired) > MOST_RETIRED:
+            oldest = next(iter(self._retired))
+            self._callers.pop(oldest, None)
+            self.budgets.pop(self._retired.pop(oldest), None)
+            self._current.clear()
 
     def _set(self, budgets: tuple[BudgetConfigured, ...]) -> None:
         for terms in budgets:
@@ -69,7 +84,7 @@ class Tickets:
     def admit(self, ask: Ask, now: float) -> Ticket | Refusal | float:
         """Opens a case, or says why not; inf: it is worth waiting for money that is only held. A case that is open keeps its ticket.
 
-        A caller that is not configured has no limits; a budget that never was is a KeyError.
+        A caller that is not configured has no limits; a budget that is not there has nothing to spend.
         """
         before = self._cases.get(ask.case_id)
         if before is not None and not before.is_settled:
@@ -104,7 +119,8 @@ class Tickets:
 
     def _look_up(self, budgets: tuple[str, ...]) -> tuple[tuple[Period, ...], Pairs]:
         """A budget that is named twice counts once."""
-        periods = tuple(self.budgets[name].current for name in dict.fromkeys(budgets))
+        known = self.budgets
+        periods = tuple((known.get(name) or Budget(name, 0, is_hard=True)).current for name in dict.fromkeys(budgets))
         found = self._current[budgets] = (periods, tuple(period.pair for period in periods))
         return found
 

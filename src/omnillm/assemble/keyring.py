@@ -119,10 +119,13 @@ class Keyring:
                     del self.callers[old]
         self._stored[key.name] = key
         problems = problems_of(key, self._program.settings)
-        if key.revoked_wall_ms or problems:
-            self._program.retire(key.name)
+        if problems:
+            self._program.suspend(key.name)
             for problem in problems:
                 log.warning("not in force here: %s", problem)
+            return
+        if key.revoked_wall_ms:
+            self._program.retire(key.name)
             return
         if before is None or terms_of(before) != terms_of(key):
             self._program.enrol(terms_of(key))

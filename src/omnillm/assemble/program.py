@@ -246,15 +246,23 @@ class Program:
         self._enrolled[key.name] = key
         self.controller.enrol(configured.caller(key), configured.budget(key))
         if key.budget is not None:
-            self.alerts.configure({configured.own_budget(key.name): key.budget.warn_permille})
+            self.alerts.add(configured.own_budget(key.name), key.budget.warn_permille)
             self.calendar.add(scheduled(configured.own_budget(key.name), key.budget), self.clock.wall())
 
-    def retire(self, name: str) -> None:
-        """An enrolled key makes no more calls. Its limits still bind those under way."""
+    def suspend(self, name: str) -> None:
+        """An enrolled key that makes no calls for now; its limits bind those under way, and it finds them when it comes back."""
         key = self._enrolled.pop(name, None)
         if key is not None and key.budget is not None:
-            self.controller.retire(configured.own_budget(name))
+            self.controller.suspend(configured.own_budget(name))
             self.calendar.remove(configured.own_budget(name))
+
+    def retire(self, name: str) -> None:
+        """As `suspend`, of a key that comes back no more: nothing of it is kept for longer than a call may need it."""
+        budget = configured.own_budget(name)
+        self._enrolled.pop(name, None)
+        self.controller.retire(name, budget)
+        self.calendar.forget(budget)
+        self.alerts.remove(budget)
 
     def interrupt(self) -> None:
         """Tell what is under way, except live sessions, `shutting_down` where it waits. It settles in the next turns of the loop."""

@@ -33,8 +33,19 @@ class BudgetAlerts:
         self._told: dict[str, int] = {}
 
     def configure(self, thresholds: Mapping[str, tuple[int, ...]]) -> None:
-        """Set the thresholds of budgets by name; others have the default."""
+        """Follow a changed configuration: these are the budgets, each with its thresholds."""
+        for name in self._thresholds.keys() - thresholds.keys():
+            self.remove(name)
         self._thresholds.update(thresholds)
+
+    def add(self, name: str, thresholds: tuple[int, ...]) -> None:
+        """One budget more, or other thresholds for one."""
+        self._thresholds[name] = thresholds
+
+    def remove(self, name: str) -> None:
+        """It is told of no more."""
+        for known in (self._thresholds, self._periods, self._told, self.reached):
+            known.pop(name, None)
 
     def update(self, budgets: Iterable[BudgetSnapshot]) -> list[Alert]:
         """Return what is new since the last look."""

@@ -62,8 +62,13 @@ class BudgetCalendar:
         self._follow(scheduled, wall)
 
     def remove(self, name: str) -> None:
-        """No new period of this budget begins."""
+        """It begins no new period, unless it comes back."""
         self._scheduled.pop(name, None)
+
+    def forget(self, name: str) -> None:
+        """It comes back no more."""
+        for known in (self._scheduled, self._kinds, self._current, self._closed, self._settled):
+            known.pop(name, None)
 
     def roll(self, wall: float) -> None:
         """Renew every budget whose period is over. A clock that steps back never brings a period back."""

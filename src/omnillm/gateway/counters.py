@@ -14,7 +14,10 @@ from omnillm.records import AttemptRow, RequestRow
 
 BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
 MAX_SERIES = 2_000
-"""Models may be asked for by pattern, so their names are the callers' to choose: above this many series they are counted as "other"."""
+"""Models may be asked for by pattern, so their names are the callers' to choose: above this many series they are counted as "other".
+
+So are providers and keys: those that a configuration names no more are counted on, and there may be many configurations in a process's life.
+"""
 OTHER: Final = "other"
 
 Labels = tuple[str, str, str, str]
@@ -122,6 +125,8 @@ class Counters:
         for attempt in attempts:
             if attempt.verdict != Verdict.SUCCESS:
                 labels = (attempt.provider, attempt.key, attempt.verdict)
+                if labels not in self.failures and len(self.failures) >= MAX_SERIES:
+                    labels = (OTHER, OTHER, attempt.verdict)
                 self.failures[labels] = self.failures.get(labels, 0) + 1
 
     def observe(self, rows: Iterable[RequestRow]) -> None:
@@ -161,6 +166,8 @@ class Counters:
     def _lose(self, row: RequestRow) -> None:
         for kind in kinds_in(row.loss):
             key = (row.protocol, row.provider, kind)
+            if key not in self.losses and len(self.losses) >= MAX_SERIES:
+                key = (row.protocol, OTHER, kind)
             self.losses[key] = self.losses.get(key, 0) + 1
 
     def refuse(self, code: str, calls: int = 1) -> None:

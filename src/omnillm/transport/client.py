@@ -129,6 +129,8 @@ class HttpClient:
             await asyncio.wait(gone, timeout=FAREWELL_S)
 
     def _open_pool(self, origin: Origin) -> Pool:
+        """Those of origins that are not asked any more go: there may be many configurations in a process's life."""
+        self._pools = {known: pool for known, pool in self._pools.items() if not pool.is_unused}
         proxy = self._connector.proxy(origin) if origin.scheme == "http" else None
         pool = self._pools[origin] = Pool(deadlines=self._deadlines, limits=self._limits, proxy=proxy)
         return pool
@@ -148,7 +150,7 @@ class HttpClient:
             connection.close()
             self._check_open()
             raise NotSent("The new connection to the provider is closed already.")
-        pool.join(connection)
+        pool.join(connection, self._clock.now())
         return connection
 
     def _check_open(self) -> None:

@@ -42,12 +42,14 @@ class Connection(asyncio.Protocol):
     # fmt: off
     __slots__ = (
         "_burst", "_clock", "_idle_s", "_is_busy", "_is_lingering", "_is_patient", "_is_paused", "_is_reused", "_limits", "_loop",
-        "_owner", "_sending", "_sink", "_total_due", "_transport", "_unread", "_waiter", "due", "fault", "reader", "seen_at",
+        "_owner", "_sending", "_sink", "_total_due", "_transport", "_unread", "_waiter", "due", "fault", "old_at", "reader", "seen_at",
     )
     # fmt: on
 
     def __init__(self, owner: Owner, *, clock: Clock, limits: TransportLimits, burst: Burst) -> None:
         self.due = NEVER
+        self.old_at = NEVER
+        """When it is not to be used any more, however busy it is."""
         self.reader = ReplyReader(limits)
         self.fault: Exception | None = None
         self.seen_at = 0.0
@@ -153,7 +155,8 @@ class Connection(asyncio.Protocol):
             self.close()
         elif not self._transport.is_closing():
             self._is_reused = True
-            self.due = self.seen_at + self._limits.keepalive_expiry_s
+            due, old_at = self.seen_at + self._limits.keepalive_expiry_s, self.old_at
+            self.due = due if due < old_at else old_at
             self._owner.keep(self)
 
     def fail(self, fault: Exception) -> None:

@@ -14,6 +14,8 @@ class TransportLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     max_inflate_ratio: int = 200
     keepalive_expiry_s: float = 15.0
     """Shorter than what servers keep idle connections for, so that a reused one is seldom a dead one."""
+    longest_life_s: float = 900.0
+    """Of a connection that is never idle for long: then a new one is made, to whichever address the name has by now."""
     max_idle: int = 1024
     max_open: int | None = None
 

@@ -63,7 +63,9 @@ class Names:
     def _note(self, name: tuple[str, int], found: Found) -> None:
         del self._pending[name]
         if not found.cancelled() and found.exception() is None:
-            self._known[name] = self._clock.now(), found.result()
+            now = self._clock.now()
+            self._known = {each: known for each, known in self._known.items() if now - known[0] <= STAND_IN_S}
+            self._known[name] = now, found.result()
 
 
 def _ask(loop: asyncio.AbstractEventLoop, pending: Found, name: tuple[str, int]) -> None:

@@ -1,16 +1,21 @@
 """The connections to one origin."""
 
+from typing import Final
+
 from omnillm.errors import NotSent, shutting_down
 from omnillm.transport.connection import Connection
 from omnillm.transport.limits import TransportLimits
 from omnillm.transport.proxy import Proxy
 from omnillm.transport.timeouts import Deadlines
 
+LIVES: Final = 64
+"""Connections that were made together do not end together: the longest of so many lives is a third longer than the shortest."""
+
 
 class Pool:
     """The open connections of one origin. Of the idle ones the last used is taken first, so that the others grow old and are closed."""
 
-    __slots__ = ("_connecting", "_deadlines", "_idle", "_leaving", "_limits", "_open", "proxy")
+    __slots__ = ("_connecting", "_deadlines", "_idle", "_joined", "_leaving", "_limits", "_open", "proxy")
 
     def __init__(self, *, deadlines: Deadlines, limits: TransportLimits, proxy: Proxy | None) -> None:
         self.proxy = proxy
@@ -21,10 +26,16 @@ class Pool:
         self._open: set[Connection] = set()
         self._leaving: set[Connection] = set()
         self._connecting = 0
+        self._joined = 0
 
     @property
     def idle_count(self) -> int:
         return len(self._idle)
+
+    @property
+    def is_unused(self) -> bool:
+        """Nothing is lost when it is forgotten."""
+        return not (self._open or self._leaving or self._connecting)
 
     def take(self, now: float) -> Connection | None:
         """Give out an idle connection that is neither too old nor closed; those are closed on the way."""
@@ -45,7 +56,9 @@ class Pool:
     def unreserve(self) -> None:
         self._connecting -= 1
 
-    def join(self, connection: Connection) -> None:
+    def join(self, connection: Connection, now: float) -> None:
+        self._joined += 1
+        connection.old_at = now + self._limits.longest_life_s * (1 - self._joined % LIVES / LIVES / 4)
         self._open.add(connection)
         self._deadlines.add(connection)
 
