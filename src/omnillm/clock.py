@@ -5,7 +5,7 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> float:
-        """Monotonic seconds: for durations, windows, deadlines. Its zero means nothing."""
+        """Monotonic seconds, those in which the machine slept too: for durations, windows, deadlines. Its zero means nothing."""
         ...
 
     def wall(self) -> float:

@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Mapping
 from io import BufferedWriter
@@ -16,7 +17,7 @@ from omnillm.assemble.memory import keep_freed_memory, quieten_collector
 from omnillm.assemble.parts import make_caller, make_upstreams, open_store
 from omnillm.assemble.program import Program
 from omnillm.assemble.system import system_dice
-from omnillm.assemble.tls import make_server_tls, make_trust
+from omnillm.assemble.tls import make_server_tls, make_trust, renew
 from omnillm.clock import Clock
 from omnillm.config import configured
 from omnillm.config.settings import Settings
@@ -67,6 +68,7 @@ class Service:
         self.server = Server(drain_s=settings.server.drain_s, reload=self.reload, interrupt=self.program.interrupt)
         self.uploads = Uploads(lambda: secrets.token_urlsafe(32))
         self._apps: list[App] = []
+        self._tls: ssl.SSLContext | None = None
         self.address = ("", 0)
         """Where the main listener listens."""
 
@@ -94,6 +96,7 @@ class Service:
         """Listen wherever the configuration says."""
         program = self.program
         settings = program.settings
+        self._tls = make_server_tls(settings)
         wiring = make_wiring(program, self.keyring, self.uploads)
         operations = AsgiBridge(build_operations(self._instruments()), scheme="https" if settings.server.tls else "http")
         admin = settings.server.admin
@@ -119,9 +122,8 @@ class Service:
             deadlines=program.deadlines,
             limits=FrontLimits(**{name: getattr(limits, name) for name in limits.__struct_fields__}),
         )
-        tls = make_server_tls(program.settings)
         try:
-            address = await front.listen(host, port, tls=tls)
+            address = await front.listen(host, port, tls=self._tls)
         except OSError as error:
             raise cannot_listen(host, port, error, "server.admin" if surface is Surface.OPERATIONS else "server") from error
         self.server.add(front)
@@ -150,7 +152,10 @@ class Service:
         """Apply the configuration as it is now; a ConfigError changes nothing."""
         settings = self._read_settings()
         self.keyring.check(settings)
+        make_server_tls(settings)
         self.program.apply(settings)
+        if self._tls is not None and settings.server.tls is not None:
+            renew(self._tls, settings.server.tls)
         wiring = make_wiring(self.program, self.keyring, self.uploads)
         for app in self._apps:
             app.wiring = wiring
