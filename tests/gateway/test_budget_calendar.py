@@ -1,9 +1,10 @@
-"""Budgets follow the calendar, and never go back in it."""
+"""Budgets follow the calendar, and go back in it only where the clock was wrong."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.gateway.budget_calendar import BudgetCalendar, Scheduled
+from omnillm.gateway.budget_calendar import WRONG_S, BudgetCalendar, Scheduled
+from omnillm.gateway.periods import period_at
 from omnillm.records import Balance
 
 DAY, HOUR = 86_400.0, 3_600.0
@@ -60,7 +61,7 @@ def test_a_clock_that_steps_back_brings_no_period_back() -> None:
     """Nor does it renew the later one again when it passes midnight a second time."""
     made, renewed = calendar(scheduled())
     midnight = NOON + 12 * HOUR
-    for wall in (midnight + 5, midnight - HOUR, midnight - DAY, midnight - 1, midnight + 5, midnight + 10, midnight + DAY):
+    for wall in (midnight + 5, midnight - HOUR + 5, midnight - 1, midnight + 5, midnight + 10, midnight + DAY):
         made.roll(wall)
     assert renewed.periods == ["2026-11-25", "2026-11-26", "2026-11-27"]
 
@@ -72,15 +73,43 @@ def test_a_clock_that_leaps_forward_skips_what_it_slept_through() -> None:
     assert renewed.periods == ["2026-11-25", "2026-11", "2026-12-02", "2026-12"]
 
 
+def test_a_clock_that_was_years_ahead_is_followed_back() -> None:
+    """No day of years to come is the current one until then, as calls would be refused for years once it is spent."""
+    made, renewed = calendar(scheduled(), scheduled("m", "month"), scheduled("all", "total"))
+    for wall in (NOON + 1500 * DAY, NOON + 1500 * DAY + 60, NOON + 120, NOON + DAY):
+        made.roll(wall)
+    assert renewed.periods == ["2026-11-25", "2026-11", "total", "2031-01-03", "2031-01", "2026-11-25", "2026-11", "2026-11-26"]
+
+
+def test_a_changed_zone_is_no_step_of_the_clock() -> None:
+    """Also where it is another day there, and while the clock is being corrected by minutes."""
+    made, renewed = calendar(scheduled(), wall=NOON - 10 * HOUR)
+    made.reschedule([scheduled(zone="America/New_York")], NOON - 10 * HOUR - 600)
+    made.roll(NOON - 9 * HOUR)
+    assert renewed.periods == ["2026-11-25"]
+
+
+@given(st.lists(st.floats(-WRONG_S, 3 * DAY), max_size=40))
+def test_no_period_comes_twice_while_the_clock_steps_back_by_minutes(steps: list[float]) -> None:
+    """However often: the periods of a budget only go forward."""
+    made, renewed = calendar(scheduled())
+    latest = NOON
+    for step in steps:
+        made.roll(latest + step)
+        latest = max(latest, latest + step)
+    assert renewed.periods == sorted(set(renewed.periods))
+
+
 @given(st.lists(st.floats(-3 * DAY, 3 * DAY), max_size=40))
-def test_no_period_ever_comes_twice(steps: list[float]) -> None:
-    """Whatever the clock does, the periods of a budget only go forward."""
+def test_whatever_the_clock_does_the_day_is_near(steps: list[float]) -> None:
+    """A budget's day is the clock's, or for two hours that of the day before which the clock stepped back."""
     made, renewed = calendar(scheduled())
     wall = NOON
     for step in steps:
         wall += step
-        made.roll(max(wall, 0.0))
-    assert renewed.periods == sorted(set(renewed.periods))
+        made.roll(wall)
+        days = [period_at("day", "UTC", moment).id for moment in (wall, wall + 2 * WRONG_S)]
+        assert days[0] <= renewed.periods[-1] <= days[1]
 
 
 def test_a_reload_keeps_a_period_that_stays() -> None:

@@ -280,6 +280,49 @@ def test_a_clock_that_steps_back_frees_nothing_and_brings_no_bucket_back():
     assert trace.budget.current.span.settled == 400
 
 
+def test_a_clock_that_was_years_ahead_is_followed_back():
+    """What was spent meanwhile counts for a window from then on, also over a restart, and not until those years have come."""
+    trace = Trace(7)
+    trace.calendar.roll(trace.wall + 24_000 * HOUR)
+    ahead = trace.budget.current
+    ahead.reserve(400)
+    ahead.settle(400, 400)
+    trace.ledger = {ahead.pair[1]: 400}
+    trace.calendar.roll(trace.wall)
+    assert trace.budget.current.pair == ("b", bucket_at(WINDOW_S, trace.wall).id)
+    for is_restarted in (False, True):
+        if is_restarted:
+            trace.start()
+        assert trace.budget.current.span.settled == 400
+        trace.wall += WINDOW_S - 1
+        trace.calendar.roll(trace.wall)
+        assert trace.budget.current.span.settled == 400
+        trace.wall += 1 + WIDTH_S * is_restarted
+        trace.calendar.roll(trace.wall)
+        assert trace.budget.current.span.settled == 0
+
+
+def test_a_bucket_that_was_left_too_early_is_gone_on_with():
+    """A clock that was ahead by less than the window has let nothing slide out, and what it spent is not lost either."""
+    trace = Trace(7)
+    trace.budget.current.reserve(100)
+    trace.budget.current.settle(100, 100)
+    before = trace.budget.current
+    trace.calendar.roll(trace.wall + 2 * HOUR)
+    trace.budget.current.reserve(50)
+    trace.budget.current.settle(50, 50)
+    trace.calendar.roll(trace.wall + 60)
+    assert trace.budget.current is before
+    assert trace.budget.current.span.settled == 150
+    trace.wall += 60
+    trace.pass_time(WINDOW_S - 60)
+    assert trace.budget.current.span.settled == 150
+    trace.pass_time(70)
+    assert trace.budget.current.span.settled == 100
+    trace.pass_time(2 * WIDTH_S)
+    assert trace.budget.current.span.settled == 0
+
+
 def test_a_machine_that_slept_wakes_with_an_empty_window():
     """Whatever it slept through has slid out."""
     trace = Trace(8)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnillm.limits.budget import Budget, Standing
+from omnillm.limits.budget import MOST_LEFT, Budget, Standing
 
 LIMIT = 100
 
@@ -121,3 +121,29 @@ def test_a_bucket_that_still_counts_is_adjusted() -> None:
     assert budget.current.span.settled == 40
     budget.expire("1")
     assert budget.current.span.settled == 10
+
+
+def test_a_period_that_is_begun_again_is_as_it_was_left() -> None:
+    """A clock that was ahead gives nobody its money twice: neither that of today, when it is set right, nor that of the day to come."""
+    budget = Budget("b", 100, is_hard=True)
+    budget.renew("today", 0, 0.0)
+    open_call = budget.current
+    open_call.reserve(30)
+    budget.renew("in years", 0, 0.0)
+    budget.current.reserve(60)
+    budget.current.settle(60, 60)
+    budget.renew("today", 0, 7.0)
+    assert budget.current is open_call
+    open_call.settle(30, 25)
+    budget.adjust("in years", -10)
+    assert (budget.current.span.settled, budget.current.span.reserved, budget.current.resets_at_wall) == (25, 0, 7.0)
+    budget.renew("in years", 0, 0.0)
+    assert budget.current.span.settled == 50
+
+
+def test_periods_of_the_calendar_are_remembered_for_a_while() -> None:
+    """A budget of days that runs for years holds the last few."""
+    budget = Budget("b", 100, is_hard=True)
+    for day in range(1000):
+        budget.renew(str(day), 1, 0.0)
+    assert [*budget._older] == [str(day) for day in range(999 - MOST_LEFT, 999)]

@@ -114,22 +114,24 @@ class Keyring:
         if before is not None:
             if before.revision >= key.revision:
                 return
-            for old, caller in callers_of(before, self._program.settings):
-                if self.callers.get(old) == caller:
-                    del self.callers[old]
+            self._withdraw(before)
         self._stored[key.name] = key
-        problems = problems_of(key, self._program.settings)
-        if problems:
+        if problems := problems_of(key, self._program.settings):
             self._program.suspend(key.name)
             for problem in problems:
                 log.warning("not in force here: %s", problem)
-            return
-        if key.revoked_wall_ms:
+        elif key.revoked_wall_ms:
             self._program.retire(key.name)
-            return
-        if before is None or terms_of(before) != terms_of(key):
-            self._program.enrol(terms_of(key))
-        self.callers.update(callers_of(key, self._program.settings))
+        else:
+            if before is None or terms_of(before) != terms_of(key):
+                self._program.enrol(terms_of(key))
+            self.callers.update(callers_of(key, self._program.settings))
+
+    def _withdraw(self, key: VirtualKey) -> None:
+        """Nobody calls with its secrets any more."""
+        for old, caller in callers_of(key, self._program.settings):
+            if self.callers.get(old) == caller:
+                del self.callers[old]
 
     # what the admin API asks
 

@@ -20,6 +20,8 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True):
 
 LONGEST_LOOK_S = 3600
 """From one look at the calendar to the next, at most: a clock may be set, and a time zone change its rules."""
+WRONG_S = 3600
+"""A clock that steps back by more was wrong before, and what it had begun too early is left again. By less, it brings no period back."""
 Renew = Callable[[str, str, int, float], None]
 """(budget, period id, settled nano-USD, Unix seconds at which it counts no more, or 0)."""
 Expire = Callable[[str, str], None]
@@ -40,6 +42,8 @@ class BudgetCalendar:
         self._settled: dict[str, dict[str, int]] = {}
         """What the ledger said at the start and nobody has asked for yet, by budget and period."""
         self._next_wall = 0.0
+        self._latest_wall = 0.0
+        """The latest moment that the clock told, since it was last found wrong."""
         self._schedule(scheduled)
 
     def load(self, balances: Iterable[Balance], wall: float) -> None:
@@ -71,12 +75,33 @@ class BudgetCalendar:
             known.pop(name, None)
 
     def roll(self, wall: float) -> None:
-        """Renew every budget whose period is over. A clock that steps back never brings a period back."""
-        if wall < self._next_wall:
+        """Renew every budget whose period is over, or was begun by a clock that was wrong."""
+        was_wrong = wall < self._latest_wall - WRONG_S
+        if was_wrong or wall > self._latest_wall:
+            self._latest_wall = wall
+        if wall < self._next_wall and not was_wrong:
             return
         self._next_wall = wall + LONGEST_LOOK_S
         for each in self._scheduled.values():
+            if was_wrong and each.name in self._current:
+                self._go_back(each, self._current[each.name], wall)
             self._follow(each, wall)
+
+    def _go_back(self, each: Scheduled, current: Period, wall: float) -> None:
+        """Leave a period that is still to come; the machine has kept what was spent in the one before it."""
+        soon = wall + WRONG_S
+        if not each.window_s:
+            period = period_at(each.period, each.zone, wall)
+            if period.ends_wall and period_at(each.period, each.zone, soon).ends_wall < current.ends_wall:
+                self._begin(each, period, period.ends_wall)
+        elif bucket_at(each.window_s, soon).ends_wall < current.ends_wall:
+            # When it was spent, by a clock that is right, nobody knows: it counts for a window from now.
+            closed = [*self._closed[each.name], Period(id=current.id, ends_wall=wall + each.window_s)]
+            now = bucket_at(each.window_s, wall)
+            self._closed[each.name] = deque(
+                Period(id=one.id, ends_wall=min(one.ends_wall, wall + each.window_s)) for one in closed if one.id != now.id
+            )
+            self._begin(each, now, now.ends_wall + each.window_s)
 
     def _schedule(self, scheduled: Iterable[Scheduled]) -> None:
         """A budget that comes back with another kind of period begins anew."""
@@ -119,7 +144,8 @@ class BudgetCalendar:
     def _remember(self, each: Scheduled, wall: float) -> Period:
         """The buckets of earlier runs that still count, whatever their width; then the current one, which is never before those.
 
-        Each counts for a width longer: nobody knows how late it was closed, nor what a call was granted after it.
+        Each counts for a width longer: nobody knows how late it was closed, nor what a call was granted after it. What a clock that was
+        wrong has spent in times to come counts from now.
         """
         named = map(bucket_of, self._settled.get(each.name, ()))
         counted = sorted(
@@ -127,11 +153,13 @@ class BudgetCalendar:
             key=lambda one: (one[0].ends_wall, one[1]),
         )
         current = bucket_at(each.window_s, wall)
-        if counted and counted[-1][0].ends_wall >= current.ends_wall:
+        if counted and current.ends_wall <= counted[-1][0].ends_wall <= bucket_at(each.window_s, wall + WRONG_S).ends_wall:
             current = counted.pop()[0]
         self._closed[each.name] = closed = deque[Period]()
         for bucket, width_s in counted:
-            slides_out = bucket.ends_wall + width_s + each.window_s
+            if bucket.id == current.id:
+                continue
+            slides_out = min(bucket.ends_wall, wall) + width_s + each.window_s
             self._begin(each, bucket, slides_out)
             closed.append(Period(id=bucket.id, ends_wall=slides_out))
         self._begin(each, current, current.ends_wall + each.window_s)

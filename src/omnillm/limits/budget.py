@@ -2,11 +2,16 @@
 
 A ticket keeps the `Period` in which it reserved and settles there, so a call over midnight is counted once, in the older period.
 
-Of the calendar's periods only the current one counts. The periods of a rolling budget are buckets, and each counts until the caller says
-that it has slid out (`expire`). What open calls hold counts until they settle, wherever they reserved.
+Of the calendar's periods only the current one counts; the last few are kept as they were left, for a clock that was ahead. The periods of a
+rolling budget are buckets, and each counts until the caller says that it has slid out (`expire`). What open calls hold counts until they
+settle, wherever they reserved.
 """
 
 import enum
+from typing import Final
+
+MOST_LEFT: Final = 4
+"""Periods of the calendar that are over and remembered."""
 
 
 class Standing(enum.Enum):
@@ -86,12 +91,12 @@ class Budget:
         self.window = window
         self.current = Period(self, "", Span())
         self._older: dict[str, Period] = {}
-        """The buckets that still count beside the current one, by id, oldest first."""
+        """By id, oldest first: the buckets that still count beside the current one, or the periods that were left last."""
 
     def renew(self, period: str, settled: int, resets_at_wall: float) -> None:
         """A new period, or the balance of the running one as the ledger knows it. What is reserved stays in its own period.
 
-        Of a rolling budget: a new bucket. Those before it count on.
+        Of a rolling budget: a new bucket. Those before it count on. One that was there before is as it was left, whatever `settled` says.
         """
         before = self.current
         if before.pair[1] == period:
@@ -99,9 +104,14 @@ class Budget:
             before.settled = settled
             before.resets_at_wall = resets_at_wall
             return
-        if self.window and before.pair[1]:
+        if before.pair[1]:
             self._older[before.pair[1]] = before
-        self.current = Period(self, period, before.span if self.window else Span(), settled, resets_at_wall)
+        found = self._older.pop(period, None)
+        if found is not None:
+            found.resets_at_wall = resets_at_wall
+        self.current = found or Period(self, period, before.span if self.window else Span(), settled, resets_at_wall)
+        if not self.window and len(self._older) > MOST_LEFT:
+            del self._older[next(iter(self._older))]
 
     def expire(self, period: str) -> None:
         """A bucket has slid out. What calls that reserved there still hold counts until they settle."""
@@ -110,7 +120,7 @@ class Budget:
         bucket.span.settled -= bucket.settled
 
     def adjust(self, period: str, amount: int) -> None:
-        """More, or (negative) less, was spent in a period than was settled there. Nothing happens for a period that no longer counts."""
+        """More, or (negative) less, was spent in a period than was settled there; nothing happens for a period that is not known any more."""
         found = self.current if self.current.pair[1] == period else self._older.get(period)
         if found is not None:
             found.settle(0, amount)
