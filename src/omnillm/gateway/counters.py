@@ -16,7 +16,7 @@ BUCKETS_MS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
 MAX_SERIES = 2_000
 """Models may be asked for by pattern, so their names are the callers' to choose: above this many series they are counted as "other".
 
-So are providers and keys of failures and losses: those that no configuration names any more are counted on, for as long as the process lives.
+So are providers and keys of failures and losses: what no configuration names any more is counted on, as long as the process lives.
 """
 OTHER: Final = "other"
 
