@@ -46,6 +46,18 @@ def test_keys_that_come_and_go_do_not_fill_the_memory() -> None:
     assert len(counters.failures) == len(counters.losses) == MAX_SERIES + 1
 
 
+def test_providers_that_come_and_go_do_not_fill_the_memory() -> None:
+    """Ever new configurations: nothing is lost, and what is known goes on."""
+    counters = Counters()
+    for number in range(3 * MAX_SERIES + 50):
+        counters.observe([replace(ROW, provider=f"provider-{number}", upstream_model=f"model-{number}")])
+    counters.observe([replace(ROW, provider="provider-7", upstream_model="model-7")])
+    assert len(counters.series) == len(counters.callers) == 3 * MAX_SERIES + 1
+    assert counters.series["openai_chat", "other", "other", "other"].counts.calls == 50
+    assert counters.callers["other", "other", "other"].counts.calls == 50
+    assert counters.series["openai_chat", "provider-7", "model-7", "success"].counts.calls == 2
+
+
 def test_a_duration_is_in_the_first_bucket_that_holds_it() -> None:
     """A bound belongs to its bucket; what is longer than all goes into the last."""
     counters = Counters()

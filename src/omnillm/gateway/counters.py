@@ -146,21 +146,25 @@ class Counters:
                 self.refuse(outcome, len(lines))
 
     def _new_series(self, protocol: str, provider: str, model: str, outcome: str) -> Series:
-        """The first calls of their kind; beyond the most, models count together, then outcomes, which may be a provider's own words."""
+        """The first calls of their kind; beyond the most, models count together, then outcomes, a provider's own words, then providers."""
         known = self.series
         if len(known) >= MAX_SERIES:
             model = OTHER
             if len(known) >= 2 * MAX_SERIES and (protocol, provider, OTHER, outcome) not in known:
                 outcome = OTHER
+                if len(known) >= 3 * MAX_SERIES and (protocol, provider, OTHER, OTHER) not in known:
+                    provider = OTHER
         return known.setdefault((protocol, provider, model, outcome), Series())
 
     def _new_caller(self, caller: str, provider: str, model: str) -> Tally:
-        """The first calls of a caller to a model; beyond the most, models count together, then callers."""
+        """The first calls of a caller to a model; beyond the most, models count together, then callers, then providers."""
         known = self.callers
         if len(known) >= MAX_SERIES:
             model = OTHER
             if len(known) >= 2 * MAX_SERIES and (caller, provider, OTHER) not in known:
                 caller = OTHER
+                if len(known) >= 3 * MAX_SERIES and (OTHER, provider, OTHER) not in known:
+                    provider = OTHER
         return known.setdefault((caller, provider, model), Tally())
 
     def _lose(self, row: RequestRow) -> None:

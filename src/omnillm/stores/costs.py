@@ -15,6 +15,8 @@ from omnillm.stores.verification import MAX_PROBLEMS
 PAGE: Final = 2_000
 METERED: Final = ";metered"
 """In the error of a live session that cost more than its usage tells: turns with their own rates, transcriptions, turns cut short."""
+UNNUMBERED: Final = "configured"
+"""What the oldest ledgers say of any price of the configuration, and of any bound by it."""
 Row = Sequence[Any]
 """request_id, attempt, usage as JSON, whether it is known, cost, version of the price, error; and the operation of the request."""
 _ROWS: Final = f"""SELECT a.request_id, a.attempt, a.usage, a.is_usage_known, a.cost_nanousd, a.price_version, a.error, r.operation
@@ -67,6 +69,8 @@ def check_costs(rows: Iterable[Row], reference: Reference) -> Costs:
 def _problem(row: Row, reference: Reference) -> str:
     """What is wrong with an attempt's cost; "": nothing that its row can tell. LookupError: its price is no longer known."""
     _, _, usage, is_known, booked, version, _, _ = row
+    if version == UNNUMBERED:
+        raise LookupError(version)
     priced, is_metered = version.removesuffix(METERED), version.endswith(METERED)
     try:
         used = decode_usage(usage)

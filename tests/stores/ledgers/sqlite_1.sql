@@ -1,0 +1,221 @@
+PRAGMA application_id = 1869442665;
+PRAGMA user_version = 1;
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    provider       TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    verdict        TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    first_byte_ms  INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    is_usage_known INTEGER NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    price_version  TEXT    NOT NULL,
+    error          TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "attempts" VALUES('01a2282ebb57369d83ab2be1ac408138',1,'openai','fake-small','good','success',200,1795970480984,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1,'openai','fake-small','good','success',200,1795970480988,2,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1,'openai','fake-small','good','success',200,1795970480995,1,1,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb67a22cbb5588deca4d7478',1,'openai','fake-small','good','success',200,1795970480999,1,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1,'openai','fake-small','good','success',200,1795970481004,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1,'openai','fake-small','good','server_fault',500,1795970481010,0,0,'{}',0,0,0,'configured','server_error',1);
+INSERT INTO "attempts" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',2,'openai','fake-small','good','success',200,1795970481014,0,0,'{"input":6,"output":4}',1,8800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1,'openai','fake-small','good','lost',0,1795970481016,1,0,'{}',0,95600,1,'configured','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282ebb78eb6fdd259d51f8913fde',2,'openai','fake-small','good','success',200,1795970481020,0,0,'{"input":7,"output":4}',1,9200,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb81514b5c661f66145f1fa7',1,'openai','fake-small','good','stale',0,1795970481025,0,-1,'{}',0,94800,1,'configured','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282ebb81514b5c661f66145f1fa7',2,'openai','fake-small','good','success',200,1795970481027,0,0,'{"input":6,"output":4}',1,8800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1,'openai','fake-small','good','success',200,1795970481031,0,0,'{"input":2,"output":4}',1,7200,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1,'openai','fake-small','good','success',200,1795970481035,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb932092654dc2f68fa7bff6',1,'openai','fake-small','good','success',200,1795970481043,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ebb9524f809dcd779062c9247',1,'openai','fake-small','good','success',200,1795970481045,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+CREATE TABLE balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "balances" VALUES('ever','total',278800);
+INSERT INTO "balances" VALUES('everything','2026-11',278800);
+INSERT INTO "balances" VALUES('key:journey','2026-11-29',278800);
+CREATE TABLE daily (
+    day               TEXT    NOT NULL,
+    caller            TEXT    NOT NULL,
+    model             TEXT    NOT NULL,
+    provider          TEXT    NOT NULL,
+    key               TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL,
+    PRIMARY KEY (day, caller, model, provider, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily" VALUES('2026-11-29','journey','fast','openai','good',12,15,278800,29,0,0,0,48,0,0,0,0,0);
+CREATE TABLE entries (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    budget         TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    amount_nanousd INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, kind, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "entries" VALUES('01a2282ebb57369d83ab2be1ac408138',1,0,'ever','total',86400,1795970480984,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb57369d83ab2be1ac408138',1,0,'everything','2026-11',86400,1795970480984,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb57369d83ab2be1ac408138',1,0,'key:journey','2026-11-29',86400,1795970480984,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb57369d83ab2be1ac408138',1,1,'ever','total',6800,1795970480984,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb57369d83ab2be1ac408138',1,1,'everything','2026-11',6800,1795970480984,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb57369d83ab2be1ac408138',1,1,'key:journey','2026-11-29',6800,1795970480984,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1,0,'ever','total',86400,1795970480988,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1,0,'everything','2026-11',86400,1795970480988,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1,0,'key:journey','2026-11-29',86400,1795970480988,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1,1,'ever','total',6800,1795970480988,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1,1,'everything','2026-11',6800,1795970480988,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1,1,'key:journey','2026-11-29',6800,1795970480988,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1,0,'ever','total',86400,1795970480995,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1,0,'everything','2026-11',86400,1795970480995,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1,0,'key:journey','2026-11-29',86400,1795970480995,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1,1,'ever','total',6800,1795970480995,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1,1,'everything','2026-11',6800,1795970480995,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1,1,'key:journey','2026-11-29',6800,1795970480995,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb67a22cbb5588deca4d7478',1,0,'ever','total',86400,1795970480999,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb67a22cbb5588deca4d7478',1,0,'everything','2026-11',86400,1795970480999,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb67a22cbb5588deca4d7478',1,0,'key:journey','2026-11-29',86400,1795970480999,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb67a22cbb5588deca4d7478',1,1,'ever','total',6800,1795970480999,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb67a22cbb5588deca4d7478',1,1,'everything','2026-11',6800,1795970480999,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb67a22cbb5588deca4d7478',1,1,'key:journey','2026-11-29',6800,1795970480999,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1,0,'ever','total',86400,1795970481004,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1,0,'everything','2026-11',86400,1795970481004,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1,0,'key:journey','2026-11-29',86400,1795970481004,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1,1,'ever','total',6800,1795970481004,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1,1,'everything','2026-11',6800,1795970481004,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1,1,'key:journey','2026-11-29',6800,1795970481004,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1,0,'ever','total',94800,1795970481010,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1,0,'everything','2026-11',94800,1795970481010,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1,0,'key:journey','2026-11-29',94800,1795970481010,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1,1,'ever','total',0,1795970481010,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1,1,'everything','2026-11',0,1795970481010,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1,1,'key:journey','2026-11-29',0,1795970481010,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',2,0,'ever','total',94800,1795970481014,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',2,0,'everything','2026-11',94800,1795970481014,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',2,0,'key:journey','2026-11-29',94800,1795970481014,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',2,1,'ever','total',8800,1795970481014,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',2,1,'everything','2026-11',8800,1795970481014,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',2,1,'key:journey','2026-11-29',8800,1795970481014,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1,0,'ever','total',95600,1795970481016,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1,0,'everything','2026-11',95600,1795970481016,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1,0,'key:journey','2026-11-29',95600,1795970481016,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1,1,'ever','total',95600,1795970481016,1,1);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1,1,'everything','2026-11',95600,1795970481016,1,1);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1,1,'key:journey','2026-11-29',95600,1795970481016,1,1);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',2,0,'ever','total',95600,1795970481020,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',2,0,'everything','2026-11',95600,1795970481020,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',2,0,'key:journey','2026-11-29',95600,1795970481020,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',2,1,'ever','total',9200,1795970481020,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',2,1,'everything','2026-11',9200,1795970481020,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb78eb6fdd259d51f8913fde',2,1,'key:journey','2026-11-29',9200,1795970481020,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',1,0,'ever','total',94800,1795970481025,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',1,0,'everything','2026-11',94800,1795970481025,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',1,0,'key:journey','2026-11-29',94800,1795970481025,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',1,1,'ever','total',94800,1795970481025,1,1);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',1,1,'everything','2026-11',94800,1795970481025,1,1);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',1,1,'key:journey','2026-11-29',94800,1795970481025,1,1);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',2,0,'ever','total',94800,1795970481027,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',2,0,'everything','2026-11',94800,1795970481027,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',2,0,'key:journey','2026-11-29',94800,1795970481027,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',2,1,'ever','total',8800,1795970481027,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',2,1,'everything','2026-11',8800,1795970481027,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb81514b5c661f66145f1fa7',2,1,'key:journey','2026-11-29',8800,1795970481027,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1,0,'ever','total',74800,1795970481031,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1,0,'everything','2026-11',74800,1795970481031,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1,0,'key:journey','2026-11-29',74800,1795970481031,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1,1,'ever','total',7200,1795970481031,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1,1,'everything','2026-11',7200,1795970481031,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1,1,'key:journey','2026-11-29',7200,1795970481031,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1,0,'ever','total',86800,1795970481035,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1,0,'everything','2026-11',86800,1795970481035,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1,0,'key:journey','2026-11-29',86800,1795970481035,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1,1,'ever','total',6800,1795970481035,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1,1,'everything','2026-11',6800,1795970481035,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1,1,'key:journey','2026-11-29',6800,1795970481035,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb932092654dc2f68fa7bff6',1,0,'ever','total',86800,1795970481043,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb932092654dc2f68fa7bff6',1,0,'everything','2026-11',86800,1795970481043,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb932092654dc2f68fa7bff6',1,0,'key:journey','2026-11-29',86800,1795970481043,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb932092654dc2f68fa7bff6',1,1,'ever','total',6800,1795970481043,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb932092654dc2f68fa7bff6',1,1,'everything','2026-11',6800,1795970481043,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb932092654dc2f68fa7bff6',1,1,'key:journey','2026-11-29',6800,1795970481043,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9524f809dcd779062c9247',1,0,'ever','total',86800,1795970481045,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9524f809dcd779062c9247',1,0,'everything','2026-11',86800,1795970481045,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9524f809dcd779062c9247',1,0,'key:journey','2026-11-29',86800,1795970481045,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9524f809dcd779062c9247',1,1,'ever','total',6800,1795970481045,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9524f809dcd779062c9247',1,1,'everything','2026-11',6800,1795970481045,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9524f809dcd779062c9247',1,1,'key:journey','2026-11-29',6800,1795970481045,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9a3877ed9950c610b46681',1,0,'ever','total',98800,1795970481050,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9a3877ed9950c610b46681',1,0,'everything','2026-11',98800,1795970481050,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9a3877ed9950c610b46681',1,0,'key:journey','2026-11-29',98800,1795970481050,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9aca965f90c0f2431dfc7d',1,0,'ever','total',97600,1795970481050,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9aca965f90c0f2431dfc7d',1,0,'everything','2026-11',97600,1795970481050,1,0);
+INSERT INTO "entries" VALUES('01a2282ebb9aca965f90c0f2431dfc7d',1,0,'key:journey','2026-11-29',97600,1795970481050,1,0);
+CREATE TABLE epochs (
+    epoch           INTEGER PRIMARY KEY,
+    started_wall_ms INTEGER NOT NULL,
+    ended_wall_ms   INTEGER
+) STRICT;
+INSERT INTO "epochs" VALUES(1,1795970480900,NULL);
+CREATE TABLE requests (
+    request_id     TEXT    NOT NULL PRIMARY KEY,
+    wall_ms        INTEGER NOT NULL,
+    day            TEXT    NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    caller         TEXT    NOT NULL,
+    protocol       TEXT    NOT NULL,
+    operation      TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    upstream_model TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    outcome        TEXT    NOT NULL,
+    is_stream      INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    tags           TEXT    NOT NULL,
+    session        TEXT    NOT NULL,
+    loss           TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "requests" VALUES('01a2282ebb57369d83ab2be1ac408138',1795970480983,'2026-11-29',3,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb5cbc4291a2cc0987970beb',1795970480988,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb62dd926fe6a92e6bf5eb06',1795970480994,'2026-11-29',3,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j2','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb67a22cbb5588deca4d7478',1795970480999,'2026-11-29',3,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb6c9d5cdb7f0e1c90539e7f',1795970481004,'2026-11-29',4,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb7111c3fecdd39ccd8ce938',1795970481009,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',8800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb78eb6fdd259d51f8913fde',1795970481016,'2026-11-29',7,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":7,"output":4}',104800,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb81514b5c661f66145f1fa7',1795970481025,'2026-11-29',4,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',103600,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb87bcf24ddf4013364ee1eb',1795970481031,'2026-11-29',3,'journey','openai_responses','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":2,"output":4}',7200,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb8b2e181e2e2e85756a9dbb',1795970481035,'2026-11-29',7,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb932092654dc2f68fa7bff6',1795970481043,'2026-11-29',0,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ebb9524f809dcd779062c9247',1795970481045,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+CREATE INDEX reserves_by_epoch ON entries (epoch) WHERE kind = 0;
+COMMIT;

@@ -1,0 +1,232 @@
+PRAGMA application_id = 1869442665;
+PRAGMA user_version = 2;
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    provider       TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    verdict        TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    first_byte_ms  INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    is_usage_known INTEGER NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    price_version  TEXT    NOT NULL,
+    error          TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "attempts" VALUES('01a2282ec7c6254078abccbda2d6c208',1,'openai','fake-small','good','success',200,1795970484166,1,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec7d11d751753ac0972832c32',1,'openai','fake-small','good','success',200,1795970484179,2,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1,'openai','fake-small','good','success',200,1795970484184,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec7dba20260e8ca2173b24d58',1,'openai','fake-small','good','success',200,1795970484187,2,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec7e165676f116eec11e36df4',1,'openai','fake-small','good','success',200,1795970484194,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1,'openai','fake-small','good','server_fault',500,1795970484197,0,0,'{}',0,0,0,'configured','server_error',1);
+INSERT INTO "attempts" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',2,'openai','fake-small','good','success',200,1795970484204,0,0,'{"input":6,"output":4}',1,8800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec7f0da8714ccda547683f60f',1,'openai','fake-small','good','lost',0,1795970484208,2,2,'{}',0,95600,1,'configured','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282ec7f0da8714ccda547683f60f',2,'openai','fake-small','good','success',200,1795970484216,1,1,'{"input":7,"output":4}',1,9200,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1,'openai','fake-small','good','stale',0,1795970484223,0,-1,'{}',0,94800,1,'configured','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282ec7fe4f8a73e4c9957770162a',2,'openai','fake-small','good','success',200,1795970484225,0,0,'{"input":6,"output":4}',1,8800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1,'openai','fake-small','good','success',200,1795970484229,0,0,'{"input":2,"output":4}',1,7200,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec80b70856a4739d40c7a66ce',1,'openai','fake-small','good','success',200,1795970484236,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec80d3f9dd07796e5819563a4',1,'openai','fake-small','good','success',200,1795970484237,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+INSERT INTO "attempts" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1,'openai','fake-small','good','success',200,1795970484244,0,0,'{"input":1,"output":4}',1,6800,0,'configured','',1);
+CREATE TABLE balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "balances" VALUES('ever','total',278800);
+INSERT INTO "balances" VALUES('everything','2026-11',278800);
+INSERT INTO "balances" VALUES('key:journey','2026-11-29',278800);
+CREATE TABLE bindings (
+    kind            TEXT    NOT NULL,
+    upstream_id     TEXT    NOT NULL,
+    provider        TEXT    NOT NULL,
+    key             TEXT    NOT NULL,
+    caller          TEXT    NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, upstream_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "bindings" VALUES('response','resp_fake000000000012','openai','good','journey',1798562484234);
+CREATE TABLE daily (
+    day               TEXT    NOT NULL,
+    caller            TEXT    NOT NULL,
+    model             TEXT    NOT NULL,
+    provider          TEXT    NOT NULL,
+    key               TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL,
+    PRIMARY KEY (day, caller, model, provider, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily" VALUES('2026-11-29','journey','fast','openai','good',12,15,278800,29,0,0,0,48,0,0,0,0,0);
+CREATE TABLE entries (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    budget         TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    amount_nanousd INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, kind, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "entries" VALUES('01a2282ec7c6254078abccbda2d6c208',1,0,'ever','total',86400,1795970484166,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7c6254078abccbda2d6c208',1,0,'everything','2026-11',86400,1795970484166,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7c6254078abccbda2d6c208',1,0,'key:journey','2026-11-29',86400,1795970484166,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7c6254078abccbda2d6c208',1,1,'ever','total',6800,1795970484166,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7c6254078abccbda2d6c208',1,1,'everything','2026-11',6800,1795970484166,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7c6254078abccbda2d6c208',1,1,'key:journey','2026-11-29',6800,1795970484166,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d11d751753ac0972832c32',1,0,'ever','total',86400,1795970484179,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d11d751753ac0972832c32',1,0,'everything','2026-11',86400,1795970484179,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d11d751753ac0972832c32',1,0,'key:journey','2026-11-29',86400,1795970484179,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d11d751753ac0972832c32',1,1,'ever','total',6800,1795970484179,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d11d751753ac0972832c32',1,1,'everything','2026-11',6800,1795970484179,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d11d751753ac0972832c32',1,1,'key:journey','2026-11-29',6800,1795970484179,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1,0,'ever','total',86400,1795970484184,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1,0,'everything','2026-11',86400,1795970484184,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1,0,'key:journey','2026-11-29',86400,1795970484184,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1,1,'ever','total',6800,1795970484184,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1,1,'everything','2026-11',6800,1795970484184,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1,1,'key:journey','2026-11-29',6800,1795970484184,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7dba20260e8ca2173b24d58',1,0,'ever','total',86400,1795970484187,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7dba20260e8ca2173b24d58',1,0,'everything','2026-11',86400,1795970484187,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7dba20260e8ca2173b24d58',1,0,'key:journey','2026-11-29',86400,1795970484187,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7dba20260e8ca2173b24d58',1,1,'ever','total',6800,1795970484187,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7dba20260e8ca2173b24d58',1,1,'everything','2026-11',6800,1795970484187,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7dba20260e8ca2173b24d58',1,1,'key:journey','2026-11-29',6800,1795970484187,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e165676f116eec11e36df4',1,0,'ever','total',86400,1795970484194,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e165676f116eec11e36df4',1,0,'everything','2026-11',86400,1795970484194,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e165676f116eec11e36df4',1,0,'key:journey','2026-11-29',86400,1795970484194,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e165676f116eec11e36df4',1,1,'ever','total',6800,1795970484194,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e165676f116eec11e36df4',1,1,'everything','2026-11',6800,1795970484194,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e165676f116eec11e36df4',1,1,'key:journey','2026-11-29',6800,1795970484194,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1,0,'ever','total',94800,1795970484197,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1,0,'everything','2026-11',94800,1795970484197,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1,0,'key:journey','2026-11-29',94800,1795970484197,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1,1,'ever','total',0,1795970484197,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1,1,'everything','2026-11',0,1795970484197,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1,1,'key:journey','2026-11-29',0,1795970484197,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',2,0,'ever','total',94800,1795970484204,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',2,0,'everything','2026-11',94800,1795970484204,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',2,0,'key:journey','2026-11-29',94800,1795970484204,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',2,1,'ever','total',8800,1795970484204,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',2,1,'everything','2026-11',8800,1795970484204,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',2,1,'key:journey','2026-11-29',8800,1795970484204,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',1,0,'ever','total',95600,1795970484208,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',1,0,'everything','2026-11',95600,1795970484208,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',1,0,'key:journey','2026-11-29',95600,1795970484208,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',1,1,'ever','total',95600,1795970484208,1,1);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',1,1,'everything','2026-11',95600,1795970484208,1,1);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',1,1,'key:journey','2026-11-29',95600,1795970484208,1,1);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',2,0,'ever','total',95600,1795970484216,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',2,0,'everything','2026-11',95600,1795970484216,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',2,0,'key:journey','2026-11-29',95600,1795970484216,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',2,1,'ever','total',9200,1795970484216,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',2,1,'everything','2026-11',9200,1795970484216,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7f0da8714ccda547683f60f',2,1,'key:journey','2026-11-29',9200,1795970484216,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1,0,'ever','total',94800,1795970484223,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1,0,'everything','2026-11',94800,1795970484223,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1,0,'key:journey','2026-11-29',94800,1795970484223,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1,1,'ever','total',94800,1795970484223,1,1);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1,1,'everything','2026-11',94800,1795970484223,1,1);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1,1,'key:journey','2026-11-29',94800,1795970484223,1,1);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',2,0,'ever','total',94800,1795970484225,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',2,0,'everything','2026-11',94800,1795970484225,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',2,0,'key:journey','2026-11-29',94800,1795970484225,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',2,1,'ever','total',8800,1795970484225,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',2,1,'everything','2026-11',8800,1795970484225,1,0);
+INSERT INTO "entries" VALUES('01a2282ec7fe4f8a73e4c9957770162a',2,1,'key:journey','2026-11-29',8800,1795970484225,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1,0,'ever','total',74800,1795970484229,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1,0,'everything','2026-11',74800,1795970484229,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1,0,'key:journey','2026-11-29',74800,1795970484229,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1,1,'ever','total',7200,1795970484229,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1,1,'everything','2026-11',7200,1795970484229,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1,1,'key:journey','2026-11-29',7200,1795970484229,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80b70856a4739d40c7a66ce',1,0,'ever','total',86800,1795970484236,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80b70856a4739d40c7a66ce',1,0,'everything','2026-11',86800,1795970484236,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80b70856a4739d40c7a66ce',1,0,'key:journey','2026-11-29',86800,1795970484236,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80b70856a4739d40c7a66ce',1,1,'ever','total',6800,1795970484236,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80b70856a4739d40c7a66ce',1,1,'everything','2026-11',6800,1795970484236,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80b70856a4739d40c7a66ce',1,1,'key:journey','2026-11-29',6800,1795970484236,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80d3f9dd07796e5819563a4',1,0,'ever','total',86800,1795970484237,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80d3f9dd07796e5819563a4',1,0,'everything','2026-11',86800,1795970484237,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80d3f9dd07796e5819563a4',1,0,'key:journey','2026-11-29',86800,1795970484237,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80d3f9dd07796e5819563a4',1,1,'ever','total',6800,1795970484237,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80d3f9dd07796e5819563a4',1,1,'everything','2026-11',6800,1795970484237,1,0);
+INSERT INTO "entries" VALUES('01a2282ec80d3f9dd07796e5819563a4',1,1,'key:journey','2026-11-29',6800,1795970484237,1,0);
+INSERT INTO "entries" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1,0,'ever','total',86800,1795970484244,1,0);
+INSERT INTO "entries" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1,0,'everything','2026-11',86800,1795970484244,1,0);
+INSERT INTO "entries" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1,0,'key:journey','2026-11-29',86800,1795970484244,1,0);
+INSERT INTO "entries" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1,1,'ever','total',6800,1795970484244,1,0);
+INSERT INTO "entries" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1,1,'everything','2026-11',6800,1795970484244,1,0);
+INSERT INTO "entries" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1,1,'key:journey','2026-11-29',6800,1795970484244,1,0);
+INSERT INTO "entries" VALUES('01a2282ec81df8ca2c4c979ea0a88c96',1,0,'ever','total',97600,1795970484253,1,0);
+INSERT INTO "entries" VALUES('01a2282ec81df8ca2c4c979ea0a88c96',1,0,'everything','2026-11',97600,1795970484253,1,0);
+INSERT INTO "entries" VALUES('01a2282ec81df8ca2c4c979ea0a88c96',1,0,'key:journey','2026-11-29',97600,1795970484253,1,0);
+INSERT INTO "entries" VALUES('01a2282ec81df8ca2c4c97eaccd29575',1,0,'ever','total',98800,1795970484253,1,0);
+INSERT INTO "entries" VALUES('01a2282ec81df8ca2c4c97eaccd29575',1,0,'everything','2026-11',98800,1795970484253,1,0);
+INSERT INTO "entries" VALUES('01a2282ec81df8ca2c4c97eaccd29575',1,0,'key:journey','2026-11-29',98800,1795970484253,1,0);
+CREATE TABLE epochs (
+    epoch           INTEGER PRIMARY KEY,
+    started_wall_ms INTEGER NOT NULL,
+    ended_wall_ms   INTEGER
+) STRICT;
+INSERT INTO "epochs" VALUES(1,1795970484088,NULL);
+CREATE TABLE requests (
+    request_id     TEXT    NOT NULL PRIMARY KEY,
+    wall_ms        INTEGER NOT NULL,
+    day            TEXT    NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    caller         TEXT    NOT NULL,
+    protocol       TEXT    NOT NULL,
+    operation      TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    upstream_model TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    outcome        TEXT    NOT NULL,
+    is_stream      INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    tags           TEXT    NOT NULL,
+    session        TEXT    NOT NULL,
+    loss           TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "requests" VALUES('01a2282ec7c6254078abccbda2d6c208',1795970484166,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282ec7d11d751753ac0972832c32',1795970484177,'2026-11-29',4,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282ec7d80db8c93ada5c2ff98e01',1795970484184,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j2','','',1);
+INSERT INTO "requests" VALUES('01a2282ec7dba20260e8ca2173b24d58',1795970484187,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282ec7e165676f116eec11e36df4',1795970484193,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282ec7e5400ef8ae1b911ddb2590',1795970484197,'2026-11-29',9,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',8800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ec7f0da8714ccda547683f60f',1795970484208,'2026-11-29',12,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":7,"output":4}',104800,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ec7fe4f8a73e4c9957770162a',1795970484222,'2026-11-29',4,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',103600,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ec80532a9ab08eaea98c2eb8b',1795970484229,'2026-11-29',5,'journey','openai_responses','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":2,"output":4}',7200,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ec80b70856a4739d40c7a66ce',1795970484235,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ec80d3f9dd07796e5819563a4',1795970484237,'2026-11-29',6,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ec814deb7cdbf22ecf81c9ce6',1795970484244,'2026-11-29',6,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+CREATE INDEX reserves_by_epoch ON entries (epoch) WHERE kind = 0;
+CREATE INDEX bindings_by_expiry ON bindings (expires_wall_ms);
+COMMIT;

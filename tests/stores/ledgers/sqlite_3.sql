@@ -1,0 +1,274 @@
+PRAGMA application_id = 1869442665;
+PRAGMA user_version = 3;
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    provider       TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    verdict        TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    first_byte_ms  INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    is_usage_known INTEGER NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    price_version  TEXT    NOT NULL,
+    error          TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "attempts" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1,'openai','fake-small','good','success',200,1795970488211,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7ab4c7ea5098a6433236104',1,'openai','fake-small','good','success',200,1795970488236,1,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7af3ac7c047af5e230f2820',1,'openai','fake-small','good','success',200,1795970488240,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7b30980941d90c3c8401da5',1,'openai','fake-small','good','success',200,1795970488243,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1,'openai','fake-small','good','success',200,1795970488246,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1,'openai','fake-small','good','server_fault',500,1795970488248,0,0,'{}',0,0,0,'configured-6f51e4ba3351:openai/fake-small','server_error',1);
+INSERT INTO "attempts" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',2,'openai','fake-small','good','success',200,1795970488249,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1,'openai','fake-small','good','lost',0,1795970488251,0,0,'{}',0,95600,1,'configured-6f51e4ba3351:openai/fake-small;bound=159+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282ed7bb22421e2b73df22fe2af6',2,'openai','fake-small','good','success',200,1795970488253,0,0,'{"input":7,"output":4}',1,9200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7c00f7696d39094c3e240be',1,'openai','fake-small','good','stale',0,1795970488256,0,-1,'{}',0,94800,1,'configured-6f51e4ba3351:openai/fake-small;bound=157+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282ed7c00f7696d39094c3e240be',2,'openai','fake-small','good','success',200,1795970488261,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1,'openai','fake-small','good','success',200,1795970488271,0,0,'{"input":2,"output":4}',1,7200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7d60cb9588910458664a3d5',1,'openai','fake-small','good','success',200,1795970488278,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7d806fb44d65029946c26f2',1,'openai','fake-small','good','success',200,1795970488280,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1,'openai','fake-small','good','success',200,1795970488291,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1,'openai','fake-small','good','success',200,1795970488300,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed8115ec36a675c9901a525f0',1,'openai','fake-small','good','success',200,1795970488337,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1,'openai','fake-small','good','success',200,1795970488353,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+CREATE TABLE balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "balances" VALUES('ever','total',299200);
+INSERT INTO "balances" VALUES('everything','2026-11',299200);
+INSERT INTO "balances" VALUES('key:journey','2026-11-29',278800);
+INSERT INTO "balances" VALUES('key:stored-0','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-1','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-2','2026-11',6800);
+CREATE TABLE bindings (
+    kind            TEXT    NOT NULL,
+    upstream_id     TEXT    NOT NULL,
+    provider        TEXT    NOT NULL,
+    key             TEXT    NOT NULL,
+    caller          TEXT    NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, upstream_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "bindings" VALUES('item','msg_fake000000000012','openai','good','journey',1798562488277);
+INSERT INTO "bindings" VALUES('response','resp_fake000000000012','openai','good','journey',1798562488277);
+CREATE TABLE daily (
+    day               TEXT    NOT NULL,
+    caller            TEXT    NOT NULL,
+    model             TEXT    NOT NULL,
+    provider          TEXT    NOT NULL,
+    key               TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL,
+    PRIMARY KEY (day, caller, model, provider, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily" VALUES('2026-11-29','journey','fast','openai','good',12,15,278800,29,0,0,0,48,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-0','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-1','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-2','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+CREATE TABLE entries (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    budget         TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    amount_nanousd INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, kind, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "entries" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1,0,'ever','total',86400,1795970488211,1,0);
+INSERT INTO "entries" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1,0,'everything','2026-11',86400,1795970488211,1,0);
+INSERT INTO "entries" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1,0,'key:journey','2026-11-29',86400,1795970488211,1,0);
+INSERT INTO "entries" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1,1,'ever','total',6800,1795970488211,1,0);
+INSERT INTO "entries" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1,1,'everything','2026-11',6800,1795970488211,1,0);
+INSERT INTO "entries" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1,1,'key:journey','2026-11-29',6800,1795970488211,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ab4c7ea5098a6433236104',1,0,'ever','total',86400,1795970488236,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ab4c7ea5098a6433236104',1,0,'everything','2026-11',86400,1795970488236,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ab4c7ea5098a6433236104',1,0,'key:journey','2026-11-29',86400,1795970488236,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ab4c7ea5098a6433236104',1,1,'ever','total',6800,1795970488236,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ab4c7ea5098a6433236104',1,1,'everything','2026-11',6800,1795970488236,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ab4c7ea5098a6433236104',1,1,'key:journey','2026-11-29',6800,1795970488236,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7af3ac7c047af5e230f2820',1,0,'ever','total',86400,1795970488240,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7af3ac7c047af5e230f2820',1,0,'everything','2026-11',86400,1795970488240,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7af3ac7c047af5e230f2820',1,0,'key:journey','2026-11-29',86400,1795970488240,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7af3ac7c047af5e230f2820',1,1,'ever','total',6800,1795970488240,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7af3ac7c047af5e230f2820',1,1,'everything','2026-11',6800,1795970488240,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7af3ac7c047af5e230f2820',1,1,'key:journey','2026-11-29',6800,1795970488240,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b30980941d90c3c8401da5',1,0,'ever','total',86400,1795970488243,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b30980941d90c3c8401da5',1,0,'everything','2026-11',86400,1795970488243,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b30980941d90c3c8401da5',1,0,'key:journey','2026-11-29',86400,1795970488243,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b30980941d90c3c8401da5',1,1,'ever','total',6800,1795970488243,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b30980941d90c3c8401da5',1,1,'everything','2026-11',6800,1795970488243,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b30980941d90c3c8401da5',1,1,'key:journey','2026-11-29',6800,1795970488243,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1,0,'ever','total',86400,1795970488246,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1,0,'everything','2026-11',86400,1795970488246,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1,0,'key:journey','2026-11-29',86400,1795970488246,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1,1,'ever','total',6800,1795970488246,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1,1,'everything','2026-11',6800,1795970488246,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1,1,'key:journey','2026-11-29',6800,1795970488246,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1,0,'ever','total',94800,1795970488248,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1,0,'everything','2026-11',94800,1795970488248,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1,0,'key:journey','2026-11-29',94800,1795970488248,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1,1,'ever','total',0,1795970488248,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1,1,'everything','2026-11',0,1795970488248,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1,1,'key:journey','2026-11-29',0,1795970488248,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',2,0,'ever','total',94800,1795970488249,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',2,0,'everything','2026-11',94800,1795970488249,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',2,0,'key:journey','2026-11-29',94800,1795970488249,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',2,1,'ever','total',8800,1795970488249,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',2,1,'everything','2026-11',8800,1795970488249,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',2,1,'key:journey','2026-11-29',8800,1795970488249,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1,0,'ever','total',95600,1795970488251,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1,0,'everything','2026-11',95600,1795970488251,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1,0,'key:journey','2026-11-29',95600,1795970488251,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1,1,'ever','total',95600,1795970488251,1,1);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1,1,'everything','2026-11',95600,1795970488251,1,1);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1,1,'key:journey','2026-11-29',95600,1795970488251,1,1);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',2,0,'ever','total',95600,1795970488253,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',2,0,'everything','2026-11',95600,1795970488253,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',2,0,'key:journey','2026-11-29',95600,1795970488253,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',2,1,'ever','total',9200,1795970488253,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',2,1,'everything','2026-11',9200,1795970488253,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7bb22421e2b73df22fe2af6',2,1,'key:journey','2026-11-29',9200,1795970488253,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',1,0,'ever','total',94800,1795970488256,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',1,0,'everything','2026-11',94800,1795970488256,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',1,0,'key:journey','2026-11-29',94800,1795970488256,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',1,1,'ever','total',94800,1795970488256,1,1);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',1,1,'everything','2026-11',94800,1795970488256,1,1);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',1,1,'key:journey','2026-11-29',94800,1795970488256,1,1);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',2,0,'ever','total',94800,1795970488261,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',2,0,'everything','2026-11',94800,1795970488261,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',2,0,'key:journey','2026-11-29',94800,1795970488261,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',2,1,'ever','total',8800,1795970488261,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',2,1,'everything','2026-11',8800,1795970488261,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7c00f7696d39094c3e240be',2,1,'key:journey','2026-11-29',8800,1795970488261,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1,0,'ever','total',74800,1795970488271,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1,0,'everything','2026-11',74800,1795970488271,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1,0,'key:journey','2026-11-29',74800,1795970488271,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1,1,'ever','total',7200,1795970488271,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1,1,'everything','2026-11',7200,1795970488271,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1,1,'key:journey','2026-11-29',7200,1795970488271,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d60cb9588910458664a3d5',1,0,'ever','total',86800,1795970488278,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d60cb9588910458664a3d5',1,0,'everything','2026-11',86800,1795970488278,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d60cb9588910458664a3d5',1,0,'key:journey','2026-11-29',86800,1795970488278,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d60cb9588910458664a3d5',1,1,'ever','total',6800,1795970488278,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d60cb9588910458664a3d5',1,1,'everything','2026-11',6800,1795970488278,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d60cb9588910458664a3d5',1,1,'key:journey','2026-11-29',6800,1795970488278,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d806fb44d65029946c26f2',1,0,'ever','total',86800,1795970488280,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d806fb44d65029946c26f2',1,0,'everything','2026-11',86800,1795970488280,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d806fb44d65029946c26f2',1,0,'key:journey','2026-11-29',86800,1795970488280,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d806fb44d65029946c26f2',1,1,'ever','total',6800,1795970488280,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d806fb44d65029946c26f2',1,1,'everything','2026-11',6800,1795970488280,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7d806fb44d65029946c26f2',1,1,'key:journey','2026-11-29',6800,1795970488280,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1,0,'ever','total',86800,1795970488291,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1,0,'everything','2026-11',86800,1795970488291,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1,0,'key:journey','2026-11-29',86800,1795970488291,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1,1,'ever','total',6800,1795970488291,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1,1,'everything','2026-11',6800,1795970488291,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1,1,'key:journey','2026-11-29',6800,1795970488291,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1,0,'ever','total',85600,1795970488300,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1,0,'everything','2026-11',85600,1795970488300,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1,0,'key:stored-0','2026-11',85600,1795970488300,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1,1,'ever','total',6800,1795970488300,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1,1,'everything','2026-11',6800,1795970488300,1,0);
+INSERT INTO "entries" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1,1,'key:stored-0','2026-11',6800,1795970488300,1,0);
+INSERT INTO "entries" VALUES('01a2282ed8115ec36a675c9901a525f0',1,0,'ever','total',85600,1795970488337,1,0);
+INSERT INTO "entries" VALUES('01a2282ed8115ec36a675c9901a525f0',1,0,'everything','2026-11',85600,1795970488337,1,0);
+INSERT INTO "entries" VALUES('01a2282ed8115ec36a675c9901a525f0',1,0,'key:stored-1','2026-11',85600,1795970488337,1,0);
+INSERT INTO "entries" VALUES('01a2282ed8115ec36a675c9901a525f0',1,1,'ever','total',6800,1795970488337,1,0);
+INSERT INTO "entries" VALUES('01a2282ed8115ec36a675c9901a525f0',1,1,'everything','2026-11',6800,1795970488337,1,0);
+INSERT INTO "entries" VALUES('01a2282ed8115ec36a675c9901a525f0',1,1,'key:stored-1','2026-11',6800,1795970488337,1,0);
+INSERT INTO "entries" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1,0,'ever','total',85600,1795970488353,1,0);
+INSERT INTO "entries" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1,0,'everything','2026-11',85600,1795970488353,1,0);
+INSERT INTO "entries" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1,0,'key:stored-2','2026-11',85600,1795970488353,1,0);
+INSERT INTO "entries" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1,1,'ever','total',6800,1795970488353,1,0);
+INSERT INTO "entries" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1,1,'everything','2026-11',6800,1795970488353,1,0);
+INSERT INTO "entries" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1,1,'key:stored-2','2026-11',6800,1795970488353,1,0);
+INSERT INTO "entries" VALUES('01a2282ed829ad2cec13e4bf487dd31b',1,0,'ever','total',97600,1795970488361,1,0);
+INSERT INTO "entries" VALUES('01a2282ed829ad2cec13e4bf487dd31b',1,0,'everything','2026-11',97600,1795970488361,1,0);
+INSERT INTO "entries" VALUES('01a2282ed829ad2cec13e4bf487dd31b',1,0,'key:journey','2026-11-29',97600,1795970488361,1,0);
+INSERT INTO "entries" VALUES('01a2282ed82a31a5d4bd96ad7769be95',1,0,'ever','total',98800,1795970488362,1,0);
+INSERT INTO "entries" VALUES('01a2282ed82a31a5d4bd96ad7769be95',1,0,'everything','2026-11',98800,1795970488362,1,0);
+INSERT INTO "entries" VALUES('01a2282ed82a31a5d4bd96ad7769be95',1,0,'key:journey','2026-11-29',98800,1795970488362,1,0);
+CREATE TABLE epochs (
+    epoch           INTEGER PRIMARY KEY,
+    started_wall_ms INTEGER NOT NULL,
+    ended_wall_ms   INTEGER
+) STRICT;
+INSERT INTO "epochs" VALUES(1,1795970488080,NULL);
+CREATE TABLE requests (
+    request_id     TEXT    NOT NULL PRIMARY KEY,
+    wall_ms        INTEGER NOT NULL,
+    day            TEXT    NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    caller         TEXT    NOT NULL,
+    protocol       TEXT    NOT NULL,
+    operation      TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    upstream_model TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    outcome        TEXT    NOT NULL,
+    is_stream      INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    tags           TEXT    NOT NULL,
+    session        TEXT    NOT NULL,
+    loss           TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "requests" VALUES('01a2282ed77c3b4aa6efd763b3b6b114',1795970488188,'2026-11-29',46,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7ab4c7ea5098a6433236104',1795970488235,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7af3ac7c047af5e230f2820',1795970488239,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j2','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7b30980941d90c3c8401da5',1795970488243,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7b683b8cb3f16e0df998ace',1795970488246,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7b84e6ce72c35f2fbd763a5',1795970488248,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',8800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7bb22421e2b73df22fe2af6',1795970488251,'2026-11-29',3,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":7,"output":4}',104800,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7c00f7696d39094c3e240be',1795970488256,'2026-11-29',12,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',103600,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7cecbc73aa93ebdf84535f1',1795970488270,'2026-11-29',6,'journey','openai_responses','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":2,"output":4}',7200,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7d60cb9588910458664a3d5',1795970488278,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7d806fb44d65029946c26f2',1795970488280,'2026-11-29',10,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7e3b684bc4e5ad2c9f095f4',1795970488291,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed7ec210a9efa1fbc944fc88d',1795970488300,'2026-11-29',9,'stored-0','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed8115ec36a675c9901a525f0',1795970488337,'2026-11-29',7,'stored-1','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282ed820df0ebf0e5d3c160f933f',1795970488352,'2026-11-29',1,'stored-2','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+CREATE TABLE virtual_keys (
+    name            TEXT    NOT NULL PRIMARY KEY,
+    digest          TEXT    NOT NULL UNIQUE,
+    previous_digest TEXT    NOT NULL,
+    revision        INTEGER NOT NULL UNIQUE,
+    record          TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "virtual_keys" VALUES('stored-0','6ba540b1ff64ac25579a59032c6342d77574a64485c8ccce4523b0e556f5da1b','',1,'{"name":"stored-0","digest":"6ba540b1ff64ac25579a59032c6342d77574a64485c8ccce4523b0e556f5da1b","pepper_id":"ac3828ee794d854e","created_wall_ms":1795970488294,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-1','004ccc35f41b958f1e16a5e7c14e0c65655b3cc71e0125fb0544867c4c4f97b1','',2,'{"name":"stored-1","digest":"004ccc35f41b958f1e16a5e7c14e0c65655b3cc71e0125fb0544867c4c4f97b1","pepper_id":"ac3828ee794d854e","created_wall_ms":1795970488315,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-2','1e1a9b8470abea13bec224ae0de40157327e56bc0657387f102bc20155a41192','',4,'{"name":"stored-2","digest":"1e1a9b8470abea13bec224ae0de40157327e56bc0657387f102bc20155a41192","pepper_id":"ac3828ee794d854e","created_wall_ms":1795970488346,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":1795970488355,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+CREATE INDEX reserves_by_epoch ON entries (epoch) WHERE kind = 0;
+CREATE INDEX bindings_by_expiry ON bindings (expires_wall_ms);
+CREATE INDEX virtual_keys_by_previous_digest ON virtual_keys (previous_digest) WHERE previous_digest <> '';
+COMMIT;

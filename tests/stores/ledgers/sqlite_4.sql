@@ -1,0 +1,307 @@
+PRAGMA application_id = 1869442665;
+PRAGMA user_version = 4;
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    provider       TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    verdict        TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    first_byte_ms  INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    is_usage_known INTEGER NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    price_version  TEXT    NOT NULL,
+    error          TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "attempts" VALUES('01a2282eedf8bb248de48baa65ad48cd',1,'openai','fake-small','good','success',200,1795970493951,3,3,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee0e728417527d464fcff553',1,'openai','fake-small','good','success',200,1795970493967,1,1,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee1dd34a7038988059d92cf3',1,'openai','fake-small','good','success',200,1795970493981,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee2454a9eb19d154f65a57f0',1,'openai','fake-small','good','success',200,1795970493988,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee2664692111a8d2ad21731e',1,'openai','fake-small','good','success',200,1795970493990,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1,'openai','fake-small','good','server_fault',500,1795970493993,0,0,'{}',0,0,0,'configured-6f51e4ba3351:openai/fake-small','server_error',1);
+INSERT INTO "attempts" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',2,'openai','fake-small','good','success',200,1795970493996,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1,'openai','fake-small','good','lost',0,1795970493999,0,0,'{}',0,95600,1,'configured-6f51e4ba3351:openai/fake-small;bound=159+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',2,'openai','fake-small','good','success',200,1795970494000,0,0,'{"input":7,"output":4}',1,9200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee32c96da2148522cde3c2d5',1,'openai','fake-small','good','stale',0,1795970494002,0,-1,'{}',0,94800,1,'configured-6f51e4ba3351:openai/fake-small;bound=157+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282eee32c96da2148522cde3c2d5',2,'openai','fake-small','good','success',200,1795970494004,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1,'openai','fake-small','good','success',200,1795970494008,0,0,'{"input":2,"output":4}',1,7200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1,'openai','fake-small','good','success',200,1795970494011,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1,'openai','fake-small','good','success',200,1795970494014,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1,'openai','fake-small','good','success',200,1795970494016,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee46147eb68190ef897febbf',1,'openai','fake-small','good','success',200,1795970494022,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee4de37b768a0c6263a87426',1,'openai','fake-small','good','success',200,1795970494029,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282eee580f161fef9416c733c7b6',1,'openai','fake-small','good','success',200,1795970494040,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+CREATE TABLE balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "balances" VALUES('ever','total',299200);
+INSERT INTO "balances" VALUES('everything','2026-11',299200);
+INSERT INTO "balances" VALUES('key:journey','2026-11-29',278800);
+INSERT INTO "balances" VALUES('key:stored-0','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-1','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-2','2026-11',6800);
+CREATE TABLE bindings (
+    kind            TEXT    NOT NULL,
+    upstream_id     TEXT    NOT NULL,
+    provider        TEXT    NOT NULL,
+    key             TEXT    NOT NULL,
+    caller          TEXT    NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, upstream_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "bindings" VALUES('item','msg_fake000000000012','openai','good','journey',1798562494010);
+INSERT INTO "bindings" VALUES('response','resp_fake000000000012','openai','good','journey',1798562494010);
+CREATE TABLE daily (
+    day               TEXT    NOT NULL,
+    caller            TEXT    NOT NULL,
+    model             TEXT    NOT NULL,
+    provider          TEXT    NOT NULL,
+    key               TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL,
+    PRIMARY KEY (day, caller, model, provider, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily" VALUES('2026-11-29','journey','fast','openai','good',12,15,278800,29,0,0,0,48,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-0','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-1','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-2','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+CREATE TABLE daily_tags (
+    day               TEXT    NOT NULL,
+    tags              TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL,
+    PRIMARY KEY (day, tags)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j0',2,2,13600,2,0,0,0,8,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j1',2,2,13600,2,0,0,0,8,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j2',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+CREATE TABLE entries (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    budget         TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    amount_nanousd INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, kind, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "entries" VALUES('01a2282eedf8bb248de48baa65ad48cd',1,0,'ever','total',86400,1795970493951,1,0);
+INSERT INTO "entries" VALUES('01a2282eedf8bb248de48baa65ad48cd',1,0,'everything','2026-11',86400,1795970493951,1,0);
+INSERT INTO "entries" VALUES('01a2282eedf8bb248de48baa65ad48cd',1,0,'key:journey','2026-11-29',86400,1795970493951,1,0);
+INSERT INTO "entries" VALUES('01a2282eedf8bb248de48baa65ad48cd',1,1,'ever','total',6800,1795970493951,1,0);
+INSERT INTO "entries" VALUES('01a2282eedf8bb248de48baa65ad48cd',1,1,'everything','2026-11',6800,1795970493951,1,0);
+INSERT INTO "entries" VALUES('01a2282eedf8bb248de48baa65ad48cd',1,1,'key:journey','2026-11-29',6800,1795970493951,1,0);
+INSERT INTO "entries" VALUES('01a2282eee0e728417527d464fcff553',1,0,'ever','total',86400,1795970493967,1,0);
+INSERT INTO "entries" VALUES('01a2282eee0e728417527d464fcff553',1,0,'everything','2026-11',86400,1795970493967,1,0);
+INSERT INTO "entries" VALUES('01a2282eee0e728417527d464fcff553',1,0,'key:journey','2026-11-29',86400,1795970493967,1,0);
+INSERT INTO "entries" VALUES('01a2282eee0e728417527d464fcff553',1,1,'ever','total',6800,1795970493967,1,0);
+INSERT INTO "entries" VALUES('01a2282eee0e728417527d464fcff553',1,1,'everything','2026-11',6800,1795970493967,1,0);
+INSERT INTO "entries" VALUES('01a2282eee0e728417527d464fcff553',1,1,'key:journey','2026-11-29',6800,1795970493967,1,0);
+INSERT INTO "entries" VALUES('01a2282eee1dd34a7038988059d92cf3',1,0,'ever','total',86400,1795970493981,1,0);
+INSERT INTO "entries" VALUES('01a2282eee1dd34a7038988059d92cf3',1,0,'everything','2026-11',86400,1795970493981,1,0);
+INSERT INTO "entries" VALUES('01a2282eee1dd34a7038988059d92cf3',1,0,'key:journey','2026-11-29',86400,1795970493981,1,0);
+INSERT INTO "entries" VALUES('01a2282eee1dd34a7038988059d92cf3',1,1,'ever','total',6800,1795970493981,1,0);
+INSERT INTO "entries" VALUES('01a2282eee1dd34a7038988059d92cf3',1,1,'everything','2026-11',6800,1795970493981,1,0);
+INSERT INTO "entries" VALUES('01a2282eee1dd34a7038988059d92cf3',1,1,'key:journey','2026-11-29',6800,1795970493981,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2454a9eb19d154f65a57f0',1,0,'ever','total',86400,1795970493988,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2454a9eb19d154f65a57f0',1,0,'everything','2026-11',86400,1795970493988,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2454a9eb19d154f65a57f0',1,0,'key:journey','2026-11-29',86400,1795970493988,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2454a9eb19d154f65a57f0',1,1,'ever','total',6800,1795970493988,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2454a9eb19d154f65a57f0',1,1,'everything','2026-11',6800,1795970493988,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2454a9eb19d154f65a57f0',1,1,'key:journey','2026-11-29',6800,1795970493988,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2664692111a8d2ad21731e',1,0,'ever','total',86400,1795970493990,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2664692111a8d2ad21731e',1,0,'everything','2026-11',86400,1795970493990,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2664692111a8d2ad21731e',1,0,'key:journey','2026-11-29',86400,1795970493990,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2664692111a8d2ad21731e',1,1,'ever','total',6800,1795970493990,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2664692111a8d2ad21731e',1,1,'everything','2026-11',6800,1795970493990,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2664692111a8d2ad21731e',1,1,'key:journey','2026-11-29',6800,1795970493990,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1,0,'ever','total',94800,1795970493993,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1,0,'everything','2026-11',94800,1795970493993,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1,0,'key:journey','2026-11-29',94800,1795970493993,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1,1,'ever','total',0,1795970493993,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1,1,'everything','2026-11',0,1795970493993,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1,1,'key:journey','2026-11-29',0,1795970493993,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',2,0,'ever','total',94800,1795970493996,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',2,0,'everything','2026-11',94800,1795970493996,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',2,0,'key:journey','2026-11-29',94800,1795970493996,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',2,1,'ever','total',8800,1795970493996,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',2,1,'everything','2026-11',8800,1795970493996,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',2,1,'key:journey','2026-11-29',8800,1795970493996,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1,0,'ever','total',95600,1795970493999,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1,0,'everything','2026-11',95600,1795970493999,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1,0,'key:journey','2026-11-29',95600,1795970493999,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1,1,'ever','total',95600,1795970493999,1,1);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1,1,'everything','2026-11',95600,1795970493999,1,1);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1,1,'key:journey','2026-11-29',95600,1795970493999,1,1);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',2,0,'ever','total',95600,1795970494000,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',2,0,'everything','2026-11',95600,1795970494000,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',2,0,'key:journey','2026-11-29',95600,1795970494000,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',2,1,'ever','total',9200,1795970494000,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',2,1,'everything','2026-11',9200,1795970494000,1,0);
+INSERT INTO "entries" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',2,1,'key:journey','2026-11-29',9200,1795970494000,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',1,0,'ever','total',94800,1795970494002,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',1,0,'everything','2026-11',94800,1795970494002,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',1,0,'key:journey','2026-11-29',94800,1795970494002,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',1,1,'ever','total',94800,1795970494002,1,1);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',1,1,'everything','2026-11',94800,1795970494002,1,1);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',1,1,'key:journey','2026-11-29',94800,1795970494002,1,1);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',2,0,'ever','total',94800,1795970494004,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',2,0,'everything','2026-11',94800,1795970494004,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',2,0,'key:journey','2026-11-29',94800,1795970494004,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',2,1,'ever','total',8800,1795970494004,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',2,1,'everything','2026-11',8800,1795970494004,1,0);
+INSERT INTO "entries" VALUES('01a2282eee32c96da2148522cde3c2d5',2,1,'key:journey','2026-11-29',8800,1795970494004,1,0);
+INSERT INTO "entries" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1,0,'ever','total',74800,1795970494008,1,0);
+INSERT INTO "entries" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1,0,'everything','2026-11',74800,1795970494008,1,0);
+INSERT INTO "entries" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1,0,'key:journey','2026-11-29',74800,1795970494008,1,0);
+INSERT INTO "entries" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1,1,'ever','total',7200,1795970494008,1,0);
+INSERT INTO "entries" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1,1,'everything','2026-11',7200,1795970494008,1,0);
+INSERT INTO "entries" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1,1,'key:journey','2026-11-29',7200,1795970494008,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1,0,'ever','total',86800,1795970494011,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1,0,'everything','2026-11',86800,1795970494011,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1,0,'key:journey','2026-11-29',86800,1795970494011,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1,1,'ever','total',6800,1795970494011,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1,1,'everything','2026-11',6800,1795970494011,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1,1,'key:journey','2026-11-29',6800,1795970494011,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1,0,'ever','total',86800,1795970494014,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1,0,'everything','2026-11',86800,1795970494014,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1,0,'key:journey','2026-11-29',86800,1795970494014,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1,1,'ever','total',6800,1795970494014,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1,1,'everything','2026-11',6800,1795970494014,1,0);
+INSERT INTO "entries" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1,1,'key:journey','2026-11-29',6800,1795970494014,1,0);
+INSERT INTO "entries" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1,0,'ever','total',86800,1795970494016,1,0);
+INSERT INTO "entries" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1,0,'everything','2026-11',86800,1795970494016,1,0);
+INSERT INTO "entries" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1,0,'key:journey','2026-11-29',86800,1795970494016,1,0);
+INSERT INTO "entries" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1,1,'ever','total',6800,1795970494016,1,0);
+INSERT INTO "entries" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1,1,'everything','2026-11',6800,1795970494016,1,0);
+INSERT INTO "entries" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1,1,'key:journey','2026-11-29',6800,1795970494016,1,0);
+INSERT INTO "entries" VALUES('01a2282eee46147eb68190ef897febbf',1,0,'ever','total',85600,1795970494022,1,0);
+INSERT INTO "entries" VALUES('01a2282eee46147eb68190ef897febbf',1,0,'everything','2026-11',85600,1795970494022,1,0);
+INSERT INTO "entries" VALUES('01a2282eee46147eb68190ef897febbf',1,0,'key:stored-0','2026-11',85600,1795970494022,1,0);
+INSERT INTO "entries" VALUES('01a2282eee46147eb68190ef897febbf',1,1,'ever','total',6800,1795970494022,1,0);
+INSERT INTO "entries" VALUES('01a2282eee46147eb68190ef897febbf',1,1,'everything','2026-11',6800,1795970494022,1,0);
+INSERT INTO "entries" VALUES('01a2282eee46147eb68190ef897febbf',1,1,'key:stored-0','2026-11',6800,1795970494022,1,0);
+INSERT INTO "entries" VALUES('01a2282eee4de37b768a0c6263a87426',1,0,'ever','total',85600,1795970494029,1,0);
+INSERT INTO "entries" VALUES('01a2282eee4de37b768a0c6263a87426',1,0,'everything','2026-11',85600,1795970494029,1,0);
+INSERT INTO "entries" VALUES('01a2282eee4de37b768a0c6263a87426',1,0,'key:stored-1','2026-11',85600,1795970494029,1,0);
+INSERT INTO "entries" VALUES('01a2282eee4de37b768a0c6263a87426',1,1,'ever','total',6800,1795970494029,1,0);
+INSERT INTO "entries" VALUES('01a2282eee4de37b768a0c6263a87426',1,1,'everything','2026-11',6800,1795970494029,1,0);
+INSERT INTO "entries" VALUES('01a2282eee4de37b768a0c6263a87426',1,1,'key:stored-1','2026-11',6800,1795970494029,1,0);
+INSERT INTO "entries" VALUES('01a2282eee580f161fef9416c733c7b6',1,0,'ever','total',85600,1795970494040,1,0);
+INSERT INTO "entries" VALUES('01a2282eee580f161fef9416c733c7b6',1,0,'everything','2026-11',85600,1795970494040,1,0);
+INSERT INTO "entries" VALUES('01a2282eee580f161fef9416c733c7b6',1,0,'key:stored-2','2026-11',85600,1795970494040,1,0);
+INSERT INTO "entries" VALUES('01a2282eee580f161fef9416c733c7b6',1,1,'ever','total',6800,1795970494040,1,0);
+INSERT INTO "entries" VALUES('01a2282eee580f161fef9416c733c7b6',1,1,'everything','2026-11',6800,1795970494040,1,0);
+INSERT INTO "entries" VALUES('01a2282eee580f161fef9416c733c7b6',1,1,'key:stored-2','2026-11',6800,1795970494040,1,0);
+INSERT INTO "entries" VALUES('01a2282eee60999bedd7593a0707db09',1,0,'ever','total',97600,1795970494048,1,0);
+INSERT INTO "entries" VALUES('01a2282eee60999bedd7593a0707db09',1,0,'everything','2026-11',97600,1795970494048,1,0);
+INSERT INTO "entries" VALUES('01a2282eee60999bedd7593a0707db09',1,0,'key:journey','2026-11-29',97600,1795970494048,1,0);
+INSERT INTO "entries" VALUES('01a2282eee60999bedd759a3d2e089a5',1,0,'ever','total',98800,1795970494048,1,0);
+INSERT INTO "entries" VALUES('01a2282eee60999bedd759a3d2e089a5',1,0,'everything','2026-11',98800,1795970494048,1,0);
+INSERT INTO "entries" VALUES('01a2282eee60999bedd759a3d2e089a5',1,0,'key:journey','2026-11-29',98800,1795970494048,1,0);
+CREATE TABLE epochs (
+    epoch           INTEGER PRIMARY KEY,
+    started_wall_ms INTEGER NOT NULL,
+    ended_wall_ms   INTEGER
+) STRICT;
+INSERT INTO "epochs" VALUES(1,1795970493816,NULL);
+CREATE TABLE requests (
+    request_id     TEXT    NOT NULL PRIMARY KEY,
+    wall_ms        INTEGER NOT NULL,
+    day            TEXT    NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    caller         TEXT    NOT NULL,
+    protocol       TEXT    NOT NULL,
+    operation      TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    upstream_model TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    outcome        TEXT    NOT NULL,
+    is_stream      INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    tags           TEXT    NOT NULL,
+    session        TEXT    NOT NULL,
+    loss           TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "requests" VALUES('01a2282eedf8bb248de48baa65ad48cd',1795970493944,'2026-11-29',16,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282eee0e728417527d464fcff553',1795970493966,'2026-11-29',8,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282eee1dd34a7038988059d92cf3',1795970493981,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j2','','',1);
+INSERT INTO "requests" VALUES('01a2282eee2454a9eb19d154f65a57f0',1795970493988,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282eee2664692111a8d2ad21731e',1795970493990,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282eee2934e022b6dab7c9f9a4e0',1795970493993,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',8800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee2fe56dc2a1e2fc8cb2d47c',1795970493999,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":7,"output":4}',104800,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee32c96da2148522cde3c2d5',1795970494002,'2026-11-29',3,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',103600,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee38da5e4f3efcf97cffbc57',1795970494008,'2026-11-29',2,'journey','openai_responses','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":2,"output":4}',7200,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee3b6dd6ae9ebf7a813a5053',1795970494011,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee3d8d3d9f2b24cf78f9a1f4',1795970494013,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee40fd33c8c1fe54c044c12c',1795970494016,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee46147eb68190ef897febbf',1795970494022,'2026-11-29',2,'stored-0','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee4de37b768a0c6263a87426',1795970494029,'2026-11-29',1,'stored-1','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282eee580f161fef9416c733c7b6',1795970494040,'2026-11-29',3,'stored-2','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+CREATE TABLE retired_balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE retired_days (
+    day          TEXT    NOT NULL PRIMARY KEY,
+    requests     INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    cost_nanousd INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE virtual_keys (
+    name            TEXT    NOT NULL PRIMARY KEY,
+    digest          TEXT    NOT NULL UNIQUE,
+    previous_digest TEXT    NOT NULL,
+    revision        INTEGER NOT NULL UNIQUE,
+    record          TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "virtual_keys" VALUES('stored-0','73b70aa741cb14a49f5c92697b5b5c6a99ee117829143435c396e37238a1c1eb','',1,'{"name":"stored-0","digest":"73b70aa741cb14a49f5c92697b5b5c6a99ee117829143435c396e37238a1c1eb","pepper_id":"1ec70089f850f11d","created_wall_ms":1795970494019,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-1','be1a8d63dfe1fe4c0b77c7a73b93a000ce2f425bdfd862162e95d93578cf4d41','',2,'{"name":"stored-1","digest":"be1a8d63dfe1fe4c0b77c7a73b93a000ce2f425bdfd862162e95d93578cf4d41","pepper_id":"1ec70089f850f11d","created_wall_ms":1795970494025,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-2','db7fb8e089e0831af4a1cecfff2a8c80ff57143da947ead307585aa72411c21e','',4,'{"name":"stored-2","digest":"db7fb8e089e0831af4a1cecfff2a8c80ff57143da947ead307585aa72411c21e","pepper_id":"1ec70089f850f11d","created_wall_ms":1795970494032,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":1795970494045,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+CREATE INDEX reserves_by_epoch ON entries (epoch) WHERE kind = 0;
+CREATE INDEX bindings_by_expiry ON bindings (expires_wall_ms);
+CREATE INDEX virtual_keys_by_previous_digest ON virtual_keys (previous_digest) WHERE previous_digest <> '';
+COMMIT;

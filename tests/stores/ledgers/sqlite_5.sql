@@ -1,0 +1,304 @@
+PRAGMA application_id = 1869442665;
+PRAGMA user_version = 5;
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    provider       TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    verdict        TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    first_byte_ms  INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    is_usage_known INTEGER NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    price_version  TEXT    NOT NULL,
+    error          TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "attempts" VALUES('01a2282f08d31b9ae4efaad39d70b469',1,'openai','fake-small','good','success',200,1795970500824,1,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f08e625bae2ccddd66dafe34b',1,'openai','fake-small','good','success',200,1795970500839,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f08ea529ba11e11332ef02a9e',1,'openai','fake-small','good','success',200,1795970500842,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1,'openai','fake-small','good','success',200,1795970500855,1,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f08f9ed4b38cea83dcf045061',1,'openai','fake-small','good','success',200,1795970500858,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f09023701110067374cb6d5c4',1,'openai','fake-small','good','server_fault',500,1795970500866,0,0,'{}',0,0,0,'configured-6f51e4ba3351:openai/fake-small','server_error',1);
+INSERT INTO "attempts" VALUES('01a2282f09023701110067374cb6d5c4',2,'openai','fake-small','good','success',200,1795970500867,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f0906467bef189282478ef8cb',1,'openai','fake-small','good','lost',0,1795970500870,1,0,'{}',0,95600,1,'configured-6f51e4ba3351:openai/fake-small;bound=159+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282f0906467bef189282478ef8cb',2,'openai','fake-small','good','success',200,1795970500883,0,0,'{"input":7,"output":4}',1,9200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f0926ce55c84201add6dedc15',1,'openai','fake-small','good','stale',0,1795970500902,0,-1,'{}',0,94800,1,'configured-6f51e4ba3351:openai/fake-small;bound=157+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282f0926ce55c84201add6dedc15',2,'openai','fake-small','good','success',200,1795970500908,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f0930112a4f066a7b4fc99717',1,'openai','fake-small','good','success',200,1795970500912,0,0,'{"input":2,"output":4}',1,7200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1,'openai','fake-small','good','success',200,1795970500926,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f09536388620f120a10575329',1,'openai','fake-small','good','success',200,1795970500948,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f095c507cab3229c404f1151f',1,'openai','fake-small','good','success',200,1795970500956,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f096288994580981c7dda3266',1,'openai','fake-small','good','success',200,1795970500963,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+CREATE TABLE balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "balances" VALUES('ever','total',285600);
+INSERT INTO "balances" VALUES('everything','2026-11',285600);
+INSERT INTO "balances" VALUES('key:journey','2026-11-29',265200);
+INSERT INTO "balances" VALUES('key:stored-0','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-1','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-2','2026-11',6800);
+CREATE TABLE bindings (
+    kind            TEXT    NOT NULL,
+    upstream_id     TEXT    NOT NULL,
+    provider        TEXT    NOT NULL,
+    key             TEXT    NOT NULL,
+    caller          TEXT    NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, upstream_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "bindings" VALUES('item','msg_fake000000000012','openai','good','journey',1798562500919);
+INSERT INTO "bindings" VALUES('response','resp_fake000000000012','openai','good','journey',1798562500919);
+CREATE TABLE claims (
+    scope           TEXT    NOT NULL PRIMARY KEY,
+    fingerprint     TEXT    NOT NULL,
+    request_id      TEXT    NOT NULL,
+    state           INTEGER NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    status          INTEGER NOT NULL,
+    outcome         TEXT    NOT NULL,
+    content_type    TEXT    NOT NULL,
+    reply           BLOB    NOT NULL
+) STRICT;
+INSERT INTO "claims" VALUES('0f5c2a78bd130d8f8ed14acdd652cf0325592b140eb008092348aeb4f8da4c54','ad55571ab1f38b2303ab28422267f4e5b6e5b2e24d705c939070379fed4fc9b7','01a2282f093ddaddc03eaddd9d9e30a0',1,1796056900925,0,'','',X'');
+CREATE TABLE daily (
+    day               TEXT    NOT NULL,
+    caller            TEXT    NOT NULL,
+    model             TEXT    NOT NULL,
+    provider          TEXT    NOT NULL,
+    key               TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL,
+    PRIMARY KEY (day, caller, model, provider, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily" VALUES('2026-11-29','journey','fast','openai','good',10,13,265200,27,0,0,0,40,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-0','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-1','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-2','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+CREATE TABLE daily_tags (
+    day               TEXT    NOT NULL,
+    tags              TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL,
+    PRIMARY KEY (day, tags)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j0',2,2,13600,2,0,0,0,8,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j1',2,2,13600,2,0,0,0,8,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j2',1,1,6800,1,0,0,0,4,0,0,0,0,0);
+CREATE TABLE entries (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    budget         TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    amount_nanousd INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, kind, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "entries" VALUES('01a2282f08d31b9ae4efaad39d70b469',1,0,'ever','total',86400,1795970500824,1,0);
+INSERT INTO "entries" VALUES('01a2282f08d31b9ae4efaad39d70b469',1,0,'everything','2026-11',86400,1795970500824,1,0);
+INSERT INTO "entries" VALUES('01a2282f08d31b9ae4efaad39d70b469',1,0,'key:journey','2026-11-29',86400,1795970500824,1,0);
+INSERT INTO "entries" VALUES('01a2282f08d31b9ae4efaad39d70b469',1,1,'ever','total',6800,1795970500824,1,0);
+INSERT INTO "entries" VALUES('01a2282f08d31b9ae4efaad39d70b469',1,1,'everything','2026-11',6800,1795970500824,1,0);
+INSERT INTO "entries" VALUES('01a2282f08d31b9ae4efaad39d70b469',1,1,'key:journey','2026-11-29',6800,1795970500824,1,0);
+INSERT INTO "entries" VALUES('01a2282f08e625bae2ccddd66dafe34b',1,0,'ever','total',86400,1795970500839,1,0);
+INSERT INTO "entries" VALUES('01a2282f08e625bae2ccddd66dafe34b',1,0,'everything','2026-11',86400,1795970500839,1,0);
+INSERT INTO "entries" VALUES('01a2282f08e625bae2ccddd66dafe34b',1,0,'key:journey','2026-11-29',86400,1795970500839,1,0);
+INSERT INTO "entries" VALUES('01a2282f08e625bae2ccddd66dafe34b',1,1,'ever','total',6800,1795970500839,1,0);
+INSERT INTO "entries" VALUES('01a2282f08e625bae2ccddd66dafe34b',1,1,'everything','2026-11',6800,1795970500839,1,0);
+INSERT INTO "entries" VALUES('01a2282f08e625bae2ccddd66dafe34b',1,1,'key:journey','2026-11-29',6800,1795970500839,1,0);
+INSERT INTO "entries" VALUES('01a2282f08ea529ba11e11332ef02a9e',1,0,'ever','total',86400,1795970500842,1,0);
+INSERT INTO "entries" VALUES('01a2282f08ea529ba11e11332ef02a9e',1,0,'everything','2026-11',86400,1795970500842,1,0);
+INSERT INTO "entries" VALUES('01a2282f08ea529ba11e11332ef02a9e',1,0,'key:journey','2026-11-29',86400,1795970500842,1,0);
+INSERT INTO "entries" VALUES('01a2282f08ea529ba11e11332ef02a9e',1,1,'ever','total',6800,1795970500842,1,0);
+INSERT INTO "entries" VALUES('01a2282f08ea529ba11e11332ef02a9e',1,1,'everything','2026-11',6800,1795970500842,1,0);
+INSERT INTO "entries" VALUES('01a2282f08ea529ba11e11332ef02a9e',1,1,'key:journey','2026-11-29',6800,1795970500842,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1,0,'ever','total',86400,1795970500855,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1,0,'everything','2026-11',86400,1795970500855,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1,0,'key:journey','2026-11-29',86400,1795970500855,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1,1,'ever','total',6800,1795970500855,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1,1,'everything','2026-11',6800,1795970500855,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1,1,'key:journey','2026-11-29',6800,1795970500855,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f9ed4b38cea83dcf045061',1,0,'ever','total',86400,1795970500858,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f9ed4b38cea83dcf045061',1,0,'everything','2026-11',86400,1795970500858,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f9ed4b38cea83dcf045061',1,0,'key:journey','2026-11-29',86400,1795970500858,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f9ed4b38cea83dcf045061',1,1,'ever','total',6800,1795970500858,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f9ed4b38cea83dcf045061',1,1,'everything','2026-11',6800,1795970500858,1,0);
+INSERT INTO "entries" VALUES('01a2282f08f9ed4b38cea83dcf045061',1,1,'key:journey','2026-11-29',6800,1795970500858,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',1,0,'ever','total',94800,1795970500866,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',1,0,'everything','2026-11',94800,1795970500866,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',1,0,'key:journey','2026-11-29',94800,1795970500866,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',1,1,'ever','total',0,1795970500866,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',1,1,'everything','2026-11',0,1795970500866,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',1,1,'key:journey','2026-11-29',0,1795970500866,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',2,0,'ever','total',94800,1795970500867,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',2,0,'everything','2026-11',94800,1795970500867,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',2,0,'key:journey','2026-11-29',94800,1795970500867,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',2,1,'ever','total',8800,1795970500867,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',2,1,'everything','2026-11',8800,1795970500867,1,0);
+INSERT INTO "entries" VALUES('01a2282f09023701110067374cb6d5c4',2,1,'key:journey','2026-11-29',8800,1795970500867,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',1,0,'ever','total',95600,1795970500870,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',1,0,'everything','2026-11',95600,1795970500870,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',1,0,'key:journey','2026-11-29',95600,1795970500870,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',1,1,'ever','total',95600,1795970500870,1,1);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',1,1,'everything','2026-11',95600,1795970500870,1,1);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',1,1,'key:journey','2026-11-29',95600,1795970500870,1,1);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',2,0,'ever','total',95600,1795970500883,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',2,0,'everything','2026-11',95600,1795970500883,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',2,0,'key:journey','2026-11-29',95600,1795970500883,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',2,1,'ever','total',9200,1795970500883,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',2,1,'everything','2026-11',9200,1795970500883,1,0);
+INSERT INTO "entries" VALUES('01a2282f0906467bef189282478ef8cb',2,1,'key:journey','2026-11-29',9200,1795970500883,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',1,0,'ever','total',94800,1795970500902,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',1,0,'everything','2026-11',94800,1795970500902,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',1,0,'key:journey','2026-11-29',94800,1795970500902,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',1,1,'ever','total',94800,1795970500902,1,1);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',1,1,'everything','2026-11',94800,1795970500902,1,1);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',1,1,'key:journey','2026-11-29',94800,1795970500902,1,1);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',2,0,'ever','total',94800,1795970500908,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',2,0,'everything','2026-11',94800,1795970500908,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',2,0,'key:journey','2026-11-29',94800,1795970500908,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',2,1,'ever','total',8800,1795970500908,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',2,1,'everything','2026-11',8800,1795970500908,1,0);
+INSERT INTO "entries" VALUES('01a2282f0926ce55c84201add6dedc15',2,1,'key:journey','2026-11-29',8800,1795970500908,1,0);
+INSERT INTO "entries" VALUES('01a2282f0930112a4f066a7b4fc99717',1,0,'ever','total',74800,1795970500912,1,0);
+INSERT INTO "entries" VALUES('01a2282f0930112a4f066a7b4fc99717',1,0,'everything','2026-11',74800,1795970500912,1,0);
+INSERT INTO "entries" VALUES('01a2282f0930112a4f066a7b4fc99717',1,0,'key:journey','2026-11-29',74800,1795970500912,1,0);
+INSERT INTO "entries" VALUES('01a2282f0930112a4f066a7b4fc99717',1,1,'ever','total',7200,1795970500912,1,0);
+INSERT INTO "entries" VALUES('01a2282f0930112a4f066a7b4fc99717',1,1,'everything','2026-11',7200,1795970500912,1,0);
+INSERT INTO "entries" VALUES('01a2282f0930112a4f066a7b4fc99717',1,1,'key:journey','2026-11-29',7200,1795970500912,1,0);
+INSERT INTO "entries" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1,0,'ever','total',86800,1795970500926,1,0);
+INSERT INTO "entries" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1,0,'everything','2026-11',86800,1795970500926,1,0);
+INSERT INTO "entries" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1,0,'key:journey','2026-11-29',86800,1795970500926,1,0);
+INSERT INTO "entries" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1,1,'ever','total',6800,1795970500926,1,0);
+INSERT INTO "entries" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1,1,'everything','2026-11',6800,1795970500926,1,0);
+INSERT INTO "entries" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1,1,'key:journey','2026-11-29',6800,1795970500926,1,0);
+INSERT INTO "entries" VALUES('01a2282f09536388620f120a10575329',1,0,'ever','total',85600,1795970500948,1,0);
+INSERT INTO "entries" VALUES('01a2282f09536388620f120a10575329',1,0,'everything','2026-11',85600,1795970500948,1,0);
+INSERT INTO "entries" VALUES('01a2282f09536388620f120a10575329',1,0,'key:stored-0','2026-11',85600,1795970500948,1,0);
+INSERT INTO "entries" VALUES('01a2282f09536388620f120a10575329',1,1,'ever','total',6800,1795970500948,1,0);
+INSERT INTO "entries" VALUES('01a2282f09536388620f120a10575329',1,1,'everything','2026-11',6800,1795970500948,1,0);
+INSERT INTO "entries" VALUES('01a2282f09536388620f120a10575329',1,1,'key:stored-0','2026-11',6800,1795970500948,1,0);
+INSERT INTO "entries" VALUES('01a2282f095c507cab3229c404f1151f',1,0,'ever','total',85600,1795970500956,1,0);
+INSERT INTO "entries" VALUES('01a2282f095c507cab3229c404f1151f',1,0,'everything','2026-11',85600,1795970500956,1,0);
+INSERT INTO "entries" VALUES('01a2282f095c507cab3229c404f1151f',1,0,'key:stored-1','2026-11',85600,1795970500956,1,0);
+INSERT INTO "entries" VALUES('01a2282f095c507cab3229c404f1151f',1,1,'ever','total',6800,1795970500956,1,0);
+INSERT INTO "entries" VALUES('01a2282f095c507cab3229c404f1151f',1,1,'everything','2026-11',6800,1795970500956,1,0);
+INSERT INTO "entries" VALUES('01a2282f095c507cab3229c404f1151f',1,1,'key:stored-1','2026-11',6800,1795970500956,1,0);
+INSERT INTO "entries" VALUES('01a2282f096288994580981c7dda3266',1,0,'ever','total',85600,1795970500963,1,0);
+INSERT INTO "entries" VALUES('01a2282f096288994580981c7dda3266',1,0,'everything','2026-11',85600,1795970500963,1,0);
+INSERT INTO "entries" VALUES('01a2282f096288994580981c7dda3266',1,0,'key:stored-2','2026-11',85600,1795970500963,1,0);
+INSERT INTO "entries" VALUES('01a2282f096288994580981c7dda3266',1,1,'ever','total',6800,1795970500963,1,0);
+INSERT INTO "entries" VALUES('01a2282f096288994580981c7dda3266',1,1,'everything','2026-11',6800,1795970500963,1,0);
+INSERT INTO "entries" VALUES('01a2282f096288994580981c7dda3266',1,1,'key:stored-2','2026-11',6800,1795970500963,1,0);
+INSERT INTO "entries" VALUES('01a2282f0969b569f60b9caa14eeebc4',1,0,'ever','total',97600,1795970500970,1,0);
+INSERT INTO "entries" VALUES('01a2282f0969b569f60b9caa14eeebc4',1,0,'everything','2026-11',97600,1795970500970,1,0);
+INSERT INTO "entries" VALUES('01a2282f0969b569f60b9caa14eeebc4',1,0,'key:journey','2026-11-29',97600,1795970500970,1,0);
+INSERT INTO "entries" VALUES('01a2282f096ac87a3e8a532fcfc9a6b1',1,0,'ever','total',98800,1795970500970,1,0);
+INSERT INTO "entries" VALUES('01a2282f096ac87a3e8a532fcfc9a6b1',1,0,'everything','2026-11',98800,1795970500970,1,0);
+INSERT INTO "entries" VALUES('01a2282f096ac87a3e8a532fcfc9a6b1',1,0,'key:journey','2026-11-29',98800,1795970500970,1,0);
+CREATE TABLE epochs (
+    epoch           INTEGER PRIMARY KEY,
+    started_wall_ms INTEGER NOT NULL,
+    ended_wall_ms   INTEGER
+) STRICT;
+INSERT INTO "epochs" VALUES(1,1795970500632,NULL);
+CREATE TABLE requests (
+    request_id     TEXT    NOT NULL PRIMARY KEY,
+    wall_ms        INTEGER NOT NULL,
+    day            TEXT    NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    caller         TEXT    NOT NULL,
+    protocol       TEXT    NOT NULL,
+    operation      TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    upstream_model TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    outcome        TEXT    NOT NULL,
+    is_stream      INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    tags           TEXT    NOT NULL,
+    session        TEXT    NOT NULL,
+    loss           TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "requests" VALUES('01a2282f08d31b9ae4efaad39d70b469',1795970500819,'2026-11-29',17,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282f08e625bae2ccddd66dafe34b',1795970500838,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282f08ea529ba11e11332ef02a9e',1795970500842,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j2','','',1);
+INSERT INTO "requests" VALUES('01a2282f08f6cb7d112e6d266c2f3f7a',1795970500854,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282f08f9ed4b38cea83dcf045061',1795970500857,'2026-11-29',4,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282f09023701110067374cb6d5c4',1795970500866,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',8800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f0906467bef189282478ef8cb',1795970500870,'2026-11-29',16,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":7,"output":4}',104800,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f0926ce55c84201add6dedc15',1795970500902,'2026-11-29',8,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',103600,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f0930112a4f066a7b4fc99717',1795970500912,'2026-11-29',6,'journey','openai_responses','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":2,"output":4}',7200,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f093ddaddc03eaddd9d9e30a0',1795970500925,'2026-11-29',10,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f09536388620f120a10575329',1795970500947,'2026-11-29',2,'stored-0','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f095c507cab3229c404f1151f',1795970500956,'2026-11-29',1,'stored-1','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f096288994580981c7dda3266',1795970500962,'2026-11-29',1,'stored-2','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+CREATE TABLE retired_balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE retired_days (
+    day          TEXT    NOT NULL PRIMARY KEY,
+    requests     INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    cost_nanousd INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE virtual_keys (
+    name            TEXT    NOT NULL PRIMARY KEY,
+    digest          TEXT    NOT NULL UNIQUE,
+    previous_digest TEXT    NOT NULL,
+    revision        INTEGER NOT NULL UNIQUE,
+    record          TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "virtual_keys" VALUES('stored-0','f11b01649778fc2324c66305a8443ef5e72b266eb989194dcae314d941123093','',1,'{"name":"stored-0","digest":"f11b01649778fc2324c66305a8443ef5e72b266eb989194dcae314d941123093","pepper_id":"11d87bbe70a941cc","created_wall_ms":1795970500943,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-1','3c0fad553d4b91c3e9945098e30391503e5de0409bcdb84d972eb7a0c080c4d9','',2,'{"name":"stored-1","digest":"3c0fad553d4b91c3e9945098e30391503e5de0409bcdb84d972eb7a0c080c4d9","pepper_id":"11d87bbe70a941cc","created_wall_ms":1795970500952,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-2','fc6591330fbf58a2250cae2134a99d91db4c7ad4b871b112c049296760f1c23d','',4,'{"name":"stored-2","digest":"fc6591330fbf58a2250cae2134a99d91db4c7ad4b871b112c049296760f1c23d","pepper_id":"11d87bbe70a941cc","created_wall_ms":1795970500960,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":1795970500965,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+CREATE INDEX reserves_by_epoch ON entries (epoch) WHERE kind = 0;
+CREATE INDEX bindings_by_expiry ON bindings (expires_wall_ms);
+CREATE INDEX virtual_keys_by_previous_digest ON virtual_keys (previous_digest) WHERE previous_digest <> '';
+CREATE INDEX claims_by_expiry ON claims (expires_wall_ms);
+COMMIT;

@@ -1,0 +1,313 @@
+PRAGMA application_id = 1869442665;
+PRAGMA user_version = 6;
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    provider       TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    verdict        TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    first_byte_ms  INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    is_usage_known INTEGER NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    price_version  TEXT    NOT NULL,
+    error          TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "attempts" VALUES('01a2282f2de321c78a510c3f06bd538e',1,'openai','fake-small','good','success',200,1795970510310,5,5,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2df08eca4864bd4ec635bae5',1,'openai','fake-small','good','success',200,1795970510320,1,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1,'openai','fake-small','good','success',200,1795970510328,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1,'openai','fake-small','good','success',200,1795970510334,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e0393db6956535168d1ad5c',1,'openai','fake-small','good','success',200,1795970510339,2,1,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1,'openai','fake-small','good','server_fault',500,1795970510343,2,1,'{}',0,0,0,'configured-6f51e4ba3351:openai/fake-small','server_error',1);
+INSERT INTO "attempts" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',2,'openai','fake-small','good','success',200,1795970510346,3,2,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1,'openai','fake-small','good','lost',0,1795970510351,1,1,'{}',0,95600,1,'configured-6f51e4ba3351:openai/fake-small;bound=159+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282f2e0fc2d15854eb60c26698cd',2,'openai','fake-small','good','success',200,1795970510354,0,0,'{"input":7,"output":4}',1,9200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e19c433b28ce01ee59e034b',1,'openai','fake-small','good','stale',0,1795970510361,0,-1,'{}',0,94800,1,'configured-6f51e4ba3351:openai/fake-small;bound=157+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282f2e19c433b28ce01ee59e034b',2,'openai','fake-small','good','success',200,1795970510370,1,1,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e29a4362533751fd5888ca3',1,'openai','fake-small','good','success',200,1795970510377,0,0,'{"input":2,"output":4}',1,7200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e2e779713edcc023736dcdf',1,'openai','fake-small','good','success',200,1795970510386,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e4145390537f549c3c68355',1,'openai','fake-small','good','success',200,1795970510401,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e4eb973806df27d83f8cae1',1,'openai','fake-small','good','success',200,1795970510414,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e58880877d6c485adf15af9',1,'openai','fake-small','good','success',200,1795970510424,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f2e66dd8e2140f17da63827d4',1,'openai','fake-small','good','success',200,1795970510439,1,1,'{"input":1}',1,400,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+CREATE TABLE balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "balances" VALUES('ever','total',286000);
+INSERT INTO "balances" VALUES('everything','2026-11',286000);
+INSERT INTO "balances" VALUES('key:journey','2026-11-29',265600);
+INSERT INTO "balances" VALUES('key:stored-0','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-1','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-2','2026-11',6800);
+CREATE TABLE bindings (
+    kind            TEXT    NOT NULL,
+    upstream_id     TEXT    NOT NULL,
+    provider        TEXT    NOT NULL,
+    key             TEXT    NOT NULL,
+    caller          TEXT    NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, upstream_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "bindings" VALUES('item','msg_fake000000000012','openai','good','journey',1798562510379);
+INSERT INTO "bindings" VALUES('response','resp_fake000000000012','openai','good','journey',1798562510379);
+CREATE TABLE claims (
+    scope           TEXT    NOT NULL PRIMARY KEY,
+    fingerprint     TEXT    NOT NULL,
+    request_id      TEXT    NOT NULL,
+    state           INTEGER NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    status          INTEGER NOT NULL,
+    outcome         TEXT    NOT NULL,
+    content_type    TEXT    NOT NULL,
+    reply           BLOB    NOT NULL
+) STRICT;
+INSERT INTO "claims" VALUES('0f5c2a78bd130d8f8ed14acdd652cf0325592b140eb008092348aeb4f8da4c54','b482762d0e463ddb2d07fb5e4a086b350f63696d4cfed7db8a037f126c707532','01a2282f2e2e779713edcc023736dcdf',1,1796056910382,0,'','',X'');
+CREATE TABLE daily (
+    day               TEXT    NOT NULL,
+    caller            TEXT    NOT NULL,
+    model             TEXT    NOT NULL,
+    provider          TEXT    NOT NULL,
+    key               TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL, characters INTEGER NOT NULL DEFAULT 0, audio_ms INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, caller, model, provider, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily" VALUES('2026-11-29','journey','fast','openai','good',10,13,265200,27,0,0,0,40,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','journey','openai/fake-small','openai','good',1,1,400,1,0,0,0,0,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-0','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-1','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-2','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0);
+CREATE TABLE daily_tags (
+    day               TEXT    NOT NULL,
+    tags              TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL, characters INTEGER NOT NULL DEFAULT 0, audio_ms INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, tags)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j0',2,2,13600,2,0,0,0,8,0,0,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j1',2,2,13600,2,0,0,0,8,0,0,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j2',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0);
+CREATE TABLE entries (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    budget         TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    amount_nanousd INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, kind, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "entries" VALUES('01a2282f2de321c78a510c3f06bd538e',1,0,'ever','total',86400,1795970510310,1,0);
+INSERT INTO "entries" VALUES('01a2282f2de321c78a510c3f06bd538e',1,0,'everything','2026-11',86400,1795970510310,1,0);
+INSERT INTO "entries" VALUES('01a2282f2de321c78a510c3f06bd538e',1,0,'key:journey','2026-11-29',86400,1795970510310,1,0);
+INSERT INTO "entries" VALUES('01a2282f2de321c78a510c3f06bd538e',1,1,'ever','total',6800,1795970510310,1,0);
+INSERT INTO "entries" VALUES('01a2282f2de321c78a510c3f06bd538e',1,1,'everything','2026-11',6800,1795970510310,1,0);
+INSERT INTO "entries" VALUES('01a2282f2de321c78a510c3f06bd538e',1,1,'key:journey','2026-11-29',6800,1795970510310,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df08eca4864bd4ec635bae5',1,0,'ever','total',86400,1795970510320,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df08eca4864bd4ec635bae5',1,0,'everything','2026-11',86400,1795970510320,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df08eca4864bd4ec635bae5',1,0,'key:journey','2026-11-29',86400,1795970510320,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df08eca4864bd4ec635bae5',1,1,'ever','total',6800,1795970510320,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df08eca4864bd4ec635bae5',1,1,'everything','2026-11',6800,1795970510320,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df08eca4864bd4ec635bae5',1,1,'key:journey','2026-11-29',6800,1795970510320,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1,0,'ever','total',86400,1795970510328,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1,0,'everything','2026-11',86400,1795970510328,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1,0,'key:journey','2026-11-29',86400,1795970510328,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1,1,'ever','total',6800,1795970510328,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1,1,'everything','2026-11',6800,1795970510328,1,0);
+INSERT INTO "entries" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1,1,'key:journey','2026-11-29',6800,1795970510328,1,0);
+INSERT INTO "entries" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1,0,'ever','total',86400,1795970510334,1,0);
+INSERT INTO "entries" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1,0,'everything','2026-11',86400,1795970510334,1,0);
+INSERT INTO "entries" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1,0,'key:journey','2026-11-29',86400,1795970510334,1,0);
+INSERT INTO "entries" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1,1,'ever','total',6800,1795970510334,1,0);
+INSERT INTO "entries" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1,1,'everything','2026-11',6800,1795970510334,1,0);
+INSERT INTO "entries" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1,1,'key:journey','2026-11-29',6800,1795970510334,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0393db6956535168d1ad5c',1,0,'ever','total',86400,1795970510339,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0393db6956535168d1ad5c',1,0,'everything','2026-11',86400,1795970510339,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0393db6956535168d1ad5c',1,0,'key:journey','2026-11-29',86400,1795970510339,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0393db6956535168d1ad5c',1,1,'ever','total',6800,1795970510339,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0393db6956535168d1ad5c',1,1,'everything','2026-11',6800,1795970510339,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0393db6956535168d1ad5c',1,1,'key:journey','2026-11-29',6800,1795970510339,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1,0,'ever','total',94800,1795970510343,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1,0,'everything','2026-11',94800,1795970510343,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1,0,'key:journey','2026-11-29',94800,1795970510343,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1,1,'ever','total',0,1795970510343,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1,1,'everything','2026-11',0,1795970510343,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1,1,'key:journey','2026-11-29',0,1795970510343,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',2,0,'ever','total',94800,1795970510346,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',2,0,'everything','2026-11',94800,1795970510346,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',2,0,'key:journey','2026-11-29',94800,1795970510346,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',2,1,'ever','total',8800,1795970510346,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',2,1,'everything','2026-11',8800,1795970510346,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',2,1,'key:journey','2026-11-29',8800,1795970510346,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1,0,'ever','total',95600,1795970510351,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1,0,'everything','2026-11',95600,1795970510351,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1,0,'key:journey','2026-11-29',95600,1795970510351,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1,1,'ever','total',95600,1795970510351,1,1);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1,1,'everything','2026-11',95600,1795970510351,1,1);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1,1,'key:journey','2026-11-29',95600,1795970510351,1,1);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',2,0,'ever','total',95600,1795970510354,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',2,0,'everything','2026-11',95600,1795970510354,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',2,0,'key:journey','2026-11-29',95600,1795970510354,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',2,1,'ever','total',9200,1795970510354,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',2,1,'everything','2026-11',9200,1795970510354,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e0fc2d15854eb60c26698cd',2,1,'key:journey','2026-11-29',9200,1795970510354,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',1,0,'ever','total',94800,1795970510361,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',1,0,'everything','2026-11',94800,1795970510361,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',1,0,'key:journey','2026-11-29',94800,1795970510361,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',1,1,'ever','total',94800,1795970510361,1,1);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',1,1,'everything','2026-11',94800,1795970510361,1,1);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',1,1,'key:journey','2026-11-29',94800,1795970510361,1,1);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',2,0,'ever','total',94800,1795970510370,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',2,0,'everything','2026-11',94800,1795970510370,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',2,0,'key:journey','2026-11-29',94800,1795970510370,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',2,1,'ever','total',8800,1795970510370,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',2,1,'everything','2026-11',8800,1795970510370,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e19c433b28ce01ee59e034b',2,1,'key:journey','2026-11-29',8800,1795970510370,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e29a4362533751fd5888ca3',1,0,'ever','total',74800,1795970510377,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e29a4362533751fd5888ca3',1,0,'everything','2026-11',74800,1795970510377,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e29a4362533751fd5888ca3',1,0,'key:journey','2026-11-29',74800,1795970510377,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e29a4362533751fd5888ca3',1,1,'ever','total',7200,1795970510377,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e29a4362533751fd5888ca3',1,1,'everything','2026-11',7200,1795970510377,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e29a4362533751fd5888ca3',1,1,'key:journey','2026-11-29',7200,1795970510377,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e2e779713edcc023736dcdf',1,0,'ever','total',86800,1795970510386,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e2e779713edcc023736dcdf',1,0,'everything','2026-11',86800,1795970510386,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e2e779713edcc023736dcdf',1,0,'key:journey','2026-11-29',86800,1795970510386,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e2e779713edcc023736dcdf',1,1,'ever','total',6800,1795970510386,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e2e779713edcc023736dcdf',1,1,'everything','2026-11',6800,1795970510386,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e2e779713edcc023736dcdf',1,1,'key:journey','2026-11-29',6800,1795970510386,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4145390537f549c3c68355',1,0,'ever','total',85600,1795970510401,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4145390537f549c3c68355',1,0,'everything','2026-11',85600,1795970510401,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4145390537f549c3c68355',1,0,'key:stored-0','2026-11',85600,1795970510401,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4145390537f549c3c68355',1,1,'ever','total',6800,1795970510401,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4145390537f549c3c68355',1,1,'everything','2026-11',6800,1795970510401,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4145390537f549c3c68355',1,1,'key:stored-0','2026-11',6800,1795970510401,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4eb973806df27d83f8cae1',1,0,'ever','total',85600,1795970510414,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4eb973806df27d83f8cae1',1,0,'everything','2026-11',85600,1795970510414,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4eb973806df27d83f8cae1',1,0,'key:stored-1','2026-11',85600,1795970510414,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4eb973806df27d83f8cae1',1,1,'ever','total',6800,1795970510414,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4eb973806df27d83f8cae1',1,1,'everything','2026-11',6800,1795970510414,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e4eb973806df27d83f8cae1',1,1,'key:stored-1','2026-11',6800,1795970510414,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e58880877d6c485adf15af9',1,0,'ever','total',85600,1795970510424,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e58880877d6c485adf15af9',1,0,'everything','2026-11',85600,1795970510424,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e58880877d6c485adf15af9',1,0,'key:stored-2','2026-11',85600,1795970510424,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e58880877d6c485adf15af9',1,1,'ever','total',6800,1795970510424,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e58880877d6c485adf15af9',1,1,'everything','2026-11',6800,1795970510424,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e58880877d6c485adf15af9',1,1,'key:stored-2','2026-11',6800,1795970510424,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e66dd8e2140f17da63827d4',1,0,'ever','total',1645200,1795970510439,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e66dd8e2140f17da63827d4',1,0,'everything','2026-11',1645200,1795970510439,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e66dd8e2140f17da63827d4',1,0,'key:journey','2026-11-29',1645200,1795970510439,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e66dd8e2140f17da63827d4',1,1,'ever','total',400,1795970510439,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e66dd8e2140f17da63827d4',1,1,'everything','2026-11',400,1795970510439,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e66dd8e2140f17da63827d4',1,1,'key:journey','2026-11-29',400,1795970510439,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e6d9de760524da22dc706d4',1,0,'ever','total',97600,1795970510445,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e6d9de760524da22dc706d4',1,0,'everything','2026-11',97600,1795970510445,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e6d9de760524da22dc706d4',1,0,'key:journey','2026-11-29',97600,1795970510445,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e72906b1d9eea6c188a9be3',1,0,'ever','total',98800,1795970510450,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e72906b1d9eea6c188a9be3',1,0,'everything','2026-11',98800,1795970510450,1,0);
+INSERT INTO "entries" VALUES('01a2282f2e72906b1d9eea6c188a9be3',1,0,'key:journey','2026-11-29',98800,1795970510450,1,0);
+CREATE TABLE epochs (
+    epoch           INTEGER PRIMARY KEY,
+    started_wall_ms INTEGER NOT NULL,
+    ended_wall_ms   INTEGER
+) STRICT;
+INSERT INTO "epochs" VALUES(1,1795970510243,NULL);
+CREATE TABLE requests (
+    request_id     TEXT    NOT NULL PRIMARY KEY,
+    wall_ms        INTEGER NOT NULL,
+    day            TEXT    NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    caller         TEXT    NOT NULL,
+    protocol       TEXT    NOT NULL,
+    operation      TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    upstream_model TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    outcome        TEXT    NOT NULL,
+    is_stream      INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    tags           TEXT    NOT NULL,
+    session        TEXT    NOT NULL,
+    loss           TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "requests" VALUES('01a2282f2de321c78a510c3f06bd538e',1795970510307,'2026-11-29',11,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282f2df08eca4864bd4ec635bae5',1795970510320,'2026-11-29',7,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282f2df8b6b82c56c8dc5ea1824c',1795970510328,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j2','','',1);
+INSERT INTO "requests" VALUES('01a2282f2dfe49dc39d7aa14860c29c8',1795970510334,'2026-11-29',4,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e0393db6956535168d1ad5c',1795970510339,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e07df6bfa679dcdea3d6e06',1795970510343,'2026-11-29',7,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',8800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e0fc2d15854eb60c26698cd',1795970510351,'2026-11-29',7,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":7,"output":4}',104800,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e19c433b28ce01ee59e034b',1795970510361,'2026-11-29',12,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',103600,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e29a4362533751fd5888ca3',1795970510377,'2026-11-29',2,'journey','openai_responses','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":2,"output":4}',7200,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e2e779713edcc023736dcdf',1795970510382,'2026-11-29',6,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e4145390537f549c3c68355',1795970510401,'2026-11-29',3,'stored-0','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e4eb973806df27d83f8cae1',1795970510414,'2026-11-29',1,'stored-1','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e58880877d6c485adf15af9',1795970510424,'2026-11-29',7,'stored-2','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f2e66dd8e2140f17da63827d4',1795970510438,'2026-11-29',3,'journey','openai_embeddings','embeddings','openai/fake-small','openai','fake-small','good',200,'success',0,1,'{"input":1}',400,0,'','','',1);
+CREATE TABLE retired_balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE retired_days (
+    day          TEXT    NOT NULL PRIMARY KEY,
+    requests     INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    cost_nanousd INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE virtual_keys (
+    name            TEXT    NOT NULL PRIMARY KEY,
+    digest          TEXT    NOT NULL UNIQUE,
+    previous_digest TEXT    NOT NULL,
+    revision        INTEGER NOT NULL UNIQUE,
+    record          TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "virtual_keys" VALUES('stored-0','9f6f09b14b4cb69edc2438a9ecc5bb8d5c9c1a6cf06f806c16897d94053456fb','',1,'{"name":"stored-0","digest":"9f6f09b14b4cb69edc2438a9ecc5bb8d5c9c1a6cf06f806c16897d94053456fb","pepper_id":"e1b065f95e481560","created_wall_ms":1795970510396,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-1','fb3281733ef96965ee5c186a82397f23209a199ff3e06f2c6b62d410f1822cce','',2,'{"name":"stored-1","digest":"fb3281733ef96965ee5c186a82397f23209a199ff3e06f2c6b62d410f1822cce","pepper_id":"e1b065f95e481560","created_wall_ms":1795970510406,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-2','1a26e5e385a13c4ef3d9b8f33a4f797333a71cf656f8817c1c1ba5dce8f3a36d','',4,'{"name":"stored-2","digest":"1a26e5e385a13c4ef3d9b8f33a4f797333a71cf656f8817c1c1ba5dce8f3a36d","pepper_id":"e1b065f95e481560","created_wall_ms":1795970510417,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":1795970510432,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+CREATE INDEX reserves_by_epoch ON entries (epoch) WHERE kind = 0;
+CREATE INDEX bindings_by_expiry ON bindings (expires_wall_ms);
+CREATE INDEX virtual_keys_by_previous_digest ON virtual_keys (previous_digest) WHERE previous_digest <> '';
+CREATE INDEX claims_by_expiry ON claims (expires_wall_ms);
+COMMIT;

@@ -1,0 +1,313 @@
+PRAGMA application_id = 1869442665;
+PRAGMA user_version = 7;
+BEGIN TRANSACTION;
+CREATE TABLE attempts (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    provider       TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    verdict        TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    first_byte_ms  INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    is_usage_known INTEGER NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    price_version  TEXT    NOT NULL,
+    error          TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "attempts" VALUES('01a2282f515c15c5d60c25cce6e2e992',1,'openai','fake-small','good','success',200,1795970519444,1,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f519f04ede10be39e236e67ff',1,'openai','fake-small','good','success',200,1795970519455,1,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51a2672bed642356d9c47c7d',1,'openai','fake-small','good','success',200,1795970519458,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51a40aeb9b3bb421ed271654',1,'openai','fake-small','good','success',200,1795970519460,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51a60aad5606d6db977409de',1,'openai','fake-small','good','success',200,1795970519463,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1,'openai','fake-small','good','server_fault',500,1795970519465,0,0,'{}',0,0,0,'configured-6f51e4ba3351:openai/fake-small','server_error',1);
+INSERT INTO "attempts" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',2,'openai','fake-small','good','success',200,1795970519466,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51ac90b4e417c9029b21f3be',1,'openai','fake-small','good','lost',0,1795970519468,0,0,'{}',0,95600,1,'configured-6f51e4ba3351:openai/fake-small;bound=159+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282f51ac90b4e417c9029b21f3be',2,'openai','fake-small','good','success',200,1795970519471,0,0,'{"input":7,"output":4}',1,9200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1,'openai','fake-small','good','stale',0,1795970519474,0,-1,'{}',0,94800,1,'configured-6f51e4ba3351:openai/fake-small;bound=157+20+0','upstream_lost',1);
+INSERT INTO "attempts" VALUES('01a2282f51b2c53e6cd8868817f6c73c',2,'openai','fake-small','good','success',200,1795970519478,0,0,'{"input":6,"output":4}',1,8800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51be03818a969f8842f268d9',1,'openai','fake-small','good','success',200,1795970519487,0,0,'{"input":2,"output":4}',1,7200,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1,'openai','fake-small','good','success',200,1795970519491,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51d659e3f411b1f637dc7fde',1,'openai','fake-small','good','success',200,1795970519510,1,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1,'openai','fake-small','good','success',200,1795970519524,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1,'openai','fake-small','good','success',200,1795970519530,0,0,'{"input":1,"output":4}',1,6800,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+INSERT INTO "attempts" VALUES('01a2282f51f0aa45efc76ede3267d223',1,'openai','fake-small','good','success',200,1795970519536,0,0,'{"input":1}',1,400,0,'configured-6f51e4ba3351:openai/fake-small','',1);
+CREATE TABLE balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "balances" VALUES('ever','total',286000);
+INSERT INTO "balances" VALUES('everything','2026-11',286000);
+INSERT INTO "balances" VALUES('key:journey','2026-11-29',265600);
+INSERT INTO "balances" VALUES('key:stored-0','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-1','2026-11',6800);
+INSERT INTO "balances" VALUES('key:stored-2','2026-11',6800);
+CREATE TABLE bindings (
+    kind            TEXT    NOT NULL,
+    upstream_id     TEXT    NOT NULL,
+    provider        TEXT    NOT NULL,
+    key             TEXT    NOT NULL,
+    caller          TEXT    NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, upstream_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "bindings" VALUES('item','msg_fake000000000012','openai','good','journey',1798562519489);
+INSERT INTO "bindings" VALUES('response','resp_fake000000000012','openai','good','journey',1798562519489);
+CREATE TABLE claims (
+    scope           TEXT    NOT NULL PRIMARY KEY,
+    fingerprint     TEXT    NOT NULL,
+    request_id      TEXT    NOT NULL,
+    state           INTEGER NOT NULL,
+    expires_wall_ms INTEGER NOT NULL,
+    status          INTEGER NOT NULL,
+    outcome         TEXT    NOT NULL,
+    content_type    TEXT    NOT NULL,
+    reply           BLOB    NOT NULL
+) STRICT;
+INSERT INTO "claims" VALUES('0f5c2a78bd130d8f8ed14acdd652cf0325592b140eb008092348aeb4f8da4c54','08ea8337be02f56fd0c276c5631cbfea72d7859c894b2bec09b06bd736a38187','01a2282f51c2f0a84cd5536a0df8c323',1,1796056919490,0,'','',X'');
+CREATE TABLE daily (
+    day               TEXT    NOT NULL,
+    caller            TEXT    NOT NULL,
+    model             TEXT    NOT NULL,
+    provider          TEXT    NOT NULL,
+    key               TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL, characters INTEGER NOT NULL DEFAULT 0, audio_ms INTEGER NOT NULL DEFAULT 0, cache_read_audio INTEGER NOT NULL DEFAULT 0, input_image INTEGER NOT NULL DEFAULT 0, cache_read_image INTEGER NOT NULL DEFAULT 0, input_video INTEGER NOT NULL DEFAULT 0, output_image INTEGER NOT NULL DEFAULT 0, output_video INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, caller, model, provider, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily" VALUES('2026-11-29','journey','fast','openai','good',10,13,265200,27,0,0,0,40,0,0,0,0,0,0,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','journey','openai/fake-small','openai','good',1,1,400,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-0','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-1','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0,0,0,0,0,0,0);
+INSERT INTO "daily" VALUES('2026-11-29','stored-2','fast','openai','good',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0,0,0,0,0,0,0);
+CREATE TABLE daily_tags (
+    day               TEXT    NOT NULL,
+    tags              TEXT    NOT NULL,
+    requests          INTEGER NOT NULL,
+    attempts          INTEGER NOT NULL,
+    cost_nanousd      INTEGER NOT NULL,
+    input             INTEGER NOT NULL,
+    cache_read        INTEGER NOT NULL,
+    cache_write_short INTEGER NOT NULL,
+    cache_write_long  INTEGER NOT NULL,
+    output            INTEGER NOT NULL,
+    reasoning         INTEGER NOT NULL,
+    input_audio       INTEGER NOT NULL,
+    output_audio      INTEGER NOT NULL,
+    images            INTEGER NOT NULL,
+    tool_calls        INTEGER NOT NULL, characters INTEGER NOT NULL DEFAULT 0, audio_ms INTEGER NOT NULL DEFAULT 0, cache_read_audio INTEGER NOT NULL DEFAULT 0, input_image INTEGER NOT NULL DEFAULT 0, cache_read_image INTEGER NOT NULL DEFAULT 0, input_video INTEGER NOT NULL DEFAULT 0, output_image INTEGER NOT NULL DEFAULT 0, output_video INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, tags)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j0',2,2,13600,2,0,0,0,8,0,0,0,0,0,0,0,0,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j1',2,2,13600,2,0,0,0,8,0,0,0,0,0,0,0,0,0,0,0,0,0);
+INSERT INTO "daily_tags" VALUES('2026-11-29','job=j2',1,1,6800,1,0,0,0,4,0,0,0,0,0,0,0,0,0,0,0,0,0);
+CREATE TABLE entries (
+    request_id     TEXT    NOT NULL,
+    attempt        INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    budget         TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    amount_nanousd INTEGER NOT NULL,
+    wall_ms        INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    PRIMARY KEY (request_id, attempt, kind, budget)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "entries" VALUES('01a2282f515c15c5d60c25cce6e2e992',1,0,'ever','total',86400,1795970519444,1,0);
+INSERT INTO "entries" VALUES('01a2282f515c15c5d60c25cce6e2e992',1,0,'everything','2026-11',86400,1795970519444,1,0);
+INSERT INTO "entries" VALUES('01a2282f515c15c5d60c25cce6e2e992',1,0,'key:journey','2026-11-29',86400,1795970519444,1,0);
+INSERT INTO "entries" VALUES('01a2282f515c15c5d60c25cce6e2e992',1,1,'ever','total',6800,1795970519444,1,0);
+INSERT INTO "entries" VALUES('01a2282f515c15c5d60c25cce6e2e992',1,1,'everything','2026-11',6800,1795970519444,1,0);
+INSERT INTO "entries" VALUES('01a2282f515c15c5d60c25cce6e2e992',1,1,'key:journey','2026-11-29',6800,1795970519444,1,0);
+INSERT INTO "entries" VALUES('01a2282f519f04ede10be39e236e67ff',1,0,'ever','total',86400,1795970519455,1,0);
+INSERT INTO "entries" VALUES('01a2282f519f04ede10be39e236e67ff',1,0,'everything','2026-11',86400,1795970519455,1,0);
+INSERT INTO "entries" VALUES('01a2282f519f04ede10be39e236e67ff',1,0,'key:journey','2026-11-29',86400,1795970519455,1,0);
+INSERT INTO "entries" VALUES('01a2282f519f04ede10be39e236e67ff',1,1,'ever','total',6800,1795970519455,1,0);
+INSERT INTO "entries" VALUES('01a2282f519f04ede10be39e236e67ff',1,1,'everything','2026-11',6800,1795970519455,1,0);
+INSERT INTO "entries" VALUES('01a2282f519f04ede10be39e236e67ff',1,1,'key:journey','2026-11-29',6800,1795970519455,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a2672bed642356d9c47c7d',1,0,'ever','total',86400,1795970519458,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a2672bed642356d9c47c7d',1,0,'everything','2026-11',86400,1795970519458,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a2672bed642356d9c47c7d',1,0,'key:journey','2026-11-29',86400,1795970519458,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a2672bed642356d9c47c7d',1,1,'ever','total',6800,1795970519458,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a2672bed642356d9c47c7d',1,1,'everything','2026-11',6800,1795970519458,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a2672bed642356d9c47c7d',1,1,'key:journey','2026-11-29',6800,1795970519458,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a40aeb9b3bb421ed271654',1,0,'ever','total',86400,1795970519460,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a40aeb9b3bb421ed271654',1,0,'everything','2026-11',86400,1795970519460,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a40aeb9b3bb421ed271654',1,0,'key:journey','2026-11-29',86400,1795970519460,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a40aeb9b3bb421ed271654',1,1,'ever','total',6800,1795970519460,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a40aeb9b3bb421ed271654',1,1,'everything','2026-11',6800,1795970519460,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a40aeb9b3bb421ed271654',1,1,'key:journey','2026-11-29',6800,1795970519460,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a60aad5606d6db977409de',1,0,'ever','total',86400,1795970519463,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a60aad5606d6db977409de',1,0,'everything','2026-11',86400,1795970519463,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a60aad5606d6db977409de',1,0,'key:journey','2026-11-29',86400,1795970519463,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a60aad5606d6db977409de',1,1,'ever','total',6800,1795970519463,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a60aad5606d6db977409de',1,1,'everything','2026-11',6800,1795970519463,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a60aad5606d6db977409de',1,1,'key:journey','2026-11-29',6800,1795970519463,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1,0,'ever','total',94800,1795970519465,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1,0,'everything','2026-11',94800,1795970519465,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1,0,'key:journey','2026-11-29',94800,1795970519465,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1,1,'ever','total',0,1795970519465,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1,1,'everything','2026-11',0,1795970519465,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1,1,'key:journey','2026-11-29',0,1795970519465,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',2,0,'ever','total',94800,1795970519466,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',2,0,'everything','2026-11',94800,1795970519466,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',2,0,'key:journey','2026-11-29',94800,1795970519466,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',2,1,'ever','total',8800,1795970519466,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',2,1,'everything','2026-11',8800,1795970519466,1,0);
+INSERT INTO "entries" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',2,1,'key:journey','2026-11-29',8800,1795970519466,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',1,0,'ever','total',95600,1795970519468,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',1,0,'everything','2026-11',95600,1795970519468,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',1,0,'key:journey','2026-11-29',95600,1795970519468,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',1,1,'ever','total',95600,1795970519468,1,1);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',1,1,'everything','2026-11',95600,1795970519468,1,1);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',1,1,'key:journey','2026-11-29',95600,1795970519468,1,1);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',2,0,'ever','total',95600,1795970519471,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',2,0,'everything','2026-11',95600,1795970519471,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',2,0,'key:journey','2026-11-29',95600,1795970519471,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',2,1,'ever','total',9200,1795970519471,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',2,1,'everything','2026-11',9200,1795970519471,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ac90b4e417c9029b21f3be',2,1,'key:journey','2026-11-29',9200,1795970519471,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1,0,'ever','total',94800,1795970519474,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1,0,'everything','2026-11',94800,1795970519474,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1,0,'key:journey','2026-11-29',94800,1795970519474,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1,1,'ever','total',94800,1795970519474,1,1);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1,1,'everything','2026-11',94800,1795970519474,1,1);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1,1,'key:journey','2026-11-29',94800,1795970519474,1,1);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',2,0,'ever','total',94800,1795970519478,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',2,0,'everything','2026-11',94800,1795970519478,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',2,0,'key:journey','2026-11-29',94800,1795970519478,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',2,1,'ever','total',8800,1795970519478,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',2,1,'everything','2026-11',8800,1795970519478,1,0);
+INSERT INTO "entries" VALUES('01a2282f51b2c53e6cd8868817f6c73c',2,1,'key:journey','2026-11-29',8800,1795970519478,1,0);
+INSERT INTO "entries" VALUES('01a2282f51be03818a969f8842f268d9',1,0,'ever','total',74800,1795970519487,1,0);
+INSERT INTO "entries" VALUES('01a2282f51be03818a969f8842f268d9',1,0,'everything','2026-11',74800,1795970519487,1,0);
+INSERT INTO "entries" VALUES('01a2282f51be03818a969f8842f268d9',1,0,'key:journey','2026-11-29',74800,1795970519487,1,0);
+INSERT INTO "entries" VALUES('01a2282f51be03818a969f8842f268d9',1,1,'ever','total',7200,1795970519487,1,0);
+INSERT INTO "entries" VALUES('01a2282f51be03818a969f8842f268d9',1,1,'everything','2026-11',7200,1795970519487,1,0);
+INSERT INTO "entries" VALUES('01a2282f51be03818a969f8842f268d9',1,1,'key:journey','2026-11-29',7200,1795970519487,1,0);
+INSERT INTO "entries" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1,0,'ever','total',86800,1795970519491,1,0);
+INSERT INTO "entries" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1,0,'everything','2026-11',86800,1795970519491,1,0);
+INSERT INTO "entries" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1,0,'key:journey','2026-11-29',86800,1795970519491,1,0);
+INSERT INTO "entries" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1,1,'ever','total',6800,1795970519491,1,0);
+INSERT INTO "entries" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1,1,'everything','2026-11',6800,1795970519491,1,0);
+INSERT INTO "entries" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1,1,'key:journey','2026-11-29',6800,1795970519491,1,0);
+INSERT INTO "entries" VALUES('01a2282f51d659e3f411b1f637dc7fde',1,0,'ever','total',85600,1795970519510,1,0);
+INSERT INTO "entries" VALUES('01a2282f51d659e3f411b1f637dc7fde',1,0,'everything','2026-11',85600,1795970519510,1,0);
+INSERT INTO "entries" VALUES('01a2282f51d659e3f411b1f637dc7fde',1,0,'key:stored-0','2026-11',85600,1795970519510,1,0);
+INSERT INTO "entries" VALUES('01a2282f51d659e3f411b1f637dc7fde',1,1,'ever','total',6800,1795970519510,1,0);
+INSERT INTO "entries" VALUES('01a2282f51d659e3f411b1f637dc7fde',1,1,'everything','2026-11',6800,1795970519510,1,0);
+INSERT INTO "entries" VALUES('01a2282f51d659e3f411b1f637dc7fde',1,1,'key:stored-0','2026-11',6800,1795970519510,1,0);
+INSERT INTO "entries" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1,0,'ever','total',85600,1795970519524,1,0);
+INSERT INTO "entries" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1,0,'everything','2026-11',85600,1795970519524,1,0);
+INSERT INTO "entries" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1,0,'key:stored-1','2026-11',85600,1795970519524,1,0);
+INSERT INTO "entries" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1,1,'ever','total',6800,1795970519524,1,0);
+INSERT INTO "entries" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1,1,'everything','2026-11',6800,1795970519524,1,0);
+INSERT INTO "entries" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1,1,'key:stored-1','2026-11',6800,1795970519524,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1,0,'ever','total',85600,1795970519530,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1,0,'everything','2026-11',85600,1795970519530,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1,0,'key:stored-2','2026-11',85600,1795970519530,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1,1,'ever','total',6800,1795970519530,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1,1,'everything','2026-11',6800,1795970519530,1,0);
+INSERT INTO "entries" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1,1,'key:stored-2','2026-11',6800,1795970519530,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f0aa45efc76ede3267d223',1,0,'ever','total',1645200,1795970519536,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f0aa45efc76ede3267d223',1,0,'everything','2026-11',1645200,1795970519536,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f0aa45efc76ede3267d223',1,0,'key:journey','2026-11-29',1645200,1795970519536,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f0aa45efc76ede3267d223',1,1,'ever','total',400,1795970519536,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f0aa45efc76ede3267d223',1,1,'everything','2026-11',400,1795970519536,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f0aa45efc76ede3267d223',1,1,'key:journey','2026-11-29',400,1795970519536,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f40385e682c3cd70bf943a',1,0,'ever','total',97600,1795970519540,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f40385e682c3cd70bf943a',1,0,'everything','2026-11',97600,1795970519540,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f40385e682c3cd70bf943a',1,0,'key:journey','2026-11-29',97600,1795970519540,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f4f9e91b5450d6c6fbd9de',1,0,'ever','total',98800,1795970519540,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f4f9e91b5450d6c6fbd9de',1,0,'everything','2026-11',98800,1795970519540,1,0);
+INSERT INTO "entries" VALUES('01a2282f51f4f9e91b5450d6c6fbd9de',1,0,'key:journey','2026-11-29',98800,1795970519540,1,0);
+CREATE TABLE epochs (
+    epoch           INTEGER PRIMARY KEY,
+    started_wall_ms INTEGER NOT NULL,
+    ended_wall_ms   INTEGER
+) STRICT;
+INSERT INTO "epochs" VALUES(1,1795970519136,NULL);
+CREATE TABLE requests (
+    request_id     TEXT    NOT NULL PRIMARY KEY,
+    wall_ms        INTEGER NOT NULL,
+    day            TEXT    NOT NULL,
+    duration_ms    INTEGER NOT NULL,
+    caller         TEXT    NOT NULL,
+    protocol       TEXT    NOT NULL,
+    operation      TEXT    NOT NULL,
+    model          TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    upstream_model TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    status         INTEGER NOT NULL,
+    outcome        TEXT    NOT NULL,
+    is_stream      INTEGER NOT NULL,
+    attempts       INTEGER NOT NULL,
+    usage          TEXT    NOT NULL,
+    cost_nanousd   INTEGER NOT NULL,
+    is_estimated   INTEGER NOT NULL,
+    tags           TEXT    NOT NULL,
+    session        TEXT    NOT NULL,
+    loss           TEXT    NOT NULL,
+    epoch          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "requests" VALUES('01a2282f515c15c5d60c25cce6e2e992',1795970519388,'2026-11-29',64,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282f519f04ede10be39e236e67ff',1795970519455,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282f51a2672bed642356d9c47c7d',1795970519458,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j2','','',1);
+INSERT INTO "requests" VALUES('01a2282f51a40aeb9b3bb421ed271654',1795970519460,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',1,1,'{"input":1,"output":4}',6800,0,'job=j0','','',1);
+INSERT INTO "requests" VALUES('01a2282f51a60aad5606d6db977409de',1795970519462,'2026-11-29',1,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'job=j1','','',1);
+INSERT INTO "requests" VALUES('01a2282f51a9179f1d79b6c2abc70d5c',1795970519465,'2026-11-29',2,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',8800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51ac90b4e417c9029b21f3be',1795970519468,'2026-11-29',5,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":7,"output":4}',104800,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51b2c53e6cd8868817f6c73c',1795970519474,'2026-11-29',10,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,2,'{"input":6,"output":4}',103600,1,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51be03818a969f8842f268d9',1795970519486,'2026-11-29',2,'journey','openai_responses','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":2,"output":4}',7200,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51c2f0a84cd5536a0df8c323',1795970519490,'2026-11-29',8,'journey','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51d659e3f411b1f637dc7fde',1795970519510,'2026-11-29',4,'stored-0','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51e4a64702cc75c3e01a1bda',1795970519524,'2026-11-29',1,'stored-1','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51ea42bbbd6f2c59498fee02',1795970519530,'2026-11-29',1,'stored-2','openai_chat','generate','fast','openai','fake-small','good',200,'success',0,1,'{"input":1,"output":4}',6800,0,'','','',1);
+INSERT INTO "requests" VALUES('01a2282f51f0aa45efc76ede3267d223',1795970519536,'2026-11-29',1,'journey','openai_embeddings','embeddings','openai/fake-small','openai','fake-small','good',200,'success',0,1,'{"input":1}',400,0,'','','',1);
+CREATE TABLE retired_balances (
+    budget          TEXT    NOT NULL,
+    period          TEXT    NOT NULL,
+    settled_nanousd INTEGER NOT NULL,
+    PRIMARY KEY (budget, period)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE retired_days (
+    day          TEXT    NOT NULL PRIMARY KEY,
+    requests     INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    cost_nanousd INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE virtual_keys (
+    name            TEXT    NOT NULL PRIMARY KEY,
+    digest          TEXT    NOT NULL UNIQUE,
+    previous_digest TEXT    NOT NULL,
+    revision        INTEGER NOT NULL UNIQUE,
+    record          TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO "virtual_keys" VALUES('stored-0','b0031950711cce819614a3b61f504f84b13b9985dfc1628689c6d2070289dd72','',1,'{"name":"stored-0","digest":"b0031950711cce819614a3b61f504f84b13b9985dfc1628689c6d2070289dd72","pepper_id":"05197b9c5a46ed84","created_wall_ms":1795970519503,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-1','991da2eb9f2976727b875c68fd3f2e57480fb8bf58038cf4e92bc620a56626f5','',2,'{"name":"stored-1","digest":"991da2eb9f2976727b875c68fd3f2e57480fb8bf58038cf4e92bc620a56626f5","pepper_id":"05197b9c5a46ed84","created_wall_ms":1795970519516,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":0,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+INSERT INTO "virtual_keys" VALUES('stored-2','babe16c9d7bb3d8b4d93709f4f57008be0349511ce3f477e7810a5baaabefddd','',4,'{"name":"stored-2","digest":"babe16c9d7bb3d8b4d93709f4f57008be0349511ce3f477e7810a5baaabefddd","pepper_id":"05197b9c5a46ed84","created_wall_ms":1795970519527,"previous_digest":"","previous_until_wall_ms":0,"rotated_wall_ms":0,"revoked_wall_ms":1795970519534,"expires_wall_ms":0,"rpm":60,"tpm":0,"max_concurrency":0,"models":[],"budgets":[],"budget":{"limit_nanousd":5000000000,"period":"month","is_hard":true,"tz":"UTC","warn_permille":[800,1000]},"tags":{},"metadata":{},"revision":0}');
+CREATE INDEX reserves_by_epoch ON entries (epoch) WHERE kind = 0;
+CREATE INDEX bindings_by_expiry ON bindings (expires_wall_ms);
+CREATE INDEX virtual_keys_by_previous_digest ON virtual_keys (previous_digest) WHERE previous_digest <> '';
+CREATE INDEX claims_by_expiry ON claims (expires_wall_ms);
+COMMIT;
