@@ -328,6 +328,27 @@ async def test_idle_writer_moves_the_log_into_the_database(store, tmp_path, monk
     assert await store.verify() == []
 
 
+async def test_log_that_grew_while_a_reader_held_it_is_given_back(tmp_path, monkeypatch):
+    """A backup, or a shell that somebody forgot: once it has let go, the disk has its room again."""
+    monkeypatch.setattr("omnillm.stores.sqlite_database.KEPT_LOG_BYTES", 64 * 1024)
+    monkeypatch.setattr(writer, "IDLE_S", 0.02)
+    ledger, log = tmp_path / "omnillm.db", tmp_path / "omnillm.db-wal"
+    store = make(tmp_path)
+    await store.open()
+    reader = sqlite3.connect(ledger, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM requests").fetchone()
+    before = ledger.stat().st_size
+    for number in range(1, 40):
+        await post_all(store, *(call(100 * number + each) for each in range(20)))
+    assert log.stat().st_size > 10 * 64 * 1024
+    reader.close()
+    await until(lambda: ledger.stat().st_size > before + 100_000)
+    await store.post_durably(call(1))
+    assert log.stat().st_size <= 64 * 1024
+    await store.aclose()
+
+
 async def test_ledger_heals_when_there_is_memory_again(store):
     """Who waits is refused, what is written behind waits: SQLite itself is given no memory for a while."""
     limit = ctypes.CDLL(_sqlite3.__file__).sqlite3_hard_heap_limit64

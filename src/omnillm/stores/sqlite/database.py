@@ -29,6 +29,8 @@ APPLICATION_ID: Final = 0x6F6D6E69
 """In the file's header ("omni"): tells a ledger from any other SQLite database."""
 CHECKPOINT_PAGES: Final = 4096
 """A commit that leaves more than this in the write-ahead log (16 MiB) moves it into the database; an idle writer does so at once."""
+KEPT_LOG_BYTES: Final = 4 * CHECKPOINT_PAGES * 4096
+"""Of a write-ahead log that grew while a reader held it (a backup, a proof of millions of rows), once it begins anew: the rest is given back."""
 CACHE_KIB: Final = 16 * 1024
 OLDEST: Final = (3, 38, 0)
 """The first SQLite with `->>`. What counts is the SQLite that Python uses."""
@@ -231,6 +233,7 @@ def connect(path: Path, *, busy_s: float) -> SqliteConnection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {KEPT_LOG_BYTES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     except BaseException:
         connection.close()
