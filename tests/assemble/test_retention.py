@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from omnillm.assemble import Program
-from omnillm.assemble.retention import BATCH, BATCHES, PAUSE_S, Retention
+from omnillm.assemble.retention import BATCH, BATCHES, DISTRUST_S, PAUSE_S, Retention
 from omnillm.config.load import parse
 from omnillm.errors import LedgerUnavailable
 from omnillm.records import Posting, first_id
@@ -147,3 +147,33 @@ async def test_a_running_program_forgets_what_its_configuration_says(clock):
             await asyncio.sleep(0.01)
     assert (await store.usage(group_by="total", since_day="", until_day=""))[0].requests == 5
     await program.aclose()
+
+
+async def test_nothing_goes_by_a_clock_that_leapt_until_it_has_kept_to_it(store, clock, caplog):
+    """A machine whose clock is years ahead for a moment has its rows afterwards, its bindings and its idempotency keys that are used up."""
+    ledger = Ledger(store, clock)
+    await ledger.fill(10, days_ago=0)
+    assert await ledger.turn() == 10
+    clock.advance(PAUSE_S)
+    clock.step_wall(500 * DAY_S)
+    assert await ledger.turn() == 10
+    assert "the clock has leapt forward" in caplog.text
+    clock.advance(DISTRUST_S / 2)
+    clock.step_wall(-500 * DAY_S)
+    for _ in range(3):
+        clock.advance(DISTRUST_S)
+        assert await ledger.turn() == 10
+    clock.advance(PAUSE_S)
+    clock.step_wall(500 * DAY_S)
+    assert await ledger.turn() == 10
+    clock.advance(DISTRUST_S)
+    assert await ledger.turn() == 0
+
+
+async def test_a_machine_that_slept_deletes_what_has_grown_old(store, clock):
+    """Its time has passed, which is no leap."""
+    ledger = Ledger(store, clock)
+    await ledger.fill(10, days_ago=0)
+    assert await ledger.turn() == 10
+    clock.advance(2 * DAY_S)
+    assert await ledger.turn() == 0

@@ -62,7 +62,9 @@ async def test_an_older_ledger_is_gone_on_with(tmp_path: Path, version: int) -> 
         [usage] = await store.usage(group_by="total", since_day="", until_day="")
         assert usage.cost_nanousd == sum(row.cost_nanousd for row in rows) > cost
         keys = await store.virtual_keys.since(0, limit=10)
-        assert [bool(key.revoked_wall_ms) for key in sorted(keys, key=lambda key: key.name)] == ([False, False, True] if version >= 3 else [])
+        assert [bool(key.revoked_wall_ms) for key in sorted(keys, key=lambda key: key.name)] == (
+            [False, False, True] if version >= 3 else []
+        )
         for (scope,) in claims:
             assert await store.claim(scope) is not None
         assert await store.verify() == []

@@ -15,6 +15,10 @@ BATCHES = 4
 """Batches at each tick. With a tick every 50 ms that is 8,000 requests a second, more than come in."""
 PAUSE_S = 60.0
 """Between the end of one sweep and the next."""
+LEAP_S = 3600.0
+"""By so much more than time has passed the wall clock may go forward from one sweep to the next."""
+DISTRUST_S = 3600.0
+"""How long a clock that leapt has to keep to it before anything is deleted by it. One that is wrong is mostly set right sooner."""
 
 
 class Forgetful(Protocol):
@@ -31,12 +35,24 @@ class Retention:
         self._clock = clock
         self._retention_s = retention_s
         self._due = 0.0
+        self._ahead_s: float | None = None
+        """By how much the wall clock was ahead of the time that passes, at the last look."""
         self._task: asyncio.Task[None] | None = None
 
     def tick(self) -> None:
         """On the event loop; returns at once."""
-        if self._task is None and self._clock.now() >= self._due:
+        now = self._clock.now()
+        if self._task is None and now >= self._due:
+            if self._has_leapt(now):
+                logger.warning("the clock has leapt forward: what is old by it is deleted in an hour, if it is still right then")
+                self._due = now + DISTRUST_S
+                return
             self._task = asyncio.get_running_loop().create_task(self._sweep())
+
+    def _has_leapt(self, now: float) -> bool:
+        ahead_s, before_s = self._clock.wall() - now, self._ahead_s
+        self._ahead_s = ahead_s
+        return before_s is not None and ahead_s - before_s > LEAP_S
 
     async def _sweep(self) -> None:
         before_wall_ms = max(0, int((self._clock.wall() - self._retention_s) * 1000))
