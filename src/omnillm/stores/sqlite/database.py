@@ -30,7 +30,7 @@ APPLICATION_ID: Final = 0x6F6D6E69
 CHECKPOINT_PAGES: Final = 4096
 """A commit that leaves more than this in the write-ahead log (16 MiB) moves it into the database; an idle writer does so at once."""
 KEPT_LOG_BYTES: Final = 4 * CHECKPOINT_PAGES * 4096
-"""Of a write-ahead log that grew while a reader held it (a backup, a proof of millions of rows), once it begins anew: the rest is given back."""
+"""Of a write-ahead log that grew while a reader held it (a backup, a proof of all rows), once it begins anew: the rest is given back."""
 CACHE_KIB: Final = 16 * 1024
 OLDEST: Final = (3, 38, 0)
 """The first SQLite with `->>`. What counts is the SQLite that Python uses."""
