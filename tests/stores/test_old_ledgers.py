@@ -16,8 +16,8 @@ from tests.soak import rounds
 from omnillm.pricing.reference import Reference
 from omnillm.stores.costs import check_costs, cost_rows
 from omnillm.stores.migrations import scripts
-from omnillm.stores.sqlite import SqliteStore
-from omnillm.stores.sqlite_database import connect, migrate, reading
+from omnillm.stores.sqlite.database import connect, migrate, reading
+from omnillm.stores.sqlite.store import SqliteStore
 from omnillm.testing.clock import ManualClock
 
 LEDGERS = Path(__file__).parent / "ledgers"

@@ -330,7 +330,7 @@ async def test_idle_writer_moves_the_log_into_the_database(store, tmp_path, monk
 
 async def test_log_that_grew_while_a_reader_held_it_is_given_back(tmp_path, monkeypatch):
     """A backup, or a shell that somebody forgot: once it has let go, the disk has its room again."""
-    monkeypatch.setattr("omnillm.stores.sqlite_database.KEPT_LOG_BYTES", 64 * 1024)
+    monkeypatch.setattr("omnillm.stores.sqlite.database.KEPT_LOG_BYTES", 64 * 1024)
     monkeypatch.setattr(writer, "IDLE_S", 0.02)
     ledger, log = tmp_path / "omnillm.db", tmp_path / "omnillm.db-wal"
     store = make(tmp_path)

@@ -120,7 +120,7 @@ class Budget:
         bucket.span.settled -= bucket.settled
 
     def adjust(self, period: str, amount: int) -> None:
-        """More, or (negative) less, was spent in a period than was settled there; nothing happens for a period that is not known any more."""
+        """More, or (negative) less, was spent in a period than was settled there; nothing happens for a period not known any more."""
         found = self.current if self.current.pair[1] == period else self._older.get(period)
         if found is not None:
             found.settle(0, amount)
