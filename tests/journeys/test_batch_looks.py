@@ -289,7 +289,7 @@ def test_an_older_batch_is_looked_at_more_seldom() -> None:
     old, young = (
         replace(binding(f"batch_{made_ms}"), kind=BATCH_BILL, caller=request_id(made_ms << 80)) for made_ms in (HOUR_MS, 2 * HOUR_MS)
     )
-    calendar.learn([young, old])
+    calendar.learn([young, old], HOUR_MS)
     assert calendar.due(2 * HOUR_MS - 1) == ()
     assert calendar.due(2 * HOUR_MS) == (old,)
     assert calendar.due(3 * HOUR_MS) == (old, young)
@@ -297,7 +297,7 @@ def test_an_older_batch_is_looked_at_more_seldom() -> None:
     at_ms = 3 * HOUR_MS
     while at_ms < GIVEN_UP_MS:
         calendar.looked(old, at_ms)
-        calendar.learn([old])
+        calendar.learn([old], at_ms)
         seen.append(at_ms)
         assert calendar.due(at_ms + HOUR_MS - 1) == ()
         while not calendar.due(at_ms):
@@ -305,5 +305,18 @@ def test_an_older_batch_is_looked_at_more_seldom() -> None:
     pauses = [later - earlier for earlier, later in pairwise(seen)]
     assert (pauses[0], pauses[-1], len(seen) < 70) == (HOUR_MS, 24 * HOUR_MS, True)
     assert pauses == sorted(pauses)
-    calendar.learn([])
+    calendar.learn([], GIVEN_UP_MS)
     assert calendar.due(GIVEN_UP_MS) == ()
+
+
+def test_a_batch_that_was_made_while_the_clock_was_ahead_is_looked_at_within_a_day() -> None:
+    """One that was looked at by that clock, too; not when those years have come."""
+    years_ms = 50_000 * HOUR_MS
+    calendar = BatchCalendar()
+    made, seen = (replace(binding(f"batch_{each}"), kind=BATCH_BILL, caller=request_id(each << 80)) for each in (years_ms, HOUR_MS))
+    calendar.learn([seen], years_ms)
+    calendar.looked(seen, years_ms)
+    for at_ms in (2 * HOUR_MS, 3 * HOUR_MS):
+        calendar.learn([made, seen], at_ms)
+        assert calendar.due(at_ms) == ()
+    assert set(calendar.due(26 * HOUR_MS)) == {made, seen}

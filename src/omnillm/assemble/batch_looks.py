@@ -58,7 +58,7 @@ class BatchLooks:
         try:
             await batches.settle_unpriced()
             bills = await self._store.open_bills(since_wall_ms=max(self._wall_ms() - GIVEN_UP_MS, 0))
-            self._calendar.learn(bill for bill in bills if not batches.is_settled(bill.caller))
+            self._calendar.learn((bill for bill in bills if not batches.is_settled(bill.caller)), self._wall_ms())
             for bill in self._calendar.due(self._wall_ms()):
                 if bill.provider in self._endpoints and self._is_well(bill.provider, bill.key):
                     await self._look_at(bill)

@@ -20,9 +20,10 @@ class BatchCalendar:
     def __init__(self) -> None:
         self._due_ms: dict[Binding, int] = {}
 
-    def learn(self, bills: Iterable[Binding]) -> None:
-        """These are the open batches now; others are forgotten."""
-        self._due_ms = {bill: self._due_ms.get(bill, made_ms(bill) + SOONEST_MS) for bill in bills}
+    def learn(self, bills: Iterable[Binding], wall_ms: int) -> None:
+        """These are the open batches now; others are forgotten. None waits longer than a day: the clock may have been ahead."""
+        latest_ms = wall_ms + LONGEST_MS
+        self._due_ms = {bill: min(self._due_ms.get(bill, made_ms(bill) + SOONEST_MS), latest_ms) for bill in bills}
 
     def due(self, wall_ms: int) -> tuple[Binding, ...]:
         """The batches to look at now, the one that has waited longest first."""
