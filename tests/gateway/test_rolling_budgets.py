@@ -317,10 +317,51 @@ def test_a_bucket_that_was_left_too_early_is_gone_on_with():
     trace.wall += 60
     trace.pass_time(WINDOW_S - 60)
     assert trace.budget.current.span.settled == 150
-    trace.pass_time(70)
-    assert trace.budget.current.span.settled == 100
+    trace.pass_time(2 * WIDTH_S)
+    assert trace.budget.current.span.settled == 50
+    trace.pass_time(2 * HOUR)
+    assert trace.budget.current.span.settled == 0
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_bucket_that_was_begun_too_early_is_current_when_its_time_comes(is_restarted):
+    """What was spent in it by the clock that was ahead and what is spent then slide out together, once."""
+    trace = Trace(7)
+    trace.calendar.roll(trace.wall + 2 * HOUR)
+    early = trace.budget.current
+    early.reserve(50)
+    early.settle(50, 50)
+    if is_restarted:
+        trace.ledger = {early.pair[1]: 50}
+        trace.start()
+    trace.pass_time(2 * HOUR + 60)
+    assert trace.budget.current.pair == early.pair
+    assert trace.budget.current.span.settled == 50
+    trace.pass_time(WINDOW_S)
+    assert trace.budget.current.span.settled == 50
     trace.pass_time(2 * WIDTH_S)
     assert trace.budget.current.span.settled == 0
+    trace.pass_time(WINDOW_S)
+    assert len(trace.budget._older) <= WINDOW_S / WIDTH_S + 2
+
+
+@pytest.mark.parametrize("seed", range(rounds(10)))
+def test_whatever_the_clock_does_each_bucket_counts_once(seed):
+    """Over steps of minutes and of days, both ways, and over restarts: what the calendar has open is what the budget counts."""
+    trace = Trace(seed)
+    for _ in range(100):
+        trace.wall += trace.dice.choice([60.0, 600.0, HOUR, -60.0, -HOUR, -2 * HOUR, 2 * WINDOW_S, -2 * WINDOW_S])
+        if trace.dice.random() < 0.05:
+            trace.kill()
+        trace.calendar.roll(trace.wall)
+        trace.budget.current.reserve(7)
+        trace.budget.current.settle(7, 7)
+        trace.ledger[trace.budget.current.pair[1]] = trace.ledger.get(trace.budget.current.pair[1], 0) + 7
+        closed = [one.id for one in trace.calendar._closed["b"]]
+        assert sorted(closed) == sorted(set(closed)) == sorted(trace.budget._older)
+        counted = (*trace.budget._older.values(), trace.budget.current)
+        assert trace.budget.current.span.settled == sum(bucket.settled for bucket in counted)
+        assert bucket_of(trace.budget.current.pair[1])[0].ends_wall > trace.wall
 
 
 def test_a_machine_that_slept_wakes_with_an_empty_window():

@@ -96,12 +96,11 @@ class BudgetCalendar:
                 self._begin(each, period, period.ends_wall)
         elif bucket_at(each.window_s, soon).ends_wall < current.ends_wall:
             # When it was spent, by a clock that is right, nobody knows: it counts for a window from now.
-            closed = [*self._closed[each.name], Period(id=current.id, ends_wall=wall + each.window_s)]
-            now = bucket_at(each.window_s, wall)
-            self._closed[each.name] = deque(
-                Period(id=one.id, ends_wall=min(one.ends_wall, wall + each.window_s)) for one in closed if one.id != now.id
-            )
-            self._begin(each, now, now.ends_wall + each.window_s)
+            latest = wall + each.window_s
+            closed = deque(Period(id=one.id, ends_wall=min(one.ends_wall, latest)) for one in self._closed[each.name])
+            closed.append(Period(id=current.id, ends_wall=latest))
+            self._closed[each.name] = closed
+            self._begin_bucket(each, wall)
 
     def _schedule(self, scheduled: Iterable[Scheduled]) -> None:
         """A budget that comes back with another kind of period begins anew."""
@@ -127,6 +126,13 @@ class BudgetCalendar:
         self._current[each.name] = period
         self._renew(each.name, period.id, self._settled.get(each.name, {}).pop(period.id, 0), resets_at_wall)
 
+    def _begin_bucket(self, each: Scheduled, wall: float) -> Period:
+        """The bucket of this moment. One that was begun too early, by a clock that was ahead, goes on."""
+        bucket = bucket_at(each.window_s, wall)
+        self._closed[each.name] = deque(one for one in self._closed[each.name] if one.id != bucket.id)
+        self._begin(each, bucket, bucket.ends_wall + each.window_s)
+        return bucket
+
     def _slide(self, each: Scheduled, wall: float) -> None:
         current = self._current.get(each.name)
         if current is None:
@@ -134,8 +140,7 @@ class BudgetCalendar:
         elif current.ends_wall <= wall:
             # It slides out a window after this moment, not after its end: calls have reserved in it until now.
             self._closed[each.name].append(Period(id=current.id, ends_wall=wall + each.window_s))
-            current = bucket_at(each.window_s, wall)
-            self._begin(each, current, current.ends_wall + each.window_s)
+            current = self._begin_bucket(each, wall)
         closed = self._closed[each.name]
         while closed and closed[0].ends_wall <= wall:
             self._expire(each.name, closed.popleft().id)
