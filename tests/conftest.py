@@ -67,6 +67,8 @@ def pytest_runtest_makereport(item, call):
         if told:
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} logged or printed a secret: {', '.join(sorted(told))}"
+        elif hasattr(item.config, "workerinput"):
+            report.sections.clear()  # nobody reads what a test that passed has told: it need not be sent to the process that reports
     return report
 
 
