@@ -1,8 +1,8 @@
 """What the gateway needs of a ledger, and how a case's movements become its rows."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
 
 from omnillm.errors import LedgerUnavailable, shutting_down
 from omnillm.records import AttemptRow, Binding, ClaimRow, Entry, EntryKind, Posting, RequestRow
@@ -76,7 +76,7 @@ class Journal:
         self.epoch = epoch
         self.is_strict = is_strict
         self._allows_outage = allows_outage
-        self._waiting: set[asyncio.Timeout] = set()
+        self._waiting: set[asyncio.Task[Any]] = set()
         self._is_closed = False
 
     @property
@@ -126,19 +126,26 @@ class Journal:
     def close(self) -> None:
         """No call waits for the ledger any more: who does is told `shutting_down`, and what it had written is given back by its case."""
         self._is_closed = True
-        for limit in self._waiting:
-            limit.reschedule(0.0)
+        told, self._waiting = self._waiting, set()
+        for task in told:
+            task.cancel()
 
-    async def _until_closed(self, answer: Awaitable[T]) -> T:
-        limit = asyncio.timeout(0.0 if self._is_closed else None)
+    async def _until_closed(self, answer: Coroutine[Any, Any, T]) -> T:
+        """As `asyncio.timeout` does it, at a fifth of its price, which each strict call pays."""
+        if self._is_closed:
+            answer.close()
+            raise shutting_down()
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
         try:
-            async with limit:
-                self._waiting.add(limit)
-                return await answer
-        except TimeoutError as error:
-            raise shutting_down() from error
+            return await answer
+        except asyncio.CancelledError as error:
+            if task not in self._waiting and not task.uncancel():  # else its client has gone
+                raise shutting_down() from error
+            raise
         finally:
-            self._waiting.discard(limit)
+            self._waiting.discard(task)
 
     def entries(
         self,
