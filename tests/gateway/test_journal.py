@@ -1,0 +1,64 @@
+"""A call that waits for the ledger, when the gateway ends or its client leaves: a SQLite file that somebody else has locked."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from omnillm.errors import Unavailable
+from omnillm.gateway.journal import Journal
+from omnillm.stores.sqlite.store import SqliteStore
+from omnillm.testing import ManualClock
+
+CALL = SimpleNamespace(request_id="a" * 32, periods=(("gateway", "2026-11"),), claims=())
+
+
+@pytest.fixture
+async def waiting(tmp_path: Path) -> AsyncIterator[tuple[Journal, asyncio.Task[None]]]:
+    """A journal, and the task of a call that waits for its reservation."""
+    store = SqliteStore(tmp_path / "ledger.db", clock=ManualClock())
+    opened = await store.open()
+    journal = Journal(store, epoch=opened.epoch, is_strict=True, allows_outage=False)
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as intruder:
+        intruder.execute("BEGIN IMMEDIATE")
+        task = asyncio.create_task(journal.reserve(CALL, attempt=1, amount_nanousd=7, wall_ms=0))
+        await asyncio.sleep(0)
+        yield journal, task
+        intruder.execute("ROLLBACK")
+    await store.aclose()
+
+
+async def test_who_waits_is_told_of_the_end(waiting: tuple[Journal, asyncio.Task[None]]) -> None:
+    """The call is not cancelled: it is told, and goes on to give back what it holds."""
+    journal, task = waiting
+    journal.close()
+    with pytest.raises(Unavailable, match="shutting down"):
+        await task
+    assert not task.cancelling()
+
+
+@pytest.mark.parametrize("leaves_first", [True, False])
+async def test_whose_client_leaves_at_the_end_has_left(waiting: tuple[Journal, asyncio.Task[None]], leaves_first: bool) -> None:
+    """Whichever comes first: nobody is there to be told."""
+    journal, task = waiting
+    if leaves_first:
+        task.cancel()
+    journal.close()
+    if not leaves_first:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_after_the_end_nothing_is_asked_of_the_ledger(waiting: tuple[Journal, asyncio.Task[None]]) -> None:
+    """A call that comes to reserve then is told at once."""
+    journal, task = waiting
+    journal.close()
+    with pytest.raises(Unavailable, match="shutting down"):
+        await journal.reserve(CALL, attempt=1, amount_nanousd=7, wall_ms=0)
+    with pytest.raises(Unavailable):
+        await task
