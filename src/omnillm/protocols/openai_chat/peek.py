@@ -103,7 +103,7 @@ def _price_members(members: Members) -> tuple[str, ...]:
 
 def _are_free(tools: msgspec.Raw) -> bool:
     try:
-        return all(tool.type in _FREE_TOOLS for tool in _TOOLS.decode(tools) or ())
+        return _FREE_TOOLS.issuperset([tool.type for tool in _TOOLS.decode(tools) or ()])
     except UNREADABLE:
         return False
 
