@@ -17,10 +17,12 @@ from omnillm.gateway.answer import Answer
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bridge import Bridged
 from omnillm.gateway.case import Case
+from omnillm.gateway.credentials import authenticate, renewed
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.no_reply import cut, garbled, late
 from omnillm.gateway.refusals import budget_error
 from omnillm.gateway.rounds import VISIBLE, DispatchSettings, Round, open_round
-from omnillm.gateway.upstream import Credential, KeyGone, Upstream, Upstreams
+from omnillm.gateway.upstream import KeyGone, Upstream, Upstreams
 from omnillm.outcome import FAILOVERS, RETRIES, Outcome, Verdict
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.protocol import Failure, Sight
@@ -28,8 +30,6 @@ from omnillm.providers.paths import COUNT_TOKENS, REALTIME
 from omnillm.transport.client import Exchange, HttpClient
 
 ERROR_BODY_LIMIT = 1024 * 1024
-CREDENTIALS_REST_S = 1.0
-"""How long a key rests whose credentials cannot be had: they are asked for with a backoff of their own, and say at once that they rest."""
 SHORTEST_ATTEMPT_S = 0.005
 """With less time left no other attempt is begun. (Timers may fire a little early.)"""
 AnswerT = TypeVar("AnswerT")
@@ -278,37 +278,3 @@ async def read_error(exchange: Exchange) -> bytes:
         return await exchange.read_all(ERROR_BODY_LIMIT)
     except (UpstreamLost, UpstreamTimeout):
         return b""
-
-
-def garbled() -> Failure:
-    return Failure(
-        verdict=Verdict.SERVER_FAULT, status=200, code="garbled_reply", message="The provider's reply is not one of its protocol."
-    )
-
-
-async def authenticate(attempt: Attempt, credential: Credential, deadline: float, now: Callable[[], float]) -> Failure | None:
-    """See to it that the attempt can be authenticated. A failure: nothing is sent, for the key's credentials cannot be had in time."""
-    trouble = await credential.ready(deadline - now())
-    if not trouble:
-        attempt.credential_version = credential.version
-        return None
-    if now() >= deadline:
-        return late()
-    return Failure(verdict=Verdict.KEY_DEAD, status=0, code="credentials_unavailable", message=trouble, retry_after_s=CREDENTIALS_REST_S)
-
-
-def renewed(attempt: Attempt, credential: Credential | None, failure: Failure) -> Failure:
-    """A refusal because of credentials that can be renewed becomes STALE: the attempt is sent again, on the same lease."""
-    if failure.verdict is Verdict.KEY_DEAD and credential is not None and credential.renew(attempt.credential_version):
-        return msgspec.structs.replace(failure, verdict=Verdict.STALE)
-    return failure
-
-
-def cut() -> Failure:
-    return Failure(verdict=Verdict.LOST, status=200, code="stream_cut", message="The provider's stream ended before it was complete.")
-
-
-def late() -> Failure:
-    return Failure(
-        verdict=Verdict.TIMEOUT, status=200, code="upstream_timeout", message="The provider did not answer in time (first event)."
-    )

@@ -15,7 +15,8 @@ from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.bindings import Pin
 from omnillm.gateway.call import Call
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import Dispatch, authenticate, read_error, renewed
+from omnillm.gateway.credentials import authenticate, renewed
+from omnillm.gateway.dispatch import Dispatch, read_error
 from omnillm.gateway.native.asks import NativeAsk
 from omnillm.gateway.native.batch_bounds import BatchBound, BatchBounds
 from omnillm.gateway.native.batch_money import BatchMoney

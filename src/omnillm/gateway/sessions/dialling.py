@@ -11,8 +11,10 @@ import msgspec
 from omnillm.gateway.admission import Admission
 from omnillm.gateway.attempt import Attempt
 from omnillm.gateway.case import Case
-from omnillm.gateway.dispatch import Dispatch, authenticate, cut, garbled, late, read_error, renewed
+from omnillm.gateway.credentials import authenticate, renewed
+from omnillm.gateway.dispatch import Dispatch, read_error
 from omnillm.gateway.journal import Journal
+from omnillm.gateway.no_reply import cut, garbled, late
 from omnillm.gateway.rounds import VISIBLE
 from omnillm.gateway.sessions.session import Dialled, Session
 from omnillm.gateway.upstream import Upstream, Upstreams
