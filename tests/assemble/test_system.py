@@ -23,13 +23,13 @@ def can_pretend() -> bool:
         return False
 
 
-@pytest.mark.skipif(not UPTIME.exists(), reason="Linux's own")
+@pytest.mark.skipif(not UPTIME.exists(), reason="only Linux tells how long the machine has been up, asleep or not")
 def test_the_clock_counts_since_the_machine_was_started() -> None:
     """As the system counts, which leaves no sleep out."""
     assert abs(SystemClock().now() - float(UPTIME.read_text().split()[0])) < 5
 
 
-@pytest.mark.skipif(not can_pretend(), reason="needs a time namespace")
+@pytest.mark.skipif(not can_pretend(), reason="only a time namespace can pretend that the machine has slept, and this one gives none")
 def test_hours_that_the_machine_slept_have_passed() -> None:
     """What was due meanwhile is due when it wakes; the system's monotonic clock does not know of them."""
     told = subprocess.run([*AFTER_A_SLEEP, sys.executable, "-c", ASKS], check=True, capture_output=True, text=True).stdout

@@ -6,7 +6,7 @@ row of its own, whose id follows from the id of the call that made the batch: th
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -17,15 +17,13 @@ from omnillm.gateway.admission import Admission
 from omnillm.gateway.bindings import OBJECT_KEPT_S
 from omnillm.gateway.case import SUCCESS, Case
 from omnillm.gateway.journal import Journal
-from omnillm.gateway.native.batch_bounds import BATCH_TIER, NOTE, noted
+from omnillm.gateway.native.batch_bounds import NOTE, noted
+from omnillm.gateway.native.batch_cost import Told, Usages, cost_of_cancelled, cost_of_usages, joined, total_of
 from omnillm.gateway.native.batch_results import Group, Results, Together
-from omnillm.gateway.native.cancelled import Cancelled, cancelled_of, most_of
+from omnillm.gateway.native.cancelled import Cancelled, cancelled_of
 from omnillm.gateway.native.watch import usage_of
 from omnillm.gateway.price_book import PriceBook
 from omnillm.outcome import Verdict
-from omnillm.pricing.cost import cost_of_many
-from omnillm.pricing.reference import BOUND
-from omnillm.pricing.terms import PLAIN, Terms
 from omnillm.protocols.counts import UNREADABLE
 from omnillm.protocols.priced import served_tier
 from omnillm.providers.batches import FINAL, answer_files, inline_results, job_status, succeeded
@@ -41,8 +39,6 @@ MOST_SETTLED: Final = 16_384
 _log = logging.getLogger("omnillm.batches")
 K = TypeVar("K")
 V = TypeVar("V")
-Usages = Mapping[Group, Together]
-Told = Usages | Cancelled
 
 
 class BatchMoney:
@@ -122,7 +118,7 @@ class BatchMoney:
         parts[name] = results.usages
         read = [part for part in parts.values() if part is not None]
         if len(read) == len(parts) and any(read):
-            await self.settle(made_by, _joined(read))
+            await self.settle(made_by, joined(read))
 
     async def note_usage(self, made_by: str, usage: Usage | None, *, tier: object) -> None:
         """What the stream of one response told in the end; None: nothing. `tier`: in the provider's words."""
@@ -152,11 +148,12 @@ class BatchMoney:
             _log.warning("the call %s that made a batch is no longer in the ledger: its cost stays as it was booked", made_by)
             return
         attempt = (await self._journal.attempts(made_by))[-1]
-        wall_ms = int(self._clock.wall() * 1000)
+        wall_ms, prices = int(self._clock.wall() * 1000), self._prices
+        assert prices is not None
         if isinstance(usages, Cancelled):
-            real, version = self._cost_of_cancelled(attempt, usages, wall_ms)
+            real, version = cost_of_cancelled(prices, attempt, usages, wall_ms=wall_ms)
         else:
-            real, version = self._cost(attempt, usages, is_batch=making.operation == BATCHES)
+            real, version = cost_of_usages(prices, attempt, usages, is_batch=making.operation == BATCHES)
         if real is None:
             _remember(self._unpriced, made_by, usages)
             _log.info("a batch of %s stays as it was booked until model %r has a price", attempt.provider, version)
@@ -180,42 +177,11 @@ class BatchMoney:
         for entry in entries:
             self._admission.adjust(entry.budget, entry.period, entry.amount_nanousd)
 
-    def _cost(self, attempt: AttemptRow, usages: Usages, *, is_batch: bool) -> tuple[int | None, str]:
-        """(nano-USD, the figures), or (None, the model that has no price). At most the bound, if one was booked.
-
-        A batch costs by its tier, a response by the terms that it was booked with. Where a provider tells one sum of all requests, nobody
-        knows which of them were long.
-        """
-        prices, total, versions = self._prices, 0, dict[str, None]()
-        assert prices is not None
-        for (named, longest, place, tier), (usage, requests) in usages.items():
-            is_served = attempt.provider in prices.sections  # a reload may have taken the provider away
-            names = [name for name in (named, attempt.model) if name and is_served]
-            placed = msgspec.structs.replace(BATCH_TIER, place=place)
-            terms = (placed, BATCH_TIER, PLAIN) if is_batch else (served_terms(attempt.price_version, tier), PLAIN)
-            found = (prices.find((attempt.provider, name), each) for name in (names if is_batch else names[-1:]) for each in terms)
-            price = next((each for each in found if each is not None), None)
-            if price is None:
-                return None, named or attempt.model
-            total += cost_of_many(usage, price, requests=requests, longest=longest)
-            versions[price.version] = None
-        return min(total, attempt.cost_nanousd or total), "+".join(versions)
-
-    def _cost_of_cancelled(self, attempt: AttemptRow, cancelled: Cancelled, wall_ms: int) -> tuple[int | None, str]:
-        """As `_cost`, at the terms that it was booked with."""
-        prices, target = self._prices, (attempt.provider, attempt.model)
-        assert prices is not None
-        price = prices.find(target, served_terms(attempt.price_version, None)) or prices.find(target)
-        if price is None or BOUND not in attempt.price_version:
-            return None, attempt.model
-        real, version = most_of(cancelled, attempt, price, wall_ms=wall_ms)
-        return min(real, attempt.cost_nanousd), version
-
     def _rows(self, making: RequestRow, attempt: AttemptRow, told: tuple[int, str, Told], wall_ms: int) -> tuple[RequestRow, AttemptRow]:
         """The rows of the difference: the sums of the day on which the batch was made are then what it cost."""
         real, version, usages = told
         is_known = not isinstance(usages, Cancelled)
-        usage = NO_USAGE if isinstance(usages, Cancelled) else _sum(usages)
+        usage = NO_USAGE if isinstance(usages, Cancelled) else total_of(usages)
         replaced = {"request_id": settlement_id(making.request_id), "usage": usage, "cost_nanousd": real - attempt.cost_nanousd}
         replaced |= {"wall_ms": wall_ms, "duration_ms": 0, "epoch": self._journal.epoch, "is_estimated": not is_known}
         request = msgspec.structs.replace(making, operation=BATCH_SETTLEMENT, outcome=SUCCESS, status=200, attempts=1, **replaced)
@@ -255,12 +221,6 @@ class BatchMoney:
         return binding.caller if binding is not None and binding.provider == provider else None
 
 
-def served_terms(price_version: str, tier: str | None) -> Terms:
-    """The terms in the price version of a row that was charged by its bound, with the tier that was told since."""
-    booked = Terms.parse(price_version.partition(BOUND)[0].partition(";")[2])
-    return booked if tier is None else msgspec.structs.replace(booked, tier=tier)
-
-
 def _remember(known: dict[K, V], key: K, value: V) -> None:
     """Remember a value; the oldest is forgotten when there are too many."""
     known[key] = value
@@ -283,20 +243,6 @@ def _reported(endpoint: Endpoint, told: dict[str, object], body: bytes) -> Usage
     for each in inline:
         results.add(each)
     return results.usages if results.is_readable else None
-
-
-def _joined(parts: Iterable[Usages]) -> Usages:
-    """What the parts have used together."""
-    joined: dict[Group, Together] = {}
-    for part in parts:
-        for group, (usage, requests) in part.items():
-            before = joined.get(group, Together())
-            joined[group] = Together(before.usage + usage, before.requests + requests)
-    return joined
-
-
-def _sum(usages: Usages) -> Usage:
-    return sum((each.usage for each in usages.values()), start=NO_USAGE)
 
 
 def _object(body: bytes) -> dict[str, object]:
