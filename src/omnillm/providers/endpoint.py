@@ -91,7 +91,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     is_narrow: bool = False
     """It refuses members of a Responses body that it does not know: they are not written for it."""
     paths: Mapping[tuple[str, str], str] = {}
-    """Paths that differ from `PATHS`."""
+    """Paths that differ from `PATHS`; "": it has no such operation."""
     has_sessions: bool = False
     """It holds live sessions over WebSocket."""
     session_parameter: str = "model"
@@ -172,7 +172,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The path of an operation with a plain reply, or of a session; "": there is none."""
         if self.cloud_paths:
             return self.cloud_paths.get((protocol, operation, False), "")
-        return self.paths.get((protocol, operation)) or PATHS.get((protocol, operation), "")
+        return self.paths.get((protocol, operation), PATHS.get((protocol, operation), ""))
 
     def offers(self, operation: str) -> bool:
         return operation != "realtime" or self.has_sessions

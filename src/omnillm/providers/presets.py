@@ -8,6 +8,7 @@ from typing import Final
 
 from omnillm.protocols.protocol_names import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_RESPONSES
 from omnillm.providers.endpoint import Endpoint
+from omnillm.providers.paths import COUNT_TOKENS
 from omnillm.secret import Secret
 
 MAX_TOKENS: Final = "max_tokens"
@@ -82,6 +83,7 @@ PRESETS: Final = (
         protocols=(OPENAI_RESPONSES,),  # its Agent API; chat/completions is refused with 403 since 2026-09-27
         base_url=Secret("https://api.perplexity.ai/v1"),
         version="v1",
+        paths={(OPENAI_RESPONSES, COUNT_TOKENS): ""},
         is_narrow=True,
     ),
     Endpoint(
