@@ -186,7 +186,7 @@ async def test_what_an_opened_path_made_is_found_again(fake: FakeProvider, serve
     )
     stores, clock = "/providers/openai/v1/vector_stores", SystemClock()
     before, made = await serve(text, clock=clock), {}
-    for _ in range(6):
+    for _ in range(24):
         reply = await ask(before, "POST", stores, b"{}")
         made[reply.json["id"]] = reply.headers["x-omnillm-key"]
     assert set(made.values()) == {"a", "b"}
